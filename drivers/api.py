@@ -1,0 +1,206 @@
+"""The driver contract: what mynet asks of a network driver, and nothing else.
+
+A driver makes networks and endpoints real on this host. It keeps no books: every verb is given all
+it needs, the daemon remembers. Every verb is *declarative and idempotent*: creating twice is
+creating once, and deleting what is gone is success. When a verb fails, the daemon calls the
+opposite verb, which has to cope with any half-made state.
+
+Verbs run on a bounded pool of threads of their driver, many at once, never two at a time for one
+endpoint. They may block, but no longer than ``call.deadline``: past that the caller has been told
+PLUGIN_TIMEOUT, and whatever the verb still makes is undone when it returns.
+
+The contract grows by fields with defaults and by declared capabilities, never by a new method that
+a driver must have. :func:`mynet.drivers.testing.check_driver` is this page as a test.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
+from pathlib import Path
+from typing import Protocol
+
+API_VERSION = 1
+
+IPAddress = IPv4Address | IPv6Address
+IPInterface = IPv4Interface | IPv6Interface
+IPNetwork = IPv4Network | IPv6Network
+
+
+class Call(Protocol):
+    """Who asks, until when, and whether anybody still waits for the answer."""
+
+    @property
+    def request_id(self) -> str:
+        """Ties together everything that is logged for one request."""
+
+    @property
+    def deadline(self) -> float:
+        """When the caller stops waiting, in seconds of :func:`time.monotonic`."""
+
+    @property
+    def principal(self) -> str:
+        """The peer that made the request."""
+
+    def alive(self) -> bool:
+        """Say whether the caller still waits; what is made for one who left is undone."""
+
+
+def anything(_value: str) -> str | None:
+    """Accept every value of an option."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One key of a network's ``options`` that the driver understands.
+
+    ``check`` is given the value before anything is made, and returns what is wrong with it as a
+    sentence, or None.
+    """
+
+    name: str
+    description: str
+    check: Callable[[str], str | None] = anything
+
+
+@dataclass(frozen=True, slots=True)
+class DriverInfo:
+    """What a driver says of itself; ListDrivers shows it.
+
+    ``name`` is the name of its entry point too. ``device_prefix`` begins the name of the host's
+    device of a network (``br-``), ``port_prefix`` that of the host's end of an endpoint (``veth``);
+    a driver that makes no such device leaves them empty.
+    """
+
+    name: str
+    api_version: int = API_VERSION
+    capabilities: frozenset[str] = frozenset()
+    options: Sequence[Option] = ()
+    device_prefix: str = ""
+    port_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DriverContext:
+    """What a driver is given when the daemon makes it.
+
+    ``instance`` identifies the daemon's state: put it into the mark of everything you make in the
+    kernel (the bridge driver's links carry the alias ``mynet:<instance>:<id>``), so that nobody
+    else's is ever taken for yours. ``state_dir`` is a folder of the driver's own, already there.
+    """
+
+    instance: str
+    state_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A network namespace that an endpoint's inner end lives in.
+
+    ``path`` leads to it (``/run/netns/web``, ``/proc/4711/ns/net``); ``cookie`` says which one it
+    is (SO_NETNS_COOKIE, socket(7)): paths move and pids are used again, a cookie is not, until the
+    next boot. Where the path leads to another cookie, the sandbox is gone.
+    """
+
+    path: str
+    cookie: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """A subnet of a network, and the address that the host has in it."""
+
+    cidr: IPNetwork
+    gateway: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network as it should be. ``interface`` is the host's device, ``mtu`` in bytes."""
+
+    id: str
+    name: str
+    interface: str
+    subnets: Sequence[Subnet]
+    mtu: int
+    internal: bool = False
+    masquerade: bool = True
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint as it should be.
+
+    ``interface`` is the name inside the sandbox, ``host_interface`` that of the host's end.
+    Without a ``sandbox`` the inner end stays in the daemon's namespace, down and without addresses,
+    for the caller to move. ``gateways`` are the next hops of the default routes, at most one a
+    family, and ``route_metric`` is theirs: the lowest wins in a sandbox with several networks.
+    """
+
+    id: str
+    network: Network
+    interface: str
+    host_interface: str
+    mac_address: str
+    addresses: Sequence[IPInterface]
+    gateways: Sequence[IPAddress] = ()
+    route_metric: int = 0
+    sandbox: Sandbox | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+class Driver(ABC):
+    """A network driver. Raises only what ``mynet.drivers.errors`` has."""
+
+    @property
+    @abstractmethod
+    def info(self) -> DriverInfo:
+        """What this driver is and can do; the same answer every time."""
+
+    @abstractmethod
+    def create(self, call: Call, network: Network) -> None:
+        """Make the network on this host. A device that is not ours is INTERFACE_EXISTS."""
+
+    @abstractmethod
+    def delete(self, call: Call, network: Network) -> None:
+        """Take away everything :meth:`create` makes, whatever is left of it."""
+
+    @abstractmethod
+    def connect(self, call: Call, endpoint: Endpoint) -> None:
+        """Make the endpoint: when this returns, packets flow.
+
+        Raises :exc:`~mynet.drivers.errors.SandboxNotFound` where the sandbox's path does not lead
+        to its cookie, and :exc:`~mynet.drivers.errors.InterfaceExists` where a name is taken.
+        """
+
+    @abstractmethod
+    def disconnect(self, call: Call, endpoint: Endpoint) -> None:
+        """Take the endpoint away: when this returns, both its names are free.
+
+        Works from the endpoint alone: its sandbox, the network's device and the firewall may be
+        gone already.
+        """
+
+    @abstractmethod
+    def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
+        """Compare the kernel with the endpoint: a sentence for each difference. Changes nothing."""
+
+    def restore(self, call: Call, networks: Sequence[Network]) -> None:
+        """Bring the kernel to exactly these networks; called once, before the daemon serves.
+
+        After a reboot none of them is there, after a restart all of them are.
+        """
+        for network in networks:
+            self.create(call, network)
+
+    def close(self) -> None:
+        """Let go of sockets and threads. What is in the kernel stays: networks outlive mynetd."""
