@@ -60,7 +60,7 @@ def anything(_value: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One key of a network's ``options`` that the driver understands.
+    """One key of a network's or an endpoint's ``options`` that the driver understands.
 
     ``check`` is given the value before anything is made, and returns what is wrong with it as a
     sentence, or None.
@@ -75,15 +75,17 @@ class Option:
 class DriverInfo:
     """What a driver says of itself; ListDrivers shows it.
 
-    ``name`` is the name of its entry point too. ``device_prefix`` begins the name of the host's
-    device of a network (``br-``), ``port_prefix`` that of the host's end of an endpoint (``veth``);
-    a driver that makes no such device leaves them empty.
+    ``name`` is the name of its entry point too. ``options`` are the keys it understands in a
+    network's options, ``endpoint_options`` those in an endpoint's. ``device_prefix`` begins the
+    name of the host's device of a network (``br-``), ``port_prefix`` that of the host's end of an
+    endpoint (``veth``); a driver that makes no such device leaves them empty.
     """
 
     name: str
     api_version: int = API_VERSION
     capabilities: frozenset[str] = frozenset()
     options: Sequence[Option] = ()
+    endpoint_options: Sequence[Option] = ()
     device_prefix: str = ""
     port_prefix: str = ""
 

@@ -98,21 +98,26 @@ class AllocateRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRequest:
-    """Gives ``address`` back; where ``owner`` is not empty, only if that owner holds it."""
+    """Gives ``address`` back.
+
+    With an ``owner`` only if exactly that one holds it ("" is who allocated without an owner);
+    None stands for whoever it is.
+    """
 
     subnet: IPNetwork
     address: IPAddress
-    owner: str = ""
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AllocationQuery:
-    """Selects allocations: of one subnet, of one owner, both, or all.
+    """Selects allocations: of one subnet, of one address in it, of one owner, or all.
 
-    They come ordered by IP version, subnet and address, at most ``limit``, from behind ``after``.
+    An empty ``owner`` stands for every owner. They come ordered by IP version, subnet and address, at most ``limit``, from behind ``after``.
     """
 
     subnet: IPNetwork | None = None
+    address: IPAddress | None = None
     owner: str = ""
     after: tuple[IPNetwork, IPAddress] | None = None
     limit: int = 1000

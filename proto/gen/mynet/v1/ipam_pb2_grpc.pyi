@@ -7,9 +7,8 @@ IPAMService hands out addresses of subnets, to networks and to anybody else who 
 is a string that a person can type: addresses "10.1.0.7", subnets "10.1.0.0/24". Every answer is
 on the disk before it is given.
 
-  grpcurl -plaintext -unix /run/mynet/mynetd.sock \\
-    -d '{"subnet": "10.9.0.0/24", "owner": "vm-7"}' \\
-    mynet.v1.IPAMService/AllocateAddress
+  grpcurl -plaintext -unix -d '{"subnet": "10.9.0.0/24", "owner": "vm-7"}' \\
+    /run/mynet/mynetd.sock mynet.v1.IPAMService/AllocateAddress
 """
 
 from collections import abc as _abc

@@ -6,12 +6,10 @@ mynet.v1, networks and endpoints.
 A network is a link on this host that sandboxes (containers, virtual machines, network
 namespaces) are attached to; an endpoint is one such attachment, with its addresses.
 
-  grpcurl -plaintext -unix /run/mynet/mynetd.sock \\
-    -d '{"network": {"name": "web", "subnets": [{"cidr": "10.1.0.0/24"}]}}' \\
-    mynet.v1.NetworkService/CreateNetwork
-  grpcurl -plaintext -unix /run/mynet/mynetd.sock \\
-    -d '{"network": "web", "container_id": "c1", "netns_name": "c1"}' \\
-    mynet.v1.NetworkService/Connect
+  grpcurl -plaintext -unix -d '{"network": {"name": "web", "subnets": [{"cidr": "10.1.0.0/24"}]}}' \\
+    /run/mynet/mynetd.sock mynet.v1.NetworkService/CreateNetwork
+  grpcurl -plaintext -unix -d '{"network": "web", "container_id": "c1", "netns_name": "c1"}' \\
+    /run/mynet/mynetd.sock mynet.v1.NetworkService/Connect
 
 Errors: every one carries a google.rpc.ErrorInfo with domain "mynet" and a reason such as
 NETWORK_NOT_FOUND; docs/errors.md has them all.

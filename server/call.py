@@ -1,0 +1,42 @@
+"""Who asks, until when, and whether anybody still waits."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+CLEAN_UP = 30.0  # seconds that undoing a failed call may take, whatever the call itself had left
+
+
+def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request on its way down; what plugins see as ``mynet.drivers.api.Call``.
+
+    ``deadline`` is in seconds of :func:`time.monotonic`.
+    """
+
+    deadline: float
+    request_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    principal: str = "mynetd"
+    is_active: Callable[[], bool] = _always
+
+    @classmethod
+    def internal(cls, seconds: float) -> "Call":
+        """Make a call of the daemon's own, with so much time."""
+        return cls(deadline=time.monotonic() + seconds)
+
+    def alive(self) -> bool:
+        """Say whether the caller still waits."""
+        return self.is_active()
+
+    def remaining(self) -> float:
+        """Return the seconds left, never below 0."""
+        return max(0.0, self.deadline - time.monotonic())
+
+    def to_clean_up(self) -> "Call":
+        """Make the call that undoes this one: it has time of its own, and cannot be cancelled."""
+        return replace(self, deadline=time.monotonic() + CLEAN_UP, is_active=_always)

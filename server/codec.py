@@ -1,0 +1,48 @@
+"""Records to and from the JSON that the store keeps."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from ipaddress import ip_address, ip_interface, ip_network
+from typing import Any, TypeVar, get_args
+
+import cattrs
+
+from mynet.drivers.api import IPAddress, IPInterface, IPNetwork
+
+R = TypeVar("R")
+
+_converter = cattrs.Converter(forbid_extra_keys=True)
+_PARSERS: dict[Any, Callable[[str], Any]] = {
+    IPAddress: ip_address,
+    IPInterface: ip_interface,
+    IPNetwork: ip_network,
+}
+
+
+def _register(union: Any, parse: Callable[[str], Any]) -> None:  # noqa: ANN401 - a union of types
+    """Teach the converter a pair of address classes: the store has them as people write them."""
+    _converter.register_structure_hook(union, lambda text, _: parse(text))
+    _converter.register_unstructure_hook(union, str)
+    _converter.register_structure_hook(
+        union | None,
+        lambda text, _: None if text is None else parse(text),
+    )
+    for member in get_args(union):
+        _converter.register_unstructure_hook(member, str)
+
+
+for _union, _parse in _PARSERS.items():
+    _register(_union, _parse)
+_converter.register_unstructure_hook(datetime, datetime.isoformat)
+_converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
+
+
+def encode(record: object) -> str:
+    """Write a record as one line of JSON."""
+    return json.dumps(_converter.unstructure(record), separators=(",", ":"))
+
+
+def decode(text: str, record_type: type[R]) -> R:
+    """Read a record; a field that is missing or unknown is an error, never a default."""
+    return _converter.structure(json.loads(text), record_type)

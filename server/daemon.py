@@ -1,0 +1,63 @@
+"""The daemon's life: claim, open, recover, serve, drain, leave."""
+
+import os
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+
+import structlog
+from mynet.drivers.linux.kernel import LinuxKernel
+
+from mynet.server import plugins
+from mynet.server.claims import claim_namespace, claim_state_dir
+from mynet.server.config import Settings
+from mynet.server.core import assemble
+from mynet.server.recovery import recover
+from mynet.server.services.server import Server
+from mynet.server.store import Store
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+def run(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT. Raises CannotStart, and what opening the books raises."""
+    stopping = _stop_signals()
+    with ExitStack() as open_things:
+        state = open_things.enter_context(claim_state_dir(settings.state_dir))
+        open_things.enter_context(claim_namespace())
+        store = Store(state.path / "mynet.db")
+        open_things.callback(store.close)
+        drivers = plugins.load(plugins.DRIVERS, state.instance, state.path / "drivers")
+        backends = plugins.load(plugins.BACKENDS, state.instance, state.path / "ipam")
+        state.complete()
+        core = assemble(store, drivers, backends, LinuxKernel())
+        server = Server(core, settings.listen, settings.plugin_timeout)
+        recover(store, core)
+        server.serve()
+        log.info("serving", listen=settings.listen, instance=state.instance, pid=os.getpid())
+        stopping.wait()
+        log.info("stopping")
+        drained = server.stop(settings.shutdown_grace)
+        closed = [catalog.close(1.0 if drained else 0) for catalog in (drivers, backends)]
+        if not (drained and all(closed)):
+            _leave_at_once()
+    log.info("stopped")
+
+
+def _stop_signals() -> threading.Event:
+    """Return what is set when the daemon is told to stop."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
+
+
+def _leave_at_once() -> None:
+    """Leave although a plugin hangs: its thread would keep the process alive for ever.
+
+    What it had under way is an intent on record, and the next start rolls it back.
+    """
+    log.warning("left with work under way; the next start finishes or undoes it")
+    sys.stderr.flush()
+    os._exit(0)

@@ -1,0 +1,273 @@
+"""Endpoints: Connect, Disconnect, and finding them.
+
+Order of a Connect: record {CONNECTING, with all names} -> addresses -> driver -> is the caller
+still there? -> record {READY} -> answer. A failure on the way tears down what the record names;
+so does Disconnect, and so does the next start after a crash.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+
+from mynet.drivers.api import Driver
+from mynet.server.call import Call
+from mynet.server.errors import (
+    Busy,
+    CallerGone,
+    EndpointExists,
+    EndpointNotFound,
+    InvalidArgument,
+    NetworkNotFound,
+    PluginTimeout,
+)
+from mynet.server.host import Host, boot_id
+from mynet.server.leases import Leases
+from mynet.server.locks import KeyedLocks
+from mynet.server.model import (
+    Endpoint,
+    EndpointSelector,
+    EndpointState,
+    EndpointWish,
+    Network,
+    NetworkState,
+    Place,
+    SandboxWish,
+    derive_mac,
+)
+from mynet.server.options import option_faults
+from mynet.server.planning import Planner
+from mynet.server.plugins import Catalog
+from mynet.server.selection import Selection
+from mynet.server.store import Store
+from mynet.server.undo import after, undo
+
+
+class Endpoints:
+    """The endpoints of this daemon."""
+
+    def __init__(
+        self,
+        store: Store,
+        drivers: Catalog[Driver],
+        leases: Leases,
+        locks: KeyedLocks,
+        host: Host,
+        planner: Planner,
+    ) -> None:
+        self._store = store
+        self._drivers = drivers
+        self._leases = leases
+        self._locks = locks
+        self._host = host
+        self._planner = planner
+        self._selection = Selection(store)
+
+    def connect(
+        self, call: Call, selector: str, wish: EndpointWish, sandbox: SandboxWish | None
+    ) -> Endpoint:
+        """Attach a sandbox, or return the endpoint it has already. A failure leaves nothing."""
+        network_id = self._store.networks.find(selector).id
+        place = self._identify(sandbox)
+        with ExitStack() as held:
+            held.enter_context(self._locks.exclusive(call, "container", wish.container_id))
+            if place.sandbox:
+                held.enter_context(self._locks.exclusive(call, "sandbox", place.sandbox.cookie))
+            held.enter_context(self._locks.shared(call, "network", network_id))
+            network = self._store.networks.find(network_id)
+            if network.state is not NetworkState.READY:
+                raise not_ready(network)
+            self._check_options(network, wish)
+            self._leases.check(network, wish)
+            if existing := self._same_key(call, network, wish):
+                return self._again(call, network, existing, wish, place)
+            endpoint = self._planner.endpoint(network, wish, place)
+            endpoint = replace(endpoint, taken=self._leases.held_by(call, network, wish))
+            return self._make(call, network, self._store.endpoints.add(endpoint))
+
+    def disconnect(
+        self, call: Call, selector: EndpointSelector, *, allow_missing: bool
+    ) -> Sequence[Endpoint]:
+        """Detach what the selector names; return the endpoints as they were."""
+        try:
+            found = self._selection.several(selector)
+        except (EndpointNotFound, NetworkNotFound):
+            if allow_missing:
+                return []
+            raise
+        return [gone for endpoint in found if (gone := self.remove(call, endpoint.id))]
+
+    def remove(self, call: Call, endpoint_id: str) -> Endpoint | None:
+        """Take one endpoint away and return it as it was; None where it was gone already."""
+        known = self._store.endpoints.by_id_prefix(endpoint_id)
+        if not known:
+            return None
+        with (
+            self._locks.exclusive(call, "container", known[0].wish.container_id),
+            self._locks.shared(call, "network", known[0].network_id),
+        ):
+            still = self._store.endpoints.by_id_prefix(endpoint_id)
+            for endpoint in still:
+                self._finish(call, self._store.networks.find(endpoint.network_id), endpoint)
+        return still[0] if still else None
+
+    def get(self, selector: EndpointSelector) -> Endpoint:
+        """Return one endpoint. Raises EndpointNotFound and Ambiguous."""
+        return self._selection.one(selector)
+
+    def check(self, call: Call, selector: EndpointSelector) -> tuple[Endpoint, Sequence[str]]:
+        """Return an endpoint, and how the kernel differs from it, a sentence each."""
+        endpoint = self._selection.one(selector)
+        network = self._store.networks.find(endpoint.network_id)
+        driver = self._drivers.get(network.wish.driver)
+        return endpoint, driver.run(call, Driver.check, endpoint.for_driver(network))
+
+    def page(
+        self,
+        selector: EndpointSelector,
+        labels: Mapping[str, str],
+        after: int,
+        limit: int,
+    ) -> Sequence[tuple[int, Endpoint]]:
+        """List endpoints of a network, of a container, with all labels, each with its place."""
+        network_id = self._store.networks.find(selector.network).id if selector.network else ""
+
+        def wanted(endpoint: Endpoint) -> bool:
+            return (
+                endpoint.network_id.startswith(network_id)
+                and selector.container_id in ("", endpoint.wish.container_id)
+                and labels.items() <= endpoint.wish.labels.items()
+            )
+
+        return self._store.endpoints.page(after, limit, wanted)
+
+    def tear_down(self, call: Call, network: Network, endpoint: Endpoint) -> None:
+        """Take away whatever is left of an endpoint, driven by its record alone.
+
+        An address is given back only when the link that had it is gone for certain.
+        """
+        self._detach(call, network, endpoint)
+        self._leases.give_back(call, network, endpoint)
+        self._store.endpoints.remove(endpoint)
+
+    def _check_options(self, network: Network, wish: EndpointWish) -> None:
+        info = self._drivers.get(network.wish.driver).implementation.info
+        faults = option_faults("options", wish.options, info.endpoint_options, info.name)
+        if faults:
+            raise InvalidArgument(faults)
+
+    def _same_key(self, call: Call, network: Network, wish: EndpointWish) -> Endpoint | None:
+        """Return the endpoint with the same natural key; finish one that is half gone."""
+        existing = self._selection.same_key(network, wish)
+        if existing and existing.state is not EndpointState.READY:
+            self.tear_down(call, network, existing)
+            return None
+        return existing
+
+    def _identify(self, sandbox: SandboxWish | None) -> Place:
+        return Place(self._host.identify(sandbox.path), sandbox.pid) if sandbox else Place()
+
+    def _again(
+        self, call: Call, network: Network, existing: Endpoint, wish: EndpointWish, place: Place
+    ) -> Endpoint:
+        """Connect what is connected: the same wishes find the same endpoint."""
+        if not wish.asks_for(existing.wish):
+            raise endpoint_exists(existing, "with other wishes")
+        before, now = existing.place.sandbox, place.sandbox
+        if before is None or now is None:
+            if before is now:
+                return existing
+            raise endpoint_exists(existing, "with a sandbox" if before else "without a sandbox")
+        same_boot = existing.boot_id == boot_id()
+        if same_boot and before.cookie == now.cookie:
+            return existing
+        if same_boot and self._host.exists(before):
+            raise endpoint_exists(existing, f"in another sandbox, {before.path}")
+        return self._move(call, network, existing, place)
+
+    def _move(self, call: Call, network: Network, existing: Endpoint, place: Place) -> Endpoint:
+        """Give the endpoint of a sandbox that is gone to its successor."""
+        self._detach(call, network, existing)
+        moved = self._store.endpoints.put(self._planner.moved(existing, place))
+        return self._make(call, network, moved)
+
+    def _make(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
+        """Make an endpoint that is recorded, or take away what was made of it."""
+        try:
+            made = self._with_addresses(call, network, endpoint)
+            self._attach(call, network, made)
+            _require_caller(call)
+            return self._store.endpoints.put(replace(made, state=EndpointState.READY))
+        except Exception as error:
+            after(error, partial(self._roll_back, call, network, endpoint, error))
+            raise
+
+    def _attach(self, call: Call, network: Network, endpoint: Endpoint) -> None:
+        driver = self._drivers.get(network.wish.driver)
+        spec = endpoint.for_driver(network)
+        driver.run(call, Driver.connect, spec, subject=f"endpoint {endpoint.id}")
+
+    def _detach(self, call: Call, network: Network, endpoint: Endpoint) -> None:
+        driver = self._drivers.get(network.wish.driver)
+        spec = endpoint.for_driver(network)
+        driver.run(call, Driver.disconnect, spec, subject=f"endpoint {endpoint.id}")
+
+    def _with_addresses(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
+        addresses = self._leases.take(call, network, endpoint)
+        gateways = {
+            subnet.cidr.version: subnet.gateway
+            for address in reversed(addresses)
+            for subnet in network.subnets
+            if address.ip in subnet.cidr and subnet.gateway and not network.wish.internal
+        }
+        return replace(
+            endpoint,
+            addresses=addresses,
+            gateways=tuple(gateways[version] for version in sorted(gateways)),
+            mac_address=endpoint.wish.mac_address or derive_mac(network.id, str(addresses[0].ip)),
+        )
+
+    def _roll_back(
+        self, call: Call, network: Network, endpoint: Endpoint, error: Exception
+    ) -> None:
+        with undo(error, f"connect endpoint {endpoint.id}"):
+            self.tear_down(call.to_clean_up(), network, endpoint)
+
+    def _finish(self, call: Call, network: Network, endpoint: Endpoint) -> None:
+        """Disconnect: record the intent, then tear down; later, if the driver takes too long."""
+        if endpoint.state is EndpointState.READY:
+            endpoint = self._store.endpoints.put(
+                replace(endpoint, state=EndpointState.DISCONNECTING)
+            )
+        try:
+            self.tear_down(call, network, endpoint)
+        except PluginTimeout as timeout:
+            if timeout.pending:
+                after(timeout, partial(self._roll_back, call, network, endpoint, timeout))
+            raise
+
+
+def not_ready(network: Network) -> Busy:
+    """Say that a network is being made or taken away."""
+    return Busy(
+        f"network {network.name} is {network.state.value}; call again when that is done, or delete"
+        " it again if it stays so",
+        resource=f"network {network.name}",
+    )
+
+
+def endpoint_exists(existing: Endpoint, how: str) -> EndpointExists:
+    """Say that the natural key is taken."""
+    return EndpointExists(
+        f"container {existing.wish.container_id} is on network {existing.network} already, {how}"
+        f" (endpoint {existing.id[:12]}, {existing.interface}); disconnect it first, or name"
+        " another interface",
+        resource=f"endpoint {existing.id}",
+        holder=existing.wish.container_id,
+    )
+
+
+def _require_caller(call: Call) -> None:
+    """Refuse to finish what nobody waits for: the last moment at which it can still be undone."""
+    if not call.alive():
+        raise CallerGone("the caller has gone away; what was made for it is undone")

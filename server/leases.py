@@ -1,0 +1,199 @@
+"""The addresses of networks and endpoints: allocations in the same book as everybody's.
+
+Their owners are ``network:<id>`` and ``endpoint:<id>``, so whatever half a call has done is found
+again, and given back, by the owner alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from ipaddress import ip_interface
+
+from mynet.drivers.api import IPInterface
+from mynet.ipam.api import (
+    AllocateRequest,
+    Allocation,
+    AllocationQuery,
+    Backend,
+    IPAddress,
+    ReleaseRequest,
+)
+from mynet.ipam.errors import AddressOutOfRange, AllocationNotFound, SubnetExhausted
+from mynet.server.addresses import AddressBook
+from mynet.server.call import Call
+from mynet.server.errors import InvalidArgument, Violation
+from mynet.server.locks import KeyedLocks
+from mynet.server.model import (
+    AddressWish,
+    Endpoint,
+    EndpointState,
+    EndpointWish,
+    Network,
+    Subnet,
+)
+from mynet.server.plugins import Catalog, Plugin
+
+
+class Leases:
+    """Takes and gives back the addresses of networks and endpoints."""
+
+    def __init__(self, backends: Catalog[Backend], book: AddressBook, locks: KeyedLocks) -> None:
+        self._backends = backends
+        self._book = book
+        self._locks = locks
+
+    def open(self, call: Call, network: Network) -> Network:
+        """Open the network's subnets, which it has claimed, and take its gateway addresses."""
+        backend = self._backends.get(network.wish.ipam)
+        opened: list[Subnet] = []
+        for wish in network.wish.subnets:
+            request = AllocateRequest(wish.cidr, owner=network.owner, address=wish.gateway)
+            with self._locks.shared(call, "subnet", str(wish.cidr)):
+                backend.run(call, Backend.open_subnet, wish.cidr)
+                gateway = backend.run(call, Backend.allocate, request)
+            opened.append(Subnet(wish.cidr, gateway.address))
+        return replace(network, subnets=tuple(opened))
+
+    def close(self, call: Call, network: Network) -> None:
+        """Give the gateway addresses back; the subnets go with :meth:`forget`."""
+        self._release_all(call, self._backends.get(network.wish.ipam), network.owner)
+
+    def forget(self, call: Call, network: Network) -> None:
+        """Drop those of a removed network's subnets that nobody else has an address of."""
+        for subnet in network.wish.subnets:
+            self._book.drop_unused(call, subnet.cidr)
+
+    def check(self, network: Network, wish: EndpointWish) -> None:
+        """Refuse addresses that the network cannot give.
+
+        Raises AddressOutOfRange, and InvalidArgument for prefix lengths that are not the subnet's.
+        """
+        faults: list[Violation] = []
+        for number, asked in enumerate(wish.addresses):
+            subnet = _subnet_of(network, asked.address)
+            if asked.prefix_length not in (None, subnet.cidr.prefixlen):
+                faults.append(
+                    Violation(
+                        f"addresses[{number}]",
+                        f"the prefix length of {subnet.cidr} is {subnet.cidr.prefixlen},"
+                        f" not {asked.prefix_length}",
+                    )
+                )
+        if faults:
+            raise InvalidArgument(faults)
+
+    def held_by(self, call: Call, network: Network, wish: EndpointWish) -> tuple[IPAddress, ...]:
+        """Return those of the asked addresses that ``wish.address_owner`` has already."""
+        if not wish.address_owner:
+            return ()
+        backend = self._backends.get(network.wish.ipam)
+        return tuple(
+            asked.address
+            for asked in wish.addresses
+            if backend.run(
+                call,
+                Backend.allocations,
+                AllocationQuery(
+                    subnet=_subnet_of(network, asked.address).cidr,
+                    address=asked.address,
+                    owner=wish.address_owner,
+                ),
+            )
+        )
+
+    def take(self, call: Call, network: Network, endpoint: Endpoint) -> tuple[IPInterface, ...]:
+        """Take the endpoint's addresses: those it asked for, and any one of every other family."""
+        backend = self._backends.get(network.wish.ipam)
+        taken = [
+            self._take_asked(call, backend, network, endpoint, asked)
+            for asked in endpoint.wish.addresses
+        ]
+        families = dict.fromkeys(subnet.cidr.version for subnet in network.subnets)
+        missing = families.keys() - {allocation.address.version for allocation in taken}
+        taken += [self._take_any(call, backend, network, endpoint, version) for version in missing]
+        taken.sort(key=lambda allocation: allocation.address.version)
+        return tuple(_interface(allocation) for allocation in taken)
+
+    def give_back(self, call: Call, network: Network, endpoint: Endpoint) -> None:
+        """Give back all that the endpoint holds.
+
+        An endpoint that never got READY returns what it had taken over to the owner before it.
+        """
+        backend = self._backends.get(network.wish.ipam)
+        if endpoint.state is EndpointState.CONNECTING:
+            for allocation in self._held(call, backend, endpoint.owner):
+                if allocation.address in endpoint.taken:
+                    self._hand_back(call, backend, endpoint, allocation)
+        self._release_all(call, backend, endpoint.owner)
+
+    def _take_asked(
+        self,
+        call: Call,
+        backend: Plugin[Backend],
+        network: Network,
+        endpoint: Endpoint,
+        asked: AddressWish,
+    ) -> Allocation:
+        request = AllocateRequest(
+            _subnet_of(network, asked.address).cidr,
+            owner=endpoint.owner,
+            address=asked.address,
+            take_from=endpoint.wish.address_owner,
+        )
+        return backend.run(call, Backend.allocate, request)
+
+    def _take_any(
+        self,
+        call: Call,
+        backend: Plugin[Backend],
+        network: Network,
+        endpoint: Endpoint,
+        version: int,
+    ) -> Allocation:
+        """Take an address of the first subnet of the family that has one left."""
+        subnets = [subnet for subnet in network.subnets if subnet.cidr.version == version]
+        for subnet in subnets[:-1]:
+            try:
+                request = AllocateRequest(subnet.cidr, owner=endpoint.owner)
+                return backend.run(call, Backend.allocate, request)
+            except SubnetExhausted:
+                continue
+        request = AllocateRequest(subnets[-1].cidr, owner=endpoint.owner)
+        return backend.run(call, Backend.allocate, request)
+
+    def _hand_back(
+        self, call: Call, backend: Plugin[Backend], endpoint: Endpoint, allocation: Allocation
+    ) -> None:
+        request = AllocateRequest(
+            allocation.subnet,
+            owner=endpoint.wish.address_owner,
+            address=allocation.address,
+            take_from=endpoint.owner,
+        )
+        backend.run(call, Backend.allocate, request)
+
+    def _held(self, call: Call, backend: Plugin[Backend], owner: str) -> Sequence[Allocation]:
+        query = AllocationQuery(owner=owner)
+        return backend.run(call, Backend.allocations, query)
+
+    def _release_all(self, call: Call, backend: Plugin[Backend], owner: str) -> None:
+        for held in self._held(call, backend, owner):
+            request = ReleaseRequest(held.subnet, held.address, owner=owner)
+            try:
+                backend.run(call, Backend.release, request)
+            except AllocationNotFound:
+                continue  # what is released is released
+
+
+def _subnet_of(network: Network, address: IPAddress) -> Subnet:
+    for subnet in network.subnets:
+        if address in subnet.cidr:
+            return subnet
+    known = ", ".join(str(subnet.cidr) for subnet in network.subnets)
+    raise AddressOutOfRange(
+        f"{address} is in no subnet of network {network.name} ({known}); ask for one that is",
+        resource=f"address {address}",
+    )
+
+
+def _interface(allocation: Allocation) -> IPInterface:
+    return ip_interface(f"{allocation.address}/{allocation.subnet.prefixlen}")

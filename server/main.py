@@ -1,0 +1,105 @@
+"""The command ``mynetd``."""
+
+from pathlib import Path
+
+import click
+
+from mynet.ipam.errors import IpamError
+from mynet.server import config
+from mynet.server.config import Settings
+from mynet.server.errors import CannotStart
+from mynet.server.logs import Format, configure
+
+
+def _load(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+    """Take the config file as defaults: flags and environment variables go before it."""
+    if value is not None:
+        known = {parameter.name: None for parameter in context.command.params if parameter.name}
+        known.pop("config")
+        context.default_map = config.read_file(value, known)
+
+
+@click.command(context_settings={"auto_envvar_prefix": "MYNET"})
+@click.version_option(package_name="mynetd", message="%(prog)s %(version)s")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_load,
+    help="A TOML file with any of these options, such as state_dir = '/srv/mynet'.",
+)
+@click.option(
+    "--listen",
+    multiple=True,
+    metavar="ADDRESS",
+    default=(config.DEFAULT_LISTEN,),
+    show_default=True,
+    help="Where to serve: unix:///PATH, or HOST:PORT together with --insecure. May be repeated.",
+)
+@click.option(
+    "--insecure",
+    is_flag=True,
+    help="Serve TCP without encryption and without asking who calls.",
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=config.DEFAULT_STATE_DIR,
+    show_default=True,
+    help="Where networks, endpoints and addresses are kept. One daemon a directory.",
+)
+@click.option(
+    "--plugin-timeout",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a call waits for a driver or an IPAM backend.",
+)
+@click.option(
+    "--shutdown-grace",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long calls under way may take to end after SIGTERM.",
+)
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+)
+def main(
+    *,
+    listen: tuple[str, ...],
+    insecure: bool,
+    state_dir: Path,
+    plugin_timeout: float,
+    shutdown_grace: float,
+    log_format: Format,
+    log_level: str,
+) -> None:
+    """Run mynetd, the container-network daemon, until SIGTERM or SIGINT.
+
+    Each option is also a key of the config file (state_dir for --state-dir) and an environment
+    variable (MYNET_STATE_DIR). The command line goes before the environment, and that before the
+    file. Container networks keep working while mynetd is not running.
+    """
+    config.check_listen(listen, insecure=insecure)
+    settings = Settings(listen, state_dir, plugin_timeout, shutdown_grace)
+    configure(log_format, log_level)
+    from mynet.server import daemon  # noqa: PLC0415 - --help need not wait for grpc
+
+    try:
+        daemon.run(settings)
+    except (CannotStart, IpamError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,252 @@
+"""Networks and endpoints as the core and its store know them: values, never changed in place.
+
+A record keeps the *wish* it was made from beside what came of it: the same request again is
+recognised by its wish, whatever the daemon chose for what the caller left open.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+
+from mynet.drivers import api as drivers
+from mynet.drivers.api import IPInterface, Sandbox
+from mynet.ipam.api import IPAddress, IPNetwork, Usage
+
+NETWORK_OWNER = "network:"
+ENDPOINT_OWNER = "endpoint:"
+
+
+class NetworkState(Enum):
+    """What a network is going through; the first and the last are intents."""
+
+    CREATING = "creating"
+    READY = "ready"
+    DELETING = "deleting"
+
+
+class EndpointState(Enum):
+    """What an endpoint is going through; the first and the last are intents."""
+
+    CONNECTING = "connecting"
+    READY = "ready"
+    DISCONNECTING = "disconnecting"
+
+
+@dataclass(frozen=True, slots=True)
+class SubnetWish:
+    """A subnet asked for; without a gateway the backend chooses it."""
+
+    cidr: IPNetwork
+    gateway: IPAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkWish:
+    """A network asked for. ``mtu`` 0 and ``interface`` "" leave the choice to the daemon."""
+
+    name: str
+    driver: str
+    ipam: str
+    subnets: tuple[SubnetWish, ...]
+    internal: bool = False
+    mtu: int = 0
+    masquerade: bool = True
+    interface: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """A network's subnet with its gateway, which is None until it has been allocated."""
+
+    cidr: IPNetwork
+    gateway: IPAddress | None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network: the wish, and what the daemon made of it."""
+
+    id: str
+    wish: NetworkWish
+    subnets: tuple[Subnet, ...]
+    interface: str
+    mtu: int
+    state: NetworkState
+    create_time: datetime
+    revision: int = 0
+
+    @property
+    def name(self) -> str:
+        """The name that people use."""
+        return self.wish.name
+
+    @property
+    def owner(self) -> str:
+        """Who holds this network's gateway addresses in the book."""
+        return NETWORK_OWNER + self.id
+
+    def for_driver(self) -> drivers.Network:
+        """Return what the driver is told; a gateway that was never allocated is left out."""
+        return drivers.Network(
+            id=self.id,
+            name=self.name,
+            interface=self.interface,
+            subnets=tuple(
+                drivers.Subnet(subnet.cidr, subnet.gateway)
+                for subnet in self.subnets
+                if subnet.gateway is not None
+            ),
+            mtu=self.mtu,
+            internal=self.wish.internal,
+            masquerade=self.wish.masquerade,
+            options=self.wish.options,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AddressWish:
+    """An address asked for; a prefix length is checked against the subnet's, no more."""
+
+    address: IPAddress
+    prefix_length: int | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointWish:
+    """An endpoint asked for, but for its sandbox, which may be another the next time."""
+
+    container_id: str
+    interface: str = ""
+    addresses: tuple[AddressWish, ...] = ()
+    mac_address: str = ""
+    address_owner: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def asks_for(self, made_from: "EndpointWish") -> bool:
+        """Say whether an endpoint made from that wish is what this one asks for."""
+        return replace(self, interface=self.interface or made_from.interface) == made_from
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxWish:
+    """Where the inner end goes: a path to a network namespace, and the pid it came from, if any."""
+
+    path: str
+    pid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the inner end is: in a sandbox, found by a pid perhaps, or None: with the caller."""
+
+    sandbox: Sandbox | None = None
+    pid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint: the wish, and what the daemon made of it.
+
+    ``taken`` are the addresses that ``wish.address_owner`` held before: an endpoint that never got
+    READY gives them back to that owner. ``boot_id`` is the boot that the sandbox's cookie is of.
+    """
+
+    id: str
+    network_id: str
+    network: str
+    wish: EndpointWish
+    interface: str
+    host_interface: str
+    mtu: int
+    route_metric: int
+    state: EndpointState
+    create_time: datetime
+    place: Place = Place()
+    boot_id: str = ""
+    taken: tuple[IPAddress, ...] = ()
+    addresses: tuple[IPInterface, ...] = ()
+    gateways: tuple[IPAddress, ...] = ()
+    mac_address: str = ""
+    revision: int = 0
+
+    @property
+    def owner(self) -> str:
+        """Who holds this endpoint's addresses in the book."""
+        return ENDPOINT_OWNER + self.id
+
+    def for_driver(self, network: Network) -> drivers.Endpoint:
+        """Return what the driver is told."""
+        return drivers.Endpoint(
+            id=self.id,
+            network=network.for_driver(),
+            interface=self.interface,
+            host_interface=self.host_interface,
+            mac_address=self.mac_address,
+            addresses=self.addresses,
+            gateways=self.gateways,
+            route_metric=self.route_metric,
+            sandbox=self.place.sandbox,
+            options=self.wish.options,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BookedSubnet:
+    """A subnet in the registry, and the network that uses it, if one does."""
+
+    cidr: IPNetwork
+    backend: str
+    network_id: str
+    network: str
+    create_time: datetime
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubnetReport:
+    """A subnet, its gateway and how full it is."""
+
+    subnet: BookedSubnet
+    gateway: IPAddress | None
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationKey:
+    """Where an allocation stands in the list of all."""
+
+    backend: str
+    cidr: IPNetwork
+    address: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkReport:
+    """A network, and how many endpoints are on it."""
+
+    network: Network
+    endpoint_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSelector:
+    """Selects endpoints by id, by network and container (and interface), or by container."""
+
+    endpoint: str = ""
+    network: str = ""
+    container_id: str = ""
+    interface: str = ""
+
+
+def derive_mac(network_id: str, address: str) -> str:
+    """Derive a MAC address: locally administered, unicast, the same whenever the address is.
+
+    So a neighbour's ARP entry for an address that was used before is right again.
+    """
+    digest = hashlib.sha256(f"{network_id} {address}".encode()).digest()
+    return ":".join(f"{octet:02x}" for octet in (0x02, *digest[:5]))

@@ -1,0 +1,105 @@
+"""Deciding what a request leaves open, before anything is made.
+
+The intent that is recorded first names every link that will be made, so that a crash at any later
+instant leaves nothing whose name is not on record.
+"""
+
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from mynet.drivers.api import Driver, Sandbox
+from mynet.server.host import Host, boot_id
+from mynet.server.model import (
+    Endpoint,
+    EndpointState,
+    EndpointWish,
+    Network,
+    NetworkState,
+    NetworkWish,
+    Place,
+    Subnet,
+)
+from mynet.server.plugins import Catalog
+from mynet.server.store import Store
+
+_NAME_LENGTH = 15  # characters in a device's name: IFNAMSIZ of linux/if.h, less the final zero
+_FIRST_METRIC = 100  # of default routes: above what people give by hand, below what DHCP gives
+
+
+class Planner:
+    """Chooses ids, device names, MTU and metrics that are free at this moment."""
+
+    def __init__(self, store: Store, drivers: Catalog[Driver], host: Host) -> None:
+        self._store = store
+        self._drivers = drivers
+        self._host = host
+
+    def network(self, wish: NetworkWish) -> Network:
+        """Plan a network. Raises DriverNotFound."""
+        prefix = self._drivers.get(wish.driver).implementation.info.device_prefix
+        network_id = secrets.token_hex(32)
+        return Network(
+            id=network_id,
+            wish=wish,
+            subnets=tuple(Subnet(subnet.cidr, None) for subnet in wish.subnets),
+            interface=wish.interface or self._device_name(prefix, wish.name, network_id),
+            mtu=wish.mtu or self._host.uplink_mtu(),
+            state=NetworkState.CREATING,
+            create_time=datetime.now(UTC),
+        )
+
+    def endpoint(self, network: Network, wish: EndpointWish, place: Place) -> Endpoint:
+        """Plan an endpoint; addresses and MAC address follow when they have been allocated."""
+        prefix = self._drivers.get(network.wish.driver).implementation.info.port_prefix
+        endpoint_id = secrets.token_hex(32)
+        return Endpoint(
+            id=endpoint_id,
+            network_id=network.id,
+            network=network.name,
+            wish=wish,
+            interface=wish.interface or self._inner_name(endpoint_id, place.sandbox),
+            host_interface=prefix and prefix + endpoint_id[: _NAME_LENGTH - len(prefix)],
+            mtu=network.mtu,
+            route_metric=self._next_metric(place.sandbox),
+            state=EndpointState.CONNECTING,
+            create_time=datetime.now(UTC),
+            place=place,
+            boot_id=boot_id(),
+        )
+
+    def moved(self, existing: Endpoint, place: Place) -> Endpoint:
+        """Plan the move of an endpoint whose sandbox is gone; it keeps names and addresses."""
+        return replace(
+            existing,
+            place=place,
+            boot_id=boot_id(),
+            route_metric=self._next_metric(place.sandbox),
+            state=EndpointState.CONNECTING,
+        )
+
+    def _device_name(self, prefix: str, name: str, network_id: str) -> str:
+        if not prefix:
+            return ""
+        speaking = prefix + name
+        if len(speaking) <= _NAME_LENGTH and speaking not in self._host.device_names(None):
+            return speaking
+        return prefix + network_id[:12]
+
+    def _inner_name(self, endpoint_id: str, sandbox: Sandbox | None) -> str:
+        """Return the first of eth0, eth1, ... that neither the sandbox nor a record has."""
+        if sandbox is None:
+            return "cif-" + endpoint_id[:11]
+        taken = self._host.device_names(sandbox) | {
+            endpoint.interface for endpoint in self._store.endpoints.of_sandbox(sandbox.cookie)
+        }
+        return next(
+            name for name in map("eth{}".format, range(len(taken) + 1)) if name not in taken
+        )
+
+    def _next_metric(self, sandbox: Sandbox | None) -> int:
+        """Return a metric for the default routes: whoever came to the sandbox first stays first."""
+        if sandbox is None:
+            return _FIRST_METRIC
+        others = self._store.endpoints.of_sandbox(sandbox.cookie)
+        return max((other.route_metric + 1 for other in others), default=_FIRST_METRIC)

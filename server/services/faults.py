@@ -1,0 +1,36 @@
+"""Gathering every fault of a request before refusing it."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from mynet.server.errors import InvalidArgument, Violation
+
+T = TypeVar("T")
+
+
+class Faults:
+    """The faults found so far. Parsing goes on after one: the caller is told of all at once."""
+
+    def __init__(self) -> None:
+        self._found: list[Violation] = []
+
+    def add(self, field: str, description: str) -> None:
+        """Note a fault: the field's path in the request, and a sentence."""
+        self._found.append(Violation(field, description))
+
+    def extend(self, violations: Sequence[Violation]) -> None:
+        """Note faults that others found."""
+        self._found.extend(violations)
+
+    def parse(self, field: str, value: str, parser: Callable[[str], T]) -> T | None:
+        """Parse one field; what the parser says in its ValueError is the fault."""
+        try:
+            return parser(value)
+        except ValueError as error:
+            self.add(field, str(error))
+            return None
+
+    def refuse(self) -> None:
+        """Raise InvalidArgument if there is any fault."""
+        if self._found:
+            raise InvalidArgument(self._found)

@@ -1,0 +1,94 @@
+"""NetworkService: unpack, call the core, pack."""
+
+import grpc
+
+from mynet.server.core import Core
+from mynet.server.model import EndpointSelector
+from mynet.server.services import pack, paging, unpack
+from mynet.server.services.gate import current_call
+from mynet.v1 import network_pb2 as pb
+from mynet.v1 import network_pb2_grpc
+
+
+class NetworkService(network_pb2_grpc.NetworkServiceServicer):
+    """Networks and endpoints over gRPC; what each verb means is said in network.proto."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def CreateNetwork(
+        self, request: pb.CreateNetworkRequest, _: grpc.ServicerContext
+    ) -> pb.CreateNetworkResponse:
+        wish = unpack.network(request.network, self._core.drivers)
+        report = self._core.networks.create(
+            current_call(), wish, allow_existing=request.allow_existing
+        )
+        return pb.CreateNetworkResponse(network=pack.network(report))
+
+    def GetNetwork(
+        self, request: pb.GetNetworkRequest, _: grpc.ServicerContext
+    ) -> pb.GetNetworkResponse:
+        report = self._core.networks.get(unpack.network_selector(request.network))
+        return pb.GetNetworkResponse(network=pack.network(report))
+
+    def ListNetworks(
+        self, request: pb.ListNetworksRequest, _: grpc.ServicerContext
+    ) -> pb.ListNetworksResponse:
+        page = paging.by_place(request)
+        found = self._core.networks.page(unpack.labels(request.labels), page.after, page.limit)
+        return pb.ListNetworksResponse(
+            networks=[pack.network(report) for _, report in page.of(found)],
+            next_page_token=page.next_token(found),
+        )
+
+    def DeleteNetwork(
+        self, request: pb.DeleteNetworkRequest, _: grpc.ServicerContext
+    ) -> pb.DeleteNetworkResponse:
+        selector = unpack.network_selector(request.network)
+        self._core.networks.delete(
+            current_call(), selector, force=request.force, allow_missing=request.allow_missing
+        )
+        return pb.DeleteNetworkResponse()
+
+    def Connect(self, request: pb.ConnectRequest, _: grpc.ServicerContext) -> pb.ConnectResponse:
+        wish, sandbox = unpack.endpoint(request)
+        endpoint = self._core.endpoints.connect(current_call(), request.network, wish, sandbox)
+        return pb.ConnectResponse(endpoint=pack.endpoint(endpoint))
+
+    def Disconnect(
+        self, request: pb.DisconnectRequest, _: grpc.ServicerContext
+    ) -> pb.DisconnectResponse:
+        selector = unpack.selector(request, container_alone=True)
+        gone = self._core.endpoints.disconnect(
+            current_call(), selector, allow_missing=request.allow_missing
+        )
+        return pb.DisconnectResponse(endpoints=[pack.endpoint(endpoint) for endpoint in gone])
+
+    def GetEndpoint(
+        self, request: pb.GetEndpointRequest, _: grpc.ServicerContext
+    ) -> pb.GetEndpointResponse:
+        endpoint = self._core.endpoints.get(unpack.selector(request))
+        return pb.GetEndpointResponse(endpoint=pack.endpoint(endpoint))
+
+    def ListEndpoints(
+        self, request: pb.ListEndpointsRequest, _: grpc.ServicerContext
+    ) -> pb.ListEndpointsResponse:
+        page = paging.by_place(request)
+        selector = EndpointSelector(network=request.network, container_id=request.container_id)
+        labels = unpack.labels(request.labels)
+        found = self._core.endpoints.page(selector, labels, page.after, page.limit)
+        return pb.ListEndpointsResponse(
+            endpoints=[pack.endpoint(endpoint) for _, endpoint in page.of(found)],
+            next_page_token=page.next_token(found),
+        )
+
+    def CheckEndpoint(
+        self, request: pb.CheckEndpointRequest, _: grpc.ServicerContext
+    ) -> pb.CheckEndpointResponse:
+        endpoint, problems = self._core.endpoints.check(current_call(), unpack.selector(request))
+        return pb.CheckEndpointResponse(endpoint=pack.endpoint(endpoint), problems=problems)
+
+    def ListDrivers(
+        self, _request: pb.ListDriversRequest, _: grpc.ServicerContext
+    ) -> pb.ListDriversResponse:
+        return pb.ListDriversResponse(drivers=map(pack.driver, self._core.drivers))

@@ -1,0 +1,225 @@
+"""Requests into the core's own types: everything is parsed here, once, with all faults at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Protocol
+
+from mynet.drivers.api import Driver, IPAddress, IPNetwork
+from mynet.server.addresses import DEFAULT_BACKEND
+from mynet.server.model import (
+    EndpointSelector,
+    EndpointWish,
+    NetworkWish,
+    SandboxWish,
+    SubnetWish,
+)
+from mynet.server.options import option_faults
+from mynet.server.plugins import Catalog
+from mynet.server.services import parsers
+from mynet.server.services.faults import Faults
+from mynet.v1 import ipam_pb2, network_pb2
+
+DEFAULT_DRIVER = "bridge"
+
+
+class SelectorMessage(Protocol):
+    """A request that selects endpoints."""
+
+    @property
+    def endpoint(self) -> str:
+        """An id, or a beginning of one."""
+
+    @property
+    def network(self) -> str:
+        """A network's id, name, or beginning of an id."""
+
+    @property
+    def container_id(self) -> str:
+        """A container."""
+
+    @property
+    def interface(self) -> str:
+        """A device inside the sandbox."""
+
+
+def network(message: network_pb2.Network, drivers: Catalog[Driver]) -> NetworkWish:
+    """Unpack a network that is wished for. Raises InvalidArgument with every fault."""
+    faults = Faults()
+    wish = NetworkWish(
+        name=faults.parse("network.name", message.name, parsers.network_name) or "",
+        driver=faults.parse("network.driver", message.driver, parsers.text) or DEFAULT_DRIVER,
+        ipam=faults.parse("network.ipam", message.ipam, parsers.text) or DEFAULT_BACKEND,
+        subnets=_subnets(faults, message.subnets),
+        internal=message.internal,
+        mtu=message.mtu,
+        masquerade=message.masquerade if message.HasField("masquerade") else True,
+        interface=faults.parse("network.interface", message.interface, parsers.device_name) or "",
+        options=_texts(faults, "network.options", message.options),
+        labels=_texts(faults, "network.labels", message.labels),
+    )
+    _check_mtu(faults, wish)
+    for listing in drivers:
+        if listing.plugin and listing.name == wish.driver:
+            known = listing.plugin.implementation.info.options
+            faults.extend(option_faults("network.options", wish.options, known, wish.driver))
+    faults.refuse()
+    return wish
+
+
+def endpoint(request: network_pb2.ConnectRequest) -> tuple[EndpointWish, SandboxWish | None]:
+    """Unpack an endpoint that is wished for, and its sandbox. Raises InvalidArgument."""
+    faults = Faults()
+    _require(faults, "network", request.network)
+    addresses = [
+        faults.parse(f"addresses[{number}]", value, parsers.address_wish)
+        for number, value in enumerate(request.addresses)
+    ]
+    asked = tuple(each for each in addresses if each)
+    if len(set(asked)) < len(asked):
+        faults.add("addresses", "names an address twice")
+    wish = EndpointWish(
+        container_id=faults.parse("container_id", request.container_id, parsers.some_text) or "",
+        interface=faults.parse("interface", request.interface, parsers.device_name) or "",
+        addresses=asked,
+        mac_address=faults.parse("mac_address", request.mac_address, parsers.mac_address) or "",
+        address_owner=faults.parse("address_owner", request.address_owner, parsers.owner) or "",
+        labels=_texts(faults, "labels", request.labels),
+        options=_texts(faults, "options", request.options),
+    )
+    sandbox = _sandbox(faults, request)
+    faults.refuse()
+    return wish, sandbox
+
+
+def selector(request: SelectorMessage, *, container_alone: bool = False) -> EndpointSelector:
+    """Unpack what selects an endpoint; with ``container_alone`` a container is enough."""
+    faults = Faults()
+    if not request.endpoint:
+        if not request.container_id:
+            faults.add("endpoint", "name the endpoint, or its network and container_id")
+        elif not request.network and not container_alone:
+            faults.add("network", "is required beside container_id")
+    elif request.network or request.container_id or request.interface:
+        faults.add("endpoint", "goes without network, container_id and interface")
+    faults.refuse()
+    return EndpointSelector(
+        request.endpoint, request.network, request.container_id, request.interface
+    )
+
+
+def network_selector(value: str) -> str:
+    """Unpack what selects a network: an id, a name or a beginning of an id."""
+    faults = Faults()
+    _require(faults, "network", value)
+    faults.refuse()
+    return value
+
+
+def labels(given: Mapping[str, str]) -> Mapping[str, str]:
+    """Unpack labels to select by."""
+    faults = Faults()
+    found = _texts(faults, "labels", given)
+    faults.refuse()
+    return found
+
+
+def cidr(value: str) -> IPNetwork:
+    """Unpack a subnet of the book."""
+    faults = Faults()
+    found = faults.parse("subnet", value, parsers.book_cidr)
+    faults.refuse()
+    return found  # type: ignore[return-value]  # None is a fault, refused above
+
+
+def allocation(
+    request: ipam_pb2.AllocateAddressRequest,
+) -> tuple[IPNetwork, str, IPAddress | None]:
+    """Unpack an AllocateAddress: subnet, owner, address."""
+    faults = Faults()
+    subnet = faults.parse("subnet", request.subnet, parsers.book_cidr)
+    owner = faults.parse("owner", request.owner, parsers.owner)
+    found = faults.parse("address", request.address, parsers.address) if request.address else None
+    if subnet and found and subnet.version != found.version:
+        faults.add("address", f"is not of the family of {subnet}")
+    faults.refuse()
+    return subnet, owner or "", found  # type: ignore[return-value]  # None was refused above
+
+
+def release(request: ipam_pb2.ReleaseAddressRequest) -> tuple[IPNetwork, IPAddress, str]:
+    """Unpack a ReleaseAddress: subnet, address, owner."""
+    faults = Faults()
+    subnet = faults.parse("subnet", request.subnet, parsers.book_cidr)
+    found = faults.parse("address", request.address, parsers.address)
+    owner = faults.parse("owner", request.owner, parsers.text)
+    if subnet and found and subnet.version != found.version:
+        faults.add("address", f"is not of the family of {subnet}")
+    faults.refuse()
+    return subnet, found, owner or ""  # type: ignore[return-value]  # None was refused above
+
+
+def _require(faults: Faults, field: str, value: str) -> None:
+    if not value:
+        faults.add(field, "is required")
+
+
+def _subnets(faults: Faults, messages: Sequence[ipam_pb2.Subnet]) -> tuple[SubnetWish, ...]:
+    if not messages:
+        faults.add("network.subnets", 'give at least one, such as {"cidr": "10.1.0.0/24"}')
+    found = [
+        _subnet(faults, f"network.subnets[{number}]", message)
+        for number, message in enumerate(messages)
+    ]
+    subnets = tuple(subnet for subnet in found if subnet)
+    for one, other in combinations(subnets, 2):
+        if one.cidr.overlaps(other.cidr):
+            faults.add("network.subnets", f"{one.cidr} and {other.cidr} share addresses")
+    return subnets
+
+
+def _subnet(faults: Faults, field: str, message: ipam_pb2.Subnet) -> SubnetWish | None:
+    wish = faults.parse(f"{field}.cidr", message.cidr, parsers.network_cidr)
+    if not message.gateway:
+        return wish
+    gateway = faults.parse(f"{field}.gateway", message.gateway, parsers.address)
+    if wish is None or gateway is None:
+        return wish
+    if wish.gateway not in (None, gateway):
+        faults.add(f"{field}.gateway", f"is not the one that cidr names, {wish.gateway}")
+    if gateway not in wish.cidr:
+        faults.add(f"{field}.gateway", f"{gateway} is not in {wish.cidr}")
+    return replace(wish, gateway=gateway)
+
+
+def _check_mtu(faults: Faults, wish: NetworkWish) -> None:
+    if not wish.mtu:
+        return
+    has_ipv6 = any(subnet.cidr.version == 6 for subnet in wish.subnets)  # noqa: PLR2004
+    least = parsers.MIN_MTU_IPV6 if has_ipv6 else parsers.MIN_MTU
+    if not least <= wish.mtu <= parsers.MAX_MTU:
+        faults.add("network.mtu", f"{wish.mtu} is not from {least} to {parsers.MAX_MTU}")
+
+
+def _texts(faults: Faults, field: str, given: Mapping[str, str]) -> Mapping[str, str]:
+    """Unpack labels or options: few enough, and short enough, to be kept and shown."""
+    if len(given) > parsers.MAX_LABELS:
+        faults.add(field, f"has {len(given)} entries; up to {parsers.MAX_LABELS} are kept")
+    for key, value in given.items():
+        if len(value) > parsers.MAX_VALUE:
+            faults.add(field, f"a value has more than {parsers.MAX_VALUE} characters")
+        faults.parse(field, key, parsers.some_text)
+    return dict(given)
+
+
+def _sandbox(faults: Faults, request: network_pb2.ConnectRequest) -> SandboxWish | None:
+    given = [name for name in ("netns_path", "netns_name", "pid") if getattr(request, name)]
+    for name in given[1:]:
+        faults.add(name, f"the sandbox is named by {given[0]} already; give one of them")
+    if request.netns_path:
+        return SandboxWish(faults.parse("netns_path", request.netns_path, parsers.netns_path) or "")
+    if request.netns_name:
+        name = faults.parse("netns_name", request.netns_name, parsers.netns_name) or ""
+        return SandboxWish(f"/run/netns/{name}")
+    if request.pid < 0:
+        faults.add("pid", "is not the number of a process")
+    return SandboxWish(f"/proc/{request.pid}/ns/net", request.pid) if request.pid else None

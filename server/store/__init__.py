@@ -1,0 +1,66 @@
+"""What the daemon remembers: networks, endpoints, and the registry of subnets.
+
+One SQLite file, ``mynet.db``. A record is a JSON document; the columns beside it are what the
+records are found by, and what must be unique. Every change is durable when the call returns, and
+carries the revision of its commit.
+"""
+
+from pathlib import Path
+
+from mynet.ipam.sqlite import Database
+from mynet.server.store.endpoints import EndpointRecords
+from mynet.server.store.networks import NetworkRecords
+from mynet.server.store.subnets import SubnetRecords
+
+# Numbered from 1. A script that was ever released is never edited: add the next one.
+MIGRATIONS = (
+    """
+    CREATE TABLE networks (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      id TEXT NOT NULL UNIQUE,
+      name TEXT NOT NULL UNIQUE,
+      document TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE endpoints (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      id TEXT NOT NULL UNIQUE,
+      network_id TEXT NOT NULL REFERENCES networks (id),
+      container_id TEXT NOT NULL,
+      interface TEXT NOT NULL,
+      cookie TEXT NOT NULL,
+      document TEXT NOT NULL,
+      UNIQUE (network_id, container_id, interface)
+    ) STRICT;
+    CREATE INDEX endpoints_by_container ON endpoints (container_id);
+    CREATE INDEX endpoints_by_cookie ON endpoints (cookie);
+
+    -- first and last are 16 bytes, so that they sort as numbers; IPv4 stands in the last four.
+    CREATE TABLE subnets (
+      version INTEGER NOT NULL,
+      first BLOB NOT NULL,
+      last BLOB NOT NULL,
+      cidr TEXT NOT NULL UNIQUE,
+      backend TEXT NOT NULL,
+      network_id TEXT REFERENCES networks (id),
+      create_time TEXT NOT NULL,
+      revision INTEGER NOT NULL,
+      PRIMARY KEY (version, first)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX subnets_by_network ON subnets (network_id);
+    """,
+)
+
+
+class Store:
+    """The file, and its three kinds of records. Raises what ``mynet.ipam.sqlite`` raises."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, MIGRATIONS)
+        self.subnets = SubnetRecords(self._database)
+        self.networks = NetworkRecords(self._database)
+        self.endpoints = EndpointRecords(self._database)
+
+    def close(self) -> None:
+        """Finish what was handed in, and close the file."""
+        self._database.close()

@@ -1,0 +1,50 @@
+"""What the tables of networks and endpoints have in common: a JSON document a row, in order."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from mynet.ipam.sqlite import Database
+from mynet.server import codec
+
+R = TypeVar("R")
+
+
+class Documents(Generic[R]):
+    """A table whose rows have a sequence number, an id and a document."""
+
+    def __init__(self, database: Database, table: str, record: type[R]) -> None:
+        self._database = database
+        self._record = record
+        # The table's name and the conditions come from this package alone, never from a request.
+        self._read = f"SELECT seq, document FROM {table}"  # noqa: S608
+
+    def all(self) -> Sequence[R]:
+        """Return every record, the oldest first."""
+        return self._select("true")
+
+    def by_id_prefix(self, prefix: str) -> Sequence[R]:
+        """Return the records whose id, of hexadecimal digits, begins so."""
+        return self._select("id >= ? AND id < ? || 'g'", prefix, prefix)
+
+    def page(self, after: int, limit: int, wanted: Callable[[R], bool]) -> Sequence[tuple[int, R]]:
+        """Return at most ``limit`` wanted records behind a sequence number, each with its own."""
+        found: list[tuple[int, R]] = []
+        with self._database.read() as connection:
+            rows = connection.execute(f"{self._read} WHERE seq > ? ORDER BY seq", (after,))
+            while len(found) < limit and (row := rows.fetchone()):
+                record = codec.decode(row[1], self._record)
+                if wanted(record):
+                    found.append((row[0], record))
+            rows.close()
+        return found
+
+    def _select(self, condition: str, *values: object) -> Sequence[R]:
+        with self._database.read() as connection:
+            return self._matching(connection, condition, *values)
+
+    def _matching(
+        self, connection: sqlite3.Connection, condition: str, *values: object
+    ) -> Sequence[R]:
+        rows = connection.execute(f"{self._read} WHERE {condition} ORDER BY seq", values)
+        return [codec.decode(document, self._record) for _, document in rows]

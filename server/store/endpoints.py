@@ -1,0 +1,87 @@
+"""The endpoints' records."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mynet.ipam.sqlite import Database
+from mynet.server import codec
+from mynet.server.errors import NetworkNotFound
+from mynet.server.model import Endpoint
+from mynet.server.store.documents import Documents
+
+
+class EndpointRecords(Documents[Endpoint]):
+    """The endpoints, as the core uses them."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, "endpoints", Endpoint)
+
+    def add(self, endpoint: Endpoint) -> Endpoint:
+        """Record a new endpoint. Raises NetworkNotFound where its network is gone by now."""
+
+        def work(connection: sqlite3.Connection, revision: int) -> Endpoint:
+            added = replace(endpoint, revision=revision)
+            try:
+                connection.execute(
+                    "INSERT INTO endpoints"
+                    " (id, network_id, container_id, interface, cookie, document)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        *(added.id, added.network_id, added.wish.container_id, added.interface),
+                        *(_cookie(added), codec.encode(added)),
+                    ),
+                )
+            except sqlite3.IntegrityError as error:
+                raise NetworkNotFound(
+                    f"network {endpoint.network} was deleted in the meantime",
+                    resource=f"network {endpoint.network}",
+                ) from error
+            return added
+
+        return self._database.write(work)
+
+    def put(self, endpoint: Endpoint) -> Endpoint:
+        """Record an endpoint's new state."""
+
+        def work(connection: sqlite3.Connection, revision: int) -> Endpoint:
+            changed = replace(endpoint, revision=revision)
+            connection.execute(
+                "UPDATE endpoints SET cookie = ?, document = ? WHERE id = ?",
+                (_cookie(changed), codec.encode(changed), changed.id),
+            )
+            return changed
+
+        return self._database.write(work)
+
+    def remove(self, endpoint: Endpoint) -> None:
+        """Forget an endpoint; one that is not there is forgotten already."""
+        self._database.write(
+            lambda connection, _: connection.execute(
+                "DELETE FROM endpoints WHERE id = ?", (endpoint.id,)
+            )
+        )
+
+    def of_network(self, network_id: str) -> Sequence[Endpoint]:
+        """Return a network's endpoints, the oldest first."""
+        return self._select("network_id = ?", network_id)
+
+    def of_container(self, container_id: str) -> Sequence[Endpoint]:
+        """Return a container's endpoints on all networks, the oldest first."""
+        return self._select("container_id = ?", container_id)
+
+    def of_sandbox(self, cookie: int) -> Sequence[Endpoint]:
+        """Return the endpoints in the sandbox with that cookie, the oldest first."""
+        return self._select("cookie = ?", str(cookie))
+
+    def counts(self) -> dict[str, int]:
+        """Return how many endpoints each network has, by the network's id."""
+        with self._database.read() as connection:
+            return dict(
+                connection.execute("SELECT network_id, count(*) FROM endpoints GROUP BY network_id")
+            )
+
+
+def _cookie(endpoint: Endpoint) -> str:
+    """Return the cookie as text: it has 64 bits and no sign, SQLite's numbers have one."""
+    return str(endpoint.place.sandbox.cookie) if endpoint.place.sandbox else ""

@@ -1,0 +1,114 @@
+"""The networks' records."""
+
+import sqlite3
+from dataclasses import replace
+
+from mynet.ipam.sqlite import Database
+from mynet.server import codec
+from mynet.server.errors import Ambiguous, NetworkExists, NetworkNotFound, quoted
+from mynet.server.model import Network
+from mynet.server.store import subnets
+from mynet.server.store.documents import Documents
+
+
+class NetworkRecords(Documents[Network]):
+    """The networks, as the core uses them."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, "networks", Network)
+
+    def add(self, network: Network) -> Network:
+        """Record a new network and claim its subnets, in one commit.
+
+        Raises NetworkExists and SubnetOverlap; then nothing was recorded.
+        """
+
+        def work(connection: sqlite3.Connection, revision: int) -> Network:
+            added = replace(network, revision=revision)
+            taken = connection.execute(
+                "SELECT id FROM networks WHERE name = ?", (network.name,)
+            ).fetchone()
+            if taken:
+                raise network_exists(network.name, taken[0])
+            connection.execute(
+                "INSERT INTO networks (id, name, document) VALUES (?, ?, ?)",
+                (added.id, added.name, codec.encode(added)),
+            )
+            for subnet in network.subnets:
+                subnets.claim(
+                    connection,
+                    revision,
+                    network.create_time,
+                    cidr=subnet.cidr,
+                    backend=network.wish.ipam,
+                    network_id=network.id,
+                )
+            return added
+
+        return self._database.write(work)
+
+    def put(self, network: Network) -> Network:
+        """Record a network's new state. Raises NetworkNotFound."""
+
+        def work(connection: sqlite3.Connection, revision: int) -> Network:
+            changed = replace(network, revision=revision)
+            updated = connection.execute(
+                "UPDATE networks SET document = ? WHERE id = ?",
+                (codec.encode(changed), changed.id),
+            )
+            if not updated.rowcount:
+                raise network_not_found(network.name)
+            return changed
+
+        return self._database.write(work)
+
+    def remove(self, network: Network) -> None:
+        """Forget a network and let go of its subnets; they stay in the book, used by nobody."""
+
+        def work(connection: sqlite3.Connection, revision: int) -> None:
+            connection.execute(
+                "UPDATE subnets SET network_id = NULL, revision = ? WHERE network_id = ?",
+                (revision, network.id),
+            )
+            connection.execute("DELETE FROM networks WHERE id = ?", (network.id,))
+
+        self._database.write(work)
+
+    def find(self, selector: str) -> Network:
+        """Return the network with that exact id, else that exact name, else that id prefix.
+
+        Raises NetworkNotFound, and Ambiguous where a prefix fits several.
+        """
+        with self._database.read() as connection:
+            rows = (
+                self._matching(connection, "id = ?", selector)
+                or self._matching(connection, "name = ?", selector)
+                or self._matching(connection, "id >= ? AND id < ? || 'g'", selector, selector)
+            )
+        if len(rows) > 1:
+            raise Ambiguous(
+                f"{quoted(selector)} is the beginning of several networks' ids"
+                f" ({', '.join(network.name for network in rows)}); give more digits, or the name",
+                resource=f"network {selector}",
+            )
+        if not rows or not selector:
+            raise network_not_found(selector)
+        return rows[0]
+
+
+def network_exists(name: str, holder: str) -> NetworkExists:
+    """Say that a name is taken."""
+    return NetworkExists(
+        f"a network {name!r} is there already (id {holder[:12]}); choose another name, or set"
+        " allow_existing to accept one with the same wishes",
+        resource=f"network {name}",
+        holder=holder,
+    )
+
+
+def network_not_found(selector: str) -> NetworkNotFound:
+    """Say that a network is not there."""
+    return NetworkNotFound(
+        f"there is no network {quoted(selector)}; ListNetworks shows those there are",
+        resource=f"network {quoted(selector)}",
+    )

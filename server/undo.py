@@ -1,0 +1,36 @@
+"""Undoing what a failed call had done, without ever hiding why it failed."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+
+import structlog
+
+from mynet.server.errors import PluginTimeout
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@contextlib.contextmanager
+def undo(first: BaseException, what: str) -> Iterator[None]:
+    """Run an undo step: if it fails too, that is logged and noted on the first error, not raised.
+
+    What it leaves behind has a record, so a retry of the call or the next start finishes the undo.
+    """
+    try:
+        yield
+    except Exception as second:  # whatever it is, the caller is told of the first
+        log.exception("undo failed", what=what)
+        first.add_note(f"while undoing ({what}): {second}")
+
+
+def after(error: Exception, function: Callable[[], None]) -> None:
+    """Run an undo: now, or where a plugin's verb is still under way, as soon as that has ended.
+
+    Then it gets a thread of its own: it will need the same plugin, whose threads may all be busy.
+    """
+    if isinstance(error, PluginTimeout) and error.pending:
+        thread = threading.Thread(target=function, name="late-undo", daemon=True)
+        error.pending.add_done_callback(lambda _: thread.start())
+    else:
+        function()
