@@ -32,8 +32,9 @@ _SHOWN = 64
 
 
 def quoted(value: str) -> str:
-    """Show a caller's text in a message: in quotes, shortened, and on one line."""
-    return ascii(value if len(value) <= _SHOWN else value[:_SHOWN] + "...")
+    """Show a caller's text in a message: in quotes, shortened, on one line and in ASCII."""
+    shown = ascii(value[: _SHOWN + 1])
+    return shown if len(shown) <= _SHOWN + 2 else f"{shown[: _SHOWN - 2]}...'"
 
 
 class MynetError(Exception):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import structlog
@@ -31,7 +31,8 @@ _REQUEST_ID_FORM = re.compile(r"[\w.:-]{1,64}")
 
 _current: ContextVar[Call] = ContextVar("call")
 
-Handler = grpc.RpcMethodHandler[Any, Any]
+# Of any messages: the class is generic for type checkers alone, so the name is quoted.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
 class Phase(Enum):
@@ -66,9 +67,9 @@ class Gate(grpc.ServerInterceptor):
 
     def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Handler | None],
+        continuation: Callable[[grpc.HandlerCallDetails], Handler],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
+    ) -> Handler:
         """Wrap the handlers of our own services; health and reflection are always open."""
         handler = continuation(handler_call_details)
         method = handler_call_details.method
@@ -94,9 +95,9 @@ class Gate(grpc.ServerInterceptor):
         context.send_initial_metadata(((_REQUEST_ID, call.request_id),))
         with structlog.contextvars.bound_contextvars(request_id=call.request_id, method=method):
             started = time.monotonic()
-            answer, status = self._try(call, behaviour, request, context)
-            elapsed = round((time.monotonic() - started) * 1000, 1)
-            log.info("call", code=code_pb2.Code.Name(status.code), ms=elapsed)
+            answer, error = self._try(call, behaviour, request, context)
+            status = to_status(error) if error else status_pb2.Status()
+            _log_call(status, error, time.monotonic() - started)
         if status.code != code_pb2.OK:
             context.abort_with_status(rpc_status.to_status(status))
         return answer
@@ -107,17 +108,14 @@ class Gate(grpc.ServerInterceptor):
         behaviour: Callable[[Any, grpc.ServicerContext], Any],
         request: Any,  # noqa: ANN401 - any message
         context: grpc.ServicerContext,
-    ) -> tuple[Any, status_pb2.Status]:
-        """Run the handler; return its answer, or the status that its error has in the table."""
+    ) -> tuple[Any, Exception | None]:
+        """Run the handler; return its answer, or its error: here every failure comes by."""
         token = _current.set(call)
         try:
             with self._counted():
-                return behaviour(request, context), status_pb2.Status()
-        except Exception as error:  # every failure becomes a status, in this one place
-            status = to_status(error)
-            is_fault = status.code == code_pb2.INTERNAL
-            log.warning("refused", message=str(error), exc_info=error if is_fault else None)
-            return None, status
+                return behaviour(request, context), None
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
+            return None, error
         finally:
             _current.reset(token)
 
@@ -148,6 +146,17 @@ class Gate(grpc.ServerInterceptor):
             principal=context.peer(),
             is_active=context.is_active,
         )
+
+
+def _log_call(status: status_pb2.Status, error: Exception | None, seconds: float) -> None:
+    """Log one line; with the traceback where the fault is not the caller's."""
+    line = {"code": code_pb2.Code.Name(status.code), "ms": round(seconds * 1000, 1)}
+    if error is None:
+        log.info("call", **line)
+    elif status.code == code_pb2.INTERNAL:
+        log.error("call", **line, error=str(error), exc_info=error)
+    else:
+        log.info("call", **line, error=str(error))
 
 
 def current_call() -> Call:

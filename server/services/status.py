@@ -63,8 +63,8 @@ _BUG: Row = (_CODES.INTERNAL, "INTERNAL")
 # grpc has 8 KiB for all trailers, where the message stands twice, once percent-encoded, and the
 # details in base64. So a message has at most 700 bytes, and all details together less than 4 KiB.
 _MESSAGE = 700
-_TEXT = 120
-_NAME = 64
+_TEXT = 150
+_NAME = 48
 _VIOLATIONS = 20
 
 

@@ -77,14 +77,14 @@ def claim(
             (network_id, revision, str(cidr)),
         )
     else:
-        raise _overlap(cidr, other, backend)
+        raise _overlap(cidr, other)
 
 
-def _overlap(cidr: IPNetwork, other: BookedSubnet, backend: str) -> SubnetOverlap:
+def _overlap(cidr: IPNetwork, other: BookedSubnet) -> SubnetOverlap:
     user = f"network {other.network}" if other.network else f"backend {other.backend}"
     return SubnetOverlap(
-        f"{cidr} shares addresses with {other.cidr} of {user}; choose another subnet, or"
-        f" free that one first" + (f" (asked for backend {backend})" * (other.cidr == cidr)),
+        f"{cidr} shares addresses with {other.cidr} of {user}; choose another subnet, or free that"
+        " one first",
         resource=f"subnet {other.cidr}",
         holder=user,
         metadata={"subnet": str(other.cidr), "network": other.network},
