@@ -113,7 +113,8 @@ class ReleaseRequest:
 class AllocationQuery:
     """Selects allocations: of one subnet, of one address in it, of one owner, or all.
 
-    An empty ``owner`` stands for every owner. They come ordered by IP version, subnet and address, at most ``limit``, from behind ``after``.
+    An empty ``owner`` stands for every owner. They come ordered by IP version, subnet and address,
+    at most ``limit``, from behind ``after``.
     """
 
     subnet: IPNetwork | None = None

@@ -7,8 +7,8 @@ import threading
 from contextlib import ExitStack
 
 import structlog
-from mynet.drivers.linux.kernel import LinuxKernel
 
+from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.server import plugins
 from mynet.server.claims import claim_namespace, claim_state_dir
 from mynet.server.config import Settings

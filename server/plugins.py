@@ -181,7 +181,7 @@ def load(kind: Kind[P], instance: str, state_dir: Path) -> Catalog[P]:
     manager.add_hookspecs(kind.hookspecs)
     listings: list[Listing[P]] = []
     for point in sorted(entry_points(group=kind.group), key=_built_in_first):
-        listing = Listing[P](
+        listing: Listing[P] = Listing(
             name=point.name,
             distribution=point.dist.name if point.dist else "",
             version=point.dist.version if point.dist else "",

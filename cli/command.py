@@ -1,0 +1,92 @@
+"""What all commands have in common: the session, ``--output``, and ``key=value`` options."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import click
+
+from mynet.cli.session import Session
+
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+
+def _set_output(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        context.ensure_object(Session).output = value
+
+
+def command(group: click.Group, name: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Add a command to a group; its function gets the session first.
+
+    ``--output`` may stand before the command's name and behind it: people write it behind.
+    """
+
+    def add(function: Callable[..., Any]) -> click.Command:
+        @click.pass_context
+        @wraps(function)
+        def with_session(context: click.Context, /, **values: Any) -> Any:
+            return function(context.ensure_object(Session), **values)
+
+        option = click.option(
+            "--output",
+            type=click.Choice(["table", "json"]),
+            expose_value=False,
+            callback=_set_output,
+            help="Show a table or JSON.",
+        )
+        return group.command(name, context_settings=CONTEXT)(option(with_session))
+
+    return add
+
+
+def key_values(
+    _context: click.Context, parameter: click.Parameter, given: Sequence[str]
+) -> dict[str, str]:
+    """Read ``key=value`` options; a key alone has an empty value."""
+    found: dict[str, str] = {}
+    for each in given:
+        key, _, value = each.partition("=")
+        if not key:
+            raise click.BadParameter(f"{each!r} has no key; write key=value", param=parameter)
+        found[key] = value
+    return found
+
+
+label_option = click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=key_values,
+    help="A label. May be repeated.",
+)
+filter_option = click.option(
+    "-f",
+    "--filter",
+    "labels",
+    multiple=True,
+    metavar="label=KEY=VALUE",
+    callback=lambda context, parameter, given: key_values(
+        context, parameter, [_label(each, parameter) for each in given]
+    ),
+    help="Only those with this label. May be repeated; all must match.",
+)
+opt_option = click.option(
+    "-o",
+    "--opt",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=key_values,
+    help="An option for the driver. May be repeated; `mynetctl driver ls` has the keys.",
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print ids alone.")
+no_trunc_option = click.option("--no-trunc", is_flag=True, help="Print ids in full.")
+
+
+def _label(given: str, parameter: click.Parameter) -> str:
+    kind, _, label = given.partition("=")
+    if kind != "label" or not label:
+        raise click.BadParameter(f"{given!r}: write label=KEY=VALUE", param=parameter)
+    return label

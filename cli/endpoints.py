@@ -1,0 +1,198 @@
+"""``mynetctl connect``, ``disconnect`` and ``endpoint``: sandboxes on networks."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from mynet.cli import render
+from mynet.cli.command import (
+    CONTEXT,
+    command,
+    filter_option,
+    label_option,
+    no_trunc_option,
+    opt_option,
+    quiet_option,
+)
+from mynet.cli.completion import network_names
+from mynet.cli.session import Session
+
+_HEADERS = ("ENDPOINT ID", "NETWORK", "CONTAINER", "INTERFACE", "ADDRESSES", "MAC ADDRESS", "STATE")
+
+
+def wish_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what an endpoint should have."""
+    for option in reversed(
+        (
+            click.option("--ip", default="", metavar="ADDRESS", help="The IPv4 address wanted."),
+            click.option("--ip6", default="", metavar="ADDRESS", help="The IPv6 address wanted."),
+            click.option("--interface", default="", help="The device inside. [default: eth0, ...]"),
+            click.option("--mac-address", default="", help="The MAC address wanted."),
+            label_option,
+            opt_option,
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def connect_request(network: str, container: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Make a ConnectRequest out of :func:`wish_options` and whatever else is a field of it."""
+    wanted = [fields.pop("ip"), fields.pop("ip6")]
+    addresses = [address for address in wanted if address]
+    return {"network": network, "container_id": container, "addresses": addresses, **fields}
+
+
+def add_to(group: click.Group) -> click.Group:
+    """Add ``connect`` and ``disconnect``, as docker has them below ``network``, to a group."""
+    command(group, "connect")(_connect)
+    command(group, "disconnect")(_disconnect)
+    return group
+
+
+@click.argument("network", shell_complete=network_names)
+@click.argument("container")
+@click.option("--netns", "netns_name", default="", help="The sandbox, as a name of `ip netns`.")
+@click.option("--netns-path", default="", help="The sandbox, as a path to a network namespace.")
+@click.option("--pid", type=int, default=0, help="The sandbox, as a process in it.")
+@wish_options
+def _connect(session: Session, *, network: str, container: str, **fields: Any) -> None:
+    """Connect a sandbox to a network.
+
+    CONTAINER is what you call it. Without a sandbox the device is made for you to move: it stays on
+    the host, down, and the addresses are yours to set.
+
+    \b
+    Examples:
+      mynetctl connect --netns one blue one
+      mynetctl connect --pid 4711 --ip 10.1.0.7 blue web
+    """
+    request = connect_request(network, container, fields)
+    endpoint = session.call("NetworkService.Connect", request)["endpoint"]
+    if session.output == "json":
+        render.document(endpoint)
+    else:
+        render.table(_HEADERS, [_row(endpoint)])
+
+
+@click.argument("network", required=False, default="", shell_complete=network_names)
+@click.argument("container", required=False, default="")
+@click.option("--interface", default="", help="Which one, where it is on the network twice.")
+@click.option("--endpoint", default="", metavar="ID", help="The endpoint, by its id.")
+@click.option("--all", "whole", metavar="CONTAINER", default="", help="All that a container has.")
+@click.option("--allow-missing", is_flag=True, help="What is not connected is success.")
+def _disconnect(
+    session: Session,
+    *,
+    network: str,
+    container: str,
+    interface: str,
+    endpoint: str,
+    whole: str,
+    allow_missing: bool,
+) -> None:
+    """Disconnect a container from a network.
+
+    It works whatever has become of the container, its namespace or the bridge.
+
+    \b
+    Examples:
+      mynetctl disconnect blue one
+      mynetctl disconnect --all one
+      mynetctl disconnect --endpoint 3f0c
+    """
+    ways = [bool(network and container), bool(endpoint), bool(whole)]
+    if sum(ways) != 1 or bool(network) != bool(container):
+        raise click.UsageError("give NETWORK and CONTAINER, or --endpoint, or --all")
+    request = {
+        "network": network,
+        "container_id": container or whole,
+        "interface": interface,
+        "endpoint": endpoint,
+        "allow_missing": allow_missing,
+    }
+    gone = session.call("NetworkService.Disconnect", request)["endpoints"]
+    if session.output == "json":
+        render.document({"endpoints": gone})
+    else:
+        for each in gone:
+            click.echo(each["id"])
+
+
+@click.group(context_settings=CONTEXT)
+def endpoint() -> None:
+    """Show and check endpoints."""
+
+
+@command(endpoint, "ls")
+@click.option("--network", default="", help="Only those on this network.")
+@click.option("--container", "container_id", default="", help="Only those of this container.")
+@quiet_option
+@no_trunc_option
+@filter_option
+def ls(session: Session, *, quiet: bool, no_trunc: bool, **wanted: Any) -> None:
+    """List endpoints, the oldest first.
+
+    \b
+    Examples:
+      mynetctl endpoint ls
+      mynetctl endpoint ls --network blue --output json
+    """
+    found = session.pages("NetworkService.ListEndpoints", wanted, "endpoints")
+    if session.output == "json":
+        render.document({"endpoints": found})
+    elif quiet:
+        for each in found:
+            click.echo(render.short(each["id"], whole=no_trunc))
+    else:
+        render.table(_HEADERS, (_row(each, whole=no_trunc) for each in found))
+
+
+@command(endpoint, "inspect")
+@click.argument("endpoints", nargs=-1, required=True, metavar="ENDPOINT...")
+def inspect(session: Session, *, endpoints: Sequence[str]) -> None:
+    """Show all there is to know of endpoints, as JSON.
+
+    \b
+    Examples:
+      mynetctl endpoint inspect 3f0c
+      mynetctl endpoint inspect $(mynetctl endpoint ls --quiet)
+    """
+    render.document(
+        [
+            session.call("NetworkService.GetEndpoint", {"endpoint": each})["endpoint"]
+            for each in endpoints
+        ]
+    )
+
+
+@command(endpoint, "check")
+@click.argument("selected", metavar="ENDPOINT")
+def check(session: Session, *, selected: str) -> None:
+    """Compare an endpoint with the kernel; each difference is a line, and any makes exit status 1.
+
+    \b
+    Examples:
+      mynetctl endpoint check 3f0c
+    """
+    answer = session.call("NetworkService.CheckEndpoint", {"endpoint": selected})
+    if session.output == "json":
+        render.document(answer)
+    else:
+        for problem in answer["problems"]:
+            click.echo(problem)
+    if answer["problems"]:
+        raise SystemExit(1)
+
+
+def _row(endpoint: dict[str, Any], *, whole: bool = False) -> Sequence[str]:
+    return (
+        render.short(endpoint["id"], whole=whole),
+        endpoint["network"],
+        endpoint["container_id"],
+        endpoint["interface"],
+        ",".join(endpoint["addresses"]),
+        endpoint["mac_address"],
+        render.state(endpoint["state"]),
+    )

@@ -1,0 +1,48 @@
+"""``mynetctl driver``: the plugins that the daemon found."""
+
+import click
+
+from mynet.cli import render
+from mynet.cli.command import CONTEXT, command
+from mynet.cli.session import Session
+
+
+@click.group(context_settings=CONTEXT)
+def driver() -> None:
+    """Show the network drivers."""
+
+
+@command(driver, "ls")
+def ls(session: Session) -> None:
+    """List the network drivers that were found, their options, and why one was refused.
+
+    \b
+    Examples:
+      mynetctl driver ls
+      mynetctl driver ls --output json
+    """
+    show_plugins(session, "NetworkService.ListDrivers", "drivers")
+
+
+def show_plugins(session: Session, verb: str, field: str) -> None:
+    """Show plugins of either kind."""
+    found = session.call(verb, {})[field]
+    if session.output == "json":
+        render.document({field: found})
+        return
+    render.table(
+        ("NAME", "STATE", "DISTRIBUTION", "VERSION", "OPTIONS"),
+        (
+            (
+                each["name"],
+                render.state(each["state"]),
+                each["distribution"],
+                each["version"],
+                ",".join(option["name"] for option in each.get("options", [])) or "-",
+            )
+            for each in found
+        ),
+    )
+    for each in found:
+        if each["error"]:
+            click.echo(f"{each['name']} ({each['distribution']}) was refused: {each['error']}")

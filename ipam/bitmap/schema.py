@@ -1,0 +1,43 @@
+"""What is in ``bitmap.db``. A script that was ever released is never edited: add the next one."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE subnets (
+      id INTEGER PRIMARY KEY,
+      version INTEGER NOT NULL,
+      first BLOB NOT NULL,      -- 16 bytes, as all addresses here, so that they sort as numbers
+      cidr TEXT NOT NULL UNIQUE,
+      cursor BLOB NOT NULL,     -- where the search for a free bit begins: a position in 16 bytes
+      allocated INTEGER NOT NULL,
+      resting INTEGER NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX subnets_in_order ON subnets (version, first);
+
+    -- The bitmap. A bit is set for an address that is allocated or resting.
+    CREATE TABLE pages (
+      subnet INTEGER NOT NULL REFERENCES subnets (id),
+      number BLOB NOT NULL,     -- 16 bytes: an IPv6 subnet may have 2^116 pages
+      bits BLOB NOT NULL,       -- little-endian, without the zeros at the end
+      PRIMARY KEY (subnet, number)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE allocations (
+      subnet INTEGER NOT NULL REFERENCES subnets (id),
+      address BLOB NOT NULL,
+      owner TEXT NOT NULL,
+      create_time TEXT NOT NULL,
+      revision INTEGER NOT NULL,
+      PRIMARY KEY (subnet, address)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX allocations_by_owner ON allocations (owner, subnet, revision);
+
+    -- Released addresses rest here in the order of their release, until no other is left.
+    CREATE TABLE resting (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      subnet INTEGER NOT NULL REFERENCES subnets (id),
+      address BLOB NOT NULL,
+      UNIQUE (subnet, address)
+    ) STRICT;
+    CREATE INDEX resting_in_order ON resting (subnet, seq);
+    """,
+)
