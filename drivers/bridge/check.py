@@ -1,0 +1,67 @@
+"""The kernel against the endpoint: what differs, a sentence each."""
+
+from collections.abc import Iterator
+
+from mynet.drivers.linux.verbs import Link, Snapshot, Veth, is_ours, priority, with_link_local
+
+
+def differences(veth: Veth, seen: Snapshot) -> list[str]:
+    """Compare what there is with what there should be."""
+    return [*_outer(veth, seen), *_inner(veth, seen)]
+
+
+def _outer(veth: Veth, seen: Snapshot) -> Iterator[str]:
+    """Compare the host's end."""
+    link = seen.outer
+    if link is None:
+        yield f"The host's interface {veth.name} is not there."
+        return
+    if not is_ours(link, veth):
+        yield f"The host's interface {veth.name} is not the endpoint's."
+        return
+    if link.mark != veth.mark:
+        yield f"{veth.name} has the alias {link.mark!r} instead of {veth.mark!r}."
+    if seen.master != veth.bridge:
+        yield f"{veth.name} is in {seen.master or 'no bridge'} instead of {veth.bridge}."
+    yield from _link(link, veth.outer_mac, veth.mtu)
+
+
+def _inner(veth: Veth, seen: Snapshot) -> Iterator[str]:
+    """Compare the sandbox's end; where there is no sandbox, its caller may have moved it."""
+    if veth.sandbox is None:
+        return
+    if not seen.sandbox_there:
+        yield f"The sandbox is not at {veth.sandbox.path} any more."
+        return
+    link = seen.inner
+    if link is None:
+        yield f"The interface {veth.interface} is not in the sandbox."
+        return
+    if seen.outer is not None and link.peer != seen.outer.index:
+        yield f"{veth.interface} in the sandbox is not the other end of {veth.name}."
+    yield from _link(link, veth.mac, veth.mtu)
+    yield from _addresses(veth, seen)
+    yield from _routes(veth, seen, link)
+
+
+def _link(link: Link, mac: str, mtu: int) -> Iterator[str]:
+    if not link.up:
+        yield f"{link.name} is down."
+    if link.mac != mac:
+        yield f"{link.name} has MAC address {link.mac} instead of {mac}."
+    if link.mtu != mtu:
+        yield f"{link.name} has MTU {link.mtu} instead of {mtu}."
+
+
+def _addresses(veth: Veth, seen: Snapshot) -> Iterator[str]:
+    """Compare addresses; one that somebody added is their business."""
+    for address in with_link_local(veth.addresses, veth.mac):
+        if address not in seen.addresses:
+            yield f"{veth.interface} lacks the address {address}."
+
+
+def _routes(veth: Veth, seen: Snapshot, link: Link) -> Iterator[str]:
+    for gateway in veth.gateways:
+        metric = priority(gateway, veth.metric)
+        if not any(route.leads_over(gateway, link.index, metric) for route in seen.routes):
+            yield f"{veth.interface} lacks the default route via {gateway} with metric {metric}."

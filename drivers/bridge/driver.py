@@ -1,0 +1,150 @@
+"""The verbs of the bridge driver: each says what there should be, the kernel object makes it."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_interface
+
+from mynet.drivers.api import (
+    Call,
+    Driver,
+    DriverContext,
+    DriverInfo,
+    Endpoint,
+    Network,
+    Option,
+)
+from mynet.drivers.bridge.check import differences
+from mynet.drivers.errors import DriverError, InvalidOptions
+from mynet.drivers.linux.verbs import Bridge, Kernel, Segment, Veth, mac_from
+
+OPTIONS: tuple[Option, ...] = ()
+
+
+class BridgeDriver(Driver):
+    """A Linux bridge a network, a veth pair an endpoint, isolation and masquerading by nftables.
+
+    It keeps nothing but its kernel, so its verbs need no lock.
+    """
+
+    def __init__(self, context: DriverContext, kernel: Kernel) -> None:
+        self._instance = context.instance
+        self._kernel = kernel
+
+    @property
+    def info(self) -> DriverInfo:
+        """What this driver is and can do."""
+        return DriverInfo(name="bridge", options=OPTIONS, device_prefix="br-", port_prefix="veth")
+
+    def create(self, call: Call, network: Network) -> None:
+        """Make the bridge, then let its packets through."""
+        _require_known_options(network)
+        self._kernel.ensure_bridge(self._bridge(network))
+        self._kernel.add_segment(self._instance, _segment(network))
+        self._forward(network)
+
+    def delete(self, call: Call, network: Network) -> None:
+        """Take the network out of the firewall, then the bridge away.
+
+        Where another's device has the name, the network was never made and nothing is ours: the
+        firewall may know the name as that other's.
+        """
+        bridge = self._bridge(network)
+        if self._kernel.is_taken(bridge):
+            return
+        self._kernel.remove_segment(_segment(network))
+        self._kernel.delete_bridge(bridge)
+
+    def connect(self, call: Call, endpoint: Endpoint) -> None:
+        """Make the pair, with its inner end in the sandbox."""
+        self._kernel.attach(self._veth(endpoint))
+
+    def disconnect(self, call: Call, endpoint: Endpoint) -> None:
+        """Take the pair away."""
+        self._kernel.detach([self._veth(endpoint)])
+
+    def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
+        """Compare the kernel with the endpoint: a sentence for each difference."""
+        veth = self._veth(endpoint)
+        return differences(veth, self._kernel.inspect(veth))
+
+    def restore(self, call: Call, networks: Sequence[Network]) -> None:
+        """Load the firewall whole, once, and make every bridge that is not there.
+
+        One network that cannot be made does not stop the others: they are tried all, and the error
+        names each that failed, by its id, in its metadata.
+        """
+        self._kernel.load_firewall(self._instance, [_segment(network) for network in networks])
+        failures = {network.id: error for network in networks if (error := self._revive(network))}
+        if failures:
+            raise DriverError(
+                f"{len(failures)} of {len(networks)} networks could not be restored: "
+                + "; ".join(f"{name}: {error}" for name, error in failures.items()),
+                metadata={name: str(error) for name, error in failures.items()},
+            ) from ExceptionGroup("networks not restored", list(failures.values()))
+
+    def _revive(self, network: Network) -> DriverError | None:
+        """Make the network's bridge, or say why not."""
+        try:
+            self._kernel.ensure_bridge(self._bridge(network))
+            self._forward(network)
+        except DriverError as error:
+            return error
+        return None
+
+    def _forward(self, network: Network) -> None:
+        """Have the host forward packets, if the network has any that leave it."""
+        if not network.internal:
+            cidrs = [subnet.cidr for subnet in network.subnets]
+            self._kernel.enable_forwarding(
+                ipv4=any(isinstance(cidr, IPv4Network) for cidr in cidrs),
+                ipv6=any(isinstance(cidr, IPv6Network) for cidr in cidrs),
+            )
+
+    def _bridge(self, network: Network) -> Bridge:
+        return Bridge(
+            name=network.interface,
+            mark=self._mark(network.id),
+            mac=mac_from(network.id),
+            mtu=network.mtu,
+            addresses=tuple(
+                ip_interface((subnet.gateway, subnet.cidr.prefixlen)) for subnet in network.subnets
+            ),
+        )
+
+    def _veth(self, endpoint: Endpoint) -> Veth:
+        return Veth(
+            name=endpoint.host_interface,
+            mark=self._mark(endpoint.id),
+            outer_mac=mac_from(endpoint.id),
+            bridge=endpoint.network.interface,
+            mtu=endpoint.network.mtu,
+            interface=endpoint.interface,
+            mac=endpoint.mac_address,
+            addresses=tuple(endpoint.addresses),
+            gateways=tuple(endpoint.gateways),
+            metric=endpoint.route_metric,
+            sandbox=endpoint.sandbox,
+        )
+
+    def _mark(self, object_id: str) -> str:
+        """Write whose a link is; it becomes the link's alias."""
+        return f"mynet:{self._instance}:{object_id}"
+
+
+def _segment(network: Network) -> Segment:
+    """Tell what the firewall should know of the network."""
+    hidden = network.masquerade and not network.internal
+    return Segment(
+        bridge=network.interface,
+        internal=network.internal,
+        masquerade=tuple(subnet.cidr for subnet in network.subnets) if hidden else (),
+    )
+
+
+def _require_known_options(network: Network) -> None:
+    """Refuse what would otherwise be ignored."""
+    unknown = network.options.keys() - {option.name for option in OPTIONS}
+    if unknown:
+        raise InvalidOptions(
+            f"the bridge driver has no option {', '.join(sorted(unknown))}",
+            dict.fromkeys(unknown, "the bridge driver has no such option"),
+        )

@@ -1,0 +1,21 @@
+"""The Linux kernel, as drivers see it: one object with declarative verbs, and a fake of it.
+
+============== =====================================================================
+``verbs``      what can be asked of a kernel, and the values it is asked with
+``kernel``     the real one: :class:`~mynet.drivers.linux.kernel.LinuxKernel`
+``fake``       one in memory: :class:`~mynet.drivers.linux.fake.FakeKernel`
+``netns``      network namespaces: opening, entering, recognising
+``netlink``    one socket, one conversation; every answer is read
+``messages``   the rtnetlink messages, built and read with pyroute2
+``links``      bridges, and what links there are
+``veths``      endpoints: a pair with one end in a sandbox
+``reaper``     deleting many links for the price of one
+``routes``     the uplink, and default routes
+``sysctl``     IP forwarding
+``ruleset``    the firewall as text, and what each network adds to its sets
+``nftables``   set elements over nfnetlink, in atomic batches
+``firewall``   the table ``inet mynet``: loaded whole, changed by the element
+============== =====================================================================
+
+Every verb works in the network namespace of the thread that calls it.
+"""

@@ -1,0 +1,252 @@
+"""A kernel in memory, with the verbs of the real one: for tests of drivers and of the core.
+
+Nothing here needs privileges, and nothing outside the object changes. It keeps to what the real
+kernel does where a driver can see it: names are unique in a namespace, the ends of a pair go
+together, a namespace takes its links with it, a bridge has 1023 ports.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+
+from mynet.drivers.api import Sandbox
+from mynet.drivers.errors import KernelError, SandboxNotFound
+from mynet.drivers.linux.memory import HOST, Memory
+from mynet.drivers.linux.verbs import (
+    DEFAULT_MTU,
+    Bridge,
+    Link,
+    Segment,
+    Snapshot,
+    Veth,
+    is_ours,
+    mac_from,
+    with_link_local,
+)
+
+
+class FakeKernel:
+    """Implements :class:`~mynet.drivers.linux.verbs.Kernel` in memory.
+
+    ``_lock`` guards everything, for the whole of each verb: this kernel does one thing at a time.
+    """
+
+    def __init__(self, *, uplink_mtu: int = DEFAULT_MTU) -> None:
+        self._lock = threading.RLock()
+        self._memory = Memory()
+        self._cookies = count(1)
+        self._sandboxes: dict[str, int] = {}
+        self._segments: dict[str, Segment] = {}
+        self._forwarding: set[int] = set()
+        self._failures: dict[str, tuple[int, Exception]] = {}
+        self._uplink_mtu = uplink_mtu
+        self.calls: Counter[str] = Counter()  # how often each verb was asked
+
+    # What tests do to it, and see of it.
+
+    def add_sandbox(self, path: str) -> Sandbox:
+        """Make a network namespace that ``path`` leads to; one that was there is gone."""
+        with self._lock:
+            self.delete_sandbox(path)
+            self._sandboxes[path] = next(self._cookies)
+            return Sandbox(path, self._sandboxes[path])
+
+    def delete_sandbox(self, path: str) -> None:
+        """Take the namespace away, with its links and their other ends."""
+        with self._lock:
+            if path in self._sandboxes:
+                for held in self._memory.inside(self._sandboxes.pop(path)):
+                    self._memory.delete(held.link)
+
+    def move_sandbox(self, path: str, to: str) -> None:
+        """Let another path lead to the namespace, and the old one nowhere."""
+        with self._lock:
+            self._sandboxes[to] = self._sandboxes.pop(path)
+
+    def add_link(
+        self, name: str, *, kind: str = "dummy", mark: str = "", sandbox: Sandbox | None = None
+    ) -> Link:
+        """Make a link as somebody else would."""
+        with self._lock:
+            link = Link(0, name, kind, mac_from(f"foreign {name}"), DEFAULT_MTU, mark)
+            return self._memory.add(link, sandbox.cookie if sandbox else HOST).link
+
+    def delete_link(self, name: str, *, sandbox: Sandbox | None = None) -> None:
+        """Take a link away behind everybody's back, with its other end."""
+        with self._lock:
+            held = self._memory.find(name, sandbox.cookie if sandbox else HOST)
+            if held is not None:
+                self._memory.delete(held.link)
+
+    def fail(self, point: str, error: Exception | None = None, *, times: int = 1) -> None:
+        """Let the verb fail the next ``times`` that it gets to ``point``.
+
+        A point is a verb ("attach"), before which nothing is done, or a verb and where it stops
+        half-way: "attach.mark", "attach.inner", "ensure_bridge.mark".
+        """
+        refusal = KernelError("the kernel refused: it was told to", metadata={"errno": "EIO"})
+        with self._lock:
+            self._failures[point] = (times, error or refusal)
+
+    def links(self, sandbox: Sandbox | None = None) -> list[Link]:
+        """List the links of a namespace, without lo."""
+        with self._lock:
+            here = self._memory.inside(sandbox.cookie if sandbox else HOST)
+            return [held.link for held in here]
+
+    @property
+    def segments(self) -> dict[str, Segment]:
+        """What the firewall holds, by bridge."""
+        with self._lock:
+            return dict(self._segments)
+
+    @property
+    def forwarding(self) -> frozenset[int]:
+        """The IP versions that are forwarded."""
+        with self._lock:
+            return frozenset(self._forwarding)
+
+    # The verbs.
+
+    def identify(self, path: str) -> Sandbox:
+        """Tell which namespace ``path`` leads to now."""
+        with self._verb("identify"):
+            if path not in self._sandboxes:
+                raise SandboxNotFound(f"{path} leads to no network namespace")
+            return Sandbox(path, self._sandboxes[path])
+
+    def exists(self, sandbox: Sandbox) -> bool:
+        """Say whether the namespace is still there, under whatever path."""
+        with self._verb("exists"):
+            return sandbox.cookie in self._sandboxes.values()
+
+    def device_names(self, sandbox: Sandbox | None) -> frozenset[str]:
+        """List the names of links that are taken."""
+        with self._verb("device_names"):
+            here = self._memory.inside(self._enter(sandbox))
+            return frozenset({"lo", *(held.link.name for held in here)})
+
+    def uplink_mtu(self) -> int:
+        """Tell the MTU that the fake was made with."""
+        with self._verb("uplink_mtu"):
+            return self._uplink_mtu
+
+    def ensure_bridge(self, bridge: Bridge) -> None:
+        """Make the bridge, or bring it to what it should be."""
+        with self._verb("ensure_bridge"):
+            held = self._memory.bridge(bridge)
+            self._pass("ensure_bridge.mark")
+            held.link = replace(
+                held.link, mark=bridge.mark, mac=bridge.mac, mtu=bridge.mtu, up=True
+            )
+            held.addresses |= set(with_link_local(bridge.addresses, bridge.mac))
+
+    def is_taken(self, bridge: Bridge) -> bool:
+        """Say whether a link that is not ours stands under the bridge's name."""
+        with self._verb("is_taken"):
+            held = self._memory.find(bridge.name)
+            return held is not None and not is_ours(held.link, bridge)
+
+    def delete_bridge(self, bridge: Bridge) -> None:
+        """Take the bridge away, where it is there and ours."""
+        with self._verb("delete_bridge"):
+            held = self._memory.find(bridge.name)
+            if held is not None and is_ours(held.link, bridge):
+                self._memory.delete(held.link)
+
+    def attach(self, veth: Veth) -> None:
+        """Make the endpoint, or bring it to what it should be."""
+        with self._verb("attach"):
+            cookie = self._enter(veth.sandbox)
+            bridge = self._memory.find(veth.bridge)
+            if bridge is None:
+                raise KernelError(f"there is no {veth.bridge}", metadata={"errno": "ENODEV"})
+            master = bridge.link.index
+            outer = self._memory.outer(veth, master, cookie)
+            self._pass("attach.mark")
+            outer.link = replace(
+                outer.link,
+                mark=veth.mark,
+                mac=veth.outer_mac,
+                mtu=veth.mtu,
+                master=master,
+                up=True,
+            )
+            self._pass("attach.inner")
+            inner = self._memory.at(outer.link.peer)
+            if inner is not None and veth.sandbox is not None:
+                self._memory.finish(inner, veth)
+
+    def detach(self, endpoints: Iterable[Veth]) -> None:
+        """Take the endpoints away, those that are there and ours."""
+        with self._verb("detach"):
+            for veth in endpoints:
+                held = self._memory.find(veth.name)
+                if held is not None and is_ours(held.link, veth):
+                    self._memory.delete(held.link)
+
+    def inspect(self, veth: Veth) -> Snapshot:
+        """Look at what there is of the endpoint."""
+        with self._verb("inspect"):
+            outer = self._memory.find(veth.name)
+            master = self._memory.at(outer.link.master) if outer else None
+            seen = Snapshot(outer.link if outer else None, master.link.name if master else "")
+            try:
+                inner = self._memory.find(veth.interface, self._enter(veth.sandbox))
+            except SandboxNotFound:
+                return replace(seen, sandbox_there=False)
+            if inner is None:
+                return seen
+            return replace(
+                seen,
+                inner=inner.link,
+                addresses=frozenset(inner.addresses),
+                routes=frozenset(inner.routes),
+            )
+
+    def load_firewall(self, instance: str, segments: Iterable[Segment]) -> None:
+        """Replace what the firewall holds."""
+        with self._verb("load_firewall"):
+            self._segments = {segment.bridge: segment for segment in segments}
+
+    def add_segment(self, instance: str, segment: Segment) -> None:
+        """Put the network into the firewall."""
+        with self._verb("add_segment"):
+            self._segments[segment.bridge] = segment
+
+    def remove_segment(self, segment: Segment) -> None:
+        """Take the network out of the firewall."""
+        with self._verb("remove_segment"):
+            self._segments.pop(segment.bridge, None)
+
+    def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
+        """Remember which versions are forwarded."""
+        with self._verb("enable_forwarding"):
+            self._forwarding |= {version for version, on in ((4, ipv4), (6, ipv6)) if on}
+
+    # How it is done. All of it holds ``_lock``.
+
+    @contextmanager
+    def _verb(self, name: str) -> Iterator[None]:
+        with self._lock:
+            self.calls[name] += 1
+            self._pass(name)
+            yield
+
+    def _pass(self, point: str) -> None:
+        """Go past a point, or fail there as told."""
+        times, error = self._failures.pop(point, (0, None))
+        if error is not None:
+            if times > 1:
+                self._failures[point] = (times - 1, error)
+            raise error
+
+    def _enter(self, sandbox: Sandbox | None) -> int:
+        if sandbox is None:
+            return HOST
+        if self._sandboxes.get(sandbox.path) != sandbox.cookie:
+            raise SandboxNotFound(f"{sandbox.path} does not lead to the sandbox any more")
+        return sandbox.cookie

@@ -1,0 +1,111 @@
+"""The firewall: one table, ``inet mynet``, loaded whole and then changed by the element."""
+
+import logging
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterable
+
+from mynet.drivers.errors import CapabilityUnsupported, DriverError, KernelError, PrivilegeMissing
+from mynet.drivers.linux.nftables import Change, commit
+from mynet.drivers.linux.refusals import refusals
+from mynet.drivers.linux.ruleset import TABLE, elements, ruleset
+from mynet.drivers.linux.verbs import Segment
+
+logger = logging.getLogger(__name__)
+
+_PATIENCE = 30  # seconds for a run of nft; 2,000 networks load in 0.1
+_SYSTEM_FOLDERS = "/usr/sbin:/sbin:/usr/local/sbin"  # not on every daemon's PATH
+_TABLE = f"table inet {TABLE}"
+
+
+class Firewall:
+    """Keeps the table at the networks that it was told of.
+
+    ``_lock`` guards the table, from the decision to the kernel's answer, and ``_segments``: what
+    the table should hold, by bridge, so that one that was flushed is made again whole and not with
+    the one network that happened to notice.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._segments: dict[str, Segment] = {}
+
+    def load(self, instance: str, segments: Iterable[Segment]) -> None:
+        """Replace the table whole, in one transaction: there is no moment without rules."""
+        with self._lock:
+            self._segments = {segment.bridge: segment for segment in segments}
+            self._load(instance)
+
+    def add(self, instance: str, segment: Segment) -> None:
+        """Put the network into the table, in one transaction; loads the table if it is not there.
+
+        What the network had there before and has no more is removed.
+        """
+        with self._lock:
+            before = self._segments.get(segment.bridge)
+            self._segments[segment.bridge] = segment
+            if not commit(_changes(before, segment)):
+                logger.warning("%s was gone: it is loaded anew", _TABLE)
+                self._load(instance)
+
+    def remove(self, segment: Segment) -> None:
+        """Take the network out of the table, in one transaction."""
+        with self._lock:
+            self._segments.pop(segment.bridge, None)
+            commit(_changes(segment, None))
+
+    def _load(self, instance: str) -> None:
+        """Like: nft -f -. The only process that mynet starts. Holds ``_lock``."""
+        _nft(ruleset(instance, self._segments.values()))
+
+
+def _changes(before: Segment | None, after: Segment | None) -> list[Change]:
+    """Tell what leads from one to the other; what should be there is always asked for."""
+    wanted = list(elements(after)) if after else []
+    standing = elements(before) if before else ()
+    gone = [Change(element, add=False) for element in standing if element not in wanted]
+    return gone + [Change(element, add=True) for element in wanted]
+
+
+def _nft(text: str) -> None:
+    """Run a transaction through nft(8)."""
+    program = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM_FOLDERS}")
+    if program is None:
+        raise CapabilityUnsupported(
+            "the program nft is not on this host: install the package nftables", resource=_TABLE
+        )
+    try:
+        with refusals("start nft", _TABLE):
+            done = subprocess.run(  # noqa: S603 - our own text, no shell, found on PATH as ever
+                [program, "-f", "-"],
+                input=text,
+                capture_output=True,
+                text=True,
+                timeout=_PATIENCE,
+                check=False,
+            )
+    except subprocess.TimeoutExpired as error:
+        raise KernelError(
+            f"nft did not load {_TABLE} within {_PATIENCE} s",
+            resource=_TABLE,
+            metadata={"errno": "ETIMEDOUT", "object": _TABLE},
+        ) from error
+    if done.returncode != 0:
+        raise _refusal(done.stderr)
+
+
+def _refusal(words: str) -> DriverError:
+    """Read what nft says of its failure."""
+    if "Operation not permitted" in words:
+        return PrivilegeMissing(
+            f"mynetd may not load {_TABLE}: it lacks CAP_NET_ADMIN",
+            resource=_TABLE,
+            metadata={"capability": "CAP_NET_ADMIN", "errno": "EPERM", "object": _TABLE},
+        )
+    return KernelError(
+        f"nft could not load {_TABLE}: {words.strip()[:500]}",
+        resource=_TABLE,
+        metadata={"errno": "EINVAL", "object": _TABLE},
+    )

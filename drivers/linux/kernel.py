@@ -1,0 +1,83 @@
+"""The real kernel: the verbs of :class:`~mynet.drivers.linux.verbs.Kernel`, over netlink."""
+
+from collections.abc import Iterable
+
+from mynet.drivers.api import Sandbox
+from mynet.drivers.linux import links, netns, routes, sysctl, veths
+from mynet.drivers.linux.firewall import Firewall
+from mynet.drivers.linux.netlink import Netlink
+from mynet.drivers.linux.reaper import Reaper
+from mynet.drivers.linux.verbs import Bridge, Segment, Snapshot, Veth
+
+
+class LinuxKernel:
+    """The kernel of this host, for the network namespace of the threads that call.
+
+    All of them must be in the same one: detaching and the firewall are shared between callers.
+    It holds no descriptor between calls. Each verb's module says how it is done.
+    """
+
+    def __init__(self) -> None:
+        self._reaper = Reaper()
+        self._firewall = Firewall()
+
+    def identify(self, path: str) -> Sandbox:
+        """Tell which namespace ``path`` leads to now, or raise ``SandboxNotFound``."""
+        return netns.identify(path)
+
+    def exists(self, sandbox: Sandbox) -> bool:
+        """Say whether the namespace is still there, wherever it is found."""
+        return netns.find(sandbox) is not None
+
+    def device_names(self, sandbox: Sandbox | None) -> frozenset[str]:
+        """List the names of links that are taken. Like: ``ip -br link``."""
+        if sandbox is None:
+            return links.names()
+        with netns.opened(sandbox) as fd, netns.inside(fd):
+            return links.names()
+
+    def uplink_mtu(self) -> int:
+        """Tell the MTU in bytes of the default route's device, 1500 where there is none."""
+        return routes.uplink_mtu()
+
+    def ensure_bridge(self, bridge: Bridge) -> None:
+        """Like: ip link add NAME type bridge."""
+        links.ensure_bridge(bridge)
+
+    def is_taken(self, bridge: Bridge) -> bool:
+        """Like: ip -d link show NAME."""
+        return links.is_taken(bridge)
+
+    def delete_bridge(self, bridge: Bridge) -> None:
+        """Like: ip link delete NAME."""
+        links.delete_bridge(bridge)
+
+    def attach(self, veth: Veth) -> None:
+        """Like: ip link add NAME master BRIDGE type veth peer IFACE netns NS."""
+        veths.attach(veth)
+
+    def detach(self, endpoints: Iterable[Veth]) -> None:
+        """Like: ip link delete NAME, for many at once."""
+        with Netlink() as nl:
+            ours = [veths.find_ours(nl, veth) for veth in endpoints]
+        self._reaper.delete([link for link in ours if link is not None])
+
+    def inspect(self, veth: Veth) -> Snapshot:
+        """Like: ip addr; ip route."""
+        return veths.inspect(veth)
+
+    def load_firewall(self, instance: str, segments: Iterable[Segment]) -> None:
+        """Like: nft -f FILE."""
+        self._firewall.load(instance, segments)
+
+    def add_segment(self, instance: str, segment: Segment) -> None:
+        """Like: nft add element inet mynet ..."""
+        self._firewall.add(instance, segment)
+
+    def remove_segment(self, segment: Segment) -> None:
+        """Like: nft delete element inet mynet ..."""
+        self._firewall.remove(segment)
+
+    def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
+        """Like: sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1."""
+        sysctl.enable_forwarding(ipv4=ipv4, ipv6=ipv6)

@@ -1,0 +1,134 @@
+"""Links of a namespace: what there is, and bridges."""
+
+import errno
+import socket
+
+from mynet.drivers.linux import messages
+from mynet.drivers.linux.netlink import Netlink, Request
+from mynet.drivers.linux.refusals import refusals
+from mynet.drivers.linux.verbs import (
+    Bridge,
+    Link,
+    is_ours,
+    taken,
+    with_link_local,
+)
+
+GONE = frozenset({errno.ENODEV})
+STANDS = frozenset({errno.EEXIST})
+# A kernel without IPv6 generates no addresses, and does not know how to be told so.
+NO_IPV6 = frozenset({errno.EAFNOSUPPORT})
+
+
+def names() -> frozenset[str]:
+    """List the names of all links here. Like: ``ip -br link``."""
+    with refusals("list interfaces", "interfaces"):
+        return frozenset(name for _, name in socket.if_nameindex())
+
+
+def find_link(nl: Netlink, name: str) -> Link | None:
+    """Look at a link. Like: ``ip -d link show dev NAME``."""
+    answer = nl.get(
+        Request(messages.get_link(name=name), f"look up {name}", f"interface {name}", GONE)
+    )
+    return messages.read_link(answer) if answer else None
+
+
+def link_at(nl: Netlink, index: int) -> Link | None:
+    """Look at the link of that index."""
+    answer = nl.get(Request(messages.get_link(index=index), "look up a link", "interface", GONE))
+    return messages.read_link(answer) if answer else None
+
+
+def bring_up(name: str, index: int) -> tuple[Request, ...]:
+    """Up, without an address that the kernel made. Like: ``ip link set dev NAME up``."""
+    resource = f"interface {name}"
+    return (
+        Request(
+            messages.no_generated_address(index),
+            f"keep {name} from generating addresses",
+            resource,
+            NO_IPV6,
+        ),
+        Request(messages.set_up(index), f"set {name} up", resource),
+    )
+
+
+def shape(name: str, index: int, mac: str, mtu: int) -> Request:
+    """Set what is seen on the wire. Like: ``ip link set dev NAME address MAC mtu N``."""
+    return Request(
+        messages.shape_link(index, mac, mtu),
+        f"set {name} to MAC address {mac} and MTU {mtu}",
+        f"interface {name}",
+    )
+
+
+def ensure_bridge(bridge: Bridge) -> None:
+    """Make the bridge, or bring it to what it should be. Like: ``ip link add NAME type bridge``.
+
+    Its IPv6 addresses are usable at once: nothing waits for duplicate address detection. Addresses
+    that somebody added stay. Raises :exc:`InterfaceExists` where the name is another's.
+    """
+    with Netlink() as nl:
+        created = nl.ask(_new_bridge(bridge)) == (0,)
+        index = nl.index(bridge.name) if created else _ours(nl, bridge)
+        nl.ask(*_shape(bridge, index))
+
+
+def _new_bridge(bridge: Bridge) -> Request:
+    return Request(
+        messages.new_bridge(bridge),
+        f"make the bridge {bridge.name}",
+        f"interface {bridge.name}",
+        STANDS,
+    )
+
+
+def _ours(nl: Netlink, bridge: Bridge) -> int:
+    """Tell the index of the bridge that stands there already, if it is ours."""
+    link = find_link(nl, bridge.name)
+    if link is None or not is_ours(link, bridge):
+        raise taken(bridge.name)
+    return link.index
+
+
+def _shape(bridge: Bridge, index: int) -> tuple[Request, ...]:
+    """Mark, MAC address, MTU, up, addresses: everything but the making of it.
+
+    The MTU is not given with the making: then the kernel would take it for its own choice, and
+    change it with every port that comes and goes.
+    """
+    name, resource = bridge.name, f"interface {bridge.name}"
+    return (
+        Request(messages.mark_link(index, bridge.mark), f"mark {name}", resource),
+        shape(name, index, bridge.mac, bridge.mtu),
+        *bring_up(name, index),
+        *(
+            Request(
+                messages.add_address(index, address), f"add address {address} to {name}", resource
+            )
+            for address in with_link_local(bridge.addresses, bridge.mac)
+        ),
+    )
+
+
+def is_taken(bridge: Bridge) -> bool:
+    """Say whether a link that is not ours stands under the bridge's name."""
+    with Netlink() as nl:
+        link = find_link(nl, bridge.name)
+    return link is not None and not is_ours(link, bridge)
+
+
+def delete_bridge(bridge: Bridge) -> None:
+    """Take the bridge away, where it is there and ours. Like: ``ip link delete dev NAME``."""
+    with Netlink() as nl:
+        link = find_link(nl, bridge.name)
+        if link is not None and is_ours(link, bridge):
+            nl.ask(
+                Request(
+                    messages.delete_link(link.index),
+                    f"delete the bridge {bridge.name}",
+                    f"interface {bridge.name}",
+                    GONE,
+                )
+            )

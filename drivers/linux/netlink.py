@@ -1,0 +1,223 @@
+"""One netlink socket, one conversation: requests go out together, every answer is read.
+
+A socket is opened for each verb and closed after it (10 us), by the thread that needs it. Nothing
+is shared, so there is no lock to wait for and no descriptor left behind by a thread that ended; and
+a socket belongs to the namespace it was made in, wherever its thread goes afterwards.
+"""
+
+import errno
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from mynet.drivers.linux import netns
+from mynet.drivers.linux.refusals import refusals, refused
+
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
+NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
+
+_NLM_F_DUMP_INTR = 0x10
+_NLM_F_ACK_TLVS = 0x200
+_NLMSG_ERROR, _NLMSG_DONE = 2, 3
+_NLMSGERR_ATTR_MSG = 1
+_SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK = 270, 10, 11
+_SIOCGIFINDEX, _SIOCGIFMTU = 0x8933, 0x8921
+_IFREQ = struct.Struct("@16si20x")
+_HEADER = struct.Struct("@IHHII")  # length, type, flags, sequence number, port
+_BUFFER = 1 << 16  # bytes; the kernel fills at most half of it with one answer
+_ATTEMPTS = 10  # at a dump that others keep changing
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A message, and the words for what it asks if the kernel refuses.
+
+    ``doing`` is an infinitive ("add address 10.1.0.2/24 to eth0"), ``resource`` the object in the
+    way. An errno among ``forgive`` is an answer, not an error.
+    """
+
+    message: bytes
+    doing: str
+    resource: str
+    forgive: frozenset[int] = frozenset()
+    acknowledged: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A message that came back; ``errno`` is 0 where it is not an error."""
+
+    kind: int
+    flags: int
+    sequence: int
+    message: bytes
+    errno: int = 0
+    detail: str = ""
+
+
+class Netlink:
+    """A netlink socket of the namespace that its thread was in. For one thread at a time."""
+
+    def __init__(self, protocol: int = socket.NETLINK_ROUTE) -> None:
+        with refusals("open a netlink socket", "netlink"):
+            self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
+            self._socket.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
+            self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
+        self._sequence = 0
+
+    @classmethod
+    def inside(cls, fd: int) -> Self:
+        """Open one in the namespace ``fd``; this thread is back home on return (5 us)."""
+        with netns.inside(fd):
+            return cls()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+
+    def index(self, name: str) -> int:
+        """Tell the index of a link, 0 where there is none. Like: ``ip link show NAME``."""
+        return self._ifreq(_SIOCGIFINDEX, name) or 0
+
+    def mtu(self, name: str) -> int | None:
+        """Tell the MTU of a link in bytes, None where there is no such link."""
+        return self._ifreq(_SIOCGIFMTU, name)
+
+    def _ifreq(self, command: int, name: str) -> int | None:
+        """Ask by ioctl, which costs 2 us where a message costs 300. See netdevice(7)."""
+        try:
+            answer = fcntl.ioctl(self._socket, command, _IFREQ.pack(os.fsencode(name), 0))
+        except OSError as error:
+            if error.errno == errno.ENODEV:
+                return None
+            raise refused(
+                error.errno or errno.EIO, f"look up {name}", f"interface {name}"
+            ) from error
+        value: int = _IFREQ.unpack(answer)[1]
+        return value
+
+    def ask(self, *requests: Request) -> tuple[int, ...]:
+        """Send the requests in one datagram; return the errno of each, 0 for done.
+
+        The kernel acts on all of them, in their order, whether or not an earlier one failed; so
+        what may fail and matters to the rest is asked alone. Raises the first refusal that its
+        request does not forgive. At most some 200 at a time: the socket holds no more answers.
+        """
+        first = self._send(requests, NLM_F_ACK)
+        answers = {answer.sequence: answer for answer in self._arrived()}
+        for sequence, request in enumerate(requests, first):
+            self._judge(request, answers.get(sequence))
+        missing = _Answer(_NLMSG_ERROR, 0, 0, b"")
+        return tuple(
+            answers.get(sequence, missing).errno for sequence in range(first, first + len(requests))
+        )
+
+    def _judge(self, request: Request, answer: _Answer | None) -> None:
+        """Raise what the answer says, or that there is none where there should be one."""
+        if answer is None:
+            if request.acknowledged:
+                raise refused(errno.ENOBUFS, request.doing, request.resource)
+        elif answer.errno and answer.errno not in request.forgive:
+            raise refused(answer.errno, request.doing, request.resource, detail=answer.detail)
+
+    def get(self, request: Request) -> bytes | None:
+        """Ask for one object: its message, or None where the errno is forgiven."""
+        first = self._send((request,), 0)
+        answer = next(answer for answer in self._received() if answer.sequence == first)
+        self._judge(request, answer)
+        return None if answer.errno else answer.message
+
+    def dump(self, request: Request) -> list[bytes]:
+        """Ask for a list. One that changed while it was read judges nothing: it is read again."""
+        for _ in range(_ATTEMPTS):
+            whole, messages = self._dump_once(request)
+            if whole:
+                return messages
+        raise refused(errno.EINTR, request.doing, request.resource, detail="it keeps changing")
+
+    def _dump_once(self, request: Request) -> tuple[bool, list[bytes]]:
+        first = self._send((request,), NLM_F_DUMP)
+        whole, messages = True, []
+        for answer in self._received():
+            if answer.sequence != first:
+                continue
+            self._judge(request, answer)
+            whole = whole and not answer.flags & _NLM_F_DUMP_INTR
+            if answer.kind in (_NLMSG_DONE, _NLMSG_ERROR):
+                break
+            messages.append(answer.message)
+        return whole, messages
+
+    def _send(self, requests: tuple[Request, ...], flags: int) -> int:
+        """Send everything in one datagram; return the first sequence number."""
+        first = self._sequence + 1
+        datagram = bytearray()
+        for sequence, request in enumerate(requests, first):
+            start = len(datagram)
+            datagram += request.message
+            length, kind, own, _, _ = _HEADER.unpack_from(datagram, start)
+            asked = NLM_F_REQUEST | (flags if request.acknowledged else 0)
+            _HEADER.pack_into(datagram, start, length, kind, own | asked, sequence, 0)
+        self._sequence += len(requests)
+        with refusals(requests[0].doing, requests[0].resource):
+            self._socket.send(datagram)
+        return first
+
+    def _arrived(self) -> Iterator[_Answer]:
+        """Yield the answers that are here: on return from send, the kernel has answered all."""
+        while True:
+            try:
+                data = self._socket.recv(_BUFFER, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            yield from _parse(data)
+
+    def _received(self) -> Iterator[_Answer]:
+        """Yield answers as they come, for ever."""
+        while True:
+            with refusals("read the kernel's answer", "netlink"):
+                data = self._socket.recv(_BUFFER)
+            yield from _parse(data)
+
+
+def _parse(data: bytes) -> Iterator[_Answer]:
+    """Cut a datagram into its messages."""
+    offset = 0
+    while offset < len(data):
+        length, kind, flags, sequence, _ = _HEADER.unpack_from(data, offset)
+        message = data[offset : offset + length]
+        number, detail = _error(kind, flags, message)
+        yield _Answer(kind, flags, sequence, message, number, detail)
+        offset += (length + 3) & ~3
+
+
+def _error(kind: int, flags: int, message: bytes) -> tuple[int, str]:
+    """Read the errno, and the kernel's own words, of an acknowledgement or the end of a dump."""
+    if kind not in (_NLMSG_ERROR, _NLMSG_DONE) or len(message) < _HEADER.size + 4:
+        return 0, ""
+    (number,) = struct.unpack_from("@i", message, _HEADER.size)
+    words = _words(message[_HEADER.size + 4 :], kind) if flags & _NLM_F_ACK_TLVS else ""
+    return -number, words
+
+
+def _words(rest: bytes, kind: int) -> str:
+    """Find NLMSGERR_ATTR_MSG among the attributes that follow the errno."""
+    offset = _HEADER.size if kind == _NLMSG_ERROR else 0
+    while offset + 4 <= len(rest):
+        length, attribute = struct.unpack_from("@HH", rest, offset)
+        if attribute == _NLMSGERR_ATTR_MSG:
+            return rest[offset + 4 : offset + length].rstrip(b"\0").decode(errors="replace")
+        offset += max((length + 3) & ~3, 4)
+    return ""

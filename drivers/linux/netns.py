@@ -1,0 +1,219 @@
+"""Network namespaces: opening, entering, recognising.
+
+A namespace is known by its cookie (SO_NETNS_COOKIE, socket(7)), which the kernel gives out once a
+boot; paths move, pids and inodes are used again. Nothing here keeps a namespace open longer than
+its block: an open descriptor would keep a dead sandbox alive.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import re
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import chain
+from pathlib import Path
+
+from mynet.drivers.api import Sandbox
+from mynet.drivers.errors import CapabilityUnsupported, PrivilegeMissing, SandboxNotFound
+from mynet.drivers.linux.refusals import refusals, refused
+
+CLONE_NEWNET = 0x40000000
+NSFS_MAGIC = 0x6E736673
+NS_GET_NSTYPE = 0xB703
+SO_NETNS_COOKIE = 71
+
+_STATFS_SIZE = 256  # struct statfs is smaller on every architecture; f_type comes first
+
+_ESCAPE = re.compile(r"\\([0-7]{3})")  # how mountinfo writes a space: \040
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.setns.argtypes = (ctypes.c_int, ctypes.c_int)
+_libc.fstatfs.argtypes = (ctypes.c_int, ctypes.c_char_p)
+
+
+@contextmanager
+def open_netns(path: str) -> Iterator[int]:
+    """Open the network namespace that ``path`` leads to, for the time of the block.
+
+    The path is looked at before it is opened: what is no namespace is never read, so a FIFO or a
+    device cannot hang the thread. Raises :exc:`SandboxNotFound` where the path leads nowhere or to
+    something else. Like: ``exec {fd}</run/netns/NAME``.
+    """
+    with _handle(path) as handle:
+        if _filesystem(handle) != NSFS_MAGIC:
+            raise SandboxNotFound(
+                f"{path} is not a network namespace: give a path such as /run/netns/NAME"
+                " or /proc/PID/ns/net",
+                resource=f"sandbox {path}",
+            )
+        with _opened(path, handle) as fd:
+            yield fd
+
+
+@contextmanager
+def opened(sandbox: Sandbox) -> Iterator[int]:
+    """Open the sandbox's namespace. Raises :exc:`SandboxNotFound` if its path leads elsewhere."""
+    with open_netns(sandbox.path) as fd:
+        if cookie_inside(fd) != sandbox.cookie:
+            raise SandboxNotFound(
+                f"{sandbox.path} leads to another network namespace than it did: the sandbox is"
+                " gone, or was made anew",
+                resource=f"sandbox {sandbox.path}",
+            )
+        yield fd
+
+
+@contextmanager
+def _handle(path: str) -> Iterator[int]:
+    """Get a handle on whatever ``path`` leads to, without opening it for anything."""
+    try:
+        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError, ProcessLookupError, ValueError) as error:
+        raise SandboxNotFound(
+            f"{path!r} leads to no network namespace: there is nothing there",
+            resource=f"sandbox {path}",
+        ) from error
+    except PermissionError as error:
+        raise _forbidden(path) from error
+    except OSError as error:
+        raise refused(error.errno or errno.EIO, f"look up {path}", f"sandbox {path}") from error
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _opened(path: str, handle: int) -> Iterator[int]:
+    """Open for reading what ``handle`` is on, and see that it is a *network* namespace."""
+    try:
+        fd = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError as error:
+        raise _forbidden(path) from error
+    try:
+        with refusals(f"tell the type of {path}", f"sandbox {path}"):
+            kind = fcntl.ioctl(fd, NS_GET_NSTYPE)
+        if kind != CLONE_NEWNET:
+            raise SandboxNotFound(
+                f"{path} is a namespace of another type than network",
+                resource=f"sandbox {path}",
+            )
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _filesystem(fd: int) -> int:
+    """Tell the magic number of the file system that ``fd`` is on. Like: ``stat -f -c %t``."""
+    buffer = ctypes.create_string_buffer(_STATFS_SIZE)
+    if _libc.fstatfs(fd, buffer) != 0:
+        raise refused(ctypes.get_errno(), "tell a file system's type", "sandbox")
+    magic: int = struct.unpack_from("@l", buffer)[0]
+    return magic
+
+
+def _forbidden(path: str) -> Exception:
+    return refused(errno.EPERM, f"open {path}", f"sandbox {path}", capability="CAP_SYS_PTRACE")
+
+
+@contextmanager
+def inside(fd: int) -> Iterator[None]:
+    """Run the block in the network namespace ``fd``, in this thread alone.
+
+    The way back is part of the promise: a thread of a pool that stayed in a sandbox would do the
+    next caller's work there, so the process ends where the way back fails.
+    Like: ``nsenter --net=FILE``.
+    """
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _enter(fd)
+        try:
+            yield
+        finally:
+            if _libc.setns(home, CLONE_NEWNET) != 0:
+                os.abort()
+    finally:
+        os.close(home)
+
+
+def _enter(fd: int) -> None:
+    if _libc.setns(fd, CLONE_NEWNET) != 0:
+        raise refused(
+            ctypes.get_errno(), "enter a network namespace", "sandbox", capability="CAP_SYS_ADMIN"
+        )
+
+
+def cookie_of(sock: socket.socket) -> int:
+    """Tell the cookie of the namespace that ``sock`` was made in."""
+    try:
+        raw = sock.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8)
+    except OSError as error:
+        raise CapabilityUnsupported(
+            "this kernel does not tell network namespaces apart (SO_NETNS_COOKIE):"
+            " mynet needs Linux 5.14 or newer"
+        ) from error
+    cookie: int = struct.unpack("@Q", raw)[0]
+    return cookie
+
+
+def cookie_inside(fd: int) -> int:
+    """Tell the cookie of the namespace ``fd``."""
+    with inside(fd), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        return cookie_of(probe)
+
+
+def identify(path: str) -> Sandbox:
+    """Tell which namespace ``path`` leads to now. Raises :exc:`SandboxNotFound`."""
+    with open_netns(path) as fd:
+        return Sandbox(path, cookie_inside(fd))
+
+
+def find(sandbox: Sandbox) -> str | None:
+    """Find a path that leads to the namespace now: its own, a process's or a mount's.
+
+    Looking through every process takes some 100 us a namespace; it happens only where the
+    sandbox's own path leads elsewhere. Like: ``lsns -t net``.
+    """
+    with suppress(SandboxNotFound):
+        if identify(sandbox.path).cookie == sandbox.cookie:
+            return sandbox.path
+    return next((path for path in _elsewhere() if _leads_to(path, sandbox.cookie)), None)
+
+
+def _leads_to(path: str, cookie: int) -> bool:
+    """Look behind a path. What may not be looked at was not given to us as a sandbox either."""
+    try:
+        return identify(path).cookie == cookie
+    except (SandboxNotFound, PrivilegeMissing):
+        return False
+
+
+def _elsewhere() -> Iterator[str]:
+    """List one path for each network namespace that a process or a mount shows."""
+    seen: set[int] = set()
+    for path in chain(_of_processes(), _of_mounts()):
+        try:
+            inode = os.stat(path).st_ino  # noqa: PTH116 - a Path for each process costs more
+        except OSError:
+            continue  # it ended meanwhile, or is not for us to look at
+        if inode not in seen:
+            seen.add(inode)
+            yield path
+
+
+def _of_processes() -> Iterator[str]:
+    for entry in os.scandir("/proc"):
+        if entry.name.isdecimal():
+            yield f"/proc/{entry.name}/ns/net"
+
+
+def _of_mounts() -> Iterator[str]:
+    """List where namespaces are bind-mounted. Like: ``findmnt -t nsfs``."""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields = line.split(" ")
+        if "nsfs" in fields[6:] and fields[3].startswith("net:"):
+            yield _ESCAPE.sub(lambda octal: chr(int(octal[1], 8)), fields[4])

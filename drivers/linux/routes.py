@@ -1,0 +1,44 @@
+"""Default routes, and the uplink that they lead to."""
+
+from mynet.drivers.linux import messages
+from mynet.drivers.linux.links import link_at
+from mynet.drivers.linux.netlink import Netlink, Request
+from mynet.drivers.linux.verbs import DEFAULT_MTU, Route
+
+
+def all_routes(nl: Netlink, version: int) -> list[tuple[bool, Route]]:
+    """List the routes of a family, each with whether it is a default. Like: ``ip route``."""
+    request = Request(messages.get_routes(version), f"list IPv{version} routes", "routes")
+    return [messages.read_route(data) for data in nl.dump(request)]
+
+
+def default_routes(nl: Netlink, version: int) -> list[Route]:
+    """List the default routes of the main table, best first. Like: ``ip route show default``."""
+    defaults = (route for default, route in all_routes(nl, version) if default)
+    return sorted(defaults, key=lambda route: route.metric)
+
+
+def uplink_mtu() -> int:
+    """Tell the MTU in bytes of the best default route's device, IPv4 before IPv6.
+
+    A network must follow it: a cloud's uplink has 1400 to 1460 bytes, and what is larger is lost.
+    """
+    with Netlink() as nl:
+        for version in (4, 6):
+            for route in default_routes(nl, version):
+                link = link_at(nl, route.device) if route.device else None
+                if link is not None:
+                    return link.mtu
+    return DEFAULT_MTU
+
+
+def learned_from_advertisements(nl: Netlink) -> frozenset[int]:
+    """List the indexes of the links with a route from a router advertisement.
+
+    Like: ``ip -6 route show proto ra``.
+    """
+    return frozenset(
+        route.device
+        for _, route in all_routes(nl, 6)
+        if route.protocol == messages.RTPROT_RA and route.device
+    )

@@ -1,0 +1,217 @@
+"""What drivers ask of the kernel: the verbs, and the values they are asked with.
+
+:class:`Kernel` is implemented twice: by ``kernel.LinuxKernel`` over netlink and by
+``fake.FakeKernel`` in memory. Its verbs say what should be; asking twice is asking once.
+
+Whose a link is, is written on it: its alias is its *mark*. The kernel takes no alias while it makes
+a link, so a daemon killed between the two messages leaves a link without; it is known by its name
+and by the MAC address it was made with (:func:`is_ours`). Nothing else is ever touched.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Interface
+from typing import Protocol
+
+from mynet.drivers.api import IPAddress, IPInterface, IPNetwork, Sandbox
+from mynet.drivers.errors import InterfaceExists
+
+DEFAULT_MTU = 1500
+BRIDGE_PORTS = 1023  # BR_MAX_PORTS less the port number 0
+
+
+def mac_from(seed: str) -> str:
+    """Derive a MAC address, unicast and locally administered, that is the same every time."""
+    octets = b"\x02" + hashlib.sha256(seed.encode()).digest()[:5]
+    return octets.hex(":")
+
+
+def link_local(mac: str) -> IPv6Interface:
+    """Derive the IPv6 link-local address from a MAC address (modified EUI-64, RFC 4291)."""
+    octets = bytes.fromhex(mac.replace(":", ""))
+    identifier = bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:]
+    return IPv6Interface((b"\xfe\x80" + bytes(6) + identifier, 64))
+
+
+def with_link_local(addresses: Sequence[IPInterface], mac: str) -> tuple[IPInterface, ...]:
+    """Add the link-local address where there is any IPv6: neighbours are asked from it.
+
+    A link without IPv6 addresses gets none, so that what listens on ``::`` stays unreachable over
+    an IPv4 network.
+    """
+    if any(isinstance(address, IPv6Interface) for address in addresses):
+        return (*addresses, link_local(mac))
+    return tuple(addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A bridge as it should be; ``addresses`` are the host's own, ``mtu`` in bytes.
+
+    ``mac`` is fixed, or the bridge would take the lowest of its ports' and flap with them.
+    """
+
+    name: str
+    mark: str
+    mac: str
+    mtu: int
+    addresses: Sequence[IPInterface] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Veth:
+    """An endpoint as it should be: the host's end ``name`` in ``bridge``, the other in ``sandbox``.
+
+    The inner end is called ``interface`` and has ``mac``, ``addresses`` and a default route over
+    each of ``gateways`` with ``metric``. Without a sandbox it stays beside the host's end, down,
+    with nothing but its MAC address and MTU (bytes). ``outer_mac`` is set too: systemd-networkd
+    changes what nobody set.
+    """
+
+    name: str
+    mark: str
+    outer_mac: str
+    bridge: str
+    mtu: int
+    interface: str
+    mac: str
+    addresses: Sequence[IPInterface] = ()
+    gateways: Sequence[IPAddress] = ()
+    metric: int = 0
+    sandbox: Sandbox | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What the firewall knows of a network: its bridge, and which subnets are masqueraded."""
+
+    bridge: str
+    internal: bool = False
+    masquerade: Sequence[IPNetwork] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link as the kernel shows it; 0 and empty stand for what it does not have.
+
+    ``peer`` is the index of a veth's other end, in the namespace where that lives.
+    """
+
+    index: int
+    name: str
+    kind: str
+    mac: str
+    mtu: int
+    mark: str = ""
+    master: int = 0
+    peer: int = 0
+    up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A default route: next hop, index of the device, metric, and who made it (RTPROT_*)."""
+
+    gateway: IPAddress | None
+    device: int
+    metric: int = 0
+    protocol: int = 0
+
+    def leads_over(self, gateway: IPAddress, device: int, metric: int) -> bool:
+        """Say whether it is the default route described."""
+        return (self.gateway, self.device, self.metric) == (gateway, device, metric)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What there is of a :class:`Veth`; None and empty where it is not.
+
+    ``master`` names the bridge that the host's end is in. ``sandbox_there`` is False where the
+    sandbox's path leads nowhere, or to another namespace.
+    """
+
+    outer: Link | None
+    master: str
+    inner: Link | None = None
+    addresses: frozenset[IPInterface] = frozenset()
+    routes: frozenset[Route] = frozenset()
+    sandbox_there: bool = True
+
+
+def priority(gateway: IPAddress, metric: int) -> int:
+    """Tell the metric that a default route over ``gateway`` gets.
+
+    IPv6 has no metric 0: the kernel would take it for 1024, and so turn the order of two networks
+    round. It is 1 there.
+    """
+    return max(metric, 1) if isinstance(gateway, IPv6Address) else metric
+
+
+def is_ours(link: Link, wanted: Bridge | Veth) -> bool:
+    """Say whether ``link`` is the one that ``wanted`` describes, or its half-made beginning."""
+    if isinstance(wanted, Bridge):
+        kind, mac = "bridge", wanted.mac
+    else:
+        kind, mac = "veth", wanted.outer_mac
+    unmarked = not link.mark and link.mac == mac
+    return link.kind == kind and (link.mark == wanted.mark or unmarked)
+
+
+def taken(name: str, where: str = "on this host") -> InterfaceExists:
+    """Make the error for a name that belongs to somebody else's link."""
+    return InterfaceExists(
+        f"there is an interface {name} {where} already, and it is not this one's: it was left as"
+        " it is; choose another name, or remove it",
+        resource=f"interface {name}",
+    )
+
+
+class Kernel(Protocol):
+    """The kernel's networking, for the namespace of the thread that calls.
+
+    Every verb may be called from many threads at once and raises only what
+    :mod:`mynet.drivers.errors` has.
+    """
+
+    def identify(self, path: str) -> Sandbox:
+        """Tell which namespace ``path`` leads to now, or raise ``SandboxNotFound``."""
+
+    def exists(self, sandbox: Sandbox) -> bool:
+        """Say whether the namespace is still there, wherever it is found."""
+
+    def device_names(self, sandbox: Sandbox | None) -> frozenset[str]:
+        """List the names of links that are taken, in the sandbox or on the host."""
+
+    def uplink_mtu(self) -> int:
+        """Tell the MTU in bytes of the default route's device, 1500 where there is none."""
+
+    def ensure_bridge(self, bridge: Bridge) -> None:
+        """Make the bridge, or bring it to what it should be."""
+
+    def is_taken(self, bridge: Bridge) -> bool:
+        """Say whether a link that is not ours stands under the bridge's name."""
+
+    def delete_bridge(self, bridge: Bridge) -> None:
+        """Take the bridge away, where it is there and ours."""
+
+    def attach(self, veth: Veth) -> None:
+        """Make the endpoint, or bring it to what it should be: packets flow on return."""
+
+    def detach(self, endpoints: Iterable[Veth]) -> None:
+        """Take the endpoints away, those that are there and ours: both ends gone on return."""
+
+    def inspect(self, veth: Veth) -> Snapshot:
+        """Look at what there is of the endpoint. Changes nothing."""
+
+    def load_firewall(self, instance: str, segments: Iterable[Segment]) -> None:
+        """Replace the firewall table whole, in one transaction."""
+
+    def add_segment(self, instance: str, segment: Segment) -> None:
+        """Let the network's packets through as its segment says."""
+
+    def remove_segment(self, segment: Segment) -> None:
+        """Forget the network; what is not in the firewall is success."""
+
+    def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
+        """Turn on what is off of the families asked for. It is never turned off again."""
