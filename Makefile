@@ -1,0 +1,39 @@
+# The project's commands. Each sets up what it needs first: see .ci/setup.
+
+.PHONY: help demo test run check proto lock clean
+.DEFAULT_GOAL := help
+
+help: ## List these targets
+	@sed -n 's/^\([a-z]*\):[^#]*## */  make \1\t/p' Makefile | expand -t 16
+
+demo: ## See mynet at work: in namespaces of its own, this host's network is not touched
+	@.ci/setup
+	@examples/demo
+
+test: ## Run all the tests; ARGS='tests/ipam -k cooldown' runs some
+	@.ci/setup dev
+	@.ci/test $(ARGS)
+
+run: ## Run the daemon on this host, in the foreground (as root); ARGS='--log-level debug'
+	@.ci/setup
+	.venv/bin/mynetd $(ARGS)
+
+check: ## Lint, format, types, import directions, the API's rules
+	@.ci/setup dev
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.ci/check-proto
+
+proto: ## Generate proto/gen from the .proto files
+	@.ci/setup dev
+	proto/generate
+
+lock: ## Pin the newest releases that pyproject.toml allows in constraints.txt
+	@.ci/setup dev
+	.ci/lock
+
+clean: ## Remove .venv, caches and built files
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

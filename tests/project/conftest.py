@@ -1,0 +1,56 @@
+"""The tests of the project itself: what it ships, generates, promises and needs."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def run(root: Path) -> Callable[..., str]:
+    """Run a program as the Makefile does; what it printed, or a failed test that shows it."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:/sbin"
+
+    def run(*command: str | Path, cwd: Path = root) -> str:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env={**os.environ, "PATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            pytest.fail(f"{command} ended with {done.returncode}:\n{done.stdout}", pytrace=False)
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def our_files(root: Path) -> list[Path]:
+    """Every file of the repository, found without git: an unpacked sdist has none."""
+    made = {".git", ".venv", "build", "dist", "__pycache__"}
+    found: list[Path] = []
+    for folder, subfolders, names in os.walk(root):
+        here = Path(folder)
+        subfolders[:] = [
+            name
+            for name in subfolders
+            if name not in made
+            and not name.endswith((".egg-info", "_cache"))
+            # ruff, mypy, pytest, hypothesis and import-linter mark what they leave
+            and not (here / name / "CACHEDIR.TAG").exists()
+        ]
+        found += [here / name for name in names if not (here / name).is_symlink()]
+    return found

@@ -1,0 +1,12 @@
+"""The first thing that a stranger runs."""
+
+from collections.abc import Callable
+
+import pytest
+
+
+@pytest.mark.timeout(60)
+def test_the_demo_works_and_leaves_this_host_s_network_alone(run: Callable[..., str]) -> None:
+    links, rules = run("ip", "-brief", "link"), run("nft", "list", "ruleset")
+    assert "All of it worked." in run("examples/demo")
+    assert (run("ip", "-brief", "link"), run("nft", "list", "ruleset")) == (links, rules)

@@ -1,0 +1,31 @@
+"""What the README and docs/dependencies.md say about the project."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "run", "check"])
+def test_the_readme_names_the_commands_that_the_makefile_has(root: Path, target: str) -> None:
+    assert re.search(rf"^{target}:.* ## ", (root / "Makefile").read_text(), re.MULTILINE)
+    assert re.search(rf"\bmake {target}\b", (root / "README.md").read_text())
+
+
+def test_each_dependency_has_one_line_that_says_what_it_is_here_for(root: Path) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    needed = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = [re.match(r"[A-Za-z0-9._-]+", requirement) for requirement in needed]
+    documented = re.findall(
+        r"^- `([^`]+)`: \S", (root / "docs" / "dependencies.md").read_text(), re.MULTILINE
+    )
+    assert sorted(documented) == sorted(name[0] for name in names if name)
+
+
+def test_each_dependency_is_pinned_for_the_set_up(root: Path) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    needed = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    pinned = set(re.findall(r"^([^#=]+)==", (root / "constraints.txt").read_text(), re.MULTILINE))
+    names = {re.split(r"[^A-Za-z0-9._-]", requirement)[0] for requirement in needed}
+    assert names - pinned == set()
