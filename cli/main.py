@@ -66,7 +66,8 @@ def version() -> None:
 
 for _command in (network, endpoints.endpoint, ipam, driver, completion, version):
     main.add_command(_command)
-endpoints.add_to(main)
+for _group in (main, network):  # where people look for them, and where docker has them
+    endpoints.add_to(_group)
 run.add_to(main)
 
 

@@ -18,4 +18,8 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 
 @hookspec(firstresult=True)
 def mynet_ipam_backend(context: BackendContext) -> Backend:  # type: ignore[empty-body]
-    """Make the backend. Raising refuses it: the daemon goes on without, ListBackends says why."""
+    """Make the backend. Raising refuses it: the daemon goes on without, ListBackends says why.
+
+    But StoreDamaged and StoreUnavailable keep the daemon from starting: addresses that are on
+    record somewhere must not be handed out by somebody who cannot read that record.
+    """

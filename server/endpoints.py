@@ -196,7 +196,7 @@ class Endpoints:
         try:
             made = self._with_addresses(call, network, endpoint)
             self._attach(call, network, made)
-            _require_caller(call)
+            require_caller(call)
             return self._store.endpoints.put(replace(made, state=EndpointState.READY))
         except Exception as error:
             after(error, partial(self._roll_back, call, network, endpoint, error))
@@ -267,7 +267,7 @@ def endpoint_exists(existing: Endpoint, how: str) -> EndpointExists:
     )
 
 
-def _require_caller(call: Call) -> None:
+def require_caller(call: Call) -> None:
     """Refuse to finish what nobody waits for: the last moment at which it can still be undone."""
     if not call.alive():
         raise CallerGone("the caller has gone away; what was made for it is undone")

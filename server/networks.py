@@ -1,7 +1,8 @@
 """Networks: making them, finding them, taking them away.
 
 Order of a CreateNetwork: record {CREATING, with its claim on the subnets} -> gateway addresses ->
-record {their addresses} -> driver -> record {READY} -> answer. DeleteNetwork is the mirror image.
+record {their addresses} -> driver -> is the caller still there? -> record {READY} -> answer.
+DeleteNetwork is the mirror image.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from functools import partial
 from mynet.drivers.api import Driver
 from mynet.ipam.api import Backend
 from mynet.server.call import Call
-from mynet.server.endpoints import Endpoints, not_ready
+from mynet.server.endpoints import Endpoints, not_ready, require_caller
 from mynet.server.errors import NetworkExists, NetworkInUse, NetworkNotFound
 from mynet.server.leases import Leases
 from mynet.server.locks import KeyedLocks
@@ -113,6 +114,7 @@ class Networks:
         try:
             network = self._store.networks.put(self._leases.open(call, network))
             driver.run(call, Driver.create, network.for_driver(), subject=f"network {network.name}")
+            require_caller(call)
             return self._store.networks.put(replace(network, state=NetworkState.READY))
         except Exception as error:
             after(error, partial(self._roll_back, call, network, error))

@@ -82,7 +82,8 @@ class Planner:
         if not prefix:
             return ""
         speaking = prefix + name
-        if len(speaking) <= _NAME_LENGTH and speaking not in self._host.device_names(None):
+        taken = self._host.device_names(None) | self._store.networks.interfaces()
+        if len(speaking) <= _NAME_LENGTH and speaking not in taken:
             return speaking
         return prefix + network_id[:12]
 

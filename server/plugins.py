@@ -20,7 +20,7 @@ from mynet.drivers import hookspecs as driver_hooks
 from mynet.drivers.errors import DriverError
 from mynet.ipam import api as ipam
 from mynet.ipam import hookspecs as ipam_hooks
-from mynet.ipam.errors import IpamError
+from mynet.ipam.errors import IpamError, StoreDamaged, StoreUnavailable
 from mynet.server.call import Call
 from mynet.server.errors import BackendNotFound, DriverNotFound, NotFound
 from mynet.server.pool import Pool
@@ -176,7 +176,10 @@ class Catalog(Generic[P]):
 
 
 def load(kind: Kind[P], instance: str, state_dir: Path) -> Catalog[P]:
-    """Load every plugin of a kind; each gets a folder of its own below ``state_dir``."""
+    """Load every plugin of a kind; each gets a folder of its own below ``state_dir``.
+
+    Raises StoreDamaged and StoreUnavailable where a plugin's books cannot be read.
+    """
     manager = pluggy.PluginManager(kind.group)
     manager.add_hookspecs(kind.hookspecs)
     listings: list[Listing[P]] = []
@@ -190,6 +193,8 @@ def load(kind: Kind[P], instance: str, state_dir: Path) -> Catalog[P]:
             for other in listings:
                 _refuse_taken(listing, other)
             plugin = _load_one(kind, manager, point, instance, state_dir / point.name)
+        except (StoreDamaged, StoreUnavailable):
+            raise  # books that cannot be read are no reason to go on without them
         except (Exception, SystemExit) as error:  # a plugin may break in any way it likes
             log.exception("plugin refused", kind=kind.title, plugin=point.name)
             listings.append(replace(listing, error=f"{type(error).__name__}: {error}"))

@@ -19,8 +19,10 @@ MIGRATIONS = (
       seq INTEGER PRIMARY KEY AUTOINCREMENT,
       id TEXT NOT NULL UNIQUE,
       name TEXT NOT NULL UNIQUE,
+      interface TEXT NOT NULL,
       document TEXT NOT NULL
     ) STRICT;
+    CREATE UNIQUE INDEX networks_by_interface ON networks (interface) WHERE interface <> '';
 
     CREATE TABLE endpoints (
       seq INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mynet.ipam.sqlite import Database
 from mynet.server import codec
-from mynet.server.errors import NetworkNotFound
+from mynet.server.errors import EndpointNotFound, NetworkNotFound
 from mynet.server.model import Endpoint
 from mynet.server.store.documents import Documents
 
@@ -42,14 +42,19 @@ class EndpointRecords(Documents[Endpoint]):
         return self._database.write(work)
 
     def put(self, endpoint: Endpoint) -> Endpoint:
-        """Record an endpoint's new state."""
+        """Record an endpoint's new state. Raises EndpointNotFound where it was removed by now."""
 
         def work(connection: sqlite3.Connection, revision: int) -> Endpoint:
             changed = replace(endpoint, revision=revision)
-            connection.execute(
+            updated = connection.execute(
                 "UPDATE endpoints SET cookie = ?, document = ? WHERE id = ?",
                 (_cookie(changed), codec.encode(changed), changed.id),
             )
+            if not updated.rowcount:
+                raise EndpointNotFound(
+                    f"endpoint {endpoint.id[:12]} was removed in the meantime; connect again",
+                    resource=f"endpoint {endpoint.id}",
+                )
             return changed
 
         return self._database.write(work)

@@ -3,6 +3,7 @@
 import sqlite3
 from dataclasses import replace
 
+from mynet.drivers.errors import InterfaceExists
 from mynet.ipam.sqlite import Database
 from mynet.server import codec
 from mynet.server.errors import Ambiguous, NetworkExists, NetworkNotFound, quoted
@@ -20,19 +21,15 @@ class NetworkRecords(Documents[Network]):
     def add(self, network: Network) -> Network:
         """Record a new network and claim its subnets, in one commit.
 
-        Raises NetworkExists and SubnetOverlap; then nothing was recorded.
+        Raises NetworkExists, InterfaceExists and SubnetOverlap; then nothing was recorded.
         """
 
         def work(connection: sqlite3.Connection, revision: int) -> Network:
             added = replace(network, revision=revision)
-            taken = connection.execute(
-                "SELECT id FROM networks WHERE name = ?", (network.name,)
-            ).fetchone()
-            if taken:
-                raise network_exists(network.name, taken[0])
+            _require_free(connection, network)
             connection.execute(
-                "INSERT INTO networks (id, name, document) VALUES (?, ?, ?)",
-                (added.id, added.name, codec.encode(added)),
+                "INSERT INTO networks (id, name, interface, document) VALUES (?, ?, ?, ?)",
+                (added.id, added.name, added.interface, codec.encode(added)),
             )
             for subnet in network.subnets:
                 subnets.claim(
@@ -74,6 +71,13 @@ class NetworkRecords(Documents[Network]):
 
         self._database.write(work)
 
+    def interfaces(self) -> frozenset[str]:
+        """Return the names of the host's devices that networks have."""
+        with self._database.read() as connection:
+            return frozenset(
+                name for (name,) in connection.execute("SELECT interface FROM networks")
+            )
+
     def find(self, selector: str) -> Network:
         """Return the network with that exact id, else that exact name, else that id prefix.
 
@@ -94,6 +98,25 @@ class NetworkRecords(Documents[Network]):
         if not rows or not selector:
             raise network_not_found(selector)
         return rows[0]
+
+
+def _require_free(connection: sqlite3.Connection, network: Network) -> None:
+    """Refuse a name, or a device of the host, that another network has."""
+    taken = connection.execute("SELECT id FROM networks WHERE name = ?", (network.name,)).fetchone()
+    if taken:
+        raise network_exists(network.name, taken[0])
+    holder = (
+        network.interface
+        and connection.execute(
+            "SELECT name FROM networks WHERE interface = ?", (network.interface,)
+        ).fetchone()
+    )
+    if holder:
+        raise InterfaceExists(
+            f"the interface {network.interface} is that of network {holder[0]}; name another, or"
+            " leave the choice to mynetd",
+            resource=f"interface {network.interface}",
+        )
 
 
 def network_exists(name: str, holder: str) -> NetworkExists:
