@@ -36,6 +36,17 @@ CREATE TABLE IF NOT EXISTS revision (
 INSERT OR IGNORE INTO revision VALUES (1, 0);
 """
 
+# SQLite's result codes that speak of the file or its disk. All others speak of the statement.
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+}
+Kind = type[StoreDamaged] | type[StoreUnavailable]
+
 
 def _nothing() -> None:
     """Keep no memory beside the file, so there is nothing to forget."""
@@ -47,29 +58,31 @@ class _Job(Generic[T]):
     def __init__(self, work: Work[T]) -> None:
         self._work = work
         self.future: Future[T] = Future()
-        self._answer: Callable[[], None] = _nothing
+        self._result: T
+        self._failure: Exception | None = None
 
     def run(self, connection: sqlite3.Connection, revision: int) -> bool:
         """Run in a savepoint; say whether it changed the file."""
         connection.execute("SAVEPOINT job")
         before = connection.total_changes
         try:
-            result = self._work(connection, revision)
+            self._result = self._work(connection, revision)
         except Exception as error:  # whatever it is, it is its caller's, not the thread's
             if not connection.in_transaction:
                 raise  # SQLite threw the whole transaction away (a full disk): so must the batch
             connection.execute("ROLLBACK TO job")
             connection.execute("RELEASE job")
-            failure = error
-            self._answer = lambda: self.future.set_exception(failure)
+            self._failure = error
             return False
         connection.execute("RELEASE job")
-        self._answer = lambda: self.future.set_result(result)
         return connection.total_changes > before
 
     def answer(self) -> None:
         """Tell the caller; only after the commit."""
-        self._answer()
+        if self._failure is not None:
+            self.future.set_exception(self._failure)
+        else:
+            self.future.set_result(self._result)
 
 
 class Database:
@@ -116,25 +129,25 @@ class Database:
         """
         job = _Job(work)
         with self._guard:
-            if self._closed:
-                raise StoreUnavailable(f"{self._path.name} is closed: the daemon is stopping")
+            self._require_open()
             self._queue.put(job)
-        return job.future.result()
+        with _telling(self._path):
+            return job.future.result()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Lend this thread's read-only connection, in one consistent snapshot of the file."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._connect(read_only=True)
-            self._local.connection = connection
-            with self._guard:
-                self._readers.append(connection)
-        connection.execute("BEGIN")
-        try:
-            yield connection
-        finally:
-            connection.execute("COMMIT")
+        """Lend this thread's read-only connection, in one consistent snapshot of the file.
+
+        Raises StoreDamaged or StoreUnavailable where the file cannot be read.
+        """
+        with _telling(self._path):
+            connection = self._reader()
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("COMMIT")
 
     def close(self) -> None:
         """Finish what was handed in, close every connection, give the file free."""
@@ -149,19 +162,30 @@ class Database:
         self._connection.close()
         os.close(self._lock_fd)
 
+    def _require_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable(f"{self._path.name} is closed: the daemon is stopping")
+
+    def _reader(self) -> sqlite3.Connection:
+        """Return this thread's connection for reading, made at its first use."""
+        with self._guard:
+            self._require_open()
+            connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = self._local.connection = self._connect(read_only=True)
+                self._readers.append(connection)
+        return connection
+
     def _open(self, migrations: Sequence[str]) -> sqlite3.Connection:
-        try:
+        with _telling(self._path, otherwise=StoreDamaged), contextlib.ExitStack() as undo:
             connection = self._connect(read_only=False)
+            undo.callback(connection.close)
+            _require_ours(self._path, connection, len(migrations))
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            _migrate(self._path, connection, migrations)
+            _migrate(connection, migrations)
             self._revision: int = connection.execute("SELECT value FROM revision").fetchone()[0]
-        except sqlite3.DatabaseError as error:
-            message = (
-                f"{self._path} does not open as a mynet database: {error}. It was left as it is;"
-                " restore it from a backup, or move it away to begin with an empty one"
-            )
-            raise StoreDamaged(message, resource=str(self._path)) from error
+            undo.pop_all()
         return connection
 
     def _connect(self, *, read_only: bool) -> sqlite3.Connection:
@@ -205,17 +229,52 @@ class Database:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         self._on_rollback()
-        message = (
-            f"{self._path} cannot be written: {error}. Nothing was changed; make room on the disk"
-            " or mend it, and call again"
-        )
+        kind = _kind(error) or StoreUnavailable
         for job in batch:
-            job.future.set_exception(StoreUnavailable(message, resource=str(self._path)))
+            job.future.set_exception(_refusal(kind, self._path, error))
+
+
+@contextlib.contextmanager
+def _telling(path: Path, *, otherwise: Kind | None = None) -> Iterator[None]:
+    """Raise what the file or its disk refuses as what the contract calls it."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        kind = _kind(error) or otherwise
+        if kind is None:
+            raise
+        raise _refusal(kind, path, error) from error
+
+
+def _kind(error: Exception) -> Kind | None:
+    """Say what an error is, if the file or its disk is the reason and not the statement."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # without its extension
+    if code in _DAMAGED:
+        return StoreDamaged
+    return StoreUnavailable if code in _UNAVAILABLE else None
+
+
+def _refusal(kind: Kind, path: Path, error: Exception) -> StoreDamaged | StoreUnavailable:
+    if kind is StoreDamaged:
+        message = (
+            f"{path} does not read as a mynet database: {error}. It was left as it is; restore it"
+            " from a backup, or move it away to begin with an empty one"
+        )
+    else:
+        message = (
+            f"{path} cannot be used: {error}. Nothing was changed; make room on the disk or mend"
+            " it, and call again"
+        )
+    return kind(message, resource=str(path))
 
 
 def _lock(path: Path) -> int:
     """Lock the file for this process. Like: flock --exclusive --nonblock PATH.lock."""
-    fd = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = path.with_name(path.name + ".lock")
+    try:
+        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _refusal(StoreUnavailable, lock, error) from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -225,15 +284,26 @@ def _lock(path: Path) -> int:
     return fd
 
 
-def _migrate(path: Path, connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
-    """Bring the file to the newest schema, one transaction a step."""
+def _require_ours(path: Path, connection: sqlite3.Connection, newest: int) -> None:
+    """Refuse another program's file, and a later version's, before anything is changed in it."""
     found: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found > len(migrations):
+    if found > newest:
         message = (
-            f"{path} has schema {found}, and this version knows schemas up to {len(migrations)}:"
+            f"{path} has schema {found}, and this version knows schemas up to {newest}:"
             " it was written by a newer mynetd, so install that one again. It was left as it is"
         )
         raise StoreDamaged(message, resource=str(path))
+    if found == 0 and connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+        message = (
+            f"{path} is another program's database. It was left as it is; move it away, or restore"
+            " ours from a backup"
+        )
+        raise StoreDamaged(message, resource=str(path))
+
+
+def _migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
+    """Bring the file to the newest schema, one transaction a step."""
+    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
     for number, script in enumerate(migrations[found:], start=found + 1):
         connection.executescript(
             f"BEGIN; {_REVISION_TABLE} {script}; PRAGMA user_version = {number}; COMMIT;"

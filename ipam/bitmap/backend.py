@@ -144,8 +144,8 @@ def _conditions(query: AllocationQuery) -> tuple[list[str], list[object]]:
         conditions.append("cidr = ?")
         values.append(str(query.subnet))
     if query.address is not None:
-        conditions.append("address = ?")
-        values.append(packed(query.address))
+        conditions += ["version = ?", "address = ?"]
+        values += [query.address.version, packed(query.address)]
     if query.owner:
         conditions.append("owner = ?")
         values.append(query.owner)

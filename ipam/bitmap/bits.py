@@ -1,8 +1,8 @@
 """A bitmap of any size whose memory follows what is set, and whose search does not.
 
 Bits lie in pages of 4096; a page that has no bit set is not there. Which pages are *full* is itself
-kept in such a bitmap, one level up, and so on. To find a free bit is to look at one page a level:
-two for a /8 however full it is, eleven for all of IPv6.
+kept in such a bitmap, one level up, and so on. To find a free bit is to look at a page a level, on
+the way up and again on the way down: at three for a /8 however full it is, at 21 for all of IPv6.
 """
 
 from collections.abc import Iterator

@@ -52,8 +52,8 @@ class Book:
 
     def release(self, connection: sqlite3.Connection, request: ReleaseRequest) -> Row:
         """Let an address rest; return its allocation as it was."""
+        self._pool.require(request.address)
         address = packed(request.address)
-        self._pool.position(request.address)
         held = self._held(connection, address)
         if held is None:
             raise AllocationNotFound(

@@ -36,14 +36,18 @@ class Pool:
         """Return the address at a position."""
         return self.subnet.network_address + position
 
-    def position(self, address: IPAddress) -> int:
-        """Return the position of an address. Raises AddressOutOfRange and AddressReserved."""
+    def require(self, address: IPAddress) -> None:
+        """Raise AddressOutOfRange for an address of another subnet."""
         if address not in self.subnet:
             raise AddressOutOfRange(
                 f"{address} is not in {self.subnet}; ask for an address from"
                 f" {self.address(self.first)} to {self.address(self.last)}",
                 resource=f"address {address}",
             )
+
+    def position(self, address: IPAddress) -> int:
+        """Return the position of an address. Raises AddressOutOfRange and AddressReserved."""
+        self.require(address)
         position = int(address) - int(self.subnet.network_address)
         if not self.first <= position <= self.last:
             raise AddressReserved(

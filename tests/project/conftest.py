@@ -40,7 +40,7 @@ def run(root: Path) -> Callable[..., str]:
 @pytest.fixture(scope="session")
 def our_files(root: Path) -> list[Path]:
     """Every file of the repository, found without git: an unpacked sdist has none."""
-    made = {".git", ".venv", "build", "dist", "__pycache__"}
+    made = {".git", ".venv", ".hypothesis", "build", "dist", "__pycache__"}
     found: list[Path] = []
     for folder, subfolders, names in os.walk(root):
         here = Path(folder)

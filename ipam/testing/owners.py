@@ -1,0 +1,113 @@
+"""Claims about owners: whoever asks again gets what it has, and nobody gets another's."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from mynet.ipam.errors import AddressInUse
+from mynet.ipam.testing.bench import Bench, require, require_equal
+from mynet.ipam.testing.samples import BOTH, SMALL, usable
+
+
+def an_allocation_says_whose_it_is_and_since_when(bench: Bench) -> None:
+    """With the instance that the backend was made for."""
+    for subnet in BOTH:
+        bench.open(subnet)
+        before = datetime.now(UTC)
+        held = bench.allocate(subnet, "a", address=subnet[7])
+        after = datetime.now(UTC)
+        found = (held.subnet, held.address, held.owner, held.instance)
+        expected = (subnet, subnet[7], "a", bench.context.instance)
+        require_equal(found, expected, "subnet, address, owner and instance")
+        require(held.create_time.tzinfo, f"create_time {held.create_time} has no time zone")
+        require(
+            before - timedelta(seconds=1) <= held.create_time <= after,
+            f"create_time is {held.create_time}, between {before} and {after}",
+        )
+
+
+def an_owner_that_asks_again_gets_the_same(bench: Bench) -> None:
+    """Any address, or the one that it has: the same allocation, and no second."""
+    for subnet in BOTH:
+        bench.open(subnet)
+        held = bench.allocate(subnet, "a")
+        bench.allocate(subnet, "b")
+        require_equal(bench.allocate(subnet, "a"), held, "asked again, the answer is")
+        again = bench.allocate(subnet, "a", address=held.address)
+        require_equal(again, held, "asked again by address, the answer is")
+        require_equal(bench.usage(subnet).allocated, 2, f"allocated of {subnet}")
+
+
+def an_owner_of_several_gets_the_first_again(bench: Bench) -> None:
+    """By the time that it got them, not by their numbers."""
+    for subnet in BOTH:
+        bench.open(subnet)
+        held = [bench.allocate(subnet, "a", address=subnet[number]) for number in (9, 3, 12)]
+        require_equal(bench.allocate(subnet, "a"), held[0], "an owner of three gets")
+        require_equal(bench.usage(subnet).allocated, 3, f"allocated of {subnet}")
+        bench.release(subnet, held[0].address)
+        require_equal(bench.allocate(subnet, "a"), held[1], "an owner of two left gets")
+
+
+def without_an_owner_each_call_takes_another(bench: Bench) -> None:
+    """And an address that nobody by name has is refused to the next who has no name."""
+    for subnet in BOTH:
+        bench.open(subnet)
+        held = [bench.allocate(subnet) for _ in range(3)]
+        addresses = {allocation.address for allocation in held}
+        require_equal(len(addresses), 3, "different addresses that three calls got")
+        with bench.refusing(AddressInUse, held[0].address):
+            bench.allocate(subnet, address=held[0].address)
+
+
+def owners_are_told_apart_to_the_letter(bench: Bench) -> None:
+    """They are the callers' own words, of up to 255 characters."""
+    names = ["a", "A", "a ", "á", "a\u0301", "a%", "a_", "'", "*", "0", "00", "x" * 255, "🜁" * 255]
+    for subnet in BOTH:
+        bench.open(subnet)
+        held = {name: bench.allocate(subnet, name) for name in names}
+        addresses = {allocation.address for allocation in held.values()}
+        require_equal(len(addresses), len(names), "different addresses of different owners")
+        for name, allocation in held.items():
+            require_equal(bench.allocations(owner=name), [allocation], f"{name!r} has")
+        bench.clear(subnet)
+
+
+def an_owner_has_one_of_each_subnet(bench: Bench) -> None:
+    """For what it has of one does not count in the other."""
+    held = [bench.allocate(bench.open(subnet), "a") for subnet in BOTH]
+    again = [bench.allocate(subnet, "a") for subnet in BOTH]
+    require_equal([each.subnet for each in held], list(BOTH), "an owner was given addresses of")
+    require_equal(again, held, "asked again, the answers are")
+
+
+def an_owner_gets_its_own_of_an_exhausted_subnet(bench: Bench) -> None:
+    """For it needs none that is free."""
+    for subnet in SMALL:
+        bench.open(subnet)
+        held = [bench.allocate(subnet, f"owner {number}") for number in range(len(usable(subnet)))]
+        again = [bench.allocate(subnet, allocation.owner) for allocation in held]
+        require_equal(again, held, f"owners that ask again of {subnet}, exhausted, get")
+
+
+def an_address_that_is_held_is_refused_with_its_holder(bench: Bench) -> None:
+    """To another owner and to nobody by name, also where no other address is left."""
+    for subnet in SMALL:
+        bench.open(subnet)
+        for number, address in enumerate(usable(subnet)):
+            bench.allocate(subnet, f"owner {number}", address=address)
+        for number, address in enumerate(usable(subnet)):
+            for owner in ("another", f"owner {number + 1}", ""):
+                with bench.refusing(AddressInUse, address, holder=f"owner {number}"):
+                    bench.allocate(subnet, owner, address=address)
+
+
+CLAIMS: Sequence[Callable[[Bench], None]] = (
+    an_allocation_says_whose_it_is_and_since_when,
+    an_owner_that_asks_again_gets_the_same,
+    an_owner_of_several_gets_the_first_again,
+    without_an_owner_each_call_takes_another,
+    owners_are_told_apart_to_the_letter,
+    an_owner_has_one_of_each_subnet,
+    an_owner_gets_its_own_of_an_exhausted_subnet,
+    an_address_that_is_held_is_refused_with_its_holder,
+)

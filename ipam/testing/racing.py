@@ -1,0 +1,94 @@
+"""Claims about many threads at once: the daemon calls a backend from a pool of them."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from mynet.ipam.api import Allocation, IPAddress, IPNetwork
+from mynet.ipam.errors import AddressInUse, SubnetExhausted
+from mynet.ipam.testing.bench import Bench, at_once, require, require_equal
+from mynet.ipam.testing.samples import BOTH, SMALL, usable
+
+_THREADS = 8
+_ROUNDS = 10
+
+
+def the_last_addresses_go_to_one_thread_each(bench: Bench) -> None:
+    """All threads take until nothing is left: each address went once, and none was left over."""
+    for subnet in SMALL:
+        bench.open(subnet)
+        taken = at_once([partial(_take_all, bench, subnet)] * _THREADS)
+        given = Counter(address for addresses in taken for address in addresses)
+        require_equal(given, Counter(usable(subnet)), f"threads were given of {subnet}")
+        require_equal(bench.usage(subnet).free, 0, f"free of {subnet}")
+
+
+def an_address_goes_to_one_of_those_who_ask_for_it(bench: Bench) -> None:
+    """And the others are told who got it."""
+    for subnet in BOTH:
+        bench.open(subnet)
+        for number in range(1, _ROUNDS):
+            address = subnet[number]
+            owners = [f"thread {thread}" for thread in range(_THREADS)]
+            answers = at_once([partial(_ask, bench, subnet, address, owner) for owner in owners])
+            winners = [answer.owner for answer in answers if isinstance(answer, Allocation)]
+            require_equal(len(winners), 1, f"the number of threads that were given {address}")
+            told = [answer.holder for answer in answers if isinstance(answer, AddressInUse)]
+            require_equal(told, winners * (_THREADS - 1), "the holder that the others were told")
+
+
+def an_owner_in_many_threads_gets_one_address(bench: Bench) -> None:
+    """However often it asks at the same time."""
+    for subnet in BOTH:
+        bench.open(subnet)
+        for number in range(1, _ROUNDS):
+            answers = at_once([partial(bench.allocate, subnet, f"owner {number}")] * _THREADS)
+            held = bench.allocations(subnet, owner=f"owner {number}")
+            require_equal(answers, held * _THREADS, "threads of one owner were given")
+            require_equal(len(held), 1, "the number of allocations that one owner has")
+
+
+def no_two_threads_hold_an_address(bench: Bench) -> None:
+    """While all of them take and give back, and at the end everything is free."""
+    for subnet in SMALL:
+        bench.open(subnet)
+        owners = [f"thread {thread}" for thread in range(_THREADS)]
+        at_once([partial(_take_and_give_back, bench, subnet, owner) for owner in owners])
+        require_equal(bench.allocations(subnet), [], f"at the end {subnet} has")
+        require_equal(bench.usage(subnet).allocated, 0, f"at the end, allocated of {subnet}")
+        free = set(_take_all(bench, subnet))
+        require_equal(free, set(usable(subnet)), f"at the end {subnet} hands out")
+
+
+def _ask(
+    bench: Bench, subnet: IPNetwork, address: IPAddress, owner: str
+) -> Allocation | AddressInUse:
+    try:
+        return bench.allocate(subnet, owner, address=address)
+    except AddressInUse as refusal:
+        return refusal
+
+
+def _take_all(bench: Bench, subnet: IPNetwork) -> list[IPAddress]:
+    taken: list[IPAddress] = []
+    while True:
+        try:
+            taken.append(bench.allocate(subnet).address)
+        except SubnetExhausted:
+            return taken
+        require(len(taken) <= subnet.num_addresses, f"{subnet} is never exhausted")
+
+
+def _take_and_give_back(bench: Bench, subnet: IPNetwork, owner: str) -> None:
+    for _ in range(_ROUNDS):
+        held = bench.allocate(subnet, owner)
+        require_equal(bench.allocations(owner=owner), [held], f"{owner} has")
+        require_equal(bench.release(subnet, held.address, owner), held, "released was")
+
+
+CLAIMS: Sequence[Callable[[Bench], None]] = (
+    the_last_addresses_go_to_one_thread_each,
+    an_address_goes_to_one_of_those_who_ask_for_it,
+    an_owner_in_many_threads_gets_one_address,
+    no_two_threads_hold_an_address,
+)

@@ -1,0 +1,65 @@
+"""The subnets that claims are made about, and what the RFCs let each of them hand out."""
+
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from mynet.ipam.api import IPAddress, IPNetwork
+
+_IPV4 = "198.18.77.208"  # for tests of networks, RFC 2544
+_IPV6 = "fd6d:796e:6574:77::d0"
+
+# The usual ones, and those where a machine's word ends.
+_IPV6_LENGTHS = (0, 1, 8, 31, 32, 33, 48, 56, 63, 64, 65, 95, 96, 97, 112, 120, *range(123, 129))
+
+IPV4 = IPv4Network("198.18.1.0/24")
+IPV6 = IPv6Network("fd6d:796e:6574:1::/64")
+BOTH: Sequence[IPNetwork] = (IPV4, IPV6)
+
+# Fourteen and fifteen addresses: few enough to take them all.
+SMALL: Sequence[IPNetwork] = (
+    IPv4Network("198.18.2.32/28"),
+    IPv6Network("fd6d:796e:6574:2::40/124"),
+)
+
+TINY: Sequence[IPNetwork] = tuple(
+    ip_network((base, length), strict=False)
+    for base, lengths in ((_IPV4, range(28, 33)), (_IPV6, range(124, 129)))
+    for length in lengths
+)
+
+
+def every_size() -> Iterator[IPNetwork]:
+    """Yield subnets of all sizes. They overlap: have one open at a time."""
+    for base, lengths in ((_IPV4, range(33)), (_IPV6, _IPV6_LENGTHS)):
+        for length in lengths:
+            yield ip_network((base, length), strict=False)
+
+
+def reserved(subnet: IPNetwork) -> Sequence[IPAddress]:
+    """Return the addresses that are never handed out (RFC 3021, RFC 4291, RFC 6164)."""
+    if subnet.num_addresses <= 2:  # noqa: PLR2004 - a /31 or a /127, or a single address
+        return ()
+    if isinstance(subnet, IPv4Network):
+        return (subnet.network_address, subnet.broadcast_address)
+    return (subnet.network_address,)
+
+
+def edges(subnet: IPNetwork) -> tuple[IPAddress, IPAddress]:
+    """Return the first and the last address that can be handed out."""
+    kept = reserved(subnet)
+    first, last = subnet[0], subnet[-1]
+    return first + (first in kept), last - (last in kept)
+
+
+def usable(subnet: IPNetwork) -> Sequence[IPAddress]:
+    """Return every address that can be handed out, of a subnet that has few."""
+    kept = reserved(subnet)
+    return [address for address in subnet if address not in kept]
+
+
+def outside(subnet: IPNetwork) -> Iterator[IPAddress]:
+    """Yield the addresses before and behind the subnet, and one of the other family."""
+    yield IPV4[7] if isinstance(subnet, IPv6Network) else IPV6[7]
+    for number in (int(subnet[0]) - 1, int(subnet[-1]) + 1):
+        if 0 <= number < 1 << subnet.max_prefixlen:
+            yield type(subnet[0])(number)

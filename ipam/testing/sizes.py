@@ -1,0 +1,83 @@
+"""Claims about what a subnet hands out, from /0 to /32 and from /0 to /128."""
+
+from collections.abc import Callable, Sequence
+
+from mynet.ipam.errors import AddressOutOfRange, AddressReserved, SubnetExhausted
+from mynet.ipam.testing.bench import Bench, require, require_equal
+from mynet.ipam.testing.samples import BOTH, TINY, edges, every_size, outside, reserved, usable
+
+
+def a_subnet_gives_all_it_has_and_is_then_exhausted(bench: Bench) -> None:
+    """Never the network, broadcast or anycast address, and none twice."""
+    for subnet in TINY:
+        bench.open(subnet)
+        expected = usable(subnet)
+        given = sorted(bench.allocate(subnet).address for _ in expected)
+        require_equal(given, expected, f"{subnet} handed out")
+        with bench.refusing(SubnetExhausted, subnet):
+            bench.allocate(subnet)
+        with bench.refusing(SubnetExhausted, subnet):
+            bench.allocate(subnet, "late")
+        require_equal(bench.usage(subnet).free, 0, f"free of {subnet}, exhausted")
+        bench.clear(subnet)
+
+
+def a_subnet_of_any_size_gives_its_first_and_last_address(bench: Bench) -> None:
+    """And any; those three it counts, whatever its capacity."""
+    for subnet in every_size():
+        bench.open(subnet)
+        wanted = dict.fromkeys(edges(subnet))
+        for address in wanted:
+            given = bench.allocate(subnet, f"has {address}", address=address)
+            require_equal(given.address, address, f"asked for {address}, {subnet} gave")
+        capacity = subnet.num_addresses - len(reserved(subnet))
+        more = [bench.allocate(subnet).address] if capacity > len(wanted) else []
+        require(
+            all(address in subnet and address not in wanted for address in more),
+            f"{subnet} handed out {more}, and had handed out {list(wanted)}",
+        )
+        usage = bench.usage(subnet)
+        require_equal(usage.capacity, capacity, f"the capacity of {subnet}")
+        require_equal(usage.allocated, len(wanted) + len(more), f"allocated of {subnet}")
+        bench.clear(subnet)
+
+
+def a_reserved_address_is_never_handed_out(bench: Bench) -> None:
+    """Not to whoever asks for it by name, either."""
+    for subnet in every_size():
+        bench.open(subnet)
+        for address in reserved(subnet):
+            with bench.refusing(AddressReserved, address):
+                bench.allocate(subnet, "a", address=address)
+        bench.close(subnet)
+
+
+def an_address_of_another_subnet_is_out_of_range(bench: Bench) -> None:
+    """One before, one behind, and one of the other family, be its number in the subnet."""
+    for subnet in every_size():
+        bench.open(subnet)
+        for address in outside(subnet):
+            with bench.refusing(AddressOutOfRange, address):
+                bench.allocate(subnet, "a", address=address)
+            with bench.refusing(AddressOutOfRange, address):
+                bench.release(subnet, address)
+        bench.close(subnet)
+
+
+def an_address_that_was_asked_for_is_not_handed_out_again(bench: Bench) -> None:
+    """Whoever asks for any address gets another."""
+    for subnet in BOTH:
+        bench.open(subnet)
+        asked = {bench.allocate(subnet, address=subnet[number]).address for number in range(1, 9)}
+        given = {bench.allocate(subnet).address for _ in asked}
+        require(not asked & given, f"{subnet} handed out twice: {asked & given}")
+        require_equal(len(given), len(asked), f"different addresses of {subnet}")
+
+
+CLAIMS: Sequence[Callable[[Bench], None]] = (
+    a_subnet_gives_all_it_has_and_is_then_exhausted,
+    a_subnet_of_any_size_gives_its_first_and_last_address,
+    a_reserved_address_is_never_handed_out,
+    an_address_of_another_subnet_is_out_of_range,
+    an_address_that_was_asked_for_is_not_handed_out_again,
+)

@@ -1,0 +1,86 @@
+"""Claims about subnets: open, closed, in use, never heard of."""
+
+from collections.abc import Callable, Sequence
+
+from mynet.ipam.api import API_VERSION, IPNetwork
+from mynet.ipam.errors import SubnetInUse, SubnetNotFound
+from mynet.ipam.testing.bench import Bench, require, require_equal
+from mynet.ipam.testing.samples import BOTH
+
+
+def info_is_the_same_every_time(bench: Bench) -> None:
+    """Its name is what users write, its version what the daemon was built for."""
+    info = bench.backend.info
+    require(info.name, "info.name is empty")
+    require_equal(info.api_version, API_VERSION, "info.api_version")
+    require_equal(bench.backend.info, info, "info, asked again")
+    bench.restart()
+    require_equal(bench.backend.info, info, "info of the backend made again")
+
+
+def opening_an_open_subnet_changes_nothing(bench: Bench) -> None:
+    """As a daemon does that died before it wrote down that the subnet is open."""
+    for subnet in BOTH:
+        bench.open(subnet)
+        held = bench.allocate(subnet, "a")
+        bench.open(subnet)
+        require_equal(bench.allocations(subnet), [held], f"{subnet}, opened again, has")
+        require_equal(bench.usage(subnet).allocated, 1, f"allocated of {subnet}, opened again")
+
+
+def a_subnet_that_is_not_open_is_not_found(bench: Bench) -> None:
+    """By no verb that is about its addresses; allocations lists none."""
+    for subnet in BOTH:
+        _require_not_found(bench, subnet)
+        bench.close(subnet)
+
+
+def a_closed_subnet_is_forgotten(bench: Bench) -> None:
+    """And begins anew when it is opened again; the other subnets do not notice."""
+    for subnet, other in (BOTH, BOTH[::-1]):
+        bench.open(other)
+        kept = bench.allocate(other, "a")
+        bench.open(subnet)
+        held = bench.allocate(subnet, "a")
+        bench.release(subnet, held.address)
+        bench.close(subnet)
+        _require_not_found(bench, subnet)
+        bench.close(subnet)
+        bench.open(subnet)
+        require_equal(bench.usage(subnet).allocated, 0, f"allocated of {subnet}, opened anew")
+        require_equal(bench.allocations(), [kept], "the allocations of the other subnet")
+        bench.clear(subnet)
+        bench.clear(other)
+
+
+def a_subnet_in_use_stays_open(bench: Bench) -> None:
+    """Until its last address is released."""
+    for subnet in BOTH:
+        bench.open(subnet)
+        first, second = bench.allocate(subnet, "a"), bench.allocate(subnet)
+        for held in (first, second):
+            with bench.refusing(SubnetInUse, subnet):
+                bench.close(subnet)
+            bench.release(subnet, held.address)
+        bench.close(subnet)
+
+
+def _require_not_found(bench: Bench, subnet: IPNetwork) -> None:
+    with bench.refusing(SubnetNotFound, subnet):
+        bench.allocate(subnet, "a")
+    with bench.refusing(SubnetNotFound, subnet):
+        bench.allocate(subnet, "a", address=subnet[7])
+    with bench.refusing(SubnetNotFound, subnet):
+        bench.release(subnet, subnet[7])
+    with bench.refusing(SubnetNotFound, subnet):
+        bench.usage(subnet)
+    require_equal(bench.allocations(subnet), [], f"{subnet}, which is not open, has")
+
+
+CLAIMS: Sequence[Callable[[Bench], None]] = (
+    info_is_the_same_every_time,
+    opening_an_open_subnet_changes_nothing,
+    a_subnet_that_is_not_open_is_not_found,
+    a_closed_subnet_is_forgotten,
+    a_subnet_in_use_stays_open,
+)

@@ -1,0 +1,78 @@
+"""Callers that wait for the writer thread together."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mynet.ipam.sqlite import Database, Work
+
+TABLE = "CREATE TABLE things (name TEXT NOT NULL UNIQUE) STRICT"
+MIGRATIONS = (TABLE,)
+
+
+def insert(name: str) -> Work[int]:
+    """Make a job that adds a thing and returns its revision."""
+
+    def work(connection: Any, revision: int) -> int:
+        connection.execute("INSERT INTO things VALUES (?)", (name,))
+        return revision
+
+    return work
+
+
+def names(database: Database) -> list[str]:
+    with database.read() as connection:
+        return [name for (name,) in connection.execute("SELECT name FROM things ORDER BY name")]
+
+
+def revision_of(database: Database) -> int:
+    with database.read() as connection:
+        revision: int = connection.execute("SELECT value FROM revision").fetchone()[0]
+        return revision
+
+
+@contextmanager
+def held(database: Database) -> Iterator[None]:
+    """Keep the writer thread busy, so that whoever comes in the block has to wait."""
+    busy, enough = threading.Event(), threading.Event()
+
+    def work(*_: object) -> None:
+        busy.set()
+        enough.wait(30)
+
+    holder = threading.Thread(target=database.write, args=(work,))
+    holder.start()
+    busy.wait(30)
+    try:
+        yield
+    finally:
+        enough.set()
+        holder.join()
+
+
+def together(database: Database, works: Sequence[Work[Any]]) -> list[Future[Any]]:
+    """Hand in all of them in this order while the writer is busy; return what became of them."""
+    with ThreadPoolExecutor(len(works)) as pool, held(database):
+        futures: list[Future[Any]] = []
+        for number, work in enumerate(works, start=1):
+            futures.append(pool.submit(database.write, work))
+            wait_for_callers(database, number)
+    return futures
+
+
+def wait_for_callers(database: Database, count: int) -> None:
+    """Wait until so many are in the queue."""
+    deadline = time.monotonic() + 30
+    while database._queue.qsize() != count:
+        assert time.monotonic() < deadline
+        time.sleep(0.0005)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return all files of a folder, byte for byte, but for empty ones (locks)."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.name: path.read_bytes() for path in files if path.stat().st_size}
