@@ -6,29 +6,53 @@ import click
 
 from mynet.cli import render
 from mynet.cli.command import CONTEXT, command
+from mynet.cli.completion import subnet_cidrs
 from mynet.cli.plugins import show_plugins
 from mynet.cli.session import Session
 
 
 @click.group(context_settings=CONTEXT)
 def ipam() -> None:
-    """Allocate, release and show addresses."""
+    """Allocate, release and show addresses.
+
+    \b
+    Examples:
+      mynetctl ipam allocate 10.9.0.0/24 --owner vm-7
+      mynetctl ipam ls 10.9.0.0/24
+    """
 
 
 @ipam.group(context_settings=CONTEXT)
 def subnet() -> None:
-    """Show the subnets in the address book."""
+    """Show the subnets in the address book.
+
+    \b
+    Examples:
+      mynetctl ipam subnet ls
+    """
 
 
 @ipam.group(context_settings=CONTEXT)
 def backend() -> None:
-    """Show the IPAM backends."""
+    """Show the IPAM backends.
+
+    \b
+    Examples:
+      mynetctl ipam backend ls
+    """
 
 
-@command(ipam, "allocate")
-@click.argument("subnet", metavar="SUBNET")
-@click.option("--address", default="", help="This one. [default: any that is free]")
-@click.option("--owner", default="", help="Who it is for; asking again gives the same address.")
+@command("allocate", ipam)
+@click.argument("subnet", metavar="SUBNET", shell_complete=subnet_cidrs)
+@click.option(
+    "--address", default="", metavar="ADDRESS", help="This one. [default: any that is free]"
+)
+@click.option(
+    "--owner",
+    default="",
+    metavar="OWNER",
+    help="Who it is for; asking again gives the same address.",
+)
 def allocate(session: Session, **request: Any) -> None:
     """Allocate an address of a subnet and print it.
 
@@ -46,10 +70,10 @@ def allocate(session: Session, **request: Any) -> None:
         click.echo(allocation["address"])
 
 
-@command(ipam, "release")
-@click.argument("subnet", metavar="SUBNET")
+@command("release", ipam)
+@click.argument("subnet", metavar="SUBNET", shell_complete=subnet_cidrs)
 @click.argument("address")
-@click.option("--owner", default="", help="Only if this owner has it.")
+@click.option("--owner", default="", metavar="OWNER", help="Only if this owner has it.")
 @click.option("--allow-missing", is_flag=True, help="An address that nobody has is success.")
 def release(session: Session, **request: Any) -> None:
     """Give an address back.
@@ -66,9 +90,11 @@ def release(session: Session, **request: Any) -> None:
         click.echo(answer["allocation"]["address"])
 
 
-@command(ipam, "ls")
-@click.argument("subnet", required=False, default="", metavar="[SUBNET]")
-@click.option("--owner", default="", help="Only what this owner has.")
+@command("ls", ipam)
+@click.argument(
+    "subnet", required=False, default="", metavar="[SUBNET]", shell_complete=subnet_cidrs
+)
+@click.option("--owner", default="", metavar="OWNER", help="Only what this owner has.")
 def ls(session: Session, **wanted: Any) -> None:
     """List allocations: of a subnet, of an owner, or all.
 
@@ -88,7 +114,7 @@ def ls(session: Session, **wanted: Any) -> None:
         )
 
 
-@command(subnet, "ls")
+@command("ls", subnet)
 def ls_subnets(session: Session) -> None:
     """List the subnets and how full they are.
 
@@ -104,12 +130,7 @@ def ls_subnets(session: Session) -> None:
             ("SUBNET", "NETWORK", "GATEWAY", "BACKEND", "ALLOCATED", "FREE"),
             (
                 (
-                    *(
-                        each["cidr"],
-                        each["network"] or "-",
-                        each["gateway"] or "-",
-                        each["backend"],
-                    ),
+                    *(each["cidr"], each["network"], each["gateway"], each["backend"]),
                     *(each["usage"]["allocated"], each["usage"]["free"]),
                 )
                 for each in found
@@ -117,8 +138,8 @@ def ls_subnets(session: Session) -> None:
         )
 
 
-@command(subnet, "inspect")
-@click.argument("cidr", metavar="SUBNET")
+@command("inspect", subnet)
+@click.argument("cidr", metavar="SUBNET", shell_complete=subnet_cidrs)
 def inspect_subnet(session: Session, *, cidr: str) -> None:
     """Show all there is to know of a subnet, as JSON.
 
@@ -129,7 +150,7 @@ def inspect_subnet(session: Session, *, cidr: str) -> None:
     render.document(session.call("IPAMService.GetSubnet", {"subnet": cidr})["subnet"])
 
 
-@command(backend, "ls")
+@command("ls", backend)
 def ls_backends(session: Session) -> None:
     """List the IPAM backends that were found, and why one was refused.
 

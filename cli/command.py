@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
+from mynet.cli.failures import Failed, Unreachable
 from mynet.cli.session import Session
+
+T = TypeVar("T")
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
@@ -16,39 +19,64 @@ def _set_output(context: click.Context, _: click.Parameter, value: str | None) -
         context.ensure_object(Session).output = value
 
 
-def command(group: click.Group, name: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """Add a command to a group; its function gets the session first.
+def command(name: str, *groups: click.Group) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a command, and add it to groups; its function gets the session first.
 
     ``--output`` may stand before the command's name and behind it: people write it behind.
     """
 
-    def add(function: Callable[..., Any]) -> click.Command:
+    def make(function: Callable[..., Any]) -> click.Command:
         @click.pass_context
         @wraps(function)
         def with_session(context: click.Context, /, **values: Any) -> Any:
             return function(context.ensure_object(Session), **values)
 
-        option = click.option(
-            "--output",
-            type=click.Choice(["table", "json"]),
-            expose_value=False,
-            callback=_set_output,
-            help="Show a table or JSON.",
+        made = click.command(name, context_settings=CONTEXT)(with_session)
+        made.params.append(
+            click.Option(
+                ["--output"],
+                type=click.Choice(["table", "json"]),
+                expose_value=False,
+                callback=_set_output,
+                help="Show a table or JSON. [default: as given before the command]",
+            )
         )
-        return group.command(name, context_settings=CONTEXT)(option(with_session))
+        for group in groups:
+            group.add_command(made)
+        return made
 
-    return add
+    return make
+
+
+def each(names: Sequence[str], function: Callable[[str], T]) -> tuple[list[T], int]:
+    """Do something for each name; return what came of it, and the exit status.
+
+    One that the daemon refuses is told at once and does not keep the others.
+    """
+    found: list[T] = []
+    status = 0
+    for name in names:
+        try:
+            found.append(function(name))
+        except Unreachable:
+            raise
+        except Failed as error:
+            error.show()
+            status = error.exit_code
+    return found, status
 
 
 def key_values(
     _context: click.Context, parameter: click.Parameter, given: Sequence[str]
 ) -> dict[str, str]:
-    """Read ``key=value`` options; a key alone has an empty value."""
+    """Read ``KEY=VALUE`` options; a key alone has an empty value."""
     found: dict[str, str] = {}
     for each in given:
         key, _, value = each.partition("=")
         if not key:
-            raise click.BadParameter(f"{each!r} has no key; write key=value", param=parameter)
+            raise click.BadParameter(f"{each!r} has no key; write KEY=VALUE", param=parameter)
+        if key in found:
+            raise click.BadParameter(f"key {key!r} is given twice", param=parameter)
         found[key] = value
     return found
 
@@ -79,7 +107,7 @@ opt_option = click.option(
     multiple=True,
     metavar="KEY=VALUE",
     callback=key_values,
-    help="An option for the driver. May be repeated; `mynetctl driver ls` has the keys.",
+    help="An option of the driver: its README has the keys. May be repeated.",
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print ids alone.")
 no_trunc_option = click.option("--no-trunc", is_flag=True, help="Print ids in full.")
@@ -87,6 +115,6 @@ no_trunc_option = click.option("--no-trunc", is_flag=True, help="Print ids in fu
 
 def _label(given: str, parameter: click.Parameter) -> str:
     kind, _, label = given.partition("=")
-    if kind != "label" or not label:
+    if kind != "label" or "=" not in label:
         raise click.BadParameter(f"{given!r}: write label=KEY=VALUE", param=parameter)
     return label

@@ -1,33 +1,48 @@
 """Shell completion: the scripts, and names asked of the daemon."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
 from mynet.cli.command import CONTEXT
-from mynet.cli.session import Session
+from mynet.cli.session import DEFAULT_ADDRESS, Session
 
+Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+_SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 _SECONDS = 1.0  # a key press waits no longer for a daemon that does not answer
 
 
-def network_names(
-    context: click.Context, _: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Complete a network's name; without a daemon there is nothing to offer."""
-    top = context.find_root().params
-    session = Session(address=top.get("address") or Session().address, timeout=_SECONDS)
-    try:
-        found = session.pages("NetworkService.ListNetworks", {}, "networks")
-    except click.ClickException:
-        return []
-    names = (each["name"] for each in found)
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+def _offer(verb: str, field: str, key: str) -> Completer:
+    """Complete what a list has; without a daemon there is nothing to offer."""
+
+    def complete(
+        context: click.Context, _: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        address = context.find_root().params.get("address") or DEFAULT_ADDRESS
+        try:
+            found = Session(address, timeout=_SECONDS).pages(verb, {}, field)
+        except click.ClickException:
+            return []
+        names = dict.fromkeys(each[key] for each in found)
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+    return complete
+
+
+network_names = _offer("NetworkService.ListNetworks", "networks", "name")
+endpoint_ids = _offer("NetworkService.ListEndpoints", "endpoints", "id")
+container_names = _offer("NetworkService.ListEndpoints", "endpoints", "container_id")
+subnet_cidrs = _offer("IPAMService.ListSubnets", "subnets", "cidr")
 
 
 @click.command(context_settings=CONTEXT)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(list(_SHELLS)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the script that makes a shell complete mynetctl's commands and networks.
+    """Print the script that has a shell complete commands and names.
 
     \b
     Examples:
@@ -35,6 +50,5 @@ def completion(context: click.Context, shell: str) -> None:
       mynetctl completion zsh > ~/.zfunc/_mynetctl
       mynetctl completion fish > ~/.config/fish/completions/mynetctl.fish
     """
-    kind = get_completion_class(shell)
-    if kind is not None:
-        click.echo(kind(context.find_root().command, {}, "mynetctl", "_MYNETCTL_COMPLETE").source())
+    script = _SHELLS[shell](context.find_root().command, {}, "mynetctl", "_MYNETCTL_COMPLETE")
+    click.echo(script.source())

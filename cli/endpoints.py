@@ -9,13 +9,14 @@ from mynet.cli import render
 from mynet.cli.command import (
     CONTEXT,
     command,
+    each,
     filter_option,
     label_option,
     no_trunc_option,
     opt_option,
     quiet_option,
 )
-from mynet.cli.completion import network_names
+from mynet.cli.completion import container_names, endpoint_ids, network_names
 from mynet.cli.session import Session
 
 _HEADERS = ("ENDPOINT ID", "NETWORK", "CONTAINER", "INTERFACE", "ADDRESSES", "MAC ADDRESS", "STATE")
@@ -27,8 +28,21 @@ def wish_options(function: Callable[..., Any]) -> Callable[..., Any]:
         (
             click.option("--ip", default="", metavar="ADDRESS", help="The IPv4 address wanted."),
             click.option("--ip6", default="", metavar="ADDRESS", help="The IPv6 address wanted."),
-            click.option("--interface", default="", help="The device inside. [default: eth0, ...]"),
-            click.option("--mac-address", default="", help="The MAC address wanted."),
+            click.option(
+                "--address-owner",
+                default="",
+                metavar="OWNER",
+                help="An address wanted may be one that this owner got from `ipam allocate`.",
+            ),
+            click.option(
+                "--interface",
+                default="",
+                metavar="DEVICE",
+                help="The device inside. [default: eth0, or the next that is free]",
+            ),
+            click.option(
+                "--mac-address", default="", metavar="MAC", help="The MAC address wanted."
+            ),
             label_option,
             opt_option,
         )
@@ -44,20 +58,30 @@ def connect_request(network: str, container: str, fields: dict[str, Any]) -> dic
     return {"network": network, "container_id": container, "addresses": addresses, **fields}
 
 
-def add_to(group: click.Group) -> click.Group:
-    """Add ``connect`` and ``disconnect``, as docker has them below ``network``, to a group."""
-    command(group, "connect")(_connect)
-    command(group, "disconnect")(_disconnect)
-    return group
-
-
+@command("connect")
 @click.argument("network", shell_complete=network_names)
 @click.argument("container")
-@click.option("--netns", "netns_name", default="", help="The sandbox, as a name of `ip netns`.")
-@click.option("--netns-path", default="", help="The sandbox, as a path to a network namespace.")
-@click.option("--pid", type=int, default=0, help="The sandbox, as a process in it.")
+@click.option(
+    "--netns",
+    "netns_name",
+    default="",
+    metavar="NAME",
+    help="The sandbox, as a name of `ip netns`.",
+)
+@click.option(
+    "--netns-path",
+    default="",
+    metavar="PATH",
+    help="The sandbox, as a path to a network namespace.",
+)
+@click.option(
+    "--pid",
+    type=click.IntRange(min=1),
+    metavar="PID",
+    help="The sandbox, as a process in it.",
+)
 @wish_options
-def _connect(session: Session, *, network: str, container: str, **fields: Any) -> None:
+def connect(session: Session, *, network: str, container: str, **fields: Any) -> None:
     """Connect a sandbox to a network.
 
     CONTAINER is what you call it. Without a sandbox the device is made for you to move: it stays on
@@ -76,13 +100,32 @@ def _connect(session: Session, *, network: str, container: str, **fields: Any) -
         render.table(_HEADERS, [_row(endpoint)])
 
 
+@command("disconnect")
 @click.argument("network", required=False, default="", shell_complete=network_names)
-@click.argument("container", required=False, default="")
-@click.option("--interface", default="", help="Which one, where it is on the network twice.")
-@click.option("--endpoint", default="", metavar="ID", help="The endpoint, by its id.")
-@click.option("--all", "whole", metavar="CONTAINER", default="", help="All that a container has.")
+@click.argument("container", required=False, default="", shell_complete=container_names)
+@click.option(
+    "--interface",
+    default="",
+    metavar="DEVICE",
+    help="Which one, where it is on the network twice.",
+)
+@click.option(
+    "--endpoint",
+    default="",
+    metavar="ID",
+    shell_complete=endpoint_ids,
+    help="The endpoint, by its id or the beginning of it.",
+)
+@click.option(
+    "--all",
+    "whole",
+    default="",
+    metavar="CONTAINER",
+    shell_complete=container_names,
+    help="All that a container has.",
+)
 @click.option("--allow-missing", is_flag=True, help="What is not connected is success.")
-def _disconnect(
+def disconnect(
     session: Session,
     *,
     network: str,
@@ -116,18 +159,36 @@ def _disconnect(
     if session.output == "json":
         render.document({"endpoints": gone})
     else:
-        for each in gone:
-            click.echo(each["id"])
+        render.lines(each["id"] for each in gone)
 
 
 @click.group(context_settings=CONTEXT)
 def endpoint() -> None:
-    """Show and check endpoints."""
+    """Show and check endpoints: what is connected to networks.
+
+    \b
+    Examples:
+      mynetctl endpoint ls --network blue
+      mynetctl endpoint check 3f0c
+    """
 
 
-@command(endpoint, "ls")
-@click.option("--network", default="", help="Only those on this network.")
-@click.option("--container", "container_id", default="", help="Only those of this container.")
+@command("ls", endpoint)
+@click.option(
+    "--network",
+    default="",
+    metavar="NETWORK",
+    shell_complete=network_names,
+    help="Only those on this network.",
+)
+@click.option(
+    "--container",
+    "container_id",
+    default="",
+    metavar="CONTAINER",
+    shell_complete=container_names,
+    help="Only those of this container.",
+)
 @quiet_option
 @no_trunc_option
 @filter_option
@@ -143,32 +204,37 @@ def ls(session: Session, *, quiet: bool, no_trunc: bool, **wanted: Any) -> None:
     if session.output == "json":
         render.document({"endpoints": found})
     elif quiet:
-        for each in found:
-            click.echo(render.short(each["id"], whole=no_trunc))
+        render.lines(render.short(each["id"], whole=no_trunc) for each in found)
     else:
         render.table(_HEADERS, (_row(each, whole=no_trunc) for each in found))
 
 
-@command(endpoint, "inspect")
-@click.argument("endpoints", nargs=-1, required=True, metavar="ENDPOINT...")
+@command("inspect", endpoint)
+@click.argument(
+    "endpoints", nargs=-1, required=True, metavar="ENDPOINT...", shell_complete=endpoint_ids
+)
 def inspect(session: Session, *, endpoints: Sequence[str]) -> None:
     """Show all there is to know of endpoints, as JSON.
+
+    ENDPOINT is an id or the beginning of one. One that is not found does not keep the others; the
+    exit status is 1 then.
 
     \b
     Examples:
       mynetctl endpoint inspect 3f0c
       mynetctl endpoint inspect $(mynetctl endpoint ls --quiet)
     """
-    render.document(
-        [
-            session.call("NetworkService.GetEndpoint", {"endpoint": each})["endpoint"]
-            for each in endpoints
-        ]
-    )
+
+    def look(selected: str) -> Any:
+        return session.call("NetworkService.GetEndpoint", {"endpoint": selected})["endpoint"]
+
+    found, status = each(endpoints, look)
+    render.document(found)
+    raise SystemExit(status)
 
 
-@command(endpoint, "check")
-@click.argument("selected", metavar="ENDPOINT")
+@command("check", endpoint)
+@click.argument("selected", metavar="ENDPOINT", shell_complete=endpoint_ids)
 def check(session: Session, *, selected: str) -> None:
     """Compare an endpoint with the kernel; each difference is a line, and any makes exit status 1.
 
@@ -180,8 +246,7 @@ def check(session: Session, *, selected: str) -> None:
     if session.output == "json":
         render.document(answer)
     else:
-        for problem in answer["problems"]:
-            click.echo(problem)
+        render.lines(answer["problems"])
     if answer["problems"]:
         raise SystemExit(1)
 

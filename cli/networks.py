@@ -9,6 +9,7 @@ from mynet.cli import render
 from mynet.cli.command import (
     CONTEXT,
     command,
+    each,
     filter_option,
     label_option,
     no_trunc_option,
@@ -16,15 +17,22 @@ from mynet.cli.command import (
     quiet_option,
 )
 from mynet.cli.completion import network_names
-from mynet.cli.session import Failed, Session, Unreachable
+from mynet.cli.session import Session
 
 
 @click.group(context_settings=CONTEXT)
 def network() -> None:
-    """Make, show and remove networks."""
+    """Make, show and remove networks, and connect sandboxes to them.
+
+    \b
+    Examples:
+      mynetctl network create --subnet 10.1.0.0/24 blue
+      mynetctl network ls
+      mynetctl network rm blue
+    """
 
 
-@command(network, "create")
+@command("create", network)
 @click.argument("name")
 @click.option(
     "-d", "--driver", default="", metavar="DRIVER", help="Who makes it. [default: bridge]"
@@ -44,10 +52,22 @@ def network() -> None:
     help="The host's address in the subnet that has it. [default: the first of each subnet]",
 )
 @click.option("--internal", is_flag=True, help="No way out of the network.")
-@click.option("--mtu", type=int, default=0, help="In bytes. [default: the host's uplink's]")
+@click.option(
+    "--mtu",
+    type=click.IntRange(min=1),
+    metavar="BYTES",
+    help="The largest packet. [default: that of the host's uplink]",
+)
 @click.option("--no-masquerade", is_flag=True, help="Packets leave with the sandbox's address.")
-@click.option("--interface", default="", help="The host's device. [default: br-NAME]")
-@click.option("--ipam-driver", default="", metavar="BACKEND", help="[default: bitmap]")
+@click.option(
+    "--interface", default="", metavar="DEVICE", help="The host's device. [default: br-NAME]"
+)
+@click.option(
+    "--ipam-driver",
+    default="",
+    metavar="BACKEND",
+    help="Who keeps its addresses. [default: bitmap]",
+)
 @opt_option
 @label_option
 @click.option("--allow-existing", is_flag=True, help="The same network already there is success.")
@@ -73,7 +93,7 @@ def create(
     wish = {
         "name": name,
         "subnets": _with_gateways(subnets, gateways),
-        "masquerade": not no_masquerade,
+        "masquerade": False if no_masquerade else None,
         "ipam": ipam_driver,
         **fields,
     }
@@ -85,7 +105,7 @@ def create(
         click.echo(made["id"])
 
 
-@command(network, "ls")
+@command("ls", network)
 @quiet_option
 @no_trunc_option
 @filter_option
@@ -102,9 +122,7 @@ def ls(session: Session, *, quiet: bool, no_trunc: bool, labels: dict[str, str])
     if session.output == "json":
         render.document({"networks": found})
     elif quiet:
-        click.echo(
-            "".join(f"{render.short(each['id'], whole=no_trunc)}\n" for each in found), nl=False
-        )
+        render.lines(render.short(each["id"], whole=no_trunc) for each in found)
     else:
         render.table(
             ("NETWORK ID", "NAME", "DRIVER", "SUBNETS", "ENDPOINTS", "STATE"),
@@ -122,26 +140,31 @@ def ls(session: Session, *, quiet: bool, no_trunc: bool, labels: dict[str, str])
         )
 
 
-@command(network, "inspect")
+@command("inspect", network)
 @click.argument(
     "names", nargs=-1, required=True, metavar="NETWORK...", shell_complete=network_names
 )
 def inspect(session: Session, *, names: Sequence[str]) -> None:
     """Show all there is to know of networks, as JSON.
 
-    NETWORK is a name, an id, or the beginning of an id.
+    NETWORK is a name, an id, or the beginning of an id. One that is not found does not keep the
+    others; the exit status is 1 then.
 
     \b
     Examples:
       mynetctl network inspect blue
       mynetctl network inspect blue | jq -r '.[0].subnets[].gateway'
     """
-    render.document(
-        [session.call("NetworkService.GetNetwork", {"network": name})["network"] for name in names]
-    )
+
+    def look(name: str) -> Any:
+        return session.call("NetworkService.GetNetwork", {"network": name})["network"]
+
+    found, status = each(names, look)
+    render.document(found)
+    raise SystemExit(status)
 
 
-@command(network, "rm")
+@command("rm", network)
 @click.argument(
     "names", nargs=-1, required=True, metavar="NETWORK...", shell_complete=network_names
 )
@@ -157,35 +180,36 @@ def rm(session: Session, *, names: Sequence[str], force: bool, allow_missing: bo
       mynetctl network rm blue green
       mynetctl network rm --force red
     """
-    failed = False
-    for name in names:
+
+    def remove(name: str) -> str:
         request = {"network": name, "force": force, "allow_missing": allow_missing}
-        try:
-            session.call("NetworkService.DeleteNetwork", request)
-        except Unreachable:
-            raise
-        except Failed as error:
-            error.show()
-            failed = True
-        else:
+        session.call("NetworkService.DeleteNetwork", request)
+        if session.output == "table":
             click.echo(name)
-    if failed:
-        raise SystemExit(Failed.exit_code)
+        return name
+
+    removed, status = each(names, remove)
+    if session.output == "json":
+        render.document({"removed": removed})
+    raise SystemExit(status)
 
 
 def _with_gateways(subnets: Sequence[str], gateways: Sequence[str]) -> list[dict[str, str]]:
     """Put each gateway to the subnet that has it, or to the first: the daemon refuses it there."""
-    from ipaddress import ip_address, ip_network
-
     wishes = [{"cidr": cidr} for cidr in subnets]
     for gateway in gateways:
-        fitting = wishes[:1]
-        for wish in wishes:
-            try:
-                if ip_address(gateway) in ip_network(wish["cidr"], strict=False):
-                    fitting = [wish]
-            except ValueError:
-                continue  # the daemon says what is wrong with it, with all else that is
-        for wish in fitting:
-            wish["gateway"] = gateway
+        fitting = [wish for wish in wishes if _has(wish["cidr"], gateway)] or wishes
+        free = [wish for wish in fitting if "gateway" not in wish]
+        if not free:
+            raise click.UsageError(f"--gateway {gateway}: there is no --subnet left for it")
+        free[0]["gateway"] = gateway
     return wishes
+
+
+def _has(cidr: str, address: str) -> bool:
+    from ipaddress import ip_address, ip_network
+
+    try:
+        return ip_address(address) in ip_network(cidr, strict=False)
+    except ValueError:
+        return False  # the daemon says what is wrong with it, with all else that is

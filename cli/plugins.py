@@ -4,15 +4,21 @@ import click
 
 from mynet.cli import render
 from mynet.cli.command import CONTEXT, command
+from mynet.cli.failures import one_line
 from mynet.cli.session import Session
 
 
 @click.group(context_settings=CONTEXT)
 def driver() -> None:
-    """Show the network drivers."""
+    """Show the network drivers.
+
+    \b
+    Examples:
+      mynetctl driver ls
+    """
 
 
-@command(driver, "ls")
+@command("ls", driver)
 def ls(session: Session) -> None:
     """List the network drivers that were found, their options, and why one was refused.
 
@@ -38,11 +44,12 @@ def show_plugins(session: Session, verb: str, field: str) -> None:
                 render.state(each["state"]),
                 each["distribution"],
                 each["version"],
-                ",".join(option["name"] for option in each.get("options", [])) or "-",
+                ",".join(option["name"] for option in each.get("options", [])),
             )
             for each in found
         ),
     )
     for each in found:
         if each["error"]:
-            click.echo(f"{each['name']} ({each['distribution']}) was refused: {each['error']}")
+            reason = one_line(each["error"])
+            click.echo(f"{each['name']} ({each['distribution']}) was refused: {reason}")

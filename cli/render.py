@@ -1,27 +1,39 @@
 """Showing answers: columns for people, JSON for programs."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from unicodedata import category, east_asian_width
 
 import click
 
 _GAP = 3
 _SHORT_ID = 12
+_NOTHING = "-"
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print columns as wide as what is in them, in the manner of ``docker network ls``."""
-    lines = [tuple(headers), *(tuple(map(str, row)) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines = [tuple(headers), *(tuple(map(_cell, row)) for row in rows)]
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        cells = [
+            cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)
+        ]
         click.echo((" " * _GAP).join(cells).rstrip())
 
 
 def document(data: object) -> None:
-    """Print JSON."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    """Print JSON; where the terminal knows no Unicode, with escapes that JSON has for it."""
+    encoding = getattr(sys.stdout, "encoding", None) or ""
+    is_unicode = encoding.lower().replace("-", "").startswith("utf8")
+    click.echo(json.dumps(data, indent=2, ensure_ascii=not is_unicode))
+
+
+def lines(texts: Iterable[str]) -> None:
+    """Print a line each."""
+    for text in texts:
+        click.echo(text)
 
 
 def short(identifier: str, *, whole: bool = False) -> str:
@@ -34,6 +46,17 @@ def state(value: str) -> str:
     return value.partition("_STATE_")[2].lower()
 
 
-def pairs(values: dict[str, Any]) -> str:
-    """Show labels or options in one cell."""
-    return ",".join(f"{key}={value}" for key, value in sorted(values.items()))
+def _cell(value: object) -> str:
+    """Show a value so that it keeps to its cell: no escape sequence of whoever chose the name."""
+    text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(value))
+    return text or _NOTHING
+
+
+def _width(text: str) -> int:
+    """Count the columns of a terminal: a sign may take two, or stand on the one before it."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if category(sign) in {"Mn", "Me"} else 1 + (east_asian_width(sign) in {"W", "F"})
+        for sign in text
+    )

@@ -1,38 +1,37 @@
-"""One run of mynetctl against one daemon: calls, and what their failures come to.
+"""One run of mynetctl against one daemon.
 
 Requests and answers are plain dicts in the JSON form of the messages, so a command is: say what is
 asked, call, show what came.
 """
 
-import sys
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from importlib import import_module
+from typing import Any
 
 import click
 
+from mynet.cli.failures import from_rpc
+
 DEFAULT_ADDRESS = "unix:///run/mynet/mynetd.sock"
 
-_MODULES = {"NetworkService": "network", "IPAMService": "ipam"}
+_MODULES = {"NetworkService": "mynet.v1.network_pb2", "IPAMService": "mynet.v1.ipam_pb2"}
 _PAGE = 1000
+_CHANNEL = (
+    ("grpc.enable_http_proxy", 0),  # a proxy for the web is none for the daemon
+    ("grpc.max_receive_message_length", -1),  # a page of networks with many labels is long
+)
 
 Message = Mapping[str, Any]
 
 
-class Failed(click.ClickException):
-    """The daemon answered with an error: one line, and exit status 1."""
-
-    exit_code = 1
-
-    def show(self, file: Any = None) -> None:
-        """Print the line."""
-        click.echo(f"mynetctl: {self.message}", file=file or sys.stderr)
-
-
-class Unreachable(Failed):
-    """Nobody answered: exit status 3."""
-
-    exit_code = 3
+def prepare() -> None:
+    """Import what a call needs, which takes longer than the call."""
+    # What grpc's core says of its connections is for its developers; set before its import.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    for module in ("grpc", "google.protobuf.json_format", *_MODULES.values()):
+        import_module(module)
 
 
 @dataclass(slots=True)
@@ -48,6 +47,7 @@ class Session:
 
         Raises Failed and Unreachable.
         """
+        prepare()
         import grpc
         from google.protobuf import json_format
 
@@ -55,9 +55,9 @@ class Session:
         descriptor = _descriptor(service, method)
         try:
             message = json_format.ParseDict(dict(request), descriptor.input_class())
-        except json_format.ParseError as error:
+        except json_format.ParseError as error:  # arguments that are no UTF-8
             raise click.UsageError(str(error)) from error
-        with grpc.insecure_channel(self.address) as channel:
+        with grpc.insecure_channel(self.address, _CHANNEL) as channel:
             call = channel.unary_unary(
                 f"/mynet.v1.{service}/{method}",
                 request_serializer=descriptor.input_class.SerializeToString,
@@ -66,12 +66,13 @@ class Session:
             try:
                 answer = call(message, timeout=self.timeout)
             except grpc.RpcError as error:
-                self._fail(error)
-        return json_format.MessageToDict(
+                raise from_rpc(error, self.address, self.timeout) from error
+        found = json_format.MessageToDict(
             answer,
             preserving_proto_field_name=True,
             always_print_fields_with_no_presence=True,
         )
+        return _in_order(found, answer.DESCRIPTOR)
 
     def pages(self, verb: str, request: Message, field: str) -> list[dict[str, Any]]:
         """Call a list verb until its last page, and return all items."""
@@ -84,20 +85,6 @@ class Session:
             if not token:
                 return items
 
-    def _fail(self, error: Any) -> NoReturn:  # an RpcError, which is the call too
-        from grpc_status import rpc_status
-
-        status = rpc_status.from_call(error)
-        if status is not None:
-            reason, faults = _details(status)
-            raise Failed(_line(reason, "; ".join(faults) or status.message)) from error
-        if error.code().name == "UNAVAILABLE":
-            raise Unreachable(
-                f"UNREACHABLE: no mynetd answers at {self.address}; start it (mynetd), or say"
-                " where it is with --address"
-            ) from error
-        raise Failed(_line(error.code().name, error.details())) from error
-
 
 @dataclass(frozen=True, slots=True)
 class _Verb:
@@ -107,27 +94,27 @@ class _Verb:
     output_class: Any
 
 
-def _line(reason: str, text: str) -> str:
-    return f"{reason}: {' '.join(text.split())}"
-
-
 def _descriptor(service: str, method: str) -> _Verb:
-    from importlib import import_module
-
     from google.protobuf.message_factory import GetMessageClass
 
-    module = import_module(f"mynet.v1.{_MODULES[service]}_pb2")
+    module = import_module(_MODULES[service])
     found = module.DESCRIPTOR.services_by_name[service].methods_by_name[method]
     return _Verb(GetMessageClass(found.input_type), GetMessageClass(found.output_type))
 
 
-def _details(status: Any) -> tuple[str, Sequence[str]]:
-    """Return the reason, and every fault of a request that has some."""
-    from google.rpc import error_details_pb2
+def _in_order(found: Message, descriptor: Any) -> dict[str, Any]:
+    """Put a message's fields into the order of the .proto files; protobuf has the empty ones last.
 
-    info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-    for detail in status.details:
-        for kind in (info, request):
-            if detail.Is(kind.DESCRIPTOR):
-                detail.Unpack(kind)
-    return info.reason, [f"{each.field}: {each.description}" for each in request.field_violations]
+    Maps and timestamps stay as they are: to JSON they are objects and texts, not messages.
+    """
+
+    def item(field: Any, value: Any) -> Any:
+        kind = field.message_type
+        if isinstance(value, list):
+            return [item(field, each) for each in value]
+        if isinstance(value, dict) and not kind.GetOptions().map_entry:
+            return _in_order(value, kind)
+        return value
+
+    fields = [field for field in descriptor.fields if field.name in found]
+    return {field.name: item(field, found[field.name]) for field in fields}

@@ -1,0 +1,66 @@
+"""--help teaches: every command has examples that parse, every option says what it does."""
+
+import click
+import pytest
+
+from tests.cli.lines import called, walk
+
+# Section "Commands" of the API, as far as its verbs are there.
+API = """
+    network create, ls, inspect, rm, connect, disconnect
+    endpoint ls, inspect, check
+    ipam allocate, release, ls
+    ipam subnet ls, inspect
+    ipam backend ls
+    driver ls
+    connect, disconnect, run, version, completion
+"""
+
+
+COMMANDS = dict(walk())
+
+
+def help_of(path: str) -> str:
+    command = COMMANDS[path]
+    context = command.make_context(path, [], resilient_parsing=True, terminal_width=80)
+    return command.get_help(context)
+
+
+def examples(path: str) -> list[str]:
+    """Return the lines of examples in a command's help."""
+    _, _, rest = help_of(path).partition("\n  Examples:\n")
+    return [line.strip() for line in rest.partition("\n\n")[0].splitlines()]
+
+
+def test_the_commands_are_those_of_the_api() -> None:
+    wanted = set()
+    for line in API.strip().splitlines():
+        first, *others = line.strip().split(", ")
+        group, _, name = first.rpartition(" ")
+        wanted |= {f"mynetctl {group} {each}".replace("  ", " ") for each in (name, *others)}
+    assert {path for path, each in COMMANDS.items() if not isinstance(each, click.Group)} == wanted
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_says_what_it_does_and_has_examples(path: str) -> None:
+    assert COMMANDS[path].help
+    assert examples(path)
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_example_is_of_its_command_and_can_be_typed(path: str) -> None:
+    for line in examples(path):
+        assert COMMANDS[path] in called(line), line
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_option_of_every_command_has_help(path: str) -> None:
+    options = [each for each in COMMANDS[path].params if isinstance(each, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_help_fits_a_terminal_and_is_asked_for_in_two_ways(path: str) -> None:
+    lines = help_of(path).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("  -h, --help") for line in lines)

@@ -1,0 +1,107 @@
+"""mynetctl as a program: what it loads, whom it calls, and how it takes Ctrl-C."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import BIN, program
+from tests.cli.fake import FakeDaemon
+from tests.cli.samples import BLUE_ID
+
+SECONDS = 20.0
+
+# As if the key was pressed while a module is being imported.
+INTERRUPTED_IMPORT = """
+import sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "click":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Finder())
+from mynet.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", ["--help", "--version", "network create --help", "run --help", "network create"]
+)
+def test_what_asks_no_daemon_does_not_load_what_it_takes_to_ask(
+    daemon: FakeDaemon, arguments: str
+) -> None:
+    done = program(daemon, *arguments.split(), env={"PYTHONPROFILEIMPORTTIME": "1"})
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()}
+    assert "mynet.cli.commands" in loaded
+    heavy = {name for name in loaded if name.split(".")[0] in {"grpc", "google", "ctypes"}}
+    assert heavy == set()
+
+
+def test_no_web_proxy_stands_between_it_and_the_daemon(daemon: FakeDaemon) -> None:
+    daemon.answer("ListNetworks", {"networks": [{"id": BLUE_ID}]})
+    proxy = "http://127.0.0.1:1"
+    environ = {"http_proxy": proxy, "grpc_proxy": proxy, "no_proxy": ""}
+    arguments = ("--address", f"127.0.0.1:{daemon.port}", "network", "ls", "-q")
+    assert program(daemon, *arguments, env=environ).stdout.decode() == "4aa980159bc1\n"
+
+
+def test_an_address_that_grpc_refuses_is_one_line(daemon: FakeDaemon) -> None:
+    done = program(daemon, "--address", "ipv4:1.2.3:4", "network", "ls")
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert done.stderr.startswith(b"mynetctl: ")
+
+
+def test_a_socket_that_others_may_not_use_is_status_3_and_says_who_may(
+    daemon: FakeDaemon,
+) -> None:
+    drop = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all")  # even root has to ask
+    daemon.socket.chmod(0)
+    try:
+        done = program(daemon, "network", "ls", before=drop)
+    finally:
+        daemon.socket.chmod(0o660)
+    assert done.returncode == 3
+    assert done.stderr.decode() == (
+        f"mynetctl: UNREACHABLE: no mynetd answers at {daemon.address} (Permission denied);"
+        " its socket is for root and its group: try sudo\n"
+    )
+
+
+@pytest.fixture
+def hanging(daemon: FakeDaemon) -> Iterator[threading.Event]:
+    """Have the daemon hang in ListNetworks; set when it does."""
+    arrived, over = threading.Event(), threading.Event()
+
+    def hang(_: object) -> dict[str, Any]:
+        arrived.set()
+        over.wait(SECONDS)
+        return {}
+
+    daemon.answer("ListNetworks", hang)
+    yield arrived
+    over.set()
+
+
+def test_ctrl_c_ends_a_call_without_a_word(daemon: FakeDaemon, hanging: threading.Event) -> None:
+    with subprocess.Popen(
+        [BIN / "mynetctl", "--address", daemon.address, "network", "ls"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        assert hanging.wait(SECONDS)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=SECONDS)
+    assert (process.returncode, said.strip()) == (130, b"")
+
+
+def test_ctrl_c_is_quiet_from_the_first_moment() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IMPORT], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

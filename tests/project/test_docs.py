@@ -1,0 +1,181 @@
+"""The documentation: it has all there is, and nothing that there is not."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from mynet.server.main import main as mynetd
+from mynet.server.services.status import TABLE
+from mynet.v1 import ipam_pb2, network_pb2
+from tests.cli.lines import called, named, walk
+from tests.project.markdown import Page, rows, spans
+
+COMMANDS = dict(walk())
+HELP = {"-h", "--help"}
+FLAG = re.compile(r"(?<![\w-])--?[a-z][a-z0-9-]*")
+
+
+@pytest.fixture(scope="module")
+def pages(root: Path, our_files: list[Path]) -> dict[str, Page]:
+    """Every Markdown file of the repository."""
+    found = sorted(path for path in our_files if path.suffix == ".md")
+    return {path.relative_to(root).as_posix(): Page(path, path.read_text()) for path in found}
+
+
+def options(command: click.Command) -> dict[str, click.Option]:
+    return {
+        flag: option
+        for option in command.params
+        if isinstance(option, click.Option)
+        for flag in option.opts
+    }
+
+
+def flags(text: str) -> set[str]:
+    """Return the flags that the first column of a table is about."""
+    return {flag for cell in rows(text) for span in spans(cell) for flag in FLAG.findall(span)}
+
+
+# --- mynetd -----------------------------------------------------------------------------------
+
+
+def test_the_options_of_mynetd_are_those_that_are_documented(pages: dict[str, Page]) -> None:
+    assert flags(pages["docs/mynetd.md"].text) == {*options(mynetd), "--help"}
+
+
+def test_the_defaults_of_mynetd_are_those_that_are_documented(pages: dict[str, Page]) -> None:
+    for cell, rest in rows(pages["docs/mynetd.md"].section("Options")).items():
+        option = options(mynetd).get(FLAG.findall(cell)[0]) if FLAG.search(cell) else None
+        if option is None or not option.show_default:
+            continue
+        default = option.default[0] if isinstance(option.default, tuple) else option.default
+        shown = rest.split("|")[0].strip().strip("`")
+        assert shown == (f"{default:g}" if isinstance(default, float) else str(default)), cell
+
+
+def test_keys_and_variables_of_mynetd_follow_from_its_flags_as_documented(
+    pages: dict[str, Page],
+) -> None:
+    said = pages["docs/mynetd.md"].section("Options")
+    assert {"--state-dir", "state_dir", "MYNET_STATE_DIR"} <= set(spans(said))
+    assert mynetd.context_settings["auto_envvar_prefix"] == "MYNET"
+    for flag, option in options(mynetd).items():
+        assert option.name == flag.removeprefix("--").replace("-", "_")
+
+
+def test_the_config_files_that_are_shown_have_keys_that_mynetd_knows(
+    pages: dict[str, Page],
+) -> None:
+    blocks = pages["docs/mynetd.md"].blocks("toml")
+    assert blocks != []
+    for block in blocks:
+        assert tomllib.loads(block).keys() <= {option.name for option in mynetd.params}
+
+
+# --- mynetctl ---------------------------------------------------------------------------------
+
+
+def section_of(path: str) -> str:
+    name = path.removeprefix("mynetctl").strip()
+    alias = name.removeprefix("network ")
+    return alias if alias in {"connect", "disconnect"} else name or "For all commands"
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_the_options_of_a_command_are_those_that_its_section_has(
+    pages: dict[str, Page], path: str
+) -> None:
+    command = COMMANDS[path]
+    if isinstance(command, click.Group) and path != "mynetctl":
+        assert options(command) == {}
+        return
+    documented = flags(pages["docs/mynetctl.md"].section(section_of(path)))
+    known = set(options(command))
+    # What all commands have is documented once, where it stands before the command.
+    assert documented == (known | HELP if path == "mynetctl" else known - {"--output"})
+
+
+def test_every_section_of_a_command_is_of_one_that_there_is(pages: dict[str, Page]) -> None:
+    sections = {section_of(path) for path, each in COMMANDS.items() if not each.no_args_is_help}
+    assert set(pages["docs/mynetctl.md"].headings()) == {*sections, "For all commands"}
+
+
+def test_every_variable_of_mynetctl_is_documented(pages: dict[str, Page]) -> None:
+    known = {option.envvar for each in COMMANDS.values() for option in options(each).values()}
+    said = set(re.findall(r"MYNET_[A-Z_]+", pages["docs/mynetctl.md"].text))
+    assert said == known - {None}
+
+
+def lines_of(page: Page) -> Iterator[str]:
+    """Yield the lines of a page's code that call mynetctl."""
+    typed = [line for block in page.blocks("sh") for line in block.splitlines()]
+    shown = [line for block in page.blocks("console") for line in block.splitlines()]
+    typed += [line.removeprefix("$ ") for line in shown if line.startswith("$ ")]
+    return (line for line in typed if re.match(r"(source <\()?mynetctl ", line))
+
+
+def test_every_line_with_mynetctl_that_is_shown_can_be_typed(pages: dict[str, Page]) -> None:
+    lines = [line for page in pages.values() for line in lines_of(page)]
+    assert len(lines) > 40
+    for line in lines:
+        called(line)
+
+
+def test_every_command_of_mynetctl_that_is_spoken_of_exists(pages: dict[str, Page]) -> None:
+    spoken = [span for page in pages.values() for span in spans(page.text)]
+    lines = [span for span in spoken if span.startswith("mynetctl ")]
+    assert len(lines) > 20
+    for line in lines:
+        named(re.sub(r"\[OPTIONS\] |\.\.\.", "", line))
+
+
+# --- the API ----------------------------------------------------------------------------------
+
+
+def comments(root: Path) -> list[str]:
+    files = (root / "proto" / "mynet" / "v1").glob("*.proto")
+    return [
+        line.strip() for path in files for line in path.read_text().splitlines() if "//" in line
+    ]
+
+
+def test_every_verb_of_the_api_is_spoken_of(pages: dict[str, Page], root: Path) -> None:
+    said = "\n".join([*comments(root), *(page.text for page in pages.values())])
+    verbs = {
+        method.name
+        for module in (network_pb2, ipam_pb2)
+        for service in module.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+    }
+    assert {verb for verb in verbs if not re.search(rf"\b{verb}\b", said)} == set()
+
+
+def test_every_reason_that_the_api_files_name_is_one_that_there_is(root: Path) -> None:
+    said = set(re.findall(r"\b[A-Z]+_[A-Z_]+[A-Z]\b", "\n".join(comments(root))))
+    assert said - {reason for _, reason in TABLE.values()} - {"NOT_SERVING"} == set()
+
+
+# --- links ------------------------------------------------------------------------------------
+
+
+def test_every_link_leads_to_a_file_and_a_place_in_it(pages: dict[str, Page], root: Path) -> None:
+    broken = []
+    for name, page in pages.items():
+        for link in page.links():
+            if re.match(r"https?://", link):
+                continue
+            path, _, place = link.partition("#")
+            target = (page.path.parent / path).resolve() if path else page.path
+            inside = target.is_relative_to(root)
+            found = pages.get(target.relative_to(root).as_posix()) if inside else None
+            if (
+                not inside
+                or not target.exists()
+                or (place and (not found or place not in found.anchors()))
+            ):
+                broken.append(f"{name}: {link}")
+    assert broken == []
