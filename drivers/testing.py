@@ -9,10 +9,11 @@ What a driver makes, it makes where the test runs: give it a network namespace o
 ``sandbox`` the endpoints go there; without, they stay beside the host's end.
 """
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_interface
@@ -34,6 +35,7 @@ from mynet.drivers.errors import DriverError, SandboxNotFound
 _DEADLINE = 60  # seconds that every call is given
 _LONGEST_NAME = 15  # characters of a device, IFNAMSIZ less the end
 _THREADS = 8
+_ROUNDS = 8
 
 Thing = TypeVar("Thing")
 
@@ -104,12 +106,17 @@ class Bench:
 
     def clear(self) -> None:
         """Take away everything that a claim may have made, with a driver that is not yet closed."""
-        driver = self.make()
-        for endpoint in self.endpoints:
-            driver.disconnect(SampleCall(), endpoint)
-        for network in self.networks:
-            driver.delete(SampleCall(), network)
-        driver.close()
+        with closing(self.make()) as driver:
+            for endpoint in self.endpoints:
+                driver.disconnect(SampleCall(), endpoint)
+            for network in self.networks:
+                driver.delete(SampleCall(), network)
+
+    def names(self) -> set[str]:
+        """List the names that links may have been given."""
+        devices = {network.interface for network in self.networks}
+        inner = {endpoint.interface for endpoint in self.endpoints}
+        return devices | inner | {endpoint.host_interface for endpoint in self.endpoints}
 
     def network(self, number: int = 1) -> Network:
         """Build a sample network, named as the driver names its devices."""
@@ -139,19 +146,18 @@ def check_driver(
     """
     context = DriverContext(instance="conformance", state_dir=state_dir)
     for claim in CLAIMS:
-        bench = Bench(lambda: make(context), make(context), sandbox)
-        try:
-            claim(bench)
-        finally:
-            bench.clear()
-            bench.driver.close()
+        with _named(claim):
+            bench = Bench(lambda: make(context), make(context), sandbox)
+            with closing(bench.driver), _cleared(bench):
+                claim(bench)
 
 
 def info_is_the_same_every_time(bench: Bench) -> None:
     """Its name is what users write, its version what the daemon was built for."""
     info = bench.driver.info
     _claim(info == bench.driver.info, "info differs from one time to the next")
-    _claim(info == bench.make().info, "info differs from one driver object to the next")
+    with closing(bench.make()) as other:
+        _claim(info == other.info, "info differs from one driver object to the next")
     _claim(info.name, "info.name is empty")
     _claim(
         info.api_version == API_VERSION,
@@ -265,13 +271,12 @@ def networks_outlive_the_driver(bench: Bench) -> None:
     """Find, check and end what the driver of an earlier daemon made."""
     endpoint = _connected(bench)
     bench.driver.close()
-    again = bench.make()
-    again.restore(SampleCall(), [endpoint.network])
-    problems = list(again.check(SampleCall(), endpoint))
-    _claim(not problems, f"after a restart check says: {problems}")
-    again.disconnect(SampleCall(), endpoint)
-    again.delete(SampleCall(), endpoint.network)
-    again.close()
+    with closing(bench.make()) as again:
+        again.restore(SampleCall(), [endpoint.network])
+        problems = list(again.check(SampleCall(), endpoint))
+        _claim(not problems, f"after a restart check says: {problems}")
+        again.disconnect(SampleCall(), endpoint)
+        again.delete(SampleCall(), endpoint.network)
 
 
 def restoring_makes_what_is_not_there(bench: Bench) -> None:
@@ -284,6 +289,23 @@ def restoring_makes_what_is_not_there(bench: Bench) -> None:
     endpoint = bench.endpoint(network)
     bench.connect(endpoint)
     _claim_whole(bench, endpoint)
+
+
+def closing_lets_go_of_descriptors_and_threads(bench: Bench) -> None:
+    """Add up what is left of many drivers, each of which was used."""
+    endpoint = bench.endpoint(bench.network())
+    bench.networks.append(endpoint.network)
+    bench.endpoints.append(endpoint)
+    before = _open_descriptors(), threading.active_count()
+    for _ in range(_ROUNDS):
+        with closing(bench.make()) as driver:
+            driver.create(SampleCall(), endpoint.network)
+            driver.connect(SampleCall(), endpoint)
+            driver.disconnect(SampleCall(), endpoint)
+            driver.delete(SampleCall(), endpoint.network)
+    after = _open_descriptors(), threading.active_count()
+    for what, old, new in zip(("file descriptors", "threads"), before, after, strict=True):
+        _claim(new - old < _ROUNDS, f"{_ROUNDS} drivers were closed and left {new - old} {what}")
 
 
 def many_threads_connect_at_once(bench: Bench) -> None:
@@ -300,13 +322,14 @@ def many_threads_connect_at_once(bench: Bench) -> None:
         _claim(problems or not bench.makes_links, f"{endpoint.id} is still there")
 
 
+# Those first that clearing away after the others relies on.
 CLAIMS: Sequence[Callable[[Bench], None]] = (
     info_is_the_same_every_time,
     options_are_named_and_described,
-    creating_twice_is_creating_once,
     deleting_what_is_gone_is_success,
-    connecting_twice_is_connecting_once,
+    creating_twice_is_creating_once,
     disconnecting_what_is_gone_is_success,
+    connecting_twice_is_connecting_once,
     a_disconnected_endpoint_is_missed,
     names_are_free_after_disconnecting,
     disconnecting_works_when_the_network_is_gone,
@@ -314,8 +337,38 @@ CLAIMS: Sequence[Callable[[Bench], None]] = (
     an_endpoint_without_its_network_fails_cleanly,
     networks_outlive_the_driver,
     restoring_makes_what_is_not_there,
+    closing_lets_go_of_descriptors_and_threads,
     many_threads_connect_at_once,
 )
+
+
+@contextmanager
+def _named(claim: Callable[[Bench], None]) -> Iterator[None]:
+    """Put the claim's name before what is wrong, whatever the driver raised."""
+    words = claim.__name__.replace("_", " ")
+    try:
+        yield
+    except AssertionError as error:
+        raise AssertionError(f"{words}: {error}") from error
+    except Exception as error:
+        raise AssertionError(
+            f"{words}: the driver raised {type(error).__name__}: {error}"
+        ) from error
+
+
+@contextmanager
+def _cleared(bench: Bench) -> Iterator[None]:
+    """Take away what the block made. Where that fails, what failed in the block comes first."""
+    before = _links()
+    try:
+        yield
+    except Exception:
+        with suppress(Exception):
+            bench.clear()
+        raise
+    bench.clear()
+    left = sorted((_links() - before) & bench.names())
+    _claim(not left, f"disconnect and delete left behind: {left}")
 
 
 def _claim(holds: object, sentence: str) -> None:
@@ -327,6 +380,15 @@ def _claim(holds: object, sentence: str) -> None:
 def _claim_whole(bench: Bench, endpoint: Endpoint) -> None:
     problems = list(bench.driver.check(SampleCall(), endpoint))
     _claim(not problems, f"check says of {endpoint.id}, which was just connected: {problems}")
+
+
+def _links() -> set[str]:
+    """List the links of the namespace that the test runs in."""
+    return {name for _, name in socket.if_nameindex()}
+
+
+def _open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def _twice(verb: Callable[[Call, Thing], None], thing: Thing) -> None:

@@ -13,10 +13,11 @@ from mynet.drivers.api import (
     Option,
 )
 from mynet.drivers.bridge.check import differences
-from mynet.drivers.errors import DriverError, InvalidOptions
+from mynet.drivers.errors import CapabilityUnsupported, DriverError, InvalidOptions
 from mynet.drivers.linux.verbs import Bridge, Kernel, Segment, Veth, mac_from
 
 OPTIONS: tuple[Option, ...] = ()
+MAX_SUBNETS = 64  # of a network: all of it goes into the firewall in one transaction
 
 
 class BridgeDriver(Driver):
@@ -37,6 +38,7 @@ class BridgeDriver(Driver):
     def create(self, call: Call, network: Network) -> None:
         """Make the bridge, then let its packets through."""
         _require_known_options(network)
+        _require_few_subnets(network)
         self._kernel.ensure_bridge(self._bridge(network))
         self._kernel.add_segment(self._instance, _segment(network))
         self._forward(network)
@@ -70,9 +72,11 @@ class BridgeDriver(Driver):
         """Load the firewall whole, once, and make every bridge that is not there.
 
         One network that cannot be made does not stop the others: they are tried all, and the error
-        names each that failed, by its id, in its metadata.
+        names each that failed, by its id, in its metadata. Where another's device has taken a name
+        meanwhile, the firewall does not get it: what passes there is not ours to judge.
         """
-        self._kernel.load_firewall(self._instance, [_segment(network) for network in networks])
+        ours = [each for each in networks if not self._kernel.is_taken(self._bridge(each))]
+        self._kernel.load_firewall(self._instance, map(_segment, ours))
         failures = {network.id: error for network in networks if (error := self._revive(network))}
         if failures:
             raise DriverError(
@@ -147,4 +151,14 @@ def _require_known_options(network: Network) -> None:
         raise InvalidOptions(
             f"the bridge driver has no option {', '.join(sorted(unknown))}",
             dict.fromkeys(unknown, "the bridge driver has no such option"),
+        )
+
+
+def _require_few_subnets(network: Network) -> None:
+    """Refuse what the kernel's answers to one transaction have no room for."""
+    if len(network.subnets) > MAX_SUBNETS:
+        raise CapabilityUnsupported(
+            f"network {network.name} has {len(network.subnets)} subnets, and the bridge driver"
+            f" takes at most {MAX_SUBNETS}; use fewer and larger ones, or a second network",
+            resource=f"network {network.name}",
         )

@@ -164,6 +164,8 @@ class FakeKernel:
             bridge = self._memory.find(veth.bridge)
             if bridge is None:
                 raise KernelError(f"there is no {veth.bridge}", metadata={"errno": "ENODEV"})
+            if bridge.link.kind != "bridge":
+                raise KernelError(f"{veth.bridge} is no bridge", metadata={"errno": "ENOTSUP"})
             master = bridge.link.index
             outer = self._memory.outer(veth, master, cookie)
             self._pass("attach.mark")

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from mynet.drivers.errors import CapabilityUnsupported, DriverError, KernelError, PrivilegeMissing
 from mynet.drivers.linux.nftables import Change, commit
 from mynet.drivers.linux.refusals import refusals
-from mynet.drivers.linux.ruleset import TABLE, elements, ruleset
+from mynet.drivers.linux.ruleset import TABLE, elements, plain, ruleset
 from mynet.drivers.linux.verbs import Segment
 
 logger = logging.getLogger(__name__)
@@ -41,12 +41,16 @@ class Firewall:
     def add(self, instance: str, segment: Segment) -> None:
         """Put the network into the table, in one transaction; loads the table if it is not there.
 
-        What the network had there before and has no more is removed.
+        What the network had there before and has no more is removed. A network that is refused, or
+        whose name the table cannot be loaded with, is not remembered: it would spoil the next
+        loading for all others.
         """
+        plain(segment.bridge)
         with self._lock:
             before = self._segments.get(segment.bridge)
+            is_there = commit(_changes(before, segment))
             self._segments[segment.bridge] = segment
-            if not commit(_changes(before, segment)):
+            if not is_there:
                 logger.warning("%s was gone: it is loaded anew", _TABLE)
                 self._load(instance)
 

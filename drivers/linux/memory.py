@@ -18,6 +18,8 @@ from mynet.drivers.linux.verbs import (
     with_link_local,
 )
 
+_NAME_LENGTH = 15
+
 HOST = 0  # the cookie that stands for the host's own namespace
 
 
@@ -52,6 +54,8 @@ class Memory:
 
     def add(self, link: Link, cookie: int = HOST) -> Held:
         """Put a link into a namespace; it gets its index here."""
+        if len(link.name) > _NAME_LENGTH:
+            raise KernelError(f"{link.name} is too long a name", metadata={"errno": "ERANGE"})
         index = next(self._numbers)
         self._held[index] = Held(replace(link, index=index), cookie)
         return self._held[index]
@@ -87,7 +91,11 @@ class Memory:
     def _pair(self, veth: Veth, master: int, cookie: int) -> Held:
         ports = sum(1 for held in self._held.values() if held.link.master == master)
         if ports >= BRIDGE_PORTS:
-            raise BridgeFull(f"{veth.bridge} has {ports} ports, the most that a bridge takes")
+            raise BridgeFull(
+                f"{veth.bridge} has {ports} ports, the most that a bridge takes",
+                resource=f"interface {veth.name}",
+                metadata={"errno": "EXFULL"},
+            )
         outer = self.add(Link(0, veth.name, "veth", veth.outer_mac, veth.mtu, master=master))
         peer = Link(0, veth.interface, "veth", veth.mac, veth.mtu, peer=outer.link.index)
         outer.link = replace(outer.link, peer=self.add(peer, cookie).link.index)

@@ -180,11 +180,6 @@ def read_link(data: bytes) -> Link:
     )
 
 
-def get_links() -> bytes:
-    """Like: ip link show."""
-    return get_link()
-
-
 def add_address(index: int, address: IPInterface) -> bytes:
     """Like: ip addr replace ADDRESS/LENGTH dev NAME nodad.
 

@@ -26,9 +26,10 @@ _NLM_F_ACK_TLVS = 0x200
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _NLMSGERR_ATTR_MSG = 1
 _SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK = 270, 10, 11
-_SIOCGIFINDEX, _SIOCGIFMTU = 0x8933, 0x8921
+_SIOCGIFINDEX = 0x8933
 _IFREQ = struct.Struct("@16si20x")
 _HEADER = struct.Struct("@IHHII")  # length, type, flags, sequence number, port
+_NAME_BYTES = 15  # of a link: IFNAMSIZ less the final zero
 _BUFFER = 1 << 16  # bytes; the kernel fills at most half of it with one answer
 _ATTEMPTS = 10  # at a dump that others keep changing
 
@@ -38,7 +39,8 @@ class Request:
     """A message, and the words for what it asks if the kernel refuses.
 
     ``doing`` is an infinitive ("add address 10.1.0.2/24 to eth0"), ``resource`` the object in the
-    way. An errno among ``forgive`` is an answer, not an error.
+    way. An errno among ``forgive`` is an answer, not an error. What is not ``acknowledged`` has no
+    answer of its own unless it is refused.
     """
 
     message: bytes
@@ -88,20 +90,19 @@ class Netlink:
         self._socket.close()
 
     def index(self, name: str) -> int:
-        """Tell the index of a link, 0 where there is none. Like: ``ip link show NAME``."""
-        return self._ifreq(_SIOCGIFINDEX, name) or 0
+        """Tell the index of a link, 0 where there is none. Like: ``ip link show NAME``.
 
-    def mtu(self, name: str) -> int | None:
-        """Tell the MTU of a link in bytes, None where there is no such link."""
-        return self._ifreq(_SIOCGIFMTU, name)
-
-    def _ifreq(self, command: int, name: str) -> int | None:
-        """Ask by ioctl, which costs 2 us where a message costs 300. See netdevice(7)."""
+        By ioctl, which costs 2 us where a message costs 300; see netdevice(7). That one would cut
+        a name that is too long, and answer for another link.
+        """
+        encoded = os.fsencode(name)
+        if len(encoded) > _NAME_BYTES:
+            return 0
         try:
-            answer = fcntl.ioctl(self._socket, command, _IFREQ.pack(os.fsencode(name), 0))
+            answer = fcntl.ioctl(self._socket, _SIOCGIFINDEX, _IFREQ.pack(encoded, 0))
         except OSError as error:
             if error.errno == errno.ENODEV:
-                return None
+                return 0
             raise refused(
                 error.errno or errno.EIO, f"look up {name}", f"interface {name}"
             ) from error
@@ -113,30 +114,28 @@ class Netlink:
 
         The kernel acts on all of them, in their order, whether or not an earlier one failed; so
         what may fail and matters to the rest is asked alone. Raises the first refusal that its
-        request does not forgive. At most some 200 at a time: the socket holds no more answers.
-        """
-        first = self._send(requests, NLM_F_ACK)
-        answers = {answer.sequence: answer for answer in self._arrived()}
-        for sequence, request in enumerate(requests, first):
-            self._judge(request, answers.get(sequence))
-        missing = _Answer(_NLMSG_ERROR, 0, 0, b"")
-        return tuple(
-            answers.get(sequence, missing).errno for sequence in range(first, first + len(requests))
-        )
+        request does not forgive.
 
-    def _judge(self, request: Request, answer: _Answer | None) -> None:
-        """Raise what the answer says, or that there is none where there should be one."""
-        if answer is None:
-            if request.acknowledged:
-                raise refused(errno.ENOBUFS, request.doing, request.resource)
-        elif answer.errno and answer.errno not in request.forgive:
-            raise refused(answer.errno, request.doing, request.resource, detail=answer.detail)
+        A refusal is answered in any case, and success for the last request alone, which says that
+        all of them were read: a socket holds no more than some 200 answers.
+        """
+        last = max(place for place, request in enumerate(requests) if request.acknowledged)
+        first = self._send(requests, NLM_F_ACK, last)
+        arrived = (answer for answer in self._arrived() if answer.sequence >= first)
+        answers = {answer.sequence - first: answer for answer in arrived}
+        for place, answer in sorted(answers.items()):
+            _judge(requests[place], answer)
+        if last not in answers:
+            raise refused(errno.ENOBUFS, requests[last].doing, requests[last].resource)
+        return tuple(
+            answers[place].errno if place in answers else 0 for place in range(len(requests))
+        )
 
     def get(self, request: Request) -> bytes | None:
         """Ask for one object: its message, or None where the errno is forgiven."""
         first = self._send((request,), 0)
         answer = next(answer for answer in self._received() if answer.sequence == first)
-        self._judge(request, answer)
+        _judge(request, answer)
         return None if answer.errno else answer.message
 
     def dump(self, request: Request) -> list[bytes]:
@@ -153,22 +152,22 @@ class Netlink:
         for answer in self._received():
             if answer.sequence != first:
                 continue
-            self._judge(request, answer)
+            _judge(request, answer)
             whole = whole and not answer.flags & _NLM_F_DUMP_INTR
             if answer.kind in (_NLMSG_DONE, _NLMSG_ERROR):
                 break
             messages.append(answer.message)
         return whole, messages
 
-    def _send(self, requests: tuple[Request, ...], flags: int) -> int:
-        """Send everything in one datagram; return the first sequence number."""
+    def _send(self, requests: tuple[Request, ...], flags: int, flagged: int = 0) -> int:
+        """Send everything in one datagram, one with the flags; return the first's number."""
         first = self._sequence + 1
         datagram = bytearray()
         for sequence, request in enumerate(requests, first):
             start = len(datagram)
             datagram += request.message
             length, kind, own, _, _ = _HEADER.unpack_from(datagram, start)
-            asked = NLM_F_REQUEST | (flags if request.acknowledged else 0)
+            asked = NLM_F_REQUEST | (flags if sequence == first + flagged else 0)
             _HEADER.pack_into(datagram, start, length, kind, own | asked, sequence, 0)
         self._sequence += len(requests)
         with refusals(requests[0].doing, requests[0].resource):
@@ -178,10 +177,11 @@ class Netlink:
     def _arrived(self) -> Iterator[_Answer]:
         """Yield the answers that are here: on return from send, the kernel has answered all."""
         while True:
-            try:
-                data = self._socket.recv(_BUFFER, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return
+            with refusals("read the kernel's answers", "netlink"):
+                try:
+                    data = self._socket.recv(_BUFFER, socket.MSG_DONTWAIT)
+                except BlockingIOError:
+                    return
             yield from _parse(data)
 
     def _received(self) -> Iterator[_Answer]:
@@ -190,6 +190,12 @@ class Netlink:
             with refusals("read the kernel's answer", "netlink"):
                 data = self._socket.recv(_BUFFER)
             yield from _parse(data)
+
+
+def _judge(request: Request, answer: _Answer) -> None:
+    """Raise what the answer says, unless the request forgives it."""
+    if answer.errno and answer.errno not in request.forgive:
+        raise refused(answer.errno, request.doing, request.resource, detail=answer.detail)
 
 
 def _parse(data: bytes) -> Iterator[_Answer]:

@@ -18,7 +18,12 @@ from itertools import chain
 from pathlib import Path
 
 from mynet.drivers.api import Sandbox
-from mynet.drivers.errors import CapabilityUnsupported, PrivilegeMissing, SandboxNotFound
+from mynet.drivers.errors import (
+    CapabilityUnsupported,
+    DriverError,
+    PrivilegeMissing,
+    SandboxNotFound,
+)
 from mynet.drivers.linux.refusals import refusals, refused
 
 CLONE_NEWNET = 0x40000000
@@ -26,9 +31,11 @@ NSFS_MAGIC = 0x6E736673
 NS_GET_NSTYPE = 0xB703
 SO_NETNS_COOKIE = 71
 
+# What open(2) answers for a path that leads nowhere; ESRCH is that of a process that has ended.
+_NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESRCH, errno.ELOOP, errno.ENAMETOOLONG})
 _STATFS_SIZE = 256  # struct statfs is smaller on every architecture; f_type comes first
 
-_ESCAPE = re.compile(r"\\([0-7]{3})")  # how mountinfo writes a space: \040
+_ESCAPE = re.compile(rb"\\([0-7]{3})")  # how mountinfo writes a space: \040
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.setns.argtypes = (ctypes.c_int, ctypes.c_int)
@@ -72,15 +79,8 @@ def _handle(path: str) -> Iterator[int]:
     """Get a handle on whatever ``path`` leads to, without opening it for anything."""
     try:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError, ProcessLookupError, ValueError) as error:
-        raise SandboxNotFound(
-            f"{path!r} leads to no network namespace: there is nothing there",
-            resource=f"sandbox {path}",
-        ) from error
-    except PermissionError as error:
-        raise _forbidden(path) from error
-    except OSError as error:
-        raise refused(error.errno or errno.EIO, f"look up {path}", f"sandbox {path}") from error
+    except (OSError, ValueError) as error:
+        raise _unopened(path, error) from error
     try:
         yield handle
     finally:
@@ -92,8 +92,8 @@ def _opened(path: str, handle: int) -> Iterator[int]:
     """Open for reading what ``handle`` is on, and see that it is a *network* namespace."""
     try:
         fd = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
-    except PermissionError as error:
-        raise _forbidden(path) from error
+    except OSError as error:
+        raise _unopened(path, error) from error
     try:
         with refusals(f"tell the type of {path}", f"sandbox {path}"):
             kind = fcntl.ioctl(fd, NS_GET_NSTYPE)
@@ -116,8 +116,16 @@ def _filesystem(fd: int) -> int:
     return magic
 
 
-def _forbidden(path: str) -> Exception:
-    return refused(errno.EPERM, f"open {path}", f"sandbox {path}", capability="CAP_SYS_PTRACE")
+def _unopened(path: str, error: OSError | ValueError) -> DriverError:
+    """Tell a path that leads nowhere from one that could not be followed."""
+    resource = f"sandbox {path}"
+    if isinstance(error, ValueError) or error.errno in _NOWHERE:
+        return SandboxNotFound(
+            f"{path!r} leads to no network namespace: there is nothing there", resource=resource
+        )
+    if isinstance(error, PermissionError):
+        return refused(errno.EPERM, f"open {path}", resource, capability="CAP_SYS_PTRACE")
+    return refused(error.errno or errno.EIO, f"open {path}", resource)
 
 
 @contextmanager
@@ -128,7 +136,8 @@ def inside(fd: int) -> Iterator[None]:
     next caller's work there, so the process ends where the way back fails.
     Like: ``nsenter --net=FILE``.
     """
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    with refusals("remember the way back from a network namespace", "sandbox"):
+        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         _enter(fd)
         try:
@@ -162,7 +171,11 @@ def cookie_of(sock: socket.socket) -> int:
 
 def cookie_inside(fd: int) -> int:
     """Tell the cookie of the namespace ``fd``."""
-    with inside(fd), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+    with (
+        inside(fd),
+        refusals("open a socket in a network namespace", "sandbox"),
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe,
+    ):
         return cookie_of(probe)
 
 
@@ -181,7 +194,8 @@ def find(sandbox: Sandbox) -> str | None:
     with suppress(SandboxNotFound):
         if identify(sandbox.path).cookie == sandbox.cookie:
             return sandbox.path
-    return next((path for path in _elsewhere() if _leads_to(path, sandbox.cookie)), None)
+    with refusals(f"look for the sandbox of {sandbox.path}", f"sandbox {sandbox.path}"):
+        return next((path for path in _elsewhere() if _leads_to(path, sandbox.cookie)), None)
 
 
 def _leads_to(path: str, cookie: int) -> bool:
@@ -206,14 +220,15 @@ def _elsewhere() -> Iterator[str]:
 
 
 def _of_processes() -> Iterator[str]:
-    for entry in os.scandir("/proc"):
-        if entry.name.isdecimal():
-            yield f"/proc/{entry.name}/ns/net"
+    for name in os.listdir("/proc"):  # noqa: PTH208 - a Path for each process costs more
+        if name.isdecimal():
+            yield f"/proc/{name}/ns/net"
 
 
 def _of_mounts() -> Iterator[str]:
     """List where namespaces are bind-mounted. Like: ``findmnt -t nsfs``."""
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        fields = line.split(" ")
-        if "nsfs" in fields[6:] and fields[3].startswith("net:"):
-            yield _ESCAPE.sub(lambda octal: chr(int(octal[1], 8)), fields[4])
+    for line in Path("/proc/self/mountinfo").read_bytes().split(b"\n"):
+        fields = line.split(b" ")
+        if b"nsfs" in fields[6:] and fields[3].startswith(b"net:"):
+            path = _ESCAPE.sub(lambda octal: bytes([int(octal[1], 8)]), fields[4])
+            yield os.fsdecode(path)  # names are bytes, and not always text

@@ -13,7 +13,7 @@ from mynet.drivers.linux.links import GONE
 from mynet.drivers.linux.netlink import Netlink, Request
 from mynet.drivers.linux.verbs import Link
 
-_AT_ONCE = 100  # links a datagram: every one is answered, and a socket holds some 200 answers
+_AT_ONCE = 100  # links a datagram: each may be refused, and a socket holds some 200 answers
 
 
 class _Batch:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Final
 
 from mynet.drivers.api import IPNetwork
-from mynet.drivers.errors import DriverError
+from mynet.drivers.errors import CapabilityUnsupported
 from mynet.drivers.linux.verbs import Segment
 
 TABLE: Final = "mynet"
 IFNAME_BYTES: Final = 16
 
 _RULES = Path(__file__).with_name("ruleset.nft")
-_PLAIN = re.compile(r"[A-Za-z0-9_.:@-]+")
+_PLAIN = re.compile(r"[A-Za-z0-9_.:@+=~^#$!&*,;-]+(?<!\*)")
 
 Value = str | tuple[str, str] | IPNetwork
 
@@ -54,7 +54,7 @@ def ruleset(instance: str, segments: Iterable[Segment]) -> str:
     head = (
         f"add table inet {TABLE}\n"
         f"delete table inet {TABLE}\n"
-        f'table inet {TABLE} {{ comment "managed by mynet, instance {_plain(instance)}"; }}\n'
+        f'table inet {TABLE} {{ comment "managed by mynet, instance {plain(instance)}"; }}\n'
     )
     filled = (
         f"add element inet {TABLE} {name} {{ {', '.join(texts)} }}\n"
@@ -66,18 +66,22 @@ def ruleset(instance: str, segments: Iterable[Segment]) -> str:
 def _text(value: Value) -> str:
     match value:
         case str():
-            return f'"{_plain(value)}"'
+            return f'"{plain(value)}"'
         case (incoming, outgoing):
-            return f'"{_plain(incoming)}" . "{_plain(outgoing)}"'
+            return f'"{plain(incoming)}" . "{plain(outgoing)}"'
         case _:
             return str(value)
 
 
-def _plain(name: str) -> str:
-    """Refuse what would be more than a name between quotes: the language has no escapes."""
+def plain(name: str) -> str:
+    """Refuse what would be more, or less, than a name between quotes.
+
+    The language cannot escape a quote, and a star at the end stands for any ending.
+    """
     if not _PLAIN.fullmatch(name):
-        raise DriverError(
-            f"{name!r} cannot be written in a firewall ruleset: use letters, digits and _.:@-",
+        raise CapabilityUnsupported(
+            f"{name!r} cannot be written in a firewall ruleset: use letters, digits and any of"
+            " _.:@+=~^#$!&*,;-, but no * at the end",
             resource=f"interface {name}",
         )
     return name

@@ -1,0 +1,127 @@
+"""What differs is said, a sentence each: a table of kernels and sentences."""
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface
+
+import pytest
+
+from mynet.drivers.api import Sandbox
+from mynet.drivers.bridge.check import differences
+from mynet.drivers.linux.verbs import Link, Route, Snapshot, Veth, link_local
+
+VETH = Veth(
+    name="veth1",
+    mark="mynet:i:1",
+    outer_mac="02:00:00:00:00:0a",
+    bridge="br-web",
+    mtu=1400,
+    interface="eth0",
+    mac="02:00:5e:00:53:01",
+    addresses=(ip_interface("10.1.0.2/24"), ip_interface("fd00:1::2/64")),
+    gateways=(ip_address("10.1.0.1"), ip_address("fd00:1::1")),
+    metric=0,
+    sandbox=Sandbox("/run/netns/shop", 7),
+)
+OUTER = Link(
+    10, "veth1", "veth", "02:00:00:00:00:0a", 1400, mark="mynet:i:1", master=3, peer=2, up=True
+)
+INNER = Link(2, "eth0", "veth", "02:00:5e:00:53:01", 1400, peer=10, up=True)
+ROUTES = [Route(ip_address("10.1.0.1"), 2, 0), Route(ip_address("fd00:1::1"), 2, 1)]
+WHOLE = Snapshot(
+    OUTER,
+    "br-web",
+    INNER,
+    addresses=frozenset({*VETH.addresses, link_local(VETH.mac)}),
+    routes=frozenset(ROUTES),
+)
+
+
+def test_of_a_whole_endpoint_there_is_nothing_to_say() -> None:
+    assert differences(VETH, WHOLE) == []
+
+
+def test_what_somebody_added_is_their_business() -> None:
+    more = replace(
+        WHOLE,
+        addresses=WHOLE.addresses | {ip_interface("192.0.2.7/32")},
+        routes=WHOLE.routes | {Route(ip_address("10.1.0.9"), 2, 300)},
+    )
+    assert differences(VETH, more) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "sentences"),
+    [
+        (
+            replace(WHOLE, outer=None, inner=None),
+            [
+                "The host's interface veth1 is not there.",
+                "The interface eth0 is not in the sandbox.",
+            ],
+        ),
+        (
+            replace(WHOLE, outer=replace(OUTER, mark="mynet:j:1")),
+            ["The host's interface veth1 is not the endpoint's."],
+        ),
+        (
+            replace(WHOLE, outer=replace(OUTER, kind="bridge")),
+            ["The host's interface veth1 is not the endpoint's."],
+        ),
+        (
+            replace(WHOLE, outer=replace(OUTER, mark="")),
+            ["veth1 has the alias '' instead of 'mynet:i:1'."],
+        ),
+        (replace(WHOLE, master=""), ["veth1 is in no bridge instead of br-web."]),
+        (replace(WHOLE, master="br-db"), ["veth1 is in br-db instead of br-web."]),
+        (
+            replace(WHOLE, outer=replace(OUTER, up=False, mtu=1500)),
+            ["veth1 is down.", "veth1 has MTU 1500 instead of 1400."],
+        ),
+        (
+            replace(WHOLE, outer=replace(OUTER, mac="02:00:00:00:00:0b")),
+            ["veth1 has MAC address 02:00:00:00:00:0b instead of 02:00:00:00:00:0a."],
+        ),
+        (
+            replace(WHOLE, sandbox_there=False, inner=None),
+            ["The sandbox is not at /run/netns/shop any more."],
+        ),
+        (
+            replace(WHOLE, inner=replace(INNER, peer=99)),
+            ["eth0 in the sandbox is not the other end of veth1."],
+        ),
+        (
+            replace(WHOLE, inner=replace(INNER, up=False, mac="02:00:00:00:00:0c", mtu=9000)),
+            [
+                "eth0 is down.",
+                "eth0 has MAC address 02:00:00:00:00:0c instead of 02:00:5e:00:53:01.",
+                "eth0 has MTU 9000 instead of 1400.",
+            ],
+        ),
+        (
+            replace(WHOLE, addresses=frozenset({ip_interface("10.1.0.2/16")})),
+            [
+                "eth0 lacks the address 10.1.0.2/24.",
+                "eth0 lacks the address fd00:1::2/64.",
+                "eth0 lacks the address fe80::5eff:fe00:5301/64.",
+            ],
+        ),
+        (
+            replace(WHOLE, routes=frozenset({replace(ROUTES[0], metric=9), ROUTES[1]})),
+            ["eth0 lacks the default route via 10.1.0.1 with metric 0."],
+        ),
+        (
+            replace(WHOLE, routes=frozenset({ROUTES[0], replace(ROUTES[1], device=3)})),
+            ["eth0 lacks the default route via fd00:1::1 with metric 1."],
+        ),
+    ],
+)
+def test_each_difference_has_its_sentence(seen: Snapshot, sentences: list[str]) -> None:
+    assert differences(VETH, seen) == sentences
+
+
+def test_where_the_caller_moves_the_inner_end_only_the_outer_is_compared() -> None:
+    lone = replace(VETH, sandbox=None)
+    assert differences(lone, replace(WHOLE, inner=None, routes=frozenset())) == []
+    assert differences(lone, replace(WHOLE, master="")) == [
+        "veth1 is in no bridge instead of br-web."
+    ]

@@ -1,0 +1,158 @@
+"""What the bridge driver asks of its kernel."""
+
+from dataclasses import replace
+from ipaddress import ip_interface
+
+import pytest
+
+from mynet.drivers.api import Endpoint, Network
+from mynet.drivers.bridge.driver import MAX_SUBNETS, BridgeDriver
+from mynet.drivers.errors import CapabilityUnsupported, InterfaceExists, InvalidOptions, KernelError
+from mynet.drivers.linux.fake import FakeKernel
+from mynet.drivers.linux.verbs import Segment, Veth, mac_from
+from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
+
+CALL = SampleCall()
+IPV4, IPV6 = sample_network().subnets
+
+
+def test_a_network_is_a_bridge_with_its_mark_and_addresses(
+    kernel: FakeKernel, driver: BridgeDriver, network: Network
+) -> None:
+    driver.create(CALL, network)
+    (link,) = kernel.links()
+    assert (link.name, link.kind, link.up) == (network.interface, "bridge", True)
+    assert (link.mark, link.mtu) == (f"mynet:test:{network.id}", 1400)
+    assert link.mac == mac_from(network.id)
+    wanted = driver._bridge(network).addresses
+    assert wanted == (ip_interface("198.18.1.1/24"), ip_interface("fd6d:796e:6574:1::1/64"))
+
+
+@pytest.mark.parametrize(
+    ("change", "segment", "forwarding"),
+    [
+        ({}, Segment("br-check1", masquerade=(IPV4.cidr, IPV6.cidr)), {4, 6}),
+        ({"subnets": [IPV4]}, Segment("br-check1", masquerade=(IPV4.cidr,)), {4}),
+        ({"subnets": [IPV6]}, Segment("br-check1", masquerade=(IPV6.cidr,)), {6}),
+        ({"masquerade": False}, Segment("br-check1"), {4, 6}),
+        ({"internal": True}, Segment("br-check1", internal=True), set()),
+        ({"internal": True, "masquerade": False}, Segment("br-check1", internal=True), set()),
+    ],
+    ids=["both", "IPv4", "IPv6", "no masquerade", "internal", "internal, no masquerade"],
+)
+@pytest.mark.parametrize("verb", ["create", "restore"])
+def test_the_firewall_and_forwarding_follow_the_network(
+    kernel: FakeKernel,
+    driver: BridgeDriver,
+    change: dict[str, object],
+    segment: Segment,
+    forwarding: set[int],
+    verb: str,
+) -> None:
+    network = replace(sample_network(), **change)  # type: ignore[arg-type]
+    if verb == "create":
+        driver.create(CALL, network)
+    else:
+        driver.restore(CALL, [network])
+    assert kernel.segments == {"br-check1": segment}
+    assert kernel.forwarding == forwarding
+
+
+def test_an_endpoint_is_the_pair_that_it_describes(
+    driver: BridgeDriver, endpoint: Endpoint
+) -> None:
+    assert driver._veth(endpoint) == Veth(
+        name="vethchk1",
+        mark="mynet:test:conformance-1-1",
+        outer_mac=mac_from("conformance-1-1"),
+        bridge="br-check1",
+        mtu=1400,
+        interface="check1",
+        mac="02:00:5e:00:53:01",
+        addresses=(ip_interface("198.18.1.2/24"), ip_interface("fd6d:796e:6574:1::2/64")),
+        gateways=tuple(subnet.gateway for subnet in (IPV4, IPV6)),
+        metric=1,
+        sandbox=endpoint.sandbox,
+    )
+
+
+def test_what_it_says_of_itself() -> None:
+    info = BridgeDriver.info.fget(None)  # type: ignore[attr-defined]
+    assert (info.name, info.device_prefix, info.port_prefix) == ("bridge", "br-", "veth")
+    assert not info.options
+
+
+def test_options_it_does_not_know_are_refused_before_anything_is_made(
+    kernel: FakeKernel, driver: BridgeDriver, network: Network
+) -> None:
+    with pytest.raises(InvalidOptions, match="no option colour, speed") as caught:
+        driver.create(CALL, replace(network, options={"speed": "9", "colour": "red"}))
+    assert set(caught.value.violations) == {"colour", "speed"}
+    assert not kernel.calls
+
+
+def test_more_subnets_than_a_transaction_holds_are_refused_before_anything_is_made(
+    kernel: FakeKernel, driver: BridgeDriver, network: Network
+) -> None:
+    many = [IPV4] * (MAX_SUBNETS + 1)
+    with pytest.raises(CapabilityUnsupported, match=r"65 subnets.*at most 64"):
+        driver.create(CALL, replace(network, subnets=many))
+    assert not kernel.calls
+
+
+def test_deleting_takes_everything_and_nothing_else(
+    kernel: FakeKernel, driver: BridgeDriver, network: Network
+) -> None:
+    other = sample_network(2)
+    driver.create(CALL, network)
+    driver.create(CALL, other)
+    driver.delete(CALL, network)
+    assert [link.name for link in kernel.links()] == [other.interface]
+    assert set(kernel.segments) == {other.interface}
+    assert kernel.forwarding == {4, 6}  # others may have come to need it
+
+
+def test_deleting_takes_the_network_out_of_the_firewall_first(
+    kernel: FakeKernel, driver: BridgeDriver, network: Network
+) -> None:
+    driver.create(CALL, network)
+    kernel.fail("remove_segment")
+    with pytest.raises(KernelError):
+        driver.delete(CALL, network)
+    assert kernel.links()
+
+
+@pytest.mark.parametrize("mark", ["", "mynet:other:1"])
+def test_deleting_a_network_whose_name_is_anothers_touches_nothing(
+    kernel: FakeKernel, driver: BridgeDriver, network: Network, mark: str
+) -> None:
+    kernel.add_link(network.interface, kind="bridge", mark=mark)
+    kernel.add_segment("test", Segment(network.interface))
+    before = kernel.links(), kernel.segments
+    with pytest.raises(InterfaceExists):
+        driver.create(CALL, network)
+    driver.delete(CALL, network)
+    assert (kernel.links(), kernel.segments) == before
+
+
+def test_disconnecting_does_not_look_at_the_sandbox(
+    kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint
+) -> None:
+    driver.create(CALL, endpoint.network)
+    driver.connect(CALL, endpoint)
+    kernel.move_sandbox("/run/netns/web", "/run/netns/elsewhere")
+    driver.disconnect(CALL, endpoint)
+    assert endpoint.sandbox
+    assert not kernel.links(endpoint.sandbox)
+
+
+def test_two_endpoints_do_not_get_in_each_others_way(
+    kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint
+) -> None:
+    second = sample_endpoint(endpoint.network, 2, sandbox=endpoint.sandbox)
+    driver.create(CALL, endpoint.network)
+    driver.connect(CALL, endpoint)
+    driver.connect(CALL, second)
+    driver.disconnect(CALL, endpoint)
+    assert driver.check(CALL, second) == []
+    assert driver.check(CALL, endpoint)

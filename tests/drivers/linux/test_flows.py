@@ -1,0 +1,96 @@
+"""Who reaches whom, on a real kernel: pings, TCP connections, and datagrams that nobody hears."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.drivers.linux.town import BRIDGE_SETTINGS, NETWORKS, Town
+
+# Where br_netfilter is loaded, bridged frames pass the firewall's chains as well.
+FILTERED = Path("/proc/sys/net", BRIDGE_SETTINGS[0]).exists()
+VERSIONS = (4, 6)
+
+
+@pytest.fixture(
+    scope="module", params=["0", "1"] if FILTERED else [""], ids="br_netfilter={}".format
+)
+def town(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Town]:
+    made = Town(tmp_path_factory.mktemp("town"))
+    for setting in BRIDGE_SETTINGS if request.param else ():
+        made.people["host"].set(setting, request.param)
+    yield made
+    made.close()
+
+
+by_family = pytest.mark.parametrize("version", VERSIONS, ids=["IPv4", "IPv6"])
+
+
+@by_family
+def test_neighbours_reach_each_other(town: Town, version: int) -> None:
+    for one, other in (("red1", "red2"), ("red2", "red1"), ("inner1", "inner2")):
+        assert town.people[one].pings(town.address(other, version))
+        assert town.caller_seen(other, one, version) == town.address(one, version)
+        assert town.hears(other, one, version)
+
+
+@by_family
+@pytest.mark.parametrize("box", ["red1", "inner1", "plain1"])
+def test_the_host_is_on_every_network(town: Town, version: int, box: str) -> None:
+    gateway = NETWORKS[box[:-1]].subnets[VERSIONS.index(version)].gateway
+    assert town.people[box].pings(str(gateway))
+    assert town.caller_seen(box, "host", version) == str(gateway)
+
+
+@by_family
+@pytest.mark.parametrize(
+    ("listener", "speaker"),
+    [
+        ("blue1", "red1"),
+        ("red1", "blue1"),
+        ("plain1", "red1"),
+        ("red1", "plain1"),
+        ("inner1", "red1"),
+        ("red1", "inner1"),
+    ],
+)
+def test_two_networks_do_not_reach_each_other(
+    town: Town, version: int, listener: str, speaker: str
+) -> None:
+    assert not town.hears(listener, speaker, version)
+
+
+@by_family
+def test_what_leaves_has_the_hosts_address(town: Town, version: int) -> None:
+    assert town.people["red1"].pings(town.address("outside", version))
+    for box in ("red1", "blue1"):
+        assert town.caller_seen("outside", box, version) == town.address("host", version)
+
+
+@by_family
+@pytest.mark.parametrize("box", ["red1", "plain1"])
+def test_errors_from_outside_find_their_way_back(town: Town, version: int, box: str) -> None:
+    assert town.is_told_that_nobody_listens(box, "outside", version)
+
+
+@by_family
+def test_without_masquerading_it_has_its_own(town: Town, version: int) -> None:
+    assert town.caller_seen("outside", "plain1", version) == town.address("plain1", version)
+
+
+@by_family
+@pytest.mark.parametrize("box", ["red1", "plain1", "inner1"])
+def test_nobody_comes_in_from_outside_uninvited(town: Town, version: int, box: str) -> None:
+    assert not town.hears(box, "outside", version)
+
+
+@by_family
+def test_an_internal_network_reaches_nothing_outside(town: Town, version: int) -> None:
+    assert not town.hears("outside", "inner1", version)
+
+
+@by_family
+def test_the_outside_still_reaches_the_host(town: Town, version: int) -> None:
+    assert town.caller_seen("host", "outside", version) == town.address("outside", version)

@@ -1,0 +1,184 @@
+"""The kernel in memory does what the real one does: each test is asked of both.
+
+The tests of what is in a kernel alone; test_kernels_sandboxes.py has the rest.
+"""
+
+from dataclasses import replace
+from ipaddress import ip_interface, ip_network
+
+import pytest
+
+from mynet.drivers.errors import InterfaceExists, KernelError
+from mynet.drivers.linux.verbs import Bridge, Segment, Veth, mac_from
+from tests.drivers.linux.stages import Seen, Stage
+
+BRIDGE = Bridge("br-web", "mynet:i:web", mac_from("web"), 1400, (ip_interface("10.1.0.1/24"),))
+VETH = Veth(
+    name="veth-shop",
+    mark="mynet:i:shop",
+    outer_mac=mac_from("shop"),
+    bridge="br-web",
+    mtu=1400,
+    interface="cif-shop",
+    mac="02:00:5e:00:53:01",
+)
+BRIDGE_SEEN = Seen("bridge", BRIDGE.mark, "", BRIDGE.mac, 1400, up=True)
+OUTER_SEEN = Seen("veth", VETH.mark, "br-web", VETH.outer_mac, 1400, up=True)
+INNER_SEEN = Seen("veth", "", "", VETH.mac, 1400, up=False)
+
+
+@pytest.fixture
+def ready(stage: Stage) -> Stage:
+    """A stage with a bridge."""
+    stage.kernel.ensure_bridge(BRIDGE)
+    return stage
+
+
+def test_a_bridge_is_made_as_it_should_be_and_only_once(stage: Stage) -> None:
+    for _ in range(2):
+        stage.kernel.ensure_bridge(BRIDGE)
+        assert stage.links() == {"br-web": BRIDGE_SEEN}
+    assert not stage.kernel.is_taken(BRIDGE)
+
+
+def test_a_bridge_is_brought_to_what_it_should_be(ready: Stage) -> None:
+    ready.kernel.ensure_bridge(replace(BRIDGE, mtu=1300))
+    assert ready.links() == {"br-web": replace(BRIDGE_SEEN, mtu=1300)}
+
+
+@pytest.mark.parametrize("mark", ["", "mynet:i:other", "mynet:other:web"])
+def test_a_foreign_bridge_keeps_its_name(stage: Stage, mark: str) -> None:
+    stage.add_link("br-web", mark=mark)
+    before = stage.links()
+    with pytest.raises(InterfaceExists, match="br-web") as caught:
+        stage.kernel.ensure_bridge(BRIDGE)
+    assert caught.value.resource == "interface br-web"
+    assert stage.kernel.is_taken(BRIDGE)
+    stage.kernel.delete_bridge(BRIDGE)
+    assert stage.links() == before
+
+
+def test_a_bridge_that_was_only_begun_is_ours(stage: Stage) -> None:
+    stage.begin_bridge(BRIDGE)
+    assert stage.links()["br-web"].mark == ""
+    assert not stage.kernel.is_taken(BRIDGE)
+    stage.kernel.ensure_bridge(BRIDGE)
+    assert stage.links() == {"br-web": BRIDGE_SEEN}
+
+
+def test_a_bridge_that_was_only_begun_is_deleted(stage: Stage) -> None:
+    stage.begin_bridge(BRIDGE)
+    stage.kernel.delete_bridge(BRIDGE)
+    assert not stage.links()
+
+
+def test_deleting_a_bridge_that_is_gone_is_success(ready: Stage) -> None:
+    for _ in range(2):
+        ready.kernel.delete_bridge(BRIDGE)
+        assert not ready.links()
+
+
+@pytest.mark.parametrize("name", ["br-of-16-letters", "br-" + "x" * 60])
+def test_a_name_that_is_too_long_is_refused(stage: Stage, name: str) -> None:
+    with pytest.raises(KernelError) as caught:
+        stage.kernel.ensure_bridge(replace(BRIDGE, name=name))
+    assert caught.value.metadata["errno"] == "ERANGE"
+    assert not stage.links()
+
+
+def test_ports_outlive_their_bridge(ready: Stage) -> None:
+    ready.kernel.attach(VETH)
+    ready.kernel.delete_bridge(BRIDGE)
+    assert ready.links()["veth-shop"] == replace(OUTER_SEEN, master="")
+    assert ready.kernel.inspect(VETH).master == ""
+    ready.kernel.ensure_bridge(BRIDGE)
+    ready.kernel.attach(VETH)
+    assert ready.links()["veth-shop"] == OUTER_SEEN
+
+
+def test_without_a_sandbox_the_inner_end_waits_beside_the_outer(ready: Stage) -> None:
+    for _ in range(2):
+        ready.kernel.attach(VETH)
+        assert ready.links() == {
+            "br-web": BRIDGE_SEEN,
+            "veth-shop": OUTER_SEEN,
+            "cif-shop": INNER_SEEN,
+        }
+    seen = ready.kernel.inspect(VETH)
+    assert (seen.master, seen.addresses, seen.routes) == ("br-web", frozenset(), frozenset())
+
+
+@pytest.mark.parametrize(("bridge", "errno"), [("br-none", "ENODEV"), ("veth-shop", "ENOTSUP")])
+def test_there_is_no_attaching_to_what_is_no_bridge(ready: Stage, bridge: str, errno: str) -> None:
+    ready.kernel.attach(VETH)
+    other = replace(VETH, name="veth-2", interface="cif-2", bridge=bridge)
+    with pytest.raises(KernelError) as caught:
+        ready.kernel.attach(other)
+    assert caught.value.metadata["errno"] == errno
+    assert set(ready.links()) == {"br-web", "veth-shop", "cif-shop"}
+
+
+@pytest.mark.parametrize("name", ["veth-shop", "cif-shop"])
+def test_a_name_that_is_taken_is_left_as_it_is(ready: Stage, name: str) -> None:
+    ready.add_link(name)
+    before = ready.links()
+    with pytest.raises(InterfaceExists, match=name) as caught:
+        ready.kernel.attach(VETH)
+    assert caught.value.resource == f"interface {name}"
+    assert ready.links() == before
+    ready.kernel.detach([VETH])
+    assert ready.links() == before
+
+
+def test_the_ends_of_a_pair_go_together(ready: Stage) -> None:
+    for end in ("veth-shop", "cif-shop"):
+        ready.kernel.attach(VETH)
+        ready.delete_link(end)
+        assert ready.links() == {"br-web": BRIDGE_SEEN}
+
+
+def test_a_pair_moves_to_another_bridge(ready: Stage) -> None:
+    ready.kernel.attach(VETH)
+    other = replace(BRIDGE, name="br-db", mark="mynet:i:db", mac=mac_from("db"), addresses=())
+    ready.kernel.ensure_bridge(other)
+    ready.kernel.attach(replace(VETH, bridge="br-db"))
+    assert ready.links()["veth-shop"].master == "br-db"
+
+
+def test_detaching_what_is_gone_is_success(ready: Stage) -> None:
+    others = [replace(VETH, name=f"veth-{n}", interface=f"cif-{n}") for n in range(3)]
+    for veth in others:
+        ready.kernel.attach(veth)
+    ready.kernel.detach([])
+    ready.kernel.detach([VETH, *others[:2]])
+    assert set(ready.links()) == {"br-web", "veth-2", "cif-2"}
+    ready.kernel.detach([VETH, *others])
+    assert ready.links() == {"br-web": BRIDGE_SEEN}
+
+
+def test_the_firewall_knows_what_it_was_told(stage: Stage) -> None:
+    one, two = (
+        Segment("br-1", internal=True),
+        Segment("br-2", masquerade=[ip_network("10.1.0.0/24")]),
+    )
+    stage.kernel.add_segment("i", one)
+    stage.kernel.add_segment("i", two)
+    stage.kernel.add_segment("i", two)
+    assert stage.firewalled() == {"br-1", "br-2"}
+    for _ in range(2):
+        stage.kernel.remove_segment(two)
+        assert stage.firewalled() == {"br-1"}
+    stage.kernel.load_firewall("i", iter([two]))
+    assert stage.firewalled() == {"br-2"}
+
+
+def test_forwarding_is_turned_on_and_never_off(stage: Stage) -> None:
+    assert stage.forwarding() == set()
+    stage.kernel.enable_forwarding(ipv4=True, ipv6=False)
+    assert stage.forwarding() == {4}
+    stage.kernel.enable_forwarding(ipv4=False, ipv6=True)
+    assert stage.forwarding() == {4, 6}
+
+
+def test_the_mtu_without_an_uplink_is_ethernets(stage: Stage) -> None:
+    assert stage.kernel.uplink_mtu() == 1500

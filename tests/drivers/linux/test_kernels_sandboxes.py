@@ -1,0 +1,206 @@
+"""The kernel in memory does what the real one does with sandboxes: each test is asked of both."""
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface
+
+import pytest
+
+from mynet.drivers.api import Sandbox
+from mynet.drivers.errors import BridgeFull, InterfaceExists, KernelError, SandboxNotFound
+from mynet.drivers.linux.verbs import Bridge, Route, Veth, mac_from
+from tests.drivers.linux.stages import Seen, Stage
+
+ADDRESSES = (ip_interface("10.1.0.2/24"), ip_interface("fd00:1::2/64"))
+GATEWAYS = (ip_address("10.1.0.1"), ip_address("fd00:1::1"))
+BRIDGE = Bridge(
+    "br-web",
+    "mynet:i:web",
+    mac_from("web"),
+    1400,
+    (ip_interface("10.1.0.1/24"), ip_interface("fd00:1::1/64")),
+)
+
+
+@pytest.fixture
+def ready(stage: Stage) -> Stage:
+    """A stage with a bridge."""
+    stage.kernel.ensure_bridge(BRIDGE)
+    return stage
+
+
+@pytest.fixture
+def box(ready: Stage) -> Sandbox:
+    return ready.add_sandbox()
+
+
+@pytest.fixture
+def veth(box: Sandbox) -> Veth:
+    return Veth(
+        name="veth-shop",
+        mark="mynet:i:shop",
+        outer_mac=mac_from("shop"),
+        bridge="br-web",
+        mtu=1400,
+        interface="eth0",
+        mac="02:00:5e:00:53:01",
+        addresses=ADDRESSES,
+        gateways=GATEWAYS,
+        metric=100,
+        sandbox=box,
+    )
+
+
+def other_than(veth: Veth, **changes: object) -> Veth:
+    """Describe another endpoint, in the same sandbox unless it says otherwise."""
+    base = replace(veth, name="veth-2", mark="mynet:i:2", interface="eth1", mac=mac_from("2"))
+    return replace(base, **{"addresses": (), "gateways": (), **changes})  # type: ignore[arg-type]
+
+
+def test_a_namespace_is_known_by_path_and_cookie(ready: Stage, box: Sandbox) -> None:
+    assert ready.kernel.identify(box.path) == box
+    assert ready.kernel.exists(box)
+    assert ready.add_sandbox().cookie != box.cookie
+    with pytest.raises(SandboxNotFound, match="/no/where"):
+        ready.kernel.identify("/no/where")
+    assert not ready.kernel.exists(Sandbox("/no/where", 2**63))
+
+
+def test_the_inner_end_has_everything_on_return(ready: Stage, box: Sandbox, veth: Veth) -> None:
+    for _ in range(2):
+        ready.kernel.attach(veth)
+        assert ready.links(box) == {"eth0": Seen("veth", "", "", veth.mac, 1400, up=True)}
+        seen = ready.kernel.inspect(veth)
+        assert seen.outer
+        assert seen.inner
+        assert (seen.inner.peer, seen.outer.peer) == (seen.outer.index, seen.inner.index)
+        assert (seen.master, seen.sandbox_there) == ("br-web", True)
+        assert seen.addresses == {*ADDRESSES, ip_interface("fe80::5eff:fe00:5301/64")}
+        assert {(route.gateway, route.metric) for route in seen.routes} == {
+            (gateway, 100) for gateway in GATEWAYS
+        }
+        assert {route.device for route in seen.routes} == {seen.inner.index}
+
+
+def test_an_endpoint_without_ipv6_has_no_link_local_address(ready: Stage, veth: Veth) -> None:
+    ready.kernel.attach(replace(veth, addresses=ADDRESSES[:1], gateways=GATEWAYS[:1]))
+    seen = ready.kernel.inspect(veth)
+    assert seen.addresses == {ADDRESSES[0]}
+    assert seen.inner
+    assert {replace(route, protocol=0) for route in seen.routes} == {
+        Route(GATEWAYS[0], seen.inner.index, 100)
+    }
+
+
+def test_metric_0_is_1_in_ipv6(ready: Stage, veth: Veth) -> None:
+    ready.kernel.attach(replace(veth, metric=0))
+    routes = ready.kernel.inspect(veth).routes
+    assert {(route.gateway, route.metric) for route in routes} == {
+        (GATEWAYS[0], 0),
+        (GATEWAYS[1], 1),
+    }
+
+
+def test_names_are_of_one_namespace_each(ready: Stage, box: Sandbox, veth: Veth) -> None:
+    ready.kernel.attach(replace(veth, interface="br-web"))
+    assert ready.kernel.device_names(None) == {"lo", "br-web", "veth-shop"}
+    assert ready.kernel.device_names(box) == {"lo", "br-web"}
+
+
+def test_a_name_taken_in_the_sandbox_is_left_as_it_is(
+    ready: Stage, box: Sandbox, veth: Veth
+) -> None:
+    ready.add_link("eth0", box)
+    before = ready.links(), ready.links(box)
+    with pytest.raises(InterfaceExists, match="eth0 in the sandbox"):
+        ready.kernel.attach(veth)
+    assert (ready.links(), ready.links(box)) == before
+
+
+def test_a_pair_that_was_only_begun_is_completed(ready: Stage, box: Sandbox, veth: Veth) -> None:
+    ready.begin_pair(veth)
+    assert ready.links()["veth-shop"].mark == ""
+    assert not ready.kernel.inspect(veth).addresses
+    ready.kernel.attach(veth)
+    assert ready.links()["veth-shop"].mark == veth.mark
+    assert len(ready.kernel.inspect(veth).routes) == 2
+
+
+def test_a_pair_that_was_only_begun_is_detached(ready: Stage, box: Sandbox, veth: Veth) -> None:
+    ready.begin_pair(veth)
+    ready.kernel.detach([veth])
+    assert not ready.links(box)
+
+
+def test_the_outer_end_goes_with_the_inner(ready: Stage, box: Sandbox, veth: Veth) -> None:
+    ready.kernel.attach(veth)
+    ready.delete_link("eth0", box)
+    assert set(ready.links()) == {"br-web"}
+    seen = ready.kernel.inspect(veth)
+    assert (seen.outer, seen.inner, seen.master, seen.sandbox_there) == (None, None, "", True)
+
+
+def test_the_links_go_with_their_sandbox(ready: Stage, box: Sandbox, veth: Veth) -> None:
+    ready.kernel.attach(veth)
+    ready.end_sandbox(box)
+    assert set(ready.links()) == {"br-web"}
+    assert not ready.kernel.exists(box)
+    assert not ready.kernel.inspect(veth).sandbox_there
+    ready.kernel.detach([veth])
+
+
+def test_another_sandbox_at_the_path_is_not_it(ready: Stage, veth: Veth) -> None:
+    lost = Sandbox(ready.add_sandbox().path, 2**63)
+    stray = replace(veth, sandbox=lost)
+    for verb in (ready.kernel.attach, lambda _: ready.kernel.device_names(lost)):
+        with pytest.raises(SandboxNotFound, match=lost.path):
+            verb(stray)
+    assert set(ready.links()) == {"br-web"}
+    assert not ready.kernel.inspect(stray).sandbox_there
+
+
+def test_an_endpoint_moves_to_another_sandbox(ready: Stage, box: Sandbox, veth: Veth) -> None:
+    ready.kernel.attach(veth)
+    other = ready.add_sandbox()
+    ready.kernel.attach(replace(veth, sandbox=other))
+    assert not ready.links(box)
+    assert set(ready.links(other)) == {"eth0"}
+
+
+def test_it_does_not_move_over_somebody_else(ready: Stage, box: Sandbox, veth: Veth) -> None:
+    ready.kernel.attach(veth)
+    other = ready.add_sandbox()
+    ready.add_link("eth0", other)
+    with pytest.raises(InterfaceExists, match="eth0 in the sandbox"):
+        ready.kernel.attach(replace(veth, sandbox=other))
+    assert ready.links(other)["eth0"].kind == "bridge"
+    assert not ready.links(box)
+
+
+@pytest.mark.parametrize(
+    ("address", "gateway"), [("10.2.0.2/24", "10.2.0.1"), ("fd00:2::2/64", "fd00:2::1")]
+)
+def test_two_default_routes_need_two_metrics(
+    ready: Stage, veth: Veth, address: str, gateway: str
+) -> None:
+    ready.kernel.attach(veth)
+    second = other_than(
+        veth, addresses=(ip_interface(address),), gateways=(ip_address(gateway),), metric=100
+    )
+    with pytest.raises(KernelError, match="metric 100") as caught:
+        ready.kernel.attach(second)
+    assert caught.value.metadata["errno"] == "EEXIST"
+    ready.kernel.attach(replace(second, metric=101))
+    assert len(ready.kernel.inspect(second).routes) == 1
+
+
+def test_a_full_bridge_takes_no_more_until_a_port_is_free(ready: Stage, veth: Veth) -> None:
+    ports = [other_than(veth, name=f"p{n}", interface=f"q{n}", sandbox=None) for n in range(1023)]
+    for port in ports:
+        ready.begin_pair(port)
+    with pytest.raises(BridgeFull, match="1023") as caught:
+        ready.kernel.attach(veth)
+    assert caught.value.metadata["errno"] == "EXFULL"
+    assert ready.kernel.inspect(veth).outer is None
+    ready.delete_link("q0")
+    ready.kernel.attach(veth)
+    assert ready.kernel.inspect(veth).master == "br-web"

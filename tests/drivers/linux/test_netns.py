@@ -1,0 +1,173 @@
+"""Which namespace is it: paths that lie, and threads that come home."""
+
+import os
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from mynet.drivers.api import Sandbox
+from mynet.drivers.errors import KernelError, SandboxNotFound
+from mynet.drivers.linux import netns
+from mynet.drivers.linux.kernel import LinuxKernel
+from tests.drivers.linux.namespaces import Namespace
+
+HERE = "/proc/thread-self/ns/net"
+
+
+def test_a_namespace_is_known_by_its_cookie_under_every_path(
+    new_namespace: Callable[[], Namespace],
+) -> None:
+    one, other = new_namespace(), new_namespace()
+    again = os.dup(one.fd)
+    try:
+        assert netns.identify(f"/proc/self/fd/{again}").cookie == one.sandbox.cookie
+        assert other.sandbox.cookie != one.sandbox.cookie
+    finally:
+        os.close(again)
+
+
+def test_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    start = time.monotonic()
+    with pytest.raises(SandboxNotFound, match="is not a network namespace"):
+        netns.identify(str(tmp_path / "pipe"))
+    assert time.monotonic() - start < 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/no/such/path", "", "a\0b", "\udcff\ud800", "/proc/self/status/x", "/" + "x" * 5000],
+)
+def test_a_path_that_leads_nowhere_is_refused(path: str) -> None:
+    with pytest.raises(SandboxNotFound, match="leads to no network namespace"):
+        netns.identify(path)
+
+
+def test_a_path_that_leads_in_circles_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with pytest.raises(SandboxNotFound, match="leads to no network namespace"):
+        netns.identify(str(tmp_path / "circle"))
+
+
+def test_a_process_that_has_ended_leads_nowhere() -> None:
+    zombie = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
+    for _ in ("a zombie", "gone"):
+        with pytest.raises(SandboxNotFound):
+            netns.identify(f"/proc/{zombie.pid}/ns/net")
+        zombie.wait()
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/proc/self", "/dev/null"])
+def test_what_is_no_namespace_is_refused(path: str) -> None:
+    with pytest.raises(SandboxNotFound, match="is not a network namespace"):
+        netns.identify(path)
+
+
+@pytest.mark.parametrize("kind", ["mnt", "uts", "pid"])
+def test_a_namespace_of_another_type_is_refused(kind: str) -> None:
+    with pytest.raises(SandboxNotFound, match="another type"):
+        netns.identify(f"/proc/self/ns/{kind}")
+
+
+def test_another_namespace_at_the_path_is_not_the_sandbox(
+    new_namespace: Callable[[], Namespace], kernel: LinuxKernel
+) -> None:
+    old = new_namespace()
+    stale = Sandbox(new_namespace().path, old.sandbox.cookie)
+    with pytest.raises(SandboxNotFound, match="another network namespace"):
+        kernel.device_names(stale)
+
+
+def test_device_names_are_those_of_the_namespace_asked(
+    host: Namespace, new_sandbox: Callable[[], Namespace], kernel: LinuxKernel
+) -> None:
+    box = new_sandbox()
+    host.run("ip", "link", "add", "here", "type", "bridge")
+    box.run("ip", "link", "add", "there", "type", "bridge")
+    assert kernel.device_names(None) == {"lo", "here"}
+    assert kernel.device_names(box.sandbox) == {"lo", "there"}
+
+
+def test_a_thread_comes_back_and_takes_nobody_along(
+    new_namespace: Callable[[], Namespace],
+) -> None:
+    away = new_namespace()
+    home = netns.identify(HERE).cookie
+    seen: list[int] = []
+    go = threading.Event()
+
+    def look() -> None:
+        go.wait()
+        seen.append(netns.identify(HERE).cookie)
+
+    bystander = threading.Thread(target=look)
+    bystander.start()
+    with netns.inside(away.fd):
+        assert netns.identify(HERE).cookie == away.sandbox.cookie
+        go.set()
+        bystander.join()
+    assert netns.identify(HERE).cookie == home
+    assert seen == [home]
+
+
+def test_a_thread_comes_back_from_an_error(new_namespace: Callable[[], Namespace]) -> None:
+    home = netns.identify(HERE).cookie
+    with pytest.raises(ZeroDivisionError), netns.inside(new_namespace().fd):
+        _ = 1 // 0
+    assert netns.identify(HERE).cookie == home
+
+
+def test_what_cannot_be_entered_is_an_error_at_home(host: Namespace, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (tmp_path / "file").open() as file, pytest.raises(KernelError, match="enter"):
+        netns.cookie_inside(file.fileno())
+    assert netns.identify(HERE).cookie == host.sandbox.cookie
+
+
+def test_a_failed_way_back_ends_the_process() -> None:
+    script = (
+        "import os\n"
+        "from mynet.drivers.linux import netns\n"
+        "fd = os.open('/proc/thread-self/ns/net', os.O_RDONLY)\n"
+        "with netns.inside(fd):\n"
+        "    netns._libc.setns = lambda *_: -1\n"
+        "print('went on')\n"
+    )
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=paths, check=False, capture_output=True
+    )
+    assert done.returncode == -6  # SIGABRT
+    assert b"went on" not in done.stdout
+
+
+@pytest.mark.parametrize("free", range(4))
+def test_too_few_descriptors_are_a_kernel_error(
+    new_namespace: Callable[[], Namespace], free: int
+) -> None:
+    path = new_namespace().path
+    home = netns.identify(HERE).cookie
+    with _descriptors_left(free), pytest.raises(KernelError) as caught:
+        netns.find(Sandbox(path, 1))
+    assert caught.value.metadata["errno"] == "EMFILE"
+    assert netns.identify(HERE).cookie == home
+
+
+@contextmanager
+def _descriptors_left(free: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first = os.open("/dev/null", os.O_RDONLY)
+    os.close(first)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (first + free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -1,0 +1,91 @@
+"""What the kernel does not let us do names the capability that is missing, and changes nothing."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mynet.drivers.api import DriverContext
+from mynet.drivers.bridge.driver import BridgeDriver
+from mynet.drivers.linux.kernel import LinuxKernel
+from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
+from tests.drivers.linux.namespaces import Namespace
+
+CALL = SampleCall()
+CHANGES = {
+    "ensure_bridge",
+    "ensure_bridge again",
+    "delete_bridge",
+    "attach",
+    "attach again",
+    "detach",
+    "load_firewall",
+    "add_segment",
+    "remove_segment",
+}
+IN_SANDBOX = {"identify", "exists", "device_names", "attach inside", "inspect inside"}
+
+
+class Outcomes:
+    """What a child without a capability could do, and what the host was before and after."""
+
+    def __init__(self, folder: Path, capability: str) -> None:
+        host, box = Namespace(), Namespace()
+        with host.entered():
+            driver = BridgeDriver(DriverContext("test", folder), LinuxKernel())
+            driver.create(CALL, sample_network())
+            driver.connect(CALL, sample_endpoint(sample_network(), sandbox=box.sandbox))
+        self.before = host.configuration(), host.table(), box.configuration()
+        paths = os.pathsep.join(sys.path)
+        printed = host.run(
+            *("setpriv", f"--bounding-set=-{capability}", "env", f"PYTHONPATH={paths}"),
+            *(sys.executable, "-m", "tests.drivers.linux.underprivileged"),
+            *(box.path, str(box.sandbox.cookie)),
+        )
+        self.verbs: dict[str, dict[str, Any]] = json.loads(printed)
+        self.after = host.configuration(), host.table(), box.configuration()
+        for namespace in (host, box):
+            namespace.close()
+
+
+@pytest.fixture(scope="module")
+def no_net_admin(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
+    return Outcomes(tmp_path_factory.mktemp("driver"), "net_admin")
+
+
+@pytest.fixture(scope="module")
+def no_sys_admin(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
+    return Outcomes(tmp_path_factory.mktemp("driver"), "sys_admin")
+
+
+def test_nothing_changes_without_net_admin(no_net_admin: Outcomes) -> None:
+    assert no_net_admin.before == no_net_admin.after
+
+
+@pytest.mark.parametrize("verb", sorted(CHANGES))
+def test_each_change_names_net_admin(no_net_admin: Outcomes, verb: str) -> None:
+    outcome = no_net_admin.verbs[verb]
+    assert outcome["error"] == "PrivilegeMissing"
+    assert outcome["message"].startswith("mynetd may not ")
+    assert outcome["message"].endswith(": it lacks CAP_NET_ADMIN")
+    assert (outcome["capability"], outcome["errno"]) == ("CAP_NET_ADMIN", "EPERM")
+
+
+@pytest.mark.parametrize("verb", sorted(IN_SANDBOX))
+def test_each_visit_to_a_sandbox_names_sys_admin(no_sys_admin: Outcomes, verb: str) -> None:
+    outcome = no_sys_admin.verbs[verb]
+    assert outcome["error"] == "PrivilegeMissing"
+    assert outcome["message"] == "mynetd may not enter a network namespace: it lacks CAP_SYS_ADMIN"
+    assert (outcome["capability"], outcome["errno"]) == ("CAP_SYS_ADMIN", "EPERM")
+
+
+def test_the_rest_works_without_either(no_net_admin: Outcomes, no_sys_admin: Outcomes) -> None:
+    for outcomes, refused in (
+        (no_net_admin, CHANGES | {"attach inside"}),
+        (no_sys_admin, IN_SANDBOX),
+    ):
+        failed = {name for name, outcome in outcomes.verbs.items() if outcome["error"]}
+        assert failed == refused

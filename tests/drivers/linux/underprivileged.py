@@ -1,0 +1,63 @@
+"""Ask every verb of the kernel, in a process of its own that lacks a capability; print how it went.
+
+Started by test_privilege.py, on a host with a bridge and an endpoint: PATH and cookie of the
+endpoint's sandbox are its arguments.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import ip_network
+from pathlib import Path
+
+from mynet.drivers.api import DriverContext, Sandbox
+from mynet.drivers.bridge.driver import BridgeDriver
+from mynet.drivers.errors import DriverError
+from mynet.drivers.linux.kernel import LinuxKernel
+from mynet.drivers.linux.verbs import Segment
+from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
+
+CALL = SampleCall()
+
+
+def verbs(sandbox: Sandbox) -> dict[str, Callable[[], object]]:
+    """Name each verb, where there is something for it to do."""
+    kernel = LinuxKernel()
+    driver = BridgeDriver(DriverContext("test", Path("/tmp")), kernel)  # noqa: S108 - not used
+    network, second = sample_network(), sample_network(2)
+    endpoint = sample_endpoint(network, sandbox=sandbox)
+    veth, bridge = driver._veth(endpoint), driver._bridge(network)
+    segment = Segment("br-x", masquerade=[ip_network("10.7.0.0/24")])
+    return {
+        "identify": lambda: kernel.identify(sandbox.path),
+        "exists": lambda: kernel.exists(sandbox),
+        "device_names": lambda: kernel.device_names(sandbox),
+        "uplink_mtu": kernel.uplink_mtu,
+        "ensure_bridge": lambda: kernel.ensure_bridge(driver._bridge(second)),
+        "ensure_bridge again": lambda: kernel.ensure_bridge(bridge),
+        "is_taken": lambda: kernel.is_taken(bridge),
+        "attach": lambda: kernel.attach(driver._veth(sample_endpoint(network, 2))),
+        "attach again": lambda: kernel.attach(replace(veth, sandbox=None)),
+        "attach inside": lambda: kernel.attach(veth),
+        "inspect": lambda: kernel.inspect(replace(veth, sandbox=None)),
+        "inspect inside": lambda: kernel.inspect(veth),
+        "load_firewall": lambda: kernel.load_firewall("i", [segment]),
+        "add_segment": lambda: kernel.add_segment("i", segment),
+        "remove_segment": lambda: kernel.remove_segment(segment),
+        "detach": lambda: kernel.detach([veth]),
+        "delete_bridge": lambda: kernel.delete_bridge(bridge),
+    }
+
+
+def outcome(verb: Callable[[], object]) -> dict[str, str]:
+    try:
+        verb()
+    except DriverError as error:
+        return {"error": type(error).__name__, "message": str(error), **error.metadata}
+    return {"error": ""}
+
+
+if __name__ == "__main__":
+    made = verbs(Sandbox(sys.argv[1], int(sys.argv[2])))
+    json.dump({name: outcome(verb) for name, verb in made.items()}, sys.stdout)

@@ -1,0 +1,68 @@
+"""A driver that keeps the contract, in memory: what the broken ones are made from."""
+
+import threading
+from collections.abc import Sequence
+
+from mynet.drivers.api import (
+    Call,
+    Driver,
+    DriverContext,
+    DriverInfo,
+    Endpoint,
+    Network,
+    Option,
+)
+from mynet.drivers.errors import InterfaceExists, KernelError, SandboxNotFound
+
+
+class Kernel:
+    """What outlives a driver: the networks there are, and who has which name of a link."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.networks: set[str] = set()
+        self.links: dict[str, str] = {}
+
+
+def refuse_maybe(value: str) -> str | None:
+    return None if value in ("yes", "no") else f"{value!r} is neither yes nor no"
+
+
+class SoundDriver(Driver):
+    """Makes one link an endpoint. Subclasses break one thing each."""
+
+    def __init__(self, context: DriverContext, kernel: Kernel) -> None:
+        self.kernel = kernel
+
+    @property
+    def info(self) -> DriverInfo:
+        option = Option("quick", "yes or no", refuse_maybe)
+        return DriverInfo("sound", options=[option], device_prefix="snd-", port_prefix="snd")
+
+    def create(self, call: Call, network: Network) -> None:
+        with self.kernel.lock:
+            self.kernel.networks.add(network.id)
+
+    def delete(self, call: Call, network: Network) -> None:
+        with self.kernel.lock:
+            self.kernel.networks.discard(network.id)
+
+    def connect(self, call: Call, endpoint: Endpoint) -> None:
+        with self.kernel.lock:
+            if endpoint.sandbox and endpoint.sandbox.path.startswith("/proc/0/"):
+                raise SandboxNotFound("there is no process 0")
+            if endpoint.network.id not in self.kernel.networks:
+                raise KernelError("there is no such network")
+            if self.kernel.links.setdefault(endpoint.host_interface, endpoint.id) != endpoint.id:
+                raise InterfaceExists(f"{endpoint.host_interface} is another's")
+
+    def disconnect(self, call: Call, endpoint: Endpoint) -> None:
+        with self.kernel.lock:
+            if self.kernel.links.get(endpoint.host_interface) == endpoint.id:
+                del self.kernel.links[endpoint.host_interface]
+
+    def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
+        with self.kernel.lock:
+            if self.kernel.links.get(endpoint.host_interface) == endpoint.id:
+                return []
+            return [f"{endpoint.host_interface} is not there."]
