@@ -23,6 +23,8 @@ def _outer(veth: Veth, seen: Snapshot) -> Iterator[str]:
         yield f"{veth.name} has the alias {link.mark!r} instead of {veth.mark!r}."
     if seen.master != veth.bridge:
         yield f"{veth.name} is in {seen.master or 'no bridge'} instead of {veth.bridge}."
+    elif veth.bridge_mac not in ("", seen.master_mac):
+        yield f"{veth.bridge} is another bridge than the network's."
     yield from _link(link, veth.outer_mac, veth.mtu)
 
 

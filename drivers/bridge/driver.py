@@ -127,6 +127,7 @@ class BridgeDriver(Driver):
             gateways=tuple(endpoint.gateways),
             metric=endpoint.route_metric,
             sandbox=endpoint.sandbox,
+            bridge_mac=mac_from(endpoint.network.id),
         )
 
     def _mark(self, object_id: str) -> str:

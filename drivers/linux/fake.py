@@ -24,6 +24,7 @@ from mynet.drivers.linux.verbs import (
     Veth,
     is_ours,
     mac_from,
+    taken,
     with_link_local,
 )
 
@@ -166,6 +167,8 @@ class FakeKernel:
                 raise KernelError(f"there is no {veth.bridge}", metadata={"errno": "ENODEV"})
             if bridge.link.kind != "bridge":
                 raise KernelError(f"{veth.bridge} is no bridge", metadata={"errno": "ENOTSUP"})
+            if veth.bridge_mac not in ("", bridge.link.mac):
+                raise taken(veth.bridge)
             master = bridge.link.index
             outer = self._memory.outer(veth, master, cookie)
             self._pass("attach.mark")
@@ -195,7 +198,11 @@ class FakeKernel:
         with self._verb("inspect"):
             outer = self._memory.find(veth.name)
             master = self._memory.at(outer.link.master) if outer else None
-            seen = Snapshot(outer.link if outer else None, master.link.name if master else "")
+            seen = Snapshot(
+                outer.link if outer else None,
+                master.link.name if master else "",
+                master_mac=master.link.mac if master else "",
+            )
             try:
                 inner = self._memory.find(veth.interface, self._enter(veth.sandbox))
             except SandboxNotFound:

@@ -26,8 +26,9 @@ _NLM_F_ACK_TLVS = 0x200
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _NLMSGERR_ATTR_MSG = 1
 _SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK = 270, 10, 11
-_SIOCGIFINDEX = 0x8933
-_IFREQ = struct.Struct("@16si20x")
+_SIOCGIFINDEX, _SIOCGIFHWADDR = 0x8933, 0x8927
+_IFREQ = struct.Struct("@16s24x")
+_HARDWARE = slice(2, 8)  # of a struct sockaddr: behind the family
 _HEADER = struct.Struct("@IHHII")  # length, type, flags, sequence number, port
 _NAME_BYTES = 15  # of a link: IFNAMSIZ less the final zero
 _BUFFER = 1 << 16  # bytes; the kernel fills at most half of it with one answer
@@ -90,24 +91,33 @@ class Netlink:
         self._socket.close()
 
     def index(self, name: str) -> int:
-        """Tell the index of a link, 0 where there is none. Like: ``ip link show NAME``.
+        """Tell the index of a link, 0 where there is none. Like: ``ip link show NAME``."""
+        answer = self._ioctl(_SIOCGIFINDEX, name)
+        index: int = struct.unpack_from("@i", answer)[0] if answer else 0
+        return index
 
-        By ioctl, which costs 2 us where a message costs 300; see netdevice(7). That one would cut
-        a name that is too long, and answer for another link.
+    def mac(self, name: str) -> str:
+        """Tell the MAC address of a link, "" where there is none. Like: ``ip link show NAME``."""
+        answer = self._ioctl(_SIOCGIFHWADDR, name)
+        return answer[_HARDWARE].hex(":") if answer else ""
+
+    def _ioctl(self, command: int, name: str) -> bytes | None:
+        """Ask for what a link has, None where there is none.
+
+        An ioctl costs 2 us where a message costs 300; see netdevice(7). It would cut a name that is
+        too long, and answer for another link.
         """
         encoded = os.fsencode(name)
         if len(encoded) > _NAME_BYTES:
-            return 0
+            return None
         try:
-            answer = fcntl.ioctl(self._socket, _SIOCGIFINDEX, _IFREQ.pack(encoded, 0))
+            return fcntl.ioctl(self._socket, command, _IFREQ.pack(encoded))[_NAME_BYTES + 1 :]
         except OSError as error:
             if error.errno == errno.ENODEV:
-                return 0
+                return None
             raise refused(
                 error.errno or errno.EIO, f"look up {name}", f"interface {name}"
             ) from error
-        value: int = _IFREQ.unpack(answer)[1]
-        return value
 
     def ask(self, *requests: Request) -> tuple[int, ...]:
         """Send the requests in one datagram; return the errno of each, 0 for done.

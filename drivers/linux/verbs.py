@@ -66,7 +66,7 @@ class Veth:
     The inner end is called ``interface`` and has ``mac``, ``addresses`` and a default route over
     each of ``gateways`` with ``metric``. Without a sandbox it stays beside the host's end, down,
     with nothing but its MAC address and MTU (bytes). ``outer_mac`` is set too: systemd-networkd
-    changes what nobody set.
+    changes what nobody set. ``bridge_mac`` tells the bridge from another that got its name.
     """
 
     name: str
@@ -80,6 +80,7 @@ class Veth:
     gateways: Sequence[IPAddress] = ()
     metric: int = 0
     sandbox: Sandbox | None = None
+    bridge_mac: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +128,8 @@ class Route:
 class Snapshot:
     """What there is of a :class:`Veth`; None and empty where it is not.
 
-    ``master`` names the bridge that the host's end is in. ``sandbox_there`` is False where the
-    sandbox's path leads nowhere, or to another namespace.
+    ``master`` names the bridge that the host's end is in, and ``master_mac`` tells which that is.
+    ``sandbox_there`` is False where the sandbox's path leads nowhere, or to another namespace.
     """
 
     outer: Link | None
@@ -137,6 +138,7 @@ class Snapshot:
     addresses: frozenset[IPInterface] = frozenset()
     routes: frozenset[Route] = frozenset()
     sandbox_there: bool = True
+    master_mac: str = ""
 
 
 def priority(gateway: IPAddress, metric: int) -> int:

@@ -72,6 +72,8 @@ def attach(veth: Veth) -> None:
             raise refused(
                 errno.ENODEV, f"connect {veth.name} to {veth.bridge}", f"interface {veth.bridge}"
             )
+        if veth.bridge_mac not in ("", host.mac(veth.bridge)):
+            raise taken(veth.bridge)
         if not _make(host, veth, master, place):
             _take_over(host, veth, master, place)
         host.ask(*_outer(veth, host.index(veth.name)))
@@ -194,7 +196,11 @@ def inspect(veth: Veth) -> Snapshot:
     with Netlink() as host:
         outer = find_link(host, veth.name)
         master = link_at(host, outer.master) if outer and outer.master else None
-        outside = Snapshot(outer, master.name if master else "")
+        outside = Snapshot(
+            outer,
+            master.name if master else "",
+            master_mac=master.mac if master else "",
+        )
         try:
             with _place(veth.sandbox) as place:
                 return _inspect_inner(outside, place.nl, veth.interface)

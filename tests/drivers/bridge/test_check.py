@@ -21,6 +21,7 @@ VETH = Veth(
     gateways=(ip_address("10.1.0.1"), ip_address("fd00:1::1")),
     metric=0,
     sandbox=Sandbox("/run/netns/shop", 7),
+    bridge_mac="02:00:00:00:00:0b",
 )
 OUTER = Link(
     10, "veth1", "veth", "02:00:00:00:00:0a", 1400, mark="mynet:i:1", master=3, peer=2, up=True
@@ -33,6 +34,7 @@ WHOLE = Snapshot(
     INNER,
     addresses=frozenset({*VETH.addresses, link_local(VETH.mac)}),
     routes=frozenset(ROUTES),
+    master_mac="02:00:00:00:00:0b",
 )
 
 
@@ -52,6 +54,10 @@ def test_what_somebody_added_is_their_business() -> None:
 @pytest.mark.parametrize(
     ("seen", "sentences"),
     [
+        (
+            replace(WHOLE, master_mac="02:00:00:00:00:0c"),
+            ["br-web is another bridge than the network's."],
+        ),
         (
             replace(WHOLE, outer=None, inner=None),
             [

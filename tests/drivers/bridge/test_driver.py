@@ -73,6 +73,7 @@ def test_an_endpoint_is_the_pair_that_it_describes(
         gateways=tuple(subnet.gateway for subnet in (IPV4, IPV6)),
         metric=1,
         sandbox=endpoint.sandbox,
+        bridge_mac=mac_from(endpoint.network.id),
     )
 
 

@@ -47,6 +47,7 @@ def veth(box: Sandbox) -> Veth:
         gateways=GATEWAYS,
         metric=100,
         sandbox=box,
+        bridge_mac=BRIDGE.mac,
     )
 
 
@@ -204,3 +205,12 @@ def test_a_full_bridge_takes_no_more_until_a_port_is_free(ready: Stage, veth: Ve
     ready.delete_link("q0")
     ready.kernel.attach(veth)
     assert ready.kernel.inspect(veth).master == "br-web"
+
+
+def test_a_bridge_that_only_has_the_name_is_not_joined(
+    ready: Stage, veth: Veth, box: Sandbox
+) -> None:
+    with pytest.raises(InterfaceExists, match="br-web"):
+        ready.kernel.attach(replace(veth, bridge_mac=mac_from("another")))
+    assert set(ready.links()) == {"br-web"}
+    assert ready.kernel.device_names(box) == {"lo"}
