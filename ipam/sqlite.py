@@ -108,11 +108,12 @@ class Database:
         self._lock_fd = _lock(path)
         self._queue: SimpleQueue[_Job[Any] | None] = SimpleQueue()
         self._closed = False
-        # Guards `_readers`, all the read connections that threads have opened, and `_closed`
-        # against a write that slips in behind the end mark of the queue.
-        self._guard = threading.Lock()
-        self._readers: list[sqlite3.Connection] = []
-        self._local = threading.local()
+        # Guards `_idle`, the read connections that nobody uses, `_lent`, how many are in use, and
+        # `_closed` against a write that slips in behind the end mark of the queue. Woken when a
+        # connection comes back.
+        self._guard = threading.Condition()
+        self._idle: list[sqlite3.Connection] = []
+        self._lent = 0
         try:
             self._connection = self._open(migrations)
         except BaseException:
@@ -136,12 +137,11 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Lend this thread's read-only connection, in one consistent snapshot of the file.
+        """Lend a read-only connection, in one consistent snapshot of the file.
 
         Raises StoreDamaged or StoreUnavailable where the file cannot be read.
         """
-        with _telling(self._path):
-            connection = self._reader()
+        with _telling(self._path), self._reader() as connection:
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -150,15 +150,17 @@ class Database:
                     connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Finish what was handed in, close every connection, give the file free."""
+        """Finish what is being written and read, close every connection, give the file free."""
         with self._guard:
             if self._closed:
                 return
             self._closed = True
             self._queue.put(None)
         self._thread.join()
-        for reader in self._readers:
-            reader.close()
+        with self._guard:
+            self._guard.wait_for(lambda: not self._lent)
+            for reader in self._idle:
+                reader.close()
         self._connection.close()
         os.close(self._lock_fd)
 
@@ -166,15 +168,20 @@ class Database:
         if self._closed:
             raise StoreUnavailable(f"{self._path.name} is closed: the daemon is stopping")
 
-    def _reader(self) -> sqlite3.Connection:
-        """Return this thread's connection for reading, made at its first use."""
+    @contextlib.contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection for reading: there are as many as ever read at once."""
         with self._guard:
             self._require_open()
-            connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-            if connection is None:
-                connection = self._local.connection = self._connect(read_only=True)
-                self._readers.append(connection)
-        return connection
+            connection = self._idle.pop() if self._idle else self._connect(read_only=True)
+            self._lent += 1
+        try:
+            yield connection
+        finally:
+            with self._guard:
+                self._idle.append(connection)
+                self._lent -= 1
+                self._guard.notify_all()
 
     def _open(self, migrations: Sequence[str]) -> sqlite3.Connection:
         with _telling(self._path, otherwise=StoreDamaged), contextlib.ExitStack() as undo:

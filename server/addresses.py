@@ -3,8 +3,10 @@
 Whoever asks for an address of an unknown subnet founds it; it vanishes with its last allocation.
 """
 
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from mynet.ipam.api import (
     AllocateRequest,
@@ -16,8 +18,9 @@ from mynet.ipam.api import (
     ReleaseRequest,
 )
 from mynet.ipam.errors import AllocationNotFound
-from mynet.server.call import Call
-from mynet.server.errors import AddressOwned, PluginTimeout, SubnetNotFound
+from mynet.ipam.errors import SubnetNotFound as NotOpen
+from mynet.server.call import Call, require_caller
+from mynet.server.errors import AddressOwned, Busy, CallerGone, PluginTimeout, SubnetNotFound
 from mynet.server.locks import KeyedLocks
 from mynet.server.model import (
     ENDPOINT_OWNER,
@@ -28,7 +31,7 @@ from mynet.server.model import (
 )
 from mynet.server.plugins import Catalog, Plugin
 from mynet.server.store import Store
-from mynet.server.undo import undo
+from mynet.server.undo import after, afterthought, is_under_way, undo
 
 DEFAULT_BACKEND = "bitmap"
 
@@ -48,7 +51,7 @@ class AddressBook:
         request = AllocateRequest(cidr, owner=owner, address=address)
         with self._locks.shared(call, "subnet", str(cidr)):
             if subnet := self._store.subnets.find(cidr):
-                return self._allocate(call, self._backends.get(subnet.backend), request)
+                return self._allocate_of(call, subnet, request)
         with self._locks.exclusive(call, "subnet", str(cidr)):
             return self._found(call, request)
 
@@ -68,11 +71,16 @@ class AddressBook:
         """
         try:
             released = self._release(call, cidr, address, owner)
-        except (SubnetNotFound, AllocationNotFound):
+        except (SubnetNotFound, NotOpen, AllocationNotFound):
             if allow_missing:
                 return None
             raise
-        self.drop_unused(call, cidr)
+        except PluginTimeout as timeout:
+            if is_under_way(timeout):
+                after(timeout, partial(self._drop_late, call, cidr))
+            raise
+        with afterthought(f"drop subnet {cidr}"):
+            self.drop_unused(call, cidr)
         return released
 
     def _release(self, call: Call, cidr: IPNetwork, address: IPAddress, owner: str) -> Allocation:
@@ -115,11 +123,17 @@ class AddressBook:
     def reports(
         self, call: Call, after: IPNetwork | None, limit: int
     ) -> Sequence[tuple[IPNetwork, SubnetReport]]:
-        """Say so of at most ``limit`` subnets behind ``after``, IPv4 first, by address."""
-        return [
-            (subnet.cidr, self._report(call, subnet))
-            for subnet in self._store.subnets.page(after, limit)
-        ]
+        """Say so of at most ``limit`` subnets behind ``after``, IPv4 first, by address.
+
+        One that is being founded or dropped at this moment is left out: its backend has no book.
+        """
+        found: list[tuple[IPNetwork, SubnetReport]] = []
+        while booked := self._store.subnets.page(after, limit - len(found)):
+            for subnet in booked:
+                with contextlib.suppress(NotOpen):
+                    found.append((subnet.cidr, self._report(call, subnet)))
+            after = booked[-1].cidr
+        return found
 
     def drop_unused(self, call: Call, cidr: IPNetwork) -> None:
         """Take a subnet out of the book if no network uses it and nobody has an address of it."""
@@ -129,6 +143,11 @@ class AddressBook:
         with self._locks.exclusive(call, "subnet", str(cidr)):
             self._drop_unused(call, cidr)
 
+    def _drop_late(self, call: Call, cidr: IPNetwork) -> None:
+        """Drop a subnet whose last address was released after the caller had been sent away."""
+        with afterthought(f"drop subnet {cidr}"):
+            self.drop_unused(call.to_clean_up(), cidr)
+
     def tidy(self, call: Call) -> None:
         """Drop the subnets that a crash left unused in the book."""
         for subnet in self._store.subnets.unused():
@@ -137,31 +156,72 @@ class AddressBook:
     def _found(self, call: Call, request: AllocateRequest) -> Allocation:
         """Found the subnet, held exclusively, and allocate; a refused call leaves nothing."""
         backend = self._backends.get(DEFAULT_BACKEND)
-        self._store.subnets.found(request.subnet, backend.name, datetime.now(UTC))
+        if booked := self._store.subnets.found(request.subnet, backend.name, datetime.now(UTC)):
+            return self._allocate_of(call, booked, request)  # somebody was faster
         try:
             backend.run(call, Backend.open_subnet, request.subnet)
             return self._allocate(call, backend, request)
         except Exception as error:
             with undo(error, f"found subnet {request.subnet}"):
                 self._drop_unused(call.to_clean_up(), request.subnet)
+            if is_under_way(error):
+                after(error, partial(self._close_stray, call, backend, request.subnet, error))
             raise
+
+    def _allocate_of(
+        self, call: Call, subnet: BookedSubnet, request: AllocateRequest
+    ) -> Allocation:
+        """Allocate from a subnet that is in the book."""
+        try:
+            return self._allocate(call, self._backends.get(subnet.backend), request)
+        except NotOpen as error:
+            raise Busy(
+                f"subnet {subnet.cidr} is being made by another call; call again in a moment",
+                resource=f"subnet {subnet.cidr}",
+            ) from error
 
     def _allocate(
         self, call: Call, backend: Plugin[Backend], request: AllocateRequest
     ) -> Allocation:
+        """Allocate. Nobody would ever know of an address without an owner that is not answered.
+
+        One with an owner is found by a retry.
+        """
         try:
-            return backend.run(call, Backend.allocate, request)
+            allocation = backend.run(call, Backend.allocate, request)
         except PluginTimeout as timeout:
             if timeout.pending and not request.owner:
-                # Nobody will ever know of this address. One with an owner is found by a retry.
-                timeout.pending.add_done_callback(
-                    lambda late: self._release_late(call, backend, late.result())
-                )
+                after(timeout, partial(self._release_late, call, backend, timeout))
             raise
+        try:
+            if not request.owner:
+                require_caller(call)
+        except CallerGone as gone:
+            with undo(gone, f"allocate {allocation.address}"):
+                _give_back(call, backend, allocation)
+            raise
+        return allocation
 
-    def _release_late(self, call: Call, backend: Plugin[Backend], late: Allocation) -> None:
-        request = ReleaseRequest(late.subnet, late.address, owner=late.owner)
-        backend.implementation.release(call.to_clean_up(), request)
+    def _release_late(self, call: Call, backend: Plugin[Backend], timeout: PluginTimeout) -> None:
+        """Give back what a verb allocated after its caller had been sent away, if it did."""
+        if timeout.pending is None or timeout.pending.exception():
+            return
+        late: Allocation = timeout.pending.result()
+        with undo(timeout, f"allocate {late.address}"):
+            _give_back(call, backend, late)
+            self.drop_unused(call.to_clean_up(), late.subnet)
+
+    def _close_stray(
+        self, call: Call, backend: Plugin[Backend], cidr: IPNetwork, error: Exception
+    ) -> None:
+        """Close a subnet that a verb opened after it had been dropped again."""
+        call = call.to_clean_up()
+        with (
+            undo(error, f"found subnet {cidr}"),
+            self._locks.exclusive(call, "subnet", str(cidr)),
+        ):
+            if self._store.subnets.find(cidr) is None:
+                backend.run(call, Backend.close_subnet, cidr)
 
     def _holder(
         self, call: Call, backend: Plugin[Backend], cidr: IPNetwork, address: IPAddress
@@ -189,8 +249,8 @@ class AddressBook:
     def _report(self, call: Call, subnet: BookedSubnet) -> SubnetReport:
         backend = self._backends.get(subnet.backend)
         usage = backend.run(call, Backend.usage, subnet.cidr)
-        network = self._store.networks.find(subnet.network_id) if subnet.network_id else None
-        gateways = {each.cidr: each.gateway for each in network.subnets} if network else {}
+        users = self._store.networks.by_id_prefix(subnet.network_id) if subnet.network_id else ()
+        gateways = {each.cidr: each.gateway for user in users for each in user.subnets}
         return SubnetReport(subnet, gateways.get(subnet.cidr), usage)
 
     def _drop_unused(self, call: Call, cidr: IPNetwork) -> None:
@@ -209,6 +269,12 @@ class AddressBook:
         backend = self._backends.get(subnet.backend)
         query = AllocationQuery(subnet=cidr, limit=1)
         return None if backend.run(call, Backend.allocations, query) else backend
+
+
+def _give_back(call: Call, backend: Plugin[Backend], unwanted: Allocation) -> None:
+    """Give back what was allocated for nobody."""
+    request = ReleaseRequest(unwanted.subnet, unwanted.address, owner=unwanted.owner)
+    backend.run(call.to_clean_up(), Backend.release, request)
 
 
 def _refuse_own(address: IPAddress, holder: str) -> None:

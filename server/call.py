@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from mynet.server.errors import CallerGone
+
 CLEAN_UP = 30.0  # seconds that undoing a failed call may take, whatever the call itself had left
 
 
@@ -40,3 +42,9 @@ class Call:
     def to_clean_up(self) -> "Call":
         """Make the call that undoes this one: it has time of its own, and cannot be cancelled."""
         return replace(self, deadline=time.monotonic() + CLEAN_UP, is_active=_always)
+
+
+def require_caller(call: Call) -> None:
+    """Refuse to finish what nobody waits for: the last moment at which it can still be undone."""
+    if not call.alive():
+        raise CallerGone("the caller has gone away; what was made for it is undone")

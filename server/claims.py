@@ -104,27 +104,41 @@ def _namespace_holder() -> str:
 def _instance(path: Path) -> str:
     """Return the directory's identity, or give it one if it is new. Missing files are no start."""
     try:
-        marker = json.loads((path / _MARKER).read_text(encoding="utf-8"))
-        instance, version, files = marker["instance"], marker["format"], marker["files"]
+        instance, files = _read_marker(path)
     except FileNotFoundError:
         return _new_instance(path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise CannotStart(
             f"{path / _MARKER} cannot be read as the marker of a state directory ({error});"
             " restore the directory from a backup. Nothing was changed"
         ) from error
-    if version > _FORMAT:
-        raise CannotStart(
-            f"{path} was written by a newer mynetd (format {version}, this one knows {_FORMAT});"
-            " install that version again. Nothing was changed"
-        )
-    missing = [name for name in files if not (path / name).exists()]
+    missing = [name for name in files if not _has_content(path / name)]
     if missing:
         raise CannotStart(
-            f"{path} lacks {', '.join(missing)}, which it had before; restore the directory from a"
+            f"{path} lacks {', '.join(missing)}, or what was in it; restore the directory from a"
             " backup. Nothing was changed: a book that is missing is not an empty one"
         )
-    return str(instance)
+    return instance
+
+
+def _read_marker(path: Path) -> tuple[str, Sequence[str]]:
+    """Return the directory's identity, and the databases that it has. Raises CannotStart."""
+    match json.loads((path / _MARKER).read_text(encoding="utf-8")):
+        case {"format": int(version)} if version > _FORMAT:
+            raise CannotStart(
+                f"{path} was written by a newer mynetd (format {version}, this one knows"
+                f" {_FORMAT}); install that version again. Nothing was changed"
+            )
+        case {"format": int(), "instance": str(instance), "files": [*files]} if all(
+            isinstance(name, str) for name in files
+        ):
+            return instance, files
+    raise ValueError("it lacks what every marker has")
+
+
+def _has_content(path: Path) -> bool:
+    """Say whether a file is there with something in it: SQLite takes 0 bytes for a new database."""
+    return path.exists() and path.stat().st_size > 0
 
 
 def _new_instance(path: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 import cattrs
 
 from mynet.drivers.api import IPAddress, IPInterface, IPNetwork
+from mynet.ipam.errors import StoreDamaged
 
 R = TypeVar("R")
 
@@ -44,5 +45,12 @@ def encode(record: object) -> str:
 
 
 def decode(text: str, record_type: type[R]) -> R:
-    """Read a record; a field that is missing or unknown is an error, never a default."""
-    return _converter.structure(json.loads(text), record_type)
+    """Read a record. Raises StoreDamaged where a field is unknown, or missing without a default."""
+    try:
+        return _converter.structure(json.loads(text), record_type)
+    except Exception as error:
+        raise StoreDamaged(
+            f"a record of the store is no {record_type.__name__} ({error}). It was left as it is;"
+            " restore the state directory from a backup, or install the mynetd that wrote it",
+            resource="mynet.db",
+        ) from error

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import structlog
@@ -22,7 +22,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT. Raises CannotStart, and what opening the books raises."""
-    stopping = _stop_signals()
+    wait_for_stop = _stop_signals()
     with ExitStack() as open_things:
         state = open_things.enter_context(claim_state_dir(settings.state_dir))
         open_things.enter_context(claim_namespace())
@@ -36,7 +36,7 @@ def run(settings: Settings) -> None:
         recover(store, core)
         server.serve()
         log.info("serving", listen=settings.listen, instance=state.instance, pid=os.getpid())
-        stopping.wait()
+        wait_for_stop()
         log.info("stopping")
         drained = server.stop(settings.shutdown_grace)
         closed = [catalog.close(1.0 if drained else 0) for catalog in (drivers, backends)]
@@ -45,12 +45,18 @@ def run(settings: Settings) -> None:
     log.info("stopped")
 
 
-def _stop_signals() -> threading.Event:
-    """Return what is set when the daemon is told to stop."""
-    stopping = threading.Event()
+def _stop_signals() -> Callable[[], object]:
+    """Return what waits until the daemon is told to stop, be it told already.
+
+    Python runs a handler when the main thread comes to it, and a thread that is just going to sleep
+    does not: a signal that sets an Event can be lost. The byte that it writes into a pipe is not.
+    """
+    told, telling = os.pipe()
+    os.set_blocking(telling, False)
+    signal.set_wakeup_fd(telling)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    return stopping
+        signal.signal(number, lambda *_: None)  # without a handler, the signal ends the process
+    return lambda: os.read(told, 1)
 
 
 def _leave_at_once() -> None:

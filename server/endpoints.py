@@ -11,10 +11,9 @@ from dataclasses import replace
 from functools import partial
 
 from mynet.drivers.api import Driver
-from mynet.server.call import Call
+from mynet.server.call import Call, require_caller
 from mynet.server.errors import (
     Busy,
-    CallerGone,
     EndpointExists,
     EndpointNotFound,
     InvalidArgument,
@@ -265,9 +264,3 @@ def endpoint_exists(existing: Endpoint, how: str) -> EndpointExists:
         resource=f"endpoint {existing.id}",
         holder=existing.wish.container_id,
     )
-
-
-def require_caller(call: Call) -> None:
-    """Refuse to finish what nobody waits for: the last moment at which it can still be undone."""
-    if not call.alive():
-        raise CallerGone("the caller has gone away; what was made for it is undone")

@@ -101,11 +101,15 @@ class Leases:
         )
 
     def take(self, call: Call, network: Network, endpoint: Endpoint) -> tuple[IPInterface, ...]:
-        """Take the endpoint's addresses: those it asked for, and any one of every other family."""
+        """Take the endpoint's addresses: those it asked for, and any one of every other family.
+
+        One that moves has addresses already, and keeps them.
+        """
         backend = self._backends.get(network.wish.ipam)
+        kept = [AddressWish(address.ip) for address in endpoint.addresses]
         taken = [
             self._take_asked(call, backend, network, endpoint, asked)
-            for asked in endpoint.wish.addresses
+            for asked in dict.fromkeys((*endpoint.wish.addresses, *kept))
         ]
         families = dict.fromkeys(subnet.cidr.version for subnet in network.subnets)
         missing = families.keys() - {allocation.address.version for allocation in taken}

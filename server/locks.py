@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from mynet.server.call import Call
 from mynet.server.errors import Busy
 
+WAITERS = 64  # for one key: half of the daemon's threads, so that the others stay free
+
 
 @dataclass(slots=True)
 class _State:
@@ -25,6 +27,7 @@ class _State:
     sharers: int = 0
     exclusive: bool = False
     wanted_exclusive: int = 0
+    waiters: int = 0
     users: int = 0
 
 
@@ -38,12 +41,15 @@ class KeyedLocks:
 
     @contextlib.contextmanager
     def shared(self, call: Call, *key: Hashable) -> Iterator[None]:
-        """Hold the key together with others. Raises Busy when the call's deadline passes."""
+        """Hold the key together with others.
+
+        Raises Busy when the call's deadline passes, and where too many wait already.
+        """
         with self._state_of(key) as state:
             with self._changed:
                 # Those who want it alone go first: a stream of sharers must not keep them out.
                 free = lambda: not state.exclusive and not state.wanted_exclusive  # noqa: E731
-                self._wait(call, key, free)
+                self._wait(call, key, state, free)
                 state.sharers += 1
             try:
                 yield
@@ -53,12 +59,12 @@ class KeyedLocks:
 
     @contextlib.contextmanager
     def exclusive(self, call: Call, *key: Hashable) -> Iterator[None]:
-        """Hold the key alone. Raises Busy when the call's deadline passes."""
+        """Hold the key alone. Raises Busy as :meth:`shared` does."""
         with self._state_of(key) as state:
             with self._changed:
                 state.wanted_exclusive += 1
                 try:
-                    self._wait(call, key, lambda: not state.exclusive and not state.sharers)
+                    self._wait(call, key, state, lambda: not (state.exclusive or state.sharers))
                 finally:
                     state.wanted_exclusive -= 1
                 state.exclusive = True
@@ -82,8 +88,17 @@ class KeyedLocks:
                     del self._states[key]
                 self._changed.notify_all()
 
-    def _wait(self, call: Call, key: tuple[Hashable, ...], free: Callable[[], bool]) -> None:
-        if not self._changed.wait_for(free, timeout=call.remaining()):
+    def _wait(
+        self, call: Call, key: tuple[Hashable, ...], state: _State, free: Callable[[], bool]
+    ) -> None:
+        if free():
+            return
+        in_time = False
+        if state.waiters < WAITERS:
+            state.waiters += 1
+            in_time = self._changed.wait_for(free, timeout=call.remaining())
+            state.waiters -= 1
+        if not in_time:
             kind, name = key[0], key[-1]
             raise Busy(
                 f"{kind} {name} is being changed by another call that has not ended yet;"

@@ -14,8 +14,9 @@ from mynet.server.logs import Format, configure
 def _load(context: click.Context, _: click.Parameter, value: Path | None) -> None:
     """Take the config file as defaults: flags and environment variables go before it."""
     if value is not None:
-        known = {parameter.name: None for parameter in context.command.params if parameter.name}
-        known.pop("config")
+        known = {
+            each.name: None for each in context.command.params if each.name and each.expose_value
+        }
         context.default_map = config.read_file(value, known)
 
 

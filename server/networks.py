@@ -11,8 +11,8 @@ from functools import partial
 
 from mynet.drivers.api import Driver
 from mynet.ipam.api import Backend
-from mynet.server.call import Call
-from mynet.server.endpoints import Endpoints, not_ready, require_caller
+from mynet.server.call import Call, require_caller
+from mynet.server.endpoints import Endpoints, not_ready
 from mynet.server.errors import NetworkExists, NetworkInUse, NetworkNotFound
 from mynet.server.leases import Leases
 from mynet.server.locks import KeyedLocks
@@ -26,7 +26,7 @@ from mynet.server.model import (
 from mynet.server.planning import Planner
 from mynet.server.plugins import Catalog
 from mynet.server.store import Store
-from mynet.server.undo import after, undo
+from mynet.server.undo import after, afterthought, undo
 
 
 class Networks:
@@ -56,7 +56,7 @@ class Networks:
         network = self._planner.network(wish)
         with self._locks.exclusive(call, "network", network.id):
             try:
-                network = self._store.networks.add(network)
+                network = self._add(call, network)
             except NetworkExists as taken:
                 if not allow_existing:
                     raise
@@ -106,7 +106,31 @@ class Networks:
         driver.run(call, Driver.delete, network.for_driver(), subject=f"network {network.name}")
         self._leases.close(call, network)
         self._store.networks.remove(network)
-        self._leases.forget(call, network)
+        with afterthought(f"drop the subnets of network {network.name}"):
+            self._leases.forget(call, network)
+
+    def _add(self, call: Call, network: Network) -> Network:
+        """Record a network; one that has its name and is half made or half gone is finished."""
+        try:
+            return self._store.networks.add(network)
+        except NetworkExists as taken:
+            self._finish(call, taken)
+        return self._store.networks.add(network)
+
+    def _finish(self, call: Call, taken: NetworkExists) -> None:
+        """Tear down what a failed call has left under a name; what stands is ``taken``."""
+        for network in self._store.networks.by_id_prefix(taken.holder):
+            if network.state is NetworkState.READY:
+                raise taken  # at once, whoever works with it at this moment
+        # The caller holds the lock of a network that nobody else can know yet, so this waits for
+        # nobody who waits for that.
+        with self._locks.exclusive(call, "network", taken.holder):
+            for network in self._store.networks.by_id_prefix(taken.holder):
+                if network.state is NetworkState.READY:
+                    raise taken
+                if self._store.endpoints.of_network(network.id):
+                    raise not_ready(network)
+                self.tear_down(call, network)
 
     def _make(self, call: Call, network: Network) -> Network:
         """Make a network that is recorded, or take away what was made of it."""

@@ -76,6 +76,7 @@ class Planner:
             boot_id=boot_id(),
             route_metric=self._next_metric(place.sandbox),
             state=EndpointState.CONNECTING,
+            taken=(),  # it was READY: what it took over then is its own
         )
 
     def _device_name(self, prefix: str, name: str, network_id: str) -> str:

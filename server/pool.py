@@ -50,7 +50,7 @@ class Pool:
             )
         try:
             future = self._submit(subject, function)
-            return self._result(call, verb, future)
+            return self._result(call, verb, subject, future)
         finally:
             self._callers.release()
 
@@ -72,22 +72,32 @@ class Pool:
             if subject:
                 self._running.add(subject)
         # The thread gets the caller's context: the request id in its log lines.
+        context = contextvars.copy_context()
         try:
-            future = self._executor.submit(contextvars.copy_context().run, function)
+            future = self._executor.submit(context.run, self._work, subject, function)
         except RuntimeError as error:
             self._forget(subject)
             raise ShuttingDown("mynetd is stopping; call again when it is back") from error
-        future.add_done_callback(lambda _: self._forget(subject))
         return future
+
+    def _work(self, subject: str, function: Callable[[], T]) -> T:
+        """Run a verb, in its thread. Its object is free again before its caller is answered."""
+        try:
+            return function()
+        finally:
+            self._forget(subject)
 
     def _forget(self, subject: str) -> None:
         with self._guard:
             self._running.discard(subject)
 
-    def _result(self, call: Call, verb: str, future: Future[T]) -> T:
+    def _result(self, call: Call, verb: str, subject: str, future: Future[T]) -> T:
         ended, _ = wait([future], timeout=call.remaining())
         if not ended:
-            pending: Future[Any] | None = None if future.cancel() else future
+            pending: Future[Any] | None = future
+            if future.cancel():  # it never began, so nothing else forgets it
+                pending = None
+                self._forget(subject)
             raise PluginTimeout(
                 f"{self._plugin} did not answer {verb} in time; look for what it waits for in the"
                 " daemon's log, then call again",
@@ -98,7 +108,7 @@ class Pool:
             return future.result()
         except self._contract:
             raise
-        except (Exception, SystemExit) as error:  # a plugin may break in any way it likes
+        except BaseException as error:  # a plugin may break in any way it likes
             raise self._broken(verb, error) from error
 
     def _broken(self, verb: str, error: BaseException) -> Exception:

@@ -24,6 +24,23 @@ def undo(first: BaseException, what: str) -> Iterator[None]:
         first.add_note(f"while undoing ({what}): {second}")
 
 
+@contextlib.contextmanager
+def afterthought(what: str) -> Iterator[None]:
+    """Run a step that comes when all that was asked for is done: a failure is logged, not raised.
+
+    The caller would call again, and be told that there is nothing to do. The next start does it.
+    """
+    try:
+        yield
+    except Exception:  # whatever it is, what was asked for is done
+        log.exception("left for the next start", what=what)
+
+
+def is_under_way(error: Exception) -> bool:
+    """Say whether the plugin's verb that the error is about still runs."""
+    return isinstance(error, PluginTimeout) and error.pending is not None
+
+
 def after(error: Exception, function: Callable[[], None]) -> None:
     """Run an undo: now, or where a plugin's verb is still under way, as soon as that has ended.
 

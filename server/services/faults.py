@@ -1,6 +1,7 @@
 """Gathering every fault of a request before refusing it."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from mynet.server.errors import InvalidArgument, Violation
@@ -34,3 +35,11 @@ class Faults:
         """Raise InvalidArgument if there is any fault."""
         if self._found:
             raise InvalidArgument(self._found)
+
+
+@contextlib.contextmanager
+def gathered() -> Iterator[Faults]:
+    """Gather the faults that a block finds. Raises InvalidArgument at its end if there is any."""
+    faults = Faults()
+    yield faults
+    faults.refuse()

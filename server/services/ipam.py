@@ -4,6 +4,7 @@ import grpc
 
 from mynet.server.core import Core
 from mynet.server.services import pack, paging, unpack
+from mynet.server.services.faults import gathered
 from mynet.server.services.gate import current_call
 from mynet.v1 import ipam_pb2 as pb
 from mynet.v1 import ipam_pb2_grpc
@@ -34,8 +35,9 @@ class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
     def ListAllocations(
         self, request: pb.ListAllocationsRequest, _: grpc.ServicerContext
     ) -> pb.ListAllocationsResponse:
-        page = paging.by_allocation(request)
-        subnet = unpack.cidr(request.subnet) if request.subnet else None
+        with gathered() as faults:
+            page = paging.by_allocation(faults, request)
+            subnet = unpack.cidr_if_any(faults, request.subnet)
         found = self._core.book.allocations(
             current_call(), subnet, request.owner, page.after, page.limit
         )
@@ -53,7 +55,8 @@ class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
     def ListSubnets(
         self, request: pb.ListSubnetsRequest, _: grpc.ServicerContext
     ) -> pb.ListSubnetsResponse:
-        page = paging.by_subnet(request)
+        with gathered() as faults:
+            page = paging.by_subnet(faults, request)
         found = self._core.book.reports(current_call(), page.after, page.limit)
         return pb.ListSubnetsResponse(
             subnets=[pack.subnet(report) for _, report in page.of(found)],

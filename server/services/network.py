@@ -5,6 +5,7 @@ import grpc
 from mynet.server.core import Core
 from mynet.server.model import EndpointSelector
 from mynet.server.services import pack, paging, unpack
+from mynet.server.services.faults import gathered
 from mynet.server.services.gate import current_call
 from mynet.v1 import network_pb2 as pb
 from mynet.v1 import network_pb2_grpc
@@ -34,8 +35,10 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
     def ListNetworks(
         self, request: pb.ListNetworksRequest, _: grpc.ServicerContext
     ) -> pb.ListNetworksResponse:
-        page = paging.by_place(request)
-        found = self._core.networks.page(unpack.labels(request.labels), page.after, page.limit)
+        with gathered() as faults:
+            page = paging.by_place(faults, request)
+            labels = unpack.labels(faults, request.labels)
+        found = self._core.networks.page(labels, page.after, page.limit)
         return pb.ListNetworksResponse(
             networks=[pack.network(report) for _, report in page.of(found)],
             next_page_token=page.next_token(found),
@@ -73,9 +76,10 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
     def ListEndpoints(
         self, request: pb.ListEndpointsRequest, _: grpc.ServicerContext
     ) -> pb.ListEndpointsResponse:
-        page = paging.by_place(request)
+        with gathered() as faults:
+            page = paging.by_place(faults, request)
+            labels = unpack.labels(faults, request.labels)
         selector = EndpointSelector(network=request.network, container_id=request.container_id)
-        labels = unpack.labels(request.labels)
         found = self._core.endpoints.page(selector, labels, page.after, page.limit)
         return pb.ListEndpointsResponse(
             endpoints=[pack.endpoint(endpoint) for _, endpoint in page.of(found)],

@@ -1,6 +1,5 @@
 """The core's types into answers."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -144,11 +143,6 @@ def backend(listing: Listing[BackendPlugin]) -> ipam_pb2.Backend:
         packed.api_version = info.api_version
         packed.capabilities.extend(sorted(info.capabilities))
     return packed
-
-
-def endpoints(found: Sequence[Endpoint]) -> list[network_pb2.Endpoint]:
-    """Pack several endpoints."""
-    return [endpoint(each) for each in found]
 
 
 def _usage(usage: Usage) -> ipam_pb2.SubnetUsage:

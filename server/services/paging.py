@@ -13,6 +13,7 @@ from mynet.server.services import parsers
 from mynet.server.services.faults import Faults
 
 DEFAULT_SIZE, LARGEST_SIZE = 100, 1000
+_LAST_PLACE = 2**63 - 1  # the largest number that SQLite has
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -59,17 +60,29 @@ class Page(Generic[K]):
         return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
 
-def by_place(request: PageMessage) -> Page[int]:
+def by_place(faults: Faults, request: PageMessage) -> Page[int]:
     """Read a request for a page of networks or endpoints, in the order in which they were made."""
-    return _page(request, 0, lambda parts: int(parts[0]), lambda place: [place])
+
+    def parse(parts: Sequence[str]) -> int:
+        [place] = map(int, parts)
+        if not 0 <= place <= _LAST_PLACE:
+            raise ValueError("no place")
+        return place
+
+    return _page(faults, request, 0, parse, lambda place: [place])
 
 
-def by_subnet(request: PageMessage) -> Page[IPNetwork | None]:
+def by_subnet(faults: Faults, request: PageMessage) -> Page[IPNetwork | None]:
     """Read a request for a page of subnets."""
-    return _page(request, None, lambda parts: parsers.book_cidr(parts[0]), lambda cidr: [cidr])
+
+    def parse(parts: Sequence[str]) -> IPNetwork:
+        [cidr] = parts
+        return parsers.book_cidr(cidr)
+
+    return _page(faults, request, None, parse, lambda cidr: [cidr])
 
 
-def by_allocation(request: PageMessage) -> Page[AllocationKey | None]:
+def by_allocation(faults: Faults, request: PageMessage) -> Page[AllocationKey | None]:
     """Read a request for a page of allocations."""
 
     def parse(parts: Sequence[str]) -> AllocationKey:
@@ -77,33 +90,36 @@ def by_allocation(request: PageMessage) -> Page[AllocationKey | None]:
         return AllocationKey(backend, parsers.book_cidr(cidr), parsers.address(address))
 
     return _page(
-        request, None, parse, lambda key: [key.backend, key.cidr, key.address] if key else []
+        faults,
+        request,
+        None,
+        parse,
+        lambda key: [key.backend, key.cidr, key.address] if key else [],
     )
 
 
 def _page(
+    faults: Faults,
     request: PageMessage,
     beginning: K,
     parse: Callable[[Sequence[str]], K],
     parts: Callable[[K], Sequence[object]],
 ) -> Page[K]:
-    faults = Faults()
     if request.page_size < 0:
         faults.add("page_size", f"is negative; leave it out for {DEFAULT_SIZE}")
     after = beginning
     if request.page_token:
         try:
             after = parse(_decode(request.page_token))
-        except (ValueError, IndexError):
+        except ValueError:
             faults.add("page_token", "is not the next_page_token of an earlier answer")
-    faults.refuse()
     return Page(min(request.page_size or DEFAULT_SIZE, LARGEST_SIZE), after, parts)
 
 
 def _decode(token: str) -> Sequence[str]:
     try:
         key = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-    except binascii.Error as error:
+    except (binascii.Error, RecursionError) as error:
         raise ValueError(str(error)) from error
     if not isinstance(key, list):
         raise ValueError("not a list")  # noqa: TRY004 - what a parser says

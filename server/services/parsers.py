@@ -1,7 +1,7 @@
 """One parser a kind of field: text in, a real type out, ValueError with a sentence otherwise."""
 
 import re
-from ipaddress import IPv6Address, ip_address, ip_interface
+from ipaddress import IPv6Address, ip_address, ip_interface, ip_network
 
 from mynet.drivers.api import IPInterface
 from mynet.ipam.api import IPAddress, IPNetwork
@@ -10,12 +10,23 @@ from mynet.server.model import ENDPOINT_OWNER, NETWORK_OWNER, AddressWish, Subne
 
 MAX_TEXT = 255
 MAX_LABELS = 64
+MAX_SUBNETS = 64
+MAX_ADDRESSES = 64
 MAX_VALUE = 4096
 MIN_MTU, MAX_MTU, MIN_MTU_IPV6 = 68, 65535, 1280  # RFC 791, linux/if_ether.h, RFC 8200
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
 _DEVICE = re.compile(r"[a-zA-Z0-9_.@+=~^#$!&*,;-]{1,15}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_UNUSABLE = {
+    ip_network("0.0.0.0/32"): "it begins with the unspecified address",
+    ip_network("::/128"): "it begins with the unspecified address",
+    ip_network("127.0.0.0/8"): "it has addresses of the host's own loopback",
+    ip_network("::1/128"): "it has the address of the host's own loopback",
+    ip_network("224.0.0.0/4"): "it has multicast addresses",
+    ip_network("ff00::/8"): "it has multicast addresses",
+    ip_network("fe80::/10"): "every link has link-local addresses of its own",
+}
 
 
 def network_name(value: str) -> str:
@@ -136,12 +147,4 @@ def _has_scope(found: IPAddress | IPInterface) -> bool:
 
 def _unusable(cidr: IPNetwork) -> str:
     """Say why the kernel would not route to addresses of a subnet."""
-    if cidr.network_address.is_multicast:
-        return "its addresses are multicast"
-    if cidr.is_loopback:
-        return "its addresses are the host's own loopback"
-    if cidr.network_address.is_unspecified:
-        return "it begins with the unspecified address"
-    if cidr.version == 6 and cidr.is_link_local:  # noqa: PLR2004 - the IP version
-        return "every link has link-local addresses of its own"
-    return ""
+    return next((reason for other, reason in _UNUSABLE.items() if cidr.overlaps(other)), "")

@@ -19,6 +19,7 @@ from mynet.server.errors import CannotStart
 from mynet.server.services.gate import Gate, Phase
 from mynet.server.services.ipam import IPAMService
 from mynet.server.services.network import NetworkService
+from mynet.server.services.symbols import symbols
 from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
 
 THREADS = 128  # calls at once; more than one plugin's callers (pool.CALLERS), so some stay free
@@ -51,7 +52,7 @@ class Server:
         ipam_pb2_grpc.add_IPAMServiceServicer_to_server(IPAMService(core), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server)
+        reflection.enable_server_reflection(names, self._server, symbols())
         self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
         for address in addresses:
             self._listen(address)

@@ -65,6 +65,7 @@ _BUG: Row = (_CODES.INTERNAL, "INTERNAL")
 _MESSAGE = 700
 _TEXT = 150
 _NAME = 48
+_FAULT = 120
 _VIOLATIONS = 20
 
 
@@ -92,7 +93,8 @@ def _details(
 ) -> Iterator[Message]:
     """Yield what a program needs; which kinds follows from the code, as google.rpc means them."""
     resource = _cut(getattr(error, "resource", ""), _TEXT)
-    metadata = getattr(error, "metadata", {})
+    # Faults of the request have details of their own, and there is no room for both.
+    metadata = {} if code is _CODES.INVALID_ARGUMENT else getattr(error, "metadata", {})
     yield error_details_pb2.ErrorInfo(
         reason=reason,
         domain=DOMAIN,
@@ -132,14 +134,14 @@ def _bad_request(error: Exception) -> Iterator[Message]:
         request = error_details_pb2.BadRequest()
         for fault in faults[:_VIOLATIONS]:
             request.field_violations.add(
-                field=_cut(fault.field, _NAME), description=_cut(fault.description, _TEXT)
+                field=_cut(fault.field, _NAME), description=_cut(fault.description, _FAULT)
             )
         yield request
 
 
-def _cut(text: str, length: int) -> str:
-    """Shorten a text to so many bytes, whoever it came from."""
-    encoded = text.encode()
+def _cut(said: object, length: int) -> str:
+    """Make a text of at most so many bytes, of whatever a plugin said."""
+    encoded = str(said).encode(errors="replace")
     if len(encoded) <= length:
-        return text
+        return encoded.decode()
     return encoded[: length - 3].decode(errors="ignore") + "..."

@@ -75,6 +75,8 @@ def endpoint(request: network_pb2.ConnectRequest) -> tuple[EndpointWish, Sandbox
         faults.parse(f"addresses[{number}]", value, parsers.address_wish)
         for number, value in enumerate(request.addresses)
     ]
+    if len(addresses) > parsers.MAX_ADDRESSES:
+        faults.add("addresses", f"has {len(addresses)} entries, and {parsers.MAX_ADDRESSES} fit")
     asked = tuple(each for each in addresses if each)
     if len(set(asked)) < len(asked):
         faults.add("addresses", "names an address twice")
@@ -116,12 +118,9 @@ def network_selector(value: str) -> str:
     return value
 
 
-def labels(given: Mapping[str, str]) -> Mapping[str, str]:
+def labels(faults: Faults, given: Mapping[str, str]) -> Mapping[str, str]:
     """Unpack labels to select by."""
-    faults = Faults()
-    found = _texts(faults, "labels", given)
-    faults.refuse()
-    return found
+    return _texts(faults, "labels", given)
 
 
 def cidr(value: str) -> IPNetwork:
@@ -130,6 +129,11 @@ def cidr(value: str) -> IPNetwork:
     found = faults.parse("subnet", value, parsers.book_cidr)
     faults.refuse()
     return found  # type: ignore[return-value]  # None is a fault, refused above
+
+
+def cidr_if_any(faults: Faults, value: str) -> IPNetwork | None:
+    """Unpack a subnet of the book to select by, where one was given."""
+    return faults.parse("subnet", value, parsers.book_cidr) if value else None
 
 
 def allocation(
@@ -166,6 +170,9 @@ def _require(faults: Faults, field: str, value: str) -> None:
 def _subnets(faults: Faults, messages: Sequence[ipam_pb2.Subnet]) -> tuple[SubnetWish, ...]:
     if not messages:
         faults.add("network.subnets", 'give at least one, such as {"cidr": "10.1.0.0/24"}')
+    if len(messages) > parsers.MAX_SUBNETS:
+        faults.add("network.subnets", f"has {len(messages)} entries, and {parsers.MAX_SUBNETS} fit")
+        return ()  # to compare each with each would take long
     found = [
         _subnet(faults, f"network.subnets[{number}]", message)
         for number, message in enumerate(messages)

@@ -109,13 +109,20 @@ class SubnetRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def found(self, cidr: IPNetwork, backend: str, now: datetime) -> None:
-        """Book a subnet that no network uses. Raises SubnetOverlap."""
-        self._database.write(
-            lambda connection, revision: claim(
-                connection, revision, now, cidr=cidr, backend=backend, network_id=None
-            )
-        )
+    def found(self, cidr: IPNetwork, backend: str, now: datetime) -> BookedSubnet | None:
+        """Book a subnet that no network uses. Raises SubnetOverlap.
+
+        One that is in the book already is returned, and stays as it is.
+        """
+
+        def work(connection: sqlite3.Connection, revision: int) -> BookedSubnet | None:
+            other = overlapping(connection, cidr)
+            if other and other.cidr == cidr:
+                return other
+            claim(connection, revision, now, cidr=cidr, backend=backend, network_id=None)
+            return None
+
+        return self._database.write(work)
 
     def drop(self, cidr: IPNetwork) -> bool:
         """Take a subnet that no network uses out of the book; say whether it was there."""

@@ -204,7 +204,9 @@ class Network(_message.Message):
     """Output only. The revision of the commit that last changed it."""
     @_builtins.property
     def subnets(self) -> _containers.RepeatedCompositeFieldContainer[_ipam_pb2.Subnet]:
-        """Its subnets, IPv4 and IPv6, at least one. An endpoint gets one address of each family."""
+        """Its subnets, IPv4 and IPv6, at least one and up to 64. An endpoint gets one address of each
+        family.
+        """
 
     @_builtins.property
     def options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -696,8 +698,8 @@ class ConnectRequest(_message.Message):
     """
     @_builtins.property
     def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Addresses wanted, with or without prefix length: "10.1.0.7", "fd00:1::7/64". A family that is
-        not named here gets any free address.
+        """Addresses wanted, with or without prefix length: "10.1.0.7", "fd00:1::7/64"; up to 64. A family
+        that is not named here gets any free address.
         """
 
     @_builtins.property

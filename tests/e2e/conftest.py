@@ -1,0 +1,118 @@
+"""Stages and daemons. A daemon that a whole module shares is looked at before and after each test.
+
+This machine's own network must be byte for byte as before when all is over.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from mynet.v1.network_pb2 import Network
+from tests.e2e.daemon import Daemon
+from tests.e2e.namespace import Namespace, environment
+from tests.e2e.stage import Sandbox, Stage
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _machine() -> Iterator[None]:
+    """Compare this machine's own network at the end with what it was."""
+    machine = Namespace("/proc/self/ns/net")
+    before = machine.state()
+    yield
+    assert machine.state() == before
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the logs of a failed test's daemons."""
+    report = yield
+    if report.failed:
+        for value in item.funcargs.values():
+            if isinstance(value, Stage):
+                report.sections += [(f"log {name}", log) for name, log in value.logs().items()]
+    return report
+
+
+@pytest.fixture(scope="session")
+def install(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Build wheels of projects and install them, into a folder to be put on PYTHONPATH."""
+
+    def run(*command: str | Path) -> None:
+        subprocess.run([sys.executable, "-m", *command], check=True, env=environment())
+
+    def install(*projects: Path) -> str:
+        wheels, target = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("installed")
+        for project in projects:
+            run("build", "--wheel", "--no-isolation", "--outdir", wheels, project)
+        where = ("--no-index", "--no-deps", "--target", target)
+        run("pip", "--disable-pip-version-check", "install", *where, *wheels.glob("*.whl"))
+        return str(target)
+
+    return install
+
+
+@pytest.fixture
+def empty_stage(tmp_path: Path) -> Iterator[Stage]:
+    """A stage of the test's own, on which no daemon has ever run."""
+    made = Stage(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The stage of the module's tests."""
+    made = Stage(tmp_path_factory.mktemp("stage"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def module_daemon(stage: Stage) -> Iterator[Daemon]:
+    made = Daemon(stage)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def daemon(module_daemon: Daemon) -> Iterator[Daemon]:
+    """The module's daemon. When all its networks are deleted, the host must be as before."""
+    before = module_daemon.everything()
+    yield module_daemon
+    module_daemon.clear()
+    assert module_daemon.everything() == before
+
+
+@pytest.fixture
+def new_sandbox(daemon: Daemon) -> Iterator[Callable[[str], Sandbox]]:
+    """Make a sandbox on the stage of the module's daemon."""
+    made: list[Sandbox] = []
+
+    def make(name: str) -> Sandbox:
+        made.append(Sandbox(daemon.stage, name))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def one(new_sandbox: Callable[[str], Sandbox]) -> Sandbox:
+    return new_sandbox("one")
+
+
+@pytest.fixture
+def two(new_sandbox: Callable[[str], Sandbox]) -> Sandbox:
+    return new_sandbox("two")
+
+
+@pytest.fixture
+def blue(daemon: Daemon) -> Network:
+    """The network blue: 10.88.0.0/24 and fd88::/64."""
+    return daemon.create("blue")

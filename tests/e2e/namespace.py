@@ -1,0 +1,148 @@
+"""A network namespace as the system shows it: ``ip``, ``nft``, a ping, a TCP connection."""
+
+import ctypes
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+BIN = Path(sys.executable).parent
+SECONDS = 30.0  # for a program that has only to look or to make something
+
+_CLONE_NEWNET = 0x40000000
+_PAYLOAD = bytes(range(256)) * 32  # several packets, and still less than a socket takes at once
+_SECONDS_LEFT = ("valid_life_time", "preferred_life_time", "expires")
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """Return the environment of a user who has mynet installed and has set nothing of it."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MYNET_") and not name.lower().endswith("_proxy")
+    }
+    return {**kept, "PATH": f"{BIN}:{os.environ['PATH']}:/usr/sbin:/sbin", **extra}
+
+
+class Namespace:
+    """A network namespace, by a path that leads to it from here."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._enter = ["nsenter", f"--net={path}"]
+
+    def attempt(self, *command: str | Path, **environ: str) -> "subprocess.CompletedProcess[str]":
+        """Run a program in here, whatever comes of it."""
+        return subprocess.run(
+            [*self._enter, *command],
+            check=False,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env=environment(**environ),
+            timeout=SECONDS,
+        )
+
+    def run(self, *command: str | Path) -> str:
+        """Run a program that has to succeed; return what it printed."""
+        done = self.attempt(*command)
+        assert done.returncode == 0, f"{command} ended with {done.returncode}: {done.stderr}"
+        return done.stdout
+
+    def json(self, *command: str) -> Any:
+        """Run a program that prints JSON; nothing at all is an empty list, as ``ip`` has it."""
+        return json.loads(self.run(*command) or "[]")
+
+    def links(self) -> dict[str, dict[str, Any]]:
+        """Return the links, by name. Like: ``ip -j link``."""
+        return {link["ifname"]: link for link in self.json("ip", "-j", "link")}
+
+    def addresses(self, link: str) -> set[str]:
+        """Return the addresses of a link, without link-local ones. Like: ``ip addr show LINK``."""
+        (found,) = self.json("ip", "-j", "addr", "show", "dev", link)
+        return {
+            f"{each['local']}/{each['prefixlen']}"
+            for each in found["addr_info"]
+            if each["scope"] != "link"
+        }
+
+    def firewall(self) -> dict[str, list[Any]]:
+        """Return the elements of each set of the firewall that has some, as ``nft -j`` does."""
+        listed = self.json("nft", "-j", "list", "ruleset")["nftables"]
+        sets = [each["set"] for each in listed if "set" in each]
+        return {each["name"]: each["elem"] for each in sets if each.get("elem")}
+
+    def state(self, *passing: str) -> dict[str, object]:
+        """Return all there is of a network here, but for seconds that run down and ``passing``."""
+        asked = {"links": "link", "addresses": "addr", "routes": "route", "routes6": "-6 route"}
+        found = {name: self.json("ip", "-j", *words.split()) for name, words in asked.items()}
+        lasting = _without(found, {*_SECONDS_LEFT, *passing})
+        return {**lasting, "rules": self.run("nft", "-s", "list", "ruleset")}
+
+    def pings(self, address: str, *, within: float = 2.0) -> bool:
+        """Say whether one packet, sent now, comes back within so many seconds."""
+        return self.attempt("ping", "-q", "-c1", f"-W{within}", address).returncode == 0
+
+    def listen(self, address: str, port: int = 0) -> socket.socket:
+        """Listen on an address of this namespace, on any port that others may share."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listener = self._inside(
+            lambda: socket.create_server((address, port), family=family, reuse_port=True)
+        )
+        listener.settimeout(5)
+        return listener
+
+    def dial(self, address: str, port: int) -> socket.socket:
+        """Open a TCP connection from this namespace."""
+        return self._inside(lambda: socket.create_connection((address, port), timeout=5))
+
+    def _inside(self, make: Callable[[], T]) -> T:
+        """Make something in a thread that goes there, and ends instead of coming back."""
+
+        def go() -> T:
+            with Path(self.path).open() as file:
+                if _libc.setns(file.fileno(), _CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), f"cannot enter {self.path}")
+            return make()
+
+        with ThreadPoolExecutor(1) as executor:
+            return executor.submit(go).result()
+
+
+def talk(client: Namespace, server: Namespace, address: str) -> str:
+    """Send a payload to ``address`` and back over TCP; return whom the server took it from."""
+    with (
+        server.listen(address) as listener,
+        client.dial(address, listener.getsockname()[1]) as near,
+        listener.accept()[0] as far,
+    ):
+        for sender, receiver in ((near, far), (far, near)):
+            receiver.settimeout(5)
+            sender.sendall(_PAYLOAD)
+            assert _received(receiver) == _PAYLOAD
+        peer: str = far.getpeername()[0]
+        return peer
+
+
+def _received(connection: socket.socket) -> bytes:
+    received = b""
+    while len(received) < len(_PAYLOAD):
+        received += connection.recv(len(_PAYLOAD)) or b"(closed)" * len(_PAYLOAD)
+    return received
+
+
+def _without(found: Any, names: AbstractSet[str]) -> Any:
+    """Return what ``ip`` printed without some of its fields."""
+    if isinstance(found, Mapping):
+        return {key: _without(each, names) for key, each in found.items() if key not in names}
+    return [_without(each, names) for each in found] if isinstance(found, list) else found

@@ -1,0 +1,125 @@
+"""A stage: a host of the tests' own, with sandboxes on it and a world outside.
+
+It is a network namespace, and a mount namespace in which /run and /var/lib are empty: so what
+`ip netns` and mynetd put there is the stage's too, and mynetd runs as it comes. All of it ends with
+the processes that :meth:`Stage.close` ends.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import IO
+
+from tests.e2e.namespace import SECONDS, Namespace, environment
+
+HOST, OUTSIDE = ("203.0.113.1", "2001:db8::1"), ("203.0.113.2", "2001:db8::2")
+
+# A new namespace inherits forwarding from the one that makes it: here it is off, as on any host
+# that is no router. The world outside knows the host, and no way to any network behind it. `cat`
+# holds the namespaces, and ends with whoever holds its standard input.
+_SET_UP = f"""
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /var/lib
+echo 0 >/proc/sys/net/ipv4/ip_forward
+echo 0 >/proc/sys/net/ipv6/conf/all/forwarding
+ip netns add outside
+ip -batch - <<.
+link set lo up
+link add uplink type veth peer name eth0 netns outside
+address add {HOST[0]}/24 dev uplink
+address add {HOST[1]}/64 dev uplink nodad
+link set uplink addrgenmode none up
+route add default via {OUTSIDE[0]}
+route add default via {OUTSIDE[1]}
+.
+ip -n outside -batch - <<.
+link set lo up
+address add {OUTSIDE[0]}/24 dev eth0
+address add {OUTSIDE[1]}/64 dev eth0 nodad
+link set eth0 addrgenmode none up
+.
+echo ready
+exec cat
+"""
+
+
+class Sandbox(Namespace):
+    """A network namespace to connect: what a container runtime makes for a container."""
+
+    def __init__(self, stage: "Stage", name: str) -> None:
+        stage.run("ip", "netns", "add", name)
+        super().__init__(f"{stage.root}/run/netns/{name}")
+        self.name = name
+        self._stage = stage
+
+    def close(self) -> None:
+        """Delete it, unless a test has done so."""
+        if Path(self.path).exists():
+            self._stage.run("ip", "netns", "del", self.name)
+
+
+class Stage(Namespace):
+    """The host itself; ``folder`` is where logs stay when it is gone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._holder = subprocess.Popen(
+            ["unshare", "--net", "--mount", "sh", "-euc", _SET_UP],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment(),
+        )
+        assert self._holder.stdout
+        assert self._holder.stdout.readline() == b"ready\n", "the stage could not be set up"
+        super().__init__(f"/proc/{self._holder.pid}/ns/net")
+        self._enter = ["nsenter", f"--target={self._holder.pid}", "--net", "--mount"]
+        self._mounts = _mounts_of(self._holder.pid)
+        self.root = Path(f"/proc/{self._holder.pid}/root")
+        self.outside = Namespace(f"{self.root}/run/netns/outside")
+
+    def start(
+        self, *command: str | Path, output: IO[bytes] | int = subprocess.DEVNULL, **environ: str
+    ) -> "subprocess.Popen[bytes]":
+        """Start a program that ends with the stage at the latest, and if this process dies."""
+        process = subprocess.Popen(
+            [*self._enter, "setpriv", "--pdeathsig=KILL", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment(**environ),
+        )
+        self._processes.append(process)
+        return process
+
+    def forwarding(self) -> tuple[str, str]:
+        """Return whether the host forwards IPv4 and IPv6, "0" or "1" each."""
+        ipv4, ipv6 = self.run(
+            "cat", "/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"
+        ).split()
+        return ipv4, ipv6
+
+    def logs(self) -> dict[str, str]:
+        """Return what the daemons of this stage have logged, by the name of the file."""
+        return {path.name: path.read_text() for path in sorted(self.folder.glob("*.log"))}
+
+    def close(self) -> None:
+        """End all processes, and with them all namespaces and mounts; miss none."""
+        for process in self._processes:
+            process.kill()
+            process.wait(SECONDS)
+        left = [pid for pid in _processes() if _mounts_of(pid) == self._mounts]
+        self._holder.communicate(timeout=SECONDS)
+        assert left == [self._holder.pid], "a process was left on the stage"
+
+
+def _processes() -> list[int]:
+    return [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdecimal()]
+
+
+def _mounts_of(pid: int) -> str:
+    """Return what tells a process's mount namespace; "" where the process has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/mnt")  # noqa: PTH115 - it leads to no path
+    except OSError:
+        return ""

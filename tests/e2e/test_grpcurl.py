@@ -1,0 +1,192 @@
+"""The API as a stranger meets it: real grpcurl, reflection, and no file of ours.
+
+EXAMPLES has one call of every RPC; a new RPC fails here until it has one.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mynet.v1 import ipam_pb2, network_pb2
+from tests.e2e.daemon import SOCKET, Daemon
+from tests.e2e.stage import Sandbox, Stage
+
+ROOT = Path(__file__).parents[2]
+SERVICES = [
+    *network_pb2.DESCRIPTOR.services_by_name.values(),
+    *ipam_pb2.DESCRIPTOR.services_by_name.values(),
+]
+METHODS = [f"{each.name}/{method.name}" for each in SERVICES for method in each.methods]
+
+# For each RPC a request, and what its answer must have. There are a network "blue" with container
+# "one" on it and, for those that take away, a network "old", a container "leaver" on "blue", and an
+# address of "vm-7".
+EXAMPLES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
+    "NetworkService/CreateNetwork": (
+        {"network": {"name": "new", "subnets": [{"cidr": "10.1.0.0/24"}], "mtu": 1400}},
+        {"network": {"name": "new", "interface": "br-new", "mtu": 1400, "masquerade": True}},
+    ),
+    "NetworkService/GetNetwork": (
+        {"network": "blue"},
+        {"network": {"name": "blue", "driver": "bridge", "state": "NETWORK_STATE_READY"}},
+    ),
+    "NetworkService/ListNetworks": ({"page_size": 1}, {"networks": [{"name": "blue"}]}),
+    "NetworkService/DeleteNetwork": ({"network": "old"}, {}),
+    "NetworkService/Connect": (
+        {"network": "blue", "container_id": "comer", "addresses": ["10.88.0.99"]},
+        {"endpoint": {"addresses": ["10.88.0.99/24"], "gateways": ["10.88.0.1"]}},
+    ),
+    "NetworkService/Disconnect": (
+        {"network": "blue", "container_id": "leaver"},
+        {"endpoints": [{"container_id": "leaver", "state": "ENDPOINT_STATE_READY"}]},
+    ),
+    "NetworkService/GetEndpoint": (
+        {"network": "blue", "container_id": "one"},
+        {"endpoint": {"netns_path": "/run/netns/one", "interface": "eth0"}},
+    ),
+    "NetworkService/ListEndpoints": (
+        {"container_id": "one"},
+        {"endpoints": [{"container_id": "one", "state": "ENDPOINT_STATE_READY"}]},
+    ),
+    "NetworkService/CheckEndpoint": (
+        {"network": "blue", "container_id": "one"},
+        {"endpoint": {"container_id": "one"}},
+    ),
+    "NetworkService/ListDrivers": (
+        {},
+        {"drivers": [{"name": "bridge", "distribution": "mynetd", "state": "DRIVER_STATE_LOADED"}]},
+    ),
+    "IPAMService/AllocateAddress": (
+        {"subnet": "10.9.0.0/24", "address": "10.9.0.42", "owner": "vm-42"},
+        {"allocation": {"subnet": "10.9.0.0/24", "address": "10.9.0.42", "owner": "vm-42"}},
+    ),
+    "IPAMService/ReleaseAddress": (
+        {"subnet": "10.9.0.0/24", "address": "10.9.0.7", "owner": "vm-7"},
+        {"allocation": {"address": "10.9.0.7", "owner": "vm-7"}},
+    ),
+    "IPAMService/ListAllocations": (
+        {"subnet": "10.88.0.0/24", "page_size": 1},
+        {"allocations": [{"address": "10.88.0.1"}]},
+    ),
+    "IPAMService/GetSubnet": (
+        {"subnet": "10.88.0.0/24"},
+        {"subnet": {"gateway": "10.88.0.1", "network": "blue", "usage": {"capacity": "254"}}},
+    ),
+    "IPAMService/ListSubnets": ({}, {"subnets": [{"cidr": "10.9.0.0/24", "backend": "bitmap"}]}),
+    "IPAMService/ListBackends": (
+        {},
+        {"backends": [{"name": "bitmap", "state": "BACKEND_STATE_LOADED"}]},
+    ),
+}
+
+
+@pytest.fixture
+def scene(daemon: Daemon, one: Sandbox) -> None:
+    """Make what EXAMPLES speaks of."""
+    daemon.create("blue", "10.88.0.0/24")
+    daemon.create("old", "10.77.0.0/24")
+    daemon.connect("one")
+    daemon.connect("leaver", netns_path="")
+    request = ipam_pb2.AllocateAddressRequest(
+        subnet="10.9.0.0/24", address="10.9.0.7", owner="vm-7"
+    )
+    daemon.ipam.AllocateAddress(request)
+
+
+def grpcurl(stage: Stage, *arguments: str) -> str:
+    return stage.run("grpcurl", "-plaintext", "-unix", *arguments)
+
+
+def has(found: Any, expected: Any) -> bool:
+    """Say whether all that is expected is there; a list's first items, and any other field, too."""
+    if isinstance(expected, Mapping):
+        return all(name in found and has(found[name], each) for name, each in expected.items())
+    if isinstance(expected, list):
+        return all(map(has, found, expected)) and len(found) >= len(expected)
+    return bool(found == expected)
+
+
+@pytest.mark.usefixtures("scene")
+@pytest.mark.parametrize("method", METHODS)
+def test_every_rpc_can_be_called(daemon: Daemon, method: str) -> None:
+    assert method in EXAMPLES, "a new RPC needs an example in this module"
+    request, expected = EXAMPLES[method]
+    before = daemon.everything()
+    words = ("-d", json.dumps(request), f"/{SOCKET}", f"mynet.v1.{method}")
+    answer = json.loads(grpcurl(daemon.stage, *words))
+    assert has(answer, expected), answer
+    only_looks = method.partition("/")[2].startswith(("Get", "List", "Check"))
+    assert only_looks == (daemon.everything() == before)
+
+
+def test_every_example_is_of_an_rpc_that_exists() -> None:
+    assert EXAMPLES.keys() == set(METHODS)
+
+
+def test_the_daemon_lists_its_services(daemon: Daemon) -> None:
+    assert grpcurl(daemon.stage, f"/{SOCKET}", "list").split() == [
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+        "mynet.v1.IPAMService",
+        "mynet.v1.NetworkService",
+    ]
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_a_service_is_described_with_all_its_rpcs(daemon: Daemon, service: Any) -> None:
+    described = grpcurl(daemon.stage, f"/{SOCKET}", "describe", service.full_name)
+    assert set(re.findall(r"rpc (\w+)", described)) == {each.name for each in service.methods}
+
+
+def test_a_message_is_described_with_all_its_fields(daemon: Daemon) -> None:
+    described = grpcurl(daemon.stage, f"/{SOCKET}", "describe", "mynet.v1.ConnectRequest")
+    fields = network_pb2.ConnectRequest.DESCRIPTOR.fields_by_name
+    assert set(re.findall(r"(\w+) = \d+;", described)) == set(fields)
+
+
+@pytest.mark.parametrize("name", ["NetworkService.Connect", "IPAMService.AllocateAddress"])
+def test_an_rpc_is_described_by_its_name(daemon: Daemon, name: str) -> None:
+    name = f"mynet.v1.{name}"
+    assert f"{name} is a method:" in grpcurl(daemon.stage, f"/{SOCKET}", "describe", name)
+
+
+def test_what_is_not_there_is_not_described(daemon: Daemon) -> None:
+    words = ("-plaintext", "-unix", f"/{SOCKET}", "describe", "mynet.v1.NetworkService.Paint")
+    done = daemon.stage.attempt("grpcurl", *words)
+    assert done.returncode != 0
+    assert "Symbol not found: mynet.v1.NetworkService.Paint" in done.stderr
+
+
+@pytest.mark.parametrize("service", ["", "mynet.v1.NetworkService", "mynet.v1.IPAMService"])
+def test_health_says_serving(daemon: Daemon, service: str) -> None:
+    words = ("-d", json.dumps({"service": service}), f"/{SOCKET}", "grpc.health.v1.Health/Check")
+    assert json.loads(grpcurl(daemon.stage, *words)) == {"status": "SERVING"}
+
+
+def test_an_error_is_shown_with_its_details_as_the_documentation_has_it(daemon: Daemon) -> None:
+    documented = (ROOT / "docs" / "errors.md").read_text()
+    block = re.search(r"```console\n\$ (.+)\n((?s:.+?))```", documented)
+    assert block
+    done = daemon.stage.attempt("sh", "-c", block[1])
+    assert done.returncode != 0
+    assert done.stderr == block[2]
+
+
+def test_the_commands_in_the_proto_files_work_as_they_stand(
+    daemon: Daemon, new_sandbox: Callable[[str], Sandbox]
+) -> None:
+    comments = [
+        line.removeprefix("//").strip()
+        for name in ("network", "ipam")
+        for line in (ROOT / "proto" / "mynet" / "v1" / f"{name}.proto").read_text().splitlines()
+        if line.startswith("//   ")
+    ]
+    new_sandbox("c1")
+    daemon.stage.run("sh", "-euc", "\n".join(comments))
+    assert [each.name for each in daemon.networks()] == ["web"]
+    assert [each.container_id for each in daemon.endpoints()] == ["c1"]
+    assert daemon.allocations()["10.9.0.1"] == "vm-7"

@@ -1,0 +1,99 @@
+"""mynetctl against the real daemon. What each command asks for is tested in tests/cli."""
+
+import json
+import time
+
+import pytest
+
+from tests.e2e.daemon import Daemon
+from tests.e2e.stage import OUTSIDE, Sandbox
+
+
+def test_a_network_is_made_and_listed_and_removed(daemon: Daemon) -> None:
+    stage = daemon.stage
+    words = ("--subnet", "10.88.0.0/24", "--subnet", "fd88::/64", "--label", "team=red")
+    network_id = stage.run("mynetctl", "network", "create", *words, "blue").strip()
+    assert [each.id for each in daemon.networks()] == [network_id]
+    header, row = stage.run("mynetctl", "network", "ls").splitlines()
+    assert header.split() == ["NETWORK", "ID", "NAME", "DRIVER", "SUBNETS", "ENDPOINTS", "STATE"]
+    assert row.split() == [
+        *(network_id[:12], "blue", "bridge", "10.88.0.0/24,fd88::/64", "0", "ready")
+    ]
+    (shown,) = json.loads(stage.run("mynetctl", "network", "inspect", "blue"))
+    assert shown["labels"] == {"team": "red"}
+    assert stage.run("mynetctl", "network", "rm", "blue") == "blue\n"
+    assert list(daemon.networks()) == []
+
+
+@pytest.mark.usefixtures("blue")
+def test_a_sandbox_is_connected_and_checked_and_disconnected(daemon: Daemon, one: Sandbox) -> None:
+    stage = daemon.stage
+    stage.run("mynetctl", "connect", "--netns", "one", "--ip", "10.88.0.20", "blue", "one")
+    assert one.pings("10.88.0.1")
+    (endpoint,) = json.loads(stage.run("mynetctl", "--output", "json", "endpoint", "ls"))[
+        "endpoints"
+    ]
+    assert endpoint["addresses"] == ["10.88.0.20/24", "fd88::2/64"]
+    assert stage.run("mynetctl", "endpoint", "check", endpoint["id"]) == ""
+    one.run("ip", "address", "del", "10.88.0.20/24", "dev", "eth0")
+    checked = stage.attempt("mynetctl", "endpoint", "check", endpoint["id"])
+    assert checked.returncode == 1
+    assert "eth0 lacks the address 10.88.0.20/24." in checked.stdout.splitlines()
+    assert stage.run("mynetctl", "disconnect", "blue", "one").strip() == endpoint["id"]
+    assert one.links().keys() == {"lo"}
+
+
+@pytest.mark.usefixtures("blue")
+def test_a_command_runs_on_a_network_and_leaves_nothing(daemon: Daemon) -> None:
+    before = daemon.everything()
+    script = f"ip -br addr show eth0; ping -q -c1 -W2 {OUTSIDE[0]} >&2; exit 7"
+    done = daemon.stage.attempt("mynetctl", "run", "blue", "--", "sh", "-c", script)
+    assert done.returncode == 7
+    assert done.stdout.split()[2:4] == ["10.88.0.2/24", "fd88::2/64"]
+    assert "1 received" in done.stderr
+    assert daemon.everything() == before
+
+
+@pytest.mark.usefixtures("blue")
+def test_a_command_that_is_killed_leaves_nothing(daemon: Daemon) -> None:
+    before = daemon.everything()
+    done = daemon.stage.attempt("mynetctl", "run", "blue", "--", "sh", "-c", "kill -9 $$")
+    assert done.returncode == 128 + 9
+    assert daemon.everything() == before
+
+
+def test_a_refusal_is_one_line_and_exit_status_1(daemon: Daemon) -> None:
+    done = daemon.stage.attempt("mynetctl", "connect", "nobody", "c1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("mynetctl: NETWORK_NOT_FOUND: there is no network 'nobody'")
+    assert done.stderr.count("\n") == 1
+
+
+def test_every_fault_of_a_request_is_named(daemon: Daemon) -> None:
+    words = ("network", "create", "--subnet", "10.88.0.0/33", "--mtu", "9", "a b")
+    done = daemon.stage.attempt("mynetctl", *words)
+    assert done.returncode == 1
+    for field in ("network.name", "network.subnets[0].cidr", "network.mtu"):
+        assert f"{field}: " in done.stderr
+
+
+def test_wrong_usage_is_exit_status_2(daemon: Daemon) -> None:
+    assert daemon.stage.attempt("mynetctl", "network", "paint").returncode == 2
+
+
+def test_no_daemon_is_exit_status_3(daemon: Daemon) -> None:
+    done = daemon.stage.attempt("mynetctl", "--address", "unix:///run/none.sock", "network", "ls")
+    assert done.returncode == 3
+    assert done.stderr.startswith("mynetctl: UNREACHABLE: no mynetd answers at unix:///run/none")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.usefixtures("blue")
+def test_listing_networks_takes_less_than_200_ms(daemon: Daemon) -> None:
+    def seconds() -> float:
+        start = time.monotonic()
+        daemon.stage.run("mynetctl", "network", "ls")
+        return time.monotonic() - start
+
+    # One run shows what it takes; those that took longer had to wait for a processor.
+    assert any(seconds() < 0.2 for _ in range(30))

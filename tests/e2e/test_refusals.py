@@ -1,0 +1,146 @@
+"""What the kernel has already, or will not do: a clear error, and nothing is touched."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from mynet.v1.network_pb2 import Network
+from tests.e2e.daemon import Daemon, connect, create, refusal
+from tests.e2e.stage import Sandbox
+
+
+@pytest.mark.parametrize("kind", ["bridge", "veth", "macvlan link uplink"])
+def test_an_interface_that_stands_there_is_left_as_it_is(daemon: Daemon, kind: str) -> None:
+    name, _, words = kind.partition(" ")
+    daemon.stage.run("ip", "link", "add", "lan0", *words.split(), "type", name)
+    before = daemon.everything()
+    refused = refusal(daemon.net.CreateNetwork, create("blue", interface="lan0"))
+    assert (refused.code, refused.reason) == ("FAILED_PRECONDITION", "INTERFACE_EXISTS")
+    assert "lan0" in refused.message
+    assert daemon.everything() == before
+    daemon.stage.run("ip", "link", "del", "lan0")
+
+
+def test_a_bridge_that_somebody_uses_goes_on_working(daemon: Daemon, one: Sandbox) -> None:
+    for command in (
+        "link add br-blue type bridge",
+        "link set br-blue up",
+        "address add 10.77.0.1/24 dev br-blue",
+        f"link add port0 master br-blue type veth peer name eth0 netns {one.name}",
+        "link set port0 up",
+        f"-n {one.name} address add 10.77.0.2/24 dev eth0",
+        f"-n {one.name} link set eth0 up",
+    ):
+        daemon.stage.run("ip", *command.split())
+    assert refusal(daemon.net.CreateNetwork, create("red", interface="br-blue")).reason == (
+        "INTERFACE_EXISTS"
+    )
+    network = daemon.create("blue")  # takes another name where it may choose
+    assert network.interface == f"br-{network.id[:12]}"
+    assert one.pings("10.77.0.1")
+    daemon.delete("blue")
+    assert one.pings("10.77.0.1")
+    daemon.stage.run("ip", "link", "del", "port0")
+    daemon.stage.run("ip", "link", "del", "br-blue")
+
+
+def test_a_name_that_is_too_long_is_refused_before_anything_is_made(
+    daemon: Daemon, blue: Network, one: Sandbox
+) -> None:
+    before = daemon.everything()
+    for method, request in (
+        (daemon.net.CreateNetwork, create("red", "10.77.0.0/24", interface="a" * 16)),
+        (daemon.net.Connect, connect("one", interface="a" * 16)),
+    ):
+        refused = refusal(method, request)
+        assert (refused.code, refused.reason) == ("INVALID_ARGUMENT", "INVALID_ARGUMENT")
+        assert "interface" in refused.message
+        assert "15" in refused.message
+    assert daemon.everything() == before
+    daemon.connect("one", interface="a" * 15)
+    assert one.links().keys() == {"lo", "a" * 15}
+
+
+@pytest.mark.parametrize(
+    "sandbox",
+    [
+        {"netns_path": "/run/fifo"},
+        {"netns_path": "/run/file"},
+        {"netns_path": "/run"},
+        {"netns_path": "/dev/null"},
+        {"netns_path": "/proc/self/ns/mnt"},
+        {"netns_path": "/run/nothing"},
+        {"netns_path": "/run/file/below"},
+        {"netns_path": "/run/loop"},
+        {"netns_name": "nobody"},
+        {"pid": 2**22},
+    ],
+    ids=lambda sandbox: "-".join(map(str, sandbox.values())),
+)
+def test_what_is_no_network_namespace_is_no_sandbox(
+    daemon: Daemon, blue: Network, sandbox: dict[str, str | int]
+) -> None:
+    daemon.stage.run(
+        *("sh", "-c", "cd /run; rm -f fifo loop; mkfifo fifo; touch file; ln -s loop loop")
+    )
+    before, start = daemon.everything(), time.monotonic()
+    refused = refusal(daemon.net.Connect, connect("one", **sandbox))
+    assert time.monotonic() - start < 2  # a FIFO that nobody writes to does not hold the call
+    assert (refused.code, refused.reason) == ("NOT_FOUND", "SANDBOX_NOT_FOUND")
+    assert daemon.everything() == before
+
+
+def take_the_name(daemon: Daemon, box: Sandbox) -> None:
+    box.run("ip", "link", "add", "eth0", "type", "bridge")
+
+
+def take_the_route(daemon: Daemon, box: Sandbox) -> None:
+    box.run("ip", "link", "add", "own0", "type", "bridge")
+    box.run("ip", "link", "set", "own0", "up")
+    box.run("ip", "address", "add", "192.0.2.1/24", "dev", "own0")
+    box.run("ip", "route", "add", "default", "via", "192.0.2.2", "metric", "100")
+
+
+def forbid_ipv6(daemon: Daemon, box: Sandbox) -> None:
+    box.run("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6")
+
+
+def take_the_bridge(daemon: Daemon, box: Sandbox) -> None:
+    daemon.stage.run("ip", "link", "del", "br-blue")
+
+
+Obstacle = Callable[[Daemon, Sandbox], None]
+
+
+@pytest.mark.parametrize(
+    ("put_up", "reason", "words"),
+    [
+        (take_the_name, "INTERFACE_EXISTS", "eth0 in the sandbox"),
+        (take_the_route, "KERNEL_ERROR", "default route with metric 100"),
+        (forbid_ipv6, "KERNEL_ERROR", "add address fd88::2/64 to eth0"),
+        (take_the_bridge, "KERNEL_ERROR", "br-blue"),
+    ],
+)
+def test_a_connect_that_fails_half_way_leaves_nothing(
+    daemon: Daemon, blue: Network, one: Sandbox, put_up: Obstacle, reason: str, words: str
+) -> None:
+    put_up(daemon, one)
+    one.run("ip", "link", "set", "lo", "up")  # Connect does it, and no failure takes it back
+    before, inside = daemon.everything(), one.state()
+    refused = refusal(daemon.net.Connect, connect("one", interface="eth0"))
+    assert refused.reason == reason
+    assert words in refused.message
+    assert daemon.everything() == before
+    assert one.state() == inside
+
+
+def test_a_create_that_fails_half_way_leaves_nothing(daemon: Daemon) -> None:
+    before = daemon.everything()
+    setting = "/proc/sys/net/ipv6/conf/default/disable_ipv6"
+    daemon.stage.run("sh", "-c", f"echo 1 >{setting}")
+    refused = refusal(daemon.net.CreateNetwork, create("blue"))
+    daemon.stage.run("sh", "-c", f"echo 0 >{setting}")
+    assert refused.reason == "KERNEL_ERROR"
+    assert "add address fd88::1/64 to br-blue" in refused.message
+    assert daemon.everything() == before

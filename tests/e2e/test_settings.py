@@ -1,0 +1,110 @@
+"""Options, their sources, and exit statuses, in a real process."""
+
+import pytest
+
+from mynet.v1.network_pb2 import ListNetworksRequest
+from tests.e2e.daemon import Daemon, create, turned_away
+from tests.e2e.stage import Stage
+
+USAGE, REFUSED = 2, 1
+
+
+def test_flags_go_before_the_environment_and_that_before_the_file(empty_stage: Stage) -> None:
+    config = empty_stage.root / "run" / "mynet.toml"
+    config.write_text(
+        'listen = ["unix:///run/file.sock"]\n'
+        'state_dir = "/run/file"\n'
+        'log_format = "text"\n'
+        "plugin_timeout = 7.5\n"
+    )
+    daemon = Daemon(
+        empty_stage,
+        *("--config", "/run/mynet.toml", "--log-format", "json"),
+        socket="run/file.sock",
+        MYNET_STATE_DIR="/run/environment",
+        MYNET_LOG_FORMAT="text",
+    )
+    assert (empty_stage.root / "run/environment/mynet.db").exists()
+    assert not (empty_stage.root / "run/file").exists()
+    assert [each["listen"] for each in daemon.events() if each["event"] == "serving"] == [
+        ["unix:///run/file.sock"]
+    ]
+
+
+def test_a_daemon_serves_on_every_address_it_was_given(empty_stage: Stage) -> None:
+    Daemon(
+        empty_stage,
+        "--insecure",
+        socket="run/a.sock",
+        MYNET_LISTEN="unix:///run/a.sock unix:///run/b.sock 127.0.0.1:5050 [::1]:5050",
+    )
+    for address in ("unix:///run/a.sock", "unix:///run/b.sock", "127.0.0.1:5050", "[::1]:5050"):
+        empty_stage.run("mynetctl", "--address", address, "network", "ls")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--colour"], "No such option"),
+        (["--listen", "127.0.0.1:5050"], "add --insecure if that is meant"),
+        (["--listen", "unix://run/mynetd.sock"], "unix:///run/mynet/mynetd.sock"),
+        (["--listen", "nowhere"], "neither unix:///PATH nor HOST:PORT"),
+        (["--plugin-timeout", "never"], "not a valid float"),
+        (["--log-format", "xml"], "'text', 'json'"),
+        (["--config", "/run/none.toml"], "/run/none.toml cannot be read"),
+        (["--config", "/run/unknown.toml"], "unknown keys color; known are insecure, listen"),
+        (["--config", "/run/wrong.toml"], "/run/wrong.toml cannot be read"),
+        (["--state-dir", "/run/unknown.toml"], "is a file"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_is_exit_status_2(stage: Stage, options: list[str], words: str) -> None:
+    (stage.root / "run" / "unknown.toml").write_text('color = "red"')
+    (stage.root / "run" / "wrong.toml").write_text("state_dir = ")
+    status, said = turned_away(stage, *options)
+    assert status == USAGE
+    assert words in said
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--state-dir", "/proc/mynet"], "/proc/mynet cannot be used"),
+        (["--listen", "unix:///proc/mynetd.sock"], "cannot listen on unix:///proc/mynetd.sock"),
+        (["--listen", "192.0.2.1:5050", "--insecure"], "cannot listen on 192.0.2.1:5050"),
+        (["--listen", f"unix:///run/{'a' * 120}.sock"], "cannot listen on unix:///run/aaa"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_a_start_that_is_refused_is_exit_status_1(
+    stage: Stage, options: list[str], words: str
+) -> None:
+    status, said = turned_away(stage, *options)
+    assert status == REFUSED
+    assert words in said
+    assert "Traceback" not in said
+
+
+def test_a_tcp_port_that_somebody_has_is_refused_even_if_they_would_share_it(stage: Stage) -> None:
+    with stage.listen("127.0.0.1", 5050):
+        status, said = turned_away(stage, "--listen", "127.0.0.1:5050", "--insecure")
+    assert status == REFUSED
+    assert "cannot listen on 127.0.0.1:5050" in said
+
+
+def test_every_call_is_logged_with_an_id_of_its_own(empty_stage: Stage) -> None:
+    daemon = Daemon(empty_stage, "--log-format", "json")
+    before = len(daemon.events())
+    daemon.net.CreateNetwork(create(), metadata=(("x-request-id", "maker"),))
+    _, call = daemon.net.ListNetworks.with_call(ListNetworksRequest())
+    given = dict(call.initial_metadata() or ())["x-request-id"]
+
+    events = daemon.events()[before:]
+    calls = [each for each in events if each["event"] == "call"]
+    assert [(each["request_id"], each["method"], each["code"]) for each in calls] == [
+        ("maker", "NetworkService/CreateNetwork", "OK"),
+        (given, "NetworkService/ListNetworks", "OK"),
+    ]
+    # What a driver logs on the way belongs to the call, too.
+    forwarding = [each for each in events if "turned on IP forwarding" in each["event"]]
+    assert [each["request_id"] for each in forwarding] == ["maker", "maker"]

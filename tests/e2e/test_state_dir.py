@@ -1,0 +1,70 @@
+"""A state directory that is damaged: no start, and nothing changes in it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.daemon import STATE, Daemon, turned_away
+from tests.e2e.stage import Stage
+
+Files = dict[str, bytes]
+
+
+def contents(folder: Path) -> Files:
+    """Return every file of a state directory but the locks, which any start takes."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "lock" not in path.name
+    }
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """The files of a state directory with a network and an address in its books."""
+    stage = Stage(tmp_path_factory.mktemp("state"))
+    daemon = Daemon(stage)
+    daemon.create("blue")
+    daemon.connect("one", netns_path="")
+    daemon.stop()
+    files = contents(stage.root / STATE)
+    stage.close()
+    return files
+
+
+Damage = Callable[[Path], None]
+
+
+def garble(path: Path) -> None:
+    path.write_bytes(b"this is no file of mynet's" * 400)
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def shorten(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("damage", [garble, empty, shorten, remove])
+@pytest.mark.parametrize("name", ["mynet.json", "mynet.db", "ipam/bitmap/bitmap.db"])
+def test_a_damaged_state_directory_is_refused_and_left_as_it_is(
+    empty_stage: Stage, state: Files, name: str, damage: Damage
+) -> None:
+    folder = empty_stage.root / STATE
+    for relative, content in state.items():
+        (folder / relative).parent.mkdir(parents=True, exist_ok=True)
+        (folder / relative).write_bytes(content)
+    damage(folder / name)
+    before = contents(folder)
+    status, words = turned_away(empty_stage)
+    assert status == 1
+    assert name in words
+    assert contents(folder) == before
+    assert "Traceback" not in words

@@ -1,0 +1,75 @@
+"""A world a test, or one for a whole module where a test leaves it as it was."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from tests.server.stack import Stack
+from tests.server.world import World
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    """Let a failed test show one line an event, and tracebacks as Python prints them."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ]
+    )
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder with a short name: the path of a unix socket has at most 107 characters."""
+    return tmp_path_factory.mktemp("w")
+
+
+@pytest.fixture
+def world(folder: Path) -> Iterator[World]:
+    made = World(folder)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def make_world(folder: Path) -> Iterator[Callable[..., World]]:
+    """Make a world with other settings than usual."""
+    made: list[World] = []
+
+    def make(**settings: Any) -> World:
+        made.append(World(folder, **settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture(scope="module")
+def still_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world for tests that leave it as they found it: refused calls, above all."""
+    made = World(tmp_path_factory.mktemp("w"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def furnished_world(still_world: World) -> World:
+    """The same, with something of everything in it."""
+    still_world.network("web", "10.1.0.0/24", "fd00:1::/64")
+    still_world.sandbox("c1")
+    still_world.connect("c1", netns_name="c1")
+    still_world.allocate("10.9.0.0/24", owner="vm-7")
+    return still_world
+
+
+@pytest.fixture
+def stack(folder: Path) -> Iterator[Stack]:
+    made = Stack(folder)
+    yield made
+    made.close()

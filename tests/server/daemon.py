@@ -1,0 +1,173 @@
+"""The daemon in this process: its real server, channel, stubs, core and store."""
+
+import contextlib
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import grpc
+
+from mynet.drivers.api import Driver
+from mynet.drivers.errors import DriverError
+from mynet.ipam.api import Backend
+from mynet.ipam.errors import IpamError, StoreUnavailable
+from mynet.ipam.sqlite import Database
+from mynet.server.core import assemble
+from mynet.server.host import Host
+from mynet.server.plugins import Catalog, Listing, Plugin
+from mynet.server.pool import Pool
+from mynet.server.services.server import Server
+from mynet.server.store import Store
+from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
+from tests.server import asking
+
+SECONDS = 10.0  # what a call may take, unless a test gives its own
+
+
+class Daemon:
+    """The daemon over a host, drivers and backends that it is given."""
+
+    def __init__(
+        self,
+        folder: Path,
+        host: Host,
+        drivers: Catalog[Driver],
+        backends: Catalog[Backend],
+        *,
+        seconds: float = SECONDS,
+        serving: bool = True,
+    ) -> None:
+        self.drivers, self.backends = drivers, backends
+        self.store = Store(folder / "mynet.db")
+        self.core = assemble(self.store, drivers, backends, host)
+        self.address = f"unix://{folder}/d.sock"
+        self.server = Server(self.core, [self.address], seconds)
+        self.channel = grpc.insecure_channel(self.address)
+        self.net = network_pb2_grpc.NetworkServiceStub(self.channel)
+        self.ipam = ipam_pb2_grpc.IPAMServiceStub(self.channel)
+        if serving:
+            self.server.serve()
+
+    def close(self) -> None:
+        """End it. What hangs has to be let go of before."""
+        self.channel.close()
+        self.server.stop(1)
+        assert all(catalog.close(5) for catalog in (self.drivers, self.backends))
+        self.store.close()
+
+    def network(self, name: str = "web", *cidrs: str, **fields: Any) -> network_pb2.Network:
+        """Create a network, on 10.1.0.0/24 unless told otherwise."""
+        return self.net.CreateNetwork(asking.create(name, *cidrs, **fields)).network
+
+    def delete(self, name: str = "web", *, force: bool = False) -> None:
+        """Delete a network."""
+        self.net.DeleteNetwork(network_pb2.DeleteNetworkRequest(network=name, force=force))
+
+    def networks(self) -> list[network_pb2.Network]:
+        """List the networks."""
+        return list(self.net.ListNetworks(network_pb2.ListNetworksRequest()).networks)
+
+    def connect(self, container: str = "c1", **fields: Any) -> network_pb2.Endpoint:
+        """Connect a container, to network web unless told otherwise."""
+        return self.net.Connect(asking.connect(container, **fields)).endpoint
+
+    def disconnect(self, container: str = "c1", **fields: Any) -> list[network_pb2.Endpoint]:
+        """Disconnect a container."""
+        request = network_pb2.DisconnectRequest(container_id=container, **fields)
+        return list(self.net.Disconnect(request).endpoints)
+
+    def endpoints(self) -> list[network_pb2.Endpoint]:
+        """List the endpoints."""
+        return list(self.net.ListEndpoints(network_pb2.ListEndpointsRequest()).endpoints)
+
+    def problems(self, endpoint: str) -> list[str]:
+        """Return what the kernel lacks of an endpoint."""
+        request = network_pb2.CheckEndpointRequest(endpoint=endpoint)
+        return list(self.net.CheckEndpoint(request).problems)
+
+    def allocate(self, subnet: str = "10.9.0.0/24", **fields: str) -> ipam_pb2.Allocation:
+        """Allocate an address."""
+        return self.ipam.AllocateAddress(asking.allocate(subnet, **fields)).allocation
+
+    def release(self, subnet: str, address: str, **fields: Any) -> ipam_pb2.Allocation:
+        """Release an address."""
+        request = ipam_pb2.ReleaseAddressRequest(subnet=subnet, address=address, **fields)
+        return self.ipam.ReleaseAddress(request).allocation
+
+    def subnets(self) -> list[str]:
+        """List the subnets in the book."""
+        answer = self.ipam.ListSubnets(ipam_pb2.ListSubnetsRequest())
+        return [subnet.cidr for subnet in answer.subnets]
+
+    @contextlib.contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Let calls take no longer than that."""
+        gate = self.server._gate
+        before, gate._seconds = gate._seconds, seconds
+        yield
+        gate._seconds = before
+
+    def queue(self, kind: str) -> int:
+        """Return how many calls hold or want the lock of that kind that is wanted most."""
+        states = dict(self.core.networks._locks._states)
+        return max(
+            (s.users for key, s in states.items() if kind in cast("tuple[str]", key)), default=0
+        )
+
+    def broken_write(
+        self, number: int = 0, *, times: int = 1
+    ) -> contextlib.AbstractContextManager[None]:
+        """Let writes of the store fail: see :func:`broken_write`."""
+        return broken_write(self.store._database, number, times=times)
+
+
+@contextlib.contextmanager
+def broken_write(database: Database, number: int = 0, *, times: int = 1) -> Iterator[None]:
+    """Let a file's writes fail from the ``number``-th on, counted from 0, so many times."""
+    seen = itertools.count()
+
+    def check() -> None:
+        if number <= next(seen) < number + times:
+            raise StoreUnavailable("the disk is full", resource="mynet.db")
+
+    with _before_each_write(database, check):
+        yield
+
+
+@contextlib.contextmanager
+def counted_writes(database: Database) -> Iterator[Counter[str]]:
+    """Count a file's writes, as "writes"."""
+    counter: Counter[str] = Counter()
+    with _before_each_write(database, lambda: counter.update(["writes"])):
+        yield counter
+
+
+@contextlib.contextmanager
+def _before_each_write(database: Database, act: Callable[[], object]) -> Iterator[None]:
+    write = database.write
+
+    def watched(work: Any) -> Any:
+        act()
+        return write(work)
+
+    setattr(database, Database.write.__name__, watched)
+    try:
+        yield
+    finally:
+        delattr(database, Database.write.__name__)
+
+
+def list_driver(driver: Driver) -> Listing[Driver]:
+    """List a driver as one that was loaded."""
+    name = driver.info.name
+    plugin = Plugin(name, driver, Pool(f"driver {name}", DriverError))
+    return Listing(name, "mynetd", "0.1.0", plugin)
+
+
+def list_backend(backend: Backend) -> Listing[Backend]:
+    """List a backend as one that was loaded."""
+    name = backend.info.name
+    plugin = Plugin(name, backend, Pool(f"backend {name}", IpamError))
+    return Listing(name, "mynetd", "0.1.0", plugin)

@@ -1,0 +1,207 @@
+"""A host, a driver and an IPAM backend that live in memory, and can be told to fail or hang."""
+
+import itertools
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mynet.drivers.api import Call, Driver, DriverInfo, Endpoint, Network, Option, Sandbox
+from mynet.drivers.errors import InterfaceExists, SandboxNotFound
+from mynet.ipam.api import (
+    AllocateRequest,
+    Allocation,
+    AllocationQuery,
+    Backend,
+    BackendInfo,
+    IPNetwork,
+    ReleaseRequest,
+    Usage,
+)
+from tests.server.trouble import Trouble
+
+HERE = 0  # the "cookie" of the daemon's own namespace
+NOBODY = ""  # who owns a device that is not the daemon's
+
+
+class FakeHost:
+    """Namespaces by path, and the devices in each: the device's name, and whose it is."""
+
+    def __init__(self) -> None:
+        self.mtu = 1500
+        self.paths: dict[str, int] = {}
+        self._guard = threading.Lock()  # of `paths` and `_devices`
+        self._devices: dict[int, dict[str, str]] = {HERE: {"lo": NOBODY, "eth0": NOBODY}}
+        self._cookies = itertools.count(2**63)  # real ones have 64 bits and no sign
+
+    def add_sandbox(self, name: str, *devices: str) -> str:
+        """Like: ip netns add NAME. Return its path; a path that is there leads to a new one."""
+        path = f"/run/netns/{name}"
+        self.remove_sandbox(path)
+        with self._guard:
+            self.paths[path] = cookie = next(self._cookies)
+            self._devices[cookie] = dict.fromkeys(("lo", *devices), NOBODY)
+        return path
+
+    def add_device(self, name: str) -> None:
+        """Like: ip link add NAME type dummy."""
+        with self._guard:
+            self._devices[HERE][name] = NOBODY
+
+    def remove_sandbox(self, path: str) -> None:
+        """Like: ip netns delete NAME."""
+        with self._guard:
+            if path in self.paths:
+                del self._devices[self.paths.pop(path)]
+
+    def move_sandbox(self, path: str, to: str) -> None:
+        """Let another path lead to it."""
+        with self._guard:
+            self.paths[to] = self.paths.pop(path)
+
+    def devices(self) -> dict[int, dict[str, str]]:
+        """Return whose each device is, by namespace and name."""
+        with self._guard:
+            return {cookie: dict(names) for cookie, names in self._devices.items()}
+
+    def take(self, cookie: int, device: str, owner: str) -> None:
+        """Make a device, or find it made by the same owner."""
+        with self._guard:
+            if self._devices[cookie].setdefault(device, owner) != owner:
+                raise InterfaceExists(f"{device} is not ours", resource=f"interface {device}")
+
+    def give(self, owner: str) -> None:
+        """Take away all that an owner made."""
+        with self._guard:
+            for devices in self._devices.values():
+                for name in [name for name, whose in devices.items() if whose == owner]:
+                    del devices[name]
+
+    def identify(self, path: str) -> Sandbox:
+        with self._guard:
+            if path not in self.paths:
+                raise SandboxNotFound(f"{path} leads nowhere", resource=f"sandbox {path}")
+            return Sandbox(path, self.paths[path])
+
+    def exists(self, sandbox: Sandbox) -> bool:
+        with self._guard:
+            return sandbox.cookie in self._devices
+
+    def device_names(self, sandbox: Sandbox | None) -> frozenset[str]:
+        with self._guard:
+            return frozenset(self._devices.get(sandbox.cookie if sandbox else HERE, {}))
+
+    def uplink_mtu(self) -> int:
+        return self.mtu
+
+
+class FakeDriver(Driver):
+    """Makes dictionary entries. ``networks`` and ``endpoints`` are what is in the kernel."""
+
+    def __init__(self, host: FakeHost, name: str = "bridge") -> None:
+        self.trouble = Trouble()
+        self.networks: dict[str, Network] = {}
+        self.endpoints: dict[str, Endpoint] = {}
+        self.problems: Sequence[str] = ()
+        self._host = host
+        self._guard = threading.RLock()
+        self._info = DriverInfo(
+            name,
+            capabilities=frozenset({"ports", "ipv6"}),
+            options=(
+                Option("icc", "whether endpoints reach each other", _true_or_false),
+                Option("vlan", "the tag"),
+            ),
+            endpoint_options=(Option("rate", "the limit", _number),),
+            device_prefix="br-",
+            port_prefix="veth",
+        )
+
+    @property
+    def info(self) -> DriverInfo:
+        return self._info
+
+    def create(self, call: Call, network: Network) -> None:
+        with self.trouble.at("create", call), self._guard:
+            self._host.take(HERE, network.interface, network.id)
+            self.networks[network.id] = network
+
+    def delete(self, call: Call, network: Network) -> None:
+        with self.trouble.at("delete", call), self._guard:
+            self._host.give(network.id)
+            self.networks.pop(network.id, None)
+
+    def connect(self, call: Call, endpoint: Endpoint) -> None:
+        with self.trouble.at("connect", call), self._guard:
+            cookie = endpoint.sandbox.cookie if endpoint.sandbox else HERE
+            path = endpoint.sandbox.path if endpoint.sandbox else ""
+            if path and self._host.paths.get(path) != cookie:
+                raise SandboxNotFound(f"{path} leads elsewhere", resource=f"sandbox {path}")
+            self._host.take(cookie, endpoint.interface, endpoint.id)
+            self._host.take(HERE, endpoint.host_interface, endpoint.id)
+            self.endpoints[endpoint.id] = endpoint
+
+    def disconnect(self, call: Call, endpoint: Endpoint) -> None:
+        with self.trouble.at("disconnect", call), self._guard:
+            self._host.give(endpoint.id)
+            self.endpoints.pop(endpoint.id, None)
+
+    def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
+        with self.trouble.at("check", call):
+            return self.problems
+
+    def restore(self, call: Call, networks: Sequence[Network]) -> None:
+        with self.trouble.at("restore", call), self._guard:
+            self.networks = {network.id: network for network in networks}
+
+
+class FakeBackend(Backend):
+    """Another backend, with trouble before and after each of its verbs."""
+
+    def __init__(self, inner: Backend, name: str = "bitmap") -> None:
+        self.trouble = Trouble()
+        self.opened: set[IPNetwork] = set()
+        self._inner = inner
+        self._info = replace(inner.info, name=name)
+
+    @property
+    def info(self) -> BackendInfo:
+        return self._info
+
+    def open_subnet(self, call: Call, subnet: IPNetwork) -> None:
+        with self.trouble.at("open_subnet", call):
+            self._inner.open_subnet(call, subnet)
+            self.opened.add(subnet)
+
+    def close_subnet(self, call: Call, subnet: IPNetwork) -> None:
+        with self.trouble.at("close_subnet", call):
+            self._inner.close_subnet(call, subnet)
+            self.opened.discard(subnet)
+
+    def allocate(self, call: Call, request: AllocateRequest) -> Allocation:
+        with self.trouble.at("allocate", call):
+            return self._inner.allocate(call, request)
+
+    def release(self, call: Call, request: ReleaseRequest) -> Allocation:
+        with self.trouble.at("release", call):
+            return self._inner.release(call, request)
+
+    def allocations(self, call: Call, query: AllocationQuery) -> Sequence[Allocation]:
+        with self.trouble.at("allocations", call):
+            return self._inner.allocations(call, query)
+
+    def usage(self, call: Call, subnet: IPNetwork) -> Usage:
+        with self.trouble.at("usage", call):
+            return self._inner.usage(call, subnet)
+
+    def held(self, call: Call) -> dict[str, str]:
+        """Return who has which address, past all trouble."""
+        found = self._inner.allocations(call, AllocationQuery(limit=10**6))
+        return {str(each.address): each.owner for each in found}
+
+
+def _true_or_false(value: str) -> str | None:
+    return None if value in {"true", "false"} else "is neither true nor false"
+
+
+def _number(value: str) -> str | None:
+    return None if value.isdecimal() else "is no number"

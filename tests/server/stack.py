@@ -1,0 +1,49 @@
+"""A daemon over the real driver and the real backend: everything is true but the kernel."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mynet.drivers.api import DriverContext
+from mynet.drivers.bridge import BridgeDriver
+from mynet.drivers.linux.fake import FakeKernel
+from mynet.ipam.api import AllocationQuery, BackendContext
+from mynet.ipam.bitmap import BitmapBackend
+from mynet.server import plugins
+from mynet.server.call import Call
+from mynet.server.plugins import Catalog
+from tests.server.daemon import Daemon, list_backend, list_driver
+
+INSTANCE = "0011223344556677"
+
+
+class Stack(Daemon):
+    """The daemon with ``bridge`` over a kernel in memory and ``bitmap`` over a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.kernel = FakeKernel(uplink_mtu=1450)
+        self.bitmap = BitmapBackend(BackendContext(INSTANCE, folder))
+        driver = BridgeDriver(DriverContext(INSTANCE, folder), self.kernel)
+        super().__init__(
+            folder,
+            self.kernel,
+            Catalog(plugins.DRIVERS, [list_driver(driver)]),
+            Catalog(plugins.BACKENDS, [list_backend(self.bitmap)]),
+        )
+        self.sandboxes = [self.kernel.add_sandbox(f"/run/netns/{name}") for name in ("c1", "c2")]
+
+    def state(self) -> Mapping[str, object]:
+        """Return all that there is: books, links of every namespace, firewall."""
+        return {
+            "networks": self.store.networks.all(),
+            "endpoints": self.store.endpoints.all(),
+            "subnets": self.store.subnets.page(None, 10**6),
+            "open": self.open_subnets(),
+            "held": self.bitmap.allocations(Call.internal(5), AllocationQuery()),
+            "links": [self.kernel.links(where) for where in (None, *self.sandboxes)],
+            "firewall": self.kernel.segments,
+        }
+
+    def open_subnets(self) -> list[str]:
+        """Return the subnets that the backend keeps book of."""
+        with self.bitmap._database.read() as connection:
+            return [cidr for (cidr,) in connection.execute("SELECT cidr FROM subnets ORDER BY 1")]

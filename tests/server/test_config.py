@@ -1,0 +1,229 @@
+"""The daemon's settings: flag before environment before file, and what is refused."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mynet.ipam.errors import StoreDamaged
+from mynet.server import daemon, main
+from mynet.server.config import Settings
+from mynet.server.errors import CannotStart
+
+DEFAULTS = Settings(("unix:///run/mynet/mynetd.sock",), Path("/var/lib/mynet"), 30, 10)
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """The settings that the daemon was started with; it is not started."""
+    found: list[Settings] = []
+    monkeypatch.setattr(daemon, "run", found.append)
+    return found
+
+
+@pytest.fixture
+def logs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    monkeypatch.setattr(main, "configure", lambda *settings: found.append(settings))
+    return found
+
+
+@pytest.fixture
+def run(started: list[Settings], logs: list[tuple[str, str]], tmp_path: Path) -> Run:
+    def run(*arguments: str, file: str = "", **environment: str) -> Result:
+        if file:
+            (tmp_path / "mynet.toml").write_text(file)
+            arguments = ("--config", str(tmp_path / "mynet.toml"), *arguments)
+        env = {f"MYNET_{name}": value for name, value in environment.items()}
+        return CliRunner().invoke(main.main, arguments, env=env, prog_name="mynetd")
+
+    return run
+
+
+def test_without_any_the_defaults_hold(
+    run: Run, started: list[Settings], logs: list[tuple[str, str]]
+) -> None:
+    assert run().exit_code == 0
+    assert started == [DEFAULTS]
+    assert logs == [("text", "info")]
+
+
+EVERY = """
+listen = ["unix:///a.sock", "127.0.0.1:1"]
+insecure = true
+state_dir = "/a"
+plugin_timeout = 1.5
+shutdown_grace = 0
+log_format = "json"
+log_level = "debug"
+"""
+ALL_SET = Settings(("unix:///a.sock", "127.0.0.1:1"), Path("/a"), 1.5, 0)
+
+
+def test_every_setting_is_a_key_of_the_file(
+    run: Run, started: list[Settings], logs: list[tuple[str, str]]
+) -> None:
+    assert run(file=EVERY).exit_code == 0
+    assert (started, logs) == ([ALL_SET], [("json", "debug")])
+
+
+def test_every_setting_is_a_variable(
+    run: Run, started: list[Settings], logs: list[tuple[str, str]]
+) -> None:
+    result = run(
+        LISTEN="unix:///a.sock 127.0.0.1:1",
+        INSECURE="1",
+        STATE_DIR="/a",
+        PLUGIN_TIMEOUT="1.5",
+        SHUTDOWN_GRACE="0",
+        LOG_FORMAT="json",
+        LOG_LEVEL="debug",
+    )
+    assert result.exit_code == 0
+    assert (started, logs) == ([ALL_SET], [("json", "debug")])
+
+
+def test_every_setting_is_a_flag(
+    run: Run, started: list[Settings], logs: list[tuple[str, str]]
+) -> None:
+    listen = ("--listen", "unix:///a.sock", "--listen", "127.0.0.1:1", "--insecure")
+    times = ("--plugin-timeout", "1.5", "--shutdown-grace", "0")
+    others = ("--state-dir", "/a", "--log-format", "json", "--log-level", "debug")
+    assert run(*listen, *times, *others).exit_code == 0
+    assert (started, logs) == ([ALL_SET], [("json", "debug")])
+
+
+def test_a_flag_goes_before_a_variable_and_that_before_the_file(
+    run: Run, started: list[Settings]
+) -> None:
+    file = 'state_dir = "/file"\nplugin_timeout = 1\nshutdown_grace = 1'
+    flags = ("--state-dir", "/flag")
+    assert run(*flags, file=file, STATE_DIR="/env", PLUGIN_TIMEOUT="2").exit_code == 0
+    [settings] = started
+    assert (settings.state_dir, settings.plugin_timeout) == (Path("/flag"), 2)
+    assert settings.shutdown_grace == 1
+
+
+def test_the_listen_addresses_of_a_flag_replace_those_of_the_file(
+    run: Run, started: list[Settings]
+) -> None:
+    file = 'listen = ["unix:///file.sock"]'
+    assert run("--listen", "unix:///flag.sock", file=file).exit_code == 0
+    assert started[0].listen == ("unix:///flag.sock",)
+
+
+def test_the_file_may_be_named_by_a_variable(
+    run: Run, started: list[Settings], tmp_path: Path
+) -> None:
+    (tmp_path / "other.toml").write_text('state_dir = "/file"')
+    assert run(CONFIG=str(tmp_path / "other.toml")).exit_code == 0
+    assert started[0].state_dir == Path("/file")
+
+
+@pytest.mark.parametrize(
+    ("file", "named"),
+    [
+        ('colour = "red"', "unknown keys colour"),
+        ('state-dir = "/a"', "known are insecure, listen, log_format"),
+        ('config = "/a"', "unknown keys config"),
+        ("version = true", "unknown keys version"),
+        ("help = true", "unknown keys help"),
+        ('[log]\nformat = "json"', "unknown keys log"),
+        ("state_dir =", "cannot be read"),
+        ('log_level = "loud"', "loud"),
+        ('plugin_timeout = "soon"', "soon"),
+        ("plugin_timeout = 0", "plugin-timeout"),
+        ('listen = "unix:///a.sock"', "listen"),
+        ('listen = ["a"]', "neither unix:///PATH nor HOST:PORT"),
+    ],
+)
+def test_a_file_with_a_fault_is_refused(
+    run: Run, started: list[Settings], file: str, named: str
+) -> None:
+    result = run(file=file)
+    assert result.exit_code == 2
+    assert named in result.output
+    assert started == []
+
+
+@pytest.mark.parametrize("path", ["/no/such/file", "/"])
+def test_a_file_that_is_not_there_is_refused(run: Run, started: list[Settings], path: str) -> None:
+    result = run("--config", path)
+    assert result.exit_code == 2
+    assert path in result.output
+    assert started == []
+
+
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [
+        ("unix://a.sock", "write it as unix:///"),
+        ("unix:a.sock", "neither"),
+        ("/run/a.sock", "neither"),
+        ("localhost", "neither"),
+        (":50051", "neither"),
+        ("localhost:", "neither"),
+        ("localhost:http", "neither"),
+        ("", "neither"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(
+    run: Run, started: list[Settings], address: str, named: str
+) -> None:
+    result = run("--insecure", "--listen", address)
+    assert result.exit_code == 2
+    assert named in result.output
+    assert started == []
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:50051", "[::1]:50051", "localhost:1"])
+def test_tcp_is_served_only_where_the_risk_was_accepted(
+    run: Run, started: list[Settings], address: str
+) -> None:
+    result = run("--listen", address)
+    assert result.exit_code == 2
+    assert "--insecure" in result.output
+    assert started == []
+    assert run("--insecure", "--listen", address).exit_code == 0
+    assert started[0].listen == (address,)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--colour", "red"), ("serve",), ("--log-level", "loud"), ("--plugin-timeout", "0")],
+)
+def test_wrong_usage_ends_with_2(
+    run: Run, started: list[Settings], arguments: tuple[str, ...]
+) -> None:
+    assert run(*arguments).exit_code == 2
+    assert started == []
+
+
+@pytest.mark.parametrize(
+    "error", [CannotStart("another mynetd (pid 7) has it"), StoreDamaged("mynet.db is broken")]
+)
+def test_a_daemon_that_refuses_to_start_ends_with_1_and_the_reason(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(_: Settings) -> None:
+        raise error
+
+    monkeypatch.setattr(daemon, "run", refuse)
+    result = run()
+    assert result.exit_code == 1
+    assert result.output == f"Error: {error}\n"
+
+
+def test_every_option_is_documented(run: Run) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "mynetd.md").read_text()
+    options = [option for each in main.main.params for option in each.opts]
+    assert len(options) == 9
+    assert [option for option in options if f"`{option}" not in page] == []
+    assert all(option in run("--help").output for option in options)
+
+
+def test_the_version_is_that_of_the_distribution(run: Run) -> None:
+    assert run("--version").output == f"mynetd {version('mynetd')}\n"

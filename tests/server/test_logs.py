@@ -1,0 +1,96 @@
+"""The daemon's log, of a daemon in a process of its own: logging is the whole process's."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = """
+import logging, sys, tempfile
+from pathlib import Path
+from mynet.drivers.errors import KernelError
+from mynet.server.logs import configure
+from tests.server.asking import create, refusal
+from tests.server.world import World
+
+configure(sys.argv[1], sys.argv[2])
+world = World(Path(tempfile.mkdtemp()))
+make = world.driver.create
+
+def talkative(call, network):
+    logging.getLogger("plugin").info("making %s", network.name)
+    logging.getLogger("plugin").debug("trifles")
+    make(call, network)
+
+world.driver.create = talkative
+world.net.CreateNetwork(create("web"), metadata=[("x-request-id", "first")])
+refusal(world.net.CreateNetwork, create("no\\nname"))
+world.driver.trouble.fail("create", KernelError("a\\nb"))
+world.net.CreateNetwork.future(
+    create("api", "10.2.0.0/24"), metadata=[("x-request-id", "third")]
+).exception()
+world.close()
+"""
+
+
+def run(log_format: str, level: str) -> str:
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, log_format, level],
+        cwd=root,
+        env={"PYTHONPATH": f"{root}/src:{root}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == ""
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in run("json", "info").splitlines()]
+
+
+def test_every_line_says_when_how_grave_and_who(lines: list[dict[str, Any]]) -> None:
+    for line in lines:
+        assert {"event", "level", "logger", "timestamp"} <= line.keys()
+        assert line["timestamp"].endswith("Z")
+
+
+def test_every_call_has_one_line_with_its_outcome(lines: list[dict[str, Any]]) -> None:
+    calls = [line for line in lines if line["event"] == "call"]
+    assert [line["code"] for line in calls] == ["OK", "INVALID_ARGUMENT", "INTERNAL"]
+    for line in calls:
+        assert line["method"] == "NetworkService/CreateNetwork"
+        assert line["request_id"]
+        assert line["ms"] >= 0
+    assert "network.name" in calls[1]["error"]
+
+
+def test_the_fault_of_a_plugin_is_logged_with_its_traceback(lines: list[dict[str, Any]]) -> None:
+    [line] = [line for line in lines if line["level"] == "error"]
+    assert line["request_id"] == "third"
+    assert "KernelError: a\nb" in line["exception"]
+
+
+def test_what_a_plugin_logs_has_the_id_of_the_request(lines: list[dict[str, Any]]) -> None:
+    said = [(line["event"], line["request_id"]) for line in lines if line["logger"] == "plugin"]
+    assert said == [("making web", "first"), ("making api", "third")]
+
+
+def test_what_is_below_the_level_is_left_out(lines: list[dict[str, Any]]) -> None:
+    assert "trifles" not in {line["event"] for line in lines}
+    errors = [json.loads(line) for line in run("json", "error").splitlines()]
+    assert {line["level"] for line in errors} == {"error"}
+
+
+def test_lines_for_people_are_plain() -> None:
+    text = run("text", "debug")
+    assert "\x1b" not in text
+    assert "trifles" in text
+    [call] = [line for line in text.splitlines() if "code=OK" in line]
+    assert "request_id=first" in call

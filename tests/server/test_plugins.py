@@ -1,0 +1,199 @@
+"""Finding plugins: real distributions on the path, broken in every way that somebody will find."""
+
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mynet.drivers.api import Driver
+from mynet.ipam.api import Backend
+from mynet.ipam.errors import StoreDamaged, StoreUnavailable
+from mynet.server import plugins
+from mynet.server.errors import BackendNotFound, DriverNotFound
+from mynet.server.plugins import Catalog, Listing
+
+HEAD = """
+from mynet.drivers.api import Driver, DriverInfo
+from mynet.drivers.hookspecs import hookimpl
+
+class Paper(Driver):
+    context = None
+    info = DriverInfo({info})
+    create = delete = connect = disconnect = check = lambda self, call, request: None
+"""
+HOOK = """
+@hookimpl
+def mynet_driver(context):
+    made = Paper()
+    made.context = context
+    return made
+"""
+Install = Callable[..., None]
+Load = Callable[[], Catalog[Driver]]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Install a distribution of one module, with an entry point for it."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def install(
+        module: str, code: str = HEAD + HOOK, *, name: str = "paper", info: str = "'paper'"
+    ) -> None:
+        monkeypatch.delitem(sys.modules, module, raising=False)
+        (tmp_path / f"{module}.py").write_text(textwrap.dedent(code).replace("{info}", info))
+        dist = tmp_path / f"{module}-1.2.dist-info"
+        dist.mkdir()
+        (dist / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.2\n")
+        (dist / "entry_points.txt").write_text(f"[mynet.drivers]\n{name} = {module}\n")
+
+    return install
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Iterator[Load]:
+    loaded: list[Catalog[Driver]] = []
+
+    def load() -> Catalog[Driver]:
+        loaded.append(plugins.load(plugins.DRIVERS, "0123", tmp_path / "state"))
+        return loaded[-1]
+
+    yield load
+    assert all(catalog.close(5) for catalog in loaded)
+
+
+def listing(catalog: Catalog[Driver], name: str = "paper") -> Listing[Driver]:
+    [found] = [each for each in catalog if each.name == name]
+    return found
+
+
+def test_the_built_in_plugins_come_in_by_the_same_door(load: Load, tmp_path: Path) -> None:
+    bridge = listing(load(), "bridge")
+    assert (bridge.distribution, bridge.error) == ("mynetd", "")
+    backends = plugins.load(plugins.BACKENDS, "0123", tmp_path / "ipam")
+    assert [each.name for each in backends if each.distribution == "mynetd"] == ["bitmap"]
+    assert backends.close(5)
+
+
+def test_a_plugin_of_somebody_else_is_loaded(install: Install, load: Load, tmp_path: Path) -> None:
+    install("mynet_paper")
+    catalog = load()
+    found = listing(catalog)
+    assert (found.distribution, found.version, found.error) == ("mynet_paper", "1.2", "")
+    plugin = catalog.get("paper")
+    assert plugin.implementation.info.name == "paper"
+    context = getattr(plugin.implementation, "context")  # noqa: B009 - the sample's own
+    assert context.instance == "0123"
+    assert context.state_dir == tmp_path / "state" / "paper"
+    assert context.state_dir.stat().st_mode & 0o777 == 0o700
+
+
+BROKEN = {
+    "an import that fails": ("import no_such_module", "ModuleNotFoundError"),
+    "a syntax error": ("def", "SyntaxError"),
+    "an exit while it is imported": ("raise SystemExit(3)", "SystemExit: 3"),
+    "a hook that raises": (
+        HEAD + "@hookimpl\ndef mynet_driver(context):\n    raise ValueError('no rope')",
+        "ValueError: no rope",
+    ),
+    "a hook that exits": (
+        HEAD + "@hookimpl\ndef mynet_driver(context):\n    raise SystemExit(3)",
+        "SystemExit: 3",
+    ),
+    "no hook": (HEAD, "TypeError: its hook mynet_driver returned None"),
+    "a hook without its mark": (
+        HEAD + "def mynet_driver(context):\n    return Paper()",
+        "TypeError: its hook mynet_driver returned None",
+    ),
+    "a hook with another argument": (
+        HEAD + "@hookimpl\ndef mynet_driver(kernel):\n    return Paper()",
+        "PluginValidationError",
+    ),
+    "a hook of another type": (
+        HEAD + "@hookimpl\ndef mynet_driver(context):\n    return 'paper'",
+        "TypeError: its hook mynet_driver returned 'paper', which is no driver",
+    ),
+    "a driver that lacks a verb": (
+        HEAD.replace("create = delete = ", "delete = ") + HOOK,
+        "TypeError: Can't instantiate abstract class Paper",
+    ),
+    "another name": (
+        (HEAD + HOOK).replace("{info}", "'scissors'"),
+        "ValueError: it calls itself 'scissors'",
+    ),
+    "another version of the contract": (
+        (HEAD + HOOK).replace("{info}", "'paper', api_version=2"),
+        "ValueError: it was written for version 2 of the contract",
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "reason"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_plugin_is_refused_with_its_reason_and_the_others_are_well(
+    install: Install, load: Load, code: str, reason: str
+) -> None:
+    install("mynet_paper", code)
+    install("mynet_stone", name="stone", info="'stone'")
+    catalog = load()
+    assert reason in listing(catalog).error
+    assert listing(catalog).plugin is None
+    assert catalog.get("stone")
+    assert catalog.get("bridge")
+    with pytest.raises(DriverNotFound, match="was refused at start"):
+        catalog.get("paper")
+
+
+def test_a_name_that_two_have_is_the_first_ones(install: Install, load: Load) -> None:
+    install("mynet_paper_a")
+    install("mynet_paper_b")
+    first, second = [each for each in load() if each.name == "paper"]
+    assert (first.distribution, first.error) == ("mynet_paper_a", "")
+    assert "'paper' is taken by mynet_paper_a" in second.error
+
+
+def test_the_name_of_a_built_in_plugin_is_not_taken_by_others(install: Install, load: Load) -> None:
+    install("a_bridge", name="bridge", info="'bridge'")
+    catalog = load()
+    refused, built_in = sorted(
+        (each for each in catalog if each.name == "bridge"), key=lambda each: each.distribution
+    )
+    assert built_in.plugin is catalog.get("bridge")
+    assert (built_in.distribution, refused.distribution) == ("mynetd", "a_bridge")
+    assert "taken by mynetd" in refused.error
+
+
+def test_a_driver_that_is_not_there_is_not_found_and_those_there_are_named(load: Load) -> None:
+    with pytest.raises(DriverNotFound, match=r"there is no driver lost .*there is: bridge"):
+        load().get("lost")
+
+
+def test_a_backend_whose_books_are_damaged_keeps_the_daemon_from_starting(tmp_path: Path) -> None:
+    book = tmp_path / "bitmap" / "bitmap.db"
+    book.parent.mkdir()
+    book.write_bytes(b"this is no database" * 100)
+    with pytest.raises(StoreDamaged, match=r"bitmap\.db"):
+        plugins.load(plugins.BACKENDS, "0123", tmp_path)
+    assert book.read_bytes() == b"this is no database" * 100
+
+
+def test_a_backend_whose_books_another_has_keeps_the_daemon_from_starting(tmp_path: Path) -> None:
+    first = plugins.load(plugins.BACKENDS, "0123", tmp_path)
+    with pytest.raises(StoreUnavailable, match=r"bitmap\.db is in use"):
+        plugins.load(plugins.BACKENDS, "0123", tmp_path)
+    assert first.close(5)
+
+
+def test_a_plugin_is_closed_after_its_verbs_have_ended(install: Install, load: Load) -> None:
+    install("mynet_paper", HEAD + "    def close(self):\n        self.context = 'closed'\n" + HOOK)
+    catalog = load()
+    made = catalog.get("paper").implementation
+    assert catalog.close(5)
+    assert getattr(made, "context") == "closed"  # noqa: B009 - the sample's own
+
+
+def test_a_catalog_names_what_it_lacks() -> None:
+    empty: Catalog[Backend] = Catalog(plugins.BACKENDS, [])
+    with pytest.raises(BackendNotFound, match="there is: none"):
+        empty.get("bitmap")

@@ -1,0 +1,69 @@
+"""Undoing: the first error is the one that counts, and an undo waits for what is under way."""
+
+import threading
+from concurrent.futures import Future
+
+import pytest
+
+from mynet.server.errors import PluginTimeout
+from mynet.server.undo import after, afterthought, is_under_way, undo
+
+
+def fail() -> None:
+    raise KeyError("second")
+
+
+def test_an_undo_that_fails_is_noted_on_the_first_error() -> None:
+    first = ValueError("first")
+    with undo(first, "make tea"):
+        fail()
+    assert first.__notes__ == ["while undoing (make tea): 'second'"]
+
+
+def test_an_undo_that_succeeds_says_nothing() -> None:
+    first = ValueError("first")
+    with undo(first, "make tea"):
+        pass
+    assert not hasattr(first, "__notes__")
+
+
+def test_an_afterthought_that_fails_hurts_nobody() -> None:
+    with afterthought("wash up"):
+        fail()
+
+
+def test_an_interrupt_is_no_failure_of_an_undo() -> None:
+    with pytest.raises(KeyboardInterrupt), undo(ValueError(), "make tea"):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError(), PluginTimeout("it never began", None, resource="driver bridge")]
+)
+def test_an_undo_runs_at_once_where_nothing_is_under_way(error: Exception) -> None:
+    done: list[int] = []
+    assert not is_under_way(error)
+    after(error, lambda: done.append(threading.get_ident()))
+    assert done == [threading.get_ident()]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_undo_waits_for_what_is_under_way_and_has_a_thread_of_its_own(*, fails: bool) -> None:
+    pending: Future[None] = Future()
+    error = PluginTimeout("slow", pending, resource="driver bridge")
+    done: list[int] = []
+    undone = threading.Event()
+
+    def note() -> None:
+        done.append(threading.get_ident())
+        undone.set()
+
+    assert is_under_way(error)
+    after(error, note)
+    assert done == []
+    if fails:
+        pending.set_exception(ValueError())
+    else:
+        pending.set_result(None)
+    assert undone.wait(5)
+    assert done != [threading.get_ident()]

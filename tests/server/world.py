@@ -1,0 +1,65 @@
+"""A daemon over fakes of everything else."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mynet.drivers.api import Driver
+from mynet.ipam.api import Backend
+from mynet.server import plugins
+from mynet.server.call import Call
+from mynet.server.plugins import Catalog, Listing
+from tests.server.daemon import Daemon, list_backend, list_driver
+from tests.server.fakes import FakeBackend, FakeDriver, FakeHost
+from tests.server.memory import DictBackend
+
+TORN = "ImportError: no module named rope"
+
+
+class World(Daemon):
+    """The daemon, and everything round it that a test may look at or break.
+
+    It has two drivers, ``bridge`` (``driver``) and ``other``, and two backends, ``bitmap``
+    (``backend``) and ``spare``; driver ``torn`` and backend ``torn`` were refused.
+    """
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.host = FakeHost()
+        self.driver, self.other = FakeDriver(self.host), FakeDriver(self.host, "other")
+        self.backend = FakeBackend(DictBackend())
+        self.spare = FakeBackend(DictBackend(), "spare")
+        torn: Listing[Driver] = Listing("torn", "mynet-torn", "0.3", error=TORN)
+        frayed: Listing[Backend] = Listing("torn", "mynet-torn", "0.3", error=TORN)
+        super().__init__(
+            folder,
+            self.host,
+            Catalog(plugins.DRIVERS, [*map(list_driver, (self.driver, self.other)), torn]),
+            Catalog(plugins.BACKENDS, [*map(list_backend, (self.backend, self.spare)), frayed]),
+            **settings,
+        )
+
+    def close(self) -> None:
+        """End it, whatever hangs."""
+        for fake in (self.driver, self.other, self.backend, self.spare):
+            fake.trouble.end()
+        super().close()
+
+    def state(self) -> Mapping[str, object]:
+        """Return all that a call may have changed: books, kernel, and both backends."""
+        return {
+            "networks": self.store.networks.all(),
+            "endpoints": self.store.endpoints.all(),
+            "subnets": self.store.subnets.page(None, 10**6),
+            "held": (self.held(), self.spare.held(Call.internal(5))),
+            "open": (frozenset(self.backend.opened), frozenset(self.spare.opened)),
+            "kernel": [(dict(d.networks), dict(d.endpoints)) for d in (self.driver, self.other)],
+            "devices": self.host.devices(),
+        }
+
+    def held(self) -> dict[str, str]:
+        """Return who has which address of the default backend."""
+        return self.backend.held(Call.internal(5))
+
+    def sandbox(self, name: str = "c1", *devices: str) -> str:
+        """Make a sandbox and return its path; one of that name that was there is gone."""
+        return self.host.add_sandbox(name, *devices)
