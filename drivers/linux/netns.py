@@ -185,6 +185,23 @@ def identify(path: str) -> Sandbox:
         return Sandbox(path, cookie_inside(fd))
 
 
+def identify_other(path: str) -> Sandbox:
+    """Tell which namespace ``path`` leads to now, unless it is this thread's own.
+
+    An inner end that stayed on the host would give the host an address and a default route.
+    Raises :exc:`SandboxNotFound`.
+    """
+    found = identify(path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as here:
+        if found.cookie == cookie_of(here):
+            raise SandboxNotFound(
+                f"{path} is mynetd's own network namespace, which is no sandbox: give another, or"
+                " none at all to have the interface made for you to move",
+                resource=f"sandbox {path}",
+            )
+    return found
+
+
 def find(sandbox: Sandbox) -> str | None:
     """Find a path that leads to the namespace now: its own, a process's or a mount's.
 

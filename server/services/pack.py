@@ -125,6 +125,8 @@ def driver(listing: Listing[DriverPlugin]) -> network_pb2.Driver:
         packed.capabilities.extend(sorted(info.capabilities))
         for option in info.options:
             packed.options.add(name=option.name, description=option.description)
+        for option in info.endpoint_options:
+            packed.endpoint_options.add(name=option.name, description=option.description)
     return packed
 
 

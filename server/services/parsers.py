@@ -40,11 +40,14 @@ def network_name(value: str) -> str:
 
 
 def device_name(value: str) -> str:
-    """Parse a network device's name, "" included. Source: dev_valid_name() of the kernel."""
-    if value and (value in (".", "..") or not _DEVICE.fullmatch(value)):
+    """Parse a network device's name, "" included. Source: dev_valid_name() of the kernel.
+
+    A name that ends with an asterisk stands for many, to nft(8).
+    """
+    if value and (value in (".", "..") or value.endswith("*") or not _DEVICE.fullmatch(value)):
         raise ValueError(
             f"{quoted(value)} is no device name: 1 to 15 printable ASCII characters, no space,"
-            " '/' or ':'"
+            " '/' or ':', and no '*' at the end"
         )
     return value
 

@@ -144,3 +144,12 @@ def test_a_create_that_fails_half_way_leaves_nothing(daemon: Daemon) -> None:
     assert refused.reason == "KERNEL_ERROR"
     assert "add address fd88::1/64 to br-blue" in refused.message
     assert daemon.everything() == before
+
+
+def test_the_daemons_own_namespace_is_no_sandbox(daemon: Daemon, blue: Network) -> None:
+    before = daemon.everything()
+    for sandbox in ({"pid": daemon.pid}, {"netns_path": "/proc/self/ns/net"}):
+        refused = refusal(daemon.net.Connect, connect("one", **sandbox))
+        assert (refused.code, refused.reason) == ("NOT_FOUND", "SANDBOX_NOT_FOUND")
+        assert "mynetd's own" in refused.message
+    assert daemon.everything() == before

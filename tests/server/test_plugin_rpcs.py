@@ -19,6 +19,7 @@ def test_drivers_are_listed_by_name_with_what_they_can(still_world: World) -> No
             network_pb2.DriverOption(name="icc", description="whether endpoints reach each other"),
             network_pb2.DriverOption(name="vlan", description="the tag"),
         ],
+        endpoint_options=[network_pb2.DriverOption(name="rate", description="the limit")],
     )
 
 

@@ -83,7 +83,7 @@ class Subnet(_message.Message):
     """Output only. The revision of the commit that last changed it."""
     @_builtins.property
     def usage(self) -> Global___SubnetUsage:
-        """Output only. How full it is; in a Network's subnets it is not filled in."""
+        """Output only. How full it is. In a Network's subnets this and what follows are not filled in."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

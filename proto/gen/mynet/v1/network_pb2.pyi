@@ -1086,6 +1086,7 @@ class Driver(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     CAPABILITIES_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    ENDPOINT_OPTIONS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The name to use in `driver`: "bridge"."""
     distribution: _builtins.str
@@ -1106,6 +1107,10 @@ class Driver(_message.Message):
     def options(self) -> _containers.RepeatedCompositeFieldContainer[Global___DriverOption]:
         """The keys that it understands in a network's options."""
 
+    @_builtins.property
+    def endpoint_options(self) -> _containers.RepeatedCompositeFieldContainer[Global___DriverOption]:
+        """The keys that it understands in an endpoint's options."""
+
     def __init__(
         self,
         *,
@@ -1117,10 +1122,11 @@ class Driver(_message.Message):
         error: _builtins.str = ...,
         capabilities: _abc.Iterable[_builtins.str] | None = ...,
         options: _abc.Iterable[Global___DriverOption] | None = ...,
+        endpoint_options: _abc.Iterable[Global___DriverOption] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_version", b"api_version", "capabilities", b"capabilities", "distribution", b"distribution", "error", b"error", "name", b"name", "options", b"options", "state", b"state", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_version", b"api_version", "capabilities", b"capabilities", "distribution", b"distribution", "endpoint_options", b"endpoint_options", "error", b"error", "name", b"name", "options", b"options", "state", b"state", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1128,7 +1134,7 @@ Global___Driver: _TypeAlias = Driver  # noqa: Y015
 
 @_typing.final
 class DriverOption(_message.Message):
-    """A key that a driver understands in a network's options."""
+    """A key that a driver understands in a network's or an endpoint's options."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
