@@ -8,7 +8,7 @@
     ├── SubnetExhausted            no address is free
     ├── AllocationNotFound         nobody holds that address
     ├── AddressInUse               somebody else holds it
-    ├── AddressReserved            it is never handed out (network, broadcast, anycast)
+    ├── AddressReserved            it is never handed out (network, broadcast, anycast, rules)
     ├── AddressOutOfRange          it is not in the subnet
     ├── OwnerMismatch              it is held, but by another owner than the caller named
     ├── StoreUnavailable           the disk is full or failing; nothing was changed
@@ -51,7 +51,23 @@ class SubnetInUse(IpamError):
 
 
 class SubnetExhausted(IpamError):
-    """Every address of the subnet that can be handed out is."""
+    """Every address of the subnet that can be handed out is, or cools down.
+
+    ``retry_after`` says in how many seconds as many have cooled down as were asked for; 0 where
+    waiting is no help.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        resource: str = "",
+        holder: str = "",
+        metadata: Mapping[str, str] | None = None,
+        retry_after: float = 0.0,
+    ) -> None:
+        super().__init__(message, resource=resource, holder=holder, metadata=metadata)
+        self.retry_after = retry_after
 
 
 class AllocationNotFound(IpamError):
@@ -63,7 +79,7 @@ class AddressInUse(IpamError):
 
 
 class AddressReserved(IpamError):
-    """The address is never handed out: network, broadcast or subnet-router anycast."""
+    """The address is never handed out: network, broadcast, subnet-router anycast, or reserved."""
 
 
 class AddressOutOfRange(IpamError):

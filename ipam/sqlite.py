@@ -3,94 +3,114 @@
 Backends that keep their book in SQLite build on it, and so does the daemon's own store.
 
 Writers hand a function to :meth:`Database.write` and wait. The writer thread takes all that wait at
-that moment, runs each in a savepoint of its own, and commits them together: one fsync for many
-callers, and still each call happens whole or not at all. Readers never wait for writers (WAL).
+that moment, runs them one after the other, and commits them together: one fsync for many callers.
+Still each happens whole or not at all: where one fails half-way, everything is rolled back and each
+is run again, in a commit of its own. Readers never wait for writers (WAL).
 """
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
+from mynet.ipam.sqlite_file import (
+    kind_of,
+    lock,
+    migrate,
+    refusal,
+    require_ours,
+    require_sound,
+    require_whole,
+    settle,
+    telling,
+)
 
 T = TypeVar("T")
 
 # What runs in the writer thread: it gets the connection and the revision that its commit will have.
-# It may change memory too, as its last act, when nothing it does to the file can fail any more.
+# It may change memory too, if ``on_rollback`` forgets that: it may be run a second time.
 Work = Callable[[sqlite3.Connection, int], T]
 
 _BATCH = 256  # jobs in one commit: enough to hide the fsync, few enough to answer in milliseconds
-
-_REVISION_TABLE = """
-CREATE TABLE IF NOT EXISTS revision (
-  only INTEGER PRIMARY KEY CHECK (only = 1),
-  value INTEGER NOT NULL
-);
-INSERT OR IGNORE INTO revision VALUES (1, 0);
-"""
-
-# SQLite's result codes that speak of the file or its disk. All others speak of the statement.
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_UNAVAILABLE = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_READONLY,
-}
-Kind = type[StoreDamaged] | type[StoreUnavailable]
 
 
 def _nothing() -> None:
     """Keep no memory beside the file, so there is nothing to forget."""
 
 
+def _nothing_more(_connection: sqlite3.Connection) -> None:
+    """Add nothing to what the jobs of a commit have written."""
+
+
+class _HalfDone(Exception):
+    """A job failed after it had changed something: its commit must not be."""
+
+
 class _Job(Generic[T]):
-    """One function that waits for the writer, and its caller's future."""
+    """One function that waits for the writer, and how it came out.
+
+    ``_done`` is held until the caller may know: a lock alone wakes a thread with a third of what a
+    Future costs, and there is one of these for each write.
+    """
 
     def __init__(self, work: Work[T]) -> None:
         self._work = work
-        self.future: Future[T] = Future()
-        self._result: T
-        self._failure: Exception | None = None
+        self._done = threading.Lock()
+        self._done.acquire()
+        self._result: T | None = None
+        self._error: Exception | None = None
 
     def run(self, connection: sqlite3.Connection, revision: int) -> bool:
-        """Run in a savepoint; say whether it changed the file."""
-        connection.execute("SAVEPOINT job")
+        """Run; say whether it changed the file. Raises _HalfDone where it failed, having done so.
+
+        What the file or its disk refuses comes out as it is.
+        """
         before = connection.total_changes
+        self._error = None
         try:
             self._result = self._work(connection, revision)
-        except Exception as error:  # whatever it is, it is its caller's, not the thread's
-            if not connection.in_transaction:
-                raise  # SQLite threw the whole transaction away (a full disk): so must the batch
-            connection.execute("ROLLBACK TO job")
-            connection.execute("RELEASE job")
-            self._failure = error
+        except Exception as error:
+            if kind_of(error) is not None:
+                raise  # the file fails, so it does for all jobs of this commit
+            self._error = error
+            if connection.total_changes > before or not connection.in_transaction:
+                raise _HalfDone from error
             return False
-        connection.execute("RELEASE job")
         return connection.total_changes > before
 
     def answer(self) -> None:
         """Tell the caller; only after the commit."""
-        if self._failure is not None:
-            self.future.set_exception(self._failure)
-        else:
-            self.future.set_result(self._result)
+        self._done.release()
+
+    def fail(self, error: Exception) -> None:
+        """Tell the caller that nothing came of it."""
+        self._error = error
+        self._done.release()
+
+    def result(self) -> T:
+        """Wait, in the caller's thread, and return what the function did, or raise that."""
+        self._done.acquire()
+        error, self._error = self._error, None
+        if error is None:
+            return self._result  # type: ignore[return-value]  # set, as there is no error
+        try:
+            raise error
+        finally:
+            del error  # it leads to this frame, which would lead to it: nobody would let go of them
 
 
 class Database:
     """One SQLite file, opened by one process at a time.
 
     ``migrations`` are SQL scripts, numbered from 1 in the order given and kept in the file's
-    ``user_version``; a file from a newer version is refused. ``on_rollback`` runs in the writer
-    thread when a commit failed after its jobs had run: memory must forget what it learnt from them.
+    ``user_version``; a file from a newer version is refused. Both hooks run in the writer thread:
+    ``before_commit`` adds what all jobs of a commit have in common, and ``on_rollback`` is for when
+    the commit failed after they had run: memory must forget what it learnt from them.
 
     Raises :exc:`~mynet.ipam.errors.StoreDamaged` where the file is not what it should be and
     :exc:`~mynet.ipam.errors.StoreUnavailable` where another process has it.
@@ -101,11 +121,13 @@ class Database:
         path: Path,
         migrations: Sequence[str],
         *,
+        before_commit: Callable[[sqlite3.Connection], None] = _nothing_more,
         on_rollback: Callable[[], None] = _nothing,
     ) -> None:
         self._path = path
+        self._before_commit = before_commit
         self._on_rollback = on_rollback
-        self._lock_fd = _lock(path)
+        self._lock_fd = lock(path)
         self._queue: SimpleQueue[_Job[Any] | None] = SimpleQueue()
         self._closed = False
         # Guards `_idle`, the read connections that nobody uses, `_lent`, how many are in use, and
@@ -132,8 +154,8 @@ class Database:
         with self._guard:
             self._require_open()
             self._queue.put(job)
-        with _telling(self._path):
-            return job.future.result()
+        with telling(self._path):
+            return job.result()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -141,7 +163,7 @@ class Database:
 
         Raises StoreDamaged or StoreUnavailable where the file cannot be read.
         """
-        with _telling(self._path), self._reader() as connection:
+        with telling(self._path), self._reader() as connection:
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -184,13 +206,16 @@ class Database:
                 self._guard.notify_all()
 
     def _open(self, migrations: Sequence[str]) -> sqlite3.Connection:
-        with _telling(self._path, otherwise=StoreDamaged), contextlib.ExitStack() as undo:
+        with telling(self._path, otherwise=StoreDamaged), contextlib.ExitStack() as undo:
+            require_whole(self._path, self._lock_fd)
             connection = self._connect(read_only=False)
             undo.callback(connection.close)
-            _require_ours(self._path, connection, len(migrations))
+            require_ours(self._path, connection, self._lock_fd, len(migrations))
+            require_sound(self._path, connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            _migrate(connection, migrations)
+            migrate(connection, migrations)
+            settle(self._path, connection, self._lock_fd)
             self._revision: int = connection.execute("SELECT value FROM revision").fetchone()[0]
             undo.pop_all()
         return connection
@@ -217,101 +242,38 @@ class Database:
                 return
 
     def _commit(self, batch: Sequence[_Job[Any]]) -> None:
-        revision = self._revision
+        """Commit jobs together, or where one fails half-way, each by itself."""
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            for job in batch:
-                if job.run(self._connection, revision + 1):
-                    revision += 1
-            self._connection.execute("UPDATE revision SET value = ?", (revision,))
-            self._connection.execute("COMMIT")
+            self._transact(batch)
+        except _HalfDone:
+            self._roll_back()
+            if len(batch) > 1:
+                for job in batch:
+                    self._commit([job])
+                return
         except Exception as error:  # noqa: BLE001 - the thread must outlive any failure of a commit
-            self._fail(batch, error)
-        else:
-            self._revision = revision
+            self._roll_back()
+            kind = kind_of(error) or StoreUnavailable
             for job in batch:
-                job.answer()
-
-    def _fail(self, batch: Sequence[_Job[Any]], error: Exception) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-        self._on_rollback()
-        kind = _kind(error) or StoreUnavailable
+                job.fail(refusal(kind, self._path, error))
+            return
         for job in batch:
-            job.future.set_exception(_refusal(kind, self._path, error))
+            job.answer()
 
+    def _transact(self, batch: Sequence[_Job[Any]]) -> None:
+        revision = self._revision
+        self._connection.execute("BEGIN IMMEDIATE")
+        for job in batch:
+            if job.run(self._connection, revision + 1):
+                revision += 1
+        self._before_commit(self._connection)
+        self._connection.execute("UPDATE revision SET value = ?", (revision,))
+        self._connection.execute("COMMIT")
+        self._revision = revision
 
-@contextlib.contextmanager
-def _telling(path: Path, *, otherwise: Kind | None = None) -> Iterator[None]:
-    """Raise what the file or its disk refuses as what the contract calls it."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        kind = _kind(error) or otherwise
-        if kind is None:
-            raise
-        raise _refusal(kind, path, error) from error
-
-
-def _kind(error: Exception) -> Kind | None:
-    """Say what an error is, if the file or its disk is the reason and not the statement."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # without its extension
-    if code in _DAMAGED:
-        return StoreDamaged
-    return StoreUnavailable if code in _UNAVAILABLE else None
-
-
-def _refusal(kind: Kind, path: Path, error: Exception) -> StoreDamaged | StoreUnavailable:
-    if kind is StoreDamaged:
-        message = (
-            f"{path} does not read as a mynet database: {error}. It was left as it is; restore it"
-            " from a backup, or move it away to begin with an empty one"
-        )
-    else:
-        message = (
-            f"{path} cannot be used: {error}. Nothing was changed; make room on the disk or mend"
-            " it, and call again"
-        )
-    return kind(message, resource=str(path))
-
-
-def _lock(path: Path) -> int:
-    """Lock the file for this process. Like: flock --exclusive --nonblock PATH.lock."""
-    lock = path.with_name(path.name + ".lock")
-    try:
-        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _refusal(StoreUnavailable, lock, error) from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(fd)
-        message = f"{path} is in use by another process; stop that one first"
-        raise StoreUnavailable(message, resource=str(path)) from error
-    return fd
-
-
-def _require_ours(path: Path, connection: sqlite3.Connection, newest: int) -> None:
-    """Refuse another program's file, and a later version's, before anything is changed in it."""
-    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found > newest:
-        message = (
-            f"{path} has schema {found}, and this version knows schemas up to {newest}:"
-            " it was written by a newer mynetd, so install that one again. It was left as it is"
-        )
-        raise StoreDamaged(message, resource=str(path))
-    if found == 0 and connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
-        message = (
-            f"{path} is another program's database. It was left as it is; move it away, or restore"
-            " ours from a backup"
-        )
-        raise StoreDamaged(message, resource=str(path))
-
-
-def _migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
-    """Bring the file to the newest schema, one transaction a step."""
-    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    for number, script in enumerate(migrations[found:], start=found + 1):
-        connection.executescript(
-            f"BEGIN; {_REVISION_TABLE} {script}; PRAGMA user_version = {number}; COMMIT;"
-        )
+    def _roll_back(self) -> None:
+        """Undo the transaction; where even that fails, the next one is refused until it works."""
+        if self._connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+        self._on_rollback()

@@ -1,10 +1,8 @@
 """The backend ``bitmap``: the contract's verbs over one file of books."""
 
 import sqlite3
-from collections.abc import Sequence
-from datetime import datetime
-from ipaddress import ip_network
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from mynet.ipam.api import (
     AllocateRequest,
@@ -13,30 +11,48 @@ from mynet.ipam.api import (
     Backend,
     BackendContext,
     BackendInfo,
+    BatchRequest,
     Call,
+    Holdings,
     IPNetwork,
+    MapQuery,
+    Part,
     ReleaseRequest,
+    Subnet,
     Usage,
 )
-from mynet.ipam.bitmap.book import Book, Row, subnet_not_found
-from mynet.ipam.bitmap.pool import Pool, packed, unpacked
+from mynet.ipam.bitmap import verbs
+from mynet.ipam.bitmap.book import Book, Turn
+from mynet.ipam.bitmap.clock import BootClock, Clock
+from mynet.ipam.bitmap.pool import Pool, packed
+from mynet.ipam.bitmap.reading import Reading, held_by
 from mynet.ipam.bitmap.schema import MIGRATIONS
-from mynet.ipam.errors import SubnetInUse
-from mynet.ipam.sqlite import Database
+from mynet.ipam.errors import StoreDamaged, SubnetInUse
+from mynet.ipam.sqlite import Database, Work
+from mynet.ipam.sqlite_file import refusal
 
 FILE = "bitmap.db"
+
+T = TypeVar("T")
 
 
 class BitmapBackend(Backend):
     """Keeps bits in memory, and bits and owners in ``bitmap.db``."""
 
-    def __init__(self, context: BackendContext) -> None:
-        self._instance = context.instance
-        # The books that are in use. Only the database's writer thread touches them: no lock.
+    def __init__(self, context: BackendContext, clock: Clock | None = None) -> None:
+        self._path = context.state_dir / FILE
+        self._clock = clock or BootClock()
+        # The books that are in use, and those that this commit has changed. Only the database's
+        # writer thread touches them: no lock.
         self._books: dict[IPNetwork, Book] = {}
+        self._changed: set[Book] = set()
         self._database = Database(
-            Path(context.state_dir) / FILE, MIGRATIONS, on_rollback=self._books.clear
+            self._path,
+            MIGRATIONS,
+            before_commit=self._flush,
+            on_rollback=self._forget,
         )
+        self._reading = Reading(self._database, self._clock, context.instance)
 
     @property
     def info(self) -> BackendInfo:
@@ -45,112 +61,133 @@ class BitmapBackend(Backend):
 
     def open_subnet(self, call: Call, subnet: IPNetwork) -> None:
         """Begin a book, where there is none."""
-        row = (subnet.version, packed(subnet.network_address), str(subnet), bytes(17))
-        self._database.write(
-            lambda connection, _: connection.execute(
-                "INSERT OR IGNORE INTO subnets (version, first, cidr, cursor, allocated, resting)"
-                " VALUES (?, ?, ?, ?, 0, 0)",
-                row,
-            )
-        )
+        self._write(lambda connection, _: _open(connection, subnet))
 
     def close_subnet(self, call: Call, subnet: IPNetwork) -> None:
         """End a book in which no allocation stands."""
-        self._database.write(lambda connection, _: self._close(connection, subnet))
+        self._write(lambda connection, _: self._close(connection, subnet))
 
     def allocate(self, call: Call, request: AllocateRequest) -> Allocation:
         """Hand out an address; it is on the disk when this returns."""
-        row = self._database.write(
-            lambda connection, revision: self._book(connection, request.subnet).allocate(
-                connection, revision, request
-            )
-        )
-        return self._allocation(request.subnet, row)
+        subnet = request.subnet
+        row = self._change(subnet, lambda book, turn: verbs.allocate(book, turn, request))
+        return self._reading.allocation(subnet.cidr, row)
+
+    def allocate_batch(self, call: Call, request: BatchRequest) -> Sequence[Allocation]:
+        """Hand out several; they are on the disk when this returns."""
+        subnet = request.subnet
+        rows = self._change(subnet, lambda book, turn: verbs.allocate_batch(book, turn, request))
+        return [self._reading.allocation(subnet.cidr, row) for row in rows]
 
     def release(self, call: Call, request: ReleaseRequest) -> Allocation:
         """Take an address back; that is on the disk when this returns."""
-        row = self._database.write(
-            lambda connection, _: self._book(connection, request.subnet).release(
-                connection, request
-            )
-        )
-        return self._allocation(request.subnet, row)
+        subnet = request.subnet
+        row = self._change(subnet, lambda book, turn: verbs.release(book, turn, request))
+        return self._reading.allocation(subnet.cidr, row)
+
+    def release_owner(self, call: Call, owner: str) -> Sequence[Allocation]:
+        """Take all back; that is on the disk when this returns."""
+
+        def work(connection: sqlite3.Connection, revision: int) -> Sequence[Allocation]:
+            turn = Turn(connection, revision, self._clock.now())
+            held = held_by(connection, owner)
+            for cidr, rows in held.items():
+                self._touched(connection, cidr).let_rest(turn, rows)
+            return [
+                self._reading.allocation(cidr, row) for cidr, rows in held.items() for row in rows
+            ]
+
+        return self._write(work)
+
+    def load(self, call: Call, holdings: Sequence[Holdings]) -> None:
+        """Give addresses to those who had them elsewhere; on the disk when this returns."""
+
+        def work(connection: sqlite3.Connection, revision: int) -> None:
+            turn = Turn(connection, revision, self._clock.now())
+            for each in holdings:
+                _open(connection, each.subnet.cidr)
+                book = self._touched(connection, each.subnet.cidr)
+                book.insert(turn, Pool.of(each.subnet), verbs.plan(book, turn, each))
+
+        self._write(work)
 
     def allocations(self, call: Call, query: AllocationQuery) -> Sequence[Allocation]:
         """List allocations, from the file."""
-        conditions, values = _conditions(query)
-        with self._database.read() as connection:
-            rows = connection.execute(
-                "SELECT cidr, address, owner, create_time, revision FROM subnets"
-                " JOIN allocations ON allocations.subnet = subnets.id"
-                f" WHERE {' AND '.join(conditions)} ORDER BY version, first, address LIMIT ?",
-                (*values, query.limit),
-            ).fetchall()
-        return [self._allocation(ip_network(cidr), (*row,)) for cidr, *row in rows]
+        return self._reading.allocations(query)
 
-    def usage(self, call: Call, subnet: IPNetwork) -> Usage:
+    def usage(self, call: Call, subnet: Subnet) -> Usage:
         """Count, from the file."""
-        with self._database.read() as connection:
-            row = connection.execute(
-                "SELECT allocated FROM subnets WHERE cidr = ?", (str(subnet),)
-            ).fetchone()
-        if row is None:
-            raise subnet_not_found(subnet)
-        return Usage(capacity=Pool.of(subnet).capacity, allocated=row[0])
+        return self._reading.usage(subnet)
+
+    def parts(self, call: Call, query: MapQuery) -> Sequence[Part]:
+        """Count part by part, from the file."""
+        return self._reading.parts(query)
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
 
-    def _book(self, connection: sqlite3.Connection, subnet: IPNetwork) -> Book:
-        book = self._books.get(subnet)
-        if book is None:
-            book = self._books[subnet] = Book(connection, subnet)
+    def _change(self, subnet: Subnet, verb: Callable[[Book, Turn], T]) -> T:
+        """Run a verb on a subnet's book, in the writer thread."""
+
+        def work(connection: sqlite3.Connection, revision: int) -> T:
+            book = self._touched(connection, subnet.cidr)
+            book.told(subnet)
+            return verb(book, Turn(connection, revision, self._clock.now()))
+
+        return self._write(work)
+
+    def _write(self, work: Work[T]) -> T:
+        """Run work in the writer thread."""
+        try:
+            return self._database.write(work)
+        except sqlite3.IntegrityError as error:  # bits, rows and counters say different things
+            raise refusal(StoreDamaged, self._path, error) from error
+
+    def _touched(self, connection: sqlite3.Connection, cidr: IPNetwork) -> Book:
+        """Return a book that is going to change."""
+        book = self._book(connection, cidr)
+        self._changed.add(book)
         return book
 
+    def _book(self, connection: sqlite3.Connection, cidr: IPNetwork) -> Book:
+        book = self._books.get(cidr)
+        if book is None:
+            book = self._books[cidr] = Book(connection, cidr)
+        return book
+
+    def _flush(self, connection: sqlite3.Connection) -> None:
+        now = self._clock.now()
+        for book in self._changed:
+            book.flush(connection, now)
+        self._changed.clear()
+
+    def _forget(self) -> None:
+        self._changed.clear()
+        self._books.clear()
+
     def _close(self, connection: sqlite3.Connection, subnet: IPNetwork) -> None:
-        row = connection.execute(
-            "SELECT id, allocated FROM subnets WHERE cidr = ?", (str(subnet),)
-        ).fetchone()
+        row = connection.execute("SELECT id FROM subnets WHERE cidr = ?", (str(subnet),)).fetchone()
         if row is None:
             return
-        number, allocated = row
-        if allocated:
+        (held,) = connection.execute(
+            "SELECT count(*) FROM allocations WHERE subnet = ?", row
+        ).fetchone()
+        if held:
             raise SubnetInUse(
-                f"{allocated} addresses of {subnet} are held; release them first",
+                f"{held} addresses of {subnet} are held; release them first",
                 resource=f"subnet {subnet}",
             )
-        for table in ("pages", "resting"):
-            connection.execute(f"DELETE FROM {table} WHERE subnet = ?", (number,))
-        connection.execute("DELETE FROM subnets WHERE id = ?", (number,))
-        self._books.pop(subnet, None)
-
-    def _allocation(self, subnet: IPNetwork, row: Row) -> Allocation:
-        address, owner, create_time, revision = row
-        return Allocation(
-            subnet=subnet,
-            address=unpacked(subnet.version, address),
-            owner=owner,
-            instance=self._instance,
-            create_time=datetime.fromisoformat(create_time),
-            revision=revision,
-        )
+        for table in ("pages", "resting", "remembered"):
+            connection.execute(f"DELETE FROM {table} WHERE subnet = ?", row)
+        connection.execute("DELETE FROM subnets WHERE id = ?", row)
+        if book := self._books.pop(subnet, None):
+            self._changed.discard(book)
 
 
-def _conditions(query: AllocationQuery) -> tuple[list[str], list[object]]:
-    """Return what a row must fulfil, and the values for it."""
-    conditions, values = ["true"], list[object]()
-    if query.subnet is not None:
-        conditions.append("cidr = ?")
-        values.append(str(query.subnet))
-    if query.address is not None:
-        conditions += ["version = ?", "address = ?"]
-        values += [query.address.version, packed(query.address)]
-    if query.owner:
-        conditions.append("owner = ?")
-        values.append(query.owner)
-    if query.after is not None:
-        subnet, address = query.after
-        conditions.append("(version, first, address) > (?, ?, ?)")
-        values += [subnet.version, packed(subnet.network_address), packed(address)]
-    return conditions, values
+def _open(connection: sqlite3.Connection, subnet: IPNetwork) -> None:
+    connection.execute(
+        "INSERT OR IGNORE INTO subnets (version, first, cidr, cursor, allocated, resting)"
+        " VALUES (?, ?, ?, ?, 0, 0)",
+        (subnet.version, packed(subnet.network_address), str(subnet), bytes(17)),
+    )

@@ -8,7 +8,6 @@ the way up and again on the way down: at three for a /8 however full it is, at 2
 from collections.abc import Iterator
 
 PAGE_BITS = 4096
-PAGE_BYTES = PAGE_BITS // 8
 _FULL = (1 << PAGE_BITS) - 1
 
 

@@ -7,7 +7,7 @@ MIGRATIONS = (
       version INTEGER NOT NULL,
       first BLOB NOT NULL,      -- 16 bytes, as all addresses here, so that they sort as numbers
       cidr TEXT NOT NULL UNIQUE,
-      cursor BLOB NOT NULL,     -- where the search for a free bit begins: a position in 16 bytes
+      cursor BLOB NOT NULL,     -- where the search for a free bit begins: a position in 17 bytes
       allocated INTEGER NOT NULL,
       resting INTEGER NOT NULL
     ) STRICT;
@@ -27,17 +27,33 @@ MIGRATIONS = (
       owner TEXT NOT NULL,
       create_time TEXT NOT NULL,
       revision INTEGER NOT NULL,
+      labels TEXT NOT NULL,     -- JSON
+      sticky_key TEXT NOT NULL,
       PRIMARY KEY (subnet, address)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX allocations_by_owner ON allocations (owner, subnet, revision);
 
-    -- Released addresses rest here in the order of their release, until no other is left.
+    -- Released addresses rest here in the order of their release, until no other is left. When
+    -- they were released is a boot, and nanoseconds of CLOCK_BOOTTIME in it.
     CREATE TABLE resting (
       seq INTEGER PRIMARY KEY AUTOINCREMENT,
       subnet INTEGER NOT NULL REFERENCES subnets (id),
       address BLOB NOT NULL,
+      boot TEXT NOT NULL,
+      released INTEGER NOT NULL,
       UNIQUE (subnet, address)
     ) STRICT;
     CREATE INDEX resting_in_order ON resting (subnet, seq);
+
+    -- Which address whoever comes back with a sticky key had.
+    CREATE TABLE remembered (
+      subnet INTEGER NOT NULL REFERENCES subnets (id),
+      sticky_key TEXT NOT NULL,
+      address BLOB NOT NULL,
+      boot TEXT NOT NULL,
+      released INTEGER NOT NULL,
+      PRIMARY KEY (subnet, sticky_key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX remembered_in_time ON remembered (subnet, boot, released);
     """,
 )

@@ -17,13 +17,21 @@ from pathlib import Path
 
 from mynet.ipam.api import Backend, BackendContext
 from mynet.ipam.testing import (
+    batches,
+    cooling,
+    counting,
     handovers,
     lasting,
+    leaving,
     listing,
+    loading,
+    maps,
     owners,
     racing,
     releasing,
+    rules,
     sizes,
+    sticky,
     subnets,
 )
 from mynet.ipam.testing.bench import Bench, SampleCall, running
@@ -37,8 +45,16 @@ CLAIMS: Sequence[Claim] = (
     *sizes.CLAIMS,
     *owners.CLAIMS,
     *handovers.CLAIMS,
+    *batches.CLAIMS,
+    *rules.CLAIMS,
     *releasing.CLAIMS,
+    *leaving.CLAIMS,
+    *cooling.CLAIMS,
+    *sticky.CLAIMS,
+    *loading.CLAIMS,
     *listing.CLAIMS,
+    *counting.CLAIMS,
+    *maps.CLAIMS,
     *lasting.CLAIMS,
     *racing.CLAIMS,
 )

@@ -1,14 +1,12 @@
 """What claims are made with: a backend at work, and a sentence for what it does wrong."""
 
 import secrets
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from mynet.ipam.api import (
     AllocateRequest,
@@ -16,17 +14,26 @@ from mynet.ipam.api import (
     AllocationQuery,
     Backend,
     BackendContext,
+    BatchRequest,
+    Holding,
+    Holdings,
     IPAddress,
     IPNetwork,
+    MapQuery,
+    Part,
     ReleaseRequest,
+    Subnet,
     Usage,
 )
-from mynet.ipam.errors import IpamError
+from mynet.ipam.errors import IpamError, SubnetExhausted
+from mynet.ipam.testing.stating import only_ipam_errors, require, require_explained
 
 _DEADLINE = 60  # seconds that every call is given
 _EVERYTHING = 100_000  # more allocations than any claim makes
 
-T = TypeVar("T")
+Ruled = IPNetwork | Subnet  # a subnet alone has no rules
+E = TypeVar("E", bound=IpamError)
+R = TypeVar("R", bound=Ruled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,12 @@ class SampleCall:
     def alive(self) -> bool:
         """Say that the caller still waits."""
         return True
+
+
+class Refusal(Generic[E]):
+    """What a refused call raised."""
+
+    error: E
 
 
 class Bench:
@@ -63,14 +76,14 @@ class Bench:
 
     def start(self) -> None:
         """Make a backend."""
-        with _only_ipam_errors("making it"):
+        with only_ipam_errors("making it"):
             self._running = self._make(self.context)
 
     def stop(self) -> None:
         """Close the backend, if one runs."""
         running, self._running = self._running, None
         if running is not None:
-            with _only_ipam_errors("close"):
+            with only_ipam_errors("close"):
                 running.close()
 
     def restart(self) -> None:
@@ -78,43 +91,65 @@ class Bench:
         self.stop()
         self.start()
 
-    def open(self, subnet: IPNetwork) -> IPNetwork:
+    def open(self, subnet: R) -> R:
         """Open a subnet and return it."""
-        with _only_ipam_errors("open_subnet"):
-            self.backend.open_subnet(SampleCall(), subnet)
-        self._subnets[subnet] = None
+        with only_ipam_errors("open_subnet"):
+            self.backend.open_subnet(SampleCall(), ruled(subnet).cidr)
+        self._subnets[ruled(subnet).cidr] = None
         return subnet
 
-    def close(self, subnet: IPNetwork) -> None:
+    def close(self, subnet: Ruled) -> None:
         """Close a subnet."""
-        with _only_ipam_errors("close_subnet"):
-            self.backend.close_subnet(SampleCall(), subnet)
-        self._subnets.pop(subnet, None)
+        with only_ipam_errors("close_subnet"):
+            self.backend.close_subnet(SampleCall(), ruled(subnet).cidr)
+        self._subnets.pop(ruled(subnet).cidr, None)
 
     def allocate(
         self,
-        subnet: IPNetwork,
+        subnet: Ruled,
         owner: str = "",
         *,
         address: IPAddress | None = None,
         take_from: str = "",
+        sticky_key: str = "",
+        labels: Mapping[str, str] | None = None,
     ) -> Allocation:
         """Allocate an address."""
-        request = AllocateRequest(subnet, owner=owner, address=address, take_from=take_from)
-        with _only_ipam_errors("allocate"):
+        request = AllocateRequest(
+            ruled(subnet), owner, address, take_from, sticky_key, dict(labels or {})
+        )
+        with only_ipam_errors("allocate"):
             return self.backend.allocate(SampleCall(), request)
 
-    def release(
-        self, subnet: IPNetwork, address: IPAddress, owner: str | None = None
-    ) -> Allocation:
+    def allocate_batch(
+        self, subnet: Ruled, owners: Sequence[str], labels: Mapping[str, str] | None = None
+    ) -> list[Allocation]:
+        """Allocate an address for each owner."""
+        request = BatchRequest(ruled(subnet), owners, dict(labels or {}))
+        with only_ipam_errors("allocate_batch"):
+            return list(self.backend.allocate_batch(SampleCall(), request))
+
+    def release(self, subnet: Ruled, address: IPAddress, owner: str | None = None) -> Allocation:
         """Release an address."""
-        request = ReleaseRequest(subnet, address, owner=owner)
-        with _only_ipam_errors("release"):
+        request = ReleaseRequest(ruled(subnet), address, owner=owner)
+        with only_ipam_errors("release"):
             return self.backend.release(SampleCall(), request)
+
+    def release_owner(self, owner: str) -> list[Allocation]:
+        """Release all that an owner has."""
+        with only_ipam_errors("release_owner"):
+            return list(self.backend.release_owner(SampleCall(), owner))
+
+    def load(self, *holdings: tuple[Ruled, Sequence[Holding]]) -> None:
+        """Load subnets with who is to have which of their addresses."""
+        with only_ipam_errors("load"):
+            loaded = [Holdings(ruled(subnet), held) for subnet, held in holdings]
+            self.backend.load(SampleCall(), loaded)
+        self._subnets |= {ruled(subnet).cidr: None for subnet, _ in holdings}
 
     def allocations(
         self,
-        subnet: IPNetwork | None = None,
+        subnet: Ruled | None = None,
         *,
         address: IPAddress | None = None,
         owner: str = "",
@@ -122,16 +157,35 @@ class Bench:
         limit: int = _EVERYTHING,
     ) -> list[Allocation]:
         """List allocations."""
-        query = AllocationQuery(subnet, address, owner, after, limit)
-        with _only_ipam_errors("allocations"):
+        cidr = ruled(subnet).cidr if subnet is not None else None
+        query = AllocationQuery(cidr, address, owner, after, limit)
+        with only_ipam_errors("allocations"):
             return list(self.backend.allocations(SampleCall(), query))
 
-    def usage(self, subnet: IPNetwork) -> Usage:
+    def usage(self, subnet: Ruled) -> Usage:
         """Count a subnet's addresses."""
-        with _only_ipam_errors("usage"):
-            return self.backend.usage(SampleCall(), subnet)
+        with only_ipam_errors("usage"):
+            return self.backend.usage(SampleCall(), ruled(subnet))
 
-    def clear(self, subnet: IPNetwork) -> None:
+    def parts(self, subnet: Ruled, prefixlen: int) -> list[Part]:
+        """Count part by part."""
+        with only_ipam_errors("parts"):
+            return list(self.backend.parts(SampleCall(), MapQuery(ruled(subnet), prefixlen)))
+
+    def take(self, subnet: Ruled, count: int) -> list[IPAddress]:
+        """Take so many addresses, for nobody."""
+        return [self.allocate(subnet).address for _ in range(count)]
+
+    def take_all(self, subnet: Ruled) -> list[IPAddress]:
+        """Take addresses, for nobody, until there are no more."""
+        taken: list[IPAddress] = []
+        with suppress(SubnetExhausted):
+            while len(taken) <= ruled(subnet).cidr.num_addresses:
+                taken.append(self.allocate(subnet).address)
+        require(len(taken) <= ruled(subnet).cidr.num_addresses, f"{subnet} is never exhausted")
+        return taken
+
+    def clear(self, subnet: Ruled) -> None:
         """Release all of a subnet's addresses, and close it."""
         for allocation in self.allocations(subnet):
             self.release(subnet, allocation.address)
@@ -139,29 +193,36 @@ class Bench:
 
     @contextmanager
     def refusing(
-        self, kind: type[IpamError], thing: IPAddress | IPNetwork, *, holder: str = ""
-    ) -> Iterator[None]:
+        self, kind: type[E], thing: IPAddress | Ruled, *, holder: str = ""
+    ) -> Iterator[Refusal[E]]:
         """Claim that the block raises just this, naming the thing and who holds it.
 
         And that, having raised it, the backend has changed nothing.
         """
-        before = self._picture()
+        before, refusal = self._picture(), Refusal[E]()
+        named = thing.cidr if isinstance(thing, Subnet) else thing
         try:
-            yield
+            yield refusal
         except kind as error:
-            _require_explained(error, thing, holder)
+            require_explained(error, named, holder)
+            refusal.error = error
         except IpamError as error:
             raise AssertionError(
-                f"{type(error).__name__} was raised about {thing}, not {kind.__name__}: {error}"
+                f"{type(error).__name__} was raised about {named}, not {kind.__name__}: {error}"
             ) from error
         else:
-            raise AssertionError(f"{kind.__name__} was not raised about {thing}")
+            raise AssertionError(f"{kind.__name__} was not raised about {named}")
         require(
             self._picture() == before, f"having raised {kind.__name__}, it has changed something"
         )
 
     def _picture(self) -> tuple[Sequence[Allocation], Sequence[Usage]]:
         return self.allocations(), [self.usage(subnet) for subnet in self._subnets]
+
+
+def ruled(subnet: Ruled) -> Subnet:
+    """Return a subnet with its rules, or with none."""
+    return subnet if isinstance(subnet, Subnet) else Subnet(subnet)
 
 
 @contextmanager
@@ -176,49 +237,3 @@ def running(make: Callable[[BackendContext], Backend], folder: Path) -> Iterator
             bench.stop()
         raise
     bench.stop()
-
-
-def require(holds: object, sentence: str) -> None:
-    """State a thing; unlike ``assert``, also under ``python -O``."""
-    if not holds:
-        raise AssertionError(sentence)
-
-
-def require_equal(found: object, expected: object, what: str) -> None:
-    """State that two things are equal."""
-    require(found == expected, f"{what}: {found}, where it should be {expected}")
-
-
-def at_once(works: Sequence[Callable[[], T]]) -> list[T]:
-    """Do each in a thread of its own, all at once; return, or raise, what they do."""
-    ready = threading.Barrier(len(works))
-
-    def run(work: Callable[[], T]) -> T:
-        ready.wait(_DEADLINE)
-        return work()
-
-    with ThreadPoolExecutor(len(works)) as pool:
-        return list(pool.map(run, works))
-
-
-def _require_explained(error: IpamError, thing: IPAddress | IPNetwork, holder: str) -> None:
-    name = type(error).__name__
-    require(str(error).strip(), f"{name} about {thing} says nothing")
-    require(
-        str(thing) in error.resource.split(),
-        f"the resource of {name} is {error.resource!r}, which does not name {thing}",
-    )
-    require_equal(error.holder, holder, f"the holder of {name} about {thing}")
-
-
-@contextmanager
-def _only_ipam_errors(verb: str) -> Iterator[None]:
-    """Let pass what a backend may raise, and name what it may not."""
-    try:
-        yield
-    except (IpamError, AssertionError):
-        raise
-    except Exception as error:
-        raise AssertionError(
-            f"{verb} raised {type(error).__name__}, which is not an IpamError: {error}"
-        ) from error

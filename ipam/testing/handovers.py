@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from mynet.ipam.errors import AddressInUse
-from mynet.ipam.testing.bench import Bench, require, require_equal
+from mynet.ipam.testing.bench import Bench
 from mynet.ipam.testing.samples import BOTH, SMALL, usable
+from mynet.ipam.testing.stating import require, require_equal
 
 
 def an_address_is_handed_over(bench: Bench) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from mynet.ipam.api import IPNetwork
 from mynet.ipam.errors import SubnetNotFound
-from mynet.ipam.testing.bench import Bench, at_once, require, require_equal
+from mynet.ipam.testing.bench import Bench
 from mynet.ipam.testing.samples import BOTH, SMALL, usable
+from mynet.ipam.testing.stating import at_once, require, require_equal
 
 _ROUNDS = 8
 

@@ -1,12 +1,13 @@
-"""Claims about what is listed and counted."""
+"""Claims about what is listed."""
 
 from collections.abc import Callable, Sequence
 from ipaddress import ip_network
 from itertools import pairwise
 
 from mynet.ipam.api import Allocation, IPNetwork
-from mynet.ipam.testing.bench import Bench, require, require_equal
-from mynet.ipam.testing.samples import BOTH, IPV4, IPV6, SMALL, usable
+from mynet.ipam.testing.bench import Bench
+from mynet.ipam.testing.samples import BOTH, IPV4, IPV6
+from mynet.ipam.testing.stating import require, require_equal
 
 # In their order, which is neither that of their texts nor, over both families, of their numbers.
 _IN_ORDER: Sequence[IPNetwork] = tuple(
@@ -81,25 +82,6 @@ def a_page_begins_behind_what_was_released_meanwhile(bench: Bench) -> None:
         require_equal(bench.allocations(subnet, after=(subnet, subnet[6])), [], "behind the last")
 
 
-def usage_counts_what_is_held(bench: Bench) -> None:
-    """Not what was asked for twice, handed over, refused or released."""
-    for subnet in SMALL:
-        bench.open(subnet)
-        capacity = len(usable(subnet))
-        for count, address in enumerate(usable(subnet)):
-            usage = bench.usage(subnet)
-            found = (usage.capacity, usage.allocated, usage.free)
-            require_equal(found, (capacity, count, capacity - count), f"the usage of {subnet}")
-            require_equal(len(bench.allocations(subnet)), count, f"the allocations of {subnet}")
-            bench.allocate(subnet, f"for {address}", address=address)
-            bench.allocate(subnet, f"for {address}")
-            bench.allocate(subnet, "a", address=address, take_from=f"for {address}")
-        for address in usable(subnet):
-            before = bench.usage(subnet).allocated
-            bench.release(subnet, address)
-            require_equal(bench.usage(subnet).allocated, before - 1, f"allocated of {subnet}")
-
-
 def revisions_grow(bench: Bench) -> None:
     """With every commit, of whichever subnet."""
     for subnet in BOTH:
@@ -150,6 +132,5 @@ CLAIMS: Sequence[Callable[[Bench], None]] = (
     a_query_selects_by_all_that_it_names,
     pages_joined_are_the_whole,
     a_page_begins_behind_what_was_released_meanwhile,
-    usage_counts_what_is_held,
     revisions_grow,
 )

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from mynet.ipam.errors import AddressInUse
-from mynet.ipam.testing.bench import Bench, require, require_equal
+from mynet.ipam.testing.bench import Bench
 from mynet.ipam.testing.samples import BOTH, SMALL, usable
+from mynet.ipam.testing.stating import require, require_equal
 
 
 def an_allocation_says_whose_it_is_and_since_when(bench: Bench) -> None:
@@ -35,6 +36,24 @@ def an_owner_that_asks_again_gets_the_same(bench: Bench) -> None:
         again = bench.allocate(subnet, "a", address=held.address)
         require_equal(again, held, "asked again by address, the answer is")
         require_equal(bench.usage(subnet).allocated, 2, f"allocated of {subnet}")
+
+
+def labels_are_kept_with_an_allocation(bench: Bench) -> None:
+    """And are not changed by whoever asks again with others."""
+    labels = {"app": "web", "empty": "", "ä/'%\"": "🜁\n"}
+    for subnet in BOTH:
+        bench.open(subnet)
+        held = bench.allocate(subnet, "a", labels=labels)
+        require_equal(dict(held.labels), labels, "the labels of an allocation")
+        again = bench.allocate(subnet, "a", labels={"app": "other"})
+        require_equal(again, held, "asked again with other labels, the answer is")
+        none = bench.allocate(subnet, "b")
+        require_equal(dict(none.labels), {}, "the labels of an allocation without any")
+        taken = bench.allocate(subnet, "c", address=none.address, take_from="b", labels=labels)
+        require_equal(dict(taken.labels), labels, "the labels of what was handed over")
+    before = bench.allocations()
+    bench.restart()
+    require_equal(bench.allocations(), before, "after a restart the allocations are")
 
 
 def an_owner_of_several_gets_the_first_again(bench: Bench) -> None:
@@ -104,6 +123,7 @@ def an_address_that_is_held_is_refused_with_its_holder(bench: Bench) -> None:
 CLAIMS: Sequence[Callable[[Bench], None]] = (
     an_allocation_says_whose_it_is_and_since_when,
     an_owner_that_asks_again_gets_the_same,
+    labels_are_kept_with_an_allocation,
     an_owner_of_several_gets_the_first_again,
     without_an_owner_each_call_takes_another,
     owners_are_told_apart_to_the_letter,

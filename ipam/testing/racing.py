@@ -2,22 +2,26 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
-from mynet.ipam.api import Allocation, IPAddress, IPNetwork
+from mynet.ipam.api import Allocation, IPAddress, IPNetwork, Subnet
 from mynet.ipam.errors import AddressInUse, SubnetExhausted
-from mynet.ipam.testing.bench import Bench, at_once, require, require_equal
+from mynet.ipam.testing.bench import Bench
 from mynet.ipam.testing.samples import BOTH, SMALL, usable
+from mynet.ipam.testing.stating import at_once, require_equal
 
 _THREADS = 8
 _ROUNDS = 10
+_BATCH = 4  # does not divide what there is
+_LONG = 600.0
 
 
 def the_last_addresses_go_to_one_thread_each(bench: Bench) -> None:
     """All threads take until nothing is left: each address went once, and none was left over."""
     for subnet in SMALL:
         bench.open(subnet)
-        taken = at_once([partial(_take_all, bench, subnet)] * _THREADS)
+        taken = at_once([partial(bench.take_all, subnet)] * _THREADS)
         given = Counter(address for addresses in taken for address in addresses)
         require_equal(given, Counter(usable(subnet)), f"threads were given of {subnet}")
         require_equal(bench.usage(subnet).free, 0, f"free of {subnet}")
@@ -48,6 +52,32 @@ def an_owner_in_many_threads_gets_one_address(bench: Bench) -> None:
             require_equal(len(held), 1, "the number of allocations that one owner has")
 
 
+def the_last_addresses_go_to_whole_batches(bench: Bench) -> None:
+    """Each thread gets all that it asked for, or nothing; and of that no other gets any."""
+    for subnet in SMALL:
+        bench.open(subnet)
+        taken = at_once([partial(_take_batches, bench, subnet)] * _THREADS)
+        batches = [batch for thread in taken for batch in thread]
+        given = Counter(each.address for batch in batches for each in batch)
+        count = len(usable(subnet)) // _BATCH
+        require_equal([len(batch) for batch in batches], [_BATCH] * count, "the sizes of batches")
+        require_equal(set(given.values()), {1}, "how often an address was given")
+        require_equal(bench.usage(subnet).allocated, count * _BATCH, f"allocated of {subnet}")
+
+
+def a_key_leads_one_thread_back(bench: Bench) -> None:
+    """Of those that come with it at the same time; the others get others."""
+    for cidr in BOTH:
+        subnet = bench.open(Subnet(cidr, retention=_LONG))
+        for number in range(1, _ROUNDS):
+            old = bench.allocate(subnet, sticky_key=f"{number}").address
+            bench.release(subnet, old)
+            come_back = partial(bench.allocate, subnet, sticky_key=f"{number}")
+            given = [each.address for each in at_once([come_back] * _THREADS)]
+            require_equal(given.count(old), 1, f"how often {old} was given back")
+            require_equal(len(set(given)), _THREADS, "different addresses")
+
+
 def no_two_threads_hold_an_address(bench: Bench) -> None:
     """While all of them take and give back, and at the end everything is free."""
     for subnet in SMALL:
@@ -56,7 +86,7 @@ def no_two_threads_hold_an_address(bench: Bench) -> None:
         at_once([partial(_take_and_give_back, bench, subnet, owner) for owner in owners])
         require_equal(bench.allocations(subnet), [], f"at the end {subnet} has")
         require_equal(bench.usage(subnet).allocated, 0, f"at the end, allocated of {subnet}")
-        free = set(_take_all(bench, subnet))
+        free = set(bench.take_all(subnet))
         require_equal(free, set(usable(subnet)), f"at the end {subnet} hands out")
 
 
@@ -69,14 +99,12 @@ def _ask(
         return refusal
 
 
-def _take_all(bench: Bench, subnet: IPNetwork) -> list[IPAddress]:
-    taken: list[IPAddress] = []
-    while True:
-        try:
-            taken.append(bench.allocate(subnet).address)
-        except SubnetExhausted:
-            return taken
-        require(len(taken) <= subnet.num_addresses, f"{subnet} is never exhausted")
+def _take_batches(bench: Bench, subnet: IPNetwork) -> list[list[Allocation]]:
+    taken: list[list[Allocation]] = []
+    with suppress(SubnetExhausted):
+        while len(taken) < subnet.num_addresses:
+            taken.append(bench.allocate_batch(subnet, [""] * _BATCH))
+    return taken
 
 
 def _take_and_give_back(bench: Bench, subnet: IPNetwork, owner: str) -> None:
@@ -90,5 +118,7 @@ CLAIMS: Sequence[Callable[[Bench], None]] = (
     the_last_addresses_go_to_one_thread_each,
     an_address_goes_to_one_of_those_who_ask_for_it,
     an_owner_in_many_threads_gets_one_address,
+    the_last_addresses_go_to_whole_batches,
+    a_key_leads_one_thread_back,
     no_two_threads_hold_an_address,
 )

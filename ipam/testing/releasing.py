@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from mynet.ipam.api import IPAddress, IPNetwork
 from mynet.ipam.errors import AllocationNotFound, OwnerMismatch, SubnetExhausted
-from mynet.ipam.testing.bench import Bench, require, require_equal
-from mynet.ipam.testing.samples import BOTH, SMALL, reserved, usable
+from mynet.ipam.testing.bench import Bench
+from mynet.ipam.testing.samples import BOTH, SMALL, nobodys, shuffled, usable
+from mynet.ipam.testing.stating import require, require_equal
 
 
 def a_release_returns_the_allocation_as_it_was(bench: Bench) -> None:
@@ -25,7 +25,7 @@ def what_nobody_holds_is_not_found(bench: Bench) -> None:
         bench.open(subnet)
         held = bench.allocate(subnet, "a")
         bench.release(subnet, held.address)
-        for address in (held.address, subnet[9], *reserved(subnet)):
+        for address in (held.address, subnet[9], *nobodys(subnet)):
             for owner in (None, "", "a"):
                 with bench.refusing(AllocationNotFound, address):
                     bench.release(subnet, address, owner)
@@ -63,23 +63,23 @@ def addresses_are_reused_in_the_order_of_their_release(bench: Bench) -> None:
         addresses = usable(subnet)
         for address in addresses:
             bench.allocate(subnet, address=address)
-        for order in (_shuffled(addresses, 11), _shuffled(addresses, 13)):
+        for order in (shuffled(addresses, 11), shuffled(addresses, 13)):
             for address in order:
                 bench.release(subnet, address)
-            require_equal(_taken(bench, subnet, len(order)), order, "reused in order were")
+            require_equal(bench.take(subnet, len(order)), order, "reused in order were")
 
 
 def addresses_never_used_come_before_released_ones(bench: Bench) -> None:
     """As long as there is another, one that was released is left in peace."""
     for subnet in SMALL:
         bench.open(subnet)
-        used = _taken(bench, subnet, 6)
+        used = bench.take(subnet, 6)
         released = [used[number] for number in (2, 0, 5)]
         for address in released:
             bench.release(subnet, address)
-        fresh = _taken(bench, subnet, len(usable(subnet)) - len(used))
+        fresh = bench.take(subnet, len(usable(subnet)) - len(used))
         require_equal(set(fresh) & set(used), set(), "reused while others were fresh")
-        require_equal(_taken(bench, subnet, 3), released, "reused in order were")
+        require_equal(bench.take(subnet, 3), released, "reused in order were")
 
 
 def a_released_address_is_had_by_whoever_asks_for_it(bench: Bench) -> None:
@@ -90,20 +90,10 @@ def a_released_address_is_had_by_whoever_asks_for_it(bench: Bench) -> None:
         bench.release(subnet, address)
         held = bench.allocate(subnet, "b", address=address)
         require_equal(held.address, address, "asked for a released address, it gave")
-        others = _taken(bench, subnet, len(usable(subnet)) - 1)
+        others = bench.take(subnet, len(usable(subnet)) - 1)
         require_equal({address, *others}, set(usable(subnet)), f"{subnet} handed out")
         with bench.refusing(SubnetExhausted, subnet):
             bench.allocate(subnet)
-
-
-def _taken(bench: Bench, subnet: IPNetwork, count: int) -> list[IPAddress]:
-    """Take so many addresses, for nobody."""
-    return [bench.allocate(subnet).address for _ in range(count)]
-
-
-def _shuffled(addresses: Sequence[IPAddress], step: int) -> list[IPAddress]:
-    """Return them in another order: ``step`` has no divisor in common with their number."""
-    return [addresses[(number + 1) * step % len(addresses)] for number in range(len(addresses))]
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (

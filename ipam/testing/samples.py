@@ -35,7 +35,7 @@ def every_size() -> Iterator[IPNetwork]:
             yield ip_network((base, length), strict=False)
 
 
-def reserved(subnet: IPNetwork) -> Sequence[IPAddress]:
+def nobodys(subnet: IPNetwork) -> Sequence[IPAddress]:
     """Return the addresses that are never handed out (RFC 3021, RFC 4291, RFC 6164)."""
     if subnet.num_addresses <= 2:  # noqa: PLR2004 - a /31 or a /127, or a single address
         return ()
@@ -46,14 +46,14 @@ def reserved(subnet: IPNetwork) -> Sequence[IPAddress]:
 
 def edges(subnet: IPNetwork) -> tuple[IPAddress, IPAddress]:
     """Return the first and the last address that can be handed out."""
-    kept = reserved(subnet)
+    kept = nobodys(subnet)
     first, last = subnet[0], subnet[-1]
     return first + (first in kept), last - (last in kept)
 
 
 def usable(subnet: IPNetwork) -> Sequence[IPAddress]:
     """Return every address that can be handed out, of a subnet that has few."""
-    kept = reserved(subnet)
+    kept = nobodys(subnet)
     return [address for address in subnet if address not in kept]
 
 
@@ -63,3 +63,8 @@ def outside(subnet: IPNetwork) -> Iterator[IPAddress]:
     for number in (int(subnet[0]) - 1, int(subnet[-1]) + 1):
         if 0 <= number < 1 << subnet.max_prefixlen:
             yield type(subnet[0])(number)
+
+
+def shuffled(addresses: Sequence[IPAddress], step: int) -> list[IPAddress]:
+    """Return them in another order: ``step`` has no divisor in common with their number."""
+    return [addresses[(number + 1) * step % len(addresses)] for number in range(len(addresses))]

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from mynet.ipam.errors import AddressOutOfRange, AddressReserved, SubnetExhausted
-from mynet.ipam.testing.bench import Bench, require, require_equal
-from mynet.ipam.testing.samples import BOTH, TINY, edges, every_size, outside, reserved, usable
+from mynet.ipam.testing.bench import Bench
+from mynet.ipam.testing.samples import BOTH, TINY, edges, every_size, nobodys, outside, usable
+from mynet.ipam.testing.stating import require, require_equal
 
 
 def a_subnet_gives_all_it_has_and_is_then_exhausted(bench: Bench) -> None:
@@ -30,7 +31,7 @@ def a_subnet_of_any_size_gives_its_first_and_last_address(bench: Bench) -> None:
         for address in wanted:
             given = bench.allocate(subnet, f"has {address}", address=address)
             require_equal(given.address, address, f"asked for {address}, {subnet} gave")
-        capacity = subnet.num_addresses - len(reserved(subnet))
+        capacity = subnet.num_addresses - len(nobodys(subnet))
         more = [bench.allocate(subnet).address] if capacity > len(wanted) else []
         require(
             all(address in subnet and address not in wanted for address in more),
@@ -46,7 +47,7 @@ def a_reserved_address_is_never_handed_out(bench: Bench) -> None:
     """Not to whoever asks for it by name, either."""
     for subnet in every_size():
         bench.open(subnet)
-        for address in reserved(subnet):
+        for address in nobodys(subnet):
             with bench.refusing(AddressReserved, address):
                 bench.allocate(subnet, "a", address=address)
         bench.close(subnet)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 
 from mynet.ipam.api import API_VERSION, IPNetwork
 from mynet.ipam.errors import SubnetInUse, SubnetNotFound
-from mynet.ipam.testing.bench import Bench, require, require_equal
+from mynet.ipam.testing.bench import Bench
 from mynet.ipam.testing.samples import BOTH
+from mynet.ipam.testing.stating import require, require_equal
 
 
 def info_is_the_same_every_time(bench: Bench) -> None:
@@ -71,9 +72,13 @@ def _require_not_found(bench: Bench, subnet: IPNetwork) -> None:
     with bench.refusing(SubnetNotFound, subnet):
         bench.allocate(subnet, "a", address=subnet[7])
     with bench.refusing(SubnetNotFound, subnet):
+        bench.allocate_batch(subnet, ["a", ""])
+    with bench.refusing(SubnetNotFound, subnet):
         bench.release(subnet, subnet[7])
     with bench.refusing(SubnetNotFound, subnet):
         bench.usage(subnet)
+    with bench.refusing(SubnetNotFound, subnet):
+        bench.parts(subnet, subnet.max_prefixlen)
     require_equal(bench.allocations(subnet), [], f"{subnet}, which is not open, has")
 
 

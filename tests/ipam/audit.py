@@ -25,8 +25,25 @@ def audit(folder: Path) -> None:
             assert bits.pop(number, set()) == held | rested, f"{cidr}: its bits are not its rows"
             assert counts == [len(held), len(rested)], f"{cidr}: its counters are wrong"
         assert {**bits, **allocated, **resting} == {}, "rows of subnets that are not there"
+        _audit_remembered(file)
         newest = file.execute("SELECT max(revision) FROM allocations").fetchone()[0] or 0
         assert newest <= file.execute("SELECT value FROM revision").fetchone()[0]
+
+
+def _audit_remembered(file: sqlite3.Connection) -> None:
+    """Fail if a key is remembered that is in use, or an address that is not the subnet's."""
+    rows = file.execute(
+        "SELECT cidr, sticky_key, address, subnet FROM remembered LEFT JOIN subnets ON id = subnet"
+    )
+    for cidr, key, address, subnet in rows:
+        assert cidr is not None, f"{key!r} is remembered of a subnet that is not there"
+        assert key, "an empty key is remembered"
+        number = int.from_bytes(address, "big")
+        assert int(ip_network(cidr)[0]) <= number <= int(ip_network(cidr)[-1])
+        in_use = (
+            "SELECT count(*) FROM allocations WHERE subnet = ? AND address = ? AND sticky_key = ?"
+        )
+        assert file.execute(in_use, (subnet, address, key)).fetchone() == (0,), f"{key!r} is in use"
 
 
 def count(folder: Path, table: str) -> int:

@@ -13,8 +13,10 @@ from mynet.ipam.api import (
     Allocation,
     BackendInfo,
     Call,
+    Holding,
     IPAddress,
     IPNetwork,
+    Subnet,
 )
 from mynet.ipam.errors import (
     AddressInUse,
@@ -23,7 +25,8 @@ from mynet.ipam.errors import (
     SubnetExhausted,
     SubnetInUse,
 )
-from tests.ipam.plain import Book, PlainBackend
+from tests.ipam.plain import PlainBackend
+from tests.ipam.plain_book import Book
 
 
 class ChangesItsInfo(PlainBackend):
@@ -54,9 +57,9 @@ class ClosesWhatIsInUse(PlainBackend):
 
 
 class HandsOutBroadcast(PlainBackend):
-    def next_free(self, book: Book) -> IPAddress:
-        last = book.subnet[-1]
-        return last if last not in book.held else super().next_free(book)
+    def next_free(self, book: Book, subnet: Subnet) -> IPAddress:
+        last = subnet.cidr[-1]
+        return last if last not in book.held else super().next_free(book, subnet)
 
 
 class KeepsTheLastForItself(PlainBackend):
@@ -69,7 +72,7 @@ class KeepsTheLastForItself(PlainBackend):
 class HandsOutAnycastIfAsked(PlainBackend):
     def give_this(self, book: Book, request: AllocateRequest, address: IPAddress) -> Allocation:
         if address.version == 6 and address == book.subnet[0]:
-            return self.give(book, request, address)
+            return self.give(book, self.holding(request, address))
         return super().give_this(book, request, address)
 
 
@@ -80,17 +83,22 @@ class ComparesNumbers(PlainBackend):
 
 
 class ForgetsWhatWasAskedFor(PlainBackend):
-    def next_free(self, book: Book) -> IPAddress:
+    def next_free(self, book: Book, subnet: Subnet) -> IPAddress:
         if book.cursor > book.last:
-            return super().next_free(book)
+            return super().next_free(book, subnet)
         book.cursor += 1
-        return type(book.subnet[0])(book.cursor - 1)
+        return book.address(book.cursor - 1)
 
 
 class TellsTimeWithoutAZone(PlainBackend):
-    def allocation(self, request: AllocateRequest, address: IPAddress) -> Allocation:
+    def allocation(self, book: Book, holding: Holding) -> Allocation:
         now = datetime.now()  # noqa: DTZ005 - that is what is wrong with it
-        return replace(super().allocation(request, address), create_time=now)
+        return replace(super().allocation(book, holding), create_time=now)
+
+
+class DropsLabels(PlainBackend):
+    def allocation(self, book: Book, holding: Holding) -> Allocation:
+        return replace(super().allocation(book, holding), labels={})
 
 
 class IgnoresOwners(PlainBackend):
@@ -126,10 +134,10 @@ class SearchesEverySubnetForAnOwner(PlainBackend):
 
 class LooksForAFreeOneFirst(PlainBackend):
     def allocate(self, call: Call, request: AllocateRequest) -> Allocation:
-        book = self.book(request.subnet)
+        book = self.book(request.subnet.cidr)
         if request.address is None:
             cursor = book.cursor
-            self.next_free(book)
+            self.next_free(book, request.subnet)
             book.cursor = cursor
         return super().allocate(call, request)
 
@@ -172,11 +180,11 @@ class WantsAHolderToTakeFrom(PlainBackend):
 
 
 class HandsOverInPlace(PlainBackend):
-    def give(self, book: Book, request: AllocateRequest, address: IPAddress) -> Allocation:
-        order = list(book.held)
-        made = super().give(book, request, address)
-        if address in order:
-            book.held = {each: book.held[each] for each in order}
+    def give(self, book: Book, holding: Holding) -> Allocation:
+        before = book.held.get(holding.address)
+        made = super().give(book, holding)
+        if before:
+            made = book.held[made.address] = replace(made, revision=before.revision)
         return made
 
 
@@ -192,6 +200,7 @@ BROKEN: dict[str, type[PlainBackend]] = {
     "an_address_of_another_subnet_is_out_of_range": ComparesNumbers,
     "an_address_that_was_asked_for_is_not_handed_out_again": ForgetsWhatWasAskedFor,
     "an_allocation_says_whose_it_is_and_since_when": TellsTimeWithoutAZone,
+    "labels_are_kept_with_an_allocation": DropsLabels,
     "an_owner_that_asks_again_gets_the_same": IgnoresOwners,
     "an_owner_of_several_gets_the_first_again": ReturnsAnOwnersNewest,
     "without_an_owner_each_call_takes_another": TakesNobodyForSomebody,

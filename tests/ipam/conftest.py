@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.testing.bench import Bench
 from tests.ipam.audit import audit
+from tests.ipam.clocks import FakeClock
 
 # A busy machine is no reason for a test to fail.
 settings.register_profile("mynet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,6 +25,22 @@ def root() -> Path:
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """The bitmap backend at work; at the end its file is in order."""
     made = Bench(BitmapBackend, tmp_path)
+    made.start()
+    yield made
+    made.stop()
+    audit(tmp_path)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """The clock of ``timed``."""
+    return FakeClock()
+
+
+@pytest.fixture
+def timed(tmp_path: Path, clock: FakeClock) -> Iterator[Bench]:
+    """The bitmap backend at work by a clock that stands still; at the end its file is in order."""
+    made = Bench(lambda context: BitmapBackend(context, clock), tmp_path)
     made.start()
     yield made
     made.stop()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mynet.ipam.api import IPNetwork
+from mynet.ipam.api import IPNetwork, Subnet
 from mynet.ipam.bitmap import book
 from mynet.ipam.errors import AllocationNotFound, SubnetExhausted
 from mynet.ipam.testing.bench import Bench
@@ -133,8 +133,9 @@ def test_a_page_is_gone_when_nothing_of_it_is_used(
 def test_a_closed_subnet_leaves_nothing_in_the_file(
     bench: Bench, subnet: IPNetwork, tmp_path: Path
 ) -> None:
+    lasting = Subnet(subnet, cooldown=600.0, retention=600.0)
     bench.open(subnet)
-    bench.release(subnet, bench.allocate(subnet).address)
+    bench.release(lasting, bench.allocate(lasting, sticky_key="k").address)
     bench.close(subnet)
-    for table in ("subnets", "pages", "allocations", "resting"):
+    for table in ("subnets", "pages", "allocations", "resting", "remembered"):
         assert count(tmp_path, table) == 0

@@ -1,12 +1,12 @@
 """Any calls in any order: the bitmap backend answers as the dictionaries of PlainBackend do.
 
-Subnets of both families and of every prefix length, the backend closed and opened again in between;
-and at the end of each run its file is in order.
+Subnets of both families and of every prefix length and by rules that change, time that passes, the
+backend closed and opened again, the host rebooted; and at the end of each run its file is in order.
 """
 
 import tempfile
 from collections.abc import Callable
-from ipaddress import ip_network
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
@@ -21,57 +21,37 @@ from mynet.ipam.api import (
     AllocationQuery,
     Backend,
     BackendContext,
+    BatchRequest,
     Call,
+    Holding,
+    Holdings,
     IPAddress,
     IPNetwork,
+    MapQuery,
     ReleaseRequest,
+    Span,
+    Subnet,
 )
-from mynet.ipam.bitmap import BitmapBackend, book
-from mynet.ipam.errors import IpamError
+from mynet.ipam.bitmap import BitmapBackend
+from mynet.ipam.bitmap import book as bitmap_book
 from mynet.ipam.testing import SampleCall
 from tests.ipam.audit import audit
+from tests.ipam.clocks import FakeClock
+from tests.ipam.comparing import outcome
+from tests.ipam.drawing import (
+    KEYS,
+    LABELS,
+    OWNERS,
+    SECONDS,
+    addresses,
+    apart,
+    holdings,
+    rules,
+    subnets_of,
+)
 from tests.ipam.plain import PlainBackend
 
-OWNERS = st.sampled_from(["", "a", "b", "ä\0'%"])
-PAGE = 4096
-
 T = TypeVar("T")
-
-
-def subnets_of(bits: int) -> st.SearchStrategy[IPNetwork]:
-    """Any subnet; half of them so small that they are soon exhausted."""
-    lengths = st.integers(0, bits) | st.integers(bits - 3, bits)
-    numbers = st.integers(0, 2**bits - 1)
-    kind = type(ip_network("0.0.0.0/0" if bits == 32 else "::/0"))
-    return st.builds(
-        lambda number, length: kind((number >> bits - length << bits - length, length)),
-        numbers,
-        lengths,
-    )
-
-
-def apart(subnets: list[IPNetwork]) -> list[IPNetwork]:
-    """Leave out what overlaps: the daemon sees to that."""
-    kept: list[IPNetwork] = []
-    for subnet in subnets:
-        if not any(subnet.version == each.version and subnet.overlaps(each) for each in kept):
-            kept.append(subnet)
-    return kept
-
-
-def outcome(backend: Backend, verb: Callable[[Any, Call, T], object], request: T) -> object:
-    """Return what it answers or raises, without what differs from one backend to another."""
-    try:
-        answer = getattr(backend, verb.__name__)(SampleCall(), request)
-    except IpamError as error:
-        return type(error), error.resource, error.holder
-    if isinstance(answer, Allocation):
-        return essence(answer)
-    return [essence(each) for each in answer] if isinstance(answer, list) else answer
-
-
-def essence(allocation: Allocation) -> object:
-    return allocation.subnet, allocation.address, allocation.owner, allocation.instance
 
 
 class BitmapMachine(RuleBasedStateMachine):
@@ -81,97 +61,165 @@ class BitmapMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.context = BackendContext(instance="machine", state_dir=Path(self.folder.name))
-        self.bitmap = BitmapBackend(self.context)
-        self.plain = PlainBackend(self.context)
-        self.subnets: list[IPNetwork] = []
-        self.bound = mock.patch.object(book, "MOST_RESTING", book.MOST_RESTING)
+        self.clock = FakeClock()
+        self.bitmap = BitmapBackend(self.context, self.clock)
+        self.plain = PlainBackend(self.context, self.clock)
+        self.subnets: dict[IPNetwork, Subnet] = {}
+        self.bound = mock.patch.object(bitmap_book, "MOST_RESTING", bitmap_book.MOST_RESTING)
         self.bound.start()
 
     @initialize(
-        subnets=st.lists(subnets_of(32) | subnets_of(128), min_size=1, max_size=4).map(apart),
+        data=st.data(),
+        cidrs=st.lists(subnets_of(32) | subnets_of(128), min_size=1, max_size=4).map(apart),
         most_resting=st.sampled_from([0, 1, 3, 65536]),
     )
-    def begin(self, subnets: list[IPNetwork], most_resting: int) -> None:
-        self.subnets = subnets
-        self.plain.most_resting = book.MOST_RESTING = most_resting
-        for subnet in subnets:
-            self.both(Backend.open_subnet, subnet)
+    def begin(self, data: st.DataObject, cidrs: list[IPNetwork], most_resting: int) -> None:
+        self.plain.most_resting = bitmap_book.MOST_RESTING = most_resting
+        for cidr in cidrs:
+            self.subnets[cidr] = data.draw(rules(cidr), "rules")
+            self.both(Backend.open_subnet, cidr)
 
     def both(self, verb: Callable[[Any, Call, T], object], request: T) -> None:
         """Ask both, and compare."""
         assert outcome(self.bitmap, verb, request) == outcome(self.plain, verb, request)
 
-    def any_subnet(self, data: st.DataObject) -> IPNetwork:
-        return data.draw(st.sampled_from(self.subnets), "subnet")
+    def any_subnet(self, data: st.DataObject) -> Subnet:
+        """Draw a subnet; now and then its rules change."""
+        cidr = data.draw(st.sampled_from(list(self.subnets)), "subnet")
+        if data.draw(st.integers(0, 4), "change") == 0:
+            self.subnets[cidr] = data.draw(rules(cidr, self.known(cidr)), "rules")
+        return self.subnets[cidr]
 
-    def any_address(self, data: st.DataObject, subnet: IPNetwork) -> IPAddress:
-        """Draw one around the subnet's edges and around the edge of a page, or any at all."""
-        first, last = int(subnet[0]), int(subnet[-1])
-        near = [at + by for at in (first, first + PAGE, last) for by in range(-3, 5)]
-        most = 2**subnet.max_prefixlen - 1
-        possible = [number for number in near if 0 <= number <= most]
-        number = data.draw(st.sampled_from(possible) | st.integers(0, most), "address")
-        return type(subnet[0])(number)
+    def known(self, cidr: IPNetwork) -> list[IPAddress]:
+        """Return the addresses of a subnet that are held or rest."""
+        book = self.plain.state.books.get(cidr)
+        return [*book.held, *book.resting] if book else []
 
-    def held_places(self) -> list[tuple[IPNetwork, IPAddress]]:
-        held = self.plain.allocations(SampleCall(), AllocationQuery())
-        return [(each.subnet, each.address) for each in held]
+    def held(self) -> list[Allocation]:
+        return list(self.plain.allocations(SampleCall(), AllocationQuery()))
 
-    @rule(data=st.data(), owner=OWNERS)
-    def allocate_any(self, data: st.DataObject, owner: str) -> None:
-        request = AllocateRequest(self.any_subnet(data), owner)
+    @rule(data=st.data(), owner=OWNERS, key=KEYS, labels=LABELS)
+    def allocate_any(
+        self, data: st.DataObject, owner: str, key: str, labels: dict[str, str]
+    ) -> None:
+        subnet = self.any_subnet(data)
+        request = AllocateRequest(subnet, owner, sticky_key=key, labels=labels)
         self.both(Backend.allocate, request)
 
-    @rule(data=st.data(), count=st.integers(2, 5))
-    def allocate_some(self, data: st.DataObject, count: int) -> None:
-        request = AllocateRequest(self.any_subnet(data))
-        for _ in range(count):
+    @rule(data=st.data(), count=st.integers(2, 8), together=st.booleans(), key=KEYS)
+    def allocate_some(self, data: st.DataObject, count: int, key: str, *, together: bool) -> None:
+        subnet = self.any_subnet(data)
+        if together:
+            self.both(Backend.allocate_batch, BatchRequest(subnet, [""] * count))
+        for _ in range(0 if together else count):
+            self.both(Backend.allocate, AllocateRequest(subnet, sticky_key=key))
+
+    @rule(data=st.data(), owner=OWNERS, take_from=OWNERS, key=KEYS)
+    def allocate_this(self, data: st.DataObject, owner: str, take_from: str, key: str) -> None:
+        subnet = self.any_subnet(data)
+        address = data.draw(addresses(subnet.cidr, self.known(subnet.cidr)), "address")
+        self.both(Backend.allocate, AllocateRequest(subnet, owner, address, take_from, key))
+
+    @rule(data=st.data(), owner=OWNERS, key=KEYS)
+    def hand_over(self, data: st.DataObject, owner: str, key: str) -> None:
+        if held := self.held():
+            each = data.draw(st.sampled_from(held), "held")
+            subnet = self.subnets[each.subnet]
+            request = AllocateRequest(subnet, owner, each.address, each.owner, key)
             self.both(Backend.allocate, request)
 
-    @rule(data=st.data(), owner=OWNERS, take_from=OWNERS)
-    def allocate_this(self, data: st.DataObject, owner: str, take_from: str) -> None:
-        subnet = self.any_subnet(data)
-        request = AllocateRequest(subnet, owner, self.any_address(data, subnet), take_from)
-        self.both(Backend.allocate, request)
+    @rule(data=st.data(), owners=st.lists(OWNERS, max_size=8), labels=LABELS)
+    def allocate_batch(
+        self, data: st.DataObject, owners: list[str], labels: dict[str, str]
+    ) -> None:
+        self.both(Backend.allocate_batch, BatchRequest(self.any_subnet(data), owners, labels))
 
     @rule(data=st.data(), owner=OWNERS | st.none())
     def release_any(self, data: st.DataObject, owner: str | None) -> None:
         subnet = self.any_subnet(data)
-        request = ReleaseRequest(subnet, self.any_address(data, subnet), owner)
-        self.both(Backend.release, request)
+        address = data.draw(addresses(subnet.cidr, self.known(subnet.cidr)), "address")
+        self.both(Backend.release, ReleaseRequest(subnet, address, owner))
 
-    @rule(data=st.data())
-    def release_what_is_held(self, data: st.DataObject) -> None:
-        if places := self.held_places():
-            self.both(Backend.release, ReleaseRequest(*data.draw(st.sampled_from(places), "held")))
+    @rule(data=st.data(), count=st.integers(1, 4), pause=st.sampled_from([0.0, 0.5]))
+    def release_what_is_held(self, data: st.DataObject, count: int, pause: float) -> None:
+        for _ in range(count):
+            if held := self.held():
+                each = data.draw(st.sampled_from(held), "held")
+                self.both(Backend.release, ReleaseRequest(self.subnets[each.subnet], each.address))
+                self.clock.advance(pause)
+
+    @rule(owner=st.sampled_from(["a", "b"]))
+    def release_owner(self, owner: str) -> None:
+        self.both(Backend.release_owner, owner)
+
+    @rule(data=st.data(), count=st.integers(0, 3))
+    def load(self, data: st.DataObject, count: int) -> None:
+        subnets = [self.any_subnet(data) for _ in range(count)]
+        request = []
+        for subnet in subnets:
+            known = [
+                Holding(each.address, each.owner)
+                for each in self.held()
+                if each.subnet == subnet.cidr
+            ]
+            drawn = data.draw(st.lists(holdings(subnet.cidr, known), max_size=3), "held")
+            request.append(Holdings(subnet, drawn * data.draw(st.integers(1, 2), "times")))
+        self.both(Backend.load, request)
 
     @rule(data=st.data())
     def open_or_close(self, data: st.DataObject) -> None:
-        subnet = self.any_subnet(data)
-        if data.draw(st.booleans(), "open"):
-            self.both(Backend.open_subnet, subnet)
-        else:
-            self.both(Backend.close_subnet, subnet)
+        verb = data.draw(st.sampled_from([Backend.open_subnet, Backend.close_subnet]), "verb")
+        self.both(verb, self.any_subnet(data).cidr)
+
+    @rule(data=st.data(), owner=OWNERS, reserved=st.booleans())
+    def come_back(self, data: st.DataObject, owner: str, *, reserved: bool) -> None:
+        remembered = [
+            (self.subnets[book.subnet], key, address)
+            for book in self.plain.state.in_order()
+            for key, (address, _) in book.remembered.items()
+        ]
+        if remembered:
+            subnet, key, address = data.draw(st.sampled_from(remembered), "remembered")
+            if reserved:
+                subnet = replace(subnet, reserved=(*subnet.reserved, Span(address, address)))
+            self.both(Backend.allocate, AllocateRequest(subnet, owner, sticky_key=key))
 
     @rule(data=st.data(), owner=OWNERS, limit=st.integers(0, 4))
     def list_a_page(self, data: st.DataObject, owner: str, limit: int) -> None:
-        subnet = data.draw(st.none() | st.sampled_from(self.subnets), "only")
-        behind = self.any_subnet(data)
-        places = [(behind, self.any_address(data, behind)), *self.held_places()]
+        subnet = data.draw(st.none() | st.sampled_from(list(self.subnets)), "only")
+        behind = self.any_subnet(data).cidr
+        places: list[tuple[IPNetwork, IPAddress]] = [
+            (behind, data.draw(addresses(behind), "behind")),
+            *((each.subnet, each.address) for each in self.held()),
+        ]
         after = data.draw(st.none() | st.sampled_from(places), "after")
-        query = AllocationQuery(subnet, owner=owner, after=after, limit=limit)
-        self.both(Backend.allocations, query)
+        self.both(
+            Backend.allocations, AllocationQuery(subnet, owner=owner, after=after, limit=limit)
+        )
 
-    @rule()
-    def restart(self) -> None:
+    @rule(data=st.data())
+    def map(self, data: st.DataObject) -> None:
+        subnet = self.any_subnet(data)
+        lengths = st.integers(subnet.cidr.prefixlen, subnet.cidr.max_prefixlen)
+        self.both(Backend.parts, MapQuery(subnet, data.draw(lengths, "prefixlen")))
+
+    @rule(seconds=SECONDS | st.floats(0, 20))
+    def time_passes(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @rule(reboot=st.none() | SECONDS)
+    def restart(self, reboot: float | None) -> None:
         self.bitmap.close()
-        self.bitmap = BitmapBackend(self.context)
+        if reboot is not None:
+            self.clock.reboot(reboot)
+        self.bitmap = BitmapBackend(self.context, self.clock)
 
     @invariant()
     def they_list_and_count_the_same(self) -> None:
         self.both(Backend.allocations, AllocationQuery())
-        for subnet in self.subnets:
+        for subnet in self.subnets.values():
             self.both(Backend.usage, subnet)
+            self.both(Backend.parts, MapQuery(subnet, subnet.cidr.prefixlen))
 
     def teardown(self) -> None:
         self.bitmap.close()
@@ -181,5 +229,5 @@ class BitmapMachine(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-BitmapMachine.TestCase.settings = settings(max_examples=50, stateful_step_count=40)
+BitmapMachine.TestCase.settings = settings(max_examples=120, stateful_step_count=50)
 test_the_bitmap_backend_answers_as_dictionaries_do = BitmapMachine.TestCase

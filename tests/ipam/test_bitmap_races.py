@@ -7,9 +7,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 import pytest
 
-from mynet.ipam.api import IPAddress, IPNetwork
-from mynet.ipam.errors import SubnetExhausted, SubnetInUse, SubnetNotFound
-from mynet.ipam.testing.bench import Bench, at_once
+from mynet.ipam.api import Holding, IPAddress, IPNetwork, Subnet
+from mynet.ipam.errors import AddressInUse, SubnetExhausted, SubnetInUse, SubnetNotFound
+from mynet.ipam.testing.bench import Bench
+from mynet.ipam.testing.stating import at_once
 
 THREADS = 16
 SMALL: list[IPNetwork] = [IPv4Network("10.1.0.0/26"), IPv6Network("fd00:1::/122")]
@@ -35,6 +36,65 @@ def test_the_last_addresses_go_to_one_thread_each(bench: Bench, subnet: IPNetwor
         assert len(given) == capacity == bench.usage(subnet).allocated
         for address in given:
             bench.release(subnet, address)
+
+
+@pytest.mark.parametrize("subnet", SMALL, ids=str)
+def test_batches_and_single_callers_share_the_last_addresses(
+    bench: Bench, subnet: IPNetwork
+) -> None:
+    bench.open(subnet)
+    capacity = bench.usage(subnet).capacity
+
+    def take_batches(owner: str) -> list[IPAddress]:
+        taken: list[IPAddress] = []
+        with suppress(SubnetExhausted):
+            while True:
+                owners = [f"{owner}/{len(taken) + number}" for number in range(3)]
+                taken += [each.address for each in bench.allocate_batch(subnet, owners)]
+        return [*taken, *take_all(bench, subnet, f"{owner}/alone")]
+
+    for _ in range(3):
+        works = [partial(take_batches, f"batch {number}") for number in range(THREADS // 2)]
+        works += [partial(take_all, bench, subnet, f"{n}") for n in range(THREADS // 2)]
+        given = Counter(address for addresses in at_once(works) for address in addresses)
+        assert set(given.values()) == {1}
+        assert len(given) == capacity == bench.usage(subnet).allocated
+        at_once([partial(bench.release_owner, each.owner) for each in bench.allocations(subnet)])
+        assert bench.usage(subnet).allocated == 0
+
+
+def test_an_address_that_cools_goes_to_nobody_while_threads_want_it(bench: Bench) -> None:
+    subnet = Subnet(SMALL[0], cooldown=600.0, retention=600.0)
+    bench.open(subnet)
+    taken = bench.take_all(subnet)
+
+    def live(number: int) -> None:
+        bench.release(subnet, taken[number])
+        with pytest.raises(SubnetExhausted):
+            bench.allocate(subnet, f"{number}")
+        assert bench.allocate(subnet, f"{number}", address=taken[number]).owner == f"{number}"
+
+    at_once([partial(live, number) for number in range(THREADS)])
+    assert bench.usage(subnet).allocated == len(taken)
+
+
+def test_loads_race_for_one_address_and_are_whole(bench: Bench) -> None:
+    subnets = [ip_network(f"10.{number}.0.0/24") for number in range(THREADS)]
+    shared = ip_network("10.99.0.0/24")
+
+    def load(number: int) -> bool:
+        mine = [Holding(subnets[number][place], f"{number}") for place in range(1, 9)]
+        with suppress(AddressInUse):
+            bench.load((subnets[number], mine), (shared, [Holding(shared[5], f"{number}")]))
+            return True
+        return False
+
+    loaded = at_once([partial(load, number) for number in range(THREADS)])
+    assert loaded.count(True) == 1
+    winner = f"{loaded.index(True)}"
+    held = bench.allocations()
+    assert {each.owner for each in held} == {winner}
+    assert len(held) == 9
 
 
 def test_subnets_do_not_get_in_each_others_way(bench: Bench) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mynet.ipam.api import IPAddress
+from mynet.ipam.api import IPAddress, Subnet
 from mynet.ipam.bitmap.pool import Pool, packed, unpacked
 from mynet.ipam.errors import AddressOutOfRange, AddressReserved
 
@@ -34,7 +34,7 @@ addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6))
 def test_a_subnet_hands_out_from_first_to_last(
     subnet: str, first: str, last: str, capacity: int
 ) -> None:
-    pool = Pool.of(ip_network(subnet))
+    pool = Pool.of(Subnet(ip_network(subnet)))
     assert str(pool.address(pool.first)) == first
     assert str(pool.address(pool.last)) == last
     assert pool.capacity == capacity
@@ -55,7 +55,7 @@ def test_a_subnet_hands_out_from_first_to_last(
 )
 def test_a_reserved_address_is_refused_with_its_role(subnet: str, address: str, role: str) -> None:
     with pytest.raises(AddressReserved, match=f"{address} is the {role} address") as caught:
-        Pool.of(ip_network(subnet)).position(ip_address(address))
+        Pool.of(Subnet(ip_network(subnet))).position(ip_address(address))
     assert caught.value.resource == f"address {address}"
 
 
@@ -71,7 +71,7 @@ def test_a_reserved_address_is_refused_with_its_role(subnet: str, address: str, 
     ],
 )
 def test_an_address_outside_is_refused_with_those_inside(subnet: str, address: str) -> None:
-    pool = Pool.of(ip_network(subnet))
+    pool = Pool.of(Subnet(ip_network(subnet)))
     with pytest.raises(AddressOutOfRange) as caught:
         pool.position(ip_address(address))
     assert f"from {pool.address(pool.first)} to {pool.address(pool.last)}" in str(caught.value)

@@ -134,26 +134,6 @@ def test_what_fails_of_itself_is_no_failed_commit(database: Database, rollbacks:
     assert rollbacks == []
 
 
-def test_a_statement_that_alone_does_not_fit_is_refused_alone(
-    database: Database, rollbacks: list[str]
-) -> None:
-    def insert_many(connection: sqlite3.Connection, _: int) -> None:
-        # Of several rows SQLite takes back the statement where it can, not the transaction.
-        connection.execute(
-            "INSERT INTO things WITH RECURSIVE counted (number) AS"
-            " (SELECT 1 UNION ALL SELECT number + 1 FROM counted WHERE number < 9999)"
-            " SELECT 'many ' || number FROM counted"
-        )
-
-    with out_of_pages(database):
-        before, many, after = together(database, [insert("a"), insert_many, insert("b")])
-    with pytest.raises(StoreUnavailable, match="full"):
-        many.result()
-    assert (before.result(), after.result()) == (1, 2)
-    assert names(database) == ["a", "b"]
-    assert rollbacks == []
-
-
 @full_disks
 def test_a_backend_has_changed_nothing_in_memory_either(full: Full, bench: Bench) -> None:
     bench.open(SUBNET)

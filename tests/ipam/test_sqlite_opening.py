@@ -11,7 +11,7 @@ import pytest
 
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
 from mynet.ipam.sqlite import Database
-from tests.ipam.waiting import MIGRATIONS, TABLE, contents, insert, names, revision_of
+from tests.ipam.waiting import MIGRATIONS, TABLE, contents, insert, names, noise, revision_of
 
 PAGE = 4096
 
@@ -27,10 +27,6 @@ def path(tmp_path: Path) -> Path:
             )
         )
     return path
-
-
-def noise(length: int) -> bytes:
-    return bytes(number * 7919 % 251 for number in range(length))
 
 
 def make_noise(path: Path) -> None:
@@ -73,7 +69,7 @@ def make_another_programs_with_other_tables(path: Path) -> None:
     [
         (make_noise, "file is not a database"),
         (cut_to_a_page, "malformed"),
-        (cut_within_a_page, "malformed"),
+        (cut_within_a_page, "ends within a page"),
         (overwrite_all_but_the_header, "malformed"),
         (make_newer, "has schema 2, and this version knows schemas up to 1"),
         (make_another_programs, "is another program's database"),
@@ -106,8 +102,9 @@ def test_a_file_that_is_restored_opens_again(path: Path) -> None:
 def test_damage_that_is_met_later_is_said_to_be_damage(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[4 * PAGE :] = noise(len(data) - 4 * PAGE)
-    path.write_bytes(data)
     with closing(Database(path, MIGRATIONS)) as database:
+        path.write_bytes(data)
+        database.write(lambda connection, _: connection.execute("PRAGMA shrink_memory"))
         with pytest.raises(StoreDamaged, match="malformed"):
             names(database)
         with pytest.raises(StoreDamaged, match="malformed"):

@@ -51,11 +51,6 @@ def commits(database: Database) -> list[str]:
     return found
 
 
-def fail(connection: sqlite3.Connection, revision: int) -> None:
-    connection.execute("INSERT INTO things VALUES ('half')")
-    raise KeyError("mine")
-
-
 def test_all_who_wait_share_one_commit(database: Database, commits: list[str]) -> None:
     futures = together(database, [insert(f"{number:02}") for number in range(40)])
     assert [future.result() for future in futures] == list(range(1, 41))
@@ -70,23 +65,6 @@ def test_a_commit_takes_no_more_than_a_batch(
     together(database, [insert(f"{number:02}") for number in range(10)])
     assert len(commits) == 1 + 3
     assert len(names(database)) == 10
-
-
-def test_what_fails_takes_back_itself_alone(database: Database, commits: list[str]) -> None:
-    before, failed, after = together(database, [insert("a"), fail, insert("b")])
-    assert (before.result(), after.result()) == (1, 2)
-    with pytest.raises(KeyError, match="mine"):
-        failed.result()
-    assert names(database) == ["a", "b"]
-    assert len(commits) == 2
-
-
-def test_a_refused_statement_is_its_callers(database: Database) -> None:
-    before, twice, after = together(database, [insert("a"), insert("a"), insert("b")])
-    assert (before.result(), after.result()) == (1, 2)
-    with pytest.raises(sqlite3.IntegrityError):
-        twice.result()
-    assert names(database) == ["a", "b"]
 
 
 def test_what_was_answered_is_in_the_file(database: Database, path: Path) -> None:
@@ -124,8 +102,8 @@ def test_only_what_changes_the_file_has_a_revision(database: Database) -> None:
         connection.execute("SELECT * FROM things").fetchall()
         return revision
 
-    asked = [insert("a"), look, fail, insert("b"), look]
-    one, _, _, two, last = together(database, asked)
+    asked = [insert("a"), look, insert("b"), look]
+    one, _, two, last = together(database, asked)
     assert (one.result(), two.result(), last.result()) == (1, 2, 3)
     assert revision_of(database) == 2
 

@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,15 @@ def held(database: Database) -> Iterator[None]:
 
 def together(database: Database, works: Sequence[Work[Any]]) -> list[Future[Any]]:
     """Hand in all of them in this order while the writer is busy; return what became of them."""
-    with ThreadPoolExecutor(len(works)) as pool, held(database):
+    return called_together(database, [partial(database.write, work) for work in works])
+
+
+def called_together(database: Database, calls: Sequence[Callable[[], Any]]) -> list[Future[Any]]:
+    """Make all calls in this order, so that they share a commit; return what became of them."""
+    with ThreadPoolExecutor(len(calls)) as pool, held(database):
         futures: list[Future[Any]] = []
-        for number, work in enumerate(works, start=1):
-            futures.append(pool.submit(database.write, work))
+        for number, call in enumerate(calls, start=1):
+            futures.append(pool.submit(call))
             wait_for_callers(database, number)
     return futures
 
@@ -76,3 +82,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     """Return all files of a folder, byte for byte, but for empty ones (locks)."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path.name: path.read_bytes() for path in files if path.stat().st_size}
+
+
+def noise(length: int) -> bytes:
+    """Return so many bytes that mean nothing."""
+    return bytes(number * 7919 % 251 for number in range(length))

@@ -1,0 +1,191 @@
+"""Claims about released addresses: how long nobody gets them by chance, and who may sooner.
+
+Those that see a cooldown end have a short one. Those that see that it has not ended have one that
+does not end while a claim is made, however busy the machine.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from mynet.ipam.api import IPNetwork, Span, Subnet
+from mynet.ipam.errors import SubnetExhausted
+from mynet.ipam.testing.bench import Bench
+from mynet.ipam.testing.samples import BOTH, SMALL, shuffled, usable
+from mynet.ipam.testing.stating import require, require_between, require_equal
+
+_LONG = 600.0
+_SHORT = 0.1
+_APART = 0.1
+_TOLERANCE = 0.05  # seconds: clocks of different kinds, and their rounding
+
+
+def a_released_address_is_not_reused_before_its_time(bench: Bench) -> None:
+    """Not where it is all that is left, either."""
+    for cidr in SMALL:
+        subnet = bench.open(Subnet(cidr, cooldown=_LONG))
+        taken = bench.take_all(subnet)
+        for address in shuffled(taken, 11)[:3]:
+            bench.release(subnet, address)
+            for owner in ("", "a"):
+                with bench.refusing(SubnetExhausted, subnet):
+                    bench.allocate(subnet, owner)
+
+
+def a_released_address_is_reused_when_its_time_has_come(bench: Bench) -> None:
+    """When the refusal said; not before the cooldown has passed, and not long after it."""
+    for cidr in BOTH:
+        subnet = bench.open(_two_of(cidr, _SHORT))
+        first, _ = bench.take(subnet, 2)
+        released = time.monotonic()
+        bench.release(subnet, first)
+        try:
+            again = bench.allocate(subnet)
+        except SubnetExhausted as refusal:
+            require_between(0, refusal.retry_after, _SHORT, "retry_after")
+            time.sleep(refusal.retry_after + _TOLERANCE)
+            again = bench.allocate(subnet)
+        passed = time.monotonic() - released
+        require_equal(again.address, first, "after the cooldown it gave")
+        require(passed >= _SHORT - _TOLERANCE, f"{first} was reused {passed} s after its release")
+
+
+def what_has_cooled_down_comes_last_and_in_the_order_of_its_release(bench: Bench) -> None:
+    """After all that never were used, for the longer the safer."""
+    used = {}
+    for cidr in SMALL:
+        subnet = bench.open(Subnet(cidr, cooldown=_SHORT))
+        used[subnet] = bench.take(subnet, 6)
+        for number in (4, 0, 3):
+            bench.release(subnet, used[subnet][number])
+    time.sleep(_SHORT)
+    for subnet, addresses in used.items():
+        fresh = bench.take(subnet, len(usable(subnet.cidr)) - len(addresses))
+        require_equal(set(fresh) & set(addresses), set(), "reused while others were fresh")
+        released = [addresses[number] for number in (4, 0, 3)]
+        require_equal(bench.take_all(subnet), released, "reused in order were")
+
+
+def without_a_cooldown_an_address_is_reused_at_once(bench: Bench) -> None:
+    """If it is all that is left."""
+    for cidr in BOTH:
+        subnet = bench.open(_two_of(cidr, 0))
+        first, second = bench.take(subnet, 2)
+        for address in (second, first):
+            bench.release(subnet, address)
+            require_equal(bench.usage(subnet).cooling, 0, "cooling, without a cooldown")
+            require_equal(bench.take(subnet, 1), [address], "reused at once was")
+
+
+def retry_after_says_when_the_first_comes_free(bench: Bench) -> None:
+    """By the time that the one released first still has to cool."""
+    released = {}
+    for cidr in BOTH:
+        subnet = bench.open(_two_of(cidr, _LONG))
+        first, second = bench.take(subnet, 2)
+        before = time.monotonic()
+        bench.release(subnet, first)
+        released[subnet] = before, time.monotonic(), second
+    time.sleep(_APART)
+    for subnet, (before, after, second) in released.items():
+        bench.release(subnet, second)
+        asked = time.monotonic()
+        with bench.refusing(SubnetExhausted, subnet) as refusal:
+            bench.allocate(subnet)
+        least, most = _LONG - (time.monotonic() - before), _LONG - (asked - after)
+        found = refusal.error.retry_after
+        require_between(least - _TOLERANCE, found, most + _TOLERANCE / 2, "retry_after")
+
+
+def where_waiting_is_no_help_none_is_promised(bench: Bench) -> None:
+    """For all is held, or what cools is reserved, or lies outside the range."""
+    for cidr in SMALL:
+        subnet = bench.open(Subnet(cidr, cooldown=_LONG))
+        taken = bench.take_all(subnet)
+        _require_hopeless(bench, subnet)
+        bench.release(subnet, taken[3])
+        spans = (Span(taken[3], taken[3]),)
+        _require_hopeless(bench, replace(subnet, reserved=spans))
+        _require_hopeless(bench, replace(subnet, range=Span(taken[4], taken[6])))
+
+
+def a_cooling_address_is_had_by_whoever_asks_for_it(bench: Bench) -> None:
+    """And when it is released again, it cools anew, behind all others."""
+    for cidr in BOTH:
+        subnet = bench.open(_two_of(cidr, _LONG))
+        first, second = bench.take(subnet, 2)
+        bench.release(subnet, first)
+        bench.release(subnet, second)
+        require_equal(bench.allocate(subnet, "a", address=first).address, first, "it gave")
+        require_equal(bench.usage(subnet).cooling, 1, "cooling, one being taken,")
+        bench.release(subnet, first)
+        at_once = replace(subnet, cooldown=0)
+        require_equal(bench.take_all(at_once), [second, first], "reused in order were")
+
+
+def a_cooldown_outlives_the_backend(bench: Bench) -> None:
+    """By a restart it is neither ended nor made shorter."""
+    for cidr in BOTH:
+        subnet = bench.open(_two_of(cidr, _LONG))
+        before = time.monotonic()
+        bench.release(subnet, bench.take(subnet, 2)[0])
+        for _ in range(2):
+            bench.restart()
+            with bench.refusing(SubnetExhausted, subnet) as refusal:
+                bench.allocate(subnet)
+            least = _LONG - (time.monotonic() - before) - _TOLERANCE
+            require_between(least, refusal.error.retry_after, _LONG, "retry_after")
+            require_equal(bench.usage(subnet).cooling, 1, "cooling, after a restart,")
+
+
+def a_cooldown_ends_though_the_backend_was_closed(bench: Bench) -> None:
+    """When it would have ended, or a cooldown after the restart."""
+    released = {}
+    for cidr in BOTH:
+        subnet = bench.open(_two_of(cidr, _SHORT))
+        released[subnet] = bench.take(subnet, 2)[0]
+        bench.release(subnet, released[subnet])
+    bench.restart()
+    time.sleep(_SHORT + _TOLERANCE)
+    for subnet, first in released.items():
+        require_equal(bench.take_all(subnet), [first], "after a restart and a cooldown it gave")
+
+
+def a_cooldown_is_the_subnets_own(bench: Bench) -> None:
+    """Each has its rules, and its own order of release."""
+    for slow, quick in (BOTH, BOTH[::-1]):
+        patient, eager = bench.open(_two_of(slow, _LONG)), bench.open(_two_of(quick, 0))
+        for subnet in (patient, eager):
+            for address in bench.take(subnet, 2):
+                bench.release(subnet, address)
+        require_equal(bench.take_all(patient), [], f"taken of {slow}, which cools,")
+        require_equal(len(bench.take_all(eager)), 2, f"the number taken of {quick}")
+        for subnet in (patient, eager):
+            bench.clear(subnet)
+
+
+def _two_of(cidr: IPNetwork, cooldown: float) -> Subnet:
+    """Return rules by which two addresses are chosen and no more."""
+    return Subnet(cidr, range=Span(cidr[6], cidr[7]), cooldown=cooldown)
+
+
+def _require_hopeless(bench: Bench, subnet: Subnet) -> None:
+    with bench.refusing(SubnetExhausted, subnet) as refusal:
+        bench.allocate(subnet)
+    require_equal(
+        refusal.error.retry_after, 0, f"retry_after, with nothing to wait for in {subnet.cidr}"
+    )
+
+
+CLAIMS: Sequence[Callable[[Bench], None]] = (
+    a_released_address_is_not_reused_before_its_time,
+    a_released_address_is_reused_when_its_time_has_come,
+    what_has_cooled_down_comes_last_and_in_the_order_of_its_release,
+    without_a_cooldown_an_address_is_reused_at_once,
+    retry_after_says_when_the_first_comes_free,
+    where_waiting_is_no_help_none_is_promised,
+    a_cooling_address_is_had_by_whoever_asks_for_it,
+    a_cooldown_outlives_the_backend,
+    a_cooldown_ends_though_the_backend_was_closed,
+    a_cooldown_is_the_subnets_own,
+)

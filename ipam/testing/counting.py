@@ -1,0 +1,121 @@
+"""Claims about usage: what is held, reserved, cooling and free, each address counted once."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from ipaddress import IPv6Network
+
+from mynet.ipam.api import Span, Subnet, Usage
+from mynet.ipam.testing.bench import Bench
+from mynet.ipam.testing.samples import BOTH, SMALL, usable
+from mynet.ipam.testing.stating import require_equal
+
+_FOR_EVER = 86400.0  # a cooldown that no claim sees the end of
+_SHORT = 0.05
+
+
+def usage_counts_what_is_held(bench: Bench) -> None:
+    """Not what was asked for twice, handed over, refused or released."""
+    for subnet in SMALL:
+        bench.open(subnet)
+        capacity = len(usable(subnet))
+        for count, address in enumerate(usable(subnet)):
+            usage = bench.usage(subnet)
+            found = (usage.capacity, usage.allocated, usage.free)
+            require_equal(found, (capacity, count, capacity - count), f"the usage of {subnet}")
+            require_equal(len(bench.allocations(subnet)), count, f"the allocations of {subnet}")
+            bench.allocate(subnet, f"for {address}", address=address)
+            bench.allocate(subnet, f"for {address}")
+            bench.allocate(subnet, "a", address=address, take_from=f"for {address}")
+        for address in usable(subnet):
+            before = bench.usage(subnet).allocated
+            bench.release(subnet, address)
+            require_equal(bench.usage(subnet).allocated, before - 1, f"allocated of {subnet}")
+
+
+def usage_tells_held_cooling_reserved_and_free_apart(bench: Bench) -> None:
+    """Held is held though it be reserved, and what is reserved does not count as cooling."""
+    for cidr in SMALL:
+        subnet = bench.open(Subnet(cidr, cooldown=_FOR_EVER))
+        for number in range(1, 9):
+            bench.allocate(subnet, f"owner {number}", address=cidr[number])
+        for number in (3, 4, 7):
+            bench.release(subnet, cidr[number])
+        bench.release_owner("owner 8")
+        capacity = len(usable(cidr))
+        require_equal(bench.usage(subnet), Usage(capacity, 4, 0, 4), f"the usage of {cidr}")
+        # One held, two that cool, and one that never was used.
+        spans = (Span(cidr[2], cidr[4]), Span(cidr[12], cidr[12]))
+        reserving = replace(subnet, reserved=spans)
+        require_equal(bench.usage(reserving), Usage(capacity, 4, 3, 2), "with four reserved")
+        bench.release(reserving, cidr[2])
+        require_equal(bench.usage(reserving), Usage(capacity, 3, 4, 2), "with its holder gone")
+        bench.allocate(reserving, address=cidr[7])
+        require_equal(bench.usage(reserving), Usage(capacity, 4, 4, 1), "with one taken by name")
+
+
+def what_is_reserved_counts_once(bench: Bench) -> None:
+    """However often it is named; and what is nobody's anyway does not count."""
+    for cidr in BOTH:
+        bench.open(cidr)
+        capacity = bench.usage(cidr).capacity
+        for spans, reserved in (
+            ([(5, 9), (7, 12)], 8),
+            ([(5, 9), (10, 12)], 8),
+            ([(7, 12), (5, 9), (6, 6), (7, 12)], 8),
+            ([(5, 20), (7, 8), (30, 30)], 17),
+            ([(0, 3)], 3),
+            ([(0, 0)], 0),
+            ([(0, -1)], capacity),
+            ([(0, -1), (4, 9)], capacity),
+        ):
+            rules = tuple(Span(cidr[first], cidr[last]) for first, last in spans)
+            usage = bench.usage(Subnet(cidr, reserved=rules))
+            require_equal(usage, Usage(capacity, 0, reserved), f"the usage of {cidr}, {rules}")
+
+
+def free_is_what_the_next_callers_get(bench: Bench) -> None:
+    """So many, and no more; the range bounds what is chosen, not what is free."""
+    for cidr in SMALL:
+        subnet = bench.open(Subnet(cidr, reserved=(Span(cidr[2], cidr[4]),)))
+        for number in (3, 5, 7, 8):
+            bench.allocate(cidr, address=cidr[number])
+        for number in (3, 8):
+            bench.release(subnet, cidr[number])
+        free = bench.usage(subnet).free
+        narrow = replace(subnet, range=Span(cidr[6], cidr[7]))
+        require_equal(bench.usage(narrow).free, free, "free, with a range")
+        require_equal(len(bench.take_all(subnet)), free, f"taken of {cidr}")
+        require_equal(bench.usage(subnet).free, 0, f"free of {cidr}, exhausted")
+
+
+def what_has_cooled_down_counts_as_free(bench: Bench) -> None:
+    """Nobody has to take it first."""
+    for cidr in BOTH:
+        subnet = bench.open(Subnet(cidr, cooldown=_SHORT))
+        bench.release(subnet, bench.allocate(subnet).address)
+        time.sleep(_SHORT)
+        usage = bench.usage(subnet)
+        require_equal((usage.cooling, usage.free), (0, usage.capacity), "cooling and free")
+
+
+def a_large_subnet_is_counted_to_the_last_address(bench: Bench) -> None:
+    """Though it has more of them than fit a word of the machine."""
+    cidr = IPv6Network("::/0")
+    half = Span(cidr[1 << 127], cidr[-1])
+    subnet = bench.open(Subnet(cidr, reserved=(half,), cooldown=_FOR_EVER))
+    bench.allocate(cidr, address=cidr[-1])
+    bench.release(subnet, bench.allocate(subnet).address)
+    expected = Usage((1 << 128) - 1, 1, (1 << 127) - 1, 1)
+    require_equal(bench.usage(subnet), expected, f"the usage of {cidr}")
+    require_equal(bench.usage(subnet).free, (1 << 127) - 2, f"free of {cidr}")
+
+
+CLAIMS: Sequence[Callable[[Bench], None]] = (
+    usage_counts_what_is_held,
+    usage_tells_held_cooling_reserved_and_free_apart,
+    what_is_reserved_counts_once,
+    free_is_what_the_next_callers_get,
+    what_has_cooled_down_counts_as_free,
+    a_large_subnet_is_counted_to_the_last_address,
+)

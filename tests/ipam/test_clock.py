@@ -1,0 +1,34 @@
+"""Time that neither a restart nor a clock that is set can bend."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from mynet.ipam.bitmap.clock import SECOND, BootClock, Moment, elapsed
+
+
+@pytest.mark.parametrize(
+    ("since", "now", "seconds"),
+    [
+        (Moment("one", 5 * SECOND), Moment("one", 5 * SECOND), 0.0),
+        (Moment("one", 5 * SECOND), Moment("one", 7 * SECOND + SECOND // 2), 2.5),
+        (Moment("one", 5 * SECOND), Moment("two", 3 * SECOND), 3.0),
+        (Moment("one", 5 * SECOND), Moment("two", 0), 0.0),
+        (Moment("one", 5 * SECOND), Moment("two", 9 * SECOND), 9.0),
+        (Moment("one", 1), Moment("one", 0), -1e-9),
+    ],
+)
+def test_what_passed_before_this_boot_does_not_count(
+    since: Moment, now: Moment, seconds: float
+) -> None:
+    assert elapsed(since, now) == seconds
+
+
+def test_it_counts_from_the_boot_and_names_it() -> None:
+    before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    now = BootClock().now()
+    after = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    assert before <= now.nanoseconds <= after
+    assert now.boot == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert BootClock().now().boot == now.boot
