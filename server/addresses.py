@@ -1,59 +1,71 @@
-"""The address book: IPAMService's verbs over the registry of subnets and their backends.
+"""The address book: addresses for anybody who asks, in whatever subnet.
 
 Whoever asks for an address of an unknown subnet founds it; it vanishes with its last allocation.
+Networks and endpoints get theirs through ``Leases``, out of the same book.
 """
 
-import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypeVar
 
 from mynet.ipam.api import (
     AllocateRequest,
     Allocation,
     AllocationQuery,
     Backend,
+    BatchRequest,
     IPAddress,
     IPNetwork,
     ReleaseRequest,
+    Subnet,
 )
-from mynet.ipam.errors import AllocationNotFound
+from mynet.ipam.errors import AddressOutOfRange, AllocationNotFound
 from mynet.ipam.errors import SubnetNotFound as NotOpen
 from mynet.server.call import Call, require_caller
-from mynet.server.errors import AddressOwned, Busy, CallerGone, PluginTimeout, SubnetNotFound
-from mynet.server.locks import KeyedLocks
-from mynet.server.model import (
-    ENDPOINT_OWNER,
-    NETWORK_OWNER,
-    AllocationKey,
-    BookedSubnet,
-    SubnetReport,
+from mynet.server.errors import (
+    AddressOwned,
+    Busy,
+    CallerGone,
+    PluginTimeout,
+    SubnetExists,
+    SubnetNotFound,
 )
+from mynet.server.locks import KeyedLocks
+from mynet.server.model import ENDPOINT_OWNER, is_own
 from mynet.server.plugins import Catalog, Plugin
+from mynet.server.registry import Registry
 from mynet.server.store import Store
+from mynet.server.subnets import AllocationKey, BookedSubnet, Ground, SubnetWish
 from mynet.server.undo import after, afterthought, is_under_way, undo
 
 DEFAULT_BACKEND = "bitmap"
 
+A = TypeVar("A", AllocateRequest, BatchRequest)
+T = TypeVar("T", Allocation, Sequence[Allocation])
+Verb = Callable[[Backend, Call, A], T]
+
 
 class AddressBook:
-    """Addresses for anybody who asks; networks and endpoints get theirs through ``Leases``."""
+    """Addresses for anybody who asks."""
 
-    def __init__(self, store: Store, backends: Catalog[Backend], locks: KeyedLocks) -> None:
+    def __init__(
+        self, store: Store, backends: Catalog[Backend], locks: KeyedLocks, registry: Registry
+    ) -> None:
         self._store = store
         self._backends = backends
         self._locks = locks
+        self._registry = registry
 
-    def allocate(
-        self, call: Call, cidr: IPNetwork, owner: str, address: IPAddress | None
-    ) -> Allocation:
-        """Hand out an address, founding the subnet where it is not in the book."""
-        request = AllocateRequest(cidr, owner=owner, address=address)
-        with self._locks.shared(call, "subnet", str(cidr)):
-            if subnet := self._store.subnets.find(cidr):
-                return self._allocate_of(call, subnet, request)
-        with self._locks.exclusive(call, "subnet", str(cidr)):
-            return self._found(call, request)
+    def allocate(self, call: Call, request: AllocateRequest) -> Allocation:
+        """Hand out an address; the request's subnet needs no rules, the book has them."""
+        return self._in_subnet(call, Backend.allocate, request)
+
+    def allocate_batch(self, call: Call, request: BatchRequest) -> Sequence[Allocation]:
+        """Hand out an address to each owner, all or none."""
+        return self._in_subnet(call, Backend.allocate_batch, request)
 
     def release(
         self,
@@ -77,37 +89,32 @@ class AddressBook:
             raise
         except PluginTimeout as timeout:
             if is_under_way(timeout):
-                after(timeout, partial(self._drop_late, call, cidr))
+                after(timeout, lambda: self._drop(call.to_clean_up(), [cidr]))
             raise
-        with afterthought(f"drop subnet {cidr}"):
-            self.drop_unused(call, cidr)
+        self._drop(call, [cidr])
         return released
 
-    def _release(self, call: Call, cidr: IPNetwork, address: IPAddress, owner: str) -> Allocation:
-        with self._locks.shared(call, "subnet", str(cidr)):
-            subnet = self._store.subnets.get(cidr)
-            backend = self._backends.get(subnet.backend)
-            holder = owner or self._holder(call, backend, cidr, address)
-            _refuse_own(address, holder)
-            return backend.run(call, Backend.release, ReleaseRequest(cidr, address, owner=holder))
+    def release_owner(self, call: Call, owner: str) -> Sequence[Allocation]:
+        """Take back all that an owner has, in whatever subnet."""
+        return [
+            allocation
+            for backend in self._backends.usable()
+            for allocation in self._release_all(call, backend, owner)
+        ]
 
     def allocations(
         self,
         call: Call,
         cidr: IPNetwork | None,
         owner: str,
-        after: AllocationKey | None,
+        behind: AllocationKey | None,
         limit: int,
     ) -> Sequence[tuple[AllocationKey, Allocation]]:
         """List allocations behind a key, each with its own: by backend, subnet and address."""
         found: list[tuple[AllocationKey, Allocation]] = []
-        for backend in self._asked(cidr, after):
-            behind = (
-                (after.cidr, after.address) if after and after.backend == backend.name else None
-            )
-            query = AllocationQuery(
-                subnet=cidr, owner=owner, after=behind, limit=limit - len(found)
-            )
+        for backend in self._asked(cidr, behind):
+            place = behind.place if behind and behind.backend == backend.name else None
+            query = AllocationQuery(subnet=cidr, owner=owner, after=place, limit=limit - len(found))
             part = backend.run(call, Backend.allocations, query)
             found += [
                 (AllocationKey(backend.name, each.subnet, each.address), each) for each in part
@@ -116,112 +123,113 @@ class AddressBook:
                 break
         return found
 
-    def report(self, call: Call, cidr: IPNetwork) -> SubnetReport:
-        """Say who uses a subnet and how full it is. Raises SubnetNotFound."""
-        return self._report(call, self._store.subnets.get(cidr))
-
-    def reports(
-        self, call: Call, after: IPNetwork | None, limit: int
-    ) -> Sequence[tuple[IPNetwork, SubnetReport]]:
-        """Say so of at most ``limit`` subnets behind ``after``, IPv4 first, by address.
-
-        One that is being founded or dropped at this moment is left out: its backend has no book.
-        """
-        found: list[tuple[IPNetwork, SubnetReport]] = []
-        while booked := self._store.subnets.page(after, limit - len(found)):
-            for subnet in booked:
-                with contextlib.suppress(NotOpen):
-                    found.append((subnet.cidr, self._report(call, subnet)))
-            after = booked[-1].cidr
-        return found
-
-    def drop_unused(self, call: Call, cidr: IPNetwork) -> None:
-        """Take a subnet out of the book if no network uses it and nobody has an address of it."""
-        # Seldom true, and asked after every release: so look first, and lock to be certain.
-        if self._unused(call, cidr) is None:
-            return
+    def _in_subnet(self, call: Call, verb: Verb[A, T], request: A) -> T:
+        """Run a verb on its request's subnet, which is founded where it is not in the book."""
+        cidr = request.subnet.cidr
+        with self._locks.shared(call, "subnet", str(cidr)):
+            if booked := self._store.subnets.find(cidr):
+                try:
+                    return self._in_booked(call, booked, verb, request)
+                except NotOpen as error:
+                    _refuse_unmade(booked, error)
         with self._locks.exclusive(call, "subnet", str(cidr)):
-            self._drop_unused(call, cidr)
+            booked = self._store.subnets.find(cidr) or self._found(call, cidr)
+            try:
+                return self._in_held(call, booked, verb, request)
+            except Exception as error:
+                with undo(error, f"found subnet {cidr}"):
+                    self._registry.drop_unused_held(call.to_clean_up(), cidr)
+                raise
 
-    def _drop_late(self, call: Call, cidr: IPNetwork) -> None:
-        """Drop a subnet whose last address was released after the caller had been sent away."""
-        with afterthought(f"drop subnet {cidr}"):
-            self.drop_unused(call.to_clean_up(), cidr)
-
-    def tidy(self, call: Call) -> None:
-        """Drop the subnets that a crash left unused in the book."""
-        for subnet in self._store.subnets.unused():
-            self.drop_unused(call, subnet.cidr)
-
-    def _found(self, call: Call, request: AllocateRequest) -> Allocation:
-        """Found the subnet, held exclusively, and allocate; a refused call leaves nothing."""
-        backend = self._backends.get(DEFAULT_BACKEND)
-        if booked := self._store.subnets.found(request.subnet, backend.name, datetime.now(UTC)):
-            return self._allocate_of(call, booked, request)  # somebody was faster
+    def _in_held(self, call: Call, booked: BookedSubnet, verb: Verb[A, T], request: A) -> T:
+        """Run a verb on a subnet held exclusively; one that a failed undo has left is opened."""
         try:
-            backend.run(call, Backend.open_subnet, request.subnet)
-            return self._allocate(call, backend, request)
-        except Exception as error:
-            with undo(error, f"found subnet {request.subnet}"):
-                self._drop_unused(call.to_clean_up(), request.subnet)
-            if is_under_way(error):
-                after(error, partial(self._close_stray, call, backend, request.subnet, error))
-            raise
-
-    def _allocate_of(
-        self, call: Call, subnet: BookedSubnet, request: AllocateRequest
-    ) -> Allocation:
-        """Allocate from a subnet that is in the book."""
-        try:
-            return self._allocate(call, self._backends.get(subnet.backend), request)
+            return self._in_booked(call, booked, verb, request)
         except NotOpen as error:
-            raise Busy(
-                f"subnet {subnet.cidr} is being made by another call; call again in a moment",
-                resource=f"subnet {subnet.cidr}",
-            ) from error
+            _refuse_unmade(booked, error)
+        self._registry.open(call, self._backends.get(booked.backend), booked.cidr)
+        return self._in_booked(call, booked, verb, request)
 
-    def _allocate(
-        self, call: Call, backend: Plugin[Backend], request: AllocateRequest
-    ) -> Allocation:
-        """Allocate. Nobody would ever know of an address without an owner that is not answered.
+    def _in_booked(self, call: Call, booked: BookedSubnet, verb: Verb[A, T], request: A) -> T:
+        backend = self._backends.get(booked.backend)
+        request = replace(request, subnet=self._registry.complete(booked))
+        return self._answered(call, backend, verb, request)
 
-        One with an owner is found by a retry.
+    def _found(self, call: Call, cidr: IPNetwork) -> BookedSubnet:
+        """Book a subnet and open it; the caller holds it exclusively."""
+        backend = self._backends.get(DEFAULT_BACKEND)
+        now = datetime.now(UTC)
+        try:
+            self._store.subnets.add(SubnetWish(cidr), Ground(()), backend.name, now, kept=False)
+        except SubnetExists:
+            return self._store.subnets.get(cidr)  # a network was faster, and opens it
+        self._registry.open(call, backend, cidr)
+        return self._store.subnets.get(cidr)
+
+    def _answered(self, call: Call, backend: Plugin[Backend], verb: Verb[A, T], request: A) -> T:
+        """Allocate what the caller will know of.
+
+        Of an address without an owner nobody would ever know if that is not answered; one with an
+        owner is found by a retry.
         """
         try:
-            allocation = backend.run(call, Backend.allocate, request)
+            answer = backend.run(call, verb, request)
         except PluginTimeout as timeout:
-            if timeout.pending and not request.owner:
-                after(timeout, partial(self._release_late, call, backend, timeout))
+            if is_under_way(timeout):
+                after(timeout, partial(self._release_late, call, backend, request.subnet, timeout))
             raise
+        nameless = _nameless(answer)
         try:
-            if not request.owner:
+            if nameless:
                 require_caller(call)
         except CallerGone as gone:
-            with undo(gone, f"allocate {allocation.address}"):
-                _give_back(call, backend, allocation)
+            with undo(gone, f"allocate in {request.subnet.cidr}"):
+                _give_back(call, backend, request.subnet, nameless)
             raise
-        return allocation
+        return answer
 
-    def _release_late(self, call: Call, backend: Plugin[Backend], timeout: PluginTimeout) -> None:
+    def _release_late(
+        self, call: Call, backend: Plugin[Backend], subnet: Subnet, timeout: PluginTimeout
+    ) -> None:
         """Give back what a verb allocated after its caller had been sent away, if it did."""
         if timeout.pending is None or timeout.pending.exception():
             return
-        late: Allocation = timeout.pending.result()
-        with undo(timeout, f"allocate {late.address}"):
-            _give_back(call, backend, late)
-            self.drop_unused(call.to_clean_up(), late.subnet)
+        with undo(timeout, f"allocate in {subnet.cidr}"):
+            _give_back(call, backend, subnet, _nameless(timeout.pending.result()))
+            self._registry.drop_unused(call.to_clean_up(), subnet.cidr)
 
-    def _close_stray(
-        self, call: Call, backend: Plugin[Backend], cidr: IPNetwork, error: Exception
-    ) -> None:
-        """Close a subnet that a verb opened after it had been dropped again."""
-        call = call.to_clean_up()
-        with (
-            undo(error, f"found subnet {cidr}"),
-            self._locks.exclusive(call, "subnet", str(cidr)),
-        ):
-            if self._store.subnets.find(cidr) is None:
-                backend.run(call, Backend.close_subnet, cidr)
+    def _release(self, call: Call, cidr: IPNetwork, address: IPAddress, owner: str) -> Allocation:
+        with self._locks.shared(call, "subnet", str(cidr)):
+            booked = self._store.subnets.get(cidr)
+            backend = self._backends.get(booked.backend)
+            if address not in cidr:
+                raise AddressOutOfRange(
+                    f"{address} is not in {cidr}, so nobody has it there",
+                    resource=f"address {address}",
+                )
+            holder = owner or self._holder(call, backend, cidr, address)
+            _refuse_own(address, holder)
+            request = ReleaseRequest(self._registry.complete(booked), address, owner=holder)
+            return backend.run(call, Backend.release, request)
+
+    def _release_all(
+        self, call: Call, backend: Plugin[Backend], owner: str
+    ) -> Sequence[Allocation]:
+        """Take back what an owner has in one backend, and the subnets that nobody needs then."""
+        try:
+            released = backend.run(call, Backend.release_owner, owner)
+        except PluginTimeout as timeout:
+            if pending := timeout.pending:
+                after(timeout, lambda: self._drop(call.to_clean_up(), _subnets_of(pending)))
+            raise
+        self._drop(call, (allocation.subnet for allocation in released))
+        return released
+
+    def _drop(self, call: Call, cidrs: Iterable[IPNetwork]) -> None:
+        """Drop those of some subnets whose last addresses were released."""
+        for cidr in dict.fromkeys(cidrs):
+            with afterthought(f"drop subnet {cidr}"):
+                self._registry.drop_unused(call, cidr)
 
     def _holder(
         self, call: Call, backend: Plugin[Backend], cidr: IPNetwork, address: IPAddress
@@ -236,7 +244,7 @@ class AddressBook:
         return held[0].owner
 
     def _asked(
-        self, cidr: IPNetwork | None, after: AllocationKey | None
+        self, cidr: IPNetwork | None, behind: AllocationKey | None
     ) -> Sequence[Plugin[Backend]]:
         """Return the backends that a list goes over, from the one where it had stopped."""
         if cidr is None:
@@ -244,41 +252,43 @@ class AddressBook:
         else:
             subnet = self._store.subnets.find(cidr)
             backends = [self._backends.get(subnet.backend)] if subnet else []
-        return [backend for backend in backends if after is None or backend.name >= after.backend]
-
-    def _report(self, call: Call, subnet: BookedSubnet) -> SubnetReport:
-        backend = self._backends.get(subnet.backend)
-        usage = backend.run(call, Backend.usage, subnet.cidr)
-        users = self._store.networks.by_id_prefix(subnet.network_id) if subnet.network_id else ()
-        gateways = {each.cidr: each.gateway for user in users for each in user.subnets}
-        return SubnetReport(subnet, gateways.get(subnet.cidr), usage)
-
-    def _drop_unused(self, call: Call, cidr: IPNetwork) -> None:
-        """Drop a subnet that is unused; the caller holds it exclusively."""
-        backend = self._unused(call, cidr)
-        # The registry first: a network that claims the subnet from here on founds it again, and
-        # waits for the lock before it opens it.
-        if backend and self._store.subnets.drop(cidr):
-            backend.run(call, Backend.close_subnet, cidr)
-
-    def _unused(self, call: Call, cidr: IPNetwork) -> Plugin[Backend] | None:
-        """Return the backend of a subnet that nobody uses, or None where somebody does."""
-        subnet = self._store.subnets.find(cidr)
-        if subnet is None or subnet.network_id:
-            return None
-        backend = self._backends.get(subnet.backend)
-        query = AllocationQuery(subnet=cidr, limit=1)
-        return None if backend.run(call, Backend.allocations, query) else backend
+        return [backend for backend in backends if behind is None or backend.name >= behind.backend]
 
 
-def _give_back(call: Call, backend: Plugin[Backend], unwanted: Allocation) -> None:
+def _subnets_of(ended: Future[Sequence[Allocation]]) -> Sequence[IPNetwork]:
+    """Return the subnets of what was released after its caller had been sent away, if it was."""
+    return [] if ended.exception() else [allocation.subnet for allocation in ended.result()]
+
+
+def _nameless(answer: Allocation | Sequence[Allocation]) -> Sequence[Allocation]:
+    """Return those without an owner."""
+    found = [answer] if isinstance(answer, Allocation) else answer
+    return [allocation for allocation in found if not allocation.owner]
+
+
+def _give_back(
+    call: Call, backend: Plugin[Backend], subnet: Subnet, unwanted: Sequence[Allocation]
+) -> None:
     """Give back what was allocated for nobody."""
-    request = ReleaseRequest(unwanted.subnet, unwanted.address, owner=unwanted.owner)
-    backend.run(call.to_clean_up(), Backend.release, request)
+    for each in unwanted:
+        request = ReleaseRequest(subnet, each.address, owner=each.owner)
+        backend.run(call.to_clean_up(), Backend.release, request)
+
+
+def _refuse_unmade(booked: BookedSubnet, error: NotOpen) -> None:
+    """Raise Busy for an unopened subnet that a network or CreateSubnet is going to open.
+
+    Whoever founds one holds it exclusively all the time, so any other has been left.
+    """
+    if booked.network_id or booked.kept:
+        raise Busy(
+            f"subnet {booked.cidr} is being made by another call; call again in a moment",
+            resource=f"subnet {booked.cidr}",
+        ) from error
 
 
 def _refuse_own(address: IPAddress, holder: str) -> None:
-    if holder.startswith((ENDPOINT_OWNER, NETWORK_OWNER)):
+    if is_own(holder):
         verb = "Disconnect" if holder.startswith(ENDPOINT_OWNER) else "DeleteNetwork"
         raise AddressOwned(
             f"{address} belongs to {holder.replace(':', ' ')}; {verb} gives it back",

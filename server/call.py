@@ -25,6 +25,7 @@ class Call:
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
     principal: str = "mynetd"
     is_active: Callable[[], bool] = _always
+    cleans_up: bool = False
 
     @classmethod
     def internal(cls, seconds: float) -> "Call":
@@ -41,7 +42,8 @@ class Call:
 
     def to_clean_up(self) -> "Call":
         """Make the call that undoes this one: it has time of its own, and cannot be cancelled."""
-        return replace(self, deadline=time.monotonic() + CLEAN_UP, is_active=_always)
+        deadline = time.monotonic() + CLEAN_UP
+        return replace(self, deadline=deadline, is_active=_always, cleans_up=True)
 
 
 def require_caller(call: Call) -> None:

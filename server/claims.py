@@ -154,7 +154,9 @@ def _new_instance(path: Path) -> str:
 
 
 def _databases(path: Path) -> Sequence[str]:
-    return sorted(str(found.relative_to(path)) for found in path.rglob("*.db"))
+    """List the books: the daemon's own and the backends'. What drivers keep is their affair."""
+    found = [*path.glob("*.db"), *path.glob("ipam/**/*.db")]
+    return sorted(str(file.relative_to(path)) for file in found)
 
 
 def _write_marker(path: Path, instance: str, files: Sequence[str]) -> None:

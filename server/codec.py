@@ -47,10 +47,15 @@ def encode(record: object) -> str:
 def decode(text: str, record_type: type[R]) -> R:
     """Read a record. Raises StoreDamaged where a field is unknown, or missing without a default."""
     try:
-        return _converter.structure(json.loads(text), record_type)
+        return structure(json.loads(text), record_type)
     except Exception as error:
         raise StoreDamaged(
             f"a record of the store is no {record_type.__name__} ({error}). It was left as it is;"
             " restore the state directory from a backup, or install the mynetd that wrote it",
             resource="mynet.db",
         ) from error
+
+
+def structure(found: object, record_type: type[R]) -> R:
+    """Make a record of what JSON has. Raises cattrs.BaseValidationError with every fault."""
+    return _converter.structure(found, record_type)

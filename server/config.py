@@ -1,14 +1,26 @@
 """The daemon's settings. Each is a flag, a key of the config file, and a MYNET_* variable."""
 
+import hashlib
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 import click
 
+from mynet.server.subnets import LONGEST, AddressPool, Defaults, unusable
+
 DEFAULT_LISTEN = "unix:///run/mynet/mynetd.sock"
+_LAST_PORT = 65535
 DEFAULT_STATE_DIR = Path("/var/lib/mynet")
+
+# 16,384 networks of 254 addresses, in a part of 10/8 that few use.
+DEFAULT_POOL = AddressPool(IPv4Network("10.192.0.0/10"), 24)
+_ULA_SUBNET = 64
+_MACHINE_ID = Path("/etc/machine-id")
+_MACHINE_ID_FORM = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +31,73 @@ class Settings:
     state_dir: Path
     plugin_timeout: float
     shutdown_grace: float
+    pools: tuple[AddressPool, ...]
+    cooldown: float
+    retention: float
+
+    def defaults(self, instance: str) -> Defaults:
+        """Return what holds where nobody says otherwise, on the host with this state."""
+        pools = self.pools or (DEFAULT_POOL, ula_pool(instance))
+        return Defaults(pools, self.cooldown, self.retention)
 
 
-def read_file(path: Path, known: Mapping[str, object]) -> dict[str, object]:
-    """Read a TOML config file. A key that is not known is refused, with those that are."""
+class Seconds(click.FloatRange):
+    """A setting's seconds. To Python, nan and inf are numbers too, but no clock gets there."""
+
+    def convert(
+        self, value: float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Parse a setting. Raises click.BadParameter."""
+        seconds: float = super().convert(value, param, ctx)
+        if not seconds <= LONGEST:
+            self.fail(f"{value} is not up to {LONGEST} seconds", param, ctx)
+        return seconds
+
+
+def ula_pool(instance: str) -> AddressPool:
+    """Derive a /48 of unique local addresses (RFC 4193) that this host has at every start.
+
+    It follows from the machine's id, or where the host has none from the instance of its state.
+    Source: machine-id(5), which has a word in the id's place until the first boot has ended.
+    """
+    try:
+        seed = _MACHINE_ID.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        seed = ""
+    if not _MACHINE_ID_FORM.fullmatch(seed):
+        seed = ""
+    global_id = hashlib.sha256(f"mynet {seed or instance}".encode()).digest()[:5]
+    return AddressPool(IPv6Network((b"\xfd" + global_id + bytes(10), 48)), _ULA_SUBNET)
+
+
+def parse_pools(given: Sequence[str]) -> tuple[AddressPool, ...]:
+    """Parse default pools, each as base=10.64.0.0/10,size=24. Raises click.BadParameter."""
+    pools: list[AddressPool] = []
+    for text in given:
+        try:
+            fields = dict(part.split("=", 1) for part in text.split(","))
+            pool = AddressPool(ip_network(fields.pop("base")), int(fields.pop("size")))
+        except (ValueError, KeyError) as error:
+            raise click.BadParameter(f"{text!r}: write base=10.64.0.0/10,size=24") from error
+        if fields or not pool.base.prefixlen <= pool.prefixlen <= pool.base.max_prefixlen:
+            raise click.BadParameter(
+                f"{text!r}: size is a prefix length from {pool.base.prefixlen} to"
+                f" {pool.base.max_prefixlen}, and there is nothing beside base and size"
+            )
+        if reason := unusable(pool.base):
+            raise click.BadParameter(f"{text!r}: no network can have it: {reason}")
+        if other := next((each for each in pools if each.base.overlaps(pool.base)), None):
+            raise click.BadParameter(f"{text!r}: shares addresses with {other.base}")
+        pools.append(pool)
+    return tuple(pools)
+
+
+def read_file(path: Path, known: Mapping[str, click.Parameter]) -> dict[str, object]:
+    """Read a TOML config file. Raises click.BadParameter.
+
+    A key that is not known is refused, with those that are; and a value of another type than the
+    option's, before click makes of it what it can.
+    """
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -31,7 +106,23 @@ def read_file(path: Path, known: Mapping[str, object]) -> dict[str, object]:
         raise click.BadParameter(
             f"{path} has unknown keys {', '.join(unknown)}; known are {', '.join(sorted(known))}"
         )
+    for key, value in found.items():
+        if wanted := _mistyped(known[key], value):
+            raise click.BadParameter(f"{path}: {key} is {wanted}, not {value!r}")
     return found
+
+
+def _mistyped(option: click.Parameter, value: object) -> str:
+    """Say what an option's value in a file should be, or "" where it is that."""
+    if option.multiple:
+        fits = isinstance(value, list) and value and all(isinstance(one, str) for one in value)
+        return "" if fits else "a list of texts"
+    if isinstance(option, click.Option) and option.is_flag:
+        return "" if isinstance(value, bool) else "true or false"
+    if isinstance(option.type, click.FloatRange):
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+        return "" if fits else "a number"
+    return "" if isinstance(value, str) else "a text"
 
 
 def check_listen(addresses: tuple[str, ...], *, insecure: bool) -> None:
@@ -42,7 +133,7 @@ def check_listen(addresses: tuple[str, ...], *, insecure: bool) -> None:
                 raise click.BadParameter(f"{address}: write it as unix:///run/mynet/mynetd.sock")
             continue
         host, _, port = address.rpartition(":")
-        if not host or not port.isdecimal():
+        if not host or not port.isdecimal() or not 0 < int(port[:6]) <= _LAST_PORT:
             raise click.BadParameter(f"{address} is neither unix:///PATH nor HOST:PORT")
         if not insecure:
             raise click.BadParameter(

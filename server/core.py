@@ -12,7 +12,10 @@ from mynet.server.locks import KeyedLocks
 from mynet.server.networks import Networks
 from mynet.server.planning import Planner
 from mynet.server.plugins import Catalog
+from mynet.server.registry import Registry
 from mynet.server.store import Store
+from mynet.server.subnets import Defaults
+from mynet.server.transfer import Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +24,32 @@ class Core:
 
     networks: Networks
     endpoints: Endpoints
+    registry: Registry
     book: AddressBook
+    transfer: Transfer
     drivers: Catalog[Driver]
     backends: Catalog[Backend]
 
 
 def assemble(
-    store: Store, drivers: Catalog[Driver], backends: Catalog[Backend], host: Host
+    store: Store,
+    drivers: Catalog[Driver],
+    backends: Catalog[Backend],
+    host: Host,
+    defaults: Defaults,
 ) -> Core:
     """Wire the core up over a store, the plugins and the host's kernel."""
     locks = KeyedLocks()
     planner = Planner(store, drivers, host)
-    book = AddressBook(store, backends, locks)
-    leases = Leases(backends, book, locks)
+    registry = Registry(store, backends, locks, host, defaults)
+    leases = Leases(backends, registry, locks)
     endpoints = Endpoints(store, drivers, leases, locks, host, planner)
-    networks = Networks(store, drivers, backends, leases, endpoints, locks, planner)
-    return Core(networks, endpoints, book, drivers, backends)
+    return Core(
+        Networks(store, drivers, backends, leases, endpoints, locks, planner, registry),
+        endpoints,
+        registry,
+        AddressBook(store, backends, locks, registry),
+        Transfer(store, backends, locks, registry),
+        drivers,
+        backends,
+    )

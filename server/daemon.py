@@ -21,7 +21,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 def run(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT. Raises CannotStart, and what opening the books raises."""
+    """Run until SIGTERM, SIGINT or SIGHUP.
+
+    Raises CannotStart, and what opening the books raises.
+    """
     wait_for_stop = _stop_signals()
     with ExitStack() as open_things:
         state = open_things.enter_context(claim_state_dir(settings.state_dir))
@@ -31,7 +34,8 @@ def run(settings: Settings) -> None:
         drivers = plugins.load(plugins.DRIVERS, state.instance, state.path / "drivers")
         backends = plugins.load(plugins.BACKENDS, state.instance, state.path / "ipam")
         state.complete()
-        core = assemble(store, drivers, backends, LinuxKernel())
+        defaults = settings.defaults(state.instance)
+        core = assemble(store, drivers, backends, LinuxKernel(), defaults)
         server = Server(core, settings.listen, settings.plugin_timeout)
         recover(store, core)
         server.serve()
@@ -54,7 +58,7 @@ def _stop_signals() -> Callable[[], object]:
     told, telling = os.pipe()
     os.set_blocking(telling, False)
     signal.set_wakeup_fd(telling)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)  # without a handler, the signal ends the process
     return lambda: os.read(told, 1)
 

@@ -5,12 +5,15 @@ still there? -> record {READY} -> answer. A failure on the way tears down what t
 so does Disconnect, and so does the next start after a crash.
 """
 
+import contextvars
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
 from mynet.drivers.api import Driver
+from mynet.drivers.errors import SandboxNotFound
 from mynet.server.call import Call, require_caller
 from mynet.server.errors import (
     Busy,
@@ -40,6 +43,8 @@ from mynet.server.plugins import Catalog
 from mynet.server.selection import Selection
 from mynet.server.store import Store
 from mynet.server.undo import after, undo
+
+_AT_ONCE = 16  # endpoints that one call takes away: fewer than a plugin has threads
 
 
 class Endpoints:
@@ -94,7 +99,20 @@ class Endpoints:
             if allow_missing:
                 return []
             raise
-        return [gone for endpoint in found if (gone := self.remove(call, endpoint.id))]
+        return self.remove_all(call, found)
+
+    def remove_all(self, call: Call, endpoints: Sequence[Endpoint]) -> Sequence[Endpoint]:
+        """Take endpoints away, several at once: what takes long for one is shared by many."""
+        tasks = [
+            partial(contextvars.copy_context().run, self.remove, call, endpoint.id)
+            for endpoint in endpoints
+        ]
+        if len(tasks) <= 1:
+            gone = [task() for task in tasks]
+        else:
+            with ThreadPoolExecutor(min(len(tasks), _AT_ONCE)) as pool:
+                gone = [future.result() for future in [pool.submit(task) for task in tasks]]
+        return [endpoint for endpoint in gone if endpoint]
 
     def remove(self, call: Call, endpoint_id: str) -> Endpoint | None:
         """Take one endpoint away and return it as it was; None where it was gone already."""
@@ -149,6 +167,22 @@ class Endpoints:
         self._leases.give_back(call, network, endpoint)
         self._store.endpoints.remove(endpoint)
 
+    def restore(self, call: Call, network: Network, endpoint: Endpoint) -> bool:
+        """Make an endpoint whole where the kernel differs from its record; say if that was needed.
+
+        One whose sandbox is gone stays as it is: its addresses are kept for whoever comes back.
+        """
+        if endpoint.place.sandbox is None:
+            return False  # the device is its caller's
+        driver = self._drivers.get(network.wish.driver)
+        if not driver.run(call, Driver.check, endpoint.for_driver(network)):
+            return False
+        try:
+            self._attach(call, network, endpoint)
+        except SandboxNotFound:
+            return False
+        return True
+
     def _check_options(self, network: Network, wish: EndpointWish) -> None:
         info = self._drivers.get(network.wish.driver).implementation.info
         faults = option_faults("options", wish.options, info.endpoint_options, info.name)
@@ -170,36 +204,55 @@ class Endpoints:
         self, call: Call, network: Network, existing: Endpoint, wish: EndpointWish, place: Place
     ) -> Endpoint:
         """Connect what is connected: the same wishes find the same endpoint."""
+        if wish.interface == existing.interface:  # that is which one is meant, and no other wish
+            wish = replace(wish, interface=existing.wish.interface)
         if not wish.asks_for(existing.wish):
             raise endpoint_exists(existing, "with other wishes")
         before, now = existing.place.sandbox, place.sandbox
         if before is None or now is None:
             if before is now:
-                return existing
+                return self._whole(call, network, existing)
             raise endpoint_exists(existing, "with a sandbox" if before else "without a sandbox")
         same_boot = existing.boot_id == boot_id()
         if same_boot and before.cookie == now.cookie:
-            return existing
+            if place != existing.place:  # another way to the same sandbox: the old one may be gone
+                existing = self._store.endpoints.put(replace(existing, place=place))
+            return self._whole(call, network, existing)
         if same_boot and self._host.exists(before):
             raise endpoint_exists(existing, f"in another sandbox, {before.path}")
         return self._move(call, network, existing, place)
 
+    def _whole(self, call: Call, network: Network, existing: Endpoint) -> Endpoint:
+        """Return an endpoint that is there, made whole where somebody has damaged it."""
+        self._attach(call, network, existing)
+        return existing
+
     def _move(self, call: Call, network: Network, existing: Endpoint, place: Place) -> Endpoint:
-        """Give the endpoint of a sandbox that is gone to its successor."""
+        """Give the endpoint of a sandbox that is gone to its successor.
+
+        Where that fails, it stays on record as it was, with its addresses, for the next call.
+        """
         self._detach(call, network, existing)
         moved = self._store.endpoints.put(self._planner.moved(existing, place))
-        return self._make(call, network, moved)
+        try:
+            return self._finished(call, network, moved)
+        except Exception as error:
+            after(error, partial(self._move_back, call, network, moved, existing, error))
+            raise
 
     def _make(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
         """Make an endpoint that is recorded, or take away what was made of it."""
         try:
-            made = self._with_addresses(call, network, endpoint)
-            self._attach(call, network, made)
-            require_caller(call)
-            return self._store.endpoints.put(replace(made, state=EndpointState.READY))
+            return self._finished(call, network, endpoint)
         except Exception as error:
             after(error, partial(self._roll_back, call, network, endpoint, error))
             raise
+
+    def _finished(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
+        made = self._with_addresses(call, network, endpoint)
+        self._attach(call, network, made)
+        require_caller(call)
+        return self._store.endpoints.put(replace(made, state=EndpointState.READY))
 
     def _attach(self, call: Call, network: Network, endpoint: Endpoint) -> None:
         driver = self._drivers.get(network.wish.driver)
@@ -225,6 +278,13 @@ class Endpoints:
             gateways=tuple(gateways[version] for version in sorted(gateways)),
             mac_address=endpoint.wish.mac_address or derive_mac(network.id, str(addresses[0].ip)),
         )
+
+    def _move_back(
+        self, call: Call, network: Network, moved: Endpoint, existing: Endpoint, error: Exception
+    ) -> None:
+        with undo(error, f"move endpoint {existing.id}"):
+            self._detach(call.to_clean_up(), network, moved)
+            self._store.endpoints.put(existing)
 
     def _roll_back(
         self, call: Call, network: Network, endpoint: Endpoint, error: Exception

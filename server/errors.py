@@ -11,7 +11,10 @@
     ├── NetworkExists        the name is taken
     ├── EndpointExists       the container is connected already, with other wishes
     ├── NetworkInUse         endpoints are on it
+    ├── SubnetExists         the subnet is in the book already
     ├── SubnetOverlap        another subnet has some of these addresses
+    ├── SubnetInUse          a network uses it, or somebody has an address of it
+    ├── PoolsExhausted       no subnet is left in the default pools
     ├── AddressOwned         an endpoint's or a gateway's address is not released by hand
     ├── Busy                 another call is changing the object
     ├── Starting, ShuttingDown
@@ -78,7 +81,12 @@ class InvalidArgument(MynetError):
 
 
 class Ambiguous(MynetError):
-    """A prefix or selector fits several objects."""
+    """A prefix or selector fits several objects; ``resource`` begins with the field's name."""
+
+    @property
+    def violations(self) -> Sequence[Violation]:
+        """The fault, at the field that is ambiguous."""
+        return (Violation(self.resource.partition(" ")[0], str(self)),)
 
 
 class NotFound(MynetError):
@@ -119,6 +127,18 @@ class NetworkInUse(MynetError):
 
 class SubnetOverlap(MynetError):
     """Another subnet in the book has some of the addresses."""
+
+
+class SubnetExists(MynetError):
+    """The subnet is in the book already."""
+
+
+class SubnetInUse(MynetError):
+    """A network uses the subnet, or somebody has an address of it."""
+
+
+class PoolsExhausted(MynetError):
+    """No subnet of the size that was asked for is left in the default pools."""
 
 
 class AddressOwned(MynetError):

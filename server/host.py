@@ -4,11 +4,15 @@ Everything that changes the kernel goes through a driver. The core only looks, t
 are free and to know which namespace it is talking about.
 """
 
+import contextlib
+from collections.abc import Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Protocol
 
-from mynet.drivers.api import Sandbox
+from mynet.drivers.api import IPNetwork, Sandbox
 
+_RESOLV_CONF = Path("/etc/resolv.conf")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -26,6 +30,24 @@ class Host(Protocol):
 
     def uplink_mtu(self) -> int:
         """Return the MTU, in bytes, of the device that the host's default route leaves by."""
+
+    def occupied(self) -> Sequence[IPNetwork]:
+        """Return where the host's addresses and routes lead, of all tables, but for defaults."""
+
+
+def nameservers() -> Sequence[IPNetwork]:
+    """Return the addresses of the host's nameservers, each as a subnet. Source: resolv.conf(5)."""
+    try:
+        lines = _RESOLV_CONF.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    words = [line.split() for line in lines]
+    named = [word[1] for word in words if len(word) > 1 and word[0] == "nameserver"]
+    found: list[IPNetwork] = []
+    for name in named:
+        with contextlib.suppress(ValueError):
+            found.append(ip_network(name.partition("%")[0]))  # fe80::1%eth0 is an address too
+    return found
 
 
 def boot_id() -> str:

@@ -4,6 +4,7 @@ Their owners are ``network:<id>`` and ``endpoint:<id>``, so whatever half a call
 again, and given back, by the owner alone.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_interface
@@ -15,10 +16,9 @@ from mynet.ipam.api import (
     AllocationQuery,
     Backend,
     IPAddress,
-    ReleaseRequest,
+    usable,
 )
-from mynet.ipam.errors import AddressOutOfRange, AllocationNotFound, SubnetExhausted
-from mynet.server.addresses import AddressBook
+from mynet.ipam.errors import AddressInUse, AddressOutOfRange, AddressReserved, SubnetExhausted
 from mynet.server.call import Call
 from mynet.server.errors import InvalidArgument, Violation
 from mynet.server.locks import KeyedLocks
@@ -31,27 +31,42 @@ from mynet.server.model import (
     Subnet,
 )
 from mynet.server.plugins import Catalog, Plugin
+from mynet.server.registry import Registry
 
 
 class Leases:
     """Takes and gives back the addresses of networks and endpoints."""
 
-    def __init__(self, backends: Catalog[Backend], book: AddressBook, locks: KeyedLocks) -> None:
+    def __init__(self, backends: Catalog[Backend], registry: Registry, locks: KeyedLocks) -> None:
         self._backends = backends
-        self._book = book
+        self._registry = registry
         self._locks = locks
 
     def open(self, call: Call, network: Network) -> Network:
         """Open the network's subnets, which it has claimed, and take its gateway addresses."""
         backend = self._backends.get(network.wish.ipam)
         opened: list[Subnet] = []
-        for wish in network.wish.subnets:
-            request = AllocateRequest(wish.cidr, owner=network.owner, address=wish.gateway)
-            with self._locks.shared(call, "subnet", str(wish.cidr)):
-                backend.run(call, Backend.open_subnet, wish.cidr)
-                gateway = backend.run(call, Backend.allocate, request)
-            opened.append(Subnet(wish.cidr, gateway.address))
+        for subnet in network.subnets:
+            with self._locks.shared(call, "subnet", str(subnet.cidr)):
+                backend.run(call, Backend.open_subnet, subnet.cidr)
+                gateway = self._gateway(call, backend, network, subnet)
+            opened.append(replace(subnet, gateway=gateway.address))
         return replace(network, subnets=tuple(opened))
+
+    def _gateway(
+        self, call: Call, backend: Plugin[Backend], network: Network, subnet: Subnet
+    ) -> Allocation:
+        """Take the gateway asked for, or the subnet's first address if it is to be had.
+
+        Wherever the range begins: that is for addresses that are chosen for endpoints.
+        """
+        rules = replace(self._registry.rules(subnet.cidr), range=None)
+        request = AllocateRequest(rules, owner=network.owner, address=subnet.wish.gateway)
+        if subnet.wish.gateway is None:
+            with contextlib.suppress(AddressInUse, AddressReserved):
+                first = replace(request, address=usable(subnet.cidr).first)
+                return backend.run(call, Backend.allocate, first)
+        return backend.run(call, Backend.allocate, request)
 
     def close(self, call: Call, network: Network) -> None:
         """Give the gateway addresses back; the subnets go with :meth:`forget`."""
@@ -59,8 +74,8 @@ class Leases:
 
     def forget(self, call: Call, network: Network) -> None:
         """Drop those of a removed network's subnets that nobody else has an address of."""
-        for subnet in network.wish.subnets:
-            self._book.drop_unused(call, subnet.cidr)
+        for subnet in network.subnets:
+            self._registry.drop_unused(call, subnet.cidr)
 
     def check(self, network: Network, wish: EndpointWish) -> None:
         """Refuse addresses that the network cannot give.
@@ -138,10 +153,11 @@ class Leases:
         asked: AddressWish,
     ) -> Allocation:
         request = AllocateRequest(
-            _subnet_of(network, asked.address).cidr,
+            self._registry.rules(_subnet_of(network, asked.address).cidr),
             owner=endpoint.owner,
             address=asked.address,
             take_from=endpoint.wish.address_owner,
+            sticky_key=endpoint.sticky_key,
         )
         return backend.run(call, Backend.allocate, request)
 
@@ -155,20 +171,26 @@ class Leases:
     ) -> Allocation:
         """Take an address of the first subnet of the family that has one left."""
         subnets = [subnet for subnet in network.subnets if subnet.cidr.version == version]
-        for subnet in subnets[:-1]:
+        requests = [
+            AllocateRequest(
+                self._registry.rules(subnet.cidr),
+                owner=endpoint.owner,
+                sticky_key=endpoint.sticky_key,
+            )
+            for subnet in subnets
+        ]
+        for request in requests[:-1]:
             try:
-                request = AllocateRequest(subnet.cidr, owner=endpoint.owner)
                 return backend.run(call, Backend.allocate, request)
             except SubnetExhausted:
                 continue
-        request = AllocateRequest(subnets[-1].cidr, owner=endpoint.owner)
-        return backend.run(call, Backend.allocate, request)
+        return backend.run(call, Backend.allocate, requests[-1])
 
     def _hand_back(
         self, call: Call, backend: Plugin[Backend], endpoint: Endpoint, allocation: Allocation
     ) -> None:
         request = AllocateRequest(
-            allocation.subnet,
+            self._registry.rules(allocation.subnet),
             owner=endpoint.wish.address_owner,
             address=allocation.address,
             take_from=endpoint.owner,
@@ -180,12 +202,7 @@ class Leases:
         return backend.run(call, Backend.allocations, query)
 
     def _release_all(self, call: Call, backend: Plugin[Backend], owner: str) -> None:
-        for held in self._held(call, backend, owner):
-            request = ReleaseRequest(held.subnet, held.address, owner=owner)
-            try:
-                backend.run(call, Backend.release, request)
-            except AllocationNotFound:
-                continue  # what is released is released
+        backend.run(call, Backend.release_owner, owner)
 
 
 def _subnet_of(network: Network, address: IPAddress) -> Subnet:

@@ -15,7 +15,7 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
     """Take the config file as defaults: flags and environment variables go before it."""
     if value is not None:
         known = {
-            each.name: None for each in context.command.params if each.name and each.expose_value
+            each.name: each for each in context.command.params if each.name and each.expose_value
         }
         context.default_map = config.read_file(value, known)
 
@@ -52,7 +52,7 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
 )
 @click.option(
     "--plugin-timeout",
-    type=click.FloatRange(min=0.1),
+    type=config.Seconds(min=0.1),
     default=30.0,
     show_default=True,
     metavar="SECONDS",
@@ -60,11 +60,34 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
 )
 @click.option(
     "--shutdown-grace",
-    type=click.FloatRange(min=0),
+    type=config.Seconds(min=0),
     default=10.0,
     show_default=True,
     metavar="SECONDS",
     help="How long calls under way may take to end after SIGTERM.",
+)
+@click.option(
+    "--default-address-pool",
+    multiple=True,
+    metavar="base=CIDR,size=N",
+    help="Where subnets are taken from that nobody names: those of prefix length N within CIDR."
+    " May be repeated.  [default: base=10.192.0.0/10,size=24 and a ULA /48 of this host, size=64]",
+)
+@click.option(
+    "--default-cooldown",
+    type=config.Seconds(min=0),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a released address is not handed out again, where its subnet does not say.",
+)
+@click.option(
+    "--default-retention",
+    type=config.Seconds(min=0),
+    default=86400.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long whoever comes back gets its old address, where the subnet does not say.",
 )
 @click.option(
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True
@@ -82,6 +105,9 @@ def main(
     state_dir: Path,
     plugin_timeout: float,
     shutdown_grace: float,
+    default_address_pool: tuple[str, ...],
+    default_cooldown: float,
+    default_retention: float,
     log_format: Format,
     log_level: str,
 ) -> None:
@@ -92,7 +118,12 @@ def main(
     file. Container networks keep working while mynetd is not running.
     """
     config.check_listen(listen, insecure=insecure)
-    settings = Settings(listen, state_dir, plugin_timeout, shutdown_grace)
+    settings = Settings(
+        *(listen, state_dir, plugin_timeout, shutdown_grace),
+        pools=config.parse_pools(default_address_pool),
+        cooldown=default_cooldown,
+        retention=default_retention,
+    )
     configure(log_format, log_level)
     from mynet.server import daemon  # noqa: PLC0415 - --help need not wait for grpc
 

@@ -12,7 +12,8 @@ from enum import Enum
 
 from mynet.drivers import api as drivers
 from mynet.drivers.api import IPInterface, Sandbox
-from mynet.ipam.api import IPAddress, IPNetwork, Usage
+from mynet.ipam.api import IPAddress, IPNetwork
+from mynet.server.subnets import SubnetWish
 
 NETWORK_OWNER = "network:"
 ENDPOINT_OWNER = "endpoint:"
@@ -35,14 +36,6 @@ class EndpointState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class SubnetWish:
-    """A subnet asked for; without a gateway the backend chooses it."""
-
-    cidr: IPNetwork
-    gateway: IPAddress | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class NetworkWish:
     """A network asked for. ``mtu`` 0 and ``interface`` "" leave the choice to the daemon."""
 
@@ -60,10 +53,14 @@ class NetworkWish:
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A network's subnet with its gateway, which is None until it has been allocated."""
+    """A network's subnet with its gateway, which is None until it has been allocated.
+
+    ``wish`` is what it was made from.
+    """
 
     cidr: IPNetwork
     gateway: IPAddress | None
+    wish: SubnetWish
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +126,13 @@ class EndpointWish:
 
     def asks_for(self, made_from: "EndpointWish") -> bool:
         """Say whether an endpoint made from that wish is what this one asks for."""
-        return replace(self, interface=self.interface or made_from.interface) == made_from
+        asked = replace(self, interface=self.interface or made_from.interface)
+        return asked.in_order() == made_from.in_order()
+
+    def in_order(self) -> "EndpointWish":
+        """Return the same wish with its addresses in one order."""
+        ordered = sorted(self.addresses, key=lambda each: (each.address.version, int(each.address)))
+        return replace(self, addresses=tuple(ordered))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,15 @@ class Endpoint:
         """Who holds this endpoint's addresses in the book."""
         return ENDPOINT_OWNER + self.id
 
+    @property
+    def sticky_key(self) -> str:
+        """What leads back to this endpoint's addresses: its id is another one the next time.
+
+        So is the name of an interface without a sandbox, unless it was asked for.
+        """
+        lasting = self.interface if self.place.sandbox else self.wish.interface
+        return f"{self.network}/{self.wish.container_id}/{lasting}"
+
     def for_driver(self, network: Network) -> drivers.Endpoint:
         """Return what the driver is told."""
         return drivers.Endpoint(
@@ -193,36 +205,6 @@ class Endpoint:
             sandbox=self.place.sandbox,
             options=self.wish.options,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class BookedSubnet:
-    """A subnet in the registry, and the network that uses it, if one does."""
-
-    cidr: IPNetwork
-    backend: str
-    network_id: str
-    network: str
-    create_time: datetime
-    revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class SubnetReport:
-    """A subnet, its gateway and how full it is."""
-
-    subnet: BookedSubnet
-    gateway: IPAddress | None
-    usage: Usage
-
-
-@dataclass(frozen=True, slots=True)
-class AllocationKey:
-    """Where an allocation stands in the list of all."""
-
-    backend: str
-    cidr: IPNetwork
-    address: IPAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +223,11 @@ class EndpointSelector:
     network: str = ""
     container_id: str = ""
     interface: str = ""
+
+
+def is_own(owner: str) -> bool:
+    """Say whether an owner is a network or an endpoint of this daemon."""
+    return owner.startswith((ENDPOINT_OWNER, NETWORK_OWNER))
 
 
 def derive_mac(network_id: str, address: str) -> str:

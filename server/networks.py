@@ -13,7 +13,7 @@ from mynet.drivers.api import Driver
 from mynet.ipam.api import Backend
 from mynet.server.call import Call, require_caller
 from mynet.server.endpoints import Endpoints, not_ready
-from mynet.server.errors import NetworkExists, NetworkInUse, NetworkNotFound
+from mynet.server.errors import Busy, NetworkExists, NetworkInUse, NetworkNotFound
 from mynet.server.leases import Leases
 from mynet.server.locks import KeyedLocks
 from mynet.server.model import (
@@ -25,7 +25,9 @@ from mynet.server.model import (
 )
 from mynet.server.planning import Planner
 from mynet.server.plugins import Catalog
+from mynet.server.registry import Registry
 from mynet.server.store import Store
+from mynet.server.subnets import Ground, SubnetWish
 from mynet.server.undo import after, afterthought, undo
 
 
@@ -41,7 +43,9 @@ class Networks:
         endpoints: Endpoints,
         locks: KeyedLocks,
         planner: Planner,
+        registry: Registry,
     ) -> None:
+        self._registry = registry
         self._store = store
         self._drivers = drivers
         self._backends = backends
@@ -54,9 +58,11 @@ class Networks:
         """Make a network. A failure leaves nothing of it."""
         self._backends.get(wish.ipam)
         network = self._planner.network(wish)
+        subnets = wish.subnets or self._registry.unnamed(network.mtu)
+        ground = self._registry.ground(subnets)
         with self._locks.exclusive(call, "network", network.id):
             try:
-                network = self._add(call, network)
+                network = self._add(call, network, subnets, ground)
             except NetworkExists as taken:
                 if not allow_existing:
                     raise
@@ -95,27 +101,29 @@ class Networks:
                 raise _in_use(network, endpoints)
             # From here on nobody connects; Disconnect needs this lock, so it is let go of.
             network = self._store.networks.put(replace(network, state=NetworkState.DELETING))
-        for endpoint in endpoints:
-            self._endpoints.remove(call, endpoint.id)
+        self._endpoints.remove_all(call, endpoints)
         with self._locks.exclusive(call, "network", network.id):
-            self.tear_down(call, network)
+            for network in self._store.networks.with_id(found.id):  # or another call was faster
+                self.tear_down(call, network)
 
     def tear_down(self, call: Call, network: Network) -> None:
         """Take away whatever is left of a network, driven by its record alone."""
         driver = self._drivers.get(network.wish.driver)
-        driver.run(call, Driver.delete, network.for_driver(), subject=f"network {network.name}")
+        driver.run(call, Driver.delete, network.for_driver(), subject=f"network {network.id}")
         self._leases.close(call, network)
         self._store.networks.remove(network)
         with afterthought(f"drop the subnets of network {network.name}"):
             self._leases.forget(call, network)
 
-    def _add(self, call: Call, network: Network) -> Network:
+    def _add(
+        self, call: Call, network: Network, subnets: Sequence[SubnetWish], ground: Ground
+    ) -> Network:
         """Record a network; one that has its name and is half made or half gone is finished."""
         try:
-            return self._store.networks.add(network)
+            return self._store.networks.add(network, subnets, ground)
         except NetworkExists as taken:
             self._finish(call, taken)
-        return self._store.networks.add(network)
+        return self._store.networks.add(network, subnets, ground)
 
     def _finish(self, call: Call, taken: NetworkExists) -> None:
         """Tear down what a failed call has left under a name; what stands is ``taken``."""
@@ -134,10 +142,9 @@ class Networks:
 
     def _make(self, call: Call, network: Network) -> Network:
         """Make a network that is recorded, or take away what was made of it."""
-        driver = self._drivers.get(network.wish.driver)
         try:
             network = self._store.networks.put(self._leases.open(call, network))
-            driver.run(call, Driver.create, network.for_driver(), subject=f"network {network.name}")
+            self._create(call, network)
             require_caller(call)
             return self._store.networks.put(replace(network, state=NetworkState.READY))
         except Exception as error:
@@ -150,18 +157,29 @@ class Networks:
 
     def _existing(self, call: Call, wish: NetworkWish, taken: NetworkExists) -> NetworkReport:
         """Return the network that has the name, if it is what is wished for."""
-        with self._locks.shared(call, "network", taken.holder):
-            report = self.get(taken.holder)
-        if report.network.state is not NetworkState.READY:
-            raise not_ready(report.network)
-        if report.network.wish != wish:
-            raise NetworkExists(
-                f"a network {wish.name!r} is there already, made with other wishes; choose"
-                " another name, or delete it first",
-                resource=f"network {wish.name}",
-                holder=taken.holder,
-            ) from taken
-        return report
+        with self._locks.exclusive(call, "network", taken.holder):
+            try:
+                report = self.get(taken.holder)
+            except NetworkNotFound as error:
+                raise Busy(
+                    f"network {wish.name} was deleted at this moment; call again",
+                    resource=f"network {wish.name}",
+                ) from error
+            if report.network.state is not NetworkState.READY:
+                raise not_ready(report.network)
+            if report.network.wish != wish:
+                raise NetworkExists(
+                    f"a network {wish.name!r} is there already, made with other wishes; choose"
+                    " another name, or delete it first",
+                    resource=f"network {wish.name}",
+                    holder=taken.holder,
+                ) from taken
+            self._create(call, report.network)  # made whole, where somebody has damaged it
+            return report
+
+    def _create(self, call: Call, network: Network) -> None:
+        driver = self._drivers.get(network.wish.driver)
+        driver.run(call, Driver.create, network.for_driver(), subject=f"network {network.id}")
 
 
 def _in_use(network: Network, endpoints: Sequence[Endpoint]) -> NetworkInUse:

@@ -18,12 +18,12 @@ from mynet.server.model import (
     NetworkState,
     NetworkWish,
     Place,
-    Subnet,
 )
 from mynet.server.plugins import Catalog
 from mynet.server.store import Store
 
 _NAME_LENGTH = 15  # characters in a device's name: IFNAMSIZ of linux/if.h, less the final zero
+_LEAST_FOR_IPV6 = 1280  # bytes
 _FIRST_METRIC = 100  # of default routes: above what people give by hand, below what DHCP gives
 
 
@@ -36,15 +36,15 @@ class Planner:
         self._host = host
 
     def network(self, wish: NetworkWish) -> Network:
-        """Plan a network. Raises DriverNotFound."""
+        """Plan a network; its subnets follow as it is recorded. Raises DriverNotFound."""
         prefix = self._drivers.get(wish.driver).implementation.info.device_prefix
         network_id = secrets.token_hex(32)
         return Network(
             id=network_id,
             wish=wish,
-            subnets=tuple(Subnet(subnet.cidr, None) for subnet in wish.subnets),
+            subnets=(),
             interface=wish.interface or self._device_name(prefix, wish.name, network_id),
-            mtu=wish.mtu or self._host.uplink_mtu(),
+            mtu=wish.mtu or self._mtu(wish),
             state=NetworkState.CREATING,
             create_time=datetime.now(UTC),
         )
@@ -78,6 +78,12 @@ class Planner:
             state=EndpointState.CONNECTING,
             taken=(),  # it was READY: what it took over then is its own
         )
+
+    def _mtu(self, wish: NetworkWish) -> int:
+        """Return the uplink's, but what IPv6 needs where there is any (RFC 8200)."""
+        uplink = self._host.uplink_mtu()
+        has_ipv6 = any(subnet.version == 6 for subnet in wish.subnets)  # noqa: PLR2004
+        return max(uplink, _LEAST_FOR_IPV6) if has_ipv6 else uplink
 
     def _device_name(self, prefix: str, name: str, network_id: str) -> str:
         if not prefix:

@@ -228,6 +228,7 @@ def _load_one(
     if not isinstance(made, kind.contract):
         raise TypeError(f"its hook {kind.hook} returned {made!r}, which is no {kind.title}")
     info = made.info
+    _require_sound(info)
     if info.name != point.name:
         raise ValueError(f"it calls itself {info.name!r}; the entry point must have that name")
     if info.api_version != kind.api_version:
@@ -237,3 +238,13 @@ def _load_one(
         )
     name = f"{kind.title} {info.name}"
     return Plugin(info.name, made, Pool(name, kind.error))
+
+
+def _require_sound(info: Info) -> None:
+    """Refuse what would only be found out when somebody lists the plugins."""
+    if not all(isinstance(each, str) for each in info.capabilities):
+        raise TypeError(f"its info.capabilities are {info.capabilities!r}, not texts")
+    for field in ("options", "endpoint_options"):
+        options = getattr(info, field, ())
+        if not all(isinstance(each, drivers.Option) for each in options):
+            raise TypeError(f"its info.{field} are {options!r}, not of mynet.drivers.api.Option")

@@ -5,9 +5,10 @@ the plugin. Two verbs never run at the same time for one object, also when the c
 has long been sent away.
 """
 
+import contextlib
 import contextvars
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
@@ -43,14 +44,26 @@ class Pool:
         verb still runs for the object or too many callers wait. What else the plugin raises comes
         out as the contract's base error: it is a fault of the plugin.
         """
+        with self._admitted(call):
+            future = self._submit(subject, function)
+            return self._result(call, verb, subject, future)
+
+    @contextlib.contextmanager
+    def _admitted(self, call: Call) -> Iterator[None]:
+        """Count a caller while it waits. Who undoes something waits in a thread it has already.
+
+        Raises Busy where too many wait.
+        """
+        if call.cleans_up:
+            yield
+            return
         if not self._callers.acquire(blocking=False):
             raise Busy(
                 f"{self._plugin} has {CALLERS} callers waiting already; call again in a moment",
                 resource=self._plugin,
             )
         try:
-            future = self._submit(subject, function)
-            return self._result(call, verb, subject, future)
+            yield
         finally:
             self._callers.release()
 

@@ -2,7 +2,7 @@
 
 Intents without their end first: Connect and CreateNetwork roll back, Disconnect and DeleteNetwork
 roll forward. Both come to the same: what the record names is torn down. Then every driver restores
-the networks that stand.
+the networks that stand, and endpoints whose sandbox is still there are made whole.
 """
 
 import contextlib
@@ -37,8 +37,12 @@ def recover(store: Store, core: Core) -> Counter[str]:
             with _step(done, "networks removed", network.name) as call:
                 core.networks.tear_down(call, network)
     with _step(done, "subnets tidied", "all") as call:
-        core.book.tidy(call)
+        core.registry.tidy(call)
     _restore(done, core, [each for each in networks.values() if each.state is NetworkState.READY])
+    for endpoint in store.endpoints.all():
+        with _step(done, "endpoints checked", endpoint.id) as call:
+            network = networks[endpoint.network_id]
+            done["endpoints restored"] += core.endpoints.restore(call, network, endpoint)
     log.info("recovered", **{what.replace(" ", "_"): count for what, count in done.items()})
     return done
 

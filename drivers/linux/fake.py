@@ -7,12 +7,12 @@ together, a namespace takes its links with it, a bridge has 1023 ports.
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 
-from mynet.drivers.api import Sandbox
+from mynet.drivers.api import IPNetwork, Sandbox
 from mynet.drivers.errors import KernelError, SandboxNotFound
 from mynet.drivers.linux.memory import HOST, Memory
 from mynet.drivers.linux.verbs import (
@@ -134,6 +134,13 @@ class FakeKernel:
         """Tell the MTU that the fake was made with."""
         with self._verb("uplink_mtu"):
             return self._uplink_mtu
+
+    def occupied(self) -> Sequence[IPNetwork]:
+        """List the subnets of the host's addresses."""
+        with self._verb("occupied"):
+            return [
+                address.network for held in self._memory.inside(HOST) for address in held.addresses
+            ]
 
     def ensure_bridge(self, bridge: Bridge) -> None:
         """Make the bridge, or bring it to what it should be."""

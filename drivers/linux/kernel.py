@@ -1,8 +1,8 @@
 """The real kernel: the verbs of :class:`~mynet.drivers.linux.verbs.Kernel`, over netlink."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from mynet.drivers.api import Sandbox
+from mynet.drivers.api import IPNetwork, Sandbox
 from mynet.drivers.linux import links, netns, routes, sysctl, veths
 from mynet.drivers.linux.firewall import Firewall
 from mynet.drivers.linux.netlink import Netlink
@@ -39,6 +39,10 @@ class LinuxKernel:
     def uplink_mtu(self) -> int:
         """Tell the MTU in bytes of the default route's device, 1500 where there is none."""
         return routes.uplink_mtu()
+
+    def occupied(self) -> Sequence[IPNetwork]:
+        """Like: ip addr; ip route show table all."""
+        return routes.occupied()
 
     def ensure_bridge(self, bridge: Bridge) -> None:
         """Like: ip link add NAME type bridge."""

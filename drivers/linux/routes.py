@@ -1,6 +1,9 @@
 """Default routes, and the uplink that they lead to."""
 
-from mynet.drivers.linux import messages
+from collections.abc import Sequence
+
+from mynet.drivers.api import IPNetwork
+from mynet.drivers.linux import messages, prefixes
 from mynet.drivers.linux.links import link_at
 from mynet.drivers.linux.netlink import Netlink, Request
 from mynet.drivers.linux.verbs import DEFAULT_MTU, Route
@@ -16,6 +19,20 @@ def default_routes(nl: Netlink, version: int) -> list[Route]:
     """List the default routes of the main table, best first. Like: ``ip route show default``."""
     defaults = (route for default, route in all_routes(nl, version) if default)
     return sorted(defaults, key=lambda route: route.metric)
+
+
+def occupied() -> Sequence[IPNetwork]:
+    """List where the host's addresses and routes lead, of all tables, but for default routes.
+
+    Like: ``ip addr show; ip route show table all``.
+    """
+    with Netlink() as nl:
+        addresses = nl.dump(Request(messages.get_addresses(), "list addresses", "addresses"))
+        found = {cidr for data in addresses for cidr in prefixes.of_address(data)}
+        for version in (4, 6):
+            request = Request(messages.get_routes(version), f"list IPv{version} routes", "routes")
+            found |= {cidr for data in nl.dump(request) for cidr in prefixes.of_route(data)}
+    return list(found)
 
 
 def uplink_mtu() -> int:

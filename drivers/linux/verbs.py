@@ -188,6 +188,9 @@ class Kernel(Protocol):
     def uplink_mtu(self) -> int:
         """Tell the MTU in bytes of the default route's device, 1500 where there is none."""
 
+    def occupied(self) -> Sequence[IPNetwork]:
+        """List where the host's addresses and routes lead, of all tables, but for defaults."""
+
     def ensure_bridge(self, bridge: Bridge) -> None:
         """Make the bridge, or bring it to what it should be."""
 

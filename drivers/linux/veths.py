@@ -15,7 +15,6 @@ from mynet.drivers.errors import KernelError, SandboxNotFound
 from mynet.drivers.linux import messages, netns
 from mynet.drivers.linux.links import GONE, STANDS, bring_up, find_link, link_at, shape
 from mynet.drivers.linux.netlink import Netlink, Request
-from mynet.drivers.linux.refusals import refused
 from mynet.drivers.linux.routes import default_routes
 from mynet.drivers.linux.verbs import (
     Link,
@@ -69,8 +68,11 @@ def attach(veth: Veth) -> None:
     with Netlink() as host, _place(veth.sandbox) as place:
         master = host.index(veth.bridge)
         if not master:
-            raise refused(
-                errno.ENODEV, f"connect {veth.name} to {veth.bridge}", f"interface {veth.bridge}"
+            raise KernelError(
+                f"cannot connect {veth.name}: there is no {veth.bridge} on this host any more; make"
+                " the network again (allow_existing), or restart mynetd, to have it made anew",
+                resource=f"interface {veth.bridge}",
+                metadata={"errno": "ENODEV", "object": f"interface {veth.bridge}"},
             )
         if veth.bridge_mac not in ("", host.mac(veth.bridge)):
             raise taken(veth.bridge)
@@ -179,7 +181,7 @@ def _require_routes(nl: Netlink, veth: Veth, index: int) -> None:
         if not any(route.leads_over(gateway, index, metric) for route in routes):
             raise KernelError(
                 f"the sandbox has another default route with metric {metric}: two networks of one"
-                " sandbox need different metrics (gateway_priority)",
+                " sandbox need different metrics",
                 resource=f"interface {veth.interface}",
                 metadata={"errno": "EEXIST", "object": f"default via {gateway}"},
             )

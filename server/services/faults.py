@@ -1,10 +1,11 @@
 """Gathering every fault of a request before refusing it."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from mynet.server.errors import InvalidArgument, Violation
+from mynet.server.services import parsers
 
 T = TypeVar("T")
 
@@ -30,6 +31,16 @@ class Faults:
         except ValueError as error:
             self.add(field, str(error))
             return None
+
+    def texts(self, field: str, given: Mapping[str, str]) -> Mapping[str, str]:
+        """Parse labels or options: few enough, and short enough, to be kept and shown."""
+        if len(given) > parsers.MAX_LABELS:
+            self.add(field, f"has {len(given)} entries; up to {parsers.MAX_LABELS} are kept")
+        for key, value in given.items():
+            if len(value) > parsers.MAX_VALUE:
+                self.add(field, f"a value has more than {parsers.MAX_VALUE} characters")
+            self.parse(field, key, parsers.some_text)
+        return dict(given)
 
     def refuse(self) -> None:
         """Raise InvalidArgument if there is any fault."""

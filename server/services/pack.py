@@ -1,23 +1,21 @@
-"""The core's types into answers."""
+"""Networks, endpoints and drivers into answers."""
 
 from datetime import datetime
+from typing import Any
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mynet.drivers.api import Driver as DriverPlugin
-from mynet.ipam.api import Allocation, Usage
-from mynet.ipam.api import Backend as BackendPlugin
 from mynet.server.model import (
     Endpoint,
     EndpointState,
     NetworkReport,
     NetworkState,
-    SubnetReport,
 )
 from mynet.server.plugins import Listing
+from mynet.server.subnets import Rules
 from mynet.v1 import ipam_pb2, network_pb2
-
-_LARGEST = 2**64 - 1
 
 _NETWORK_STATES = {
     NetworkState.CREATING: network_pb2.NETWORK_STATE_CREATING,
@@ -42,9 +40,10 @@ def network(report: NetworkReport) -> network_pb2.Network:
         subnets=[
             ipam_pb2.Subnet(
                 cidr=str(subnet.cidr),
-                gateway=_text(subnet.gateway),
+                gateway=text(subnet.gateway),
                 backend=found.wish.ipam,
                 network=found.name,
+                **rules(subnet.wish.rules),
             )
             for subnet in found.subnets
         ],
@@ -56,7 +55,7 @@ def network(report: NetworkReport) -> network_pb2.Network:
         labels=found.wish.labels,
         state=_NETWORK_STATES[found.state],
         endpoint_count=report.endpoint_count,
-        create_time=_time(found.create_time),
+        create_time=time(found.create_time),
         revision=found.revision,
     )
 
@@ -79,33 +78,8 @@ def endpoint(found: Endpoint) -> network_pb2.Endpoint:
         labels=found.wish.labels,
         options=found.wish.options,
         state=_ENDPOINT_STATES[found.state],
-        create_time=_time(found.create_time),
+        create_time=time(found.create_time),
         revision=found.revision,
-    )
-
-
-def allocation(found: Allocation) -> ipam_pb2.Allocation:
-    """Pack an allocation."""
-    return ipam_pb2.Allocation(
-        subnet=str(found.subnet),
-        address=str(found.address),
-        owner=found.owner,
-        instance=found.instance,
-        create_time=_time(found.create_time),
-        revision=found.revision,
-    )
-
-
-def subnet(report: SubnetReport) -> ipam_pb2.Subnet:
-    """Pack a subnet with its usage."""
-    return ipam_pb2.Subnet(
-        cidr=str(report.subnet.cidr),
-        gateway=_text(report.gateway),
-        backend=report.subnet.backend,
-        network=report.subnet.network,
-        usage=_usage(report.usage),
-        create_time=_time(report.subnet.create_time),
-        revision=report.subnet.revision,
     )
 
 
@@ -130,36 +104,30 @@ def driver(listing: Listing[DriverPlugin]) -> network_pb2.Driver:
     return packed
 
 
-def backend(listing: Listing[BackendPlugin]) -> ipam_pb2.Backend:
-    """Pack an IPAM backend, usable or refused."""
-    packed = ipam_pb2.Backend(
-        name=listing.name,
-        distribution=listing.distribution,
-        version=listing.version,
-        state=ipam_pb2.BACKEND_STATE_FAILED,
-        error=listing.error,
-    )
-    if listing.plugin:
-        info = listing.plugin.implementation.info
-        packed.state = ipam_pb2.BACKEND_STATE_LOADED
-        packed.api_version = info.api_version
-        packed.capabilities.extend(sorted(info.capabilities))
+def rules(found: Rules) -> dict[str, Any]:
+    """Pack the rules of a subnet that it has of its own, as fields of it."""
+    times = {"cooldown": found.cooldown, "retention": found.retention}
+    return {
+        "range": text(found.range),
+        "reserved": [str(span) for span in found.reserved],
+        **{name: duration(each) for name, each in times.items() if each is not None},
+    }
+
+
+def duration(seconds: float) -> Duration:
+    """Pack seconds."""
+    packed = Duration()
+    packed.FromNanoseconds(round(seconds * 1e9))
     return packed
 
 
-def _usage(usage: Usage) -> ipam_pb2.SubnetUsage:
-    return ipam_pb2.SubnetUsage(
-        capacity=min(usage.capacity, _LARGEST),
-        allocated=min(usage.allocated, _LARGEST),
-        free=min(usage.free, _LARGEST),
-    )
-
-
-def _text(value: object | None) -> str:
+def text(value: object | None) -> str:
+    """Write a value; one that is not there is empty."""
     return "" if value is None else str(value)
 
 
-def _time(moment: datetime) -> Timestamp:
+def time(moment: datetime) -> Timestamp:
+    """Pack a moment."""
     stamp = Timestamp()
     stamp.FromDatetime(moment)
     return stamp

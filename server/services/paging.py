@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from mynet.ipam.api import IPNetwork
-from mynet.server.model import AllocationKey
 from mynet.server.services import parsers
 from mynet.server.services.faults import Faults
+from mynet.server.subnets import AllocationKey
 
 DEFAULT_SIZE, LARGEST_SIZE = 100, 1000
 _LAST_PLACE = 2**63 - 1  # the largest number that SQLite has

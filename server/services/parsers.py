@@ -1,32 +1,26 @@
 """One parser a kind of field: text in, a real type out, ValueError with a sentence otherwise."""
 
 import re
-from ipaddress import IPv6Address, ip_address, ip_interface, ip_network
+from ipaddress import IPv6Address, ip_address, ip_interface
 
 from mynet.drivers.api import IPInterface
-from mynet.ipam.api import IPAddress, IPNetwork
+from mynet.ipam.api import IPAddress, IPNetwork, Span
 from mynet.server.errors import quoted
-from mynet.server.model import ENDPOINT_OWNER, NETWORK_OWNER, AddressWish, SubnetWish
+from mynet.server.model import ENDPOINT_OWNER, NETWORK_OWNER, AddressWish, is_own
+from mynet.server.subnets import SubnetSize, SubnetWish, unusable
 
 MAX_TEXT = 255
 MAX_LABELS = 64
 MAX_SUBNETS = 64
 MAX_ADDRESSES = 64
 MAX_VALUE = 4096
-MIN_MTU, MAX_MTU, MIN_MTU_IPV6 = 68, 65535, 1280  # RFC 791, linux/if_ether.h, RFC 8200
+MAX_BATCH = 4096
+MIN_MTU, MAX_MTU = 68, 65535  # RFC 791, linux/if_ether.h
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
 _DEVICE = re.compile(r"[a-zA-Z0-9_.@+=~^#$!&*,;-]{1,15}")
+_NO_DEVICES = {".", "..", "all", "default"}  # the last two are folders of /proc/sys/net/*/conf
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
-_UNUSABLE = {
-    ip_network("0.0.0.0/32"): "it begins with the unspecified address",
-    ip_network("::/128"): "it begins with the unspecified address",
-    ip_network("127.0.0.0/8"): "it has addresses of the host's own loopback",
-    ip_network("::1/128"): "it has the address of the host's own loopback",
-    ip_network("224.0.0.0/4"): "it has multicast addresses",
-    ip_network("ff00::/8"): "it has multicast addresses",
-    ip_network("fe80::/10"): "every link has link-local addresses of its own",
-}
 
 
 def network_name(value: str) -> str:
@@ -44,7 +38,7 @@ def device_name(value: str) -> str:
 
     A name that ends with an asterisk stands for many, to nft(8).
     """
-    if value and (value in (".", "..") or value.endswith("*") or not _DEVICE.fullmatch(value)):
+    if value and (value in _NO_DEVICES or value.endswith("*") or not _DEVICE.fullmatch(value)):
         raise ValueError(
             f"{quoted(value)} is no device name: 1 to 15 printable ASCII characters, no space,"
             " '/' or ':', and no '*' at the end"
@@ -68,7 +62,7 @@ def some_text(value: str) -> str:
 
 def owner(value: str) -> str:
     """Parse an owner who is not the daemon itself."""
-    if value.startswith((ENDPOINT_OWNER, NETWORK_OWNER)):
+    if is_own(value):
         raise ValueError(
             f"owners beginning with {ENDPOINT_OWNER!r} or {NETWORK_OWNER!r} are the daemon's own"
         )
@@ -76,9 +70,14 @@ def owner(value: str) -> str:
 
 
 def network_cidr(value: str) -> SubnetWish:
-    """Parse a network's subnet; host bits, if set, are its gateway. Like: ip addr add CIDR."""
+    """Parse a network's subnet; host bits, if set, are its gateway. Like: ip addr add CIDR.
+
+    The unspecified address with a prefix length stands for any subnet of that size.
+    """
     interface = _cidr(value)
-    if reason := _unusable(interface.network):
+    if interface.ip.is_unspecified and interface.network.prefixlen:
+        return size_wish(interface)
+    if reason := unusable(interface.network):
         raise ValueError(f"{quoted(value)} cannot be a network's subnet: {reason}")
     is_gateway = interface.ip != interface.network.network_address
     return SubnetWish(interface.network, interface.ip if is_gateway else None)
@@ -87,6 +86,36 @@ def network_cidr(value: str) -> SubnetWish:
 def book_cidr(value: str) -> IPNetwork:
     """Parse a subnet of the address book; host bits are masked."""
     return _cidr(value).network
+
+
+def new_cidr(value: str) -> SubnetWish:
+    """Parse a subnet that is to come into the book: "" for any, a size alone, or a CIDR."""
+    if not value:
+        return SubnetWish(None, size=SubnetSize(4))
+    interface = _cidr(value)
+    if interface.ip.is_unspecified and interface.network.prefixlen:
+        return size_wish(interface)
+    return SubnetWish(interface.network)
+
+
+def size_wish(interface: IPInterface) -> SubnetWish:
+    """Make the wish for any subnet of an unspecified one's size."""
+    return SubnetWish(None, size=SubnetSize(interface.version, interface.network.prefixlen))
+
+
+def span(value: str) -> Span:
+    """Parse addresses: one alone, a subnet, or first-last."""
+    first, dash, last = value.partition("-")
+    if dash:
+        found = Span(address(first.strip()), address(last.strip()))
+    elif "/" in value:
+        cidr = _cidr(value).network
+        found = Span(cidr[0], cidr[-1])
+    else:
+        found = Span(address(value), address(value))
+    if found.first.version != found.last.version or int(found.first) > int(found.last):
+        raise ValueError(f"{quoted(value)} does not go from a lower to a higher address")
+    return found
 
 
 def address(value: str) -> IPAddress:
@@ -146,8 +175,3 @@ def _cidr(value: str) -> IPInterface:
 def _has_scope(found: IPAddress | IPInterface) -> bool:
     """Say whether an address names a device too (fe80::1%eth0): the book knows no devices."""
     return isinstance(found, IPv6Address) and found.scope_id is not None
-
-
-def _unusable(cidr: IPNetwork) -> str:
-    """Say why the kernel would not route to addresses of a subnet."""
-    return next((reason for other, reason in _UNUSABLE.items() if cidr.overlaps(other)), "")

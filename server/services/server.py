@@ -23,6 +23,7 @@ from mynet.server.services.symbols import symbols
 from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
 
 THREADS = 128  # calls at once; more than one plugin's callers (pool.CALLERS), so some stay free
+LARGEST_REQUEST = 64 << 20  # bytes
 _UNIX = "unix://"
 _SOCKET_UMASK = 0o117  # the socket comes out as 0660: its group may call, nobody else
 
@@ -45,8 +46,12 @@ class Server:
         self._server = grpc.server(
             ThreadPoolExecutor(THREADS, thread_name_prefix="call"),
             interceptors=[self._gate],
-            # Without this, a second server shares a TCP port in silence.
-            options=[("grpc.so_reuseport", 0)],
+            options=[
+                # Without this, a second server shares a TCP port in silence.
+                ("grpc.so_reuseport", 0),
+                # An import of half a million addresses.
+                ("grpc.max_receive_message_length", LARGEST_REQUEST),
+            ],
         )
         network_pb2_grpc.add_NetworkServiceServicer_to_server(NetworkService(core), self._server)
         ipam_pb2_grpc.add_IPAMServiceServicer_to_server(IPAMService(core), self._server)
@@ -100,6 +105,7 @@ def _make_way(path: Path) -> None:
     if not path.is_socket():
         if path.exists():
             raise CannotStart(f"{path} is there and is no socket; move it away or choose another")
+        _try(path)
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
         caller.settimeout(1)
@@ -111,6 +117,19 @@ def _make_way(path: Path) -> None:
             raise CannotStart(
                 f"another server listens on {path}; stop it, or choose another path with --listen"
             )
+
+
+def _try(path: Path) -> None:
+    """See that a socket can be made there: why not, grpc tells nobody but its own log."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind(str(path))
+        except OSError as error:
+            raise CannotStart(
+                f"cannot make the socket {path}: {error.strerror or error}; choose another path"
+                " with --listen, or run mynetd as one who may"
+            ) from error
+    path.unlink()
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 A test fails when an error has no row. docs/errors.md is this table for people.
 """
 
+import math
 from collections.abc import Iterator
 
 import grpc
@@ -34,9 +35,11 @@ TABLE: dict[type[Exception], Row] = {
     ipam.AllocationNotFound: (_CODES.NOT_FOUND, "ALLOCATION_NOT_FOUND"),
     errors.NetworkExists: (_CODES.ALREADY_EXISTS, "NETWORK_EXISTS"),
     errors.EndpointExists: (_CODES.ALREADY_EXISTS, "ENDPOINT_EXISTS"),
+    errors.SubnetExists: (_CODES.ALREADY_EXISTS, "SUBNET_EXISTS"),
     ipam.AddressInUse: (_CODES.ALREADY_EXISTS, "ADDRESS_IN_USE"),
     errors.NetworkInUse: (_CODES.FAILED_PRECONDITION, "NETWORK_IN_USE"),
     errors.SubnetOverlap: (_CODES.FAILED_PRECONDITION, "SUBNET_OVERLAP"),
+    errors.SubnetInUse: (_CODES.FAILED_PRECONDITION, "SUBNET_IN_USE"),
     errors.AddressOwned: (_CODES.FAILED_PRECONDITION, "ADDRESS_OWNED"),
     ipam.SubnetInUse: (_CODES.FAILED_PRECONDITION, "SUBNET_IN_USE"),
     ipam.AddressReserved: (_CODES.FAILED_PRECONDITION, "ADDRESS_RESERVED"),
@@ -44,6 +47,7 @@ TABLE: dict[type[Exception], Row] = {
     drivers.InterfaceExists: (_CODES.FAILED_PRECONDITION, "INTERFACE_EXISTS"),
     ipam.AddressOutOfRange: (_CODES.OUT_OF_RANGE, "ADDRESS_OUT_OF_RANGE"),
     ipam.SubnetExhausted: (_CODES.RESOURCE_EXHAUSTED, "SUBNET_EXHAUSTED"),
+    errors.PoolsExhausted: (_CODES.RESOURCE_EXHAUSTED, "POOLS_EXHAUSTED"),
     drivers.BridgeFull: (_CODES.RESOURCE_EXHAUSTED, "BRIDGE_FULL"),
     errors.Busy: (_CODES.ABORTED, "BUSY"),
     errors.Starting: (_CODES.UNAVAILABLE, "STARTING"),
@@ -118,9 +122,12 @@ def _details(
         quota = error_details_pb2.QuotaFailure()
         quota.violations.add(subject=resource, description=_cut(message, _TEXT))
         yield quota
+    seconds = getattr(error, "retry_after", 0.0)
     if code in (_CODES.ABORTED, _CODES.UNAVAILABLE):
+        seconds = seconds or 1.0
+    if seconds:
         delay = Duration()
-        delay.FromMilliseconds(int(getattr(error, "retry_after", 1.0) * 1000))
+        delay.FromMilliseconds(math.ceil(seconds * 1000))
         yield error_details_pb2.RetryInfo(retry_delay=delay)
 
 

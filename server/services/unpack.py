@@ -5,19 +5,19 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Protocol
 
-from mynet.drivers.api import Driver, IPAddress, IPNetwork
+from mynet.drivers.api import Driver
 from mynet.server.addresses import DEFAULT_BACKEND
 from mynet.server.model import (
     EndpointSelector,
     EndpointWish,
     NetworkWish,
     SandboxWish,
-    SubnetWish,
 )
 from mynet.server.options import option_faults
 from mynet.server.plugins import Catalog
-from mynet.server.services import parsers
+from mynet.server.services import parsers, unpack_book
 from mynet.server.services.faults import Faults
+from mynet.server.subnets import MIN_MTU_IPV6, SubnetWish
 from mynet.v1 import ipam_pb2, network_pb2
 
 DEFAULT_DRIVER = "bridge"
@@ -55,8 +55,8 @@ def network(message: network_pb2.Network, drivers: Catalog[Driver]) -> NetworkWi
         mtu=message.mtu,
         masquerade=message.masquerade if message.HasField("masquerade") else True,
         interface=faults.parse("network.interface", message.interface, parsers.device_name) or "",
-        options=_texts(faults, "network.options", message.options),
-        labels=_texts(faults, "network.labels", message.labels),
+        options=faults.texts("network.options", message.options),
+        labels=faults.texts("network.labels", message.labels),
     )
     _check_mtu(faults, wish)
     for listing in drivers:
@@ -86,8 +86,8 @@ def endpoint(request: network_pb2.ConnectRequest) -> tuple[EndpointWish, Sandbox
         addresses=asked,
         mac_address=faults.parse("mac_address", request.mac_address, parsers.mac_address) or "",
         address_owner=faults.parse("address_owner", request.address_owner, parsers.owner) or "",
-        labels=_texts(faults, "labels", request.labels),
-        options=_texts(faults, "options", request.options),
+        labels=faults.texts("labels", request.labels),
+        options=faults.texts("options", request.options),
     )
     sandbox = _sandbox(faults, request)
     faults.refuse()
@@ -120,46 +120,7 @@ def network_selector(value: str) -> str:
 
 def labels(faults: Faults, given: Mapping[str, str]) -> Mapping[str, str]:
     """Unpack labels to select by."""
-    return _texts(faults, "labels", given)
-
-
-def cidr(value: str) -> IPNetwork:
-    """Unpack a subnet of the book."""
-    faults = Faults()
-    found = faults.parse("subnet", value, parsers.book_cidr)
-    faults.refuse()
-    return found  # type: ignore[return-value]  # None is a fault, refused above
-
-
-def cidr_if_any(faults: Faults, value: str) -> IPNetwork | None:
-    """Unpack a subnet of the book to select by, where one was given."""
-    return faults.parse("subnet", value, parsers.book_cidr) if value else None
-
-
-def allocation(
-    request: ipam_pb2.AllocateAddressRequest,
-) -> tuple[IPNetwork, str, IPAddress | None]:
-    """Unpack an AllocateAddress: subnet, owner, address."""
-    faults = Faults()
-    subnet = faults.parse("subnet", request.subnet, parsers.book_cidr)
-    owner = faults.parse("owner", request.owner, parsers.owner)
-    found = faults.parse("address", request.address, parsers.address) if request.address else None
-    if subnet and found and subnet.version != found.version:
-        faults.add("address", f"is not of the family of {subnet}")
-    faults.refuse()
-    return subnet, owner or "", found  # type: ignore[return-value]  # None was refused above
-
-
-def release(request: ipam_pb2.ReleaseAddressRequest) -> tuple[IPNetwork, IPAddress, str]:
-    """Unpack a ReleaseAddress: subnet, address, owner."""
-    faults = Faults()
-    subnet = faults.parse("subnet", request.subnet, parsers.book_cidr)
-    found = faults.parse("address", request.address, parsers.address)
-    owner = faults.parse("owner", request.owner, parsers.text)
-    if subnet and found and subnet.version != found.version:
-        faults.add("address", f"is not of the family of {subnet}")
-    faults.refuse()
-    return subnet, found, owner or ""  # type: ignore[return-value]  # None was refused above
+    return faults.texts("labels", given)
 
 
 def _require(faults: Faults, field: str, value: str) -> None:
@@ -168,8 +129,6 @@ def _require(faults: Faults, field: str, value: str) -> None:
 
 
 def _subnets(faults: Faults, messages: Sequence[ipam_pb2.Subnet]) -> tuple[SubnetWish, ...]:
-    if not messages:
-        faults.add("network.subnets", 'give at least one, such as {"cidr": "10.1.0.0/24"}')
     if len(messages) > parsers.MAX_SUBNETS:
         faults.add("network.subnets", f"has {len(messages)} entries, and {parsers.MAX_SUBNETS} fit")
         return ()  # to compare each with each would take long
@@ -178,44 +137,43 @@ def _subnets(faults: Faults, messages: Sequence[ipam_pb2.Subnet]) -> tuple[Subne
         for number, message in enumerate(messages)
     ]
     subnets = tuple(subnet for subnet in found if subnet)
-    for one, other in combinations(subnets, 2):
-        if one.cidr.overlaps(other.cidr):
-            faults.add("network.subnets", f"{one.cidr} and {other.cidr} share addresses")
+    named = [subnet.cidr for subnet in subnets if subnet.cidr]
+    for one, other in combinations(named, 2):
+        if one.overlaps(other):
+            faults.add("network.subnets", f"{one} and {other} share addresses")
     return subnets
 
 
 def _subnet(faults: Faults, field: str, message: ipam_pb2.Subnet) -> SubnetWish | None:
     wish = faults.parse(f"{field}.cidr", message.cidr, parsers.network_cidr)
-    if not message.gateway:
-        return wish
-    gateway = faults.parse(f"{field}.gateway", message.gateway, parsers.address)
-    if wish is None or gateway is None:
-        return wish
-    if wish.gateway not in (None, gateway):
-        faults.add(f"{field}.gateway", f"is not the one that cidr names, {wish.gateway}")
-    if gateway not in wish.cidr:
-        faults.add(f"{field}.gateway", f"{gateway} is not in {wish.cidr}")
-    return replace(wish, gateway=gateway)
+    rules = unpack_book.rules(faults, field, message, wish)
+    gateway = None
+    if message.gateway:
+        gateway = faults.parse(f"{field}.gateway", message.gateway, parsers.address)
+    if wish is None:
+        return None
+    if wish.cidr and wish.cidr.num_addresses == 1:
+        faults.add(f"{field}.cidr", f"{wish.cidr} has no address left beside the gateway")
+    if gateway is not None:
+        if wish.gateway not in (None, gateway):
+            faults.add(f"{field}.gateway", f"is not the one that cidr names, {wish.gateway}")
+        if wish.cidr is None:
+            faults.add(f"{field}.gateway", "goes with a subnet that is named")
+        elif gateway not in wish.cidr:
+            faults.add(f"{field}.gateway", f"{gateway} is not in {wish.cidr}")
+    wish = replace(wish, gateway=gateway or wish.gateway, rules=rules)
+    if wish.gateway and any(wish.gateway in span for span in rules.reserved):
+        faults.add(f"{field}.reserved", f"has the gateway {wish.gateway} in it")
+    return wish
 
 
 def _check_mtu(faults: Faults, wish: NetworkWish) -> None:
     if not wish.mtu:
         return
-    has_ipv6 = any(subnet.cidr.version == 6 for subnet in wish.subnets)  # noqa: PLR2004
-    least = parsers.MIN_MTU_IPV6 if has_ipv6 else parsers.MIN_MTU
+    has_ipv6 = any(subnet.version == 6 for subnet in wish.subnets)  # noqa: PLR2004
+    least = MIN_MTU_IPV6 if has_ipv6 else parsers.MIN_MTU
     if not least <= wish.mtu <= parsers.MAX_MTU:
         faults.add("network.mtu", f"{wish.mtu} is not from {least} to {parsers.MAX_MTU}")
-
-
-def _texts(faults: Faults, field: str, given: Mapping[str, str]) -> Mapping[str, str]:
-    """Unpack labels or options: few enough, and short enough, to be kept and shown."""
-    if len(given) > parsers.MAX_LABELS:
-        faults.add(field, f"has {len(given)} entries; up to {parsers.MAX_LABELS} are kept")
-    for key, value in given.items():
-        if len(value) > parsers.MAX_VALUE:
-            faults.add(field, f"a value has more than {parsers.MAX_VALUE} characters")
-        faults.parse(field, key, parsers.some_text)
-    return dict(given)
 
 
 def _sandbox(faults: Faults, request: network_pb2.ConnectRequest) -> SandboxWish | None:

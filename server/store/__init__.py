@@ -44,12 +44,21 @@ MIGRATIONS = (
       last BLOB NOT NULL,
       cidr TEXT NOT NULL UNIQUE,
       backend TEXT NOT NULL,
+      rules TEXT NOT NULL,        -- JSON
+      kept INTEGER NOT NULL,      -- 1 where it stays though nobody uses it
       network_id TEXT REFERENCES networks (id),
+      network_rules TEXT,         -- those of the network, where it has some: they go first
       create_time TEXT NOT NULL,
       revision INTEGER NOT NULL,
       PRIMARY KEY (version, first)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX subnets_by_network ON subnets (network_id);
+
+    -- Behind which address the next subnet of a default pool is looked for.
+    CREATE TABLE cursors (
+      pool TEXT PRIMARY KEY,
+      position BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
     """,
 )
 

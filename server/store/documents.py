@@ -23,6 +23,10 @@ class Documents(Generic[R]):
         """Return every record, the oldest first."""
         return self._select("true")
 
+    def with_id(self, record_id: str) -> Sequence[R]:
+        """Return the record with that id, or none."""
+        return self._select("id = ?", record_id)
+
     def by_id_prefix(self, prefix: str) -> Sequence[R]:
         """Return the records whose id, of hexadecimal digits, begins so."""
         return self._select("id >= ? AND id < ? || 'g'", prefix, prefix)

@@ -1,15 +1,17 @@
 """The networks' records."""
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mynet.drivers.errors import InterfaceExists
 from mynet.ipam.sqlite import Database
 from mynet.server import codec
 from mynet.server.errors import Ambiguous, NetworkExists, NetworkNotFound, quoted
-from mynet.server.model import Network
+from mynet.server.model import Network, Subnet
 from mynet.server.store import subnets
 from mynet.server.store.documents import Documents
+from mynet.server.subnets import Ground, SubnetWish
 
 
 class NetworkRecords(Documents[Network]):
@@ -18,53 +20,37 @@ class NetworkRecords(Documents[Network]):
     def __init__(self, database: Database) -> None:
         super().__init__(database, "networks", Network)
 
-    def add(self, network: Network) -> Network:
-        """Record a new network and claim its subnets, in one commit.
+    def add(self, network: Network, wishes: Sequence[SubnetWish], ground: Ground) -> Network:
+        """Record a new network and claim its subnets, in one commit; return it with these.
 
-        Raises NetworkExists, InterfaceExists and SubnetOverlap; then nothing was recorded.
+        Raises NetworkExists, InterfaceExists, SubnetOverlap and PoolsExhausted; then nothing was
+        recorded.
         """
 
         def work(connection: sqlite3.Connection, revision: int) -> Network:
-            added = replace(network, revision=revision)
             _require_free(connection, network)
-            connection.execute(
-                "INSERT INTO networks (id, name, interface, document) VALUES (?, ?, ?, ?)",
-                (added.id, added.name, added.interface, codec.encode(added)),
+            connection.execute(  # the row comes first, as subnets refer to it
+                "INSERT INTO networks (id, name, interface, document) VALUES (?, ?, ?, '')",
+                (network.id, network.name, network.interface),
             )
-            for subnet in network.subnets:
-                subnets.claim(
-                    connection,
-                    revision,
-                    network.create_time,
-                    cidr=subnet.cidr,
-                    backend=network.wish.ipam,
-                    network_id=network.id,
-                )
-            return added
+            claimed = _claim(connection, revision, network, wishes, ground)
+            return _write(connection, revision, replace(network, subnets=claimed))
 
         return self._database.write(work)
 
     def put(self, network: Network) -> Network:
         """Record a network's new state. Raises NetworkNotFound."""
-
-        def work(connection: sqlite3.Connection, revision: int) -> Network:
-            changed = replace(network, revision=revision)
-            updated = connection.execute(
-                "UPDATE networks SET document = ? WHERE id = ?",
-                (codec.encode(changed), changed.id),
-            )
-            if not updated.rowcount:
-                raise network_not_found(network.name)
-            return changed
-
-        return self._database.write(work)
+        return self._database.write(
+            lambda connection, revision: _write(connection, revision, network)
+        )
 
     def remove(self, network: Network) -> None:
         """Forget a network and let go of its subnets; they stay in the book, used by nobody."""
 
         def work(connection: sqlite3.Connection, revision: int) -> None:
             connection.execute(
-                "UPDATE subnets SET network_id = NULL, revision = ? WHERE network_id = ?",
+                "UPDATE subnets SET network_id = NULL, network_rules = NULL, revision = ?"
+                " WHERE network_id = ?",
                 (revision, network.id),
             )
             connection.execute("DELETE FROM networks WHERE id = ?", (network.id,))
@@ -98,6 +84,34 @@ class NetworkRecords(Documents[Network]):
         if not rows or not selector:
             raise network_not_found(selector)
         return rows[0]
+
+
+def _write(connection: sqlite3.Connection, revision: int, network: Network) -> Network:
+    """Write a network's document; return it as written. Raises NetworkNotFound."""
+    changed = replace(network, revision=revision)
+    updated = connection.execute(
+        "UPDATE networks SET document = ? WHERE id = ?", (codec.encode(changed), changed.id)
+    )
+    if not updated.rowcount:
+        raise network_not_found(network.name)
+    return changed
+
+
+def _claim(
+    connection: sqlite3.Connection,
+    revision: int,
+    network: Network,
+    wishes: Sequence[SubnetWish],
+    ground: Ground,
+) -> tuple[Subnet, ...]:
+    """Claim a network's subnets, those that are named before those that are chosen."""
+    claimed: dict[int, Subnet] = {}
+    for number, wish in sorted(enumerate(wishes), key=lambda each: each[1].cidr is None):
+        cidr = subnets.chosen(connection, wish, ground)
+        entry = subnets.Entry(cidr, network.wish.ipam, wish.rules, network_id=network.id)
+        subnets.claim(connection, revision, network.create_time, entry)
+        claimed[number] = Subnet(cidr, None, wish)
+    return tuple(claimed[number] for number in range(len(wishes)))
 
 
 def _require_free(connection: sqlite3.Connection, network: Network) -> None:

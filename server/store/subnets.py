@@ -8,12 +8,14 @@ from ipaddress import ip_network
 
 from mynet.ipam.api import IPNetwork
 from mynet.ipam.sqlite import Database
-from mynet.server.errors import SubnetNotFound, SubnetOverlap
-from mynet.server.model import BookedSubnet
+from mynet.server import codec
+from mynet.server.errors import SubnetExists, SubnetNotFound, SubnetOverlap
+from mynet.server.store.choosing import choose
+from mynet.server.subnets import BookedSubnet, Ground, Rules, SubnetDump, SubnetWish
 
 _COLUMNS = """
-    subnets.cidr, subnets.backend, subnets.network_id, networks.name,
-    subnets.create_time, subnets.revision
+    subnets.cidr, subnets.backend, coalesce(subnets.network_rules, subnets.rules), subnets.kept,
+    subnets.network_id, networks.name, subnets.create_time, subnets.revision
     FROM subnets LEFT JOIN networks ON networks.id = subnets.network_id
 """
 
@@ -33,6 +35,25 @@ class SubnetKey:
         return cls(cidr.version, first.to_bytes(16, "big"), last.to_bytes(16, "big"))
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A subnet on its way into the book."""
+
+    cidr: IPNetwork
+    backend: str
+    rules: Rules
+    kept: bool = False
+    network_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a load has changed: subnets that are new in the book, and those that are kept now."""
+
+    new: Sequence[IPNetwork]
+    kept: Sequence[IPNetwork]
+
+
 def overlapping(connection: sqlite3.Connection, cidr: IPNetwork) -> BookedSubnet | None:
     """Return a booked subnet that shares addresses with ``cidr``, or None.
 
@@ -48,40 +69,51 @@ def overlapping(connection: sqlite3.Connection, cidr: IPNetwork) -> BookedSubnet
     return found if found and found.cidr.overlaps(cidr) else None
 
 
-def claim(
-    connection: sqlite3.Connection,
-    revision: int,
-    now: datetime,
-    *,
-    cidr: IPNetwork,
-    backend: str,
-    network_id: str | None,
-) -> None:
-    """Book a subnet, for a network or for nobody; one that nobody uses is taken over.
+def chosen(connection: sqlite3.Connection, wish: SubnetWish, ground: Ground) -> IPNetwork:
+    """Return the subnet wished for: the one that is named, or a free one. Raises PoolsExhausted."""
+    if wish.cidr is not None:
+        return wish.cidr
+    assert wish.size is not None  # noqa: S101 - a wish has the one or the other
+    return choose(connection, wish.size, ground)
 
-    Raises SubnetOverlap, naming the network or the subnet in the way.
+
+def book(connection: sqlite3.Connection, revision: int, now: datetime, entry: Entry) -> None:
+    """Book a subnet that is not in the book. Raises SubnetExists and SubnetOverlap."""
+    if other := overlapping(connection, entry.cidr):
+        raise _exists(other) if other.cidr == entry.cidr else overlap(entry.cidr, other)
+    key = SubnetKey.of(entry.cidr)
+    connection.execute(
+        "INSERT INTO subnets (version, first, last, cidr, backend, rules, kept, network_id,"
+        " create_time, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(key.version, key.first, key.last, str(entry.cidr), entry.backend),
+            *(codec.encode(entry.rules), entry.kept, entry.network_id, now.isoformat(), revision),
+        ),
+    )
+
+
+def claim(connection: sqlite3.Connection, revision: int, now: datetime, entry: Entry) -> None:
+    """Book a subnet for a network, which adopts one that no network uses.
+
+    Then the book's rules stand, unless the network has some of its own: those hold for as long as
+    it is there. Raises SubnetOverlap, naming the network or the subnet in the way.
     """
-    other = overlapping(connection, cidr)
+    other = overlapping(connection, entry.cidr)
     if other is None:
-        key = SubnetKey.of(cidr)
+        book(connection, revision, now, entry)
+    elif (other.cidr, other.network_id, other.backend) == (entry.cidr, "", entry.backend):
+        own = None if entry.rules == Rules() else codec.encode(entry.rules)
         connection.execute(
-            "INSERT INTO subnets VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(key.version, key.first, key.last, str(cidr), backend),
-                *(network_id, now.isoformat(), revision),
-            ),
-        )
-    elif other.cidr == cidr and not other.network_id and other.backend == backend:
-        connection.execute(
-            "UPDATE subnets SET network_id = ?, revision = ? WHERE cidr = ?",
-            (network_id, revision, str(cidr)),
+            "UPDATE subnets SET network_id = ?, network_rules = ?, revision = ? WHERE cidr = ?",
+            (entry.network_id, own, revision, str(entry.cidr)),
         )
     else:
-        raise _overlap(cidr, other)
+        raise overlap(entry.cidr, other)
 
 
-def _overlap(cidr: IPNetwork, other: BookedSubnet) -> SubnetOverlap:
-    user = f"network {other.network}" if other.network else f"backend {other.backend}"
+def overlap(cidr: IPNetwork, other: BookedSubnet) -> SubnetOverlap:
+    """Say that two subnets share addresses."""
+    user = _user(other)
     return SubnetOverlap(
         f"{cidr} shares addresses with {other.cidr} of {user}; choose another subnet, or free that"
         " one first",
@@ -91,11 +123,34 @@ def _overlap(cidr: IPNetwork, other: BookedSubnet) -> SubnetOverlap:
     )
 
 
+def _keep(
+    connection: sqlite3.Connection, revision: int, cidrs: Sequence[IPNetwork], *, kept: bool
+) -> None:
+    connection.executemany(
+        "UPDATE subnets SET kept = ?, revision = ? WHERE cidr = ?",
+        [(kept, revision, str(cidr)) for cidr in cidrs],
+    )
+
+
+def _exists(other: BookedSubnet) -> SubnetExists:
+    return SubnetExists(
+        f"subnet {other.cidr} is in the book already, of {_user(other)}",
+        resource=f"subnet {other.cidr}",
+        holder=_user(other),
+    )
+
+
+def _user(subnet: BookedSubnet) -> str:
+    return f"network {subnet.network}" if subnet.network else f"backend {subnet.backend}"
+
+
 def _subnet(row: Sequence[str]) -> BookedSubnet:
-    cidr, backend, network_id, network, create_time, revision = row
+    cidr, backend, rules, kept, network_id, network, create_time, revision = row
     return BookedSubnet(
         cidr=ip_network(cidr),
         backend=backend,
+        rules=codec.decode(rules, Rules),
+        kept=bool(kept),
         network_id=network_id or "",
         network=network or "",
         create_time=datetime.fromisoformat(create_time),
@@ -109,20 +164,48 @@ class SubnetRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def found(self, cidr: IPNetwork, backend: str, now: datetime) -> BookedSubnet | None:
-        """Book a subnet that no network uses. Raises SubnetOverlap.
+    def add(
+        self, wish: SubnetWish, ground: Ground, backend: str, now: datetime, *, kept: bool
+    ) -> IPNetwork:
+        """Book a subnet that no network uses, and return it.
 
-        One that is in the book already is returned, and stays as it is.
+        Raises SubnetExists, SubnetOverlap and PoolsExhausted.
         """
 
-        def work(connection: sqlite3.Connection, revision: int) -> BookedSubnet | None:
-            other = overlapping(connection, cidr)
-            if other and other.cidr == cidr:
-                return other
-            claim(connection, revision, now, cidr=cidr, backend=backend, network_id=None)
-            return None
+        def work(connection: sqlite3.Connection, revision: int) -> IPNetwork:
+            cidr = chosen(connection, wish, ground)
+            book(connection, revision, now, Entry(cidr, backend, wish.rules, kept=kept))
+            return cidr
 
         return self._database.write(work)
+
+    def load(self, dumps: Sequence[SubnetDump], backend: str, now: datetime) -> Loaded:
+        """Book those of the subnets that are not in the book, and keep those to be kept.
+
+        All or none. Raises SubnetOverlap, also where one is in the book with another backend.
+        """
+
+        def work(connection: sqlite3.Connection, revision: int) -> Loaded:
+            new, kept = [], []
+            for dump in dumps:
+                other = overlapping(connection, dump.cidr)
+                if other is None:
+                    book(connection, revision, now, Entry(dump.cidr, backend, dump.rules))
+                    new.append(dump.cidr)
+                elif (other.cidr, other.backend) != (dump.cidr, backend):
+                    raise overlap(dump.cidr, other)
+                if dump.kept and not (other and other.kept):
+                    kept.append(dump.cidr)
+            _keep(connection, revision, kept, kept=True)
+            return Loaded(new, kept)
+
+        return self._database.write(work)
+
+    def unkeep(self, cidrs: Sequence[IPNetwork]) -> None:
+        """Let subnets not stay in the book for their own sake any more."""
+        self._database.write(
+            lambda connection, revision: _keep(connection, revision, cidrs, kept=False)
+        )
 
     def drop(self, cidr: IPNetwork) -> bool:
         """Take a subnet that no network uses out of the book; say whether it was there."""
@@ -134,6 +217,11 @@ class SubnetRecords:
                 > 0
             )
         )
+
+    def overlapping(self, cidr: IPNetwork) -> BookedSubnet | None:
+        """Return a booked subnet that shares addresses with ``cidr``, or None."""
+        with self._database.read() as connection:
+            return overlapping(connection, cidr)
 
     def find(self, cidr: IPNetwork) -> BookedSubnet | None:
         """Return a subnet, or None where it is not in the book."""
@@ -150,7 +238,11 @@ class SubnetRecords:
             resource=f"subnet {cidr}",
         )
 
-    def unused(self) -> Sequence[BookedSubnet]:
+    def all(self) -> Sequence[BookedSubnet]:
+        """Return every subnet, IPv4 first, by address."""
+        return self.page(None, -1)
+
+    def of_nobody(self) -> Sequence[BookedSubnet]:
         """Return the subnets that no network uses."""
         with self._database.read() as connection:
             rows = connection.execute(f"SELECT {_COLUMNS} WHERE network_id IS NULL").fetchall()

@@ -38,9 +38,17 @@ def connect(container: str = "c1", **fields: Any) -> network_pb2.ConnectRequest:
     return network_pb2.ConnectRequest(container_id=container, **{"network": "web", **fields})
 
 
-def allocate(subnet: str = "10.9.0.0/24", **fields: str) -> ipam_pb2.AllocateAddressRequest:
+def allocate(subnet: str = "10.9.0.0/24", **fields: Any) -> ipam_pb2.AllocateAddressRequest:
     """Ask for an address."""
     return ipam_pb2.AllocateAddressRequest(subnet=subnet, **fields)
+
+
+def create_subnet(
+    cidr: str = "10.9.0.0/24", *, backend: str = "", **fields: Any
+) -> ipam_pb2.CreateSubnetRequest:
+    """Ask for a subnet in the book."""
+    subnet = ipam_pb2.Subnet(cidr=cidr, **fields)
+    return ipam_pb2.CreateSubnetRequest(subnet=subnet, backend=backend)
 
 
 @dataclass(frozen=True, slots=True)

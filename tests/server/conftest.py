@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
+from mynet.server import host
 from tests.server.stack import Stack
 from tests.server.world import World
 
@@ -21,6 +22,14 @@ def _plain_logs() -> None:
             structlog.processors.KeyValueRenderer(key_order=["event"]),
         ]
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_nameservers() -> Iterator[None]:
+    """Let this machine's nameservers be none of the tests' business."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(host, "_RESOLV_CONF", Path("/dev/null"))
+        yield
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,10 +21,14 @@ from mynet.server.plugins import Catalog, Listing, Plugin
 from mynet.server.pool import Pool
 from mynet.server.services.server import Server
 from mynet.server.store import Store
+from mynet.server.subnets import AddressPool, Defaults
 from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
 from tests.server import asking
 
 SECONDS = 10.0  # what a call may take, unless a test gives its own
+POOLS = (AddressPool(ip_network("10.192.0.0/16"), 24), AddressPool(ip_network("fd77::/48"), 64))
+# Without a cooldown, so that what was given back can be taken again at once.
+DEFAULTS = Defaults(POOLS, cooldown=0.0, retention=3600.0)
 
 
 class Daemon:
@@ -38,13 +43,17 @@ class Daemon:
         *,
         seconds: float = SECONDS,
         serving: bool = True,
+        defaults: Defaults = DEFAULTS,
     ) -> None:
         self.drivers, self.backends = drivers, backends
         self.store = Store(folder / "mynet.db")
-        self.core = assemble(self.store, drivers, backends, host)
+        self.core = assemble(self.store, drivers, backends, host, defaults)
         self.address = f"unix://{folder}/d.sock"
         self.server = Server(self.core, [self.address], seconds)
-        self.channel = grpc.insecure_channel(self.address)
+        self.channel = grpc.insecure_channel(
+            self.address,
+            options=[("grpc.max_receive_message_length", -1)],  # exports are large
+        )
         self.net = network_pb2_grpc.NetworkServiceStub(self.channel)
         self.ipam = ipam_pb2_grpc.IPAMServiceStub(self.channel)
         if serving:
@@ -87,7 +96,7 @@ class Daemon:
         request = network_pb2.CheckEndpointRequest(endpoint=endpoint)
         return list(self.net.CheckEndpoint(request).problems)
 
-    def allocate(self, subnet: str = "10.9.0.0/24", **fields: str) -> ipam_pb2.Allocation:
+    def allocate(self, subnet: str = "10.9.0.0/24", **fields: Any) -> ipam_pb2.Allocation:
         """Allocate an address."""
         return self.ipam.AllocateAddress(asking.allocate(subnet, **fields)).allocation
 
@@ -95,6 +104,29 @@ class Daemon:
         """Release an address."""
         request = ipam_pb2.ReleaseAddressRequest(subnet=subnet, address=address, **fields)
         return self.ipam.ReleaseAddress(request).allocation
+
+    def allocate_batch(self, subnet: str = "10.9.0.0/24", **fields: Any) -> list[str]:
+        """Allocate several addresses at once."""
+        request = ipam_pb2.BatchAllocateAddressesRequest(subnet=subnet, **fields)
+        return [each.address for each in self.ipam.BatchAllocateAddresses(request).allocations]
+
+    def release_owner(self, owner: str) -> list[str]:
+        """Release all that an owner has."""
+        request = ipam_pb2.ReleaseOwnerRequest(owner=owner)
+        return [each.address for each in self.ipam.ReleaseOwner(request).allocations]
+
+    def create_subnet(self, cidr: str = "10.9.0.0/24", **fields: Any) -> ipam_pb2.Subnet:
+        """Take a subnet into the book."""
+        return self.ipam.CreateSubnet(asking.create_subnet(cidr, **fields)).subnet
+
+    def delete_subnet(self, cidr: str = "10.9.0.0/24", *, allow_missing: bool = False) -> None:
+        """Take a subnet out of the book."""
+        request = ipam_pb2.DeleteSubnetRequest(subnet=cidr, allow_missing=allow_missing)
+        self.ipam.DeleteSubnet(request)
+
+    def subnet(self, cidr: str = "10.9.0.0/24") -> ipam_pb2.Subnet:
+        """Return a subnet."""
+        return self.ipam.GetSubnet(ipam_pb2.GetSubnetRequest(subnet=cidr)).subnet
 
     def subnets(self) -> list[str]:
         """List the subnets in the book."""

@@ -1,22 +1,12 @@
-"""A host, a driver and an IPAM backend that live in memory, and can be told to fail or hang."""
+"""A host and a driver that live in memory; the driver can be told to fail or hang."""
 
 import itertools
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 
 from mynet.drivers.api import Call, Driver, DriverInfo, Endpoint, Network, Option, Sandbox
 from mynet.drivers.errors import InterfaceExists, SandboxNotFound
-from mynet.ipam.api import (
-    AllocateRequest,
-    Allocation,
-    AllocationQuery,
-    Backend,
-    BackendInfo,
-    IPNetwork,
-    ReleaseRequest,
-    Usage,
-)
+from mynet.ipam.api import IPNetwork
 from tests.server.trouble import Trouble
 
 HERE = 0  # the "cookie" of the daemon's own namespace
@@ -28,6 +18,7 @@ class FakeHost:
 
     def __init__(self) -> None:
         self.mtu = 1500
+        self.routes: list[IPNetwork] = []  # where its addresses and routes lead
         self.paths: dict[str, int] = {}
         self._guard = threading.Lock()  # of `paths` and `_devices`
         self._devices: dict[int, dict[str, str]] = {HERE: {"lo": NOBODY, "eth0": NOBODY}}
@@ -93,6 +84,9 @@ class FakeHost:
     def uplink_mtu(self) -> int:
         return self.mtu
 
+    def occupied(self) -> Sequence[IPNetwork]:
+        return self.routes
+
 
 class FakeDriver(Driver):
     """Makes dictionary entries. ``networks`` and ``endpoints`` are what is in the kernel."""
@@ -152,51 +146,6 @@ class FakeDriver(Driver):
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         with self.trouble.at("restore", call), self._guard:
             self.networks = {network.id: network for network in networks}
-
-
-class FakeBackend(Backend):
-    """Another backend, with trouble before and after each of its verbs."""
-
-    def __init__(self, inner: Backend, name: str = "bitmap") -> None:
-        self.trouble = Trouble()
-        self.opened: set[IPNetwork] = set()
-        self._inner = inner
-        self._info = replace(inner.info, name=name)
-
-    @property
-    def info(self) -> BackendInfo:
-        return self._info
-
-    def open_subnet(self, call: Call, subnet: IPNetwork) -> None:
-        with self.trouble.at("open_subnet", call):
-            self._inner.open_subnet(call, subnet)
-            self.opened.add(subnet)
-
-    def close_subnet(self, call: Call, subnet: IPNetwork) -> None:
-        with self.trouble.at("close_subnet", call):
-            self._inner.close_subnet(call, subnet)
-            self.opened.discard(subnet)
-
-    def allocate(self, call: Call, request: AllocateRequest) -> Allocation:
-        with self.trouble.at("allocate", call):
-            return self._inner.allocate(call, request)
-
-    def release(self, call: Call, request: ReleaseRequest) -> Allocation:
-        with self.trouble.at("release", call):
-            return self._inner.release(call, request)
-
-    def allocations(self, call: Call, query: AllocationQuery) -> Sequence[Allocation]:
-        with self.trouble.at("allocations", call):
-            return self._inner.allocations(call, query)
-
-    def usage(self, call: Call, subnet: IPNetwork) -> Usage:
-        with self.trouble.at("usage", call):
-            return self._inner.usage(call, subnet)
-
-    def held(self, call: Call) -> dict[str, str]:
-        """Return who has which address, past all trouble."""
-        found = self._inner.allocations(call, AllocationQuery(limit=10**6))
-        return {str(each.address): each.owner for each in found}
 
 
 def _true_or_false(value: str) -> str | None:

@@ -13,7 +13,7 @@ NOTHING: set[str] = set()
 
 PROMISED: dict[type[Exception], tuple[str, str, set[str]]] = {
     errors.InvalidArgument: ("INVALID_ARGUMENT", "INVALID_ARGUMENT", BAD_REQUEST),
-    errors.Ambiguous: ("INVALID_ARGUMENT", "AMBIGUOUS", NOTHING),
+    errors.Ambiguous: ("INVALID_ARGUMENT", "AMBIGUOUS", BAD_REQUEST),
     errors.NetworkNotFound: ("NOT_FOUND", "NETWORK_NOT_FOUND", RESOURCE),
     errors.EndpointNotFound: ("NOT_FOUND", "ENDPOINT_NOT_FOUND", RESOURCE),
     errors.SubnetNotFound: ("NOT_FOUND", "SUBNET_NOT_FOUND", RESOURCE),
@@ -23,6 +23,9 @@ PROMISED: dict[type[Exception], tuple[str, str, set[str]]] = {
     errors.EndpointExists: ("ALREADY_EXISTS", "ENDPOINT_EXISTS", RESOURCE),
     errors.NetworkInUse: ("FAILED_PRECONDITION", "NETWORK_IN_USE", PRECONDITION),
     errors.SubnetOverlap: ("FAILED_PRECONDITION", "SUBNET_OVERLAP", PRECONDITION),
+    errors.SubnetExists: ("ALREADY_EXISTS", "SUBNET_EXISTS", RESOURCE),
+    errors.SubnetInUse: ("FAILED_PRECONDITION", "SUBNET_IN_USE", PRECONDITION),
+    errors.PoolsExhausted: ("RESOURCE_EXHAUSTED", "POOLS_EXHAUSTED", QUOTA),
     errors.AddressOwned: ("FAILED_PRECONDITION", "ADDRESS_OWNED", PRECONDITION),
     errors.Busy: ("ABORTED", "BUSY", RETRY),
     errors.Starting: ("UNAVAILABLE", "STARTING", RETRY),

@@ -86,7 +86,7 @@ def test_a_call_made_again_after_it_was_cancelled_succeeds(world: World) -> None
 def test_a_disconnect_is_finished_for_a_caller_who_cancelled(world: World, plugin: str) -> None:
     before = world.state()
     world.connect("c1", netns_name="c1")
-    verb = {"driver": "disconnect", "backend": "release"}[plugin]
+    verb = {"driver": "disconnect", "backend": "release_owner"}[plugin]
     hang = getattr(world, plugin).trouble.hang(verb)
     leave = begin(world.net.Disconnect, network_pb2.DisconnectRequest(container_id="c1"))
     hang.await_victim()

@@ -10,9 +10,10 @@ from mynet.drivers.api import IPAddress, IPInterface, IPNetwork
 from mynet.ipam.errors import StoreDamaged
 from mynet.server import codec
 from mynet.server.model import Endpoint, Network
-from tests.server.test_store import endpoint, network
+from tests.server.records import endpoint, network
 
 RECORDS = [network(), endpoint(network())]
+SUBNET = json.loads(codec.encode(network()))["subnets"][0]
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
@@ -24,7 +25,9 @@ def test_a_record_is_one_line_that_a_person_can_read() -> None:
     text = codec.encode(network())
     assert "\n" not in text
     found = json.loads(text)
-    assert found["subnets"] == [{"cidr": "10.1.0.0/24", "gateway": None}]
+    [subnet] = found["subnets"]
+    assert (subnet["cidr"], subnet["gateway"]) == ("10.1.0.0/24", None)
+    assert subnet["wish"]["gateway"] == "10.1.0.1"
     assert found["create_time"] == "2026-01-02T03:04:05.678901+00:00"
     assert found["state"] == "creating"
 
@@ -56,8 +59,9 @@ def test_a_field_that_came_later_gets_its_default() -> None:
         ("state", "molten"),
         ("create_time", "yesterday"),
         ("create_time", None),
-        ("subnets", [{"cidr": "10.1.0.1/24", "gateway": None}]),
-        ("subnets", [{"cidr": "10.1.0.0/24", "gateway": "10.1.0.256"}]),
+        ("subnets", [{**SUBNET, "cidr": "10.1.0.1/24"}]),
+        ("subnets", [{**SUBNET, "gateway": "10.1.0.256"}]),
+        ("subnets", [{**SUBNET, "wish": {"cidr": "10.1.0.0/33"}}]),
         ("wish", None),
         ("mtu", "large"),
     ],

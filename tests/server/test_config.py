@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib.metadata import version
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,14 @@ from mynet.ipam.errors import StoreDamaged
 from mynet.server import daemon, main
 from mynet.server.config import Settings
 from mynet.server.errors import CannotStart
+from mynet.server.subnets import AddressPool
 
-DEFAULTS = Settings(("unix:///run/mynet/mynetd.sock",), Path("/var/lib/mynet"), 30, 10)
+DEFAULTS = Settings(
+    *(("unix:///run/mynet/mynetd.sock",), Path("/var/lib/mynet"), 30, 10),
+    pools=(),
+    cooldown=30,
+    retention=86400,
+)
 Run = Callable[..., Result]
 
 
@@ -57,10 +64,43 @@ insecure = true
 state_dir = "/a"
 plugin_timeout = 1.5
 shutdown_grace = 0
+default_address_pool = ["base=10.64.0.0/10,size=26", "size=80,base=fd00::/48"]
+default_cooldown = 0
+default_retention = 0.5
 log_format = "json"
 log_level = "debug"
 """
-ALL_SET = Settings(("unix:///a.sock", "127.0.0.1:1"), Path("/a"), 1.5, 0)
+POOLS = (
+    AddressPool(ip_network("10.64.0.0/10"), 26),
+    AddressPool(ip_network("fd00::/48"), 80),
+)
+ALL_SET = Settings(("unix:///a.sock", "127.0.0.1:1"), Path("/a"), 1.5, 0, POOLS, 0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("state_dir = 3", "state_dir is a text, not 3"),
+        ("state_dir = true", "state_dir is a text, not True"),
+        ('state_dir = ["/a"]', "state_dir is a text, not ['/a']"),
+        ("plugin_timeout = [3]", "plugin_timeout is a number, not [3]"),
+        ("plugin_timeout = true", "plugin_timeout is a number, not True"),
+        ('plugin_timeout = "3"', "plugin_timeout is a number, not '3'"),
+        ("insecure = 1", "insecure is true or false, not 1"),
+        ("listen = []", "listen is a list of texts, not []"),
+        ('listen = "unix:///a.sock"', "listen is a list of texts, not 'unix:///a.sock'"),
+        ("listen = [1]", "listen is a list of texts, not [1]"),
+        ("log_level = 1979-05-27", "log_level is a text, not datetime.date(1979, 5, 27)"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_with_the_file_s_name(
+    run: Run, started: list[Settings], line: str, wanted: str
+) -> None:
+    done = run(file=line)
+    assert done.exit_code == 2
+    assert wanted in " ".join(done.output.split())
+    assert "mynet.toml" in done.output
+    assert started == []
 
 
 def test_every_setting_is_a_key_of_the_file(
@@ -79,6 +119,9 @@ def test_every_setting_is_a_variable(
         STATE_DIR="/a",
         PLUGIN_TIMEOUT="1.5",
         SHUTDOWN_GRACE="0",
+        DEFAULT_ADDRESS_POOL="base=10.64.0.0/10,size=26 size=80,base=fd00::/48",
+        DEFAULT_COOLDOWN="0",
+        DEFAULT_RETENTION="0.5",
         LOG_FORMAT="json",
         LOG_LEVEL="debug",
     )
@@ -92,7 +135,10 @@ def test_every_setting_is_a_flag(
     listen = ("--listen", "unix:///a.sock", "--listen", "127.0.0.1:1", "--insecure")
     times = ("--plugin-timeout", "1.5", "--shutdown-grace", "0")
     others = ("--state-dir", "/a", "--log-format", "json", "--log-level", "debug")
-    assert run(*listen, *times, *others).exit_code == 0
+    pools = ("base=10.64.0.0/10,size=26", "size=80,base=fd00::/48")
+    book = [f"--default-address-pool={pool}" for pool in pools]
+    book += ["--default-cooldown=0", "--default-retention=0.5"]
+    assert run(*listen, *times, *others, *book).exit_code == 0
     assert (started, logs) == ([ALL_SET], [("json", "debug")])
 
 
@@ -127,7 +173,7 @@ def test_the_file_may_be_named_by_a_variable(
     ("file", "named"),
     [
         ('colour = "red"', "unknown keys colour"),
-        ('state-dir = "/a"', "known are insecure, listen, log_format"),
+        ('state-dir = "/a"', "known are default_address_pool, default_cooldown"),
         ('config = "/a"', "unknown keys config"),
         ("version = true", "unknown keys version"),
         ("help = true", "unknown keys help"),
@@ -193,7 +239,13 @@ def test_tcp_is_served_only_where_the_risk_was_accepted(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--colour", "red"), ("serve",), ("--log-level", "loud"), ("--plugin-timeout", "0")],
+    [
+        *(("--colour", "red"), ("serve",), ("--log-level", "loud"), ("--plugin-timeout", "0")),
+        *(("--default-cooldown", "-1"), ("--default-retention", "-0.1")),
+        *(("--default-cooldown", "soon"), ("--default-cooldown", "nan")),
+        *(("--default-retention", "inf"), ("--default-retention", "1e9")),
+        *(("--plugin-timeout", "nan"), ("--shutdown-grace", "inf")),
+    ],
 )
 def test_wrong_usage_ends_with_2(
     run: Run, started: list[Settings], arguments: tuple[str, ...]
@@ -220,7 +272,7 @@ def test_a_daemon_that_refuses_to_start_ends_with_1_and_the_reason(
 def test_every_option_is_documented(run: Run) -> None:
     page = (Path(__file__).parents[2] / "docs" / "mynetd.md").read_text()
     options = [option for each in main.main.params for option in each.opts]
-    assert len(options) == 9
+    assert len(options) == 12
     assert [option for option in options if f"`{option}" not in page] == []
     assert all(option in run("--help").output for option in options)
 

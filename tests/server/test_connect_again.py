@@ -29,7 +29,16 @@ def test_the_same_wishes_return_the_same_endpoint(world: World) -> None:
     before = world.state()
     assert world.connect("c1", **WISHES) == first
     assert world.state() == before
-    assert world.driver.trouble.calls["connect"] == 1
+
+
+def test_an_endpoint_that_cannot_be_made_whole_is_told_and_stays(world: World) -> None:
+    first = world.connect("c1", **WISHES)
+    before = world.state()
+    world.driver.trouble.fail("connect", KernelError("the bridge is gone"))
+    refused = refusal(world.net.Connect, connect("c1", **WISHES))
+    assert refused.short == ("INTERNAL", "KERNEL_ERROR")
+    assert world.state() == before
+    assert world.connect("c1", **WISHES) == first
 
 
 @pytest.mark.parametrize(
@@ -155,16 +164,20 @@ def test_it_keeps_its_address_though_another_subnet_has_room_by_now(world: World
     assert len(holders) == 1
 
 
-def test_a_move_that_fails_leaves_nothing_of_the_endpoint(world: World) -> None:
+def test_a_move_that_fails_keeps_the_endpoint_and_its_addresses_for_the_next_call(
+    world: World,
+) -> None:
     before = world.state()
-    world.connect("c1", netns_name="c1")
+    first = world.connect("c1", netns_name="c1")
     world.host.remove_sandbox("/run/netns/c1")
     world.sandbox("c2")
+    held = world.held()
     world.driver.trouble.fail("connect", KernelError("no"))
     refusal(world.net.Connect, connect("c1", netns_name="c2"))
-    assert world.endpoints() == []
-    assert world.held().keys() == {"10.1.0.1", "fd00:1::1"}
+    assert [endpoint.id for endpoint in world.endpoints()] == [first.id]
+    assert world.held() == held
     assert world.state()["kernel"] == before["kernel"]
+    assert world.connect("c1", netns_name="c2").addresses == first.addresses
 
 
 def test_an_address_taken_over_and_moved_is_the_endpoints_own(world: World) -> None:
@@ -174,4 +187,6 @@ def test_an_address_taken_over_and_moved_is_the_endpoints_own(world: World) -> N
     world.sandbox("c1")
     world.driver.trouble.fail("connect", KernelError("no"))
     refusal(world.net.Connect, connect("c1", netns_name="c1", **wishes))
+    assert world.held()["10.1.0.9"].startswith("endpoint:")
+    world.net.Disconnect(network_pb2.DisconnectRequest(container_id="c1"))
     assert world.held().keys() == {"10.1.0.1", "fd00:1::1"}

@@ -95,7 +95,7 @@ def test_a_forced_delete_that_failed_half_way_can_be_called_again(world: World) 
     world.driver.trouble.fail("disconnect", KernelError("no"))
     refused = refusal(world.net.DeleteNetwork, request(force=True))
     assert refused.reason == "KERNEL_ERROR"
-    assert len(world.endpoints()) == 3
+    assert len(world.endpoints()) == 1  # the others went
     world.net.DeleteNetwork(request(force=True))
     assert world.state() == before
 

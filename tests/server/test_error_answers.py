@@ -9,7 +9,7 @@ from mynet.drivers import errors as drivers
 from mynet.ipam import errors as ipam
 from mynet.server import errors
 from mynet.v1 import ipam_pb2, network_pb2
-from tests.server.asking import Refusal, allocate, connect, create, refusal
+from tests.server.asking import Refusal, allocate, connect, create, create_subnet, refusal
 from tests.server.promised import PROMISED, RESOURCE, RETRY, classes
 from tests.server.world import World
 
@@ -112,6 +112,16 @@ def to_connect_to_what_is_half_gone(world: World) -> Ask:
     return to("Connect", network="web", container_id="c1")(world)
 
 
+def to_delete_a_subnet_in_use(world: World) -> Ask:
+    world.create_subnet()
+    world.allocate()
+    return to("DeleteSubnet", subnet="10.9.0.0/24")(world)
+
+
+def to_create_subnet(cidr: str) -> Arrange:
+    return lambda world: (world.ipam.CreateSubnet, create_subnet(cidr))
+
+
 TEN = {"subnet": "10.1.0.0/24"}
 CORE: dict[type[Exception], tuple[str, Arrange]] = {
     errors.InvalidArgument: ("network.name", to_create("")),
@@ -125,6 +135,9 @@ CORE: dict[type[Exception], tuple[str, Arrange]] = {
     errors.EndpointExists: ("", to_connect_again),
     errors.NetworkInUse: ("network web", to_delete_with_an_endpoint),
     errors.SubnetOverlap: ("10.1.0.0/24", to_create("b", "10.0.0.0/8")),
+    errors.SubnetExists: ("10.1.0.0/24", to_create_subnet("10.1.0.0/24")),
+    errors.SubnetInUse: ("10.9.0.0/24", to_delete_a_subnet_in_use),
+    errors.PoolsExhausted: ("IPv4", to_create_subnet("0.0.0.0/8")),
     errors.AddressOwned: ("10.1.0.1", to("ReleaseAddress", **TEN, address="10.1.0.1")),
     errors.Busy: ("network web", to_connect_to_what_is_half_gone),
     drivers.SandboxNotFound: (

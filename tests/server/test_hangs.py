@@ -85,7 +85,7 @@ def test_a_disconnect_whose_driver_hangs_is_finished_when_it_returns(
     assert eventually(lambda: world.state() == before)
 
 
-@pytest.mark.parametrize(("plugin", "verb"), [("driver", "delete"), ("backend", "release")])
+@pytest.mark.parametrize(("plugin", "verb"), [("driver", "delete"), ("backend", "release_owner")])
 def test_a_delete_whose_plugin_hangs_can_be_called_again(
     world: World, plugin: str, verb: str
 ) -> None:

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from mynet.v1 import ipam_pb2
 from tests.server.asking import allocate, create, refusal
@@ -199,6 +200,8 @@ def test_a_subnet_says_who_uses_it_and_how_full_it_is(world: World) -> None:
         usage=ipam_pb2.SubnetUsage(capacity=254, allocated=2, free=252),
         create_time=subnet.create_time,
         revision=subnet.revision,
+        cooldown=Duration(),
+        retention=Duration(seconds=3600),
     )
 
 

@@ -95,8 +95,15 @@ def test_a_tcp_port_that_is_taken_is_not_shared(listen: Callable[..., Server]) -
 def test_a_path_too_long_for_a_socket_is_refused(
     folder: Path, listen: Callable[..., Server]
 ) -> None:
-    with pytest.raises(CannotStart, match="cannot listen on"):
+    with pytest.raises(CannotStart, match="AF_UNIX path too long; choose another"):
         listen(f"unix://{folder}/{'x' * 120}")
+
+
+def test_a_folder_that_nobody_may_write_in_is_refused_with_the_reason(
+    listen: Callable[..., Server],
+) -> None:
+    with pytest.raises(CannotStart, match=r"/proc/self/d\.sock: .*; choose another path"):
+        listen("unix:///proc/self/d.sock")
 
 
 def free_port() -> int:

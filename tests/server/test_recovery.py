@@ -85,8 +85,24 @@ def test_all_of_it_at_once(world: World) -> None:
         crash(world)
     done = recover(world.store, world.core)
     assert world.state() == before
-    assert done["endpoints removed"] == 4
+    assert done["endpoints removed"] == 3
     assert done["networks removed"] == 1
+
+
+def test_endpoints_that_differ_from_their_record_are_made_whole(world: World) -> None:
+    world.sandbox("c2")
+    world.connect("c2", netns_name="c2")
+    world.connect("loose")
+    before = world.state()
+    world.driver.problems = ["it is not there"]
+    world.host.remove_sandbox("/run/netns/c2")
+    gone = world.state()
+    world.driver.endpoints.clear()
+    done = recover(world.store, world.core)
+    assert (done["endpoints restored"], done["failures"]) == (1, 0)
+    assert world.state()["endpoints"] == before["endpoints"]
+    assert world.state()["held"] == gone["held"]
+    assert [each.interface for each in world.driver.endpoints.values()] == ["eth0"]
 
 
 def test_every_driver_restores_its_own_networks_also_when_it_has_none(world: World) -> None:

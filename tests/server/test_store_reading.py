@@ -9,7 +9,7 @@ import pytest
 
 from mynet.ipam.errors import StoreUnavailable
 from mynet.server.store import Store
-from tests.server.test_store import network
+from tests.server.records import add, network
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_many_threads_read_at_once_each_in_its_own_snapshot(store: Store) -> Non
             all_inside.wait(5)
             found = connection.execute("SELECT count(*) FROM networks").fetchone()[0]
             if all_inside.wait(5) == 0:
-                store.networks.add(network())
+                add(store, network())
             all_inside.wait(5)
             again = connection.execute("SELECT count(*) FROM networks").fetchone()[0]
         assert found == again
@@ -69,7 +69,7 @@ def test_who_comes_after_closing_is_refused(store: Store) -> None:
         with pytest.raises(StoreUnavailable, match=r"mynet\.db is closed"):
             store.networks.all()
     with pytest.raises(StoreUnavailable, match=r"mynet\.db is closed"):
-        store.networks.add(network())
+        add(store, network())
 
 
 def test_a_failure_while_reading_gives_the_connection_back(store: Store) -> None:

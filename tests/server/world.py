@@ -7,11 +7,11 @@ from typing import Any
 from mynet.drivers.api import Driver
 from mynet.ipam.api import Backend
 from mynet.server import plugins
-from mynet.server.call import Call
 from mynet.server.plugins import Catalog, Listing
+from tests.ipam.clocks import FakeClock
 from tests.server.daemon import Daemon, list_backend, list_driver
-from tests.server.fakes import FakeBackend, FakeDriver, FakeHost
-from tests.server.memory import DictBackend
+from tests.server.fakes import FakeDriver, FakeHost
+from tests.server.memory import FakeBackend
 
 TORN = "ImportError: no module named rope"
 
@@ -26,8 +26,9 @@ class World(Daemon):
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.host = FakeHost()
         self.driver, self.other = FakeDriver(self.host), FakeDriver(self.host, "other")
-        self.backend = FakeBackend(DictBackend())
-        self.spare = FakeBackend(DictBackend(), "spare")
+        self.clock = FakeClock()
+        self.backend = FakeBackend(folder, self.clock)
+        self.spare = FakeBackend(folder, self.clock, "spare")
         torn: Listing[Driver] = Listing("torn", "mynet-torn", "0.3", error=TORN)
         frayed: Listing[Backend] = Listing("torn", "mynet-torn", "0.3", error=TORN)
         super().__init__(
@@ -50,15 +51,15 @@ class World(Daemon):
             "networks": self.store.networks.all(),
             "endpoints": self.store.endpoints.all(),
             "subnets": self.store.subnets.page(None, 10**6),
-            "held": (self.held(), self.spare.held(Call.internal(5))),
-            "open": (frozenset(self.backend.opened), frozenset(self.spare.opened)),
+            "held": (self.held(), self.spare.held()),
+            "open": (self.backend.opened(), self.spare.opened()),
             "kernel": [(dict(d.networks), dict(d.endpoints)) for d in (self.driver, self.other)],
             "devices": self.host.devices(),
         }
 
     def held(self) -> dict[str, str]:
         """Return who has which address of the default backend."""
-        return self.backend.held(Call.internal(5))
+        return self.backend.held()
 
     def sandbox(self, name: str = "c1", *devices: str) -> str:
         """Make a sandbox and return its path; one of that name that was there is gone."""

@@ -13,6 +13,7 @@ on the disk before it is given.
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -27,6 +28,46 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _SubnetFormat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SubnetFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SubnetFormat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SUBNET_FORMAT_UNSPECIFIED: _SubnetFormat.ValueType  # 0
+    """Not said."""
+    SUBNET_FORMAT_MYNET: _SubnetFormat.ValueType  # 1
+    """mynet's own JSON, with all there is to know; but for the addresses of networks and endpoints,
+    which go with these.
+    """
+    SUBNET_FORMAT_TUTORIAL: _SubnetFormat.ValueType  # 2
+    """The bitmap file of "write your own Docker": {"192.168.0.0/24": "1000..."}, IPv4 only. It knows
+    no owners.
+    """
+    SUBNET_FORMAT_HOST_LOCAL: _SubnetFormat.ValueType  # 3
+    """The folder that CNI's host-local plugin keeps for a network, as JSON:
+    {"subnets": ["10.1.0.0/16"], "files": {"10.1.0.2": "CONTAINER\\r\\nINTERFACE"}}
+    """
+
+class SubnetFormat(_SubnetFormat, metaclass=_SubnetFormatEnumTypeWrapper):
+    """How subnets are written down."""
+
+SUBNET_FORMAT_UNSPECIFIED: SubnetFormat.ValueType  # 0
+"""Not said."""
+SUBNET_FORMAT_MYNET: SubnetFormat.ValueType  # 1
+"""mynet's own JSON, with all there is to know; but for the addresses of networks and endpoints,
+which go with these.
+"""
+SUBNET_FORMAT_TUTORIAL: SubnetFormat.ValueType  # 2
+"""The bitmap file of "write your own Docker": {"192.168.0.0/24": "1000..."}, IPv4 only. It knows
+no owners.
+"""
+SUBNET_FORMAT_HOST_LOCAL: SubnetFormat.ValueType  # 3
+"""The folder that CNI's host-local plugin keeps for a network, as JSON:
+{"subnets": ["10.1.0.0/16"], "files": {"10.1.0.2": "CONTAINER\\r\\nINTERFACE"}}
+"""
+Global___SubnetFormat: _TypeAlias = SubnetFormat  # noqa: Y015
 
 class _BackendState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -65,15 +106,24 @@ class Subnet(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    RANGE_FIELD_NUMBER: _builtins.int
+    RESERVED_FIELD_NUMBER: _builtins.int
+    COOLDOWN_FIELD_NUMBER: _builtins.int
+    RETENTION_FIELD_NUMBER: _builtins.int
     cidr: _builtins.str
     """The subnet in CIDR notation: "10.1.0.0/24", "fd00:1::/64".
 
     In CreateNetwork a CIDR with host bits set names the gateway too, as with `ip addr`:
-    "192.168.0.1/24" is subnet 192.168.0.0/24 with gateway 192.168.0.1.
+    "192.168.0.1/24" is subnet 192.168.0.0/24 with gateway 192.168.0.1. Elsewhere host bits are
+    ignored.
+
+    Where a subnet is made, a size alone has one chosen from the daemon's default pools:
+    "0.0.0.0/26" is any IPv4 subnet of 64 addresses, "::/80" any IPv6 /80.
     """
     gateway: _builtins.str
-    """The address that the host has in a network's subnet: "10.1.0.1". Default: the first address.
-    Empty for a subnet that no network uses.
+    """The address that the host has in a network's subnet: "10.1.0.1". Default: the first address
+    that is not reserved, whatever the range.
+    Empty for a subnet that no network uses; CreateSubnet takes none.
     """
     backend: _builtins.str
     """Output only. The backend that keeps the subnet: "bitmap"."""
@@ -81,13 +131,35 @@ class Subnet(_message.Message):
     """Output only. The name of the network that uses the subnet, or empty."""
     revision: _builtins.int
     """Output only. The revision of the commit that last changed it."""
+    range: _builtins.str
+    """From where addresses are chosen: "10.1.0.128/25" or "10.1.0.10-10.1.0.99". One that is asked
+    for by name may lie outside. Default: the whole subnet.
+    """
     @_builtins.property
     def usage(self) -> Global___SubnetUsage:
-        """Output only. How full it is. In a Network's subnets this and what follows are not filled in."""
+        """Output only. How full it is. Not filled in in a Network's subnets, nor are create_time and
+        revision.
+        """
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When it came into the book."""
+
+    @_builtins.property
+    def reserved(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is never handed out: addresses "10.1.0.2", subnets "10.1.0.8/29", and spans
+        "10.1.0.240-10.1.0.250"; up to 64.
+        """
+
+    @_builtins.property
+    def cooldown(self) -> _duration_pb2.Duration:
+        """How long a released address is kept from being handed out again, so that no neighbour takes
+        the new holder for the old one. "0s" switches it off. Default: the daemon's, 30 s.
+        """
+
+    @_builtins.property
+    def retention(self) -> _duration_pb2.Duration:
+        """How long a sticky key leads back to the address it had. Default: the daemon's, a day."""
 
     def __init__(
         self,
@@ -99,10 +171,14 @@ class Subnet(_message.Message):
         usage: Global___SubnetUsage | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         revision: _builtins.int = ...,
+        range: _builtins.str = ...,
+        reserved: _abc.Iterable[_builtins.str] | None = ...,
+        cooldown: _duration_pb2.Duration | None = ...,
+        retention: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cooldown", b"cooldown", "create_time", b"create_time", "retention", b"retention", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "cidr", b"cidr", "create_time", b"create_time", "gateway", b"gateway", "network", b"network", "revision", b"revision", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "cidr", b"cidr", "cooldown", b"cooldown", "create_time", b"create_time", "gateway", b"gateway", "network", b"network", "range", b"range", "reserved", b"reserved", "retention", b"retention", "revision", b"revision", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -119,22 +195,32 @@ class SubnetUsage(_message.Message):
     CAPACITY_FIELD_NUMBER: _builtins.int
     ALLOCATED_FIELD_NUMBER: _builtins.int
     FREE_FIELD_NUMBER: _builtins.int
+    RESERVED_FIELD_NUMBER: _builtins.int
+    COOLING_FIELD_NUMBER: _builtins.int
     capacity: _builtins.int
-    """Addresses that can ever be handed out: 254 of an IPv4 /24. The sum of the others."""
+    """The sum of the others: all addresses but those that are none for a host by their nature, so
+    254 of an IPv4 /24.
+    """
     allocated: _builtins.int
     """Addresses that somebody has."""
     free: _builtins.int
     """Addresses left."""
+    reserved: _builtins.int
+    """Addresses that the subnet reserves, and that nobody has."""
+    cooling: _builtins.int
+    """Addresses that were released and may not be handed out yet."""
     def __init__(
         self,
         *,
         capacity: _builtins.int = ...,
         allocated: _builtins.int = ...,
         free: _builtins.int = ...,
+        reserved: _builtins.int = ...,
+        cooling: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocated", b"allocated", "capacity", b"capacity", "free", b"free"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocated", b"allocated", "capacity", b"capacity", "cooling", b"cooling", "free", b"free", "reserved", b"reserved"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -146,12 +232,34 @@ class Allocation(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     SUBNET_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     INSTANCE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    STICKY_KEY_FIELD_NUMBER: _builtins.int
     subnet: _builtins.str
     """The subnet: "10.9.0.0/24"."""
     address: _builtins.str
@@ -164,9 +272,15 @@ class Allocation(_message.Message):
     """The instance id of the daemon that handed it out."""
     revision: _builtins.int
     """The revision of the commit that handed it out; it grows."""
+    sticky_key: _builtins.str
+    """The key that leads back to this address when it has been released."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was handed out."""
+
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """As given when it was allocated."""
 
     def __init__(
         self,
@@ -177,14 +291,113 @@ class Allocation(_message.Message):
         instance: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         revision: _builtins.int = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        sticky_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "create_time", b"create_time", "instance", b"instance", "owner", b"owner", "revision", b"revision", "subnet", b"subnet"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "create_time", b"create_time", "instance", b"instance", "labels", b"labels", "owner", b"owner", "revision", b"revision", "sticky_key", b"sticky_key", "subnet", b"subnet"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Allocation: _TypeAlias = Allocation  # noqa: Y015
+
+@_typing.final
+class CreateSubnetRequest(_message.Message):
+    """Asks for a new subnet in the book."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBNET_FIELD_NUMBER: _builtins.int
+    BACKEND_FIELD_NUMBER: _builtins.int
+    backend: _builtins.str
+    """The backend that is to keep it. Default "bitmap"."""
+    @_builtins.property
+    def subnet(self) -> Global___Subnet:
+        """What is wanted: cidr, range, reserved, cooldown, retention. Without a cidr, any IPv4 subnet of
+        the default pools. {"cidr": "10.9.0.0/24", "reserved": ["10.9.0.1-10.9.0.9"]}
+        """
+
+    def __init__(
+        self,
+        *,
+        subnet: Global___Subnet | None = ...,
+        backend: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["subnet", b"subnet"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "subnet", b"subnet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateSubnetRequest: _TypeAlias = CreateSubnetRequest  # noqa: Y015
+
+@_typing.final
+class CreateSubnetResponse(_message.Message):
+    """The new subnet."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBNET_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def subnet(self) -> Global___Subnet:
+        """The subnet, with all that was left to the daemon filled in."""
+
+    def __init__(
+        self,
+        *,
+        subnet: Global___Subnet | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["subnet", b"subnet"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["subnet", b"subnet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateSubnetResponse: _TypeAlias = CreateSubnetResponse  # noqa: Y015
+
+@_typing.final
+class DeleteSubnetRequest(_message.Message):
+    """Asks for a subnet's end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBNET_FIELD_NUMBER: _builtins.int
+    ALLOW_MISSING_FIELD_NUMBER: _builtins.int
+    subnet: _builtins.str
+    """The subnet in CIDR notation; host bits are ignored. Required."""
+    allow_missing: _builtins.bool
+    """A subnet that is not there is success."""
+    def __init__(
+        self,
+        *,
+        subnet: _builtins.str = ...,
+        allow_missing: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_missing", b"allow_missing", "subnet", b"subnet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteSubnetRequest: _TypeAlias = DeleteSubnetRequest  # noqa: Y015
+
+@_typing.final
+class DeleteSubnetResponse(_message.Message):
+    """The subnet is gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteSubnetResponse: _TypeAlias = DeleteSubnetResponse  # noqa: Y015
 
 @_typing.final
 class AllocateAddressRequest(_message.Message):
@@ -192,9 +405,31 @@ class AllocateAddressRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     SUBNET_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
+    STICKY_KEY_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     subnet: _builtins.str
     """The subnet in CIDR notation; host bits are ignored. Required."""
     address: _builtins.str
@@ -203,16 +438,26 @@ class AllocateAddressRequest(_message.Message):
     """Who it is for: up to 255 characters, not beginning with "endpoint:" or "network:". With an
     owner, asking again returns the same address; without one, every call takes a new address.
     """
+    sticky_key: _builtins.str
+    """For those who come back under another owner: the address last allocated with this key is
+    handed out again, if nobody has it and the subnet's retention has not passed. "web/db/eth0"
+    """
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Anything; kept with the allocation. {"rack": "b7"}"""
+
     def __init__(
         self,
         *,
         subnet: _builtins.str = ...,
         address: _builtins.str = ...,
         owner: _builtins.str = ...,
+        sticky_key: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "owner", b"owner", "subnet", b"subnet"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "labels", b"labels", "owner", b"owner", "sticky_key", b"sticky_key", "subnet", b"subnet"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -241,6 +486,94 @@ class AllocateAddressResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AllocateAddressResponse: _TypeAlias = AllocateAddressResponse  # noqa: Y015
+
+@_typing.final
+class BatchAllocateAddressesRequest(_message.Message):
+    """Asks for several addresses."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    SUBNET_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    OWNERS_FIELD_NUMBER: _builtins.int
+    OWNER_PREFIX_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    subnet: _builtins.str
+    """The subnet in CIDR notation; host bits are ignored. Required."""
+    count: _builtins.int
+    """How many, up to 4096. Not needed beside `owners`."""
+    owner_prefix: _builtins.str
+    """Instead of owners: "vm-" makes them vm-1, vm-2, ... up to `count`. Without either, nobody by
+    name has them.
+    """
+    @_builtins.property
+    def owners(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who they are for, one address each; one that has an address here gets that again."""
+
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Kept with each of the allocations."""
+
+    def __init__(
+        self,
+        *,
+        subnet: _builtins.str = ...,
+        count: _builtins.int = ...,
+        owners: _abc.Iterable[_builtins.str] | None = ...,
+        owner_prefix: _builtins.str = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "labels", b"labels", "owner_prefix", b"owner_prefix", "owners", b"owners", "subnet", b"subnet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchAllocateAddressesRequest: _TypeAlias = BatchAllocateAddressesRequest  # noqa: Y015
+
+@_typing.final
+class BatchAllocateAddressesResponse(_message.Message):
+    """The addresses handed out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALLOCATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def allocations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Allocation]:
+        """In the order of the owners."""
+
+    def __init__(
+        self,
+        *,
+        allocations: _abc.Iterable[Global___Allocation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchAllocateAddressesResponse: _TypeAlias = BatchAllocateAddressesResponse  # noqa: Y015
 
 @_typing.final
 class ReleaseAddressRequest(_message.Message):
@@ -299,6 +632,52 @@ class ReleaseAddressResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReleaseAddressResponse: _TypeAlias = ReleaseAddressResponse  # noqa: Y015
+
+@_typing.final
+class ReleaseOwnerRequest(_message.Message):
+    """Gives back all that an owner has."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    """The owner, not beginning with "endpoint:" or "network:". Required."""
+    def __init__(
+        self,
+        *,
+        owner: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["owner", b"owner"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseOwnerRequest: _TypeAlias = ReleaseOwnerRequest  # noqa: Y015
+
+@_typing.final
+class ReleaseOwnerResponse(_message.Message):
+    """The addresses taken back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALLOCATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def allocations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Allocation]:
+        """What they were."""
+
+    def __init__(
+        self,
+        *,
+        allocations: _abc.Iterable[Global___Allocation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseOwnerResponse: _TypeAlias = ReleaseOwnerResponse  # noqa: Y015
 
 @_typing.final
 class ListAllocationsRequest(_message.Message):
@@ -409,6 +788,98 @@ class GetSubnetResponse(_message.Message):
 Global___GetSubnetResponse: _TypeAlias = GetSubnetResponse  # noqa: Y015
 
 @_typing.final
+class GetSubnetMapRequest(_message.Message):
+    """Asks how full the parts of a subnet are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBNET_FIELD_NUMBER: _builtins.int
+    PART_PREFIX_LENGTH_FIELD_NUMBER: _builtins.int
+    subnet: _builtins.str
+    """The subnet in CIDR notation; host bits are ignored. Required."""
+    part_prefix_length: _builtins.int
+    """How large the parts are, as a prefix length from the subnet's own to 32 or 128. Default: 256
+    parts of an IPv4 subnet, parts of 4096 addresses of an IPv6 one.
+    """
+    def __init__(
+        self,
+        *,
+        subnet: _builtins.str = ...,
+        part_prefix_length: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_prefix_length", b"part_prefix_length", "subnet", b"subnet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSubnetMapRequest: _TypeAlias = GetSubnetMapRequest  # noqa: Y015
+
+@_typing.final
+class GetSubnetMapResponse(_message.Message):
+    """How full the parts of a subnet are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBNET_FIELD_NUMBER: _builtins.int
+    PART_PREFIX_LENGTH_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    part_prefix_length: _builtins.int
+    """How large the parts are; larger than asked for, where there would be more than 4096."""
+    @_builtins.property
+    def subnet(self) -> Global___Subnet:
+        """The subnet, with its usage."""
+
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___SubnetPart]:
+        """The parts in which something is, in the order of their addresses."""
+
+    def __init__(
+        self,
+        *,
+        subnet: Global___Subnet | None = ...,
+        part_prefix_length: _builtins.int = ...,
+        parts: _abc.Iterable[Global___SubnetPart] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["subnet", b"subnet"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_prefix_length", b"part_prefix_length", "parts", b"parts", "subnet", b"subnet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSubnetMapResponse: _TypeAlias = GetSubnetMapResponse  # noqa: Y015
+
+@_typing.final
+class SubnetPart(_message.Message):
+    """A part of a subnet, and how many of its addresses are in use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CIDR_FIELD_NUMBER: _builtins.int
+    ALLOCATED_FIELD_NUMBER: _builtins.int
+    COOLING_FIELD_NUMBER: _builtins.int
+    cidr: _builtins.str
+    """The part: "10.9.3.0/24"."""
+    allocated: _builtins.int
+    """Addresses that somebody has."""
+    cooling: _builtins.int
+    """Addresses that were released and may not be handed out yet."""
+    def __init__(
+        self,
+        *,
+        cidr: _builtins.str = ...,
+        allocated: _builtins.int = ...,
+        cooling: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocated", b"allocated", "cidr", b"cidr", "cooling", b"cooling"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubnetPart: _TypeAlias = SubnetPart  # noqa: Y015
+
+@_typing.final
 class ListSubnetsRequest(_message.Message):
     """Asks for the subnets."""
 
@@ -461,6 +932,138 @@ class ListSubnetsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListSubnetsResponse: _TypeAlias = ListSubnetsResponse  # noqa: Y015
+
+@_typing.final
+class ExportSubnetsRequest(_message.Message):
+    """Asks for subnets as a document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORMAT_FIELD_NUMBER: _builtins.int
+    SUBNET_FIELD_NUMBER: _builtins.int
+    format: Global___SubnetFormat.ValueType
+    """How to write it. Required."""
+    subnet: _builtins.str
+    """Only this subnet, in CIDR notation. Default: all."""
+    def __init__(
+        self,
+        *,
+        format: Global___SubnetFormat.ValueType = ...,
+        subnet: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "subnet", b"subnet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportSubnetsRequest: _TypeAlias = ExportSubnetsRequest  # noqa: Y015
+
+@_typing.final
+class ExportSubnetsResponse(_message.Message):
+    """Subnets as a document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    document: _builtins.str
+    """The document, which is JSON in all formats."""
+    def __init__(
+        self,
+        *,
+        document: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportSubnetsResponse: _TypeAlias = ExportSubnetsResponse  # noqa: Y015
+
+@_typing.final
+class ImportSubnetsRequest(_message.Message):
+    """Brings subnets in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FORMAT_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    BACKEND_FIELD_NUMBER: _builtins.int
+    format: Global___SubnetFormat.ValueType
+    """How the document is written. Required."""
+    document: _builtins.str
+    """The document. Required."""
+    validate_only: _builtins.bool
+    """Check everything and change nothing."""
+    backend: _builtins.str
+    """The backend that is to keep the subnets. Default "bitmap"."""
+    def __init__(
+        self,
+        *,
+        format: Global___SubnetFormat.ValueType = ...,
+        document: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+        backend: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "document", b"document", "format", b"format", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportSubnetsRequest: _TypeAlias = ImportSubnetsRequest  # noqa: Y015
+
+@_typing.final
+class ImportSubnetsResponse(_message.Message):
+    """What was brought in, or would have been."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBNETS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def subnets(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportedSubnet]:
+        """The subnets, in the document's order."""
+
+    def __init__(
+        self,
+        *,
+        subnets: _abc.Iterable[Global___ImportedSubnet] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["subnets", b"subnets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportSubnetsResponse: _TypeAlias = ImportSubnetsResponse  # noqa: Y015
+
+@_typing.final
+class ImportedSubnet(_message.Message):
+    """A subnet that was brought in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBNET_FIELD_NUMBER: _builtins.int
+    ALLOCATIONS_FIELD_NUMBER: _builtins.int
+    subnet: _builtins.str
+    """The subnet: "10.9.0.0/24"."""
+    allocations: _builtins.int
+    """How many allocations the document has of it."""
+    def __init__(
+        self,
+        *,
+        subnet: _builtins.str = ...,
+        allocations: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations", "subnet", b"subnet"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportedSubnet: _TypeAlias = ImportedSubnet  # noqa: Y015
 
 @_typing.final
 class ListBackendsRequest(_message.Message):

@@ -35,15 +35,35 @@ class IPAMServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.CreateSubnet = channel.unary_unary(
+                '/mynet.v1.IPAMService/CreateSubnet',
+                request_serializer=mynet_dot_v1_dot_ipam__pb2.CreateSubnetRequest.SerializeToString,
+                response_deserializer=mynet_dot_v1_dot_ipam__pb2.CreateSubnetResponse.FromString,
+                _registered_method=True)
+        self.DeleteSubnet = channel.unary_unary(
+                '/mynet.v1.IPAMService/DeleteSubnet',
+                request_serializer=mynet_dot_v1_dot_ipam__pb2.DeleteSubnetRequest.SerializeToString,
+                response_deserializer=mynet_dot_v1_dot_ipam__pb2.DeleteSubnetResponse.FromString,
+                _registered_method=True)
         self.AllocateAddress = channel.unary_unary(
                 '/mynet.v1.IPAMService/AllocateAddress',
                 request_serializer=mynet_dot_v1_dot_ipam__pb2.AllocateAddressRequest.SerializeToString,
                 response_deserializer=mynet_dot_v1_dot_ipam__pb2.AllocateAddressResponse.FromString,
                 _registered_method=True)
+        self.BatchAllocateAddresses = channel.unary_unary(
+                '/mynet.v1.IPAMService/BatchAllocateAddresses',
+                request_serializer=mynet_dot_v1_dot_ipam__pb2.BatchAllocateAddressesRequest.SerializeToString,
+                response_deserializer=mynet_dot_v1_dot_ipam__pb2.BatchAllocateAddressesResponse.FromString,
+                _registered_method=True)
         self.ReleaseAddress = channel.unary_unary(
                 '/mynet.v1.IPAMService/ReleaseAddress',
                 request_serializer=mynet_dot_v1_dot_ipam__pb2.ReleaseAddressRequest.SerializeToString,
                 response_deserializer=mynet_dot_v1_dot_ipam__pb2.ReleaseAddressResponse.FromString,
+                _registered_method=True)
+        self.ReleaseOwner = channel.unary_unary(
+                '/mynet.v1.IPAMService/ReleaseOwner',
+                request_serializer=mynet_dot_v1_dot_ipam__pb2.ReleaseOwnerRequest.SerializeToString,
+                response_deserializer=mynet_dot_v1_dot_ipam__pb2.ReleaseOwnerResponse.FromString,
                 _registered_method=True)
         self.ListAllocations = channel.unary_unary(
                 '/mynet.v1.IPAMService/ListAllocations',
@@ -55,10 +75,25 @@ class IPAMServiceStub:
                 request_serializer=mynet_dot_v1_dot_ipam__pb2.GetSubnetRequest.SerializeToString,
                 response_deserializer=mynet_dot_v1_dot_ipam__pb2.GetSubnetResponse.FromString,
                 _registered_method=True)
+        self.GetSubnetMap = channel.unary_unary(
+                '/mynet.v1.IPAMService/GetSubnetMap',
+                request_serializer=mynet_dot_v1_dot_ipam__pb2.GetSubnetMapRequest.SerializeToString,
+                response_deserializer=mynet_dot_v1_dot_ipam__pb2.GetSubnetMapResponse.FromString,
+                _registered_method=True)
         self.ListSubnets = channel.unary_unary(
                 '/mynet.v1.IPAMService/ListSubnets',
                 request_serializer=mynet_dot_v1_dot_ipam__pb2.ListSubnetsRequest.SerializeToString,
                 response_deserializer=mynet_dot_v1_dot_ipam__pb2.ListSubnetsResponse.FromString,
+                _registered_method=True)
+        self.ExportSubnets = channel.unary_unary(
+                '/mynet.v1.IPAMService/ExportSubnets',
+                request_serializer=mynet_dot_v1_dot_ipam__pb2.ExportSubnetsRequest.SerializeToString,
+                response_deserializer=mynet_dot_v1_dot_ipam__pb2.ExportSubnetsResponse.FromString,
+                _registered_method=True)
+        self.ImportSubnets = channel.unary_unary(
+                '/mynet.v1.IPAMService/ImportSubnets',
+                request_serializer=mynet_dot_v1_dot_ipam__pb2.ImportSubnetsRequest.SerializeToString,
+                response_deserializer=mynet_dot_v1_dot_ipam__pb2.ImportSubnetsResponse.FromString,
                 _registered_method=True)
         self.ListBackends = channel.unary_unary(
                 '/mynet.v1.IPAMService/ListBackends',
@@ -71,14 +106,39 @@ class IPAMServiceServicer:
     """The address book: who has which address of which subnet.
     """
 
+    def CreateSubnet(self, request, context):
+        """Takes a subnet into the book, with rules of its own; it stays until DeleteSubnet. Without a
+        cidr, or with a size alone ("0.0.0.0/26", "::/80"), it is chosen from the default pools.
+
+        Fails with SUBNET_EXISTS, SUBNET_OVERLAP, POOLS_EXHAUSTED, BACKEND_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSubnet(self, request, context):
+        """Takes a subnet out of the book. Fails with SUBNET_NOT_FOUND, and SUBNET_IN_USE while a network
+        uses it or somebody has an address of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AllocateAddress(self, request, context):
         """Hands out an address, any or the one asked for. With an owner, asking again returns the same
         address, so a caller that lost the answer simply asks again.
 
         A subnet that is not in the book yet is founded, and vanishes with its last allocation.
 
-        Fails with ADDRESS_IN_USE, ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED,
-        SUBNET_OVERLAP.
+        Fails with ADDRESS_IN_USE, ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_OVERLAP, and
+        SUBNET_EXHAUSTED: with a RetryInfo where all that is left cools down.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchAllocateAddresses(self, request, context):
+        """Hands out several addresses at once, all or none. Fails like AllocateAddress.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -89,6 +149,13 @@ class IPAMServiceServicer:
         (ADDRESS_OWNED): Disconnect and DeleteNetwork do that.
 
         Fails with SUBNET_NOT_FOUND, ALLOCATION_NOT_FOUND, OWNER_MISMATCH, ADDRESS_OWNED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseOwner(self, request, context):
+        """Takes back all that an owner has, in whatever subnet. An owner that has nothing is success.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,8 +175,33 @@ class IPAMServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSubnetMap(self, request, context):
+        """Says how full each part of a subnet is: what a picture of it needs. Fails with
+        SUBNET_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListSubnets(self, request, context):
         """Lists the subnets in the book, IPv4 first, by address.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportSubnets(self, request, context):
+        """Writes subnets and who has their addresses into a document. Fails with SUBNET_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportSubnets(self, request, context):
+        """Reads such a document and takes what it says into the book, all or nothing. The document is
+        checked before anything is changed; every fault is told at once.
+
+        Fails with SUBNET_OVERLAP, ADDRESS_IN_USE, ADDRESS_RESERVED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,15 +217,35 @@ class IPAMServiceServicer:
 
 def add_IPAMServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'CreateSubnet': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSubnet,
+                    request_deserializer=mynet_dot_v1_dot_ipam__pb2.CreateSubnetRequest.FromString,
+                    response_serializer=mynet_dot_v1_dot_ipam__pb2.CreateSubnetResponse.SerializeToString,
+            ),
+            'DeleteSubnet': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSubnet,
+                    request_deserializer=mynet_dot_v1_dot_ipam__pb2.DeleteSubnetRequest.FromString,
+                    response_serializer=mynet_dot_v1_dot_ipam__pb2.DeleteSubnetResponse.SerializeToString,
+            ),
             'AllocateAddress': grpc.unary_unary_rpc_method_handler(
                     servicer.AllocateAddress,
                     request_deserializer=mynet_dot_v1_dot_ipam__pb2.AllocateAddressRequest.FromString,
                     response_serializer=mynet_dot_v1_dot_ipam__pb2.AllocateAddressResponse.SerializeToString,
             ),
+            'BatchAllocateAddresses': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchAllocateAddresses,
+                    request_deserializer=mynet_dot_v1_dot_ipam__pb2.BatchAllocateAddressesRequest.FromString,
+                    response_serializer=mynet_dot_v1_dot_ipam__pb2.BatchAllocateAddressesResponse.SerializeToString,
+            ),
             'ReleaseAddress': grpc.unary_unary_rpc_method_handler(
                     servicer.ReleaseAddress,
                     request_deserializer=mynet_dot_v1_dot_ipam__pb2.ReleaseAddressRequest.FromString,
                     response_serializer=mynet_dot_v1_dot_ipam__pb2.ReleaseAddressResponse.SerializeToString,
+            ),
+            'ReleaseOwner': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseOwner,
+                    request_deserializer=mynet_dot_v1_dot_ipam__pb2.ReleaseOwnerRequest.FromString,
+                    response_serializer=mynet_dot_v1_dot_ipam__pb2.ReleaseOwnerResponse.SerializeToString,
             ),
             'ListAllocations': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAllocations,
@@ -145,10 +257,25 @@ def add_IPAMServiceServicer_to_server(servicer, server):
                     request_deserializer=mynet_dot_v1_dot_ipam__pb2.GetSubnetRequest.FromString,
                     response_serializer=mynet_dot_v1_dot_ipam__pb2.GetSubnetResponse.SerializeToString,
             ),
+            'GetSubnetMap': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSubnetMap,
+                    request_deserializer=mynet_dot_v1_dot_ipam__pb2.GetSubnetMapRequest.FromString,
+                    response_serializer=mynet_dot_v1_dot_ipam__pb2.GetSubnetMapResponse.SerializeToString,
+            ),
             'ListSubnets': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSubnets,
                     request_deserializer=mynet_dot_v1_dot_ipam__pb2.ListSubnetsRequest.FromString,
                     response_serializer=mynet_dot_v1_dot_ipam__pb2.ListSubnetsResponse.SerializeToString,
+            ),
+            'ExportSubnets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportSubnets,
+                    request_deserializer=mynet_dot_v1_dot_ipam__pb2.ExportSubnetsRequest.FromString,
+                    response_serializer=mynet_dot_v1_dot_ipam__pb2.ExportSubnetsResponse.SerializeToString,
+            ),
+            'ImportSubnets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportSubnets,
+                    request_deserializer=mynet_dot_v1_dot_ipam__pb2.ImportSubnetsRequest.FromString,
+                    response_serializer=mynet_dot_v1_dot_ipam__pb2.ImportSubnetsResponse.SerializeToString,
             ),
             'ListBackends': grpc.unary_unary_rpc_method_handler(
                     servicer.ListBackends,
@@ -166,6 +293,60 @@ def add_IPAMServiceServicer_to_server(servicer, server):
 class IPAMService:
     """The address book: who has which address of which subnet.
     """
+
+    @staticmethod
+    def CreateSubnet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mynet.v1.IPAMService/CreateSubnet',
+            mynet_dot_v1_dot_ipam__pb2.CreateSubnetRequest.SerializeToString,
+            mynet_dot_v1_dot_ipam__pb2.CreateSubnetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSubnet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mynet.v1.IPAMService/DeleteSubnet',
+            mynet_dot_v1_dot_ipam__pb2.DeleteSubnetRequest.SerializeToString,
+            mynet_dot_v1_dot_ipam__pb2.DeleteSubnetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def AllocateAddress(request,
@@ -195,6 +376,33 @@ class IPAMService:
             _registered_method=True)
 
     @staticmethod
+    def BatchAllocateAddresses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mynet.v1.IPAMService/BatchAllocateAddresses',
+            mynet_dot_v1_dot_ipam__pb2.BatchAllocateAddressesRequest.SerializeToString,
+            mynet_dot_v1_dot_ipam__pb2.BatchAllocateAddressesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ReleaseAddress(request,
             target,
             options=(),
@@ -211,6 +419,33 @@ class IPAMService:
             '/mynet.v1.IPAMService/ReleaseAddress',
             mynet_dot_v1_dot_ipam__pb2.ReleaseAddressRequest.SerializeToString,
             mynet_dot_v1_dot_ipam__pb2.ReleaseAddressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseOwner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mynet.v1.IPAMService/ReleaseOwner',
+            mynet_dot_v1_dot_ipam__pb2.ReleaseOwnerRequest.SerializeToString,
+            mynet_dot_v1_dot_ipam__pb2.ReleaseOwnerResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -276,6 +511,33 @@ class IPAMService:
             _registered_method=True)
 
     @staticmethod
+    def GetSubnetMap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mynet.v1.IPAMService/GetSubnetMap',
+            mynet_dot_v1_dot_ipam__pb2.GetSubnetMapRequest.SerializeToString,
+            mynet_dot_v1_dot_ipam__pb2.GetSubnetMapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListSubnets(request,
             target,
             options=(),
@@ -292,6 +554,60 @@ class IPAMService:
             '/mynet.v1.IPAMService/ListSubnets',
             mynet_dot_v1_dot_ipam__pb2.ListSubnetsRequest.SerializeToString,
             mynet_dot_v1_dot_ipam__pb2.ListSubnetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportSubnets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mynet.v1.IPAMService/ExportSubnets',
+            mynet_dot_v1_dot_ipam__pb2.ExportSubnetsRequest.SerializeToString,
+            mynet_dot_v1_dot_ipam__pb2.ExportSubnetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportSubnets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mynet.v1.IPAMService/ImportSubnets',
+            mynet_dot_v1_dot_ipam__pb2.ImportSubnetsRequest.SerializeToString,
+            mynet_dot_v1_dot_ipam__pb2.ImportSubnetsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,27 +41,53 @@ class IPAMServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> IPAMServiceAsyncStub: ...
+    CreateSubnet: _grpc.UnaryUnaryMultiCallable[_ipam_pb2.CreateSubnetRequest, _ipam_pb2.CreateSubnetResponse]
+    """Takes a subnet into the book, with rules of its own; it stays until DeleteSubnet. Without a
+    cidr, or with a size alone ("0.0.0.0/26", "::/80"), it is chosen from the default pools.
+
+    Fails with SUBNET_EXISTS, SUBNET_OVERLAP, POOLS_EXHAUSTED, BACKEND_NOT_FOUND.
+    """
+    DeleteSubnet: _grpc.UnaryUnaryMultiCallable[_ipam_pb2.DeleteSubnetRequest, _ipam_pb2.DeleteSubnetResponse]
+    """Takes a subnet out of the book. Fails with SUBNET_NOT_FOUND, and SUBNET_IN_USE while a network
+    uses it or somebody has an address of it.
+    """
     AllocateAddress: _grpc.UnaryUnaryMultiCallable[_ipam_pb2.AllocateAddressRequest, _ipam_pb2.AllocateAddressResponse]
     """Hands out an address, any or the one asked for. With an owner, asking again returns the same
     address, so a caller that lost the answer simply asks again.
 
     A subnet that is not in the book yet is founded, and vanishes with its last allocation.
 
-    Fails with ADDRESS_IN_USE, ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED,
-    SUBNET_OVERLAP.
+    Fails with ADDRESS_IN_USE, ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_OVERLAP, and
+    SUBNET_EXHAUSTED: with a RetryInfo where all that is left cools down.
     """
+    BatchAllocateAddresses: _grpc.UnaryUnaryMultiCallable[_ipam_pb2.BatchAllocateAddressesRequest, _ipam_pb2.BatchAllocateAddressesResponse]
+    """Hands out several addresses at once, all or none. Fails like AllocateAddress."""
     ReleaseAddress: _grpc.UnaryUnaryMultiCallable[_ipam_pb2.ReleaseAddressRequest, _ipam_pb2.ReleaseAddressResponse]
     """Takes an address back. Addresses of endpoints and gateways are not released here
     (ADDRESS_OWNED): Disconnect and DeleteNetwork do that.
 
     Fails with SUBNET_NOT_FOUND, ALLOCATION_NOT_FOUND, OWNER_MISMATCH, ADDRESS_OWNED.
     """
+    ReleaseOwner: _grpc.UnaryUnaryMultiCallable[_ipam_pb2.ReleaseOwnerRequest, _ipam_pb2.ReleaseOwnerResponse]
+    """Takes back all that an owner has, in whatever subnet. An owner that has nothing is success."""
     ListAllocations: _grpc.UnaryUnaryMultiCallable[_ipam_pb2.ListAllocationsRequest, _ipam_pb2.ListAllocationsResponse]
     """Lists allocations by subnet and address; of one subnet, of one owner, or all."""
     GetSubnet: _grpc.UnaryUnaryMultiCallable[_ipam_pb2.GetSubnetRequest, _ipam_pb2.GetSubnetResponse]
     """Returns a subnet and how full it is. Fails with SUBNET_NOT_FOUND."""
+    GetSubnetMap: _grpc.UnaryUnaryMultiCallable[_ipam_pb2.GetSubnetMapRequest, _ipam_pb2.GetSubnetMapResponse]
+    """Says how full each part of a subnet is: what a picture of it needs. Fails with
+    SUBNET_NOT_FOUND.
+    """
     ListSubnets: _grpc.UnaryUnaryMultiCallable[_ipam_pb2.ListSubnetsRequest, _ipam_pb2.ListSubnetsResponse]
     """Lists the subnets in the book, IPv4 first, by address."""
+    ExportSubnets: _grpc.UnaryUnaryMultiCallable[_ipam_pb2.ExportSubnetsRequest, _ipam_pb2.ExportSubnetsResponse]
+    """Writes subnets and who has their addresses into a document. Fails with SUBNET_NOT_FOUND."""
+    ImportSubnets: _grpc.UnaryUnaryMultiCallable[_ipam_pb2.ImportSubnetsRequest, _ipam_pb2.ImportSubnetsResponse]
+    """Reads such a document and takes what it says into the book, all or nothing. The document is
+    checked before anything is changed; every fault is told at once.
+
+    Fails with SUBNET_OVERLAP, ADDRESS_IN_USE, ADDRESS_RESERVED.
+    """
     ListBackends: _grpc.UnaryUnaryMultiCallable[_ipam_pb2.ListBackendsRequest, _ipam_pb2.ListBackendsResponse]
     """Lists the IPAM backends that were found, the refused ones with the reason."""
 
@@ -70,32 +96,80 @@ class IPAMServiceAsyncStub(IPAMServiceStub):
     """The address book: who has which address of which subnet."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    CreateSubnet: _aio.UnaryUnaryMultiCallable[_ipam_pb2.CreateSubnetRequest, _ipam_pb2.CreateSubnetResponse]  # type: ignore[assignment]
+    """Takes a subnet into the book, with rules of its own; it stays until DeleteSubnet. Without a
+    cidr, or with a size alone ("0.0.0.0/26", "::/80"), it is chosen from the default pools.
+
+    Fails with SUBNET_EXISTS, SUBNET_OVERLAP, POOLS_EXHAUSTED, BACKEND_NOT_FOUND.
+    """
+    DeleteSubnet: _aio.UnaryUnaryMultiCallable[_ipam_pb2.DeleteSubnetRequest, _ipam_pb2.DeleteSubnetResponse]  # type: ignore[assignment]
+    """Takes a subnet out of the book. Fails with SUBNET_NOT_FOUND, and SUBNET_IN_USE while a network
+    uses it or somebody has an address of it.
+    """
     AllocateAddress: _aio.UnaryUnaryMultiCallable[_ipam_pb2.AllocateAddressRequest, _ipam_pb2.AllocateAddressResponse]  # type: ignore[assignment]
     """Hands out an address, any or the one asked for. With an owner, asking again returns the same
     address, so a caller that lost the answer simply asks again.
 
     A subnet that is not in the book yet is founded, and vanishes with its last allocation.
 
-    Fails with ADDRESS_IN_USE, ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED,
-    SUBNET_OVERLAP.
+    Fails with ADDRESS_IN_USE, ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_OVERLAP, and
+    SUBNET_EXHAUSTED: with a RetryInfo where all that is left cools down.
     """
+    BatchAllocateAddresses: _aio.UnaryUnaryMultiCallable[_ipam_pb2.BatchAllocateAddressesRequest, _ipam_pb2.BatchAllocateAddressesResponse]  # type: ignore[assignment]
+    """Hands out several addresses at once, all or none. Fails like AllocateAddress."""
     ReleaseAddress: _aio.UnaryUnaryMultiCallable[_ipam_pb2.ReleaseAddressRequest, _ipam_pb2.ReleaseAddressResponse]  # type: ignore[assignment]
     """Takes an address back. Addresses of endpoints and gateways are not released here
     (ADDRESS_OWNED): Disconnect and DeleteNetwork do that.
 
     Fails with SUBNET_NOT_FOUND, ALLOCATION_NOT_FOUND, OWNER_MISMATCH, ADDRESS_OWNED.
     """
+    ReleaseOwner: _aio.UnaryUnaryMultiCallable[_ipam_pb2.ReleaseOwnerRequest, _ipam_pb2.ReleaseOwnerResponse]  # type: ignore[assignment]
+    """Takes back all that an owner has, in whatever subnet. An owner that has nothing is success."""
     ListAllocations: _aio.UnaryUnaryMultiCallable[_ipam_pb2.ListAllocationsRequest, _ipam_pb2.ListAllocationsResponse]  # type: ignore[assignment]
     """Lists allocations by subnet and address; of one subnet, of one owner, or all."""
     GetSubnet: _aio.UnaryUnaryMultiCallable[_ipam_pb2.GetSubnetRequest, _ipam_pb2.GetSubnetResponse]  # type: ignore[assignment]
     """Returns a subnet and how full it is. Fails with SUBNET_NOT_FOUND."""
+    GetSubnetMap: _aio.UnaryUnaryMultiCallable[_ipam_pb2.GetSubnetMapRequest, _ipam_pb2.GetSubnetMapResponse]  # type: ignore[assignment]
+    """Says how full each part of a subnet is: what a picture of it needs. Fails with
+    SUBNET_NOT_FOUND.
+    """
     ListSubnets: _aio.UnaryUnaryMultiCallable[_ipam_pb2.ListSubnetsRequest, _ipam_pb2.ListSubnetsResponse]  # type: ignore[assignment]
     """Lists the subnets in the book, IPv4 first, by address."""
+    ExportSubnets: _aio.UnaryUnaryMultiCallable[_ipam_pb2.ExportSubnetsRequest, _ipam_pb2.ExportSubnetsResponse]  # type: ignore[assignment]
+    """Writes subnets and who has their addresses into a document. Fails with SUBNET_NOT_FOUND."""
+    ImportSubnets: _aio.UnaryUnaryMultiCallable[_ipam_pb2.ImportSubnetsRequest, _ipam_pb2.ImportSubnetsResponse]  # type: ignore[assignment]
+    """Reads such a document and takes what it says into the book, all or nothing. The document is
+    checked before anything is changed; every fault is told at once.
+
+    Fails with SUBNET_OVERLAP, ADDRESS_IN_USE, ADDRESS_RESERVED.
+    """
     ListBackends: _aio.UnaryUnaryMultiCallable[_ipam_pb2.ListBackendsRequest, _ipam_pb2.ListBackendsResponse]  # type: ignore[assignment]
     """Lists the IPAM backends that were found, the refused ones with the reason."""
 
 class IPAMServiceServicer(metaclass=_abc_1.ABCMeta):
     """The address book: who has which address of which subnet."""
+
+    @_abc_1.abstractmethod
+    def CreateSubnet(
+        self,
+        request: _ipam_pb2.CreateSubnetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ipam_pb2.CreateSubnetResponse, _abc.Awaitable[_ipam_pb2.CreateSubnetResponse]]:
+        """Takes a subnet into the book, with rules of its own; it stays until DeleteSubnet. Without a
+        cidr, or with a size alone ("0.0.0.0/26", "::/80"), it is chosen from the default pools.
+
+        Fails with SUBNET_EXISTS, SUBNET_OVERLAP, POOLS_EXHAUSTED, BACKEND_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteSubnet(
+        self,
+        request: _ipam_pb2.DeleteSubnetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ipam_pb2.DeleteSubnetResponse, _abc.Awaitable[_ipam_pb2.DeleteSubnetResponse]]:
+        """Takes a subnet out of the book. Fails with SUBNET_NOT_FOUND, and SUBNET_IN_USE while a network
+        uses it or somebody has an address of it.
+        """
 
     @_abc_1.abstractmethod
     def AllocateAddress(
@@ -108,9 +182,17 @@ class IPAMServiceServicer(metaclass=_abc_1.ABCMeta):
 
         A subnet that is not in the book yet is founded, and vanishes with its last allocation.
 
-        Fails with ADDRESS_IN_USE, ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED,
-        SUBNET_OVERLAP.
+        Fails with ADDRESS_IN_USE, ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_OVERLAP, and
+        SUBNET_EXHAUSTED: with a RetryInfo where all that is left cools down.
         """
+
+    @_abc_1.abstractmethod
+    def BatchAllocateAddresses(
+        self,
+        request: _ipam_pb2.BatchAllocateAddressesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ipam_pb2.BatchAllocateAddressesResponse, _abc.Awaitable[_ipam_pb2.BatchAllocateAddressesResponse]]:
+        """Hands out several addresses at once, all or none. Fails like AllocateAddress."""
 
     @_abc_1.abstractmethod
     def ReleaseAddress(
@@ -123,6 +205,14 @@ class IPAMServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Fails with SUBNET_NOT_FOUND, ALLOCATION_NOT_FOUND, OWNER_MISMATCH, ADDRESS_OWNED.
         """
+
+    @_abc_1.abstractmethod
+    def ReleaseOwner(
+        self,
+        request: _ipam_pb2.ReleaseOwnerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ipam_pb2.ReleaseOwnerResponse, _abc.Awaitable[_ipam_pb2.ReleaseOwnerResponse]]:
+        """Takes back all that an owner has, in whatever subnet. An owner that has nothing is success."""
 
     @_abc_1.abstractmethod
     def ListAllocations(
@@ -141,12 +231,42 @@ class IPAMServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns a subnet and how full it is. Fails with SUBNET_NOT_FOUND."""
 
     @_abc_1.abstractmethod
+    def GetSubnetMap(
+        self,
+        request: _ipam_pb2.GetSubnetMapRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ipam_pb2.GetSubnetMapResponse, _abc.Awaitable[_ipam_pb2.GetSubnetMapResponse]]:
+        """Says how full each part of a subnet is: what a picture of it needs. Fails with
+        SUBNET_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
     def ListSubnets(
         self,
         request: _ipam_pb2.ListSubnetsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ipam_pb2.ListSubnetsResponse, _abc.Awaitable[_ipam_pb2.ListSubnetsResponse]]:
         """Lists the subnets in the book, IPv4 first, by address."""
+
+    @_abc_1.abstractmethod
+    def ExportSubnets(
+        self,
+        request: _ipam_pb2.ExportSubnetsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ipam_pb2.ExportSubnetsResponse, _abc.Awaitable[_ipam_pb2.ExportSubnetsResponse]]:
+        """Writes subnets and who has their addresses into a document. Fails with SUBNET_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ImportSubnets(
+        self,
+        request: _ipam_pb2.ImportSubnetsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ipam_pb2.ImportSubnetsResponse, _abc.Awaitable[_ipam_pb2.ImportSubnetsResponse]]:
+        """Reads such a document and takes what it says into the book, all or nothing. The document is
+        checked before anything is changed; every fault is told at once.
+
+        Fails with SUBNET_OVERLAP, ADDRESS_IN_USE, ADDRESS_RESERVED.
+        """
 
     @_abc_1.abstractmethod
     def ListBackends(

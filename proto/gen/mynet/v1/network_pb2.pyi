@@ -204,8 +204,8 @@ class Network(_message.Message):
     """Output only. The revision of the commit that last changed it."""
     @_builtins.property
     def subnets(self) -> _containers.RepeatedCompositeFieldContainer[_ipam_pb2.Subnet]:
-        """Its subnets, IPv4 and IPv6, at least one and up to 64. An endpoint gets one address of each
-        family.
+        """Its subnets, IPv4 and IPv6, up to 64. An endpoint gets one address of each family. Default: one
+        of each family that the daemon has default pools of.
         """
 
     @_builtins.property
@@ -399,7 +399,7 @@ class CreateNetworkRequest(_message.Message):
     """A network with the same name and the same wishes is success, and is returned."""
     @_builtins.property
     def network(self) -> Global___Network:
-        """What is wanted; a name and one subnet are enough.
+        """What is wanted; a name is enough.
         {"name": "web", "subnets": [{"cidr": "10.1.0.0/24"}, {"cidr": "fd00:1::/64"}]}
         """
 

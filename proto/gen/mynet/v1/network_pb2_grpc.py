@@ -94,7 +94,7 @@ class NetworkServiceServicer:
     def CreateNetwork(self, request, context):
         """Makes a network: its device on the host, its subnets in the address book, its NAT.
 
-        Fails with NETWORK_EXISTS, SUBNET_OVERLAP, INTERFACE_EXISTS, DRIVER_NOT_FOUND,
+        Fails with NETWORK_EXISTS, SUBNET_OVERLAP, POOLS_EXHAUSTED, INTERFACE_EXISTS, DRIVER_NOT_FOUND,
         BACKEND_NOT_FOUND. Then nothing is left of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

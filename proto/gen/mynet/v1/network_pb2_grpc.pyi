@@ -48,7 +48,7 @@ class NetworkServiceStub:
     CreateNetwork: _grpc.UnaryUnaryMultiCallable[_network_pb2.CreateNetworkRequest, _network_pb2.CreateNetworkResponse]
     """Makes a network: its device on the host, its subnets in the address book, its NAT.
 
-    Fails with NETWORK_EXISTS, SUBNET_OVERLAP, INTERFACE_EXISTS, DRIVER_NOT_FOUND,
+    Fails with NETWORK_EXISTS, SUBNET_OVERLAP, POOLS_EXHAUSTED, INTERFACE_EXISTS, DRIVER_NOT_FOUND,
     BACKEND_NOT_FOUND. Then nothing is left of it.
     """
     GetNetwork: _grpc.UnaryUnaryMultiCallable[_network_pb2.GetNetworkRequest, _network_pb2.GetNetworkResponse]
@@ -90,7 +90,7 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     CreateNetwork: _aio.UnaryUnaryMultiCallable[_network_pb2.CreateNetworkRequest, _network_pb2.CreateNetworkResponse]  # type: ignore[assignment]
     """Makes a network: its device on the host, its subnets in the address book, its NAT.
 
-    Fails with NETWORK_EXISTS, SUBNET_OVERLAP, INTERFACE_EXISTS, DRIVER_NOT_FOUND,
+    Fails with NETWORK_EXISTS, SUBNET_OVERLAP, POOLS_EXHAUSTED, INTERFACE_EXISTS, DRIVER_NOT_FOUND,
     BACKEND_NOT_FOUND. Then nothing is left of it.
     """
     GetNetwork: _aio.UnaryUnaryMultiCallable[_network_pb2.GetNetworkRequest, _network_pb2.GetNetworkResponse]  # type: ignore[assignment]
@@ -135,7 +135,7 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_network_pb2.CreateNetworkResponse, _abc.Awaitable[_network_pb2.CreateNetworkResponse]]:
         """Makes a network: its device on the host, its subnets in the address book, its NAT.
 
-        Fails with NETWORK_EXISTS, SUBNET_OVERLAP, INTERFACE_EXISTS, DRIVER_NOT_FOUND,
+        Fails with NETWORK_EXISTS, SUBNET_OVERLAP, POOLS_EXHAUSTED, INTERFACE_EXISTS, DRIVER_NOT_FOUND,
         BACKEND_NOT_FOUND. Then nothing is left of it.
         """
 

@@ -1,0 +1,106 @@
+"""The pools that subnets are taken from: as configured, or those that every host has."""
+
+from ipaddress import ip_network
+from pathlib import Path
+
+import click
+import pytest
+
+from mynet.server import config
+from mynet.server.config import DEFAULT_POOL, Settings, parse_pools, ula_pool
+from mynet.server.subnets import AddressPool
+
+MACHINE = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def machine_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file with the machine's id, which is not there yet."""
+    path = tmp_path / "machine-id"
+    monkeypatch.setattr(config, "_MACHINE_ID", path)
+    return path
+
+
+def settings(*pools: AddressPool) -> Settings:
+    return Settings((), Path("/a"), 1, 1, pools=pools, cooldown=7, retention=8)
+
+
+def test_a_pool_is_a_base_and_a_size_in_any_order() -> None:
+    pools = parse_pools(["base=10.64.0.0/10,size=24", "size=64,base=fd00::/48"])
+    assert pools == (
+        AddressPool(ip_network("10.64.0.0/10"), 24),
+        AddressPool(ip_network("fd00::/48"), 64),
+    )
+    assert parse_pools([]) == ()
+    assert parse_pools(["base=10.0.0.0/24,size=24"])[0].prefixlen == 24
+    assert parse_pools(["base=10.0.0.0/24,size=32"])[0].prefixlen == 32
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", "write base="),
+        ("10.0.0.0/8", "write base="),
+        ("base=10.0.0.0/8", "write base="),
+        ("size=24", "write base="),
+        ("base=banana,size=24", "write base="),
+        ("base=10.0.0.1/8,size=24", "write base="),
+        ("base=10.0.0.0/8,size=big", "write base="),
+        ("base=10.0.0.0/8,size=24,colour=red", "nothing beside"),
+        ("base=10.0.0.0/8,size=7", "from 8 to 32"),
+        ("base=10.0.0.0/8,size=33", "from 8 to 32"),
+        ("base=fd00::/48,size=129", "from 48 to 128"),
+        ("base=127.0.0.0/8,size=24", "loopback"),
+        ("base=224.0.0.0/4,size=24", "multicast"),
+        ("base=0.0.0.0/0,size=24", "unspecified"),
+        ("base=fe80::/10,size=64", "link-local"),
+    ],
+)
+def test_a_pool_that_is_none_is_refused(text: str, named: str) -> None:
+    with pytest.raises(click.BadParameter, match=named):
+        parse_pools([text])
+
+
+@pytest.mark.parametrize("other", ["10.64.0.0/10", "10.64.0.0/16", "10.0.0.0/8"])
+def test_pools_that_share_addresses_are_refused(other: str) -> None:
+    with pytest.raises(click.BadParameter, match=r"shares addresses with 10\.64\.0\.0/10"):
+        parse_pools(["base=10.64.0.0/10,size=24", f"base={other},size=24"])
+
+
+def test_without_any_pool_there_is_one_of_each_family(machine_id: Path) -> None:
+    defaults = settings().defaults("instance")
+    assert defaults.pools == (DEFAULT_POOL, ula_pool("instance"))
+    assert (defaults.cooldown, defaults.retention) == (7, 8)
+    assert DEFAULT_POOL.base.is_private
+
+
+def test_pools_that_were_configured_are_all_there_is(machine_id: Path) -> None:
+    pool = AddressPool(ip_network("10.0.0.0/16"), 26)
+    assert settings(pool).defaults("instance").pools == (pool,)
+
+
+def test_the_pool_of_a_machine_is_the_same_at_every_start(machine_id: Path) -> None:
+    machine_id.write_text(f"{MACHINE}\n")
+    first = ula_pool("one")
+    assert first == ula_pool("another")
+    assert first.prefixlen == 64
+    assert first.base.prefixlen == 48
+    assert str(first.base).startswith("fd")
+    machine_id.write_text(MACHINE.replace("0", "f"))
+    assert ula_pool("one") != first
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe"])
+def test_without_a_machine_id_the_pool_is_that_of_the_instance(
+    machine_id: Path, content: bytes | None
+) -> None:
+    if content is not None:
+        machine_id.write_bytes(content)
+    assert ula_pool("one") == ula_pool("one")
+    assert ula_pool("one") != ula_pool("two")
+    assert str(ula_pool("one").base).startswith("fd")
+
+
+def test_hosts_without_a_finished_machine_id_do_not_share_a_pool(machine_id: Path) -> None:
+    machine_id.write_text("uninitialized\n")
+    assert ula_pool("one") != ula_pool("two")
