@@ -5,10 +5,12 @@ from typing import Any
 import click
 
 from mynet.cli import render
-from mynet.cli.command import CONTEXT, command
+from mynet.cli.command import CONTEXT, command, label_option
 from mynet.cli.completion import subnet_cidrs
 from mynet.cli.plugins import show_plugins
 from mynet.cli.session import Session
+from mynet.cli.subnets import draw_map, subnet
+from mynet.cli.transfer import export_subnets, import_subnets
 
 
 @click.group(context_settings=CONTEXT)
@@ -19,16 +21,7 @@ def ipam() -> None:
     Examples:
       mynetctl ipam allocate 10.9.0.0/24 --owner vm-7
       mynetctl ipam ls 10.9.0.0/24
-    """
-
-
-@ipam.group(context_settings=CONTEXT)
-def subnet() -> None:
-    """Show the subnets in the address book.
-
-    \b
-    Examples:
-      mynetctl ipam subnet ls
+      mynetctl ipam map 10.9.0.0/24
     """
 
 
@@ -53,8 +46,36 @@ def backend() -> None:
     metavar="OWNER",
     help="Who it is for; asking again gives the same address.",
 )
-def allocate(session: Session, **request: Any) -> None:
-    """Allocate an address of a subnet and print it.
+@click.option(
+    "--sticky-key",
+    default="",
+    metavar="KEY",
+    help="Whoever comes back with it gets its old address, under whatever owner.",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(min=1),
+    metavar="NUMBER",
+    help="So many at once, all or none.",
+)
+@click.option(
+    "--owner-prefix",
+    default="",
+    metavar="PREFIX",
+    help="With --count: owners PREFIX1, PREFIX2, ...",
+)
+@label_option
+def allocate(
+    session: Session,
+    *,
+    address: str,
+    owner: str,
+    sticky_key: str,
+    count: int | None,
+    owner_prefix: str,
+    **request: Any,
+) -> None:
+    """Allocate addresses of a subnet and print them.
 
     A subnet that nobody has used yet is founded, and vanishes with its last address.
 
@@ -62,32 +83,64 @@ def allocate(session: Session, **request: Any) -> None:
     Examples:
       mynetctl ipam allocate 10.9.0.0/24 --owner vm-7
       mynetctl ipam allocate 10.9.0.0/24 --address 10.9.0.20
+      mynetctl ipam allocate 10.9.0.0/24 --owner run-2 --sticky-key web/db
+      mynetctl ipam allocate 10.9.0.0/24 --count 16 --owner-prefix pod-
     """
-    allocation = session.call("IPAMService.AllocateAddress", request)["allocation"]
-    if session.output == "json":
-        render.document(allocation)
+    if count is None:
+        if owner_prefix:
+            raise click.UsageError("--owner-prefix goes with --count")
+        request |= {"address": address, "owner": owner, "sticky_key": sticky_key}
+        found = [session.call("IPAMService.AllocateAddress", request)["allocation"]]
     else:
-        click.echo(allocation["address"])
+        if address or owner or sticky_key:
+            raise click.UsageError("--count goes with --owner-prefix and --label alone")
+        request |= {"count": count, "owner_prefix": owner_prefix}
+        found = session.call("IPAMService.BatchAllocateAddresses", request)["allocations"]
+    if session.output == "json":
+        render.document(found[0] if count is None else {"allocations": found})
+    else:
+        render.lines(each["address"] for each in found)
 
 
 @command("release", ipam)
-@click.argument("subnet", metavar="SUBNET", shell_complete=subnet_cidrs)
-@click.argument("address")
-@click.option("--owner", default="", metavar="OWNER", help="Only if this owner has it.")
+@click.argument("subnet", required=False, default="", shell_complete=subnet_cidrs)
+@click.argument("address", required=False, default="")
+@click.option(
+    "--owner",
+    default="",
+    metavar="OWNER",
+    help="Only if this owner has it; without an address, all that this owner has.",
+)
 @click.option("--allow-missing", is_flag=True, help="An address that nobody has is success.")
-def release(session: Session, **request: Any) -> None:
-    """Give an address back.
+def release(
+    session: Session, *, subnet: str, address: str, owner: str, allow_missing: bool
+) -> None:
+    """Give an address back, or all that an owner has.
 
     \b
     Examples:
       mynetctl ipam release 10.9.0.0/24 10.9.0.20
       mynetctl ipam release 10.9.0.0/24 10.9.0.20 --owner vm-7
+      mynetctl ipam release --owner vm-7
     """
-    answer = session.call("IPAMService.ReleaseAddress", request)
+    if address:
+        request = {
+            "subnet": subnet,
+            "address": address,
+            "owner": owner,
+            "allow_missing": allow_missing,
+        }
+        answer = session.call("IPAMService.ReleaseAddress", request)
+        released = [answer["allocation"]] if answer.get("allocation") else []
+    elif owner and not subnet:
+        answer = session.call("IPAMService.ReleaseOwner", {"owner": owner})
+        released = answer["allocations"]
+    else:
+        raise click.UsageError("give SUBNET and ADDRESS, or --owner alone")
     if session.output == "json":
         render.document(answer)
-    elif answer.get("allocation"):
-        click.echo(answer["allocation"]["address"])
+    else:
+        render.lines(each["address"] for each in released)
 
 
 @command("ls", ipam)
@@ -114,42 +167,6 @@ def ls(session: Session, **wanted: Any) -> None:
         )
 
 
-@command("ls", subnet)
-def ls_subnets(session: Session) -> None:
-    """List the subnets and how full they are.
-
-    \b
-    Examples:
-      mynetctl ipam subnet ls
-    """
-    found = session.pages("IPAMService.ListSubnets", {}, "subnets")
-    if session.output == "json":
-        render.document({"subnets": found})
-    else:
-        render.table(
-            ("SUBNET", "NETWORK", "GATEWAY", "BACKEND", "ALLOCATED", "FREE"),
-            (
-                (
-                    *(each["cidr"], each["network"], each["gateway"], each["backend"]),
-                    *(each["usage"]["allocated"], each["usage"]["free"]),
-                )
-                for each in found
-            ),
-        )
-
-
-@command("inspect", subnet)
-@click.argument("cidr", metavar="SUBNET", shell_complete=subnet_cidrs)
-def inspect_subnet(session: Session, *, cidr: str) -> None:
-    """Show all there is to know of a subnet, as JSON.
-
-    \b
-    Examples:
-      mynetctl ipam subnet inspect 10.9.0.0/24
-    """
-    render.document(session.call("IPAMService.GetSubnet", {"subnet": cidr})["subnet"])
-
-
 @command("ls", backend)
 def ls_backends(session: Session) -> None:
     """List the IPAM backends that were found, and why one was refused.
@@ -159,3 +176,7 @@ def ls_backends(session: Session) -> None:
       mynetctl ipam backend ls
     """
     show_plugins(session, "IPAMService.ListBackends", "backends")
+
+
+for _command in (subnet, draw_map, import_subnets, export_subnets):
+    ipam.add_command(_command)

@@ -22,12 +22,44 @@ from mynet.cli.session import Session
 _HEADERS = ("ENDPOINT ID", "NETWORK", "CONTAINER", "INTERFACE", "ADDRESSES", "MAC ADDRESS", "STATE")
 
 
+def _of_version(version: int) -> Callable[[click.Context, click.Parameter, str], str]:
+    """Make the check that an address is none of the other IP version."""
+
+    def check(_context: click.Context, parameter: click.Parameter, value: str) -> str:
+        if value and (":" in value) != (version == 6):  # noqa: PLR2004 - the IP version
+            raise click.BadParameter(f"{value!r} is no IPv{version} address", param=parameter)
+        return value
+
+    return check
+
+
+def _not_empty(
+    _context: click.Context, parameter: click.Parameter, value: str | None
+) -> str | None:
+    """Refuse what a shell makes of a variable that is not set: no sandbox is a wish of its own."""
+    if value == "":
+        raise click.BadParameter("it is empty", param=parameter)
+    return value
+
+
 def wish_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say what an endpoint should have."""
     for option in reversed(
         (
-            click.option("--ip", default="", metavar="ADDRESS", help="The IPv4 address wanted."),
-            click.option("--ip6", default="", metavar="ADDRESS", help="The IPv6 address wanted."),
+            click.option(
+                "--ip",
+                default="",
+                metavar="ADDRESS",
+                callback=_of_version(4),
+                help="The IPv4 address wanted.",
+            ),
+            click.option(
+                "--ip6",
+                default="",
+                metavar="ADDRESS",
+                callback=_of_version(6),
+                help="The IPv6 address wanted.",
+            ),
             click.option(
                 "--address-owner",
                 default="",
@@ -38,7 +70,7 @@ def wish_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 "--interface",
                 default="",
                 metavar="DEVICE",
-                help="The device inside. [default: eth0, or the next that is free]",
+                help="The device inside. [default: the first free of eth0, eth1, ...]",
             ),
             click.option(
                 "--mac-address", default="", metavar="MAC", help="The MAC address wanted."
@@ -64,14 +96,14 @@ def connect_request(network: str, container: str, fields: dict[str, Any]) -> dic
 @click.option(
     "--netns",
     "netns_name",
-    default="",
     metavar="NAME",
+    callback=_not_empty,
     help="The sandbox, as a name of `ip netns`.",
 )
 @click.option(
     "--netns-path",
-    default="",
     metavar="PATH",
+    callback=_not_empty,
     help="The sandbox, as a path to a network namespace.",
 )
 @click.option(

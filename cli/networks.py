@@ -18,6 +18,7 @@ from mynet.cli.command import (
 )
 from mynet.cli.completion import network_names
 from mynet.cli.session import Session
+from mynet.cli.subnets import subnet_wishes
 
 
 @click.group(context_settings=CONTEXT)
@@ -42,7 +43,8 @@ def network() -> None:
     "subnets",
     multiple=True,
     metavar="CIDR",
-    help="A subnet, IPv4 or IPv6; 10.1.0.1/24 names the gateway too. May be repeated.",
+    help="A subnet, IPv4 or IPv6; 10.1.0.1/24 names the gateway too, 0.0.0.0/26 is any of that"
+    " size. May be repeated. [default: of the daemon's pools, one of each family]",
 )
 @click.option(
     "--gateway",
@@ -50,6 +52,19 @@ def network() -> None:
     multiple=True,
     metavar="ADDRESS",
     help="The host's address in the subnet that has it. [default: the first of each subnet]",
+)
+@click.option(
+    "--ip-range",
+    "ranges",
+    multiple=True,
+    metavar="ADDRESSES",
+    help="Where addresses of the subnet that has it are chosen from. [default: all of it]",
+)
+@click.option(
+    "--reserved",
+    multiple=True,
+    metavar="ADDRESSES",
+    help="Never handed out: an address, a subnet, or FIRST-LAST. May be repeated.",
 )
 @click.option("--internal", is_flag=True, help="No way out of the network.")
 @click.option(
@@ -77,6 +92,8 @@ def create(
     name: str,
     subnets: Sequence[str],
     gateways: Sequence[str],
+    ranges: Sequence[str],
+    reserved: Sequence[str],
     no_masquerade: bool,
     ipam_driver: str,
     allow_existing: bool,
@@ -86,13 +103,14 @@ def create(
 
     \b
     Examples:
-      mynetctl network create --subnet 10.1.0.0/24 blue
+      mynetctl network create any
+      mynetctl network create --subnet 10.1.0.0/24 --ip-range 10.1.0.128/25 blue
       mynetctl network create --subnet 10.2.0.0/24 --subnet fd00:2::/64 green
       mynetctl network create --internal --label team=red --subnet 10.3.0.0/24 red
     """
     wish = {
         "name": name,
-        "subnets": _with_gateways(subnets, gateways),
+        "subnets": subnet_wishes(subnets, gateways, ranges, reserved),
         "masquerade": False if no_masquerade else None,
         "ipam": ipam_driver,
         **fields,
@@ -192,24 +210,3 @@ def rm(session: Session, *, names: Sequence[str], force: bool, allow_missing: bo
     if session.output == "json":
         render.document({"removed": removed})
     raise SystemExit(status)
-
-
-def _with_gateways(subnets: Sequence[str], gateways: Sequence[str]) -> list[dict[str, str]]:
-    """Put each gateway to the subnet that has it, or to the first: the daemon refuses it there."""
-    wishes = [{"cidr": cidr} for cidr in subnets]
-    for gateway in gateways:
-        fitting = [wish for wish in wishes if _has(wish["cidr"], gateway)] or wishes
-        free = [wish for wish in fitting if "gateway" not in wish]
-        if not free:
-            raise click.UsageError(f"--gateway {gateway}: there is no --subnet left for it")
-        free[0]["gateway"] = gateway
-    return wishes
-
-
-def _has(cidr: str, address: str) -> bool:
-    from ipaddress import ip_address, ip_network
-
-    try:
-        return ip_address(address) in ip_network(cidr, strict=False)
-    except ValueError:
-        return False  # the daemon says what is wrong with it, with all else that is

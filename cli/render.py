@@ -1,6 +1,7 @@
 """Showing answers: columns for people, JSON for programs."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from unicodedata import category, east_asian_width
@@ -25,15 +26,28 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 def document(data: object) -> None:
     """Print JSON; where the terminal knows no Unicode, with escapes that JSON has for it."""
-    encoding = getattr(sys.stdout, "encoding", None) or ""
-    is_unicode = encoding.lower().replace("-", "").startswith("utf8")
-    click.echo(json.dumps(data, indent=2, ensure_ascii=not is_unicode))
+    click.echo(json.dumps(data, indent=2, ensure_ascii=not is_unicode()))
 
 
 def lines(texts: Iterable[str]) -> None:
-    """Print a line each."""
+    """Print a line each; colours go where no terminal shows them."""
     for text in texts:
-        click.echo(text)
+        click.echo(text, color=colours())
+
+
+def is_unicode() -> bool:
+    """Say whether the terminal, or whatever standard output leads to, has more signs than ASCII."""
+    encoding = getattr(sys.stdout, "encoding", None) or ""
+    return encoding.lower().replace("-", "").startswith("utf8")
+
+
+def colours() -> bool | None:
+    """Say that no colours are wanted; None leaves it to click, which has them in a terminal.
+
+    Source: https://no-color.org
+    """
+    unwanted = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return False if unwanted else None
 
 
 def short(identifier: str, *, whole: bool = False) -> str:

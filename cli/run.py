@@ -11,7 +11,7 @@ import click
 from mynet.cli.command import CONTEXT
 from mynet.cli.completion import network_names
 from mynet.cli.endpoints import connect_request, wish_options
-from mynet.cli.failures import Failed
+from mynet.cli.failures import Failed, complain
 from mynet.cli.sandbox import Sandbox
 from mynet.cli.session import Session, prepare
 
@@ -51,7 +51,11 @@ def run(session: Session, /, network: str, words: Sequence[str], name: str, **fi
         with contextlib.suppress(Failed):
             _disconnect(replace(session, timeout=_SECONDS), container, sandbox.pid)
         raise
-    _disconnect(session, container, sandbox.pid)
+    try:
+        _disconnect(session, container, sandbox.pid)
+    except Failed as error:  # the command has ended all the same, and its status is what counts
+        error.show()
+        complain(f"{container} is still connected; mynetctl disconnect --all {container} ends that")
     raise SystemExit(status)
 
 

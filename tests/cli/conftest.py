@@ -36,11 +36,16 @@ def program(
     stdout: int = subprocess.PIPE,
     env: Mapping[str, str] | None = None,
     before: Sequence[str] = (),
+    given: bytes | None = None,
 ) -> "subprocess.CompletedProcess[bytes]":
-    """Run mynetctl as a program, in the plainest of environments, by way of what stands before."""
+    """Run mynetctl as a program, in the plainest of environments, by way of what stands before.
+
+    What is given to it comes by way of standard input.
+    """
     return subprocess.run(
         [*before, BIN / "mynetctl", *arguments],
         env={"MYNET_ADDRESS": daemon.address, **(env or {})},
+        input=given,
         stdout=stdout,
         stderr=subprocess.PIPE,
         check=False,

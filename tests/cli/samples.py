@@ -1,5 +1,6 @@
 """What a daemon has, in the JSON form of the API."""
 
+from collections.abc import Mapping
 from typing import Any
 
 BLUE_ID = "4aa980159bc11808182ab3941738f84e8b97c29776e366cd553d30bda4edf8b2"
@@ -56,3 +57,19 @@ TWO: dict[str, Any] = {
     "mac_address": "02:57:8c:ae:5c:1e",
     "state": "ENDPOINT_STATE_CONNECTING",
 }
+
+Counts = Mapping[str, tuple[int, int]]  # allocated and cooling, by part
+
+
+def answer(cidr: str, parts: Counts, part: int = 32, **fields: Any) -> dict[str, Any]:
+    """Make an answer to GetSubnetMap; how full the subnet is as a whole is not looked at."""
+    usage = {"allocated": "1", "reserved": "2", "cooling": "3", "free": "4"}
+    subnet = {"cidr": cidr, "network": "", "range": "", "reserved": [], "usage": usage, **fields}
+    return {
+        "subnet": subnet,
+        "part_prefix_length": part,
+        "parts": [
+            {"cidr": cidr, "allocated": str(allocated), "cooling": str(cooling)}
+            for cidr, (allocated, cooling) in parts.items()
+        ],
+    }

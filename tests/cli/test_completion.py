@@ -96,7 +96,10 @@ def test_each_shell_s_script_asks_in_the_way_that_is_answered(
         ("ipam ls ", ["10.9.0.0/24", "fd09::/64"]),
         ("ipam allocate 1", ["10.9.0.0/24"]),
         ("ipam release f", ["fd09::/64"]),
+        ("ipam map 1", ["10.9.0.0/24"]),
+        ("ipam export f", ["fd09::/64"]),
         ("ipam subnet inspect 1", ["10.9.0.0/24"]),
+        ("ipam subnet rm fd09::/64 ", ["10.9.0.0/24", "fd09::/64"]),
     ],
 )
 def test_names_are_asked_of_the_daemon(

@@ -9,8 +9,8 @@ from tests.cli.lines import called, walk
 API = """
     network create, ls, inspect, rm, connect, disconnect
     endpoint ls, inspect, check
-    ipam allocate, release, ls
-    ipam subnet ls, inspect
+    ipam allocate, release, ls, map, import, export
+    ipam subnet create, ls, inspect, rm
     ipam backend ls
     driver ls
     connect, disconnect, run, version, completion

@@ -17,6 +17,7 @@ NOT_FOUND = Refusal("NOT_FOUND", "NETWORK_NOT_FOUND", "there is no network 'nope
     [
         ("", {}),
         ("--subnet 10.1.0.0/24", {"subnets": [{"cidr": "10.1.0.0/24"}]}),
+        ("--subnet 0.0.0.0/26", {"subnets": [{"cidr": "0.0.0.0/26"}]}),
         (
             "--subnet 10.1.0.0/24 --subnet fd00:1::/64",
             {"subnets": [{"cidr": "10.1.0.0/24"}, {"cidr": "fd00:1::/64"}]},
@@ -52,37 +53,71 @@ def test_create_accepts_the_same_network_where_it_is_told_to(ctl: Ctl, daemon: F
     ]
 
 
-def test_each_gateway_goes_to_the_subnet_that_has_it(ctl: Ctl, daemon: FakeDaemon) -> None:
+SUBNETS = ("--subnet", "10.1.0.0/24", "--subnet", "fd00:1::/64", "--subnet", "10.2.0.0/24")
+
+
+@pytest.mark.parametrize(
+    ("option", "field", "first", "second"),
+    [
+        ("--gateway", "gateway", "fd00:1::9", "10.2.0.9"),
+        ("--ip-range", "range", "fd00:1::8/125", "10.2.0.9"),
+        ("--ip-range", "range", "fd00:1::8-fd00:1::f", "10.2.0.128/25"),
+    ],
+)
+def test_each_rule_goes_to_the_subnet_that_has_its_addresses(
+    ctl: Ctl, daemon: FakeDaemon, option: str, field: str, first: str, second: str
+) -> None:
     daemon.answer("CreateNetwork", {"network": BLUE})
-    subnets = ("--subnet", "10.1.0.0/24", "--subnet", "fd00:1::/64", "--subnet", "10.2.0.0/24")
-    gateways = ("--gateway", "fd00:1::9", "--gateway", "10.2.0.9")
-    ctl("network", "create", *subnets, *gateways, "blue")
+    ctl("network", "create", *SUBNETS, option, first, option, second, "blue")
     ((_, request),) = daemon.asked
     assert request["network"]["subnets"] == [
         {"cidr": "10.1.0.0/24"},
-        {"cidr": "fd00:1::/64", "gateway": "fd00:1::9"},
-        {"cidr": "10.2.0.0/24", "gateway": "10.2.0.9"},
+        {"cidr": "fd00:1::/64", field: first},
+        {"cidr": "10.2.0.0/24", field: second},
     ]
 
 
-@pytest.mark.parametrize("gateway", ["10.9.0.1", "nonsense"])
-def test_a_gateway_that_fits_nowhere_is_left_to_the_daemon_to_refuse(
-    ctl: Ctl, daemon: FakeDaemon, gateway: str
+def test_a_subnet_may_reserve_several_addresses(ctl: Ctl, daemon: FakeDaemon) -> None:
+    daemon.answer("CreateNetwork", {"network": BLUE})
+    reserved = ("10.2.0.2", "fd00:1::/80", "10.2.0.8-10.2.0.9")
+    ctl("network", "create", *SUBNETS, *(f"--reserved={each}" for each in reserved), "blue")
+    ((_, request),) = daemon.asked
+    assert request["network"]["subnets"] == [
+        {"cidr": "10.1.0.0/24"},
+        {"cidr": "fd00:1::/64", "reserved": ["fd00:1::/80"]},
+        {"cidr": "10.2.0.0/24", "reserved": ["10.2.0.2", "10.2.0.8-10.2.0.9"]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("option", "field"), [("--gateway", "gateway"), ("--ip-range", "range"), ("--reserved", "")]
+)
+@pytest.mark.parametrize("addresses", ["10.9.0.1", "nonsense"])
+def test_a_rule_that_fits_nowhere_is_left_to_the_daemon_to_refuse(
+    ctl: Ctl, daemon: FakeDaemon, option: str, field: str, addresses: str
 ) -> None:
     daemon.answer("CreateNetwork", {"network": BLUE})
-    ctl("network", "create", "--subnet", "10.1.0.0/24", "--gateway", gateway, "blue")
+    ctl("network", "create", "--subnet", "10.1.0.0/24", option, addresses, "blue")
     ((_, request),) = daemon.asked
-    assert request["network"]["subnets"] == [{"cidr": "10.1.0.0/24", "gateway": gateway}]
+    rule = {field: addresses} if field else {"reserved": [addresses]}
+    assert request["network"]["subnets"] == [{"cidr": "10.1.0.0/24", **rule}]
 
 
 @pytest.mark.parametrize(
     "options",
-    ["--gateway 10.1.0.1", "--subnet 10.1.0.0/24 --gateway 10.1.0.1 --gateway 10.1.0.2"],
+    [
+        "--gateway 10.1.0.1",
+        "--ip-range 10.1.0.1",
+        "--reserved 10.1.0.1",
+        "--subnet 10.1.0.0/24 --gateway 10.1.0.1 --gateway 10.1.0.2",
+        "--subnet 10.1.0.0/24 --ip-range 10.1.0.1 --ip-range 10.1.0.2",
+    ],
 )
-def test_no_gateway_is_dropped_in_silence(ctl: Ctl, daemon: FakeDaemon, options: str) -> None:
+def test_no_rule_is_dropped_in_silence(ctl: Ctl, daemon: FakeDaemon, options: str) -> None:
     done = ctl("network", "create", *options.split(), "blue")
     assert (done.status, daemon.asked) == (2, [])
-    assert "there is no --subnet left for it" in done.err
+    assert "10.1.0" in done.err
+    assert "there is no --subnet" in done.err
 
 
 def test_ls_shows_a_table(ctl: Ctl, daemon: FakeDaemon) -> None:

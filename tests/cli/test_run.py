@@ -126,8 +126,13 @@ def test_what_others_of_the_same_name_have_is_left_alone(
 
 def test_what_cannot_be_disconnected_is_told(daemon: FakeDaemon, attached: Attached) -> None:
     daemon.answer("Disconnect", Refusal("INTERNAL", "KERNEL_ERROR", "the kernel refused"))
-    told = "mynetctl: KERNEL_ERROR: the kernel refused\n"
-    assert run(daemon, "blue", "--", "true") == (1, "", told)
+    told = (
+        "mynetctl: KERNEL_ERROR: the kernel refused\n"
+        "mynetctl: probe is still connected; mynetctl disconnect --all probe ends that\n"
+    )
+    command = ("--name", "probe", "blue", "--", "sh", "-c")
+    for words, status in (("exit 0", 0), ("exit 7", 7)):
+        assert run(daemon, *command, words) == (status, "", told)
 
 
 def test_without_the_privilege_it_says_so_and_asks_nothing(daemon: FakeDaemon) -> None:
