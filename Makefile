@@ -1,6 +1,6 @@
 # The project's commands. Each sets up what it needs first: see .ci/setup.
 
-.PHONY: help demo test run check proto lock clean
+.PHONY: help demo test run check bench proto lock clean
 .DEFAULT_GOAL := help
 
 help: ## List these targets
@@ -25,6 +25,10 @@ check: ## Lint, format, types, import directions, the API's rules
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.ci/check-proto
+
+bench: ## Measure, beside what others take for it; ARGS='ipam-durable' measures some
+	@.ci/setup bench
+	.venv/bin/python -m benchmarks $(ARGS)
 
 proto: ## Generate proto/gen from the .proto files
 	@.ci/setup dev
