@@ -101,12 +101,14 @@ class Daemon:
         self.net.DeleteNetwork(network_pb2.DeleteNetworkRequest(network=network, force=True))
 
     def clear(self) -> None:
-        """Delete all networks, and release all addresses that others were given."""
+        """Delete all networks, release all addresses that others were given, and delete subnets."""
         for network in self.networks():
             self.delete(network.id)
         for held in self.ipam.ListAllocations(ipam_pb2.ListAllocationsRequest()).allocations:
             request = ipam_pb2.ReleaseAddressRequest(subnet=held.subnet, address=held.address)
             self.ipam.ReleaseAddress(request)
+        for subnet in self.ipam.ListSubnets(ipam_pb2.ListSubnetsRequest()).subnets:
+            self.ipam.DeleteSubnet(ipam_pb2.DeleteSubnetRequest(subnet=subnet.cidr))
 
     def networks(self) -> Sequence[network_pb2.Network]:
         return self.net.ListNetworks(network_pb2.ListNetworksRequest(page_size=1000)).networks

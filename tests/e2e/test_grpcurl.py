@@ -60,6 +60,31 @@ EXAMPLES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         {},
         {"drivers": [{"name": "bridge", "distribution": "mynetd", "state": "DRIVER_STATE_LOADED"}]},
     ),
+    "IPAMService/CreateSubnet": (
+        {"subnet": {"cidr": "10.7.0.0/24", "range": "10.7.0.128/25", "cooldown": "5s"}},
+        {"subnet": {"cidr": "10.7.0.0/24", "range": "10.7.0.128/25", "cooldown": "5s"}},
+    ),
+    "IPAMService/DeleteSubnet": ({"subnet": "10.6.0.0/24"}, {}),
+    "IPAMService/BatchAllocateAddresses": (
+        {"subnet": "10.6.0.0/24", "count": 2, "owner_prefix": "pod-"},
+        {"allocations": [{"owner": "pod-1"}, {"owner": "pod-2"}]},
+    ),
+    "IPAMService/ReleaseOwner": (
+        {"owner": "vm-7"},
+        {"allocations": [{"address": "10.9.0.7", "owner": "vm-7"}]},
+    ),
+    "IPAMService/GetSubnetMap": (
+        {"subnet": "10.9.0.0/24"},
+        {"part_prefix_length": 32, "parts": [{"cidr": "10.9.0.7/32", "allocated": "1"}]},
+    ),
+    "IPAMService/ExportSubnets": (
+        {"format": "SUBNET_FORMAT_HOST_LOCAL", "subnet": "10.9.0.0/24"},
+        {"document": '{"subnets": ["10.9.0.0/24"], "files": {"10.9.0.7": "vm-7"}}'},
+    ),
+    "IPAMService/ImportSubnets": (
+        {"format": "SUBNET_FORMAT_TUTORIAL", "document": '{"10.5.0.0/29": "0110"}'},
+        {"subnets": [{"subnet": "10.5.0.0/29", "allocations": "2"}]},
+    ),
     "IPAMService/AllocateAddress": (
         {"subnet": "10.9.0.0/24", "address": "10.9.0.42", "owner": "vm-42"},
         {"allocation": {"subnet": "10.9.0.0/24", "address": "10.9.0.42", "owner": "vm-42"}},
@@ -76,7 +101,7 @@ EXAMPLES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         {"subnet": "10.88.0.0/24"},
         {"subnet": {"gateway": "10.88.0.1", "network": "blue", "usage": {"capacity": "254"}}},
     ),
-    "IPAMService/ListSubnets": ({}, {"subnets": [{"cidr": "10.9.0.0/24", "backend": "bitmap"}]}),
+    "IPAMService/ListSubnets": ({}, {"subnets": [{"cidr": "10.6.0.0/24", "backend": "bitmap"}]}),
     "IPAMService/ListBackends": (
         {},
         {"backends": [{"name": "bitmap", "state": "BACKEND_STATE_LOADED"}]},
@@ -95,6 +120,8 @@ def scene(daemon: Daemon, one: Sandbox) -> None:
         subnet="10.9.0.0/24", address="10.9.0.7", owner="vm-7"
     )
     daemon.ipam.AllocateAddress(request)
+    kept = ipam_pb2.CreateSubnetRequest(subnet=ipam_pb2.Subnet(cidr="10.6.0.0/24"))
+    daemon.ipam.CreateSubnet(kept)
 
 
 def grpcurl(stage: Stage, *arguments: str) -> str:
@@ -119,7 +146,7 @@ def test_every_rpc_can_be_called(daemon: Daemon, method: str) -> None:
     words = ("-d", json.dumps(request), f"/{SOCKET}", f"mynet.v1.{method}")
     answer = json.loads(grpcurl(daemon.stage, *words))
     assert has(answer, expected), answer
-    only_looks = method.partition("/")[2].startswith(("Get", "List", "Check"))
+    only_looks = method.partition("/")[2].startswith(("Get", "List", "Check", "Export"))
     assert only_looks == (daemon.everything() == before)
 
 

@@ -1,7 +1,8 @@
 """A Markdown file: its sections, tables, code and links."""
 
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,13 @@ class Page:
     def blocks(self, *languages: str) -> list[str]:
         """Return its blocks of code in some languages."""
         return [block for language, block in _FENCE.findall(self.text) if language in languages]
+
+    def transcript(self) -> list[tuple[str, str]]:
+        """Return the commands typed in its consoles, in their order, each with what it printed.
+
+        A command goes on for as long as a shell would wait for its end: see :func:`commands`.
+        """
+        return [each for block in self.blocks("console") for each in commands(block)]
 
     def section(self, title: str) -> str:
         """Return what stands between a heading and the next."""
@@ -56,3 +64,23 @@ def rows(text: str) -> Mapping[str, str]:
 def spans(text: str) -> list[str]:
     """Return what stands in `backquotes` in a text without blocks of code."""
     return [code.strip("`") for code in _CODE.findall(_FENCE.sub("", text))]
+
+
+def commands(block: str) -> Iterator[tuple[str, str]]:
+    """Yield the commands of a console, which stand behind "$ ", each with what it printed."""
+    for typed in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        lines = typed.splitlines(keepends=True)
+        length = next(
+            (number for number in range(1, len(lines)) if _ended("".join(lines[:number]))),
+            len(lines),
+        )
+        yield "".join(lines[:length]).rstrip("\n"), "".join(lines[length:])
+
+
+def _ended(command: str) -> bool:
+    """Say whether a command has no open quotes, and no backslash at its end."""
+    try:
+        shlex.split(command.rstrip("\n"))
+    except ValueError:
+        return False
+    return True

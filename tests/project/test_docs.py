@@ -113,8 +113,7 @@ def test_every_variable_of_mynetctl_is_documented(pages: dict[str, Page]) -> Non
 def lines_of(page: Page) -> Iterator[str]:
     """Yield the lines of a page's code that call mynetctl."""
     typed = [line for block in page.blocks("sh") for line in block.splitlines()]
-    shown = [line for block in page.blocks("console") for line in block.splitlines()]
-    typed += [line.removeprefix("$ ") for line in shown if line.startswith("$ ")]
+    typed += [command.replace("\\\n", " ") for command, _ in page.transcript()]
     return (line for line in typed if re.match(r"(source <\()?mynetctl ", line))
 
 

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ def test_the_readme_names_the_commands_that_the_makefile_has(root: Path, target:
 
 def test_each_dependency_has_one_line_that_says_what_it_is_here_for(root: Path) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    needed = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    needed = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     names = [re.match(r"[A-Za-z0-9._-]+", requirement) for requirement in needed]
     documented = re.findall(
         r"^- `([^`]+)`: \S", (root / "docs" / "dependencies.md").read_text(), re.MULTILINE
@@ -25,7 +26,7 @@ def test_each_dependency_has_one_line_that_says_what_it_is_here_for(root: Path) 
 
 def test_each_dependency_is_pinned_for_the_set_up(root: Path) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    needed = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    needed = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     pinned = set(re.findall(r"^([^#=]+)==", (root / "constraints.txt").read_text(), re.MULTILINE))
     names = {re.split(r"[^A-Za-z0-9._-]", requirement)[0] for requirement in needed}
     assert names - pinned == set()

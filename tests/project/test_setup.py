@@ -73,7 +73,7 @@ def test_the_set_up_for_tests_is_also_the_one_for_running(clone: Path, python: P
 
 def test_the_set_up_for_running_is_not_the_one_for_tests(clone: Path, python: Path) -> None:
     set_up(clone, python)
-    assert "Installing mynet[dev]" in set_up(clone, python, "dev")
+    assert "Installing mynet[tools,dev]" in set_up(clone, python, "dev")
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
