@@ -36,8 +36,9 @@ def recover(store: Store, core: Core) -> Counter[str]:
         if network.state is not NetworkState.READY:
             with _step(done, "networks removed", network.name) as call:
                 core.networks.tear_down(call, network)
-    with _step(done, "subnets tidied", "all") as call:
-        core.registry.tidy(call)
+    for subnet in store.subnets.of_nobody():
+        with _step(done, "subnets tidied", str(subnet.cidr)) as call:
+            core.registry.tidy(call, subnet)
     _restore(done, core, [each for each in networks.values() if each.state is NetworkState.READY])
     for endpoint in store.endpoints.all():
         with _step(done, "endpoints checked", endpoint.id) as call:

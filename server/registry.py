@@ -57,8 +57,13 @@ class Registry:
         """
         backend = self._backends.get(backend_name)
         ground = self.ground([wish])
-        cidr = self._store.subnets.add(wish, ground, backend.name, datetime.now(UTC), kept=True)
-        with self._locks.exclusive(call, "subnet", str(cidr)):
+        with contextlib.ExitStack() as held:
+            if wish.cidr:  # what is not opened yet could be deleted
+                held.enter_context(self._locks.exclusive(call, "subnet", str(wish.cidr)))
+            cidr = self._store.subnets.add(wish, ground, backend.name, datetime.now(UTC), kept=True)
+            if not wish.cidr:
+                held.enter_context(self._locks.exclusive(call, "subnet", str(cidr)))
+                self._store.subnets.get(cidr)  # somebody may have guessed and deleted it
             self.open(call, backend, cidr)
             try:
                 require_caller(call)
@@ -161,14 +166,16 @@ class Registry:
         if backend := self._unused(call, cidr):
             self.drop(call, backend, cidr)
 
-    def tidy(self, call: Call) -> None:
-        """Drop the subnets that a crash left unused in the book, and open those left unopened."""
-        for subnet in self._store.subnets.of_nobody():
-            if subnet.kept:
-                backend = self._backends.get(subnet.backend)
-                backend.run(call, Backend.open_subnet, subnet.cidr)
-            else:
-                self.drop_unused(call, subnet.cidr)
+    def tidy(self, call: Call, subnet: BookedSubnet) -> None:
+        """Drop a subnet that a crash left unused in the book; open a kept one left unopened."""
+        if not subnet.kept:
+            self.drop_unused(call, subnet.cidr)
+            return
+        backend = self._backends.get(subnet.backend)
+        try:  # a look is quicker than a commit, and there may be thousands
+            backend.run(call, Backend.usage, self.complete(subnet))
+        except NotOpen:
+            backend.run(call, Backend.open_subnet, subnet.cidr)
 
     def _close_stray(
         self, call: Call, backend: Plugin[Backend], cidr: IPNetwork, error: Exception

@@ -106,10 +106,8 @@ def batch(request: ipam_pb2.BatchAllocateAddressesRequest) -> BatchRequest:
     wanted = request.count or len(request.owners)
     if not 0 < wanted <= parsers.MAX_BATCH:
         faults.add("count", f"{wanted} is not from 1 to {parsers.MAX_BATCH}")
-    if prefix:
-        faults.parse(
-            "owner_prefix", f"{prefix}{wanted}", parsers.owner
-        )  # the longest there will be
+    if prefix:  # the last owner's name is the longest
+        faults.parse("owner_prefix", f"{prefix}{wanted}", parsers.owner)
     faults.refuse()
     named = [owner or "" for owner in owners]
     counted = [f"{prefix}{number}" if prefix else "" for number in range(1, wanted + 1)]

@@ -77,6 +77,14 @@ def furnished_world(still_world: World) -> World:
     return still_world
 
 
+@pytest.fixture(params=[World, Stack], ids=["fakes", "stack"])
+def daemon(request: pytest.FixtureRequest, folder: Path) -> Iterator[World | Stack]:
+    """Each of the two."""
+    made: World | Stack = request.param(folder)
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def stack(folder: Path) -> Iterator[Stack]:
     made = Stack(folder)

@@ -43,12 +43,26 @@ def check(world: World, verb: str, fields: dict[str, Any], faults: list[str]) ->
         ({"subnet": NINE, "owner": "a\n"}, ["owner"]),
         ({"subnet": NINE, "owner": "a" * 256}, ["owner"]),
         ({"subnet": NINE, "owner": LONG}, ["owner"]),
-        ({"subnet": "a", "address": "b", "owner": "\n"}, ["subnet", "owner", "address"]),
+        ({"subnet": NINE, "sticky_key": "a\n"}, ["sticky_key"]),
+        ({"subnet": NINE, "sticky_key": LONG}, ["sticky_key"]),
+        ({"subnet": NINE, "labels": {"": "a"}}, ["labels"]),
+        ({"subnet": NINE, "labels": {"a": "a" * 4097}}, ["labels"]),
+        ({"subnet": NINE, "labels": {str(number): "" for number in range(65)}}, ["labels"]),
+        (
+            {
+                "subnet": "a",
+                "address": "b",
+                "owner": "\n",
+                "sticky_key": "\n",
+                "labels": {"\n": ""},
+            },
+            ["subnet", "owner", "sticky_key", "labels", "address"],
+        ),
     ],
     ids=shown,
 )
 def test_an_allocation_is_refused(
-    furnished_world: World, fields: dict[str, str], faults: list[str]
+    furnished_world: World, fields: dict[str, Any], faults: list[str]
 ) -> None:
     check(furnished_world, "AllocateAddress", fields, faults)
 

@@ -30,8 +30,8 @@ def kernel(point: str) -> Step:
     return step
 
 
-def store(number: int) -> Step:
-    return lambda stack: stack.broken_write(number)
+def store(number: int, times: int = 1) -> Step:
+    return lambda stack: stack.broken_write(number, times=times)
 
 
 def book(number: int) -> Step:

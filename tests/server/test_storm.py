@@ -2,9 +2,8 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import grpc
 import pytest
@@ -38,14 +37,7 @@ class Holders:
             self._held.difference_update(addresses)
 
 
-@pytest.fixture(params=[World, Stack], ids=["fakes", "stack"])
-def daemon(request: pytest.FixtureRequest, folder: Path) -> Iterator[World | Stack]:
-    made: World | Stack = request.param(folder)
-    yield made
-    made.close()
-
-
-def storm(work: Callable[[int], None]) -> None:
+def storm(work: Callable[[int], object]) -> None:
     """Let all callers work at once; the first failure of one of them fails the test."""
     with ThreadPoolExecutor(CALLERS) as callers:
         for done in [callers.submit(work, number) for number in range(CALLERS)]:
