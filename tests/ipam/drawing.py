@@ -36,28 +36,20 @@ def apart(subnets: list[IPNetwork]) -> list[IPNetwork]:
     return kept
 
 
+def inside(cidr: IPNetwork) -> st.SearchStrategy[IPAddress]:
+    """Return those of a subnet around its edges and around the edge of a page."""
+    return st.sampled_from([address for address in _corners(cidr) if address in cidr])
+
+
 def addresses(cidr: IPNetwork, known: Sequence[IPAddress] = ()) -> st.SearchStrategy[IPAddress]:
-    """Return those around the subnet's edges and around the edge of a page, or any at all.
-
-    Half of them are known ones, if there are any.
-    """
-    first, last = int(cidr[0]), int(cidr[-1])
-    near = [at + by for at in (first, first + PAGE, last) for by in range(-3, 5)]
-    most = 2**cidr.max_prefixlen - 1
-    possible = [number for number in near if 0 <= number <= most]
-    numbers = st.sampled_from(possible) | st.integers(0, most)
-
-    def address(number: int) -> IPAddress:
-        return type(cidr[0])(number)
-
-    drawn = numbers.map(address)
-    return st.sampled_from(known) | drawn if known else drawn
+    """Return any, most of them in the subnet or nearly so, and many of them known ones."""
+    drawn = inside(cidr) | st.sampled_from(_corners(cidr)) | st.ip_addresses(v=cidr.version)
+    return st.sampled_from(known) | inside(cidr) | drawn if known else drawn
 
 
 def spans(cidr: IPNetwork) -> st.SearchStrategy[Span]:
     """Return spans of addresses in the subnet."""
-    inside = addresses(cidr).map(lambda address: min(max(address, cidr[0]), cidr[-1]))
-    return st.tuples(inside, inside).map(lambda ends: Span(min(ends), max(ends)))
+    return st.tuples(inside(cidr), inside(cidr)).map(_span)
 
 
 def rules(cidr: IPNetwork, known: Sequence[IPAddress] = ()) -> st.SearchStrategy[Subnet]:
@@ -67,8 +59,7 @@ def rules(cidr: IPNetwork, known: Sequence[IPAddress] = ()) -> st.SearchStrategy
     """
     bounds = spans(cidr)
     if known:
-        ends = st.sampled_from(known)
-        bounds |= st.builds(lambda one, other: Span(min(one, other), max(one, other)), ends, ends)
+        bounds |= st.tuples(st.sampled_from(known), st.sampled_from(known)).map(_span)
     return st.builds(
         Subnet,
         st.just(cidr),
@@ -81,5 +72,17 @@ def rules(cidr: IPNetwork, known: Sequence[IPAddress] = ()) -> st.SearchStrategy
 
 def holdings(cidr: IPNetwork, known: Sequence[Holding]) -> st.SearchStrategy[Holding]:
     """Return what may be loaded, or may not; some of it is held already."""
-    drawn = st.builds(Holding, addresses(cidr), OWNERS, KEYS, LABELS)
+    wanted = inside(cidr) | inside(cidr) | addresses(cidr)
+    drawn = st.builds(Holding, wanted, OWNERS, KEYS, LABELS)
     return drawn | st.sampled_from(known) if known else drawn
+
+
+def _corners(cidr: IPNetwork) -> list[IPAddress]:
+    first, last = int(cidr[0]), int(cidr[-1])
+    numbers = [at + by for at in (first, first + PAGE, last) for by in range(-3, 5)]
+    possible = [number for number in numbers if 0 <= number < 2**cidr.max_prefixlen]
+    return [type(cidr[0])(number) for number in possible]
+
+
+def _span(ends: tuple[IPAddress, IPAddress]) -> Span:
+    return Span(min(ends), max(ends))

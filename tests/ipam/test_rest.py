@@ -113,7 +113,7 @@ def test_cooling_is_told_and_counted_alike(
     assert rest.count_cooling(tables, 1, pool_of((5, 8), (10, 99)), cooldown, NOW) == cools
 
 
-@pytest.mark.parametrize("since", [ago(30), ago(0, "a boot"), ago(0, "the boot before")])
+@pytest.mark.parametrize("since", [ago(30), ago(0, "a boot"), ago(0, "your boot")])
 def test_a_key_leads_back_until_its_time_is_over(since: Moment, tables: sqlite3.Connection) -> None:
     seconds = 30.0 if since.boot == NOW.boot else 1000.0
     rest.remember(tables, 1, "k", packed(9), since)

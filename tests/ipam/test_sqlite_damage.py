@@ -126,7 +126,7 @@ def test_a_file_from_before_it_was_missed_is_missed_from_now_on(path: Path) -> N
 
 def test_a_file_that_is_cut_beside_its_log_is_refused_or_made_whole(killed: Path) -> None:
     saved = contents(killed.parent)
-    whole = saved["things.db"]
+    whole, opened = saved["things.db"], 0
     for length in sorted({0, 1, 50, 100, *range(0, len(whole), 500)}):
         restore(killed.parent, saved)
         killed.write_bytes(whole[:length])
@@ -136,6 +136,8 @@ def test_a_file_that_is_cut_beside_its_log_is_refused_or_made_whole(killed: Path
             continue
         with closing(database):
             assert names(database) == NAMES
+            opened += 1
+    assert opened
 
 
 @pytest.mark.parametrize("by", ["cut", "noise"])
