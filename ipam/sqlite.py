@@ -6,35 +6,31 @@ Writers hand a function to :meth:`Database.write` and wait. The writer thread ta
 that moment, runs them one after the other, and commits them together: one fsync for many callers.
 Still each happens whole or not at all: where one fails half-way, everything is rolled back and each
 is run again, in a commit of its own. Readers never wait for writers (WAL).
+
+Callers wake up while the disk works on the *next* commit, if there is one, and not while its
+functions run: there is one interpreter, and they would wrest it from the writer at every statement.
 """
 
 import contextlib
-import os
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
-from mynet.ipam.sqlite_file import (
-    kind_of,
-    lock,
-    migrate,
-    refusal,
-    require_ours,
-    require_sound,
-    require_whole,
-    settle,
-    telling,
-)
+from mynet.ipam.sqlite_errors import fenced, kind_of, leaves_doubt, refusal, telling
+from mynet.ipam.sqlite_file import Witness, migrate, require_ours, require_sound, require_whole
+from mynet.ipam.sqlite_jobs import HalfDone, Job, Work
+from mynet.ipam.sqlite_seals import require_seals, teach
+
+__all__ = ["Database", "Work"]
 
 T = TypeVar("T")
 
-# What runs in the writer thread: it gets the connection and the revision that its commit will have.
-# It may change memory too, if ``on_rollback`` forgets that: it may be run a second time.
-Work = Callable[[sqlite3.Connection, int], T]
+log = logging.getLogger(__name__)
 
 _BATCH = 256  # jobs in one commit: enough to hide the fsync, few enough to answer in milliseconds
 
@@ -45,63 +41,6 @@ def _nothing() -> None:
 
 def _nothing_more(_connection: sqlite3.Connection) -> None:
     """Add nothing to what the jobs of a commit have written."""
-
-
-class _HalfDone(Exception):
-    """A job failed after it had changed something: its commit must not be."""
-
-
-class _Job(Generic[T]):
-    """One function that waits for the writer, and how it came out.
-
-    ``_done`` is held until the caller may know: a lock alone wakes a thread with a third of what a
-    Future costs, and there is one of these for each write.
-    """
-
-    def __init__(self, work: Work[T]) -> None:
-        self._work = work
-        self._done = threading.Lock()
-        self._done.acquire()
-        self._result: T | None = None
-        self._error: Exception | None = None
-
-    def run(self, connection: sqlite3.Connection, revision: int) -> bool:
-        """Run; say whether it changed the file. Raises _HalfDone where it failed, having done so.
-
-        What the file or its disk refuses comes out as it is.
-        """
-        before = connection.total_changes
-        self._error = None
-        try:
-            self._result = self._work(connection, revision)
-        except Exception as error:
-            if kind_of(error) is not None:
-                raise  # the file fails, so it does for all jobs of this commit
-            self._error = error
-            if connection.total_changes > before or not connection.in_transaction:
-                raise _HalfDone from error
-            return False
-        return connection.total_changes > before
-
-    def answer(self) -> None:
-        """Tell the caller; only after the commit."""
-        self._done.release()
-
-    def fail(self, error: Exception) -> None:
-        """Tell the caller that nothing came of it."""
-        self._error = error
-        self._done.release()
-
-    def result(self) -> T:
-        """Wait, in the caller's thread, and return what the function did, or raise that."""
-        self._done.acquire()
-        error, self._error = self._error, None
-        if error is None:
-            return self._result  # type: ignore[return-value]  # set, as there is no error
-        try:
-            raise error
-        finally:
-            del error  # it leads to this frame, which would lead to it: nobody would let go of them
 
 
 class Database:
@@ -127,8 +66,12 @@ class Database:
         self._path = path
         self._before_commit = before_commit
         self._on_rollback = on_rollback
-        self._lock_fd = lock(path)
-        self._queue: SimpleQueue[_Job[Any] | None] = SimpleQueue()
+        self._witness = Witness(path)
+        self._queue: SimpleQueue[Job[Any] | None] = SimpleQueue()
+        # The writer thread's own: who is in the file and does not know it yet.
+        self._unanswered: list[Job[Any]] = []
+        # The writer thread's own: why it writes no more, once that is so.
+        self._fence: Exception | None = None
         self._closed = False
         # Guards `_idle`, the read connections that nobody uses, `_lent`, how many are in use, and
         # `_closed` against a write that slips in behind the end mark of the queue. Woken when a
@@ -139,7 +82,7 @@ class Database:
         try:
             self._connection = self._open(migrations)
         except BaseException:
-            os.close(self._lock_fd)
+            self._witness.close()
             raise
         self._thread = threading.Thread(target=self._run, name=f"writer-{path.stem}", daemon=True)
         self._thread.start()
@@ -148,14 +91,17 @@ class Database:
         """Run ``work`` in the writer thread; return when what it did is on the disk.
 
         What ``work`` raises is raised here, and nothing of it stays. Raises StoreUnavailable where
-        the disk refuses: then nothing was changed either.
+        the disk refuses: then nothing was changed either. After a write or a sync that failed, all
+        others are refused until the file is opened anew.
         """
-        job = _Job(work)
-        with self._guard:
-            self._require_open()
-            self._queue.put(job)
-        with telling(self._path):
-            return job.result()
+        return self._hand_in(Job(work, alone=False))
+
+    def write_alone(self, work: Work[T]) -> T:
+        """Run ``work``, which takes long, in a commit of its own; else like :meth:`write`.
+
+        Only those who come behind wait for it, and not those who came before.
+        """
+        return self._hand_in(Job(work, alone=True))
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -184,7 +130,14 @@ class Database:
             for reader in self._idle:
                 reader.close()
         self._connection.close()
-        os.close(self._lock_fd)
+        self._witness.close()
+
+    def _hand_in(self, job: Job[T]) -> T:
+        with self._guard:
+            self._require_open()
+            self._queue.put(job)
+        with telling(self._path):
+            return job.result()
 
     def _require_open(self) -> None:
         if self._closed:
@@ -207,45 +160,63 @@ class Database:
 
     def _open(self, migrations: Sequence[str]) -> sqlite3.Connection:
         with telling(self._path, otherwise=StoreDamaged), contextlib.ExitStack() as undo:
-            require_whole(self._path, self._lock_fd)
+            require_whole(self._path, self._witness)
             connection = self._connect(read_only=False)
             undo.callback(connection.close)
-            require_ours(self._path, connection, self._lock_fd, len(migrations))
+            require_ours(self._path, connection, self._witness, len(migrations))
             require_sound(self._path, connection)
+            require_seals(self._path, connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             migrate(connection, migrations)
-            settle(self._path, connection, self._lock_fd)
-            self._revision: int = connection.execute("SELECT value FROM revision").fetchone()[0]
+            self._witness.settle(connection)
+            self._revision = self._last_revision(connection)
             undo.pop_all()
         return connection
 
+    def _last_revision(self, connection: sqlite3.Connection) -> int:
+        """Return the last commit's revision, of those that were lost if there are."""
+        found: int = connection.execute("SELECT value FROM revision").fetchone()[0]
+        seen = self._witness.seen
+        if seen > found:
+            log.error(
+                "%s has lost its newest commits, %d to %d: it is as it was before them. Its log"
+                " (%s-wal) was cut or removed, or it was restored from a backup",
+                *(self._path, found + 1, seen, self._path.name),
+            )
+        return max(found, seen)
+
     def _connect(self, *, read_only: bool) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        teach(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
         return connection
 
     def _run(self) -> None:
-        while (job := self._queue.get()) is not None:
-            batch = [job]
-            ending = False
-            while len(batch) < _BATCH and not self._queue.empty():
-                following = self._queue.get()
-                if following is None:
-                    ending = True
-                    break
-                batch.append(following)
-            self._commit(batch)
-            if ending:
-                return
+        batch: list[Job[Any]] = []
+        for job in iter(self._queue.get, None):
+            if job.alone:
+                self._commit(batch)
+                self._answer()
+                batch = []
+            batch.append(job)
+            if job.alone or len(batch) == _BATCH or self._queue.empty():
+                self._commit(batch)
+                batch = []
+            if job.alone or self._queue.empty():
+                self._answer()
+        self._commit(batch)
+        self._answer()
 
-    def _commit(self, batch: Sequence[_Job[Any]]) -> None:
+    def _commit(self, batch: Sequence[Job[Any]]) -> None:
         """Commit jobs together, or where one fails half-way, each by itself."""
+        if not batch:
+            return
         try:
             self._transact(batch)
-        except _HalfDone:
+        except HalfDone:
             self._roll_back()
             if len(batch) > 1:
                 for job in batch:
@@ -253,14 +224,29 @@ class Database:
                 return
         except Exception as error:  # noqa: BLE001 - the thread must outlive any failure of a commit
             self._roll_back()
-            kind = kind_of(error) or StoreUnavailable
+            if self._fence is None and leaves_doubt(error):
+                self._fence = error
+                log.critical("%s", fenced(self._path, error))
             for job in batch:
-                job.fail(refusal(kind, self._path, error))
+                job.fail(self._refused(error))
             return
-        for job in batch:
-            job.answer()
+        self._unanswered += batch
 
-    def _transact(self, batch: Sequence[_Job[Any]]) -> None:
+    def _refused(self, error: Exception) -> Exception:
+        """Say why a commit failed."""
+        if self._fence:
+            return fenced(self._path, self._fence)
+        return refusal(kind_of(error) or StoreUnavailable, self._path, error)
+
+    def _answer(self) -> None:
+        """Tell those whose work is in the file."""
+        for job in self._unanswered:
+            job.answer()
+        self._unanswered.clear()
+
+    def _transact(self, batch: Sequence[Job[Any]]) -> None:
+        if self._fence:
+            raise self._fence
         revision = self._revision
         self._connection.execute("BEGIN IMMEDIATE")
         for job in batch:
@@ -268,8 +254,11 @@ class Database:
                 revision += 1
         self._before_commit(self._connection)
         self._connection.execute("UPDATE revision SET value = ?", (revision,))
+        self._answer()  # those of the commit before: this thread waits for the disk now
         self._connection.execute("COMMIT")
-        self._revision = revision
+        if revision != self._revision:
+            self._revision = revision
+            self._witness.note(revision)
 
     def _roll_back(self) -> None:
         """Undo the transaction; where even that fails, the next one is refused until it works."""

@@ -1,7 +1,8 @@
 """The backend ``bitmap``: the contract's verbs over one file of books."""
 
+import contextlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from mynet.ipam.api import (
@@ -29,7 +30,7 @@ from mynet.ipam.bitmap.reading import Reading, held_by
 from mynet.ipam.bitmap.schema import MIGRATIONS
 from mynet.ipam.errors import StoreDamaged, SubnetInUse
 from mynet.ipam.sqlite import Database, Work
-from mynet.ipam.sqlite_file import refusal
+from mynet.ipam.sqlite_errors import refusal
 
 FILE = "bitmap.db"
 
@@ -109,7 +110,8 @@ class BitmapBackend(Backend):
                 book = self._touched(connection, each.subnet.cidr)
                 book.insert(turn, Pool.of(each.subnet), verbs.plan(book, turn, each))
 
-        self._write(work)
+        with self._contradictions():
+            self._database.write_alone(work)
 
     def allocations(self, call: Call, query: AllocationQuery) -> Sequence[Allocation]:
         """List allocations, from the file."""
@@ -139,9 +141,15 @@ class BitmapBackend(Backend):
 
     def _write(self, work: Work[T]) -> T:
         """Run work in the writer thread."""
-        try:
+        with self._contradictions():
             return self._database.write(work)
-        except sqlite3.IntegrityError as error:  # bits, rows and counters say different things
+
+    @contextlib.contextmanager
+    def _contradictions(self) -> Iterator[None]:
+        """Say that the file is damaged where bits, rows and counters say different things."""
+        try:
+            yield
+        except sqlite3.IntegrityError as error:
             raise refusal(StoreDamaged, self._path, error) from error
 
     def _touched(self, connection: sqlite3.Connection, cidr: IPNetwork) -> Book:

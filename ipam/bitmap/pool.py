@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address
 
 from mynet.ipam.api import IPAddress, IPNetwork, Span, Subnet, usable
 from mynet.ipam.bitmap.bits import SparseBits
@@ -133,7 +133,7 @@ def packed(address: IPAddress) -> bytes:
 
 def unpacked(version: int, data: bytes) -> IPAddress:
     """Return the address of :func:`packed` bytes."""
-    return ip_address(data[-4:] if version == 4 else data)  # noqa: PLR2004 - the IP version
+    return IPv4Address(data[-4:]) if version == 4 else IPv6Address(data)  # noqa: PLR2004
 
 
 def _clipped(cidr: IPNetwork, span: Span, bounds: Span) -> Interval:

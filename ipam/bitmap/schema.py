@@ -1,7 +1,13 @@
 """What is in ``bitmap.db``. A script that was ever released is never edited: add the next one."""
 
+from mynet.ipam.sqlite_seals import seal
+
+_SEALED_ALLOCATION = seal(
+    *("subnet", "address", "owner", "create_time", "revision", "labels", "sticky_key")
+)
+
 MIGRATIONS = (
-    """
+    f"""
     CREATE TABLE subnets (
       id INTEGER PRIMARY KEY,
       version INTEGER NOT NULL,
@@ -9,7 +15,8 @@ MIGRATIONS = (
       cidr TEXT NOT NULL UNIQUE,
       cursor BLOB NOT NULL,     -- where the search for a free bit begins: a position in 17 bytes
       allocated INTEGER NOT NULL,
-      resting INTEGER NOT NULL
+      resting INTEGER NOT NULL,
+      {seal("id", "version", "first", "cidr", "cursor", "allocated", "resting")}
     ) STRICT;
     CREATE UNIQUE INDEX subnets_in_order ON subnets (version, first);
 
@@ -18,6 +25,7 @@ MIGRATIONS = (
       subnet INTEGER NOT NULL REFERENCES subnets (id),
       number BLOB NOT NULL,     -- 16 bytes: an IPv6 subnet may have 2^116 pages
       bits BLOB NOT NULL,       -- little-endian, without the zeros at the end
+      {seal("subnet", "number", "bits")},
       PRIMARY KEY (subnet, number)
     ) STRICT, WITHOUT ROWID;
 
@@ -29,6 +37,7 @@ MIGRATIONS = (
       revision INTEGER NOT NULL,
       labels TEXT NOT NULL,     -- JSON
       sticky_key TEXT NOT NULL,
+      {_SEALED_ALLOCATION},
       PRIMARY KEY (subnet, address)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX allocations_by_owner ON allocations (owner, subnet, revision);
@@ -41,6 +50,7 @@ MIGRATIONS = (
       address BLOB NOT NULL,
       boot TEXT NOT NULL,
       released INTEGER NOT NULL,
+      {seal("subnet", "address", "boot", "released")},
       UNIQUE (subnet, address)
     ) STRICT;
     CREATE INDEX resting_in_order ON resting (subnet, seq);
@@ -52,6 +62,7 @@ MIGRATIONS = (
       address BLOB NOT NULL,
       boot TEXT NOT NULL,
       released INTEGER NOT NULL,
+      {seal("subnet", "sticky_key", "address", "boot", "released")},
       PRIMARY KEY (subnet, sticky_key)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX remembered_in_time ON remembered (subnet, boot, released);

@@ -34,10 +34,11 @@ def allocate(book: Book, turn: Turn, request: AllocateRequest) -> Row:
         return held
     pool = Pool.of(request.subnet)
     position = _remembered(book, turn, pool, request)
-    if position is not None:
-        return _insert_one(book, turn, pool, _row(turn, pool.packed(position), request))
-    (row,) = _insert_any(book, turn, request.subnet, pool, [_row(turn, b"", request)])
-    return row
+    if position is None:
+        (address,) = _choose(book, turn, request.subnet, 1)
+    else:
+        address = pool.packed(position)
+    return _insert_one(book, turn, pool, _row(turn, address, request))
 
 
 def allocate_batch(book: Book, turn: Turn, request: BatchRequest) -> Sequence[Row]:
@@ -48,10 +49,13 @@ def allocate_batch(book: Book, turn: Turn, request: BatchRequest) -> Sequence[Ro
         if (row := book.first_of(turn, owner))
     }
     template = _row(turn, b"", Holding(request.subnet.cidr[0], labels=request.labels))
-    pool = Pool.of(request.subnet)
     newcomers = [owner for owner in _once(request.owners) if owner not in found]
-    rows = [template._replace(owner=owner) for owner in newcomers]
-    made = _insert_any(book, turn, request.subnet, pool, rows)
+    addresses = _choose(book, turn, request.subnet, len(newcomers))
+    made = [
+        template._replace(address=address, owner=owner)
+        for address, owner in zip(addresses, newcomers, strict=True)
+    ]
+    book.insert(turn, Pool.of(request.subnet), made)
     found |= {row.owner: row for row in made}
     nameless = iter([row for row in made if not row.owner])
     return [found[owner] if owner else next(nameless) for owner in request.owners]
@@ -126,18 +130,17 @@ def _insert_one(book: Book, turn: Turn, pool: Pool, row: Row) -> Row:
     return row
 
 
-def _insert_any(
-    book: Book, turn: Turn, subnet: Subnet, pool: Pool, rows: Sequence[Row]
-) -> Sequence[Row]:
-    """Insert rows under addresses chosen for them; return them with these."""
-    unused = list(islice(book.unused(pool), len(rows)))
-    rested = _rested(book, turn, subnet, len(rows), len(rows) - len(unused))
-    addresses = [*map(pool.packed, unused), *rested]
-    placed = [row._replace(address=each) for row, each in zip(rows, addresses, strict=True)]
-    book.insert(turn, pool, placed)
+def _choose(book: Book, turn: Turn, subnet: Subnet, count: int) -> Sequence[bytes]:
+    """Choose addresses to hand out, and let the next search begin behind them.
+
+    Raises SubnetExhausted.
+    """
+    pool = Pool.of(subnet)
+    unused = list(islice(book.unused(pool), count))
+    rested = _rested(book, turn, subnet, count, count - len(unused))
     if unused:
         book.search_behind(unused[-1])
-    return placed
+    return [*map(pool.packed, unused), *rested]
 
 
 def _rested(book: Book, turn: Turn, subnet: Subnet, wanted: int, count: int) -> Sequence[bytes]:

@@ -8,19 +8,26 @@ carries the revision of its commit.
 from pathlib import Path
 
 from mynet.ipam.sqlite import Database
+from mynet.ipam.sqlite_seals import seal
 from mynet.server.store.endpoints import EndpointRecords
 from mynet.server.store.networks import NetworkRecords
 from mynet.server.store.subnets import SubnetRecords
 
+_SEALED_SUBNET = seal(
+    *("version", "first", "last", "cidr", "backend", "rules", "kept"),
+    *("network_id", "network_rules", "create_time", "revision"),
+)
+
 # Numbered from 1. A script that was ever released is never edited: add the next one.
 MIGRATIONS = (
-    """
+    f"""
     CREATE TABLE networks (
       seq INTEGER PRIMARY KEY AUTOINCREMENT,
       id TEXT NOT NULL UNIQUE,
       name TEXT NOT NULL UNIQUE,
       interface TEXT NOT NULL,
-      document TEXT NOT NULL
+      document TEXT NOT NULL,
+      {seal("id", "name", "interface", "document")}
     ) STRICT;
     CREATE UNIQUE INDEX networks_by_interface ON networks (interface) WHERE interface <> '';
 
@@ -32,6 +39,7 @@ MIGRATIONS = (
       interface TEXT NOT NULL,
       cookie TEXT NOT NULL,
       document TEXT NOT NULL,
+      {seal("id", "network_id", "container_id", "interface", "cookie", "document")},
       UNIQUE (network_id, container_id, interface)
     ) STRICT;
     CREATE INDEX endpoints_by_container ON endpoints (container_id);
@@ -50,6 +58,7 @@ MIGRATIONS = (
       network_rules TEXT,         -- those of the network, where it has some: they go first
       create_time TEXT NOT NULL,
       revision INTEGER NOT NULL,
+      {_SEALED_SUBNET},
       PRIMARY KEY (version, first)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX subnets_by_network ON subnets (network_id);
@@ -57,7 +66,8 @@ MIGRATIONS = (
     -- Behind which address the next subnet of a default pool is looked for.
     CREATE TABLE cursors (
       pool TEXT PRIMARY KEY,
-      position BLOB NOT NULL
+      position BLOB NOT NULL,
+      {seal("pool", "position")}
     ) STRICT, WITHOUT ROWID;
     """,
 )

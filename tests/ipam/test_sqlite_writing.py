@@ -97,6 +97,46 @@ def test_nobody_is_answered_before_the_commit(database: Database) -> None:
     assert names(database) == ["a"]
 
 
+def test_nobody_waits_for_more_than_the_commit_after(database: Database) -> None:
+    """Callers are told while the next commit is on its way to the disk, or at once if none is."""
+    ran, go_on = threading.Event(), threading.Event()
+
+    def slow(connection: sqlite3.Connection, revision: int) -> int:
+        ran.set()
+        go_on.wait(30)
+        return insert("slow")(connection, revision)
+
+    with ThreadPoolExecutor(3) as pool:
+        before = [pool.submit(database.write, insert(name)) for name in "ab"]
+        assert sorted(future.result(30) for future in before) == [1, 2]  # none came behind
+        waiting = pool.submit(database.write, slow)
+        ran.wait(30)
+        behind = pool.submit(database.write, insert("c"))
+        go_on.set()
+        assert (waiting.result(30), behind.result(30)) == (3, 4)
+
+
+def test_those_before_a_long_one_do_not_wait_for_it(database: Database) -> None:
+    go_on = threading.Event()
+
+    def long(connection: sqlite3.Connection, revision: int) -> int:
+        go_on.wait(30)
+        return insert("long")(connection, revision)
+
+    with ThreadPoolExecutor(3) as pool:
+        with held(database):
+            first = pool.submit(database.write, insert("a"))
+            wait_for_callers(database, 1)
+            waiting = pool.submit(database.write_alone, long)
+            wait_for_callers(database, 2)
+            last = pool.submit(database.write, insert("b"))
+            wait_for_callers(database, 3)
+        assert first.result(30) == 1
+        assert names(database) == ["a"]
+        go_on.set()
+        assert (waiting.result(30), last.result(30)) == (2, 3)
+
+
 def test_only_what_changes_the_file_has_a_revision(database: Database) -> None:
     def look(connection: sqlite3.Connection, revision: int) -> int:
         connection.execute("SELECT * FROM things").fetchall()

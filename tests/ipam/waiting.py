@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from mynet.ipam.sqlite import Database, Work
+from mynet.ipam.sqlite_seals import seal
 
-TABLE = "CREATE TABLE things (name TEXT NOT NULL UNIQUE) STRICT"
+TABLE = f"CREATE TABLE things (name TEXT NOT NULL UNIQUE, {seal('name')}) STRICT"
 MIGRATIONS = (TABLE,)
 
 
@@ -45,7 +46,7 @@ def held(database: Database) -> Iterator[None]:
         busy.set()
         enough.wait(30)
 
-    holder = threading.Thread(target=database.write, args=(work,))
+    holder = threading.Thread(target=database.write_alone, args=(work,))
     holder.start()
     busy.wait(30)
     try:
