@@ -18,7 +18,12 @@ from mynet.ipam.api import (
     IPAddress,
     usable,
 )
-from mynet.ipam.errors import AddressInUse, AddressOutOfRange, AddressReserved, SubnetExhausted
+from mynet.ipam.errors import (
+    AddressInUse,
+    AddressOutOfRange,
+    AddressReserved,
+    SubnetExhausted,
+)
 from mynet.server.call import Call
 from mynet.server.errors import InvalidArgument, Violation
 from mynet.server.locks import KeyedLocks
@@ -131,6 +136,21 @@ class Leases:
         taken += [self._take_any(call, backend, network, endpoint, version) for version in missing]
         taken.sort(key=lambda allocation: allocation.address.version)
         return tuple(_interface(allocation) for allocation in taken)
+
+    def hold(self, call: Call, network: Network, endpoint: Endpoint) -> None:
+        """Take those of an endpoint's own addresses again that a book has lost.
+
+        Raises AddressInUse where another has got one of them meanwhile.
+        """
+        backend = self._backends.get(network.wish.ipam)
+        for address in self.lost(call, network, endpoint):
+            self._take_asked(call, backend, network, endpoint, AddressWish(address))
+
+    def lost(self, call: Call, network: Network, endpoint: Endpoint) -> Sequence[IPAddress]:
+        """Return those of an endpoint's own addresses that it does not hold."""
+        backend = self._backends.get(network.wish.ipam)
+        held = {allocation.address for allocation in self._held(call, backend, endpoint.owner)}
+        return [address.ip for address in endpoint.addresses if address.ip not in held]
 
     def give_back(self, call: Call, network: Network, endpoint: Endpoint) -> None:
         """Give back all that the endpoint holds.

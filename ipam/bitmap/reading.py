@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -163,6 +164,9 @@ def _conditions(query: AllocationQuery) -> tuple[list[str], list[object]]:
     if query.owner:
         conditions.append("owner = ?")
         values.append(query.owner)
+    if query.owner_prefix:  # in the order of UTF-8, nothing comes behind the last code point
+        conditions.append("owner BETWEEN ? AND ?")
+        values += [query.owner_prefix, query.owner_prefix + chr(sys.maxunicode)]
     if query.after is not None:
         subnet, address = query.after
         conditions.append("(version, first, address) > (?, ?, ?)")

@@ -155,10 +155,11 @@ class Bench:
         owner: str = "",
         after: tuple[IPNetwork, IPAddress] | None = None,
         limit: int = _EVERYTHING,
+        owner_prefix: str = "",
     ) -> list[Allocation]:
         """List allocations."""
         cidr = ruled(subnet).cidr if subnet is not None else None
-        query = AllocationQuery(cidr, address, owner, after, limit)
+        query = AllocationQuery(cidr, address, owner, after, limit, owner_prefix)
         with only_ipam_errors("allocations"):
             return list(self.backend.allocations(SampleCall(), query))
 

@@ -3,12 +3,20 @@
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import ClassVar
 
-from mynet.drivers.api import Call, DriverContext, DriverInfo, Endpoint, Network, Option
+from mynet.drivers.api import (
+    Call,
+    DriverContext,
+    DriverInfo,
+    Endpoint,
+    Network,
+    Option,
+    Stray,
+)
 from mynet.drivers.errors import InterfaceExists, KernelError, SandboxNotFound
 from tests.drivers.sound import Kernel, SoundDriver
 
@@ -232,6 +240,32 @@ class RestoresOnlyWhatIsGone(SoundDriver):
         if {network.id for network in networks} & self.kernel.networks:
             raise InterfaceExists("there is something already")
         super().restore(call, networks)
+
+
+@breaks("a network that was made is whole")
+class FindsFaultWithEveryNetwork(SoundDriver):
+    def check_network(self, call: Call, network: Network) -> Sequence[str]:
+        return ["It has no colour."]
+
+
+@breaks("strays are what no record knows")
+class TakesAllForStrays(SoundDriver):
+    def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
+        return super().strays(call, set())
+
+
+@breaks("strays are what no record knows")
+class DiscardsNothing(SoundDriver):
+    def discard(self, call: Call, stray: Stray) -> None:
+        pass
+
+
+@breaks("strays are what no record knows")
+class DiscardsOnlyWhatIsThere(SoundDriver):
+    def discard(self, call: Call, stray: Stray) -> None:
+        if stray not in self.strays(call, set()):
+            raise KernelError("it is gone already")
+        super().discard(call, stray)
 
 
 @breaks("closing lets go of descriptors and threads")
