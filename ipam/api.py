@@ -323,6 +323,14 @@ class Backend(ABC):
     def allocations(self, call: Call, query: AllocationQuery) -> Sequence[Allocation]:
         """List allocations; of a subnet that is not open there are none."""
 
+    def recall(self, call: Call, request: AllocateRequest) -> IPAddress | None:
+        """Return the address that the request's sticky key leads to now, if any.
+
+        It is asked where several subnets could give an address: the one that knows the key goes
+        first. Changes nothing. Raises SubnetNotFound.
+        """
+        return None
+
     @abstractmethod
     def usage(self, call: Call, subnet: Subnet) -> Usage:
         """Count a subnet's addresses. Raises SubnetNotFound."""

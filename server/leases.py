@@ -189,7 +189,10 @@ class Leases:
         endpoint: Endpoint,
         version: int,
     ) -> Allocation:
-        """Take an address of the first subnet of the family that has one left."""
+        """Take an address of the first subnet of the family that has one left.
+
+        The one that knows the endpoint by its sticky key goes before all others.
+        """
         subnets = [subnet for subnet in network.subnets if subnet.cidr.version == version]
         requests = [
             AllocateRequest(
@@ -199,6 +202,8 @@ class Leases:
             )
             for subnet in subnets
         ]
+        if len(requests) > 1:
+            requests.sort(key=lambda each: backend.run(call, Backend.recall, each) is None)
         for request in requests[:-1]:
             try:
                 return backend.run(call, Backend.allocate, request)

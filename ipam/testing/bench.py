@@ -163,6 +163,12 @@ class Bench:
         with only_ipam_errors("allocations"):
             return list(self.backend.allocations(SampleCall(), query))
 
+    def recall(self, subnet: Ruled, sticky_key: str) -> IPAddress | None:
+        """Look a sticky key up."""
+        request = AllocateRequest(ruled(subnet), sticky_key=sticky_key)
+        with only_ipam_errors("recall"):
+            return self.backend.recall(SampleCall(), request)
+
     def usage(self, subnet: Ruled) -> Usage:
         """Count a subnet's addresses."""
         with only_ipam_errors("usage"):
