@@ -26,6 +26,7 @@ from mynet.server.subnets import AddressPool, Defaults
 from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
 from tests.server import asking
 
+INSTANCE = "0011223344556677"
 SECONDS = 10.0  # what a call may take, unless a test gives its own
 POOLS = (AddressPool(ip_network("10.192.0.0/16"), 24), AddressPool(ip_network("fd77::/48"), 64))
 # Without a cooldown, so that what was given back can be taken again at once.
