@@ -9,7 +9,7 @@ from mynet.server import config
 from mynet.server.config import Settings
 from mynet.server.errors import CannotStart
 from mynet.server.logs import Format, configure
-from mynet.server.offline import fsck
+from mynet.server.offline import fsck, restore
 
 
 def _load(context: click.Context, _: click.Parameter, value: Path | None) -> None:
@@ -140,7 +140,8 @@ def main(
         raise click.ClickException(str(error)) from error
 
 
-main.add_command(fsck)
+for _command in (restore, fsck):
+    main.add_command(_command)
 
 
 if __name__ == "__main__":

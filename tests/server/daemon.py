@@ -16,6 +16,7 @@ from mynet.drivers.errors import DriverError
 from mynet.ipam.api import Backend
 from mynet.ipam.errors import IpamError, StoreUnavailable
 from mynet.ipam.sqlite import Database
+from mynet.server.claims import StateDir
 from mynet.server.core import assemble
 from mynet.server.host import Host
 from mynet.server.plugins import Catalog, Listing, Plugin
@@ -48,8 +49,9 @@ class Daemon:
         defaults: Defaults = DEFAULTS,
     ) -> None:
         self.drivers, self.backends = drivers, backends
+        state = StateDir(folder, INSTANCE)
         self.store = Store(folder / "mynet.db")
-        self.core = assemble(self.store, drivers, backends, host, defaults)
+        self.core = assemble(state, self.store, drivers, backends, host, defaults)
         self.address = f"unix://{folder}/d.sock"
         self.server = Server(self.core, [self.address], seconds)
         self.channel = grpc.insecure_channel(
