@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mynet.ipam.sqlite_file import MAGIC, beginning, ends_within_a_page, last_seen
+from mynet.ipam.sqlite_file import MAGIC, beginning, last_seen
 from mynet.ipam.sqlite_seals import broken_seals, said_of, teach
 
 _WITH_IT = ("", "-wal", "-journal")
@@ -143,8 +143,6 @@ def _copied(path: Path, folder: Path, look: Look) -> bool:
     if not header.startswith(MAGIC):
         look.miss("is no SQLite database" if size else "is empty, and no database is")
         return False
-    if ends_within_a_page(size, header) and not logged:
-        look.miss("ends within a page: it was cut short")
     for suffix in _WITH_IT:
         source = path.with_name(path.name + suffix)
         if source.exists():

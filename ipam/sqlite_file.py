@@ -100,7 +100,8 @@ def require_whole(path: Path, witness: Witness) -> None:
         raise refusal(StoreUnavailable, path, error) from error
     if not size and (logged or witness.is_settled):
         raise refusal(StoreDamaged, path, _LOST)
-    if ends_within_a_page(size, header) and not logged:
+    page_size = int.from_bytes(header[_PAGE_SIZE], "big")
+    if header.startswith(MAGIC) and page_size and size % page_size and not logged:
         raise refusal(StoreDamaged, path, "it ends within a page")
 
 
@@ -162,12 +163,6 @@ def _locked(path: Path) -> int:
         message = f"{path} is in use by another process; stop that one first"
         raise StoreUnavailable(message, resource=str(path)) from error
     return fd
-
-
-def ends_within_a_page(size: int, header: bytes) -> bool:
-    """Say whether a database of that size and with that header is cut short."""
-    page_size = int.from_bytes(header[_PAGE_SIZE], "big")
-    return header.startswith(MAGIC) and page_size > 0 and size % page_size > 0
 
 
 def beginning(path: Path) -> tuple[int, bytes]:

@@ -7,6 +7,7 @@ the processes that :meth:`Stage.close` ends.
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -109,13 +110,17 @@ class Stage(Namespace):
         """Return what the daemons of this stage have logged, by the name of the file."""
         return {path.name: path.read_text() for path in sorted(self.folder.glob("*.log"))}
 
+    def findings(self) -> Sequence[str]:
+        """Return what is wrong with the state that a daemon has left, which has ended."""
+        state = self.root / "var/lib/mynet"
+        return examine(state).findings if state.exists() else []
+
     def close(self) -> None:
         """End all processes, and with them all namespaces and mounts; miss none."""
         for process in self._processes:
             process.kill()
             process.wait(SECONDS)
-        state = self.root / "var/lib/mynet"
-        findings = [] if self.spoilt or not state.exists() else examine(state).findings
+        findings = [] if self.spoilt else self.findings()
         left = [pid for pid in _processes() if _mounts_of(pid) == self._mounts]
         self._holder.communicate(timeout=SECONDS)
         assert left == [self._holder.pid], "a process was left on the stage"

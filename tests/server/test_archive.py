@@ -124,6 +124,8 @@ def test_one_that_somebody_packs_by_hand_is_as_good(tmp_path: Path, folder: Path
         {**GOOD, "more": b"", "SHA256SUMS": sums(GOOD)},
         {**GOOD, "SHA256SUMS": sums(GOOD), "more": b""},
         {**GOOD, "SHA256SUMS": b"\xff"},
+        {"mynet.db": b"a book", "backup.json": HEAD, "SHA256SUMS": sums(GOOD)},
+        {**GOOD, "./mynet.db": b"a book", "SHA256SUMS": sums(GOOD)},
         {**GOOD, "backup.json": b"[]", "SHA256SUMS": b""},
         {**GOOD, "backup.json": b'{"format": 1}', "SHA256SUMS": b""},
         {**GOOD, "backup.json": b'{"format": 1, "version": []}', "SHA256SUMS": b""},

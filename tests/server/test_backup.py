@@ -193,13 +193,14 @@ def files_end_at(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.parametrize("size", [0, 1024, 5000])
+@pytest.mark.parametrize("size", [0, 1024, 5000, 500_000])
 def test_a_disk_that_refuses_leaves_nothing(state: Path, place: Path, size: int) -> None:
+    """Be it for a database, or when there is room for those and not for the whole."""
     stack = Stack(state)
     stack.network()
     stack.close()
     (state / "drivers").mkdir()
-    (state / "drivers" / "noise").write_bytes(os.urandom(10_000))
+    (state / "drivers" / "noise").write_bytes(os.urandom(600_000))
     with files_end_at(size), pytest.raises(StoreUnavailable, match="make room"):
         Backups(StateDir(state, INSTANCE)).make(Call.internal(10), place / "one")
     assert names(place) == []

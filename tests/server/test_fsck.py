@@ -212,6 +212,13 @@ def test_a_record_that_cannot_be_read_does_not_hide_the_others(state: Path) -> N
     ]
 
 
+def test_what_a_record_that_cannot_be_read_may_have_is_not_missed(state: Path) -> None:
+    edit(state / "mynet.db", "networks", lambda text: text.replace('"mtu"', '"mut"'))
+    found = shortened(examine(state).findings, state)
+    assert len(found) == 1
+    assert found[0].startswith("mynet.db: network web cannot be read: ")
+
+
 def test_a_record_of_somebody_else_is_found(state: Path) -> None:
     change(state / "mynet.db", "UPDATE endpoints SET id = 'f00' WHERE container_id = 'c1'")
     assert any("the record of f00 says that it is of" in each for each in examine(state).findings)
