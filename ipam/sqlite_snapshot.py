@@ -23,10 +23,11 @@ from mynet.ipam.errors import StoreDamaged, StoreUnavailable
 from mynet.ipam.sqlite_errors import kind_of, refusal, telling
 from mynet.ipam.sqlite_seals import teach
 
-# Seconds that writers are kept waiting at most, per try. They are patient for 5, by sqlite3's
-# default, and take whoever keeps them longer for a failure.
-_HELD = 1.0
-_PAUSE = 0.0005  # between two looks at a lock; SQLite's own grow to a tenth of a second
+# Seconds that writers are kept waiting at most, and that they are left alone before the next try.
+# They look for the lock every tenth of a second, for 5 by sqlite3's default, and take whoever keeps
+# them longer for a failure.
+_HELD, _REST = 0.5, 0.5
+_PAUSE = 0.0005  # seconds between our own looks at a lock, so that they are kept waiting for less
 
 
 @contextlib.contextmanager
@@ -43,7 +44,7 @@ def at_one_moment(paths: Sequence[Path], deadline: float) -> Iterator[Sequence[s
         while busy := _try(paths, readers, writers):
             if time.monotonic() > deadline:
                 raise refusal(StoreUnavailable, busy, "somebody keeps it locked")
-            time.sleep(_PAUSE)
+            time.sleep(_REST)
         yield readers
 
 

@@ -60,7 +60,11 @@ class Backups:
             require_caller(call)
             # Unlike a rename, this fails where the name is taken by now.
             path.hardlink_to(Path(work) / "backup")
-            sync_folder(path.parent)
+            try:
+                sync_folder(path.parent)
+            except OSError:
+                path.unlink()
+                raise
         log.info("backup made", path=str(path), bytes=made.size_bytes, revision=made.revision)
         return made
 

@@ -109,6 +109,12 @@ def require_no_foreigners(host: Host, instance: str) -> None:
 
 def _lock(path: Path, fd: int) -> None:
     _hold(path, fd)
+    there = path / "lock"
+    if not there.exists() or there.stat().st_ino != os.fstat(fd).st_ino:
+        raise CannotStart(
+            f"the state directory {path} was exchanged for another at this moment, by a restore;"
+            " start again"
+        )
     os.ftruncate(fd, 0)
     os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
 

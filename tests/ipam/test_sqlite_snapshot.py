@@ -112,10 +112,10 @@ def test_a_copy_opens_as_the_database_that_it_is_of(
 def test_who_keeps_a_file_locked_is_waited_for_until_the_deadline_and_nobody_for_us(
     databases: list[Database], paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_snapshot, "_HELD", 0.05)
+    monkeypatch.setattr(sqlite_snapshot, "_HELD", 0.3)
     with closing(sqlite3.connect(paths[2], isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        deadline = time.monotonic() + 0.5
+        deadline = time.monotonic() + 1.5
         with (
             pytest.raises(StoreUnavailable, match=r"c\.db cannot be used: somebody keeps"),
             written_in_turn(databases[:2]) as failures,
@@ -125,7 +125,7 @@ def test_who_keeps_a_file_locked_is_waited_for_until_the_deadline_and_nobody_for
         assert time.monotonic() >= deadline
         other.execute("ROLLBACK")
     assert failures == []
-    assert len(names(databases[0])) > 1  # in the pauses
+    assert len(names(databases[0])) > 50  # in the pauses
     with at_one_moment(paths, soon()):
         pass
 
