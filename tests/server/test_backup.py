@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ from tests.server.stack import BOOK, Stack
 
 CALLERS = 8
 BACKUPS = 12
+KILLS = 8
 
 
 @pytest.fixture
@@ -204,6 +206,39 @@ def test_a_disk_that_refuses_leaves_nothing(state: Path, place: Path, size: int)
     with files_end_at(size), pytest.raises(StoreUnavailable, match="make room"):
         Backups(StateDir(state, INSTANCE)).make(Call.internal(10), place / "one")
     assert names(place) == []
+
+
+BACKING_UP = f"""
+import sys
+from itertools import count
+from pathlib import Path
+from mynet.server.backup import Backups
+from mynet.server.call import Call
+from mynet.server.claims import StateDir
+backups = Backups(StateDir(Path(sys.argv[1]), {INSTANCE!r}))
+for number in count():
+    backups.make(Call.internal(10), Path(sys.argv[2]) / str(number))
+"""
+
+
+def test_whenever_it_is_killed_what_has_a_name_is_whole(
+    state: Path, place: Path, tmp_path: Path
+) -> None:
+    Stack(state).close()
+    (state / "drivers").mkdir()
+    (state / "drivers" / "noise").write_bytes(os.urandom(2_000_000))
+    for number in range(KILLS):
+        folder = place / str(number)
+        folder.mkdir()
+        with subprocess.Popen([sys.executable, "-c", BACKING_UP, state, folder]) as process:
+            while not (folder / "1").exists():
+                time.sleep(0.001)
+            time.sleep(0.007 * number)
+            process.kill()
+        for path in folder.glob("[0-9]*"):
+            brought_back(path, tmp_path / f"back-{number}-{path.name}")
+        beside = {path.name[:14] for path in folder.iterdir() if not path.name.isdecimal()}
+        assert beside <= {".mynet-backup-"}
 
 
 def test_a_caller_who_has_gone_leaves_nothing(state: Path, stack: Stack, place: Path) -> None:
