@@ -1,5 +1,6 @@
 """A backup: everything as it was at one moment, whole, in a file that was not there before."""
 
+import errno
 import os
 import resource
 import sqlite3
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from mynet.ipam.errors import StoreUnavailable
+from mynet.server import backup
 from mynet.server.archive import unpack
 from mynet.server.backup import Backups
 from mynet.server.call import Call
@@ -204,6 +206,19 @@ def test_a_disk_that_refuses_leaves_nothing(state: Path, place: Path, size: int)
     (state / "drivers").mkdir()
     (state / "drivers" / "noise").write_bytes(os.urandom(600_000))
     with files_end_at(size), pytest.raises(StoreUnavailable, match="make room"):
+        Backups(StateDir(state, INSTANCE)).make(Call.internal(10), place / "one")
+    assert names(place) == []
+
+
+def test_a_name_that_is_not_on_the_disk_for_certain_is_taken_back(
+    state: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    Stack(state).close()
+    monkeypatch.setattr(backup, "sync_folder", fail)
+    with pytest.raises(StoreUnavailable, match="Input/output error"):
         Backups(StateDir(state, INSTANCE)).make(Call.internal(10), place / "one")
     assert names(place) == []
 
