@@ -3,6 +3,7 @@
 import click
 
 from mynet.cli.addresses import ipam
+from mynet.cli.backup import backup
 from mynet.cli.command import CONTEXT
 from mynet.cli.completion import completion
 from mynet.cli.doctor import doctor
@@ -75,7 +76,10 @@ def mynetctl(context: click.Context, address: str, output: str, timeout: float) 
     context.obj = Session(address, timeout, output)
 
 
-_COMMANDS = (network, connect, disconnect, endpoint, run, ipam, driver, doctor, completion, version)
+_COMMANDS = (
+    *(network, connect, disconnect, endpoint, run, ipam, driver),
+    *(doctor, backup, completion, version),
+)
 for _command in _COMMANDS:
     mynetctl.add_command(_command)
 for _command in (connect, disconnect):  # where docker has them

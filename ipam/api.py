@@ -262,6 +262,20 @@ class Part:
     cooling: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What was found in a backend's books that nobody has open; see ``mynet_ipam_audit``.
+
+    ``findings`` are sentences on what is wrong. ``holdings`` is who holds what, of each subnet that
+    is open, by whatever rules. Where the books are not ``whole``, some of it could not be read:
+    what is not in the holdings may be held all the same.
+    """
+
+    findings: Sequence[str] = ()
+    holdings: Sequence[Holdings] = ()
+    whole: bool = True
+
+
 class Backend(ABC):
     """An IPAM backend. Raises only what ``mynet.ipam.errors`` has."""
 

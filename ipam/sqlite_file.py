@@ -23,7 +23,7 @@ _FIRST_REVISION = "INSERT OR IGNORE INTO revision (only, value) VALUES (1, 0)"
 
 # In the first page of a file: https://sqlite.org/fileformat.html#the_database_header
 _HEADER = 100
-_MAGIC = b"SQLite format 3\0"
+MAGIC = b"SQLite format 3\0"
 _PAGE_SIZE = slice(16, 18)
 
 _NOTE = 256  # bytes, and more than a note has
@@ -50,8 +50,7 @@ class Witness:
     @property
     def seen(self) -> int:
         """The last revision of the file that was noted, or 0."""
-        found = _SEEN.search(os.pread(self._fd, _NOTE, 0))
-        return int(found[1]) if found else 0
+        return _noted(os.pread(self._fd, _NOTE, 0))
 
     def settle(self, connection: sqlite3.Connection) -> None:
         """Note, once, that from now on there is something in the file.
@@ -80,6 +79,14 @@ class Witness:
         os.pwrite(self._fd, b"%s has seen commit %d\n" % (self._path.name.encode(), revision), 0)
 
 
+def last_seen(path: Path) -> int:
+    """Return the last revision that was noted of a file that this process has not opened, or 0."""
+    try:
+        return _noted(_lock_of(path).read_bytes()[:_NOTE])
+    except FileNotFoundError:
+        return 0
+
+
 def require_whole(path: Path, witness: Witness) -> None:
     """Refuse a file that has lost what was in it, before SQLite has looked at it.
 
@@ -87,14 +94,14 @@ def require_whole(path: Path, witness: Witness) -> None:
     cut off.
     """
     try:
-        size, header = _beginning(path)
-        logged, _ = _beginning(path.with_name(path.name + "-wal"))
+        size, header = beginning(path)
+        logged, _ = beginning(path.with_name(path.name + "-wal"))
     except OSError as error:
         raise refusal(StoreUnavailable, path, error) from error
     if not size and (logged or witness.is_settled):
         raise refusal(StoreDamaged, path, _LOST)
     page_size = int.from_bytes(header[_PAGE_SIZE], "big")
-    if header.startswith(_MAGIC) and page_size and size % page_size and not logged:
+    if header.startswith(MAGIC) and page_size and size % page_size and not logged:
         raise refusal(StoreDamaged, path, "it ends within a page")
 
 
@@ -134,8 +141,17 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
         )
 
 
+def _noted(text: bytes) -> int:
+    found = _SEEN.search(text)
+    return int(found[1]) if found else 0
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
 def _locked(path: Path) -> int:
-    lock = path.with_name(path.name + ".lock")
+    lock = _lock_of(path)
     try:
         fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -149,7 +165,7 @@ def _locked(path: Path) -> int:
     return fd
 
 
-def _beginning(path: Path) -> tuple[int, bytes]:
+def beginning(path: Path) -> tuple[int, bytes]:
     """Return the size of a file and its first bytes; of one that is not there, 0 and none."""
     try:
         with path.open("rb") as file:

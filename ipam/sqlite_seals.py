@@ -9,6 +9,7 @@ and written with none but ours.
 import re
 import sqlite3
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from mynet.ipam.errors import StoreDamaged
@@ -34,6 +35,12 @@ def teach(connection: sqlite3.Connection) -> None:
 
 def require_seals(path: Path, connection: sqlite3.Connection) -> None:
     """Refuse a file with a row that is not what was written. A million rows take a second."""
+    for table, count in broken_seals(connection):
+        raise refusal(StoreDamaged, path, said_of(table, count))
+
+
+def broken_seals(connection: sqlite3.Connection) -> Iterator[tuple[str, int]]:
+    """Yield the tables with rows that are not what was written, and how many they are."""
     for name, definition in connection.execute(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'table'"
     ).fetchall():
@@ -41,5 +48,9 @@ def require_seals(path: Path, connection: sqlite3.Connection) -> None:
             broken = f"SELECT count(*) FROM {name} WHERE checksum IS NOT {sealed[1]}"  # noqa: S608
             (count,) = connection.execute(broken).fetchone()
             if count:
-                reason = f"{count} rows of its table {name} are not as they were written"
-                raise refusal(StoreDamaged, path, reason)
+                yield name, count
+
+
+def said_of(table: str, count: int) -> str:
+    """Say that rows of a table are not what was written."""
+    return f"{count} rows of its table {table} are not as they were written"

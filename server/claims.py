@@ -62,6 +62,20 @@ def claim_state_dir(path: Path) -> Iterator[StateDir]:
 
 
 @contextlib.contextmanager
+def keep_daemons_out(path: Path) -> Iterator[None]:
+    """Let no daemon work on a state directory meanwhile, and change nothing in it.
+
+    Raises CannotStart while one does. One in which no daemon ever was has nothing to be locked.
+    """
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            fd = os.open(path / "lock", os.O_RDONLY | os.O_CLOEXEC)
+            held.callback(os.close, fd)
+            _hold(path, fd)
+        yield
+
+
+@contextlib.contextmanager
 def claim_namespace() -> Iterator[None]:
     """Hold this network namespace. Raises CannotStart. Source: unix(7), abstract sockets."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as holder:
@@ -94,6 +108,18 @@ def require_no_foreigners(host: Host, instance: str) -> None:
 
 
 def _lock(path: Path, fd: int) -> None:
+    _hold(path, fd)
+    there = path / "lock"
+    if not there.exists() or there.stat().st_ino != os.fstat(fd).st_ino:
+        raise CannotStart(
+            f"the state directory {path} was exchanged for another at this moment, by a restore;"
+            " start again"
+        )
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+
+
+def _hold(path: Path, fd: int) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -102,8 +128,6 @@ def _lock(path: Path, fd: int) -> None:
             f"the state directory {path} is in use by another mynetd (pid {holder}); stop it, or"
             " name another directory with --state-dir"
         ) from error
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
 
 
 def _namespace_holder() -> str:
@@ -123,7 +147,7 @@ def _namespace_holder() -> str:
 def _instance(path: Path) -> str:
     """Return the directory's identity, or give it one if it is new. Missing files are no start."""
     try:
-        instance, files = _read_marker(path)
+        instance, files = read_marker(path)
     except FileNotFoundError:
         return _new_instance(path)
     except (OSError, ValueError) as error:
@@ -140,8 +164,11 @@ def _instance(path: Path) -> str:
     return instance
 
 
-def _read_marker(path: Path) -> tuple[str, Sequence[str]]:
-    """Return the directory's identity, and the databases that it has. Raises CannotStart."""
+def read_marker(path: Path) -> tuple[str, Sequence[str]]:
+    """Return the directory's identity, and the databases that it has.
+
+    Raises CannotStart where a newer mynetd wrote it, and OSError and ValueError.
+    """
     match json.loads((path / _MARKER).read_text(encoding="utf-8")):
         case {"format": int(version)} if version > _FORMAT:
             raise CannotStart(

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from mynet.drivers.api import Driver
 from mynet.ipam.api import Backend
 from mynet.server.addresses import AddressBook
+from mynet.server.backup import Backups
 from mynet.server.books import Books
 from mynet.server.checkup import Checkup
+from mynet.server.claims import StateDir
 from mynet.server.doctor import Doctor
 from mynet.server.endpoints import Endpoints
 from mynet.server.host import Host
@@ -31,18 +33,20 @@ class Core:
     book: AddressBook
     transfer: Transfer
     doctor: Doctor
+    backups: Backups
     drivers: Catalog[Driver]
     backends: Catalog[Backend]
 
 
 def assemble(
+    state: StateDir,
     store: Store,
     drivers: Catalog[Driver],
     backends: Catalog[Backend],
     host: Host,
     defaults: Defaults,
 ) -> Core:
-    """Wire the core up over a store, the plugins and the host's kernel."""
+    """Wire the core up over a state directory and its store, the plugins, and the host's kernel."""
     locks = KeyedLocks()
     planner = Planner(store, drivers, host)
     registry = Registry(store, backends, locks, host, defaults)
@@ -58,6 +62,7 @@ def assemble(
         AddressBook(store, backends, locks, registry),
         Transfer(store, backends, locks, registry),
         Doctor(store, drivers, books, checkup, locks),
+        Backups(state),
         drivers,
         backends,
     )

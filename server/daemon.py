@@ -37,7 +37,7 @@ def run(settings: Settings) -> None:
         backends = plugins.load(plugins.BACKENDS, state.instance, state.path / "ipam")
         state.complete()
         defaults = settings.defaults(state.instance)
-        core = assemble(store, drivers, backends, kernel, defaults)
+        core = assemble(state, store, drivers, backends, kernel, defaults)
         server = Server(core, settings.listen, settings.plugin_timeout)
         recover(core.doctor)
         server.serve()

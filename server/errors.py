@@ -20,7 +20,8 @@
     ├── Starting, ShuttingDown
     ├── CallerGone           nobody waits for the answer any more
     ├── PluginTimeout        a plugin did not answer in time
-    └── CannotStart          the daemon refuses to start
+    ├── CannotStart          the daemon refuses to start
+    └── CannotRestore        a backup is not restored
 
 ``services/status.py`` turns each into one gRPC status. A message says what was asked, what stands
 in the way and what to do.
@@ -180,3 +181,7 @@ class PluginTimeout(MynetError):
 
 class CannotStart(MynetError):
     """The state directory, the network namespace or an address to listen on is not to be had."""
+
+
+class CannotRestore(MynetError):
+    """A file is no backup that this mynetd can restore, or there is no place for it."""

@@ -9,6 +9,7 @@ from mynet.server import config
 from mynet.server.config import Settings
 from mynet.server.errors import CannotStart
 from mynet.server.logs import Format, configure
+from mynet.server.offline import fsck, restore
 
 
 def _load(context: click.Context, _: click.Parameter, value: Path | None) -> None:
@@ -20,7 +21,7 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
         context.default_map = config.read_file(value, known)
 
 
-@click.command(context_settings={"auto_envvar_prefix": "MYNET"})
+@click.group(invoke_without_command=True, context_settings={"auto_envvar_prefix": "MYNET"})
 @click.version_option(package_name="mynetd", message="%(prog)s %(version)s")
 @click.option(
     "--config",
@@ -98,7 +99,9 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
     default="info",
     show_default=True,
 )
+@click.pass_context
 def main(
+    context: click.Context,
     *,
     listen: tuple[str, ...],
     insecure: bool,
@@ -116,7 +119,11 @@ def main(
     Each option is also a key of the config file (state_dir for --state-dir) and an environment
     variable (MYNET_STATE_DIR). The command line goes before the environment, and that before the
     file. Container networks keep working while mynetd is not running.
+
+    The commands are for while it is not running.
     """
+    if context.invoked_subcommand:
+        return
     config.check_listen(listen, insecure=insecure)
     settings = Settings(
         *(listen, state_dir, plugin_timeout, shutdown_grace),
@@ -131,6 +138,10 @@ def main(
         daemon.run(settings)
     except (CannotStart, IpamError) as error:
         raise click.ClickException(str(error)) from error
+
+
+for _command in (restore, fsck):
+    main.add_command(_command)
 
 
 if __name__ == "__main__":

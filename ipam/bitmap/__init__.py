@@ -1,13 +1,20 @@
 """The built-in IPAM backend ``bitmap``: a bit an address, and its owner beside it."""
 
-from mynet.ipam.api import Backend, BackendContext
+from mynet.ipam.api import Audit, Backend, BackendContext
+from mynet.ipam.bitmap.audit import audit
 from mynet.ipam.bitmap.backend import BitmapBackend
 from mynet.ipam.hookspecs import hookimpl
 
-__all__ = ["BitmapBackend", "mynet_ipam_backend"]
+__all__ = ["BitmapBackend", "mynet_ipam_audit", "mynet_ipam_backend"]
 
 
 @hookimpl
 def mynet_ipam_backend(context: BackendContext) -> Backend:
     """Make the backend; mynetd calls this once, at start."""
     return BitmapBackend(context)
+
+
+@hookimpl
+def mynet_ipam_audit(context: BackendContext) -> Audit:
+    """Check the books in a folder; mynetd calls this for ``mynetd fsck``."""
+    return audit(context)

@@ -102,3 +102,7 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
         report = Report(current_call, repair=request.repair)
         self._core.doctor.examine(report)
         return pb.DoctorResponse(findings=map(pack.finding, report.findings))
+
+    def Backup(self, request: pb.BackupRequest, _: grpc.ServicerContext) -> pb.BackupResponse:
+        made = self._core.backups.make(current_call(), unpack.backup_path(request.path))
+        return pb.BackupResponse(size_bytes=made.size_bytes, revision=made.revision)

@@ -2,6 +2,7 @@
 
 import re
 from ipaddress import IPv6Address, ip_address, ip_interface
+from pathlib import Path
 
 from mynet.drivers.api import IPInterface
 from mynet.ipam.api import IPAddress, IPNetwork, Span
@@ -44,6 +45,15 @@ def device_name(value: str) -> str:
             " '/' or ':', and no '*' at the end"
         )
     return value
+
+
+def file_path(value: str) -> Path:
+    """Parse the path of a file on this host."""
+    if not value.isprintable() or not value.startswith("/") or not Path(value).name:
+        raise ValueError(
+            f"{quoted(value)} is no absolute path of a file, such as /srv/mynet.backup"
+        )
+    return Path(value)
 
 
 def text(value: str) -> str:

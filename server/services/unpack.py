@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from typing import Protocol
 
 from mynet.drivers.api import Driver
@@ -116,6 +117,15 @@ def network_selector(value: str) -> str:
     _require(faults, "network", value)
     faults.refuse()
     return value
+
+
+def backup_path(value: str) -> Path:
+    """Unpack the file that a backup is to be."""
+    faults = Faults()
+    path = faults.parse("path", value, parsers.file_path)
+    faults.refuse()
+    assert path is not None  # noqa: S101 - or it was refused
+    return path
 
 
 def labels(faults: Faults, given: Mapping[str, str]) -> Mapping[str, str]:

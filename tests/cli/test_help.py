@@ -13,7 +13,7 @@ API = """
     ipam subnet create, ls, inspect, rm
     ipam backend ls
     driver ls
-    doctor
+    doctor, backup
     connect, disconnect, run, version, completion
 """
 

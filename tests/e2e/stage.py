@@ -7,9 +7,11 @@ the processes that :meth:`Stage.close` ends.
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from mynet.server.fsck import examine
 from tests.e2e.namespace import SECONDS, Namespace, environment
 
 HOST, OUTSIDE = ("203.0.113.1", "2001:db8::1"), ("203.0.113.2", "2001:db8::2")
@@ -59,10 +61,15 @@ class Sandbox(Namespace):
 
 
 class Stage(Namespace):
-    """The host itself; ``folder`` is where logs stay when it is gone."""
+    """The host itself; ``folder`` is where logs stay when it is gone.
+
+    At its end the state that the daemons have left is in order, however they ended, unless a test
+    says that it has ``spoilt`` it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.spoilt = False
         self._processes: list[subprocess.Popen[bytes]] = []
         self._holder = subprocess.Popen(
             ["unshare", "--net", "--mount", "sh", "-euc", _SET_UP],
@@ -103,14 +110,21 @@ class Stage(Namespace):
         """Return what the daemons of this stage have logged, by the name of the file."""
         return {path.name: path.read_text() for path in sorted(self.folder.glob("*.log"))}
 
+    def findings(self) -> Sequence[str]:
+        """Return what is wrong with the state that a daemon has left, which has ended."""
+        state = self.root / "var/lib/mynet"
+        return examine(state).findings if state.exists() else []
+
     def close(self) -> None:
         """End all processes, and with them all namespaces and mounts; miss none."""
         for process in self._processes:
             process.kill()
             process.wait(SECONDS)
+        findings = [] if self.spoilt else self.findings()
         left = [pid for pid in _processes() if _mounts_of(pid) == self._mounts]
         self._holder.communicate(timeout=SECONDS)
         assert left == [self._holder.pid], "a process was left on the stage"
+        assert findings == [], "the daemons left their state in disorder"
 
 
 def _processes() -> list[int]:

@@ -127,6 +127,7 @@ def test_what_was_acknowledged_outlives_the_daemon_and_what_was_not_is_found_by_
     daemon = Daemon(empty_stage)
     for storm in range(ROUNDS):
         kill_among_callers(daemon, known, storm)
+        assert empty_stage.findings() == []
         daemon = Daemon(empty_stage)
         check(daemon, known)
     assert len(known.held) > ROUNDS * ANSWERS / 2

@@ -64,6 +64,7 @@ EXAMPLES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         {},
         {"drivers": [{"name": "bridge", "distribution": "mynetd", "state": "DRIVER_STATE_LOADED"}]},
     ),
+    "NetworkService/Backup": ({"path": "/run/mynet.backup"}, {}),
     "IPAMService/CreateSubnet": (
         {"subnet": {"cidr": "10.7.0.0/24", "range": "10.7.0.128/25", "cooldown": "5s"}},
         {"subnet": {"cidr": "10.7.0.0/24", "range": "10.7.0.128/25", "cooldown": "5s"}},
@@ -112,6 +113,8 @@ EXAMPLES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     ),
 }
 
+LOOKING = ("Get", "List", "Check", "Export", "Doctor", "Backup")  # verbs that change nothing
+
 
 @pytest.fixture
 def scene(daemon: Daemon, one: Sandbox) -> None:
@@ -150,7 +153,7 @@ def test_every_rpc_can_be_called(daemon: Daemon, method: str) -> None:
     words = ("-d", json.dumps(request), f"/{SOCKET}", f"mynet.v1.{method}")
     answer = json.loads(grpcurl(daemon.stage, *words))
     assert has(answer, expected), answer
-    only_looks = method.partition("/")[2].startswith(("Get", "List", "Check", "Export", "Doctor"))
+    only_looks = method.partition("/")[2].startswith(LOOKING)
     assert only_looks == (daemon.everything() == before)
 
 

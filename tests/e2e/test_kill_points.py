@@ -141,6 +141,7 @@ def test_wherever_it_is_killed_nothing_is_half_done(verb: str, theatre: Theatre)
         died, reached = theatre.run(daemon, act, number)
         where = f"killed at point {number}, {reached[-1]}"
         assert died, where
+        assert theatre.stage.findings() == [], where  # the books agree, though nothing healed them
         daemon = theatre.start()
         seen.append(shape(daemon))
         assert seen[-1] in (before, after), where

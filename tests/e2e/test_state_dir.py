@@ -57,6 +57,7 @@ def remove(path: Path) -> None:
 def test_a_damaged_state_directory_is_refused_and_left_as_it_is(
     empty_stage: Stage, state: Files, name: str, damage: Damage
 ) -> None:
+    empty_stage.spoilt = True
     folder = empty_stage.root / STATE
     for relative, content in state.items():
         (folder / relative).parent.mkdir(parents=True, exist_ok=True)

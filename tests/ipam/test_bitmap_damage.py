@@ -154,7 +154,7 @@ def test_a_row_that_does_not_read_is_said_to_be_damaged(
     bench = Bench(BitmapBackend, tmp_path)
     bench.start()
     assert isinstance(bench.backend, BitmapBackend)
-    statement = f"UPDATE allocations SET {column} = {value} WHERE owner = 'vm-40'"  # noqa: S608
+    statement = f"UPDATE allocations SET {column} = {value} WHERE owner = 'vm-40'"
     if column == "address":
         statement += " AND subnet = 1"
     bench.backend._database.write(lambda connection, _: connection.execute(statement))

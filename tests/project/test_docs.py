@@ -44,7 +44,18 @@ def flags(text: str) -> set[str]:
 
 
 def test_the_options_of_mynetd_are_those_that_are_documented(pages: dict[str, Page]) -> None:
-    assert flags(pages["docs/mynetd.md"].text) == {*options(mynetd), "--help"}
+    known = set(options(mynetd)).union(*map(options, mynetd.commands.values()))
+    assert flags(pages["docs/mynetd.md"].text) == {*known, "--help"}
+
+
+def test_the_commands_of_mynetd_are_those_that_are_documented(pages: dict[str, Page]) -> None:
+    said = pages["docs/mynetd.md"].section("Commands")
+    for name, command in mynetd.commands.items():
+        table = said.partition(f"`mynetd {name} ")[2].partition("\n`mynetd ")[0]
+        assert flags(table) == set(options(command)), name
+    spoken = {span for page in pages.values() for span in spans(page.text)}
+    named = {match[1] for span in spoken if (match := re.match(r"mynetd ([a-z]+)", span))}
+    assert named == mynetd.commands.keys()
 
 
 def test_the_defaults_of_mynetd_are_those_that_are_documented(pages: dict[str, Page]) -> None:

@@ -77,7 +77,10 @@ def furnished_world(still_world: World) -> World:
     return still_world
 
 
-@pytest.fixture(params=[World, Stack], ids=["fakes", "stack"])
+BOTH: list[Callable[[Path], World | Stack]] = [World, Stack]
+
+
+@pytest.fixture(params=BOTH, ids=["fakes", "stack"])
 def daemon(request: pytest.FixtureRequest, folder: Path) -> Iterator[World | Stack]:
     """Each of the two."""
     made: World | Stack = request.param(folder)

@@ -16,6 +16,7 @@ from mynet.drivers.errors import DriverError
 from mynet.ipam.api import Backend
 from mynet.ipam.errors import IpamError, StoreUnavailable
 from mynet.ipam.sqlite import Database
+from mynet.server.claims import StateDir
 from mynet.server.core import assemble
 from mynet.server.host import Host
 from mynet.server.plugins import Catalog, Listing, Plugin
@@ -26,6 +27,7 @@ from mynet.server.subnets import AddressPool, Defaults
 from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
 from tests.server import asking
 
+INSTANCE = "0011223344556677"
 SECONDS = 10.0  # what a call may take, unless a test gives its own
 POOLS = (AddressPool(ip_network("10.192.0.0/16"), 24), AddressPool(ip_network("fd77::/48"), 64))
 # Without a cooldown, so that what was given back can be taken again at once.
@@ -47,8 +49,9 @@ class Daemon:
         defaults: Defaults = DEFAULTS,
     ) -> None:
         self.drivers, self.backends = drivers, backends
+        state = StateDir(folder, INSTANCE)
         self.store = Store(folder / "mynet.db")
-        self.core = assemble(self.store, drivers, backends, host, defaults)
+        self.core = assemble(state, self.store, drivers, backends, host, defaults)
         self.address = f"unix://{folder}/d.sock"
         self.server = Server(self.core, [self.address], seconds)
         self.channel = grpc.insecure_channel(

@@ -1,5 +1,6 @@
 """A daemon over the real driver and the real backend: everything is true but the kernel."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,18 +11,27 @@ from mynet.ipam.api import AllocationQuery, BackendContext
 from mynet.ipam.bitmap import BitmapBackend
 from mynet.server import plugins
 from mynet.server.call import Call
+from mynet.server.fsck import examine
 from mynet.server.plugins import Catalog
-from tests.server.daemon import Daemon, list_backend, list_driver
+from tests.server.daemon import INSTANCE, Daemon, list_backend, list_driver
 
-INSTANCE = "0011223344556677"
+BOOK = "ipam/bitmap/bitmap.db"  # below the state directory
 
 
 class Stack(Daemon):
-    """The daemon with ``bridge`` over a kernel in memory and ``bitmap`` over a file."""
+    """The daemon with ``bridge`` over a kernel in memory and ``bitmap`` over a file.
+
+    ``folder`` is a state directory like any other. At its end it is in order.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        books = folder / "ipam" / "bitmap"
+        books.mkdir(parents=True, exist_ok=True)
+        marker = {"format": 1, "instance": INSTANCE, "files": [BOOK, "mynet.db"]}
+        (folder / "mynet.json").write_text(json.dumps(marker))
         self.kernel = FakeKernel(uplink_mtu=1450)
-        self.bitmap = BitmapBackend(BackendContext(INSTANCE, folder))
+        self.bitmap = BitmapBackend(BackendContext(INSTANCE, books))
         driver = BridgeDriver(DriverContext(INSTANCE, folder), self.kernel)
         super().__init__(
             folder,
@@ -30,6 +40,11 @@ class Stack(Daemon):
             Catalog(plugins.BACKENDS, [list_backend(self.bitmap)]),
         )
         self.sandboxes = [self.kernel.add_sandbox(f"/run/netns/{name}") for name in ("c1", "c2")]
+
+    def close(self) -> None:
+        """End it, and check what it has left."""
+        super().close()
+        assert list(examine(self._folder).findings) == []
 
     def state(self) -> Mapping[str, object]:
         """Return all that there is: books, links of every namespace, firewall."""

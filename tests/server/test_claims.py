@@ -49,6 +49,21 @@ def test_a_second_daemon_is_refused_with_the_pid_of_the_first(tmp_path: Path) ->
         pass
 
 
+def test_a_directory_that_is_exchanged_meanwhile_is_not_taken_for_the_new_one(
+    used: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = claims._hold
+
+    def late(path: Path, fd: int) -> None:
+        used.rename(tmp_path / "aside")
+        used.mkdir()
+        hold(path, fd)
+
+    monkeypatch.setattr(claims, "_hold", late)
+    with pytest.raises(CannotStart, match="was exchanged for another"), claim_state_dir(used):
+        pytest.fail("it holds the lock of the other one")
+
+
 @pytest.mark.parametrize("name", ["mynet.db", "ipam/bitmap.db"])
 @pytest.mark.parametrize("how", ["missing", "empty"])
 def test_a_book_that_is_missing_is_no_empty_book(used: Path, name: str, how: str) -> None:

@@ -15,6 +15,7 @@ NO_ROW: dict[type[Exception], str] = {
     errors.MynetError: "a base, never raised itself",
     errors.NotFound: "a base, never raised itself",
     errors.CannotStart: "ends the daemon before it answers anybody",
+    errors.CannotRestore: "ends a command that answers nobody",
 }
 
 

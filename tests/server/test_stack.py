@@ -3,7 +3,8 @@
 from ipaddress import ip_interface, ip_network
 
 from mynet.drivers.linux.verbs import Segment
-from tests.server.stack import INSTANCE, Stack
+from tests.server.daemon import INSTANCE
+from tests.server.stack import Stack
 
 
 def test_a_network_is_a_bridge_with_its_gateways_behind_the_firewall(stack: Stack) -> None:

@@ -90,6 +90,11 @@ class NetworkServiceStub:
                 request_serializer=mynet_dot_v1_dot_network__pb2.DoctorRequest.SerializeToString,
                 response_deserializer=mynet_dot_v1_dot_network__pb2.DoctorResponse.FromString,
                 _registered_method=True)
+        self.Backup = channel.unary_unary(
+                '/mynet.v1.NetworkService/Backup',
+                request_serializer=mynet_dot_v1_dot_network__pb2.BackupRequest.SerializeToString,
+                response_deserializer=mynet_dot_v1_dot_network__pb2.BackupResponse.FromString,
+                _registered_method=True)
 
 
 class NetworkServiceServicer:
@@ -187,6 +192,18 @@ class NetworkServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Backup(self, request, context):
+        """Writes a backup of all that mynetd remembers, as it was at one moment, to a file of its host;
+        calls go on meanwhile. `mynetd restore` brings it back. What was acknowledged before this call
+        is in it.
+
+        Fails with INVALID_ARGUMENT where the file is there already or cannot be made, and with
+        STORE_UNAVAILABLE where the disk is full. Then there is no file, nor part of one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NetworkServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -244,6 +261,11 @@ def add_NetworkServiceServicer_to_server(servicer, server):
                     servicer.Doctor,
                     request_deserializer=mynet_dot_v1_dot_network__pb2.DoctorRequest.FromString,
                     response_serializer=mynet_dot_v1_dot_network__pb2.DoctorResponse.SerializeToString,
+            ),
+            'Backup': grpc.unary_unary_rpc_method_handler(
+                    servicer.Backup,
+                    request_deserializer=mynet_dot_v1_dot_network__pb2.BackupRequest.FromString,
+                    response_serializer=mynet_dot_v1_dot_network__pb2.BackupResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -544,6 +566,33 @@ class NetworkService:
             '/mynet.v1.NetworkService/Doctor',
             mynet_dot_v1_dot_network__pb2.DoctorRequest.SerializeToString,
             mynet_dot_v1_dot_network__pb2.DoctorResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Backup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mynet.v1.NetworkService/Backup',
+            mynet_dot_v1_dot_network__pb2.BackupRequest.SerializeToString,
+            mynet_dot_v1_dot_network__pb2.BackupResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -86,6 +86,14 @@ class NetworkServiceStub:
     should be, and with `repair` mends what can be mended. What a call works on at this moment is
     left to that call.
     """
+    Backup: _grpc.UnaryUnaryMultiCallable[_network_pb2.BackupRequest, _network_pb2.BackupResponse]
+    """Writes a backup of all that mynetd remembers, as it was at one moment, to a file of its host;
+    calls go on meanwhile. `mynetd restore` brings it back. What was acknowledged before this call
+    is in it.
+
+    Fails with INVALID_ARGUMENT where the file is there already or cannot be made, and with
+    STORE_UNAVAILABLE where the disk is full. Then there is no file, nor part of one.
+    """
 
 @_typing.type_check_only
 class NetworkServiceAsyncStub(NetworkServiceStub):
@@ -132,6 +140,14 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     """Compares the books with each other and with the kernel, as a start does. Says what is not as it
     should be, and with `repair` mends what can be mended. What a call works on at this moment is
     left to that call.
+    """
+    Backup: _aio.UnaryUnaryMultiCallable[_network_pb2.BackupRequest, _network_pb2.BackupResponse]  # type: ignore[assignment]
+    """Writes a backup of all that mynetd remembers, as it was at one moment, to a file of its host;
+    calls go on meanwhile. `mynetd restore` brings it back. What was acknowledged before this call
+    is in it.
+
+    Fails with INVALID_ARGUMENT where the file is there already or cannot be made, and with
+    STORE_UNAVAILABLE where the disk is full. Then there is no file, nor part of one.
     """
 
 class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -242,6 +258,20 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
         """Compares the books with each other and with the kernel, as a start does. Says what is not as it
         should be, and with `repair` mends what can be mended. What a call works on at this moment is
         left to that call.
+        """
+
+    @_abc_1.abstractmethod
+    def Backup(
+        self,
+        request: _network_pb2.BackupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_network_pb2.BackupResponse, _abc.Awaitable[_network_pb2.BackupResponse]]:
+        """Writes a backup of all that mynetd remembers, as it was at one moment, to a file of its host;
+        calls go on meanwhile. `mynetd restore` brings it back. What was acknowledged before this call
+        is in it.
+
+        Fails with INVALID_ARGUMENT where the file is there already or cannot be made, and with
+        STORE_UNAVAILABLE where the disk is full. Then there is no file, nor part of one.
         """
 
 def add_NetworkServiceServicer_to_server(servicer: NetworkServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,59 @@
+"""Checking a state directory that no daemon works on: whether all holds that always holds.
+
+Nothing is changed, and what is damaged does not keep the rest from being looked at: first the
+files, each by itself; then what each book says, by the one who keeps it; then the books against
+each other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mynet.server.claims import read_marker
+from mynet.server.errors import CannotStart
+from mynet.server.fsck.between import compare
+from mynet.server.fsck.books import audited
+from mynet.server.fsck.own import read
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found: a sentence each, and where.
+
+    ``remarks`` are on what could not be looked at, for which nobody is to blame. Where the state is
+    not ``whole``, something cannot be read, and no daemon starts from it.
+    """
+
+    findings: Sequence[str]
+    remarks: Sequence[str]
+    counts: str
+    whole: bool
+
+
+def examine(state_dir: Path) -> Report:
+    """Check a state directory that nobody works on. Raises OSError where there is no room to."""
+    findings, instance = _marker(state_dir)
+    whole = not findings
+    records = read(state_dir / "mynet.db")
+    findings += [f"mynet.db: {each}" for each in records.findings]
+    books = audited(state_dir, instance)
+    for name, book in books.items():
+        findings += [f"{name}: {each}" for each in book.findings]
+        whole = whole and book.whole
+    findings += compare(records, {each.backend: each for each in books.values() if each.backend})
+    remarks = [f"{name}: {book.remark}" for name, book in books.items() if book.remark]
+    return Report(findings, remarks, records.counts(), whole and records.whole)
+
+
+def _marker(state_dir: Path) -> tuple[list[str], str]:
+    """Return what is wrong with the marker and the files that it names, and the instance."""
+    try:
+        instance, files = read_marker(state_dir)
+    except FileNotFoundError:
+        return ["mynet.json: is missing, so this is no state directory of mynetd's"], ""
+    except CannotStart as error:
+        return [f"mynet.json: {error}"], ""
+    except (OSError, ValueError) as error:
+        return [f"mynet.json: cannot be read: {error}"], ""
+    missing = [name for name in files if not (state_dir / name).exists()]
+    return [f"{name}: is missing, and mynet.json has it" for name in missing], instance

@@ -1,0 +1,82 @@
+"""``mynetd restore`` and ``mynetd fsck``: what is done while no daemon runs."""
+
+from pathlib import Path
+
+import click
+
+from mynet.server.errors import CannotRestore, CannotStart
+
+_state_dir = click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    callback=lambda context, _, given: given or context.find_root().params["state_dir"],
+    help="The state directory. [default: as given to mynetd]",
+)
+
+
+class _Unchecked(click.ClickException):
+    """It could not be looked at: exit status 2."""
+
+    exit_code = 2
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@_state_dir
+@click.option(
+    "--move-aside",
+    is_flag=True,
+    help="Where the state directory has something in it, keep that beside it under another name.",
+)
+def restore(*, file: Path, state_dir: Path, move_aside: bool) -> None:
+    """Bring back what `mynetctl backup` has written to FILE.
+
+    No daemon may be running. FILE is checked first; where anything is wrong with it, nothing is
+    changed. Then it takes the place of the state directory, in one step.
+    """
+    from mynet.server.restore import restore as bring_back  # noqa: PLC0415 - as in main
+
+    try:
+        done = bring_back(file, state_dir, move_aside=move_aside)
+    except OSError as error:
+        raise click.ClickException(f"{file} was not restored: {error}") from error
+    except (CannotRestore, CannotStart) as error:
+        raise click.ClickException(str(error)) from error
+    about = done.about
+    click.echo(
+        f"{state_dir} is now as it was on {about.create_time:%Y-%m-%d at %H:%M:%S} UTC"
+        f" (instance {about.instance}, revision {about.revision})."
+    )
+    if done.aside:
+        click.echo(f"What was there before is in {done.aside}.")
+    for finding in done.findings:
+        click.echo(f"The next start will have to heal: {finding}")
+
+
+@click.command()
+@_state_dir
+def fsck(*, state_dir: Path) -> None:
+    """Check the state directory, and change nothing.
+
+    No daemon may be running. What is wrong is a line each, and makes exit status 1; it is 2 where
+    nothing could be checked.
+    """
+    from mynet.server.claims import keep_daemons_out  # noqa: PLC0415 - as in main
+    from mynet.server.fsck import examine  # noqa: PLC0415 - likewise
+
+    try:
+        if not state_dir.is_dir():
+            raise _Unchecked(f"there is no directory {state_dir}; name one with --state-dir")
+        with keep_daemons_out(state_dir):
+            report = examine(state_dir)
+    except CannotStart as error:
+        raise _Unchecked(str(error)) from error
+    except OSError as error:
+        raise _Unchecked(f"{state_dir} cannot be checked: {error}") from error
+    for remark in report.remarks:
+        click.echo(remark, err=True)
+    for finding in report.findings:
+        click.echo(finding)
+    if report.findings:
+        click.get_current_context().exit(1)
+    click.echo(f"{state_dir} is in order: {report.counts}.")
