@@ -53,9 +53,29 @@ class Call(Protocol):
         """Say whether the caller still waits; what is made for one who left is undone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a network, before anything of it is decided.
+
+    ``options`` are those that have passed their own check. ``versions`` are the IP versions of its
+    subnets, and empty where the daemon is to choose these. ``masquerade`` is None where the caller
+    does not say.
+    """
+
+    options: Mapping[str, str]
+    versions: frozenset[int] = frozenset()
+    internal: bool = False
+    masquerade: bool | None = None
+
+
 def anything(_value: str) -> str | None:
     """Accept every value of an option."""
     return None
+
+
+def no_contradictions(_asked: Asked) -> Mapping[str, str]:
+    """Find nothing that contradicts anything else."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +98,9 @@ class DriverInfo:
     ``name`` is the name of its entry point too. ``options`` are the keys it understands in a
     network's options, ``endpoint_options`` those in an endpoint's. ``device_prefix`` begins the
     name of the host's device of a network (``br-``), ``port_prefix`` that of the host's end of an
-    endpoint (``veth``); a driver that makes no such device leaves them empty.
+    endpoint (``veth``); a driver that makes no such device leaves them empty. ``contradictions``
+    tells which options cannot be together with what else is asked for: it maps the field, such as
+    ``options[icc]`` or ``masquerade``, to what is wrong, a sentence each.
     """
 
     name: str
@@ -88,6 +110,7 @@ class DriverInfo:
     endpoint_options: Sequence[Option] = ()
     device_prefix: str = ""
     port_prefix: str = ""
+    contradictions: Callable[[Asked], Mapping[str, str]] = no_contradictions
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,19 @@ from mynet.drivers.api import (
     DriverInfo,
     Endpoint,
     Network,
-    Option,
 )
 from mynet.drivers.bridge.check import differences
-from mynet.drivers.errors import CapabilityUnsupported, DriverError, InvalidOptions
+from mynet.drivers.bridge.options import (
+    MODES,
+    OPTIONS,
+    GatewayMode,
+    Options,
+    contradictions,
+    require_sound,
+)
+from mynet.drivers.errors import CapabilityUnsupported, DriverError
 from mynet.drivers.linux.verbs import Bridge, Kernel, Segment, Veth, mac_from
 
-OPTIONS: tuple[Option, ...] = ()
 MAX_SUBNETS = 64  # of a network: all of it goes into the firewall in one transaction
 
 
@@ -33,11 +39,17 @@ class BridgeDriver(Driver):
     @property
     def info(self) -> DriverInfo:
         """What this driver is and can do."""
-        return DriverInfo(name="bridge", options=OPTIONS, device_prefix="br-", port_prefix="veth")
+        return DriverInfo(
+            name="bridge",
+            options=OPTIONS,
+            device_prefix="br-",
+            port_prefix="veth",
+            contradictions=contradictions,
+        )
 
     def create(self, call: Call, network: Network) -> None:
         """Make the bridge, then let its packets through."""
-        _require_known_options(network)
+        require_sound(network)
         _require_few_subnets(network)
         self._kernel.ensure_bridge(self._bridge(network))
         self._kernel.add_segment(self._instance, _segment(network))
@@ -104,13 +116,16 @@ class BridgeDriver(Driver):
             )
 
     def _bridge(self, network: Network) -> Bridge:
+        options = Options.parse(network.options)
         return Bridge(
             name=network.interface,
             mark=self._mark(network.id),
             mac=mac_from(network.id),
             mtu=network.mtu,
             addresses=tuple(
-                ip_interface((subnet.gateway, subnet.cidr.prefixlen)) for subnet in network.subnets
+                ip_interface((subnet.gateway, subnet.cidr.prefixlen))
+                for subnet in network.subnets
+                if options.mode(subnet.cidr.version) is not GatewayMode.ISOLATED
             ),
         )
 
@@ -128,6 +143,7 @@ class BridgeDriver(Driver):
             metric=endpoint.route_metric,
             sandbox=endpoint.sandbox,
             bridge_mac=mac_from(endpoint.network.id),
+            isolated=not Options.parse(endpoint.network.options).icc,
         )
 
     def _mark(self, object_id: str) -> str:
@@ -137,22 +153,20 @@ class BridgeDriver(Driver):
 
 def _segment(network: Network) -> Segment:
     """Tell what the firewall should know of the network."""
+    options = Options.parse(network.options)
+    routed = {version for version in MODES if options.mode(version) is GatewayMode.ROUTED}
     hidden = network.masquerade and not network.internal
     return Segment(
         bridge=network.interface,
         internal=network.internal,
-        masquerade=tuple(subnet.cidr for subnet in network.subnets) if hidden else (),
+        masquerade=tuple(
+            subnet.cidr
+            for subnet in network.subnets
+            if hidden and subnet.cidr.version not in routed
+        ),
+        icc=options.icc,
+        routed=tuple(sorted(routed)),
     )
-
-
-def _require_known_options(network: Network) -> None:
-    """Refuse what would otherwise be ignored."""
-    unknown = network.options.keys() - {option.name for option in OPTIONS}
-    if unknown:
-        raise InvalidOptions(
-            f"the bridge driver has no option {', '.join(sorted(unknown))}",
-            dict.fromkeys(unknown, "the bridge driver has no such option"),
-        )
 
 
 def _require_few_subnets(network: Network) -> None:

@@ -186,6 +186,7 @@ class FakeKernel:
                 mtu=veth.mtu,
                 master=master,
                 up=True,
+                isolated=veth.isolated,
             )
             self._pass("attach.inner")
             inner = self._memory.at(outer.link.peer)

@@ -133,6 +133,19 @@ def enslave(index: int, master: int) -> bytes:
     return _set_link(index, [("IFLA_MASTER", master)])
 
 
+def isolate(index: int, *, on: bool) -> bytes:
+    """Like: ip link set dev NAME type bridge_slave isolated on.
+
+    It is not given with the making of a link: then the kernel ignores what is of its master.
+    """
+    info: list[tuple[str, object]] = [
+        ("IFLA_INFO_SLAVE_KIND", "bridge"),
+        ("IFLA_INFO_SLAVE_DATA", {"attrs": [("IFLA_BRPORT_ISOLATED", int(on))]}),
+    ]
+    attributes = [("IFLA_LINKINFO", {"attrs": info})]
+    return encode(ifinfmsg, RTM_NEWLINK, 0, {"index": index}, attributes)
+
+
 @_remembered
 def set_up(index: int) -> bytes:
     """Like: ip link set dev NAME up."""
@@ -177,7 +190,17 @@ def read_link(data: bytes) -> Link:
         master=message.get_attr("IFLA_MASTER") or 0,
         peer=message.get_attr("IFLA_LINK") or 0,
         up=bool(message["flags"] & _IFF_UP),
+        isolated=_is_isolated(info),
     )
+
+
+def _is_isolated(
+    info: Any,  # noqa: ANN401 - likewise
+) -> bool:
+    """Read of IFLA_LINKINFO whether a bridge's port is isolated; links elsewhere are not."""
+    if info is None or info.get_attr("IFLA_INFO_SLAVE_KIND") != "bridge":
+        return False
+    return bool(info.get_attr("IFLA_INFO_SLAVE_DATA").get_attr("IFLA_BRPORT_ISOLATED"))
 
 
 def add_address(index: int, address: IPInterface) -> bytes:

@@ -129,14 +129,25 @@ def _reshape(veth: Veth, index: int, master: int) -> tuple[Request, ...]:
     return (
         shape(veth.name, index, veth.outer_mac, veth.mtu),
         Request(enslave, f"put {veth.name} into {veth.bridge}", f"interface {veth.name}"),
+        isolation(veth, index),
     )
 
 
+def isolation(veth: Veth, index: int) -> Request:
+    """Keep the outer end apart from the bridge's other ports, or not."""
+    message = messages.isolate(index, on=veth.isolated)
+    return Request(message, f"set the isolation of {veth.name}", f"interface {veth.name}")
+
+
 def _outer(veth: Veth, index: int) -> tuple[Request, ...]:
-    """Finish the outer end. The kernel takes no alias while it makes a link, so it comes here."""
+    """Finish the outer end. The kernel takes no alias while it makes a link, so it comes here.
+
+    So does isolation, before the end is up and any frame can pass.
+    """
     mark = messages.mark_link(index, veth.mark)
     return (
         Request(mark, f"mark {veth.name}", f"interface {veth.name}"),
+        *((isolation(veth, index),) if veth.isolated else ()),
         *bring_up(veth.name, index),
     )
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Protocol
 
-from mynet.drivers.api import Driver
+from mynet.drivers.api import Asked, Driver
 from mynet.server.addresses import DEFAULT_BACKEND
 from mynet.server.model import (
     EndpointSelector,
@@ -13,7 +13,7 @@ from mynet.server.model import (
     NetworkWish,
     SandboxWish,
 )
-from mynet.server.options import option_faults
+from mynet.server.options import network_faults
 from mynet.server.plugins import Catalog
 from mynet.server.services import parsers, unpack_book
 from mynet.server.services.faults import Faults
@@ -59,10 +59,16 @@ def network(message: network_pb2.Network, drivers: Catalog[Driver]) -> NetworkWi
         labels=faults.texts("network.labels", message.labels),
     )
     _check_mtu(faults, wish)
+    asked = Asked(
+        wish.options,
+        frozenset(subnet.version for subnet in wish.subnets),
+        wish.internal,
+        message.masquerade if message.HasField("masquerade") else None,
+    )
     for listing in drivers:
         if listing.plugin and listing.name == wish.driver:
-            known = listing.plugin.implementation.info.options
-            faults.extend(option_faults("network.options", wish.options, known, wish.driver))
+            info = listing.plugin.implementation.info
+            faults.extend(network_faults("network.", asked, info))
     faults.refuse()
     return wish
 

@@ -37,8 +37,36 @@ def test_a_network_is_a_bridge_with_its_mark_and_addresses(
         ({"masquerade": False}, Segment("br-check1"), {4, 6}),
         ({"internal": True}, Segment("br-check1", internal=True), set()),
         ({"internal": True, "masquerade": False}, Segment("br-check1", internal=True), set()),
+        (
+            {"options": {"icc": "false"}},
+            Segment("br-check1", masquerade=(IPV4.cidr, IPV6.cidr), icc=False),
+            {4, 6},
+        ),
+        (
+            {"options": {"icc": "true", "gateway_mode_ipv4": "routed"}},
+            Segment("br-check1", masquerade=(IPV6.cidr,), routed=(4,)),
+            {4, 6},
+        ),
+        (
+            {"options": {"gateway_mode_ipv4": "nat", "gateway_mode_ipv6": "routed"}},
+            Segment("br-check1", masquerade=(IPV4.cidr,), routed=(6,)),
+            {4, 6},
+        ),
+        (
+            {"options": {"gateway_mode_ipv4": "routed", "gateway_mode_ipv6": "routed"}},
+            Segment("br-check1", routed=(4, 6)),
+            {4, 6},
+        ),
+        (
+            {"internal": True, "options": {"icc": "false", "gateway_mode_ipv4": "isolated"}},
+            Segment("br-check1", internal=True, icc=False),
+            set(),
+        ),
     ],
-    ids=["both", "IPv4", "IPv6", "no masquerade", "internal", "internal, no masquerade"],
+    ids=[
+        *("both", "IPv4", "IPv6", "no masquerade", "internal", "internal, no masquerade", "no icc"),
+        *("IPv4 routed", "IPv6 routed", "routed", "isolated"),
+    ],
 )
 @pytest.mark.parametrize("verb", ["create", "restore"])
 def test_the_firewall_and_forwarding_follow_the_network(
@@ -77,18 +105,50 @@ def test_an_endpoint_is_the_pair_that_it_describes(
     )
 
 
+@pytest.mark.parametrize("isolated", [{4}, {6}, {4, 6}])
+def test_an_isolated_family_has_no_address_on_the_bridge(
+    driver: BridgeDriver, network: Network, isolated: set[int]
+) -> None:
+    options = {f"gateway_mode_ipv{version}": "isolated" for version in isolated}
+    bridge = driver._bridge(replace(network, internal=True, options=options))
+    assert {address.version for address in bridge.addresses} == {4, 6} - isolated
+
+
+@pytest.mark.parametrize(("icc", "isolated"), [("true", False), ("false", True)])
+def test_without_icc_the_ports_of_the_bridge_are_isolated_from_each_other(
+    driver: BridgeDriver, endpoint: Endpoint, *, icc: str, isolated: bool
+) -> None:
+    network = replace(endpoint.network, options={"icc": icc})
+    assert driver._veth(replace(endpoint, network=network)).isolated is isolated
+
+
 def test_what_it_says_of_itself() -> None:
     info = BridgeDriver.info.fget(None)  # type: ignore[attr-defined]
     assert (info.name, info.device_prefix, info.port_prefix) == ("bridge", "br-", "veth")
-    assert not info.options
 
 
-def test_options_it_does_not_know_are_refused_before_anything_is_made(
-    kernel: FakeKernel, driver: BridgeDriver, network: Network
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"options": {"speed": "9", "colour": "red"}}, {"colour", "speed"}),
+        ({"options": {"icc": "no", "gateway_mode_ipv4": "bridged"}}, {"icc", "gateway_mode_ipv4"}),
+        ({"options": {"gateway_mode_ipv6": "isolated"}}, {"gateway_mode_ipv6"}),
+        (
+            {"internal": True, "options": {"gateway_mode_ipv4": "routed", "speed": "9"}},
+            {"gateway_mode_ipv4", "speed"},
+        ),
+    ],
+)
+def test_options_it_cannot_use_are_refused_before_anything_is_made(
+    kernel: FakeKernel,
+    driver: BridgeDriver,
+    network: Network,
+    change: dict[str, object],
+    wrong: set[str],
 ) -> None:
-    with pytest.raises(InvalidOptions, match="no option colour, speed") as caught:
-        driver.create(CALL, replace(network, options={"speed": "9", "colour": "red"}))
-    assert set(caught.value.violations) == {"colour", "speed"}
+    with pytest.raises(InvalidOptions, match="cannot make network conformance-1") as caught:
+        driver.create(CALL, replace(network, **change))  # type: ignore[arg-type]
+    assert set(caught.value.violations) == wrong
     assert not kernel.calls
 
 

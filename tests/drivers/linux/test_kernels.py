@@ -145,6 +145,23 @@ def test_a_pair_moves_to_another_bridge(ready: Stage) -> None:
     assert ready.links()["veth-shop"].master == "br-db"
 
 
+def test_a_port_is_isolated_from_others_or_not_as_it_should_be(ready: Stage) -> None:
+    for isolated in (True, True, False, False, True):
+        veth = replace(VETH, isolated=isolated)
+        ready.kernel.attach(veth)
+        assert ready.links()["veth-shop"] == replace(OUTER_SEEN, isolated=isolated)
+        outer = ready.kernel.inspect(veth).outer
+        assert outer
+        assert outer.isolated == isolated
+
+
+def test_a_pair_that_was_only_begun_is_isolated_with_the_rest_of_it(ready: Stage) -> None:
+    veth = replace(VETH, isolated=True)
+    ready.begin_pair(veth)
+    ready.kernel.attach(veth)
+    assert ready.links()["veth-shop"] == replace(OUTER_SEEN, isolated=True)
+
+
 def test_detaching_what_is_gone_is_success(ready: Stage) -> None:
     others = [replace(VETH, name=f"veth-{n}", interface=f"cif-{n}") for n in range(3)]
     for veth in others:
