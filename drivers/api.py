@@ -73,6 +73,16 @@ def anything(_value: str) -> str | None:
     return None
 
 
+def fixed(_before: str | None, _after: str | None) -> str | None:
+    """Refuse every change of an option."""
+    return "it cannot change"
+
+
+def changeable(_before: str | None, _after: str | None) -> str | None:
+    """Accept every change of an option."""
+    return None
+
+
 def no_contradictions(_asked: Asked) -> Mapping[str, str]:
     """Find nothing that contradicts anything else."""
     return {}
@@ -84,11 +94,16 @@ class Option:
 
     ``check`` is given the value before anything is made, and returns what is wrong with it as a
     sentence, or None.
+
+    ``change`` is asked before the option of a network that is there gets another value: it is given
+    both, None where the option is not set, and returns what stands in the way, or None. Unless told
+    otherwise, nothing of a network changes. It is not asked of an endpoint's options.
     """
 
     name: str
     description: str
     check: Callable[[str], str | None] = anything
+    change: Callable[[str | None, str | None], str | None] = fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +198,14 @@ class Endpoint:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class NetworkUpdate:
+    """A network as it should be from now on, and what is on it, each with this network."""
+
+    network: Network
+    endpoints: Sequence[Endpoint] = ()
+
+
 class Driver(ABC):
     """A network driver. Raises only what ``mynet.drivers.errors`` has."""
 
@@ -218,6 +241,15 @@ class Driver(ABC):
     @abstractmethod
     def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
         """Compare the kernel with the endpoint: a sentence for each difference. Changes nothing."""
+
+    def update(self, call: Call, update: NetworkUpdate) -> None:
+        """Bring a network that is there, with its endpoints, to what it should be from now on.
+
+        Nothing differs but options whose :attr:`Option.change` accepted it. Connections that the
+        new options allow are not disturbed, and an endpoint that is not there is not made. When it
+        fails, it is called again with the network as it was.
+        """
+        self.create(call, update.network)
 
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         """Bring the kernel to exactly these networks; called once, before the daemon serves.

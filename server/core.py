@@ -16,6 +16,7 @@ from mynet.server.registry import Registry
 from mynet.server.store import Store
 from mynet.server.subnets import Defaults
 from mynet.server.transfer import Transfer
+from mynet.server.updates import Updates
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Core:
     """What the services call."""
 
     networks: Networks
+    updates: Updates
     endpoints: Endpoints
     registry: Registry
     book: AddressBook
@@ -46,6 +48,7 @@ def assemble(
     endpoints = Endpoints(store, drivers, leases, locks, host, planner)
     return Core(
         Networks(store, drivers, backends, leases, endpoints, locks, planner, registry),
+        Updates(store, drivers, locks),
         endpoints,
         registry,
         AddressBook(store, backends, locks, registry),

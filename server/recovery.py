@@ -2,7 +2,9 @@
 
 Intents without their end first: Connect and CreateNetwork roll back, Disconnect and DeleteNetwork
 roll forward. Both come to the same: what the record names is torn down. Then every driver restores
-the networks that stand, and endpoints whose sandbox is still there are made whole.
+the networks that stand, and endpoints whose sandbox is still there are made whole. Those without a
+sandbox are their callers' to keep; but what is the network's of them is brought to what its record
+says: an UpdateNetwork may have been cut off.
 """
 
 import contextlib
@@ -40,6 +42,11 @@ def recover(store: Store, core: Core) -> Counter[str]:
         with _step(done, "subnets tidied", str(subnet.cidr)) as call:
             core.registry.tidy(call, subnet)
     _restore(done, core, [each for each in networks.values() if each.state is NetworkState.READY])
+    for network in networks.values():
+        loose = [each for each in store.endpoints.of_network(network.id) if not each.place.sandbox]
+        if loose and network.state is NetworkState.READY:
+            with _step(done, "networks settled", network.name) as call:
+                core.updates.settle(call, network, loose)
     for endpoint in store.endpoints.all():
         with _step(done, "endpoints checked", endpoint.id) as call:
             network = networks[endpoint.network_id]

@@ -10,6 +10,7 @@ from mynet.drivers.api import (
     DriverInfo,
     Endpoint,
     Network,
+    NetworkUpdate,
 )
 from mynet.drivers.bridge.check import differences
 from mynet.drivers.bridge.options import (
@@ -79,6 +80,11 @@ class BridgeDriver(Driver):
         """Compare the kernel with the endpoint: a sentence for each difference."""
         veth = self._veth(endpoint)
         return differences(veth, self._kernel.inspect(veth))
+
+    def update(self, call: Call, update: NetworkUpdate) -> None:
+        """Let the firewall and the bridge's ports be what the network's options say now."""
+        self.create(call, update.network)
+        self._kernel.isolate([self._veth(endpoint) for endpoint in update.endpoints])
 
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         """Load the firewall whole, once, and make every bridge that is not there.

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from mynet.drivers.api import Asked, Network, Option
+from mynet.drivers.api import Asked, Network, Option, changeable
 from mynet.drivers.errors import InvalidOptions
 
 ICC = "icc"
@@ -53,11 +53,19 @@ def _gateway_mode(value: str) -> str | None:
     return None if value in modes else f"is one of {', '.join(modes)}"
 
 
+def _mode_change(before: str | None, after: str | None) -> str | None:
+    """Let NAT come and go; the host's addresses stay, as connections hang on them."""
+    if GatewayMode.ISOLATED.value in (before, after):
+        return "isolated would have the host's address come or go"
+    return None
+
+
 OPTIONS = (
     Option(
         ICC,
         "true (the default) or false: whether endpoints of the network reach each other",
         _true_or_false,
+        changeable,
     ),
     *(
         Option(
@@ -65,6 +73,7 @@ OPTIONS = (
             f"nat (the default), routed or isolated: how IPv{version} packets leave the network and"
             " who comes in",
             _gateway_mode,
+            _mode_change,
         )
         for version, key in MODES.items()
     ),

@@ -17,7 +17,7 @@ from tests.e2e.daemon import Daemon
 from tests.e2e.namespace import Namespace
 from tests.e2e.stage import HOST, OUTSIDE, Sandbox
 
-PATIENCE = 0.5  # seconds for a call that nobody answers; one that is answered takes 0.001
+PATIENCE = 0.3  # seconds for a call that nobody answers; one that is answered takes 0.001
 PAYLOAD = bytes(range(256)) * 16
 
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}

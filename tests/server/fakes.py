@@ -4,7 +4,17 @@ import itertools
 import threading
 from collections.abc import Sequence
 
-from mynet.drivers.api import Call, Driver, DriverInfo, Endpoint, Network, Option, Sandbox
+from mynet.drivers.api import (
+    Call,
+    Driver,
+    DriverInfo,
+    Endpoint,
+    Network,
+    NetworkUpdate,
+    Option,
+    Sandbox,
+    changeable,
+)
 from mynet.drivers.errors import InterfaceExists, SandboxNotFound
 from mynet.ipam.api import IPNetwork
 from tests.server.trouble import Trouble
@@ -102,7 +112,7 @@ class FakeDriver(Driver):
             name,
             capabilities=frozenset({"ports", "ipv6"}),
             options=(
-                Option("icc", "whether endpoints reach each other", _true_or_false),
+                Option("icc", "whether endpoints reach each other", _true_or_false, changeable),
                 Option("vlan", "the tag"),
             ),
             endpoint_options=(Option("rate", "the limit", _number),),
@@ -142,6 +152,13 @@ class FakeDriver(Driver):
     def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
         with self.trouble.at("check", call):
             return self.problems
+
+    def update(self, call: Call, update: NetworkUpdate) -> None:
+        with self.trouble.at("update", call), self._guard:
+            self.networks[update.network.id] = update.network
+            for endpoint in update.endpoints:
+                if endpoint.id in self.endpoints:
+                    self.endpoints[endpoint.id] = endpoint
 
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         with self.trouble.at("restore", call), self._guard:

@@ -5,7 +5,7 @@ from ipaddress import ip_interface
 
 import pytest
 
-from mynet.drivers.api import Endpoint, Network
+from mynet.drivers.api import Endpoint, Network, NetworkUpdate
 from mynet.drivers.bridge.driver import MAX_SUBNETS, BridgeDriver
 from mynet.drivers.errors import CapabilityUnsupported, InterfaceExists, InvalidOptions, KernelError
 from mynet.drivers.linux.fake import FakeKernel
@@ -158,6 +158,29 @@ def test_more_subnets_than_a_transaction_holds_are_refused_before_anything_is_ma
     many = [IPV4] * (MAX_SUBNETS + 1)
     with pytest.raises(CapabilityUnsupported, match=r"65 subnets.*at most 64"):
         driver.create(CALL, replace(network, subnets=many))
+    assert not kernel.calls
+
+
+def test_an_update_brings_firewall_and_ports_to_the_new_options(
+    kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint
+) -> None:
+    driver.create(CALL, endpoint.network)
+    driver.connect(CALL, endpoint)
+    gone = sample_endpoint(endpoint.network, 2, sandbox=endpoint.sandbox)
+    for icc, isolated in (("false", True), ("false", True), ("true", False)):
+        network = replace(endpoint.network, options={"icc": icc})
+        here, absent = (replace(each, network=network) for each in (endpoint, gone))
+        driver.update(CALL, NetworkUpdate(network, (here, absent)))
+        assert kernel.segments["br-check1"].icc is not isolated
+        assert [each.isolated for each in kernel.links() if each.kind == "veth"] == [isolated]
+        assert driver.check(CALL, here) == []
+
+
+def test_an_update_to_options_it_cannot_use_changes_nothing(
+    kernel: FakeKernel, driver: BridgeDriver, network: Network
+) -> None:
+    with pytest.raises(InvalidOptions):
+        driver.update(CALL, NetworkUpdate(replace(network, options={"icc": "maybe"})))
     assert not kernel.calls
 
 

@@ -53,6 +53,26 @@ def test_a_gateway_mode_is_one_of_three(key: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "before", "after", "reason"),
+    [
+        ("icc", None, "false", None),
+        ("icc", "false", "true", None),
+        (IPV4, None, "routed", None),
+        (IPV4, "routed", None, None),
+        (IPV6, "nat", "routed", None),
+        (IPV6, None, "isolated", "isolated would have the host's address come or go"),
+        (IPV4, "isolated", None, "isolated would have the host's address come or go"),
+        (IPV4, "isolated", "nat", "isolated would have the host's address come or go"),
+    ],
+)
+def test_what_leaves_the_host_s_addresses_alone_can_change(
+    key: str, before: str | None, after: str | None, reason: str | None
+) -> None:
+    (option,) = [each for each in OPTIONS if each.name == key]
+    assert option.change(before, after) == reason
+
+
+@pytest.mark.parametrize(
     ("asked", "found"),
     [
         (Asked({}), {}),

@@ -162,6 +162,33 @@ def test_a_pair_that_was_only_begun_is_isolated_with_the_rest_of_it(ready: Stage
     assert ready.links()["veth-shop"] == replace(OUTER_SEEN, isolated=True)
 
 
+def test_many_ports_are_isolated_at_once_and_again_or_not(ready: Stage) -> None:
+    others = [replace(VETH, name=f"veth-{n}", interface=f"cif-{n}") for n in range(3)]
+    for veth in others:
+        ready.kernel.attach(veth)
+    for isolated in (True, True, False, False):
+        ready.kernel.isolate([replace(veth, isolated=isolated) for veth in others[:2]])
+        ready.kernel.isolate([])
+        seen = ready.links()
+        assert [seen[veth.name].isolated for veth in others] == [isolated, isolated, False]
+
+
+def test_isolating_makes_nothing_and_touches_nobody_else_s(ready: Stage) -> None:
+    apart = replace(VETH, isolated=True)
+    ready.add_link("veth-shop")
+    before = ready.links()
+    ready.kernel.isolate([apart, replace(apart, name="veth-gone")])
+    assert ready.links() == before
+
+
+def test_a_port_that_somebody_took_out_of_its_bridge_is_left_there(ready: Stage) -> None:
+    ready.kernel.attach(VETH)
+    ready.kernel.delete_bridge(BRIDGE)
+    before = ready.links()
+    ready.kernel.isolate([replace(VETH, isolated=True)])
+    assert ready.links() == before
+
+
 def test_detaching_what_is_gone_is_success(ready: Stage) -> None:
     others = [replace(VETH, name=f"veth-{n}", interface=f"cif-{n}") for n in range(3)]
     for veth in others:
