@@ -13,7 +13,7 @@ API = """
     ipam subnet create, ls, inspect, rm
     ipam backend ls
     driver ls
-    connect, disconnect, run, version, completion
+    connect, disconnect, run, topology, version, completion
 """
 
 
