@@ -1,13 +1,10 @@
 """``mynetctl topology``: what it asks, and each of its drawings to the letter."""
 
-import html
 import json
-import re
 from typing import Any
 
 import pytest
 
-from mynet.cli.graphs import dot, mermaid
 from tests.cli.conftest import Ctl, program
 from tests.cli.fake import JSON, FakeDaemon, Refusal
 from tests.cli.samples import BLUE, BLUE_ID, ONE, RED, RED_ID, TWO
@@ -28,7 +25,6 @@ APART: dict[str, Any] = {
     "internal": True,
     "options": {"icc": "false", "gateway_mode_ipv6": "isolated"},
 }
-AWKWARD = 'a "b" \\n & <c>; #1. `d` |e|\\'
 
 TREE = """\
 blue   bridge   10.88.0.0/24 gateway 10.88.0.1, fd88::/64 gateway fd88::1
@@ -218,58 +214,3 @@ def test_nobody_s_words_move_the_cursor(ctl: Ctl, daemon: FakeDaemon) -> None:
         printed = ctl("topology", "--output", output).out
         assert [sign for sign in printed if not sign.isprintable() and sign != "\n"] == []
     assert r"one\n\x07   eth0" in ctl("topology").out
-
-
-# --- what a label may hold --------------------------------------------------------------------
-
-
-def networks(name: str) -> list[dict[str, Any]]:
-    return [{"name": name, "interface": "", "subnets": [], "endpoints": []}]
-
-
-@pytest.mark.parametrize(
-    ("name", "written"),
-    [
-        ("plain-1.2_3", "plain-1.2_3"),
-        ('say "hi"', r"say \"hi\""),
-        ("a\\nb", r"a\\nb"),
-        ("ends\\", "ends\\\\"),
-        ('\\"', r"\\\""),
-        ("&lt; & <b>", "&amp;lt; &amp; <b>"),
-        ("a\nb\0", "a&#10;b&#0;"),
-        ("ü", "ü"),
-    ],
-)
-def test_dot_shows_a_name_as_it_is(name: str, written: str) -> None:
-    (line,) = [each for each in dot(networks(name), unicode=True) if "n1 [" in each]
-    assert line == f'  n1 [shape=box, label="{written}"]'
-
-
-@pytest.mark.parametrize(
-    ("name", "written"),
-    [
-        ("plain-1.2_3", "plain-1.2_3"),
-        ('say "hi"', "say#32;#34;hi#34;"),
-        ("#35;", "#35;35#59;"),
-        ("a`b`|c|", "a#96;b#96;#124;c#124;"),
-        ("<b>&amp;", "#60;b#62;#38;amp#59;"),
-        ("1. one", "1.#32;one"),
-        ("a\nb", "a#10;b"),
-        ("ü", "ü"),
-    ],
-)
-def test_mermaid_shows_a_name_as_it_is(name: str, written: str) -> None:
-    (line,) = [each for each in mermaid(networks(name), unicode=True) if "n1[" in each]
-    assert line == f'  n1["{written}"]'
-
-
-def test_what_is_written_reads_back_as_the_same_names() -> None:
-    """By the rules of the two languages, and not by those of this program."""
-    (in_dot,) = [each for each in dot(networks(AWKWARD), unicode=True) if "n1 [" in each]
-    (in_mermaid,) = [each for each in mermaid(networks(AWKWARD), unicode=True) if "n1[" in each]
-    quoted = re.fullmatch(r'  n1 \[shape=box, label="((?:[^"\\]|\\.)*)"\]', in_dot)
-    assert quoted
-    assert html.unescape(re.sub(r"\\(.)", r"\1", quoted[1])) == AWKWARD
-    bare = re.fullmatch(r'  n1\["([^"]*)"\]', in_mermaid)
-    assert bare
-    assert re.sub(r"#(\d+);", lambda code: chr(int(code[1])), bare[1]) == AWKWARD
