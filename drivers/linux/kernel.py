@@ -47,6 +47,7 @@ class LinuxKernel:
     def ensure_bridge(self, bridge: Bridge) -> None:
         """Like: ip link add NAME type bridge."""
         links.ensure_bridge(bridge)
+        sysctl.ignore_advertisements(bridge.name)
 
     def is_taken(self, bridge: Bridge) -> bool:
         """Like: ip -d link show NAME."""
