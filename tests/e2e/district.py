@@ -1,14 +1,15 @@
-"""A district: networks of every kind on one host, and who in it hears whom over TCP.
+"""A district: networks of every kind on one host, and who in it hears whom.
 
-Everybody listens while one calls all the others at once. A call that is to fail is proven by its
-listener: a witness calls there afterwards, and is the first that it hears.
+Everybody listens while one calls all the others at once, over TCP, and sends each a datagram, which
+needs no way back. A call that is to fail is proven by its listener: a witness calls there
+afterwards, and is the first that it hears.
 """
 
 import select
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any
@@ -117,12 +118,18 @@ class District:
     def heard(self, caller: str, callees: list[str], version: int) -> dict[str, str]:
         """Call all of these at once; return by whose address each was called that heard it.
 
-        Raises AssertionError where one that did not hear the caller does not hear a witness.
+        Raises AssertionError where one that did not hear the caller does not hear a witness, and
+        where a datagram came through that a call did not, or the other way round.
         """
         with ExitStack() as stack:
             listeners = {
                 callee: stack.enter_context(self._listening(callee, version)) for callee in callees
             }
+            ears = {
+                callee: stack.enter_context(self._all_ears(callee, version)) for callee in callees
+            }
+            for callee, ear in ears.items():
+                self._send(caller, caller, self._target(callee, caller, version, ear))
             calls = {
                 callee: stack.enter_context(
                     self._calling(caller, self._target(callee, caller, version, listener))
@@ -137,6 +144,10 @@ class District:
                 with self.people[witness].dial(*target) as sock:
                     source = _talk(sock, listeners[callee])
                 assert source == self.own_address(witness, callee, version), (callee, source)
+            for callee, ear in ears.items():
+                self._send(_witness(callee), "", self._target(callee, caller, version, ear))
+            words = {callee: ear.recv(100).decode() for callee, ear in ears.items()}
+            assert words == {callee: caller if callee in found else "" for callee in callees}
             return found
 
     def _target(
@@ -149,6 +160,23 @@ class District:
         where = self.people["host" if name == "gateway" else name]
         with where.listen("0.0.0.0" if version == 4 else "::") as listener:  # noqa: S104 - a test's
             yield listener
+
+    @contextmanager
+    def _all_ears(self, name: str, version: int) -> Iterator[socket.socket]:
+        where = self.people["host" if name == "gateway" else name]
+        with where._inside(lambda: socket.socket(_FAMILIES[version], socket.SOCK_DGRAM)) as sock:
+            sock.settimeout(5)
+            sock.bind(("", 0))
+            yield sock
+
+    def _send(self, name: str, word: str, target: tuple[str, int]) -> None:
+        """Send a datagram. Where there is no way to send it, it does not arrive either."""
+        family = _FAMILIES[6 if ":" in target[0] else 4]
+        with (
+            self.people[name]._inside(lambda: socket.socket(family, socket.SOCK_DGRAM)) as sock,
+            suppress(OSError),
+        ):
+            sock.sendto(word.encode(), target)
 
     @contextmanager
     def _calling(self, name: str, target: tuple[str, int]) -> Iterator[socket.socket]:
