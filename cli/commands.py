@@ -5,6 +5,7 @@ import click
 from mynet.cli.addresses import ipam
 from mynet.cli.command import CONTEXT
 from mynet.cli.completion import completion
+from mynet.cli.doctor import doctor
 from mynet.cli.endpoints import connect, disconnect, endpoint
 from mynet.cli.networks import network
 from mynet.cli.plugins import driver
@@ -75,9 +76,9 @@ def mynetctl(context: click.Context, address: str, output: str, timeout: float) 
     context.obj = Session(address, timeout, output)
 
 
-for _command in (network, connect, disconnect, endpoint, run, topology, ipam, driver):
-    mynetctl.add_command(_command)
-for _command in (completion, version):
+_WORK = (network, connect, disconnect, endpoint, run, topology, ipam)
+_REST = (driver, doctor, completion, version)
+for _command in (*_WORK, *_REST):
     mynetctl.add_command(_command)
 for _command in (connect, disconnect):  # where docker has them
     network.add_command(_command)

@@ -14,7 +14,7 @@ a driver must have. :func:`mynet.drivers.testing.check_driver` is this page as a
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import (
     IPv4Address,
@@ -206,6 +206,17 @@ class NetworkUpdate:
     endpoints: Sequence[Endpoint] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """Something in the kernel that carries our mark, and the id of a record that is not there.
+
+    ``name`` says what it is, for people: "interface veth3f2a".
+    """
+
+    id: str
+    name: str
+
+
 class Driver(ABC):
     """A network driver. Raises only what ``mynet.drivers.errors`` has."""
 
@@ -250,6 +261,24 @@ class Driver(ABC):
         fails, it is called again with the network as it was.
         """
         self.create(call, update.network)
+
+    def check_network(self, call: Call, network: Network) -> Sequence[str]:
+        """Compare the kernel with the network: a sentence for each difference. Changes nothing.
+
+        What differs is mended by :meth:`create`.
+        """
+        return ()
+
+    def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
+        """List what carries this instance's mark and is of no network or endpoint in ``known``.
+
+        ``known`` are the ids of all records. Books that were restored from a backup may know less
+        than the kernel has.
+        """
+        return ()
+
+    def discard(self, call: Call, stray: Stray) -> None:
+        """Take a stray away; one that is gone is success."""
 
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         """Bring the kernel to exactly these networks; called once, before the daemon serves.

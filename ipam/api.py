@@ -196,8 +196,8 @@ class ReleaseRequest:
 class AllocationQuery:
     """Selects allocations: of one subnet, of one address in it, of one owner, or all.
 
-    An empty ``owner`` stands for every owner. They come ordered by IP version, subnet and address,
-    at most ``limit``, from behind ``after``.
+    An empty ``owner`` stands for every owner, and ``owner_prefix`` for those that begin so. They
+    come ordered by IP version, subnet and address, at most ``limit``, from behind ``after``.
     """
 
     subnet: IPNetwork | None = None
@@ -205,6 +205,7 @@ class AllocationQuery:
     owner: str = ""
     after: tuple[IPNetwork, IPAddress] | None = None
     limit: int = 1000
+    owner_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +322,14 @@ class Backend(ABC):
     @abstractmethod
     def allocations(self, call: Call, query: AllocationQuery) -> Sequence[Allocation]:
         """List allocations; of a subnet that is not open there are none."""
+
+    def recall(self, call: Call, request: AllocateRequest) -> IPAddress | None:
+        """Return the address that the request's sticky key leads to now, if any.
+
+        It is asked where several subnets could give an address: the one that knows the key goes
+        first. Changes nothing. Raises SubnetNotFound.
+        """
+        return None
 
     @abstractmethod
     def usage(self, call: Call, subnet: Subnet) -> Usage:

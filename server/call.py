@@ -40,6 +40,10 @@ class Call:
         """Return the seconds left, never below 0."""
         return max(0.0, self.deadline - time.monotonic())
 
+    def within(self, seconds: float) -> "Call":
+        """Make the same call with no more time than that."""
+        return replace(self, deadline=min(self.deadline, time.monotonic() + seconds))
+
     def to_clean_up(self) -> "Call":
         """Make the call that undoes this one: it has time of its own, and cannot be cancelled."""
         deadline = time.monotonic() + CLEAN_UP

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mynet.server.errors import CannotStart
+from mynet.server.host import Host
 
 NAMESPACE_SOCKET = "\0mynet"  # abstract, so it is of the network namespace, and dies with its owner
 
 _MARKER = "mynet.json"
 _FORMAT = 1
+_SHOWN = 5  # devices in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,23 @@ def claim_namespace() -> Iterator[None]:
             ) from error
         holder.listen()
         yield
+
+
+def require_no_foreigners(host: Host, instance: str) -> None:
+    """Refuse a namespace in which another instance's networks stand. Raises CannotStart.
+
+    Their addresses are in books that this daemon does not have, and its firewall would shut them
+    out.
+    """
+    foreign = sorted(host.foreigners(instance))
+    if foreign:
+        shown = ", ".join(foreign[:_SHOWN]) + (", ..." if len(foreign) > _SHOWN else "")
+        raise CannotStart(
+            f"networks of another mynetd stand in this network namespace ({shown}): this state"
+            f" directory is of instance {instance}, and those devices are not. Start mynetd with"
+            " the state directory that they are in, or take each away with: ip link delete DEVICE."
+            " Nothing was changed"
+        )
 
 
 def _lock(path: Path, fd: int) -> None:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from mynet.drivers.api import Driver
 from mynet.ipam.api import Backend
 from mynet.server.addresses import AddressBook
+from mynet.server.books import Books
+from mynet.server.checkup import Checkup
+from mynet.server.doctor import Doctor
 from mynet.server.endpoints import Endpoints
 from mynet.server.host import Host
 from mynet.server.leases import Leases
@@ -29,6 +32,7 @@ class Core:
     registry: Registry
     book: AddressBook
     transfer: Transfer
+    doctor: Doctor
     drivers: Catalog[Driver]
     backends: Catalog[Backend]
 
@@ -46,13 +50,18 @@ def assemble(
     registry = Registry(store, backends, locks, host, defaults)
     leases = Leases(backends, registry, locks)
     endpoints = Endpoints(store, drivers, leases, locks, host, planner)
+    networks = Networks(store, drivers, backends, leases, endpoints, locks, planner, registry)
+    updates = Updates(store, drivers, locks)
+    books = Books(store, backends, registry, locks)
+    checkup = Checkup(store, drivers, networks, updates, endpoints, leases, host)
     return Core(
-        Networks(store, drivers, backends, leases, endpoints, locks, planner, registry),
-        Updates(store, drivers, locks),
+        networks,
+        updates,
         endpoints,
         registry,
         AddressBook(store, backends, locks, registry),
         Transfer(store, backends, locks, registry),
+        Doctor(store, drivers, books, checkup, locks),
         drivers,
         backends,
     )

@@ -10,7 +10,7 @@ import structlog
 
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.server import plugins
-from mynet.server.claims import claim_namespace, claim_state_dir
+from mynet.server.claims import claim_namespace, claim_state_dir, require_no_foreigners
 from mynet.server.config import Settings
 from mynet.server.core import assemble
 from mynet.server.recovery import recover
@@ -29,15 +29,17 @@ def run(settings: Settings) -> None:
     with ExitStack() as open_things:
         state = open_things.enter_context(claim_state_dir(settings.state_dir))
         open_things.enter_context(claim_namespace())
+        kernel = LinuxKernel()
+        require_no_foreigners(kernel, state.instance)
         store = Store(state.path / "mynet.db")
         open_things.callback(store.close)
         drivers = plugins.load(plugins.DRIVERS, state.instance, state.path / "drivers")
         backends = plugins.load(plugins.BACKENDS, state.instance, state.path / "ipam")
         state.complete()
         defaults = settings.defaults(state.instance)
-        core = assemble(store, drivers, backends, LinuxKernel(), defaults)
+        core = assemble(store, drivers, backends, kernel, defaults)
         server = Server(core, settings.listen, settings.plugin_timeout)
-        recover(store, core)
+        recover(core.doctor)
         server.serve()
         log.info("serving", listen=settings.listen, instance=state.instance, pid=os.getpid())
         wait_for_stop()

@@ -13,7 +13,6 @@ from dataclasses import replace
 from functools import partial
 
 from mynet.drivers.api import Driver
-from mynet.drivers.errors import SandboxNotFound
 from mynet.server.call import Call, require_caller
 from mynet.server.errors import (
     Busy,
@@ -167,21 +166,14 @@ class Endpoints:
         self._leases.give_back(call, network, endpoint)
         self._store.endpoints.remove(endpoint)
 
-    def restore(self, call: Call, network: Network, endpoint: Endpoint) -> bool:
-        """Make an endpoint whole where the kernel differs from its record; say if that was needed.
+    def restore(self, call: Call, network: Network, endpoint: Endpoint) -> None:
+        """Make an endpoint whole, its addresses and what the kernel has of it.
 
-        One whose sandbox is gone stays as it is: its addresses are kept for whoever comes back.
+        Raises AddressInUse where another has got one of its addresses meanwhile, and
+        SandboxNotFound.
         """
-        if endpoint.place.sandbox is None:
-            return False  # the device is its caller's
-        driver = self._drivers.get(network.wish.driver)
-        if not driver.run(call, Driver.check, endpoint.for_driver(network)):
-            return False
-        try:
-            self._attach(call, network, endpoint)
-        except SandboxNotFound:
-            return False
-        return True
+        self._leases.hold(call, network, endpoint)
+        self._attach(call, network, endpoint)
 
     def _check_options(self, network: Network, wish: EndpointWish) -> None:
         info = self._drivers.get(network.wish.driver).implementation.info
@@ -224,7 +216,7 @@ class Endpoints:
 
     def _whole(self, call: Call, network: Network, existing: Endpoint) -> Endpoint:
         """Return an endpoint that is there, made whole where somebody has damaged it."""
-        self._attach(call, network, existing)
+        self.restore(call, network, existing)
         return existing
 
     def _move(self, call: Call, network: Network, existing: Endpoint, place: Place) -> Endpoint:

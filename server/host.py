@@ -5,7 +5,7 @@ are free and to know which namespace it is talking about.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +24,12 @@ class Host(Protocol):
 
     def exists(self, sandbox: Sandbox) -> bool:
         """Say whether that namespace still lives, be it under another path."""
+
+    def locate(self, sandboxes: Iterable[Sandbox]) -> Mapping[int, str]:
+        """Return a path that leads to each of the namespaces that still live, by its cookie."""
+
+    def foreigners(self, instance: str) -> Sequence[str]:
+        """Return the names of devices that carry another instance's mark."""
 
     def device_names(self, sandbox: Sandbox | None) -> frozenset[str]:
         """Return the names of all devices in a namespace; None is the daemon's own."""

@@ -18,7 +18,12 @@ from mynet.ipam.api import (
     IPAddress,
     usable,
 )
-from mynet.ipam.errors import AddressInUse, AddressOutOfRange, AddressReserved, SubnetExhausted
+from mynet.ipam.errors import (
+    AddressInUse,
+    AddressOutOfRange,
+    AddressReserved,
+    SubnetExhausted,
+)
 from mynet.server.call import Call
 from mynet.server.errors import InvalidArgument, Violation
 from mynet.server.locks import KeyedLocks
@@ -132,6 +137,21 @@ class Leases:
         taken.sort(key=lambda allocation: allocation.address.version)
         return tuple(_interface(allocation) for allocation in taken)
 
+    def hold(self, call: Call, network: Network, endpoint: Endpoint) -> None:
+        """Take those of an endpoint's own addresses again that a book has lost.
+
+        Raises AddressInUse where another has got one of them meanwhile.
+        """
+        backend = self._backends.get(network.wish.ipam)
+        for address in self.lost(call, network, endpoint):
+            self._take_asked(call, backend, network, endpoint, AddressWish(address))
+
+    def lost(self, call: Call, network: Network, endpoint: Endpoint) -> Sequence[IPAddress]:
+        """Return those of an endpoint's own addresses that it does not hold."""
+        backend = self._backends.get(network.wish.ipam)
+        held = {allocation.address for allocation in self._held(call, backend, endpoint.owner)}
+        return [address.ip for address in endpoint.addresses if address.ip not in held]
+
     def give_back(self, call: Call, network: Network, endpoint: Endpoint) -> None:
         """Give back all that the endpoint holds.
 
@@ -169,7 +189,10 @@ class Leases:
         endpoint: Endpoint,
         version: int,
     ) -> Allocation:
-        """Take an address of the first subnet of the family that has one left."""
+        """Take an address of the first subnet of the family that has one left.
+
+        The one that knows the endpoint by its sticky key goes before all others.
+        """
         subnets = [subnet for subnet in network.subnets if subnet.cidr.version == version]
         requests = [
             AllocateRequest(
@@ -179,6 +202,8 @@ class Leases:
             )
             for subnet in subnets
         ]
+        if len(requests) > 1:
+            requests.sort(key=lambda each: backend.run(call, Backend.recall, each) is None)
         for request in requests[:-1]:
             try:
                 return backend.run(call, Backend.allocate, request)

@@ -144,7 +144,7 @@ class Networks:
         """Make a network that is recorded, or take away what was made of it."""
         try:
             network = self._store.networks.put(self._leases.open(call, network))
-            self._create(call, network)
+            self.restore(call, network)
             require_caller(call)
             return self._store.networks.put(replace(network, state=NetworkState.READY))
         except Exception as error:
@@ -174,10 +174,11 @@ class Networks:
                     resource=f"network {wish.name}",
                     holder=taken.holder,
                 ) from taken
-            self._create(call, report.network)  # made whole, where somebody has damaged it
+            self.restore(call, report.network)  # made whole, where somebody has damaged it
             return report
 
-    def _create(self, call: Call, network: Network) -> None:
+    def restore(self, call: Call, network: Network) -> None:
+        """Make a network, or make it whole where somebody has damaged it."""
         driver = self._drivers.get(network.wish.driver)
         driver.run(call, Driver.create, network.for_driver(), subject=f"network {network.id}")
 

@@ -1,73 +1,23 @@
-"""Bringing books and host together, before the daemon serves.
+"""Bringing books and host together before the daemon serves."""
 
-Intents without their end first: Connect and CreateNetwork roll back, Disconnect and DeleteNetwork
-roll forward. Both come to the same: what the record names is torn down. Then every driver restores
-the networks that stand, and endpoints whose sandbox is still there are made whole. Those without a
-sandbox are their callers' to keep; but what is the network's of them is brought to what its record
-says: an UpdateNetwork may have been cut off.
-"""
-
-import contextlib
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
-from mynet.drivers.api import Driver
 from mynet.server.call import Call
-from mynet.server.core import Core
-from mynet.server.model import EndpointState, Network, NetworkState
-from mynet.server.store import Store
+from mynet.server.doctor import Doctor
+from mynet.server.report import Finding, Report
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _SECONDS = 60.0  # for each step; a plugin that hangs must not keep the daemon down for ever
 
 
-def recover(store: Store, core: Core) -> Counter[str]:
-    """Recover, and count what was done. A step that fails is logged, and the others go on."""
-    done: Counter[str] = Counter()
-    networks = {network.id: network for network in store.networks.all()}
-    for endpoint in store.endpoints.all():
-        network = networks[endpoint.network_id]
-        if endpoint.state is EndpointState.READY and network.state is not NetworkState.DELETING:
-            continue
-        with _step(done, "endpoints removed", endpoint.id) as call:
-            core.endpoints.tear_down(call, network, endpoint)
-    for network in networks.values():
-        if network.state is not NetworkState.READY:
-            with _step(done, "networks removed", network.name) as call:
-                core.networks.tear_down(call, network)
-    for subnet in store.subnets.of_nobody():
-        with _step(done, "subnets tidied", str(subnet.cidr)) as call:
-            core.registry.tidy(call, subnet)
-    _restore(done, core, [each for each in networks.values() if each.state is NetworkState.READY])
-    for network in networks.values():
-        loose = [each for each in store.endpoints.of_network(network.id) if not each.place.sandbox]
-        if loose and network.state is NetworkState.READY:
-            with _step(done, "networks settled", network.name) as call:
-                core.updates.settle(call, network, loose)
-    for endpoint in store.endpoints.all():
-        with _step(done, "endpoints checked", endpoint.id) as call:
-            network = networks[endpoint.network_id]
-            done["endpoints restored"] += core.endpoints.restore(call, network, endpoint)
-    log.info("recovered", **{what.replace(" ", "_"): count for what, count in done.items()})
-    return done
-
-
-def _restore(done: Counter[str], core: Core, networks: list[Network]) -> None:
-    """Let each driver bring its networks back; one that has none tidies what it may have left."""
-    for driver in core.drivers.usable():
-        own = [each.for_driver() for each in networks if each.wish.driver == driver.name]
-        with _step(done, "drivers restored", driver.name) as call:
-            driver.run(call, Driver.restore, own)
-
-
-@contextlib.contextmanager
-def _step(done: Counter[str], what: str, name: str) -> Iterator[Call]:
-    try:
-        yield Call.internal(_SECONDS)
-        done[what] += 1
-    except Exception:  # whatever it is, its record stays, and the next start tries again
-        done["failures"] += 1
-        log.exception("recovery step failed", step=what, name=name)
+def recover(doctor: Doctor) -> Sequence[Finding]:
+    """Recover; return what was found. What could not be mended is logged, and does not stop it."""
+    report = Report(partial(Call.internal, _SECONDS), repair=True)
+    doctor.recover(report)
+    repaired = sum(finding.repaired for finding in report.findings)
+    log.info("recovered", found=len(report.findings), repaired=repaired)
+    return report.findings

@@ -157,25 +157,23 @@ class Registry:
     def drop_unused(self, call: Call, cidr: IPNetwork) -> None:
         """Take a subnet out of the book if it is not kept, nobody uses it or has an address."""
         # Seldom true, and asked after every release: so look first, and lock to be certain.
-        if self._unused(call, cidr):
+        if self.unused(call, cidr):
             with self._locks.exclusive(call, "subnet", str(cidr)):
                 self.drop_unused_held(call, cidr)
 
     def drop_unused_held(self, call: Call, cidr: IPNetwork) -> None:
         """Do so for a subnet that the caller holds exclusively."""
-        if backend := self._unused(call, cidr):
+        if backend := self.unused(call, cidr):
             self.drop(call, backend, cidr)
 
-    def tidy(self, call: Call, subnet: BookedSubnet) -> None:
-        """Drop a subnet that a crash left unused in the book; open a kept one left unopened."""
-        if not subnet.kept:
-            self.drop_unused(call, subnet.cidr)
-            return
+    def unused(self, call: Call, cidr: IPNetwork) -> Plugin[Backend] | None:
+        """Return the backend of a subnet that may go, or None where it is to stay."""
+        subnet = self._store.subnets.find(cidr)
+        if subnet is None or subnet.network_id or subnet.kept:
+            return None
         backend = self._backends.get(subnet.backend)
-        try:  # a look is quicker than a commit, and there may be thousands
-            backend.run(call, Backend.usage, self.complete(subnet))
-        except NotOpen:
-            backend.run(call, Backend.open_subnet, subnet.cidr)
+        query = AllocationQuery(subnet=cidr, limit=1)
+        return None if backend.run(call, Backend.allocations, query) else backend
 
     def _close_stray(
         self, call: Call, backend: Plugin[Backend], cidr: IPNetwork, error: Exception
@@ -212,15 +210,6 @@ class Registry:
         # waits for the lock before it opens it.
         if self._store.subnets.drop(cidr):
             backend.run(call, Backend.close_subnet, cidr)
-
-    def _unused(self, call: Call, cidr: IPNetwork) -> Plugin[Backend] | None:
-        """Return the backend of a subnet that may go, or None where it is to stay."""
-        subnet = self._store.subnets.find(cidr)
-        if subnet is None or subnet.network_id or subnet.kept:
-            return None
-        backend = self._backends.get(subnet.backend)
-        query = AllocationQuery(subnet=cidr, limit=1)
-        return None if backend.run(call, Backend.allocations, query) else backend
 
     def _report(self, call: Call, subnet: BookedSubnet) -> SubnetReport:
         rules = self.complete(subnet)

@@ -1,13 +1,41 @@
-"""The kernel against the endpoint: what differs, a sentence each."""
+"""The kernel against endpoints and networks: what differs, a sentence each."""
 
 from collections.abc import Iterator
 
-from mynet.drivers.linux.verbs import Link, Snapshot, Veth, is_ours, priority, with_link_local
+from mynet.drivers.linux.verbs import (
+    Bridge,
+    BridgeSnapshot,
+    Link,
+    Snapshot,
+    Veth,
+    is_ours,
+    priority,
+    with_link_local,
+)
 
 
 def differences(veth: Veth, seen: Snapshot) -> list[str]:
     """Compare what there is with what there should be."""
     return [*_outer(veth, seen), *_inner(veth, seen)]
+
+
+def bridge_differences(bridge: Bridge, seen: BridgeSnapshot) -> list[str]:
+    """Compare the bridge that there is with what it should be."""
+    return list(_bridge(bridge, seen))
+
+
+def _bridge(bridge: Bridge, seen: BridgeSnapshot) -> Iterator[str]:
+    link = seen.link
+    if link is None:
+        yield f"The bridge {bridge.name} is not there."
+        return
+    if not is_ours(link, bridge):
+        yield f"The interface {bridge.name} is not the network's bridge."
+        return
+    yield from _link(link, bridge.mac, bridge.mtu)
+    for address in bridge.addresses:
+        if address not in seen.addresses:
+            yield f"{bridge.name} lacks the address {address}."
 
 
 def _outer(veth: Veth, seen: Snapshot) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The verbs of the bridge driver: each says what there should be, the kernel object makes it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_interface
 
 from mynet.drivers.api import (
@@ -11,8 +11,9 @@ from mynet.drivers.api import (
     Endpoint,
     Network,
     NetworkUpdate,
+    Stray,
 )
-from mynet.drivers.bridge.check import differences
+from mynet.drivers.bridge.check import bridge_differences, differences
 from mynet.drivers.bridge.options import (
     MODES,
     OPTIONS,
@@ -22,7 +23,16 @@ from mynet.drivers.bridge.options import (
     require_sound,
 )
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
-from mynet.drivers.linux.verbs import Bridge, Kernel, Segment, Veth, mac_from
+from mynet.drivers.linux.verbs import (
+    Bridge,
+    Kernel,
+    Link,
+    Segment,
+    Veth,
+    mac_from,
+    mark_of,
+    read_mark,
+)
 
 MAX_SUBNETS = 64  # of a network: all of it goes into the firewall in one transaction
 
@@ -85,6 +95,27 @@ class BridgeDriver(Driver):
         """Let the firewall and the bridge's ports be what the network's options say now."""
         self.create(call, update.network)
         self._kernel.isolate([self._veth(endpoint) for endpoint in update.endpoints])
+
+    def check_network(self, call: Call, network: Network) -> Sequence[str]:
+        """Compare the kernel with the network: a sentence for each difference."""
+        bridge = self._bridge(network)
+        return bridge_differences(bridge, self._kernel.inspect_bridge(bridge))
+
+    def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
+        """List the links that carry this instance's mark and are of nothing known."""
+        return [Stray(record, f"interface {link.name}") for record, link in self._strays(known)]
+
+    def discard(self, call: Call, stray: Stray) -> None:
+        """Take the links of one stray record away."""
+        for link in self._kernel.marked():
+            if read_mark(link.mark) == (self._instance, stray.id):
+                self._kernel.remove(link)
+
+    def _strays(self, known: Collection[str]) -> Iterator[tuple[str, Link]]:
+        for link in self._kernel.marked():
+            instance, record = read_mark(link.mark)
+            if instance == self._instance and record not in known:
+                yield record, link
 
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         """Load the firewall whole, once, and make every bridge that is not there.
@@ -154,7 +185,7 @@ class BridgeDriver(Driver):
 
     def _mark(self, object_id: str) -> str:
         """Write whose a link is; it becomes the link's alias."""
-        return f"mynet:{self._instance}:{object_id}"
+        return mark_of(self._instance, object_id)
 
 
 def _segment(network: Network) -> Segment:

@@ -7,7 +7,7 @@ together, a namespace takes its links with it, a bridge has 1023 ports.
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
@@ -18,12 +18,14 @@ from mynet.drivers.linux.memory import HOST, Memory
 from mynet.drivers.linux.verbs import (
     DEFAULT_MTU,
     Bridge,
+    BridgeSnapshot,
     Link,
     Segment,
     Snapshot,
     Veth,
     is_ours,
     mac_from,
+    read_mark,
     taken,
     with_link_local,
 )
@@ -123,6 +125,17 @@ class FakeKernel:
         """Say whether the namespace is still there, under whatever path."""
         with self._verb("exists"):
             return sandbox.cookie in self._sandboxes.values()
+
+    def locate(self, sandboxes: Iterable[Sandbox]) -> Mapping[int, str]:
+        """Find a path that leads to each namespace now, by its cookie."""
+        with self._verb("locate"):
+            paths = {cookie: path for path, cookie in self._sandboxes.items()}
+            cookies = {sandbox.cookie for sandbox in sandboxes}
+            return {cookie: path for cookie, path in paths.items() if cookie in cookies}
+
+    def foreigners(self, instance: str) -> Sequence[str]:
+        """List the links of the host that carry another instance's mark."""
+        return [link.name for link in self.marked() if read_mark(link.mark)[0] != instance]
 
     def device_names(self, sandbox: Sandbox | None) -> frozenset[str]:
         """List the names of links that are taken."""
@@ -233,6 +246,27 @@ class FakeKernel:
                 addresses=frozenset(inner.addresses),
                 routes=frozenset(inner.routes),
             )
+
+    def marked(self) -> Sequence[Link]:
+        """List the links of the host that carry a mark of mynet."""
+        with self._verb("marked"):
+            here = [held.link for held in self._memory.inside(HOST)]
+            return [link for link in here if read_mark(link.mark) != ("", "")]
+
+    def inspect_bridge(self, bridge: Bridge) -> BridgeSnapshot:
+        """Look at what there is of the bridge."""
+        with self._verb("inspect_bridge"):
+            held = self._memory.find(bridge.name)
+            if held is None:
+                return BridgeSnapshot(None)
+            return BridgeSnapshot(held.link, frozenset(held.addresses))
+
+    def remove(self, link: Link) -> None:
+        """Take a marked link away, if it is still the one that was listed."""
+        with self._verb("remove"):
+            held = self._memory.at(link.index)
+            if held is not None and held.link.mark == link.mark:
+                self._memory.delete(held.link)
 
     def load_firewall(self, instance: str, segments: Iterable[Segment]) -> None:
         """Replace what the firewall holds."""

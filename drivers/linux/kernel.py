@@ -1,13 +1,21 @@
 """The real kernel: the verbs of :class:`~mynet.drivers.linux.verbs.Kernel`, over netlink."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mynet.drivers.api import IPNetwork, Sandbox
 from mynet.drivers.linux import links, netns, routes, sysctl, veths
 from mynet.drivers.linux.firewall import Firewall
 from mynet.drivers.linux.netlink import Netlink
 from mynet.drivers.linux.reaper import Reaper
-from mynet.drivers.linux.verbs import Bridge, Segment, Snapshot, Veth
+from mynet.drivers.linux.verbs import (
+    Bridge,
+    BridgeSnapshot,
+    Link,
+    Segment,
+    Snapshot,
+    Veth,
+    read_mark,
+)
 
 
 class LinuxKernel:
@@ -28,6 +36,14 @@ class LinuxKernel:
     def exists(self, sandbox: Sandbox) -> bool:
         """Say whether the namespace is still there, wherever it is found."""
         return netns.find(sandbox) is not None
+
+    def locate(self, sandboxes: Iterable[Sandbox]) -> Mapping[int, str]:
+        """Like: lsns -t net."""
+        return netns.find_all(sandboxes)
+
+    def foreigners(self, instance: str) -> Sequence[str]:
+        """Like: ip -d link, and what in it carries another instance's alias."""
+        return [link.name for link in links.marked() if read_mark(link.mark)[0] != instance]
 
     def device_names(self, sandbox: Sandbox | None) -> frozenset[str]:
         """List the names of links that are taken. Like: ``ip -br link``."""
@@ -74,6 +90,18 @@ class LinuxKernel:
     def inspect(self, veth: Veth) -> Snapshot:
         """Like: ip addr; ip route."""
         return veths.inspect(veth)
+
+    def marked(self) -> Sequence[Link]:
+        """Like: ip -d link."""
+        return links.marked()
+
+    def inspect_bridge(self, bridge: Bridge) -> BridgeSnapshot:
+        """Like: ip -d addr show dev NAME."""
+        return links.inspect_bridge(bridge)
+
+    def remove(self, link: Link) -> None:
+        """Like: ip link delete NAME."""
+        links.remove(link)
 
     def load_firewall(self, instance: str, segments: Iterable[Segment]) -> None:
         """Like: nft -f FILE."""

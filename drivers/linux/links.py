@@ -3,13 +3,16 @@
 import errno
 import socket
 
+from mynet.drivers.api import IPInterface
 from mynet.drivers.linux import messages
 from mynet.drivers.linux.netlink import Netlink, Request
 from mynet.drivers.linux.refusals import refusals
 from mynet.drivers.linux.verbs import (
     Bridge,
+    BridgeSnapshot,
     Link,
     is_ours,
+    read_mark,
     taken,
     with_link_local,
 )
@@ -132,3 +135,34 @@ def delete_bridge(bridge: Bridge) -> None:
                     GONE,
                 )
             )
+
+
+def marked() -> list[Link]:
+    """List the links here whose alias is a mark of mynet. Like: ``ip -d link``."""
+    with Netlink() as nl:
+        request = Request(messages.get_link(), "list interfaces", "interfaces")
+        links = [messages.read_link(data) for data in nl.dump(request)]
+    return [link for link in links if read_mark(link.mark) != ("", "")]
+
+
+def inspect_bridge(bridge: Bridge) -> BridgeSnapshot:
+    """Look at what there is of the bridge. Like: ``ip -d addr show dev NAME``."""
+    with Netlink() as nl:
+        link = find_link(nl, bridge.name)
+        return BridgeSnapshot(link, addresses_of(nl, link.index) if link else frozenset())
+
+
+def addresses_of(nl: Netlink, index: int) -> frozenset[IPInterface]:
+    """List a link's addresses. Like: ``ip addr show``."""
+    request = Request(messages.get_addresses(), "list addresses", "addresses")
+    found = [messages.read_address(data) for data in nl.dump(request)]
+    return frozenset(address for place, address in found if place == index)
+
+
+def remove(link: Link) -> None:
+    """Take a link away with its other end, if its name and its mark are what they were."""
+    with Netlink() as nl:
+        found = find_link(nl, link.name)
+        if found is not None and (found.index, found.mark) == (link.index, link.mark):
+            resource = f"interface {link.name}"
+            nl.ask(Request(messages.delete_link(link.index), f"delete {link.name}", resource, GONE))

@@ -18,6 +18,7 @@ from mynet.drivers.api import IPAddress, IPInterface, IPNetwork, Sandbox
 from mynet.drivers.errors import InterfaceExists
 
 DEFAULT_MTU = 1500
+_MARK = "mynet"
 BRIDGE_PORTS = 1023  # BR_MAX_PORTS less the port number 0
 
 
@@ -151,6 +152,14 @@ class Snapshot:
     master_mac: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class BridgeSnapshot:
+    """What there is of a :class:`Bridge`; None and empty where it is not."""
+
+    link: Link | None
+    addresses: frozenset[IPInterface] = frozenset()
+
+
 def priority(gateway: IPAddress, metric: int) -> int:
     """Tell the metric that a default route over ``gateway`` gets.
 
@@ -158,6 +167,20 @@ def priority(gateway: IPAddress, metric: int) -> int:
     round. It is 1 there.
     """
     return max(metric, 1) if isinstance(gateway, IPv6Address) else metric
+
+
+def mark_of(instance: str, record: str) -> str:
+    """Write whose a link is: the alias that it gets."""
+    return f"{_MARK}:{instance}:{record}"
+
+
+def read_mark(mark: str) -> tuple[str, str]:
+    """Read the instance and the record's id out of an alias; both "" where it is not of mynet."""
+    match mark.split(":"):
+        case [word, instance, record] if word == _MARK:
+            return instance, record
+        case _:
+            return "", ""
 
 
 def is_ours(link: Link, wanted: Bridge | Veth) -> bool:
@@ -221,6 +244,15 @@ class Kernel(Protocol):
 
     def inspect(self, veth: Veth) -> Snapshot:
         """Look at what there is of the endpoint. Changes nothing."""
+
+    def marked(self) -> Sequence[Link]:
+        """List the links of the host that carry a mark of mynet, of whatever instance."""
+
+    def inspect_bridge(self, bridge: Bridge) -> BridgeSnapshot:
+        """Look at what there is of the bridge. Changes nothing."""
+
+    def remove(self, link: Link) -> None:
+        """Take a marked link away, if it is still the one that was listed."""
 
     def load_firewall(self, instance: str, segments: Iterable[Segment]) -> None:
         """Replace the firewall table whole, in one transaction."""

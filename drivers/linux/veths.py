@@ -13,7 +13,15 @@ from dataclasses import dataclass, replace
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import KernelError, SandboxNotFound
 from mynet.drivers.linux import messages, netns
-from mynet.drivers.linux.links import GONE, STANDS, bring_up, find_link, link_at, shape
+from mynet.drivers.linux.links import (
+    GONE,
+    STANDS,
+    addresses_of,
+    bring_up,
+    find_link,
+    link_at,
+    shape,
+)
 from mynet.drivers.linux.netlink import Netlink, Request
 from mynet.drivers.linux.routes import default_routes
 from mynet.drivers.linux.verbs import (
@@ -241,12 +249,10 @@ def _inspect_inner(outside: Snapshot, nl: Netlink, name: str) -> Snapshot:
     inner = find_link(nl, name)
     if inner is None:
         return outside
-    everywhere = nl.dump(Request(messages.get_addresses(), "list addresses", "addresses"))
-    addresses = (messages.read_address(data) for data in everywhere)
     routes = (*default_routes(nl, 4), *default_routes(nl, 6))
     return replace(
         outside,
         inner=inner,
-        addresses=frozenset(address for index, address in addresses if index == inner.index),
+        addresses=addresses_of(nl, inner.index),
         routes=frozenset(route for route in routes if route.device == inner.index),
     )

@@ -186,6 +186,28 @@ def restoring_makes_what_is_not_there(bench: Bench) -> None:
     require_whole(bench, endpoint)
 
 
+def a_network_that_was_made_is_whole(bench: Bench) -> None:
+    """Until it is deleted, check_network has no sentence."""
+    network = bench.network()
+    bench.create(network)
+    differences = list(bench.driver.check_network(SampleCall(), network))
+    require(not differences, f"check_network says of a network that was made: {differences}")
+
+
+def strays_are_what_no_record_knows(bench: Bench) -> None:
+    """Nothing that is known is one; all others can be discarded, twice, and are gone then."""
+    endpoint = connected(bench)
+    network = endpoint.network.id
+    strays = list(bench.driver.strays(SampleCall(), {network, endpoint.id}))
+    require(not strays, f"strays are listed although their records are known: {strays}")
+    for stray in bench.driver.strays(SampleCall(), {network}):
+        require(stray.id == endpoint.id, f"{stray} is not of the endpoint, which alone is unknown")
+        require(stray.name, f"{stray} has no name")
+        twice(bench.driver.discard, stray)
+    strays = list(bench.driver.strays(SampleCall(), {network}))
+    require(not strays, f"strays are left that were discarded: {strays}")
+
+
 def closing_lets_go_of_descriptors_and_threads(bench: Bench) -> None:
     """Add up what is left of many drivers, each of which was used."""
     endpoint = bench.endpoint(bench.network())
@@ -234,6 +256,8 @@ CLAIMS: Sequence[Callable[[Bench], None]] = (
     networks_outlive_the_driver,
     restoring_makes_what_is_not_there,
     updating_twice_is_updating_once,
+    a_network_that_was_made_is_whole,
+    strays_are_what_no_record_knows,
     closing_lets_go_of_descriptors_and_threads,
     many_threads_connect_at_once,
 )

@@ -15,6 +15,7 @@ from mynet.ipam.api import (
     BatchRequest,
     Call,
     Holdings,
+    IPAddress,
     IPNetwork,
     MapQuery,
     Part,
@@ -116,6 +117,10 @@ class BitmapBackend(Backend):
     def allocations(self, call: Call, query: AllocationQuery) -> Sequence[Allocation]:
         """List allocations, from the file."""
         return self._reading.allocations(query)
+
+    def recall(self, call: Call, request: AllocateRequest) -> IPAddress | None:
+        """Look a sticky key up, in the file."""
+        return self._reading.recall(request)
 
     def usage(self, call: Call, subnet: Subnet) -> Usage:
         """Count, from the file."""

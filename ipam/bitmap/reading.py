@@ -2,14 +2,17 @@
 
 import json
 import sqlite3
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from ipaddress import ip_network
 
 from mynet.ipam.api import (
+    AllocateRequest,
     Allocation,
     AllocationQuery,
+    IPAddress,
     IPNetwork,
     MapQuery,
     Part,
@@ -63,6 +66,20 @@ class Reading:
                 (*values, query.limit),
             ).fetchall()
         return [self.allocation(ip_network(cidr), Row(*row)) for cidr, *row in rows]
+
+    def recall(self, request: AllocateRequest) -> IPAddress | None:
+        """Return what a sticky key leads to, if it would be handed out. Raises SubnetNotFound."""
+        subnet, key, now = request.subnet, request.sticky_key, self._clock.now()
+        pool = Pool.of(subnet)
+        with self._database.read() as connection:
+            number = _number(connection, subnet.cidr)
+            address = rest.recall(connection, number, key, subnet.retention, now)
+            position = None if address is None else pool.place(address)
+            if position is None or pool.is_reserved(position):
+                return None
+            if _held_between(connection, number, pool, position, position):
+                return None
+        return pool.address(position)
 
     def usage(self, subnet: Subnet) -> Usage:
         """Count a subnet's addresses. Raises SubnetNotFound."""
@@ -163,6 +180,9 @@ def _conditions(query: AllocationQuery) -> tuple[list[str], list[object]]:
     if query.owner:
         conditions.append("owner = ?")
         values.append(query.owner)
+    if query.owner_prefix:  # in the order of UTF-8, nothing comes behind the last code point
+        conditions.append("owner BETWEEN ? AND ?")
+        values += [query.owner_prefix, query.owner_prefix + chr(sys.maxunicode)]
     if query.after is not None:
         subnet, address = query.after
         conditions.append("(version, first, address) > (?, ?, ?)")

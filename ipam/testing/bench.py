@@ -155,12 +155,19 @@ class Bench:
         owner: str = "",
         after: tuple[IPNetwork, IPAddress] | None = None,
         limit: int = _EVERYTHING,
+        owner_prefix: str = "",
     ) -> list[Allocation]:
         """List allocations."""
         cidr = ruled(subnet).cidr if subnet is not None else None
-        query = AllocationQuery(cidr, address, owner, after, limit)
+        query = AllocationQuery(cidr, address, owner, after, limit, owner_prefix)
         with only_ipam_errors("allocations"):
             return list(self.backend.allocations(SampleCall(), query))
+
+    def recall(self, subnet: Ruled, sticky_key: str) -> IPAddress | None:
+        """Look a sticky key up."""
+        request = AllocateRequest(ruled(subnet), sticky_key=sticky_key)
+        with only_ipam_errors("recall"):
+            return self.backend.recall(SampleCall(), request)
 
     def usage(self, subnet: Ruled) -> Usage:
         """Count a subnet's addresses."""

@@ -58,6 +58,17 @@ def a_query_selects_by_all_that_it_names(bench: Bench) -> None:
     require_equal(bench.allocations(IPV4, address=IPV6[3]), [], "the other family's, of IPv4")
 
 
+def owners_are_selected_by_how_they_begin(bench: Bench) -> None:
+    """Whatever comes behind, and as texts, not as patterns; an empty beginning is every owner."""
+    owners = ["vm:1", "vm:\U0010ffff", "vm", "vn:1", "VM:1", "v%:1", "v_:1", ""]
+    bench.open(IPV4)
+    held = [bench.allocate(IPV4, owner) for owner in owners]
+    for prefix in ("", "v", "vm", "vm:", "vm:1", "v%", "v_", "vm:10", "w"):
+        expected = [each for each in held if each.owner.startswith(prefix)]
+        found = bench.allocations(owner_prefix=prefix)
+        require_equal(found, expected, f"the allocations of owners that begin with {prefix!r}")
+
+
 def pages_joined_are_the_whole(bench: Bench) -> None:
     """Of any size, also of one owner's or one subnet's."""
     filled = _filled(bench)
@@ -130,6 +141,7 @@ def _pages(
 CLAIMS: Sequence[Callable[[Bench], None]] = (
     allocations_come_by_version_subnet_and_address,
     a_query_selects_by_all_that_it_names,
+    owners_are_selected_by_how_they_begin,
     pages_joined_are_the_whole,
     a_page_begins_behind_what_was_released_meanwhile,
     revisions_grow,

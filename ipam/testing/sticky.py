@@ -162,7 +162,23 @@ def _sticky(cidr: IPNetwork) -> Subnet:
     return Subnet(cidr, cooldown=_LONG, retention=_LONG)
 
 
+def what_is_recalled_is_what_would_be_given(bench: Bench) -> None:
+    """To whoever comes with the key, by a backend that recalls; asking changes nothing."""
+    for cidr in BOTH:
+        subnet = bench.open(_sticky(cidr))
+        require_equal(bench.recall(subnet, "web"), None, "of a key that was never used is recalled")
+        held = bench.allocate(subnet, "run 1", sticky_key="web")
+        require_equal(bench.recall(subnet, "web"), None, "of a key that is in use is recalled")
+        bench.release(subnet, held.address)
+        for _ in range(2):
+            found = bench.recall(subnet, "web")
+            require(found in (None, held.address), f"a key that had {held.address} recalls {found}")
+        bench.allocate(subnet, "other", address=held.address)
+        require_equal(bench.recall(subnet, "web"), None, "of an address that is held is recalled")
+
+
 CLAIMS: Sequence[Callable[[Bench], None]] = (
+    what_is_recalled_is_what_would_be_given,
     whoever_comes_back_gets_its_old_address,
     whoever_gave_all_back_comes_back_as_well,
     whoever_comes_back_too_late_gets_another,

@@ -4,6 +4,7 @@ import grpc
 
 from mynet.server.core import Core
 from mynet.server.model import EndpointSelector
+from mynet.server.report import Report
 from mynet.server.services import pack, paging, unpack
 from mynet.server.services.faults import gathered
 from mynet.server.services.gate import current_call
@@ -103,3 +104,8 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
         self, _request: pb.ListDriversRequest, _: grpc.ServicerContext
     ) -> pb.ListDriversResponse:
         return pb.ListDriversResponse(drivers=map(pack.driver, self._core.drivers))
+
+    def Doctor(self, request: pb.DoctorRequest, _: grpc.ServicerContext) -> pb.DoctorResponse:
+        report = Report(current_call, repair=request.repair)
+        self._core.doctor.examine(report)
+        return pb.DoctorResponse(findings=map(pack.finding, report.findings))

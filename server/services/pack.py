@@ -14,6 +14,7 @@ from mynet.server.model import (
     NetworkState,
 )
 from mynet.server.plugins import Listing
+from mynet.server.report import Finding
 from mynet.server.subnets import Rules
 from mynet.v1 import ipam_pb2, network_pb2
 
@@ -80,6 +81,16 @@ def endpoint(found: Endpoint) -> network_pb2.Endpoint:
         state=_ENDPOINT_STATES[found.state],
         create_time=time(found.create_time),
         revision=found.revision,
+    )
+
+
+def finding(found: Finding) -> network_pb2.Finding:
+    """Pack what an examination found."""
+    return network_pb2.Finding(
+        object=found.subject,
+        problem=found.problem,
+        remedy=found.remedy,
+        repaired=found.repaired,
     )
 
 

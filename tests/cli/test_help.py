@@ -13,6 +13,7 @@ API = """
     ipam subnet create, ls, inspect, rm
     ipam backend ls
     driver ls
+    doctor
     connect, disconnect, run, topology, version, completion
 """
 

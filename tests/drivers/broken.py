@@ -3,7 +3,7 @@
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import ClassVar
@@ -17,6 +17,7 @@ from mynet.drivers.api import (
     Network,
     NetworkUpdate,
     Option,
+    Stray,
 )
 from mynet.drivers.errors import InterfaceExists, KernelError, SandboxNotFound
 from tests.drivers.sound import Kernel, SoundDriver
@@ -271,6 +272,32 @@ class ConnectsWhenUpdated(SoundDriver):
     def update(self, call: Call, update: NetworkUpdate) -> None:
         for endpoint in update.endpoints:
             self.connect(call, endpoint)
+
+
+@breaks("a network that was made is whole")
+class FindsFaultWithEveryNetwork(SoundDriver):
+    def check_network(self, call: Call, network: Network) -> Sequence[str]:
+        return ["It has no colour."]
+
+
+@breaks("strays are what no record knows")
+class TakesAllForStrays(SoundDriver):
+    def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
+        return super().strays(call, set())
+
+
+@breaks("strays are what no record knows")
+class DiscardsNothing(SoundDriver):
+    def discard(self, call: Call, stray: Stray) -> None:
+        pass
+
+
+@breaks("strays are what no record knows")
+class DiscardsOnlyWhatIsThere(SoundDriver):
+    def discard(self, call: Call, stray: Stray) -> None:
+        if stray not in self.strays(call, set()):
+            raise KernelError("it is gone already")
+        super().discard(call, stray)
 
 
 @breaks("closing lets go of descriptors and threads")

@@ -1,7 +1,7 @@
 """A driver that keeps the contract, in memory: what the broken ones are made from."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from mynet.drivers.api import (
     Call,
@@ -11,6 +11,7 @@ from mynet.drivers.api import (
     Endpoint,
     Network,
     Option,
+    Stray,
 )
 from mynet.drivers.errors import InterfaceExists, KernelError, SandboxNotFound
 
@@ -66,3 +67,17 @@ class SoundDriver(Driver):
             if self.kernel.links.get(endpoint.host_interface) == endpoint.id:
                 return []
             return [f"{endpoint.host_interface} is not there."]
+
+    def check_network(self, call: Call, network: Network) -> Sequence[str]:
+        with self.kernel.lock:
+            return [] if network.id in self.kernel.networks else [f"{network.id} is not there."]
+
+    def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
+        with self.kernel.lock:
+            links = [Stray(each, f"link {name}") for name, each in self.kernel.links.items()]
+            return [stray for stray in links if stray.id not in known]
+
+    def discard(self, call: Call, stray: Stray) -> None:
+        with self.kernel.lock:
+            for name in [name for name, each in self.kernel.links.items() if each == stray.id]:
+                del self.kernel.links[name]

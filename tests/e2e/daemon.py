@@ -28,7 +28,7 @@ class Daemon:
     """A mynetd that serves, started with these options and MYNET_* variables.
 
     ``socket`` is where it was told to listen, if not where it does by default; ``inside`` is its
-    network namespace, if not the stage's own.
+    network namespace, if not the stage's own. ``program`` is what runs it.
     """
 
     def __init__(
@@ -37,13 +37,14 @@ class Daemon:
         *options: str,
         socket: str = SOCKET,
         inside: Namespace | None = None,
+        program: Sequence[str] = ("mynetd",),
         **environ: str,
     ) -> None:
         self.stage = stage
         self.log = stage.folder / f"mynetd-{len(stage.logs())}.log"
         enter = ["nsenter", f"--net={inside.path}"] if inside else []
         with self.log.open("wb") as log:
-            self._process = stage.start(*enter, "mynetd", *options, output=log, **environ)
+            self._process = stage.start(*enter, *program, *options, output=log, **environ)
         self.pid = self._process.pid
         self.channel = grpc.insecure_channel(f"unix:{stage.root / socket}", options=_EAGER)
         self.net = network_pb2_grpc.NetworkServiceStub(self.channel)

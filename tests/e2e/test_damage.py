@@ -53,10 +53,10 @@ def test_the_next_start_mends_what_can_be_mended(empty_stage: Stage) -> None:
     empty_stage.run("nft", "flush", "ruleset")
 
     again = Daemon(empty_stage)
-    assert [endpoint.id for endpoint in again.endpoints()] == [each.id for each in before]
+    assert [endpoint.id for endpoint in again.endpoints()] == [each.id for each in before[:2]]
     assert [again.problems(endpoint) for endpoint in before[:2]] == [[], []]
     assert talk(one, two, "10.88.0.3") == "10.88.0.2"
-    assert again.problems(before[2])
     Sandbox(empty_stage, "gone")  # made anew: it gets its addresses again
-    assert again.connect("gone").addresses == before[2].addresses
-    assert again.problems(before[2]) == []
+    back = again.connect("gone")
+    assert back.addresses == before[2].addresses
+    assert again.problems(back) == []

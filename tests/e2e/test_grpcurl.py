@@ -60,6 +60,10 @@ EXAMPLES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         {"network": "blue", "container_id": "one"},
         {"endpoint": {"container_id": "one"}},
     ),
+    "NetworkService/Doctor": (
+        {"repair": False},
+        {},
+    ),
     "NetworkService/ListDrivers": (
         {},
         {"drivers": [{"name": "bridge", "distribution": "mynetd", "state": "DRIVER_STATE_LOADED"}]},
@@ -150,7 +154,7 @@ def test_every_rpc_can_be_called(daemon: Daemon, method: str) -> None:
     words = ("-d", json.dumps(request), f"/{SOCKET}", f"mynet.v1.{method}")
     answer = json.loads(grpcurl(daemon.stage, *words))
     assert has(answer, expected), answer
-    only_looks = method.partition("/")[2].startswith(("Get", "List", "Check", "Export"))
+    only_looks = method.partition("/")[2].startswith(("Get", "List", "Check", "Export", "Doctor"))
     assert only_looks == (daemon.everything() == before)
 
 

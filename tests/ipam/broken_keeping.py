@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import ClassVar
 
 from mynet.ipam.api import (
@@ -82,6 +83,13 @@ class ListsByText(PlainBackend):
 class IgnoresTheAddressOfAQuery(PlainBackend):
     def selects(self, query: AllocationQuery, each: Allocation) -> bool:
         return super().selects(replace(query, address=None), each)
+
+
+class TakesABeginningForAPattern(PlainBackend):
+    def selects(self, query: AllocationQuery, each: Allocation) -> bool:
+        pattern = query.owner_prefix.replace("%", "*").replace("_", "?") + "*"
+        rest = replace(query, owner_prefix="")
+        return super().selects(rest, each) and fnmatchcase(each.owner, pattern)
 
 
 class RepeatsTheLastOfAPage(PlainBackend):
@@ -182,6 +190,7 @@ BROKEN: dict[str, type[PlainBackend]] = {
     "a_released_address_is_had_by_whoever_asks_for_it": KeepsRestingWhatWasAskedFor,
     "allocations_come_by_version_subnet_and_address": ListsByText,
     "a_query_selects_by_all_that_it_names": IgnoresTheAddressOfAQuery,
+    "owners_are_selected_by_how_they_begin": TakesABeginningForAPattern,
     "pages_joined_are_the_whole": RepeatsTheLastOfAPage,
     "a_page_begins_behind_what_was_released_meanwhile": LooksForTheEndOfThePage,
     "revisions_grow": NumbersEachSubnet,

@@ -156,6 +156,13 @@ class FoldsKeys(PlainBackend):
         return super().recalled(book, replace(request, sticky_key=request.sticky_key.lower()))
 
 
+class RecallsWhatIsHeld(PlainBackend):
+    def recall(self, call: Call, request: AllocateRequest) -> IPAddress | None:
+        with self.guard:
+            remembered = self.book(request.subnet.cidr).remembered
+            return remembered.get(request.sticky_key, (None, None))[0]
+
+
 class ForgetsKeysAtStart(PlainBackend):
     def __init__(self, context: BackendContext) -> None:
         super().__init__(context)
@@ -183,5 +190,6 @@ BROKEN: dict[str, type[PlainBackend]] = {
     "a_key_leads_outside_the_range": KeepsKeysInTheRange,
     "what_an_owner_has_comes_before_its_key": TakesTheKeyFirst,
     "keys_are_told_apart": FoldsKeys,
+    "what_is_recalled_is_what_would_be_given": RecallsWhatIsHeld,
     "keys_outlive_the_backend": ForgetsKeysAtStart,
 }

@@ -111,6 +111,10 @@ class PlainBackend(Steps, Backend):
     def allocations(self, call: Call, query: AllocationQuery) -> Sequence[Allocation]:
         return [each for each in self.held() if self.selects(query, each)][: query.limit]
 
+    def recall(self, call: Call, request: AllocateRequest) -> IPAddress | None:
+        with self.guard:
+            return self.recalled(self.book(request.subnet.cidr), request)
+
     def usage(self, call: Call, subnet: Subnet) -> Usage:
         with self.guard:
             book = self.book(subnet.cidr)

@@ -232,6 +232,7 @@ class Steps:
             query.subnet in (None, each.subnet)
             and query.address in (None, each.address)
             and query.owner in ("", each.owner)
+            and each.owner.startswith(query.owner_prefix)
             and self.is_behind(query.after, each)
         )
 

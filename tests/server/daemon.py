@@ -4,6 +4,7 @@ import contextlib
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, cast
@@ -182,17 +183,18 @@ def counted_writes(database: Database) -> Iterator[Counter[str]]:
 
 @contextlib.contextmanager
 def _before_each_write(database: Database, act: Callable[[], object]) -> Iterator[None]:
-    write = database.write
-
-    def watched(work: Any) -> Any:
+    def watched(write: Callable[[Any], Any], work: Any) -> Any:
         act()
         return write(work)
 
-    setattr(database, Database.write.__name__, watched)
+    names = [verb.__name__ for verb in (Database.write, Database.write_alone)]
+    for name in names:
+        setattr(database, name, partial(watched, getattr(database, name)))
     try:
         yield
     finally:
-        delattr(database, Database.write.__name__)
+        for name in names:
+            delattr(database, name)
 
 
 def list_driver(driver: Driver) -> Listing[Driver]:

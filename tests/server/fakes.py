@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from mynet.drivers.api import (
     Call,
@@ -13,6 +13,7 @@ from mynet.drivers.api import (
     NetworkUpdate,
     Option,
     Sandbox,
+    Stray,
     changeable,
 )
 from mynet.drivers.errors import InterfaceExists, SandboxNotFound
@@ -87,6 +88,14 @@ class FakeHost:
         with self._guard:
             return sandbox.cookie in self._devices
 
+    def locate(self, sandboxes: Iterable[Sandbox]) -> Mapping[int, str]:
+        with self._guard:
+            cookies = {sandbox.cookie for sandbox in sandboxes}
+            return {cookie: path for path, cookie in self.paths.items() if cookie in cookies}
+
+    def foreigners(self, instance: str) -> Sequence[str]:
+        return []
+
     def device_names(self, sandbox: Sandbox | None) -> frozenset[str]:
         with self._guard:
             return frozenset(self._devices.get(sandbox.cookie if sandbox else HERE, {}))
@@ -159,6 +168,24 @@ class FakeDriver(Driver):
             for endpoint in update.endpoints:
                 if endpoint.id in self.endpoints:
                     self.endpoints[endpoint.id] = endpoint
+
+    def check_network(self, call: Call, network: Network) -> Sequence[str]:
+        with self.trouble.at("check_network", call), self._guard:
+            return () if network.id in self.networks else (f"{network.interface} is not there.",)
+
+    def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
+        with self.trouble.at("strays", call), self._guard:
+            return [
+                Stray(each, f"thing {each}")
+                for each in (*self.networks, *self.endpoints)
+                if each not in known
+            ]
+
+    def discard(self, call: Call, stray: Stray) -> None:
+        with self.trouble.at("discard", call), self._guard:
+            self._host.give(stray.id)
+            self.networks.pop(stray.id, None)
+            self.endpoints.pop(stray.id, None)
 
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         with self.trouble.at("restore", call), self._guard:

@@ -13,6 +13,7 @@ from mynet.ipam.api import (
     BatchRequest,
     Call,
     Holdings,
+    IPAddress,
     IPNetwork,
     MapQuery,
     Part,
@@ -73,6 +74,10 @@ class FakeBackend(Backend):
     def allocations(self, call: Call, query: AllocationQuery) -> Sequence[Allocation]:
         with self.trouble.at("allocations", call):
             return self._inner.allocations(call, query)
+
+    def recall(self, call: Call, request: AllocateRequest) -> IPAddress | None:
+        with self.trouble.at("recall", call):
+            return self._inner.recall(call, request)
 
     def usage(self, call: Call, subnet: Subnet) -> Usage:
         with self.trouble.at("usage", call):

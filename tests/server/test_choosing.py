@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mynet.ipam.api import IPNetwork
+from mynet.ipam.sqlite_seals import teach
 from mynet.server.errors import PoolsExhausted
 from mynet.server.store import MIGRATIONS
 from mynet.server.store.choosing import Interval, choose, first_gap
@@ -63,6 +64,7 @@ def test_the_first_gap_is_the_one_that_trying_each_finds(
 def book() -> Iterator[sqlite3.Connection]:
     """The registry's tables, in memory."""
     connection = sqlite3.connect(":memory:")
+    teach(connection)
     for script in MIGRATIONS:
         connection.executescript(script)
     yield connection
@@ -96,6 +98,7 @@ def test_no_choice_shares_an_address_with_what_was_there_and_every_pool_is_used_
     booked: list[int], taken: list[int], sizes: list[int]
 ) -> None:
     book = sqlite3.connect(":memory:")
+    teach(book)
     book.executescript(MIGRATIONS[0])
     fill(book, *(f"10.0.{number}.0/24" for number in booked))
     routes = [ip_network(f"10.0.{number // 2}.{number % 2 * 128}/25") for number in taken]

@@ -5,9 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from mynet.drivers.errors import DriverError, KernelError
+from mynet.server import checkup, endpoints
 from mynet.server.recovery import recover
 from mynet.v1 import network_pb2
 from tests.server.asking import connect, create, refusal
+from tests.server.examining import left, mended
 from tests.server.world import World
 
 Crash = Callable[[World], None]
@@ -74,8 +76,9 @@ def test_what_was_half_done_is_gone_and_what_stood_stands(world: World, crash: C
     before = world.state()
     crash(world)
     assert world.state() != before
-    done = recover(world.store, world.core)
-    assert done["failures"] == 0
+    found = recover(world.core.doctor)
+    assert found
+    assert left(found) == []
     assert world.state() == before
 
 
@@ -83,36 +86,75 @@ def test_all_of_it_at_once(world: World) -> None:
     before = world.state()
     for crash in CRASHES[2:]:
         crash(world)
-    done = recover(world.store, world.core)
+    found = recover(world.core.doctor)
     assert world.state() == before
-    assert done["endpoints removed"] == 3
-    assert done["networks removed"] == 1
+    assert left(found) == []
+    *containers, network, subnet = sorted(mended(found))
+    assert len(containers) == 3  # one of the network's two went before the crash
+    assert (network, subnet) == ("network api", "subnet 10.9.0.0/24")
 
 
 def test_endpoints_that_differ_from_their_record_are_made_whole(world: World) -> None:
-    world.sandbox("c2")
-    world.connect("c2", netns_name="c2")
-    world.connect("loose")
     before = world.state()
-    world.driver.problems = ["it is not there"]
-    world.host.remove_sandbox("/run/netns/c2")
-    gone = world.state()
+    world.driver.problems = ["It is not there."]
     world.driver.endpoints.clear()
-    done = recover(world.store, world.core)
-    assert (done["endpoints restored"], done["failures"]) == (1, 0)
-    assert world.state()["endpoints"] == before["endpoints"]
-    assert world.state()["held"] == gone["held"]
-    assert [each.interface for each in world.driver.endpoints.values()] == ["eth0"]
+    (found,) = recover(world.core.doctor)
+    assert found.subject.endswith("of container c1")
+    assert (found.problem, found.repaired) == ("It is not there.", True)
+    assert world.state() == before
+
+
+def test_an_interface_that_is_its_callers_is_told_of_and_left(world: World) -> None:
+    loose = world.connect("loose")
+    world.driver.problems = ["It is not there."]
+    found = recover(world.core.doctor)
+    assert left(found) == [f"endpoint {loose.id[:12]} of container loose"]
+    assert "Disconnect it and connect it again" in found[-1].remedy
+
+
+def test_an_endpoint_whose_sandbox_is_gone_is_removed_and_comes_back_by_its_key(
+    world: World,
+) -> None:
+    world.sandbox("c2")
+    endpoint = world.connect("c2", netns_name="c2")
+    world.host.remove_sandbox("/run/netns/c2")
+    (found,) = recover(world.core.doctor)
+    assert found.problem == "Its sandbox, which was at /run/netns/c2, is gone."
+    assert [each.container_id for each in world.endpoints()] == ["c1"]
+    assert f"endpoint:{endpoint.id}" not in world.held().values()
+    world.sandbox("c2")
+    assert world.connect("c2", netns_name="c2").addresses == endpoint.addresses
+
+
+def test_a_sandbox_that_another_path_leads_to_keeps_everything(world: World) -> None:
+    world.host.move_sandbox("/run/netns/c1", "/proc/4711/ns/net")
+    (before,) = world.endpoints()
+    (found,) = recover(world.core.doctor)
+    assert "not at /run/netns/c1 any more, but at /proc/4711/ns/net" in found.problem
+    (endpoint,) = world.endpoints()
+    assert endpoint.netns_path == "/proc/4711/ns/net"
+    assert (endpoint.id, endpoint.addresses) == (before.id, before.addresses)
+    assert recover(world.core.doctor) == []
+
+
+def test_all_of_an_earlier_boot_are_removed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.connect("loose")
+    for module in (checkup, endpoints):
+        monkeypatch.setattr(module, "boot_id", lambda: "another boot")
+    found = recover(world.core.doctor)
+    assert {each.problem for each in found} == {"It is of an earlier boot of this host."}
+    assert world.endpoints() == []
+    assert [network.name for network in world.driver.networks.values()] == ["web"]
 
 
 def test_every_driver_restores_its_own_networks_also_when_it_has_none(world: World) -> None:
     other = world.network("lan", "10.3.0.0/24", driver="other")
     world.driver.networks.clear()
-    assert recover(world.store, world.core)["drivers restored"] == 2
+    assert mended(recover(world.core.doctor)) == ["network web"]
     assert [network.name for network in world.driver.networks.values()] == ["web"]
     assert list(world.other.networks) == [other.id]
     world.delete("lan")
-    recover(world.store, world.core)
+    recover(world.core.doctor)
     assert world.other.trouble.calls["restore"] == 2
 
 
@@ -124,28 +166,27 @@ def test_a_step_that_fails_keeps_its_record_and_the_next_start_takes_it(
     crash(world)
     for verb in ("disconnect", "delete", "restore"):
         world.driver.trouble.fail(verb, DriverError("no"), times=9)
-    left = world.store.networks.all(), world.store.endpoints.all()
-    assert recover(world.store, world.core)["failures"] > 0
-    assert (world.store.networks.all(), world.store.endpoints.all()) == left
+    records = world.store.networks.all(), world.store.endpoints.all()
+    assert left(recover(world.core.doctor))
+    assert (world.store.networks.all(), world.store.endpoints.all()) == records
     world.driver.trouble.end()
-    assert recover(world.store, world.core)["failures"] == 0
+    assert left(recover(world.core.doctor)) == []
     assert world.state() == before
 
 
 def test_a_network_on_its_way_out_is_not_made_again_for_what_is_left_on_it(world: World) -> None:
     crash_in_forced_delete(world)
     world.driver.trouble.fail("disconnect", DriverError("no"), times=9)
-    done = recover(world.store, world.core)
-    assert done["failures"] > 0
-    assert (done["networks settled"], world.driver.trouble.calls["update"]) == (0, 0)
+    assert left(recover(world.core.doctor))
+    assert world.driver.trouble.calls["update"] == 0
 
 
 def test_a_step_that_fails_does_not_keep_the_others_from_their_turn(world: World) -> None:
     for crash in (crash_in_connect, crash_in_delete):
         crash(world)
     world.driver.trouble.fail("disconnect", DriverError("no"))
-    done = recover(world.store, world.core)
-    assert done["failures"] == 1
-    assert done["networks removed"] == 1
-    assert done["drivers restored"] == 2
+    found = recover(world.core.doctor)
+    assert len(left(found)) == 1
+    assert "network api" in mended(found)
+    assert [driver.trouble.calls["restore"] for driver in (world.driver, world.other)] == [1, 1]
     assert [endpoint.container_id for endpoint in world.endpoints()] == ["c1", "c9"]

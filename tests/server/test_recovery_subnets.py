@@ -4,6 +4,7 @@ from mynet.ipam.errors import StoreUnavailable
 from mynet.server.recovery import recover
 from tests.server.asking import allocate, create_subnet, refusal
 from tests.server.daemon import counted_writes
+from tests.server.examining import left, mended
 from tests.server.importing import MYNET, ask, holding, mynet, subnet
 from tests.server.stack import Stack
 from tests.server.test_failures import book, store
@@ -26,8 +27,7 @@ def crash_in_allocate(stack: Stack, cidr: str = NINE) -> None:
 def test_a_kept_subnet_that_was_never_opened_is_opened(stack: Stack) -> None:
     crash_in_create_subnet(stack)
     assert stack.subnets() == []
-    done = recover(stack.store, stack.core)
-    assert done["failures"] == 0
+    assert mended(recover(stack.core.doctor)) == [f"subnet {NINE}"]
     assert stack.subnets() == [NINE]
     assert stack.allocate(NINE).address == "10.9.0.2"
 
@@ -36,7 +36,7 @@ def test_a_founded_subnet_that_was_never_opened_is_dropped(stack: Stack) -> None
     before = stack.state()
     crash_in_allocate(stack)
     assert stack.state() != before
-    assert recover(stack.store, stack.core)["failures"] == 0
+    assert mended(recover(stack.core.doctor)) == [f"subnet {NINE}"]
     assert stack.state() == before
 
 
@@ -46,7 +46,7 @@ def test_a_founded_subnet_whose_last_address_was_released_is_dropped(stack: Stac
     with store(0)(stack):
         stack.release_owner("vm-7")
     assert stack.subnets() == [NINE]
-    recover(stack.store, stack.core)
+    recover(stack.core.doctor)
     assert stack.state() == before
 
 
@@ -56,7 +56,7 @@ def test_of_an_import_that_a_crash_cut_off_the_kept_subnets_stay_and_are_filled_
     document = mynet(subnet(NINE, holding("10.9.0.9")), subnet("10.8.0.0/24", kept=True))
     with book(0)(stack), store(1, times=9)(stack):
         refusal(stack.ipam.ImportSubnets, ask(MYNET, document))
-    recover(stack.store, stack.core)
+    recover(stack.core.doctor)
     assert stack.subnets() == ["10.8.0.0/24"]
     stack.ipam.ImportSubnets(ask(MYNET, document))
     assert stack.subnets() == ["10.8.0.0/24", NINE]
@@ -73,8 +73,8 @@ def test_subnets_that_are_as_they_should_be_stay_so(stack: Stack) -> None:
         counted_writes(stack.store._database) as store_writes,
         counted_writes(stack.bitmap._database) as book_writes,
     ):
-        done = recover(stack.store, stack.core)
-    assert (done["subnets tidied"], done["failures"]) == (3, 0)
+        found = recover(stack.core.doctor)
+    assert found == []
     assert (store_writes["writes"], book_writes["writes"]) == (0, 0)
     assert stack.state() == before
     assert stack.subnet("10.7.0.0/24").usage.cooling == 1
@@ -89,8 +89,8 @@ def test_a_subnet_that_cannot_be_tidied_does_not_keep_the_others_from_their_turn
     with world.broken_write():
         world.release_owner("vm-7")
     world.spare.trouble.fail("usage", StoreUnavailable("no"))
-    done = recover(world.store, world.core)
-    assert done["failures"] == 1
+    found = recover(world.core.doctor)
+    assert (left(found), mended(found)) == (["subnet 10.7.0.0/24"], ["subnet 10.8.0.0/24"])
     assert world.subnets() == ["10.7.0.0/24", NINE]
 
 
@@ -100,7 +100,6 @@ def test_a_subnet_of_a_backend_that_is_gone_is_left_alone(world: World) -> None:
     with world.broken_write():
         world.release_owner("vm-7")
     usable = world.backends._usable.pop("spare")
-    done = recover(world.store, world.core)
-    assert done["failures"] == 1
+    assert left(recover(world.core.doctor)) == ["subnet 10.7.0.0/24"]
     assert [str(each.cidr) for each in world.store.subnets.all()] == ["10.7.0.0/24"]
     world.backends._usable["spare"] = usable

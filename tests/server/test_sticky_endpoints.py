@@ -151,3 +151,17 @@ def test_an_address_is_remembered_by_the_next_daemon(
     again = make_world()
     again.sandbox("c1")
     assert join(again, "c1") == first
+
+
+def test_of_two_subnets_of_a_family_the_one_that_knows_the_container_goes_first(
+    world: World,
+) -> None:
+    world.network("lan", "10.2.0.0/30", "10.3.0.0/24")
+    first = join(world, "c1", network="lan")
+    second = join(world, "c2", network="lan")
+    assert (first, second) == (["10.2.0.2/30"], ["10.3.0.2/24"])
+    for name in ("c1", "c2"):
+        world.disconnect(name)
+    world.clock.advance(30)  # both have room again
+    assert join(world, "c2", network="lan") == second
+    assert join(world, "c1", network="lan") == first

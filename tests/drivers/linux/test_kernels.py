@@ -226,3 +226,41 @@ def test_forwarding_is_turned_on_and_never_off(stage: Stage) -> None:
 
 def test_the_mtu_without_an_uplink_is_ethernets(stage: Stage) -> None:
     assert stage.kernel.uplink_mtu() == 1500
+
+
+def test_links_that_carry_a_mark_are_listed_and_no_others(ready: Stage) -> None:
+    ready.kernel.attach(VETH)
+    ready.add_link("br-other", mark="mynet:other:lan")
+    ready.add_link("tun7", mark="somebody else's")
+    marks = {link.name: link.mark for link in ready.kernel.marked()}
+    assert marks == {
+        "br-web": BRIDGE.mark,
+        "veth-shop": VETH.mark,
+        "br-other": "mynet:other:lan",
+    }
+
+
+def test_a_marked_link_is_removed_with_its_other_end(ready: Stage) -> None:
+    ready.kernel.attach(VETH)
+    (link,) = [link for link in ready.kernel.marked() if link.mark == VETH.mark]
+    for _ in range(2):
+        ready.kernel.remove(link)
+        assert ready.links() == {"br-web": BRIDGE_SEEN}
+
+
+def test_a_link_that_is_another_by_now_is_not_removed(ready: Stage) -> None:
+    (link,) = ready.kernel.marked()
+    ready.kernel.delete_bridge(BRIDGE)
+    ready.add_link("br-web", mark="mynet:other:lan")
+    before = ready.links()
+    ready.kernel.remove(link)
+    assert ready.links() == before
+
+
+def test_a_bridge_is_looked_at(ready: Stage) -> None:
+    seen = ready.kernel.inspect_bridge(BRIDGE)
+    assert seen.link is not None
+    assert (seen.link.name, seen.link.mark, seen.link.up) == ("br-web", BRIDGE.mark, True)
+    assert seen.addresses == frozenset(BRIDGE.addresses)
+    ready.kernel.delete_bridge(BRIDGE)
+    assert ready.kernel.inspect_bridge(BRIDGE).link is None

@@ -90,6 +90,11 @@ class NetworkServiceStub:
                 request_serializer=mynet_dot_v1_dot_network__pb2.ListDriversRequest.SerializeToString,
                 response_deserializer=mynet_dot_v1_dot_network__pb2.ListDriversResponse.FromString,
                 _registered_method=True)
+        self.Doctor = channel.unary_unary(
+                '/mynet.v1.NetworkService/Doctor',
+                request_serializer=mynet_dot_v1_dot_network__pb2.DoctorRequest.SerializeToString,
+                response_deserializer=mynet_dot_v1_dot_network__pb2.DoctorResponse.FromString,
+                _registered_method=True)
 
 
 class NetworkServiceServicer:
@@ -189,6 +194,15 @@ class NetworkServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Doctor(self, request, context):
+        """Compares the books with each other and with the kernel, as a start does. Says what is not as it
+        should be, and with `repair` mends what can be mended. What a call works on at this moment is
+        left to that call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NetworkServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -246,6 +260,11 @@ def add_NetworkServiceServicer_to_server(servicer, server):
                     servicer.ListDrivers,
                     request_deserializer=mynet_dot_v1_dot_network__pb2.ListDriversRequest.FromString,
                     response_serializer=mynet_dot_v1_dot_network__pb2.ListDriversResponse.SerializeToString,
+            ),
+            'Doctor': grpc.unary_unary_rpc_method_handler(
+                    servicer.Doctor,
+                    request_deserializer=mynet_dot_v1_dot_network__pb2.DoctorRequest.FromString,
+                    response_serializer=mynet_dot_v1_dot_network__pb2.DoctorResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -546,6 +565,33 @@ class NetworkService:
             '/mynet.v1.NetworkService/ListDrivers',
             mynet_dot_v1_dot_network__pb2.ListDriversRequest.SerializeToString,
             mynet_dot_v1_dot_network__pb2.ListDriversResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Doctor(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mynet.v1.NetworkService/Doctor',
+            mynet_dot_v1_dot_network__pb2.DoctorRequest.SerializeToString,
+            mynet_dot_v1_dot_network__pb2.DoctorResponse.FromString,
             options,
             channel_credentials,
             insecure,

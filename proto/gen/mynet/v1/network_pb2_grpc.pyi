@@ -88,6 +88,11 @@ class NetworkServiceStub:
     """Compares what the kernel has with what it should have. Repairs nothing."""
     ListDrivers: _grpc.UnaryUnaryMultiCallable[_network_pb2.ListDriversRequest, _network_pb2.ListDriversResponse]
     """Lists the network drivers that were found, the refused ones with the reason."""
+    Doctor: _grpc.UnaryUnaryMultiCallable[_network_pb2.DoctorRequest, _network_pb2.DoctorResponse]
+    """Compares the books with each other and with the kernel, as a start does. Says what is not as it
+    should be, and with `repair` mends what can be mended. What a call works on at this moment is
+    left to that call.
+    """
 
 @_typing.type_check_only
 class NetworkServiceAsyncStub(NetworkServiceStub):
@@ -137,6 +142,11 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     """Compares what the kernel has with what it should have. Repairs nothing."""
     ListDrivers: _aio.UnaryUnaryMultiCallable[_network_pb2.ListDriversRequest, _network_pb2.ListDriversResponse]  # type: ignore[assignment]
     """Lists the network drivers that were found, the refused ones with the reason."""
+    Doctor: _aio.UnaryUnaryMultiCallable[_network_pb2.DoctorRequest, _network_pb2.DoctorResponse]  # type: ignore[assignment]
+    """Compares the books with each other and with the kernel, as a start does. Says what is not as it
+    should be, and with `repair` mends what can be mended. What a call works on at this moment is
+    left to that call.
+    """
 
 class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
     """Networks, and the endpoints on them."""
@@ -249,5 +259,16 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_network_pb2.ListDriversResponse, _abc.Awaitable[_network_pb2.ListDriversResponse]]:
         """Lists the network drivers that were found, the refused ones with the reason."""
+
+    @_abc_1.abstractmethod
+    def Doctor(
+        self,
+        request: _network_pb2.DoctorRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_network_pb2.DoctorResponse, _abc.Awaitable[_network_pb2.DoctorResponse]]:
+        """Compares the books with each other and with the kernel, as a start does. Says what is not as it
+        should be, and with `repair` mends what can be mended. What a call works on at this moment is
+        left to that call.
+        """
 
 def add_NetworkServiceServicer_to_server(servicer: NetworkServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

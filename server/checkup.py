@@ -1,0 +1,171 @@
+"""One network, and one endpoint, against the kernel: what is wrong, and what mends it.
+
+An endpoint whose sandbox is gone is removed: its addresses come free, and whoever comes back with
+the same container and interface within the subnet's retention gets them again. A sandbox is gone
+when no process and no mount leads to its namespace any more, or when the host has booted since: the
+cookie tells, whatever became of the path.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from mynet.drivers.api import Driver, Stray
+from mynet.server.call import Call
+from mynet.server.endpoints import Endpoints
+from mynet.server.host import Host, boot_id
+from mynet.server.leases import Leases
+from mynet.server.model import Endpoint, Network
+from mynet.server.networks import Networks
+from mynet.server.plugins import Catalog, Plugin
+from mynet.server.report import Ailment
+from mynet.server.store import Store
+from mynet.server.updates import Updates
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """Compares; the caller holds what it asks about."""
+
+    store: Store
+    drivers: Catalog[Driver]
+    networks: Networks
+    updates: Updates
+    endpoints: Endpoints
+    leases: Leases
+    host: Host
+
+    def half_network(self, network: Network) -> Ailment:
+        """Tell of a network whose CreateNetwork or DeleteNetwork has no end."""
+        return Ailment(
+            f"network {network.name}",
+            f"It is {network.state.value}, and no call is under way.",
+            "It is taken away.",
+            lambda call: self.networks.tear_down(call, network),
+        )
+
+    def half_endpoint(self, network: Network, endpoint: Endpoint) -> Ailment:
+        """Tell of an endpoint whose Connect, Disconnect or DeleteNetwork has no end."""
+        return Ailment(
+            named(endpoint),
+            f"It is {endpoint.state.value} on a network that is {network.state.value}, and no call"
+            " is under way.",
+            "It is taken away.",
+            lambda call: self.endpoints.tear_down(call, network, endpoint),
+        )
+
+    def of_network(self, call: Call, network: Network) -> Iterator[Ailment]:
+        """Compare a network with what the kernel has of it."""
+        driver = self.drivers.get(network.wish.driver)
+        differences = driver.run(call, Driver.check_network, network.for_driver())
+        if differences:
+            yield Ailment(
+                f"network {network.name}",
+                " ".join(differences),
+                "It is made whole.",
+                lambda call: self.networks.restore(call, network),
+            )
+
+    def settle(self, call: Call, network: Network) -> None:
+        """Bring a network's endpoints without a sandbox to what it should be, where they are.
+
+        Nobody makes them whole, as they are their callers'; but an UpdateNetwork may have been cut
+        off between the kernel and the record.
+        """
+        endpoints = self.store.endpoints.of_network(network.id)
+        loose = [endpoint for endpoint in endpoints if endpoint.place.sandbox is None]
+        if loose:
+            self.updates.settle(call, network, loose)
+
+    def sandboxes_of(self, endpoints: Iterable[Endpoint]) -> Mapping[int, str]:
+        """Find where the sandboxes of this boot's endpoints are now, by their cookies."""
+        this_boot = boot_id()
+        return self.host.locate(
+            endpoint.place.sandbox
+            for endpoint in endpoints
+            if endpoint.place.sandbox and endpoint.boot_id == this_boot
+        )
+
+    def of_endpoint(
+        self, call: Call, network: Network, endpoint: Endpoint, sandboxes: Mapping[int, str]
+    ) -> Iterator[Ailment]:
+        """Compare an endpoint with its sandbox, its addresses' book and the kernel."""
+        if reason := _gone(endpoint, sandboxes):
+            yield Ailment(
+                named(endpoint),
+                reason,
+                "It is removed, and its addresses are released.",
+                lambda call: self.endpoints.tear_down(call, network, endpoint),
+            )
+            return
+        if sandbox := endpoint.place.sandbox:
+            path = sandboxes[sandbox.cookie]
+            if path != sandbox.path:
+                place = replace(endpoint.place, sandbox=replace(sandbox, path=path))
+                endpoint = replace(endpoint, place=place)
+                yield self._moved(endpoint, sandbox.path)
+        differences = self._differences(call, network, endpoint)
+        if differences:
+            yield Ailment(
+                named(endpoint),
+                " ".join(differences),
+                "It is made whole."
+                if endpoint.place.sandbox
+                else "Disconnect it and connect it again: its interface is its caller's.",
+                (lambda call: self.endpoints.restore(call, network, endpoint))
+                if endpoint.place.sandbox
+                else None,
+            )
+
+    def strays(self, call: Call, driver: Plugin[Driver]) -> Iterator[Ailment]:
+        """Find what carries our mark in the kernel and has no record."""
+        networks = (network.id for network in self.store.networks.all())
+        endpoints = (endpoint.id for endpoint in self.store.endpoints.all())
+        known = frozenset((*networks, *endpoints))
+        for stray in driver.run(call, Driver.strays, known):
+            if not self._is_known(stray):  # a call may have recorded it while we looked
+                yield Ailment(
+                    stray.name,
+                    f"It carries the mark of {stray.id[:12]}, of which there is no record.",
+                    "It is removed.",
+                    partial(_discard, driver, stray),
+                )
+
+    def _is_known(self, stray: Stray) -> bool:
+        return bool(self.store.networks.with_id(stray.id) or self.store.endpoints.with_id(stray.id))
+
+    def _moved(self, endpoint: Endpoint, before: str) -> Ailment:
+        sandbox = endpoint.place.sandbox
+        return Ailment(
+            named(endpoint),
+            f"Its sandbox is not at {before} any more, but at {sandbox.path if sandbox else ''}.",
+            "The new path is recorded.",
+            lambda _: self.store.endpoints.put(endpoint),
+        )
+
+    def _differences(self, call: Call, network: Network, endpoint: Endpoint) -> list[str]:
+        lost = self.leases.lost(call, network, endpoint)
+        driver = self.drivers.get(network.wish.driver)
+        return [
+            *(f"Its address {address} is not allocated to it." for address in lost),
+            *driver.run(call, Driver.check, endpoint.for_driver(network)),
+        ]
+
+
+def _discard(driver: Plugin[Driver], stray: Stray, call: Call) -> None:
+    driver.run(call, Driver.discard, stray)
+
+
+def named(endpoint: Endpoint) -> str:
+    """Name an endpoint for people."""
+    return f"endpoint {endpoint.id[:12]} of container {endpoint.wish.container_id}"
+
+
+def _gone(endpoint: Endpoint, sandboxes: Mapping[int, str]) -> str:
+    """Say why an endpoint cannot be there any more; "" where it can."""
+    if endpoint.boot_id != boot_id():
+        return "It is of an earlier boot of this host."
+    sandbox = endpoint.place.sandbox
+    if sandbox and sandbox.cookie not in sandboxes:
+        return f"Its sandbox, which was at {sandbox.path}, is gone."
+    return ""

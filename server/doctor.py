@@ -1,0 +1,129 @@
+"""Books and kernel brought together: at start, before the daemon serves, and whenever asked.
+
+Intents without their end first: Connect and CreateNetwork roll back, Disconnect and DeleteNetwork
+roll forward. Both come to the same: what the record names is torn down. Then the books against each
+other, and the kernel against the books: networks, what carries our mark without a record, and
+endpoints. Each object is looked at while its lock is held, so a call that is under way is not taken
+for one that has died.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mynet.drivers.api import Driver
+from mynet.server.books import Books
+from mynet.server.call import Call
+from mynet.server.checkup import Checkup, named
+from mynet.server.locks import KeyedLocks
+from mynet.server.model import Endpoint, EndpointState, Network, NetworkState
+from mynet.server.plugins import Catalog
+from mynet.server.report import Report
+from mynet.server.store import Store
+
+_PATIENCE = 1.0  # seconds to wait for what a call works on; then it is left to that call
+
+
+@dataclass(frozen=True, slots=True)
+class Doctor:
+    """Examines all that the daemon answers for."""
+
+    store: Store
+    drivers: Catalog[Driver]
+    books: Books
+    checkup: Checkup
+    locks: KeyedLocks
+
+    def examine(self, report: Report) -> None:
+        """Examine everything."""
+        self._finish(report)
+        self._compare_books(report)
+        for network in self._networks():
+            with report.step(f"network {network.name}") as call, self._held(call, network) as held:
+                for each in held:
+                    report.extend(self.checkup.of_network(call, each))
+        self._compare_endpoints(report)
+
+    def recover(self, report: Report) -> None:
+        """Examine everything at start, when the kernel may have nothing of any network."""
+        self._finish(report)
+        self._compare_books(report)
+        for driver in self.drivers.usable():
+            networks = [each for each in self._networks() if each.wish.driver == driver.name]
+            with report.step(f"driver {driver.name}") as call:
+                ailing = [one for each in networks for one in self.checkup.of_network(call, each)]
+                driver.run(call, Driver.restore, [each.for_driver() for each in networks])
+                report.extend(ailing)
+        for network in self._networks():
+            with report.step(f"network {network.name}") as call:
+                self.checkup.settle(call, network)
+        self._compare_endpoints(report)
+
+    def _finish(self, report: Report) -> None:
+        """Take away what a call has begun and not ended."""
+        for endpoint in self.store.endpoints.all():
+            with (
+                report.step(named(endpoint)) as call,
+                self._held_with_network(call, endpoint) as held,
+            ):
+                for network, each in held:
+                    if not _is_whole(network, each):
+                        report.add(self.checkup.half_endpoint(network, each))
+        for network in self.store.networks.all():
+            with report.step(f"network {network.name}") as call, self._held(call, network) as held:
+                for each_network in held:
+                    if each_network.state is not NetworkState.READY:
+                        report.add(self.checkup.half_network(each_network))
+
+    def _compare_books(self, report: Report) -> None:
+        self.books.examine(report)
+        for network in self._networks():
+            with report.step(f"network {network.name}") as call, self._held(call, network) as held:
+                for each in held:
+                    report.extend(self.books.of_network(call, each))
+
+    def _compare_endpoints(self, report: Report) -> None:
+        for driver in self.drivers.usable():
+            with report.step(f"driver {driver.name}") as call:
+                report.extend(self.checkup.strays(call, driver))
+        endpoints = self.store.endpoints.all()
+        sandboxes = self.checkup.sandboxes_of(endpoints)
+        for endpoint in endpoints:
+            with (
+                report.step(named(endpoint)) as call,
+                self._held_with_network(call, endpoint) as held,
+            ):
+                for network, each in held:
+                    if each == endpoint and _is_whole(network, each):
+                        report.extend(self.checkup.of_endpoint(call, network, each, sandboxes))
+
+    def _networks(self) -> Sequence[Network]:
+        """Return the networks that stand."""
+        return [each for each in self.store.networks.all() if each.state is NetworkState.READY]
+
+    @contextlib.contextmanager
+    def _held(self, call: Call, network: Network) -> Iterator[Sequence[Network]]:
+        """Hold a network alone, and look whether it is there still."""
+        with self.locks.exclusive(call.within(_PATIENCE), "network", network.id):
+            yield self.store.networks.with_id(network.id)
+
+    @contextlib.contextmanager
+    def _held_with_network(
+        self, call: Call, endpoint: Endpoint
+    ) -> Iterator[Sequence[tuple[Network, Endpoint]]]:
+        """Hold an endpoint, as Disconnect does, and look whether it is there still."""
+        hurried = call.within(_PATIENCE)
+        with (
+            self.locks.exclusive(hurried, "container", endpoint.wish.container_id),
+            self.locks.shared(hurried, "network", endpoint.network_id),
+        ):
+            yield [
+                (network, each)
+                for each in self.store.endpoints.with_id(endpoint.id)
+                for network in self.store.networks.with_id(each.network_id)
+            ]
+
+
+def _is_whole(network: Network, endpoint: Endpoint) -> bool:
+    deleting = network.state is NetworkState.DELETING
+    return endpoint.state is EndpointState.READY and not deleting

@@ -1,0 +1,60 @@
+"""What differs of a network, and what carries our mark of nothing that is known."""
+
+import pytest
+
+from mynet.drivers.api import Endpoint, Network, Stray
+from mynet.drivers.bridge.driver import BridgeDriver
+from mynet.drivers.linux.fake import FakeKernel
+from mynet.drivers.testing import SampleCall
+
+CALL = SampleCall()
+
+
+@pytest.fixture(autouse=True)
+def made(driver: BridgeDriver, network: Network, endpoint: Endpoint) -> None:
+    driver.create(CALL, network)
+    driver.connect(CALL, endpoint)
+
+
+def test_a_whole_network_has_nothing_to_be_told(driver: BridgeDriver, network: Network) -> None:
+    assert list(driver.check_network(CALL, network)) == []
+
+
+def test_a_bridge_that_is_gone_or_anothers_is_told(
+    driver: BridgeDriver, kernel: FakeKernel, network: Network
+) -> None:
+    name = network.interface
+    kernel.delete_link(name)
+    assert driver.check_network(CALL, network) == [f"The bridge {name} is not there."]
+    kernel.add_link(name, mark="mynet:other:lan")
+    assert driver.check_network(CALL, network) == [
+        f"The interface {name} is not the network's bridge."
+    ]
+    kernel.delete_link(name)
+    driver.create(CALL, network)
+    assert list(driver.check_network(CALL, network)) == []
+
+
+def test_an_address_that_a_bridge_lacks_is_told(
+    driver: BridgeDriver, kernel: FakeKernel, network: Network
+) -> None:
+    bridge = driver._bridge(network)
+    kernel.delete_link(network.interface)
+    kernel.ensure_bridge(type(bridge)(bridge.name, bridge.mark, bridge.mac, bridge.mtu))
+    assert driver.check_network(CALL, network) == [
+        f"{bridge.name} lacks the address {address}." for address in bridge.addresses
+    ]
+
+
+def test_strays_are_those_of_no_known_record_and_of_this_instance(
+    driver: BridgeDriver, kernel: FakeKernel, network: Network, endpoint: Endpoint
+) -> None:
+    kernel.add_link("br-other", mark="mynet:other instance:lan")
+    kernel.add_link("tun7", mark="somebody else's")
+    assert driver.strays(CALL, {network.id, endpoint.id}) == []
+    stray = Stray(endpoint.id, f"interface {endpoint.host_interface}")
+    assert driver.strays(CALL, {network.id}) == [stray]
+    for _ in range(2):
+        driver.discard(CALL, stray)
+        names = {link.name for link in kernel.links()}
+        assert names == {network.interface, "br-other", "tun7"}

@@ -1,0 +1,67 @@
+"""mynetd that dies at a point: ``python doomed.py FOLDER [OPTION OF MYNETD]...``.
+
+A point is before and after each commit, and before each change of the kernel. They are counted
+while there is a file FOLDER/armed, which says at which of them the process kills itself, or 0 for
+never; FOLDER/points has the name of each that was reached.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mynet.drivers.linux import firewall
+from mynet.drivers.linux.netlink import Netlink
+from mynet.ipam.sqlite import Database
+from mynet.server.main import main
+
+T = TypeVar("T")
+
+_lock = threading.Lock()  # of the file of points
+
+
+def reach(folder: Path, name: str) -> None:
+    """Come to a point; die there, if it is the one."""
+    armed, points = folder / "armed", folder / "points"
+    with _lock:
+        if not armed.exists():
+            return
+        with points.open("a", encoding="utf-8") as file:
+            file.write(name + "\n")
+        if len(points.read_text(encoding="utf-8").splitlines()) == int(armed.read_text()):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def watch(owner: Any, verb: str, before: Callable[..., str], after: Callable[..., str]) -> None:
+    """Have a point before a function, and one after it unless that has no name."""
+    original = getattr(owner, verb)
+
+    def watched(*arguments: Any) -> Any:
+        if name := before(*arguments):
+            reach(FOLDER, name)
+        result = original(*arguments)
+        if name := after(*arguments):
+            reach(FOLDER, name)
+        return result
+
+    setattr(owner, verb, watched)
+
+
+def nothing(*_: Any) -> str:
+    return ""
+
+
+def commit(when: str) -> Callable[..., str]:
+    return lambda database, _jobs: f"{when} a commit of {database._path.name}"
+
+
+if __name__ == "__main__":
+    FOLDER = Path(sys.argv[1])
+    watch(Database, "_transact", commit("before"), commit("after"))
+    watch(Netlink, "ask", lambda _, *requests: f"before: {requests[0].doing}", nothing)
+    watch(firewall, "_nft", lambda _: "before: load the firewall", nothing)
+    sys.argv[:2] = ["mynetd"]
+    main()

@@ -1,0 +1,140 @@
+"""A real daemon finds on a real kernel what somebody has damaged, at start and when asked."""
+
+import signal
+
+import pytest
+
+from mynet.v1 import network_pb2
+from mynet.v1.network_pb2 import Network
+from tests.e2e.daemon import STATE, Daemon
+from tests.e2e.namespace import talk
+from tests.e2e.stage import Sandbox, Stage
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+def doctor(daemon: Daemon, *, repair: bool = False) -> list[tuple[str, str, bool]]:
+    answer = daemon.net.Doctor(network_pb2.DoctorRequest(repair=repair))
+    return [(each.object, each.problem, each.repaired) for each in answer.findings]
+
+
+def kill(daemon: Daemon) -> None:
+    daemon.signal(signal.SIGKILL)
+    daemon.wait()
+
+
+def test_what_somebody_took_away_is_found_and_put_back(
+    daemon: Daemon, blue: Network, one: Sandbox, two: Sandbox
+) -> None:
+    endpoint = daemon.connect("one")
+    daemon.connect("two")
+    assert doctor(daemon) == []
+    daemon.stage.run("ip", "link", "del", "br-blue")
+    daemon.stage.run("ip", "-n", "one", "link", "del", "eth0")
+    network, *endpoints = doctor(daemon)
+    assert network == ("network blue", "The bridge br-blue is not there.", False)
+    assert [each[0].split()[-1] for each in endpoints] == ["one", "two"]
+    assert doctor(daemon) == [network, *endpoints]
+    assert all(repaired for _, _, repaired in doctor(daemon, repair=True))
+    assert doctor(daemon) == []
+    assert daemon.problems(endpoint) == []
+    assert talk(one, two, "10.88.0.3") == "10.88.0.2"
+    assert talk(one, two, "fd88::3") == "fd88::2"
+
+
+def test_a_link_of_no_record_is_removed_and_others_links_are_not(
+    daemon: Daemon, blue: Network
+) -> None:
+    instance = daemon.stage.run("cat", "/var/lib/mynet/mynet.json").split('"instance": "')[1][:16]
+    for name, alias in (("veth-lost", f"mynet:{instance}:lost"), ("veth-mine", "not mynet's")):
+        daemon.stage.run("ip", "link", "add", name, "type", "veth", "peer", f"{name}p")
+        daemon.stage.run("ip", "link", "set", name, "alias", alias)
+    assert [each[0] for each in doctor(daemon)] == ["interface veth-lost"]
+    doctor(daemon, repair=True)
+    links = daemon.stage.run("ip", "-brief", "link")
+    assert "veth-lost" not in links
+    assert "veth-mine" in links
+    daemon.stage.run("ip", "link", "del", "veth-mine")
+
+
+@pytest.fixture
+def killed(empty_stage: Stage) -> Stage:
+    """A stage on which a daemon was killed that had network blue, and containers one and two."""
+    for name in ("one", "two"):
+        Sandbox(empty_stage, name)
+    daemon = Daemon(empty_stage)
+    daemon.create("blue")
+    for name in ("one", "two"):
+        daemon.connect(name)
+    kill(daemon)
+    return empty_stage
+
+
+@pytest.mark.parametrize("size", [0, 40_000])
+def test_a_book_that_lost_its_newest_commits_is_made_good_from_the_other(
+    killed: Stage, size: int
+) -> None:
+    log = killed.root / STATE / "ipam/bitmap/bitmap.db-wal"
+    log.write_bytes(log.read_bytes()[:size])
+    again = Daemon(killed)
+    assert "has lost its newest commits" in again.log.read_text()
+    assert doctor(again) == []
+    holders = again.allocations()
+    for endpoint in again.endpoints():
+        for address in endpoint.addresses:
+            assert holders.pop(address.split("/")[0]) == f"endpoint:{endpoint.id}"
+    assert set(holders) == {"10.88.0.1", "fd88::1"}  # the gateways
+    Sandbox(killed, "three")
+    assert again.connect("three").addresses[0] not in ("10.88.0.2/24", "10.88.0.3/24")
+
+
+@pytest.mark.parametrize("size", [0, 60_000])
+def test_what_the_daemons_own_book_lost_is_gone_from_kernel_and_backend_too(
+    killed: Stage, size: int
+) -> None:
+    log = killed.root / STATE / "mynet.db-wal"
+    log.write_bytes(log.read_bytes()[:size])
+    again = Daemon(killed)
+    assert "has lost its newest commits" in again.log.read_text()
+    assert doctor(again) == []
+    records = {f"endpoint:{each.id}" for each in again.endpoints()}
+    records |= {f"network:{each.id}" for each in again.networks()}
+    assert set(again.allocations().values()) <= records
+    aliases = killed.run("ip", "-d", "link").count("alias mynet:")
+    assert aliases == len(records)
+
+
+def test_after_a_reboot_networks_are_made_again_and_endpoints_are_not(empty_stage: Stage) -> None:
+    Sandbox(empty_stage, "one")
+    daemon = Daemon(empty_stage)
+    daemon.create("blue")
+    before = daemon.connect("one")
+    daemon.stop()
+    # What a reboot leaves of it: the files, and another boot id.
+    empty_stage.run("ip", "link", "del", "br-blue")
+    empty_stage.run("ip", "netns", "del", "one")
+    empty_stage.run("nft", "flush", "ruleset")
+    empty_stage.run("sh", "-c", f"echo another-boot >/run/boot && mount --bind /run/boot {BOOT_ID}")
+    again = Daemon(empty_stage)
+    assert again.endpoints() == []
+    assert [each.name for each in again.networks()] == ["blue"]
+    assert "It is of an earlier boot of this host." in again.log.read_text()
+    assert "10.88.0.1" in empty_stage.run("ip", "-brief", "address", "show", "br-blue")
+    Sandbox(empty_stage, "one")
+    assert again.connect("one").addresses == before.addresses  # by its sticky key
+
+
+def test_a_daemon_does_not_start_among_anothers_networks(empty_stage: Stage) -> None:
+    daemon = Daemon(empty_stage)
+    daemon.create("blue")
+    daemon.stop()
+    links, table = empty_stage.run("ip", "link"), empty_stage.run("nft", "list", "ruleset")
+    process = empty_stage.start(
+        "sh", "-c", "exec mynetd --state-dir /var/lib/other >/run/other.log 2>&1"
+    )
+    assert process.wait(30) == 1
+    said = (empty_stage.root / "run/other.log").read_text()
+    assert "networks of another mynetd stand in this network namespace (br-blue)" in said
+    assert empty_stage.run("ip", "link") == links
+    assert empty_stage.run("nft", "list", "ruleset") == table
+    assert [each.name for each in Daemon(empty_stage).networks()] == ["blue"]

@@ -1,0 +1,152 @@
+"""kill -9 at each durable record and each kernel step of a verb, and a start after it.
+
+Whenever it was: what the call was to do has happened or it has not, nothing is between, the kernel
+is what the books say, and the same call succeeds.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import pytest
+
+from mynet.v1 import ipam_pb2, network_pb2
+from tests.e2e.daemon import Daemon, connect, create
+from tests.e2e.stage import Sandbox, Stage
+
+DOOMED = (sys.executable, str(Path(__file__).with_name("doomed.py")))
+POOL = "10.64.0.0/16"
+
+
+def make_green(daemon: Daemon) -> None:
+    asked = create("green", "10.2.0.0/24", "fd02::/64")
+    asked.allow_existing = True
+    daemon.net.CreateNetwork(asked)
+
+
+def delete_green(daemon: Daemon) -> None:
+    asked = network_pb2.DeleteNetworkRequest(network="green", force=True, allow_missing=True)
+    daemon.net.DeleteNetwork(asked)
+
+
+def attach(daemon: Daemon) -> None:
+    daemon.net.Connect(connect("one"))
+
+
+def detach(daemon: Daemon) -> None:
+    asked = network_pb2.DisconnectRequest(network="blue", container_id="one", allow_missing=True)
+    daemon.net.Disconnect(asked)
+
+
+def make_green_with_an_endpoint(daemon: Daemon) -> None:
+    make_green(daemon)
+    daemon.net.Connect(connect("one", network="green"))
+
+
+def allocate(daemon: Daemon) -> None:
+    daemon.ipam.AllocateAddress(ipam_pb2.AllocateAddressRequest(subnet=POOL, owner="vm-7"))
+
+
+def release(daemon: Daemon) -> None:
+    daemon.ipam.ReleaseOwner(ipam_pb2.ReleaseOwnerRequest(owner="vm-7"))
+
+
+Step = Callable[[Daemon], None]
+
+# Each verb, and what makes it possible again.
+VERBS: Mapping[str, tuple[Step, Step]] = {
+    "CreateNetwork": (make_green, delete_green),
+    "DeleteNetwork": (delete_green, make_green_with_an_endpoint),
+    "Connect": (attach, detach),
+    "Disconnect": (detach, attach),
+    "AllocateAddress": (allocate, release),
+    "ReleaseOwner": (release, allocate),
+}
+
+
+@dataclass
+class Theatre:
+    """A stage on which one daemon after the other dies, and the folder that tells it where."""
+
+    stage: Stage
+    folder: Path
+
+    def start(self) -> Daemon:
+        return Daemon(self.stage, program=(*DOOMED, str(self.folder)))
+
+    def run(self, daemon: Daemon, step: Step, point: int) -> tuple[bool, list[str]]:
+        """Take a step with death at a point; say whether it came, and what points were reached."""
+        points, armed = self.folder / "points", self.folder / "armed"
+        points.write_text("")
+        armed.write_text(str(point))
+        try:
+            step(daemon)
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise
+            daemon.wait()
+            return True, points.read_text().splitlines()
+        finally:
+            armed.unlink()
+        return False, points.read_text().splitlines()
+
+
+@pytest.fixture
+def theatre(empty_stage: Stage, tmp_path: Path) -> Theatre:
+    """A theatre with network blue, and a sandbox that is not on it."""
+    folder = tmp_path / "points"
+    folder.mkdir()
+    Sandbox(empty_stage, "one")
+    return Theatre(empty_stage, folder)
+
+
+def shape(daemon: Daemon) -> Mapping[str, object]:
+    """Return what there is, without what is another each time: ids, and who got which address."""
+    owners = daemon.allocations().values()
+    stage = daemon.stage
+    return {
+        "networks": sorted((each.name, each.state) for each in daemon.networks()),
+        "endpoints": sorted((e.network, e.container_id, e.state) for e in daemon.endpoints()),
+        "holders": Counter(owner.split(":")[0] for owner in owners),
+        "subnets": [s.cidr for s in daemon.ipam.ListSubnets(ipam_pb2.ListSubnetsRequest()).subnets],
+        "links": sorted(name[:4] for name in stage.links()),
+        "firewall": {name: len(elements) for name, elements in stage.firewall().items()},
+    }
+
+
+def require_sound(daemon: Daemon, where: str) -> None:
+    answer = daemon.net.Doctor(network_pb2.DoctorRequest())
+    assert not answer.findings, f"{where}: {answer}"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_wherever_it_is_killed_nothing_is_half_done(verb: str, theatre: Theatre) -> None:
+    act, undo = VERBS[verb]
+    daemon = theatre.start()
+    daemon.create("blue")
+    undo(daemon)
+    before = shape(daemon)
+    died, points = theatre.run(daemon, act, 0)
+    after = shape(daemon)
+    assert not died
+    assert before != after
+    assert len([point for point in points if "after a commit" in point]) >= 1
+    seen = []
+    for number, name in enumerate(points, start=1):
+        undo(daemon)
+        assert shape(daemon) == before, f"after the undo before point {number}, {name}"
+        died, reached = theatre.run(daemon, act, number)
+        where = f"killed at point {number}, {reached[-1]}"
+        assert died, where
+        daemon = theatre.start()
+        seen.append(shape(daemon))
+        assert seen[-1] in (before, after), where
+        require_sound(daemon, where)
+        act(daemon)
+        assert shape(daemon) == after, where
+        require_sound(daemon, where)
+    assert (seen[0], seen[-1]) == (before, after)
+    daemon.stop()

@@ -1,0 +1,177 @@
+"""Sixteen clients make and take away what is their own, and the daemon is killed among them.
+
+A model knows what was acknowledged: none of it is lost, nothing is there that was acknowledged to
+be gone, no address is there twice, and one start leaves nothing half-made. Where an answer did not
+come, both are allowed, and the client asks again.
+"""
+
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+
+from mynet.v1 import ipam_pb2, network_pb2
+from tests.e2e.daemon import Daemon, connect, create
+from tests.e2e.stage import Sandbox, Stage
+
+CLIENTS, ROUNDS = 16, 50
+SHORT, LONG = 0.02, 0.25  # seconds between a start and the kill
+POOL = "10.64.0.0/16"
+
+
+class Thing:
+    """Something that one client makes and takes away, and what it knows of it.
+
+    ``there`` is what was acknowledged: an answer's lasting parts, or None where it is gone.
+    ``is_certain`` is False from a question to its answer.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.name = f"s{number}"
+        self.number = number
+        self.there: object = None
+        self.is_certain = True
+
+    def turn(self, daemon: Daemon) -> None:
+        """Make it, or take it away."""
+        taking_away, self.is_certain = self.there is not None, False
+        if taking_away:
+            self.end(daemon)
+            self.there = None
+        else:
+            self.there = self.make(daemon)
+        self.is_certain = True
+
+    def make(self, daemon: Daemon) -> object:
+        raise AssertionError(daemon)
+
+    def end(self, daemon: Daemon) -> None:
+        raise AssertionError(daemon)
+
+    def find(self, daemon: Daemon) -> object:
+        raise AssertionError(daemon)
+
+
+class AnEndpoint(Thing):
+    def make(self, daemon: Daemon) -> object:
+        return lasting(daemon.net.Connect(connect(self.name)).endpoint)
+
+    def end(self, daemon: Daemon) -> None:
+        asked = network_pb2.DisconnectRequest(container_id=self.name, allow_missing=True)
+        daemon.net.Disconnect(asked)
+
+    def find(self, daemon: Daemon) -> object:
+        found = [each for each in daemon.endpoints() if each.container_id == self.name]
+        assert len(found) <= 1
+        return lasting(found[0]) if found else None
+
+
+class AnAddress(Thing):
+    def make(self, daemon: Daemon) -> object:
+        asked = ipam_pb2.AllocateAddressRequest(subnet=POOL, owner=self.name)
+        return daemon.ipam.AllocateAddress(asked).allocation.address
+
+    def end(self, daemon: Daemon) -> None:
+        daemon.ipam.ReleaseOwner(ipam_pb2.ReleaseOwnerRequest(owner=self.name))
+
+    def find(self, daemon: Daemon) -> object:
+        asked = ipam_pb2.ListAllocationsRequest(owner=self.name)
+        found = [each.address for each in daemon.ipam.ListAllocations(asked).allocations]
+        assert len(found) <= 1
+        return found[0] if found else None
+
+
+class ANetwork(Thing):
+    def make(self, daemon: Daemon) -> object:
+        asked = create(self.name, f"10.65.{self.number}.0/24")
+        asked.allow_existing = True
+        return daemon.net.CreateNetwork(asked).network.id
+
+    def end(self, daemon: Daemon) -> None:
+        asked = network_pb2.DeleteNetworkRequest(network=self.name, allow_missing=True)
+        daemon.net.DeleteNetwork(asked)
+
+    def find(self, daemon: Daemon) -> object:
+        found = [each.id for each in daemon.networks() if each.name == self.name]
+        return found[0] if found else None
+
+
+KINDS: list[Callable[[int], Thing]] = [AnEndpoint, AnEndpoint, AnAddress, ANetwork]
+
+
+def lasting(endpoint: network_pb2.Endpoint) -> object:
+    return endpoint.id, tuple(endpoint.addresses), endpoint.mac_address
+
+
+def work(daemon: Daemon, thing: Thing, over: threading.Event) -> int:
+    """Make it and take it away until the daemon is killed; count the answers."""
+    answers = 0
+    while True:
+        try:
+            thing.turn(daemon)
+        except grpc.RpcError as error:
+            if over.is_set() and error.code() is grpc.StatusCode.UNAVAILABLE:
+                return answers
+            raise
+        answers += 1
+
+
+def kill_among(daemon: Daemon, things: list[Thing], seconds: float) -> int:
+    """Let the clients work, and kill the daemon after some time; count the answers."""
+    over = threading.Event()
+    with ThreadPoolExecutor(len(things)) as clients:
+        working = [clients.submit(work, daemon, thing, over) for thing in things]
+        over.wait(seconds)
+        over.set()
+        daemon.signal(signal.SIGKILL)
+        daemon.wait()
+        answers = sum(future.result() for future in working)
+    daemon.channel.close()
+    return answers
+
+
+def check(daemon: Daemon, things: list[Thing]) -> None:
+    """Compare what there is with what the clients know."""
+    for thing in things:
+        found = thing.find(daemon)
+        if thing.is_certain:
+            assert found == thing.there, f"{type(thing).__name__} {thing.name}"
+        thing.there, thing.is_certain = found, True
+    held = list(daemon.allocations())
+    addresses = [a.split("/")[0] for each in daemon.endpoints() for a in each.addresses]
+    assert set(addresses) <= set(held)
+    assert max(Counter(addresses).values(), default=1) == 1
+    answer = daemon.net.Doctor(network_pb2.DoctorRequest())
+    assert not answer.findings, answer
+
+
+def test_one_start_after_each_kill_leaves_nothing_lost_and_nothing_half_made(
+    empty_stage: Stage,
+) -> None:
+    seed = time.time_ns()
+    chance = random.Random(seed)  # noqa: S311 - dice, not keys
+    things = [KINDS[number % len(KINDS)](number) for number in range(CLIENTS)]
+    for thing in things:
+        Sandbox(empty_stage, thing.name)
+    daemon = Daemon(empty_stage)
+    daemon.create("blue")
+    nothing = daemon.everything()
+    answers = 0
+    try:
+        for _ in range(ROUNDS):
+            answers += kill_among(daemon, things, chance.uniform(SHORT, LONG))
+            daemon = Daemon(empty_stage)
+            check(daemon, things)
+    except AssertionError as error:
+        error.add_note(f"the seed is {seed}")
+        raise
+    assert answers > ROUNDS * CLIENTS
+    for thing in things:
+        thing.end(daemon)
+    assert daemon.everything() == nothing
+    daemon.stop()
