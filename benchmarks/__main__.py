@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import ipam_book, ipam_grpc, ipam_peers, report  # noqa: F401 - they register
+from benchmarks import ipam_book, ipam_grpc, ipam_peers, recovery, report  # noqa: F401 - they register
 from benchmarks.measure import BENCHMARKS, Line
 
 ROOT = Path(__file__).parents[1]

@@ -5,13 +5,14 @@ of another moment. What one knows and the other does not is made good from the o
 daemon's own networks and endpoints hold is ever released.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
 from mynet.ipam import api as ipam
-from mynet.ipam.api import AllocateRequest, AllocationQuery, Backend, IPNetwork
+from mynet.ipam.api import AllocateRequest, AllocationQuery, Backend, IPAddress, IPNetwork
 from mynet.ipam.errors import SubnetNotFound
 from mynet.server.call import Call
 from mynet.server.locks import KeyedLocks
@@ -54,6 +55,15 @@ class Books:
                 report.extend(self._strays(call, backend))
                 report.extend(self._unbooked(call, backend))  # of what the strays have left
 
+    def holdings(self, report: Report) -> Mapping[str, AbstractSet[IPAddress]]:
+        """Return who of this daemon's networks and endpoints holds which addresses."""
+        found: dict[str, set[IPAddress]] = {}
+        for backend in self._backends.usable():
+            with report.step(f"backend {backend.name}") as call:
+                for allocation in self._own(call, backend):
+                    found.setdefault(allocation.owner, set()).add(allocation.address)
+        return found
+
     def of_network(self, call: Call, network: Network) -> Iterator[Ailment]:
         """Compare a network's subnets and gateways with its backend. The caller holds it."""
         backend = self._backends.get(network.wish.ipam)
@@ -90,7 +100,7 @@ class Books:
 
     def _strays(self, call: Call, backend: Plugin[Backend]) -> Iterator[Ailment]:
         """Find what endpoints and networks hold that no record knows."""
-        for owner in sorted(self._owners(call, backend)):
+        for owner in sorted({each.owner for each in self._own(call, backend)}):
             if not self._is_known(owner) and self._holds(call, backend, owner):
                 yield Ailment(
                     owner.replace(":", " "),
@@ -99,15 +109,13 @@ class Books:
                     partial(self._release, backend, owner),
                 )
 
-    def _owners(self, call: Call, backend: Plugin[Backend]) -> set[str]:
-        """Return all of ours that hold something, whether or not there is a record."""
-        found: set[str] = set()
+    def _own(self, call: Call, backend: Plugin[Backend]) -> Iterator[ipam.Allocation]:
+        """Yield what networks and endpoints hold, whether or not there is a record of them."""
         for prefix in (ENDPOINT_OWNER, NETWORK_OWNER):
             query = AllocationQuery(owner_prefix=prefix, limit=_PAGE)
             while page := backend.run(call, Backend.allocations, query):
-                found |= {allocation.owner for allocation in page if is_own(allocation.owner)}
+                yield from (each for each in page if is_own(each.owner))
                 query = replace(query, after=(page[-1].subnet, page[-1].address))
-        return found
 
     def _is_known(self, owner: str) -> bool:
         kind, _, record = owner.partition(":")

@@ -6,11 +6,13 @@ when no process and no mount leads to its namespace any more, or when the host h
 cookie tells, whatever became of the path.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import partial
 
 from mynet.drivers.api import Driver, Stray
+from mynet.ipam.api import IPAddress
 from mynet.server.call import Call
 from mynet.server.endpoints import Endpoints
 from mynet.server.host import Host, boot_id
@@ -21,6 +23,17 @@ from mynet.server.plugins import Catalog, Plugin
 from mynet.server.report import Ailment
 from mynet.server.store import Store
 from mynet.server.updates import Updates
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is asked once for all endpoints: where sandboxes are now, by cookie, and who holds what.
+
+    It may be of a moment ago, so an address that is missing in it is looked for again.
+    """
+
+    sandboxes: Mapping[int, str]
+    holdings: Mapping[str, AbstractSet[IPAddress]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +100,10 @@ class Checkup:
         )
 
     def of_endpoint(
-        self, call: Call, network: Network, endpoint: Endpoint, sandboxes: Mapping[int, str]
+        self, call: Call, network: Network, endpoint: Endpoint, known: Known
     ) -> Iterator[Ailment]:
         """Compare an endpoint with its sandbox, its addresses' book and the kernel."""
-        if reason := _gone(endpoint, sandboxes):
+        if reason := _gone(endpoint, known.sandboxes):
             yield Ailment(
                 named(endpoint),
                 reason,
@@ -99,12 +112,12 @@ class Checkup:
             )
             return
         if sandbox := endpoint.place.sandbox:
-            path = sandboxes[sandbox.cookie]
+            path = known.sandboxes[sandbox.cookie]
             if path != sandbox.path:
                 place = replace(endpoint.place, sandbox=replace(sandbox, path=path))
                 endpoint = replace(endpoint, place=place)
                 yield self._moved(endpoint, sandbox.path)
-        differences = self._differences(call, network, endpoint)
+        differences = self._differences(call, network, endpoint, known)
         if differences:
             yield Ailment(
                 named(endpoint),
@@ -143,8 +156,13 @@ class Checkup:
             lambda _: self.store.endpoints.put(endpoint),
         )
 
-    def _differences(self, call: Call, network: Network, endpoint: Endpoint) -> list[str]:
-        lost = self.leases.lost(call, network, endpoint)
+    def _differences(
+        self, call: Call, network: Network, endpoint: Endpoint, known: Known
+    ) -> list[str]:
+        own = {address.ip for address in endpoint.addresses}
+        lost: Sequence[IPAddress] = ()
+        if not own <= known.holdings.get(endpoint.owner, frozenset()):
+            lost = self.leases.lost(call, network, endpoint)
         driver = self.drivers.get(network.wish.driver)
         return [
             *(f"Its address {address} is not allocated to it." for address in lost),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mynet.drivers.api import Driver
 from mynet.server.books import Books
 from mynet.server.call import Call
-from mynet.server.checkup import Checkup, named
+from mynet.server.checkup import Checkup, Known, named
 from mynet.server.locks import KeyedLocks
 from mynet.server.model import Endpoint, EndpointState, Network, NetworkState
 from mynet.server.plugins import Catalog
@@ -55,25 +55,29 @@ class Doctor:
                 driver.run(call, Driver.restore, [each.for_driver() for each in networks])
                 report.extend(ailing)
         for network in self._networks():
-            with report.step(f"network {network.name}") as call:
-                self.checkup.settle(call, network)
+            with report.step(f"network {network.name}") as call, self._held(call, network) as held:
+                for each in held:
+                    self.checkup.settle(call, each)
         self._compare_endpoints(report)
 
     def _finish(self, report: Report) -> None:
         """Take away what a call has begun and not ended."""
-        for endpoint in self.store.endpoints.all():
-            with (
-                report.step(named(endpoint)) as call,
-                self._held_with_network(call, endpoint) as held,
-            ):
-                for network, each in held:
+        listing = Listing(self.store)
+        for endpoint in listing.endpoints:
+            if listing.is_whole(endpoint):
+                continue
+            with report.step(named(endpoint)) as call, self._held_with(call, endpoint):
+                for network, each in listing.now(endpoint):
                     if not _is_whole(network, each):
                         report.add(self.checkup.half_endpoint(network, each))
-        for network in self.store.networks.all():
-            with report.step(f"network {network.name}") as call, self._held(call, network) as held:
-                for each_network in held:
-                    if each_network.state is not NetworkState.READY:
-                        report.add(self.checkup.half_network(each_network))
+        unfinished = (
+            each for each in self.store.networks.all() if each.state is not NetworkState.READY
+        )
+        for half in unfinished:
+            with report.step(f"network {half.name}") as call, self._held(call, half) as now:
+                for found in now:
+                    if found.state is not NetworkState.READY:
+                        report.add(self.checkup.half_network(found))
 
     def _compare_books(self, report: Report) -> None:
         self.books.examine(report)
@@ -86,16 +90,13 @@ class Doctor:
         for driver in self.drivers.usable():
             with report.step(f"driver {driver.name}") as call:
                 report.extend(self.checkup.strays(call, driver))
-        endpoints = self.store.endpoints.all()
-        sandboxes = self.checkup.sandboxes_of(endpoints)
-        for endpoint in endpoints:
-            with (
-                report.step(named(endpoint)) as call,
-                self._held_with_network(call, endpoint) as held,
-            ):
-                for network, each in held:
+        listing = Listing(self.store)
+        known = Known(self.checkup.sandboxes_of(listing.endpoints), self.books.holdings(report))
+        for endpoint in listing.endpoints:
+            with report.step(named(endpoint)) as call, self._held_with(call, endpoint):
+                for network, each in listing.now(endpoint):
                     if each == endpoint and _is_whole(network, each):
-                        report.extend(self.checkup.of_endpoint(call, network, each, sandboxes))
+                        report.extend(self.checkup.of_endpoint(call, network, each, known))
 
     def _networks(self) -> Sequence[Network]:
         """Return the networks that stand."""
@@ -108,20 +109,47 @@ class Doctor:
             yield self.store.networks.with_id(network.id)
 
     @contextlib.contextmanager
-    def _held_with_network(
-        self, call: Call, endpoint: Endpoint
-    ) -> Iterator[Sequence[tuple[Network, Endpoint]]]:
-        """Hold an endpoint, as Disconnect does, and look whether it is there still."""
+    def _held_with(self, call: Call, endpoint: Endpoint) -> Iterator[None]:
+        """Hold an endpoint, as Disconnect does."""
         hurried = call.within(_PATIENCE)
         with (
             self.locks.exclusive(hurried, "container", endpoint.wish.container_id),
             self.locks.shared(hurried, "network", endpoint.network_id),
         ):
-            yield [
-                (network, each)
-                for each in self.store.endpoints.with_id(endpoint.id)
-                for network in self.store.networks.with_id(each.network_id)
-            ]
+            yield
+
+
+class Listing:
+    """All endpoints with their networks, as they were read; what has changed since is read again.
+
+    To read a record takes ten times as long as to see that it has not changed.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._networks = {network.id: network for network in store.networks.all()}
+        self.endpoints = store.endpoints.all()
+
+    def is_whole(self, endpoint: Endpoint) -> bool:
+        """Say whether no call was under way for an endpoint when it was read."""
+        network = self._networks.get(endpoint.network_id)
+        return network is not None and _is_whole(network, endpoint)
+
+    def now(self, endpoint: Endpoint) -> Sequence[tuple[Network, Endpoint]]:
+        """Return an endpoint as it is now, which the caller holds, and its network."""
+        network = self._networks.get(endpoint.network_id)
+        endpoints, networks = self._store.endpoints, self._store.networks
+        if (
+            network is not None
+            and endpoints.is_newest(endpoint.id, endpoint.revision)
+            and networks.is_newest(network.id, network.revision)
+        ):
+            return [(network, endpoint)]
+        return [
+            (network, each)
+            for each in endpoints.with_id(endpoint.id)
+            for network in networks.with_id(each.network_id)
+        ]
 
 
 def _is_whole(network: Network, endpoint: Endpoint) -> bool:

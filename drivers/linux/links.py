@@ -4,7 +4,7 @@ import errno
 import socket
 
 from mynet.drivers.api import IPInterface
-from mynet.drivers.linux import messages
+from mynet.drivers.linux import answers, messages
 from mynet.drivers.linux.netlink import Netlink, Request
 from mynet.drivers.linux.refusals import refusals
 from mynet.drivers.linux.verbs import (
@@ -34,13 +34,13 @@ def find_link(nl: Netlink, name: str) -> Link | None:
     answer = nl.get(
         Request(messages.get_link(name=name), f"look up {name}", f"interface {name}", GONE)
     )
-    return messages.read_link(answer) if answer else None
+    return answers.read_link(answer) if answer else None
 
 
 def link_at(nl: Netlink, index: int) -> Link | None:
     """Look at the link of that index."""
     answer = nl.get(Request(messages.get_link(index=index), "look up a link", "interface", GONE))
-    return messages.read_link(answer) if answer else None
+    return answers.read_link(answer) if answer else None
 
 
 def bring_up(name: str, index: int) -> tuple[Request, ...]:
@@ -141,7 +141,7 @@ def marked() -> list[Link]:
     """List the links here whose alias is a mark of mynet. Like: ``ip -d link``."""
     with Netlink() as nl:
         request = Request(messages.get_link(), "list interfaces", "interfaces")
-        links = [messages.read_link(data) for data in nl.dump(request)]
+        links = [answers.read_link(data) for data in nl.dump(request)]
     return [link for link in links if read_mark(link.mark) != ("", "")]
 
 
@@ -155,7 +155,7 @@ def inspect_bridge(bridge: Bridge) -> BridgeSnapshot:
 def addresses_of(nl: Netlink, index: int) -> frozenset[IPInterface]:
     """List a link's addresses. Like: ``ip addr show``."""
     request = Request(messages.get_addresses(), "list addresses", "addresses")
-    found = [messages.read_address(data) for data in nl.dump(request)]
+    found = [answers.read_address(data) for data in nl.dump(request)]
     return frozenset(address for place, address in found if place == index)
 
 

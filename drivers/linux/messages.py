@@ -1,13 +1,13 @@
-"""The rtnetlink messages that the verbs send, one function each, and what comes back.
+"""The rtnetlink messages that the verbs send, one function each; ``answers.py`` reads the answers.
 
-Built and read with pyroute2's message classes: one costs 100-400 us of Python, an answer 200. This
-is the one module to change should that ever be too much.
+Built with pyroute2's message classes: one costs 100-400 us of Python. This is the one module to
+change should that ever be too much.
 """
 
 import socket
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from ipaddress import IPv6Interface, ip_address, ip_interface
+from ipaddress import IPv6Interface
 from typing import Any
 
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
@@ -16,7 +16,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from mynet.drivers.api import IPAddress, IPInterface
 from mynet.drivers.linux.netlink import NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE
-from mynet.drivers.linux.verbs import Bridge, Link, Route, Veth, priority
+from mynet.drivers.linux.verbs import Bridge, Veth, priority
 
 Attributes = Sequence[tuple[str, object]]
 
@@ -54,16 +54,6 @@ def encode(
     message["attrs"] = list(attributes)
     message.encode()
     return bytes(message.data)
-
-
-def decode(
-    layout: Any,  # noqa: ANN401 - likewise
-    data: bytes,
-) -> Any:  # noqa: ANN401 - likewise
-    """Read a message; ``get_attr`` of the answer tells an attribute or None."""
-    message = layout(data)
-    message.decode()
-    return message
 
 
 def _set_link(index: int, attributes: Attributes, *, up: bool = False) -> bytes:
@@ -176,33 +166,6 @@ def get_link(*, name: str = "", index: int = 0) -> bytes:
     return encode(ifinfmsg, RTM_GETLINK, 0, {"index": index}, attributes)
 
 
-def read_link(data: bytes) -> Link:
-    """Read the answer to :func:`get_link`."""
-    message = decode(ifinfmsg, data)
-    info = message.get_attr("IFLA_LINKINFO")
-    return Link(
-        index=message["index"],
-        name=message.get_attr("IFLA_IFNAME"),
-        kind=(info.get_attr("IFLA_INFO_KIND") if info else None) or "",
-        mac=message.get_attr("IFLA_ADDRESS") or "",
-        mtu=message.get_attr("IFLA_MTU"),
-        mark=message.get_attr("IFLA_IFALIAS") or "",
-        master=message.get_attr("IFLA_MASTER") or 0,
-        peer=message.get_attr("IFLA_LINK") or 0,
-        up=bool(message["flags"] & _IFF_UP),
-        isolated=_is_isolated(info),
-    )
-
-
-def _is_isolated(
-    info: Any,  # noqa: ANN401 - likewise
-) -> bool:
-    """Read of IFLA_LINKINFO whether a bridge's port is isolated; links elsewhere are not."""
-    if info is None or info.get_attr("IFLA_INFO_SLAVE_KIND") != "bridge":
-        return False
-    return bool(info.get_attr("IFLA_INFO_SLAVE_DATA").get_attr("IFLA_BRPORT_ISOLATED"))
-
-
 def add_address(index: int, address: IPInterface) -> bytes:
     """Like: ip addr replace ADDRESS/LENGTH dev NAME nodad.
 
@@ -227,13 +190,6 @@ def get_addresses() -> bytes:
     return encode(ifaddrmsg, RTM_GETADDR, 0, {}, ())
 
 
-def read_address(data: bytes) -> tuple[int, IPInterface]:
-    """Read one answer to :func:`get_addresses`: the index of its link, and the address."""
-    message = decode(ifaddrmsg, data)
-    address = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
-    return message["index"], ip_interface(f"{address}/{message['prefixlen']}")
-
-
 @_remembered
 def add_default_route(index: int, gateway: IPAddress, metric: int) -> bytes:
     """Like: ip route add default via GATEWAY dev NAME metric N."""
@@ -255,25 +211,3 @@ def add_default_route(index: int, gateway: IPAddress, metric: int) -> bytes:
 def get_routes(version: int) -> bytes:
     """Like: ip -4 route show, ip -6 route show."""
     return encode(rtmsg, RTM_GETROUTE, 0, {"family": _FAMILY[version]}, ())
-
-
-def read_route(data: bytes) -> tuple[bool, Route]:
-    """Read one answer to :func:`get_routes`: whether it is a default of the main table, and it.
-
-    Of several next hops, the first stands for all.
-    """
-    message = decode(rtmsg, data)
-    default = (
-        message["dst_len"] == 0
-        and message["type"] == _RTN_UNICAST
-        and message.get_attr("RTA_TABLE") == _RT_TABLE_MAIN
-    )
-    hops = message.get_attr("RTA_MULTIPATH") or ()
-    first = hops[0] if hops else message
-    gateway = first.get_attr("RTA_GATEWAY")
-    return default, Route(
-        gateway=ip_address(gateway) if gateway else None,
-        device=hops[0]["oif"] if hops else message.get_attr("RTA_OIF") or 0,
-        metric=message.get_attr("RTA_PRIORITY") or 0,
-        protocol=message["proto"],
-    )

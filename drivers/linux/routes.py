@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mynet.drivers.api import IPNetwork
-from mynet.drivers.linux import messages, prefixes
+from mynet.drivers.linux import answers, messages
 from mynet.drivers.linux.links import link_at
 from mynet.drivers.linux.netlink import Netlink, Request
 from mynet.drivers.linux.verbs import DEFAULT_MTU, Route
@@ -12,7 +12,7 @@ from mynet.drivers.linux.verbs import DEFAULT_MTU, Route
 def all_routes(nl: Netlink, version: int) -> list[tuple[bool, Route]]:
     """List the routes of a family, each with whether it is a default. Like: ``ip route``."""
     request = Request(messages.get_routes(version), f"list IPv{version} routes", "routes")
-    return [messages.read_route(data) for data in nl.dump(request)]
+    return [answers.read_route(data) for data in nl.dump(request)]
 
 
 def default_routes(nl: Netlink, version: int) -> list[Route]:
@@ -28,10 +28,10 @@ def occupied() -> Sequence[IPNetwork]:
     """
     with Netlink() as nl:
         addresses = nl.dump(Request(messages.get_addresses(), "list addresses", "addresses"))
-        found = {cidr for data in addresses for cidr in prefixes.of_address(data)}
+        found = {cidr for data in addresses for cidr in answers.subnets_of_address(data)}
         for version in (4, 6):
             request = Request(messages.get_routes(version), f"list IPv{version} routes", "routes")
-            found |= {cidr for data in nl.dump(request) for cidr in prefixes.of_route(data)}
+            found |= {cidr for data in nl.dump(request) for cidr in answers.subnets_of_route(data)}
     return list(found)
 
 

@@ -18,6 +18,7 @@ class Documents(Generic[R]):
         self._record = record
         # The table's name and the conditions come from this package alone, never from a request.
         self._read = f"SELECT seq, document FROM {table}"
+        self._revision = f"SELECT document ->> 'revision' FROM {table} WHERE id = ?"
 
     def all(self) -> Sequence[R]:
         """Return every record, the oldest first."""
@@ -26,6 +27,12 @@ class Documents(Generic[R]):
     def with_id(self, record_id: str) -> Sequence[R]:
         """Return the record with that id, or none."""
         return self._select("id = ?", record_id)
+
+    def is_newest(self, record_id: str, revision: int) -> bool:
+        """Say whether a record is there and as it was at that revision, without reading it."""
+        with self._database.read() as connection:
+            row = connection.execute(self._revision, (record_id,)).fetchone()
+        return row is not None and row[0] == revision
 
     def by_id_prefix(self, prefix: str) -> Sequence[R]:
         """Return the records whose id, of hexadecimal digits, begins so."""

@@ -157,3 +157,10 @@ def give_uplink(host: Namespace, world: Namespace) -> None:
             namespace.run("ip", "addr", "add", address, "dev", name, "nodad")
     host.run("ip", "route", "add", "default", "via", "203.0.113.1")
     host.run("ip", "route", "add", "default", "via", "2001:db8::1")
+
+
+def decoded(layout: Any, data: bytes) -> Any:
+    """Read a netlink message as pyroute2 does, which has no types."""
+    message = layout(data)
+    message.decode()
+    return message

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux import messages
+from mynet.drivers.linux import answers, messages
 from mynet.drivers.linux.links import GONE, find_link, shape
 from mynet.drivers.linux.netlink import Netlink, Request
 from mynet.drivers.linux.verbs import Bridge
@@ -121,7 +121,7 @@ def test_a_list_that_changes_while_it_is_read_is_read_again(host: Namespace) -> 
         put_in(nl, watched)
         listed = nl.dump(Request(messages.get_addresses(), "list addresses", "addresses"))
     assert len(watched.sent) == 2
-    addresses = [str(messages.read_address(data)[1]) for data in listed]
+    addresses = [str(answers.read_address(data)[1]) for data in listed]
     assert "192.0.2.1/32" in addresses
     assert len(addresses) == len(set(addresses)) == 1000 + 1 + 2  # and those of lo
 

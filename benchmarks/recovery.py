@@ -1,0 +1,80 @@
+"""How long a start takes that has much to bring together, from the program's start to SERVING."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from benchmarks.measure import Line, benchmark
+from mynet.v1 import ipam_pb2, network_pb2
+from tests.e2e.daemon import Daemon
+from tests.e2e.stage import Sandbox, Stage
+
+NETWORKS, SANDBOXES = 200, 1000
+
+
+@benchmark("recovery")
+def recovery(folder: Path) -> Iterator[Line]:
+    """Start with 1,000 endpoints on 200 networks, each in a sandbox of its own."""
+    stage = Stage(folder)
+    # A stage's /var/lib is in memory; the books belong on the disk.
+    state = f"--state-dir={folder}/state"
+    try:
+        daemon, seconds = _start(stage, state)
+        yield Line("start with nothing on record", seconds, "s")
+        _fill(stage, daemon)
+        for what, damage in (
+            ("the daemon was killed", ""),
+            ("it was killed, and every bridge and the firewall are gone", _WRECK),
+            ("the host has booted", _REBOOT),
+        ):
+            os.kill(daemon.pid, signal.SIGKILL)
+            daemon.wait()
+            if damage:
+                stage.run("sh", "-euc", damage)
+            daemon, seconds = _start(stage, state)
+            yield Line(f"start after {what}", seconds, "s", "under 3")
+    finally:
+        stage.close()
+
+
+_WRECK = """
+ip -o link show type bridge | sed -n 's/^[0-9]*: \\([^:]*\\):.*/link delete \\1/p' | ip -batch -
+nft flush ruleset
+"""
+_REBOOT = f"""
+{_WRECK}
+ip netns list | sed -n 's/^\\(c[0-9]*\\).*/netns delete \\1/p' | ip -batch -
+echo another-boot >/run/boot
+mount --bind /run/boot /proc/sys/kernel/random/boot_id
+"""
+
+
+def _start(stage: Stage, state: str) -> tuple[Daemon, float]:
+    begin = time.perf_counter()
+    daemon = Daemon(stage, state)
+    return daemon, time.perf_counter() - begin
+
+
+def _fill(stage: Stage, daemon: Daemon) -> None:
+    """Make the networks and sandboxes, and connect each to one of them."""
+
+    def make(number: int) -> None:
+        cidr = f"10.{number // 256}.{number % 256}.0/24"
+        subnets = [ipam_pb2.Subnet(cidr=cidr)]
+        network = network_pb2.Network(name=f"net-{number}", subnets=subnets)
+        daemon.net.CreateNetwork(network_pb2.CreateNetworkRequest(network=network))
+
+    def connect(number: int) -> None:
+        request = network_pb2.ConnectRequest(
+            network=f"net-{number % NETWORKS}",
+            container_id=f"c{number}",
+            netns_name=Sandbox(stage, f"c{number}").name,
+        )
+        daemon.net.Connect(request)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(make, range(NETWORKS)))
+        list(pool.map(connect, range(SANDBOXES)))
