@@ -19,7 +19,8 @@ link set br0 alias mynet:i:web
 link add up0 type veth peer up1
 link set up0 master br0
 link set up0 type bridge_slave isolated on
-link add port1 master br0 type dummy
+link add port0 type veth peer port1
+link set port0 master br0
 link set up0 addrgenmode none
 link set up0 up
 link set up1 up
