@@ -19,10 +19,13 @@ def _set_output(context: click.Context, _: click.Parameter, value: str | None) -
         context.ensure_object(Session).output = value
 
 
-def command(name: str, *groups: click.Group) -> Callable[[Callable[..., Any]], click.Command]:
+def command(
+    name: str, *groups: click.Group, outputs: Sequence[str] = ("table", "json")
+) -> Callable[[Callable[..., Any]], click.Command]:
     """Make a command, and add it to groups; its function gets the session first.
 
-    ``--output`` may stand before the command's name and behind it: people write it behind.
+    ``--output`` may stand before the command's name and behind it: people write it behind, where it
+    takes these ``outputs``, the one for people first.
     """
 
     def make(function: Callable[..., Any]) -> click.Command:
@@ -35,10 +38,10 @@ def command(name: str, *groups: click.Group) -> Callable[[Callable[..., Any]], c
         made.params.append(
             click.Option(
                 ["--output"],
-                type=click.Choice(["table", "json"]),
+                type=click.Choice(outputs),
                 expose_value=False,
                 callback=_set_output,
-                help="Show a table or JSON. [default: as given before the command]",
+                help=f"Show a {_or(outputs)}. [default: as given before the command]",
             )
         )
         for group in groups:
@@ -46,6 +49,11 @@ def command(name: str, *groups: click.Group) -> Callable[[Callable[..., Any]], c
         return made
 
     return make
+
+
+def _or(words: Sequence[str]) -> str:
+    *others, last = (word.upper() if word == "json" else word for word in words)
+    return f"{', '.join(others)} or {last}"
 
 
 def each(names: Sequence[str], function: Callable[[str], T]) -> tuple[list[T], int]:

@@ -13,6 +13,7 @@ from mynet.cli.plugins import driver
 from mynet.cli.program import Program
 from mynet.cli.run import run
 from mynet.cli.session import DEFAULT_ADDRESS, Session
+from mynet.cli.topology import topology
 from mynet.cli.version import version
 
 _LONGEST_PATH = 107  # unix(7)
@@ -76,11 +77,9 @@ def mynetctl(context: click.Context, address: str, output: str, timeout: float) 
     context.obj = Session(address, timeout, output)
 
 
-_COMMANDS = (
-    *(network, connect, disconnect, endpoint, run, ipam, driver),
-    *(doctor, backup, completion, version),
-)
-for _command in _COMMANDS:
+_WORK = (network, connect, disconnect, endpoint, run, topology, ipam)
+_REST = (driver, doctor, backup, completion, version)
+for _command in (*_WORK, *_REST):
     mynetctl.add_command(_command)
 for _command in (connect, disconnect):  # where docker has them
     network.add_command(_command)

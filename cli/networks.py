@@ -1,4 +1,4 @@
-"""``mynetctl network``: making, showing and removing networks."""
+"""``mynetctl network``: making, showing, changing and removing networks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +23,7 @@ from mynet.cli.subnets import subnet_wishes
 
 @click.group(context_settings=CONTEXT)
 def network() -> None:
-    """Make, show and remove networks, and connect sandboxes to them.
+    """Make, show, change and remove networks, and connect sandboxes to them.
 
     \b
     Examples:
@@ -180,6 +180,45 @@ def inspect(session: Session, *, names: Sequence[str]) -> None:
     found, status = each(names, look)
     render.document(found)
     raise SystemExit(status)
+
+
+@command("update", network)
+@click.argument("name", metavar="NETWORK", shell_complete=network_names)
+@label_option
+@click.option(
+    "--label-rm",
+    "remove_labels",
+    multiple=True,
+    metavar="KEY",
+    help="A label to take away. May be repeated.",
+)
+@opt_option
+@click.option(
+    "--opt-rm",
+    "remove_options",
+    multiple=True,
+    metavar="KEY",
+    help="An option to take away: its default holds then. May be repeated.",
+)
+def update(session: Session, *, name: str, **changes: Any) -> None:
+    """Change labels and options of a network while it is in use, and print its name.
+
+    What is not named stays. Which options can change is the driver's to say; connections that the
+    new ones allow are not disturbed.
+
+    \b
+    Examples:
+      mynetctl network update --label team=blue --label-rm owner web
+      mynetctl network update -o icc=false web
+      mynetctl network update --opt-rm gateway_mode_ipv6 web
+    """
+    if not any(changes.values()):
+        raise click.UsageError("say what is to change: --label, --label-rm, --opt or --opt-rm")
+    changed = session.call("NetworkService.UpdateNetwork", {"network": name, **changes})["network"]
+    if session.output == "json":
+        render.document(changed)
+    else:
+        click.echo(changed["name"])
 
 
 @command("rm", network)

@@ -15,7 +15,7 @@ _NOTHING = "-"
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print columns as wide as what is in them, in the manner of ``docker network ls``."""
-    lines = [tuple(headers), *(tuple(map(_cell, row)) for row in rows)]
+    lines = [tuple(headers), *(tuple(map(cell, row)) for row in rows)]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = [
@@ -60,7 +60,7 @@ def state(value: str) -> str:
     return value.partition("_STATE_")[2].lower()
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
     """Show a value so that it keeps to its cell: no escape sequence of whoever chose the name."""
     text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(value))
     return text or _NOTHING

@@ -53,9 +53,39 @@ class Call(Protocol):
         """Say whether the caller still waits; what is made for one who left is undone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a network, before anything of it is decided.
+
+    ``options`` are those that have passed their own check. ``versions`` are the IP versions of its
+    subnets, and empty where the daemon is to choose these. ``masquerade`` is None where the caller
+    does not say.
+    """
+
+    options: Mapping[str, str]
+    versions: frozenset[int] = frozenset()
+    internal: bool = False
+    masquerade: bool | None = None
+
+
 def anything(_value: str) -> str | None:
     """Accept every value of an option."""
     return None
+
+
+def fixed(_before: str | None, _after: str | None) -> str | None:
+    """Refuse every change of an option."""
+    return "it cannot change"
+
+
+def changeable(_before: str | None, _after: str | None) -> str | None:
+    """Accept every change of an option."""
+    return None
+
+
+def no_contradictions(_asked: Asked) -> Mapping[str, str]:
+    """Find nothing that contradicts anything else."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +94,16 @@ class Option:
 
     ``check`` is given the value before anything is made, and returns what is wrong with it as a
     sentence, or None.
+
+    ``change`` is asked before the option of a network that is there gets another value: it is given
+    both, None where the option is not set, and returns what stands in the way, or None. Unless told
+    otherwise, nothing of a network changes. It is not asked of an endpoint's options.
     """
 
     name: str
     description: str
     check: Callable[[str], str | None] = anything
+    change: Callable[[str | None, str | None], str | None] = fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +113,9 @@ class DriverInfo:
     ``name`` is the name of its entry point too. ``options`` are the keys it understands in a
     network's options, ``endpoint_options`` those in an endpoint's. ``device_prefix`` begins the
     name of the host's device of a network (``br-``), ``port_prefix`` that of the host's end of an
-    endpoint (``veth``); a driver that makes no such device leaves them empty.
+    endpoint (``veth``); a driver that makes no such device leaves them empty. ``contradictions``
+    tells which options cannot be together with what else is asked for: it maps the field, such as
+    ``options[icc]`` or ``masquerade``, to what is wrong, a sentence each.
     """
 
     name: str
@@ -88,6 +125,7 @@ class DriverInfo:
     endpoint_options: Sequence[Option] = ()
     device_prefix: str = ""
     port_prefix: str = ""
+    contradictions: Callable[[Asked], Mapping[str, str]] = no_contradictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +199,14 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkUpdate:
+    """A network as it should be from now on, and what is on it, each with this network."""
+
+    network: Network
+    endpoints: Sequence[Endpoint] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Stray:
     """Something in the kernel that carries our mark, and the id of a record that is not there.
 
@@ -206,6 +252,15 @@ class Driver(ABC):
     @abstractmethod
     def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
         """Compare the kernel with the endpoint: a sentence for each difference. Changes nothing."""
+
+    def update(self, call: Call, update: NetworkUpdate) -> None:
+        """Bring a network that is there, with its endpoints, to what it should be from now on.
+
+        Nothing differs but options whose :attr:`Option.change` accepted it. Connections that the
+        new options allow are not disturbed, and an endpoint that is not there is not made. When it
+        fails, it is called again with the network as it was.
+        """
+        self.create(call, update.network)
 
     def check_network(self, call: Call, network: Network) -> Sequence[str]:
         """Compare the kernel with the network: a sentence for each difference. Changes nothing.

@@ -22,6 +22,7 @@ from mynet.server.networks import Networks
 from mynet.server.plugins import Catalog, Plugin
 from mynet.server.report import Ailment
 from mynet.server.store import Store
+from mynet.server.updates import Updates
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Checkup:
     store: Store
     drivers: Catalog[Driver]
     networks: Networks
+    updates: Updates
     endpoints: Endpoints
     leases: Leases
     host: Host
@@ -76,6 +78,17 @@ class Checkup:
                 "It is made whole.",
                 lambda call: self.networks.restore(call, network),
             )
+
+    def settle(self, call: Call, network: Network) -> None:
+        """Bring a network's endpoints without a sandbox to what it should be, where they are.
+
+        Nobody makes them whole, as they are their callers'; but an UpdateNetwork may have been cut
+        off between the kernel and the record.
+        """
+        endpoints = self.store.endpoints.of_network(network.id)
+        loose = [endpoint for endpoint in endpoints if endpoint.place.sandbox is None]
+        if loose:
+            self.updates.settle(call, network, loose)
 
     def sandboxes_of(self, endpoints: Iterable[Endpoint]) -> Mapping[int, str]:
         """Find where the sandboxes of this boot's endpoints are now, by their cookies."""

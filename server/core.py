@@ -21,6 +21,7 @@ from mynet.server.registry import Registry
 from mynet.server.store import Store
 from mynet.server.subnets import Defaults
 from mynet.server.transfer import Transfer
+from mynet.server.updates import Updates
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Core:
     """What the services call."""
 
     networks: Networks
+    updates: Updates
     endpoints: Endpoints
     registry: Registry
     book: AddressBook
@@ -53,10 +55,12 @@ def assemble(
     leases = Leases(backends, registry, locks)
     endpoints = Endpoints(store, drivers, leases, locks, host, planner)
     networks = Networks(store, drivers, backends, leases, endpoints, locks, planner, registry)
+    updates = Updates(store, drivers, locks)
     books = Books(store, backends, registry, locks)
-    checkup = Checkup(store, drivers, networks, endpoints, leases, host)
+    checkup = Checkup(store, drivers, networks, updates, endpoints, leases, host)
     return Core(
         networks,
+        updates,
         endpoints,
         registry,
         AddressBook(store, backends, locks, registry),

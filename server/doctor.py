@@ -54,6 +54,10 @@ class Doctor:
                 ailing = [one for each in networks for one in self.checkup.of_network(call, each)]
                 driver.run(call, Driver.restore, [each.for_driver() for each in networks])
                 report.extend(ailing)
+        for network in self._networks():
+            with report.step(f"network {network.name}") as call, self._held(call, network) as held:
+                for each in held:
+                    self.checkup.settle(call, each)
         self._compare_endpoints(report)
 
     def _finish(self, report: Report) -> None:

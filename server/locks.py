@@ -4,7 +4,8 @@ The order in which the core takes them, so that no two calls wait for each other
 
 1. ``("container", container_id)``   exclusive: Connect and Disconnect of one container
 2. ``("sandbox", cookie)``           exclusive: two networks must not race for ``eth0`` in it
-3. ``("network", id)``               shared by Connect and Disconnect, exclusive for Delete
+3. ``("network", id)``               shared by Connect and Disconnect, exclusive for Delete and
+                                     Update
 4. ``("subnet", cidr)``              shared by allocate and release, exclusive to found and drop it;
                                      several of them in the order of their addresses
 """

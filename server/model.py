@@ -17,6 +17,7 @@ from mynet.server.subnets import SubnetWish
 
 NETWORK_OWNER = "network:"
 ENDPOINT_OWNER = "endpoint:"
+MAX_LABELS = 64  # of an object; likewise options
 
 
 class NetworkState(Enum):
@@ -49,6 +50,30 @@ class NetworkWish:
     interface: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MapChange:
+    """What is to change of labels or options: those to set, and those to take away."""
+
+    put: Mapping[str, str] = field(default_factory=dict)
+    remove: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.put or self.remove)
+
+    def applied(self, before: Mapping[str, str]) -> Mapping[str, str]:
+        """Return what comes of it; all that is not named stays."""
+        kept = {key: value for key, value in before.items() if key not in self.remove}
+        return {**kept, **self.put}
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkChange:
+    """What is to change of a network."""
+
+    labels: MapChange = MapChange()
+    options: MapChange = MapChange()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Checking options against what a driver declares: an unknown key is an error, never ignored."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from mynet.drivers.api import Option
+from mynet.drivers.api import Asked, DriverInfo, Option
 from mynet.server.errors import Violation
 
 
@@ -20,3 +21,19 @@ def option_faults(
         elif fault := option.check(value):
             faults.append(Violation(f"{field}[{key}]", fault))
     return faults
+
+
+def network_faults(prefix: str, asked: Asked, info: DriverInfo) -> Sequence[Violation]:
+    """Return a violation for each option that is at fault, by itself or beside what else is asked.
+
+    ``prefix`` stands before each field's name.
+    """
+    faults = option_faults(f"{prefix}options", asked.options, info.options, info.name)
+    refused = {fault.field for fault in faults}
+    sound = {
+        key: value
+        for key, value in asked.options.items()
+        if f"{prefix}options[{key}]" not in refused
+    }
+    against = info.contradictions(replace(asked, options=sound))
+    return [*faults, *(Violation(prefix + field, fault) for field, fault in against.items())]

@@ -53,6 +53,9 @@ def _outer(veth: Veth, seen: Snapshot) -> Iterator[str]:
         yield f"{veth.name} is in {seen.master or 'no bridge'} instead of {veth.bridge}."
     elif veth.bridge_mac not in ("", seen.master_mac):
         yield f"{veth.bridge} is another bridge than the network's."
+    elif link.isolated != veth.isolated:
+        said = "is not" if veth.isolated else "is"
+        yield f"{veth.name} {said} isolated from the other ports of {veth.bridge}."
     yield from _link(link, veth.outer_mac, veth.mtu)
 
 

@@ -10,11 +10,19 @@ from mynet.drivers.api import (
     DriverInfo,
     Endpoint,
     Network,
-    Option,
+    NetworkUpdate,
     Stray,
 )
 from mynet.drivers.bridge.check import bridge_differences, differences
-from mynet.drivers.errors import CapabilityUnsupported, DriverError, InvalidOptions
+from mynet.drivers.bridge.options import (
+    MODES,
+    OPTIONS,
+    GatewayMode,
+    Options,
+    contradictions,
+    require_sound,
+)
+from mynet.drivers.errors import CapabilityUnsupported, DriverError
 from mynet.drivers.linux.verbs import (
     Bridge,
     Kernel,
@@ -26,7 +34,6 @@ from mynet.drivers.linux.verbs import (
     read_mark,
 )
 
-OPTIONS: tuple[Option, ...] = ()
 MAX_SUBNETS = 64  # of a network: all of it goes into the firewall in one transaction
 
 
@@ -43,11 +50,17 @@ class BridgeDriver(Driver):
     @property
     def info(self) -> DriverInfo:
         """What this driver is and can do."""
-        return DriverInfo(name="bridge", options=OPTIONS, device_prefix="br-", port_prefix="veth")
+        return DriverInfo(
+            name="bridge",
+            options=OPTIONS,
+            device_prefix="br-",
+            port_prefix="veth",
+            contradictions=contradictions,
+        )
 
     def create(self, call: Call, network: Network) -> None:
         """Make the bridge, then let its packets through."""
-        _require_known_options(network)
+        require_sound(network)
         _require_few_subnets(network)
         self._kernel.ensure_bridge(self._bridge(network))
         self._kernel.add_segment(self._instance, _segment(network))
@@ -77,6 +90,11 @@ class BridgeDriver(Driver):
         """Compare the kernel with the endpoint: a sentence for each difference."""
         veth = self._veth(endpoint)
         return differences(veth, self._kernel.inspect(veth))
+
+    def update(self, call: Call, update: NetworkUpdate) -> None:
+        """Let the firewall and the bridge's ports be what the network's options say now."""
+        self.create(call, update.network)
+        self._kernel.isolate([self._veth(endpoint) for endpoint in update.endpoints])
 
     def check_network(self, call: Call, network: Network) -> Sequence[str]:
         """Compare the kernel with the network: a sentence for each difference."""
@@ -135,13 +153,16 @@ class BridgeDriver(Driver):
             )
 
     def _bridge(self, network: Network) -> Bridge:
+        options = Options.parse(network.options)
         return Bridge(
             name=network.interface,
             mark=self._mark(network.id),
             mac=mac_from(network.id),
             mtu=network.mtu,
             addresses=tuple(
-                ip_interface((subnet.gateway, subnet.cidr.prefixlen)) for subnet in network.subnets
+                ip_interface((subnet.gateway, subnet.cidr.prefixlen))
+                for subnet in network.subnets
+                if options.mode(subnet.cidr.version) is not GatewayMode.ISOLATED
             ),
         )
 
@@ -159,6 +180,7 @@ class BridgeDriver(Driver):
             metric=endpoint.route_metric,
             sandbox=endpoint.sandbox,
             bridge_mac=mac_from(endpoint.network.id),
+            isolated=not Options.parse(endpoint.network.options).icc,
         )
 
     def _mark(self, object_id: str) -> str:
@@ -168,22 +190,20 @@ class BridgeDriver(Driver):
 
 def _segment(network: Network) -> Segment:
     """Tell what the firewall should know of the network."""
+    options = Options.parse(network.options)
+    routed = {version for version in MODES if options.mode(version) is GatewayMode.ROUTED}
     hidden = network.masquerade and not network.internal
     return Segment(
         bridge=network.interface,
         internal=network.internal,
-        masquerade=tuple(subnet.cidr for subnet in network.subnets) if hidden else (),
+        masquerade=tuple(
+            subnet.cidr
+            for subnet in network.subnets
+            if hidden and subnet.cidr.version not in routed
+        ),
+        icc=options.icc,
+        routed=tuple(sorted(routed)),
     )
-
-
-def _require_known_options(network: Network) -> None:
-    """Refuse what would otherwise be ignored."""
-    unknown = network.options.keys() - {option.name for option in OPTIONS}
-    if unknown:
-        raise InvalidOptions(
-            f"the bridge driver has no option {', '.join(sorted(unknown))}",
-            dict.fromkeys(unknown, "the bridge driver has no such option"),
-        )
 
 
 def _require_few_subnets(network: Network) -> None:

@@ -11,7 +11,7 @@
 ``veths``      endpoints: a pair with one end in a sandbox
 ``reaper``     deleting many links for the price of one
 ``routes``     the uplink, and default routes
-``sysctl``     IP forwarding
+``sysctl``     IP forwarding, and whom a bridge takes for a router
 ``ruleset``    the firewall as text, and what each network adds to its sets
 ``nftables``   set elements over nfnetlink, in atomic batches
 ``firewall``   the table ``inet mynet``: loaded whole, changed by the element

@@ -6,6 +6,7 @@ what is read here with what pyroute2 reads.
 """
 
 import struct
+from collections.abc import Mapping
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -30,6 +31,7 @@ _TYPE = 0x3FFF  # without the flags for nested and for network byte order
 
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK = 1, 3, 4, 5
 _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_INFO_KIND = 10, 18, 20, 1
+_IFLA_INFO_SLAVE_KIND, _IFLA_INFO_SLAVE_DATA, _IFLA_BRPORT_ISOLATED = 4, 5, 33
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY = 1, 4, 5, 6
 _RTA_MULTIPATH, _RTA_TABLE = 9, 15
@@ -55,7 +57,16 @@ def read_link(data: bytes) -> Link:
         master=_number(found.get(_IFLA_MASTER)),
         peer=_number(found.get(_IFLA_LINK)),
         up=bool(flags & _IFF_UP),
+        isolated=_is_isolated(info),
     )
+
+
+def _is_isolated(info: Mapping[int, bytes]) -> bool:
+    """Read of IFLA_LINKINFO whether a bridge's port is isolated; links elsewhere are not."""
+    if _text(info.get(_IFLA_INFO_SLAVE_KIND)) != "bridge":
+        return False
+    port = _attributes(info.get(_IFLA_INFO_SLAVE_DATA, b""), 0)
+    return any(port.get(_IFLA_BRPORT_ISOLATED, b""))
 
 
 def read_address(data: bytes) -> tuple[int, IPInterface]:

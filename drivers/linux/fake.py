@@ -199,6 +199,7 @@ class FakeKernel:
                 mtu=veth.mtu,
                 master=master,
                 up=True,
+                isolated=veth.isolated,
             )
             self._pass("attach.inner")
             inner = self._memory.at(outer.link.peer)
@@ -212,6 +213,16 @@ class FakeKernel:
                 held = self._memory.find(veth.name)
                 if held is not None and is_ours(held.link, veth):
                     self._memory.delete(held.link)
+
+    def isolate(self, endpoints: Iterable[Veth]) -> None:
+        """Isolate those that are there, ours and in their bridge, or not."""
+        with self._verb("isolate"):
+            for veth in endpoints:
+                held = self._memory.find(veth.name)
+                master = self._memory.at(held.link.master) if held else None
+                in_place = master is not None and master.link.name == veth.bridge
+                if held is not None and in_place and is_ours(held.link, veth):
+                    held.link = replace(held.link, isolated=veth.isolated)
 
     def inspect(self, veth: Veth) -> Snapshot:
         """Look at what there is of the endpoint."""

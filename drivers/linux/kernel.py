@@ -63,6 +63,7 @@ class LinuxKernel:
     def ensure_bridge(self, bridge: Bridge) -> None:
         """Like: ip link add NAME type bridge."""
         links.ensure_bridge(bridge)
+        sysctl.ignore_advertisements(bridge.name)
 
     def is_taken(self, bridge: Bridge) -> bool:
         """Like: ip -d link show NAME."""
@@ -81,6 +82,10 @@ class LinuxKernel:
         with Netlink() as nl:
             ours = [veths.find_ours(nl, veth) for veth in endpoints]
         self._reaper.delete([link for link in ours if link is not None])
+
+    def isolate(self, endpoints: Iterable[Veth]) -> None:
+        """Like: ip link set dev NAME type bridge_slave isolated on, for many at once."""
+        veths.isolate(endpoints)
 
     def inspect(self, veth: Veth) -> Snapshot:
         """Like: ip addr; ip route."""

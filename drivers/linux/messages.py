@@ -123,6 +123,19 @@ def enslave(index: int, master: int) -> bytes:
     return _set_link(index, [("IFLA_MASTER", master)])
 
 
+def isolate(index: int, *, on: bool) -> bytes:
+    """Like: ip link set dev NAME type bridge_slave isolated on.
+
+    It is not given with the making of a link: then the kernel ignores what is of its master.
+    """
+    info: list[tuple[str, object]] = [
+        ("IFLA_INFO_SLAVE_KIND", "bridge"),
+        ("IFLA_INFO_SLAVE_DATA", {"attrs": [("IFLA_BRPORT_ISOLATED", int(on))]}),
+    ]
+    attributes = [("IFLA_LINKINFO", {"attrs": info})]
+    return encode(ifinfmsg, RTM_NEWLINK, 0, {"index": index}, attributes)
+
+
 @_remembered
 def set_up(index: int) -> bytes:
     """Like: ip link set dev NAME up."""

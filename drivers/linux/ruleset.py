@@ -35,9 +35,12 @@ class Element:
 def elements(segment: Segment) -> Iterator[Element]:
     """Tell what a network puts into the sets."""
     yield Element("br_all", segment.bridge)
-    yield Element("br_icc", (segment.bridge, segment.bridge))
+    if segment.icc:
+        yield Element("br_icc", (segment.bridge, segment.bridge))
     if segment.internal:
         yield Element("br_internal", segment.bridge)
+    for version in segment.routed:
+        yield Element(f"br_routed{version}", segment.bridge)
     for subnet in segment.masquerade:
         yield Element(f"masq{subnet.version}", subnet)
 

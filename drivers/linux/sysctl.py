@@ -1,4 +1,4 @@
-"""IP forwarding: the only sysctls that mynet changes.
+"""The only sysctls that mynet changes: IP forwarding, and whom a bridge takes for a router.
 
 ``/proc/sys/net`` shows the namespace of the thread that opens it, so the caller's.
 """
@@ -17,6 +17,7 @@ _NET = Path("/proc/sys/net")
 _IPV4 = _NET / "ipv4/ip_forward"
 _IPV6 = _NET / "ipv6/conf/all/forwarding"
 
+_IGNORE = "0"  # accept_ra: no router advertisements
 _ACCEPT = "1"  # accept_ra: router advertisements, unless this host forwards
 _ACCEPT_ALWAYS = "2"
 
@@ -33,6 +34,18 @@ def enable_forwarding(*, ipv4: bool, ipv6: bool) -> None:
     if ipv6 and _read(_IPV6) == "0":
         _keep_advertisements()
         _turn_on(_IPV6)
+
+
+def ignore_advertisements(name: str) -> None:
+    """Let the host learn no addresses and no routes from what is on a bridge of ours.
+
+    Otherwise any sandbox could make itself the host's default router, wherever the host does not
+    forward IPv6. A kernel without IPv6 has nothing to set.
+    Like: ``sysctl -w net.ipv6.conf.NAME.accept_ra=0``.
+    """
+    setting = _NET / "ipv6/conf" / name / "accept_ra"
+    if setting.exists() and _read(setting) != _IGNORE:
+        _write(setting, _IGNORE)
 
 
 def _turn_on(setting: Path) -> None:

@@ -67,7 +67,8 @@ class Veth:
     The inner end is called ``interface`` and has ``mac``, ``addresses`` and a default route over
     each of ``gateways`` with ``metric``. Without a sandbox it stays beside the host's end, down,
     with nothing but its MAC address and MTU (bytes). ``outer_mac`` is set too: systemd-networkd
-    changes what nobody set. ``bridge_mac`` tells the bridge from another that got its name.
+    changes what nobody set. ``bridge_mac`` tells the bridge from another that got its name. No
+    frame passes between the bridge's ports that are ``isolated``.
     """
 
     name: str
@@ -82,22 +83,30 @@ class Veth:
     metric: int = 0
     sandbox: Sandbox | None = None
     bridge_mac: str = ""
+    isolated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What the firewall knows of a network: its bridge, and which subnets are masqueraded."""
+    """What the firewall knows of a network: its bridge, and which subnets are masqueraded.
+
+    Packets that come from the bridge go back there where ``icc`` allows it; ``routed`` are the IP
+    versions that the world outside may come in by.
+    """
 
     bridge: str
     internal: bool = False
     masquerade: Sequence[IPNetwork] = ()
+    icc: bool = True
+    routed: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
     """A link as the kernel shows it; 0 and empty stand for what it does not have.
 
-    ``peer`` is the index of a veth's other end, in the namespace where that lives.
+    ``peer`` is the index of a veth's other end, in the namespace where that lives. ``isolated`` is
+    a bridge's port that exchanges no frames with others that are.
     """
 
     index: int
@@ -109,6 +118,7 @@ class Link:
     master: int = 0
     peer: int = 0
     up: bool = False
+    isolated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +238,9 @@ class Kernel(Protocol):
 
     def detach(self, endpoints: Iterable[Veth]) -> None:
         """Take the endpoints away, those that are there and ours: both ends gone on return."""
+
+    def isolate(self, endpoints: Iterable[Veth]) -> None:
+        """Isolate those that are there, ours and in their bridge, or not, each as it should be."""
 
     def inspect(self, veth: Veth) -> Snapshot:
         """Look at what there is of the endpoint. Changes nothing."""

@@ -6,7 +6,7 @@ another, and nothing is asked that is known. Some 2 ms, nearly all of it buildin
 """
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -137,14 +137,25 @@ def _reshape(veth: Veth, index: int, master: int) -> tuple[Request, ...]:
     return (
         shape(veth.name, index, veth.outer_mac, veth.mtu),
         Request(enslave, f"put {veth.name} into {veth.bridge}", f"interface {veth.name}"),
+        isolation(veth, index),
     )
 
 
+def isolation(veth: Veth, index: int) -> Request:
+    """Keep the outer end apart from the bridge's other ports, or not."""
+    message = messages.isolate(index, on=veth.isolated)
+    return Request(message, f"set the isolation of {veth.name}", f"interface {veth.name}", GONE)
+
+
 def _outer(veth: Veth, index: int) -> tuple[Request, ...]:
-    """Finish the outer end. The kernel takes no alias while it makes a link, so it comes here."""
+    """Finish the outer end. The kernel takes no alias while it makes a link, so it comes here.
+
+    So does isolation, before the end is up and any frame can pass.
+    """
     mark = messages.mark_link(index, veth.mark)
     return (
         Request(mark, f"mark {veth.name}", f"interface {veth.name}"),
+        *((isolation(veth, index),) if veth.isolated else ()),
         *bring_up(veth.name, index),
     )
 
@@ -193,6 +204,22 @@ def _require_routes(nl: Netlink, veth: Veth, index: int) -> None:
                 resource=f"interface {veth.interface}",
                 metadata={"errno": "EEXIST", "object": f"default via {gateway}"},
             )
+
+
+def isolate(endpoints: Iterable[Veth]) -> None:
+    """Isolate the outer ends that are there, ours and in their bridge, or not.
+
+    Like: ``ip link set dev NAME type bridge_slave isolated on``.
+    """
+    with Netlink() as nl:
+        found = [(veth, link) for veth in endpoints if (link := find_ours(nl, veth))]
+        requests = [
+            isolation(veth, link.index)
+            for veth, link in found
+            if link.master and link.master == nl.index(veth.bridge)
+        ]
+        if requests:
+            nl.ask(*requests)
 
 
 def find_ours(nl: Netlink, veth: Veth) -> Link | None:

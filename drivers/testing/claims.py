@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from mynet.drivers.api import API_VERSION, Sandbox
+from mynet.drivers.api import API_VERSION, Asked, NetworkUpdate, Sandbox
 from mynet.drivers.errors import DriverError, SandboxNotFound
 from mynet.drivers.testing.bench import (
     Bench,
@@ -48,6 +48,29 @@ def options_are_named_and_described(bench: Bench) -> None:
             answer is None or (isinstance(answer, str) and answer),
             f"the check of option {option.name} answered {answer!r}",
         )
+
+
+def changes_and_contradictions_are_said_in_sentences(bench: Bench) -> None:
+    """Or None, and an empty mapping where nothing was asked that could contradict anything."""
+    for option in bench.driver.info.options:
+        for before, after in ((None, "a value"), ("a value", None)):
+            answer = option.change(before, after)
+            require(
+                answer is None or (isinstance(answer, str) and answer),
+                f"asked for a change of option {option.name}, it answered {answer!r}",
+            )
+    answers = bench.driver.info.contradictions(Asked({}))
+    require(answers == {}, f"of a network without options, contradictions says {answers}")
+
+
+def updating_twice_is_updating_once(bench: Bench) -> None:
+    """Keep what is there, and make no endpoint that is not; one delete still ends it all."""
+    endpoint = connected(bench)
+    other = bench.endpoint(endpoint.network, 2)
+    twice(bench.driver.update, NetworkUpdate(endpoint.network, (endpoint, other)))
+    require_whole(bench, endpoint)
+    problems = bench.driver.check(SampleCall(), other)
+    require(problems or not bench.makes_links, "update made an endpoint that was not there")
 
 
 def creating_twice_is_creating_once(bench: Bench) -> None:
@@ -220,6 +243,7 @@ def many_threads_connect_at_once(bench: Bench) -> None:
 CLAIMS: Sequence[Callable[[Bench], None]] = (
     info_is_the_same_every_time,
     options_are_named_and_described,
+    changes_and_contradictions_are_said_in_sentences,
     deleting_what_is_gone_is_success,
     creating_twice_is_creating_once,
     disconnecting_what_is_gone_is_success,
@@ -231,6 +255,7 @@ CLAIMS: Sequence[Callable[[Bench], None]] = (
     an_endpoint_without_its_network_fails_cleanly,
     networks_outlive_the_driver,
     restoring_makes_what_is_not_there,
+    updating_twice_is_updating_once,
     a_network_that_was_made_is_whole,
     strays_are_what_no_record_knows,
     closing_lets_go_of_descriptors_and_threads,

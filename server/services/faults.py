@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from mynet.server.errors import InvalidArgument, Violation
+from mynet.server.model import MAX_LABELS
 from mynet.server.services import parsers
 
 T = TypeVar("T")
@@ -34,8 +35,8 @@ class Faults:
 
     def texts(self, field: str, given: Mapping[str, str]) -> Mapping[str, str]:
         """Parse labels or options: few enough, and short enough, to be kept and shown."""
-        if len(given) > parsers.MAX_LABELS:
-            self.add(field, f"has {len(given)} entries; up to {parsers.MAX_LABELS} are kept")
+        if len(given) > MAX_LABELS:
+            self.add(field, f"has {len(given)} entries; up to {MAX_LABELS} are kept")
         for key, value in given.items():
             if len(value) > parsers.MAX_VALUE:
                 self.add(field, f"a value has more than {parsers.MAX_VALUE} characters")

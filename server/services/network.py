@@ -45,6 +45,13 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
             next_page_token=page.next_token(found),
         )
 
+    def UpdateNetwork(
+        self, request: pb.UpdateNetworkRequest, _: grpc.ServicerContext
+    ) -> pb.UpdateNetworkResponse:
+        selector, change = unpack.network_change(request)
+        report = self._core.updates.update(current_call(), selector, change)
+        return pb.UpdateNetworkResponse(network=pack.network(report))
+
     def DeleteNetwork(
         self, request: pb.DeleteNetworkRequest, _: grpc.ServicerContext
     ) -> pb.DeleteNetworkResponse:

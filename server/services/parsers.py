@@ -11,7 +11,6 @@ from mynet.server.model import ENDPOINT_OWNER, NETWORK_OWNER, AddressWish, is_ow
 from mynet.server.subnets import SubnetSize, SubnetWish, unusable
 
 MAX_TEXT = 255
-MAX_LABELS = 64
 MAX_SUBNETS = 64
 MAX_ADDRESSES = 64
 MAX_VALUE = 4096

@@ -6,15 +6,19 @@ from itertools import combinations
 from pathlib import Path
 from typing import Protocol
 
-from mynet.drivers.api import Driver
+from mynet.drivers.api import Asked, Driver
 from mynet.server.addresses import DEFAULT_BACKEND
+from mynet.server.errors import quoted
 from mynet.server.model import (
+    MAX_LABELS,
     EndpointSelector,
     EndpointWish,
+    MapChange,
+    NetworkChange,
     NetworkWish,
     SandboxWish,
 )
-from mynet.server.options import option_faults
+from mynet.server.options import network_faults
 from mynet.server.plugins import Catalog
 from mynet.server.services import parsers, unpack_book
 from mynet.server.services.faults import Faults
@@ -60,12 +64,42 @@ def network(message: network_pb2.Network, drivers: Catalog[Driver]) -> NetworkWi
         labels=faults.texts("network.labels", message.labels),
     )
     _check_mtu(faults, wish)
+    asked = Asked(
+        wish.options,
+        frozenset(subnet.version for subnet in wish.subnets),
+        wish.internal,
+        message.masquerade if message.HasField("masquerade") else None,
+    )
     for listing in drivers:
         if listing.plugin and listing.name == wish.driver:
-            known = listing.plugin.implementation.info.options
-            faults.extend(option_faults("network.options", wish.options, known, wish.driver))
+            info = listing.plugin.implementation.info
+            faults.extend(network_faults("network.", asked, info))
     faults.refuse()
     return wish
+
+
+def network_change(request: network_pb2.UpdateNetworkRequest) -> tuple[str, NetworkChange]:
+    """Unpack which network is to change, and what of it. Raises InvalidArgument."""
+    faults = Faults()
+    _require(faults, "network", request.network)
+    change = NetworkChange(
+        labels=_map_change(faults, "labels", request.labels, request.remove_labels),
+        options=_map_change(faults, "options", request.options, request.remove_options),
+    )
+    faults.refuse()
+    return request.network, change
+
+
+def _map_change(
+    faults: Faults, field: str, given: Mapping[str, str], removed: Sequence[str]
+) -> MapChange:
+    change = MapChange(faults.texts(field, given), frozenset(removed))
+    if len(removed) > MAX_LABELS:
+        faults.add(f"remove_{field}", f"has {len(removed)} entries; there are {MAX_LABELS} at most")
+    for number, key in enumerate(removed):
+        if key in change.put:
+            faults.add(f"remove_{field}[{number}]", f"{quoted(key)} is to be set as well")
+    return change
 
 
 def endpoint(request: network_pb2.ConnectRequest) -> tuple[EndpointWish, SandboxWish | None]:

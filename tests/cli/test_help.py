@@ -7,14 +7,14 @@ from tests.cli.lines import called, walk
 
 # Section "Commands" of the API, as far as its verbs are there.
 API = """
-    network create, ls, inspect, rm, connect, disconnect
+    network create, ls, inspect, update, rm, connect, disconnect
     endpoint ls, inspect, check
     ipam allocate, release, ls, map, import, export
     ipam subnet create, ls, inspect, rm
     ipam backend ls
     driver ls
     doctor, backup
-    connect, disconnect, run, version, completion
+    connect, disconnect, run, topology, version, completion
 """
 
 

@@ -223,3 +223,32 @@ def test_rm_as_json_says_what_was_removed(ctl: Ctl, daemon: FakeDaemon) -> None:
 def test_rm_does_not_ask_a_daemon_twice_that_does_not_answer(ctl: Ctl) -> None:
     done = ctl("network", "rm", "blue", "red", address="unix:///nowhere/socket")
     assert (done.status, done.err.count("\n")) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ("--label team=red --label seen", {"labels": {"team": "red", "seen": ""}}),
+        ("--label-rm team --label-rm tier", {"remove_labels": ["team", "tier"]}),
+        ("-o icc=false --opt a=b=c", {"options": {"icc": "false", "a": "b=c"}}),
+        ("--opt-rm icc --label a=b", {"remove_options": ["icc"], "labels": {"a": "b"}}),
+    ],
+)
+def test_update_asks_for_what_is_to_change_and_prints_the_name(
+    ctl: Ctl, daemon: FakeDaemon, options: str, asked: dict[str, Any]
+) -> None:
+    daemon.answer("UpdateNetwork", {"network": BLUE})
+    assert ctl("network", "update", *options.split(), BLUE_ID[:9]).out == "blue\n"
+    assert daemon.asked == [("UpdateNetwork", {"network": BLUE_ID[:9], **asked})]
+
+
+def test_update_shows_the_whole_network_as_json(ctl: Ctl, daemon: FakeDaemon) -> None:
+    daemon.answer("UpdateNetwork", {"network": BLUE})
+    done = ctl("network", "update", "--label", "a=b", "blue", "--output", "json")
+    assert json.loads(done.out)["id"] == BLUE_ID
+
+
+def test_update_of_nothing_is_wrong_usage(ctl: Ctl, daemon: FakeDaemon) -> None:
+    done = ctl("network", "update", "blue")
+    assert (done.status, daemon.asked) == (2, [])
+    assert "say what is to change" in done.err

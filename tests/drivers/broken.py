@@ -9,11 +9,13 @@ from itertools import count
 from typing import ClassVar
 
 from mynet.drivers.api import (
+    Asked,
     Call,
     DriverContext,
     DriverInfo,
     Endpoint,
     Network,
+    NetworkUpdate,
     Option,
     Stray,
 )
@@ -83,6 +85,22 @@ class DescribesNoOption(SoundDriver):
 @breaks("options are named and described")
 class RefusesWithoutASentence(SoundDriver):
     info = _with_options(Option("quick", "yes or no", lambda _: ""))
+
+
+@breaks("changes and contradictions are said in sentences")
+class ForbidsChangesWithoutASentence(SoundDriver):
+    info = _with_options(Option("quick", "yes or no", change=lambda _before, _after: ""))
+
+
+@breaks("changes and contradictions are said in sentences")
+class IsContradictedByNothing(SoundDriver):
+    @property
+    def info(self) -> DriverInfo:
+        return replace(super().info, contradictions=_contradicted_by_nothing)
+
+
+def _contradicted_by_nothing(_asked: Asked) -> dict[str, str]:
+    return {"masquerade": "no"}
 
 
 @breaks("creating twice is creating once")
@@ -240,6 +258,20 @@ class RestoresOnlyWhatIsGone(SoundDriver):
         if {network.id for network in networks} & self.kernel.networks:
             raise InterfaceExists("there is something already")
         super().restore(call, networks)
+
+
+@breaks("updating twice is updating once")
+class LosesEndpointsWhenUpdated(SoundDriver):
+    def update(self, call: Call, update: NetworkUpdate) -> None:
+        for endpoint in update.endpoints:
+            self.disconnect(call, endpoint)
+
+
+@breaks("updating twice is updating once")
+class ConnectsWhenUpdated(SoundDriver):
+    def update(self, call: Call, update: NetworkUpdate) -> None:
+        for endpoint in update.endpoints:
+            self.connect(call, endpoint)
 
 
 @breaks("a network that was made is whole")

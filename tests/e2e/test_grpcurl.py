@@ -35,6 +35,10 @@ EXAMPLES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         {"network": {"name": "blue", "driver": "bridge", "state": "NETWORK_STATE_READY"}},
     ),
     "NetworkService/ListNetworks": ({"page_size": 1}, {"networks": [{"name": "blue"}]}),
+    "NetworkService/UpdateNetwork": (
+        {"network": "blue", "labels": {"team": "red"}, "options": {"icc": "false"}},
+        {"network": {"name": "blue", "labels": {"team": "red"}, "options": {"icc": "false"}}},
+    ),
     "NetworkService/DeleteNetwork": ({"network": "old"}, {}),
     "NetworkService/Connect": (
         {"network": "blue", "container_id": "comer", "addresses": ["10.88.0.99"]},

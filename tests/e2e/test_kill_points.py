@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -54,12 +55,27 @@ def release(daemon: Daemon) -> None:
     daemon.ipam.ReleaseOwner(ipam_pb2.ReleaseOwnerRequest(owner="vm-7"))
 
 
+def divide(daemon: Daemon) -> None:
+    options = {"icc": "false", "gateway_mode_ipv6": "routed"}
+    daemon.net.UpdateNetwork(network_pb2.UpdateNetworkRequest(network="blue", options=options))
+
+
+def unite(daemon: Daemon) -> None:
+    daemon.net.Connect(connect("one"))
+    daemon.net.Connect(connect("loose", netns_path=""))  # which no start makes anew
+    back = network_pb2.UpdateNetworkRequest(
+        network="blue", remove_options=["icc", "gateway_mode_ipv6"]
+    )
+    daemon.net.UpdateNetwork(back)
+
+
 Step = Callable[[Daemon], None]
 
 # Each verb, and what makes it possible again.
 VERBS: Mapping[str, tuple[Step, Step]] = {
     "CreateNetwork": (make_green, delete_green),
     "DeleteNetwork": (delete_green, make_green_with_an_endpoint),
+    "UpdateNetwork": (divide, unite),
     "Connect": (attach, detach),
     "Disconnect": (detach, attach),
     "AllocateAddress": (allocate, release),
@@ -108,13 +124,19 @@ def shape(daemon: Daemon) -> Mapping[str, object]:
     owners = daemon.allocations().values()
     stage = daemon.stage
     return {
-        "networks": sorted((each.name, each.state) for each in daemon.networks()),
+        "networks": sorted((n.name, n.state, sorted(n.options)) for n in daemon.networks()),
         "endpoints": sorted((e.network, e.container_id, e.state) for e in daemon.endpoints()),
         "holders": Counter(owner.split(":")[0] for owner in owners),
         "subnets": [s.cidr for s in daemon.ipam.ListSubnets(ipam_pb2.ListSubnetsRequest()).subnets],
         "links": sorted(name[:4] for name in stage.links()),
+        "apart": sum(_is_apart(link) for link in stage.json("ip", "-d", "-j", "link")),
         "firewall": {name: len(elements) for name, elements in stage.firewall().items()},
     }
+
+
+def _is_apart(link: Mapping[str, Any]) -> bool:
+    """Say whether a link is a bridge's port that exchanges no frames with others of its kind."""
+    return bool(link.get("linkinfo", {}).get("info_slave_data", {}).get("isolated"))
 
 
 def require_sound(daemon: Daemon, where: str) -> None:

@@ -62,6 +62,33 @@ def test_a_command_that_is_killed_leaves_nothing(daemon: Daemon) -> None:
     assert daemon.everything() == before
 
 
+@pytest.mark.usefixtures("blue", "one", "two")
+def test_networks_and_who_is_on_them_are_drawn(daemon: Daemon) -> None:
+    daemon.create("red", "10.77.0.0/24", internal=True, options={"icc": "false"})
+    daemon.create("empty", "10.66.0.0/24")
+    daemon.connect("one")
+    daemon.connect("two")
+    daemon.connect("one", network="red")
+    stage = daemon.stage
+    assert (
+        stage.attempt("mynetctl", "topology", PYTHONIOENCODING="utf-8").stdout
+        == """\
+blue   bridge   10.88.0.0/24 gateway 10.88.0.1, fd88::/64 gateway fd88::1
+└── br-blue
+    ├── one   eth0   10.88.0.2/24, fd88::2/64
+    └── two   eth0   10.88.0.3/24, fd88::3/64
+red   bridge   10.77.0.0/24 gateway 10.77.0.1   internal   icc=false
+└── br-red
+    └── one   eth1   10.77.0.2/24
+empty   bridge   10.66.0.0/24 gateway 10.66.0.1
+└── br-empty
+"""
+    )
+    drawn = stage.run("mynetctl", "topology", "blue", "red", "--output", "dot")
+    edges = [line.split(" [")[0].strip() for line in drawn.splitlines() if "--" in line]
+    assert edges == ["n1 -- c1", "n1 -- c2", "n2 -- c1"]
+
+
 def test_a_refusal_is_one_line_and_exit_status_1(daemon: Daemon) -> None:
     done = daemon.stage.attempt("mynetctl", "connect", "nobody", "c1")
     assert (done.returncode, done.stdout) == (1, "")

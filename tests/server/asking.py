@@ -38,6 +38,11 @@ def connect(container: str = "c1", **fields: Any) -> network_pb2.ConnectRequest:
     return network_pb2.ConnectRequest(container_id=container, **{"network": "web", **fields})
 
 
+def change(network: str = "web", **fields: Any) -> network_pb2.UpdateNetworkRequest:
+    """Ask for a change of network web, unless told otherwise."""
+    return network_pb2.UpdateNetworkRequest(network=network, **fields)
+
+
 def allocate(subnet: str = "10.9.0.0/24", **fields: Any) -> ipam_pb2.AllocateAddressRequest:
     """Ask for an address."""
     return ipam_pb2.AllocateAddressRequest(subnet=subnet, **fields)

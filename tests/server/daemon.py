@@ -74,6 +74,10 @@ class Daemon:
         """Create a network, on 10.1.0.0/24 unless told otherwise."""
         return self.net.CreateNetwork(asking.create(name, *cidrs, **fields)).network
 
+    def update(self, network: str = "web", **fields: Any) -> network_pb2.Network:
+        """Change a network, web unless told otherwise."""
+        return self.net.UpdateNetwork(asking.change(network, **fields)).network
+
     def delete(self, name: str = "web", *, force: bool = False) -> None:
         """Delete a network."""
         self.net.DeleteNetwork(network_pb2.DeleteNetworkRequest(network=name, force=force))

@@ -10,9 +10,11 @@ from mynet.drivers.api import (
     DriverInfo,
     Endpoint,
     Network,
+    NetworkUpdate,
     Option,
     Sandbox,
     Stray,
+    changeable,
 )
 from mynet.drivers.errors import InterfaceExists, SandboxNotFound
 from mynet.ipam.api import IPNetwork
@@ -119,7 +121,7 @@ class FakeDriver(Driver):
             name,
             capabilities=frozenset({"ports", "ipv6"}),
             options=(
-                Option("icc", "whether endpoints reach each other", _true_or_false),
+                Option("icc", "whether endpoints reach each other", _true_or_false, changeable),
                 Option("vlan", "the tag"),
             ),
             endpoint_options=(Option("rate", "the limit", _number),),
@@ -159,6 +161,13 @@ class FakeDriver(Driver):
     def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
         with self.trouble.at("check", call):
             return self.problems
+
+    def update(self, call: Call, update: NetworkUpdate) -> None:
+        with self.trouble.at("update", call), self._guard:
+            self.networks[update.network.id] = update.network
+            for endpoint in update.endpoints:
+                if endpoint.id in self.endpoints:
+                    self.endpoints[endpoint.id] = endpoint
 
     def check_network(self, call: Call, network: Network) -> Sequence[str]:
         with self.trouble.at("check_network", call), self._guard:

@@ -6,6 +6,7 @@ import pytest
 
 from mynet.v1 import network_pb2
 from tests.server.asking import LONG, create, refusal, shown
+from tests.server.stack import Stack
 from tests.server.world import World
 
 
@@ -139,6 +140,28 @@ def test_options_are_refused(
     furnished_world: World, options: dict[str, str], faults: list[str]
 ) -> None:
     check(furnished_world, {"options": options}, [f"network.options{fault}" for fault in faults])
+
+
+def test_what_options_contradict_is_told_with_all_other_faults(stack: Stack) -> None:
+    options = {
+        "colour": "red",
+        "gateway_mode_ipv4": "routed",
+        "gateway_mode_ipv6": "routed",
+        "icc": "maybe",
+    }
+    fields: dict[str, Any] = {"subnets": [], "internal": True, "masquerade": True}
+    request = create("no name", options=options, **fields)
+    refused = refusal(stack.net.CreateNetwork, request)
+    assert refused.short == ("INVALID_ARGUMENT", "INVALID_ARGUMENT")
+    options_at_fault = ["colour", "icc", "gateway_mode_ipv4", "gateway_mode_ipv6"]
+    paths = ["name", *(f"options[{key}]" for key in options_at_fault), "masquerade"]
+    assert refused.faults == [f"network.{path}" for path in paths]
+
+
+def test_what_is_left_to_the_daemon_contradicts_nothing(stack: Stack) -> None:
+    routed = {"gateway_mode_ipv4": "routed", "gateway_mode_ipv6": "routed"}
+    assert dict(stack.network("web", options=routed).options) == routed
+    stack.network("api", "10.2.0.0/24", internal=True)
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,13 @@ def test_a_step_that_fails_keeps_its_record_and_the_next_start_takes_it(
     assert world.state() == before
 
 
+def test_a_network_on_its_way_out_is_not_made_again_for_what_is_left_on_it(world: World) -> None:
+    crash_in_forced_delete(world)
+    world.driver.trouble.fail("disconnect", DriverError("no"), times=9)
+    assert left(recover(world.core.doctor))
+    assert world.driver.trouble.calls["update"] == 0
+
+
 def test_a_step_that_fails_does_not_keep_the_others_from_their_turn(world: World) -> None:
     for crash in (crash_in_connect, crash_in_delete):
         crash(world)

@@ -52,6 +52,19 @@ def test_what_somebody_added_is_their_business() -> None:
 
 
 @pytest.mark.parametrize(
+    ("wanted", "sentences"),
+    [(False, ["veth1 is isolated from the other ports of br-web."]), (True, [])],
+)
+def test_isolation_is_compared_with_what_is_wanted(*, wanted: bool, sentences: list[str]) -> None:
+    veth = replace(VETH, isolated=wanted)
+    isolated = replace(WHOLE, outer=replace(OUTER, isolated=True))
+    assert differences(veth, isolated) == sentences
+    assert differences(veth, WHOLE) == [
+        "veth1 is not isolated from the other ports of br-web.",
+    ] * (1 - len(sentences))
+
+
+@pytest.mark.parametrize(
     ("seen", "sentences"),
     [
         (

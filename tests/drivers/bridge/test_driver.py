@@ -5,7 +5,7 @@ from ipaddress import ip_interface
 
 import pytest
 
-from mynet.drivers.api import Endpoint, Network
+from mynet.drivers.api import Endpoint, Network, NetworkUpdate
 from mynet.drivers.bridge.driver import MAX_SUBNETS, BridgeDriver
 from mynet.drivers.errors import CapabilityUnsupported, InterfaceExists, InvalidOptions, KernelError
 from mynet.drivers.linux.fake import FakeKernel
@@ -37,8 +37,36 @@ def test_a_network_is_a_bridge_with_its_mark_and_addresses(
         ({"masquerade": False}, Segment("br-check1"), {4, 6}),
         ({"internal": True}, Segment("br-check1", internal=True), set()),
         ({"internal": True, "masquerade": False}, Segment("br-check1", internal=True), set()),
+        (
+            {"options": {"icc": "false"}},
+            Segment("br-check1", masquerade=(IPV4.cidr, IPV6.cidr), icc=False),
+            {4, 6},
+        ),
+        (
+            {"options": {"icc": "true", "gateway_mode_ipv4": "routed"}},
+            Segment("br-check1", masquerade=(IPV6.cidr,), routed=(4,)),
+            {4, 6},
+        ),
+        (
+            {"options": {"gateway_mode_ipv4": "nat", "gateway_mode_ipv6": "routed"}},
+            Segment("br-check1", masquerade=(IPV4.cidr,), routed=(6,)),
+            {4, 6},
+        ),
+        (
+            {"options": {"gateway_mode_ipv4": "routed", "gateway_mode_ipv6": "routed"}},
+            Segment("br-check1", routed=(4, 6)),
+            {4, 6},
+        ),
+        (
+            {"internal": True, "options": {"icc": "false", "gateway_mode_ipv4": "isolated"}},
+            Segment("br-check1", internal=True, icc=False),
+            set(),
+        ),
     ],
-    ids=["both", "IPv4", "IPv6", "no masquerade", "internal", "internal, no masquerade"],
+    ids=[
+        *("both", "IPv4", "IPv6", "no masquerade", "internal", "internal, no masquerade", "no icc"),
+        *("IPv4 routed", "IPv6 routed", "routed", "isolated"),
+    ],
 )
 @pytest.mark.parametrize("verb", ["create", "restore"])
 def test_the_firewall_and_forwarding_follow_the_network(
@@ -77,18 +105,50 @@ def test_an_endpoint_is_the_pair_that_it_describes(
     )
 
 
+@pytest.mark.parametrize("isolated", [{4}, {6}, {4, 6}])
+def test_an_isolated_family_has_no_address_on_the_bridge(
+    driver: BridgeDriver, network: Network, isolated: set[int]
+) -> None:
+    options = {f"gateway_mode_ipv{version}": "isolated" for version in isolated}
+    bridge = driver._bridge(replace(network, internal=True, options=options))
+    assert {address.version for address in bridge.addresses} == {4, 6} - isolated
+
+
+@pytest.mark.parametrize(("icc", "isolated"), [("true", False), ("false", True)])
+def test_without_icc_the_ports_of_the_bridge_are_isolated_from_each_other(
+    driver: BridgeDriver, endpoint: Endpoint, *, icc: str, isolated: bool
+) -> None:
+    network = replace(endpoint.network, options={"icc": icc})
+    assert driver._veth(replace(endpoint, network=network)).isolated is isolated
+
+
 def test_what_it_says_of_itself() -> None:
     info = BridgeDriver.info.fget(None)  # type: ignore[attr-defined]
     assert (info.name, info.device_prefix, info.port_prefix) == ("bridge", "br-", "veth")
-    assert not info.options
 
 
-def test_options_it_does_not_know_are_refused_before_anything_is_made(
-    kernel: FakeKernel, driver: BridgeDriver, network: Network
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"options": {"speed": "9", "colour": "red"}}, {"colour", "speed"}),
+        ({"options": {"icc": "no", "gateway_mode_ipv4": "bridged"}}, {"icc", "gateway_mode_ipv4"}),
+        ({"options": {"gateway_mode_ipv6": "isolated"}}, {"gateway_mode_ipv6"}),
+        (
+            {"internal": True, "options": {"gateway_mode_ipv4": "routed", "speed": "9"}},
+            {"gateway_mode_ipv4", "speed"},
+        ),
+    ],
+)
+def test_options_it_cannot_use_are_refused_before_anything_is_made(
+    kernel: FakeKernel,
+    driver: BridgeDriver,
+    network: Network,
+    change: dict[str, object],
+    wrong: set[str],
 ) -> None:
-    with pytest.raises(InvalidOptions, match="no option colour, speed") as caught:
-        driver.create(CALL, replace(network, options={"speed": "9", "colour": "red"}))
-    assert set(caught.value.violations) == {"colour", "speed"}
+    with pytest.raises(InvalidOptions, match="cannot make network conformance-1") as caught:
+        driver.create(CALL, replace(network, **change))  # type: ignore[arg-type]
+    assert set(caught.value.violations) == wrong
     assert not kernel.calls
 
 
@@ -98,6 +158,29 @@ def test_more_subnets_than_a_transaction_holds_are_refused_before_anything_is_ma
     many = [IPV4] * (MAX_SUBNETS + 1)
     with pytest.raises(CapabilityUnsupported, match=r"65 subnets.*at most 64"):
         driver.create(CALL, replace(network, subnets=many))
+    assert not kernel.calls
+
+
+def test_an_update_brings_firewall_and_ports_to_the_new_options(
+    kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint
+) -> None:
+    driver.create(CALL, endpoint.network)
+    driver.connect(CALL, endpoint)
+    gone = sample_endpoint(endpoint.network, 2, sandbox=endpoint.sandbox)
+    for icc, isolated in (("false", True), ("false", True), ("true", False)):
+        network = replace(endpoint.network, options={"icc": icc})
+        here, absent = (replace(each, network=network) for each in (endpoint, gone))
+        driver.update(CALL, NetworkUpdate(network, (here, absent)))
+        assert kernel.segments["br-check1"].icc is not isolated
+        assert [each.isolated for each in kernel.links() if each.kind == "veth"] == [isolated]
+        assert driver.check(CALL, here) == []
+
+
+def test_an_update_to_options_it_cannot_use_changes_nothing(
+    kernel: FakeKernel, driver: BridgeDriver, network: Network
+) -> None:
+    with pytest.raises(InvalidOptions):
+        driver.update(CALL, NetworkUpdate(replace(network, options={"icc": "maybe"})))
     assert not kernel.calls
 
 

@@ -26,6 +26,7 @@ class Seen:
     mac: str
     mtu: int
     up: bool
+    isolated: bool = False
 
 
 class Stage(Protocol):
@@ -68,7 +69,13 @@ class FakeStage:
         names = {link.index: link.name for link in self.kernel.links()}
         return {
             link.name: Seen(
-                link.kind, link.mark, names.get(link.master, ""), link.mac, link.mtu, link.up
+                link.kind,
+                link.mark,
+                names.get(link.master, ""),
+                link.mac,
+                link.mtu,
+                link.up,
+                link.isolated,
             )
             for link in self.kernel.links(sandbox)
         }
@@ -137,6 +144,7 @@ class LinuxStage:
                 link["address"],
                 link["mtu"],
                 "UP" in link["flags"],
+                link["linkinfo"].get("info_slave_data", {}).get("isolated", False),
             )
             for link in self._place(sandbox).json("ip", "-d", "-j", "link")
             if link["ifname"] != "lo"

@@ -25,6 +25,8 @@ CASES = {
     "both": [segment("br-a", "10.1.0.0/24", "fd00:1::/64")],
     "no masquerade": [segment("br-a")],
     "internal": [segment("br-a", internal=True)],
+    "routed": [Segment("br-a", routed=(4, 6))],
+    "apart": [Segment("br-a", icc=False, routed=(6,)), Segment("br-b", icc=False)],
     "a host": [segment("br-a", "10.1.0.7/32", "fd00::7/128")],
     "the first addresses": [segment("br-a", "0.0.0.0/8", "::/64")],
     "the last addresses": [segment("br-a", "255.255.255.0/24", "ffff:ffff:ffff:ffff::/64")],
@@ -115,6 +117,7 @@ def test_loading_again_replaces_what_was_there(host: Namespace, firewall: Firewa
         segment("br-a", "10.9.0.0/24", "fd00:9::/64"),
         segment("br-a", internal=True),
         segment("br-a"),
+        Segment("br-a", icc=False, routed=(4,)),
     ],
 )
 def test_a_network_that_changes_keeps_nothing_of_before(

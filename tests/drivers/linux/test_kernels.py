@@ -145,6 +145,50 @@ def test_a_pair_moves_to_another_bridge(ready: Stage) -> None:
     assert ready.links()["veth-shop"].master == "br-db"
 
 
+def test_a_port_is_isolated_from_others_or_not_as_it_should_be(ready: Stage) -> None:
+    for isolated in (True, True, False, False, True):
+        veth = replace(VETH, isolated=isolated)
+        ready.kernel.attach(veth)
+        assert ready.links()["veth-shop"] == replace(OUTER_SEEN, isolated=isolated)
+        outer = ready.kernel.inspect(veth).outer
+        assert outer
+        assert outer.isolated == isolated
+
+
+def test_a_pair_that_was_only_begun_is_isolated_with_the_rest_of_it(ready: Stage) -> None:
+    veth = replace(VETH, isolated=True)
+    ready.begin_pair(veth)
+    ready.kernel.attach(veth)
+    assert ready.links()["veth-shop"] == replace(OUTER_SEEN, isolated=True)
+
+
+def test_many_ports_are_isolated_at_once_and_again_or_not(ready: Stage) -> None:
+    others = [replace(VETH, name=f"veth-{n}", interface=f"cif-{n}") for n in range(3)]
+    for veth in others:
+        ready.kernel.attach(veth)
+    for isolated in (True, True, False, False):
+        ready.kernel.isolate([replace(veth, isolated=isolated) for veth in others[:2]])
+        ready.kernel.isolate([])
+        seen = ready.links()
+        assert [seen[veth.name].isolated for veth in others] == [isolated, isolated, False]
+
+
+def test_isolating_makes_nothing_and_touches_nobody_else_s(ready: Stage) -> None:
+    apart = replace(VETH, isolated=True)
+    ready.add_link("veth-shop")
+    before = ready.links()
+    ready.kernel.isolate([apart, replace(apart, name="veth-gone")])
+    assert ready.links() == before
+
+
+def test_a_port_that_somebody_took_out_of_its_bridge_is_left_there(ready: Stage) -> None:
+    ready.kernel.attach(VETH)
+    ready.kernel.delete_bridge(BRIDGE)
+    before = ready.links()
+    ready.kernel.isolate([replace(VETH, isolated=True)])
+    assert ready.links() == before
+
+
 def test_detaching_what_is_gone_is_success(ready: Stage) -> None:
     others = [replace(VETH, name=f"veth-{n}", interface=f"cif-{n}") for n in range(3)]
     for veth in others:

@@ -1,6 +1,7 @@
 """The firewall as text: what each network adds to it, and the whole of it."""
 
 import re
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -20,7 +21,8 @@ def segment(bridge: str, *subnets: str, internal: bool = False) -> Segment:
 
 WEB = segment("br-web", "10.1.0.0/24", "fd00:1::/64")
 DB = segment("br-db", "10.2.0.0/24")
-ROUTED = segment("br-routed")
+PLAIN = segment("br-plain")
+APART = Segment("br-apart", icc=False, routed=(4, 6))
 INNER = segment("br-inner", internal=True)
 
 
@@ -38,10 +40,18 @@ INNER = segment("br-inner", internal=True)
             """,
         ),
         (
-            [ROUTED],
+            [PLAIN],
             """
-            add element inet mynet br_all { "br-routed" }
-            add element inet mynet br_icc { "br-routed" . "br-routed" }
+            add element inet mynet br_all { "br-plain" }
+            add element inet mynet br_icc { "br-plain" . "br-plain" }
+            """,
+        ),
+        (
+            [APART],
+            """
+            add element inet mynet br_all { "br-apart" }
+            add element inet mynet br_routed4 { "br-apart" }
+            add element inet mynet br_routed6 { "br-apart" }
             """,
         ),
         (
@@ -63,7 +73,7 @@ INNER = segment("br-inner", internal=True)
             """,  # noqa: E501 - a line of the ruleset
         ),
     ],
-    ids=["none", "masqueraded", "routed", "internal", "three"],
+    ids=["none", "masqueraded", "plain", "routed", "internal", "three"],
 )
 def test_each_network_adds_its_elements_after_the_rules(
     segments: list[Segment], expected: str
@@ -79,7 +89,8 @@ def test_the_whole_of_it_is_one_transaction_that_replaces_the_table() -> None:
 
 
 def test_the_rules_declare_every_set_that_a_network_fills() -> None:
-    everything = segment("br-x", "10.0.0.0/8", "fd00::/64", internal=True)
+    inside = segment("br-x", "10.0.0.0/8", "fd00::/64", internal=True)
+    everything = replace(inside, routed=(4, 6))
     declared = re.findall(r"^  set (\w+)", RULES.read_text(), flags=re.MULTILINE)
     assert {element.set for element in elements(everything)} == set(declared)
 

@@ -50,6 +50,11 @@ class NetworkServiceStub:
                 request_serializer=mynet_dot_v1_dot_network__pb2.ListNetworksRequest.SerializeToString,
                 response_deserializer=mynet_dot_v1_dot_network__pb2.ListNetworksResponse.FromString,
                 _registered_method=True)
+        self.UpdateNetwork = channel.unary_unary(
+                '/mynet.v1.NetworkService/UpdateNetwork',
+                request_serializer=mynet_dot_v1_dot_network__pb2.UpdateNetworkRequest.SerializeToString,
+                response_deserializer=mynet_dot_v1_dot_network__pb2.UpdateNetworkResponse.FromString,
+                _registered_method=True)
         self.DeleteNetwork = channel.unary_unary(
                 '/mynet.v1.NetworkService/DeleteNetwork',
                 request_serializer=mynet_dot_v1_dot_network__pb2.DeleteNetworkRequest.SerializeToString,
@@ -120,6 +125,17 @@ class NetworkServiceServicer:
 
     def ListNetworks(self, request, context):
         """Lists the networks, the oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateNetwork(self, request, context):
+        """Changes labels, and those options that the driver can change while the network is in use: all at
+        once, and connections that the new options allow are not disturbed. What is not named stays.
+
+        Fails with NETWORK_NOT_FOUND, and with CAPABILITY_UNSUPPORTED where an option cannot change. Then
+        the network is as it was.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -221,6 +237,11 @@ def add_NetworkServiceServicer_to_server(servicer, server):
                     servicer.ListNetworks,
                     request_deserializer=mynet_dot_v1_dot_network__pb2.ListNetworksRequest.FromString,
                     response_serializer=mynet_dot_v1_dot_network__pb2.ListNetworksResponse.SerializeToString,
+            ),
+            'UpdateNetwork': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateNetwork,
+                    request_deserializer=mynet_dot_v1_dot_network__pb2.UpdateNetworkRequest.FromString,
+                    response_serializer=mynet_dot_v1_dot_network__pb2.UpdateNetworkResponse.SerializeToString,
             ),
             'DeleteNetwork': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteNetwork,
@@ -350,6 +371,33 @@ class NetworkService:
             '/mynet.v1.NetworkService/ListNetworks',
             mynet_dot_v1_dot_network__pb2.ListNetworksRequest.SerializeToString,
             mynet_dot_v1_dot_network__pb2.ListNetworksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateNetwork(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mynet.v1.NetworkService/UpdateNetwork',
+            mynet_dot_v1_dot_network__pb2.UpdateNetworkRequest.SerializeToString,
+            mynet_dot_v1_dot_network__pb2.UpdateNetworkResponse.FromString,
             options,
             channel_credentials,
             insecure,

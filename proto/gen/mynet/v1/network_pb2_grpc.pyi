@@ -55,6 +55,13 @@ class NetworkServiceStub:
     """Returns a network. Fails with NETWORK_NOT_FOUND, AMBIGUOUS."""
     ListNetworks: _grpc.UnaryUnaryMultiCallable[_network_pb2.ListNetworksRequest, _network_pb2.ListNetworksResponse]
     """Lists the networks, the oldest first."""
+    UpdateNetwork: _grpc.UnaryUnaryMultiCallable[_network_pb2.UpdateNetworkRequest, _network_pb2.UpdateNetworkResponse]
+    """Changes labels, and those options that the driver can change while the network is in use: all at
+    once, and connections that the new options allow are not disturbed. What is not named stays.
+
+    Fails with NETWORK_NOT_FOUND, and with CAPABILITY_UNSUPPORTED where an option cannot change. Then
+    the network is as it was.
+    """
     DeleteNetwork: _grpc.UnaryUnaryMultiCallable[_network_pb2.DeleteNetworkRequest, _network_pb2.DeleteNetworkResponse]
     """Takes a network away with all that was made for it. Fails with NETWORK_IN_USE while endpoints
     are on it, unless forced.
@@ -110,6 +117,13 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     """Returns a network. Fails with NETWORK_NOT_FOUND, AMBIGUOUS."""
     ListNetworks: _aio.UnaryUnaryMultiCallable[_network_pb2.ListNetworksRequest, _network_pb2.ListNetworksResponse]  # type: ignore[assignment]
     """Lists the networks, the oldest first."""
+    UpdateNetwork: _aio.UnaryUnaryMultiCallable[_network_pb2.UpdateNetworkRequest, _network_pb2.UpdateNetworkResponse]  # type: ignore[assignment]
+    """Changes labels, and those options that the driver can change while the network is in use: all at
+    once, and connections that the new options allow are not disturbed. What is not named stays.
+
+    Fails with NETWORK_NOT_FOUND, and with CAPABILITY_UNSUPPORTED where an option cannot change. Then
+    the network is as it was.
+    """
     DeleteNetwork: _aio.UnaryUnaryMultiCallable[_network_pb2.DeleteNetworkRequest, _network_pb2.DeleteNetworkResponse]  # type: ignore[assignment]
     """Takes a network away with all that was made for it. Fails with NETWORK_IN_USE while endpoints
     are on it, unless forced.
@@ -180,6 +194,19 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_network_pb2.ListNetworksResponse, _abc.Awaitable[_network_pb2.ListNetworksResponse]]:
         """Lists the networks, the oldest first."""
+
+    @_abc_1.abstractmethod
+    def UpdateNetwork(
+        self,
+        request: _network_pb2.UpdateNetworkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_network_pb2.UpdateNetworkResponse, _abc.Awaitable[_network_pb2.UpdateNetworkResponse]]:
+        """Changes labels, and those options that the driver can change while the network is in use: all at
+        once, and connections that the new options allow are not disturbed. What is not named stays.
+
+        Fails with NETWORK_NOT_FOUND, and with CAPABILITY_UNSUPPORTED where an option cannot change. Then
+        the network is as it was.
+        """
 
     @_abc_1.abstractmethod
     def DeleteNetwork(

@@ -1,0 +1,24 @@
+"""docs/bridge.md: typed as it stands, from top to bottom, it prints what it says."""
+
+from pathlib import Path
+
+from mynet.drivers.bridge.options import OPTIONS
+from tests.e2e.stage import Stage
+from tests.e2e.typed import type_out
+from tests.project.markdown import Page, rows, spans
+
+PATH = Path(__file__).parents[2] / "docs" / "bridge.md"
+PAGE = Page(PATH, PATH.read_text())
+
+
+def test_every_command_prints_what_the_page_says(empty_stage: Stage) -> None:
+    type_out(PAGE, empty_stage)
+
+
+def test_every_option_is_in_the_table_and_has_an_example() -> None:
+    table = rows(PAGE.text.partition("| option |")[2].partition("\n## ")[0])
+    names = {option.name for option in OPTIONS}
+    in_links = "".join(table).replace("[", " ").replace("]", " ")
+    assert set(spans(in_links)) == names
+    typed = " ".join(command for command, _ in PAGE.transcript())
+    assert {name for name in names if f"-o {name}=" not in typed} == set()
