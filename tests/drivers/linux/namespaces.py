@@ -90,8 +90,8 @@ class Namespace:
         return self.run("nft", "-s", "list", "table", "inet", "mynet", check=False)
 
     def pings(self, address: str) -> bool:
-        """Say whether one packet, sent now, comes back."""
-        return "1 received" in self.run("ping", "-c1", "-W1", address, check=False)
+        """Say whether one packet, sent now, comes back; a neighbour may be asked for twice."""
+        return "1 received" in self.run("ping", "-c1", "-W2", address, check=False)
 
     def setting(self, name: str) -> str:
         """Read a sysctl by its path below /proc/sys/net."""
