@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_interface
 
 from mynet.drivers.api import (
+    PORTS,
     Call,
     Driver,
     DriverContext,
@@ -14,6 +15,7 @@ from mynet.drivers.api import (
 )
 from mynet.drivers.bridge.check import differences
 from mynet.drivers.errors import CapabilityUnsupported, DriverError, InvalidOptions
+from mynet.drivers.linux.ports import Forward, Publication
 from mynet.drivers.linux.verbs import Bridge, Kernel, Segment, Veth, mac_from
 
 OPTIONS: tuple[Option, ...] = ()
@@ -21,7 +23,7 @@ MAX_SUBNETS = 64  # of a network: all of it goes into the firewall in one transa
 
 
 class BridgeDriver(Driver):
-    """A Linux bridge a network, a veth pair an endpoint, isolation and masquerading by nftables.
+    """A Linux bridge a network, a veth pair an endpoint; isolation, NAT and ports by nftables.
 
     It keeps nothing but its kernel, so its verbs need no lock.
     """
@@ -33,7 +35,13 @@ class BridgeDriver(Driver):
     @property
     def info(self) -> DriverInfo:
         """What this driver is and can do."""
-        return DriverInfo(name="bridge", options=OPTIONS, device_prefix="br-", port_prefix="veth")
+        return DriverInfo(
+            name="bridge",
+            capabilities=frozenset({PORTS}),
+            options=OPTIONS,
+            device_prefix="br-",
+            port_prefix="veth",
+        )
 
     def create(self, call: Call, network: Network) -> None:
         """Make the bridge, then let its packets through."""
@@ -56,17 +64,28 @@ class BridgeDriver(Driver):
         self._kernel.delete_bridge(bridge)
 
     def connect(self, call: Call, endpoint: Endpoint) -> None:
-        """Make the pair, with its inner end in the sandbox."""
+        """Make the pair, with its inner end in the sandbox; then let its ports lead there."""
         self._kernel.attach(self._veth(endpoint))
+        if endpoint.ports:
+            publication = _publication(endpoint)
+            if any(forward.opens_loopback for forward in publication.forwards):
+                self._kernel.open_loopback(endpoint.network.interface)
+            self._kernel.publish(self._instance, publication)
 
     def disconnect(self, call: Call, endpoint: Endpoint) -> None:
-        """Take the pair away."""
+        """Let its ports lead nowhere, then take the pair away."""
+        if endpoint.ports:
+            self._kernel.unpublish(_publication(endpoint))
         self._kernel.detach([self._veth(endpoint)])
 
     def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
         """Compare the kernel with the endpoint: a sentence for each difference."""
         veth = self._veth(endpoint)
-        return differences(veth, self._kernel.inspect(veth))
+        missing = self._kernel.unpublished(_publication(endpoint)) if endpoint.ports else ()
+        return [
+            *differences(veth, self._kernel.inspect(veth)),
+            *(f"The firewall does not lead {forward}." for forward in missing),
+        ]
 
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         """Load the firewall whole, once, and make every bridge that is not there.
@@ -76,7 +95,13 @@ class BridgeDriver(Driver):
         meanwhile, the firewall does not get it: what passes there is not ours to judge.
         """
         ours = [each for each in networks if not self._kernel.is_taken(self._bridge(each))]
-        self._kernel.load_firewall(self._instance, map(_segment, ours))
+        publications = [
+            _publication(endpoint)
+            for network in ours
+            for endpoint in network.endpoints
+            if endpoint.ports
+        ]
+        self._kernel.load_firewall(self._instance, map(_segment, ours), publications)
         failures = {network.id: error for network in networks if (error := self._revive(network))}
         if failures:
             raise DriverError(
@@ -90,6 +115,12 @@ class BridgeDriver(Driver):
         try:
             self._kernel.ensure_bridge(self._bridge(network))
             self._forward(network)
+            if any(
+                forward.opens_loopback
+                for endpoint in network.endpoints
+                for forward in _publication(endpoint).forwards
+            ):
+                self._kernel.open_loopback(network.interface)
         except DriverError as error:
             return error
         return None
@@ -128,6 +159,7 @@ class BridgeDriver(Driver):
             metric=endpoint.route_metric,
             sandbox=endpoint.sandbox,
             bridge_mac=mac_from(endpoint.network.id),
+            hairpin=bool(endpoint.ports),
         )
 
     def _mark(self, object_id: str) -> str:
@@ -142,6 +174,28 @@ def _segment(network: Network) -> Segment:
         bridge=network.interface,
         internal=network.internal,
         masquerade=tuple(subnet.cidr for subnet in network.subnets) if hidden else (),
+        hairpin=() if network.internal else tuple(subnet.cidr for subnet in network.subnets),
+    )
+
+
+def _publication(endpoint: Endpoint) -> Publication:
+    """Tell what the firewall should know of the endpoint: its ports, in each family it has."""
+    targets = {address.version: address.ip for address in reversed(endpoint.addresses)}
+    return Publication(
+        endpoint.id,
+        tuple(
+            Forward(
+                protocol=port.protocol,
+                host=port.address,
+                host_port=port.host_port,
+                target=target,
+                target_port=port.container_port,
+                count=port.count,
+            )
+            for port in endpoint.ports
+            for version, target in sorted(targets.items())
+            if port.is_of(version)
+        ),
     )
 
 

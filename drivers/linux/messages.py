@@ -133,6 +133,19 @@ def enslave(index: int, master: int) -> bytes:
     return _set_link(index, [("IFLA_MASTER", master)])
 
 
+def set_hairpin(index: int) -> bytes:
+    """Like: bridge link set dev NAME hairpin on.
+
+    What a link has as a port of a bridge, RTM_SETLINK does not set.
+    """
+    slave = [
+        ("IFLA_INFO_SLAVE_KIND", "bridge"),
+        ("IFLA_INFO_SLAVE_DATA", {"attrs": [("IFLA_BRPORT_MODE", 1)]}),
+    ]
+    attributes = [("IFLA_LINKINFO", {"attrs": slave})]
+    return encode(ifinfmsg, RTM_NEWLINK, 0, {"index": index}, attributes)
+
+
 @_remembered
 def set_up(index: int) -> bytes:
     """Like: ip link set dev NAME up."""

@@ -1,4 +1,4 @@
-"""IP forwarding: the only sysctls that mynet changes.
+"""IP forwarding, and the way from the loopback to bridges: the only sysctls that mynet changes.
 
 ``/proc/sys/net`` shows the namespace of the thread that opens it, so the caller's.
 """
@@ -33,6 +33,16 @@ def enable_forwarding(*, ipv4: bool, ipv6: bool) -> None:
     if ipv6 and _read(_IPV6) == "0":
         _keep_advertisements()
         _turn_on(_IPV6)
+
+
+def open_loopback(bridge: str) -> None:
+    """Let packets from 127.0.0.1 pass a bridge of ours; the firewall guards the way back.
+
+    It goes with the bridge. Like: ``sysctl -w net.ipv4.conf.BRIDGE.route_localnet=1``.
+    """
+    setting = _NET / "ipv4/conf" / bridge / "route_localnet"
+    if _read(setting) == "0":
+        _write(setting, "1")
 
 
 def _turn_on(setting: Path) -> None:

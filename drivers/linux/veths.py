@@ -134,11 +134,12 @@ def _reshape(veth: Veth, index: int, master: int) -> tuple[Request, ...]:
 
 def _outer(veth: Veth, index: int) -> tuple[Request, ...]:
     """Finish the outer end. The kernel takes no alias while it makes a link, so it comes here."""
-    mark = messages.mark_link(index, veth.mark)
-    return (
-        Request(mark, f"mark {veth.name}", f"interface {veth.name}"),
-        *bring_up(veth.name, index),
-    )
+    mark, resource = messages.mark_link(index, veth.mark), f"interface {veth.name}"
+    requests = [Request(mark, f"mark {veth.name}", resource), *bring_up(veth.name, index)]
+    if veth.hairpin:
+        hairpin = messages.set_hairpin(index)
+        requests.append(Request(hairpin, f"let {veth.name} send back to itself", resource))
+    return tuple(requests)
 
 
 def _finish_inner(nl: Netlink, veth: Veth) -> None:
