@@ -1,20 +1,21 @@
 """Bringing books and host together, before the daemon serves.
 
 Intents without their end first: Connect and CreateNetwork roll back, Disconnect and DeleteNetwork
-roll forward. Both come to the same: what the record names is torn down. Then every driver restores
-the networks that stand, and endpoints whose sandbox is still there are made whole.
+roll forward. Both come to the same: what the record names is torn down. Then the ports of endpoints
+that stand are held again, every driver restores the networks that stand, with these ports, and
+endpoints whose sandbox is still there are made whole.
 """
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import structlog
 
 from mynet.drivers.api import Driver
 from mynet.server.call import Call
 from mynet.server.core import Core
-from mynet.server.model import EndpointState, Network, NetworkState
+from mynet.server.model import Endpoint, EndpointState, Network, NetworkState
 from mynet.server.store import Store
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -39,8 +40,14 @@ def recover(store: Store, core: Core) -> Counter[str]:
     for subnet in store.subnets.of_nobody():
         with _step(done, "subnets tidied", str(subnet.cidr)) as call:
             core.registry.tidy(call, subnet)
-    _restore(done, core, [each for each in networks.values() if each.state is NetworkState.READY])
-    for endpoint in store.endpoints.all():
+    endpoints = store.endpoints.all()
+    for endpoint in endpoints:
+        if endpoint.ports:
+            with _step(done, "endpoints with ports", endpoint.id):
+                done["ports lost"] += _hold(core, networks[endpoint.network_id], endpoint)
+    standing = [each for each in networks.values() if each.state is NetworkState.READY]
+    _restore(done, core, standing, endpoints)
+    for endpoint in endpoints:
         with _step(done, "endpoints checked", endpoint.id) as call:
             network = networks[endpoint.network_id]
             done["endpoints restored"] += core.endpoints.restore(call, network, endpoint)
@@ -48,10 +55,28 @@ def recover(store: Store, core: Core) -> Counter[str]:
     return done
 
 
-def _restore(done: Counter[str], core: Core, networks: list[Network]) -> None:
+def _hold(core: Core, network: Network, endpoint: Endpoint) -> int:
+    """Hold an endpoint's ports again; what another program has taken meanwhile is only logged."""
+    failures = core.endpoints.hold_ports(network, endpoint)
+    for failure in failures:
+        log.warning("port lost", endpoint=endpoint.id, reason=str(failure))
+    return len(failures)
+
+
+def _restore(
+    done: Counter[str], core: Core, networks: Sequence[Network], endpoints: Sequence[Endpoint]
+) -> None:
     """Let each driver bring its networks back; one that has none tidies what it may have left."""
+    on: dict[str, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        if endpoint.state is EndpointState.READY:
+            on.setdefault(endpoint.network_id, []).append(endpoint)
     for driver in core.drivers.usable():
-        own = [each.for_driver() for each in networks if each.wish.driver == driver.name]
+        own = [
+            each.for_driver(on.get(each.id, ()))
+            for each in networks
+            if each.wish.driver == driver.name
+        ]
         with _step(done, "drivers restored", driver.name) as call:
             driver.run(call, Driver.restore, own)
 

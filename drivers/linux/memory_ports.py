@@ -23,15 +23,16 @@ class Ports:
     """All that are taken. For one thread at a time: FakeKernel holds its lock."""
 
     def __init__(self) -> None:
-        self._taken: list[FakeHold] = []
+        self._taken: dict[int, list[FakeHold]] = {}  # by their number
 
     def taken(self) -> frozenset[Binding]:
         """List those that programs have."""
-        return frozenset(hold.binding for hold in self._taken)
+        return frozenset(hold.binding for holds in self._taken.values() for hold in holds)
 
     def program_at(self, binding: Binding) -> Program | None:
         """Tell who has a port."""
-        return next((each.program for each in self._taken if each.binding.clashes(binding)), None)
+        here = self._taken.get(binding.port, ())
+        return next((each.program for each in here if each.binding.clashes(binding)), None)
 
     def take(
         self, binding: Binding, program: Program, give_back: Callable[[FakeHold], None]
@@ -39,9 +40,11 @@ class Ports:
         """Give a port to a program; None where another has it."""
         if self.program_at(binding):
             return None
-        self._taken.append(FakeHold(binding, program, give_back))
-        return self._taken[-1]
+        hold = FakeHold(binding, program, give_back)
+        self._taken.setdefault(binding.port, []).append(hold)
+        return hold
 
     def give_back(self, hold: FakeHold) -> None:
         """Take a port from its program; twice is once."""
-        self._taken = [each for each in self._taken if each is not hold]
+        here = self._taken.get(hold.binding.port, [])
+        self._taken[hold.binding.port] = [each for each in here if each is not hold]
