@@ -68,17 +68,21 @@ class Firewall:
             self._segments.pop(segment.bridge, None)
             commit(_changes(elements(segment), ()))
 
-    def publish(self, instance: str, publication: Publication) -> None:
+    def publish(self, instance: str, publication: Publication) -> Sequence[Forward]:
         """Have an endpoint's ports lead to it, in one transaction, as :meth:`add` does.
 
-        Those that it had before and has no more lead nowhere afterwards.
+        Those that it had before and has no more lead nowhere afterwards. Returns those that may
+        have led elsewhere until now: none where all was as it should be.
         """
         with self._lock:
             before = self._publications.get(publication.endpoint)
+            if before == publication and not _missing(publication):
+                return ()
             is_there = commit(_changes(published(before) if before else (), published(publication)))
             self._publications[publication.endpoint] = publication
             if not is_there:
                 self._load_anew(instance)
+        return [*(before.forwards if before else ()), *publication.forwards]
 
     def unpublish(self, publication: Publication) -> None:
         """Take an endpoint's ports out of the table, in one transaction."""
@@ -89,11 +93,7 @@ class Firewall:
     def unpublished(self, publication: Publication) -> Sequence[Forward]:
         """List those of an endpoint's ports that the table does not lead to it."""
         with self._lock:
-            return [
-                forward
-                for forward in publication.forwards
-                if not all(map(stands, forwarded(forward)))
-            ]
+            return _missing(publication)
 
     def _load_anew(self, instance: str) -> None:
         """Load a table that somebody has deleted, flushed or changed. Holds ``_lock``."""
@@ -103,6 +103,10 @@ class Firewall:
     def _load(self, instance: str) -> None:
         """Like: nft -f -. The only process that mynet starts. Holds ``_lock``."""
         _nft(ruleset(instance, self._segments.values(), self._publications.values()))
+
+
+def _missing(publication: Publication) -> Sequence[Forward]:
+    return [each for each in publication.forwards if not all(map(stands, forwarded(each)))]
 
 
 def _changes(before: Iterable[Element], after: Iterable[Element]) -> list[Change]:

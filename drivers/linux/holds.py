@@ -68,9 +68,11 @@ def _bind(sock: socket.socket, binding: Binding) -> None:
 
     SO_REUSEADDR says so, and would let another program that says so too have the port beside us: it
     is off again at once. UDP has no such connections, and there it would share the port for good.
+    What is sent to a port of UDP over the IPv6 loopback stays in its socket, so that has no room.
     """
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, binding.versions != _DUAL)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
     lingers = binding.protocol is not PortProtocol.UDP
     if lingers:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -88,8 +90,9 @@ def _refusal(binding: Binding, error: OSError) -> DriverError:
             " that publish ports, or start mynetd with a higher limit (LimitNOFILE=, ulimit -n)",
             resource=f"port {binding.port}/{binding.protocol.value}",
         )
+    number = error.errno or errno.EIO
     return refused(
-        error.errno or errno.EIO,
+        errno.EPERM if number == errno.EACCES else number,  # as for a port below 1024
         f"hold {binding}",
         f"port {binding.port}/{binding.protocol.value}",
         capability="CAP_NET_BIND_SERVICE",

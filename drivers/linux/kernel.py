@@ -93,10 +93,10 @@ class LinuxKernel:
     def publish(self, instance: str, publication: Publication) -> None:
         """Like: nft add element inet mynet pub4 ...; conntrack -D -p udp --orig-port-dst PORT.
 
-        In this order: a flow that was forgotten before could be remembered again as it was.
+        In this order: a flow that was forgotten before could be remembered again as it was. Where
+        all stands already, flows that are under way are not disturbed.
         """
-        self._firewall.publish(instance, publication)
-        conntrack.forget(publication.forwards)
+        conntrack.forget(self._firewall.publish(instance, publication))
 
     def unpublish(self, publication: Publication) -> None:
         """Like: nft delete element inet mynet pub4 ...; conntrack -D -p udp --orig-port-dst PORT.

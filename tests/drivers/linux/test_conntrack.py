@@ -104,6 +104,25 @@ def test_disconnecting_leaves_no_flow(town: Town, version: int, count: int) -> N
     assert flows(town, 6000) == 0
 
 
+@by_family
+def test_publishing_what_is_published_leaves_its_flows(town: Town, version: int) -> None:
+    port = PortMapping(5000, PortProtocol.UDP, 6000)
+    town.publish("red1", port)
+    asker(town, "outside", (HOST[version], 6000), 5000)
+    town.publish("red1", port)
+    assert flows(town, 6000) == 1
+    town.people["host"].run("nft", "flush", "ruleset")
+    town.publish("red1", port)
+    assert flows(town, 6000) == 0
+
+
+def test_the_flows_of_a_port_that_is_replaced_are_forgotten(town: Town) -> None:
+    town.publish("red1", PortMapping(5000, PortProtocol.UDP, 6000))
+    asker(town, "outside", (HOST[4], 6000), 5000)
+    town.publish("red1", PortMapping(5000, PortProtocol.UDP, 6001))
+    assert flows(town, 6000) == 0
+
+
 def test_flows_to_the_same_port_of_others_are_left(town: Town) -> None:
     with town.listening("outside", 4, socket.SOCK_DGRAM, 5000) as far:
         town.speak("red1", b"question", 4, (town.address("outside", 4), 5000))

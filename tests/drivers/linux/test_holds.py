@@ -1,5 +1,6 @@
 """Held ports: nobody else can take them, and whoever has one is found."""
 
+import os
 import resource
 import socket
 import subprocess
@@ -110,6 +111,23 @@ def test_an_address_that_the_host_does_not_have_is_an_error_that_says_so() -> No
     with pytest.raises(KernelError, match=r"hold TCP port 192\.0\.2\.7:8080") as caught:
         hold(Binding(TCP, 8080, IPV4, ip_address("192.0.2.7")))
     assert caught.value.metadata["errno"] == "EADDRNOTAVAIL"
+
+
+def test_a_low_port_without_the_capability_names_it(host: Namespace) -> None:
+    script = (
+        "from mynet.drivers.api import PortProtocol\n"
+        "from mynet.drivers.errors import PrivilegeMissing\n"
+        "from mynet.drivers.linux.holds import hold\n"
+        "from mynet.drivers.linux.ports import Binding\n"
+        "try: hold(Binding(PortProtocol.TCP, 80, frozenset({4})))\n"
+        "except PrivilegeMissing as error: print(error)\n"
+    )
+    host.set("ipv4/ip_unprivileged_port_start", "1024")
+    words = host.run(
+        *("setpriv", "--bounding-set=-net_bind_service", "env"),
+        *(f"PYTHONPATH={os.pathsep.join(sys.path)}", sys.executable, "-c", script),
+    )
+    assert words == "mynetd may not hold TCP port 80: it lacks CAP_NET_BIND_SERVICE\n"
 
 
 def test_without_a_descriptor_left_the_limit_is_named() -> None:
