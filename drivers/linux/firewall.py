@@ -79,30 +79,37 @@ class Firewall:
             if before == publication and not _missing(publication):
                 return ()
             is_there = commit(_changes(published(before) if before else (), published(publication)))
-            self._publications[publication.endpoint] = publication
             if not is_there:
-                self._load_anew(instance)
+                self._load_anew(instance, publication)
+            self._publications[publication.endpoint] = publication
         return [*(before.forwards if before else ()), *publication.forwards]
 
     def unpublish(self, publication: Publication) -> None:
-        """Take an endpoint's ports out of the table, in one transaction."""
+        """Take an endpoint's ports out of the table, in one transaction.
+
+        Of an endpoint that it was not told of, only what leads there: its ports may be another's.
+        """
         with self._lock:
-            before = self._publications.pop(publication.endpoint, publication)
-            commit(_changes([*published(before), *published(publication)], ()))
+            before = self._publications.pop(publication.endpoint, None)
+            if before is None:
+                commit(_changes(filter(stands, published(publication)), ()))
+            else:
+                commit(_changes(published(before), ()))
 
     def unpublished(self, publication: Publication) -> Sequence[Forward]:
         """List those of an endpoint's ports that the table does not lead to it."""
         with self._lock:
             return _missing(publication)
 
-    def _load_anew(self, instance: str) -> None:
+    def _load_anew(self, instance: str, *more: Publication) -> None:
         """Load a table that somebody has deleted, flushed or changed. Holds ``_lock``."""
         logger.warning("%s was not as it was left: it is loaded anew", _TABLE)
-        self._load(instance)
+        self._load(instance, *more)
 
-    def _load(self, instance: str) -> None:
+    def _load(self, instance: str, *more: Publication) -> None:
         """Like: nft -f -. The only process that mynet starts. Holds ``_lock``."""
-        _nft(ruleset(instance, self._segments.values(), self._publications.values()))
+        publications = self._publications | {each.endpoint: each for each in more}
+        _nft(ruleset(instance, self._segments.values(), publications.values()))
 
 
 def _missing(publication: Publication) -> Sequence[Forward]:

@@ -105,6 +105,19 @@ def test_a_range_that_is_left_open_is_chosen_in_one_piece(world: World) -> None:
     assert world.host.held() - {taken} == {Binding(TCP, 50010 + n, BOTH) for n in range(5)}
 
 
+def test_of_a_place_that_does_not_do_nothing_is_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mynet.server.ports.secrets.randbelow", lambda _: 0)
+    world.host.choosable = [range(50010, 50020)]
+    taken = Binding(TCP, 50012, BOTH)
+    world.host.take_port(taken, NGINX)
+    many = PortMapping(container_port=80, count=5)
+    assert numbers(world.connect("c1", ports=[many])) == [50013]
+    assert world.host.held() - {taken} == {Binding(TCP, 50013 + n, BOTH) for n in range(5)}
+    assert numbers(world.connect("c2", ports=[PortMapping(container_port=80, count=2)])) == [50010]
+
+
 def test_a_choice_takes_nothing_that_is_named_beside_it(world: World) -> None:
     world.host.choosable = [range(50000, 50002)]
     asked = [CHOSEN, PortMapping(host_port=50001, container_port=81)]

@@ -130,9 +130,27 @@ def test_what_another_endpoint_has_is_not_taken_from_it(
 ) -> None:
     before = host.table()
     thief = replace(OTHER.forwards[0], target=ip_address("10.1.0.2"))
+    stolen = Publication("web", [forward("", 77, "10.1.0.2", 1), thief])
     with pytest.raises(KernelError, match="nft could not load"):
-        firewall.publish(INSTANCE, Publication("web", [forward("", 77, "10.1.0.2", 1), thief]))
+        firewall.publish(INSTANCE, stolen)
     assert host.table() == before
+    firewall.unpublish(stolen)  # as the daemon does after a failure
+    assert host.table() == before
+    host.run("nft", "flush", "ruleset")
+    firewall.publish(INSTANCE, OTHER)
+    assert host.table() == before
+
+
+def test_an_endpoint_of_an_earlier_daemon_is_unpublished(
+    host: Namespace, firewall: Firewall
+) -> None:
+    empty = Firewall()
+    firewall.load(INSTANCE, [WEB])
+    before = host.table()
+    for forwards in CASES.values():
+        firewall.publish(INSTANCE, Publication("web", forwards))
+        empty.unpublish(Publication("web", forwards))
+        assert host.table() == before
 
 
 @pytest.mark.parametrize(
