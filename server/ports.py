@@ -9,7 +9,7 @@ import errno
 import resource
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain, islice
@@ -35,14 +35,15 @@ class Ports:
     """Takes, holds and gives back the ports of endpoints.
 
     ``_lock`` guards ``_claims``, who has or wants which port by its number, and ``_holds``, what is
-    held by endpoint and port, ``_count`` of them. It is never held while the kernel is asked.
+    held by endpoint and port: ``_count`` of them, and None for what is on record and is not to be
+    had. It is never held while the kernel is asked.
     """
 
     def __init__(self, host: Host) -> None:
         self._host = host
         self._lock = threading.Lock()
         self._claims: dict[int, dict[Binding, Endpoint]] = {}
-        self._holds: dict[str, dict[Binding, Hold]] = {}
+        self._holds: dict[str, dict[Binding, Hold | None]] = {}
         self._count = 0
 
     def take(self, network: Network, endpoint: Endpoint) -> Endpoint:
@@ -66,11 +67,14 @@ class Ports:
         return replace(endpoint, ports=tuple(taken[place] for place in range(len(wished))))
 
     def retake(self, network: Network, endpoint: Endpoint) -> Sequence[DriverError]:
-        """Hold what an endpoint has on record; return why, for each port that is not to be had."""
+        """Hold what an endpoint has on record; return why, for each port that is not to be had.
+
+        That one stays the endpoint's: no other is given it.
+        """
         failures = []
         for binding in self._not_held(network, endpoint):
             try:
-                self._hold(endpoint, binding)
+                self._hold(endpoint, binding, on_record=True)
             except DriverError as error:
                 failures.append(error)
         return failures
@@ -87,17 +91,13 @@ class Ports:
         """Let go of all that an endpoint holds; none is fine."""
         with self._lock:
             holds = self._holds.pop(endpoint_id, {})
-            self._count -= len(holds)
-            for binding in holds:
-                self._unclaim(binding)
-        for hold in holds.values():
-            hold.close()
+        self._close(holds)
 
     def _not_held(self, network: Network, endpoint: Endpoint) -> Sequence[Binding]:
         with self._lock:
             held = self._holds.get(endpoint.id, {})
             wanted = chain.from_iterable(bindings(network, port) for port in endpoint.ports)
-            return [binding for binding in wanted if binding not in held]
+            return [binding for binding in wanted if held.get(binding) is None]
 
     def _take_named(
         self, network: Network, endpoint: Endpoint, place: int, port: PortMapping
@@ -131,19 +131,26 @@ class Ports:
                 return chosen
         raise _exhausted(port)
 
-    def _hold(self, endpoint: Endpoint, binding: Binding, *, chosen: bool = False) -> None:
-        """Hold a port for an endpoint; why another has it is looked up unless it is ``chosen``."""
-        self._claim(endpoint, binding)
+    def _hold(
+        self,
+        endpoint: Endpoint,
+        binding: Binding,
+        *,
+        chosen: bool = False,
+        on_record: bool = False,
+    ) -> None:
+        """Hold a port for an endpoint; who else has it is looked up unless it is ``chosen``."""
+        self._claim(endpoint, binding, on_record=on_record)
         hold = None
         try:
             hold = self._host.hold(binding)
         finally:
             with self._lock:
-                if hold is None:
-                    self._unclaim(binding)
-                else:
+                if hold or on_record:
                     self._holds.setdefault(endpoint.id, {})[binding] = hold
-                    self._count += 1
+                    self._count += hold is not None
+                else:
+                    self._unclaim(binding)
         if hold is None:
             program = None if chosen else self._host.program_at(binding)
             known = {"pid": str(program.pid), "program": program.name} if program else {}
@@ -151,19 +158,26 @@ class Ports:
 
     def _let_go(self, endpoint: Endpoint, held: Sequence[Binding]) -> None:
         with self._lock:
-            holds = [self._holds[endpoint.id].pop(binding) for binding in held]
-            self._count -= len(holds)
-            for binding in held:
-                self._unclaim(binding)
-        for hold in holds:
-            hold.close()
+            holds = {binding: self._holds[endpoint.id].pop(binding) for binding in held}
+        self._close(holds)
 
-    def _claim(self, endpoint: Endpoint, binding: Binding) -> None:
+    def _close(self, holds: Mapping[Binding, Hold | None]) -> None:
+        """Let go of ports. The socket goes first: who can claim a port finds it free."""
+        held = [hold for hold in holds.values() if hold]
+        for hold in held:
+            hold.close()
+        with self._lock:
+            self._count -= len(held)
+            for binding in holds:
+                self._unclaim(binding)
+
+    def _claim(self, endpoint: Endpoint, binding: Binding, *, on_record: bool) -> None:
         """Keep other endpoints from a port. Of those that want one at once, one is first here."""
         with self._lock:
             claims = self._claims.setdefault(binding.port, {})
             for other, holder in claims.items():
-                if other.clashes(binding):
+                is_own = on_record and holder.id == endpoint.id
+                if other.clashes(binding) and not is_own:
                     raise endpoint_has(binding, holder)
             claims[binding] = endpoint
 

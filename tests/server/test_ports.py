@@ -296,12 +296,35 @@ def test_a_port_that_was_taken_meanwhile_is_shown_and_does_not_stop_the_start(
     assert [each.id for each in world.driver.restored] == [endpoint.id]
     assert world.problems(endpoint.id) == ["TCP port 8080 is not held: nginx (pid 77) has it."]
 
+    # It stays the endpoint's: nobody else is given it, neither by name nor by choice.
+    asked = connect("c2", ports=[WEB])
+    assert refusal(world.net.Connect, asked).metadata["endpoint"] == endpoint.id
+    world.host.choosable = [range(8080, 8082)]
+    assert numbers(world.connect("c3", ports=[CHOSEN])) == [8081]
+    assert refusal(world.net.Connect, connect("c4", ports=[CHOSEN])).reason == "PORTS_EXHAUSTED"
+
     again = connect("c1", netns_name="c1", ports=[WEB, CHOSEN])
     assert refusal(world.net.Connect, again).reason == "PORT_IN_USE"
     nginx.close()
     assert world.problems(endpoint.id) == ["TCP port 8080 is not held."]
+    assert refusal(world.net.Connect, connect("c4", ports=[CHOSEN])).reason == "PORTS_EXHAUSTED"
     assert world.net.Connect(again).endpoint == endpoint
     assert world.problems(endpoint.id) == []
+    world.disconnect("c1")
+    assert numbers(world.connect("c4", ports=[CHOSEN])) == [8080]
+
+
+def test_an_endpoint_whose_port_is_lost_gives_it_up(world: World) -> None:
+    world.connect("c1", ports=[WEB])
+    end(world)
+    nginx = world.host.take_port(Binding(TCP, 8080, BOTH), NGINX)
+    assert nginx
+    recover(world.store, world.core)
+    world.disconnect("c1")
+    refused = refusal(world.net.Connect, connect("c2", ports=[WEB]))
+    assert refused.metadata == {"pid": "77", "program": "nginx"}
+    nginx.close()
+    world.connect("c2", ports=[WEB])
 
 
 def test_an_endpoint_that_cannot_have_its_port_back_does_not_move(world: World) -> None:
