@@ -40,7 +40,8 @@ from mynet.server.model import (
 from mynet.server.options import option_faults
 from mynet.server.planning import Planner
 from mynet.server.plugins import Catalog
-from mynet.server.ports import Ports, check_ports
+from mynet.server.port_rules import check_ports
+from mynet.server.ports import Ports
 from mynet.server.selection import Selection
 from mynet.server.store import Store
 from mynet.server.undo import after, undo
