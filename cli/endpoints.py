@@ -17,9 +17,13 @@ from mynet.cli.command import (
     quiet_option,
 )
 from mynet.cli.completion import container_names, endpoint_ids, network_names
+from mynet.cli.ports import publish_option, shown
 from mynet.cli.session import Session
 
-_HEADERS = ("ENDPOINT ID", "NETWORK", "CONTAINER", "INTERFACE", "ADDRESSES", "MAC ADDRESS", "STATE")
+_HEADERS = (
+    *("ENDPOINT ID", "NETWORK", "CONTAINER", "INTERFACE"),
+    *("ADDRESSES", "MAC ADDRESS", "PORTS", "STATE"),
+)
 
 
 def _of_version(version: int) -> Callable[[click.Context, click.Parameter, str], str]:
@@ -75,6 +79,7 @@ def wish_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--mac-address", default="", metavar="MAC", help="The MAC address wanted."
             ),
+            publish_option,
             label_option,
             opt_option,
         )
@@ -123,6 +128,7 @@ def connect(session: Session, *, network: str, container: str, **fields: Any) ->
     Examples:
       mynetctl connect --netns one blue one
       mynetctl connect --pid 4711 --ip 10.1.0.7 blue web
+      mynetctl connect --netns two --publish 8080:80 --publish 53/udp blue two
     """
     request = connect_request(network, container, fields)
     endpoint = session.call("NetworkService.Connect", request)["endpoint"]
@@ -291,5 +297,6 @@ def _row(endpoint: dict[str, Any], *, whole: bool = False) -> Sequence[str]:
         endpoint["interface"],
         ",".join(endpoint["addresses"]),
         endpoint["mac_address"],
+        shown(endpoint["ports"]),
         render.state(endpoint["state"]),
     )

@@ -36,7 +36,7 @@ def run(session: Session, /, network: str, words: Sequence[str], name: str, **fi
     \b
     Examples:
       mynetctl run blue -- ip addr
-      mynetctl run --ip 10.1.0.7 blue -- python3 -m http.server
+      mynetctl run -p 8080:8000 blue -- python3 -m http.server
       mynetctl run --name probe blue -- ping -c 1 10.1.0.7
     """
     container = name or f"run-{secrets.token_hex(6)}"

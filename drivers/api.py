@@ -16,6 +16,7 @@ a driver must have. :func:`mynet.drivers.testing.check_driver` is this page as a
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -25,9 +26,10 @@ from ipaddress import (
     IPv6Network,
 )
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 API_VERSION = 1
+PORTS: Final = "ports"  # the capability of a driver that publishes ports
 
 IPAddress = IPv4Address | IPv6Address
 IPInterface = IPv4Interface | IPv6Interface
@@ -164,7 +166,10 @@ class Subnet:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network as it should be. ``interface`` is the host's device, ``mtu`` in bytes."""
+    """A network as it should be. ``interface`` is the host's device, ``mtu`` in bytes.
+
+    ``endpoints`` are those that stand on it, and only :meth:`Driver.restore` is told of them.
+    """
 
     id: str
     name: str
@@ -174,6 +179,41 @@ class Network:
     internal: bool = False
     masquerade: bool = True
     options: Mapping[str, str] = field(default_factory=dict)
+    endpoints: "Sequence[Endpoint]" = ()
+
+
+class PortProtocol(Enum):
+    """What a port is of."""
+
+    TCP = "tcp"
+    UDP = "udp"
+    SCTP = "sctp"
+
+
+@dataclass(frozen=True, slots=True)
+class PortMapping:
+    """Ports of the host that lead to ports of an endpoint: ``count`` of them, one after the other.
+
+    ``host_ip`` is the address of the host that they are open at. An unspecified one stands for all
+    of its family, and None for all of both. Port ``host_port + n`` leads to ``container_port + n``
+    at the endpoint's first address of the family. A driver is told no ``host_port`` of 0: that is
+    how a caller leaves the choice to the daemon.
+    """
+
+    container_port: int
+    protocol: PortProtocol = PortProtocol.TCP
+    host_port: int = 0
+    count: int = 1
+    host_ip: IPAddress | None = None
+
+    @property
+    def address(self) -> IPAddress | None:
+        """The one address of the host that is meant, or None where that is any."""
+        return None if self.host_ip is None or self.host_ip.is_unspecified else self.host_ip
+
+    def is_of(self, version: int) -> bool:
+        """Say whether it is open at addresses of an IP version."""
+        return self.host_ip is None or self.host_ip.version == version
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +224,9 @@ class Endpoint:
     Without a ``sandbox`` the inner end stays in the daemon's namespace, down and without addresses,
     for the caller to move. ``gateways`` are the next hops of the default routes, at most one a
     family, and ``route_metric`` is theirs: the lowest wins in a sandbox with several networks.
+    ``ports`` are published: whoever reaches the host there reaches the endpoint. Only a driver with
+    the capability :data:`PORTS` is given any. That no other program of the host has them is the
+    daemon's care.
     """
 
     id: str
@@ -196,6 +239,7 @@ class Endpoint:
     route_metric: int = 0
     sandbox: Sandbox | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    ports: Sequence[PortMapping] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +327,9 @@ class Driver(ABC):
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         """Bring the kernel to exactly these networks; called once, before the daemon serves.
 
-        After a reboot none of them is there, after a restart all of them are.
+        After a reboot none of them is there, after a restart all of them are. The ports of the
+        networks' ``endpoints`` are published when this returns, and were at every moment if they
+        were before; all else of an endpoint that is missing comes with :meth:`connect`.
         """
         for network in networks:
             self.create(call, network)

@@ -7,6 +7,8 @@
     ├── InvalidOptions             option values it cannot use
     ├── SandboxNotFound            the namespace is not there, or is not a network namespace
     ├── InterfaceExists            the name is taken by something that is not ours
+    ├── PortInUse                  the host's port is another's
+    ├── PortsExhausted             no port is left to choose, or no descriptor to hold it with
     ├── BridgeFull                 the kernel takes no more ports
     ├── PrivilegeMissing           the kernel wants a capability the daemon lacks
     └── KernelError                the kernel refused
@@ -21,15 +23,21 @@ from collections.abc import Mapping
 class DriverError(Exception):
     """Base of everything a driver raises on purpose.
 
-    ``resource`` names the object in the way (``"interface br-web"``); ``metadata`` is what a
-    program needs to act on the error, all strings.
+    ``resource`` names the object in the way (``"interface br-web"``), ``holder`` whoever has it;
+    ``metadata`` is what a program needs to act on the error, all strings.
     """
 
     def __init__(
-        self, message: str, *, resource: str = "", metadata: Mapping[str, str] | None = None
+        self,
+        message: str,
+        *,
+        resource: str = "",
+        holder: str = "",
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.resource = resource
+        self.holder = holder
         self.metadata: Mapping[str, str] = dict(metadata or {})
 
 
@@ -51,6 +59,14 @@ class SandboxNotFound(DriverError):
 
 class InterfaceExists(DriverError):
     """A device of that name stands there and is not ours; it was left as it is."""
+
+
+class PortInUse(DriverError):
+    """Another endpoint, or another program of the host, has the port; ``holder`` says who."""
+
+
+class PortsExhausted(DriverError):
+    """No port is left to choose, or no file descriptor to hold one with."""
 
 
 class BridgeFull(DriverError):

@@ -117,6 +117,13 @@ class Checkup:
                 place = replace(endpoint.place, sandbox=replace(sandbox, path=path))
                 endpoint = replace(endpoint, place=place)
                 yield self._moved(endpoint, sandbox.path)
+        if unheld := self.endpoints.unheld_ports(network, endpoint):
+            yield Ailment(
+                named(endpoint),
+                " ".join(unheld),
+                "They are held again, once nobody else has them.",
+                lambda _: self.endpoints.hold_ports(network, endpoint),
+            )
         differences = self._differences(call, network, endpoint, known)
         if differences:
             yield Ailment(

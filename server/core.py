@@ -17,6 +17,7 @@ from mynet.server.locks import KeyedLocks
 from mynet.server.networks import Networks
 from mynet.server.planning import Planner
 from mynet.server.plugins import Catalog
+from mynet.server.ports import Ports
 from mynet.server.registry import Registry
 from mynet.server.store import Store
 from mynet.server.subnets import Defaults
@@ -53,7 +54,7 @@ def assemble(
     planner = Planner(store, drivers, host)
     registry = Registry(store, backends, locks, host, defaults)
     leases = Leases(backends, registry, locks)
-    endpoints = Endpoints(store, drivers, leases, locks, host, planner)
+    endpoints = Endpoints(store, drivers, leases, locks, host, planner, Ports(host))
     networks = Networks(store, drivers, backends, leases, endpoints, locks, planner, registry)
     updates = Updates(store, drivers, locks)
     books = Books(store, backends, registry, locks)

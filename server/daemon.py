@@ -1,6 +1,7 @@
 """The daemon's life: claim, open, recover, serve, drain, leave."""
 
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -26,6 +27,7 @@ def run(settings: Settings) -> None:
     Raises CannotStart, and what opening the books raises.
     """
     wait_for_stop = _stop_signals()
+    _raise_descriptor_limit()
     with ExitStack() as open_things:
         state = open_things.enter_context(claim_state_dir(settings.state_dir))
         open_things.enter_context(claim_namespace())
@@ -49,6 +51,12 @@ def run(settings: Settings) -> None:
         if not (drained and all(closed)):
             _leave_at_once()
     log.info("stopped")
+
+
+def _raise_descriptor_limit() -> None:
+    """Take as many file descriptors as may be had: a published port costs one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _stop_signals() -> Callable[[], object]:

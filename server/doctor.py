@@ -8,10 +8,11 @@ for one that has died.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mynet.drivers.api import Driver
+from mynet.drivers.errors import DriverError
 from mynet.server.books import Books
 from mynet.server.call import Call
 from mynet.server.checkup import Checkup, Known, named
@@ -48,17 +49,33 @@ class Doctor:
         """Examine everything at start, when the kernel may have nothing of any network."""
         self._finish(report)
         self._compare_books(report)
+        on = self._hold_ports()
         for driver in self.drivers.usable():
             networks = [each for each in self._networks() if each.wish.driver == driver.name]
             with report.step(f"driver {driver.name}") as call:
                 ailing = [one for each in networks for one in self.checkup.of_network(call, each)]
-                driver.run(call, Driver.restore, [each.for_driver() for each in networks])
+                told = [each.for_driver(on.get(each.id, ())) for each in networks]
+                driver.run(call, Driver.restore, told)
                 report.extend(ailing)
         for network in self._networks():
             with report.step(f"network {network.name}") as call, self._held(call, network) as held:
                 for each in held:
                     self.checkup.settle(call, each)
         self._compare_endpoints(report)
+
+    def _hold_ports(self) -> Mapping[str, Sequence[Endpoint]]:
+        """Hold the ports of all endpoints before anybody else can; return these, by network.
+
+        What is not to be had is found when each is looked at.
+        """
+        on: dict[str, list[Endpoint]] = {}
+        listing = Listing(self.store)
+        for endpoint in filter(listing.is_whole, listing.endpoints):
+            on.setdefault(endpoint.network_id, []).append(endpoint)
+            for network, _ in listing.now(endpoint):
+                with contextlib.suppress(DriverError):
+                    self.checkup.endpoints.hold_ports(network, endpoint)
+        return on
 
     def _finish(self, report: Report) -> None:
         """Take away what a call has begun and not ended."""

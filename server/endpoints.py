@@ -1,8 +1,8 @@
 """Endpoints: Connect, Disconnect, and finding them.
 
-Order of a Connect: record {CONNECTING, with all names} -> addresses -> driver -> is the caller
-still there? -> record {READY} -> answer. A failure on the way tears down what the record names;
-so does Disconnect, and so does the next start after a crash.
+Order of a Connect: take the host's ports -> record {CONNECTING, with all names} -> addresses ->
+driver -> is the caller still there? -> record {READY} -> answer. A failure on the way tears down
+what the record names; so does Disconnect, and so does the next start after a crash.
 """
 
 import contextvars
@@ -39,6 +39,8 @@ from mynet.server.model import (
 from mynet.server.options import option_faults
 from mynet.server.planning import Planner
 from mynet.server.plugins import Catalog
+from mynet.server.port_rules import check_ports
+from mynet.server.ports import Ports
 from mynet.server.selection import Selection
 from mynet.server.store import Store
 from mynet.server.undo import after, undo
@@ -57,6 +59,7 @@ class Endpoints:
         locks: KeyedLocks,
         host: Host,
         planner: Planner,
+        ports: Ports,
     ) -> None:
         self._store = store
         self._drivers = drivers
@@ -64,6 +67,7 @@ class Endpoints:
         self._locks = locks
         self._host = host
         self._planner = planner
+        self._ports = ports
         self._selection = Selection(store)
 
     def connect(
@@ -80,13 +84,13 @@ class Endpoints:
             network = self._store.networks.find(network_id)
             if network.state is not NetworkState.READY:
                 raise not_ready(network)
-            self._check_options(network, wish)
+            self._check_wish(network, wish)
             self._leases.check(network, wish)
             if existing := self._same_key(call, network, wish):
                 return self._again(call, network, existing, wish, place)
             endpoint = self._planner.endpoint(network, wish, place)
             endpoint = replace(endpoint, taken=self._leases.held_by(call, network, wish))
-            return self._make(call, network, self._store.endpoints.add(endpoint))
+            return self._make(call, network, self._record(network, endpoint))
 
     def disconnect(
         self, call: Call, selector: EndpointSelector, *, allow_missing: bool
@@ -136,7 +140,8 @@ class Endpoints:
         endpoint = self._selection.one(selector)
         network = self._store.networks.find(endpoint.network_id)
         driver = self._drivers.get(network.wish.driver)
-        return endpoint, driver.run(call, Driver.check, endpoint.for_driver(network))
+        problems = driver.run(call, Driver.check, endpoint.for_driver(network))
+        return endpoint, [*problems, *self._ports.missing(network, endpoint)]
 
     def page(
         self,
@@ -160,11 +165,22 @@ class Endpoints:
     def tear_down(self, call: Call, network: Network, endpoint: Endpoint) -> None:
         """Take away whatever is left of an endpoint, driven by its record alone.
 
-        An address is given back only when the link that had it is gone for certain.
+        An address is given back only when the link that had it is gone for certain, and a port only
+        when no record has it.
         """
         self._detach(call, network, endpoint)
         self._leases.give_back(call, network, endpoint)
         self._store.endpoints.remove(endpoint)
+        self._ports.release(endpoint.id)
+
+    def unheld_ports(self, network: Network, endpoint: Endpoint) -> Sequence[str]:
+        """Say which of an endpoint's ports are not held, a sentence each."""
+        return self._ports.missing(network, endpoint)
+
+    def hold_ports(self, network: Network, endpoint: Endpoint) -> None:
+        """Hold what is not held of an endpoint's ports. Raises PortInUse; the others are held."""
+        for failure in self._ports.retake(network, endpoint):
+            raise failure
 
     def restore(self, call: Call, network: Network, endpoint: Endpoint) -> None:
         """Make an endpoint whole, its addresses and what the kernel has of it.
@@ -175,11 +191,22 @@ class Endpoints:
         self._leases.hold(call, network, endpoint)
         self._attach(call, network, endpoint)
 
-    def _check_options(self, network: Network, wish: EndpointWish) -> None:
+    def _check_wish(self, network: Network, wish: EndpointWish) -> None:
+        """Refuse options and ports that the driver, or the network, does not have."""
         info = self._drivers.get(network.wish.driver).implementation.info
         faults = option_faults("options", wish.options, info.endpoint_options, info.name)
         if faults:
             raise InvalidArgument(faults)
+        check_ports(network, wish, info)
+
+    def _record(self, network: Network, endpoint: Endpoint) -> Endpoint:
+        """Take the endpoint's ports, and record it: from there on it is torn down by its record."""
+        endpoint = self._ports.take(network, endpoint)
+        try:
+            return self._store.endpoints.add(endpoint, network.versions)
+        except BaseException:
+            self._ports.release(endpoint.id)
+            raise
 
     def _same_key(self, call: Call, network: Network, wish: EndpointWish) -> Endpoint | None:
         """Return the endpoint with the same natural key; finish one that is half gone."""
@@ -216,6 +243,7 @@ class Endpoints:
 
     def _whole(self, call: Call, network: Network, existing: Endpoint) -> Endpoint:
         """Return an endpoint that is there, made whole where somebody has damaged it."""
+        self.hold_ports(network, existing)
         self.restore(call, network, existing)
         return existing
 
@@ -224,6 +252,7 @@ class Endpoints:
 
         Where that fails, it stays on record as it was, with its addresses, for the next call.
         """
+        self.hold_ports(network, existing)
         self._detach(call, network, existing)
         moved = self._store.endpoints.put(self._planner.moved(existing, place))
         try:

@@ -1,7 +1,8 @@
 """What the core asks of the host's kernel; ``mynet.drivers.linux`` answers, and its fake in tests.
 
 Everything that changes the kernel goes through a driver. The core only looks, to choose names that
-are free and to know which namespace it is talking about.
+are free and to know which namespace it is talking about; and it holds published ports, so that they
+are free, and stay so, whichever driver leads them anywhere.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mynet.drivers.api import IPNetwork, Sandbox
+from mynet.drivers.linux.ports import Binding, Hold, Program
 
 _RESOLV_CONF = Path("/etc/resolv.conf")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -39,6 +41,18 @@ class Host(Protocol):
 
     def occupied(self) -> Sequence[IPNetwork]:
         """Return where the host's addresses and routes lead, of all tables, but for defaults."""
+
+    def choosable_ports(self) -> Sequence[range]:
+        """Return the ports that the kernel chooses from, without those that are reserved."""
+
+    def hold(self, binding: Binding) -> Hold | None:
+        """Hold a port of the host; None where another program has it.
+
+        Raises ``drivers.errors.PortsExhausted`` where no file descriptor is left for it.
+        """
+
+    def program_at(self, binding: Binding) -> Program | None:
+        """Return which program has a port, or None where that cannot be seen."""
 
 
 def nameservers() -> Sequence[IPNetwork]:

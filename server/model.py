@@ -5,13 +5,13 @@ recognised by its wish, whatever the daemon chose for what the caller left open.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
 from mynet.drivers import api as drivers
-from mynet.drivers.api import IPInterface, Sandbox
+from mynet.drivers.api import IPInterface, PortMapping, Sandbox
 from mynet.ipam.api import IPAddress, IPNetwork
 from mynet.server.subnets import SubnetWish
 
@@ -111,7 +111,12 @@ class Network:
         """Who holds this network's gateway addresses in the book."""
         return NETWORK_OWNER + self.id
 
-    def for_driver(self) -> drivers.Network:
+    @property
+    def versions(self) -> frozenset[int]:
+        """The IP versions that it has subnets of."""
+        return frozenset(subnet.cidr.version for subnet in self.subnets)
+
+    def for_driver(self, endpoints: "Sequence[Endpoint]" = ()) -> drivers.Network:
         """Return what the driver is told; a gateway that was never allocated is left out."""
         return drivers.Network(
             id=self.id,
@@ -126,6 +131,7 @@ class Network:
             internal=self.wish.internal,
             masquerade=self.wish.masquerade,
             options=self.wish.options,
+            endpoints=tuple(endpoint.for_driver(self) for endpoint in endpoints),
         )
 
 
@@ -148,6 +154,7 @@ class EndpointWish:
     address_owner: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[PortMapping, ...] = ()
 
     def asks_for(self, made_from: "EndpointWish") -> bool:
         """Say whether an endpoint made from that wish is what this one asks for."""
@@ -155,9 +162,10 @@ class EndpointWish:
         return asked.in_order() == made_from.in_order()
 
     def in_order(self) -> "EndpointWish":
-        """Return the same wish with its addresses in one order."""
+        """Return the same wish with its addresses, and its ports, in one order."""
         ordered = sorted(self.addresses, key=lambda each: (each.address.version, int(each.address)))
-        return replace(self, addresses=tuple(ordered))
+        ports = sorted(self.ports, key=repr)  # any order will do, if it is the same every time
+        return replace(self, addresses=tuple(ordered), ports=tuple(ports))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +190,7 @@ class Endpoint:
 
     ``taken`` are the addresses that ``wish.address_owner`` held before: an endpoint that never got
     READY gives them back to that owner. ``boot_id`` is the boot that the sandbox's cookie is of.
+    ``ports`` are those of the wish, in its order, with no port of the host left open.
     """
 
     id: str
@@ -200,6 +209,7 @@ class Endpoint:
     addresses: tuple[IPInterface, ...] = ()
     gateways: tuple[IPAddress, ...] = ()
     mac_address: str = ""
+    ports: tuple[PortMapping, ...] = ()
     revision: int = 0
 
     @property
@@ -229,6 +239,7 @@ class Endpoint:
             route_metric=self.route_metric,
             sandbox=self.place.sandbox,
             options=self.wish.options,
+            ports=self.ports,
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_interface
 
 from mynet.drivers.api import (
+    PORTS,
     Call,
     Driver,
     DriverContext,
@@ -23,6 +24,7 @@ from mynet.drivers.bridge.options import (
     require_sound,
 )
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
+from mynet.drivers.linux.ports import Forward, Publication
 from mynet.drivers.linux.verbs import (
     Bridge,
     Kernel,
@@ -38,7 +40,7 @@ MAX_SUBNETS = 64  # of a network: all of it goes into the firewall in one transa
 
 
 class BridgeDriver(Driver):
-    """A Linux bridge a network, a veth pair an endpoint, isolation and masquerading by nftables.
+    """A Linux bridge a network, a veth pair an endpoint; isolation, NAT and ports by nftables.
 
     It keeps nothing but its kernel, so its verbs need no lock.
     """
@@ -52,6 +54,7 @@ class BridgeDriver(Driver):
         """What this driver is and can do."""
         return DriverInfo(
             name="bridge",
+            capabilities=frozenset({PORTS}),
             options=OPTIONS,
             device_prefix="br-",
             port_prefix="veth",
@@ -79,17 +82,28 @@ class BridgeDriver(Driver):
         self._kernel.delete_bridge(bridge)
 
     def connect(self, call: Call, endpoint: Endpoint) -> None:
-        """Make the pair, with its inner end in the sandbox."""
+        """Make the pair, with its inner end in the sandbox; then let its ports lead there."""
         self._kernel.attach(self._veth(endpoint))
+        if endpoint.ports:
+            publication = _publication(endpoint)
+            if any(forward.opens_loopback for forward in publication.forwards):
+                self._kernel.open_loopback(endpoint.network.interface)
+            self._kernel.publish(self._instance, publication)
 
     def disconnect(self, call: Call, endpoint: Endpoint) -> None:
-        """Take the pair away."""
+        """Let its ports lead nowhere, then take the pair away."""
+        if endpoint.ports:
+            self._kernel.unpublish(_publication(endpoint))
         self._kernel.detach([self._veth(endpoint)])
 
     def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
         """Compare the kernel with the endpoint: a sentence for each difference."""
         veth = self._veth(endpoint)
-        return differences(veth, self._kernel.inspect(veth))
+        missing = self._kernel.unpublished(_publication(endpoint)) if endpoint.ports else ()
+        return [
+            *differences(veth, self._kernel.inspect(veth)),
+            *(f"The firewall does not lead {forward}." for forward in missing),
+        ]
 
     def update(self, call: Call, update: NetworkUpdate) -> None:
         """Let the firewall and the bridge's ports be what the network's options say now."""
@@ -125,7 +139,13 @@ class BridgeDriver(Driver):
         meanwhile, the firewall does not get it: what passes there is not ours to judge.
         """
         ours = [each for each in networks if not self._kernel.is_taken(self._bridge(each))]
-        self._kernel.load_firewall(self._instance, map(_segment, ours))
+        publications = [
+            _publication(endpoint)
+            for network in ours
+            for endpoint in network.endpoints
+            if endpoint.ports
+        ]
+        self._kernel.load_firewall(self._instance, map(_segment, ours), publications)
         failures = {network.id: error for network in networks if (error := self._revive(network))}
         if failures:
             raise DriverError(
@@ -139,6 +159,12 @@ class BridgeDriver(Driver):
         try:
             self._kernel.ensure_bridge(self._bridge(network))
             self._forward(network)
+            if any(
+                forward.opens_loopback
+                for endpoint in network.endpoints
+                for forward in _publication(endpoint).forwards
+            ):
+                self._kernel.open_loopback(network.interface)
         except DriverError as error:
             return error
         return None
@@ -181,6 +207,7 @@ class BridgeDriver(Driver):
             sandbox=endpoint.sandbox,
             bridge_mac=mac_from(endpoint.network.id),
             isolated=not Options.parse(endpoint.network.options).icc,
+            hairpin=bool(endpoint.ports),
         )
 
     def _mark(self, object_id: str) -> str:
@@ -203,6 +230,28 @@ def _segment(network: Network) -> Segment:
         ),
         icc=options.icc,
         routed=tuple(sorted(routed)),
+        hairpin=() if network.internal else tuple(subnet.cidr for subnet in network.subnets),
+    )
+
+
+def _publication(endpoint: Endpoint) -> Publication:
+    """Tell what the firewall should know of the endpoint: its ports, in each family it has."""
+    targets = {address.version: address.ip for address in reversed(endpoint.addresses)}
+    return Publication(
+        endpoint.id,
+        tuple(
+            Forward(
+                protocol=port.protocol,
+                host=port.address,
+                host_port=port.host_port,
+                target=target,
+                target_port=port.container_port,
+                count=port.count,
+            )
+            for port in endpoint.ports
+            for version, target in sorted(targets.items())
+            if port.is_of(version)
+        ),
     )
 
 

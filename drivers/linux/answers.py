@@ -18,6 +18,7 @@ from ipaddress import (
 from typing import Final
 
 from mynet.drivers.api import IPAddress, IPInterface, IPNetwork
+from mynet.drivers.linux.attributes import attributes
 from mynet.drivers.linux.verbs import Link, Route
 
 # Each after a nlmsghdr of 16 bytes; linux/if_link.h, linux/if_addr.h, linux/rtnetlink.h.
@@ -25,9 +26,7 @@ _IFINFOMSG = struct.Struct("@16xBxHiII")
 _IFADDRMSG = struct.Struct("@16xBBBBI")
 _RTMSG = struct.Struct("@16xBBBBBBBBI")
 _RTNEXTHOP = struct.Struct("@HBBi")
-_ATTRIBUTE = struct.Struct("@HH")
 _INT = struct.Struct("@I")
-_TYPE = 0x3FFF  # without the flags for nested and for network byte order
 
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK = 1, 3, 4, 5
 _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_INFO_KIND = 10, 18, 20, 1
@@ -45,8 +44,8 @@ _IPV4_BYTES = 4
 def read_link(data: bytes) -> Link:
     """Read an answer to ``messages.get_link``."""
     _, _, index, flags, _ = _IFINFOMSG.unpack_from(data)
-    found = _attributes(data, _IFINFOMSG.size)
-    info = _attributes(found.get(_IFLA_LINKINFO, b""), 0)
+    found = attributes(data, _IFINFOMSG.size)
+    info = attributes(found.get(_IFLA_LINKINFO, b""), 0)
     return Link(
         index=index,
         name=_text(found.get(_IFLA_IFNAME)),
@@ -65,14 +64,14 @@ def _is_isolated(info: Mapping[int, bytes]) -> bool:
     """Read of IFLA_LINKINFO whether a bridge's port is isolated; links elsewhere are not."""
     if _text(info.get(_IFLA_INFO_SLAVE_KIND)) != "bridge":
         return False
-    port = _attributes(info.get(_IFLA_INFO_SLAVE_DATA, b""), 0)
+    port = attributes(info.get(_IFLA_INFO_SLAVE_DATA, b""), 0)
     return any(port.get(_IFLA_BRPORT_ISOLATED, b""))
 
 
 def read_address(data: bytes) -> tuple[int, IPInterface]:
     """Read an answer to ``messages.get_addresses``: the index of its link, and the address."""
     _, length, _, _, index = _IFADDRMSG.unpack_from(data)
-    found = _attributes(data, _IFADDRMSG.size)
+    found = attributes(data, _IFADDRMSG.size)
     address = found.get(_IFA_LOCAL) or found[_IFA_ADDRESS]
     if len(address) == _IPV4_BYTES:
         return index, IPv4Interface((address, length))
@@ -85,14 +84,14 @@ def read_route(data: bytes) -> tuple[bool, Route]:
     Of several next hops, the first stands for all.
     """
     _, length, _, _, _, protocol, _, kind, _ = _RTMSG.unpack_from(data)
-    found = _attributes(data, _RTMSG.size)
+    found = attributes(data, _RTMSG.size)
     is_default = (
         length == 0 and kind == _RTN_UNICAST and _number(found.get(_RTA_TABLE)) == _RT_TABLE_MAIN
     )
     device, hop = _number(found.get(_RTA_OIF)), found
     if hops := found.get(_RTA_MULTIPATH):
         first, _, _, device = _RTNEXTHOP.unpack_from(hops)
-        hop = _attributes(hops[:first], _RTNEXTHOP.size)
+        hop = attributes(hops[:first], _RTNEXTHOP.size)
     gateway = hop.get(_RTA_GATEWAY)
     return is_default, Route(
         gateway=_address(gateway) if gateway else None,
@@ -105,7 +104,7 @@ def read_route(data: bytes) -> tuple[bool, Route]:
 def subnets_of_address(data: bytes) -> list[IPNetwork]:
     """Return the subnet of an address, and of two ends the near one too."""
     _, length, _, _, _ = _IFADDRMSG.unpack_from(data)
-    found = _attributes(data, _IFADDRMSG.size)
+    found = attributes(data, _IFADDRMSG.size)
     address, near = found.get(_IFA_ADDRESS, b""), found.get(_IFA_LOCAL, b"")
     subnets = [_network(address, length)]
     if near not in (b"", address):
@@ -121,17 +120,7 @@ def subnets_of_route(data: bytes) -> list[IPNetwork]:
     _, length, _, _, _, _, _, kind, _ = _RTMSG.unpack_from(data)
     if length <= 1 or kind in _FORBIDDING:
         return []
-    return [_network(_attributes(data, _RTMSG.size)[_RTA_DST], length)]
-
-
-def _attributes(data: bytes, offset: int) -> dict[int, bytes]:
-    """Cut attributes apart, from an offset on, by their types. Source: netlink(7)."""
-    found: dict[int, bytes] = {}
-    while offset + _ATTRIBUTE.size <= len(data):
-        length, kind = _ATTRIBUTE.unpack_from(data, offset)
-        found[kind & _TYPE] = data[offset + _ATTRIBUTE.size : offset + length]
-        offset += (max(length, _ATTRIBUTE.size) + 3) & ~3
-    return found
+    return [_network(attributes(data, _RTMSG.size)[_RTA_DST], length)]
 
 
 def _number(value: bytes | None) -> int:

@@ -2,7 +2,8 @@
 
 Nothing here needs privileges, and nothing outside the object changes. It keeps to what the real
 kernel does where a driver can see it: names are unique in a namespace, the ends of a pair go
-together, a namespace takes its links with it, a bridge has 1023 ports.
+together, a namespace takes its links with it, a bridge has 1023 ports, and a port of the host is
+one program's alone.
 """
 
 import threading
@@ -15,6 +16,8 @@ from itertools import count
 from mynet.drivers.api import IPNetwork, Sandbox
 from mynet.drivers.errors import KernelError, SandboxNotFound
 from mynet.drivers.linux.memory import HOST, Memory
+from mynet.drivers.linux.memory_ports import FakeHold, Ports
+from mynet.drivers.linux.ports import Binding, Forward, Program, Publication
 from mynet.drivers.linux.verbs import (
     DEFAULT_MTU,
     Bridge,
@@ -30,6 +33,9 @@ from mynet.drivers.linux.verbs import (
     with_link_local,
 )
 
+NGINX = Program(4711, "nginx")
+_MYNETD = Program(1, "mynetd")
+
 
 class FakeKernel:
     """Implements :class:`~mynet.drivers.linux.verbs.Kernel` in memory.
@@ -43,9 +49,13 @@ class FakeKernel:
         self._cookies = count(1)
         self._sandboxes: dict[str, int] = {}
         self._segments: dict[str, Segment] = {}
+        self._publications: dict[str, Publication] = {}
+        self._loopbacks: set[str] = set()
+        self._ports = Ports()
         self._forwarding: set[int] = set()
         self._failures: dict[str, tuple[int, Exception]] = {}
         self._uplink_mtu = uplink_mtu
+        self.choosable = [range(32768, 61000)]  # where ports are chosen from
         self.calls: Counter[str] = Counter()  # how often each verb was asked
 
     # What tests do to it, and see of it.
@@ -105,6 +115,29 @@ class FakeKernel:
         """What the firewall holds, by bridge."""
         with self._lock:
             return dict(self._segments)
+
+    @property
+    def publications(self) -> dict[str, Publication]:
+        """The published ports that the firewall holds, by endpoint."""
+        with self._lock:
+            return dict(self._publications)
+
+    @property
+    def loopbacks(self) -> frozenset[str]:
+        """The bridges that packets from 127.0.0.1 may pass."""
+        with self._lock:
+            return frozenset(self._loopbacks)
+
+    @property
+    def held(self) -> frozenset[Binding]:
+        """The ports of the host that programs have."""
+        with self._lock:
+            return self._ports.taken()
+
+    def take_port(self, binding: Binding, program: Program = NGINX) -> FakeHold | None:
+        """Take a port as another program would; closing what is returned gives it back."""
+        with self._lock:
+            return self._ports.take(binding, program, self._give_back)
 
     @property
     def forwarding(self) -> frozenset[int]:
@@ -268,10 +301,16 @@ class FakeKernel:
             if held is not None and held.link.mark == link.mark:
                 self._memory.delete(held.link)
 
-    def load_firewall(self, instance: str, segments: Iterable[Segment]) -> None:
+    def load_firewall(
+        self,
+        instance: str,
+        segments: Iterable[Segment],
+        publications: Iterable[Publication] = (),
+    ) -> None:
         """Replace what the firewall holds."""
         with self._verb("load_firewall"):
             self._segments = {segment.bridge: segment for segment in segments}
+            self._publications = {each.endpoint: each for each in publications}
 
     def add_segment(self, instance: str, segment: Segment) -> None:
         """Put the network into the firewall."""
@@ -282,6 +321,45 @@ class FakeKernel:
         """Take the network out of the firewall."""
         with self._verb("remove_segment"):
             self._segments.pop(segment.bridge, None)
+
+    def publish(self, instance: str, publication: Publication) -> None:
+        """Put the endpoint's ports into the firewall."""
+        with self._verb("publish"):
+            self._publications[publication.endpoint] = publication
+            self._pass("publish.forget")
+
+    def unpublish(self, publication: Publication) -> None:
+        """Take the endpoint's ports out of the firewall."""
+        with self._verb("unpublish"):
+            self._publications.pop(publication.endpoint, None)
+
+    def unpublished(self, publication: Publication) -> Sequence[Forward]:
+        """List those of the endpoint's ports that the firewall does not have."""
+        with self._verb("unpublished"):
+            standing = self._publications.get(publication.endpoint, Publication("")).forwards
+            return [each for each in publication.forwards if each not in standing]
+
+    def open_loopback(self, bridge: str) -> None:
+        """Remember that packets from 127.0.0.1 may pass the bridge."""
+        with self._verb("open_loopback"):
+            if self._memory.find(bridge) is None:
+                raise KernelError(f"there is no {bridge}", metadata={"errno": "ENOENT"})
+            self._loopbacks.add(bridge)
+
+    def hold(self, binding: Binding) -> FakeHold | None:
+        """Hold a port that nobody else has."""
+        with self._verb("hold"):
+            return self._ports.take(binding, _MYNETD, self._give_back)
+
+    def program_at(self, binding: Binding) -> Program | None:
+        """Tell who has a port."""
+        with self._verb("program_at"):
+            return self._ports.program_at(binding)
+
+    def choosable_ports(self) -> Sequence[range]:
+        """List what the fake was told."""
+        with self._verb("choosable_ports"):
+            return list(self.choosable)
 
     def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
         """Remember which versions are forwarded."""
@@ -304,6 +382,10 @@ class FakeKernel:
             if times > 1:
                 self._failures[point] = (times - 1, error)
             raise error
+
+    def _give_back(self, hold: FakeHold) -> None:
+        with self._lock:
+            self._ports.give_back(hold)
 
     def _enter(self, sandbox: Sandbox | None) -> int:
         if sandbox is None:

@@ -5,12 +5,14 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mynet.drivers.errors import CapabilityUnsupported, DriverError, KernelError, PrivilegeMissing
-from mynet.drivers.linux.nftables import Change, commit
+from mynet.drivers.linux.elements import Element, plain
+from mynet.drivers.linux.nftables import Change, commit, stands
+from mynet.drivers.linux.ports import Forward, Publication
 from mynet.drivers.linux.refusals import refusals
-from mynet.drivers.linux.ruleset import TABLE, elements, plain, ruleset
+from mynet.drivers.linux.ruleset import TABLE, elements, forwarded, published, ruleset
 from mynet.drivers.linux.verbs import Segment
 
 logger = logging.getLogger(__name__)
@@ -21,21 +23,28 @@ _TABLE = f"table inet {TABLE}"
 
 
 class Firewall:
-    """Keeps the table at the networks that it was told of.
+    """Keeps the table at the networks, and at the published ports, that it was told of.
 
-    ``_lock`` guards the table, from the decision to the kernel's answer, and ``_segments``: what
-    the table should hold, by bridge, so that one that was flushed is made again whole and not with
-    the one network that happened to notice.
+    ``_lock`` guards the table, from the decision to the kernel's answer, and ``_segments`` and
+    ``_publications``: what the table should hold, by bridge and by endpoint, so that one that was
+    flushed is made again whole and not with the one network that happened to notice.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._segments: dict[str, Segment] = {}
+        self._publications: dict[str, Publication] = {}
 
-    def load(self, instance: str, segments: Iterable[Segment]) -> None:
+    def load(
+        self,
+        instance: str,
+        segments: Iterable[Segment],
+        publications: Iterable[Publication] = (),
+    ) -> None:
         """Replace the table whole, in one transaction: there is no moment without rules."""
         with self._lock:
             self._segments = {segment.bridge: segment for segment in segments}
+            self._publications = {each.endpoint: each for each in publications}
             self._load(instance)
 
     def add(self, instance: str, segment: Segment) -> None:
@@ -48,29 +57,73 @@ class Firewall:
         plain(segment.bridge)
         with self._lock:
             before = self._segments.get(segment.bridge)
-            is_there = commit(_changes(before, segment))
+            is_there = commit(_changes(elements(before) if before else (), elements(segment)))
             self._segments[segment.bridge] = segment
             if not is_there:
-                logger.warning("%s was gone: it is loaded anew", _TABLE)
-                self._load(instance)
+                self._load_anew(instance)
 
     def remove(self, segment: Segment) -> None:
         """Take the network out of the table, in one transaction."""
         with self._lock:
             self._segments.pop(segment.bridge, None)
-            commit(_changes(segment, None))
+            commit(_changes(elements(segment), ()))
 
-    def _load(self, instance: str) -> None:
+    def publish(self, instance: str, publication: Publication) -> Sequence[Forward]:
+        """Have an endpoint's ports lead to it, in one transaction, as :meth:`add` does.
+
+        Those that it had before and has no more lead nowhere afterwards. Returns those that may
+        have led elsewhere until now: none where all was as it should be.
+        """
+        with self._lock:
+            before = self._publications.get(publication.endpoint)
+            if before == publication and not _missing(publication):
+                return ()
+            is_there = commit(_changes(published(before) if before else (), published(publication)))
+            if not is_there:
+                self._load_anew(instance, publication)
+            self._publications[publication.endpoint] = publication
+        return [*(before.forwards if before else ()), *publication.forwards]
+
+    def unpublish(self, publication: Publication) -> None:
+        """Take an endpoint's ports out of the table, in one transaction.
+
+        Of an endpoint that it was not told of, only what leads there: its ports may be another's.
+        """
+        with self._lock:
+            before = self._publications.pop(publication.endpoint, None)
+            if before is None:
+                commit(_changes(filter(stands, published(publication)), ()))
+            else:
+                commit(_changes(published(before), ()))
+
+    def unpublished(self, publication: Publication) -> Sequence[Forward]:
+        """List those of an endpoint's ports that the table does not lead to it."""
+        with self._lock:
+            return _missing(publication)
+
+    def _load_anew(self, instance: str, *more: Publication) -> None:
+        """Load a table that somebody has deleted, flushed or changed. Holds ``_lock``."""
+        logger.warning("%s was not as it was left: it is loaded anew", _TABLE)
+        self._load(instance, *more)
+
+    def _load(self, instance: str, *more: Publication) -> None:
         """Like: nft -f -. The only process that mynet starts. Holds ``_lock``."""
-        _nft(ruleset(instance, self._segments.values()))
+        publications = self._publications | {each.endpoint: each for each in more}
+        _nft(ruleset(instance, self._segments.values(), publications.values()))
 
 
-def _changes(before: Segment | None, after: Segment | None) -> list[Change]:
+def _missing(publication: Publication) -> Sequence[Forward]:
+    return [each for each in publication.forwards if not all(map(stands, forwarded(each)))]
+
+
+def _changes(before: Iterable[Element], after: Iterable[Element]) -> list[Change]:
     """Tell what leads from one to the other; what should be there is always asked for."""
-    wanted = list(elements(after)) if after else []
-    standing = elements(before) if before else ()
-    gone = [Change(element, add=False) for element in standing if element not in wanted]
-    return gone + [Change(element, add=True) for element in wanted]
+    wanted = dict.fromkeys(after)
+    gone = [element for element in dict.fromkeys(before) if element not in wanted]
+    return [
+        *(Change(element, add=False) for element in gone),
+        *(Change(element, add=True) for element in wanted),
+    ]
 
 
 def _nft(text: str) -> None:

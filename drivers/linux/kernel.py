@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from mynet.drivers.api import IPNetwork, Sandbox
-from mynet.drivers.linux import links, netns, routes, sysctl, veths
+from mynet.drivers.linux import conntrack, holds, links, netns, routes, sysctl, veths
 from mynet.drivers.linux.firewall import Firewall
 from mynet.drivers.linux.netlink import Netlink
+from mynet.drivers.linux.ports import Binding, Forward, Hold, Program, Publication
+from mynet.drivers.linux.programs import find_program
 from mynet.drivers.linux.reaper import Reaper
 from mynet.drivers.linux.verbs import (
     Bridge,
@@ -22,7 +24,8 @@ class LinuxKernel:
     """The kernel of this host, for the network namespace of the threads that call.
 
     All of them must be in the same one: detaching and the firewall are shared between callers.
-    It holds no descriptor between calls. Each verb's module says how it is done.
+    It keeps no descriptor between calls, but for held ports. Each verb's module says how it is
+    done.
     """
 
     def __init__(self) -> None:
@@ -103,9 +106,14 @@ class LinuxKernel:
         """Like: ip link delete NAME."""
         links.remove(link)
 
-    def load_firewall(self, instance: str, segments: Iterable[Segment]) -> None:
+    def load_firewall(
+        self,
+        instance: str,
+        segments: Iterable[Segment],
+        publications: Iterable[Publication] = (),
+    ) -> None:
         """Like: nft -f FILE."""
-        self._firewall.load(instance, segments)
+        self._firewall.load(instance, segments, publications)
 
     def add_segment(self, instance: str, segment: Segment) -> None:
         """Like: nft add element inet mynet ..."""
@@ -114,6 +122,42 @@ class LinuxKernel:
     def remove_segment(self, segment: Segment) -> None:
         """Like: nft delete element inet mynet ..."""
         self._firewall.remove(segment)
+
+    def publish(self, instance: str, publication: Publication) -> None:
+        """Like: nft add element inet mynet pub4 ...; conntrack -D -p udp --orig-port-dst PORT.
+
+        In this order: a flow that was forgotten before could be remembered again as it was. Where
+        all stands already, flows that are under way are not disturbed.
+        """
+        conntrack.forget(self._firewall.publish(instance, publication))
+
+    def unpublish(self, publication: Publication) -> None:
+        """Like: nft delete element inet mynet pub4 ...; conntrack -D -p udp --orig-port-dst PORT.
+
+        In this order, likewise.
+        """
+        self._firewall.unpublish(publication)
+        conntrack.forget(publication.forwards)
+
+    def unpublished(self, publication: Publication) -> Sequence[Forward]:
+        """Like: nft get element inet mynet pub4 ..."""
+        return self._firewall.unpublished(publication)
+
+    def open_loopback(self, bridge: str) -> None:
+        """Like: sysctl -w net.ipv4.conf.BRIDGE.route_localnet=1."""
+        sysctl.open_loopback(bridge)
+
+    def hold(self, binding: Binding) -> Hold | None:
+        """Hold a port with a socket that is bound and never listens."""
+        return holds.hold(binding)
+
+    def program_at(self, binding: Binding) -> Program | None:
+        """Like: ss -antup."""
+        return find_program(binding)
+
+    def choosable_ports(self) -> Sequence[range]:
+        """Like: sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports."""
+        return holds.choosable_ports()
 
     def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
         """Like: sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1."""

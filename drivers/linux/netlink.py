@@ -26,6 +26,7 @@ _NLM_F_ACK_TLVS = 0x200
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _NLMSGERR_ATTR_MSG = 1
 _SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK = 270, 10, 11
+_SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
 _SIOCGIFINDEX, _SIOCGIFHWADDR = 0x8933, 0x8927
 _IFREQ = struct.Struct("@16s24x")
 _HARDWARE = slice(2, 8)  # of a struct sockaddr: behind the family
@@ -33,6 +34,7 @@ _HEADER = struct.Struct("@IHHII")  # length, type, flags, sequence number, port
 _NAME_BYTES = 15  # of a link: IFNAMSIZ less the final zero
 _BUFFER = 1 << 16  # bytes; the kernel fills at most half of it with one answer
 _ATTEMPTS = 10  # at a dump that others keep changing
+_ANSWER = 1 << 11  # bytes that a refusal takes of the socket that it waits in
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,16 @@ class Netlink:
         return tuple(
             answers[place].errno if place in answers else 0 for place in range(len(requests))
         )
+
+    def make_room(self, *requests: Request) -> None:
+        """Let the socket send so many requests at once, and hold a refusal of each."""
+        size = sum(len(request.message) for request in requests)
+        for option, wanted in (
+            (_SO_SNDBUFFORCE, size + _BUFFER),
+            (_SO_RCVBUFFORCE, len(requests) * _ANSWER + _BUFFER),
+        ):
+            with refusals("make room for a large transaction", "netlink"):
+                self._socket.setsockopt(socket.SOL_SOCKET, option, wanted)
 
     def get(self, request: Request) -> bytes | None:
         """Ask for one object: its message, or None where the errno is forgiven."""

@@ -1,4 +1,4 @@
-"""The only sysctls that mynet changes: IP forwarding, and whom a bridge takes for a router.
+"""The only sysctls that mynet changes: IP forwarding, and what passes a bridge of ours.
 
 ``/proc/sys/net`` shows the namespace of the thread that opens it, so the caller's.
 """
@@ -46,6 +46,16 @@ def ignore_advertisements(name: str) -> None:
     setting = _NET / "ipv6/conf" / name / "accept_ra"
     if setting.exists() and _read(setting) != _IGNORE:
         _write(setting, _IGNORE)
+
+
+def open_loopback(bridge: str) -> None:
+    """Let packets from 127.0.0.1 pass a bridge of ours; the firewall guards the way back.
+
+    It goes with the bridge. Like: ``sysctl -w net.ipv4.conf.BRIDGE.route_localnet=1``.
+    """
+    setting = _NET / "ipv4/conf" / bridge / "route_localnet"
+    if _read(setting) == "0":
+        _write(setting, "1")
 
 
 def _turn_on(setting: Path) -> None:

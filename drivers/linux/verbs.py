@@ -16,6 +16,7 @@ from typing import Protocol
 
 from mynet.drivers.api import IPAddress, IPInterface, IPNetwork, Sandbox
 from mynet.drivers.errors import InterfaceExists
+from mynet.drivers.linux.ports import Binding, Forward, Hold, Program, Publication
 
 DEFAULT_MTU = 1500
 _MARK = "mynet"
@@ -68,7 +69,9 @@ class Veth:
     each of ``gateways`` with ``metric``. Without a sandbox it stays beside the host's end, down,
     with nothing but its MAC address and MTU (bytes). ``outer_mac`` is set too: systemd-networkd
     changes what nobody set. ``bridge_mac`` tells the bridge from another that got its name. No
-    frame passes between the bridge's ports that are ``isolated``.
+    frame passes between the bridge's ports that are ``isolated``. With ``hairpin`` the bridge sends
+    frames back where they came from: with br_netfilter, that is the way from an endpoint to a
+    published port of its own.
     """
 
     name: str
@@ -84,6 +87,7 @@ class Veth:
     sandbox: Sandbox | None = None
     bridge_mac: str = ""
     isolated: bool = False
+    hairpin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,8 @@ class Segment:
     """What the firewall knows of a network: its bridge, and which subnets are masqueraded.
 
     Packets that come from the bridge go back there where ``icc`` allows it; ``routed`` are the IP
-    versions that the world outside may come in by.
+    versions that the world outside may come in by. Subnets of ``hairpin`` have published ports that
+    are reached from the same subnet too.
     """
 
     bridge: str
@@ -99,6 +104,7 @@ class Segment:
     masquerade: Sequence[IPNetwork] = ()
     icc: bool = True
     routed: Sequence[int] = ()
+    hairpin: Sequence[IPNetwork] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +260,12 @@ class Kernel(Protocol):
     def remove(self, link: Link) -> None:
         """Take a marked link away, if it is still the one that was listed."""
 
-    def load_firewall(self, instance: str, segments: Iterable[Segment]) -> None:
+    def load_firewall(
+        self,
+        instance: str,
+        segments: Iterable[Segment],
+        publications: Iterable[Publication] = (),
+    ) -> None:
         """Replace the firewall table whole, in one transaction."""
 
     def add_segment(self, instance: str, segment: Segment) -> None:
@@ -262,6 +273,27 @@ class Kernel(Protocol):
 
     def remove_segment(self, segment: Segment) -> None:
         """Forget the network; what is not in the firewall is success."""
+
+    def publish(self, instance: str, publication: Publication) -> None:
+        """Have the endpoint's ports lead to it, and no others, in one transaction."""
+
+    def unpublish(self, publication: Publication) -> None:
+        """Forget the endpoint's ports; what is not in the firewall is success."""
+
+    def unpublished(self, publication: Publication) -> Sequence[Forward]:
+        """List those of the endpoint's ports that the firewall does not lead to it."""
+
+    def open_loopback(self, bridge: str) -> None:
+        """Let packets from 127.0.0.1 pass the bridge; the firewall guards the way back."""
+
+    def hold(self, binding: Binding) -> Hold | None:
+        """Hold a port; None where another program has it. Raises ``PortsExhausted``."""
+
+    def program_at(self, binding: Binding) -> Program | None:
+        """Tell which program has a port, or None where that cannot be seen."""
+
+    def choosable_ports(self) -> Sequence[range]:
+        """List the ports that the kernel itself chooses from, without those that are reserved."""
 
     def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
         """Turn on what is off of the families asked for. It is never turned off again."""

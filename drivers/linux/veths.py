@@ -152,12 +152,14 @@ def _outer(veth: Veth, index: int) -> tuple[Request, ...]:
 
     So does isolation, before the end is up and any frame can pass.
     """
-    mark = messages.mark_link(index, veth.mark)
-    return (
-        Request(mark, f"mark {veth.name}", f"interface {veth.name}"),
-        *((isolation(veth, index),) if veth.isolated else ()),
-        *bring_up(veth.name, index),
-    )
+    mark, resource = messages.mark_link(index, veth.mark), f"interface {veth.name}"
+    requests = [Request(mark, f"mark {veth.name}", resource)]
+    if veth.isolated:
+        requests.append(isolation(veth, index))
+    if veth.hairpin:
+        hairpin = messages.set_hairpin(index)
+        requests.append(Request(hairpin, f"let {veth.name} send back to itself", resource))
+    return (*requests, *bring_up(veth.name, index))
 
 
 def _finish_inner(nl: Netlink, veth: Veth) -> None:

@@ -16,9 +16,21 @@ from pathlib import Path
 from mynet.drivers.api import Driver, DriverContext, Sandbox
 from mynet.drivers.testing.bench import Bench, cleared
 from mynet.drivers.testing.claims import CLAIMS
-from mynet.drivers.testing.samples import SampleCall, sample_endpoint, sample_network
+from mynet.drivers.testing.samples import (
+    SampleCall,
+    sample_endpoint,
+    sample_network,
+    sample_ports,
+)
 
-__all__ = ["CLAIMS", "SampleCall", "check_driver", "sample_endpoint", "sample_network"]
+__all__ = [
+    "CLAIMS",
+    "SampleCall",
+    "check_driver",
+    "sample_endpoint",
+    "sample_network",
+    "sample_ports",
+]
 
 
 def check_driver(

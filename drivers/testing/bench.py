@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from mynet.drivers.api import Call, Driver, Endpoint, Network, Sandbox
+from mynet.drivers.api import PORTS, Call, Driver, Endpoint, Network, Sandbox
 from mynet.drivers.errors import DriverError
 from mynet.drivers.testing.samples import SampleCall, sample_endpoint, sample_network
 
@@ -61,6 +61,11 @@ class Bench:
     def makes_links(self) -> bool:
         """Whether the driver makes a device for an endpoint, and so can miss one."""
         return bool(self.driver.info.port_prefix)
+
+    @property
+    def publishes(self) -> bool:
+        """Whether the driver says that it publishes ports."""
+        return PORTS in self.driver.info.capabilities
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from mynet.drivers.testing.bench import (
     require_whole,
     twice,
 )
-from mynet.drivers.testing.samples import SampleCall
+from mynet.drivers.testing.samples import SampleCall, sample_ports
 
 _THREADS = 8
 _ROUNDS = 8
@@ -128,6 +128,36 @@ def names_are_free_after_disconnecting(bench: Bench) -> None:
         bench.connect(endpoint)
         require_whole(bench, endpoint)
     bench.driver.disconnect(SampleCall(), endpoint)
+
+
+def ports_are_published_and_missed(bench: Bench) -> None:
+    """By a driver with the capability: connecting publishes them, and check has eyes for them."""
+    if not bench.publishes:
+        return
+    without = connected(bench)
+    endpoint = replace(without, ports=sample_ports())
+    problems = bench.driver.check(SampleCall(), endpoint)
+    require(problems, "check finds nothing wrong with ports that were never published")
+    bench.connect(endpoint)
+    bench.connect(endpoint)
+    require_whole(bench, endpoint)
+    twice(bench.driver.disconnect, endpoint)
+    bench.connect(without)
+    problems = bench.driver.check(SampleCall(), endpoint)
+    require(problems, "the ports of an endpoint that was disconnected are published still")
+
+
+def restoring_publishes_the_ports_it_is_told_of(bench: Bench) -> None:
+    """And no others: the endpoints come with their network."""
+    if not bench.publishes:
+        return
+    endpoint = replace(connected(bench), ports=sample_ports())
+    bench.connect(endpoint)
+    bench.driver.restore(SampleCall(), [endpoint.network])
+    problems = bench.driver.check(SampleCall(), endpoint)
+    require(problems, "ports that restore was not told of are published still")
+    bench.driver.restore(SampleCall(), [replace(endpoint.network, endpoints=(endpoint,))])
+    require_whole(bench, endpoint)
 
 
 def disconnecting_works_when_the_network_is_gone(bench: Bench) -> None:
@@ -250,11 +280,13 @@ CLAIMS: Sequence[Callable[[Bench], None]] = (
     connecting_twice_is_connecting_once,
     a_disconnected_endpoint_is_missed,
     names_are_free_after_disconnecting,
+    ports_are_published_and_missed,
     disconnecting_works_when_the_network_is_gone,
     a_lost_sandbox_is_said_to_be_lost,
     an_endpoint_without_its_network_fails_cleanly,
     networks_outlive_the_driver,
     restoring_makes_what_is_not_there,
+    restoring_publishes_the_ports_it_is_told_of,
     updating_twice_is_updating_once,
     a_network_that_was_made_is_whole,
     strays_are_what_no_record_knows,

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_interface
 
-from mynet.drivers.api import Endpoint, Network, Sandbox, Subnet
+from mynet.drivers.api import Endpoint, Network, PortMapping, PortProtocol, Sandbox, Subnet
 
 _DEADLINE = 60  # seconds that every call is given
 _LONGEST_NAME = 15  # characters of a device, IFNAMSIZ less the end
@@ -33,6 +33,15 @@ def sample_network(number: int = 1, *, prefix: str = "br-") -> Network:
         interface=f"{prefix}check{number}"[-_LONGEST_NAME:],
         subnets=(Subnet(ipv4, ipv4[1]), Subnet(ipv6, ipv6[1])),
         mtu=1400,
+    )
+
+
+def sample_ports() -> tuple[PortMapping, ...]:
+    """Build ports to publish: one of TCP, one of UDP, and a range."""
+    return (
+        PortMapping(80, host_port=48080),
+        PortMapping(53, PortProtocol.UDP, 48053),
+        PortMapping(48100, host_port=48100, count=10),
     )
 
 

@@ -7,6 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mynet.drivers.api import Driver as DriverPlugin
+from mynet.drivers.api import PortMapping, PortProtocol
 from mynet.server.model import (
     Endpoint,
     EndpointState,
@@ -27,6 +28,11 @@ _ENDPOINT_STATES = {
     EndpointState.CONNECTING: network_pb2.ENDPOINT_STATE_CONNECTING,
     EndpointState.READY: network_pb2.ENDPOINT_STATE_READY,
     EndpointState.DISCONNECTING: network_pb2.ENDPOINT_STATE_DISCONNECTING,
+}
+_PROTOCOLS = {
+    PortProtocol.TCP: network_pb2.PROTOCOL_TCP,
+    PortProtocol.UDP: network_pb2.PROTOCOL_UDP,
+    PortProtocol.SCTP: network_pb2.PROTOCOL_SCTP,
 }
 
 
@@ -81,6 +87,18 @@ def endpoint(found: Endpoint) -> network_pb2.Endpoint:
         state=_ENDPOINT_STATES[found.state],
         create_time=time(found.create_time),
         revision=found.revision,
+        ports=map(port, found.ports),
+    )
+
+
+def port(found: PortMapping) -> network_pb2.PortMapping:
+    """Pack published ports."""
+    return network_pb2.PortMapping(
+        protocol=_PROTOCOLS[found.protocol],
+        host_ip=text(found.host_ip),
+        host_port=found.host_port,
+        container_port=found.container_port,
+        count=found.count,
     )
 
 

@@ -22,6 +22,7 @@ from mynet.server.options import network_faults
 from mynet.server.plugins import Catalog
 from mynet.server.services import parsers, unpack_book
 from mynet.server.services.faults import Faults
+from mynet.server.services.unpack_ports import unpack_ports
 from mynet.server.subnets import MIN_MTU_IPV6, SubnetWish
 from mynet.v1 import ipam_pb2, network_pb2
 
@@ -123,6 +124,7 @@ def endpoint(request: network_pb2.ConnectRequest) -> tuple[EndpointWish, Sandbox
         address_owner=faults.parse("address_owner", request.address_owner, parsers.owner) or "",
         labels=faults.texts("labels", request.labels),
         options=faults.texts("options", request.options),
+        ports=unpack_ports(faults, request.ports),
     )
     sandbox = _sandbox(faults, request)
     faults.refuse()

@@ -1,4 +1,4 @@
-"""What the daemon remembers: networks, endpoints, and the registry of subnets.
+"""What the daemon remembers: networks, endpoints with their ports, and the registry of subnets.
 
 One SQLite file, ``mynet.db``. A record is a JSON document; the columns beside it are what the
 records are found by, and what must be unique. Every change is durable when the call returns, and
@@ -69,6 +69,20 @@ MIGRATIONS = (
       position BLOB NOT NULL,
       {seal("pool", "position")}
     ) STRICT, WITHOUT ROWID;
+    """,
+    f"""
+    -- The host's ports that endpoints have, at an address, or at all of a family where it is ''.
+    CREATE TABLE ports (
+      protocol TEXT NOT NULL,
+      version INTEGER NOT NULL,
+      address TEXT NOT NULL,
+      first INTEGER NOT NULL,
+      last INTEGER NOT NULL,
+      endpoint_id TEXT NOT NULL REFERENCES endpoints (id) ON DELETE CASCADE,
+      {seal("protocol", "version", "address", "first", "last", "endpoint_id")},
+      PRIMARY KEY (protocol, version, address, first)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX ports_by_endpoint ON ports (endpoint_id);
     """,
 )
 

@@ -8,7 +8,10 @@ from mynet.ipam.sqlite import Database
 from mynet.server import codec
 from mynet.server.errors import EndpointNotFound, NetworkNotFound
 from mynet.server.model import Endpoint
+from mynet.server.store import ports
 from mynet.server.store.documents import Documents
+
+_BOTH = frozenset({4, 6})
 
 
 class EndpointRecords(Documents[Endpoint]):
@@ -17,8 +20,11 @@ class EndpointRecords(Documents[Endpoint]):
     def __init__(self, database: Database) -> None:
         super().__init__(database, "endpoints", Endpoint)
 
-    def add(self, endpoint: Endpoint) -> Endpoint:
-        """Record a new endpoint. Raises NetworkNotFound where its network is gone by now."""
+    def add(self, endpoint: Endpoint, versions: frozenset[int] = _BOTH) -> Endpoint:
+        """Record a new endpoint, and that it has its ports in these families.
+
+        Raises NetworkNotFound where its network is gone by now, and PortInUse.
+        """
 
         def work(connection: sqlite3.Connection, revision: int) -> Endpoint:
             added = replace(endpoint, revision=revision)
@@ -37,6 +43,7 @@ class EndpointRecords(Documents[Endpoint]):
                     f"network {endpoint.network} was deleted in the meantime",
                     resource=f"network {endpoint.network}",
                 ) from error
+            ports.claim(connection, added, versions)
             return added
 
         return self._database.write(work)

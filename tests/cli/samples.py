@@ -47,6 +47,22 @@ ONE: dict[str, Any] = {
     "state": "ENDPOINT_STATE_READY",
     "create_time": "2026-01-02T03:04:05Z",
     "revision": "8",
+    "ports": [
+        {
+            "protocol": "PROTOCOL_TCP",
+            "host_ip": "",
+            "host_port": 8080,
+            "container_port": 80,
+            "count": 1,
+        },
+        {
+            "protocol": "PROTOCOL_UDP",
+            "host_ip": "",
+            "host_port": 53,
+            "container_port": 53,
+            "count": 1,
+        },
+    ],
 }
 TWO: dict[str, Any] = {
     **ONE,
@@ -55,6 +71,7 @@ TWO: dict[str, Any] = {
     "interface": "cif-b1cdc4b0a7d",
     "addresses": ["10.88.0.3/24"],
     "mac_address": "02:57:8c:ae:5c:1e",
+    "ports": [],
     "state": "ENDPOINT_STATE_CONNECTING",
 }
 

@@ -11,11 +11,11 @@ from tests.cli.samples import ONE, ONE_ID, TWO, TWO_ID
 
 TABLE = (
     "ENDPOINT ID    NETWORK   CONTAINER    INTERFACE         ADDRESSES                 "
-    "MAC ADDRESS         STATE\n"
+    "MAC ADDRESS         PORTS                     STATE\n"
     "fd061cadf97d   blue      one          eth0              10.88.0.2/24,fd88::2/64   "
-    "02:00:f5:bf:d7:7c   ready\n"
+    "02:00:f5:bf:d7:7c   8080->80/tcp,53->53/udp   ready\n"
     "b1cdc4b0a7d1   blue      zwölf-容器   cif-b1cdc4b0a7d   10.88.0.3/24              "
-    "02:57:8c:ae:5c:1e   connecting\n"
+    "02:57:8c:ae:5c:1e   -                         connecting\n"
 )
 
 
@@ -36,6 +36,15 @@ TABLE = (
         ("--mac-address 02:00:00:00:00:07", {"mac_address": "02:00:00:00:00:07"}),
         ("--label team=red", {"labels": {"team": "red"}}),
         ("-o rate=9", {"options": {"rate": "9"}}),
+        (
+            "-p 8080:80 --publish 53/udp",
+            {
+                "ports": [
+                    {"protocol": "PROTOCOL_TCP", "host_port": 8080, "container_port": 80},
+                    {"protocol": "PROTOCOL_UDP", "container_port": 53},
+                ]
+            },
+        ),
     ],
 )
 @pytest.mark.parametrize("group", ["", "network "])
@@ -53,7 +62,7 @@ def test_connect_shows_the_endpoint(ctl: Ctl, daemon: FakeDaemon) -> None:
     assert header.split()[:2] == ["ENDPOINT", "ID"]
     assert row.split() == [
         *("fd061cadf97d", "blue", "one", "eth0", "10.88.0.2/24,fd88::2/64"),
-        *("02:00:f5:bf:d7:7c", "ready"),
+        *("02:00:f5:bf:d7:7c", "8080->80/tcp,53->53/udp", "ready"),
     ]
 
 

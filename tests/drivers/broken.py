@@ -17,6 +17,7 @@ from mynet.drivers.api import (
     Network,
     NetworkUpdate,
     Option,
+    PortMapping,
     Stray,
 )
 from mynet.drivers.errors import InterfaceExists, KernelError, SandboxNotFound
@@ -191,6 +192,46 @@ class KeepsNames(SoundDriver):
         if self.kernel.links.get(endpoint.host_interface) == f"{endpoint.id}, gone":
             del self.kernel.links[endpoint.host_interface]
         super().connect(call, endpoint)
+
+
+@breaks("ports are published and missed")
+class PublishesNothing(SoundDriver):
+    def connect(self, call: Call, endpoint: Endpoint) -> None:
+        super().connect(call, replace(endpoint, ports=()))
+
+
+@breaks("ports are published and missed")
+class IsBlindToPorts(SoundDriver):
+    def unpublished(self, endpoint: Endpoint) -> Sequence[str]:
+        return []
+
+
+@breaks("ports are published and missed")
+class PublishesForEver(SoundDriver):
+    def connect(self, call: Call, endpoint: Endpoint) -> None:
+        super().connect(call, replace(endpoint, ports=endpoint.ports or self.old(endpoint)))
+
+    def disconnect(self, call: Call, endpoint: Endpoint) -> None:
+        old = self.old(endpoint)
+        super().disconnect(call, endpoint)
+        self.kernel.ports[endpoint.id] = old
+
+    def old(self, endpoint: Endpoint) -> Sequence[PortMapping]:
+        return self.kernel.ports.get(endpoint.id, ())
+
+
+@breaks("restoring publishes the ports it is told of")
+class RestoresNoPorts(SoundDriver):
+    def restore(self, call: Call, networks: Sequence[Network]) -> None:
+        super().restore(call, [replace(network, endpoints=()) for network in networks])
+
+
+@breaks("restoring publishes the ports it is told of")
+class LeavesPorts(SoundDriver):
+    def restore(self, call: Call, networks: Sequence[Network]) -> None:
+        before = dict(self.kernel.ports)
+        super().restore(call, networks)
+        self.kernel.ports = before | self.kernel.ports
 
 
 @breaks("disconnecting works when the network is gone")

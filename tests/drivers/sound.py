@@ -4,6 +4,7 @@ import threading
 from collections.abc import Collection, Sequence
 
 from mynet.drivers.api import (
+    PORTS,
     Call,
     Driver,
     DriverContext,
@@ -11,18 +12,20 @@ from mynet.drivers.api import (
     Endpoint,
     Network,
     Option,
+    PortMapping,
     Stray,
 )
 from mynet.drivers.errors import InterfaceExists, KernelError, SandboxNotFound
 
 
 class Kernel:
-    """What outlives a driver: the networks there are, and who has which name of a link."""
+    """What outlives a driver: the networks there are, who has which name of a link, and ports."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.networks: set[str] = set()
         self.links: dict[str, str] = {}
+        self.ports: dict[str, Sequence[PortMapping]] = {}
 
 
 def refuse_maybe(value: str) -> str | None:
@@ -38,7 +41,13 @@ class SoundDriver(Driver):
     @property
     def info(self) -> DriverInfo:
         option = Option("quick", "yes or no", refuse_maybe)
-        return DriverInfo("sound", options=[option], device_prefix="snd-", port_prefix="snd")
+        return DriverInfo(
+            "sound",
+            capabilities=frozenset({PORTS}),
+            options=[option],
+            device_prefix="snd-",
+            port_prefix="snd",
+        )
 
     def create(self, call: Call, network: Network) -> None:
         with self.kernel.lock:
@@ -56,17 +65,30 @@ class SoundDriver(Driver):
                 raise KernelError("there is no such network")
             if self.kernel.links.setdefault(endpoint.host_interface, endpoint.id) != endpoint.id:
                 raise InterfaceExists(f"{endpoint.host_interface} is another's")
+            self.kernel.ports[endpoint.id] = endpoint.ports
 
     def disconnect(self, call: Call, endpoint: Endpoint) -> None:
         with self.kernel.lock:
             if self.kernel.links.get(endpoint.host_interface) == endpoint.id:
                 del self.kernel.links[endpoint.host_interface]
+            self.kernel.ports.pop(endpoint.id, None)
 
     def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
         with self.kernel.lock:
-            if self.kernel.links.get(endpoint.host_interface) == endpoint.id:
-                return []
-            return [f"{endpoint.host_interface} is not there."]
+            if self.kernel.links.get(endpoint.host_interface) != endpoint.id:
+                return [f"{endpoint.host_interface} is not there."]
+            return self.unpublished(endpoint)
+
+    def unpublished(self, endpoint: Endpoint) -> Sequence[str]:
+        standing = self.kernel.ports.get(endpoint.id, ())
+        return [f"{port} is not there." for port in endpoint.ports if port not in standing]
+
+    def restore(self, call: Call, networks: Sequence[Network]) -> None:
+        super().restore(call, networks)
+        with self.kernel.lock:
+            self.kernel.ports = {
+                endpoint.id: endpoint.ports for each in networks for endpoint in each.endpoints
+            }
 
     def check_network(self, call: Call, network: Network) -> Sequence[str]:
         with self.kernel.lock:

@@ -3,6 +3,7 @@
 import itertools
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from mynet.drivers.api import (
     Call,
@@ -17,21 +18,26 @@ from mynet.drivers.api import (
     changeable,
 )
 from mynet.drivers.errors import InterfaceExists, SandboxNotFound
+from mynet.drivers.linux.memory_ports import FakeHold, Ports
+from mynet.drivers.linux.ports import Binding, Program
 from mynet.ipam.api import IPNetwork
 from tests.server.trouble import Trouble
 
 HERE = 0  # the "cookie" of the daemon's own namespace
+MYNETD = Program(1, "mynetd")
 NOBODY = ""  # who owns a device that is not the daemon's
 
 
 class FakeHost:
-    """Namespaces by path, and the devices in each: the device's name, and whose it is."""
+    """Namespaces by path with the devices in each, by name, and whose they are; and the ports."""
 
     def __init__(self) -> None:
         self.mtu = 1500
         self.routes: list[IPNetwork] = []  # where its addresses and routes lead
         self.paths: dict[str, int] = {}
-        self._guard = threading.Lock()  # of `paths` and `_devices`
+        self.choosable = [range(32768, 61000)]  # where ports are chosen from
+        self._guard = threading.Lock()  # of `paths`, `_devices` and `_ports`
+        self._ports = Ports()
         self._devices: dict[int, dict[str, str]] = {HERE: {"lo": NOBODY, "eth0": NOBODY}}
         self._cookies = itertools.count(2**63)  # real ones have 64 bits and no sign
 
@@ -100,6 +106,30 @@ class FakeHost:
         with self._guard:
             return frozenset(self._devices.get(sandbox.cookie if sandbox else HERE, {}))
 
+    def choosable_ports(self) -> Sequence[range]:
+        return self.choosable
+
+    def hold(self, binding: Binding) -> FakeHold | None:
+        return self.take_port(binding, MYNETD)
+
+    def program_at(self, binding: Binding) -> Program | None:
+        with self._guard:
+            return self._ports.program_at(binding)
+
+    def take_port(self, binding: Binding, program: Program) -> FakeHold | None:
+        """Let a program have a port, unless another has it."""
+        with self._guard:
+            return self._ports.take(binding, program, self._give_back)
+
+    def _give_back(self, hold: FakeHold) -> None:
+        with self._guard:
+            self._ports.give_back(hold)
+
+    def held(self) -> frozenset[Binding]:
+        """Return the ports that programs have."""
+        with self._guard:
+            return self._ports.taken()
+
     def uplink_mtu(self) -> int:
         return self.mtu
 
@@ -115,6 +145,7 @@ class FakeDriver(Driver):
         self.networks: dict[str, Network] = {}
         self.endpoints: dict[str, Endpoint] = {}
         self.problems: Sequence[str] = ()
+        self.restored: Sequence[Endpoint] = ()  # those that the last restore was told of
         self._host = host
         self._guard = threading.RLock()
         self._info = DriverInfo(
@@ -189,7 +220,8 @@ class FakeDriver(Driver):
 
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         with self.trouble.at("restore", call), self._guard:
-            self.networks = {network.id: network for network in networks}
+            self.networks = {each.id: replace(each, endpoints=()) for each in networks}
+            self.restored = [endpoint for each in networks for endpoint in each.endpoints]
 
 
 def _true_or_false(value: str) -> str | None:

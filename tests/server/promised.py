@@ -35,6 +35,8 @@ PROMISED: dict[type[Exception], tuple[str, str, set[str]]] = {
     drivers.InvalidOptions: ("INVALID_ARGUMENT", "INVALID_ARGUMENT", BAD_REQUEST),
     drivers.SandboxNotFound: ("NOT_FOUND", "SANDBOX_NOT_FOUND", RESOURCE),
     drivers.InterfaceExists: ("FAILED_PRECONDITION", "INTERFACE_EXISTS", PRECONDITION),
+    drivers.PortInUse: ("ALREADY_EXISTS", "PORT_IN_USE", RESOURCE),
+    drivers.PortsExhausted: ("RESOURCE_EXHAUSTED", "PORTS_EXHAUSTED", QUOTA),
     drivers.BridgeFull: ("RESOURCE_EXHAUSTED", "BRIDGE_FULL", QUOTA),
     drivers.CapabilityUnsupported: ("UNIMPLEMENTED", "CAPABILITY_UNSUPPORTED", NOTHING),
     drivers.PrivilegeMissing: ("PERMISSION_DENIED", "PRIVILEGE_MISSING", NOTHING),

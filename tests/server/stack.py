@@ -55,7 +55,8 @@ class Stack(Daemon):
             "open": self.open_subnets(),
             "held": self.bitmap.allocations(Call.internal(5), AllocationQuery()),
             "links": [self.kernel.links(where) for where in (None, *self.sandboxes)],
-            "firewall": self.kernel.segments,
+            "firewall": (self.kernel.segments, self.kernel.publications),
+            "ports": self.kernel.held,
         }
 
     def open_subnets(self) -> list[str]:

@@ -60,16 +60,22 @@ CREATE = [
 CONNECT = [
     case("finding the sandbox", kernel("identify")),
     case("choosing the device", kernel("device_names")),
+    case("looking for a port", kernel("choosable_ports")),
+    case("holding a port", kernel("hold")),
     case("recording the intent", store(0)),
     case("taking the first address", book(0)),
     case("taking the second address", book(1)),
     case("making the pair", kernel("attach")),
     case("marking the pair", kernel("attach.mark")),
     case("finishing the inner end", kernel("attach.inner")),
+    case("opening the loopback", kernel("open_loopback")),
+    case("publishing the ports", kernel("publish")),
+    case("forgetting flows", kernel("publish.forget")),
     case("recording that it is ready", store(1)),
 ]
 DISCONNECT = [
     case("recording the intent", store(0)),
+    case("ending the ports", kernel("unpublish")),
     case("taking the pair away", kernel("detach")),
     case("giving the addresses back", book(0)),
     case("forgetting it", store(1)),
@@ -90,7 +96,11 @@ AFTER_DELETE = [
 ]
 
 API = create("api", "10.2.0.0/24", "fd00:2::/64")
-C1 = connect("c1", netns_name="c1")
+PORTS = [
+    network_pb2.PortMapping(host_port=8080, container_port=80),
+    network_pb2.PortMapping(protocol=network_pb2.PROTOCOL_UDP, container_port=53),
+]
+C1 = connect("c1", netns_name="c1", ports=PORTS)
 
 
 @pytest.fixture(autouse=True)
@@ -118,6 +128,7 @@ def test_nothing_is_left_of_an_endpoint_that_was_not_made(stack: Stack, step: St
     assert stack.state() == before
     endpoint = stack.net.Connect(C1).endpoint
     assert stack.problems(endpoint.id) == []
+    assert len(stack.kernel.held) == len(PORTS)
     stack.disconnect("c1")
     assert stack.state() == before
 
@@ -185,6 +196,7 @@ UNDO_CREATE = [
     case("forgetting it", store(2)),
 ]
 UNDO_CONNECT = [
+    case("ending the ports", kernel("unpublish")),
     case("taking the pair away", kernel("detach")),
     case("giving the addresses back", book(2)),
     case("forgetting it", store(1)),

@@ -14,6 +14,7 @@ from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
 
 CALL = SampleCall()
 IPV4, IPV6 = sample_network().subnets
+BOTH = (IPV4.cidr, IPV6.cidr)
 
 
 def test_a_network_is_a_bridge_with_its_mark_and_addresses(
@@ -31,10 +32,10 @@ def test_a_network_is_a_bridge_with_its_mark_and_addresses(
 @pytest.mark.parametrize(
     ("change", "segment", "forwarding"),
     [
-        ({}, Segment("br-check1", masquerade=(IPV4.cidr, IPV6.cidr)), {4, 6}),
-        ({"subnets": [IPV4]}, Segment("br-check1", masquerade=(IPV4.cidr,)), {4}),
-        ({"subnets": [IPV6]}, Segment("br-check1", masquerade=(IPV6.cidr,)), {6}),
-        ({"masquerade": False}, Segment("br-check1"), {4, 6}),
+        ({}, Segment("br-check1", masquerade=BOTH, hairpin=BOTH), {4, 6}),
+        ({"subnets": [IPV4]}, Segment("br-check1", masquerade=BOTH[:1], hairpin=BOTH[:1]), {4}),
+        ({"subnets": [IPV6]}, Segment("br-check1", masquerade=BOTH[1:], hairpin=BOTH[1:]), {6}),
+        ({"masquerade": False}, Segment("br-check1", hairpin=BOTH), {4, 6}),
         ({"internal": True}, Segment("br-check1", internal=True), set()),
         ({"internal": True, "masquerade": False}, Segment("br-check1", internal=True), set()),
         (

@@ -8,12 +8,20 @@ from mynet.drivers.api import Endpoint, Network
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.errors import DriverError, KernelError, PrivilegeMissing
 from mynet.drivers.linux.fake import FakeKernel
-from mynet.drivers.testing import SampleCall, sample_network
+from mynet.drivers.testing import SampleCall, sample_network, sample_ports
 
 CALL = SampleCall()
 CREATE = ["ensure_bridge", "ensure_bridge.mark", "add_segment", "enable_forwarding"]
 DELETE = ["is_taken", "remove_segment", "delete_bridge"]
-CONNECT = ["attach", "attach.mark", "attach.inner"]
+PUBLISH = ["open_loopback", "publish", "publish.forget"]
+CONNECT = ["attach", "attach.mark", "attach.inner", *PUBLISH]
+DISCONNECT = ["unpublish", "detach"]
+
+
+@pytest.fixture
+def endpoint(endpoint: Endpoint) -> Endpoint:
+    """The endpoint, with published ports."""
+    return replace(endpoint, ports=sample_ports())
 
 
 @pytest.mark.parametrize("point", CREATE)
@@ -62,10 +70,11 @@ def test_a_connect_that_fails_anywhere_is_undone_by_disconnect(
     kernel.fail(point)
     with pytest.raises(KernelError):
         driver.connect(CALL, endpoint)
-    assert driver.check(CALL, endpoint)
+    assert driver.check(CALL, endpoint) or point == "publish.forget"
     driver.disconnect(CALL, endpoint)
     assert [link.kind for link in kernel.links()] == ["bridge"]
     assert not kernel.links(endpoint.sandbox)
+    assert not kernel.publications
 
 
 @pytest.mark.parametrize("point", CONNECT)
@@ -81,17 +90,19 @@ def test_a_connect_that_failed_anywhere_is_completed_by_the_next(
     assert len(kernel.links(endpoint.sandbox)) == 1
 
 
+@pytest.mark.parametrize("point", DISCONNECT)
 def test_a_disconnect_that_failed_is_finished_by_the_next(
-    kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint
+    kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint, point: str
 ) -> None:
     driver.create(CALL, endpoint.network)
     driver.connect(CALL, endpoint)
-    kernel.fail("detach", times=2)
+    kernel.fail(point, times=2)
     for _ in range(2):
         with pytest.raises(KernelError):
             driver.disconnect(CALL, endpoint)
     driver.disconnect(CALL, endpoint)
     assert not kernel.links(endpoint.sandbox)
+    assert not kernel.publications
 
 
 def test_the_kernels_own_error_comes_out_as_it_is(

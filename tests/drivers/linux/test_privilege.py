@@ -25,6 +25,8 @@ CHANGES = {
     "load_firewall",
     "add_segment",
     "remove_segment",
+    "publish",
+    "unpublish",
 }
 IN_SANDBOX = {"identify", "exists", "device_names", "attach inside", "inspect inside"}
 

@@ -1,14 +1,18 @@
-"""The firewall as text: what each network adds to it, and the whole of it."""
+"""The firewall as text: what each network and each published port adds to it, and the whole."""
 
 import re
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
+from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import CapabilityUnsupported
-from mynet.drivers.linux.ruleset import Key, elements, keys, ruleset
+from mynet.drivers.linux.elements import Key, Value, keys
+from mynet.drivers.linux.ports import Forward, Publication
+from mynet.drivers.linux.ruleset import elements, published, ruleset
 from mynet.drivers.linux.verbs import Segment
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -16,7 +20,15 @@ RULES = Path(ruleset.__code__.co_filename).with_name("ruleset.nft")
 
 
 def segment(bridge: str, *subnets: str, internal: bool = False) -> Segment:
-    return Segment(bridge, internal, tuple(ip_network(subnet) for subnet in subnets))
+    cidrs = tuple(ip_network(subnet) for subnet in subnets)
+    return Segment(bridge, internal, cidrs, hairpin=cidrs)
+
+
+def forward(host: str, port: int, target: str, to: int, **fields: object) -> Forward:
+    made = Forward(
+        PortProtocol.TCP, ip_address(host) if host else None, port, ip_address(target), to
+    )
+    return replace(made, **fields)  # type: ignore[arg-type]
 
 
 WEB = segment("br-web", "10.1.0.0/24", "fd00:1::/64")
@@ -24,6 +36,52 @@ DB = segment("br-db", "10.2.0.0/24")
 PLAIN = segment("br-plain")
 APART = Segment("br-apart", icc=False, routed=(4, 6))
 INNER = segment("br-inner", internal=True)
+UDP, SCTP = PortProtocol.UDP, PortProtocol.SCTP
+PORTS = {
+    "one": (
+        [forward("", 8080, "10.1.0.2", 80), forward("", 8080, "fd00:1::2", 80)],
+        """
+        add element inet mynet pub4 { tcp . 8080 : 10.1.0.2 . 80 }
+        add element inet mynet pub6 { tcp . 8080 : fd00:1::2 . 80 }
+        """,
+    ),
+    "at one address": (
+        [forward("127.0.0.1", 53, "10.1.0.2", 5353, protocol=UDP)],
+        "add element inet mynet pubip4 { 127.0.0.1 . udp . 53 : 10.1.0.2 . 5353 }",
+    ),
+    "a range that keeps its numbers": (
+        [
+            forward("", 9000, "10.1.0.2", 9000, count=101),
+            forward("", 9000, "fd00:1::2", 9000, count=101, protocol=UDP),
+            forward("", 60000, "10.1.0.2", 60000, count=5536, protocol=SCTP),
+        ],
+        """
+        add element inet mynet pubr_sctp4 { 60000-65535 : 10.1.0.2 }
+        add element inet mynet pubr_tcp4 { 9000-9100 : 10.1.0.2 }
+        add element inet mynet pubr_udp6 { 9000-9100 : fd00:1::2 }
+        """,
+    ),
+    "such a range at one address": (
+        [
+            forward("127.0.0.1", 9000, "10.1.0.2", 9000, count=101),
+            forward("2001:db8::1", 9000, "fd00:1::2", 9000, count=2, protocol=SCTP),
+        ],
+        """
+        add element inet mynet pubipr4 { 127.0.0.1 . tcp . 9000-9100 : 10.1.0.2 }
+        add element inet mynet pubipr6 { 2001:db8::1 . sctp . 9000-9001 : fd00:1::2 }
+        """,
+    ),
+    "a range with other numbers": (
+        [
+            forward("", 9000, "10.1.0.2", 7000, count=2),
+            forward("192.0.2.7", 65534, "10.1.0.2", 1, count=2),
+        ],
+        """
+        add element inet mynet pub4 { tcp . 9000 : 10.1.0.2 . 7000, tcp . 9001 : 10.1.0.2 . 7001 }
+        add element inet mynet pubip4 { 192.0.2.7 . tcp . 65534 : 10.1.0.2 . 1, 192.0.2.7 . tcp . 65535 : 10.1.0.2 . 2 }
+        """,  # noqa: E501 - a line of the ruleset
+    ),
+}
 
 
 @pytest.mark.parametrize(
@@ -35,6 +93,8 @@ INNER = segment("br-inner", internal=True)
             """
             add element inet mynet br_all { "br-web" }
             add element inet mynet br_icc { "br-web" . "br-web" }
+            add element inet mynet hair4 { 10.1.0.0/24 . 10.1.0.0/24 }
+            add element inet mynet hair6 { fd00:1::/64 . fd00:1::/64 }
             add element inet mynet masq4 { 10.1.0.0/24 }
             add element inet mynet masq6 { fd00:1::/64 }
             """,
@@ -68,6 +128,8 @@ INNER = segment("br-inner", internal=True)
             add element inet mynet br_all { "br-web", "br-db", "br-inner" }
             add element inet mynet br_icc { "br-web" . "br-web", "br-db" . "br-db", "br-inner" . "br-inner" }
             add element inet mynet br_internal { "br-inner" }
+            add element inet mynet hair4 { 10.1.0.0/24 . 10.1.0.0/24, 10.2.0.0/24 . 10.2.0.0/24 }
+            add element inet mynet hair6 { fd00:1::/64 . fd00:1::/64 }
             add element inet mynet masq4 { 10.1.0.0/24, 10.2.0.0/24 }
             add element inet mynet masq6 { fd00:1::/64 }
             """,  # noqa: E501 - a line of the ruleset
@@ -78,21 +140,46 @@ INNER = segment("br-inner", internal=True)
 def test_each_network_adds_its_elements_after_the_rules(
     segments: list[Segment], expected: str
 ) -> None:
-    text = ruleset("7f3a", segments)
-    lines = [line.strip() for line in expected.strip().splitlines()]
-    assert text.partition(RULES.read_text())[2].splitlines() == lines
+    assert added(ruleset("7f3a", segments)) == lines_of(expected)
+
+
+@pytest.mark.parametrize(("forwards", "expected"), PORTS.values(), ids=PORTS.keys())
+def test_each_published_port_adds_its_elements(forwards: list[Forward], expected: str) -> None:
+    assert added(ruleset("7f3a", [], [Publication("web", forwards)])) == lines_of(expected)
+
+
+def added(text: str) -> list[str]:
+    """Return the lines that come after the rules."""
+    return text.partition(RULES.read_text())[2].splitlines()
+
+
+def lines_of(expected: str) -> list[str]:
+    return [line.strip() for line in expected.strip().splitlines()]
 
 
 def test_the_whole_of_it_is_one_transaction_that_replaces_the_table() -> None:
-    golden = GOLDEN / "three-networks.nft"
-    assert ruleset("7f3a", [WEB, DB, INNER]) == golden.read_text()
+    golden = GOLDEN / "networks-and-ports.nft"
+    ports = [Publication(name, forwards) for name, (forwards, _) in PORTS.items()]
+    assert ruleset("7f3a", [WEB, DB, APART, INNER], ports) == golden.read_text()
 
 
-def test_the_rules_declare_every_set_that_a_network_fills() -> None:
+def test_the_rules_declare_every_set_that_is_filled() -> None:
     inside = segment("br-x", "10.0.0.0/8", "fd00::/64", internal=True)
     everything = replace(inside, routed=(4, 6))
-    declared = re.findall(r"^  set (\w+)", RULES.read_text(), flags=re.MULTILINE)
-    assert {element.set for element in elements(everything)} == set(declared)
+    forwards = [
+        forward(host, 9000, target, 9000, protocol=protocol, count=count)
+        for host, target in (
+            ("", "10.1.0.2"),
+            ("", "fd00::2"),
+            ("127.0.0.1", "10.1.0.2"),
+            ("2001:db8::1", "fd00::2"),
+        )
+        for protocol in PortProtocol
+        for count in (1, 2)
+    ]
+    filled = chain(elements(everything), published(Publication("web", forwards)))
+    declared = re.findall(r"^  (?:set|map) (\w+)", RULES.read_text(), flags=re.MULTILINE)
+    assert {element.set for element in filled} == set(declared)
 
 
 @pytest.mark.parametrize("name", ['br"x', "br*", "br x", "br\nx", "br\\x", "br{", "", "brü"])
@@ -118,14 +205,36 @@ def test_an_instance_is_no_place_for_rules_either() -> None:
         (ip_network("255.255.255.0/24"), ["ffffff00"]),
         (ip_network("fd00::/16"), ["fd" + "00" * 15, "fd01" + "00" * 14 + " ends"]),
         (ip_network("ffff::/16"), ["ffff" + "00" * 14]),
+        ((ip_network("10.1.0.0/24"),) * 2, ["0a0100000a010000-0a0100ff0a0100ff"]),
+        (range(9000, 9101), ["2328", "238d ends"]),
+        (range(60000, 65536), ["ea60"]),
+        ((UDP, 53), ["11000000" + "00350000"]),
+        ((ip_address("127.0.0.1"), SCTP, 80), ["7f00000184000000" + "00500000"]),
+        (
+            (ip_address("127.0.0.1"), PortProtocol.TCP, range(80, 82)),
+            ["7f0000010600000000500000-7f0000010600000000510000"],
+        ),
     ],
     ids=str,
 )
-def test_an_element_is_these_keys_in_the_kernel(
-    value: str | tuple[str, str], expected: list[str]
-) -> None:
+def test_an_element_is_these_keys_in_the_kernel(value: Value, expected: list[str]) -> None:
     assert [_hex(key) for key in keys(value)] == expected
 
 
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (ip_address("10.1.0.2"), "0a010002"),
+        ((ip_address("10.1.0.2"), 80), "0a010002" + "00500000"),
+        ((ip_address("fd00::2"), 80), "fd" + "00" * 14 + "02" + "00500000"),
+    ],
+    ids=str,
+)
+def test_a_key_of_a_map_leads_to_this_in_the_kernel(data: Value, expected: str) -> None:
+    start, end = keys(range(80, 90), data)
+    assert (start.data.hex(), end.data) == (expected, b"")
+
+
 def _hex(key: Key) -> str:
-    return key.value.hex() + (" ends" if key.ends_interval else "")
+    end = f"-{key.end.hex()}" if key.end else ""
+    return key.value.hex() + end + (" ends" if key.ends_interval else "")

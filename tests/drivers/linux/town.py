@@ -9,14 +9,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from mynet.drivers.api import DriverContext, Network
+from mynet.drivers.api import DriverContext, Endpoint, Network, PortMapping
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
 from tests.drivers.linux.namespaces import Namespace, give_uplink, stop_forwarding
 
-OUTSIDE = {4: "203.0.113.1", 6: "2001:db8::1"}
-HOST = {4: "203.0.113.2", 6: "2001:db8::2"}
+OUTSIDE: dict[int, str] = {4: "203.0.113.1", 6: "2001:db8::1"}
+HOST: dict[int, str] = {4: "203.0.113.2", 6: "2001:db8::2"}
 NETWORKS = {
     "red": sample_network(1),
     "blue": sample_network(2),
@@ -26,7 +26,7 @@ NETWORKS = {
 BOXES = {"red1": 1, "red2": 2, "blue1": 1, "inner1": 1, "inner2": 2, "plain1": 1}
 BRIDGE_SETTINGS = ("bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables")
 
-_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 class Town:
@@ -35,6 +35,7 @@ class Town:
     def __init__(self, folder: Path) -> None:
         self.people = {name: Namespace() for name in ("host", "outside", *BOXES)}
         host = self.people["host"]
+        self.endpoints: dict[str, Endpoint] = {}
         stop_forwarding(host)
         give_uplink(host, self.people["outside"])
         with host.entered():
@@ -52,9 +53,19 @@ class Town:
         network = network_of(name)
         sandbox = self.people[name].sandbox
         sample = sample_endpoint(network, BOXES[name], sandbox=sandbox)
-        self.driver.connect(
-            SampleCall(), replace(sample, id=name, host_interface=f"veth{number}-{name}")
-        )
+        self.endpoints[name] = replace(sample, id=name, host_interface=f"veth{number}-{name}")
+        self.driver.connect(SampleCall(), self.endpoints[name])
+
+    def publish(self, name: str, *ports: PortMapping) -> None:
+        """Let ports of the host lead to a box, and no others."""
+        self.endpoints[name] = replace(self.endpoints[name], ports=ports)
+        with self.people["host"].entered():
+            self.driver.connect(SampleCall(), self.endpoints[name])
+
+    def disconnect(self, name: str) -> None:
+        """Disconnect a box."""
+        with self.people["host"].entered():
+            self.driver.disconnect(SampleCall(), self.endpoints[name])
 
     def _open_ways_back(self) -> None:
         """Let the outside know where the networks are: what it cannot do then is refused."""
@@ -74,18 +85,22 @@ class Town:
         return {"host": HOST, "outside": OUTSIDE}[name][version]
 
     @contextmanager
-    def listening(self, name: str, version: int, kind: int) -> Iterator[socket.socket]:
+    def listening(
+        self, name: str, version: int, kind: int, port: int = 0
+    ) -> Iterator[socket.socket]:
         with self.people[name].entered():
-            sock = socket.socket(_FAMILIES[version], kind)
+            sock = socket.socket(FAMILIES[version], kind)
         with sock:
             sock.settimeout(5)
-            sock.bind(("", 0))
+            if kind == socket.SOCK_STREAM:  # connections of an earlier test may linger
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(("", port))
             yield sock
 
     def speak(self, name: str, word: bytes, version: int, to: tuple[str, int]) -> None:
         """Send one UDP datagram."""
         with self.people[name].entered():
-            sock = socket.socket(_FAMILIES[version], socket.SOCK_DGRAM)
+            sock = socket.socket(FAMILIES[version], socket.SOCK_DGRAM)
         with sock:
             sock.sendto(word, to)
 
@@ -106,7 +121,7 @@ class Town:
         with self.listening(server, version, socket.SOCK_DGRAM) as gone:
             port = gone.getsockname()[1]
         with self.people[client].entered():
-            sock = socket.socket(_FAMILIES[version], socket.SOCK_DGRAM)
+            sock = socket.socket(FAMILIES[version], socket.SOCK_DGRAM)
         with sock:
             sock.settimeout(5)
             sock.connect((self.address(server, version), port))
@@ -123,7 +138,7 @@ class Town:
             listener = stack.enter_context(self.listening(server, version, socket.SOCK_STREAM))
             listener.listen()
             with self.people[client].entered():
-                ours = stack.enter_context(socket.socket(_FAMILIES[version]))
+                ours = stack.enter_context(socket.socket(FAMILIES[version]))
             ours.settimeout(5)
             ours.connect((self.address(server, version), listener.getsockname()[1]))
             theirs, (address, *_) = listener.accept()

@@ -8,13 +8,14 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from mynet.drivers.api import DriverContext, Sandbox
+from mynet.drivers.api import DriverContext, PortProtocol, Sandbox
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.errors import DriverError
 from mynet.drivers.linux.kernel import LinuxKernel
+from mynet.drivers.linux.ports import Forward, Publication
 from mynet.drivers.linux.verbs import Segment
 from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
 
@@ -29,6 +30,8 @@ def verbs(sandbox: Sandbox) -> dict[str, Callable[[], object]]:
     endpoint = sample_endpoint(network, sandbox=sandbox)
     veth, bridge = driver._veth(endpoint), driver._bridge(network)
     segment = Segment("br-x", masquerade=[ip_network("10.7.0.0/24")])
+    target = ip_address("198.18.1.2")
+    publication = Publication("web", [Forward(PortProtocol.UDP, None, 53, target, 53)])
     return {
         "identify": lambda: kernel.identify(sandbox.path),
         "exists": lambda: kernel.exists(sandbox),
@@ -45,6 +48,8 @@ def verbs(sandbox: Sandbox) -> dict[str, Callable[[], object]]:
         "load_firewall": lambda: kernel.load_firewall("i", [segment]),
         "add_segment": lambda: kernel.add_segment("i", segment),
         "remove_segment": lambda: kernel.remove_segment(segment),
+        "publish": lambda: kernel.publish("i", publication),
+        "unpublish": lambda: kernel.unpublish(publication),
         "detach": lambda: kernel.detach([veth]),
         "delete_bridge": lambda: kernel.delete_bridge(bridge),
     }

@@ -61,6 +61,34 @@ NETWORK_STATE_DELETING: NetworkState.ValueType  # 3
 """It is being taken away. If it stays so, a step failed: delete it again."""
 Global___NetworkState: _TypeAlias = NetworkState  # noqa: Y015
 
+class _Protocol:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ProtocolEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Protocol.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PROTOCOL_UNSPECIFIED: _Protocol.ValueType  # 0
+    """TCP."""
+    PROTOCOL_TCP: _Protocol.ValueType  # 1
+    """TCP."""
+    PROTOCOL_UDP: _Protocol.ValueType  # 2
+    """UDP."""
+    PROTOCOL_SCTP: _Protocol.ValueType  # 3
+    """SCTP."""
+
+class Protocol(_Protocol, metaclass=_ProtocolEnumTypeWrapper):
+    """What a port is of."""
+
+PROTOCOL_UNSPECIFIED: Protocol.ValueType  # 0
+"""TCP."""
+PROTOCOL_TCP: Protocol.ValueType  # 1
+"""TCP."""
+PROTOCOL_UDP: Protocol.ValueType  # 2
+"""UDP."""
+PROTOCOL_SCTP: Protocol.ValueType  # 3
+"""SCTP."""
+Global___Protocol: _TypeAlias = Protocol  # noqa: Y015
+
 class _EndpointState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -312,6 +340,7 @@ class Endpoint(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """64 hexadecimal digits; any unique beginning of them selects the endpoint."""
     network: _builtins.str
@@ -358,6 +387,10 @@ class Endpoint(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
 
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___PortMapping]:
+        """Its published ports, in the order asked for, with every port of the host that was chosen."""
+
     def __init__(
         self,
         *,
@@ -378,14 +411,61 @@ class Endpoint(_message.Message):
         state: Global___EndpointState.ValueType = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         revision: _builtins.int = ...,
+        ports: _abc.Iterable[Global___PortMapping] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "container_id", b"container_id", "create_time", b"create_time", "gateways", b"gateways", "host_interface", b"host_interface", "id", b"id", "interface", b"interface", "labels", b"labels", "mac_address", b"mac_address", "mtu", b"mtu", "netns_path", b"netns_path", "network", b"network", "network_id", b"network_id", "options", b"options", "pid", b"pid", "revision", b"revision", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "container_id", b"container_id", "create_time", b"create_time", "gateways", b"gateways", "host_interface", b"host_interface", "id", b"id", "interface", b"interface", "labels", b"labels", "mac_address", b"mac_address", "mtu", b"mtu", "netns_path", b"netns_path", "network", b"network", "network_id", b"network_id", "options", b"options", "pid", b"pid", "ports", b"ports", "revision", b"revision", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Endpoint: _TypeAlias = Endpoint  # noqa: Y015
+
+@_typing.final
+class PortMapping(_message.Message):
+    """Ports of the host that lead to ports of an endpoint, for whoever reaches the host there: the world
+    outside, the host itself, other networks, the same network, and the endpoint itself. The endpoint
+    sees the client's own address, unless that is on the same network or the host's loopback.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    HOST_IP_FIELD_NUMBER: _builtins.int
+    HOST_PORT_FIELD_NUMBER: _builtins.int
+    CONTAINER_PORT_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    protocol: Global___Protocol.ValueType
+    """Default PROTOCOL_TCP."""
+    host_ip: _builtins.str
+    """The host's address that the ports are open at. Default: all of them, of every family that the
+    network has; "0.0.0.0" is all of IPv4 and "::" all of IPv6. A port at 127.0.0.1 is closed to
+    everybody but the host. "::1" is CAPABILITY_UNSUPPORTED.
+    """
+    host_port: _builtins.int
+    """The host's port. Default: chosen from those that the kernel itself chooses from, the same for
+    all addresses and both families.
+    """
+    container_port: _builtins.int
+    """The endpoint's port. Required."""
+    count: _builtins.int
+    """How many ports, one after the other, beginning with those above. Default 1."""
+    def __init__(
+        self,
+        *,
+        protocol: Global___Protocol.ValueType = ...,
+        host_ip: _builtins.str = ...,
+        host_port: _builtins.int = ...,
+        container_port: _builtins.int = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container_port", b"container_port", "count", b"count", "host_ip", b"host_ip", "host_port", b"host_port", "protocol", b"protocol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PortMapping: _TypeAlias = PortMapping  # noqa: Y015
 
 @_typing.final
 class CreateNetworkRequest(_message.Message):
@@ -786,6 +866,7 @@ class ConnectRequest(_message.Message):
     ADDRESS_OWNER_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
     network: _builtins.str
     """The network's id, name, or a unique beginning of its id. Required."""
     container_id: _builtins.str
@@ -820,6 +901,12 @@ class ConnectRequest(_message.Message):
     def options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """What the driver is to do differently for this endpoint."""
 
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___PortMapping]:
+        """Ports to publish, up to 256 entries. Not on an internal network.
+        [{"host_port": 8080, "container_port": 80}, {"protocol": "PROTOCOL_UDP", "container_port": 53}]
+        """
+
     def __init__(
         self,
         *,
@@ -834,10 +921,11 @@ class ConnectRequest(_message.Message):
         address_owner: _builtins.str = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        ports: _abc.Iterable[Global___PortMapping] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_owner", b"address_owner", "addresses", b"addresses", "container_id", b"container_id", "interface", b"interface", "labels", b"labels", "mac_address", b"mac_address", "netns_name", b"netns_name", "netns_path", b"netns_path", "network", b"network", "options", b"options", "pid", b"pid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_owner", b"address_owner", "addresses", b"addresses", "container_id", b"container_id", "interface", b"interface", "labels", b"labels", "mac_address", b"mac_address", "netns_name", b"netns_name", "netns_path", b"netns_path", "network", b"network", "options", b"options", "pid", b"pid", "ports", b"ports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

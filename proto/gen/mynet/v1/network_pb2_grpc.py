@@ -157,7 +157,8 @@ class NetworkServiceServicer:
         the first time is gone, the endpoint moves to the new one and keeps its addresses.
 
         Fails with NETWORK_NOT_FOUND, SANDBOX_NOT_FOUND, INTERFACE_EXISTS, ADDRESS_IN_USE,
-        ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED. Then nothing is left of it.
+        ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED, PORT_IN_USE, PORTS_EXHAUSTED. Then
+        nothing is left of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

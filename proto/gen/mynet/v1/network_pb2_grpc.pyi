@@ -74,7 +74,8 @@ class NetworkServiceStub:
     the first time is gone, the endpoint moves to the new one and keeps its addresses.
 
     Fails with NETWORK_NOT_FOUND, SANDBOX_NOT_FOUND, INTERFACE_EXISTS, ADDRESS_IN_USE,
-    ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED. Then nothing is left of it.
+    ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED, PORT_IN_USE, PORTS_EXHAUSTED. Then
+    nothing is left of it.
     """
     Disconnect: _grpc.UnaryUnaryMultiCallable[_network_pb2.DisconnectRequest, _network_pb2.DisconnectResponse]
     """Detaches. It works whatever has happened to the sandbox, its namespace, the network's device or
@@ -136,7 +137,8 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     the first time is gone, the endpoint moves to the new one and keeps its addresses.
 
     Fails with NETWORK_NOT_FOUND, SANDBOX_NOT_FOUND, INTERFACE_EXISTS, ADDRESS_IN_USE,
-    ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED. Then nothing is left of it.
+    ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED, PORT_IN_USE, PORTS_EXHAUSTED. Then
+    nothing is left of it.
     """
     Disconnect: _aio.UnaryUnaryMultiCallable[_network_pb2.DisconnectRequest, _network_pb2.DisconnectResponse]  # type: ignore[assignment]
     """Detaches. It works whatever has happened to the sandbox, its namespace, the network's device or
@@ -231,7 +233,8 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
         the first time is gone, the endpoint moves to the new one and keeps its addresses.
 
         Fails with NETWORK_NOT_FOUND, SANDBOX_NOT_FOUND, INTERFACE_EXISTS, ADDRESS_IN_USE,
-        ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED. Then nothing is left of it.
+        ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED, PORT_IN_USE, PORTS_EXHAUSTED. Then
+        nothing is left of it.
         """
 
     @_abc_1.abstractmethod

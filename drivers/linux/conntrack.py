@@ -1,0 +1,139 @@
+"""Flows of UDP that the kernel remembers, and that a published port has to make it forget.
+
+Conntrack holds on to a flow, and to where it leads, for as long as packets come: a client that goes
+on sending to a port would reach whoever had it before, for ever. Every flow to the *host's* port is
+forgotten when a port is published and when that ends; the next packet then begins a new one.
+"""
+
+import errno
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final
+
+from mynet.drivers.api import IPAddress, PortProtocol
+from mynet.drivers.linux import answers, messages
+from mynet.drivers.linux.attributes import attribute, find, nested
+from mynet.drivers.linux.netlink import Netlink, Request
+from mynet.drivers.linux.ports import Forward
+
+_NETLINK_NETFILTER: Final = 12
+_NFNL_SUBSYS_CTNETLINK: Final = 1
+_GET: Final = _NFNL_SUBSYS_CTNETLINK << 8 | 1
+_DELETE: Final = _NFNL_SUBSYS_CTNETLINK << 8 | 2
+
+_TUPLE_ORIGINAL, _TUPLE_REPLY, _FILTER = 1, 2, 25
+_TUPLE_IP, _TUPLE_PROTOCOL = 1, 2
+_SOURCE, _DESTINATION = {4: 1, 6: 3}, {4: 2, 6: 4}  # of the attributes in _TUPLE_IP, by IP version
+_NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
+_FILTER_ORIGINAL, _FILTER_REPLY = 1, 2
+_BY_SOURCE, _BY_NUMBER, _BY_DESTINATION_PORT = 1 << 0, 1 << 3, 1 << 5
+
+_UDP: Final = 17
+_FAMILIES = {4: 2, 6: 10}
+_HEADER = struct.Struct("@IHHII")
+_NFGEN = struct.Struct("!BBH")  # family, version, resource
+_PORT = struct.Struct("!H")
+_FLAGS = struct.Struct("@I")
+
+_GONE = frozenset({errno.ENOENT})
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A flow: where its first packet went, and from where that is answered.
+
+    ``tuple`` is the kernel's own writing of what tells it from all others.
+    """
+
+    to: IPAddress
+    to_port: int
+    answers_from: IPAddress
+    answers_from_port: int
+    tuple: bytes
+
+
+def forget(forwards: Sequence[Forward]) -> int:
+    """Forget the flows of UDP to ports of the host; say how many that were.
+
+    Those at the host's addresses, wherever they lead, and those that lead to the endpoint, at
+    whichever address: the host may have lost that in the meantime.
+    Like: ``conntrack -D -p udp --orig-port-dst PORT``.
+    """
+    ours = [forward for forward in forwards if forward.protocol is PortProtocol.UDP]
+    if not ours:
+        return 0
+    local = _addresses()
+    with Netlink(_NETLINK_NETFILTER) as nl:
+        found = {
+            flow.tuple: forward.target.version
+            for forward in ours
+            for flow in _candidates(nl, forward)
+            if is_of(flow, forward, local)
+        }
+        for written, version in found.items():
+            nl.ask(_forgetting(written, version))
+    return len(found)
+
+
+def is_of(flow: Flow, forward: Forward, local: frozenset[IPAddress]) -> bool:
+    """Say whether a flow is one to the ports: to the host's, or by way of them to the endpoint."""
+    number = flow.to_port - forward.host_port
+    if not 0 <= number < forward.count:
+        return False
+    if (flow.answers_from, flow.answers_from_port) == (
+        forward.target,
+        forward.target_port + number,
+    ):
+        return True
+    return flow.to == forward.host if forward.host else flow.to in local
+
+
+def _candidates(nl: Netlink, forward: Forward) -> Iterator[Flow]:
+    """List flows of UDP of the family: those to the port, or to any where there are many."""
+    number = attribute(_NUMBER, bytes([_UDP]))
+    flags, wanted = _BY_NUMBER, number
+    if forward.count == 1:
+        flags |= _BY_DESTINATION_PORT
+        wanted += attribute(_DESTINATION_PORT, _PORT.pack(forward.host_port))
+    version = forward.target.version
+    body = nested(_TUPLE_ORIGINAL, nested(_TUPLE_PROTOCOL, wanted)) + nested(
+        _FILTER, attribute(_FILTER_ORIGINAL, _FLAGS.pack(flags))
+    )
+    request = Request(
+        _message(_GET, version, body), "list flows of UDP", f"flows to port {forward.host_port}"
+    )
+    for answer in nl.dump(request):
+        yield _read(answer, version)
+
+
+def _read(answer: bytes, version: int) -> Flow:
+    body = memoryview(answer)[_HEADER.size + _NFGEN.size :]
+    original, reply = find(body, _TUPLE_ORIGINAL), find(body, _TUPLE_REPLY)
+    ip, protocol = find(original, _TUPLE_IP), find(original, _TUPLE_PROTOCOL)
+    back, back_protocol = find(reply, _TUPLE_IP), find(reply, _TUPLE_PROTOCOL)
+    return Flow(
+        to=ip_address(bytes(find(ip, _DESTINATION[version]))),
+        to_port=_PORT.unpack(find(protocol, _DESTINATION_PORT))[0],
+        answers_from=ip_address(bytes(find(back, _SOURCE[version]))),
+        answers_from_port=_PORT.unpack(find(back_protocol, _SOURCE_PORT))[0],
+        tuple=nested(_TUPLE_ORIGINAL, bytes(original)),
+    )
+
+
+def _forgetting(written: bytes, version: int) -> Request:
+    """Ask for the end of a flow; one that has ended by itself is fine."""
+    return Request(_message(_DELETE, version, written), "forget a flow of UDP", "flow", _GONE)
+
+
+def _message(kind: int, version: int, body: bytes) -> bytes:
+    header = _NFGEN.pack(_FAMILIES[version], 0, 0)
+    return _HEADER.pack(_HEADER.size + len(header + body), kind, 0, 0, 0) + header + body
+
+
+def _addresses() -> frozenset[IPAddress]:
+    """List the host's own addresses. Like: ``ip addr``."""
+    with Netlink() as nl:
+        found = nl.dump(Request(messages.get_addresses(), "list addresses", "addresses"))
+    return frozenset(answers.read_address(data)[1].ip for data in found)

@@ -1,0 +1,223 @@
+"""The host's ports that endpoints publish: chosen, and held with a socket each.
+
+A held port is nobody else's for as long as the daemon runs: another program that wants it is told
+so, and one that has it already is found. Ports are taken before the endpoint is on record, as the
+one thing that a crash cannot leave behind; the next start takes them again.
+"""
+
+import errno
+import resource
+import secrets
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import chain, islice
+
+from mynet.drivers.api import PortMapping
+from mynet.drivers.errors import (
+    DriverError,
+    KernelError,
+    PortInUse,
+    PortsExhausted,
+)
+from mynet.drivers.linux.ports import Binding, Hold
+from mynet.server.errors import InvalidArgument, Violation
+from mynet.server.host import Host
+from mynet.server.model import Endpoint, Network
+from mynet.server.port_rules import bindings
+from mynet.server.store.ports import endpoint_has, taken_by
+
+_SPARE = 256  # file descriptors that are left for everything else
+
+
+class Ports:
+    """Takes, holds and gives back the ports of endpoints.
+
+    ``_lock`` guards ``_claims``, who has or wants which port by its number, and ``_holds``, what is
+    held by endpoint and port: ``_count`` of them, and None for what is on record and is not to be
+    had. It is never held while the kernel is asked.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._lock = threading.Lock()
+        self._claims: dict[int, dict[Binding, Endpoint]] = {}
+        self._holds: dict[str, dict[Binding, Hold | None]] = {}
+        self._count = 0
+
+    def take(self, network: Network, endpoint: Endpoint) -> Endpoint:
+        """Take the ports that an endpoint wishes for; return it with those that were chosen.
+
+        Raises PortInUse and PortsExhausted; then none is taken.
+        """
+        wished = endpoint.wish.ports
+        self._require_descriptors(wished)
+        taken: dict[int, PortMapping] = {}
+        with ExitStack() as undo:
+            undo.callback(self.release, endpoint.id)
+            # Those that are named come first: a choice takes nothing that is wished for.
+            for place, port in sorted(enumerate(wished), key=lambda each: not each[1].host_port):
+                if port.host_port:
+                    self._take_named(network, endpoint, place, port)
+                    taken[place] = port
+                else:
+                    taken[place] = self._choose(network, endpoint, place, port)
+            undo.pop_all()
+        return replace(endpoint, ports=tuple(taken[place] for place in range(len(wished))))
+
+    def retake(self, network: Network, endpoint: Endpoint) -> Sequence[DriverError]:
+        """Hold what an endpoint has on record; return why, for each port that is not to be had.
+
+        That one stays the endpoint's: no other is given it.
+        """
+        failures = []
+        for binding in self._not_held(network, endpoint):
+            try:
+                self._hold(endpoint, binding, on_record=True)
+            except DriverError as error:
+                failures.append(error)
+        return failures
+
+    def missing(self, network: Network, endpoint: Endpoint) -> Sequence[str]:
+        """Say which of an endpoint's ports are not held, a sentence each. Takes none."""
+        return [
+            f"{binding} is not held"
+            + (f": {program} has it." if (program := self._host.program_at(binding)) else ".")
+            for binding in self._not_held(network, endpoint)
+        ]
+
+    def release(self, endpoint_id: str) -> None:
+        """Let go of all that an endpoint holds; none is fine."""
+        with self._lock:
+            holds = self._holds.pop(endpoint_id, {})
+        self._close(holds)
+
+    def _not_held(self, network: Network, endpoint: Endpoint) -> Sequence[Binding]:
+        with self._lock:
+            held = self._holds.get(endpoint.id, {})
+            wanted = chain.from_iterable(bindings(network, port) for port in endpoint.ports)
+            return [binding for binding in wanted if held.get(binding) is None]
+
+    def _take_named(
+        self, network: Network, endpoint: Endpoint, place: int, port: PortMapping
+    ) -> None:
+        try:
+            for binding in bindings(network, port):
+                self._hold(endpoint, binding)
+        except KernelError as error:
+            if error.metadata.get("errno") != errno.errorcode[errno.EADDRNOTAVAIL]:
+                raise
+            fault = f"{port.host_ip} is no address of this host"
+            raise InvalidArgument([Violation(f"ports[{place}].host_ip", fault)]) from error
+
+    def _choose(
+        self, network: Network, endpoint: Endpoint, place: int, port: PortMapping
+    ) -> PortMapping:
+        """Take ports that are free at all addresses, one after the other."""
+        blocked = 0
+        for first in candidates(self._host.choosable_ports(), port.count):
+            if first <= blocked < first + port.count:
+                continue
+            chosen, held = replace(port, host_port=first), list[Binding]()
+            try:
+                for binding in bindings(network, chosen):
+                    blocked = binding.port
+                    self._hold(endpoint, binding, chosen=True)
+                    held.append(binding)
+            except PortInUse:
+                self._let_go(endpoint, held)
+            else:
+                return chosen
+        raise _exhausted(port)
+
+    def _hold(
+        self,
+        endpoint: Endpoint,
+        binding: Binding,
+        *,
+        chosen: bool = False,
+        on_record: bool = False,
+    ) -> None:
+        """Hold a port for an endpoint; who else has it is looked up unless it is ``chosen``."""
+        self._claim(endpoint, binding, on_record=on_record)
+        hold = None
+        try:
+            hold = self._host.hold(binding)
+        finally:
+            with self._lock:
+                if hold or on_record:
+                    self._holds.setdefault(endpoint.id, {})[binding] = hold
+                    self._count += hold is not None
+                else:
+                    self._unclaim(binding)
+        if hold is None:
+            program = None if chosen else self._host.program_at(binding)
+            known = {"pid": str(program.pid), "program": program.name} if program else {}
+            raise taken_by(binding, str(program or ""), known)
+
+    def _let_go(self, endpoint: Endpoint, held: Sequence[Binding]) -> None:
+        with self._lock:
+            holds = {binding: self._holds[endpoint.id].pop(binding) for binding in held}
+        self._close(holds)
+
+    def _close(self, holds: Mapping[Binding, Hold | None]) -> None:
+        """Let go of ports. The socket goes first: who can claim a port finds it free."""
+        held = [hold for hold in holds.values() if hold]
+        for hold in held:
+            hold.close()
+        with self._lock:
+            self._count -= len(held)
+            for binding in holds:
+                self._unclaim(binding)
+
+    def _claim(self, endpoint: Endpoint, binding: Binding, *, on_record: bool) -> None:
+        """Keep other endpoints from a port. Of those that want one at once, one is first here."""
+        with self._lock:
+            claims = self._claims.setdefault(binding.port, {})
+            for other, holder in claims.items():
+                is_own = on_record and holder.id == endpoint.id
+                if other.clashes(binding) and not is_own:
+                    raise endpoint_has(binding, holder)
+            claims[binding] = endpoint
+
+    def _unclaim(self, binding: Binding) -> None:
+        """Let others have a port. Holds ``_lock``."""
+        claims = self._claims[binding.port]
+        del claims[binding]
+        if not claims:
+            del self._claims[binding.port]
+
+    def _require_descriptors(self, ports: Iterable[PortMapping]) -> None:
+        """Refuse what there are no file descriptors for, before any is taken."""
+        wanted = sum(port.count for port in ports)
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with self._lock:
+            held = self._count
+        if wanted and held + wanted + _SPARE > limit:
+            raise PortsExhausted(
+                f"{wanted} more ports cannot be held: that takes a file descriptor each, mynetd may"
+                f" have {limit} and holds {held} ports already; disconnect endpoints, or start"
+                " mynetd with a higher limit (LimitNOFILE=, ulimit -n)",
+                resource="file descriptors",
+                metadata={"limit": str(limit), "held": str(held)},
+            )
+
+
+def candidates(spans: Sequence[range], count: int) -> Iterator[int]:
+    """Yield where ``count`` ports could begin, each place once, from any one of them on."""
+    begins = [range(span.start, span.stop - count + 1) for span in spans if len(span) >= count]
+    total = sum(map(len, begins))
+    if total:
+        start = secrets.randbelow(total)
+        yield from islice(chain(*begins, *begins), start, start + total)
+
+
+def _exhausted(port: PortMapping) -> PortsExhausted:
+    many = "no port" if port.count == 1 else f"no {port.count} ports in a row"
+    return PortsExhausted(
+        f"{many} of {port.protocol.name} could be chosen: all that the kernel chooses from"
+        " (net.ipv4.ip_local_port_range, less ip_local_reserved_ports) are taken; name a port"
+        " outside of these, or disconnect endpoints",
+        resource=f"port 0/{port.protocol.value}",
+    )

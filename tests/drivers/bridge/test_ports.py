@@ -1,0 +1,146 @@
+"""Published ports: what the bridge driver asks of its kernel for them."""
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface
+
+import pytest
+
+from mynet.drivers.api import PORTS, Endpoint, PortMapping, PortProtocol
+from mynet.drivers.bridge.driver import BridgeDriver
+from mynet.drivers.linux.fake import FakeKernel
+from mynet.drivers.linux.ports import Forward, Publication
+from mynet.drivers.testing import SampleCall, sample_network, sample_ports
+
+CALL = SampleCall()
+V4, V6 = ip_address("198.18.1.2"), ip_address("fd6d:796e:6574:1::2")
+TCP, UDP = PortProtocol.TCP, PortProtocol.UDP
+LOOPBACK = ip_address("127.0.0.1")
+ALL_V4, ALL_V6 = ip_address("0.0.0.0"), ip_address("::")  # noqa: S104 - as asked for
+
+
+@pytest.fixture
+def published(driver: BridgeDriver, endpoint: Endpoint) -> Endpoint:
+    """An endpoint with ports, not yet connected, on a network that is there."""
+    driver.create(CALL, endpoint.network)
+    return replace(endpoint, ports=sample_ports())
+
+
+def test_it_says_that_it_can() -> None:
+    info = BridgeDriver.info.fget(None)  # type: ignore[attr-defined]
+    assert PORTS in info.capabilities
+
+
+@pytest.mark.parametrize(
+    ("port", "forwards"),
+    [
+        (
+            PortMapping(80, host_port=8080),
+            [Forward(TCP, None, 8080, V4, 80), Forward(TCP, None, 8080, V6, 80)],
+        ),
+        (
+            PortMapping(53, UDP, 5300, count=9),
+            [Forward(UDP, None, 5300, V4, 53, 9), Forward(UDP, None, 5300, V6, 53, 9)],
+        ),
+        (
+            PortMapping(80, host_port=8080, host_ip=LOOPBACK),
+            [Forward(TCP, LOOPBACK, 8080, V4, 80)],
+        ),
+        (PortMapping(80, host_port=8080, host_ip=ALL_V4), [Forward(TCP, None, 8080, V4, 80)]),
+        (PortMapping(80, host_port=8080, host_ip=ALL_V6), [Forward(TCP, None, 8080, V6, 80)]),
+    ],
+)
+def test_a_port_leads_to_the_first_address_of_each_family(
+    kernel: FakeKernel,
+    driver: BridgeDriver,
+    published: Endpoint,
+    port: PortMapping,
+    forwards: list[Forward],
+) -> None:
+    more = (*published.addresses, ip_interface("198.18.1.9/24"))
+    driver.connect(CALL, replace(published, ports=[port], addresses=more))
+    assert kernel.publications == {published.id: Publication(published.id, tuple(forwards))}
+
+
+@pytest.mark.parametrize(
+    ("host_ip", "opened"),
+    [
+        (None, True),
+        (LOOPBACK, True),
+        (ALL_V4, True),
+        (ip_address("192.0.2.7"), False),
+        (ALL_V6, False),
+    ],
+    ids=str,
+)
+def test_the_loopback_is_opened_for_ports_that_are_reached_through_it(
+    kernel: FakeKernel, driver: BridgeDriver, published: Endpoint, host_ip: None, *, opened: bool
+) -> None:
+    driver.connect(CALL, replace(published, ports=()))
+    assert kernel.loopbacks == frozenset()
+    ports = [PortMapping(80, host_port=8080, host_ip=host_ip)]
+    driver.connect(CALL, replace(published, ports=ports))
+    assert kernel.loopbacks == ({"br-check1"} if opened else set())
+
+
+def test_without_ports_the_firewall_is_not_asked(
+    kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint
+) -> None:
+    driver.create(CALL, endpoint.network)
+    driver.connect(CALL, endpoint)
+    driver.check(CALL, endpoint)
+    driver.disconnect(CALL, endpoint)
+    assert not {"publish", "unpublish", "unpublished", "open_loopback"} & set(kernel.calls)
+
+
+def test_a_port_that_is_not_published_has_its_sentence(
+    kernel: FakeKernel, driver: BridgeDriver, published: Endpoint
+) -> None:
+    driver.connect(CALL, published)
+    assert driver.check(CALL, published) == []
+    kernel.load_firewall("test", [])
+    assert driver.check(CALL, replace(published, ports=published.ports[:1])) == [
+        "The firewall does not lead TCP port 48080 to 198.18.1.2:80.",
+        "The firewall does not lead TCP port 48080 to [fd6d:796e:6574:1::2]:80.",
+    ]
+    ranged = [PortMapping(90, host_port=90, count=3, host_ip=LOOPBACK)]
+    assert driver.check(CALL, replace(published, ports=ranged)) == [
+        "The firewall does not lead TCP 127.0.0.1:90 to 198.18.1.2:90 and the 2 that follow.",
+    ]
+
+
+def test_disconnecting_ends_the_ports_before_the_link(
+    kernel: FakeKernel, driver: BridgeDriver, published: Endpoint
+) -> None:
+    driver.connect(CALL, published)
+    kernel.fail("detach")
+    with pytest.raises(Exception, match="it was told to"):
+        driver.disconnect(CALL, published)
+    assert kernel.publications == {}
+    assert kernel.links(published.sandbox)
+
+
+def test_restoring_loads_the_firewall_once_with_all_ports(
+    kernel: FakeKernel, driver: BridgeDriver, published: Endpoint
+) -> None:
+    network = replace(
+        published.network, endpoints=(published, replace(published, id="b", ports=()))
+    )
+    driver.connect(CALL, published)
+    before = kernel.publications
+    kernel.load_firewall("test", [])
+    kernel.calls.clear()
+    driver.restore(CALL, [network, sample_network(2)])
+    assert kernel.publications == before
+    assert kernel.calls["load_firewall"] == 1
+    assert kernel.calls["publish"] == 0
+    assert kernel.loopbacks == {"br-check1"}
+
+
+def test_ports_of_a_network_whose_name_is_anothers_now_are_not_loaded(
+    kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint
+) -> None:
+    kernel.add_link(endpoint.network.interface)
+    network = replace(endpoint.network, endpoints=(replace(endpoint, ports=sample_ports()),))
+    with pytest.raises(Exception, match="1 of 1 networks"):
+        driver.restore(CALL, [network])
+    assert kernel.publications == {}
