@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from mynet.drivers.errors import CapabilityUnsupported, DriverError, KernelError, PrivilegeMissing
 from mynet.drivers.linux.elements import Element, plain
@@ -22,18 +23,31 @@ _SYSTEM_FOLDERS = "/usr/sbin:/sbin:/usr/local/sbin"  # not on every daemon's PAT
 _TABLE = f"table inet {TABLE}"
 
 
+class _Leaving:
+    """Endpoints whose ports end together, and how it went."""
+
+    def __init__(self) -> None:
+        self.publications: list[Publication] = []
+        self.done = False
+        self.error: Exception | None = None
+
+
 class Firewall:
     """Keeps the table at the networks, and at the published ports, that it was told of.
 
     ``_lock`` guards the table, from the decision to the kernel's answer, and ``_segments`` and
     ``_publications``: what the table should hold, by bridge and by endpoint, so that one that was
     flushed is made again whole and not with the one network that happened to notice.
+    ``_leaving_lock`` guards ``_leaving``, the endpoints that newcomers leave with; it is taken with
+    and without ``_lock``, and nothing is waited for while it is held.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._segments: dict[str, Segment] = {}
         self._publications: dict[str, Publication] = {}
+        self._leaving_lock = threading.Lock()
+        self._leaving = _Leaving()
 
     def load(
         self,
@@ -87,14 +101,36 @@ class Firewall:
     def unpublish(self, publication: Publication) -> None:
         """Take an endpoint's ports out of the table, in one transaction.
 
-        Of an endpoint that it was not told of, only what leads there: its ports may be another's.
+        The kernel takes 15 ms to let go of an element, and hardly longer for a thousand: those who
+        come while the table is being changed wait for the next transaction together.
         """
+        with self._leaving_lock:
+            leaving = self._leaving
+            leaving.publications.append(publication)
         with self._lock:
-            before = self._publications.pop(publication.endpoint, None)
-            if before is None:
-                commit(_changes(filter(stands, published(publication)), ()))
-            else:
-                commit(_changes(published(before), ()))
+            if not leaving.done:
+                with self._leaving_lock:
+                    self._leaving = _Leaving()
+                self._take_out(leaving)
+        if leaving.error is not None:
+            raise leaving.error
+
+    def _take_out(self, leaving: "_Leaving") -> None:
+        """Take out all that leave, and keep what went wrong for whoever waits. Holds ``_lock``."""
+        try:
+            commit(_changes(chain.from_iterable(map(self._forget, leaving.publications)), ()))
+        except Exception as error:  # noqa: BLE001 - it is raised in every thread that waits
+            leaving.error = error
+        finally:
+            leaving.done = True
+
+    def _forget(self, publication: Publication) -> Iterable[Element]:
+        """Forget an endpoint; return what the table has of it. Holds ``_lock``.
+
+        Of one that it was not told of, that is only what leads there: its ports may be another's.
+        """
+        before = self._publications.pop(publication.endpoint, None)
+        return published(before) if before else filter(stands, published(publication))
 
     def unpublished(self, publication: Publication) -> Sequence[Forward]:
         """List those of an endpoint's ports that the table does not lead to it."""

@@ -1,14 +1,18 @@
 """Published ports in the table: by the element, it is the table that is loaded whole."""
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
+from unittest.mock import Mock
 
 import pytest
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.firewall import Firewall
+from mynet.drivers.linux.nftables import commit
 from mynet.drivers.linux.ports import Forward, Publication
 from tests.drivers.linux.namespaces import Namespace, playing_host
 from tests.drivers.linux.test_ruleset import PORTS, WEB, forward
@@ -182,3 +186,57 @@ def test_unpublishing_what_is_gone_is_success(host: Namespace, firewall: Firewal
     host.run("nft", "flush", "ruleset")
     firewall.unpublish(OTHER)
     assert host.table() == ""
+
+
+def together(firewall: Firewall, publications: Sequence[Publication]) -> list[KernelError]:
+    """Let many leave while the table is being changed; return what they were told."""
+    errors: list[KernelError] = []
+
+    def leave(publication: Publication) -> None:
+        try:
+            firewall.unpublish(publication)
+        except KernelError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=leave, args=(each,)) for each in publications]
+    with firewall._lock:
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + 10
+        while len(firewall._leaving.publications) < len(threads):
+            assert time.monotonic() < deadline
+    for thread in threads:
+        thread.join()
+    return errors
+
+
+def crowd() -> list[Publication]:
+    return [Publication(f"e{n}", [forward("", 9000 + n, "10.1.0.2", 80)]) for n in range(16)]
+
+
+def test_many_leave_in_one_transaction(
+    host: Namespace, firewall: Firewall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = host.table()
+    for each in crowd():
+        firewall.publish(INSTANCE, each)
+    commits = Mock(wraps=commit)
+    monkeypatch.setattr("mynet.drivers.linux.firewall.commit", commits)
+    assert together(firewall, crowd()) == []
+    assert commits.call_count == 1
+    assert host.table() == before
+    firewall.publish(INSTANCE, crowd()[0])
+    firewall.unpublish(crowd()[0])
+    assert commits.call_count == 3
+    assert host.table() == before
+
+
+def test_of_many_who_leave_each_is_told_that_it_failed(
+    firewall: Firewall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = Mock(side_effect=KernelError("no"))
+    with monkeypatch.context() as patch:
+        patch.setattr("mynet.drivers.linux.firewall.commit", refusals)
+        assert len(together(firewall, crowd())) == 16
+    assert refusals.call_count == 1
+    assert together(firewall, crowd()) == []
