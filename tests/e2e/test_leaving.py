@@ -30,11 +30,15 @@ def test_after_delete_nothing_of_the_network_is_left(daemon: Daemon, one: Sandbo
     before = daemon.everything()
     network = daemon.create("blue")
     daemon.connect("one")
+    ipv4 = {"prefix": {"addr": "10.88.0.0", "len": 24}}
+    ipv6 = {"prefix": {"addr": "fd88::", "len": 64}}
     assert daemon.stage.firewall() == {
         "br_all": [network.interface],
         "br_icc": [{"concat": [network.interface, network.interface]}],
-        "masq4": [{"prefix": {"addr": "10.88.0.0", "len": 24}}],
-        "masq6": [{"prefix": {"addr": "fd88::", "len": 64}}],
+        "hair4": [{"concat": [ipv4, ipv4]}],
+        "hair6": [{"concat": [ipv6, ipv6]}],
+        "masq4": [ipv4],
+        "masq6": [ipv6],
     }
     daemon.delete("blue")
     assert daemon.stage.firewall() == {}
