@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from mynet.drivers.linux.verbs import Segment
 from mynet.server.call import Call
 from mynet.server.recovery import recover
 from tests.server import asking
@@ -45,7 +44,8 @@ def test_a_family_is_routed_and_masqueraded_again(stack: Stack) -> None:
     nat = stack.kernel.segments["br-web"]
     options = {"gateway_mode_ipv4": "routed", "gateway_mode_ipv6": "routed"}
     stack.update(options=options)
-    assert stack.kernel.segments == {"br-web": Segment("br-web", routed=(4, 6))}
+    routed = replace(nat, masquerade=(), routed=(4, 6))
+    assert stack.kernel.segments == {"br-web": routed}
     stack.update(remove_options=list(options))
     assert stack.kernel.segments == {"br-web": nat}
 

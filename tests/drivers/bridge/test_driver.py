@@ -40,22 +40,22 @@ def test_a_network_is_a_bridge_with_its_mark_and_addresses(
         ({"internal": True, "masquerade": False}, Segment("br-check1", internal=True), set()),
         (
             {"options": {"icc": "false"}},
-            Segment("br-check1", masquerade=(IPV4.cidr, IPV6.cidr), icc=False),
+            Segment("br-check1", masquerade=BOTH, icc=False, hairpin=BOTH),
             {4, 6},
         ),
         (
             {"options": {"icc": "true", "gateway_mode_ipv4": "routed"}},
-            Segment("br-check1", masquerade=(IPV6.cidr,), routed=(4,)),
+            Segment("br-check1", masquerade=BOTH[1:], routed=(4,), hairpin=BOTH),
             {4, 6},
         ),
         (
             {"options": {"gateway_mode_ipv4": "nat", "gateway_mode_ipv6": "routed"}},
-            Segment("br-check1", masquerade=(IPV4.cidr,), routed=(6,)),
+            Segment("br-check1", masquerade=BOTH[:1], routed=(6,), hairpin=BOTH),
             {4, 6},
         ),
         (
             {"options": {"gateway_mode_ipv4": "routed", "gateway_mode_ipv6": "routed"}},
-            Segment("br-check1", routed=(4, 6)),
+            Segment("br-check1", routed=(4, 6), hairpin=BOTH),
             {4, 6},
         ),
         (
