@@ -12,7 +12,7 @@ demo: ## See mynet at work: in namespaces of its own, this host's network is not
 
 test: ## Run all the tests; ARGS='tests/ipam -k cooldown' runs some
 	@.ci/setup dev
-	@.ci/test $(ARGS)
+	@.ci/test --numprocesses=auto --dist=worksteal $(ARGS)
 
 run: ## Run the daemon on this host, in the foreground (as root); ARGS='--log-level debug'
 	@.ci/setup
