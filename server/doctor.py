@@ -8,7 +8,7 @@ for one that has died.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mynet.drivers.api import Driver
@@ -16,9 +16,10 @@ from mynet.drivers.errors import DriverError
 from mynet.server.books import Books
 from mynet.server.call import Call
 from mynet.server.checkup import Checkup, Known, named
+from mynet.server.listing import Listing, is_whole
 from mynet.server.locks import KeyedLocks
-from mynet.server.model import Endpoint, EndpointState, Network, NetworkState
-from mynet.server.plugins import Catalog
+from mynet.server.model import Endpoint, Network, NetworkState
+from mynet.server.plugins import Catalog, Plugin
 from mynet.server.report import Report
 from mynet.server.store import Store
 
@@ -37,93 +38,91 @@ class Doctor:
 
     def examine(self, report: Report) -> None:
         """Examine everything."""
-        self._finish(report)
-        self._compare_books(report)
-        for network in self._networks():
-            with report.step(f"network {network.name}") as call, self._held(call, network) as held:
-                for each in held:
+        listing = self._compare_books(report)
+        for network in listing.standing:
+            with report.step(f"network {network.name}") as call, self._held(call, network):
+                for each in listing.network_now(network):
                     report.extend(self.checkup.of_network(call, each))
-        self._compare_endpoints(report)
+        self._compare_endpoints(report, listing)
 
     def recover(self, report: Report) -> None:
         """Examine everything at start, when the kernel may have nothing of any network."""
-        self._finish(report)
-        self._compare_books(report)
-        on = self._hold_ports()
+        listing = self._compare_books(report)
+        self._hold_ports(listing)
         for driver in self.drivers.usable():
-            networks = [each for each in self._networks() if each.wish.driver == driver.name]
             with report.step(f"driver {driver.name}") as call:
-                ailing = [one for each in networks for one in self.checkup.of_network(call, each)]
-                told = [each.for_driver(on.get(each.id, ())) for each in networks]
-                driver.run(call, Driver.restore, told)
-                report.extend(ailing)
-        for network in self._networks():
-            with report.step(f"network {network.name}") as call, self._held(call, network) as held:
-                for each in held:
-                    self.checkup.settle(call, each)
-        self._compare_endpoints(report)
+                self._restore(call, report, listing, driver)
+        for network in listing.standing:
+            loose = [each for each in listing.whole.get(network.id, ()) if not each.place.sandbox]
+            if loose:
+                with report.step(f"network {network.name}") as call:
+                    self.checkup.settle(call, network, loose)
+        self._compare_endpoints(report, listing)
 
-    def _hold_ports(self) -> Mapping[str, Sequence[Endpoint]]:
-        """Hold the ports of all endpoints before anybody else can; return these, by network.
+    def _compare_books(self, report: Report) -> Listing:
+        """Take away what has no end, compare the books; return what is left."""
+        self._finish(report, Listing(self.store))
+        self.books.examine(report)
+        listing = Listing(self.store)
+        for network in listing.standing:
+            with report.step(f"network {network.name}") as call, self._held(call, network):
+                for each in listing.network_now(network):
+                    report.extend(self.books.of_network(call, each))
+        return listing
+
+    def _finish(self, report: Report, listing: Listing) -> None:
+        """Take away what a call has begun and not ended."""
+        whole = {each.id for endpoints in listing.whole.values() for each in endpoints}
+        for endpoint in listing.endpoints:
+            if endpoint.id not in whole:
+                with report.step(named(endpoint)) as call, self._held_with(call, endpoint):
+                    for network, each in listing.endpoint_now(endpoint):
+                        if not is_whole(network, each):
+                            report.add(self.checkup.half_endpoint(network, each))
+        for half in listing.networks:
+            if half.state is not NetworkState.READY:
+                with report.step(f"network {half.name}") as call, self._held(call, half):
+                    for found in listing.network_now(half):
+                        if found.state is not NetworkState.READY:
+                            report.add(self.checkup.half_network(found))
+
+    def _hold_ports(self, listing: Listing) -> None:
+        """Hold the ports of all endpoints before anybody else can.
 
         What is not to be had is found when each is looked at.
         """
-        on: dict[str, list[Endpoint]] = {}
-        listing = Listing(self.store)
-        for endpoint in filter(listing.is_whole, listing.endpoints):
-            on.setdefault(endpoint.network_id, []).append(endpoint)
-            for network, _ in listing.now(endpoint):
+        for network in listing.standing:
+            for endpoint in listing.whole.get(network.id, ()):
                 with contextlib.suppress(DriverError):
                     self.checkup.endpoints.hold_ports(network, endpoint)
-        return on
 
-    def _finish(self, report: Report) -> None:
-        """Take away what a call has begun and not ended."""
-        listing = Listing(self.store)
-        for endpoint in listing.endpoints:
-            if listing.is_whole(endpoint):
-                continue
-            with report.step(named(endpoint)) as call, self._held_with(call, endpoint):
-                for network, each in listing.now(endpoint):
-                    if not _is_whole(network, each):
-                        report.add(self.checkup.half_endpoint(network, each))
-        unfinished = (
-            each for each in self.store.networks.all() if each.state is not NetworkState.READY
-        )
-        for half in unfinished:
-            with report.step(f"network {half.name}") as call, self._held(call, half) as now:
-                for found in now:
-                    if found.state is not NetworkState.READY:
-                        report.add(self.checkup.half_network(found))
+    def _restore(
+        self, call: Call, report: Report, listing: Listing, driver: Plugin[Driver]
+    ) -> None:
+        """Have a driver bring back all that it has; say what of it was not there."""
+        networks = [each for each in listing.standing if each.wish.driver == driver.name]
+        ailing = [one for each in networks for one in self.checkup.of_network(call, each)]
+        told = [each.for_driver(listing.whole.get(each.id, ())) for each in networks]
+        driver.run(call, Driver.restore, told)
+        report.extend(ailing)
 
-    def _compare_books(self, report: Report) -> None:
-        self.books.examine(report)
-        for network in self._networks():
-            with report.step(f"network {network.name}") as call, self._held(call, network) as held:
-                for each in held:
-                    report.extend(self.books.of_network(call, each))
-
-    def _compare_endpoints(self, report: Report) -> None:
+    def _compare_endpoints(self, report: Report, listing: Listing) -> None:
+        ids = {each.id for each in listing.networks} | {each.id for each in listing.endpoints}
         for driver in self.drivers.usable():
             with report.step(f"driver {driver.name}") as call:
-                report.extend(self.checkup.strays(call, driver))
-        listing = Listing(self.store)
+                report.extend(self.checkup.strays(call, driver, ids))
         known = Known(self.checkup.sandboxes_of(listing.endpoints), self.books.holdings(report))
         for endpoint in listing.endpoints:
             with report.step(named(endpoint)) as call, self._held_with(call, endpoint):
-                for network, each in listing.now(endpoint):
-                    if each == endpoint and _is_whole(network, each):
+                for network, each in listing.endpoint_now(endpoint):
+                    if each == endpoint and is_whole(network, each):
                         report.extend(self.checkup.of_endpoint(call, network, each, known))
 
-    def _networks(self) -> Sequence[Network]:
-        """Return the networks that stand."""
-        return [each for each in self.store.networks.all() if each.state is NetworkState.READY]
-
     @contextlib.contextmanager
-    def _held(self, call: Call, network: Network) -> Iterator[Sequence[Network]]:
-        """Hold a network alone, and look whether it is there still."""
+    def _held(self, call: Call, network: Network) -> Iterator[None]:
+        """Hold a network alone."""
         with self.locks.exclusive(call.within(_PATIENCE), "network", network.id):
-            yield self.store.networks.with_id(network.id)
+            yield
 
     @contextlib.contextmanager
     def _held_with(self, call: Call, endpoint: Endpoint) -> Iterator[None]:
@@ -134,41 +133,3 @@ class Doctor:
             self.locks.shared(hurried, "network", endpoint.network_id),
         ):
             yield
-
-
-class Listing:
-    """All endpoints with their networks, as they were read; what has changed since is read again.
-
-    To read a record takes ten times as long as to see that it has not changed.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._networks = {network.id: network for network in store.networks.all()}
-        self.endpoints = store.endpoints.all()
-
-    def is_whole(self, endpoint: Endpoint) -> bool:
-        """Say whether no call was under way for an endpoint when it was read."""
-        network = self._networks.get(endpoint.network_id)
-        return network is not None and _is_whole(network, endpoint)
-
-    def now(self, endpoint: Endpoint) -> Sequence[tuple[Network, Endpoint]]:
-        """Return an endpoint as it is now, which the caller holds, and its network."""
-        network = self._networks.get(endpoint.network_id)
-        endpoints, networks = self._store.endpoints, self._store.networks
-        if (
-            network is not None
-            and endpoints.is_newest(endpoint.id, endpoint.revision)
-            and networks.is_newest(network.id, network.revision)
-        ):
-            return [(network, endpoint)]
-        return [
-            (network, each)
-            for each in endpoints.with_id(endpoint.id)
-            for network in networks.with_id(each.network_id)
-        ]
-
-
-def _is_whole(network: Network, endpoint: Endpoint) -> bool:
-    deleting = network.state is NetworkState.DELETING
-    return endpoint.state is EndpointState.READY and not deleting

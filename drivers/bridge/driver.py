@@ -156,8 +156,10 @@ class BridgeDriver(Driver):
 
     def _revive(self, network: Network) -> DriverError | None:
         """Make the network's bridge, or say why not."""
+        bridge = self._bridge(network)
         try:
-            self._kernel.ensure_bridge(self._bridge(network))
+            if bridge_differences(bridge, self._kernel.inspect_bridge(bridge)):
+                self._kernel.ensure_bridge(bridge)
             self._forward(network)
             if any(
                 forward.opens_loopback

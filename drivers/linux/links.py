@@ -154,9 +154,8 @@ def inspect_bridge(bridge: Bridge) -> BridgeSnapshot:
 
 def addresses_of(nl: Netlink, index: int) -> frozenset[IPInterface]:
     """List a link's addresses. Like: ``ip addr show``."""
-    request = Request(messages.get_addresses(), "list addresses", "addresses")
-    found = [answers.read_address(data) for data in nl.dump(request)]
-    return frozenset(address for place, address in found if place == index)
+    request = Request(messages.get_addresses(index), "list addresses", "addresses")
+    return frozenset(answers.read_address(data)[1] for data in nl.dump(request))
 
 
 def remove(link: Link) -> None:

@@ -4,7 +4,9 @@ Built with pyroute2's message classes: one costs 100-400 us of Python. This is t
 change should that ever be too much.
 """
 
+import os
 import socket
+import struct
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv6Interface
@@ -15,6 +17,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from mynet.drivers.api import IPAddress, IPInterface
+from mynet.drivers.linux.attributes import attribute
 from mynet.drivers.linux.netlink import NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE
 from mynet.drivers.linux.verbs import Bridge, Veth, priority
 
@@ -24,6 +27,11 @@ RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_GETADDR = 20, 22
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26
 RTPROT_RA = 9
+
+_HEADER = struct.Struct("@IHHII")  # nlmsghdr; the socket fills in the last two
+_IFINFOMSG = struct.Struct("@BxHiII")
+_INT = struct.Struct("@I")
+_IFLA_IFNAME, _IFLA_EXT_MASK = 3, 29
 
 _IFF_UP = 0x1
 _IFA_F_NODAD = 0x02
@@ -169,11 +177,15 @@ def delete_group(group: int) -> bytes:
 
 
 def get_link(*, name: str = "", index: int = 0) -> bytes:
-    """Like: ip link show dev NAME."""
-    attributes: list[tuple[str, object]] = [("IFLA_EXT_MASK", _RTEXT_FILTER_SKIP_STATS)]
+    """Like: ip link show dev NAME.
+
+    Packed here, as a start asks it three times an endpoint.
+    """
+    attributes = attribute(_IFLA_EXT_MASK, _INT.pack(_RTEXT_FILTER_SKIP_STATS))
     if name:
-        attributes.append(("IFLA_IFNAME", name))
-    return encode(ifinfmsg, RTM_GETLINK, 0, {"index": index}, attributes)
+        attributes += attribute(_IFLA_IFNAME, os.fsencode(name) + b"\0")
+    body = _IFINFOMSG.pack(socket.AF_UNSPEC, 0, index, 0, 0) + attributes
+    return _HEADER.pack(_HEADER.size + len(body), RTM_GETLINK, 0, 0, 0) + body
 
 
 def add_address(index: int, address: IPInterface) -> bytes:
@@ -195,9 +207,10 @@ def add_address(index: int, address: IPInterface) -> bytes:
     return encode(ifaddrmsg, RTM_NEWADDR, flags, {**fields, "index": index}, attributes)
 
 
-def get_addresses() -> bytes:
-    """Like: ip addr show."""
-    return encode(ifaddrmsg, RTM_GETADDR, 0, {}, ())
+@_remembered
+def get_addresses(index: int = 0) -> bytes:
+    """Like: ip addr show, or with an index ip addr show dev NAME."""
+    return encode(ifaddrmsg, RTM_GETADDR, 0, {"index": index}, ())
 
 
 @_remembered
@@ -218,6 +231,7 @@ def add_default_route(index: int, gateway: IPAddress, metric: int) -> bytes:
     return encode(rtmsg, RTM_NEWROUTE, _NEW, fields, attributes)
 
 
+@_remembered
 def get_routes(version: int) -> bytes:
     """Like: ip -4 route show, ip -6 route show."""
     return encode(rtmsg, RTM_GETROUTE, 0, {"family": _FAMILY[version]}, ())
