@@ -175,7 +175,7 @@ class Database:
         return connection
 
     def _last_revision(self, connection: sqlite3.Connection) -> int:
-        """Return the last commit's revision, of those that were lost if there are."""
+        """Return the last commit's revision, also of those that were lost, which is said once."""
         found: int = connection.execute("SELECT value FROM revision").fetchone()[0]
         seen = self._witness.seen
         if seen > found:
@@ -184,6 +184,8 @@ class Database:
                 " (%s-wal) was cut or removed, or it was restored from a backup",
                 *(self._path, found + 1, seen, self._path.name),
             )
+            # It has been said; and no revision is used twice.
+            connection.execute("UPDATE revision SET value = ?", (seen,))
         return max(found, seen)
 
     def _connect(self, *, read_only: bool) -> sqlite3.Connection:
