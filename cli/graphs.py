@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mynet.cli import ports
+
 Label = Sequence[str]  # a line each
 
 
@@ -51,7 +53,8 @@ def _of_network(network: Mapping[str, Any]) -> Label:
 
 
 def _of_endpoint(endpoint: Mapping[str, Any]) -> Label:
-    return [endpoint["interface"], *endpoint["addresses"]]
+    published = map(ports.written, endpoint["ports"])
+    return [endpoint["interface"], *endpoint["addresses"], *published]
 
 
 def dot(networks: Sequence[Mapping[str, Any]], *, unicode: bool) -> Iterator[str]:

@@ -42,7 +42,7 @@ publish_option = click.option(
 
 def shown(ports: Sequence[dict[str, Any]]) -> str:
     """Write an endpoint's ports in the manner of ``docker ps``, the host's first."""
-    return ",".join(map(_shown, ports))
+    return ",".join(map(written, ports))
 
 
 def _mapping(given: str, parameter: click.Parameter) -> dict[str, Any]:
@@ -82,7 +82,8 @@ def _span(given: str, words: str, parameter: click.Parameter) -> tuple[int, int]
     return first, last - first + 1
 
 
-def _shown(port: dict[str, Any]) -> str:
+def written(port: dict[str, Any]) -> str:
+    """Write one published port, or a range: the host's, and where it leads."""
     address = port["host_ip"]
     host = f"[{address}]:" if ":" in address else f"{address}:" if address else ""
     leads_to = _numbers(port["container_port"], port["count"])

@@ -1,4 +1,4 @@
-"""``mynetctl topology``: networks, their devices, and who is on them, drawn."""
+"""``mynetctl topology``: networks, their devices, who is on them, and published ports, drawn."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from mynet.cli import graphs, render
+from mynet.cli import graphs, ports, render
 from mynet.cli.command import command, each
 from mynet.cli.completion import network_names
 from mynet.cli.session import Session
@@ -108,14 +108,15 @@ def _network(network: Network) -> Branch:
 
 
 def _endpoint(endpoint: dict[str, Any]) -> Branch:
-    """Make an endpoint's branch."""
+    """Make an endpoint's branch; its published ports hang on it."""
     words = (
         click.style(render.cell(endpoint["container_id"]), fg="green"),
         render.cell(endpoint["interface"]),
         ", ".join(endpoint["addresses"]),
         _unless_ready(endpoint),
     )
-    return Branch(_GAP.join(filter(None, words)))
+    published = tuple(Branch(ports.written(port)) for port in endpoint["ports"])
+    return Branch(_GAP.join(filter(None, words)), published)
 
 
 def _unless_ready(found: dict[str, Any]) -> str:

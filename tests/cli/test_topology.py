@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from tests.cli import samples
 from tests.cli.conftest import Ctl, program
 from tests.cli.fake import JSON, FakeDaemon, Refusal
-from tests.cli.samples import BLUE, BLUE_ID, ONE, RED, RED_ID, TWO
+from tests.cli.samples import BLUE, BLUE_ID, RED, RED_ID, TWO
 
+ONE: dict[str, Any] = {**samples.ONE, "ports": []}
 ON_RED: dict[str, Any] = {
     **ONE,
     "id": "9" * 64,
@@ -214,3 +216,16 @@ def test_nobody_s_words_move_the_cursor(ctl: Ctl, daemon: FakeDaemon) -> None:
         printed = ctl("topology", "--output", output).out
         assert [sign for sign in printed if not sign.isprintable() and sign != "\n"] == []
     assert r"one\n\x07   eth0" in ctl("topology").out
+
+
+def test_published_ports_are_drawn_with_their_endpoint(ctl: Ctl, host: FakeDaemon) -> None:
+    host.answer("ListEndpoints", {"endpoints": [samples.ONE, TWO]})
+    assert ctl("topology", "blue").out.splitlines()[2:] == [
+        "    ├── one   eth0   10.88.0.2/24, fd88::2/64",
+        "    │   ├── 8080->80/tcp",
+        "    │   └── 53->53/udp",
+        "    └── zwölf-容器   cif-b1cdc4b0a7d   10.88.0.3/24   connecting",
+    ]
+    dot, mermaid = (ctl("topology", "blue", "--output", each).out for each in ("dot", "mermaid"))
+    assert r'[label="eth0\n10.88.0.2/24\nfd88::2/64\n8080->80/tcp\n53->53/udp"]' in dot
+    assert "fd88::2/64<br>8080-#62;80/tcp<br>53-#62;53/udp" in mermaid
