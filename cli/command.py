@@ -97,6 +97,13 @@ label_option = click.option(
     callback=key_values,
     help="A label. May be repeated.",
 )
+label_rm_option = click.option(
+    "--label-rm",
+    "remove_labels",
+    multiple=True,
+    metavar="KEY",
+    help="A label to take away. May be repeated.",
+)
 filter_option = click.option(
     "-f",
     "--filter",

@@ -7,6 +7,7 @@ from mynet.cli.backup import backup
 from mynet.cli.command import CONTEXT
 from mynet.cli.completion import completion
 from mynet.cli.doctor import doctor
+from mynet.cli.endpoint_update import update as endpoint_update
 from mynet.cli.endpoints import connect, disconnect, endpoint
 from mynet.cli.networks import network
 from mynet.cli.plugins import driver
@@ -83,3 +84,4 @@ for _command in (*_WORK, *_REST):
     mynetctl.add_command(_command)
 for _command in (connect, disconnect):  # where docker has them
     network.add_command(_command)
+endpoint.add_command(endpoint_update)

@@ -12,6 +12,7 @@ from mynet.cli.command import (
     each,
     filter_option,
     label_option,
+    label_rm_option,
     no_trunc_option,
     opt_option,
     quiet_option,
@@ -185,13 +186,7 @@ def inspect(session: Session, *, names: Sequence[str]) -> None:
 @command("update", network)
 @click.argument("name", metavar="NETWORK", shell_complete=network_names)
 @label_option
-@click.option(
-    "--label-rm",
-    "remove_labels",
-    multiple=True,
-    metavar="KEY",
-    help="A label to take away. May be repeated.",
-)
+@label_rm_option
 @opt_option
 @click.option(
     "--opt-rm",

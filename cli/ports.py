@@ -21,10 +21,10 @@ _PUBLISH = re.compile(
 )
 
 
-def _spans(
+def read_ports(
     _context: click.Context, parameter: click.Parameter, given: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Read every ``--publish``."""
+    """Read every value of an option like ``--publish``."""
     return [_mapping(each, parameter) for each in given]
 
 
@@ -34,7 +34,7 @@ publish_option = click.option(
     "ports",
     multiple=True,
     metavar="PORTS",
-    callback=_spans,
+    callback=read_ports,
     help="Ports of the host that lead here: [HOST_IP:][HOST_PORT:]PORT[-LAST][/PROTOCOL], tcp, udp"
     " or sctp. Without HOST_PORT one is chosen. May be repeated.",
 )

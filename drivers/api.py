@@ -306,6 +306,15 @@ class Driver(ABC):
         """
         self.create(call, update.network)
 
+    def update_endpoint(self, call: Call, endpoint: Endpoint) -> None:
+        """Bring an endpoint that is there to what it should be from now on: its ports, no more.
+
+        Only a driver with the capability :data:`PORTS` is asked. Ports that it had and has no more
+        lead nowhere when this returns. Connections through ports that stay are not disturbed. When
+        it fails, it is called again with the endpoint as it was.
+        """
+        self.connect(call, endpoint)
+
     def check_network(self, call: Call, network: Network) -> Sequence[str]:
         """Compare the kernel with the network: a sentence for each difference. Changes nothing.
 

@@ -10,6 +10,7 @@ from mynet.server.books import Books
 from mynet.server.checkup import Checkup
 from mynet.server.claims import StateDir
 from mynet.server.doctor import Doctor
+from mynet.server.endpoint_updates import EndpointUpdates
 from mynet.server.endpoints import Endpoints
 from mynet.server.host import Host
 from mynet.server.leases import Leases
@@ -32,6 +33,7 @@ class Core:
     networks: Networks
     updates: Updates
     endpoints: Endpoints
+    endpoint_updates: EndpointUpdates
     registry: Registry
     book: AddressBook
     transfer: Transfer
@@ -54,7 +56,8 @@ def assemble(
     planner = Planner(store, drivers, host)
     registry = Registry(store, backends, locks, host, defaults)
     leases = Leases(backends, registry, locks)
-    endpoints = Endpoints(store, drivers, leases, locks, host, planner, Ports(host))
+    ports = Ports(host)
+    endpoints = Endpoints(store, drivers, leases, locks, host, planner, ports)
     networks = Networks(store, drivers, backends, leases, endpoints, locks, planner, registry)
     updates = Updates(store, drivers, locks)
     books = Books(store, backends, registry, locks)
@@ -63,6 +66,7 @@ def assemble(
         networks,
         updates,
         endpoints,
+        EndpointUpdates(store, drivers, locks, ports),
         registry,
         AddressBook(store, backends, locks, registry),
         Transfer(store, backends, locks, registry),

@@ -128,8 +128,5 @@ class Doctor:
     def _held_with(self, call: Call, endpoint: Endpoint) -> Iterator[None]:
         """Hold an endpoint, as Disconnect does."""
         hurried = call.within(_PATIENCE)
-        with (
-            self.locks.exclusive(hurried, "container", endpoint.wish.container_id),
-            self.locks.shared(hurried, "network", endpoint.network_id),
-        ):
+        with self.locks.endpoint(hurried, endpoint.wish.container_id, endpoint.network_id):
             yield

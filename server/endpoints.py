@@ -122,10 +122,7 @@ class Endpoints:
         known = self._store.endpoints.by_id_prefix(endpoint_id)
         if not known:
             return None
-        with (
-            self._locks.exclusive(call, "container", known[0].wish.container_id),
-            self._locks.shared(call, "network", known[0].network_id),
-        ):
+        with self._locks.endpoint(call, known[0].wish.container_id, known[0].network_id):
             still = self._store.endpoints.by_id_prefix(endpoint_id)
             for endpoint in still:
                 self._finish(call, self._store.networks.find(endpoint.network_id), endpoint)
@@ -197,11 +194,11 @@ class Endpoints:
         faults = option_faults("options", wish.options, info.endpoint_options, info.name)
         if faults:
             raise InvalidArgument(faults)
-        check_ports(network, wish, info)
+        check_ports(network, wish.ports, info)
 
     def _record(self, network: Network, endpoint: Endpoint) -> Endpoint:
         """Take the endpoint's ports, and record it: from there on it is torn down by its record."""
-        endpoint = self._ports.take(network, endpoint)
+        endpoint = self._ports.take(network, endpoint, endpoint.wish.ports)
         try:
             return self._store.endpoints.add(endpoint, network.versions)
         except BaseException:

@@ -2,10 +2,10 @@
 
 The order in which the core takes them, so that no two calls wait for each other:
 
-1. ``("container", container_id)``   exclusive: Connect and Disconnect of one container
+1. ``("container", container_id)``   exclusive: Connect, Disconnect and UpdateEndpoint of one
+                                     container
 2. ``("sandbox", cookie)``           exclusive: two networks must not race for ``eth0`` in it
-3. ``("network", id)``               shared by Connect and Disconnect, exclusive for Delete and
-                                     Update
+3. ``("network", id)``               shared by those, exclusive for DeleteNetwork and UpdateNetwork
 4. ``("subnet", cidr)``              shared by allocate and release, exclusive to found and drop it;
                                      several of them in the order of their addresses
 """
@@ -74,6 +74,15 @@ class KeyedLocks:
             finally:
                 with self._changed:
                     state.exclusive = False
+
+    @contextlib.contextmanager
+    def endpoint(self, call: Call, container_id: str, network_id: str) -> Iterator[None]:
+        """Hold an endpoint that is there: its container alone, its network together with others."""
+        with (
+            self.exclusive(call, "container", container_id),
+            self.shared(call, "network", network_id),
+        ):
+            yield
 
     @contextlib.contextmanager
     def _state_of(self, key: Hashable) -> Iterator[_State]:

@@ -53,30 +53,6 @@ class NetworkWish:
 
 
 @dataclass(frozen=True, slots=True)
-class MapChange:
-    """What is to change of labels or options: those to set, and those to take away."""
-
-    put: Mapping[str, str] = field(default_factory=dict)
-    remove: frozenset[str] = frozenset()
-
-    def __bool__(self) -> bool:
-        return bool(self.put or self.remove)
-
-    def applied(self, before: Mapping[str, str]) -> Mapping[str, str]:
-        """Return what comes of it; all that is not named stays."""
-        kept = {key: value for key, value in before.items() if key not in self.remove}
-        return {**kept, **self.put}
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkChange:
-    """What is to change of a network."""
-
-    labels: MapChange = MapChange()
-    options: MapChange = MapChange()
-
-
-@dataclass(frozen=True, slots=True)
 class Subnet:
     """A network's subnet with its gateway, which is None until it has been allocated.
 
@@ -190,7 +166,7 @@ class Endpoint:
 
     ``taken`` are the addresses that ``wish.address_owner`` held before: an endpoint that never got
     READY gives them back to that owner. ``boot_id`` is the boot that the sandbox's cookie is of.
-    ``ports`` are those of the wish, in its order, with no port of the host left open.
+    ``ports`` are those of the wish, in its order; on record, none leaves a port of the host open.
     """
 
     id: str

@@ -66,6 +66,7 @@ class Planner:
             create_time=datetime.now(UTC),
             place=place,
             boot_id=boot_id(),
+            ports=wish.ports,
         )
 
     def moved(self, existing: Endpoint, place: Place) -> Endpoint:

@@ -1,17 +1,22 @@
 """What a wish for ports means on a network: whether it can be had, and what is held for it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import chain, combinations
 
 from mynet.drivers.api import PORTS, DriverInfo, PortMapping
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.drivers.linux.ports import Binding
 from mynet.server.errors import InvalidArgument, Violation
-from mynet.server.model import EndpointWish, Network
+from mynet.server.model import Endpoint, Network
+
+MAX_PORTS = 256  # entries of an endpoint
+MAX_RENUMBERED = 1024  # ports of an endpoint whose number changes: each is a rule of its own
 
 
-def check_ports(network: Network, wish: EndpointWish, driver: DriverInfo) -> None:
+def check_ports(network: Network, ports: Sequence[PortMapping], driver: DriverInfo) -> None:
     """Refuse ports that the driver, or the network, cannot publish, whatever the host has."""
-    if not wish.ports:
+    if not ports:
         return
     if PORTS not in driver.capabilities:
         raise CapabilityUnsupported(
@@ -23,7 +28,7 @@ def check_ports(network: Network, wish: EndpointWish, driver: DriverInfo) -> Non
     if network.wish.internal:
         fault = f"network {network.name} is internal: nothing outside of it reaches its endpoints"
         faults.append(Violation("ports", fault))
-    for place, port in enumerate(wish.ports):
+    for place, port in enumerate(ports):
         if port.host_ip and port.host_ip.version == 6 and port.host_ip.is_loopback:  # noqa: PLR2004
             raise CapabilityUnsupported(
                 "no port can be published at ::1: the kernel leads nothing from the IPv6 loopback"
@@ -42,3 +47,61 @@ def bindings(network: Network, port: PortMapping) -> Iterator[Binding]:
     versions = frozenset(version for version in network.versions if port.is_of(version))
     for number in range(port.host_port, port.host_port + port.count):
         yield Binding(port.protocol, number, versions, port.address)
+
+
+def all_bindings(network: Network, endpoint: Endpoint) -> Iterator[Binding]:
+    """Tell what is held for all ports of an endpoint."""
+    return chain.from_iterable(bindings(network, port) for port in endpoint.ports)
+
+
+def in_the_way(had: AbstractSet[Binding], wanted: AbstractSet[Binding]) -> Sequence[Binding]:
+    """Tell what is had and not wanted, and cannot be held beside what is wanted and not had."""
+    fresh: dict[int, list[Binding]] = {}
+    for binding in wanted - had:
+        fresh.setdefault(binding.port, []).append(binding)
+    return [each for each in had - wanted if any(map(each.clashes, fresh.get(each.port, ())))]
+
+
+def clashes(ports: Sequence[PortMapping | None]) -> Iterator[tuple[int, int]]:
+    """Yield the places of each two entries that have a port of the host in common."""
+    for (one, first), (other, second) in combinations(enumerate(ports), 2):
+        if first and second and _share(first, second):
+            yield one, other
+
+
+def too_many(ports: Sequence[PortMapping]) -> Iterator[str]:
+    """Yield what is wrong with ports that one endpoint has all of."""
+    if len(ports) > MAX_PORTS:
+        yield f"there would be {len(ports)} entries, and {MAX_PORTS} fit"
+    renumbered = sum(
+        port.count for port in ports if port.count > 1 and port.host_port != port.container_port
+    )
+    if renumbered > MAX_RENUMBERED:
+        yield (
+            f"{renumbered} ports in ranges get another number, and {MAX_RENUMBERED} may; a range"
+            " that has the same numbers on both sides may be of any length"
+        )
+
+
+def shown(port: PortMapping) -> str:
+    """Write it as ``mynetctl`` takes it: ``127.0.0.1:8080-8089:80-89/tcp``."""
+    parts = [_numbers(port.host_port, port.count), _numbers(port.container_port, port.count)]
+    if port.host_ip:
+        parts.insert(0, f"[{port.host_ip}]" if port.host_ip.version == 6 else str(port.host_ip))  # noqa: PLR2004
+    return f"{':'.join(parts)}/{port.protocol.value}"
+
+
+def _numbers(first: int, count: int) -> str:
+    return str(first) if count == 1 else f"{first}-{first + count - 1}"
+
+
+def _share(one: PortMapping, other: PortMapping) -> bool:
+    """Say whether two entries have a port of the host in common; what is to be chosen never is."""
+    return (
+        one.protocol is other.protocol
+        and 0 not in (one.host_port, other.host_port)
+        and one.host_port < other.host_port + other.count
+        and other.host_port < one.host_port + one.count
+        and any(one.is_of(version) and other.is_of(version) for version in (4, 6))
+        and (None in (one.address, other.address) or one.address == other.address)
+    )

@@ -9,7 +9,8 @@ import errno
 import resource
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain, islice
@@ -25,7 +26,7 @@ from mynet.drivers.linux.ports import Binding, Hold
 from mynet.server.errors import InvalidArgument, Violation
 from mynet.server.host import Host
 from mynet.server.model import Endpoint, Network
-from mynet.server.port_rules import bindings
+from mynet.server.port_rules import all_bindings, bindings, in_the_way
 from mynet.server.store.ports import endpoint_has, taken_by
 
 _SPARE = 256  # file descriptors that are left for everything else
@@ -46,38 +47,44 @@ class Ports:
         self._holds: dict[str, dict[Binding, Hold | None]] = {}
         self._count = 0
 
-    def take(self, network: Network, endpoint: Endpoint) -> Endpoint:
-        """Take the ports that an endpoint wishes for; return it with those that were chosen.
+    def take(self, network: Network, endpoint: Endpoint, asked: Sequence[PortMapping]) -> Endpoint:
+        """Take what an endpoint is to have and has not; return it with those that were chosen.
 
-        Raises PortInUse and PortsExhausted; then none is taken.
+        What it has and is not to have is kept until :meth:`settle`, unless it is in the way.
+        Raises PortInUse, PortsExhausted, and InvalidArgument, which names a port by its place among
+        those that were ``asked`` for; then the endpoint has what it had.
         """
-        wished = endpoint.wish.ports
-        self._require_descriptors(wished)
-        taken: dict[int, PortMapping] = {}
+        had = self._has(endpoint.id)
+        taken = dict(enumerate(endpoint.ports))
+        fresh = {
+            n: port for n, port in taken.items() if not had.issuperset(bindings(network, port))
+        }
+        self._require_descriptors(fresh.values())
         with ExitStack() as undo:
-            undo.callback(self.release, endpoint.id)
+            blocking = in_the_way(had, frozenset(all_bindings(network, endpoint)))
+            undo.callback(self._hold_again, endpoint, blocking)
+            self._let_go(endpoint.id, blocking)
+            undo.callback(self._let_go_of_others, endpoint.id, had)
             # Those that are named come first: a choice takes nothing that is wished for.
-            for place, port in sorted(enumerate(wished), key=lambda each: not each[1].host_port):
+            for place, port in sorted(fresh.items(), key=lambda each: not each[1].host_port):
                 if port.host_port:
-                    self._take_named(network, endpoint, place, port)
-                    taken[place] = port
+                    self._take_named(network, endpoint, port, asked)
                 else:
-                    taken[place] = self._choose(network, endpoint, place, port)
+                    taken[place] = self._choose(network, endpoint, port)
             undo.pop_all()
-        return replace(endpoint, ports=tuple(taken[place] for place in range(len(wished))))
+        return replace(endpoint, ports=tuple(taken.values()))
+
+    def settle(self, network: Network, endpoint: Endpoint) -> Sequence[DriverError]:
+        """Let go of what an endpoint has and is not to have, and hold the rest as retake does."""
+        self._let_go_of_others(endpoint.id, frozenset(all_bindings(network, endpoint)))
+        return self.retake(network, endpoint)
 
     def retake(self, network: Network, endpoint: Endpoint) -> Sequence[DriverError]:
         """Hold what an endpoint has on record; return why, for each port that is not to be had.
 
         That one stays the endpoint's: no other is given it.
         """
-        failures = []
-        for binding in self._not_held(network, endpoint):
-            try:
-                self._hold(endpoint, binding, on_record=True)
-            except DriverError as error:
-                failures.append(error)
-        return failures
+        return self._hold_again(endpoint, self._not_held(network, endpoint))
 
     def missing(self, network: Network, endpoint: Endpoint) -> Sequence[str]:
         """Say which of an endpoint's ports are not held, a sentence each. Takes none."""
@@ -93,27 +100,42 @@ class Ports:
             holds = self._holds.pop(endpoint_id, {})
         self._close(holds)
 
+    def _has(self, endpoint_id: str) -> frozenset[Binding]:
+        """Tell what an endpoint has, be it to be had or not."""
+        with self._lock:
+            return frozenset(self._holds.get(endpoint_id, ()))
+
     def _not_held(self, network: Network, endpoint: Endpoint) -> Sequence[Binding]:
         with self._lock:
             held = self._holds.get(endpoint.id, {})
-            wanted = chain.from_iterable(bindings(network, port) for port in endpoint.ports)
+            wanted = all_bindings(network, endpoint)
             return [binding for binding in wanted if held.get(binding) is None]
 
+    def _hold_again(self, endpoint: Endpoint, lost: Iterable[Binding]) -> Sequence[DriverError]:
+        failures = []
+        for binding in lost:
+            try:
+                self._hold(endpoint, binding, on_record=True)
+            except DriverError as error:
+                failures.append(error)
+        return failures
+
     def _take_named(
-        self, network: Network, endpoint: Endpoint, place: int, port: PortMapping
+        self, network: Network, endpoint: Endpoint, port: PortMapping, asked: Sequence[PortMapping]
     ) -> None:
+        had = self._has(endpoint.id)
         try:
             for binding in bindings(network, port):
-                self._hold(endpoint, binding)
+                if binding not in had:
+                    self._hold(endpoint, binding)
         except KernelError as error:
             if error.metadata.get("errno") != errno.errorcode[errno.EADDRNOTAVAIL]:
                 raise
             fault = f"{port.host_ip} is no address of this host"
-            raise InvalidArgument([Violation(f"ports[{place}].host_ip", fault)]) from error
+            field = f"ports[{asked.index(port)}].host_ip"
+            raise InvalidArgument([Violation(field, fault)]) from error
 
-    def _choose(
-        self, network: Network, endpoint: Endpoint, place: int, port: PortMapping
-    ) -> PortMapping:
+    def _choose(self, network: Network, endpoint: Endpoint, port: PortMapping) -> PortMapping:
         """Take ports that are free at all addresses, one after the other."""
         blocked = 0
         for first in candidates(self._host.choosable_ports(), port.count):
@@ -126,7 +148,7 @@ class Ports:
                     self._hold(endpoint, binding, chosen=True)
                     held.append(binding)
             except PortInUse:
-                self._let_go(endpoint, held)
+                self._let_go(endpoint.id, held)
             else:
                 return chosen
         raise _exhausted(port)
@@ -156,9 +178,13 @@ class Ports:
             known = {"pid": str(program.pid), "program": program.name} if program else {}
             raise taken_by(binding, str(program or ""), known)
 
-    def _let_go(self, endpoint: Endpoint, held: Sequence[Binding]) -> None:
+    def _let_go_of_others(self, endpoint_id: str, kept: AbstractSet[Binding]) -> None:
+        self._let_go(endpoint_id, self._has(endpoint_id) - kept)
+
+    def _let_go(self, endpoint_id: str, held: Collection[Binding]) -> None:
         with self._lock:
-            holds = {binding: self._holds[endpoint.id].pop(binding) for binding in held}
+            of_endpoint = self._holds.get(endpoint_id, {})
+            holds = {binding: of_endpoint.pop(binding) for binding in held}
         self._close(holds)
 
     def _close(self, holds: Mapping[Binding, Hold | None]) -> None:

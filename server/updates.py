@@ -13,6 +13,7 @@ from functools import partial
 from mynet.drivers.api import Asked, Driver, DriverInfo, NetworkUpdate
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.server.call import Call, require_caller
+from mynet.server.changes import NetworkChange
 from mynet.server.endpoints import not_ready
 from mynet.server.errors import InvalidArgument, Violation
 from mynet.server.locks import KeyedLocks
@@ -20,7 +21,6 @@ from mynet.server.model import (
     MAX_LABELS,
     Endpoint,
     Network,
-    NetworkChange,
     NetworkReport,
     NetworkState,
 )

@@ -85,10 +85,18 @@ class BridgeDriver(Driver):
         """Make the pair, with its inner end in the sandbox; then let its ports lead there."""
         self._kernel.attach(self._veth(endpoint))
         if endpoint.ports:
-            publication = _publication(endpoint)
-            if any(forward.opens_loopback for forward in publication.forwards):
-                self._kernel.open_loopback(endpoint.network.interface)
-            self._kernel.publish(self._instance, publication)
+            self._publish(endpoint)
+
+    def update_endpoint(self, call: Call, endpoint: Endpoint) -> None:
+        """Let its ports lead there, and no others."""
+        self._kernel.adjust([self._veth(endpoint)])
+        self._publish(endpoint)
+
+    def _publish(self, endpoint: Endpoint) -> None:
+        publication = _publication(endpoint)
+        if any(forward.opens_loopback for forward in publication.forwards):
+            self._kernel.open_loopback(endpoint.network.interface)
+        self._kernel.publish(self._instance, publication)
 
     def disconnect(self, call: Call, endpoint: Endpoint) -> None:
         """Let its ports lead nowhere, then take the pair away."""
@@ -108,7 +116,7 @@ class BridgeDriver(Driver):
     def update(self, call: Call, update: NetworkUpdate) -> None:
         """Let the firewall and the bridge's ports be what the network's options say now."""
         self.create(call, update.network)
-        self._kernel.isolate([self._veth(endpoint) for endpoint in update.endpoints])
+        self._kernel.adjust([self._veth(endpoint) for endpoint in update.endpoints])
 
     def check_network(self, call: Call, network: Network) -> Sequence[str]:
         """Compare the kernel with the network: a sentence for each difference."""

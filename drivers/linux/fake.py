@@ -247,9 +247,9 @@ class FakeKernel:
                 if held is not None and is_ours(held.link, veth):
                     self._memory.delete(held.link)
 
-    def isolate(self, endpoints: Iterable[Veth]) -> None:
+    def adjust(self, endpoints: Iterable[Veth]) -> None:
         """Isolate those that are there, ours and in their bridge, or not."""
-        with self._verb("isolate"):
+        with self._verb("adjust"):
             for veth in endpoints:
                 held = self._memory.find(veth.name)
                 master = self._memory.at(held.link.master) if held else None
@@ -326,6 +326,8 @@ class FakeKernel:
         """Put the endpoint's ports into the firewall."""
         with self._verb("publish"):
             self._publications[publication.endpoint] = publication
+            if not publication.forwards:
+                del self._publications[publication.endpoint]
             self._pass("publish.forget")
 
     def unpublish(self, publication: Publication) -> None:

@@ -85,18 +85,21 @@ class Firewall:
     def publish(self, instance: str, publication: Publication) -> Sequence[Forward]:
         """Have an endpoint's ports lead to it, in one transaction, as :meth:`add` does.
 
-        Those that it had before and has no more lead nowhere afterwards. Returns those that may
-        have led elsewhere until now: none where all was as it should be.
+        Those that it had before and has no more lead nowhere afterwards. Returns those that led
+        elsewhere until now, or may have: none where all was as it should be.
         """
         with self._lock:
-            before = self._publications.get(publication.endpoint)
-            if before == publication and not _missing(publication):
+            before = self._publications.get(publication.endpoint, Publication(publication.endpoint))
+            standing = [each for each in publication.forwards if each in before.forwards]
+            lost = _missing(standing)
+            if before == publication and not lost:
                 return ()
-            is_there = commit(_changes(published(before) if before else (), published(publication)))
+            is_there = commit(_changes(published(before), published(publication)))
             if not is_there:
                 self._load_anew(instance, publication)
             self._publications[publication.endpoint] = publication
-        return [*(before.forwards if before else ()), *publication.forwards]
+        kept = [each for each in standing if each not in lost]
+        return [each for each in (*before.forwards, *publication.forwards) if each not in kept]
 
     def unpublish(self, publication: Publication) -> None:
         """Take an endpoint's ports out of the table, in one transaction.
@@ -135,7 +138,7 @@ class Firewall:
     def unpublished(self, publication: Publication) -> Sequence[Forward]:
         """List those of an endpoint's ports that the table does not lead to it."""
         with self._lock:
-            return _missing(publication)
+            return _missing(publication.forwards)
 
     def _load_anew(self, instance: str, *more: Publication) -> None:
         """Load a table that somebody has deleted, flushed or changed. Holds ``_lock``."""
@@ -148,8 +151,8 @@ class Firewall:
         _nft(ruleset(instance, self._segments.values(), publications.values()))
 
 
-def _missing(publication: Publication) -> Sequence[Forward]:
-    return [each for each in publication.forwards if not all(map(stands, forwarded(each)))]
+def _missing(forwards: Iterable[Forward]) -> Sequence[Forward]:
+    return [each for each in forwards if not all(map(stands, forwarded(each)))]
 
 
 def _changes(before: Iterable[Element], after: Iterable[Element]) -> list[Change]:

@@ -86,9 +86,9 @@ class LinuxKernel:
             ours = [veths.find_ours(nl, veth) for veth in endpoints]
         self._reaper.delete([link for link in ours if link is not None])
 
-    def isolate(self, endpoints: Iterable[Veth]) -> None:
-        """Like: ip link set dev NAME type bridge_slave isolated on, for many at once."""
-        veths.isolate(endpoints)
+    def adjust(self, endpoints: Iterable[Veth]) -> None:
+        """Like: ip link set dev NAME type bridge_slave isolated on hairpin on, for many at once."""
+        veths.adjust(endpoints)
 
     def inspect(self, veth: Veth) -> Snapshot:
         """Like: ip addr; ip route."""

@@ -131,25 +131,14 @@ def enslave(index: int, master: int) -> bytes:
     return _set_link(index, [("IFLA_MASTER", master)])
 
 
-def isolate(index: int, *, on: bool) -> bytes:
-    """Like: ip link set dev NAME type bridge_slave isolated on."""
-    return _set_port(index, "IFLA_BRPORT_ISOLATED", int(on))
+def set_port(index: int, *, isolated: bool, hairpin: bool) -> bytes:
+    """Like: ip link set dev NAME type bridge_slave isolated on hairpin on.
 
-
-def set_hairpin(index: int) -> bytes:
-    """Like: ip link set dev NAME type bridge_slave hairpin on."""
-    return _set_port(index, "IFLA_BRPORT_MODE", 1)
-
-
-def _set_port(index: int, attribute: str, value: int) -> bytes:
-    """Set what a link has as a port of a bridge, which RTM_SETLINK does not.
-
-    It is not given with the making of a link: then the kernel ignores what is of its master.
+    RTM_SETLINK would set neither. They are not given with the making of a link: then the kernel
+    ignores what is of its master.
     """
-    slave = [
-        ("IFLA_INFO_SLAVE_KIND", "bridge"),
-        ("IFLA_INFO_SLAVE_DATA", {"attrs": [(attribute, value)]}),
-    ]
+    flags = [("IFLA_BRPORT_ISOLATED", int(isolated)), ("IFLA_BRPORT_MODE", int(hairpin))]
+    slave = [("IFLA_INFO_SLAVE_KIND", "bridge"), ("IFLA_INFO_SLAVE_DATA", {"attrs": flags})]
     attributes: Attributes = [("IFLA_LINKINFO", {"attrs": slave})]
     return encode(ifinfmsg, RTM_NEWLINK, 0, {"index": index}, attributes)
 

@@ -245,8 +245,8 @@ class Kernel(Protocol):
     def detach(self, endpoints: Iterable[Veth]) -> None:
         """Take the endpoints away, those that are there and ours: both ends gone on return."""
 
-    def isolate(self, endpoints: Iterable[Veth]) -> None:
-        """Isolate those that are there, ours and in their bridge, or not, each as it should be."""
+    def adjust(self, endpoints: Iterable[Veth]) -> None:
+        """Set ``isolated`` and ``hairpin`` of those that are there, ours and in their bridge."""
 
     def inspect(self, veth: Veth) -> Snapshot:
         """Look at what there is of the endpoint. Changes nothing."""

@@ -137,14 +137,15 @@ def _reshape(veth: Veth, index: int, master: int) -> tuple[Request, ...]:
     return (
         shape(veth.name, index, veth.outer_mac, veth.mtu),
         Request(enslave, f"put {veth.name} into {veth.bridge}", f"interface {veth.name}"),
-        isolation(veth, index),
+        _port(veth, index),
     )
 
 
-def isolation(veth: Veth, index: int) -> Request:
-    """Keep the outer end apart from the bridge's other ports, or not."""
-    message = messages.isolate(index, on=veth.isolated)
-    return Request(message, f"set the isolation of {veth.name}", f"interface {veth.name}", GONE)
+def _port(veth: Veth, index: int) -> Request:
+    """Set how the bridge treats the outer end."""
+    message = messages.set_port(index, isolated=veth.isolated, hairpin=veth.hairpin)
+    doing = f"set isolation and hairpin of {veth.name}"
+    return Request(message, doing, f"interface {veth.name}", GONE)
 
 
 def _outer(veth: Veth, index: int) -> tuple[Request, ...]:
@@ -154,11 +155,8 @@ def _outer(veth: Veth, index: int) -> tuple[Request, ...]:
     """
     mark, resource = messages.mark_link(index, veth.mark), f"interface {veth.name}"
     requests = [Request(mark, f"mark {veth.name}", resource)]
-    if veth.isolated:
-        requests.append(isolation(veth, index))
-    if veth.hairpin:
-        hairpin = messages.set_hairpin(index)
-        requests.append(Request(hairpin, f"let {veth.name} send back to itself", resource))
+    if veth.isolated or veth.hairpin:
+        requests.append(_port(veth, index))
     return (*requests, *bring_up(veth.name, index))
 
 
@@ -208,15 +206,15 @@ def _require_routes(nl: Netlink, veth: Veth, index: int) -> None:
             )
 
 
-def isolate(endpoints: Iterable[Veth]) -> None:
-    """Isolate the outer ends that are there, ours and in their bridge, or not.
+def adjust(endpoints: Iterable[Veth]) -> None:
+    """Set how their bridge treats the outer ends that are there, ours and in it.
 
-    Like: ``ip link set dev NAME type bridge_slave isolated on``.
+    Like: ``ip link set dev NAME type bridge_slave isolated on hairpin on``.
     """
     with Netlink() as nl:
         found = [(veth, link) for veth in endpoints if (link := find_ours(nl, veth))]
         requests = [
-            isolation(veth, link.index)
+            _port(veth, link.index)
             for veth, link in found
             if link.master and link.master == nl.index(veth.bridge)
         ]

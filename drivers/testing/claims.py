@@ -147,6 +147,25 @@ def ports_are_published_and_missed(bench: Bench) -> None:
     require(problems, "the ports of an endpoint that was disconnected are published still")
 
 
+def updating_an_endpoint_changes_its_ports(bench: Bench) -> None:
+    """To others, to none, and back; twice is once, and one disconnect still ends it all."""
+    if not bench.publishes:
+        return
+    without = connected(bench)
+    few, all_of_them = (replace(without, ports=sample_ports()[:n]) for n in (1, None))
+    for before, after in ((without, few), (few, all_of_them), (all_of_them, few), (few, without)):
+        twice(bench.driver.update_endpoint, after)
+        require_whole(bench, after)
+        if len(before.ports) > len(after.ports):
+            problems = bench.driver.check(SampleCall(), before)
+            require(problems, "ports that were taken away by update_endpoint are published still")
+    bench.driver.update_endpoint(SampleCall(), few)
+    twice(bench.driver.disconnect, few)
+    bench.connect(without)
+    problems = bench.driver.check(SampleCall(), few)
+    require(problems, "ports that came by update_endpoint outlive the endpoint")
+
+
 def restoring_publishes_the_ports_it_is_told_of(bench: Bench) -> None:
     """And no others: the endpoints come with their network."""
     if not bench.publishes:
@@ -281,6 +300,7 @@ CLAIMS: Sequence[Callable[[Bench], None]] = (
     a_disconnected_endpoint_is_missed,
     names_are_free_after_disconnecting,
     ports_are_published_and_missed,
+    updating_an_endpoint_changes_its_ports,
     disconnecting_works_when_the_network_is_gone,
     a_lost_sandbox_is_said_to_be_lost,
     an_endpoint_without_its_network_fails_cleanly,

@@ -66,6 +66,13 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
         endpoint = self._core.endpoints.connect(current_call(), request.network, wish, sandbox)
         return pb.ConnectResponse(endpoint=pack.endpoint(endpoint))
 
+    def UpdateEndpoint(
+        self, request: pb.UpdateEndpointRequest, _: grpc.ServicerContext
+    ) -> pb.UpdateEndpointResponse:
+        selector, change = unpack.endpoint_change(request)
+        endpoint = self._core.endpoint_updates.update(current_call(), selector, change)
+        return pb.UpdateEndpointResponse(endpoint=pack.endpoint(endpoint))
+
     def Disconnect(
         self, request: pb.DisconnectRequest, _: grpc.ServicerContext
     ) -> pb.DisconnectResponse:

@@ -8,13 +8,12 @@ from typing import Protocol
 
 from mynet.drivers.api import Asked, Driver
 from mynet.server.addresses import DEFAULT_BACKEND
+from mynet.server.changes import EndpointChange, MapChange, NetworkChange
 from mynet.server.errors import quoted
 from mynet.server.model import (
     MAX_LABELS,
     EndpointSelector,
     EndpointWish,
-    MapChange,
-    NetworkChange,
     NetworkWish,
     SandboxWish,
 )
@@ -22,7 +21,7 @@ from mynet.server.options import network_faults
 from mynet.server.plugins import Catalog
 from mynet.server.services import parsers, unpack_book
 from mynet.server.services.faults import Faults
-from mynet.server.services.unpack_ports import unpack_ports
+from mynet.server.services.unpack_ports import unpack_ports, unpack_ports_change
 from mynet.server.subnets import MIN_MTU_IPV6, SubnetWish
 from mynet.v1 import ipam_pb2, network_pb2
 
@@ -91,6 +90,22 @@ def network_change(request: network_pb2.UpdateNetworkRequest) -> tuple[str, Netw
     return request.network, change
 
 
+def endpoint_change(
+    request: network_pb2.UpdateEndpointRequest,
+) -> tuple[EndpointSelector, EndpointChange]:
+    """Unpack which endpoint is to change, and what of it. Raises InvalidArgument."""
+    faults = Faults()
+    selected = _selector(faults, request)
+    labels = _map_change(faults, "labels", request.labels, request.remove_labels)
+    if request.replace_labels:
+        labels = replace(labels, replace=True)
+        if labels.remove:
+            faults.add("remove_labels", "goes without replace_labels, which removes all others")
+    change = EndpointChange(labels, unpack_ports_change(faults, request))
+    faults.refuse()
+    return selected, change
+
+
 def _map_change(
     faults: Faults, field: str, given: Mapping[str, str], removed: Sequence[str]
 ) -> MapChange:
@@ -134,6 +149,14 @@ def endpoint(request: network_pb2.ConnectRequest) -> tuple[EndpointWish, Sandbox
 def selector(request: SelectorMessage, *, container_alone: bool = False) -> EndpointSelector:
     """Unpack what selects an endpoint; with ``container_alone`` a container is enough."""
     faults = Faults()
+    selected = _selector(faults, request, container_alone=container_alone)
+    faults.refuse()
+    return selected
+
+
+def _selector(
+    faults: Faults, request: SelectorMessage, *, container_alone: bool = False
+) -> EndpointSelector:
     if not request.endpoint:
         if not request.container_id:
             faults.add("endpoint", "name the endpoint, or its network and container_id")
@@ -141,7 +164,6 @@ def selector(request: SelectorMessage, *, container_alone: bool = False) -> Endp
             faults.add("network", "is required beside container_id")
     elif request.network or request.container_id or request.interface:
         faults.add("endpoint", "goes without network, container_id and interface")
-    faults.refuse()
     return EndpointSelector(
         request.endpoint, request.network, request.container_id, request.interface
     )

@@ -1,16 +1,15 @@
 """Published ports into the core's own type, with all faults at once."""
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
 
 from mynet.drivers.api import IPAddress, PortMapping, PortProtocol
+from mynet.server.changes import PortsChange
 from mynet.server.errors import quoted
+from mynet.server.port_rules import MAX_PORTS, clashes, too_many
 from mynet.server.services import parsers
 from mynet.server.services.faults import Faults
 from mynet.v1 import network_pb2
 
-MAX_PORTS = 256  # entries of a request
-MAX_RENUMBERED = 1024  # ports of a request whose number changes: each is a rule of its own
 LAST_PORT = 65535
 
 _PROTOCOLS = {
@@ -25,25 +24,32 @@ def unpack_ports(
     faults: Faults, messages: Sequence[network_pb2.PortMapping]
 ) -> tuple[PortMapping, ...]:
     """Unpack the ports that are to be published."""
+    ports = _ports(faults, "ports", messages)
+    for one, other in clashes(ports):
+        faults.add(f"ports[{other}].host_port", f"ports[{one}] has some of these already")
+    found = tuple(port for port in ports if port)
+    for fault in too_many(found):
+        faults.add("ports", fault)
+    return found
+
+
+def unpack_ports_change(faults: Faults, request: network_pb2.UpdateEndpointRequest) -> PortsChange:
+    """Unpack what is to change of ports."""
+    put = unpack_ports(faults, request.ports)
+    remove = tuple(port for port in _ports(faults, "remove_ports", request.remove_ports) if port)
+    if request.replace_ports and request.remove_ports:
+        faults.add("remove_ports", "goes without replace_ports, which removes all others")
+    return PortsChange(put, remove, request.replace_ports)
+
+
+def _ports(
+    faults: Faults, field: str, messages: Sequence[network_pb2.PortMapping]
+) -> Sequence[PortMapping | None]:
+    """Unpack each entry, with None for one that has a fault."""
     if len(messages) > MAX_PORTS:
-        faults.add("ports", f"has {len(messages)} entries, and {MAX_PORTS} fit")
+        faults.add(field, f"has {len(messages)} entries, and {MAX_PORTS} fit")
         return ()  # to compare each with each would take long
-    ports = [_port(faults, f"ports[{place}]", each) for place, each in enumerate(messages)]
-    for (one, first), (other, second) in combinations(enumerate(ports), 2):
-        if first and second and _share(first, second):
-            faults.add(f"ports[{other}].host_port", f"ports[{one}] has some of these already")
-    renumbered = sum(
-        port.count
-        for port in ports
-        if port and port.count > 1 and port.host_port != port.container_port
-    )
-    if renumbered > MAX_RENUMBERED:
-        faults.add(
-            "ports",
-            f"{renumbered} ports in ranges get another number, and {MAX_RENUMBERED} may; a range"
-            " that has the same numbers on both sides may be of any length",
-        )
-    return tuple(port for port in ports if port)
+    return [_port(faults, f"{field}[{place}]", each) for place, each in enumerate(messages)]
 
 
 def _port(faults: Faults, field: str, message: network_pb2.PortMapping) -> PortMapping | None:
@@ -83,15 +89,3 @@ def host_address(value: str) -> IPAddress:
     if found.is_multicast or reserved or mapped or scoped:
         raise ValueError(f"{quoted(value)} is no address that one host is reached at everywhere")
     return found
-
-
-def _share(one: PortMapping, other: PortMapping) -> bool:
-    """Say whether two entries have a port of the host in common; what is chosen never is."""
-    return (
-        one.protocol is other.protocol
-        and 0 not in (one.host_port, other.host_port)
-        and one.host_port < other.host_port + other.count
-        and other.host_port < one.host_port + one.count
-        and any(one.is_of(version) and other.is_of(version) for version in (4, 6))
-        and (None in (one.address, other.address) or one.address == other.address)
-    )

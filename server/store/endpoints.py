@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from mynet.ipam.sqlite import Database
 from mynet.server import codec
@@ -50,18 +51,17 @@ class EndpointRecords(Documents[Endpoint]):
 
     def put(self, endpoint: Endpoint) -> Endpoint:
         """Record an endpoint's new state. Raises EndpointNotFound where it was removed by now."""
+        return self._database.write(partial(_update, endpoint))
+
+    def republish(self, endpoint: Endpoint, versions: frozenset[int]) -> Endpoint:
+        """Record an endpoint's new state, and that it has its ports in these families, no others.
+
+        Raises EndpointNotFound where it was removed by now, and PortInUse.
+        """
 
         def work(connection: sqlite3.Connection, revision: int) -> Endpoint:
-            changed = replace(endpoint, revision=revision)
-            updated = connection.execute(
-                "UPDATE endpoints SET cookie = ?, document = ? WHERE id = ?",
-                (_cookie(changed), codec.encode(changed), changed.id),
-            )
-            if not updated.rowcount:
-                raise EndpointNotFound(
-                    f"endpoint {endpoint.id[:12]} was removed in the meantime; connect again",
-                    resource=f"endpoint {endpoint.id}",
-                )
+            changed = _update(endpoint, connection, revision)
+            ports.claim(connection, changed, versions)
             return changed
 
         return self._database.write(work)
@@ -92,6 +92,20 @@ class EndpointRecords(Documents[Endpoint]):
             return dict(
                 connection.execute("SELECT network_id, count(*) FROM endpoints GROUP BY network_id")
             )
+
+
+def _update(endpoint: Endpoint, connection: sqlite3.Connection, revision: int) -> Endpoint:
+    changed = replace(endpoint, revision=revision)
+    updated = connection.execute(
+        "UPDATE endpoints SET cookie = ?, document = ? WHERE id = ?",
+        (_cookie(changed), codec.encode(changed), changed.id),
+    )
+    if not updated.rowcount:
+        raise EndpointNotFound(
+            f"endpoint {endpoint.id[:12]} was removed in the meantime; connect again",
+            resource=f"endpoint {endpoint.id}",
+        )
+    return changed
 
 
 def _cookie(endpoint: Endpoint) -> str:

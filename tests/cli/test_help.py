@@ -8,7 +8,7 @@ from tests.cli.lines import called, walk
 # Section "Commands" of the API, as far as its verbs are there.
 API = """
     network create, ls, inspect, update, rm, connect, disconnect
-    endpoint ls, inspect, check
+    endpoint ls, inspect, update, check
     ipam allocate, release, ls, map, import, export
     ipam subnet create, ls, inspect, rm
     ipam backend ls

@@ -220,6 +220,19 @@ class PublishesForEver(SoundDriver):
         return self.kernel.ports.get(endpoint.id, ())
 
 
+@breaks("updating an endpoint changes its ports")
+class KeepsItsPorts(SoundDriver):
+    def update_endpoint(self, call: Call, endpoint: Endpoint) -> None:
+        pass
+
+
+@breaks("updating an endpoint changes its ports")
+class AddsPorts(SoundDriver):
+    def update_endpoint(self, call: Call, endpoint: Endpoint) -> None:
+        before = self.kernel.ports.get(endpoint.id, ())
+        super().update_endpoint(call, replace(endpoint, ports=(*before, *endpoint.ports)))
+
+
 @breaks("restoring publishes the ports it is told of")
 class RestoresNoPorts(SoundDriver):
     def restore(self, call: Call, networks: Sequence[Network]) -> None:

@@ -77,9 +77,9 @@ class Namespace:
         }
 
     def firewall(self) -> dict[str, list[Any]]:
-        """Return the elements of each set of the firewall that has some, as ``nft -j`` does."""
+        """Return the elements of each set and map of the firewall that has some, as ``nft -j``."""
         listed = self.json("nft", "-j", "list", "ruleset")["nftables"]
-        sets = [each["set"] for each in listed if "set" in each]
+        sets = [each[kind] for each in listed for kind in ("set", "map") if kind in each]
         return {each["name"]: each["elem"] for each in sets if each.get("elem")}
 
     def state(self, *passing: str) -> dict[str, object]:

@@ -44,6 +44,15 @@ EXAMPLES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         {"network": "blue", "container_id": "comer", "addresses": ["10.88.0.99"]},
         {"endpoint": {"addresses": ["10.88.0.99/24"], "gateways": ["10.88.0.1"]}},
     ),
+    "NetworkService/UpdateEndpoint": (
+        {
+            "network": "blue",
+            "container_id": "one",
+            "ports": [{"host_port": 8080, "container_port": 80}],
+            "labels": {"team": "red"},
+        },
+        {"endpoint": {"ports": [{"host_port": 8080}], "labels": {"team": "red"}}},
+    ),
     "NetworkService/Disconnect": (
         {"network": "blue", "container_id": "leaver"},
         {"endpoints": [{"container_id": "leaver", "state": "ENDPOINT_STATE_READY"}]},

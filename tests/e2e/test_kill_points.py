@@ -69,6 +69,22 @@ def unite(daemon: Daemon) -> None:
     daemon.net.UpdateNetwork(back)
 
 
+def move_ports(daemon: Daemon) -> None:
+    asked = network_pb2.UpdateEndpointRequest(network="blue", container_id="one")
+    asked.ports.add(host_port=9000, container_port=9000, count=10)
+    asked.remove_ports.add(container_port=80)
+    daemon.net.UpdateEndpoint(asked)
+
+
+def move_ports_back(daemon: Daemon) -> None:
+    if not daemon.endpoints():
+        daemon.net.Connect(connect("one"))
+    asked = network_pb2.UpdateEndpointRequest(network="blue", container_id="one")
+    asked.ports.add(host_port=8080, container_port=80)
+    asked.replace_ports = True
+    daemon.net.UpdateEndpoint(asked)
+
+
 Step = Callable[[Daemon], None]
 
 # Each verb, and what makes it possible again.
@@ -77,6 +93,7 @@ VERBS: Mapping[str, tuple[Step, Step]] = {
     "DeleteNetwork": (delete_green, make_green_with_an_endpoint),
     "UpdateNetwork": (divide, unite),
     "Connect": (attach, detach),
+    "UpdateEndpoint": (move_ports, move_ports_back),
     "Disconnect": (detach, attach),
     "AllocateAddress": (allocate, release),
     "ReleaseOwner": (release, allocate),

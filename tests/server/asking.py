@@ -43,6 +43,11 @@ def change(network: str = "web", **fields: Any) -> network_pb2.UpdateNetworkRequ
     return network_pb2.UpdateNetworkRequest(network=network, **fields)
 
 
+def change_endpoint(container: str = "c1", **fields: Any) -> network_pb2.UpdateEndpointRequest:
+    """Ask for a change of an endpoint on network web, unless told otherwise."""
+    return network_pb2.UpdateEndpointRequest(container_id=container, **{"network": "web", **fields})
+
+
 def allocate(subnet: str = "10.9.0.0/24", **fields: Any) -> ipam_pb2.AllocateAddressRequest:
     """Ask for an address."""
     return ipam_pb2.AllocateAddressRequest(subnet=subnet, **fields)

@@ -90,6 +90,10 @@ class Daemon:
         """Connect a container, to network web unless told otherwise."""
         return self.net.Connect(asking.connect(container, **fields)).endpoint
 
+    def update_endpoint(self, container: str = "c1", **fields: Any) -> network_pb2.Endpoint:
+        """Change a container's endpoint, on network web unless told otherwise."""
+        return self.net.UpdateEndpoint(asking.change_endpoint(container, **fields)).endpoint
+
     def disconnect(self, container: str = "c1", **fields: Any) -> list[network_pb2.Endpoint]:
         """Disconnect a container."""
         request = network_pb2.DisconnectRequest(container_id=container, **fields)

@@ -200,6 +200,11 @@ class FakeDriver(Driver):
                 if endpoint.id in self.endpoints:
                     self.endpoints[endpoint.id] = endpoint
 
+    def update_endpoint(self, call: Call, endpoint: Endpoint) -> None:
+        with self.trouble.at("update_endpoint", call), self._guard:
+            if endpoint.id in self.endpoints:
+                self.endpoints[endpoint.id] = endpoint
+
     def check_network(self, call: Call, network: Network) -> Sequence[str]:
         with self.trouble.at("check_network", call), self._guard:
             return () if network.id in self.networks else (f"{network.interface} is not there.",)

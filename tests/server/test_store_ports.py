@@ -10,6 +10,7 @@ import pytest
 
 from mynet.drivers.api import PortMapping, PortProtocol
 from mynet.drivers.errors import PortInUse
+from mynet.server.errors import EndpointNotFound
 from mynet.server.model import Endpoint
 from mynet.server.store import Store
 from tests.server.records import add, endpoint, network
@@ -117,3 +118,29 @@ def test_ten_thousand_ports_do_not_make_the_next_slower(store: Store) -> None:
     store.endpoints.add(having(5000, *ports))
     many = sorted(seconds(number) for number in range(100, 130))[3]
     assert many < 4 * few
+
+
+def test_an_endpoint_that_has_other_ports_now_has_those_alone(store: Store) -> None:
+    store.endpoints.add(having(1, at("", 80), at("", 90)))
+    changed = store.endpoints.republish(having(1, at("", 90), at("", 100)), NET.versions)
+    assert store.endpoints.all() == [changed]
+    store.endpoints.add(having(2, at("", 80)))
+    for port in (90, 100):
+        with pytest.raises(PortInUse, match=f"TCP port {port} "):
+            store.endpoints.add(having(3, at("", port)))
+
+
+def test_ports_that_another_has_are_refused_and_those_before_stay(store: Store) -> None:
+    before = store.endpoints.add(having(1, at("", 80)))
+    store.endpoints.add(having(2, at("", 90)))
+    with pytest.raises(PortInUse, match="TCP port 90 "):
+        store.endpoints.republish(having(1, at("", 90)), NET.versions)
+    assert store.endpoints.all()[0] == before
+    with pytest.raises(PortInUse, match="TCP port 80 "):
+        store.endpoints.add(having(3, at("", 80)))
+
+
+def test_the_ports_of_an_endpoint_that_is_gone_do_not_change(store: Store) -> None:
+    with pytest.raises(EndpointNotFound):
+        store.endpoints.republish(having(1, at("", 80)), NET.versions)
+    store.endpoints.add(having(2, at("", 80)))

@@ -61,7 +61,7 @@ def test_what_contradicts_what_stays_is_refused(stack: Stack) -> None:
     assert "isolated would have the host's address come or go" in refused.message
 
 
-@pytest.mark.parametrize("point", ["ensure_bridge", "add_segment", "enable_forwarding", "isolate"])
+@pytest.mark.parametrize("point", ["ensure_bridge", "add_segment", "enable_forwarding", "adjust"])
 @pytest.mark.usefixtures("lan")
 def test_a_failure_at_any_step_leaves_the_network_as_it_was(stack: Stack, point: str) -> None:
     before = stack.state()

@@ -144,3 +144,37 @@ def test_ports_of_a_network_whose_name_is_anothers_now_are_not_loaded(
     with pytest.raises(Exception, match="1 of 1 networks"):
         driver.restore(CALL, [network])
     assert kernel.publications == {}
+
+
+def test_an_update_publishes_what_is_to_be_published_and_nothing_else(
+    kernel: FakeKernel, driver: BridgeDriver, published: Endpoint
+) -> None:
+    driver.connect(CALL, published)
+    for ports in (published.ports[:1], published.ports[1:], (), published.ports):
+        changed = replace(published, ports=ports)
+        driver.update_endpoint(CALL, changed)
+        assert driver.check(CALL, changed) == []
+        standing = [each.forwards for each in kernel.publications.values()]
+        assert sum(map(len, standing)) == 2 * len(ports)
+
+
+def test_an_update_makes_nothing_else_of_the_endpoint(
+    kernel: FakeKernel, driver: BridgeDriver, published: Endpoint
+) -> None:
+    """Its sandbox may be gone: that is for a Connect or a Disconnect."""
+    assert published.sandbox
+    driver.connect(CALL, published)
+    kernel.delete_sandbox(published.sandbox.path)
+    before = kernel.links()
+    driver.update_endpoint(CALL, replace(published, ports=()))
+    assert kernel.links() == before
+    assert kernel.publications == {}
+
+
+def test_an_update_opens_the_loopback_for_a_port_that_needs_it(
+    kernel: FakeKernel, driver: BridgeDriver, published: Endpoint
+) -> None:
+    driver.connect(CALL, replace(published, ports=()))
+    assert kernel.loopbacks == frozenset()
+    driver.update_endpoint(CALL, published)
+    assert kernel.loopbacks == {"br-check1"}

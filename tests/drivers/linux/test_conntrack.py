@@ -123,6 +123,16 @@ def test_the_flows_of_a_port_that_is_replaced_are_forgotten(town: Town) -> None:
     assert flows(town, 6000) == 0
 
 
+@by_family
+def test_flows_of_a_port_that_stays_while_others_change_are_left(town: Town, version: int) -> None:
+    port = PortMapping(5000, PortProtocol.UDP, 6000)
+    town.publish("red1", port)
+    asker(town, "outside", (HOST[version], 6000), 5000)
+    town.publish("red1", port, PortMapping(5001, PortProtocol.UDP, 6001))
+    town.publish("red1", port, PortMapping(5002, PortProtocol.UDP, 6002))
+    assert flows(town, 6000) == 1
+
+
 def test_flows_to_the_same_port_of_others_are_left(town: Town) -> None:
     with town.listening("outside", 4, socket.SOCK_DGRAM, 5000) as far:
         town.speak("red1", b"question", 4, (town.address("outside", 4), 5000))

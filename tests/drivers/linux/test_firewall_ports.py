@@ -129,6 +129,25 @@ def test_other_ports_replace_those_there_were(host: Namespace, firewall: Firewal
     assert changed == host.table()
 
 
+def test_those_that_led_elsewhere_until_now_are_told(host: Namespace, firewall: Firewall) -> None:
+    a, b, c = (forward("", number, "10.1.0.2", 80) for number in (1001, 1002, 1003))
+    steps: Sequence[tuple[list[Forward], set[Forward]]] = [
+        ([a], {a}),
+        ([a], set()),
+        ([a, b], {b}),
+        ([b, c], {a, c}),
+        ([b], {c}),
+        ([], {b}),
+        ([], set()),
+        ([b], {b}),
+    ]
+    for forwards, told in steps:
+        assert set(firewall.publish(INSTANCE, Publication("web", forwards))) == told
+    host.run("nft", "flush", "map", *PUB4.split())
+    assert set(firewall.publish(INSTANCE, Publication("web", [b, c]))) == {b, c}
+    assert firewall.publish(INSTANCE, Publication("web", [b, c])) == ()
+
+
 def test_what_another_endpoint_has_is_not_taken_from_it(
     host: Namespace, firewall: Firewall
 ) -> None:

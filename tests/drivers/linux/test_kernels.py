@@ -167,8 +167,8 @@ def test_many_ports_are_isolated_at_once_and_again_or_not(ready: Stage) -> None:
     for veth in others:
         ready.kernel.attach(veth)
     for isolated in (True, True, False, False):
-        ready.kernel.isolate([replace(veth, isolated=isolated) for veth in others[:2]])
-        ready.kernel.isolate([])
+        ready.kernel.adjust([replace(veth, isolated=isolated) for veth in others[:2]])
+        ready.kernel.adjust([])
         seen = ready.links()
         assert [seen[veth.name].isolated for veth in others] == [isolated, isolated, False]
 
@@ -177,7 +177,7 @@ def test_isolating_makes_nothing_and_touches_nobody_else_s(ready: Stage) -> None
     apart = replace(VETH, isolated=True)
     ready.add_link("veth-shop")
     before = ready.links()
-    ready.kernel.isolate([apart, replace(apart, name="veth-gone")])
+    ready.kernel.adjust([apart, replace(apart, name="veth-gone")])
     assert ready.links() == before
 
 
@@ -185,7 +185,7 @@ def test_a_port_that_somebody_took_out_of_its_bridge_is_left_there(ready: Stage)
     ready.kernel.attach(VETH)
     ready.kernel.delete_bridge(BRIDGE)
     before = ready.links()
-    ready.kernel.isolate([replace(VETH, isolated=True)])
+    ready.kernel.adjust([replace(VETH, isolated=True)])
     assert ready.links() == before
 
 

@@ -377,7 +377,7 @@ class Endpoint(_message.Message):
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """As given to Connect."""
+        """As given to Connect, or changed by UpdateEndpoint."""
 
     @_builtins.property
     def options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -1164,6 +1164,120 @@ class ListEndpointsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListEndpointsResponse: _TypeAlias = ListEndpointsResponse  # noqa: Y015
+
+@_typing.final
+class UpdateEndpointRequest(_message.Message):
+    """Asks for a change of an endpoint that is there: selected as in GetEndpointRequest."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    NETWORK_FIELD_NUMBER: _builtins.int
+    CONTAINER_ID_FIELD_NUMBER: _builtins.int
+    INTERFACE_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
+    REPLACE_PORTS_FIELD_NUMBER: _builtins.int
+    REMOVE_PORTS_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    REPLACE_LABELS_FIELD_NUMBER: _builtins.int
+    REMOVE_LABELS_FIELD_NUMBER: _builtins.int
+    endpoint: _builtins.str
+    """The endpoint's id, or a unique beginning of it."""
+    network: _builtins.str
+    """The network's id, name, or a unique beginning of its id."""
+    container_id: _builtins.str
+    """The container."""
+    interface: _builtins.str
+    """The device inside, where the container is on the network more than once."""
+    replace_ports: _builtins.bool
+    """These ports are all that it is to have; none ends every one. What is not among them is taken
+    away.
+    """
+    replace_labels: _builtins.bool
+    """These labels are all that it is to have."""
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___PortMapping]:
+        """Ports to publish. {"container_port": 80, "host_port": 8080}"""
+
+    @_builtins.property
+    def remove_ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___PortMapping]:
+        """Ports to take away, each as it is shown. What is left out of host_ip and host_port fits any; what
+        is not there is taken away already. {"container_port": 80}
+        """
+
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Labels to set. {"team": "blue"}"""
+
+    @_builtins.property
+    def remove_labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Labels to take away; one that is not there is taken away already."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: _builtins.str = ...,
+        network: _builtins.str = ...,
+        container_id: _builtins.str = ...,
+        interface: _builtins.str = ...,
+        ports: _abc.Iterable[Global___PortMapping] | None = ...,
+        replace_ports: _builtins.bool = ...,
+        remove_ports: _abc.Iterable[Global___PortMapping] | None = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        replace_labels: _builtins.bool = ...,
+        remove_labels: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container_id", b"container_id", "endpoint", b"endpoint", "interface", b"interface", "labels", b"labels", "network", b"network", "ports", b"ports", "remove_labels", b"remove_labels", "remove_ports", b"remove_ports", "replace_labels", b"replace_labels", "replace_ports", b"replace_ports"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateEndpointRequest: _TypeAlias = UpdateEndpointRequest  # noqa: Y015
+
+@_typing.final
+class UpdateEndpointResponse(_message.Message):
+    """The endpoint changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def endpoint(self) -> Global___Endpoint:
+        """The endpoint as it is now."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: Global___Endpoint | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateEndpointResponse: _TypeAlias = UpdateEndpointResponse  # noqa: Y015
 
 @_typing.final
 class CheckEndpointRequest(_message.Message):

@@ -65,6 +65,11 @@ class NetworkServiceStub:
                 request_serializer=mynet_dot_v1_dot_network__pb2.ConnectRequest.SerializeToString,
                 response_deserializer=mynet_dot_v1_dot_network__pb2.ConnectResponse.FromString,
                 _registered_method=True)
+        self.UpdateEndpoint = channel.unary_unary(
+                '/mynet.v1.NetworkService/UpdateEndpoint',
+                request_serializer=mynet_dot_v1_dot_network__pb2.UpdateEndpointRequest.SerializeToString,
+                response_deserializer=mynet_dot_v1_dot_network__pb2.UpdateEndpointResponse.FromString,
+                _registered_method=True)
         self.Disconnect = channel.unary_unary(
                 '/mynet.v1.NetworkService/Disconnect',
                 request_serializer=mynet_dot_v1_dot_network__pb2.DisconnectRequest.SerializeToString,
@@ -164,6 +169,22 @@ class NetworkServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateEndpoint(self, request, context):
+        """Changes ports and labels of an endpoint while it is in use: all at once, and connections through
+        ports that stay are not disturbed. What is not named stays, unless all of its kind is replaced.
+        Asking twice is asking once: a port that is published already, and leads where it is asked to,
+        is left as it is, one that was chosen keeps its number.
+
+        A Connect that finds the endpoint again compares its wishes with what they are from now on.
+
+        Fails with ENDPOINT_NOT_FOUND, AMBIGUOUS, PORT_IN_USE, PORTS_EXHAUSTED, and with
+        CAPABILITY_UNSUPPORTED where the network's driver publishes no ports. Then the endpoint is as it
+        was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Disconnect(self, request, context):
         """Detaches. It works whatever has happened to the sandbox, its namespace, the network's device or
         the firewall in the meantime. container_id alone ends all endpoints of that container.
@@ -253,6 +274,11 @@ def add_NetworkServiceServicer_to_server(servicer, server):
                     servicer.Connect,
                     request_deserializer=mynet_dot_v1_dot_network__pb2.ConnectRequest.FromString,
                     response_serializer=mynet_dot_v1_dot_network__pb2.ConnectResponse.SerializeToString,
+            ),
+            'UpdateEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateEndpoint,
+                    request_deserializer=mynet_dot_v1_dot_network__pb2.UpdateEndpointRequest.FromString,
+                    response_serializer=mynet_dot_v1_dot_network__pb2.UpdateEndpointResponse.SerializeToString,
             ),
             'Disconnect': grpc.unary_unary_rpc_method_handler(
                     servicer.Disconnect,
@@ -453,6 +479,33 @@ class NetworkService:
             '/mynet.v1.NetworkService/Connect',
             mynet_dot_v1_dot_network__pb2.ConnectRequest.SerializeToString,
             mynet_dot_v1_dot_network__pb2.ConnectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mynet.v1.NetworkService/UpdateEndpoint',
+            mynet_dot_v1_dot_network__pb2.UpdateEndpointRequest.SerializeToString,
+            mynet_dot_v1_dot_network__pb2.UpdateEndpointResponse.FromString,
             options,
             channel_credentials,
             insecure,

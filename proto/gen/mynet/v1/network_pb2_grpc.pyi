@@ -77,6 +77,18 @@ class NetworkServiceStub:
     ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED, PORT_IN_USE, PORTS_EXHAUSTED. Then
     nothing is left of it.
     """
+    UpdateEndpoint: _grpc.UnaryUnaryMultiCallable[_network_pb2.UpdateEndpointRequest, _network_pb2.UpdateEndpointResponse]
+    """Changes ports and labels of an endpoint while it is in use: all at once, and connections through
+    ports that stay are not disturbed. What is not named stays, unless all of its kind is replaced.
+    Asking twice is asking once: a port that is published already, and leads where it is asked to,
+    is left as it is, one that was chosen keeps its number.
+
+    A Connect that finds the endpoint again compares its wishes with what they are from now on.
+
+    Fails with ENDPOINT_NOT_FOUND, AMBIGUOUS, PORT_IN_USE, PORTS_EXHAUSTED, and with
+    CAPABILITY_UNSUPPORTED where the network's driver publishes no ports. Then the endpoint is as it
+    was.
+    """
     Disconnect: _grpc.UnaryUnaryMultiCallable[_network_pb2.DisconnectRequest, _network_pb2.DisconnectResponse]
     """Detaches. It works whatever has happened to the sandbox, its namespace, the network's device or
     the firewall in the meantime. container_id alone ends all endpoints of that container.
@@ -139,6 +151,18 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     Fails with NETWORK_NOT_FOUND, SANDBOX_NOT_FOUND, INTERFACE_EXISTS, ADDRESS_IN_USE,
     ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED, PORT_IN_USE, PORTS_EXHAUSTED. Then
     nothing is left of it.
+    """
+    UpdateEndpoint: _aio.UnaryUnaryMultiCallable[_network_pb2.UpdateEndpointRequest, _network_pb2.UpdateEndpointResponse]  # type: ignore[assignment]
+    """Changes ports and labels of an endpoint while it is in use: all at once, and connections through
+    ports that stay are not disturbed. What is not named stays, unless all of its kind is replaced.
+    Asking twice is asking once: a port that is published already, and leads where it is asked to,
+    is left as it is, one that was chosen keeps its number.
+
+    A Connect that finds the endpoint again compares its wishes with what they are from now on.
+
+    Fails with ENDPOINT_NOT_FOUND, AMBIGUOUS, PORT_IN_USE, PORTS_EXHAUSTED, and with
+    CAPABILITY_UNSUPPORTED where the network's driver publishes no ports. Then the endpoint is as it
+    was.
     """
     Disconnect: _aio.UnaryUnaryMultiCallable[_network_pb2.DisconnectRequest, _network_pb2.DisconnectResponse]  # type: ignore[assignment]
     """Detaches. It works whatever has happened to the sandbox, its namespace, the network's device or
@@ -235,6 +259,24 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
         Fails with NETWORK_NOT_FOUND, SANDBOX_NOT_FOUND, INTERFACE_EXISTS, ADDRESS_IN_USE,
         ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED, PORT_IN_USE, PORTS_EXHAUSTED. Then
         nothing is left of it.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateEndpoint(
+        self,
+        request: _network_pb2.UpdateEndpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_network_pb2.UpdateEndpointResponse, _abc.Awaitable[_network_pb2.UpdateEndpointResponse]]:
+        """Changes ports and labels of an endpoint while it is in use: all at once, and connections through
+        ports that stay are not disturbed. What is not named stays, unless all of its kind is replaced.
+        Asking twice is asking once: a port that is published already, and leads where it is asked to,
+        is left as it is, one that was chosen keeps its number.
+
+        A Connect that finds the endpoint again compares its wishes with what they are from now on.
+
+        Fails with ENDPOINT_NOT_FOUND, AMBIGUOUS, PORT_IN_USE, PORTS_EXHAUSTED, and with
+        CAPABILITY_UNSUPPORTED where the network's driver publishes no ports. Then the endpoint is as it
+        was.
         """
 
     @_abc_1.abstractmethod
