@@ -325,6 +325,13 @@ class Backend(ABC):
         ``owner`` is not empty. One that holds nothing is success.
         """
 
+    def release_owners(self, call: Call, owners: Sequence[str]) -> Sequence[Allocation]:
+        """Take back all that several owners hold, as :meth:`release_owner` does for each.
+
+        A backend that can do so in one commit does: after a reboot that is every endpoint.
+        """
+        return [each for owner in owners for each in self.release_owner(call, owner)]
+
     @abstractmethod
     def load(self, call: Call, holdings: Sequence[Holdings]) -> None:
         """Give addresses to those who had them elsewhere, all or none, in one commit.

@@ -26,11 +26,15 @@ class Call:
     principal: str = "mynetd"
     is_active: Callable[[], bool] = _always
     cleans_up: bool = False
+    # The plugins that have not answered in time: this call, and those that share the set with it,
+    # do not wait for them again.
+    given_up: set[str] = field(default_factory=set)
 
     @classmethod
-    def internal(cls, seconds: float) -> "Call":
-        """Make a call of the daemon's own, with so much time."""
-        return cls(deadline=time.monotonic() + seconds)
+    def internal(cls, seconds: float, given_up: set[str] | None = None) -> "Call":
+        """Make a call of the daemon's own, with so much time; several may share ``given_up``."""
+        deadline = time.monotonic() + seconds
+        return cls(deadline, given_up=set() if given_up is None else given_up)
 
     def alive(self) -> bool:
         """Say whether the caller still waits."""
@@ -47,7 +51,7 @@ class Call:
     def to_clean_up(self) -> "Call":
         """Make the call that undoes this one: it has time of its own, and cannot be cancelled."""
         deadline = time.monotonic() + CLEAN_UP
-        return replace(self, deadline=deadline, is_active=_always, cleans_up=True)
+        return replace(self, deadline=deadline, is_active=_always, cleans_up=True, given_up=set())
 
 
 def require_caller(call: Call) -> None:

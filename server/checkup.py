@@ -24,6 +24,8 @@ from mynet.server.report import Ailment
 from mynet.server.store import Store
 from mynet.server.updates import Updates
 
+GONE_REMEDY = "It is removed, and its addresses are released."
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -106,11 +108,11 @@ class Checkup:
         self, call: Call, network: Network, endpoint: Endpoint, known: Known
     ) -> Iterator[Ailment]:
         """Compare an endpoint with its sandbox, its addresses' book and the kernel."""
-        if reason := _gone(endpoint, known.sandboxes):
+        if reason := why_gone(endpoint, known.sandboxes):
             yield Ailment(
                 named(endpoint),
                 reason,
-                "It is removed, and its addresses are released.",
+                GONE_REMEDY,
                 lambda call: self.endpoints.tear_down(call, network, endpoint),
             )
             return
@@ -188,7 +190,7 @@ def named(endpoint: Endpoint) -> str:
     return f"endpoint {endpoint.id[:12]} of container {endpoint.wish.container_id}"
 
 
-def _gone(endpoint: Endpoint, sandboxes: Mapping[int, str]) -> str:
+def why_gone(endpoint: Endpoint, sandboxes: Mapping[int, str]) -> str:
     """Say why an endpoint cannot be there any more; "" where it can."""
     if endpoint.boot_id != boot_id():
         return "It is of an earlier boot of this host."

@@ -15,12 +15,12 @@ from mynet.drivers.api import Driver
 from mynet.drivers.errors import DriverError
 from mynet.server.books import Books
 from mynet.server.call import Call
-from mynet.server.checkup import Checkup, Known, named
+from mynet.server.checkup import GONE_REMEDY, Checkup, Known, named, why_gone
 from mynet.server.listing import Listing, is_whole
 from mynet.server.locks import KeyedLocks
 from mynet.server.model import Endpoint, Network, NetworkState
 from mynet.server.plugins import Catalog, Plugin
-from mynet.server.report import Report
+from mynet.server.report import Finding, Report
 from mynet.server.store import Store
 
 _PATIENCE = 1.0  # seconds to wait for what a call works on; then it is left to that call
@@ -43,7 +43,7 @@ class Doctor:
             with report.step(f"network {network.name}") as call, self._held(call, network):
                 for each in listing.network_now(network):
                     report.extend(self.checkup.of_network(call, each))
-        self._compare_endpoints(report, listing)
+        self._compare_endpoints(report, listing, self._known(report, listing))
 
     def recover(self, report: Report) -> None:
         """Examine everything at start, when the kernel may have nothing of any network."""
@@ -57,7 +57,9 @@ class Doctor:
             if loose:
                 with report.step(f"network {network.name}") as call:
                     self.checkup.settle(call, network, loose)
-        self._compare_endpoints(report, listing)
+        known = self._known(report, listing)
+        self._bury(report, listing, known)
+        self._compare_endpoints(report, listing, known)
 
     def _compare_books(self, report: Report) -> Listing:
         """Take away what has no end, and compare the books; return what there was."""
@@ -106,12 +108,28 @@ class Doctor:
         driver.run(call, Driver.restore, told)
         report.extend(ailing)
 
-    def _compare_endpoints(self, report: Report, listing: Listing) -> None:
+    def _known(self, report: Report, listing: Listing) -> Known:
+        return Known(self.checkup.sandboxes_of(listing.endpoints), self.books.holdings(report))
+
+    def _bury(self, report: Report, listing: Listing, known: Known) -> None:
+        """Take away those whose sandboxes are gone, of a network all at once: a boot ends them all.
+
+        Nothing is held, as nobody else is served yet. What fails is tried again one by one.
+        """
+        for network in listing.standing:
+            whole = listing.whole.get(network.id, ())
+            gone = [(each, why) for each in whole if (why := why_gone(each, known.sandboxes))]
+            if gone:
+                with report.step(f"network {network.name}") as call:
+                    self.checkup.endpoints.tear_down(call, network, *(each for each, _ in gone))
+                    for endpoint, reason in gone:
+                        report.note(Finding(named(endpoint), reason, GONE_REMEDY, repaired=True))
+
+    def _compare_endpoints(self, report: Report, listing: Listing, known: Known) -> None:
         ids = {each.id for each in listing.networks} | {each.id for each in listing.endpoints}
         for driver in self.drivers.usable():
             with report.step(f"driver {driver.name}") as call:
                 report.extend(self.checkup.strays(call, driver, ids))
-        known = Known(self.checkup.sandboxes_of(listing.endpoints), self.books.holdings(report))
         for endpoint in listing.endpoints:
             with report.step(named(endpoint)) as call, self._held_with(call, endpoint):
                 for network, each in listing.endpoint_now(endpoint):

@@ -159,16 +159,18 @@ class Endpoints:
 
         return self._store.endpoints.page(after, limit, wanted)
 
-    def tear_down(self, call: Call, network: Network, endpoint: Endpoint) -> None:
-        """Take away whatever is left of an endpoint, driven by its record alone.
+    def tear_down(self, call: Call, network: Network, *endpoints: Endpoint) -> None:
+        """Take away whatever is left of endpoints, driven by their records alone.
 
         An address is given back only when the link that had it is gone for certain, and a port only
-        when no record has it.
+        when no record has it. For many it takes two commits, as for one.
         """
-        self._detach(call, network, endpoint)
-        self._leases.give_back(call, network, endpoint)
-        self._store.endpoints.remove(endpoint)
-        self._ports.release(endpoint.id)
+        for endpoint in endpoints:
+            self._detach(call, network, endpoint)
+        self._leases.give_back(call, network, endpoints)
+        self._store.endpoints.remove(*endpoints)
+        for endpoint in endpoints:
+            self._ports.release(endpoint.id)
 
     def unheld_ports(self, network: Network, endpoint: Endpoint) -> Sequence[str]:
         """Say which of an endpoint's ports are not held, a sentence each."""

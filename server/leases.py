@@ -75,7 +75,7 @@ class Leases:
 
     def close(self, call: Call, network: Network) -> None:
         """Give the gateway addresses back; the subnets go with :meth:`forget`."""
-        self._release_all(call, self._backends.get(network.wish.ipam), network.owner)
+        self._backends.get(network.wish.ipam).run(call, Backend.release_owner, network.owner)
 
     def forget(self, call: Call, network: Network) -> None:
         """Drop those of a removed network's subnets that nobody else has an address of."""
@@ -152,17 +152,18 @@ class Leases:
         held = {allocation.address for allocation in self._held(call, backend, endpoint.owner)}
         return [address.ip for address in endpoint.addresses if address.ip not in held]
 
-    def give_back(self, call: Call, network: Network, endpoint: Endpoint) -> None:
-        """Give back all that the endpoint holds.
+    def give_back(self, call: Call, network: Network, endpoints: Sequence[Endpoint]) -> None:
+        """Give back all that endpoints of the network hold.
 
         An endpoint that never got READY returns what it had taken over to the owner before it.
         """
         backend = self._backends.get(network.wish.ipam)
-        if endpoint.state is EndpointState.CONNECTING:
-            for allocation in self._held(call, backend, endpoint.owner):
-                if allocation.address in endpoint.taken:
-                    self._hand_back(call, backend, endpoint, allocation)
-        self._release_all(call, backend, endpoint.owner)
+        for endpoint in endpoints:
+            if endpoint.state is EndpointState.CONNECTING:
+                for allocation in self._held(call, backend, endpoint.owner):
+                    if allocation.address in endpoint.taken:
+                        self._hand_back(call, backend, endpoint, allocation)
+        backend.run(call, Backend.release_owners, [each.owner for each in endpoints])
 
     def _take_asked(
         self,
@@ -225,9 +226,6 @@ class Leases:
     def _held(self, call: Call, backend: Plugin[Backend], owner: str) -> Sequence[Allocation]:
         query = AllocationQuery(owner=owner)
         return backend.run(call, Backend.allocations, query)
-
-    def _release_all(self, call: Call, backend: Plugin[Backend], owner: str) -> None:
-        backend.run(call, Backend.release_owner, owner)
 
 
 def _subnet_of(network: Network, address: IPAddress) -> Subnet:

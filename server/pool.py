@@ -44,6 +44,8 @@ class Pool:
         verb still runs for the object or too many callers wait. What else the plugin raises comes
         out as the contract's base error: it is a fault of the plugin.
         """
+        if self._plugin in call.given_up:
+            raise self._no_answer(verb)
         with self._admitted(call):
             future = self._submit(subject, function)
             return self._result(call, verb, subject, future)
@@ -111,18 +113,22 @@ class Pool:
             if future.cancel():  # it never began, so nothing else forgets it
                 pending = None
                 self._forget(subject)
-            raise PluginTimeout(
-                f"{self._plugin} did not answer {verb} in time; look for what it waits for in the"
-                " daemon's log, then call again",
-                pending,
-                resource=self._plugin,
-            )
+            call.given_up.add(self._plugin)
+            raise self._no_answer(verb, pending)
         try:
             return future.result()
         except self._contract:
             raise
         except BaseException as error:  # a plugin may break in any way it likes
             raise self._broken(verb, error) from error
+
+    def _no_answer(self, verb: str, pending: Future[Any] | None = None) -> PluginTimeout:
+        return PluginTimeout(
+            f"{self._plugin} did not answer {verb} in time; look for what it waits for in the"
+            " daemon's log, then call again",
+            pending,
+            resource=self._plugin,
+        )
 
     def _broken(self, verb: str, error: BaseException) -> Exception:
         log.error("plugin broke its contract", plugin=self._plugin, verb=verb, exc_info=error)

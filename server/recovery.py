@@ -1,7 +1,6 @@
 """Bringing books and host together before the daemon serves."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import structlog
 
@@ -11,12 +10,14 @@ from mynet.server.report import Finding, Report
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-_SECONDS = 60.0  # for each step; a plugin that hangs must not keep the daemon down for ever
+# For each step. A plugin that hangs costs it once: it must not keep the daemon down for ever.
+_SECONDS = 60.0
 
 
 def recover(doctor: Doctor) -> Sequence[Finding]:
     """Recover; return what was found. What could not be mended is logged, and does not stop it."""
-    report = Report(partial(Call.internal, _SECONDS), repair=True)
+    given_up: set[str] = set()
+    report = Report(lambda: Call.internal(_SECONDS, given_up), repair=True)
     doctor.recover(report)
     repaired = sum(finding.repaired for finding in report.findings)
     log.info("recovered", found=len(report.findings), repaired=repaired)

@@ -54,7 +54,7 @@ class Report:
             except Exception as error:  # whatever it is, the others have their turn
                 log.exception("mending failed", subject=ailment.subject)
                 problem = f"{problem} Mending it failed: {error}."
-        self._note(Finding(ailment.subject, problem, ailment.remedy, repaired))
+        self.note(Finding(ailment.subject, problem, ailment.remedy, repaired))
 
     def extend(self, ailments: Iterable[Ailment]) -> None:
         """Note them one by one: what mends the first may be what the second stands on."""
@@ -74,9 +74,10 @@ class Report:
         except Exception as error:
             log.exception("examining failed", subject=what)
             remedy = "Look into the daemon's log, and examine again."
-            self._note(Finding(what, f"It could not be examined: {error}.", remedy))
+            self.note(Finding(what, f"It could not be examined: {error}.", remedy))
 
-    def _note(self, finding: Finding) -> None:
+    def note(self, finding: Finding) -> None:
+        """Note something of which it is known what became."""
         log.warning(
             "found",
             subject=finding.subject,

@@ -89,15 +89,19 @@ class BitmapBackend(Backend):
 
     def release_owner(self, call: Call, owner: str) -> Sequence[Allocation]:
         """Take all back; that is on the disk when this returns."""
+        return self.release_owners(call, [owner])
+
+    def release_owners(self, call: Call, owners: Sequence[str]) -> Sequence[Allocation]:
+        """Take all back of several, in one commit; that is on the disk when this returns."""
 
         def work(connection: sqlite3.Connection, revision: int) -> Sequence[Allocation]:
             turn = Turn(connection, revision, self._clock.now())
-            held = held_by(connection, owner)
-            for cidr, rows in held.items():
-                self._touched(connection, cidr).let_rest(turn, rows)
-            return [
-                self._reading.allocation(cidr, row) for cidr, rows in held.items() for row in rows
-            ]
+            released = []
+            for owner in owners:
+                for cidr, rows in held_by(connection, owner).items():
+                    self._touched(connection, cidr).let_rest(turn, rows)
+                    released += [self._reading.allocation(cidr, row) for row in rows]
+            return released
 
         return self._write(work)
 

@@ -140,6 +140,11 @@ class Bench:
         with only_ipam_errors("release_owner"):
             return list(self.backend.release_owner(SampleCall(), owner))
 
+    def release_owners(self, *owners: str) -> list[Allocation]:
+        """Release all that several owners have."""
+        with only_ipam_errors("release_owners"):
+            return list(self.backend.release_owners(SampleCall(), owners))
+
     def load(self, *holdings: tuple[Ruled, Sequence[Holding]]) -> None:
         """Load subnets with who is to have which of their addresses."""
         with only_ipam_errors("load"):

@@ -37,6 +37,20 @@ def who_has_nothing_gives_nothing_back(bench: Bench) -> None:
         require_equal(bench.release_owner("b"), [], "released, the second time, was")
 
 
+def several_owners_give_back_all_they_have(bench: Bench) -> None:
+    """In any order, one that has nothing and one that is named twice among them."""
+    for cidr in BOTH:
+        bench.open(cidr)
+        bench.allocate_batch(cidr, ["a", "b", "c", "a", ""])
+    kept = [each for each in bench.allocations() if each.owner not in {"a", "c"}]
+    held = [each for each in bench.allocations() if each.owner in {"a", "c"}]
+    require_equal(bench.release_owners(), [], "released of nobody was")
+    released = bench.release_owners("c", "nobody", "a", "c")
+    released.sort(key=lambda each: (each.address.version, int(each.address)))
+    require_equal(released, held, "released was")
+    require_equal(bench.allocations(), kept, "what is left is")
+
+
 def what_is_given_back_together_cools_down(bench: Bench) -> None:
     """As if each had been released alone; and afterwards all of it is free."""
     for cidr in SMALL:
@@ -65,6 +79,7 @@ def what_is_given_back_together_stays_so(bench: Bench) -> None:
 CLAIMS: Sequence[Callable[[Bench], None]] = (
     an_owner_gives_back_all_it_has,
     who_has_nothing_gives_nothing_back,
+    several_owners_give_back_all_they_have,
     what_is_given_back_together_cools_down,
     what_is_given_back_together_stays_so,
 )

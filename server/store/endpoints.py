@@ -66,12 +66,11 @@ class EndpointRecords(Documents[Endpoint]):
 
         return self._database.write(work)
 
-    def remove(self, endpoint: Endpoint) -> None:
-        """Forget an endpoint; one that is not there is forgotten already."""
+    def remove(self, *endpoints: Endpoint) -> None:
+        """Forget endpoints; one that is not there is forgotten already."""
+        ids = [(endpoint.id,) for endpoint in endpoints]
         self._database.write(
-            lambda connection, _: connection.execute(
-                "DELETE FROM endpoints WHERE id = ?", (endpoint.id,)
-            )
+            lambda connection, _: connection.executemany("DELETE FROM endpoints WHERE id = ?", ids)
         )
 
     def of_network(self, network_id: str) -> Sequence[Endpoint]:

@@ -91,6 +91,11 @@ class LooksInOneSubnet(PlainBackend):
         return mine
 
 
+class TakesBackOfTheFirstAlone(PlainBackend):
+    def release_owners(self, call: Call, owners: Sequence[str]) -> Sequence[Allocation]:
+        return super().release_owners(call, owners[:1])
+
+
 class MissesWhatIsNotThere(PlainBackend):
     def release_owner(self, call: Call, owner: str) -> Sequence[Allocation]:
         released = super().release_owner(call, owner)
@@ -180,6 +185,7 @@ BROKEN: dict[str, type[PlainBackend]] = {
     "an_owner_gives_back_all_it_has": LooksInOneSubnet,
     "who_has_nothing_gives_nothing_back": MissesWhatIsNotThere,
     "what_is_given_back_together_cools_down": FreesAtOnce,
+    "several_owners_give_back_all_they_have": TakesBackOfTheFirstAlone,
     "what_is_given_back_together_stays_so": WritesOnlyAllocations,
     "what_is_loaded_is_held": LoadsBareAddresses,
     "what_is_loaded_is_as_if_it_had_been_allocated": LoadsForNobody,

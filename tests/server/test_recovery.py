@@ -1,14 +1,15 @@
 """What a start makes of what a crash left: intents are undone or finished, networks restored."""
 
+import time
 from collections.abc import Callable
 
 import pytest
 
 from mynet.drivers.errors import DriverError, KernelError
-from mynet.server import checkup, endpoints
+from mynet.server import checkup, endpoints, recovery
 from mynet.server.recovery import recover
 from mynet.v1 import network_pb2
-from tests.server.asking import connect, create, refusal
+from tests.server.asking import connect, create, eventually, refusal
 from tests.server.examining import left, mended
 from tests.server.world import World
 
@@ -190,3 +191,59 @@ def test_a_step_that_fails_does_not_keep_the_others_from_their_turn(world: World
     assert "network api" in mended(found)
     assert [driver.trouble.calls["restore"] for driver in (world.driver, world.other)] == [1, 1]
     assert [endpoint.container_id for endpoint in world.endpoints()] == ["c1", "c9"]
+
+
+def test_of_many_that_are_gone_one_that_cannot_be_removed_does_not_keep_the_others(
+    world: World,
+) -> None:
+    for number in range(2, 6):
+        world.connect(f"c{number}", netns_path=world.sandbox(f"c{number}"))
+    for number in range(1, 6):
+        world.host.remove_sandbox(f"/run/netns/c{number}")
+    world.driver.trouble.fail("disconnect", DriverError("no"), times=2)  # for all, and for the one
+    found = recover(world.core.doctor)
+    (kept,) = world.endpoints()
+    assert kept.container_id == "c1"
+    assert f"endpoint {kept.id[:12]} of container c1" in left(found)
+    assert len(mended(found)) == 4
+    recover(world.core.doctor)
+    assert world.endpoints() == []
+
+
+@pytest.mark.parametrize("verb", ["check_network", "restore", "strays", "check"])
+def test_a_driver_that_hangs_is_waited_for_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """It keeps no other from its turn, and the start has an end."""
+    for number in range(2, 9):
+        world.connect(f"c{number}", netns_path=world.sandbox(f"c{number}"))
+        world.network(f"n{number}", f"10.2.{number}.0/24")
+    other = world.network("lan", "10.3.0.0/24", driver="other")
+    world.other.networks.clear()
+    hang = world.driver.trouble.hang(verb, times=99)
+    monkeypatch.setattr(recovery, "_SECONDS", 0.5)
+    begin = time.monotonic()
+    found = recover(world.core.doctor)
+    assert time.monotonic() - begin < 2
+    assert any("driver bridge did not answer" in each.problem for each in found)
+    assert list(world.other.networks) == [other.id]
+    hang.end()
+    assert eventually(lambda: world.driver.trouble.idle)
+    assert left(recover(world.core.doctor)) == []
+
+
+@pytest.mark.parametrize("verb", ["usage", "allocations"])
+def test_a_backend_that_hangs_is_waited_for_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    for number in range(2, 9):
+        world.network(f"n{number}", f"10.2.{number}.0/24")
+    hang = world.backend.trouble.hang(verb, times=99)
+    monkeypatch.setattr(recovery, "_SECONDS", 0.5)
+    begin = time.monotonic()
+    found = recover(world.core.doctor)
+    assert time.monotonic() - begin < 2
+    assert any("backend bitmap did not answer" in each.problem for each in found)
+    hang.end()
+    assert eventually(lambda: world.backend.trouble.idle)
+    assert left(recover(world.core.doctor)) == []
