@@ -1,6 +1,7 @@
 """A real daemon finds on a real kernel what somebody has damaged, at start and when asked."""
 
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from mynet.v1.network_pb2 import Network
 from tests.e2e.daemon import STATE, Daemon
 from tests.e2e.namespace import talk
 from tests.e2e.stage import Sandbox, Stage
+from tests.ipam.waiting import noise
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
@@ -70,12 +72,23 @@ def killed(empty_stage: Stage) -> Stage:
     return empty_stage
 
 
-@pytest.mark.parametrize("size", [0, 40_000])
+EIGHTHS = pytest.mark.parametrize("eighths", range(8))
+CUT_OR_NOISE = pytest.mark.parametrize("by", ["cut", "noise"])
+
+
+def damage(log: Path, eighths: int, by: str) -> None:
+    """Cut a log somewhere, or have 500 bytes of noise there."""
+    whole = log.read_bytes()
+    at = len(whole) * eighths // 8
+    log.write_bytes(whole[:at] if by == "cut" else whole[:at] + noise(500) + whole[at + 500 :])
+
+
+@EIGHTHS
+@CUT_OR_NOISE
 def test_a_book_that_lost_its_newest_commits_is_made_good_from_the_other(
-    killed: Stage, size: int
+    killed: Stage, eighths: int, by: str
 ) -> None:
-    log = killed.root / STATE / "ipam/bitmap/bitmap.db-wal"
-    log.write_bytes(log.read_bytes()[:size])
+    damage(killed.root / STATE / "ipam/bitmap/bitmap.db-wal", eighths, by)
     again = Daemon(killed)
     assert "has lost its newest commits" in again.log.read_text()
     assert doctor(again) == []
@@ -88,22 +101,35 @@ def test_a_book_that_lost_its_newest_commits_is_made_good_from_the_other(
     assert again.connect("three").addresses[0] not in ("10.88.0.2/24", "10.88.0.3/24")
 
 
-@pytest.mark.parametrize("size", [0, 60_000])
+@EIGHTHS
+@CUT_OR_NOISE
 def test_what_the_daemons_own_book_lost_is_gone_from_kernel_and_backend_too(
-    killed: Stage, size: int
+    killed: Stage, eighths: int, by: str
 ) -> None:
-    log = killed.root / STATE / "mynet.db-wal"
-    log.write_bytes(log.read_bytes()[:size])
-    again = Daemon(killed)
+    damage(killed.root / STATE / "mynet.db-wal", eighths, by)
+    require_consistent(killed)
+
+
+@EIGHTHS
+def test_books_that_both_lost_commits_are_made_good_as_far_as_they_go(
+    killed: Stage, eighths: int
+) -> None:
+    damage(killed.root / STATE / "mynet.db-wal", eighths, "cut")
+    damage(killed.root / STATE / "ipam/bitmap/bitmap.db-wal", 7 - eighths, "noise")
+    require_consistent(killed)
+
+
+def require_consistent(stage: Stage) -> None:
+    """Start, which says what was lost: books and kernel have the same, and the rest is gone."""
+    again = Daemon(stage)
     assert "has lost its newest commits" in again.log.read_text()
     assert doctor(again) == []
     records = {f"endpoint:{each.id}" for each in again.endpoints()}
     records |= {f"network:{each.id}" for each in again.networks()}
-    assert set(again.allocations().values()) <= records
-    aliases = killed.run("ip", "-d", "link").count("alias mynet:")
-    assert aliases == len(records)
+    assert set(again.allocations().values()) == records
+    assert stage.run("ip", "-d", "link").count("alias mynet:") == len(records)
     again.stop()
-    assert killed.findings() == []
+    assert stage.findings() == []
 
 
 def test_after_a_reboot_networks_are_made_again_and_endpoints_are_not(empty_stage: Stage) -> None:

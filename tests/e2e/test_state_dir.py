@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.daemon import STATE, Daemon, turned_away
 from tests.e2e.stage import Stage
+from tests.ipam.waiting import noise
 
 Files = dict[str, bytes]
 
@@ -52,7 +53,20 @@ def remove(path: Path) -> None:
     path.unlink()
 
 
-@pytest.mark.parametrize("damage", [garble, empty, shorten, remove])
+def replace_by_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def spoil_a_page(path: Path) -> None:
+    whole = path.read_bytes()
+    at = len(whole) // 4096 // 2 * 4096
+    path.write_bytes(whole[:at] + noise(4096) + whole[at + 4096 :])
+
+
+@pytest.mark.parametrize(
+    "damage", [garble, empty, shorten, remove, replace_by_folder, spoil_a_page]
+)
 @pytest.mark.parametrize("name", ["mynet.json", "mynet.db", "ipam/bitmap/bitmap.db"])
 def test_a_damaged_state_directory_is_refused_and_left_as_it_is(
     empty_stage: Stage, state: Files, name: str, damage: Damage
@@ -69,3 +83,23 @@ def test_a_damaged_state_directory_is_refused_and_left_as_it_is(
     assert name in words
     assert contents(folder) == before
     assert "Traceback" not in words
+
+
+def test_a_state_directory_that_cannot_be_written_is_refused_and_left_as_it_is(
+    empty_stage: Stage,
+) -> None:
+    stage = empty_stage
+    daemon = Daemon(stage)
+    daemon.create("blue")
+    daemon.stop()
+    folder = stage.root / STATE
+    before = contents(folder)
+    stage.run("mount", "--bind", str(folder), str(folder))
+    stage.run("mount", "-o", "remount,bind,ro", str(folder))
+    status, words = turned_away(stage)
+    assert status == 1
+    assert "ead-only file system" in words
+    assert "Traceback" not in words
+    stage.run("umount", str(folder))
+    assert contents(folder) == before
+    assert [each.name for each in Daemon(stage).networks()] == ["blue"]
