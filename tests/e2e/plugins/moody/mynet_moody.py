@@ -1,0 +1,82 @@
+"""The built-in driver and backend, but with moods: a verb hangs or breaks when its folder says so.
+
+A file ``hang-VERB`` has the verb wait until the file is gone, ``raise-VERB`` has it break, and with
+``late-`` in front it does so when its work is done. ``suffers-VERB`` is there from
+then on until it returns.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mynet.drivers.api import Driver, DriverContext
+from mynet.drivers.bridge import BridgeDriver
+from mynet.drivers.hookspecs import hookimpl as driver_hook
+from mynet.drivers.linux.kernel import LinuxKernel
+from mynet.drivers.linux.ports import Forward
+from mynet.ipam.api import Backend, BackendContext
+from mynet.ipam.bitmap import mynet_ipam_backend as make_backend
+from mynet.ipam.hookspecs import hookimpl as backend_hook
+
+
+class Unfiltered(LinuxKernel):
+    """The kernel but for the firewall's table, which is the built-in driver's."""
+
+    def load_firewall(self, *_: object) -> None:
+        pass
+
+    def add_segment(self, *_: object) -> None:
+        pass
+
+    def remove_segment(self, *_: object) -> None:
+        pass
+
+    def publish(self, *_: object) -> None:
+        pass
+
+    def unpublish(self, *_: object) -> None:
+        pass
+
+    def unpublished(self, *_: object) -> Sequence[Forward]:
+        return ()
+
+
+def moody(contract: type, inner: Any, folder: Path) -> Any:
+    """Make an object of the contract that does all that ``inner`` does, when it is in the mood."""
+
+    def suffer(when: str, verb: str) -> None:
+        if (folder / f"{when}raise-{verb}").exists():
+            raise RuntimeError("the rope is torn")
+        while (folder / f"{when}hang-{verb}").exists():
+            (folder / f"suffers-{verb}").touch()
+            time.sleep(0.01)
+
+    def with_moods(verb: str) -> Callable[..., Any]:
+        def work(_self: object, *arguments: Any) -> Any:
+            try:
+                suffer("", verb)
+                result = getattr(inner, verb)(*arguments)
+                suffer("late-", verb)
+            finally:
+                (folder / f"suffers-{verb}").unlink(missing_ok=True)
+            return result
+
+        return work
+
+    verbs = {name: with_moods(name) for name in dir(contract) if name[0] != "_" and name != "info"}
+    info = property(lambda _: replace(inner.info, name="moody"))
+    return type("Moody", (contract,), {**verbs, "info": info})()
+
+
+@driver_hook
+def mynet_driver(context: DriverContext) -> Driver:
+    driver: Driver = moody(Driver, BridgeDriver(context, Unfiltered()), context.state_dir)
+    return driver
+
+
+@backend_hook
+def mynet_ipam_backend(context: BackendContext) -> Backend:
+    backend: Backend = moody(Backend, make_backend(context), context.state_dir)
+    return backend
