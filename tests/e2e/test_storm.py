@@ -16,9 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 
 from mynet.v1 import ipam_pb2, network_pb2
+from mynet.v1.network_pb2 import PortMapping
 from tests.e2e.daemon import Daemon, connect, create, eventually
 from tests.e2e.namespace import SECONDS
 from tests.e2e.stage import Sandbox, Stage
+from tests.e2e.test_ports import elements
 
 CLIENTS, ROUNDS = 16, 50
 MOST = 48  # answers between a start and the kill
@@ -38,6 +40,9 @@ class Thing:
         self.there: object = None
         self.is_certain = True
         self.answers = 0
+
+    def prepare(self, daemon: Daemon) -> None:
+        """Make what it stands on, before the storm."""
 
     def turn(self, daemon: Daemon) -> None:
         """Make it, or take it away."""
@@ -62,7 +67,8 @@ class Thing:
 
 class AnEndpoint(Thing):
     def make(self, daemon: Daemon) -> object:
-        return lasting(daemon.net.Connect(connect(self.name)).endpoint)
+        ports = [PortMapping(host_port=20000 + self.number, container_port=80)]
+        return lasting(daemon.net.Connect(connect(self.name, ports=ports)).endpoint)
 
     def end(self, daemon: Daemon) -> None:
         asked = network_pb2.DisconnectRequest(container_id=self.name, allow_missing=True)
@@ -72,6 +78,30 @@ class AnEndpoint(Thing):
         found = [each for each in daemon.endpoints() if each.container_id == self.name]
         assert len(found) <= 1
         return lasting(found[0]) if found else None
+
+
+class APort(Thing):
+    """One more port of an endpoint that is there all the time."""
+
+    def prepare(self, daemon: Daemon) -> None:
+        daemon.connect(self.name)
+
+    def make(self, daemon: Daemon) -> object:
+        asked = self._change()
+        asked.ports.add(host_port=20000 + self.number, container_port=80)
+        return lasting(daemon.net.UpdateEndpoint(asked).endpoint)
+
+    def end(self, daemon: Daemon) -> None:
+        asked = self._change()
+        asked.remove_ports.add(container_port=80)
+        daemon.net.UpdateEndpoint(asked)
+
+    def find(self, daemon: Daemon) -> object:
+        (found,) = [each for each in daemon.endpoints() if each.container_id == self.name]
+        return lasting(found) if found.ports else None
+
+    def _change(self) -> network_pb2.UpdateEndpointRequest:
+        return network_pb2.UpdateEndpointRequest(network="blue", container_id=self.name)
 
 
 class AnAddress(Thing):
@@ -104,11 +134,12 @@ class ANetwork(Thing):
         return found[0] if found else None
 
 
-KINDS: list[Callable[[int], Thing]] = [AnEndpoint, AnEndpoint, AnAddress, ANetwork]
+KINDS: list[Callable[[int], Thing]] = [AnEndpoint, APort, AnAddress, ANetwork]
 
 
 def lasting(endpoint: network_pb2.Endpoint) -> object:
-    return endpoint.id, tuple(endpoint.addresses), endpoint.mac_address
+    ports = tuple(each.host_port for each in endpoint.ports)
+    return endpoint.id, tuple(endpoint.addresses), endpoint.mac_address, ports
 
 
 def work(daemon: Daemon, thing: Thing, over: threading.Event) -> None:
@@ -148,6 +179,8 @@ def check(daemon: Daemon, things: list[Thing]) -> None:
     addresses = [a.split("/")[0] for each in daemon.endpoints() for a in each.addresses]
     assert set(addresses) <= set(held)
     assert max(Counter(addresses).values(), default=1) == 1
+    published = sum(len(each.ports) for each in daemon.endpoints())
+    assert elements(daemon.stage) == 2 * published  # one a family; that it is held, doctor looks at
     answer = daemon.net.Doctor(network_pb2.DoctorRequest())
     assert not answer.findings, answer
 
@@ -162,6 +195,8 @@ def test_one_start_after_each_kill_leaves_nothing_lost_and_nothing_half_made(
         Sandbox(empty_stage, thing.name)
     daemon = Daemon(empty_stage)
     daemon.create("blue")
+    for thing in things:
+        thing.prepare(daemon)
     nothing = daemon.everything()
     try:
         for _ in range(ROUNDS):
