@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
+from textwrap import shorten
 
 from mynet.drivers.api import Asked, DriverInfo, Option
 from mynet.server.errors import Violation
+
+_NAMES = 64  # characters of the names of other options that a refusal has room for
 
 
 def option_faults(
@@ -16,8 +20,11 @@ def option_faults(
     for key, value in sorted(given.items()):
         option = by_name.get(key)
         if option is None:
-            names = ", ".join(sorted(by_name)) or "none"
-            faults.append(Violation(f"{field}[{key}]", f"driver {driver} has options: {names}"))
+            names = ", ".join(get_close_matches(key, by_name, n=1) or sorted(by_name)) or "none"
+            words = (
+                f"driver {driver} has {shorten(names, _NAMES, placeholder=' ...')}, but not this"
+            )
+            faults.append(Violation(f"{field}[{key}]", words))
         elif fault := option.check(value):
             faults.append(Violation(f"{field}[{key}]", fault))
     return faults

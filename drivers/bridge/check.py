@@ -75,6 +75,7 @@ def _inner(veth: Veth, seen: Snapshot) -> Iterator[str]:
     yield from _link(link, veth.mac, veth.mtu)
     yield from _addresses(veth, seen)
     yield from _routes(veth, seen, link)
+    yield from _settings(veth, seen)
 
 
 def _link(link: Link, mac: str, mtu: int) -> Iterator[str]:
@@ -98,3 +99,11 @@ def _routes(veth: Veth, seen: Snapshot, link: Link) -> Iterator[str]:
         metric = priority(gateway, veth.metric)
         if not any(route.leads_over(gateway, link.index, metric) for route in seen.routes):
             yield f"{veth.interface} lacks the default route via {gateway} with metric {metric}."
+
+
+def _settings(veth: Veth, seen: Snapshot) -> Iterator[str]:
+    for key, value in veth.settings.items():
+        found = seen.settings.get(key, "")
+        if found != value:
+            name = key.replace("IFNAME", veth.interface.replace(".", "/"))  # as sysctl(8) has it
+            yield f"{name} is {found or 'not there'} instead of {value}."

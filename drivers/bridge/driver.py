@@ -15,6 +15,7 @@ from mynet.drivers.api import (
     Stray,
 )
 from mynet.drivers.bridge.check import bridge_differences, differences
+from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS, require_usable, sysctls
 from mynet.drivers.bridge.options import (
     MODES,
     OPTIONS,
@@ -56,6 +57,7 @@ class BridgeDriver(Driver):
             name="bridge",
             capabilities=frozenset({PORTS}),
             options=OPTIONS,
+            endpoint_options=ENDPOINT_OPTIONS,
             device_prefix="br-",
             port_prefix="veth",
             contradictions=contradictions,
@@ -83,6 +85,7 @@ class BridgeDriver(Driver):
 
     def connect(self, call: Call, endpoint: Endpoint) -> None:
         """Make the pair, with its inner end in the sandbox; then let its ports lead there."""
+        require_usable(endpoint)
         self._kernel.attach(self._veth(endpoint))
         if endpoint.ports:
             publication = _publication(endpoint)
@@ -210,6 +213,7 @@ class BridgeDriver(Driver):
             bridge_mac=mac_from(endpoint.network.id),
             isolated=not Options.parse(endpoint.network.options).icc,
             hairpin=bool(endpoint.ports),
+            settings=sysctls(endpoint) if endpoint.sandbox else {},
         )
 
     def _mark(self, object_id: str) -> str:

@@ -278,6 +278,7 @@ class FakeKernel:
                 inner=inner.link,
                 addresses=frozenset(inner.addresses),
                 routes=frozenset(inner.routes),
+                settings={key: inner.settings.get(key, "") for key in veth.settings},
             )
 
     def marked(self) -> Sequence[Link]:

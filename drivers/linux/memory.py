@@ -31,6 +31,7 @@ class Held:
     cookie: int
     addresses: set[IPInterface] = field(default_factory=set)
     routes: set[Route] = field(default_factory=set)
+    settings: dict[str, str] = field(default_factory=dict)
 
 
 class Memory:
@@ -104,6 +105,7 @@ class Memory:
     def finish(self, inner: Held, veth: Veth) -> None:
         """Set the inner end up, with addresses and default routes."""
         inner.link = replace(inner.link, mac=veth.mac, mtu=veth.mtu, up=True)
+        inner.settings |= veth.settings
         inner.addresses |= set(with_link_local(veth.addresses, veth.mac))
         for gateway in veth.gateways:
             route = Route(gateway, inner.link.index, priority(gateway, veth.metric))

@@ -9,8 +9,8 @@ and by the MAC address it was made with (:func:`is_ours`). Nothing else is ever 
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Interface
 from typing import Protocol
 
@@ -71,7 +71,8 @@ class Veth:
     changes what nobody set. ``bridge_mac`` tells the bridge from another that got its name. No
     frame passes between the bridge's ports that are ``isolated``. With ``hairpin`` the bridge sends
     frames back where they came from: with br_netfilter, that is the way from an endpoint to a
-    published port of its own.
+    published port of its own. ``settings`` are sysctls of the inner end by their names, in which
+    IFNAME stands for the interface's; they hold before it is up.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Veth:
     bridge_mac: str = ""
     isolated: bool = False
     hairpin: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,7 @@ class Snapshot:
 
     ``master`` names the bridge that the host's end is in, and ``master_mac`` tells which that is.
     ``sandbox_there`` is False where the sandbox's path leads nowhere, or to another namespace.
+    ``settings`` has what the pair's are now, "" for those that the kernel does not have.
     """
 
     outer: Link | None
@@ -156,6 +159,7 @@ class Snapshot:
     routes: frozenset[Route] = frozenset()
     sandbox_there: bool = True
     master_mac: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

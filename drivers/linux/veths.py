@@ -7,12 +7,12 @@ another, and nothing is asked that is known. Some 2 ms, nearly all of it buildin
 
 import errno
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import KernelError, SandboxNotFound
-from mynet.drivers.linux import messages, netns
+from mynet.drivers.linux import messages, netns, sysctl
 from mynet.drivers.linux.links import (
     GONE,
     STANDS,
@@ -52,6 +52,10 @@ class _Place:
         """Say where, in an error."""
         return "on this host" if self.fd is None else "in the sandbox"
 
+    def entered(self) -> AbstractContextManager[None]:
+        """Be there for the time of a block."""
+        return nullcontext() if self.fd is None else netns.inside(self.fd)
+
 
 @contextmanager
 def _place(sandbox: Sandbox | None) -> Iterator[_Place]:
@@ -88,6 +92,8 @@ def attach(veth: Veth) -> None:
             _take_over(host, veth, master, place)
         host.ask(*_outer(veth, host.index(veth.name)))
         if veth.sandbox is not None:
+            with place.entered():
+                sysctl.set_interface(veth.interface, veth.settings)
             _finish_inner(place.nl, veth)
 
 
@@ -242,19 +248,23 @@ def inspect(veth: Veth) -> Snapshot:
         )
         try:
             with _place(veth.sandbox) as place:
-                return _inspect_inner(outside, place.nl, veth.interface)
+                return _inspect_inner(outside, place, veth)
         except SandboxNotFound:
             return replace(outside, sandbox_there=False)
 
 
-def _inspect_inner(outside: Snapshot, nl: Netlink, name: str) -> Snapshot:
-    inner = find_link(nl, name)
+def _inspect_inner(outside: Snapshot, place: _Place, veth: Veth) -> Snapshot:
+    nl = place.nl
+    inner = find_link(nl, veth.interface)
     if inner is None:
         return outside
     routes = (*default_routes(nl, 4), *default_routes(nl, 6))
+    with place.entered():
+        settings = sysctl.read_interface(veth.interface, veth.settings)
     return replace(
         outside,
         inner=inner,
         addresses=addresses_of(nl, inner.index),
         routes=frozenset(route for route in routes if route.device == inner.index),
+        settings=settings,
     )

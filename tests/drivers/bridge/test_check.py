@@ -138,6 +138,17 @@ def test_each_difference_has_its_sentence(seen: Snapshot, sentences: list[str]) 
     assert differences(VETH, seen) == sentences
 
 
+def test_each_setting_that_differs_has_its_sentence() -> None:
+    asked = {"net.ipv4.conf.IFNAME.rp_filter": "2", "net.ipv6.conf.IFNAME.accept_ra": "0"}
+    veth = replace(VETH, interface="lan.7", settings=asked)
+    assert differences(veth, replace(WHOLE, settings=asked)) == []
+    found = {"net.ipv4.conf.IFNAME.rp_filter": "0", "net.ipv6.conf.IFNAME.accept_ra": ""}
+    assert differences(veth, replace(WHOLE, settings=found)) == [
+        "net.ipv4.conf.lan/7.rp_filter is 0 instead of 2.",
+        "net.ipv6.conf.lan/7.accept_ra is not there instead of 0.",
+    ]
+
+
 def test_where_the_caller_moves_the_inner_end_only_the_outer_is_compared() -> None:
     lone = replace(VETH, sandbox=None)
     assert differences(lone, replace(WHOLE, inner=None, routes=frozenset())) == []

@@ -214,3 +214,16 @@ def test_a_bridge_that_only_has_the_name_is_not_joined(
         ready.kernel.attach(replace(veth, bridge_mac=mac_from("another")))
     assert set(ready.links()) == {"br-web"}
     assert ready.kernel.device_names(box) == {"lo"}
+
+
+SETTINGS = {"net.ipv4.conf.IFNAME.rp_filter": "2", "net.ipv6.neigh.IFNAME.mcast_solicit": "7"}
+
+
+def test_settings_of_the_inner_end_are_set_and_seen(ready: Stage, veth: Veth) -> None:
+    ready.kernel.attach(replace(veth, settings={"net.ipv4.conf.IFNAME.rp_filter": "1"}))
+    asked = replace(veth, settings=SETTINGS)
+    assert ready.kernel.inspect(asked).settings != SETTINGS
+    for _ in range(2):
+        ready.kernel.attach(asked)
+        assert ready.kernel.inspect(asked).settings == SETTINGS
+    assert ready.kernel.inspect(veth).settings == {}
