@@ -35,12 +35,23 @@ def network_faults(prefix: str, asked: Asked, info: DriverInfo) -> Sequence[Viol
 
     ``prefix`` stands before each field's name.
     """
-    faults = option_faults(f"{prefix}options", asked.options, info.options, info.name)
-    refused = {fault.field for fault in faults}
-    sound = {
-        key: value
-        for key, value in asked.options.items()
-        if f"{prefix}options[{key}]" not in refused
-    }
+    field = f"{prefix}options"
+    faults = option_faults(field, asked.options, info.options, info.name)
+    sound = _without(field, asked.options, faults)
     against = info.contradictions(replace(asked, options=sound))
     return [*faults, *(Violation(prefix + field, fault) for field, fault in against.items())]
+
+
+def endpoint_faults(options: Mapping[str, str], info: DriverInfo) -> Sequence[Violation]:
+    """Return a violation for each option of an endpoint that is at fault, likewise."""
+    faults = option_faults("options", options, info.endpoint_options, info.name)
+    against = info.endpoint_contradictions(_without("options", options, faults))
+    return [*faults, *(Violation(field, fault) for field, fault in against.items())]
+
+
+def _without(
+    field: str, options: Mapping[str, str], faults: Sequence[Violation]
+) -> Mapping[str, str]:
+    """Return the options that have no fault by themselves."""
+    refused = {fault.field for fault in faults}
+    return {key: value for key, value in options.items() if f"{field}[{key}]" not in refused}

@@ -6,6 +6,7 @@ from mynet.drivers.linux.verbs import (
     Bridge,
     BridgeSnapshot,
     Link,
+    Rate,
     Snapshot,
     Veth,
     is_ours,
@@ -57,6 +58,21 @@ def _outer(veth: Veth, seen: Snapshot) -> Iterator[str]:
         said = "is not" if veth.isolated else "is"
         yield f"{veth.name} {said} isolated from the other ports of {veth.bridge}."
     yield from _link(link, veth.outer_mac, veth.mtu)
+    yield from _limit("What goes to the sandbox", veth.ingress, seen.ingress)
+    slowest = veth.shaper.rate if veth.shaper else None
+    yield from _limit("What comes from the sandbox", slowest, seen.egress)
+
+
+def _limit(what: str, wanted: Rate | None, found: Rate | None) -> Iterator[str]:
+    """Compare a limit; one that nobody asked for is somebody else's business."""
+    if wanted and found is None:
+        yield f"{what} is not limited to {wanted}."
+    elif wanted and found != wanted:
+        yield f"{what} is limited to {_written(found)} instead of {_written(wanted)}."
+
+
+def _written(rate: Rate | None) -> str:
+    return f"{rate} (burst {rate.burst} bytes)" if rate else ""
 
 
 def _inner(veth: Veth, seen: Snapshot) -> Iterator[str]:

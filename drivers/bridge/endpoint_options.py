@@ -1,10 +1,11 @@
-"""The options of an endpoint: sysctls of the interface in the sandbox.
+"""The options of an endpoint: its bandwidth, and sysctls of the interface in the sandbox.
 
 ::
 
+    bandwidth_egress=10Mbit             see bandwidth.py
     net.ipv4.conf.IFNAME.rp_filter=2    the name of a sysctl, IFNAME for the interface's name
 
-Docker writes them the same way. They are those that concern this interface alone and cannot take
+Docker writes sysctls the same way. They are those that concern this interface alone and cannot take
 away what mynet itself has set on it: its addresses, its MTU, IPv6 itself. Source of what each does:
 https://docs.kernel.org/networking/ip-sysctl.html
 """
@@ -15,6 +16,7 @@ from functools import partial
 from ipaddress import IPv6Interface
 
 from mynet.drivers.api import Endpoint, Option
+from mynet.drivers.bridge.bandwidth import BANDWIDTH_OPTIONS
 from mynet.drivers.errors import CapabilityUnsupported
 
 IFNAME = "IFNAME"  # stands for the interface's name
@@ -115,7 +117,7 @@ SYSCTLS = (
     *_neigh("ipv6"),
 )
 
-ENDPOINT_OPTIONS = tuple(sysctl.option for sysctl in SYSCTLS)
+ENDPOINT_OPTIONS = (*BANDWIDTH_OPTIONS, *(sysctl.option for sysctl in SYSCTLS))
 
 _NAMES = frozenset(sysctl.name for sysctl in SYSCTLS)
 

@@ -83,8 +83,8 @@ class LinuxKernel:
     def detach(self, endpoints: Iterable[Veth]) -> None:
         """Like: ip link delete NAME, for many at once."""
         with Netlink() as nl:
-            ours = [veths.find_ours(nl, veth) for veth in endpoints]
-        self._reaper.delete([link for link in ours if link is not None])
+            ours = [link for veth in endpoints for link in veths.links_of(nl, veth)]
+        self._reaper.delete(ours)
 
     def isolate(self, endpoints: Iterable[Veth]) -> None:
         """Like: ip link set dev NAME type bridge_slave isolated on, for many at once."""

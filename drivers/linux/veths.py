@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import KernelError, SandboxNotFound
-from mynet.drivers.linux import messages, netns, sysctl
+from mynet.drivers.linux import messages, netns, shaping, sysctl
 from mynet.drivers.linux.links import (
     GONE,
     STANDS,
@@ -90,7 +90,8 @@ def attach(veth: Veth) -> None:
             raise taken(veth.bridge)
         if not _make(host, veth, master, place):
             _take_over(host, veth, master, place)
-        host.ask(*_outer(veth, host.index(veth.name)))
+        index = host.index(veth.name)
+        host.ask(*shaping.shape(host, veth, index), *_outer(veth, index))
         if veth.sandbox is not None:
             with place.entered():
                 sysctl.set_interface(veth.interface, veth.settings)
@@ -236,6 +237,14 @@ def find_ours(nl: Netlink, veth: Veth) -> Link | None:
     return link if link is not None and is_ours(link, veth) else None
 
 
+def links_of(nl: Netlink, veth: Veth) -> Iterator[Link]:
+    """List the links of the host that are the endpoint's, whole or half-made."""
+    if outer := find_ours(nl, veth):
+        yield outer
+    if veth.shaper and (shaper := shaping.find_shaper(nl, veth.shaper)):
+        yield shaper
+
+
 def inspect(veth: Veth) -> Snapshot:
     """Look at what there is of the endpoint. Changes nothing. Like: ``ip addr; ip route``."""
     with Netlink() as host:
@@ -246,6 +255,7 @@ def inspect(veth: Veth) -> Snapshot:
             master.name if master else "",
             master_mac=master.mac if master else "",
         )
+        outside = shaping.inspect(host, veth, outside)
         try:
             with _place(veth.sandbox) as place:
                 return _inspect_inner(outside, place, veth)

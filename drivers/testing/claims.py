@@ -63,6 +63,8 @@ def changes_and_contradictions_are_said_in_sentences(bench: Bench) -> None:
             )
     answers = bench.driver.info.contradictions(Asked({}))
     require(answers == {}, f"of a network without options, contradictions says {answers}")
+    answers = bench.driver.info.endpoint_contradictions({})
+    require(answers == {}, f"of an endpoint without options, contradictions says {answers}")
 
 
 def updating_twice_is_updating_once(bench: Bench) -> None:

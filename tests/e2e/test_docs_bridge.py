@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mynet.drivers.bridge.bandwidth import BANDWIDTH_OPTIONS
 from mynet.drivers.bridge.endpoint_options import SYSCTLS
 from mynet.drivers.bridge.options import OPTIONS
 from tests.e2e.stage import Stage
@@ -21,6 +22,13 @@ def test_every_option_is_in_the_table_and_has_an_example() -> None:
     names = {option.name for option in OPTIONS}
     in_links = "".join(table).replace("[", " ").replace("]", " ")
     assert set(spans(in_links)) == names
+    typed = " ".join(command for command, _ in PAGE.transcript())
+    assert {name for name in names if f"-o {name}=" not in typed} == set()
+
+
+def test_every_limit_is_in_a_table_and_has_an_example() -> None:
+    names = {option.name for option in BANDWIDTH_OPTIONS}
+    assert {key.strip("`") for key in rows(PAGE.section("Bandwidth"))} - {"option"} == names
     typed = " ".join(command for command, _ in PAGE.transcript())
     assert {name for name in names if f"-o {name}=" not in typed} == set()
 

@@ -27,12 +27,12 @@ def test_a_sysctl_takes_the_numbers_that_its_description_names(sysctl: object) -
 
 
 def test_each_concerns_one_interface_and_none_that_mynet_has_set_itself() -> None:
-    for name in CHECKS:
+    for name in (each.name for each in SYSCTLS):
         net, family, folder, interface, _ = name.split(".")
         assert (net, interface) == ("net", "IFNAME")
         assert family in {"ipv4", "ipv6"}
         assert folder in {"conf", "neigh"}
-    taken = {name.rpartition(".")[2] for name in CHECKS}
+    taken = {each.name.rpartition(".")[2] for each in SYSCTLS}
     assert not taken & {"disable_ipv6", "mtu", "addr_gen_mode", "route_localnet", "accept_dad"}
 
 
