@@ -161,6 +161,10 @@ class BridgeDriver(Driver):
                 metadata={name: str(error) for name, error in failures.items()},
             ) from ExceptionGroup("networks not restored", list(failures.values()))
 
+    def close(self) -> None:
+        """Let go of what the kernel object keeps."""
+        self._kernel.close()
+
     def _revive(self, network: Network) -> DriverError | None:
         """Make the network's bridge, or say why not."""
         bridge = self._bridge(network)

@@ -9,6 +9,7 @@
 ``messages``   the rtnetlink messages, built and read with pyroute2
 ``links``      bridges, and what links there are
 ``veths``      endpoints: a pair with one end in a sandbox
+``announcing`` whose an address is now, told to neighbours and the host
 ``shaping``    what an endpoint sends and receives, limited on the host's end
 ``qdiscs``     the messages of traffic control, packed and read here
 ``reaper``     deleting many links for the price of one

@@ -374,6 +374,9 @@ class FakeKernel:
         with self._verb("enable_forwarding"):
             self._forwarding |= {version for version, on in ((4, ipv4), (6, ipv6)) if on}
 
+    def close(self) -> None:
+        """Nothing is kept."""
+
     # How it is done. All of it holds ``_lock``.
 
     @contextmanager

@@ -334,3 +334,6 @@ class Kernel(Protocol):
 
     def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
         """Turn on what is off of the families asked for. It is never turned off again."""
+
+    def close(self) -> None:
+        """Let go of what is kept between calls, but for held ports."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import KernelError, SandboxNotFound
-from mynet.drivers.linux import messages, netns, shaping, sysctl
+from mynet.drivers.linux import announcing, messages, netns, shaping, sysctl
+from mynet.drivers.linux.announcing import Announcer
 from mynet.drivers.linux.links import (
     GONE,
     STANDS,
@@ -68,11 +69,12 @@ def _place(sandbox: Sandbox | None) -> Iterator[_Place]:
         yield _Place(nl, fd)
 
 
-def attach(veth: Veth) -> None:
+def attach(veth: Veth, announcer: Announcer) -> None:
     """Make the endpoint, or bring it to what it should be.
 
     When it returns, packets flow over IPv4 and IPv6. What an earlier attempt left half-made is
-    completed, or made anew where the two ends are not a pair in the right place.
+    completed, or made anew where the two ends are not a pair in the right place. Neighbours that
+    knew the addresses are told where they are now.
 
     Like: ``ip link add NAME master BRIDGE type veth peer IFACE netns NS``, then in the sandbox
     ``ip link set IFACE up; ip addr add ...; ip route add default via ...``.
@@ -88,8 +90,10 @@ def attach(veth: Veth) -> None:
             )
         if veth.bridge_mac not in ("", host.mac(veth.bridge)):
             raise taken(veth.bridge)
-        if not _make(host, veth, master, place):
-            _take_over(host, veth, master, place)
+        comes_up = _make(host, veth, master, place) or _take_over(host, veth, master, place)
+        if veth.sandbox is not None and comes_up:
+            announcer.announce(veth)
+            host.ask(*announcing.corrections(veth, master))
         index = host.index(veth.name)
         host.ask(*shaping.shape(host, veth, index), *_outer(veth, index))
         if veth.sandbox is not None:
@@ -109,8 +113,11 @@ def _make(host: Netlink, veth: Veth, master: int, place: _Place) -> bool:
     return host.ask(request) == (0,)
 
 
-def _take_over(host: Netlink, veth: Veth, master: int, place: _Place) -> None:
-    """Make what stands under our name the endpoint's, or raise :exc:`InterfaceExists`."""
+def _take_over(host: Netlink, veth: Veth, master: int, place: _Place) -> bool:
+    """Make what stands under our name the endpoint's, or raise :exc:`InterfaceExists`.
+
+    False if its outer end is up already.
+    """
     outer = find_link(host, veth.name)
     if outer is None:
         raise taken(veth.interface, place.words)
@@ -120,11 +127,12 @@ def _take_over(host: Netlink, veth: Veth, master: int, place: _Place) -> None:
         host.ask(*_reshape(veth, outer.index, master))
         if veth.sandbox is not None:
             place.nl.ask(shape(veth.interface, outer.peer, veth.mac, veth.mtu))
-        return
+        return not outer.up
     delete = messages.delete_link(outer.index)
     host.ask(Request(delete, f"delete {veth.name}", f"interface {veth.name}", GONE))
     if not _make(host, veth, master, place):
         raise taken(veth.interface, place.words)
+    return True
 
 
 def _is_pair(veth: Veth, outer: Link, place: _Place) -> bool:
