@@ -22,7 +22,7 @@ from mynet.cli.session import Session
 
 _HEADERS = (
     *("ENDPOINT ID", "NETWORK", "CONTAINER", "INTERFACE"),
-    *("ADDRESSES", "MAC ADDRESS", "PORTS", "STATE"),
+    *("ADDRESSES", "MAC ADDRESS", "GW PRIORITY", "PORTS", "STATE"),
 )
 
 
@@ -78,6 +78,15 @@ def wish_options(function: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option(
                 "--mac-address", default="", metavar="MAC", help="The MAC address wanted."
+            ),
+            click.option(
+                "--gw-priority",
+                "gateway_priority",
+                type=int,
+                default=0,
+                metavar="NUMBER",
+                help="Of its networks, a sandbox leaves by the one with the highest number, -1000"
+                " to 1000; among equals, by the first. [default: 0]",
             ),
             publish_option,
             label_option,
@@ -297,6 +306,7 @@ def _row(endpoint: dict[str, Any], *, whole: bool = False) -> Sequence[str]:
         endpoint["interface"],
         ",".join(endpoint["addresses"]),
         endpoint["mac_address"],
+        str(endpoint["gateway_priority"]),
         shown(endpoint["ports"]),
         render.state(endpoint["state"]),
     )

@@ -85,7 +85,7 @@ def changeable(_before: str | None, _after: str | None) -> str | None:
     return None
 
 
-def no_contradictions(_asked: Asked) -> Mapping[str, str]:
+def no_contradictions(_asked: object) -> Mapping[str, str]:
     """Find nothing that contradicts anything else."""
     return {}
 
@@ -117,7 +117,8 @@ class DriverInfo:
     name of the host's device of a network (``br-``), ``port_prefix`` that of the host's end of an
     endpoint (``veth``); a driver that makes no such device leaves them empty. ``contradictions``
     tells which options cannot be together with what else is asked for: it maps the field, such as
-    ``options[icc]`` or ``masquerade``, to what is wrong, a sentence each.
+    ``options[icc]`` or ``masquerade``, to what is wrong, a sentence each. Likewise
+    ``endpoint_contradictions``, of an endpoint's options that have passed their own check.
     """
 
     name: str
@@ -128,6 +129,7 @@ class DriverInfo:
     device_prefix: str = ""
     port_prefix: str = ""
     contradictions: Callable[[Asked], Mapping[str, str]] = no_contradictions
+    endpoint_contradictions: Callable[[Mapping[str, str]], Mapping[str, str]] = no_contradictions
 
 
 @dataclass(frozen=True, slots=True)

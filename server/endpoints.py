@@ -36,7 +36,7 @@ from mynet.server.model import (
     SandboxWish,
     derive_mac,
 )
-from mynet.server.options import option_faults
+from mynet.server.options import endpoint_faults
 from mynet.server.planning import Planner
 from mynet.server.plugins import Catalog
 from mynet.server.port_rules import check_ports
@@ -193,8 +193,7 @@ class Endpoints:
     def _check_wish(self, network: Network, wish: EndpointWish) -> None:
         """Refuse options and ports that the driver, or the network, does not have."""
         info = self._drivers.get(network.wish.driver).implementation.info
-        faults = option_faults("options", wish.options, info.endpoint_options, info.name)
-        if faults:
+        if faults := endpoint_faults(wish.options, info):
             raise InvalidArgument(faults)
         check_ports(network, wish.ports, info)
 

@@ -18,6 +18,7 @@ from mynet.server.subnets import SubnetWish
 NETWORK_OWNER = "network:"
 ENDPOINT_OWNER = "endpoint:"
 MAX_LABELS = 64  # of an object; likewise options
+MAX_GATEWAY_PRIORITY = 1000  # and its negative is the least
 
 
 class NetworkState(Enum):
@@ -121,7 +122,10 @@ class AddressWish:
 
 @dataclass(frozen=True, slots=True)
 class EndpointWish:
-    """An endpoint asked for, but for its sandbox, which may be another the next time."""
+    """An endpoint asked for, but for its sandbox, which may be another the next time.
+
+    Of a sandbox's networks, the one with the highest ``gateway_priority`` gives the default route.
+    """
 
     container_id: str
     interface: str = ""
@@ -131,6 +135,7 @@ class EndpointWish:
     labels: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[PortMapping, ...] = ()
+    gateway_priority: int = 0
 
     def asks_for(self, made_from: "EndpointWish") -> bool:
         """Say whether an endpoint made from that wish is what this one asks for."""

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
+from textwrap import shorten
 
 from mynet.drivers.api import Asked, DriverInfo, Option
 from mynet.server.errors import Violation
+
+_NAMES = 64  # characters of the names of other options that a refusal has room for
 
 
 def option_faults(
@@ -16,8 +20,11 @@ def option_faults(
     for key, value in sorted(given.items()):
         option = by_name.get(key)
         if option is None:
-            names = ", ".join(sorted(by_name)) or "none"
-            faults.append(Violation(f"{field}[{key}]", f"driver {driver} has options: {names}"))
+            names = ", ".join(get_close_matches(key, by_name, n=1) or sorted(by_name)) or "none"
+            words = (
+                f"driver {driver} has {shorten(names, _NAMES, placeholder=' ...')}, but not this"
+            )
+            faults.append(Violation(f"{field}[{key}]", words))
         elif fault := option.check(value):
             faults.append(Violation(f"{field}[{key}]", fault))
     return faults
@@ -28,12 +35,23 @@ def network_faults(prefix: str, asked: Asked, info: DriverInfo) -> Sequence[Viol
 
     ``prefix`` stands before each field's name.
     """
-    faults = option_faults(f"{prefix}options", asked.options, info.options, info.name)
-    refused = {fault.field for fault in faults}
-    sound = {
-        key: value
-        for key, value in asked.options.items()
-        if f"{prefix}options[{key}]" not in refused
-    }
+    field = f"{prefix}options"
+    faults = option_faults(field, asked.options, info.options, info.name)
+    sound = _without(field, asked.options, faults)
     against = info.contradictions(replace(asked, options=sound))
     return [*faults, *(Violation(prefix + field, fault) for field, fault in against.items())]
+
+
+def endpoint_faults(options: Mapping[str, str], info: DriverInfo) -> Sequence[Violation]:
+    """Return a violation for each option of an endpoint that is at fault, likewise."""
+    faults = option_faults("options", options, info.endpoint_options, info.name)
+    against = info.endpoint_contradictions(_without("options", options, faults))
+    return [*faults, *(Violation(field, fault) for field, fault in against.items())]
+
+
+def _without(
+    field: str, options: Mapping[str, str], faults: Sequence[Violation]
+) -> Mapping[str, str]:
+    """Return the options that have no fault by themselves."""
+    refused = {fault.field for fault in faults}
+    return {key: value for key, value in options.items() if f"{field}[{key}]" not in refused}

@@ -7,10 +7,12 @@ instant leaves nothing whose name is not on record.
 import secrets
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 
 from mynet.drivers.api import Driver, Sandbox
 from mynet.server.host import Host, boot_id
 from mynet.server.model import (
+    MAX_GATEWAY_PRIORITY,
     Endpoint,
     EndpointState,
     EndpointWish,
@@ -24,7 +26,9 @@ from mynet.server.store import Store
 
 _NAME_LENGTH = 15  # characters in a device's name: IFNAMSIZ of linux/if.h, less the final zero
 _LEAST_FOR_IPV6 = 1280  # bytes
-_FIRST_METRIC = 100  # of default routes: above what people give by hand, below what DHCP gives
+# Metrics of default routes that one gateway priority has, so many that endpoints which come and go
+# do not use them up. The lowest is above what routes have that the sandbox was given by others.
+_METRICS = 1_000_000
 
 
 class Planner:
@@ -61,7 +65,7 @@ class Planner:
             interface=wish.interface or self._inner_name(endpoint_id, place.sandbox),
             host_interface=prefix and prefix + endpoint_id[: _NAME_LENGTH - len(prefix)],
             mtu=network.mtu,
-            route_metric=self._next_metric(place.sandbox),
+            route_metric=self._next_metric(place.sandbox, wish.gateway_priority),
             state=EndpointState.CONNECTING,
             create_time=datetime.now(UTC),
             place=place,
@@ -75,7 +79,7 @@ class Planner:
             existing,
             place=place,
             boot_id=boot_id(),
-            route_metric=self._next_metric(place.sandbox),
+            route_metric=self._next_metric(place.sandbox, existing.wish.gateway_priority),
             state=EndpointState.CONNECTING,
             taken=(),  # it was READY: what it took over then is its own
         )
@@ -106,9 +110,17 @@ class Planner:
             name for name in map("eth{}".format, range(len(taken) + 1)) if name not in taken
         )
 
-    def _next_metric(self, sandbox: Sandbox | None) -> int:
-        """Return a metric for the default routes: whoever came to the sandbox first stays first."""
-        if sandbox is None:
-            return _FIRST_METRIC
-        others = self._store.endpoints.of_sandbox(sandbox.cookie)
-        return max((other.route_metric + 1 for other in others), default=_FIRST_METRIC)
+    def _next_metric(self, sandbox: Sandbox | None, gateway_priority: int) -> int:
+        """Return a metric for the default routes; the kernel takes the lowest.
+
+        Every priority has metrics of its own, so whoever comes later with a higher one goes first,
+        and nothing of the others has to change. Among equals, whoever came to the sandbox first
+        stays first.
+        """
+        others = self._store.endpoints.of_sandbox(sandbox.cookie) if sandbox else ()
+        taken = {other.route_metric for other in others}
+        first = (MAX_GATEWAY_PRIORITY + 1 - gateway_priority) * _METRICS
+        own = range(first, first + _METRICS)
+        last = max((metric for metric in taken if metric in own), default=first - 1)
+        free = (metric for metric in chain(range(last + 1, own.stop), own) if metric not in taken)
+        return next(free)

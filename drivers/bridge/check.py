@@ -6,6 +6,7 @@ from mynet.drivers.linux.verbs import (
     Bridge,
     BridgeSnapshot,
     Link,
+    Rate,
     Snapshot,
     Veth,
     is_ours,
@@ -57,6 +58,21 @@ def _outer(veth: Veth, seen: Snapshot) -> Iterator[str]:
         said = "is not" if veth.isolated else "is"
         yield f"{veth.name} {said} isolated from the other ports of {veth.bridge}."
     yield from _link(link, veth.outer_mac, veth.mtu)
+    yield from _limit("What goes to the sandbox", veth.ingress, seen.ingress)
+    slowest = veth.shaper.rate if veth.shaper else None
+    yield from _limit("What comes from the sandbox", slowest, seen.egress)
+
+
+def _limit(what: str, wanted: Rate | None, found: Rate | None) -> Iterator[str]:
+    """Compare a limit; one that nobody asked for is somebody else's business."""
+    if wanted and found is None:
+        yield f"{what} is not limited to {wanted}."
+    elif wanted and found != wanted:
+        yield f"{what} is limited to {_written(found)} instead of {_written(wanted)}."
+
+
+def _written(rate: Rate | None) -> str:
+    return f"{rate} (burst {rate.burst} bytes)" if rate else ""
 
 
 def _inner(veth: Veth, seen: Snapshot) -> Iterator[str]:
@@ -75,6 +91,7 @@ def _inner(veth: Veth, seen: Snapshot) -> Iterator[str]:
     yield from _link(link, veth.mac, veth.mtu)
     yield from _addresses(veth, seen)
     yield from _routes(veth, seen, link)
+    yield from _settings(veth, seen)
 
 
 def _link(link: Link, mac: str, mtu: int) -> Iterator[str]:
@@ -98,3 +115,11 @@ def _routes(veth: Veth, seen: Snapshot, link: Link) -> Iterator[str]:
         metric = priority(gateway, veth.metric)
         if not any(route.leads_over(gateway, link.index, metric) for route in seen.routes):
             yield f"{veth.interface} lacks the default route via {gateway} with metric {metric}."
+
+
+def _settings(veth: Veth, seen: Snapshot) -> Iterator[str]:
+    for key, value in veth.settings.items():
+        found = seen.settings.get(key, "")
+        if found != value:
+            name = key.replace("IFNAME", veth.interface.replace(".", "/"))  # as sysctl(8) has it
+            yield f"{name} is {found or 'not there'} instead of {value}."

@@ -14,7 +14,9 @@ from mynet.drivers.api import (
     NetworkUpdate,
     Stray,
 )
+from mynet.drivers.bridge.bandwidth import EGRESS, INGRESS, bandwidth_contradictions, limit
 from mynet.drivers.bridge.check import bridge_differences, differences
+from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS, require_usable, sysctls
 from mynet.drivers.bridge.options import (
     MODES,
     OPTIONS,
@@ -30,12 +32,14 @@ from mynet.drivers.linux.verbs import (
     Kernel,
     Link,
     Segment,
+    Shaper,
     Veth,
     mac_from,
     mark_of,
     read_mark,
 )
 
+PORT_PREFIX, SHAPER_PREFIX = "veth", "ifb-"  # of equal length: as much is left of the id
 MAX_SUBNETS = 64  # of a network: all of it goes into the firewall in one transaction
 
 
@@ -56,9 +60,11 @@ class BridgeDriver(Driver):
             name="bridge",
             capabilities=frozenset({PORTS}),
             options=OPTIONS,
+            endpoint_options=ENDPOINT_OPTIONS,
             device_prefix="br-",
-            port_prefix="veth",
+            port_prefix=PORT_PREFIX,
             contradictions=contradictions,
+            endpoint_contradictions=bandwidth_contradictions,
         )
 
     def create(self, call: Call, network: Network) -> None:
@@ -83,6 +89,7 @@ class BridgeDriver(Driver):
 
     def connect(self, call: Call, endpoint: Endpoint) -> None:
         """Make the pair, with its inner end in the sandbox; then let its ports lead there."""
+        require_usable(endpoint)
         self._kernel.attach(self._veth(endpoint))
         if endpoint.ports:
             self._publish(endpoint)
@@ -162,6 +169,10 @@ class BridgeDriver(Driver):
                 metadata={name: str(error) for name, error in failures.items()},
             ) from ExceptionGroup("networks not restored", list(failures.values()))
 
+    def close(self) -> None:
+        """Let go of what the kernel object keeps."""
+        self._kernel.close()
+
     def _revive(self, network: Network) -> DriverError | None:
         """Make the network's bridge, or say why not."""
         bridge = self._bridge(network)
@@ -218,6 +229,20 @@ class BridgeDriver(Driver):
             bridge_mac=mac_from(endpoint.network.id),
             isolated=not Options.parse(endpoint.network.options).icc,
             hairpin=bool(endpoint.ports),
+            settings=sysctls(endpoint) if endpoint.sandbox else {},
+            ingress=limit(endpoint.options, INGRESS, endpoint.network.mtu),
+            shaper=self._shaper(endpoint),
+        )
+
+    def _shaper(self, endpoint: Endpoint) -> Shaper | None:
+        rate = limit(endpoint.options, EGRESS, endpoint.network.mtu)
+        if rate is None:
+            return None
+        return Shaper(
+            name=SHAPER_PREFIX + endpoint.host_interface.removeprefix(PORT_PREFIX),
+            mark=self._mark(endpoint.id),
+            mac=mac_from(f"shaper of {endpoint.id}"),
+            rate=rate,
         )
 
     def _mark(self, object_id: str) -> str:

@@ -9,9 +9,12 @@
 ``messages``   the rtnetlink messages, built and read with pyroute2
 ``links``      bridges, and what links there are
 ``veths``      endpoints: a pair with one end in a sandbox
+``announcing`` whose an address is now, told to neighbours and the host
+``shaping``    what an endpoint sends and receives, limited on the host's end
+``qdiscs``     the messages of traffic control, packed and read here
 ``reaper``     deleting many links for the price of one
 ``routes``     the uplink, and default routes
-``sysctl``     IP forwarding, and whom a bridge takes for a router
+``sysctl``     IP forwarding, whom a bridge takes for a router, and settings of endpoints
 ``ruleset``    the firewall as text, and what each network adds to its sets
 ``nftables``   set elements over nfnetlink, in atomic batches
 ``firewall``   the table ``inet mynet``: loaded whole, changed by the element

@@ -98,7 +98,7 @@ class FakeKernel:
         """Let the verb fail the next ``times`` that it gets to ``point``.
 
         A point is a verb ("attach"), before which nothing is done, or a verb and where it stops
-        half-way: "attach.mark", "attach.inner", "ensure_bridge.mark".
+        half-way: "attach.mark", "attach.shaper", "attach.inner", "ensure_bridge.mark".
         """
         refusal = KernelError("the kernel refused: it was told to", metadata={"errno": "EIO"})
         with self._lock:
@@ -234,6 +234,12 @@ class FakeKernel:
                 up=True,
                 isolated=veth.isolated,
             )
+            outer.rate = veth.ingress or outer.rate
+            if veth.shaper:
+                shaper = self._memory.shaper(veth.shaper)
+                self._pass("attach.shaper")
+                shaper.link = replace(shaper.link, mark=veth.shaper.mark, up=True)
+                shaper.rate, outer.leads_through = veth.shaper.rate, shaper.link.index
             self._pass("attach.inner")
             inner = self._memory.at(outer.link.peer)
             if inner is not None and veth.sandbox is not None:
@@ -243,9 +249,9 @@ class FakeKernel:
         """Take the endpoints away, those that are there and ours."""
         with self._verb("detach"):
             for veth in endpoints:
-                held = self._memory.find(veth.name)
-                if held is not None and is_ours(held.link, veth):
-                    self._memory.delete(held.link)
+                self._memory.remove(veth)
+                if veth.shaper:
+                    self._memory.remove(veth.shaper)
 
     def adjust(self, endpoints: Iterable[Veth]) -> None:
         """Isolate those that are there, ours and in their bridge, or not."""
@@ -267,6 +273,7 @@ class FakeKernel:
                 master.link.name if master else "",
                 master_mac=master.link.mac if master else "",
             )
+            seen = self._memory.limits(veth, seen)
             try:
                 inner = self._memory.find(veth.interface, self._enter(veth.sandbox))
             except SandboxNotFound:
@@ -278,6 +285,7 @@ class FakeKernel:
                 inner=inner.link,
                 addresses=frozenset(inner.addresses),
                 routes=frozenset(inner.routes),
+                settings={key: inner.settings.get(key, "") for key in veth.settings},
             )
 
     def marked(self) -> Sequence[Link]:
@@ -367,6 +375,9 @@ class FakeKernel:
         """Remember which versions are forwarded."""
         with self._verb("enable_forwarding"):
             self._forwarding |= {version for version, on in ((4, ipv4), (6, ipv6)) if on}
+
+    def close(self) -> None:
+        """Nothing is kept."""
 
     # How it is done. All of it holds ``_lock``.
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mynet.drivers.api import IPNetwork, Sandbox
 from mynet.drivers.linux import conntrack, holds, links, netns, routes, sysctl, veths
+from mynet.drivers.linux.announcing import Announcer
 from mynet.drivers.linux.firewall import Firewall
 from mynet.drivers.linux.netlink import Netlink
 from mynet.drivers.linux.ports import Binding, Forward, Hold, Program, Publication
@@ -24,13 +25,14 @@ class LinuxKernel:
     """The kernel of this host, for the network namespace of the threads that call.
 
     All of them must be in the same one: detaching and the firewall are shared between callers.
-    It keeps no descriptor between calls, but for held ports. Each verb's module says how it is
-    done.
+    It keeps no descriptor between calls, but for held ports and one to announce addresses with.
+    Each verb's module says how it is done.
     """
 
     def __init__(self) -> None:
         self._reaper = Reaper()
         self._firewall = Firewall()
+        self._announcer = Announcer()
 
     def identify(self, path: str) -> Sandbox:
         """Tell which namespace ``path`` leads to now, or raise ``SandboxNotFound``."""
@@ -78,13 +80,13 @@ class LinuxKernel:
 
     def attach(self, veth: Veth) -> None:
         """Like: ip link add NAME master BRIDGE type veth peer IFACE netns NS."""
-        veths.attach(veth)
+        veths.attach(veth, self._announcer)
 
     def detach(self, endpoints: Iterable[Veth]) -> None:
         """Like: ip link delete NAME, for many at once."""
         with Netlink() as nl:
-            ours = [veths.find_ours(nl, veth) for veth in endpoints]
-        self._reaper.delete([link for link in ours if link is not None])
+            ours = [link for veth in endpoints for link in veths.links_of(nl, veth)]
+        self._reaper.delete(ours)
 
     def adjust(self, endpoints: Iterable[Veth]) -> None:
         """Like: ip link set dev NAME type bridge_slave isolated on hairpin on, for many at once."""
@@ -162,3 +164,7 @@ class LinuxKernel:
     def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
         """Like: sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1."""
         sysctl.enable_forwarding(ipv4=ipv4, ipv6=ipv6)
+
+    def close(self) -> None:
+        """Let go of the descriptor that addresses are announced with."""
+        self._announcer.close()

@@ -10,7 +10,10 @@ from mynet.drivers.linux.verbs import (
     BRIDGE_PORTS,
     Bridge,
     Link,
+    Rate,
     Route,
+    Shaper,
+    Snapshot,
     Veth,
     is_ours,
     priority,
@@ -31,6 +34,9 @@ class Held:
     cookie: int
     addresses: set[IPInterface] = field(default_factory=set)
     routes: set[Route] = field(default_factory=set)
+    settings: dict[str, str] = field(default_factory=dict)
+    rate: Rate | None = None  # how fast it sends
+    leads_through: int = 0  # the index of the link that what it receives passes first
 
 
 class Memory:
@@ -64,6 +70,12 @@ class Memory:
         """Take a link away, and its other end."""
         self._held.pop(link.index, None)
         self._held.pop(link.peer, None)
+
+    def remove(self, wanted: Veth | Shaper) -> None:
+        """Take a link away, where it is there and ours."""
+        held = self.find(wanted.name)
+        if held is not None and is_ours(held.link, wanted):
+            self.delete(held.link)
 
     def bridge(self, bridge: Bridge) -> Held:
         """Find the bridge that stands under that name, or begin one."""
@@ -101,9 +113,25 @@ class Memory:
         outer.link = replace(outer.link, peer=self.add(peer, cookie).link.index)
         return outer
 
+    def shaper(self, shaper: Shaper) -> Held:
+        """Find the shaper, or begin one."""
+        held = self.find(shaper.name) or self.add(Link(0, shaper.name, "ifb", shaper.mac, 1500))
+        if not is_ours(held.link, shaper):
+            raise taken(shaper.name)
+        return held
+
+    def limits(self, veth: Veth, seen: Snapshot) -> Snapshot:
+        """Add what limits there are, for an endpoint that should have any."""
+        outer = self.at(seen.outer.index) if seen.outer else None
+        if outer is None or not (veth.ingress or veth.shaper):
+            return seen
+        shaper = self.at(outer.leads_through)
+        return replace(seen, ingress=outer.rate, egress=shaper.rate if shaper else None)
+
     def finish(self, inner: Held, veth: Veth) -> None:
         """Set the inner end up, with addresses and default routes."""
         inner.link = replace(inner.link, mac=veth.mac, mtu=veth.mtu, up=True)
+        inner.settings |= veth.settings
         inner.addresses |= set(with_link_local(veth.addresses, veth.mac))
         for gateway in veth.gateways:
             route = Route(gateway, inner.link.index, priority(gateway, veth.metric))

@@ -105,6 +105,12 @@ def new_veth(veth: Veth, master: int, netns: int | None) -> bytes:
     return encode(ifinfmsg, RTM_NEWLINK, _NEW, {}, attributes)
 
 
+def new_ifb(name: str, mac: str) -> bytes:
+    """Like: ip link add NAME address MAC type ifb."""
+    attributes = (("IFLA_IFNAME", name), ("IFLA_ADDRESS", mac), _kind("ifb"))
+    return encode(ifinfmsg, RTM_NEWLINK, _NEW, {}, attributes)
+
+
 def mark_link(index: int, mark: str) -> bytes:
     """Like: ip link set dev NAME alias MARK."""
     return _set_link(index, [("IFLA_IFALIAS", mark)])

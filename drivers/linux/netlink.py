@@ -18,7 +18,7 @@ from typing import Self
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.refusals import refusals, refused
 
-NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_ECHO, NLM_F_DUMP = 0x1, 0x4, 0x8, 0x300
 NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
 
 _NLM_F_DUMP_INTR = 0x10
@@ -161,6 +161,21 @@ class Netlink:
         answer = next(answer for answer in self._received() if answer.sequence == first)
         _judge(request, answer)
         return None if answer.errno else answer.message
+
+    def probe(self, request: Request) -> bytes | None:
+        """Ask for one object of which the kernel says nothing at all where there is none.
+
+        So it is asked for an acknowledgement, too, which comes last.
+        """
+        first, found = self._send((request,), NLM_F_ACK), None
+        for answer in self._received():
+            if answer.sequence != first:
+                continue
+            _judge(request, answer)
+            if answer.kind == _NLMSG_ERROR:
+                break
+            found = answer.message
+        return found
 
     def dump(self, request: Request) -> list[bytes]:
         """Ask for a list. One that changed while it was read judges nothing: it is read again."""

@@ -1,9 +1,11 @@
-"""The only sysctls that mynet changes: IP forwarding, and what passes a bridge of ours.
+"""The only sysctls that mynet changes: IP forwarding, what passes a bridge of ours, and endpoints'.
 
 ``/proc/sys/net`` shows the namespace of the thread that opens it, so the caller's.
 """
 
 import logging
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from mynet.drivers.linux.links import link_at
@@ -56,6 +58,29 @@ def open_loopback(bridge: str) -> None:
     setting = _NET / "ipv4/conf" / bridge / "route_localnet"
     if _read(setting) == "0":
         _write(setting, "1")
+
+
+def set_interface(name: str, settings: Mapping[str, str]) -> None:
+    """Set what concerns an interface; in the keys, IFNAME stands for its name.
+
+    Like: ``sysctl -w net.ipv4.conf.NAME.rp_filter=2``.
+    """
+    for key, value in settings.items():
+        _write(_of_interface(name, key), value)
+
+
+def read_interface(name: str, keys: Iterable[str]) -> dict[str, str]:
+    """Tell what concerns an interface; "" where it is not there. Like: ``sysctl KEY...``."""
+    found = dict.fromkeys(keys, "")
+    for key in found:
+        with suppress(OSError):
+            found[key] = _of_interface(name, key).read_text().strip()
+    return found
+
+
+def _of_interface(name: str, key: str) -> Path:
+    """Return where a setting is: only the interface's name may have dots of its own."""
+    return _NET.parent.joinpath(*(name if part == "IFNAME" else part for part in key.split(".")))
 
 
 def _turn_on(setting: Path) -> None:

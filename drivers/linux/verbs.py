@@ -9,8 +9,8 @@ and by the MAC address it was made with (:func:`is_ours`). Nothing else is ever 
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Interface
 from typing import Protocol
 
@@ -62,6 +62,30 @@ class Bridge:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """How much may pass: ``bytes_per_second``, and ``burst`` bytes at once."""
+
+    bytes_per_second: int
+    burst: int
+
+    def __str__(self) -> str:
+        """Write it as tc(8) does, without the burst: ``10Mbit``."""
+        bits = self.bytes_per_second * 8
+        units = (("Gbit", 10**9), ("Mbit", 10**6), ("kbit", 10**3), ("bit", 1))
+        return next(f"{bits // size}{unit}" for unit, size in units if bits % size == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Shaper:
+    """A device that what comes from a sandbox is led through, as it sends no faster than this."""
+
+    name: str
+    mark: str
+    mac: str
+    rate: Rate
+
+
+@dataclass(frozen=True, slots=True)
 class Veth:
     """An endpoint as it should be: the host's end ``name`` in ``bridge``, the other in ``sandbox``.
 
@@ -71,7 +95,9 @@ class Veth:
     changes what nobody set. ``bridge_mac`` tells the bridge from another that got its name. No
     frame passes between the bridge's ports that are ``isolated``. With ``hairpin`` the bridge sends
     frames back where they came from: with br_netfilter, that is the way from an endpoint to a
-    published port of its own.
+    published port of its own. ``settings`` are sysctls of the inner end by their names, in which
+    IFNAME stands for the interface's; they hold before it is up. ``ingress`` limits what goes to
+    the sandbox, and ``shaper`` what comes from it.
     """
 
     name: str
@@ -88,6 +114,9 @@ class Veth:
     bridge_mac: str = ""
     isolated: bool = False
     hairpin: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+    ingress: Rate | None = None
+    shaper: Shaper | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +176,8 @@ class Snapshot:
 
     ``master`` names the bridge that the host's end is in, and ``master_mac`` tells which that is.
     ``sandbox_there`` is False where the sandbox's path leads nowhere, or to another namespace.
+    ``settings`` has what the pair's are now, "" for those that the kernel does not have.
+    ``ingress`` and ``egress`` are the limits that hold, for an endpoint that should have any.
     """
 
     outer: Link | None
@@ -156,6 +187,9 @@ class Snapshot:
     routes: frozenset[Route] = frozenset()
     sandbox_there: bool = True
     master_mac: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    ingress: Rate | None = None
+    egress: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +223,15 @@ def read_mark(mark: str) -> tuple[str, str]:
             return "", ""
 
 
-def is_ours(link: Link, wanted: Bridge | Veth) -> bool:
+def is_ours(link: Link, wanted: Bridge | Veth | Shaper) -> bool:
     """Say whether ``link`` is the one that ``wanted`` describes, or its half-made beginning."""
-    if isinstance(wanted, Bridge):
-        kind, mac = "bridge", wanted.mac
-    else:
-        kind, mac = "veth", wanted.outer_mac
+    match wanted:
+        case Bridge():
+            kind, mac = "bridge", wanted.mac
+        case Veth():
+            kind, mac = "veth", wanted.outer_mac
+        case Shaper():
+            kind, mac = "ifb", wanted.mac
     unmarked = not link.mark and link.mac == mac
     return link.kind == kind and (link.mark == wanted.mark or unmarked)
 
@@ -243,7 +280,7 @@ class Kernel(Protocol):
         """Make the endpoint, or bring it to what it should be: packets flow on return."""
 
     def detach(self, endpoints: Iterable[Veth]) -> None:
-        """Take the endpoints away, those that are there and ours: both ends gone on return."""
+        """Take the endpoints away, those that are there and ours: all links gone on return."""
 
     def adjust(self, endpoints: Iterable[Veth]) -> None:
         """Set ``isolated`` and ``hairpin`` of those that are there, ours and in their bridge."""
@@ -297,3 +334,6 @@ class Kernel(Protocol):
 
     def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
         """Turn on what is off of the families asked for. It is never turned off again."""
+
+    def close(self) -> None:
+        """Let go of what is kept between calls, but for held ports."""

@@ -7,12 +7,13 @@ another, and nothing is asked that is known. Some 2 ms, nearly all of it buildin
 
 import errno
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import KernelError, SandboxNotFound
-from mynet.drivers.linux import messages, netns
+from mynet.drivers.linux import announcing, messages, netns, shaping, sysctl
+from mynet.drivers.linux.announcing import Announcer
 from mynet.drivers.linux.links import (
     GONE,
     STANDS,
@@ -52,6 +53,10 @@ class _Place:
         """Say where, in an error."""
         return "on this host" if self.fd is None else "in the sandbox"
 
+    def entered(self) -> AbstractContextManager[None]:
+        """Be there for the time of a block."""
+        return nullcontext() if self.fd is None else netns.inside(self.fd)
+
 
 @contextmanager
 def _place(sandbox: Sandbox | None) -> Iterator[_Place]:
@@ -64,11 +69,12 @@ def _place(sandbox: Sandbox | None) -> Iterator[_Place]:
         yield _Place(nl, fd)
 
 
-def attach(veth: Veth) -> None:
+def attach(veth: Veth, announcer: Announcer) -> None:
     """Make the endpoint, or bring it to what it should be.
 
     When it returns, packets flow over IPv4 and IPv6. What an earlier attempt left half-made is
-    completed, or made anew where the two ends are not a pair in the right place.
+    completed, or made anew where the two ends are not a pair in the right place. Neighbours that
+    knew the addresses are told where they are now.
 
     Like: ``ip link add NAME master BRIDGE type veth peer IFACE netns NS``, then in the sandbox
     ``ip link set IFACE up; ip addr add ...; ip route add default via ...``.
@@ -84,10 +90,15 @@ def attach(veth: Veth) -> None:
             )
         if veth.bridge_mac not in ("", host.mac(veth.bridge)):
             raise taken(veth.bridge)
-        if not _make(host, veth, master, place):
-            _take_over(host, veth, master, place)
-        host.ask(*_outer(veth, host.index(veth.name)))
+        comes_up = _make(host, veth, master, place) or _take_over(host, veth, master, place)
+        if veth.sandbox is not None and comes_up:
+            announcer.announce(veth)
+            host.ask(*announcing.corrections(veth, master))
+        index = host.index(veth.name)
+        host.ask(*shaping.shape(host, veth, index), *_outer(veth, index))
         if veth.sandbox is not None:
+            with place.entered():
+                sysctl.set_interface(veth.interface, veth.settings)
             _finish_inner(place.nl, veth)
 
 
@@ -102,8 +113,11 @@ def _make(host: Netlink, veth: Veth, master: int, place: _Place) -> bool:
     return host.ask(request) == (0,)
 
 
-def _take_over(host: Netlink, veth: Veth, master: int, place: _Place) -> None:
-    """Make what stands under our name the endpoint's, or raise :exc:`InterfaceExists`."""
+def _take_over(host: Netlink, veth: Veth, master: int, place: _Place) -> bool:
+    """Make what stands under our name the endpoint's, or raise :exc:`InterfaceExists`.
+
+    False if its outer end is up already.
+    """
     outer = find_link(host, veth.name)
     if outer is None:
         raise taken(veth.interface, place.words)
@@ -113,11 +127,12 @@ def _take_over(host: Netlink, veth: Veth, master: int, place: _Place) -> None:
         host.ask(*_reshape(veth, outer.index, master))
         if veth.sandbox is not None:
             place.nl.ask(shape(veth.interface, outer.peer, veth.mac, veth.mtu))
-        return
+        return not outer.up
     delete = messages.delete_link(outer.index)
     host.ask(Request(delete, f"delete {veth.name}", f"interface {veth.name}", GONE))
     if not _make(host, veth, master, place):
         raise taken(veth.interface, place.words)
+    return True
 
 
 def _is_pair(veth: Veth, outer: Link, place: _Place) -> bool:
@@ -228,6 +243,14 @@ def find_ours(nl: Netlink, veth: Veth) -> Link | None:
     return link if link is not None and is_ours(link, veth) else None
 
 
+def links_of(nl: Netlink, veth: Veth) -> Iterator[Link]:
+    """List the links of the host that are the endpoint's, whole or half-made."""
+    if outer := find_ours(nl, veth):
+        yield outer
+    if veth.shaper and (shaper := shaping.find_shaper(nl, veth.shaper)):
+        yield shaper
+
+
 def inspect(veth: Veth) -> Snapshot:
     """Look at what there is of the endpoint. Changes nothing. Like: ``ip addr; ip route``."""
     with Netlink() as host:
@@ -238,21 +261,26 @@ def inspect(veth: Veth) -> Snapshot:
             master.name if master else "",
             master_mac=master.mac if master else "",
         )
+        outside = shaping.inspect(host, veth, outside)
         try:
             with _place(veth.sandbox) as place:
-                return _inspect_inner(outside, place.nl, veth.interface)
+                return _inspect_inner(outside, place, veth)
         except SandboxNotFound:
             return replace(outside, sandbox_there=False)
 
 
-def _inspect_inner(outside: Snapshot, nl: Netlink, name: str) -> Snapshot:
-    inner = find_link(nl, name)
+def _inspect_inner(outside: Snapshot, place: _Place, veth: Veth) -> Snapshot:
+    nl = place.nl
+    inner = find_link(nl, veth.interface)
     if inner is None:
         return outside
     routes = (*default_routes(nl, 4), *default_routes(nl, 6))
+    with place.entered():
+        settings = sysctl.read_interface(veth.interface, veth.settings)
     return replace(
         outside,
         inner=inner,
         addresses=addresses_of(nl, inner.index),
         routes=frozenset(route for route in routes if route.device == inner.index),
+        settings=settings,
     )

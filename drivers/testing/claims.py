@@ -39,9 +39,11 @@ def info_is_the_same_every_time(bench: Bench) -> None:
 
 def options_are_named_and_described(bench: Bench) -> None:
     """Each once, with words for ListDrivers, and a check that answers with a sentence or None."""
-    names = [option.name for option in bench.driver.info.options]
-    require(len(names) == len(set(names)), f"an option is named twice: {names}")
-    for option in bench.driver.info.options:
+    info = bench.driver.info
+    for options in (info.options, info.endpoint_options):
+        names = [option.name for option in options]
+        require(len(names) == len(set(names)), f"an option is named twice: {names}")
+    for option in (*info.options, *info.endpoint_options):
         require(option.description, f"option {option.name} has no description")
         answer = option.check("no value that any option takes")
         require(
@@ -61,6 +63,8 @@ def changes_and_contradictions_are_said_in_sentences(bench: Bench) -> None:
             )
     answers = bench.driver.info.contradictions(Asked({}))
     require(answers == {}, f"of a network without options, contradictions says {answers}")
+    answers = bench.driver.info.endpoint_contradictions({})
+    require(answers == {}, f"of an endpoint without options, contradictions says {answers}")
 
 
 def updating_twice_is_updating_once(bench: Bench) -> None:

@@ -88,6 +88,7 @@ def endpoint(found: Endpoint) -> network_pb2.Endpoint:
         create_time=time(found.create_time),
         revision=found.revision,
         ports=map(port, found.ports),
+        gateway_priority=found.wish.gateway_priority,
     )
 
 

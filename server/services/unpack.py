@@ -11,6 +11,7 @@ from mynet.server.addresses import DEFAULT_BACKEND
 from mynet.server.changes import EndpointChange, MapChange, NetworkChange
 from mynet.server.errors import quoted
 from mynet.server.model import (
+    MAX_GATEWAY_PRIORITY,
     MAX_LABELS,
     EndpointSelector,
     EndpointWish,
@@ -140,7 +141,11 @@ def endpoint(request: network_pb2.ConnectRequest) -> tuple[EndpointWish, Sandbox
         labels=faults.texts("labels", request.labels),
         options=faults.texts("options", request.options),
         ports=unpack_ports(faults, request.ports),
+        gateway_priority=request.gateway_priority,
     )
+    if abs(wish.gateway_priority) > MAX_GATEWAY_PRIORITY:
+        span = f"-{MAX_GATEWAY_PRIORITY} to {MAX_GATEWAY_PRIORITY}"
+        faults.add("gateway_priority", f"{wish.gateway_priority} is not from {span}")
     sandbox = _sandbox(faults, request)
     faults.refuse()
     return wish, sandbox

@@ -43,6 +43,7 @@ ONE: dict[str, Any] = {
     "addresses": ["10.88.0.2/24", "fd88::2/64"],
     "gateways": ["10.88.0.1", "fd88::1"],
     "mac_address": "02:00:f5:bf:d7:7c",
+    "gateway_priority": 5,
     "mtu": 1500,
     "state": "ENDPOINT_STATE_READY",
     "create_time": "2026-01-02T03:04:05Z",
@@ -71,6 +72,7 @@ TWO: dict[str, Any] = {
     "interface": "cif-b1cdc4b0a7d",
     "addresses": ["10.88.0.3/24"],
     "mac_address": "02:57:8c:ae:5c:1e",
+    "gateway_priority": 0,
     "ports": [],
     "state": "ENDPOINT_STATE_CONNECTING",
 }

@@ -11,11 +11,11 @@ from tests.cli.samples import ONE, ONE_ID, TWO, TWO_ID
 
 TABLE = (
     "ENDPOINT ID    NETWORK   CONTAINER    INTERFACE         ADDRESSES                 "
-    "MAC ADDRESS         PORTS                     STATE\n"
+    "MAC ADDRESS         GW PRIORITY   PORTS                     STATE\n"
     "fd061cadf97d   blue      one          eth0              10.88.0.2/24,fd88::2/64   "
-    "02:00:f5:bf:d7:7c   8080->80/tcp,53->53/udp   ready\n"
+    "02:00:f5:bf:d7:7c   5             8080->80/tcp,53->53/udp   ready\n"
     "b1cdc4b0a7d1   blue      zwölf-容器   cif-b1cdc4b0a7d   10.88.0.3/24              "
-    "02:57:8c:ae:5c:1e   -                         connecting\n"
+    "02:57:8c:ae:5c:1e   0             -                         connecting\n"
 )
 
 
@@ -34,6 +34,7 @@ TABLE = (
         ),
         ("--interface wan0", {"interface": "wan0"}),
         ("--mac-address 02:00:00:00:00:07", {"mac_address": "02:00:00:00:00:07"}),
+        ("--gw-priority -5", {"gateway_priority": -5}),
         ("--label team=red", {"labels": {"team": "red"}}),
         ("-o rate=9", {"options": {"rate": "9"}}),
         (
@@ -62,7 +63,7 @@ def test_connect_shows_the_endpoint(ctl: Ctl, daemon: FakeDaemon) -> None:
     assert header.split()[:2] == ["ENDPOINT", "ID"]
     assert row.split() == [
         *("fd061cadf97d", "blue", "one", "eth0", "10.88.0.2/24,fd88::2/64"),
-        *("02:00:f5:bf:d7:7c", "8080->80/tcp,53->53/udp", "ready"),
+        *("02:00:f5:bf:d7:7c", "5", "8080->80/tcp,53->53/udp", "ready"),
     ]
 
 

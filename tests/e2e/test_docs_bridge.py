@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from mynet.drivers.bridge.bandwidth import BANDWIDTH_OPTIONS
+from mynet.drivers.bridge.endpoint_options import SYSCTLS
 from mynet.drivers.bridge.options import OPTIONS
 from tests.e2e.stage import Stage
 from tests.e2e.typed import type_out
@@ -22,3 +24,19 @@ def test_every_option_is_in_the_table_and_has_an_example() -> None:
     assert set(spans(in_links)) == names
     typed = " ".join(command for command, _ in PAGE.transcript())
     assert {name for name in names if f"-o {name}=" not in typed} == set()
+
+
+def test_every_limit_is_in_a_table_and_has_an_example() -> None:
+    names = {option.name for option in BANDWIDTH_OPTIONS}
+    assert {key.strip("`") for key in rows(PAGE.section("Bandwidth"))} - {"option"} == names
+    typed = " ".join(command for command, _ in PAGE.transcript())
+    assert {name for name in names if f"-o {name}=" not in typed} == set()
+
+
+def test_the_table_of_sysctls_is_the_list_that_the_driver_has() -> None:
+    table = rows(PAGE.text.partition("| sysctl |")[2].partition("\n## ")[0])
+    listed = {
+        f"`{each.name}`": f" {each.values[0]} to {each.values[-1]} | {each.decides} "
+        for each in SYSCTLS
+    }
+    assert {key: cells for key, cells in table.items() if key.startswith("`net.")} == listed

@@ -37,6 +37,11 @@ def attach(daemon: Daemon) -> None:
     daemon.net.Connect(connect("one"))
 
 
+def attach_limited(daemon: Daemon) -> None:
+    options = {"bandwidth_ingress": "10Mbit", "bandwidth_egress": "10Mbit"}
+    daemon.net.Connect(connect("one", options=options))
+
+
 def detach(daemon: Daemon) -> None:
     asked = network_pb2.DisconnectRequest(network="blue", container_id="one", allow_missing=True)
     daemon.net.Disconnect(asked)
@@ -95,6 +100,8 @@ VERBS: Mapping[str, tuple[Step, Step]] = {
     "Connect": (attach, detach),
     "UpdateEndpoint": (move_ports, move_ports_back),
     "Disconnect": (detach, attach),
+    "Connect with limits": (attach_limited, detach),
+    "Disconnect with limits": (detach, attach_limited),
     "AllocateAddress": (allocate, release),
     "ReleaseOwner": (release, allocate),
 }

@@ -99,7 +99,7 @@ def take_the_route(daemon: Daemon, box: Sandbox) -> None:
     box.run("ip", "link", "add", "own0", "type", "bridge")
     box.run("ip", "link", "set", "own0", "up")
     box.run("ip", "address", "add", "192.0.2.1/24", "dev", "own0")
-    box.run("ip", "route", "add", "default", "via", "192.0.2.2", "metric", "100")
+    box.run("ip", "route", "add", "default", "via", "192.0.2.2", "metric", "1001000000")
 
 
 def forbid_ipv6(daemon: Daemon, box: Sandbox) -> None:
@@ -117,7 +117,7 @@ Obstacle = Callable[[Daemon, Sandbox], None]
     ("put_up", "reason", "words"),
     [
         (take_the_name, "INTERFACE_EXISTS", "eth0 in the sandbox"),
-        (take_the_route, "KERNEL_ERROR", "default route with metric 100"),
+        (take_the_route, "KERNEL_ERROR", "default route with metric 1001000000"),
         (forbid_ipv6, "KERNEL_ERROR", "add address fd88::2/64 to eth0"),
         (take_the_bridge, "KERNEL_ERROR", "br-blue"),
     ],

@@ -33,7 +33,7 @@ def python(tmp_path: Path) -> Path:
     """A stand-in for the system's Python, and for the programs that set-up looks for."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    for name in ("python3", "ip", "nft", "ping"):
+    for name in ("python3", "ip", "nft", "ping", "iperf3"):
         (programs / name).write_text(FAKE_PYTHON)
         (programs / name).chmod(0o755)
     return programs / "python3"

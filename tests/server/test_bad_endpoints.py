@@ -101,6 +101,11 @@ def test_a_mac_address_is_refused(furnished_world: World, mac: str) -> None:
     check(furnished_world, {"mac_address": mac}, ["mac_address"])
 
 
+@pytest.mark.parametrize("priority", [1001, -1001, 2**31 - 1, -(2**31)])
+def test_a_gateway_priority_is_refused(furnished_world: World, priority: int) -> None:
+    check(furnished_world, {"gateway_priority": priority}, ["gateway_priority"])
+
+
 @pytest.mark.parametrize("owner", ["endpoint:1", "network:", "a\n", "a" * 256, LONG], ids=shown)
 def test_an_owner_is_refused(furnished_world: World, owner: str) -> None:
     check(furnished_world, {"address_owner": owner}, ["address_owner"])

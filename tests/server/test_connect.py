@@ -149,19 +149,6 @@ def test_two_containers_of_one_sandbox_do_not_race_for_a_name(world: World) -> N
     assert names == {f"eth{number}" for number in range(8)}
 
 
-def test_who_came_to_a_sandbox_first_has_the_best_routes(world: World) -> None:
-    for number in range(3):
-        world.network(f"net{number}", f"10.{number}.0.0/24")
-    world.sandbox("c1")
-    metrics = [
-        world.driver.endpoints[
-            world.connect("c1", network=f"net{number}", netns_name="c1").id
-        ].route_metric
-        for number in range(3)
-    ]
-    assert metrics == [100, 101, 102]
-
-
 def test_a_name_that_is_taken_in_the_sandbox_is_refused(world: World) -> None:
     world.network()
     world.sandbox("c1", "lan0")

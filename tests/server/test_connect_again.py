@@ -70,6 +70,7 @@ def test_the_same_wishes_are_recognised_in_other_words(world: World, words: dict
         {"labels": {}},
         {"options": {"rate": "6"}},
         {"address_owner": "vm-7"},
+        {"gateway_priority": 1},
     ],
 )
 def test_other_wishes_are_refused(world: World, other: dict[str, Any]) -> None:

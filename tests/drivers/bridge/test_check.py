@@ -7,7 +7,7 @@ import pytest
 
 from mynet.drivers.api import Sandbox
 from mynet.drivers.bridge.check import differences
-from mynet.drivers.linux.verbs import Link, Route, Snapshot, Veth, link_local
+from mynet.drivers.linux.verbs import Link, Rate, Route, Shaper, Snapshot, Veth, link_local
 
 VETH = Veth(
     name="veth1",
@@ -136,6 +136,57 @@ def test_isolation_is_compared_with_what_is_wanted(*, wanted: bool, sentences: l
 )
 def test_each_difference_has_its_sentence(seen: Snapshot, sentences: list[str]) -> None:
     assert differences(VETH, seen) == sentences
+
+
+def test_each_setting_that_differs_has_its_sentence() -> None:
+    asked = {"net.ipv4.conf.IFNAME.rp_filter": "2", "net.ipv6.conf.IFNAME.accept_ra": "0"}
+    veth = replace(VETH, interface="lan.7", settings=asked)
+    assert differences(veth, replace(WHOLE, settings=asked)) == []
+    found = {"net.ipv4.conf.IFNAME.rp_filter": "0", "net.ipv6.conf.IFNAME.accept_ra": ""}
+    assert differences(veth, replace(WHOLE, settings=found)) == [
+        "net.ipv4.conf.lan/7.rp_filter is 0 instead of 2.",
+        "net.ipv6.conf.lan/7.accept_ra is not there instead of 0.",
+    ]
+
+
+IN, OUT = "What goes to the sandbox", "What comes from the sandbox"
+FAST, SLOW = Rate(1_250_000, 16384), Rate(125_000, 2000)
+B9, B2000, B16384 = (f"burst {size} bytes" for size in (9, 2000, 16384))
+LIMITED = replace(
+    VETH, ingress=FAST, shaper=Shaper("ifb-1", "mynet:i:1", "02:00:00:00:00:0c", SLOW)
+)
+
+
+@pytest.mark.parametrize(
+    ("ingress", "egress", "sentences"),
+    [
+        (FAST, SLOW, []),
+        (
+            None,
+            None,
+            [
+                f"{IN} is not limited to 10Mbit.",
+                f"{OUT} is not limited to 1Mbit.",
+            ],
+        ),
+        (
+            replace(FAST, burst=9),
+            replace(SLOW, bytes_per_second=2_000),
+            [
+                f"{IN} is limited to {FAST} ({B9}) instead of {FAST} ({B16384}).",
+                f"{OUT} is limited to 16kbit ({B2000}) instead of {SLOW} ({B2000}).",
+            ],
+        ),
+    ],
+)
+def test_each_limit_that_differs_has_its_sentence(
+    ingress: Rate | None, egress: Rate | None, sentences: list[str]
+) -> None:
+    assert differences(LIMITED, replace(WHOLE, ingress=ingress, egress=egress)) == sentences
+
+
+def test_a_limit_that_nobody_asked_for_is_somebody_elses_business() -> None:
+    assert differences(VETH, replace(WHOLE, ingress=FAST, egress=SLOW)) == []
 
 
 def test_where_the_caller_moves_the_inner_end_only_the_outer_is_compared() -> None:

@@ -1,14 +1,16 @@
-"""A sandbox that advertises itself as a router: the host takes no route and no address from it."""
+"""A sandbox that advertises itself as a router: nobody takes a route or an address from it."""
 
 import socket
 import struct
 import time
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from mynet.drivers.api import Endpoint
 from mynet.drivers.bridge.driver import BridgeDriver
-from mynet.drivers.testing import SampleCall
+from mynet.drivers.testing import SampleCall, sample_endpoint
 from tests.drivers.linux.namespaces import Namespace
 
 ACCEPT = "ipv6/conf/br-check1/accept_ra"
@@ -27,9 +29,9 @@ def advertise(box: Namespace, device: str) -> None:
         sock.sendto(router + information, (f"ff02::1%{device}", 0))
 
 
-def learned(host: Namespace) -> str:
-    """Return the host's IPv6 routes that it has from advertisements, and the addresses."""
-    addresses = host.run("ip", "-6", "address", "show", "dev", "br-check1", "dynamic")
+def learned(host: Namespace, device: str = "br-check1") -> str:
+    """Return the IPv6 routes that somebody has from advertisements, and the addresses."""
+    addresses = host.run("ip", "-6", "address", "show", "dev", device, "dynamic")
     return host.run("ip", "-6", "route", "show", "proto", "ra") + addresses
 
 
@@ -52,3 +54,26 @@ def test_nobody_on_a_network_becomes_the_host_s_router(
     deadline = time.monotonic() + 10
     while "default via fe80::" not in learned(host):
         assert time.monotonic() < deadline, "the advertisement was not heard"
+
+
+@pytest.mark.parametrize("asked", [None, "1"])
+def test_nobody_on_a_network_becomes_its_neighbour_s_router_unasked(
+    box: Namespace,
+    new_sandbox: Callable[[], Namespace],
+    driver: BridgeDriver,
+    endpoint: Endpoint,
+    asked: str | None,
+) -> None:
+    neighbour = new_sandbox()
+    for each in (box, neighbour):
+        each.set("ipv6/conf/all/forwarding", "0")  # a new namespace has what the machine has
+    options = {"net.ipv6.conf.IFNAME.accept_ra": asked} if asked else {}
+    second = sample_endpoint(endpoint.network, 2, sandbox=neighbour.sandbox)
+    driver.connect(SampleCall(), endpoint)
+    driver.connect(SampleCall(), replace(second, options=options))
+    advertise(box, endpoint.interface)
+    assert box.pings(str(second.addresses[1].ip))  # what was sent before it has arrived, too
+    deadline = time.monotonic() + 10
+    while asked and "default via fe80::" not in learned(neighbour, "check2"):
+        assert time.monotonic() < deadline, "the advertisement was not heard"
+    assert asked or learned(neighbour, "check2") == ""

@@ -7,7 +7,7 @@ import pytest
 
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import BridgeFull, InterfaceExists, KernelError, SandboxNotFound
-from mynet.drivers.linux.verbs import Bridge, Route, Veth, mac_from
+from mynet.drivers.linux.verbs import Bridge, Rate, Route, Shaper, Veth, mac_from
 from tests.drivers.linux.stages import Seen, Stage
 
 ADDRESSES = (ip_interface("10.1.0.2/24"), ip_interface("fd00:1::2/64"))
@@ -214,3 +214,75 @@ def test_a_bridge_that_only_has_the_name_is_not_joined(
         ready.kernel.attach(replace(veth, bridge_mac=mac_from("another")))
     assert set(ready.links()) == {"br-web"}
     assert ready.kernel.device_names(box) == {"lo"}
+
+
+SETTINGS = {"net.ipv4.conf.IFNAME.rp_filter": "2", "net.ipv6.neigh.IFNAME.mcast_solicit": "7"}
+
+
+def test_settings_of_the_inner_end_are_set_and_seen(ready: Stage, veth: Veth) -> None:
+    ready.kernel.attach(replace(veth, settings={"net.ipv4.conf.IFNAME.rp_filter": "1"}))
+    asked = replace(veth, settings=SETTINGS)
+    assert ready.kernel.inspect(asked).settings != SETTINGS
+    for _ in range(2):
+        ready.kernel.attach(asked)
+        assert ready.kernel.inspect(asked).settings == SETTINGS
+    assert ready.kernel.inspect(veth).settings == {}
+
+
+SLOW, FAST = Rate(125_000, 16384), Rate(5 * 10**9, 10**7)
+SHAPER = Shaper("ifb-shop", "mynet:i:shop", mac_from("shaper"), FAST)
+
+
+@pytest.mark.parametrize("with_sandbox", [True, False], ids=["sandbox", "no sandbox"])
+def test_limits_are_set_and_seen_and_gone(ready: Stage, veth: Veth, *, with_sandbox: bool) -> None:
+    limited = replace(veth, ingress=SLOW, shaper=SHAPER)
+    if not with_sandbox:
+        limited = replace(limited, sandbox=None, gateways=())
+    ready.kernel.attach(replace(limited, ingress=None, shaper=None))
+    seen = ready.kernel.inspect(limited)
+    assert (seen.ingress, seen.egress) == (None, None)
+    for _ in range(2):
+        ready.kernel.attach(limited)
+        seen = ready.kernel.inspect(limited)
+        assert (seen.ingress, seen.egress) == (SLOW, FAST)
+        assert ready.links()["ifb-shop"].mark == "mynet:i:shop"
+        assert {link.name for link in ready.kernel.marked()} == {"br-web", "veth-shop", "ifb-shop"}
+    for _ in range(2):
+        ready.kernel.detach([limited])
+        assert set(ready.links()) == {"br-web"}
+
+
+def test_each_direction_may_be_limited_alone(ready: Stage, veth: Veth) -> None:
+    inward, outward = replace(veth, ingress=FAST), replace(veth, shaper=SHAPER)
+    ready.kernel.attach(inward)
+    assert (ready.kernel.inspect(inward).ingress, ready.kernel.inspect(inward).egress) == (
+        FAST,
+        None,
+    )
+    assert set(ready.links()) == {"br-web", "veth-shop"}
+    ready.kernel.detach([inward])
+    ready.kernel.attach(outward)
+    seen = ready.kernel.inspect(outward)
+    assert (seen.ingress, seen.egress) == (None, FAST)
+
+
+def test_a_shaper_that_is_gone_limits_nothing_and_is_made_again(ready: Stage, veth: Veth) -> None:
+    limited = replace(veth, ingress=SLOW, shaper=SHAPER)
+    ready.kernel.attach(limited)
+    ready.delete_link("ifb-shop")
+    assert ready.kernel.inspect(limited).egress is None
+    ready.kernel.attach(limited)
+    assert ready.kernel.inspect(limited).egress == FAST
+
+
+@pytest.mark.parametrize("mark", ["", "mynet:other:shop"])
+def test_a_shaper_under_a_name_that_is_anothers_is_refused_and_left(
+    ready: Stage, veth: Veth, mark: str
+) -> None:
+    limited = replace(veth, shaper=SHAPER)
+    ready.add_link("ifb-shop", mark=mark)
+    before = ready.links()["ifb-shop"]
+    with pytest.raises(InterfaceExists, match="ifb-shop"):
+        ready.kernel.attach(limited)
+    ready.kernel.detach([limited])
+    assert ready.links()["ifb-shop"] == before

@@ -28,7 +28,10 @@ CHANGES = {
     "publish",
     "unpublish",
 }
-IN_SANDBOX = {"identify", "exists", "device_names", "attach inside", "inspect inside"}
+IN_SANDBOX = {
+    *("identify", "exists", "device_names", "attach inside", "inspect inside"),
+    "attach inside anew",
+}
 
 
 class Outcomes:
@@ -63,6 +66,20 @@ def no_sys_admin(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     return Outcomes(tmp_path_factory.mktemp("driver"), "sys_admin")
 
 
+@pytest.fixture(scope="module")
+def no_net_raw(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
+    return Outcomes(tmp_path_factory.mktemp("driver"), "net_raw")
+
+
+def test_announcing_an_address_names_net_raw(no_net_raw: Outcomes) -> None:
+    failed = {name: outcome for name, outcome in no_net_raw.verbs.items() if outcome["error"]}
+    assert list(failed) == ["attach inside anew"]
+    outcome = failed["attach inside anew"]
+    assert outcome["error"] == "PrivilegeMissing"
+    assert outcome["message"].startswith("mynetd may not announce the addresses of check1 on br-")
+    assert (outcome["capability"], outcome["errno"]) == ("CAP_NET_RAW", "EPERM")
+
+
 def test_nothing_changes_without_net_admin(no_net_admin: Outcomes) -> None:
     assert no_net_admin.before == no_net_admin.after
 
@@ -86,7 +103,7 @@ def test_each_visit_to_a_sandbox_names_sys_admin(no_sys_admin: Outcomes, verb: s
 
 def test_the_rest_works_without_either(no_net_admin: Outcomes, no_sys_admin: Outcomes) -> None:
     for outcomes, refused in (
-        (no_net_admin, CHANGES | {"attach inside"}),
+        (no_net_admin, CHANGES | {"attach inside", "attach inside anew"}),
         (no_sys_admin, IN_SANDBOX),
     ):
         failed = {name for name, outcome in outcomes.verbs.items() if outcome["error"]}

@@ -51,6 +51,7 @@ def verbs(sandbox: Sandbox) -> dict[str, Callable[[], object]]:
         "publish": lambda: kernel.publish("i", publication),
         "unpublish": lambda: kernel.unpublish(publication),
         "detach": lambda: kernel.detach([veth]),
+        "attach inside anew": lambda: kernel.attach(veth),
         "delete_bridge": lambda: kernel.delete_bridge(bridge),
     }
 

@@ -341,6 +341,7 @@ class Endpoint(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     PORTS_FIELD_NUMBER: _builtins.int
+    GATEWAY_PRIORITY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """64 hexadecimal digits; any unique beginning of them selects the endpoint."""
     network: _builtins.str
@@ -367,6 +368,8 @@ class Endpoint(_message.Message):
     """READY for an endpoint that works."""
     revision: _builtins.int
     """The revision of the commit that last changed it."""
+    gateway_priority: _builtins.int
+    """As given to Connect."""
     @_builtins.property
     def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Its addresses with their prefix lengths: "10.1.0.2/24"."""
@@ -412,10 +415,11 @@ class Endpoint(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         revision: _builtins.int = ...,
         ports: _abc.Iterable[Global___PortMapping] | None = ...,
+        gateway_priority: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "container_id", b"container_id", "create_time", b"create_time", "gateways", b"gateways", "host_interface", b"host_interface", "id", b"id", "interface", b"interface", "labels", b"labels", "mac_address", b"mac_address", "mtu", b"mtu", "netns_path", b"netns_path", "network", b"network", "network_id", b"network_id", "options", b"options", "pid", b"pid", "ports", b"ports", "revision", b"revision", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "container_id", b"container_id", "create_time", b"create_time", "gateway_priority", b"gateway_priority", "gateways", b"gateways", "host_interface", b"host_interface", "id", b"id", "interface", b"interface", "labels", b"labels", "mac_address", b"mac_address", "mtu", b"mtu", "netns_path", b"netns_path", "network", b"network", "network_id", b"network_id", "options", b"options", "pid", b"pid", "ports", b"ports", "revision", b"revision", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -867,6 +871,7 @@ class ConnectRequest(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     PORTS_FIELD_NUMBER: _builtins.int
+    GATEWAY_PRIORITY_FIELD_NUMBER: _builtins.int
     network: _builtins.str
     """The network's id, name, or a unique beginning of its id. Required."""
     container_id: _builtins.str
@@ -886,6 +891,10 @@ class ConnectRequest(_message.Message):
     address_owner: _builtins.str
     """An address wanted may be one that this owner was given by AllocateAddress; the endpoint then
     takes it over.
+    """
+    gateway_priority: _builtins.int
+    """Which of a sandbox's networks it leaves by: the one with the highest number, from -1000 to 1000,
+    whenever it came. Among equals, the one that came first. Default 0.
     """
     @_builtins.property
     def addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -922,10 +931,11 @@ class ConnectRequest(_message.Message):
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         ports: _abc.Iterable[Global___PortMapping] | None = ...,
+        gateway_priority: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_owner", b"address_owner", "addresses", b"addresses", "container_id", b"container_id", "interface", b"interface", "labels", b"labels", "mac_address", b"mac_address", "netns_name", b"netns_name", "netns_path", b"netns_path", "network", b"network", "options", b"options", "pid", b"pid", "ports", b"ports"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_owner", b"address_owner", "addresses", b"addresses", "container_id", b"container_id", "gateway_priority", b"gateway_priority", "interface", b"interface", "labels", b"labels", "mac_address", b"mac_address", "netns_name", b"netns_name", "netns_path", b"netns_path", "network", b"network", "options", b"options", "pid", b"pid", "ports", b"ports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

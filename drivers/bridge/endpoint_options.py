@@ -1,0 +1,147 @@
+"""The options of an endpoint: its bandwidth, and sysctls of the interface in the sandbox.
+
+::
+
+    bandwidth_egress=10Mbit             see bandwidth.py
+    net.ipv4.conf.IFNAME.rp_filter=2    the name of a sysctl, IFNAME for the interface's name
+
+Docker writes sysctls the same way. They are those that concern this interface alone and cannot take
+away what mynet itself has set on it: its addresses, its MTU, IPv6 itself. Source of what each does:
+https://docs.kernel.org/networking/ip-sysctl.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import IPv6Interface
+
+from mynet.drivers.api import Endpoint, Option
+from mynet.drivers.bridge.bandwidth import BANDWIDTH_OPTIONS
+from mynet.drivers.errors import CapabilityUnsupported
+
+IFNAME = "IFNAME"  # stands for the interface's name
+ACCEPT_RA = "net.ipv6.conf.IFNAME.accept_ra"
+
+_DAY = 24 * 3600
+_FLAG, _THREE = range(2), range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Sysctl:
+    """A setting that an endpoint may have: whole numbers, and what they decide."""
+
+    name: str
+    values: range
+    decides: str
+
+    @property
+    def option(self) -> Option:
+        """Return it as an option of an endpoint."""
+        words = f"{self.values[0]} to {self.values[-1]}: {self.decides}"
+        return Option(self.name, words, partial(_fault, self.values))
+
+
+def _fault(values: range, value: str) -> str | None:
+    """Say what is wrong with a value; it is written as the kernel writes it."""
+    known = value.isascii() and value.isdecimal() and len(value) <= len(str(values[-1]))
+    if known and int(value) in values and value == str(int(value)):
+        return None
+    return f"is a whole number from {values[0]} to {values[-1]}"
+
+
+def _conf(family: str, settings: Mapping[str, tuple[range, str]]) -> tuple[Sysctl, ...]:
+    return tuple(
+        Sysctl(f"net.{family}.conf.{IFNAME}.{name}", values, decides)
+        for name, (values, decides) in settings.items()
+    )
+
+
+def _neigh(family: str) -> tuple[Sysctl, ...]:
+    """List what decides about neighbours, the same for both families."""
+    return tuple(
+        Sysctl(f"net.{family}.neigh.{IFNAME}.{name}", values, decides)
+        for name, (values, decides) in {
+            "base_reachable_time": (range(1, _DAY + 1), "seconds that a neighbour counts as there"),
+            "delay_first_probe_time": (range(_DAY + 1), "seconds before one is asked again"),
+            "gc_stale_time": (range(1, _DAY + 1), "seconds after which one is forgotten"),
+            "mcast_solicit": (range(101), "how often all are asked for one"),
+            "ucast_solicit": (range(101), "how often one is asked itself"),
+            "unres_qlen_bytes": (range(2**24 + 1), "bytes that wait for one"),
+        }.items()
+    )
+
+
+SYSCTLS = (
+    *_conf(
+        "ipv4",
+        {
+            "accept_local": (_FLAG, "packets from its own addresses are taken"),
+            "accept_redirects": (_FLAG, "ICMP redirects are taken"),
+            "arp_accept": (_THREE, "ARP announcements make neighbours known"),
+            "arp_announce": (_THREE, "which address ARP asks from"),
+            "arp_filter": (_FLAG, "ARP answers only where packets would leave"),
+            "arp_ignore": (range(9), "for which addresses ARP answers"),
+            "arp_notify": (_FLAG, "the interface announces itself when it comes up"),
+            "drop_gratuitous_arp": (_FLAG, "ARP announcements are dropped"),
+            "drop_unicast_in_l2_multicast": (_FLAG, "unicast packets in broadcasts are dropped"),
+            "forwarding": (_FLAG, "packets that come in here are forwarded"),
+            "ignore_routes_with_linkdown": (_FLAG, "routes of a link that is down are ignored"),
+            "log_martians": (_FLAG, "packets from impossible addresses are logged"),
+            "proxy_arp": (_FLAG, "ARP answers for what is reached by other interfaces"),
+            "rp_filter": (_THREE, "0 off, 1 strict, 2 loose: sources are checked by the way back"),
+            "secure_redirects": (_FLAG, "ICMP redirects are taken from known gateways alone"),
+            "send_redirects": (_FLAG, "ICMP redirects are sent"),
+            "src_valid_mark": (_FLAG, "rp_filter heeds a packet's mark"),
+        },
+    ),
+    *_conf(
+        "ipv6",
+        {
+            "accept_ra": (_THREE, "router advertisements are taken; 0 unless said otherwise"),
+            "accept_ra_defrtr": (_FLAG, "a default route is taken from them"),
+            "accept_ra_pinfo": (_FLAG, "prefixes are taken from them"),
+            "accept_redirects": (_FLAG, "ICMP redirects are taken"),
+            "accept_untracked_na": (_THREE, "advertisements make neighbours known"),
+            "autoconf": (_FLAG, "addresses are made of advertised prefixes"),
+            "drop_unicast_in_l2_multicast": (_FLAG, "unicast packets in multicasts are dropped"),
+            "drop_unsolicited_na": (_FLAG, "unasked advertisements of neighbours are dropped"),
+            "forwarding": (_FLAG, "packets that come in here are forwarded"),
+            "hop_limit": (range(1, 256), "the hop limit of packets that are sent"),
+            "ignore_routes_with_linkdown": (_FLAG, "routes of a link that is down are ignored"),
+            "ndisc_notify": (_FLAG, "the interface announces itself when it comes up"),
+            "proxy_ndp": (_FLAG, "neighbour discovery answers for proxied addresses"),
+            "use_tempaddr": (_THREE, "temporary addresses are made and used"),
+        },
+    ),
+    *_neigh("ipv4"),
+    *_neigh("ipv6"),
+)
+
+ENDPOINT_OPTIONS = (*BANDWIDTH_OPTIONS, *(sysctl.option for sysctl in SYSCTLS))
+
+_NAMES = frozenset(sysctl.name for sysctl in SYSCTLS)
+
+
+def sysctls(endpoint: Endpoint) -> Mapping[str, str]:
+    """Return what is to be set of the interface in the sandbox, by the names of the sysctls.
+
+    Router advertisements are not taken unless they are asked for: addresses and routes come from
+    mynet, and no neighbour is to make itself the router.
+    """
+    asked = _asked(endpoint)
+    has_ipv6 = any(isinstance(address, IPv6Interface) for address in endpoint.addresses)
+    return {ACCEPT_RA: "0", **asked} if has_ipv6 else asked
+
+
+def require_usable(endpoint: Endpoint) -> None:
+    """Refuse options that nothing can come of. Raises CapabilityUnsupported."""
+    if endpoint.sandbox is None and (asked := _asked(endpoint)):
+        raise CapabilityUnsupported(
+            f"{', '.join(asked)} cannot be set without a sandbox, as {endpoint.interface} is to be"
+            " moved: name the sandbox, or set them there yourself",
+            resource=f"interface {endpoint.interface}",
+        )
+
+
+def _asked(endpoint: Endpoint) -> Mapping[str, str]:
+    return {key: value for key, value in endpoint.options.items() if key in _NAMES}
