@@ -117,7 +117,9 @@ class DriverInfo:
     name of the host's device of a network (``br-``), ``port_prefix`` that of the host's end of an
     endpoint (``veth``); a driver that makes no such device leaves them empty. ``contradictions``
     tells which options cannot be together with what else is asked for: it maps the field, such as
-    ``options[icc]`` or ``masquerade``, to what is wrong, a sentence each.
+    ``options[icc]`` or ``masquerade``, to what is wrong, a sentence each. ``most_endpoints`` is how
+    many one network takes, and 0 where there is no such number: one more is ``BridgeFull`` before
+    anything is made of it.
     """
 
     name: str
@@ -128,6 +130,7 @@ class DriverInfo:
     device_prefix: str = ""
     port_prefix: str = ""
     contradictions: Callable[[Asked], Mapping[str, str]] = no_contradictions
+    most_endpoints: int = 0
 
 
 @dataclass(frozen=True, slots=True)

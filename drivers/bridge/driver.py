@@ -26,6 +26,7 @@ from mynet.drivers.bridge.options import (
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
 from mynet.drivers.linux.ports import Forward, Publication
 from mynet.drivers.linux.verbs import (
+    BRIDGE_PORTS,
     Bridge,
     Kernel,
     Link,
@@ -59,6 +60,7 @@ class BridgeDriver(Driver):
             device_prefix="br-",
             port_prefix="veth",
             contradictions=contradictions,
+            most_endpoints=BRIDGE_PORTS,
         )
 
     def create(self, call: Call, network: Network) -> None:
