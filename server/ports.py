@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain
 
 from mynet.drivers.api import PortMapping
 from mynet.drivers.errors import (
@@ -53,6 +53,8 @@ class Ports:
         """
         wished = endpoint.wish.ports
         self._require_descriptors(wished)
+        is_choice = not all(port.host_port for port in wished)
+        spans = self._host.choosable_ports() if is_choice else ()
         taken: dict[int, PortMapping] = {}
         with ExitStack() as undo:
             undo.callback(self.release, endpoint.id)
@@ -62,7 +64,7 @@ class Ports:
                     self._take_named(network, endpoint, place, port)
                     taken[place] = port
                 else:
-                    taken[place] = self._choose(network, endpoint, place, port)
+                    taken[place] = self._choose(network, endpoint, port, spans)
             undo.pop_all()
         return replace(endpoint, ports=tuple(taken[place] for place in range(len(wished))))
 
@@ -112,11 +114,11 @@ class Ports:
             raise InvalidArgument([Violation(f"ports[{place}].host_ip", fault)]) from error
 
     def _choose(
-        self, network: Network, endpoint: Endpoint, place: int, port: PortMapping
+        self, network: Network, endpoint: Endpoint, port: PortMapping, spans: Sequence[range]
     ) -> PortMapping:
         """Take ports that are free at all addresses, one after the other."""
         blocked = 0
-        for first in candidates(self._host.choosable_ports(), port.count):
+        for first in candidates(spans, port.count):
             if first <= blocked < first + port.count:
                 continue
             chosen, held = replace(port, host_port=first), list[Binding]()
@@ -207,10 +209,14 @@ class Ports:
 def candidates(spans: Sequence[range], count: int) -> Iterator[int]:
     """Yield where ``count`` ports could begin, each place once, from any one of them on."""
     begins = [range(span.start, span.stop - count + 1) for span in spans if len(span) >= count]
-    total = sum(map(len, begins))
-    if total:
-        start = secrets.randbelow(total)
-        yield from islice(chain(*begins, *begins), start, start + total)
+    if not begins:
+        return
+    ahead = secrets.randbelow(sum(map(len, begins)))
+    for place, span in enumerate(begins):
+        if ahead < len(span):
+            yield from chain(span[ahead:], *begins[place + 1 :], *begins[:place], span[:ahead])
+            return
+        ahead -= len(span)
 
 
 def _exhausted(port: PortMapping) -> PortsExhausted:
