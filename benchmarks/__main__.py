@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from benchmarks import ipam_book, ipam_grpc, ipam_peers, recovery, report  # noqa: F401 - they register
+from benchmarks import (  # noqa: F401 - they register
+    connect,
+    ipam_book,
+    ipam_grpc,
+    ipam_peers,
+    recovery,
+    report,
+    scale,
+    traffic,
+)
 from benchmarks.measure import BENCHMARKS, Line
 
 ROOT = Path(__file__).parents[1]

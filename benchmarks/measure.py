@@ -4,6 +4,7 @@ import resource
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,17 @@ def latencies_at_once(
     return sorted(_at_once(function, number, callers)[0])
 
 
+def latency_and_rate(
+    what: str, function: Callable[[int], object], number: int, callers: int
+) -> Iterator[Line]:
+    """Say how long each caller waits, and how often a second all of them together are answered."""
+    latencies, seconds = _at_once(function, number, callers)
+    for share in (0.5, 0.99):
+        value = quantile(sorted(latencies), share) * 1e3
+        yield Line(f"{what}, p{share * 100:g}", value, "ms")
+    yield Line(what, len(latencies) / seconds, "/s")
+
+
 def quantile(ordered: Sequence[float], share: float) -> float:
     """Return the value that a share of the others does not exceed."""
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
@@ -69,22 +81,23 @@ def memory_mib() -> float:
 def _at_once(
     function: Callable[[int], object], number: int, callers: int
 ) -> tuple[list[float], float]:
+    """Return how long each call took, and all of them together. Raises what one of them raises."""
     each = number // callers
-    latencies: list[list[float]] = [[] for _ in range(callers)]
     ready = threading.Barrier(callers + 1)
 
-    def run(caller: int) -> None:
+    def run(caller: int) -> list[float]:
+        latencies = []
         ready.wait()
         for index in range(caller * each, (caller + 1) * each):
             start = time.perf_counter()
             function(index)
-            latencies[caller].append(time.perf_counter() - start)
+            latencies.append(time.perf_counter() - start)
+        return latencies
 
-    threads = [threading.Thread(target=run, args=(caller,)) for caller in range(callers)]
-    for thread in threads:
-        thread.start()
-    ready.wait()
-    start = time.perf_counter()
-    for thread in threads:
-        thread.join()
-    return [latency for part in latencies for latency in part], time.perf_counter() - start
+    with ThreadPoolExecutor(callers) as pool:
+        running = [pool.submit(run, caller) for caller in range(callers)]
+        ready.wait()
+        start = time.perf_counter()
+        wait(running)
+        seconds = time.perf_counter() - start
+    return [latency for future in running for latency in future.result()], seconds

@@ -119,6 +119,8 @@ class DriverInfo:
     tells which options cannot be together with what else is asked for: it maps the field, such as
     ``options[icc]`` or ``masquerade``, to what is wrong, a sentence each. Likewise
     ``endpoint_contradictions``, of an endpoint's options that have passed their own check.
+    ``most_endpoints`` is how many one network takes, and 0 where there is no such number: one more
+    is ``BridgeFull`` before anything is made of it.
     """
 
     name: str
@@ -130,6 +132,7 @@ class DriverInfo:
     port_prefix: str = ""
     contradictions: Callable[[Asked], Mapping[str, str]] = no_contradictions
     endpoint_contradictions: Callable[[Mapping[str, str]], Mapping[str, str]] = no_contradictions
+    most_endpoints: int = 0
 
 
 @dataclass(frozen=True, slots=True)

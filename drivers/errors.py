@@ -9,7 +9,7 @@
     ├── InterfaceExists            the name is taken by something that is not ours
     ├── PortInUse                  the host's port is another's
     ├── PortsExhausted             no port is left to choose, or no descriptor to hold it with
-    ├── BridgeFull                 the kernel takes no more ports
+    ├── BridgeFull                 the network takes no more endpoints
     ├── PrivilegeMissing           the kernel wants a capability the daemon lacks
     └── KernelError                the kernel refused
 
@@ -70,7 +70,7 @@ class PortsExhausted(DriverError):
 
 
 class BridgeFull(DriverError):
-    """The bridge takes no more ports (the kernel's limit is 1023)."""
+    """The bridge, or the network, takes no more endpoints; ``metadata["limit"]`` is how many."""
 
 
 class PrivilegeMissing(DriverError):

@@ -199,9 +199,10 @@ class Endpoints:
 
     def _record(self, network: Network, endpoint: Endpoint) -> Endpoint:
         """Take the endpoint's ports, and record it: from there on it is torn down by its record."""
+        most = self._drivers.get(network.wish.driver).implementation.info.most_endpoints
         endpoint = self._ports.take(network, endpoint, endpoint.wish.ports)
         try:
-            return self._store.endpoints.add(endpoint, network.versions)
+            return self._store.endpoints.add(endpoint, network.versions, most=most)
         except BaseException:
             self._ports.release(endpoint.id)
             raise

@@ -33,8 +33,11 @@ class Host(Protocol):
     def foreigners(self, instance: str) -> Sequence[str]:
         """Return the names of devices that carry another instance's mark."""
 
-    def device_names(self, sandbox: Sandbox | None) -> frozenset[str]:
-        """Return the names of all devices in a namespace; None is the daemon's own."""
+    def device_names(self, sandbox: Sandbox) -> frozenset[str]:
+        """Return the names of all devices in a namespace."""
+
+    def has_device(self, name: str) -> bool:
+        """Say whether a device in the daemon's own namespace has that name."""
 
     def uplink_mtu(self) -> int:
         """Return the MTU, in bytes, of the device that the host's default route leaves by."""

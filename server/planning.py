@@ -94,10 +94,12 @@ class Planner:
         if not prefix:
             return ""
         speaking = prefix + name
-        taken = self._host.device_names(None) | self._store.networks.interfaces()
-        if len(speaking) <= _NAME_LENGTH and speaking not in taken:
-            return speaking
-        return prefix + network_id[:12]
+        taken = (
+            len(speaking) > _NAME_LENGTH
+            or self._host.has_device(speaking)
+            or self._store.networks.has_interface(speaking)
+        )
+        return prefix + network_id[:12] if taken else speaking
 
     def _inner_name(self, endpoint_id: str, sandbox: Sandbox | None) -> str:
         """Return the first of eth0, eth1, ... that neither the sandbox nor a record has."""

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain
 
 from mynet.drivers.api import PortMapping
 from mynet.drivers.errors import (
@@ -60,6 +60,8 @@ class Ports:
             n: port for n, port in taken.items() if not had.issuperset(bindings(network, port))
         }
         self._require_descriptors(fresh.values())
+        is_choice = not all(port.host_port for port in fresh.values())
+        spans = self._host.choosable_ports() if is_choice else ()
         with ExitStack() as undo:
             blocking = in_the_way(had, frozenset(all_bindings(network, endpoint)))
             undo.callback(self._hold_again, endpoint, blocking)
@@ -70,7 +72,7 @@ class Ports:
                 if port.host_port:
                     self._take_named(network, endpoint, port, asked)
                 else:
-                    taken[place] = self._choose(network, endpoint, port)
+                    taken[place] = self._choose(network, endpoint, port, spans)
             undo.pop_all()
         return replace(endpoint, ports=tuple(taken.values()))
 
@@ -135,10 +137,12 @@ class Ports:
             field = f"ports[{asked.index(port)}].host_ip"
             raise InvalidArgument([Violation(field, fault)]) from error
 
-    def _choose(self, network: Network, endpoint: Endpoint, port: PortMapping) -> PortMapping:
+    def _choose(
+        self, network: Network, endpoint: Endpoint, port: PortMapping, spans: Sequence[range]
+    ) -> PortMapping:
         """Take ports that are free at all addresses, one after the other."""
         blocked = 0
-        for first in candidates(self._host.choosable_ports(), port.count):
+        for first in candidates(spans, port.count):
             if first <= blocked < first + port.count:
                 continue
             chosen, held = replace(port, host_port=first), list[Binding]()
@@ -233,10 +237,14 @@ class Ports:
 def candidates(spans: Sequence[range], count: int) -> Iterator[int]:
     """Yield where ``count`` ports could begin, each place once, from any one of them on."""
     begins = [range(span.start, span.stop - count + 1) for span in spans if len(span) >= count]
-    total = sum(map(len, begins))
-    if total:
-        start = secrets.randbelow(total)
-        yield from islice(chain(*begins, *begins), start, start + total)
+    if not begins:
+        return
+    ahead = secrets.randbelow(sum(map(len, begins)))
+    for place, span in enumerate(begins):
+        if ahead < len(span):
+            yield from chain(span[ahead:], *begins[place + 1 :], *begins[:place], span[:ahead])
+            return
+        ahead -= len(span)
 
 
 def _exhausted(port: PortMapping) -> PortsExhausted:

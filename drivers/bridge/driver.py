@@ -28,6 +28,7 @@ from mynet.drivers.bridge.options import (
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
 from mynet.drivers.linux.ports import Forward, Publication
 from mynet.drivers.linux.verbs import (
+    BRIDGE_PORTS,
     Bridge,
     Kernel,
     Link,
@@ -65,6 +66,7 @@ class BridgeDriver(Driver):
             port_prefix=PORT_PREFIX,
             contradictions=contradictions,
             endpoint_contradictions=bandwidth_contradictions,
+            most_endpoints=BRIDGE_PORTS,
         )
 
     def create(self, call: Call, network: Network) -> None:

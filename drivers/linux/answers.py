@@ -33,10 +33,11 @@ _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_INFO_KIND = 10, 18, 20, 1
 _IFLA_INFO_SLAVE_KIND, _IFLA_INFO_SLAVE_DATA, _IFLA_BRPORT_ISOLATED = 4, 5, 33
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY = 1, 4, 5, 6
-_RTA_MULTIPATH, _RTA_TABLE = 9, 15
+_RTA_MULTIPATH = 9
 
 _IFF_UP: Final = 0x1
-_RT_TABLE_MAIN, _RTN_UNICAST = 254, 1
+_RTPROT_KERNEL = 2
+_RTN_UNICAST, _RTN_LOCAL, _RTN_BROADCAST = 1, 2, 3
 _FORBIDDING = frozenset({6, 7, 8, 9})  # RTN_BLACKHOLE, _UNREACHABLE, _PROHIBIT, _THROW
 _IPV4_BYTES = 4
 
@@ -78,22 +79,22 @@ def read_address(data: bytes) -> tuple[int, IPInterface]:
     return index, IPv6Interface((address, length))
 
 
-def read_route(data: bytes) -> tuple[bool, Route]:
-    """Read an answer to ``messages.get_routes``: whether it is a default of the main table, and it.
+def is_default(data: bytes) -> bool:
+    """Say of an answer to ``messages.get_routes`` whether it is a default route."""
+    _, length, _, _, _, _, _, kind, _ = _RTMSG.unpack_from(data)
+    return (length, kind) == (0, _RTN_UNICAST)
 
-    Of several next hops, the first stands for all.
-    """
-    _, length, _, _, _, protocol, _, kind, _ = _RTMSG.unpack_from(data)
+
+def read_route(data: bytes) -> Route:
+    """Read an answer to ``messages.get_routes``. Of several next hops, the first stands for all."""
+    _, _, _, _, _, protocol, _, _, _ = _RTMSG.unpack_from(data)
     found = attributes(data, _RTMSG.size)
-    is_default = (
-        length == 0 and kind == _RTN_UNICAST and _number(found.get(_RTA_TABLE)) == _RT_TABLE_MAIN
-    )
     device, hop = _number(found.get(_RTA_OIF)), found
     if hops := found.get(_RTA_MULTIPATH):
         first, _, _, device = _RTNEXTHOP.unpack_from(hops)
         hop = attributes(hops[:first], _RTNEXTHOP.size)
     gateway = hop.get(_RTA_GATEWAY)
-    return is_default, Route(
+    return Route(
         gateway=_address(gateway) if gateway else None,
         device=device,
         metric=_number(found.get(_RTA_PRIORITY)),
@@ -115,10 +116,12 @@ def subnets_of_address(data: bytes) -> list[IPNetwork]:
 def subnets_of_route(data: bytes) -> list[IPNetwork]:
     """Return where a route leads, unless it forbids to go there.
 
-    The half of all addresses counts as all of them: VPNs write a default route as two halves.
+    The half of all addresses counts as all of them: VPNs write a default route as two halves. What
+    the kernel writes of its own addresses, two of three routes, says nothing that these do not.
     """
-    _, length, _, _, _, _, _, kind, _ = _RTMSG.unpack_from(data)
-    if length <= 1 or kind in _FORBIDDING:
+    _, length, _, _, _, protocol, _, kind, _ = _RTMSG.unpack_from(data)
+    of_address = protocol == _RTPROT_KERNEL and kind in (_RTN_LOCAL, _RTN_BROADCAST)
+    if length <= 1 or of_address or kind in _FORBIDDING:
         return []
     return [_network(attributes(data, _RTMSG.size)[_RTA_DST], length)]
 

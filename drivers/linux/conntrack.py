@@ -7,7 +7,7 @@ forgotten when a port is published and when that ends; the next packet then begi
 
 import errno
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
@@ -27,13 +27,14 @@ _TUPLE_ORIGINAL, _TUPLE_REPLY, _FILTER = 1, 2, 25
 _TUPLE_IP, _TUPLE_PROTOCOL = 1, 2
 _SOURCE, _DESTINATION = {4: 1, 6: 3}, {4: 2, 6: 4}  # of the attributes in _TUPLE_IP, by IP version
 _NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
-_FILTER_ORIGINAL, _FILTER_REPLY = 1, 2
-_BY_SOURCE, _BY_NUMBER, _BY_DESTINATION_PORT = 1 << 0, 1 << 3, 1 << 5
+_FILTER_ORIGINAL = 1
+_BY_NUMBER, _BY_DESTINATION_PORT = 1 << 3, 1 << 5
 
 _UDP: Final = 17
 _FAMILIES = {4: 2, 6: 10}
 _HEADER = struct.Struct("@IHHII")
 _NFGEN = struct.Struct("!BBH")  # family, version, resource
+_BODY = _HEADER.size + _NFGEN.size
 _PORT = struct.Struct("!H")
 _FLAGS = struct.Struct("@I")
 
@@ -61,20 +62,34 @@ def forget(forwards: Sequence[Forward]) -> int:
     whichever address: the host may have lost that in the meantime.
     Like: ``conntrack -D -p udp --orig-port-dst PORT``.
     """
-    ours = [forward for forward in forwards if forward.protocol is PortProtocol.UDP]
+    ours: dict[int, list[Forward]] = {}
+    for forward in forwards:
+        if forward.protocol is PortProtocol.UDP:
+            ours.setdefault(forward.target.version, []).append(forward)
     if not ours:
         return 0
-    local = _addresses()
     with Netlink(_NETLINK_NETFILTER) as nl:
+        to_ports = {version: _flows_to(nl, version, _ports(ours[version])) for version in ours}
+        # A host with many networks has thousands of addresses: they are listed if anyone asks.
+        local = _addresses() if any(to_ports.values()) else frozenset[IPAddress]()
         found = {
-            flow.tuple: forward.target.version
-            for forward in ours
-            for flow in _candidates(nl, forward)
-            if is_of(flow, forward, local)
+            flow.tuple: version
+            for version, flows in to_ports.items()
+            for flow in flows
+            if any(is_of(flow, forward, local) for forward in ours[version])
         }
         for written, version in found.items():
             nl.ask(_forgetting(written, version))
     return len(found)
+
+
+def _ports(forwards: Iterable[Forward]) -> frozenset[int]:
+    """Return the host's ports that lead somewhere."""
+    return frozenset(
+        number
+        for forward in forwards
+        for number in range(forward.host_port, forward.host_port + forward.count)
+    )
 
 
 def is_of(flow: Flow, forward: Forward, local: frozenset[IPAddress]) -> bool:
@@ -90,32 +105,38 @@ def is_of(flow: Flow, forward: Forward, local: frozenset[IPAddress]) -> bool:
     return flow.to == forward.host if forward.host else flow.to in local
 
 
-def _candidates(nl: Netlink, forward: Forward) -> Iterator[Flow]:
-    """List flows of UDP of the family: those to the port, or to any where there are many."""
-    number = attribute(_NUMBER, bytes([_UDP]))
-    flags, wanted = _BY_NUMBER, number
-    if forward.count == 1:
+def _flows_to(nl: Netlink, version: int, ports: frozenset[int]) -> list[Flow]:
+    """List flows of UDP of the family to any of the ports.
+
+    The kernel takes 5 ms to go through its table, whatever it is asked for, and picks out one port;
+    where there are several, all flows are listed once.
+    """
+    flags, wanted = _BY_NUMBER, attribute(_NUMBER, bytes([_UDP]))
+    if len(ports) == 1:
         flags |= _BY_DESTINATION_PORT
-        wanted += attribute(_DESTINATION_PORT, _PORT.pack(forward.host_port))
-    version = forward.target.version
+        wanted += attribute(_DESTINATION_PORT, _PORT.pack(*ports))
     body = nested(_TUPLE_ORIGINAL, nested(_TUPLE_PROTOCOL, wanted)) + nested(
         _FILTER, attribute(_FILTER_ORIGINAL, _FLAGS.pack(flags))
     )
-    request = Request(
-        _message(_GET, version, body), "list flows of UDP", f"flows to port {forward.host_port}"
-    )
-    for answer in nl.dump(request):
-        yield _read(answer, version)
+    request = Request(_message(_GET, version, body), "list flows of UDP", "flows of UDP")
+    return [_read(answer, version) for answer in nl.dump(request) if _port_of(answer) in ports]
+
+
+def _port_of(answer: bytes) -> int:
+    """Read the port that a flow's first packet went to, and no more: there may be many others."""
+    original = find(memoryview(answer)[_BODY:], _TUPLE_ORIGINAL)
+    number: int = _PORT.unpack(find(find(original, _TUPLE_PROTOCOL), _DESTINATION_PORT))[0]
+    return number
 
 
 def _read(answer: bytes, version: int) -> Flow:
-    body = memoryview(answer)[_HEADER.size + _NFGEN.size :]
+    body = memoryview(answer)[_BODY:]
     original, reply = find(body, _TUPLE_ORIGINAL), find(body, _TUPLE_REPLY)
-    ip, protocol = find(original, _TUPLE_IP), find(original, _TUPLE_PROTOCOL)
+    ip = find(original, _TUPLE_IP)
     back, back_protocol = find(reply, _TUPLE_IP), find(reply, _TUPLE_PROTOCOL)
     return Flow(
         to=ip_address(bytes(find(ip, _DESTINATION[version]))),
-        to_port=_PORT.unpack(find(protocol, _DESTINATION_PORT))[0],
+        to_port=_port_of(answer),
         answers_from=ip_address(bytes(find(back, _SOURCE[version]))),
         answers_from_port=_PORT.unpack(find(back_protocol, _SOURCE_PORT))[0],
         tuple=nested(_TUPLE_ORIGINAL, bytes(original)),

@@ -176,6 +176,11 @@ class FakeKernel:
             here = self._memory.inside(self._enter(sandbox))
             return frozenset({"lo", *(held.link.name for held in here)})
 
+    def has_device(self, name: str) -> bool:
+        """Say whether a link of the host has that name."""
+        with self._verb("has_device"):
+            return name == "lo" or self._memory.find(name) is not None
+
     def uplink_mtu(self) -> int:
         """Tell the MTU that the fake was made with."""
         with self._verb("uplink_mtu"):

@@ -57,6 +57,10 @@ class LinuxKernel:
         with netns.opened(sandbox) as fd, netns.inside(fd):
             return links.names()
 
+    def has_device(self, name: str) -> bool:
+        """Like: ip link show NAME."""
+        return links.is_there(name)
+
     def uplink_mtu(self) -> int:
         """Tell the MTU in bytes of the default route's device, 1500 where there is none."""
         return routes.uplink_mtu()

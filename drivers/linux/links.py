@@ -29,6 +29,12 @@ def names() -> frozenset[str]:
         return frozenset(name for _, name in socket.if_nameindex())
 
 
+def is_there(name: str) -> bool:
+    """Say whether a link here has that name, be it its second one. Like: ``ip link show NAME``."""
+    with Netlink() as nl:
+        return nl.index(name) != 0
+
+
 def find_link(nl: Netlink, name: str) -> Link | None:
     """Look at a link. Like: ``ip -d link show dev NAME``."""
     answer = nl.get(

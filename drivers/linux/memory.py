@@ -1,11 +1,13 @@
 """The links of the kernel in memory: names are unique in a namespace, pairs go together."""
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 
 from mynet.drivers.api import IPInterface
-from mynet.drivers.errors import BridgeFull, KernelError
+from mynet.drivers.errors import KernelError
+from mynet.drivers.linux.refusals import refused
 from mynet.drivers.linux.verbs import (
     BRIDGE_PORTS,
     Bridge,
@@ -103,11 +105,8 @@ class Memory:
     def _pair(self, veth: Veth, master: int, cookie: int) -> Held:
         ports = sum(1 for held in self._held.values() if held.link.master == master)
         if ports >= BRIDGE_PORTS:
-            raise BridgeFull(
-                f"{veth.bridge} has {ports} ports, the most that a bridge takes",
-                resource=f"interface {veth.name}",
-                metadata={"errno": "EXFULL"},
-            )
+            doing = f"make the pair {veth.name} and {veth.interface} in {veth.bridge}"
+            raise refused(errno.EXFULL, doing, f"interface {veth.name}")
         outer = self.add(Link(0, veth.name, "veth", veth.outer_mac, veth.mtu, master=master))
         peer = Link(0, veth.interface, "veth", veth.mac, veth.mtu, peer=outer.link.index)
         outer.link = replace(outer.link, peer=self.add(peer, cookie).link.index)

@@ -26,7 +26,7 @@ Attributes = Sequence[tuple[str, object]]
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_GETADDR = 20, 22
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26
-RTPROT_RA = 9
+RT_TABLE_MAIN, RTPROT_RA = 254, 9
 
 _HEADER = struct.Struct("@IHHII")  # nlmsghdr; the socket fills in the last two
 _IFINFOMSG = struct.Struct("@BxHiII")
@@ -37,7 +37,7 @@ _IFF_UP = 0x1
 _IFA_F_NODAD = 0x02
 _RTEXT_FILTER_SKIP_STATS = 8
 _IN6_ADDR_GEN_MODE_NONE = 1
-_RT_TABLE_MAIN, _RTPROT_STATIC, _RT_SCOPE_UNIVERSE, _RTN_UNICAST = 254, 4, 0, 1
+_RTPROT_STATIC, _RT_SCOPE_UNIVERSE, _RTN_UNICAST = 4, 0, 1
 _NEW = NLM_F_CREATE | NLM_F_EXCL
 
 _POINT_TO_POINT = 31  # a prefix of that length has no broadcast address (RFC 3021)
@@ -213,7 +213,7 @@ def add_default_route(index: int, gateway: IPAddress, metric: int) -> bytes:
     """Like: ip route add default via GATEWAY dev NAME metric N."""
     fields = {
         "family": _FAMILY[gateway.version],
-        "table": _RT_TABLE_MAIN,
+        "table": RT_TABLE_MAIN,
         "proto": _RTPROT_STATIC,
         "scope": _RT_SCOPE_UNIVERSE,
         "type": _RTN_UNICAST,
@@ -227,6 +227,6 @@ def add_default_route(index: int, gateway: IPAddress, metric: int) -> bytes:
 
 
 @_remembered
-def get_routes(version: int) -> bytes:
-    """Like: ip -4 route show, ip -6 route show."""
-    return encode(rtmsg, RTM_GETROUTE, 0, {"family": _FAMILY[version]}, ())
+def get_routes(version: int, table: int = 0) -> bytes:
+    """Like: ip -4 route show table all, ip -6 route show table TABLE."""
+    return encode(rtmsg, RTM_GETROUTE, 0, {"family": _FAMILY[version], "table": table}, ())

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mynet.drivers.errors import BridgeFull, DriverError, KernelError, PrivilegeMissing
+from mynet.drivers.linux.verbs import BRIDGE_PORTS
 
 
 def refused(
@@ -25,10 +26,10 @@ def refused(
         )
     if number == errno.EXFULL:
         return BridgeFull(
-            f"cannot {doing}: the bridge has 1023 ports, the most that the kernel gives one;"
-            " disconnect an endpoint or use a second network",
+            f"cannot {doing}: the bridge has {BRIDGE_PORTS} ports, the most that the kernel gives"
+            " one; disconnect an endpoint or use a second network",
             resource=resource,
-            metadata=metadata,
+            metadata={**metadata, "limit": str(BRIDGE_PORTS)},
         )
     reason = f"{os.strerror(number)} ({name}: {detail})" if detail else os.strerror(number)
     return KernelError(

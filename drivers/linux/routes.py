@@ -1,5 +1,6 @@
 """Default routes, and the uplink that they lead to."""
 
+import errno
 from collections.abc import Sequence
 
 from mynet.drivers.api import IPNetwork
@@ -8,17 +9,19 @@ from mynet.drivers.linux.links import link_at
 from mynet.drivers.linux.netlink import Netlink, Request
 from mynet.drivers.linux.verbs import DEFAULT_MTU, Route
 
-
-def all_routes(nl: Netlink, version: int) -> list[tuple[bool, Route]]:
-    """List the routes of a family, each with whether it is a default. Like: ``ip route``."""
-    request = Request(messages.get_routes(version), f"list IPv{version} routes", "routes")
-    return [answers.read_route(data) for data in nl.dump(request)]
+_NO_TABLE = frozenset({errno.ENOENT})  # the kernel makes one with its first route
 
 
 def default_routes(nl: Netlink, version: int) -> list[Route]:
     """List the default routes of the main table, best first. Like: ``ip route show default``."""
-    defaults = (route for default, route in all_routes(nl, version) if default)
+    defaults = map(answers.read_route, filter(answers.is_default, _main_routes(nl, version)))
     return sorted(defaults, key=lambda route: route.metric)
+
+
+def _main_routes(nl: Netlink, version: int) -> list[bytes]:
+    """List the routes of the main table, unread: a host with many networks has thousands."""
+    message = messages.get_routes(version, messages.RT_TABLE_MAIN)
+    return nl.dump(Request(message, f"list IPv{version} routes", "routes", _NO_TABLE))
 
 
 def occupied() -> Sequence[IPNetwork]:
@@ -56,6 +59,6 @@ def learned_from_advertisements(nl: Netlink) -> frozenset[int]:
     """
     return frozenset(
         route.device
-        for _, route in all_routes(nl, 6)
+        for route in map(answers.read_route, _main_routes(nl, 6))
         if route.protocol == messages.RTPROT_RA and route.device
     )

@@ -261,6 +261,9 @@ class Kernel(Protocol):
     def device_names(self, sandbox: Sandbox | None) -> frozenset[str]:
         """List the names of links that are taken, in the sandbox or on the host."""
 
+    def has_device(self, name: str) -> bool:
+        """Say whether a link of the host has that name, however many there are."""
+
     def uplink_mtu(self) -> int:
         """Tell the MTU in bytes of the default route's device, 1500 where there is none."""
 

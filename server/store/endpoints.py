@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from mynet.drivers.errors import BridgeFull
 from mynet.ipam.sqlite import Database
 from mynet.server import codec
 from mynet.server.errors import EndpointNotFound, NetworkNotFound
@@ -21,13 +22,19 @@ class EndpointRecords(Documents[Endpoint]):
     def __init__(self, database: Database) -> None:
         super().__init__(database, "endpoints", Endpoint)
 
-    def add(self, endpoint: Endpoint, versions: frozenset[int] = _BOTH) -> Endpoint:
+    def add(
+        self, endpoint: Endpoint, versions: frozenset[int] = _BOTH, *, most: int = 0
+    ) -> Endpoint:
         """Record a new endpoint, and that it has its ports in these families.
 
-        Raises NetworkNotFound where its network is gone by now, and PortInUse.
+        ``most`` is how many endpoints its network takes; 0 is as many as come. Of those that want
+        the last place at once, one gets it. Raises NetworkNotFound where its network is gone by
+        now, PortInUse, and BridgeFull.
         """
 
         def work(connection: sqlite3.Connection, revision: int) -> Endpoint:
+            if most:
+                _require_place(connection, endpoint, most)
             added = replace(endpoint, revision=revision)
             try:
                 connection.execute(
@@ -105,6 +112,20 @@ def _update(endpoint: Endpoint, connection: sqlite3.Connection, revision: int) -
             resource=f"endpoint {endpoint.id}",
         )
     return changed
+
+
+def _require_place(connection: sqlite3.Connection, endpoint: Endpoint, most: int) -> None:
+    """Refuse an endpoint more than its network takes, however far the others have come."""
+    (count,) = connection.execute(
+        "SELECT count(*) FROM endpoints WHERE network_id = ?", (endpoint.network_id,)
+    ).fetchone()
+    if count >= most:
+        raise BridgeFull(
+            f"network {endpoint.network} has {count} endpoints, and takes no more than {most};"
+            " disconnect one, or use a second network",
+            resource=f"network {endpoint.network}",
+            metadata={"limit": str(most)},
+        )
 
 
 def _cookie(endpoint: Endpoint) -> str:

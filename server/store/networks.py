@@ -57,12 +57,10 @@ class NetworkRecords(Documents[Network]):
 
         self._database.write(work)
 
-    def interfaces(self) -> frozenset[str]:
-        """Return the names of the host's devices that networks have."""
+    def has_interface(self, name: str) -> bool:
+        """Say whether a network has the host's device of that name."""
         with self._database.read() as connection:
-            return frozenset(
-                name for (name,) in connection.execute("SELECT interface FROM networks")
-            )
+            return _with_interface(connection, name) is not None
 
     def find(self, selector: str) -> Network:
         """Return the network with that exact id, else that exact name, else that id prefix.
@@ -119,18 +117,21 @@ def _require_free(connection: sqlite3.Connection, network: Network) -> None:
     taken = connection.execute("SELECT id FROM networks WHERE name = ?", (network.name,)).fetchone()
     if taken:
         raise network_exists(network.name, taken[0])
-    holder = (
-        network.interface
-        and connection.execute(
-            "SELECT name FROM networks WHERE interface = ?", (network.interface,)
-        ).fetchone()
-    )
+    holder = _with_interface(connection, network.interface)
     if holder:
         raise InterfaceExists(
-            f"the interface {network.interface} is that of network {holder[0]}; name another, or"
+            f"the interface {network.interface} is that of network {holder}; name another, or"
             " leave the choice to mynetd",
             resource=f"interface {network.interface}",
         )
+
+
+def _with_interface(connection: sqlite3.Connection, name: str) -> str | None:
+    """Return the name of the network with that device; those without one share none."""
+    row = connection.execute(
+        "SELECT name FROM networks WHERE interface = ? AND interface <> ''", (name,)
+    ).fetchone()
+    return row and str(row[0])
 
 
 def network_exists(name: str, holder: str) -> NetworkExists:

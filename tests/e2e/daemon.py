@@ -174,11 +174,11 @@ def refusal(method: Callable[..., Any], request: object) -> Refusal:
     """Make a call that has to be refused, and return how it was."""
     with pytest.raises(grpc.RpcError) as caught:
         method(request, timeout=SECONDS)
-    return unpacked(caught.value)
+    return refused_as(caught.value)
 
 
-def unpacked(error: Any) -> Refusal:
-    """Return how a call was refused. Its error is the call, too, which its type does not say."""
+def refused_as(error: Any) -> Refusal:
+    """Return how a call was refused: the error is the call, too, which its type does not say."""
     info = error_details_pb2.ErrorInfo()
     status = rpc_status.from_call(error)
     for detail in status.details if status else ():

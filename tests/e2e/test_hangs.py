@@ -16,7 +16,7 @@ import grpc
 import pytest
 
 from mynet.v1 import ipam_pb2, network_pb2
-from tests.e2e.daemon import STATE, Daemon, connect, create, eventually, unpacked
+from tests.e2e.daemon import STATE, Daemon, connect, create, eventually, refused_as
 from tests.e2e.namespace import SECONDS, talk
 from tests.e2e.stage import Sandbox, Stage
 
@@ -186,7 +186,7 @@ def reason_of(step: Step, daemon: Daemon) -> str:
     try:
         step(daemon)
     except grpc.RpcError as error:
-        return unpacked(error).reason
+        return refused_as(error).reason
     return ""
 
 

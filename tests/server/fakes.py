@@ -102,9 +102,12 @@ class FakeHost:
     def foreigners(self, instance: str) -> Sequence[str]:
         return []
 
-    def device_names(self, sandbox: Sandbox | None) -> frozenset[str]:
+    def device_names(self, sandbox: Sandbox) -> frozenset[str]:
         with self._guard:
-            return frozenset(self._devices.get(sandbox.cookie if sandbox else HERE, {}))
+            return frozenset(self._devices.get(sandbox.cookie, {}))
+
+    def has_device(self, name: str) -> bool:
+        return name in self.devices()[HERE]
 
     def choosable_ports(self) -> Sequence[range]:
         return self.choosable

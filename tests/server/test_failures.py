@@ -43,7 +43,7 @@ def case(name: str, step: Step) -> Any:
 
 
 CREATE = [
-    case("choosing the device", kernel("device_names")),
+    case("choosing the device", kernel("has_device")),
     case("choosing the MTU", kernel("uplink_mtu")),
     case("recording the intent", store(0)),
     case("opening the first subnet", book(0)),

@@ -127,6 +127,7 @@ def test_without_icc_the_ports_of_the_bridge_are_isolated_from_each_other(
 def test_what_it_says_of_itself() -> None:
     info = BridgeDriver.info.fget(None)  # type: ignore[attr-defined]
     assert (info.name, info.device_prefix, info.port_prefix) == ("bridge", "br-", "veth")
+    assert info.most_endpoints == 1023
 
 
 @pytest.mark.parametrize(

@@ -91,19 +91,21 @@ def test_addresses_are_read_alike() -> None:
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_routes_are_read_alike(version: int) -> None:
-    defaults = set()
     for data in dumped(messages.get_routes(version)):
-        (is_default, route), other = answers.read_route(data), decoded(rtmsg, data)
-        table, hops = other.get_attr("RTA_TABLE"), other.get_attr("RTA_MULTIPATH") or ()
+        route, other = answers.read_route(data), decoded(rtmsg, data)
+        hops = other.get_attr("RTA_MULTIPATH") or ()
         first = hops[0] if hops else other
         gateway = first.get_attr("RTA_GATEWAY")
-        assert is_default == (other["dst_len"] == 0 and other["type"] == 1 and table == 254)
+        assert answers.is_default(data) == (other["dst_len"] == 0 and other["type"] == 1)
         assert route.gateway == (ip_address(gateway) if gateway else None)
         assert route.device == (hops[0]["oif"] if hops else other.get_attr("RTA_OIF") or 0)
         assert route.metric == (other.get_attr("RTA_PRIORITY") or 0)
         assert route.protocol == other["proto"]
-        if is_default:
-            defaults.add((str(route.gateway), route.metric))
+    defaults = {
+        (str(route.gateway), route.metric)
+        for data in dumped(messages.get_routes(version, messages.RT_TABLE_MAIN))
+        if answers.is_default(data) and (route := answers.read_route(data))
+    }
     assert defaults == (
         {("198.51.100.1", 7), ("198.51.100.1", 20)} if version == 4 else {("2001:db8::1", 9)}
     )

@@ -105,6 +105,8 @@ def test_names_are_of_one_namespace_each(ready: Stage, box: Sandbox, veth: Veth)
     ready.kernel.attach(replace(veth, interface="br-web"))
     assert ready.kernel.device_names(None) == {"lo", "br-web", "veth-shop"}
     assert ready.kernel.device_names(box) == {"lo", "br-web"}
+    asked = ("lo", "br-web", "veth-shop", "eth0", "br-we")
+    assert [name for name in asked if ready.kernel.has_device(name)] == list(asked[:3])
 
 
 def test_a_name_taken_in_the_sandbox_is_left_as_it_is(

@@ -36,6 +36,7 @@ def verbs(sandbox: Sandbox) -> dict[str, Callable[[], object]]:
         "identify": lambda: kernel.identify(sandbox.path),
         "exists": lambda: kernel.exists(sandbox),
         "device_names": lambda: kernel.device_names(sandbox),
+        "has_device": lambda: kernel.has_device("lo"),
         "uplink_mtu": kernel.uplink_mtu,
         "ensure_bridge": lambda: kernel.ensure_bridge(driver._bridge(second)),
         "ensure_bridge again": lambda: kernel.ensure_bridge(bridge),

@@ -1,0 +1,234 @@
+"""Who connects sandboxes: mynet, and what others take for it, each on a host of its own.
+
+Every peer is called as its users call it: mynet over gRPC; the CNI plugins and netavark as
+programs, each with its JSON on standard input. All of them put a veth pair into a bridge, give an
+IPv4 address of the same subnet and a default route, masquerade, and publish ports of TCP.
+"""
+
+import json
+import os
+import subprocess
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mynet.drivers.linux import netns
+from mynet.v1.network_pb2 import PortMapping
+from tests.e2e.daemon import Daemon
+from tests.e2e.stage import Sandbox, Stage
+
+SUBNET, GATEWAY = "10.88.0.0/16", "10.88.0.1"
+CNI = Path("/usr/lib/cni")
+NETAVARK = Path("/usr/lib/podman/netavark")
+_FIRST_PORT = 2000  # of the host's; 20 a sandbox
+
+
+def host_ports(number: int, ports: int) -> range:
+    """Return the ports of the host that a sandbox publishes, as its ports from 80 on."""
+    first = _FIRST_PORT + 20 * number
+    return range(first, first + ports)
+
+
+class Peer(ABC):
+    """One that connects and disconnects sandboxes of a stage, by their numbers."""
+
+    name = ""
+
+    def __init__(self, stage: Stage, folder: Path) -> None:
+        self.stage = stage
+        self.folder = folder
+
+    @abstractmethod
+    def connect(self, number: int, ports: int) -> None:
+        """Connect sandbox ``c<number>`` and publish so many of its ports."""
+
+    @abstractmethod
+    def disconnect(self, number: int, ports: int) -> None:
+        """Undo it."""
+
+    def close(self) -> None:
+        """End what runs for it."""
+
+    def path_of(self, number: int) -> str:
+        """Return the path of a sandbox's namespace."""
+        return f"{self.stage.root}/run/netns/c{number}"
+
+
+class Mynet(Peer):
+    """The daemon. What it answers is on the disk."""
+
+    name = "mynet"
+
+    def __init__(self, stage: Stage, folder: Path) -> None:
+        super().__init__(stage, folder)
+        self._daemon = Daemon(stage, f"--state-dir={folder}/state")
+        self._daemon.create("blue", SUBNET)
+
+    def connect(self, number: int, ports: int) -> None:
+        """Over gRPC."""
+        mappings = [
+            PortMapping(host_port=port, container_port=80 + place)
+            for place, port in enumerate(host_ports(number, ports))
+        ]
+        self._daemon.connect(f"c{number}", ports=mappings)
+
+    def disconnect(self, number: int, ports: int) -> None:
+        """Over gRPC."""
+        self._daemon.disconnect(f"c{number}")
+
+    def close(self) -> None:
+        """Stop the daemon."""
+        self._daemon.stop()
+
+
+class Cni(Peer):
+    """CNI's bridge with host-local and ipMasq, then portmap: the chain that a runtime runs."""
+
+    name = "CNI"
+
+    def connect(self, number: int, ports: int) -> None:
+        """ADD, one plugin after the other; each is told what the one before answered."""
+        result: Mapping[str, Any] = {}
+        for plugin in ("bridge", "portmap"):
+            result = self._run("ADD", plugin, number, ports, result)
+
+    def disconnect(self, number: int, ports: int) -> None:
+        """DEL, the other way round."""
+        for plugin in ("portmap", "bridge"):
+            self._run("DEL", plugin, number, ports, {})
+
+    def _run(
+        self, command: str, plugin: str, number: int, ports: int, result: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        environment = {
+            "CNI_COMMAND": command,
+            "CNI_CONTAINERID": f"c{number}",
+            "CNI_NETNS": self.path_of(number),
+            "CNI_IFNAME": "eth0",
+            "CNI_PATH": str(CNI),
+        }
+        config = {
+            **self._config(plugin, number, ports),
+            **({"prevResult": result} if result else {}),
+        }
+        printed = run_inside(self.stage, [CNI / plugin], config, environment)
+        return json.loads(printed) if printed else {}
+
+    def _config(self, plugin: str, number: int, ports: int) -> Mapping[str, Any]:
+        head = {"cniVersion": "1.0.0", "name": "bench", "type": plugin}
+        if plugin == "portmap":
+            mappings = [
+                {"hostPort": port, "containerPort": 80 + place, "protocol": "tcp"}
+                for place, port in enumerate(host_ports(number, ports))
+            ]
+            return {
+                **head,
+                "capabilities": {"portMappings": True},
+                "runtimeConfig": {"portMappings": mappings},
+            }
+        ipam = {
+            "type": "host-local",
+            "dataDir": str(self.folder),
+            "ranges": [[{"subnet": SUBNET, "gateway": GATEWAY}]],
+            "routes": [{"dst": "0.0.0.0/0"}],
+        }
+        return {**head, "bridge": "cni0", "isGateway": True, "ipMasq": True, "ipam": ipam}
+
+
+class Netavark(Peer):
+    """What podman runs. It is told the address: podman chooses that itself.
+
+    ``_turn`` lets one call run at a time, as podman's lock does: two at once take each other's
+    bridge and chains away.
+    """
+
+    name = "netavark"
+
+    def __init__(self, stage: Stage, folder: Path) -> None:
+        super().__init__(stage, folder)
+        self._turn = threading.Lock()
+
+    def connect(self, number: int, ports: int) -> None:
+        """Like: netavark setup NETNS."""
+        self._run("setup", number, ports)
+
+    def disconnect(self, number: int, ports: int) -> None:
+        """Like: netavark teardown NETNS."""
+        self._run("teardown", number, ports)
+
+    def _run(self, command: str, number: int, ports: int) -> None:
+        network = {
+            "name": "bench",
+            "id": "b" * 64,
+            "driver": "bridge",
+            "network_interface": "podman0",
+            "subnets": [{"subnet": SUBNET, "gateway": GATEWAY}],
+            "ipv6_enabled": False,
+            "internal": False,
+            "dns_enabled": False,
+            "ipam_options": {"driver": "host-local"},
+        }
+        address = f"10.88.{number // 250 + 1}.{number % 250 + 2}"
+        config = {
+            "container_id": f"{number:064x}",
+            "container_name": f"c{number}",
+            "networks": {"bench": {"static_ips": [address], "interface_name": "eth0"}},
+            "network_info": {"bench": network},
+            "port_mappings": [
+                {
+                    "host_ip": "",
+                    "host_port": port,
+                    "container_port": 80 + place,
+                    "range": 1,
+                    "protocol": "tcp",
+                }
+                for place, port in enumerate(host_ports(number, ports))
+            ],
+        }
+        program: list[str | Path] = [
+            NETAVARK,
+            "--config",
+            self.folder,
+            command,
+            self.path_of(number),
+        ]
+        with self._turn:
+            run_inside(self.stage, program, config, {})
+
+
+PEERS: Sequence[type[Peer]] = (Mynet, Cni, Netavark)
+
+
+@contextmanager
+def hosted(make: type[Peer], folder: Path, sandboxes: int) -> Iterator[Peer]:
+    """Give a peer a host of its own, with sandboxes that are there already."""
+    folder.mkdir()
+    stage = Stage(folder)
+    try:
+        for number in range(sandboxes):
+            Sandbox(stage, f"c{number}")
+        peer = make(stage, folder)
+        yield peer
+        peer.close()
+    finally:
+        stage.close()
+
+
+def run_inside(
+    stage: Stage, program: Sequence[str | Path], config: object, environment: Mapping[str, str]
+) -> bytes:
+    """Run a program on a stage's host, whose files are this machine's; return what it printed."""
+    with netns.open_netns(stage.path) as fd, netns.inside(fd):
+        done = subprocess.run(
+            program,
+            input=json.dumps(config).encode(),
+            env={**os.environ, **environment},
+            capture_output=True,
+            check=False,
+        )
+    if done.returncode:
+        raise RuntimeError(f"{program} failed: {(done.stdout + done.stderr).decode()}")
+    return done.stdout

@@ -1,0 +1,157 @@
+"""What packets feel of it: the way through a published port, and across a bridge."""
+
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+
+from benchmarks.measure import Line, benchmark, quantile
+from benchmarks.peers import Cni, Mynet, Peer, hosted
+from mynet.drivers.linux import netns
+from mynet.v1.network_pb2 import PortMapping
+from tests.e2e.daemon import Daemon
+from tests.e2e.namespace import Namespace
+from tests.e2e.stage import HOST, Sandbox, Stage
+
+PORT = 8080
+BLOCK = 1000  # ports that lead to others' numbers: an element each
+CONNECTIONS = 1000
+ROUNDS, SECONDS = 12, 1
+_RESET = struct.pack("@ii", 1, 0)  # SO_LINGER: closed connections leave no TIME_WAIT behind
+
+_CHAIN = """
+link add box type veth peer name eth0 netns box
+address add 10.77.0.1/24 dev box
+link set box up
+"""
+
+
+@benchmark("published")
+def published(folder: Path) -> Iterator[Line]:
+    """Open TCP connections through a published port, with others published elsewhere."""
+    for place in ("mynet", "iptables"):
+        (folder / place).mkdir()
+    yield from _with_mynet(folder / "mynet")
+    yield from _with_iptables(folder / "iptables")
+
+
+def _with_mynet(folder: Path) -> Iterator[Line]:
+    stage = Stage(folder)
+    try:
+        daemon = Daemon(stage, f"--state-dir={folder}/state")
+        daemon.create("blue", "10.88.0.0/16")
+        server = Sandbox(stage, "server")
+        daemon.connect("server", ports=[PortMapping(host_port=PORT, container_port=80)])
+        for count, blocks in ((10, 1), (10_000, 10)):
+            for number in range(blocks):
+                ports = PortMapping(
+                    host_port=20_000 + BLOCK * number, container_port=1, count=min(count, BLOCK)
+                )
+                daemon.connect(f"other-{count}-{number}", netns_name="", ports=[ports])
+            seconds = _connecting(stage.outside, server)
+            goal = "as with 10" if count > BLOCK else ""
+            yield Line(
+                f"TCP connect, {count:,} ports published elsewhere", seconds * 1e6, "us", goal
+            )
+            daemon.disconnect(f"other-{count}-0")
+        daemon.stop()
+    finally:
+        stage.close()
+
+
+def _with_iptables(folder: Path) -> Iterator[Line]:
+    """Publish as others do: a rule a port, in one chain."""
+    stage = Stage(folder)
+    try:
+        server = Sandbox(stage, "box")
+        stage.run("sh", "-euc", f"ip -batch - <<.{_CHAIN}.\necho 1 >/proc/sys/net/ipv4/ip_forward")
+        for words in (
+            "address add 10.77.0.2/24 dev eth0",
+            "link set eth0 up",
+            "route add default via 10.77.0.1",
+        ):
+            server.run("ip", *words.split())
+        for count in (10, 10_000):
+            rules = [
+                f"-A MANY -p tcp --dport {20_000 + number} -j DNAT --to-destination 10.77.0.9:80"
+                for number in range(count)
+            ]
+            rules.append(f"-A MANY -p tcp --dport {PORT} -j DNAT --to-destination 10.77.0.2:80")
+            head = ("*nat", ":MANY -", "-F PREROUTING", "-A PREROUTING -j MANY")
+            table = "\n".join((*head, *rules, "COMMIT"))
+            (folder / "rules").write_text(f"{table}\n")
+            stage.run("iptables-restore", "--noflush", str(folder / "rules"))
+            what = f"TCP connect, a chain of {count:,} iptables rules before it"
+            yield Line(what, _connecting(stage.outside, server) * 1e6, "us")
+    finally:
+        stage.close()
+
+
+def _connecting(client: Namespace, server: Namespace) -> float:
+    """Return the median of the seconds that a connection takes to open."""
+    with ExitStack() as held:
+        listener = held.enter_context(server.listen("0.0.0.0", 80))  # noqa: S104 - in a sandbox
+        listener.settimeout(None)
+        accepting = threading.Thread(target=_accept, args=(listener,), daemon=True)
+        accepting.start()
+        fd = held.enter_context(netns.open_netns(client.path))
+        held.enter_context(netns.inside(fd))
+        times = sorted(_dial() for _ in range(CONNECTIONS))
+        listener.shutdown(socket.SHUT_RDWR)
+        accepting.join()
+    return quantile(times, 0.5)
+
+
+def _dial() -> float:
+    with socket.socket() as sock:
+        sock.settimeout(5)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        start = time.perf_counter()
+        sock.connect((HOST[0], PORT))
+        return time.perf_counter() - start
+
+
+def _accept(listener: socket.socket) -> None:
+    """Take connections until the listener is shut."""
+    while True:
+        try:
+            listener.accept()[0].close()
+        except OSError:
+            return
+
+
+@benchmark("throughput")
+def throughput(folder: Path) -> Iterator[Line]:
+    """Send as much as goes from one sandbox to another: mynet and CNI in turn, the medians."""
+    with ExitStack() as held:
+        peers: list[Peer] = []
+        for make in (Mynet, Cni):
+            peers.append(held.enter_context(hosted(make, folder / make.__name__, 2)))
+            for number in range(2):
+                peers[-1].connect(number, 0)
+        # What a machine can do changes from minute to minute, so neighbours in time are compared.
+        rounds = [[_iperf(peer.stage) for peer in peers] for _ in range(ROUNDS)]
+    for peer, rates in zip(peers, zip(*rounds, strict=True), strict=True):
+        yield Line(f"iperf3 between two sandboxes of {peer.name}", median(rates) / 1e9, "Gbit/s")
+    ratio = median(mynet / cni for mynet, cni in rounds)
+    yield Line("iperf3, mynet beside CNI", ratio, "x", "no slower than 0.95")
+
+
+def _iperf(stage: Stage) -> float:
+    """Return the bits a second that arrive at c0, sent by c1."""
+    boxes = [Namespace(f"{stage.root}/run/netns/c{number}") for number in range(2)]
+    (address,) = boxes[0].addresses("eth0")
+    server = stage.start("ip", "netns", "exec", "c0", "iperf3", "--server", "--one-off")
+    try:
+        while not boxes[0].run("ss", "-Hltn", "sport = :5201"):
+            time.sleep(0.01)
+        words = ("--client", address.partition("/")[0], "--time", str(SECONDS), "--json")
+        report = json.loads(boxes[1].run("iperf3", *words))
+    finally:
+        server.wait(10)
+    return float(report["end"]["sum_received"]["bits_per_second"])
