@@ -9,6 +9,7 @@ from mynet.server.backup import Backups
 from mynet.server.books import Books
 from mynet.server.checkup import Checkup
 from mynet.server.claims import StateDir
+from mynet.server.conditions import Conditions
 from mynet.server.doctor import Doctor
 from mynet.server.endpoints import Endpoints
 from mynet.server.host import Host
@@ -30,6 +31,7 @@ class Core:
     """What the services call."""
 
     networks: Networks
+    conditions: Conditions
     updates: Updates
     endpoints: Endpoints
     registry: Registry
@@ -59,14 +61,16 @@ def assemble(
     updates = Updates(store, drivers, locks)
     books = Books(store, backends, registry, locks)
     checkup = Checkup(store, drivers, networks, updates, endpoints, leases, host)
+    conditions = Conditions(drivers)
     return Core(
         networks,
+        conditions,
         updates,
         endpoints,
         registry,
         AddressBook(store, backends, locks, registry),
         Transfer(store, backends, locks, registry),
-        Doctor(store, drivers, books, checkup, locks),
+        Doctor(store, drivers, books, checkup, conditions, locks),
         Backups(state),
         drivers,
         backends,

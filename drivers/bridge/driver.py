@@ -1,11 +1,12 @@
 """The verbs of the bridge driver: each says what there should be, the kernel object makes it."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_interface
 
 from mynet.drivers.api import (
     PORTS,
     Call,
+    Condition,
     Driver,
     DriverContext,
     DriverInfo,
@@ -15,6 +16,7 @@ from mynet.drivers.api import (
     Stray,
 )
 from mynet.drivers.bridge.check import bridge_differences, differences
+from mynet.drivers.bridge.conditions import conditions_of
 from mynet.drivers.bridge.options import (
     MODES,
     OPTIONS,
@@ -114,6 +116,13 @@ class BridgeDriver(Driver):
         """Compare the kernel with the network: a sentence for each difference."""
         bridge = self._bridge(network)
         return bridge_differences(bridge, self._kernel.inspect_bridge(bridge))
+
+    def conditions(
+        self, call: Call, networks: Sequence[Network]
+    ) -> Mapping[str, Sequence[Condition]]:
+        """Tell what others on this host do to these networks, which are judged by one look."""
+        around = self._kernel.look_around()
+        return {network.id: conditions_of(network, around) for network in networks}
 
     def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
         """List the links that carry this instance's mark and are of nothing known."""

@@ -232,6 +232,7 @@ def add_default_route(index: int, gateway: IPAddress, metric: int) -> bytes:
 
 
 @_remembered
-def get_routes(version: int) -> bytes:
-    """Like: ip -4 route show, ip -6 route show."""
-    return encode(rtmsg, RTM_GETROUTE, 0, {"family": _FAMILY[version]}, ())
+def get_routes(version: int, protocol: int = 0) -> bytes:
+    """Like: ip -4 route show, ip -6 route show; of one protocol, ip -6 route show proto ra."""
+    fields = {"family": _FAMILY[version], "proto": protocol}
+    return encode(rtmsg, RTM_GETROUTE, 0, fields, ())

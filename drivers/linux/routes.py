@@ -9,16 +9,11 @@ from mynet.drivers.linux.netlink import Netlink, Request
 from mynet.drivers.linux.verbs import DEFAULT_MTU, Route
 
 
-def all_routes(nl: Netlink, version: int) -> list[tuple[bool, Route]]:
-    """List the routes of a family, each with whether it is a default. Like: ``ip route``."""
-    request = Request(messages.get_routes(version), f"list IPv{version} routes", "routes")
-    return [answers.read_route(data) for data in nl.dump(request)]
-
-
 def default_routes(nl: Netlink, version: int) -> list[Route]:
     """List the default routes of the main table, best first. Like: ``ip route show default``."""
-    defaults = (route for default, route in all_routes(nl, version) if default)
-    return sorted(defaults, key=lambda route: route.metric)
+    request = Request(messages.get_routes(version), f"list IPv{version} routes", "routes")
+    found = [answers.read_route(data) for data in nl.dump(request)]
+    return sorted((route for default, route in found if default), key=lambda route: route.metric)
 
 
 def occupied() -> Sequence[IPNetwork]:
@@ -52,10 +47,12 @@ def uplink_mtu() -> int:
 def learned_from_advertisements(nl: Netlink) -> frozenset[int]:
     """List the indexes of the links with a route from a router advertisement.
 
+    The kernel picks them: a host with many networks has thousands of others.
     Like: ``ip -6 route show proto ra``.
     """
-    return frozenset(
-        route.device
-        for _, route in all_routes(nl, 6)
-        if route.protocol == messages.RTPROT_RA and route.device
-    )
+    message = messages.get_routes(6, messages.RTPROT_RA)
+    found = [
+        answers.read_route(data)
+        for data in nl.dump(Request(message, "list routes from advertisements", "routes"))
+    ]
+    return frozenset(route.device for _, route in found if route.device)

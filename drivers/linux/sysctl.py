@@ -1,9 +1,10 @@
-"""The only sysctls that mynet changes: IP forwarding, and what passes a bridge of ours.
+"""Sysctls. The only ones that mynet changes: IP forwarding, and what passes a bridge of ours.
 
 ``/proc/sys/net`` shows the namespace of the thread that opens it, so the caller's.
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from mynet.drivers.linux.links import link_at
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 _NET = Path("/proc/sys/net")
 _IPV4 = _NET / "ipv4/ip_forward"
 _IPV6 = _NET / "ipv6/conf/all/forwarding"
+_BRIDGED = {4: _NET / "bridge/bridge-nf-call-iptables", 6: _NET / "bridge/bridge-nf-call-ip6tables"}
 
 _IGNORE = "0"  # accept_ra: no router advertisements
 _ACCEPT = "1"  # accept_ra: router advertisements, unless this host forwards
@@ -26,14 +28,38 @@ def enable_forwarding(*, ipv4: bool, ipv6: bool) -> None:
     """Turn on what is off of the families asked for. It is never turned off again.
 
     A host that forwards IPv6 ignores router advertisements, and so would lose its own default
-    route when that expires: first the uplinks that live by them are told to go on.
+    route when that expires: first the uplinks that live by them are told to go on, also where
+    somebody else has turned it on.
     Like: ``sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1``.
     """
     if ipv4 and _read(_IPV4) == "0":
         _turn_on(_IPV4)
-    if ipv6 and _read(_IPV6) == "0":
+    if ipv6:
         _keep_advertisements()
-        _turn_on(_IPV6)
+        if _read(_IPV6) == "0":
+            _turn_on(_IPV6)
+
+
+def bridged() -> frozenset[int]:
+    """Tell of which IP versions frames that stay on a bridge pass the host's firewall.
+
+    None where br_netfilter is not loaded. Like: ``sysctl net.bridge.bridge-nf-call-iptables``.
+    """
+    return frozenset(
+        version
+        for version, setting in _BRIDGED.items()
+        if setting.exists() and _read(setting) != "0"
+    )
+
+
+def deaf_uplinks() -> Sequence[str]:
+    """List the links with routes from router advertisements that take no more of them.
+
+    They have not yet lost those routes. Like: ``ip -6 route show proto ra``, and accept_ra.
+    """
+    if not _IPV6.exists() or _read(_IPV6) == "0":
+        return ()
+    return [name for name in _advertised() if _read(_accept_ra(name)) == _ACCEPT]
 
 
 def ignore_advertisements(name: str) -> None:
@@ -43,7 +69,7 @@ def ignore_advertisements(name: str) -> None:
     forward IPv6. A kernel without IPv6 has nothing to set.
     Like: ``sysctl -w net.ipv6.conf.NAME.accept_ra=0``.
     """
-    setting = _NET / "ipv6/conf" / name / "accept_ra"
+    setting = _accept_ra(name)
     if setting.exists() and _read(setting) != _IGNORE:
         _write(setting, _IGNORE)
 
@@ -65,17 +91,24 @@ def _turn_on(setting: Path) -> None:
 
 def _keep_advertisements() -> None:
     """Like: sysctl -w net.ipv6.conf.UPLINK.accept_ra=2."""
-    with Netlink() as nl:
-        links = [link_at(nl, index) for index in learned_from_advertisements(nl)]
-    for link in links:
-        if link is None:
-            continue
-        setting = _NET / "ipv6/conf" / link.name / "accept_ra"
+    for name in _advertised():
+        setting = _accept_ra(name)
         if _read(setting) == _ACCEPT:
             _write(setting, _ACCEPT_ALWAYS)
             logger.warning(
                 "set %s=2: the host forwards and still has its routes from there", _name(setting)
             )
+
+
+def _advertised() -> Sequence[str]:
+    """List the names of the links with a route from a router advertisement."""
+    with Netlink() as nl:
+        links = [link_at(nl, index) for index in sorted(learned_from_advertisements(nl))]
+    return [link.name for link in links if link is not None]
+
+
+def _accept_ra(name: str) -> Path:
+    return _NET / "ipv6/conf" / name / "accept_ra"
 
 
 def _name(setting: Path) -> str:
