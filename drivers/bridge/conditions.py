@@ -72,15 +72,15 @@ def _named(chain: Chain) -> str:
 
 
 def _forgotten_routes(network: Network, around: Surroundings) -> Iterator[Condition]:
-    """Tell of uplinks whose IPv6 routes will expire."""
+    """Tell of uplinks that have lost their IPv6 default routes, or will."""
     if network.internal or 6 not in _versions(network):  # noqa: PLR2004 - IPv6
         return
     for uplink in around.deaf:
         setting = f"net.ipv6.conf.{uplink.replace('.', '/')}.accept_ra"
         yield Condition(
-            f"This host forwards IPv6, and so hears no router advertisements on {uplink}"
-            f" ({setting} is 1): its IPv6 routes from there expire, and endpoints then reach"
-            " nothing outside by IPv6.",
+            f"This host forwards IPv6, and so hears no router advertisements on {uplink} any more"
+            f" ({setting} is 1): it has no IPv6 default route from there, and endpoints reach"
+            " nothing outside by it.",
             "Have it hear them although it forwards, by running as root:",
             (join(("sysctl", "-w", f"{setting}=2")),),
         )

@@ -45,7 +45,7 @@ class Surroundings:
     ``chains`` are those of all tables but ours. Of the IP versions ``bridged``, frames that stay on
     a bridge pass the host's firewall too (br_netfilter). ``ufw_routes`` has what ufw was told to
     forward: IP version, "in" or "out", interface. ``trusted`` are the interfaces that firewalld was
-    told to accept all packets of. ``deaf`` are uplinks with routes from router advertisements that
+    told to accept all packets of. ``deaf`` are uplinks that have heard router advertisements, and
     hear no more of them. Published ports of ours lead to ``targets``.
     """
 

@@ -19,6 +19,10 @@ _IPV4 = _NET / "ipv4/ip_forward"
 _IPV6 = _NET / "ipv6/conf/all/forwarding"
 _BRIDGED = {4: _NET / "bridge/bridge-nf-call-iptables", 6: _NET / "bridge/bridge-nf-call-ip6tables"}
 
+# Of each: the address, the index of its link, prefix length, scope, flags, the link's name.
+_ADDRESSES = Path("/proc/thread-self/net/if_inet6")
+_PERMANENT = 0x80  # IFA_F_PERMANENT
+
 _IGNORE = "0"  # accept_ra: no router advertisements
 _ACCEPT = "1"  # accept_ra: router advertisements, unless this host forwards
 _ACCEPT_ALWAYS = "2"
@@ -53,9 +57,9 @@ def bridged() -> frozenset[int]:
 
 
 def deaf_uplinks() -> Sequence[str]:
-    """List the links with routes from router advertisements that take no more of them.
+    """List the links that have heard router advertisements, and hear no more of them.
 
-    They have not yet lost those routes. Like: ``ip -6 route show proto ra``, and accept_ra.
+    Their default routes are gone: the kernel drops them the moment that it begins to forward.
     """
     if not _IPV6.exists() or _read(_IPV6) == "0":
         return ()
@@ -101,10 +105,26 @@ def _keep_advertisements() -> None:
 
 
 def _advertised() -> Sequence[str]:
-    """List the names of the links with a route from a router advertisement."""
+    """List the names of the links with a route from a router advertisement, or an address."""
     with Netlink() as nl:
-        links = [link_at(nl, index) for index in sorted(learned_from_advertisements(nl))]
-    return [link.name for link in links if link is not None]
+        links = [link_at(nl, index) for index in learned_from_advertisements(nl)]
+    return sorted({link.name for link in links if link is not None} | _with_passing_addresses())
+
+
+def _with_passing_addresses() -> frozenset[str]:
+    """List the names of the links with a global IPv6 address that is not for ever.
+
+    The text is read because a host with many networks has thousands of addresses that are.
+    Like: ``ip -6 address show scope global dynamic``.
+    """
+    if not _ADDRESSES.exists():
+        return frozenset()
+    fields = map(str.split, _ADDRESSES.read_text().splitlines())
+    return frozenset(
+        name
+        for _, _, _, scope, flags, name in fields
+        if scope == "00" and not int(flags, 16) & _PERMANENT
+    )
 
 
 def _accept_ra(name: str) -> Path:

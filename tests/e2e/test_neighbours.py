@@ -239,7 +239,7 @@ def test_an_uplink_that_became_deaf_is_named(empty_stage: Stage) -> None:
     route = "2001:db8:7::/64 via 2001:db8::2 dev uplink proto ra"
     empty_stage.run("ip", "-6", "route", "add", *route.split())
     (told,) = daemon.networks()[0].conditions
-    assert "hears no router advertisements on uplink" in told.problem
+    assert "hears no router advertisements on uplink any more" in told.problem
     (found,) = daemon.net.Doctor(network_pb2.DoctorRequest()).findings
     empty_stage.run("sh", "-euc", *found.commands)
     setting = "/proc/sys/net/ipv6/conf/uplink/accept_ra"
