@@ -7,6 +7,7 @@ packets flow: out, in to a published port, and between endpoints. Nobody's table
 import json
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +17,10 @@ from tests.e2e.daemon import Daemon
 from tests.e2e.namespace import Namespace
 from tests.e2e.neighbours import Docker, Firewalld, lay_out
 from tests.e2e.stage import HOST, OUTSIDE, Sandbox, Stage
+from tests.project.markdown import Page
 
-ONE, TWO = ("10.88.0.2", "fd88::2"), ("10.88.0.3", "fd88::3")
+PAGE = Path(__file__).parents[2] / "docs" / "neighbours.md"
+ONE = ("10.88.0.2", "fd88::2")
 FAMILIES = (4, 6)
 WEB = PortMapping(host_port=8080, container_port=80)
 BRIDGED = "/proc/sys/net/bridge/bridge-nf-call-ip"
@@ -349,4 +352,25 @@ def test_firewalld_is_told_in_its_own_words(shared_stage: Stage) -> None:
     blue.require_cured()
     shared_stage.run("firewall-cmd", "--reload")
     blue.require_cured()
+    firewalld.stop()
+
+
+def test_what_the_page_says_of_firewalld_and_routed_networks_holds(shared_stage: Stage) -> None:
+    daemon, one = Daemon(shared_stage), Sandbox(shared_stage, "one")
+    daemon.create("web", "10.88.0.0/24", options={"gateway_mode_ipv4": "routed"})
+    daemon.connect("one", network="web")
+    outside = shared_stage.outside
+    outside.run("ip", "route", "add", "10.88.0.0/24", "via", HOST[0])
+    firewalld = Firewalld(shared_stage)
+
+    def comes_in() -> bool:
+        return _reaches(outside, one, (ONE[0], 80), ONE[0], 80)
+
+    page = Page(PAGE, PAGE.read_text())
+    trust, policy = Page(PAGE, page.section("firewalld")).blocks("sh")
+    shared_stage.run("sh", "-euc", trust)
+    assert daemon.networks()[0].conditions == []
+    assert not comes_in()
+    shared_stage.run("sh", "-euc", policy)
+    assert comes_in()
     firewalld.stop()
