@@ -19,6 +19,14 @@ layers=lowerdir={FOLDER}/etc:/etc,upperdir=/run/etc/upper,workdir=/run/etc/work
 mount -t overlay overlay -o "$layers" /etc
 cp /usr/share/ufw/*.rules /usr/share/ufw/*.init /usr/share/ufw/ufw.conf /etc/ufw/
 """
+# A container's terminals are to be of group 5, which an ordinary user's namespace does not have.
+_RUNTIME = """#!/bin/sh -eu
+for each; do
+    [ "${last-}" != --bundle ] || sed -i 's/,"gid=5"//' "$each/config.json"
+    last=$each
+done
+exec runc "$@"
+"""
 _BUS = """<busconfig>
 <type>system</type>
 <listen>unix:path=/run/dbus/system_bus_socket</listen>
@@ -39,7 +47,10 @@ class Docker:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        options = ("--rootless", "--storage-driver=vfs", "--userland-proxy=false")
+        (stage.root / "run/runtime").write_text(_RUNTIME)
+        (stage.root / "run/runtime").chmod(0o755)
+        runtime = ("--add-runtime=plain=/run/runtime", "--default-runtime=plain")
+        options = ("--rootless", "--storage-driver=vfs", "--userland-proxy=false", *runtime)
         self._environ = {"XDG_RUNTIME_DIR": "/run", "DOCKER_HOST": "unix:///run/docker.sock"}
         log = (stage.folder / "dockerd.log").open("wb")
         with log:
