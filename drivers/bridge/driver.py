@@ -70,6 +70,8 @@ class BridgeDriver(Driver):
         self._kernel.ensure_bridge(self._bridge(network))
         self._kernel.add_segment(self._instance, _segment(network))
         self._forward(network)
+        if _leaves_by_ipv6(network):
+            self._kernel.hear_advertisements()
 
     def delete(self, call: Call, network: Network) -> None:
         """Take the network out of the firewall, then the bridge away.
@@ -155,6 +157,8 @@ class BridgeDriver(Driver):
             if endpoint.ports
         ]
         self._kernel.load_firewall(self._instance, map(_segment, ours), publications)
+        if any(map(_leaves_by_ipv6, ours)):
+            self._kernel.hear_advertisements()
         failures = {network.id: error for network in networks if (error := self._revive(network))}
         if failures:
             raise DriverError(
@@ -224,6 +228,13 @@ class BridgeDriver(Driver):
     def _mark(self, object_id: str) -> str:
         """Write whose a link is; it becomes the link's alias."""
         return mark_of(self._instance, object_id)
+
+
+def _leaves_by_ipv6(network: Network) -> bool:
+    """Say whether the network's packets need the host's own way out by IPv6."""
+    return not network.internal and any(
+        isinstance(subnet.cidr, IPv6Network) for subnet in network.subnets
+    )
 
 
 def _segment(network: Network) -> Segment:

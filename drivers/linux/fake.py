@@ -374,6 +374,11 @@ class FakeKernel:
             forwards = [each for one in self._publications.values() for each in one.forwards]
             return replace(self.surroundings, targets=frozenset(each.target for each in forwards))
 
+    def hear_advertisements(self) -> None:
+        """Have no uplink deaf any more."""
+        with self._verb("hear_advertisements"):
+            self.surroundings = replace(self.surroundings, deaf=())
+
     # How it is done. All of it holds ``_lock``.
 
     @contextmanager

@@ -167,3 +167,7 @@ class LinuxKernel:
     def look_around(self) -> Surroundings:
         """Like: nft list chains; sysctl net.bridge."""
         return survey.look_around(self._firewall.targets())
+
+    def hear_advertisements(self) -> None:
+        """Like: sysctl -w net.ipv6.conf.UPLINK.accept_ra=2."""
+        sysctl.hear_advertisements()

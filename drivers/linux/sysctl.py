@@ -4,6 +4,7 @@
 """
 
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,9 +20,10 @@ _IPV4 = _NET / "ipv4/ip_forward"
 _IPV6 = _NET / "ipv6/conf/all/forwarding"
 _BRIDGED = {4: _NET / "bridge/bridge-nf-call-iptables", 6: _NET / "bridge/bridge-nf-call-ip6tables"}
 
-# Of each: the address, the index of its link, prefix length, scope, flags, the link's name.
+# Of each: the address, the index of its link, prefix length, scope, flags, the link's name. Scope 0
+# is global, and one that is for ever has the flag IFA_F_PERMANENT, 0x80.
 _ADDRESSES = Path("/proc/thread-self/net/if_inet6")
-_PERMANENT = 0x80  # IFA_F_PERMANENT
+_PASSING = re.compile(r"^\S+ \S+ \S+ 00 [0-7]\S +(\S+)$", re.MULTILINE)
 
 _IGNORE = "0"  # accept_ra: no router advertisements
 _ACCEPT = "1"  # accept_ra: router advertisements, unless this host forwards
@@ -31,17 +33,28 @@ _ACCEPT_ALWAYS = "2"
 def enable_forwarding(*, ipv4: bool, ipv6: bool) -> None:
     """Turn on what is off of the families asked for. It is never turned off again.
 
-    A host that forwards IPv6 ignores router advertisements, and so would lose its own default
-    route when that expires: first the uplinks that live by them are told to go on, also where
-    somebody else has turned it on.
     Like: ``sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1``.
     """
     if ipv4 and _read(_IPV4) == "0":
         _turn_on(_IPV4)
-    if ipv6:
-        _keep_advertisements()
-        if _read(_IPV6) == "0":
-            _turn_on(_IPV6)
+    if ipv6 and _read(_IPV6) == "0":
+        hear_advertisements()
+        _turn_on(_IPV6)
+
+
+def hear_advertisements() -> None:
+    """Have the uplinks that live by router advertisements hear them, although the host forwards.
+
+    It would ignore them, and it loses its default route the moment that it begins to forward: so
+    this comes before. Like: ``sysctl -w net.ipv6.conf.UPLINK.accept_ra=2``.
+    """
+    for name in _advertised():
+        setting = _accept_ra(name)
+        if _read(setting) == _ACCEPT:
+            _write(setting, _ACCEPT_ALWAYS)
+            logger.warning(
+                "set %s=2: the host forwards and still has its routes from there", _name(setting)
+            )
 
 
 def bridged() -> frozenset[int]:
@@ -93,17 +106,6 @@ def _turn_on(setting: Path) -> None:
     logger.warning("turned on IP forwarding on this host (%s): a network needs it", _name(setting))
 
 
-def _keep_advertisements() -> None:
-    """Like: sysctl -w net.ipv6.conf.UPLINK.accept_ra=2."""
-    for name in _advertised():
-        setting = _accept_ra(name)
-        if _read(setting) == _ACCEPT:
-            _write(setting, _ACCEPT_ALWAYS)
-            logger.warning(
-                "set %s=2: the host forwards and still has its routes from there", _name(setting)
-            )
-
-
 def _advertised() -> Sequence[str]:
     """List the names of the links with a route from a router advertisement, or an address."""
     with Netlink() as nl:
@@ -114,16 +116,11 @@ def _advertised() -> Sequence[str]:
 def _with_passing_addresses() -> frozenset[str]:
     """List the names of the links with a global IPv6 address that is not for ever.
 
-    The text is read because a host with many networks has thousands of addresses that are.
+    The text is searched because a host with many networks has thousands of addresses that are.
     Like: ``ip -6 address show scope global dynamic``.
     """
-    if not _ADDRESSES.exists():
-        return frozenset()
-    fields = map(str.split, _ADDRESSES.read_text().splitlines())
-    return frozenset(
-        name
-        for _, _, _, scope, flags, name in fields
-        if scope == "00" and not int(flags, 16) & _PERMANENT
+    return (
+        frozenset(_PASSING.findall(_ADDRESSES.read_text())) if _ADDRESSES.exists() else frozenset()
     )
 
 

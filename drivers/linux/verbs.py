@@ -301,3 +301,6 @@ class Kernel(Protocol):
 
     def look_around(self) -> Surroundings:
         """Tell what else on this host decides about our packets. Changes nothing."""
+
+    def hear_advertisements(self) -> None:
+        """Have uplinks that live by router advertisements hear them, although the host forwards."""

@@ -93,8 +93,14 @@ def test_a_host_that_lives_by_advertisements_hears_them_when_it_forwards(
     _await_route(host)
 
 
+@pytest.mark.parametrize("start", [False, True], ids=["a network made", "a start"])
 def test_an_uplink_that_somebody_else_made_deaf_hears_again(
-    host: Namespace, new_namespace: Callable[[], Namespace], kernel: LinuxKernel
+    host: Namespace,
+    new_namespace: Callable[[], Namespace],
+    kernel: LinuxKernel,
+    driver: BridgeDriver,
+    *,
+    start: bool,
 ) -> None:
     router = new_namespace()
     _join(host, "up0", router)
@@ -105,9 +111,11 @@ def test_an_uplink_that_somebody_else_made_deaf_hears_again(
     assert host.run("ip", "-6", "route", "show", "default") == ""  # the kernel takes it away
     _advertise(router)
     assert list(kernel.look_around().deaf) == ["up0"]
-    kernel.enable_forwarding(ipv4=True, ipv6=False)
-    assert list(kernel.look_around().deaf) == ["up0"]
-    kernel.enable_forwarding(ipv4=False, ipv6=True)
+    network = sample_network()
+    for other in (replace(network, internal=True), replace(network, subnets=network.subnets[:1])):
+        driver.restore(CALL, [other]) if start else driver.create(CALL, other)
+        assert list(kernel.look_around().deaf) == ["up0"]
+    driver.restore(CALL, [network]) if start else driver.create(CALL, network)
     assert list(kernel.look_around().deaf) == []
     _advertise(router)
     _await_route(host)
