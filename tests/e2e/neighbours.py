@@ -74,7 +74,7 @@ class Docker:
         pid = self.run("inspect", "--format={{.State.Pid}}", container).strip()
         return Namespace(f"/proc/{pid}/ns/net")
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End all containers, and the daemon with all that it has started."""
         containers = self.run("ps", "--all", "--quiet").split()
         if containers:
@@ -95,7 +95,7 @@ class Firewalld:
         self._process = stage.start("firewalld", "--nofork", "--nopid")
         eventually(lambda: stage.attempt("firewall-cmd", "--state").returncode == 0, SECONDS)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End both; what firewalld has made in the kernel goes with it."""
         for process in (self._process, self._bus):
             process.terminate()

@@ -6,6 +6,7 @@ packets flow: out, in to a published port, and between endpoints. Nobody's table
 
 import json
 import socket
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -287,12 +288,11 @@ BOTH = {"out": True, "in": True}
 @pytest.mark.parametrize("frames", [(), (4, 6)], ids=["", "br_netfilter"])
 def test_mynet_first_then_docker(shared_stage: Stage, frames: tuple[int, ...]) -> None:
     blue = settle(shared_stage)
-    docker = Docker(shared_stage)
-    bridged(shared_stage, *frames)
-    docker.run(*RUN)
-    assert container_ways(docker, shared_stage) == BOTH
-    blue.require_cured()
-    docker.stop()
+    with closing(Docker(shared_stage)) as docker:
+        bridged(shared_stage, *frames)
+        docker.run(*RUN)
+        assert container_ways(docker, shared_stage) == BOTH
+        blue.require_cured()
 
 
 @pytest.mark.parametrize("frames", [(), (4, 6)], ids=["", "br_netfilter"])
@@ -300,19 +300,18 @@ def test_docker_first_on_a_host_that_does_not_forward(
     shared_stage: Stage, frames: tuple[int, ...]
 ) -> None:
     assert shared_stage.forwarding() == ("0", "0")
-    docker = Docker(shared_stage)
-    docker.run(*RUN)
-    bridged(shared_stage, *frames)
-    blue = settle(shared_stage)
-    assert blue.ways(4) == {"out": False, "in": False, "between": not frames}
-    assert blue.ways(6) == {"out": True, "in": True, "between": True}
-    (told,) = blue.conditions()
-    assert told.problem.startswith("Docker drops the forwarded packets of IPv4")
-    assert [each.split()[:3] for each in told.commands][-1] == ["iptables", "-I", "DOCKER-USER"]
-    blue.obey()
-    blue.require_cured()
-    assert container_ways(docker, shared_stage) == BOTH
-    docker.stop()
+    with closing(Docker(shared_stage)) as docker:
+        docker.run(*RUN)
+        bridged(shared_stage, *frames)
+        blue = settle(shared_stage)
+        assert blue.ways(4) == {"out": False, "in": False, "between": not frames}
+        assert blue.ways(6) == {"out": True, "in": True, "between": True}
+        (told,) = blue.conditions()
+        assert told.problem.startswith("Docker drops the forwarded packets of IPv4")
+        assert [each.split()[:3] for each in told.commands][-1] == ["iptables", "-I", "DOCKER-USER"]
+        blue.obey()
+        blue.require_cured()
+        assert container_ways(docker, shared_stage) == BOTH
 
 
 # --- ufw and firewalld --------------------------------------------------------------------------
@@ -342,17 +341,16 @@ def test_ufw_is_told_in_its_own_words(shared_stage: Stage) -> None:
 def test_firewalld_is_told_in_its_own_words(shared_stage: Stage) -> None:
     bridged(shared_stage, 4, 6)
     blue = settle(shared_stage)
-    firewalld = Firewalld(shared_stage)
-    for version in FAMILIES:
-        assert blue.ways(version) == {"out": False, "in": True, "between": False}
-    (told,) = blue.conditions()
-    assert told.problem.startswith("firewalld drops the forwarded packets of IPv4 and IPv6")
-    assert "published ports" not in told.problem
-    blue.obey()
-    blue.require_cured()
-    shared_stage.run("firewall-cmd", "--reload")
-    blue.require_cured()
-    firewalld.stop()
+    with closing(Firewalld(shared_stage)):
+        for version in FAMILIES:
+            assert blue.ways(version) == {"out": False, "in": True, "between": False}
+        (told,) = blue.conditions()
+        assert told.problem.startswith("firewalld drops the forwarded packets of IPv4 and IPv6")
+        assert "published ports" not in told.problem
+        blue.obey()
+        blue.require_cured()
+        shared_stage.run("firewall-cmd", "--reload")
+        blue.require_cured()
 
 
 def test_what_the_page_says_of_firewalld_and_routed_networks_holds(shared_stage: Stage) -> None:
@@ -361,16 +359,15 @@ def test_what_the_page_says_of_firewalld_and_routed_networks_holds(shared_stage:
     daemon.connect("one", network="web")
     outside = shared_stage.outside
     outside.run("ip", "route", "add", "10.88.0.0/24", "via", HOST[0])
-    firewalld = Firewalld(shared_stage)
+    with closing(Firewalld(shared_stage)):
 
-    def comes_in() -> bool:
-        return _reaches(outside, one, (ONE[0], 80), ONE[0], 80)
+        def comes_in() -> bool:
+            return _reaches(outside, one, (ONE[0], 80), ONE[0], 80)
 
-    page = Page(PAGE, PAGE.read_text())
-    trust, policy = Page(PAGE, page.section("firewalld")).blocks("sh")
-    shared_stage.run("sh", "-euc", trust)
-    assert daemon.networks()[0].conditions == []
-    assert not comes_in()
-    shared_stage.run("sh", "-euc", policy)
-    assert comes_in()
-    firewalld.stop()
+        page = Page(PAGE, PAGE.read_text())
+        trust, policy = Page(PAGE, page.section("firewalld")).blocks("sh")
+        shared_stage.run("sh", "-euc", trust)
+        assert daemon.networks()[0].conditions == []
+        assert not comes_in()
+        shared_stage.run("sh", "-euc", policy)
+        assert comes_in()
