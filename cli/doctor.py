@@ -12,7 +12,9 @@ from mynet.cli.session import Session
 def doctor(session: Session, *, repair: bool) -> None:
     """Compare mynetd's books with each other and with the kernel.
 
-    The exit status is 0 where all is well, or was mended, and 1 where something is left.
+    What others on the host do to networks is found too, such as a firewall that drops their
+    packets: the lines below it are for root to run. The exit status is 0 where all is well, or was
+    mended, and 1 where something is left.
 
     \b
     Examples:
@@ -26,6 +28,7 @@ def doctor(session: Session, *, repair: bool) -> None:
         for found in findings:
             state = "repaired" if found["repaired"] else "found"
             click.echo(f"{state}: {found['object']}: {found['problem']} {found['remedy']}")
+            render.lines(render.indented(found["commands"]))
         click.echo(_summary(len(findings), sum(not found["repaired"] for found in findings)))
     if not all(found["repaired"] for found in findings):
         raise click.exceptions.Exit(1)

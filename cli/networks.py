@@ -102,6 +102,9 @@ def create(
 ) -> None:
     """Make a network and print its id.
 
+    Where others on the host stand in its way, such as a firewall that drops its packets, standard
+    error says so, and what to do.
+
     \b
     Examples:
       mynetctl network create any
@@ -122,6 +125,9 @@ def create(
         render.document(made)
     else:
         click.echo(made["id"])
+        for condition in made["conditions"]:
+            words = f"mynetctl: warning: {condition['problem']} {condition['remedy']}"
+            click.echo("\n".join((words, *render.indented(condition["commands"]))), err=True)
 
 
 @command("ls", network)

@@ -35,6 +35,11 @@ def lines(texts: Iterable[str]) -> None:
         click.echo(text, color=colours())
 
 
+def indented(commands: Iterable[str]) -> Iterable[str]:
+    """Set lines for a shell off from the words before them."""
+    return (f"    {each}" for each in commands)
+
+
 def is_unicode() -> bool:
     """Say whether the terminal, or whatever standard output leads to, has more signs than ASCII."""
     encoding = getattr(sys.stdout, "encoding", None) or ""

@@ -256,6 +256,20 @@ class NetworkUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """Something that others on this host do to a network, and that is not ours to change.
+
+    ``problem`` says who it is and what does not work for it, ``remedy`` what to do, a sentence or
+    two each. ``commands`` are the remedy as lines for root's shell on this host: once they have
+    run, the condition is no longer found.
+    """
+
+    problem: str
+    remedy: str
+    commands: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Stray:
     """Something in the kernel that carries our mark, and the id of a record that is not there.
 
@@ -326,6 +340,16 @@ class Driver(ABC):
         What differs is mended by :meth:`create`.
         """
         return ()
+
+    def conditions(
+        self, call: Call, networks: Sequence[Network]
+    ) -> Mapping[str, Sequence[Condition]]:
+        """Tell what others on this host do to these networks, by their ids. Changes nothing.
+
+        Asked whenever somebody looks at networks, of many at once: look at the host once for all.
+        A network that nobody stands in the way of may be left out.
+        """
+        return {}
 
     def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
         """List what carries this instance's mark and is of no network or endpoint in ``known``.

@@ -9,6 +9,7 @@ from mynet.server.backup import Backups
 from mynet.server.books import Books
 from mynet.server.checkup import Checkup
 from mynet.server.claims import StateDir
+from mynet.server.conditions import Conditions
 from mynet.server.doctor import Doctor
 from mynet.server.endpoint_updates import EndpointUpdates
 from mynet.server.endpoints import Endpoints
@@ -31,6 +32,7 @@ class Core:
     """What the services call."""
 
     networks: Networks
+    conditions: Conditions
     updates: Updates
     endpoints: Endpoints
     endpoint_updates: EndpointUpdates
@@ -62,15 +64,17 @@ def assemble(
     updates = Updates(store, drivers, locks)
     books = Books(store, backends, registry, locks)
     checkup = Checkup(store, drivers, networks, updates, endpoints, leases, host)
+    conditions = Conditions(drivers)
     return Core(
         networks,
+        conditions,
         updates,
         endpoints,
         EndpointUpdates(store, drivers, locks, ports),
         registry,
         AddressBook(store, backends, locks, registry),
         Transfer(store, backends, locks, registry),
-        Doctor(store, drivers, books, checkup, locks),
+        Doctor(store, drivers, books, checkup, conditions, locks),
         Backups(state),
         drivers,
         backends,

@@ -16,6 +16,7 @@ from mynet.drivers.errors import DriverError
 from mynet.server.books import Books
 from mynet.server.call import Call
 from mynet.server.checkup import GONE_REMEDY, Checkup, Known, named, why_gone
+from mynet.server.conditions import Conditions
 from mynet.server.listing import Listing, is_whole
 from mynet.server.locks import KeyedLocks
 from mynet.server.model import Endpoint, Network, NetworkState
@@ -34,6 +35,7 @@ class Doctor:
     drivers: Catalog[Driver]
     books: Books
     checkup: Checkup
+    conditions: Conditions
     locks: KeyedLocks
 
     def examine(self, report: Report) -> None:
@@ -44,6 +46,7 @@ class Doctor:
                 for each in listing.network_now(network):
                     report.extend(self.checkup.of_network(call, each))
         self._compare_endpoints(report, listing, self._known(report, listing))
+        self._look_around(report, listing)
 
     def recover(self, report: Report) -> None:
         """Examine everything at start, when the kernel may have nothing of any network."""
@@ -60,6 +63,7 @@ class Doctor:
         known = self._known(report, listing)
         self._bury(report, listing, known)
         self._compare_endpoints(report, listing, known)
+        self._look_around(report, listing)
 
     def _compare_books(self, report: Report) -> Listing:
         """Take away what has no end, and compare the books; return what there was."""
@@ -135,6 +139,12 @@ class Doctor:
                 for network, each in listing.endpoint_now(endpoint):
                     if each == endpoint and is_whole(network, each):
                         report.extend(self.checkup.of_endpoint(call, network, each, known))
+
+    def _look_around(self, report: Report, listing: Listing) -> None:
+        """Tell what others on the host do to networks, after all of ours that could be mended."""
+        standing = [each for network in listing.standing for each in listing.network_now(network)]
+        with report.step("conditions") as call:
+            report.extend(self.conditions.ailments(call, standing))
 
     @contextlib.contextmanager
     def _held(self, call: Call, network: Network) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """What an examination finds, and what becomes of it."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -17,13 +17,15 @@ class Finding:
     """Something that is not as it should be.
 
     ``subject`` says what it is ("endpoint 3f2a..."), ``problem`` what is wrong with it, and
-    ``remedy`` what is done about it, or is to be done by hand; a sentence each.
+    ``remedy`` what is done about it, or is to be done by hand; a sentence each. ``commands`` are
+    the remedy as lines for root's shell, where there are some.
     """
 
     subject: str
     problem: str
     remedy: str
     repaired: bool = False
+    commands: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Ailment:
     problem: str
     remedy: str
     mend: Callable[[Call], object] | None = None
+    commands: Sequence[str] = ()
 
 
 class Report:
@@ -54,7 +57,7 @@ class Report:
             except Exception as error:  # whatever it is, the others have their turn
                 log.exception("mending failed", subject=ailment.subject)
                 problem = f"{problem} Mending it failed: {error}."
-        self.note(Finding(ailment.subject, problem, ailment.remedy, repaired))
+        self.note(Finding(ailment.subject, problem, ailment.remedy, repaired, ailment.commands))
 
     def extend(self, ailments: Iterable[Ailment]) -> None:
         """Note them one by one: what mends the first may be what the second stands on."""
@@ -84,5 +87,6 @@ class Report:
             problem=finding.problem,
             remedy=finding.remedy,
             repaired=finding.repaired,
+            **({"commands": list(finding.commands)} if finding.commands else {}),
         )
         self.findings.append(finding)

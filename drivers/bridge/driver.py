@@ -1,11 +1,12 @@
 """The verbs of the bridge driver: each says what there should be, the kernel object makes it."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_interface
 
 from mynet.drivers.api import (
     PORTS,
     Call,
+    Condition,
     Driver,
     DriverContext,
     DriverInfo,
@@ -16,6 +17,7 @@ from mynet.drivers.api import (
 )
 from mynet.drivers.bridge.bandwidth import EGRESS, INGRESS, bandwidth_contradictions, limit
 from mynet.drivers.bridge.check import bridge_differences, differences
+from mynet.drivers.bridge.conditions import conditions_of
 from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS, require_usable, sysctls
 from mynet.drivers.bridge.options import (
     MODES,
@@ -76,6 +78,8 @@ class BridgeDriver(Driver):
         self._kernel.ensure_bridge(self._bridge(network))
         self._kernel.add_segment(self._instance, _segment(network))
         self._forward(network)
+        if _leaves_by_ipv6(network):
+            self._kernel.hear_advertisements()
 
     def delete(self, call: Call, network: Network) -> None:
         """Take the network out of the firewall, then the bridge away.
@@ -132,6 +136,13 @@ class BridgeDriver(Driver):
         bridge = self._bridge(network)
         return bridge_differences(bridge, self._kernel.inspect_bridge(bridge))
 
+    def conditions(
+        self, call: Call, networks: Sequence[Network]
+    ) -> Mapping[str, Sequence[Condition]]:
+        """Tell what others on this host do to these networks, which are judged by one look."""
+        around = self._kernel.look_around()
+        return {network.id: conditions_of(network, around) for network in networks}
+
     def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
         """List the links that carry this instance's mark and are of nothing known."""
         return [Stray(record, f"interface {link.name}") for record, link in self._strays(known)]
@@ -163,6 +174,8 @@ class BridgeDriver(Driver):
             if endpoint.ports
         ]
         self._kernel.load_firewall(self._instance, map(_segment, ours), publications)
+        if any(map(_leaves_by_ipv6, ours)):
+            self._kernel.hear_advertisements()
         failures = {network.id: error for network in networks if (error := self._revive(network))}
         if failures:
             raise DriverError(
@@ -250,6 +263,13 @@ class BridgeDriver(Driver):
     def _mark(self, object_id: str) -> str:
         """Write whose a link is; it becomes the link's alias."""
         return mark_of(self._instance, object_id)
+
+
+def _leaves_by_ipv6(network: Network) -> bool:
+    """Say whether the network's packets need the host's own way out by IPv6."""
+    return not network.internal and any(
+        isinstance(subnet.cidr, IPv6Network) for subnet in network.subnets
+    )
 
 
 def _segment(network: Network) -> Segment:

@@ -18,6 +18,7 @@ from mynet.drivers.errors import KernelError, SandboxNotFound
 from mynet.drivers.linux.memory import HOST, Memory
 from mynet.drivers.linux.memory_ports import FakeHold, Ports
 from mynet.drivers.linux.ports import Binding, Forward, Program, Publication
+from mynet.drivers.linux.surroundings import Surroundings
 from mynet.drivers.linux.verbs import (
     DEFAULT_MTU,
     Bridge,
@@ -56,6 +57,7 @@ class FakeKernel:
         self._failures: dict[str, tuple[int, Exception]] = {}
         self._uplink_mtu = uplink_mtu
         self.choosable = [range(32768, 61000)]  # where ports are chosen from
+        self.surroundings = Surroundings()  # what it shows of others on the host
         self.calls: Counter[str] = Counter()  # how often each verb was asked
 
     # What tests do to it, and see of it.
@@ -380,6 +382,17 @@ class FakeKernel:
         """Remember which versions are forwarded."""
         with self._verb("enable_forwarding"):
             self._forwarding |= {version for version, on in ((4, ipv4), (6, ipv6)) if on}
+
+    def look_around(self) -> Surroundings:
+        """Tell what the fake was told, and where published ports lead."""
+        with self._verb("look_around"):
+            forwards = [each for one in self._publications.values() for each in one.forwards]
+            return replace(self.surroundings, targets=frozenset(each.target for each in forwards))
+
+    def hear_advertisements(self) -> None:
+        """Have no uplink deaf any more."""
+        with self._verb("hear_advertisements"):
+            self.surroundings = replace(self.surroundings, deaf=())
 
     def close(self) -> None:
         """Nothing is kept."""

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
+from mynet.drivers.api import IPAddress
 from mynet.drivers.errors import CapabilityUnsupported, DriverError, KernelError, PrivilegeMissing
 from mynet.drivers.linux.elements import Element, plain
 from mynet.drivers.linux.nftables import Change, commit, stands
@@ -139,6 +140,12 @@ class Firewall:
         """List those of an endpoint's ports that the table does not lead to it."""
         with self._lock:
             return _missing(publication.forwards)
+
+    def targets(self) -> frozenset[IPAddress]:
+        """Tell whereto published ports lead."""
+        with self._lock:
+            publications = list(self._publications.values())
+        return frozenset(forward.target for each in publications for forward in each.forwards)
 
     def _load_anew(self, instance: str, *more: Publication) -> None:
         """Load a table that somebody has deleted, flushed or changed. Holds ``_lock``."""

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from mynet.drivers.api import IPNetwork, Sandbox
-from mynet.drivers.linux import conntrack, holds, links, netns, routes, sysctl, veths
+from mynet.drivers.linux import conntrack, holds, links, netns, routes, survey, sysctl, veths
 from mynet.drivers.linux.announcing import Announcer
 from mynet.drivers.linux.firewall import Firewall
 from mynet.drivers.linux.netlink import Netlink
 from mynet.drivers.linux.ports import Binding, Forward, Hold, Program, Publication
 from mynet.drivers.linux.programs import find_program
 from mynet.drivers.linux.reaper import Reaper
+from mynet.drivers.linux.surroundings import Surroundings
 from mynet.drivers.linux.verbs import (
     Bridge,
     BridgeSnapshot,
@@ -168,6 +169,14 @@ class LinuxKernel:
     def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
         """Like: sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1."""
         sysctl.enable_forwarding(ipv4=ipv4, ipv6=ipv6)
+
+    def look_around(self) -> Surroundings:
+        """Like: nft list chains; sysctl net.bridge."""
+        return survey.look_around(self._firewall.targets())
+
+    def hear_advertisements(self) -> None:
+        """Like: sysctl -w net.ipv6.conf.UPLINK.accept_ra=2."""
+        sysctl.hear_advertisements()
 
     def close(self) -> None:
         """Let go of the descriptor that addresses are announced with."""

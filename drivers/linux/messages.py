@@ -227,6 +227,7 @@ def add_default_route(index: int, gateway: IPAddress, metric: int) -> bytes:
 
 
 @_remembered
-def get_routes(version: int, table: int = 0) -> bytes:
-    """Like: ip -4 route show table all, ip -6 route show table TABLE."""
-    return encode(rtmsg, RTM_GETROUTE, 0, {"family": _FAMILY[version], "table": table}, ())
+def get_routes(version: int, *, table: int = 0, protocol: int = 0) -> bytes:
+    """Like: ip -4 route show table all, ip -6 route show table TABLE proto PROTOCOL."""
+    fields = {"family": _FAMILY[version], "table": table, "proto": protocol}
+    return encode(rtmsg, RTM_GETROUTE, 0, fields, ())

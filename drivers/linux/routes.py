@@ -20,7 +20,7 @@ def default_routes(nl: Netlink, version: int) -> list[Route]:
 
 def _main_routes(nl: Netlink, version: int) -> list[bytes]:
     """List the routes of the main table, unread: a host with many networks has thousands."""
-    message = messages.get_routes(version, messages.RT_TABLE_MAIN)
+    message = messages.get_routes(version, table=messages.RT_TABLE_MAIN)
     return nl.dump(Request(message, f"list IPv{version} routes", "routes", _NO_TABLE))
 
 
@@ -55,10 +55,9 @@ def uplink_mtu() -> int:
 def learned_from_advertisements(nl: Netlink) -> frozenset[int]:
     """List the indexes of the links with a route from a router advertisement.
 
+    The kernel picks them: a host with many networks has thousands of others.
     Like: ``ip -6 route show proto ra``.
     """
-    return frozenset(
-        route.device
-        for route in map(answers.read_route, _main_routes(nl, 6))
-        if route.protocol == messages.RTPROT_RA and route.device
-    )
+    message = messages.get_routes(6, protocol=messages.RTPROT_RA)
+    found = nl.dump(Request(message, "list routes from advertisements", "routes"))
+    return frozenset(route.device for route in map(answers.read_route, found) if route.device)

@@ -1,10 +1,11 @@
-"""The only sysctls that mynet changes: IP forwarding, what passes a bridge of ours, and endpoints'.
+"""The only sysctls that mynet changes: forwarding, and what is of bridges, uplinks and endpoints.
 
 ``/proc/sys/net`` shows the namespace of the thread that opens it, so the caller's.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +19,12 @@ logger = logging.getLogger(__name__)
 _NET = Path("/proc/sys/net")
 _IPV4 = _NET / "ipv4/ip_forward"
 _IPV6 = _NET / "ipv6/conf/all/forwarding"
+_BRIDGED = {4: _NET / "bridge/bridge-nf-call-iptables", 6: _NET / "bridge/bridge-nf-call-ip6tables"}
+
+# Of each: the address, the index of its link, prefix length, scope, flags, the link's name. Scope 0
+# is global, and one that is for ever has the flag IFA_F_PERMANENT, 0x80.
+_ADDRESSES = Path("/proc/thread-self/net/if_inet6")
+_PASSING = re.compile(r"^\S+ \S+ \S+ 00 [0-7]\S +(\S+)$", re.MULTILINE)
 
 _IGNORE = "0"  # accept_ra: no router advertisements
 _ACCEPT = "1"  # accept_ra: router advertisements, unless this host forwards
@@ -27,15 +34,50 @@ _ACCEPT_ALWAYS = "2"
 def enable_forwarding(*, ipv4: bool, ipv6: bool) -> None:
     """Turn on what is off of the families asked for. It is never turned off again.
 
-    A host that forwards IPv6 ignores router advertisements, and so would lose its own default
-    route when that expires: first the uplinks that live by them are told to go on.
     Like: ``sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1``.
     """
     if ipv4 and _read(_IPV4) == "0":
         _turn_on(_IPV4)
     if ipv6 and _read(_IPV6) == "0":
-        _keep_advertisements()
+        hear_advertisements()
         _turn_on(_IPV6)
+
+
+def hear_advertisements() -> None:
+    """Have the uplinks that live by router advertisements hear them, although the host forwards.
+
+    It would ignore them, and it loses its default route the moment that it begins to forward: so
+    this comes before. Like: ``sysctl -w net.ipv6.conf.UPLINK.accept_ra=2``.
+    """
+    for name in _advertised():
+        setting = _accept_ra(name)
+        if _read(setting) == _ACCEPT:
+            _write(setting, _ACCEPT_ALWAYS)
+            logger.warning(
+                "set %s=2: the host forwards and still has its routes from there", _name(setting)
+            )
+
+
+def bridged() -> frozenset[int]:
+    """Tell of which IP versions frames that stay on a bridge pass the host's firewall.
+
+    None where br_netfilter is not loaded. Like: ``sysctl net.bridge.bridge-nf-call-iptables``.
+    """
+    return frozenset(
+        version
+        for version, setting in _BRIDGED.items()
+        if setting.exists() and _read(setting) != "0"
+    )
+
+
+def deaf_uplinks() -> Sequence[str]:
+    """List the links that have heard router advertisements, and hear no more of them.
+
+    Their default routes are gone: the kernel drops them the moment that it begins to forward.
+    """
+    if not _IPV6.exists() or _read(_IPV6) == "0":
+        return ()
+    return [name for name in _advertised() if _read(_accept_ra(name)) == _ACCEPT]
 
 
 def ignore_advertisements(name: str) -> None:
@@ -45,7 +87,7 @@ def ignore_advertisements(name: str) -> None:
     forward IPv6. A kernel without IPv6 has nothing to set.
     Like: ``sysctl -w net.ipv6.conf.NAME.accept_ra=0``.
     """
-    setting = _NET / "ipv6/conf" / name / "accept_ra"
+    setting = _accept_ra(name)
     if setting.exists() and _read(setting) != _IGNORE:
         _write(setting, _IGNORE)
 
@@ -88,19 +130,26 @@ def _turn_on(setting: Path) -> None:
     logger.warning("turned on IP forwarding on this host (%s): a network needs it", _name(setting))
 
 
-def _keep_advertisements() -> None:
-    """Like: sysctl -w net.ipv6.conf.UPLINK.accept_ra=2."""
+def _advertised() -> Sequence[str]:
+    """List the names of the links with a route from a router advertisement, or an address."""
     with Netlink() as nl:
         links = [link_at(nl, index) for index in learned_from_advertisements(nl)]
-    for link in links:
-        if link is None:
-            continue
-        setting = _NET / "ipv6/conf" / link.name / "accept_ra"
-        if _read(setting) == _ACCEPT:
-            _write(setting, _ACCEPT_ALWAYS)
-            logger.warning(
-                "set %s=2: the host forwards and still has its routes from there", _name(setting)
-            )
+    return sorted({link.name for link in links if link is not None} | _with_passing_addresses())
+
+
+def _with_passing_addresses() -> frozenset[str]:
+    """List the names of the links with a global IPv6 address that is not for ever.
+
+    The text is searched because a host with many networks has thousands of addresses that are.
+    Like: ``ip -6 address show scope global dynamic``.
+    """
+    return (
+        frozenset(_PASSING.findall(_ADDRESSES.read_text())) if _ADDRESSES.exists() else frozenset()
+    )
+
+
+def _accept_ra(name: str) -> Path:
+    return _NET / "ipv6/conf" / name / "accept_ra"
 
 
 def _name(setting: Path) -> str:

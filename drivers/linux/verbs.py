@@ -17,6 +17,7 @@ from typing import Protocol
 from mynet.drivers.api import IPAddress, IPInterface, IPNetwork, Sandbox
 from mynet.drivers.errors import InterfaceExists
 from mynet.drivers.linux.ports import Binding, Forward, Hold, Program, Publication
+from mynet.drivers.linux.surroundings import Surroundings
 
 DEFAULT_MTU = 1500
 _MARK = "mynet"
@@ -337,6 +338,12 @@ class Kernel(Protocol):
 
     def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
         """Turn on what is off of the families asked for. It is never turned off again."""
+
+    def look_around(self) -> Surroundings:
+        """Tell what else on this host decides about our packets. Changes nothing."""
+
+    def hear_advertisements(self) -> None:
+        """Have uplinks that live by router advertisements hear them, although the host forwards."""
 
     def close(self) -> None:
         """Let go of what is kept between calls, but for held ports."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from mynet.drivers.api import API_VERSION, Asked, NetworkUpdate, Sandbox
@@ -247,6 +248,19 @@ def a_network_that_was_made_is_whole(bench: Bench) -> None:
     require(not differences, f"check_network says of a network that was made: {differences}")
 
 
+def conditions_are_of_networks_that_were_asked_about(bench: Bench) -> None:
+    """Told in words, whether or not the network is there, and the network is as it was."""
+    there, missing = bench.network(1), bench.network(2)
+    bench.create(there)
+    found = bench.driver.conditions(SampleCall(), [there, missing])
+    strangers = found.keys() - {there.id, missing.id}
+    require(not strangers, f"conditions are told of {strangers}, which were not asked about")
+    for condition in chain.from_iterable(found.values()):
+        require(condition.problem and condition.remedy, f"{condition} is not said in words")
+    problems = bench.driver.check_network(SampleCall(), there)
+    require(not problems, f"after a look at its conditions, network {there.name}: {problems}")
+
+
 def strays_are_what_no_record_knows(bench: Bench) -> None:
     """Nothing that is known is one; all others can be discarded, twice, and are gone then."""
     endpoint = connected(bench)
@@ -313,6 +327,7 @@ CLAIMS: Sequence[Callable[[Bench], None]] = (
     restoring_publishes_the_ports_it_is_told_of,
     updating_twice_is_updating_once,
     a_network_that_was_made_is_whole,
+    conditions_are_of_networks_that_were_asked_about,
     strays_are_what_no_record_knows,
     closing_lets_go_of_descriptors_and_threads,
     many_threads_connect_at_once,

@@ -1,9 +1,11 @@
 """NetworkService: unpack, call the core, pack."""
 
+from collections.abc import Sequence
+
 import grpc
 
 from mynet.server.core import Core
-from mynet.server.model import EndpointSelector
+from mynet.server.model import EndpointSelector, NetworkReport
 from mynet.server.report import Report
 from mynet.server.services import pack, paging, unpack
 from mynet.server.services.faults import gathered
@@ -18,6 +20,15 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
     def __init__(self, core: Core) -> None:
         self._core = core
 
+    def _network(self, report: NetworkReport) -> pb.Network:
+        (packed,) = self._networks([report])
+        return packed
+
+    def _networks(self, reports: Sequence[NetworkReport]) -> Sequence[pb.Network]:
+        networks = [report.network for report in reports]
+        conditions = self._core.conditions.of(current_call(), networks)
+        return [pack.network(each, conditions.get(each.network.id, ())) for each in reports]
+
     def CreateNetwork(
         self, request: pb.CreateNetworkRequest, _: grpc.ServicerContext
     ) -> pb.CreateNetworkResponse:
@@ -25,13 +36,13 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
         report = self._core.networks.create(
             current_call(), wish, allow_existing=request.allow_existing
         )
-        return pb.CreateNetworkResponse(network=pack.network(report))
+        return pb.CreateNetworkResponse(network=self._network(report))
 
     def GetNetwork(
         self, request: pb.GetNetworkRequest, _: grpc.ServicerContext
     ) -> pb.GetNetworkResponse:
         report = self._core.networks.get(unpack.network_selector(request.network))
-        return pb.GetNetworkResponse(network=pack.network(report))
+        return pb.GetNetworkResponse(network=self._network(report))
 
     def ListNetworks(
         self, request: pb.ListNetworksRequest, _: grpc.ServicerContext
@@ -41,7 +52,7 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
             labels = unpack.labels(faults, request.labels)
         found = self._core.networks.page(labels, page.after, page.limit)
         return pb.ListNetworksResponse(
-            networks=[pack.network(report) for _, report in page.of(found)],
+            networks=self._networks([report for _, report in page.of(found)]),
             next_page_token=page.next_token(found),
         )
 
@@ -50,7 +61,7 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
     ) -> pb.UpdateNetworkResponse:
         selector, change = unpack.network_change(request)
         report = self._core.updates.update(current_call(), selector, change)
-        return pb.UpdateNetworkResponse(network=pack.network(report))
+        return pb.UpdateNetworkResponse(network=self._network(report))
 
     def DeleteNetwork(
         self, request: pb.DeleteNetworkRequest, _: grpc.ServicerContext

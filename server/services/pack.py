@@ -1,13 +1,14 @@
 """Networks, endpoints and drivers into answers."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from mynet.drivers.api import Condition, PortMapping, PortProtocol
 from mynet.drivers.api import Driver as DriverPlugin
-from mynet.drivers.api import PortMapping, PortProtocol
 from mynet.server.model import (
     Endpoint,
     EndpointState,
@@ -36,7 +37,7 @@ _PROTOCOLS = {
 }
 
 
-def network(report: NetworkReport) -> network_pb2.Network:
+def network(report: NetworkReport, conditions: Sequence[Condition]) -> network_pb2.Network:
     """Pack a network."""
     found = report.network
     return network_pb2.Network(
@@ -64,6 +65,10 @@ def network(report: NetworkReport) -> network_pb2.Network:
         endpoint_count=report.endpoint_count,
         create_time=time(found.create_time),
         revision=found.revision,
+        conditions=[
+            network_pb2.Condition(problem=each.problem, remedy=each.remedy, commands=each.commands)
+            for each in conditions
+        ],
     )
 
 
@@ -110,6 +115,7 @@ def finding(found: Finding) -> network_pb2.Finding:
         problem=found.problem,
         remedy=found.remedy,
         repaired=found.repaired,
+        commands=found.commands,
     )
 
 

@@ -59,4 +59,21 @@ def test_as_json_it_has_what_the_api_has(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("Doctor", {"findings": [BRIDGE]})
     done = ctl("doctor", "--output", "json")
     assert done.status == 1
-    assert json.loads(done.out) == {"findings": [{**BRIDGE, "repaired": False}]}
+    assert json.loads(done.out) == {"findings": [{**BRIDGE, "repaired": False, "commands": []}]}
+
+
+def test_lines_to_run_stand_below_the_finding(ctl: Ctl, daemon: FakeDaemon) -> None:
+    wall = {
+        "object": "network blue",
+        "problem": "Docker drops its packets.",
+        "remedy": "Run:",
+        "commands": ["iptables -N a", "nft 'add chain b'"],
+    }
+    daemon.answer("Doctor", {"findings": [wall, BRIDGE]})
+    assert ctl("doctor").out.splitlines() == [
+        "found: network blue: Docker drops its packets. Run:",
+        "    iptables -N a",
+        "    nft 'add chain b'",
+        "found: network blue: The bridge br-blue is not there. It is made whole.",
+        "2 found, 0 repaired, 2 left.",
+    ]

@@ -45,6 +45,23 @@ def test_create_prints_the_whole_id(ctl: Ctl, daemon: FakeDaemon) -> None:
     assert ctl("network", "create", "blue").out == f"{BLUE_ID}\n"
 
 
+def test_create_warns_of_what_stands_in_the_network_s_way(ctl: Ctl, daemon: FakeDaemon) -> None:
+    wall = {"problem": "Docker drops all.", "remedy": "Run:", "commands": ["a -b", "c"]}
+    other = {"problem": "The host is deaf.", "remedy": "Speak up."}
+    daemon.answer("CreateNetwork", {"network": {**BLUE, "conditions": [wall, other]}})
+    done = ctl("network", "create", "blue")
+    assert (done.status, done.out) == (0, f"{BLUE_ID}\n")
+    assert done.err.splitlines() == [
+        "mynetctl: warning: Docker drops all. Run:",
+        "    a -b",
+        "    c",
+        "mynetctl: warning: The host is deaf. Speak up.",
+    ]
+    done = ctl("network", "create", "--output", "json", "blue")
+    assert json.loads(done.out)["conditions"] == [wall, {**other, "commands": []}]
+    assert done.err == ""
+
+
 def test_create_accepts_the_same_network_where_it_is_told_to(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("CreateNetwork", {"network": BLUE})
     ctl("network", "create", "--allow-existing", "blue")

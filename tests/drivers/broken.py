@@ -3,7 +3,7 @@
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import ClassVar
@@ -11,6 +11,7 @@ from typing import ClassVar
 from mynet.drivers.api import (
     Asked,
     Call,
+    Condition,
     DriverContext,
     DriverInfo,
     Endpoint,
@@ -332,6 +333,32 @@ class ConnectsWhenUpdated(SoundDriver):
 class FindsFaultWithEveryNetwork(SoundDriver):
     def check_network(self, call: Call, network: Network) -> Sequence[str]:
         return ["It has no colour."]
+
+
+@breaks("conditions are of networks that were asked about")
+class TellsOfOthers(SoundDriver):
+    def conditions(
+        self, call: Call, networks: Sequence[Network]
+    ) -> Mapping[str, Sequence[Condition]]:
+        return {"another": [Condition("It is old.", "Make a new one.")]}
+
+
+@breaks("conditions are of networks that were asked about")
+class TellsOfWallsWithoutWords(SoundDriver):
+    def conditions(
+        self, call: Call, networks: Sequence[Network]
+    ) -> Mapping[str, Sequence[Condition]]:
+        return {each.id: [Condition("It is old.", "")] for each in networks}
+
+
+@breaks("conditions are of networks that were asked about")
+class TakesAwayWhatItLooksAt(SoundDriver):
+    def conditions(
+        self, call: Call, networks: Sequence[Network]
+    ) -> Mapping[str, Sequence[Condition]]:
+        for network in networks:
+            self.delete(call, network)
+        return {}
 
 
 @breaks("strays are what no record knows")

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mynet.drivers.api import (
     Call,
+    Condition,
     Driver,
     DriverInfo,
     Endpoint,
@@ -148,6 +149,8 @@ class FakeDriver(Driver):
         self.networks: dict[str, Network] = {}
         self.endpoints: dict[str, Endpoint] = {}
         self.problems: Sequence[str] = ()
+        self.walls: Mapping[str, Condition] = {}  # what is in the way of a network, by its name
+        self.looks: list[Sequence[str]] = []  # the networks of each look at conditions
         self.restored: Sequence[Endpoint] = ()  # those that the last restore was told of
         self._host = host
         self._guard = threading.RLock()
@@ -211,6 +214,15 @@ class FakeDriver(Driver):
     def check_network(self, call: Call, network: Network) -> Sequence[str]:
         with self.trouble.at("check_network", call), self._guard:
             return () if network.id in self.networks else (f"{network.interface} is not there.",)
+
+    def conditions(
+        self, call: Call, networks: Sequence[Network]
+    ) -> Mapping[str, Sequence[Condition]]:
+        with self.trouble.at("conditions", call):
+            self.looks.append([each.name for each in networks])
+            return {
+                each.id: [self.walls[each.name]] for each in networks if each.name in self.walls
+            }
 
     def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
         with self.trouble.at("strays", call), self._guard:

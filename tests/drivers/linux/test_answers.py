@@ -103,7 +103,7 @@ def test_routes_are_read_alike(version: int) -> None:
         assert route.protocol == other["proto"]
     defaults = {
         (str(route.gateway), route.metric)
-        for data in dumped(messages.get_routes(version, messages.RT_TABLE_MAIN))
+        for data in dumped(messages.get_routes(version, table=messages.RT_TABLE_MAIN))
         if answers.is_default(data) and (route := answers.read_route(data))
     }
     assert defaults == (

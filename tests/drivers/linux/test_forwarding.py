@@ -78,7 +78,10 @@ def test_a_host_that_lives_by_advertisements_hears_them_when_it_forwards(
     _join(host, uplink, router)
     _advertise(router)
     _await_route(host)
+    before = host.run("ip", "-6", "route", "show", "default")
     kernel.enable_forwarding(ipv4=False, ipv6=True)
+    kept = host.run("ip", "-6", "route", "show", "default")
+    assert kept.split("expires")[0] == before.split("expires")[0] != ""
     assert host.setting(f"ipv6/conf/{uplink}/accept_ra") == "2"
     setting = f"net.ipv6.conf.{uplink.replace('.', '/')}.accept_ra"
     assert caplog.messages == [
@@ -86,6 +89,34 @@ def test_a_host_that_lives_by_advertisements_hears_them_when_it_forwards(
         TURNED_ON.format("net.ipv6.conf.all.forwarding"),
     ]
     host.run("ip", "-6", "route", "del", "default")
+    _advertise(router)
+    _await_route(host)
+
+
+@pytest.mark.parametrize("start", [False, True], ids=["a network made", "a start"])
+def test_an_uplink_that_somebody_else_made_deaf_hears_again(
+    host: Namespace,
+    new_namespace: Callable[[], Namespace],
+    kernel: LinuxKernel,
+    driver: BridgeDriver,
+    *,
+    start: bool,
+) -> None:
+    router = new_namespace()
+    _join(host, "up0", router)
+    _advertise(router, prefix="2001:db8:7::")
+    _await_route(host)
+    assert list(kernel.look_around().deaf) == []
+    host.set(IPV6, "1")
+    assert host.run("ip", "-6", "route", "show", "default") == ""  # the kernel takes it away
+    _advertise(router)
+    assert list(kernel.look_around().deaf) == ["up0"]
+    network = sample_network()
+    for other in (replace(network, internal=True), replace(network, subnets=network.subnets[:1])):
+        driver.restore(CALL, [other]) if start else driver.create(CALL, other)
+        assert list(kernel.look_around().deaf) == ["up0"]
+    driver.restore(CALL, [network]) if start else driver.create(CALL, network)
+    assert list(kernel.look_around().deaf) == []
     _advertise(router)
     _await_route(host)
 
@@ -132,14 +163,18 @@ def _join(host: Namespace, uplink: str, router: Namespace) -> None:
         namespace.run("ip", "addr", "add", f"fe80::{number}/64", "dev", name, "nodad")
 
 
-def _advertise(router: Namespace) -> None:
-    """Send a router advertisement, RFC 4861: a default router for half an hour."""
+def _advertise(router: Namespace, *, prefix: str = "") -> None:
+    """Send a router advertisement, RFC 4861: a default router for half an hour, and a prefix."""
+    said = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0)
+    if prefix:
+        packed = socket.inet_pton(socket.AF_INET6, prefix)
+        said += struct.pack("!BBBBIII16s", 3, 4, 64, 0xC0, 3600, 3600, 0, packed)
     with (
         router.entered(),
         socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sock,
     ):
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 255)
-        sock.sendto(struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), ("fe80::2%down0", 0))
+        sock.sendto(said, ("fe80::2%down0", 0))
 
 
 def _await_route(host: Namespace) -> None:

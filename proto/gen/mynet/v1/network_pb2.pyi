@@ -202,6 +202,7 @@ class Network(_message.Message):
     ENDPOINT_COUNT_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Output only. 64 hexadecimal digits; any unique beginning of them selects the network."""
     name: _builtins.str
@@ -248,6 +249,12 @@ class Network(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When it was made."""
 
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
+        """Output only. What others on the daemon's host do to it, looked at when it is asked for; none
+        where nobody stands in its way. docs/neighbours.md has them all.
+        """
+
     def __init__(
         self,
         *,
@@ -266,16 +273,53 @@ class Network(_message.Message):
         endpoint_count: _builtins.int = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         revision: _builtins.int = ...,
+        conditions: _abc.Iterable[Global___Condition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_masquerade", b"_masquerade", "create_time", b"create_time", "masquerade", b"masquerade"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_masquerade", b"_masquerade", "create_time", b"create_time", "driver", b"driver", "endpoint_count", b"endpoint_count", "id", b"id", "interface", b"interface", "internal", b"internal", "ipam", b"ipam", "labels", b"labels", "masquerade", b"masquerade", "mtu", b"mtu", "name", b"name", "options", b"options", "revision", b"revision", "state", b"state", "subnets", b"subnets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_masquerade", b"_masquerade", "conditions", b"conditions", "create_time", b"create_time", "driver", b"driver", "endpoint_count", b"endpoint_count", "id", b"id", "interface", b"interface", "internal", b"internal", "ipam", b"ipam", "labels", b"labels", "masquerade", b"masquerade", "mtu", b"mtu", "name", b"name", "options", b"options", "revision", b"revision", "state", b"state", "subnets", b"subnets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__masquerade: _TypeAlias = _typing.Literal["masquerade"]  # noqa: Y015
     _WhichOneofArgType__masquerade: _TypeAlias = _typing.Literal["_masquerade", b"_masquerade"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__masquerade) -> _WhichOneofReturnType__masquerade | None: ...
 
 Global___Network: _TypeAlias = Network  # noqa: Y015
+
+@_typing.final
+class Condition(_message.Message):
+    """Something that others on the daemon's host do to a network, such as a firewall that drops its
+    packets. It is not the daemon's to change.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    REMEDY_FIELD_NUMBER: _builtins.int
+    COMMANDS_FIELD_NUMBER: _builtins.int
+    problem: _builtins.str
+    """Who it is, and what does not work for it."""
+    remedy: _builtins.str
+    """What to do."""
+    @_builtins.property
+    def commands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The remedy as lines for root's shell on the daemon's host. Once they have run, the condition is
+        gone.
+        """
+
+    def __init__(
+        self,
+        *,
+        problem: _builtins.str = ...,
+        remedy: _builtins.str = ...,
+        commands: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands", "problem", b"problem", "remedy", b"remedy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Condition: _TypeAlias = Condition  # noqa: Y015
 
 @_typing.final
 class Endpoint(_message.Message):
@@ -1401,7 +1445,7 @@ Global___DoctorResponse: _TypeAlias = DoctorResponse  # noqa: Y015
 
 @_typing.final
 class Finding(_message.Message):
-    """Something that is not as it should be; a sentence each."""
+    """Something that is not as it should be."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1409,6 +1453,7 @@ class Finding(_message.Message):
     PROBLEM_FIELD_NUMBER: _builtins.int
     REMEDY_FIELD_NUMBER: _builtins.int
     REPAIRED_FIELD_NUMBER: _builtins.int
+    COMMANDS_FIELD_NUMBER: _builtins.int
     object: _builtins.str
     """What it is: "endpoint 3f2a... of container web-1", "subnet 10.1.0.0/24"."""
     problem: _builtins.str
@@ -1417,6 +1462,10 @@ class Finding(_message.Message):
     """What is done about it, or what is to be done by hand."""
     repaired: _builtins.bool
     """It was mended."""
+    @_builtins.property
+    def commands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The remedy as lines for root's shell on the daemon's host, where there are some."""
+
     def __init__(
         self,
         *,
@@ -1424,10 +1473,11 @@ class Finding(_message.Message):
         problem: _builtins.str = ...,
         remedy: _builtins.str = ...,
         repaired: _builtins.bool = ...,
+        commands: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["object", b"object", "problem", b"problem", "remedy", b"remedy", "repaired", b"repaired"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands", "object", b"object", "problem", b"problem", "remedy", b"remedy", "repaired", b"repaired"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,70 @@
+"""What people have told ufw and firewalld, from files as those two write them."""
+
+from pathlib import Path
+
+import pytest
+
+from mynet.drivers.linux import frontends
+
+RULES = """*filter
+:ufw-user-forward - [0:0]
+### RULES ###
+
+### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in
+-A ufw-user-input -p tcp --dport 22 -j ACCEPT
+
+### tuple ### route:allow any any 0.0.0.0/0 any 0.0.0.0/0 in_br-blue
+-A ufw-user-forward -i br-blue -j ACCEPT
+
+### tuple ### route:allow any any 0.0.0.0/0 any 0.0.0.0/0 out_br-blue comment=776869
+-A ufw-user-forward -o br-blue -j ACCEPT
+
+### tuple ### route:allow tcp 80 0.0.0.0/0 any 0.0.0.0/0 in_br-web
+### tuple ### route:allow any any 10.9.0.7 any 0.0.0.0/0 in_br-half
+### tuple ### route:deny any any 0.0.0.0/0 any 0.0.0.0/0 in_br-red
+### tuple ### route:allow any any 0.0.0.0/0 any 0.0.0.0/0 in_eth0!out_eth1
+### END RULES ###
+COMMIT
+"""
+TRUSTED = """<?xml version="1.0" encoding="utf-8"?>
+<zone target="ACCEPT">
+  <short>Trusted</short>
+  <interface name="br-blue"/>
+  <interface name="br-web"/>
+  <forward/>
+</zone>
+"""
+PUBLIC = TRUSTED.replace(' target="ACCEPT"', "").replace("br-", "eth-")
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(frontends, "UFW", tmp_path / "ufw")
+    monkeypatch.setattr(frontends, "FIREWALLD", tmp_path / "firewalld")
+    (tmp_path / "ufw").mkdir()
+    (tmp_path / "firewalld" / "zones").mkdir(parents=True)
+    return tmp_path
+
+
+def test_ufw_routes_what_it_was_told_to_without_conditions(folders: Path) -> None:
+    (folders / "ufw" / "user.rules").write_text(RULES)
+    (folders / "ufw" / "user6.rules").write_text(RULES.replace("0.0.0.0/0", "::/0"))
+    for version in (4, 6):
+        routes = frontends.ufw_routes(version)
+        assert {each for each in routes if each[1].startswith("br-")} == {
+            ("in", "br-blue"),
+            ("out", "br-blue"),
+        }
+
+
+def test_firewalld_accepts_the_interfaces_of_zones_that_accept(folders: Path) -> None:
+    (folders / "firewalld" / "zones" / "trusted.xml").write_text(TRUSTED)
+    (folders / "firewalld" / "zones" / "public.xml").write_text(PUBLIC)
+    assert frontends.accepted_by_firewalld() == {"br-blue", "br-web"}
+
+
+def test_files_that_are_not_there_say_nothing(folders: Path) -> None:
+    assert frontends.ufw_routes(4) == frozenset()
+    assert frontends.accepted_by_firewalld() == frozenset()
+    (folders / "ufw" / "user.rules").mkdir()  # nor does one that cannot be read
+    assert frontends.ufw_routes(4) == frozenset()
