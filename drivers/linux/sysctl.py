@@ -36,6 +36,19 @@ def enable_forwarding(*, ipv4: bool, ipv6: bool) -> None:
         _turn_on(_IPV6)
 
 
+def forwards() -> frozenset[int]:
+    """Return the IP versions that the host forwards; a kernel without IPv6 does not.
+
+    Like: ``sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding``.
+    """
+    settings = {4: _IPV4, 6: _IPV6}
+    return frozenset(
+        version
+        for version, setting in settings.items()
+        if setting.exists() and _read(setting) != "0"
+    )
+
+
 def ignore_advertisements(name: str) -> None:
     """Let the host learn no addresses and no routes from what is on a bridge of ours.
 
@@ -56,6 +69,12 @@ def open_loopback(bridge: str) -> None:
     setting = _NET / "ipv4/conf" / bridge / "route_localnet"
     if _read(setting) == "0":
         _write(setting, "1")
+
+
+def is_loopback_open(bridge: str) -> bool:
+    """Say whether packets from 127.0.0.1 may pass a bridge, which may be gone."""
+    setting = _NET / "ipv4/conf" / bridge / "route_localnet"
+    return setting.exists() and _read(setting) != "0"
 
 
 def _turn_on(setting: Path) -> None:

@@ -224,6 +224,21 @@ def a_network_that_was_made_is_whole(bench: Bench) -> None:
     require(not differences, f"check_network says of a network that was made: {differences}")
 
 
+def a_survey_names_what_is_damaged(bench: Bench) -> None:
+    """By a driver that notices damage: nothing of what stands, and all that was taken away."""
+    if not bench.watches:
+        return
+    endpoint = connected(bench)
+    network = replace(endpoint.network, endpoints=(endpoint,))
+    for missing in ((), (endpoint.id,), (network.id, endpoint.id)):
+        if endpoint.id in missing:
+            bench.driver.disconnect(SampleCall(), endpoint)
+        if network.id in missing:
+            bench.driver.delete(SampleCall(), endpoint.network)
+        found = set(bench.driver.survey(SampleCall(), [network]))
+        require(found == set(missing), f"survey says {found} where {set(missing)} are missing")
+
+
 def strays_are_what_no_record_knows(bench: Bench) -> None:
     """Nothing that is known is one; all others can be discarded, twice, and are gone then."""
     endpoint = connected(bench)
@@ -246,6 +261,8 @@ def closing_lets_go_of_descriptors_and_threads(bench: Bench) -> None:
     before = _open_descriptors(), threading.active_count()
     for _ in range(_ROUNDS):
         with closing(bench.make()) as driver:
+            if bench.watches:
+                driver.watch(SampleCall(), lambda _: None)
             driver.create(SampleCall(), endpoint.network)
             driver.connect(SampleCall(), endpoint)
             driver.disconnect(SampleCall(), endpoint)
@@ -289,6 +306,7 @@ CLAIMS: Sequence[Callable[[Bench], None]] = (
     restoring_publishes_the_ports_it_is_told_of,
     updating_twice_is_updating_once,
     a_network_that_was_made_is_whole,
+    a_survey_names_what_is_damaged,
     strays_are_what_no_record_knows,
     closing_lets_go_of_descriptors_and_threads,
     many_threads_connect_at_once,
