@@ -25,7 +25,7 @@ class Look:
     publications: Sequence[Publication]
 
 
-def suspects(kernel: Kernel, looks: Sequence[Look]) -> frozenset[str]:
+def suspects(kernel: Kernel, looks: Sequence[Look]) -> Sequence[str]:
     """Return the ids of networks and endpoints that are not as they should be.
 
     Three questions for all of them. What is inside sandboxes is not looked at. Where a bridge's
@@ -53,7 +53,7 @@ def suspects(kernel: Kernel, looks: Sequence[Look]) -> frozenset[str]:
                 if name in unserved or outer_differences(veth, seen.outer(veth.name, veth.bridge)):
                     yield name
 
-    return frozenset(found())
+    return list(found())
 
 
 def rule_differences(kernel: Kernel, segment: Segment, forwarded: frozenset[int]) -> list[str]:

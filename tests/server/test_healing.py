@@ -1,7 +1,10 @@
 """A healer over the real driver, on a kernel in memory that tells of damage."""
 
+import itertools
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from mynet.drivers.errors import KernelError
 from mynet.server import healing, waiting
 from mynet.server.call import Call
 from mynet.server.healing import Healer, healers
+from mynet.server.report import Report
 from mynet.v1 import network_pb2
 from tests.server.asking import eventually
 from tests.server.fakes import FakeDriver
@@ -305,3 +309,55 @@ def test_a_driver_that_breaks_in_watching_is_surveyed_all_the_same(
     begin(world.driver)
     assert eventually(lambda: surveys == [1])
     assert [each["driver"] for each in log if each["event"] == "nothing is told of damage"]
+
+
+def test_a_survey_that_hangs_costs_one_thread_of_its_driver(
+    world: World,
+    begin: Callable[[FakeDriver], Healer],
+    log: Log,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(healing, "_SECONDS", 0.05)
+    end, surveys = threading.Event(), itertools.count()
+
+    def survey(*_: object) -> Collection[str]:
+        next(surveys)
+        end.wait()
+        return ()
+
+    monkeypatch.setattr(world.driver, "survey", survey)
+    healer = begin(world.driver)
+    for number in range(4):
+        assert eventually(lambda: healer._survey_at > 0), number
+        healer.alarm(())
+        assert eventually(lambda: healer._survey_at > 0), number
+    assert next(surveys) == 1
+    assert said(log, "not healed")[0][1].startswith("bridge was not surveyed")
+    end.set()
+
+
+def test_what_is_being_made_is_left_to_its_call(
+    world: World, begin: Callable[[FakeDriver], Healer]
+) -> None:
+    hang = world.driver.trouble.hang("create")
+    with ThreadPoolExecutor(1) as pool:
+        making = pool.submit(world.network, "web", "10.1.0.0/24")
+        hang.await_victim()
+        (network,) = world.store.networks.all()
+        assert list(world.core.doctor.examinations([network.id])) == []
+        begin(world.driver).alarm([network.id])
+        hang.end()
+        assert making.result().name == "web"
+
+
+def test_an_endpoint_that_moved_since_it_was_suspected_is_not_removed(stack: Stack) -> None:
+    (before,) = [each for each in stack.store.endpoints.all() if each.place.sandbox]
+    examine = dict(stack.core.doctor.examinations([before.id]))[before.id]
+    stack.kernel.add_sandbox("/run/netns/c1")  # the container has restarted
+    stack.connect("c1", netns_name="c1", ports=[PORT])
+    report = Report(lambda: Call.internal(5), repair=True)
+    examine(report)
+    assert report.findings == []
+    (after,) = [each for each in stack.store.endpoints.all() if each.place.sandbox]
+    assert (after.id, after.addresses) == (before.id, before.addresses)
+    assert after.place != before.place
