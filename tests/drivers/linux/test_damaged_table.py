@@ -60,6 +60,15 @@ def test_other_rules_are_seen_and_loaded_anew(
     assert host.table() == before
 
 
+def test_a_rule_in_the_place_of_another_is_seen(kernel: LinuxKernel, host: Namespace) -> None:
+    listed = host.json("nft", "-a", "-j", "list", "chain", "inet", "mynet", "raw_pre")["nftables"]
+    handle = next(each["rule"]["handle"] for each in listed if "rule" in each)
+    host.run("nft", f"replace rule inet mynet raw_pre handle {handle} counter accept")
+    assert not kernel.rules_stand()
+    kernel.add_segment("i", SHOP)
+    assert kernel.rules_stand()
+
+
 @pytest.mark.parametrize(
     ("damage", "lacks"),
     [
@@ -77,7 +86,8 @@ def test_elements_that_are_gone_are_seen_and_put_back(
     before = host.table()
     host.run("nft", damage)
     assert kernel.rules_stand()
-    assert kernel.unserved(SEGMENTS, PORTS) == lacks
+    for _ in range(2):
+        assert kernel.unserved(SEGMENTS, PORTS) == lacks
     for segment in SEGMENTS:
         assert bool(kernel.unfiltered(segment)) == (segment.bridge in lacks)
         kernel.add_segment("i", segment)

@@ -125,6 +125,17 @@ def test_damage_is_told(
     assert told.marks() == marks
 
 
+def test_a_sandboxs_end_that_is_down_is_told_though_it_has_lost_nothing(
+    watched: Callable[[], Told], kernel: LinuxKernel, box: Namespace, veth: Veth
+) -> None:
+    alone = replace(veth, name="veth2", mark="mynet:i:e2", outer_mac=mac_from("e2"))
+    alone = replace(alone, interface="eth1", mac=mac_from("eth1"), gateways=())
+    kernel.attach(replace(alone, addresses=(ip_interface("10.1.0.3/24"),)))
+    told = watched()
+    box.run("ip", "link", "set", "eth1", "down")
+    assert told.marks() == {"mynet:i:e2"}
+
+
 def test_what_is_made_after_the_watch_began_is_known_too(
     kernel: LinuxKernel, box: Namespace, veth: Veth
 ) -> None:
@@ -199,8 +210,9 @@ def test_after_a_loss_links_that_were_made_meanwhile_are_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(listener, "_ROOM", 4096)
+    monkeypatch.setattr(listener, "WINDOW", 0.5)  # in which nobody reads
     told = watched()
-    lines = "".join(f"link add mine{number} type bridge\n" for number in range(100))
+    lines = "".join(f"link add mine{number} type bridge\n" for number in range(10))
     host.run("ip", "-batch", "-", text=lines)
     shop = Bridge("br-shop", "mynet:i:shop", mac_from("shop"), 1500, (ip_interface("10.2.0.1/24"),))
     kernel.ensure_bridge(shop)
