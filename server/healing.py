@@ -141,7 +141,7 @@ class Healer:
         if report.findings:
             self._waiting.mended(object_id, now)
         else:
-            self._waiting.well(object_id, now)
+            self._waiting.well(object_id)
 
     def _tell(self, object_id: str, finding: Finding, error: Exception | None) -> None:
         if finding.repaired:

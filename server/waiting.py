@@ -1,26 +1,30 @@
 """When each of the objects that may be damaged is looked at.
 
-At once, the first times. One that cannot be mended is tried again after a while, twice as long each
-time; and so is one that is damaged again and again: somebody works against us, and neither they nor
-the log nor the daemon's other callers gain by a fight.
+At once, as a rule. One that cannot be mended is tried again after a while, twice as long each time.
+One that is damaged all the time is mended at once for long, and then now and then: somebody works
+against us, and neither they nor the log nor the daemon's other callers gain by a fight.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-LENIENT: Final = 10  # times that an object is mended at once, if it keeps being damaged
-QUIET: Final = 60.0  # seconds without damage after which that is forgotten
-LONGEST: Final = 60.0  # seconds between two attempts
+LENIENT: Final = 60  # times that an object is mended at once, if it keeps being damaged
+PAUSE: Final = 10.0  # seconds between two times from then on; and for each, one of those comes back
 FIRST: Final = 1.0  # seconds before the second attempt at what could not be mended
+LONGEST: Final = 60.0  # seconds between two attempts
+QUIET: Final = LENIENT * PAUSE  # seconds without damage after which all is forgotten
 
 
 @dataclass(slots=True)
 class _History:
-    """How it went with one object: how often in a row, and until when it is left alone."""
+    """How it went with one object, and until when it is left alone.
+
+    ``failed`` are the attempts in a row that did; ``mended`` the times that are not forgiven yet.
+    """
 
     failed: int = 0
-    mended: int = 0
+    mended: float = 0
     last: float = 0.0
     until: float = 0.0
 
@@ -58,20 +62,15 @@ class Waiting:
     def mended(self, object_id: str, now: float) -> None:
         """Note that one was damaged, and is not any more."""
         history = self._histories.setdefault(object_id, _History())
-        if now - history.last > QUIET:
-            history.mended = 0
+        forgiven = (now - history.last) / PAUSE
         history.failed, history.last = 0, now
-        history.mended += 1
-        excess = min(history.mended - LENIENT, 16)
-        history.until = now + min(2.0**excess, LONGEST) if excess > 0 else now
+        history.mended = max(history.mended - forgiven, 0) + 1
+        history.until = now + max(history.mended - LENIENT, 0) * PAUSE
 
-    def well(self, object_id: str, now: float) -> None:
+    def well(self, object_id: str) -> None:
         """Note that one was looked at, and was not damaged."""
-        history = self._histories.get(object_id)
-        if history is not None:
-            history.failed = 0
-            if now - history.last > QUIET:
-                del self._histories[object_id]
+        if object_id in self._histories:
+            self._histories[object_id].failed = 0
 
     def forget(self, now: float) -> None:
         """Forget of whom nothing was heard for long, and who does not wait."""

@@ -1,8 +1,6 @@
 """Who is looked at when: at once, but for what cannot be mended or is damaged all the time."""
 
-import pytest
-
-from mynet.server.waiting import FIRST, LENIENT, LONGEST, QUIET, Waiting
+from mynet.server.waiting import FIRST, LENIENT, LONGEST, PAUSE, QUIET, Waiting
 
 
 def test_what_is_added_is_due_at_once_and_then_no_more() -> None:
@@ -35,7 +33,7 @@ def test_an_alarm_does_not_shorten_the_wait_nor_hold_up_others() -> None:
 
 def test_what_was_mended_after_all_begins_anew() -> None:
     waiting = Waiting()
-    for end in (waiting.mended, waiting.well):
+    for end in (waiting.mended, lambda each, _: waiting.well(each)):
         waiting.failed("a", 100.0)
         waiting.failed("a", 101.0)
         waiting.due(200.0)
@@ -45,30 +43,24 @@ def test_what_was_mended_after_all_begins_anew() -> None:
         waiting.due(400.0)
 
 
-def test_what_is_damaged_again_and_again_is_mended_at_once_only_so_often() -> None:
+def test_what_is_damaged_all_the_time_is_mended_now_and_then() -> None:
     waiting, now = Waiting(), 100.0
     waits = []
     for _ in range(LENIENT + 8):
         waiting.mended("a", now)
         waiting.add(["a"])
         waits.append(max(waiting.next() - now, 0.0))
-        now += max(waits[-1], 0.1)
+        now += waits[-1]
         assert waiting.due(now) == ["a"]
-    assert waits[:LENIENT] == [0] * LENIENT
-    assert waits[LENIENT:] == [2, 4, 8, 16, 32, LONGEST, LONGEST, LONGEST]
+    assert waits == [0] * LENIENT + [PAUSE] * 8
 
 
-@pytest.mark.parametrize("looked_at", [True, False])
-def test_after_a_quiet_time_all_is_forgiven(*, looked_at: bool) -> None:
+def test_what_is_damaged_now_and_then_is_always_mended_at_once() -> None:
     waiting = Waiting()
-    for _ in range(LENIENT + 8):
-        waiting.mended("a", 100.0)
-    now = 100.0 + QUIET + 1
-    if looked_at:
-        waiting.well("a", now)
-    waiting.mended("a", now)
-    waiting.add(["a"])
-    assert waiting.due(now) == ["a"]
+    for number in range(10 * LENIENT):
+        waiting.mended("a", 100.0 + number * PAUSE)
+        waiting.add(["a"])
+        assert waiting.due(100.0 + number * PAUSE) == ["a"]
 
 
 def test_of_whom_nothing_is_heard_nothing_is_kept() -> None:
