@@ -30,6 +30,7 @@ from typing import Final, Protocol
 
 API_VERSION = 1
 PORTS: Final = "ports"  # the capability of a driver that publishes ports
+WATCH: Final = "watch"  # that of one that notices what others do to what it made
 
 IPAddress = IPv4Address | IPv6Address
 IPInterface = IPv4Interface | IPv6Interface
@@ -173,7 +174,8 @@ class Subnet:
 class Network:
     """A network as it should be. ``interface`` is the host's device, ``mtu`` in bytes.
 
-    ``endpoints`` are those that stand on it, and only :meth:`Driver.restore` is told of them.
+    ``endpoints`` are those that stand on it; only :meth:`Driver.restore` and :meth:`Driver.survey`
+    are told of them.
     """
 
     id: str
@@ -350,6 +352,24 @@ class Driver(ABC):
         A network that nobody stands in the way of may be left out.
         """
         return {}
+
+    def watch(self, call: Call, alarm: Callable[[Collection[str]], None]) -> None:
+        """Tell of damage from now on, until :meth:`close`. Only with the capability :data:`WATCH`.
+
+        ``alarm`` takes the ids of networks and endpoints that may not be as they should be; none
+        means that anything may be, as when the kernel's notifications were lost. It returns at once
+        and may be called from any thread. What is told is looked at with :meth:`survey`,
+        :meth:`check_network` and :meth:`check` before anything is done, so a false alarm costs no
+        more than that; what the driver does itself is better not told.
+        """
+
+    def survey(self, call: Call, networks: Sequence[Network]) -> Collection[str]:
+        """Return the ids of those networks, and of their ``endpoints``, that seem damaged.
+
+        Asked every few seconds of a driver with the capability :data:`WATCH`, for all that it has:
+        one look at everything, which may miss what only a look at each would find. Changes nothing.
+        """
+        return ()
 
     def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
         """List what carries this instance's mark and is of no network or endpoint in ``known``.

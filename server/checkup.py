@@ -104,6 +104,10 @@ class Checkup:
             if endpoint.place.sandbox and endpoint.boot_id == this_boot
         )
 
+    def is_there(self, endpoint: Endpoint, known: Known) -> bool:
+        """Say whether an endpoint can be there still: this boot's, and its sandbox lives."""
+        return not why_gone(endpoint, known.sandboxes)
+
     def of_endpoint(
         self, call: Call, network: Network, endpoint: Endpoint, known: Known
     ) -> Iterator[Ailment]:

@@ -34,6 +34,7 @@ class Settings:
     pools: tuple[AddressPool, ...]
     cooldown: float
     retention: float
+    heal: bool = True
 
     def defaults(self, instance: str) -> Defaults:
         """Return what holds where nobody says otherwise, on the host with this state."""

@@ -14,6 +14,7 @@ from mynet.server import plugins
 from mynet.server.claims import claim_namespace, claim_state_dir, require_no_foreigners
 from mynet.server.config import Settings
 from mynet.server.core import assemble
+from mynet.server.healing import healers
 from mynet.server.recovery import recover
 from mynet.server.services.server import Server
 from mynet.server.store import Store
@@ -43,11 +44,17 @@ def run(settings: Settings) -> None:
         server = Server(core, settings.listen, settings.plugin_timeout)
         recover(core.doctor)
         server.serve()
+        watching = healers(core.doctor, drivers) if settings.heal else ()
+        for healer in watching:
+            healer.start()
         log.info("serving", listen=settings.listen, instance=state.instance, pid=os.getpid())
         wait_for_stop()
         log.info("stopping")
+        for healer in watching:
+            healer.stop()
         drained = server.stop(settings.shutdown_grace)
         closed = [catalog.close(1.0 if drained else 0) for catalog in (drivers, backends)]
+        closed += [healer.ended(1.0 if drained else 0) for healer in watching]
         if not (drained and all(closed)):
             _leave_at_once()
     log.info("stopped")

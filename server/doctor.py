@@ -8,8 +8,9 @@ for one that has died.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from mynet.drivers.api import Driver
 from mynet.drivers.errors import DriverError
@@ -19,7 +20,7 @@ from mynet.server.checkup import GONE_REMEDY, Checkup, Known, named, why_gone
 from mynet.server.conditions import Conditions
 from mynet.server.listing import Listing, is_whole
 from mynet.server.locks import KeyedLocks
-from mynet.server.model import Endpoint, Network, NetworkState
+from mynet.server.model import Endpoint, EndpointState, Network, NetworkState
 from mynet.server.plugins import Catalog, Plugin
 from mynet.server.report import Finding, Report
 from mynet.server.store import Store
@@ -64,6 +65,55 @@ class Doctor:
         self._bury(report, listing, known)
         self._compare_endpoints(report, listing, known)
         self._look_around(report, listing)
+
+    def suspects(self, call: Call, driver: Plugin[Driver], listing: Listing) -> Collection[str]:
+        """Return the ids of what seems damaged to a driver, of what it has.
+
+        Never two at a time for one driver: one that hangs costs no more than one thread.
+        """
+        networks = [
+            each.for_driver(listing.whole.get(each.id, ()))
+            for each in listing.standing
+            if each.wish.driver == driver.name
+        ]
+        return driver.run(call, Driver.survey, networks, subject="a survey")
+
+    def examinations(self, ids: Collection[str]) -> Iterator[tuple[str, Callable[[Report], None]]]:
+        """Yield how to examine each of these networks and endpoints, with the id of each.
+
+        The networks first, those of the endpoints too, as these need them. What has no record, or
+        what a call is at work on, is not there; and endpoints that are not in a sandbox any more,
+        or never were, are their callers': they may come back for them.
+        """
+        endpoints = [
+            each
+            for endpoint_id in ids
+            for each in self.store.endpoints.with_id(endpoint_id)
+            if each.state is EndpointState.READY and each.place.sandbox
+        ]
+        known = Known(self.checkup.sandboxes_of(endpoints), {})
+        living = [each for each in endpoints if self.checkup.is_there(each, known)]
+        for network_id in dict.fromkeys([*ids, *(each.network_id for each in living)]):
+            standing = self.store.networks.with_id(network_id)
+            for network in (each for each in standing if each.state is NetworkState.READY):
+                yield network.id, partial(self._examine_network, network)
+        for endpoint in living:
+            yield endpoint.id, partial(self._examine_endpoint, endpoint, known)
+
+    def _examine_network(self, network: Network, report: Report) -> None:
+        """Examine one network as it is now, if it is to stay."""
+        with report.step(f"network {network.name}") as call, self._held(call, network):
+            for each in self.store.networks.with_id(network.id):
+                if each.state is NetworkState.READY:
+                    report.extend(self.checkup.of_network(call, each))
+
+    def _examine_endpoint(self, endpoint: Endpoint, known: Known, report: Report) -> None:
+        """Examine one endpoint, unless it has changed since ``known`` was asked."""
+        with report.step(named(endpoint)) as call, self._held_with(call, endpoint):
+            for network in self.store.networks.with_id(endpoint.network_id):
+                for each in self.store.endpoints.with_id(endpoint.id):
+                    if each == endpoint and is_whole(network, each):
+                        report.extend(self.checkup.of_endpoint(call, network, each, known))
 
     def _compare_books(self, report: Report) -> Listing:
         """Take away what has no end, and compare the books; return what there was."""

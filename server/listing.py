@@ -10,13 +10,18 @@ from mynet.server.store import Store
 class Listing:
     """What was read; what has changed since is read again, when it is its turn.
 
-    To read a record takes ten times as long as to see that it has not changed.
+    To read a record takes ten times as long as to see that it has not changed. So what an earlier
+    listing has read (``before``) is taken from there.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, before: "Listing | None" = None) -> None:
         self._store = store
-        self._networks = {network.id: network for network in store.networks.all()}
-        self.endpoints = store.endpoints.all()
+        if before is None:
+            networks, self.endpoints = store.networks.all(), store.endpoints.all()
+        else:
+            networks = store.networks.renewed(before.networks)
+            self.endpoints = store.endpoints.renewed(before.endpoints)
+        self._networks = {network.id: network for network in networks}
 
     @property
     def networks(self) -> Sequence[Network]:

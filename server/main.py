@@ -91,6 +91,11 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
     help="How long whoever comes back gets its old address, where the subnet does not say.",
 )
 @click.option(
+    "--no-heal",
+    is_flag=True,
+    help="Leave what somebody damages in the kernel as it is, for mynetctl doctor.",
+)
+@click.option(
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 @click.option(
@@ -111,6 +116,7 @@ def main(
     default_address_pool: tuple[str, ...],
     default_cooldown: float,
     default_retention: float,
+    no_heal: bool,
     log_format: Format,
     log_level: str,
 ) -> None:
@@ -130,6 +136,7 @@ def main(
         pools=config.parse_pools(default_address_pool),
         cooldown=default_cooldown,
         retention=default_retention,
+        heal=not no_heal,
     )
     configure(log_format, log_level)
     from mynet.server import daemon  # noqa: PLC0415 - --help need not wait for grpc

@@ -39,25 +39,52 @@ class Ailment:
     commands: Sequence[str] = ()
 
 
-class Report:
-    """Collects findings. With ``repair`` it mends what it can, each with a call of its own."""
+def tell(finding: Finding, error: Exception | None) -> None:
+    """Log a finding, and what went wrong with examining or mending it."""
+    if error is not None:
+        log.error("examining or mending failed", subject=finding.subject, exc_info=error)
+    log.warning(
+        "found",
+        subject=finding.subject,
+        problem=finding.problem,
+        remedy=finding.remedy,
+        repaired=finding.repaired,
+        **({"commands": list(finding.commands)} if finding.commands else {}),
+    )
 
-    def __init__(self, calls: Callable[[], Call], *, repair: bool) -> None:
+
+class Report:
+    """Collects findings. With ``repair`` it mends what it can, each with a call of its own.
+
+    ``tell`` is told each finding as it is made, and the error where there was one. ``left_alone``
+    are the objects that somebody else worked on.
+    """
+
+    def __init__(
+        self,
+        calls: Callable[[], Call],
+        *,
+        repair: bool,
+        tell: Callable[[Finding, Exception | None], None] = tell,
+    ) -> None:
         self._calls = calls
         self._repair = repair
+        self._tell = tell
         self.findings: list[Finding] = []
+        self.left_alone: list[str] = []
 
     def add(self, ailment: Ailment) -> None:
         """Note something, and mend it if that is wanted and possible."""
-        problem, repaired = ailment.problem, False
+        problem, repaired, failure = ailment.problem, False, None
         if self._repair and ailment.mend is not None:
             try:
                 ailment.mend(self._calls())
                 repaired = True
-            except Exception as error:  # whatever it is, the others have their turn
-                log.exception("mending failed", subject=ailment.subject)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others have their turn
+                failure = error
                 problem = f"{problem} Mending it failed: {error}."
-        self.note(Finding(ailment.subject, problem, ailment.remedy, repaired, ailment.commands))
+        finding = Finding(ailment.subject, problem, ailment.remedy, repaired, ailment.commands)
+        self.note(finding, failure)
 
     def extend(self, ailments: Iterable[Ailment]) -> None:
         """Note them one by one: what mends the first may be what the second stands on."""
@@ -74,19 +101,12 @@ class Report:
             yield self._calls()
         except Busy:
             log.info("left alone: somebody works on it", subject=what)
-        except Exception as error:
-            log.exception("examining failed", subject=what)
+            self.left_alone.append(what)
+        except Exception as error:  # noqa: BLE001 - it is told
             remedy = "Look into the daemon's log, and examine again."
-            self.note(Finding(what, f"It could not be examined: {error}.", remedy))
+            self.note(Finding(what, f"It could not be examined: {error}.", remedy), error)
 
-    def note(self, finding: Finding) -> None:
-        """Note something of which it is known what became."""
-        log.warning(
-            "found",
-            subject=finding.subject,
-            problem=finding.problem,
-            remedy=finding.remedy,
-            repaired=finding.repaired,
-            **({"commands": list(finding.commands)} if finding.commands else {}),
-        )
+    def note(self, finding: Finding, error: Exception | None = None) -> None:
+        """Note something of which it is known what became, and what went wrong with it."""
         self.findings.append(finding)
+        self._tell(finding, error)

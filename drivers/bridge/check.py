@@ -20,6 +20,11 @@ def differences(veth: Veth, seen: Snapshot) -> list[str]:
     return [*_outer(veth, seen), *_inner(veth, seen)]
 
 
+def outer_differences(veth: Veth, seen: Snapshot) -> list[str]:
+    """Compare the host's end alone."""
+    return list(_outer(veth, seen))
+
+
 def bridge_differences(bridge: Bridge, seen: BridgeSnapshot) -> list[str]:
     """Compare the bridge that there is with what it should be."""
     return list(_bridge(bridge, seen))
@@ -57,6 +62,8 @@ def _outer(veth: Veth, seen: Snapshot) -> Iterator[str]:
     elif link.isolated != veth.isolated:
         said = "is not" if veth.isolated else "is"
         yield f"{veth.name} {said} isolated from the other ports of {veth.bridge}."
+    elif veth.hairpin and not link.hairpin:
+        yield f"{veth.name} is not in hairpin mode."
     yield from _link(link, veth.outer_mac, veth.mtu)
     yield from _limit("What goes to the sandbox", veth.ingress, seen.ingress)
     slowest = veth.shaper.rate if veth.shaper else None

@@ -1,10 +1,11 @@
 """The verbs of the bridge driver: each says what there should be, the kernel object makes it."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_interface
 
 from mynet.drivers.api import (
     PORTS,
+    WATCH,
     Call,
     Condition,
     Driver,
@@ -27,6 +28,7 @@ from mynet.drivers.bridge.options import (
     contradictions,
     require_sound,
 )
+from mynet.drivers.bridge.survey import Look, rule_differences, suspects
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
 from mynet.drivers.linux.ports import Forward, Publication
 from mynet.drivers.linux.verbs import (
@@ -37,6 +39,8 @@ from mynet.drivers.linux.verbs import (
     Segment,
     Shaper,
     Veth,
+    Watch,
+    is_ours,
     mac_from,
     mark_of,
     read_mark,
@@ -49,19 +53,20 @@ MAX_SUBNETS = 64  # of a network: all of it goes into the firewall in one transa
 class BridgeDriver(Driver):
     """A Linux bridge a network, a veth pair an endpoint; isolation, NAT and ports by nftables.
 
-    It keeps nothing but its kernel, so its verbs need no lock.
+    It keeps nothing but its kernel, and who watches that, so its verbs need no lock.
     """
 
     def __init__(self, context: DriverContext, kernel: Kernel) -> None:
         self._instance = context.instance
         self._kernel = kernel
+        self._watches: list[Watch] = []
 
     @property
     def info(self) -> DriverInfo:
         """What this driver is and can do."""
         return DriverInfo(
             name="bridge",
-            capabilities=frozenset({PORTS}),
+            capabilities=frozenset({PORTS, WATCH}),
             options=OPTIONS,
             endpoint_options=ENDPOINT_OPTIONS,
             device_prefix="br-",
@@ -107,7 +112,7 @@ class BridgeDriver(Driver):
 
     def _publish(self, endpoint: Endpoint) -> None:
         publication = _publication(endpoint)
-        if any(forward.opens_loopback for forward in publication.forwards):
+        if publication.opens_loopback:
             self._kernel.open_loopback(endpoint.network.interface)
         self._kernel.publish(self._instance, publication)
 
@@ -120,11 +125,14 @@ class BridgeDriver(Driver):
     def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
         """Compare the kernel with the endpoint: a sentence for each difference."""
         veth = self._veth(endpoint)
-        missing = self._kernel.unpublished(_publication(endpoint)) if endpoint.ports else ()
-        return [
-            *differences(veth, self._kernel.inspect(veth)),
-            *(f"The firewall does not lead {forward}." for forward in missing),
-        ]
+        found = differences(veth, self._kernel.inspect(veth))
+        if endpoint.ports:
+            publication = _publication(endpoint)
+            missing = self._kernel.unpublished(publication)
+            found += [f"The firewall does not lead {forward}." for forward in missing]
+            if publication.opens_loopback and not self._kernel.is_loopback_open(veth.bridge):
+                found.append(f"{veth.bridge} lets nothing from 127.0.0.1 pass (route_localnet).")
+        return found
 
     def update(self, call: Call, update: NetworkUpdate) -> None:
         """Let the firewall and the bridge's ports be what the network's options say now."""
@@ -134,7 +142,37 @@ class BridgeDriver(Driver):
     def check_network(self, call: Call, network: Network) -> Sequence[str]:
         """Compare the kernel with the network: a sentence for each difference."""
         bridge = self._bridge(network)
-        return bridge_differences(bridge, self._kernel.inspect_bridge(bridge))
+        seen = self._kernel.inspect_bridge(bridge)
+        found = bridge_differences(bridge, seen)
+        if seen.link is None or is_ours(seen.link, bridge):  # what is another's, we do not filter
+            found += rule_differences(self._kernel, _segment(network), self._forwarded(network))
+        return found
+
+    def watch(self, call: Call, alarm: Callable[[Collection[str]], None]) -> None:
+        """Tell of links of this instance that somebody has damaged, and of all else."""
+
+        def notice(marks: frozenset[str]) -> None:
+            read = [read_mark(mark) for mark in marks]
+            records = {record for instance, record in read if instance == self._instance}
+            if records or not marks:
+                alarm(records)
+
+        self._watches.append(self._kernel.watch(notice))
+
+    def survey(self, call: Call, networks: Sequence[Network]) -> Collection[str]:
+        """Look at all links, and at the firewall where it changed; not into sandboxes."""
+        looks = [
+            Look(
+                network.id,
+                self._bridge(network),
+                _segment(network),
+                self._forwarded(network),
+                {each.id: self._veth(each) for each in network.endpoints},
+                [_publication(each) for each in network.endpoints if each.ports],
+            )
+            for network in networks
+        ]
+        return suspects(self._kernel, looks)
 
     def conditions(
         self, call: Call, networks: Sequence[Network]
@@ -185,7 +223,9 @@ class BridgeDriver(Driver):
             ) from ExceptionGroup("networks not restored", list(failures.values()))
 
     def close(self) -> None:
-        """Let go of what the kernel object keeps."""
+        """Watch no more, and let go of what the kernel object keeps."""
+        while self._watches:
+            self._watches.pop().close()
         self._kernel.close()
 
     def _revive(self, network: Network) -> DriverError | None:
@@ -195,11 +235,7 @@ class BridgeDriver(Driver):
             if bridge_differences(bridge, self._kernel.inspect_bridge(bridge)):
                 self._kernel.ensure_bridge(bridge)
             self._forward(network)
-            if any(
-                forward.opens_loopback
-                for endpoint in network.endpoints
-                for forward in _publication(endpoint).forwards
-            ):
+            if any(_publication(endpoint).opens_loopback for endpoint in network.endpoints):
                 self._kernel.open_loopback(network.interface)
         except DriverError as error:
             return error
@@ -213,6 +249,12 @@ class BridgeDriver(Driver):
                 ipv4=any(isinstance(cidr, IPv4Network) for cidr in cidrs),
                 ipv6=any(isinstance(cidr, IPv6Network) for cidr in cidrs),
             )
+
+    def _forwarded(self, network: Network) -> frozenset[int]:
+        """Tell of which IP versions the network has packets that leave it."""
+        if network.internal:
+            return frozenset()
+        return frozenset(subnet.cidr.version for subnet in network.subnets)
 
     def _bridge(self, network: Network) -> Bridge:
         options = Options.parse(network.options)

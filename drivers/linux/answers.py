@@ -30,7 +30,8 @@ _INT = struct.Struct("@I")
 
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK = 1, 3, 4, 5
 _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_INFO_KIND = 10, 18, 20, 1
-_IFLA_INFO_SLAVE_KIND, _IFLA_INFO_SLAVE_DATA, _IFLA_BRPORT_ISOLATED = 4, 5, 33
+_IFLA_INFO_SLAVE_KIND, _IFLA_INFO_SLAVE_DATA = 4, 5
+_IFLA_BRPORT_MODE, _IFLA_BRPORT_ISOLATED = 4, 33
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY = 1, 4, 5, 6
 _RTA_MULTIPATH = 9
@@ -47,6 +48,7 @@ def read_link(data: bytes) -> Link:
     _, _, index, flags, _ = _IFINFOMSG.unpack_from(data)
     found = attributes(data, _IFINFOMSG.size)
     info = attributes(found.get(_IFLA_LINKINFO, b""), 0)
+    port = _bridge_port(info)
     return Link(
         index=index,
         name=_text(found.get(_IFLA_IFNAME)),
@@ -57,16 +59,16 @@ def read_link(data: bytes) -> Link:
         master=_number(found.get(_IFLA_MASTER)),
         peer=_number(found.get(_IFLA_LINK)),
         up=bool(flags & _IFF_UP),
-        isolated=_is_isolated(info),
+        isolated=any(port.get(_IFLA_BRPORT_ISOLATED, b"")),
+        hairpin=any(port.get(_IFLA_BRPORT_MODE, b"")),
     )
 
 
-def _is_isolated(info: Mapping[int, bytes]) -> bool:
-    """Read of IFLA_LINKINFO whether a bridge's port is isolated; links elsewhere are not."""
+def _bridge_port(info: Mapping[int, bytes]) -> Mapping[int, bytes]:
+    """Read of IFLA_LINKINFO what a link is as a bridge's port; links elsewhere are none."""
     if _text(info.get(_IFLA_INFO_SLAVE_KIND)) != "bridge":
-        return False
-    port = attributes(info.get(_IFLA_INFO_SLAVE_DATA, b""), 0)
-    return any(port.get(_IFLA_BRPORT_ISOLATED, b""))
+        return {}
+    return attributes(info.get(_IFLA_INFO_SLAVE_DATA, b""), 0)
 
 
 def read_address(data: bytes) -> tuple[int, IPInterface]:

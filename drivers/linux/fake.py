@@ -8,16 +8,18 @@ one program's alone.
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 
 from mynet.drivers.api import IPNetwork, Sandbox
 from mynet.drivers.errors import KernelError, SandboxNotFound
+from mynet.drivers.linux.elements import text
 from mynet.drivers.linux.memory import HOST, Memory
 from mynet.drivers.linux.memory_ports import FakeHold, Ports
 from mynet.drivers.linux.ports import Binding, Forward, Program, Publication
+from mynet.drivers.linux.ruleset import elements
 from mynet.drivers.linux.surroundings import Surroundings
 from mynet.drivers.linux.verbs import (
     DEFAULT_MTU,
@@ -26,7 +28,9 @@ from mynet.drivers.linux.verbs import (
     Link,
     Segment,
     Snapshot,
+    Survey,
     Veth,
+    Watch,
     is_ours,
     mac_from,
     read_mark,
@@ -36,6 +40,19 @@ from mynet.drivers.linux.verbs import (
 
 NGINX = Program(4711, "nginx")
 _MYNETD = Program(1, "mynetd")
+
+
+@dataclass(eq=False)
+class _FakeWatch:
+    """Somebody who watches, until closed."""
+
+    notice: Callable[[frozenset[str]], None]
+    others: "list[_FakeWatch]"
+
+    def close(self) -> None:
+        """Be told nothing more; twice is once."""
+        if self in self.others:
+            self.others.remove(self)
 
 
 class FakeKernel:
@@ -51,7 +68,9 @@ class FakeKernel:
         self._sandboxes: dict[str, int] = {}
         self._segments: dict[str, Segment] = {}
         self._publications: dict[str, Publication] = {}
+        self._is_loaded = self._is_flushed = False
         self._loopbacks: set[str] = set()
+        self._watches: list[_FakeWatch] = []
         self._ports = Ports()
         self._forwarding: set[int] = set()
         self._failures: dict[str, tuple[int, Exception]] = {}
@@ -93,8 +112,29 @@ class FakeKernel:
         """Take a link away behind everybody's back, with its other end."""
         with self._lock:
             held = self._memory.find(name, sandbox.cookie if sandbox else HOST)
+            touched: list[Link] = []
             if held is not None:
+                touched = [held.link, *self._joined(held.link)]
                 self._memory.delete(held.link)
+                self._loopbacks.discard(name)
+        if marks := [link.mark for link in touched if read_mark(link.mark) != ("", "")]:
+            self._notify(*marks)
+
+    def flush_firewall(self) -> None:
+        """Like: nft flush ruleset."""
+        with self._lock:
+            self._is_flushed = True
+        self._notify()
+
+    def stop_forwarding(self) -> None:
+        """Like: sysctl -w net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0."""
+        with self._lock:
+            self._forwarding.clear()
+        self._notify()
+
+    def lose_notifications(self) -> None:
+        """Tell those who watch that they were told too much to keep it."""
+        self._notify()
 
     def fail(self, point: str, error: Exception | None = None, *, times: int = 1) -> None:
         """Let the verb fail the next ``times`` that it gets to ``point``.
@@ -116,13 +156,13 @@ class FakeKernel:
     def segments(self) -> dict[str, Segment]:
         """What the firewall holds, by bridge."""
         with self._lock:
-            return dict(self._segments)
+            return {} if self._is_flushed else dict(self._segments)
 
     @property
     def publications(self) -> dict[str, Publication]:
         """The published ports that the firewall holds, by endpoint."""
         with self._lock:
-            return dict(self._publications)
+            return {} if self._is_flushed else dict(self._publications)
 
     @property
     def loopbacks(self) -> frozenset[str]:
@@ -217,6 +257,7 @@ class FakeKernel:
             held = self._memory.find(bridge.name)
             if held is not None and is_ours(held.link, bridge):
                 self._memory.delete(held.link)
+                self._loopbacks.discard(bridge.name)
 
     def attach(self, veth: Veth) -> None:
         """Make the endpoint, or bring it to what it should be."""
@@ -240,6 +281,7 @@ class FakeKernel:
                 master=master,
                 up=True,
                 isolated=veth.isolated,
+                hairpin=veth.hairpin or outer.link.hairpin,
             )
             outer.rate = veth.ingress or outer.rate
             if veth.shaper:
@@ -326,11 +368,13 @@ class FakeKernel:
         with self._verb("load_firewall"):
             self._segments = {segment.bridge: segment for segment in segments}
             self._publications = {each.endpoint: each for each in publications}
+            self._load()
 
     def add_segment(self, instance: str, segment: Segment) -> None:
-        """Put the network into the firewall."""
+        """Put the network into the firewall, with all others if it was flushed."""
         with self._verb("add_segment"):
             self._segments[segment.bridge] = segment
+            self._load()
 
     def remove_segment(self, segment: Segment) -> None:
         """Take the network out of the firewall."""
@@ -343,6 +387,7 @@ class FakeKernel:
             self._publications[publication.endpoint] = publication
             if not publication.forwards:
                 del self._publications[publication.endpoint]
+            self._load()
             self._pass("publish.forget")
 
     def unpublish(self, publication: Publication) -> None:
@@ -353,7 +398,7 @@ class FakeKernel:
     def unpublished(self, publication: Publication) -> Sequence[Forward]:
         """List those of the endpoint's ports that the firewall does not have."""
         with self._verb("unpublished"):
-            standing = self._publications.get(publication.endpoint, Publication("")).forwards
+            standing = self.publications.get(publication.endpoint, Publication("")).forwards
             return [each for each in publication.forwards if each not in standing]
 
     def open_loopback(self, bridge: str) -> None:
@@ -394,10 +439,70 @@ class FakeKernel:
         with self._verb("hear_advertisements"):
             self.surroundings = replace(self.surroundings, deaf=())
 
+    def forwards(self) -> frozenset[int]:
+        """Return the versions that are forwarded."""
+        with self._verb("forwards"):
+            return frozenset(self._forwarding)
+
+    def is_loopback_open(self, bridge: str) -> bool:
+        """Say whether packets from 127.0.0.1 may pass the bridge."""
+        with self._verb("is_loopback_open"):
+            return bridge in self._loopbacks
+
+    def survey(self) -> Survey:
+        """Look at all links of the host."""
+        with self._verb("survey"):
+            here = list(self._memory.inside(HOST))
+            return Survey(
+                {held.link.name: held.link for held in here},
+                {held.link.index: frozenset(held.addresses) for held in here},
+            )
+
+    def rules_stand(self) -> bool:
+        """Say whether the firewall was flushed since it was loaded."""
+        with self._verb("rules_stand"):
+            return not (self._is_loaded and self._is_flushed)
+
+    def unfiltered(self, segment: Segment) -> Sequence[str]:
+        """List what the firewall lacks of the network."""
+        with self._verb("unfiltered"):
+            if not self._is_loaded or self.segments.get(segment.bridge) == segment:
+                return ()
+            return [f"{text(each)} in the set {each.set}" for each in elements(segment)]
+
+    def unserved(
+        self, segments: Sequence[Segment], publications: Sequence[Publication]
+    ) -> frozenset[str]:
+        """Tell which bridges and endpoints the firewall is not right for."""
+        with self._verb("unserved"):
+            return frozenset(
+                [each.bridge for each in segments if self.unfiltered(each)]
+                + [each.endpoint for each in publications if self.unpublished(each)]
+            )
+
+    def watch(self, notice: Callable[[frozenset[str]], None]) -> Watch:
+        """Tell what tests do to it; the real one tells what anybody does."""
+        with self._verb("watch"):
+            self._watches.append(_FakeWatch(notice, self._watches))
+            return self._watches[-1]
+
     def close(self) -> None:
         """Nothing is kept."""
 
+    def _notify(self, *marks: str) -> None:
+        """Tell those who watch. Holds no lock: they may ask at once."""
+        for each in list(self._watches):
+            each.notice(frozenset(marks))
+
     # How it is done. All of it holds ``_lock``.
+
+    def _load(self) -> None:
+        self._is_loaded, self._is_flushed = True, False
+
+    def _joined(self, link: Link) -> list[Link]:
+        """List what loses something with a link: its other end, or the ports of a bridge."""
+        here = [held.link for held in self._memory.inside(HOST)]
+        return [other for other in here if link.index in (other.peer, other.master)]
 
     @contextmanager
     def _verb(self, name: str) -> Iterator[None]:

@@ -5,13 +5,15 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Container, Iterable, Sequence
 from itertools import chain
 
 from mynet.drivers.api import IPAddress
 from mynet.drivers.errors import CapabilityUnsupported, DriverError, KernelError, PrivilegeMissing
-from mynet.drivers.linux.elements import Element, plain
-from mynet.drivers.linux.nftables import Change, commit, stands
+from mynet.drivers.linux.elements import Element, plain, text
+from mynet.drivers.linux.loaded import generation, skeleton
+from mynet.drivers.linux.nftables import Change, absent, commit, stands
 from mynet.drivers.linux.ports import Forward, Publication
 from mynet.drivers.linux.refusals import refusals
 from mynet.drivers.linux.ruleset import TABLE, elements, forwarded, published, ruleset
@@ -20,6 +22,7 @@ from mynet.drivers.linux.verbs import Segment
 logger = logging.getLogger(__name__)
 
 _PATIENCE = 30  # seconds for a run of nft; 2,000 networks load in 0.1
+_REMEMBERED = 512  # changes; they are asked about within a tenth of a second
 _SYSTEM_FOLDERS = "/usr/sbin:/sbin:/usr/local/sbin"  # not on every daemon's PATH
 _TABLE = f"table inet {TABLE}"
 
@@ -38,7 +41,10 @@ class Firewall:
 
     ``_lock`` guards the table, from the decision to the kernel's answer, and ``_segments`` and
     ``_publications``: what the table should hold, by bridge and by endpoint, so that one that was
-    flushed is made again whole and not with the one network that happened to notice.
+    flushed is made again whole and not with the one network that happened to notice. It guards
+    ``_skeleton`` too: the table, chains and rules as they were loaded, None before that.
+    ``_sound`` is the kernel's count of transactions when the last survey found nothing amiss.
+    ``authors`` are the netlink ports that this one has lately made changes by.
     ``_leaving_lock`` guards ``_leaving``, the endpoints that newcomers leave with; it is taken with
     and without ``_lock``, and nothing is waited for while it is held.
     """
@@ -47,8 +53,19 @@ class Firewall:
         self._lock = threading.Lock()
         self._segments: dict[str, Segment] = {}
         self._publications: dict[str, Publication] = {}
+        self._skeleton: bytes | None = None
+        self._sound = -1
+        self._authors: deque[int] = deque(maxlen=_REMEMBERED)
         self._leaving_lock = threading.Lock()
         self._leaving = _Leaving()
+
+    @property
+    def authors(self) -> Container[int]:
+        """The netlink ports by which the kernel names us when it notifies others.
+
+        To add one and to look for one is one step each to Python, so it takes no lock.
+        """
+        return self._authors
 
     def load(
         self,
@@ -72,16 +89,16 @@ class Firewall:
         plain(segment.bridge)
         with self._lock:
             before = self._segments.get(segment.bridge)
-            is_there = commit(_changes(elements(before) if before else (), elements(segment)))
+            is_there = self._commit(_changes(elements(before) if before else (), elements(segment)))
             self._segments[segment.bridge] = segment
-            if not is_there:
+            if not (is_there and self._rules_stand()):
                 self._load_anew(instance)
 
     def remove(self, segment: Segment) -> None:
         """Take the network out of the table, in one transaction."""
         with self._lock:
             self._segments.pop(segment.bridge, None)
-            commit(_changes(elements(segment), ()))
+            self._commit(_changes(elements(segment), ()))
 
     def publish(self, instance: str, publication: Publication) -> Sequence[Forward]:
         """Have an endpoint's ports lead to it, in one transaction, as :meth:`add` does.
@@ -95,7 +112,7 @@ class Firewall:
             lost = _missing(standing)
             if before == publication and not lost:
                 return ()
-            is_there = commit(_changes(published(before), published(publication)))
+            is_there = self._commit(_changes(published(before), published(publication)))
             if not is_there:
                 self._load_anew(instance, publication)
             self._publications[publication.endpoint] = publication
@@ -122,7 +139,7 @@ class Firewall:
     def _take_out(self, leaving: "_Leaving") -> None:
         """Take out all that leave, and keep what went wrong for whoever waits. Holds ``_lock``."""
         try:
-            commit(_changes(chain.from_iterable(map(self._forget, leaving.publications)), ()))
+            self._commit(_changes(chain.from_iterable(map(self._forget, leaving.publications)), ()))
         except Exception as error:  # noqa: BLE001 - it is raised in every thread that waits
             leaving.error = error
         finally:
@@ -147,6 +164,48 @@ class Firewall:
             publications = list(self._publications.values())
         return frozenset(forward.target for each in publications for forward in each.forwards)
 
+    def rules_stand(self) -> bool:
+        """Say whether table, chains and rules are as they were loaded, if they ever were."""
+        with self._lock:
+            return self._rules_stand()
+
+    def unfiltered(self, segment: Segment) -> Sequence[str]:
+        """List what the sets lack of a network, each as nft(8) writes it.
+
+        Nothing before the table is loaded for the first time, which is done whole.
+        """
+        with self._lock:
+            if self._skeleton is None:
+                return ()
+            return [f"{text(each)} in the set {each.set}" for each in absent(elements(segment))]
+
+    def unserved(
+        self, segments: Sequence[Segment], publications: Sequence[Publication]
+    ) -> frozenset[str]:
+        """Tell which bridges, and endpoints by their ids, the table is not right for.
+
+        While nobody has committed anything since all was well, that is one question for all.
+        """
+        now = generation()
+        if now == self._sound:
+            return frozenset()
+        if not self.rules_stand():
+            return frozenset(
+                [each.bridge for each in segments] + [each.endpoint for each in publications]
+            )
+        wrong = [each.bridge for each in segments if self.unfiltered(each)]
+        wrong += [each.endpoint for each in publications if self.unpublished(each)]
+        if not wrong:
+            self._sound = now
+        return frozenset(wrong)
+
+    def _rules_stand(self) -> bool:
+        return self._skeleton is None or b"" != self._skeleton == skeleton()
+
+    def _commit(self, changes: Sequence[Change]) -> bool:
+        """Make changes under a name that is remembered. Holds ``_lock``."""
+        return commit(changes, self._authors.append)
+
     def _load_anew(self, instance: str, *more: Publication) -> None:
         """Load a table that somebody has deleted, flushed or changed. Holds ``_lock``."""
         logger.warning("%s was not as it was left: it is loaded anew", _TABLE)
@@ -156,10 +215,11 @@ class Firewall:
         """Like: nft -f -. The only process that mynet starts. Holds ``_lock``."""
         publications = self._publications | {each.endpoint: each for each in more}
         _nft(ruleset(instance, self._segments.values(), publications.values()))
+        self._skeleton = skeleton()
 
 
 def _missing(forwards: Iterable[Forward]) -> Sequence[Forward]:
-    return [each for each in forwards if not all(map(stands, forwarded(each)))]
+    return [each for each in forwards if any(absent(forwarded(each)))]
 
 
 def _changes(before: Iterable[Element], after: Iterable[Element]) -> list[Change]:

@@ -1,11 +1,12 @@
 """The real kernel: the verbs of :class:`~mynet.drivers.linux.verbs.Kernel`, over netlink."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mynet.drivers.api import IPNetwork, Sandbox
 from mynet.drivers.linux import conntrack, holds, links, netns, routes, survey, sysctl, veths
 from mynet.drivers.linux.announcing import Announcer
 from mynet.drivers.linux.firewall import Firewall
+from mynet.drivers.linux.listener import Listener
 from mynet.drivers.linux.netlink import Netlink
 from mynet.drivers.linux.ports import Binding, Forward, Hold, Program, Publication
 from mynet.drivers.linux.programs import find_program
@@ -17,7 +18,9 @@ from mynet.drivers.linux.verbs import (
     Link,
     Segment,
     Snapshot,
+    Survey,
     Veth,
+    Watch,
     read_mark,
 )
 
@@ -165,6 +168,36 @@ class LinuxKernel:
     def choosable_ports(self) -> Sequence[range]:
         """Like: sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports."""
         return holds.choosable_ports()
+
+    def forwards(self) -> frozenset[int]:
+        """Like: sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding."""
+        return sysctl.forwards()
+
+    def is_loopback_open(self, bridge: str) -> bool:
+        """Like: sysctl net.ipv4.conf.BRIDGE.route_localnet."""
+        return sysctl.is_loopback_open(bridge)
+
+    def survey(self) -> Survey:
+        """Like: ip -d addr."""
+        return links.survey()
+
+    def rules_stand(self) -> bool:
+        """Like: nft -a -t list table inet mynet."""
+        return self._firewall.rules_stand()
+
+    def unfiltered(self, segment: Segment) -> Sequence[str]:
+        """Like: nft get element inet mynet br_all ..."""
+        return self._firewall.unfiltered(segment)
+
+    def unserved(
+        self, segments: Sequence[Segment], publications: Sequence[Publication]
+    ) -> frozenset[str]:
+        """Like: nft list ruleset, where there was a transaction since the last time."""
+        return self._firewall.unserved(segments, publications)
+
+    def watch(self, notice: Callable[[frozenset[str]], None]) -> Watch:
+        """Like: ip monitor link address netconf; nft monitor."""
+        return Listener(notice, self._firewall.authors)
 
     def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
         """Like: sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1."""

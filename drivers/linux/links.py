@@ -11,6 +11,7 @@ from mynet.drivers.linux.verbs import (
     Bridge,
     BridgeSnapshot,
     Link,
+    Survey,
     is_ours,
     read_mark,
     taken,
@@ -149,6 +150,20 @@ def marked() -> list[Link]:
         request = Request(messages.get_link(), "list interfaces", "interfaces")
         links = [answers.read_link(data) for data in nl.dump(request)]
     return [link for link in links if read_mark(link.mark) != ("", "")]
+
+
+def survey() -> Survey:
+    """Look at all links at once. Like: ``ip -d addr``."""
+    with Netlink() as nl:
+        found = nl.dump(Request(messages.get_link(), "list interfaces", "interfaces"))
+        listed = nl.dump(Request(messages.get_addresses(), "list addresses", "addresses"))
+    addresses: dict[int, set[IPInterface]] = {}
+    for index, address in map(answers.read_address, listed):
+        addresses.setdefault(index, set()).add(address)
+    return Survey(
+        {link.name: link for link in map(answers.read_link, found)},
+        {index: frozenset(each) for index, each in addresses.items()},
+    )
 
 
 def inspect_bridge(bridge: Bridge) -> BridgeSnapshot:

@@ -96,6 +96,14 @@ class Netlink:
     ) -> None:
         self._socket.close()
 
+    @property
+    def port(self) -> int:
+        """What the kernel names as the author when it notifies others of our changes."""
+        if not self._socket.getsockname()[0]:
+            self._socket.bind((0, 0))
+        port: int = self._socket.getsockname()[0]
+        return port
+
     def index(self, name: str) -> int:
         """Tell the index of a link, 0 where there is none. Like: ``ip link show NAME``."""
         answer = self._ioctl(_SIOCGIFINDEX, name)

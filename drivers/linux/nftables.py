@@ -5,7 +5,7 @@ Packed here: pyroute2 0.9.7 writes 0 for the flag that ends an interval.
 
 import errno
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,13 +14,14 @@ from mynet.drivers.linux.elements import Element, Key, keys
 from mynet.drivers.linux.netlink import NLM_F_CREATE, Netlink, Request
 from mynet.drivers.linux.ruleset import TABLE
 
-_NETLINK_NETFILTER: Final = 12
+NETLINK_NETFILTER: Final = 12
+NFPROTO_UNSPEC, NFPROTO_INET = 0, 1
+
 _NFNL_SUBSYS_NFTABLES: Final = 10
 _NEWSETELEM: Final = _NFNL_SUBSYS_NFTABLES << 8 | 12
 _GETSETELEM: Final = _NFNL_SUBSYS_NFTABLES << 8 | 13
 _DELSETELEM: Final = _NFNL_SUBSYS_NFTABLES << 8 | 14
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
-_NFPROTO_UNSPEC, _NFPROTO_INET = 0, 1
 
 _LIST_TABLE, _LIST_SET, _LIST_ELEMENTS = 1, 2, 3
 _LIST_ELEM = _DATA_VALUE = 1
@@ -44,11 +45,12 @@ class Change:
     add: bool
 
 
-def commit(changes: Sequence[Change]) -> bool:
+def commit(changes: Sequence[Change], sign: Callable[[int], object] = lambda _: None) -> bool:
     """Make the changes, all or none; False where the table is not there, or not as we left it.
 
     Adding what is there is success to the kernel. Removing what is gone is not, and spoils the
-    batch: then the rest is asked again, until all of it applies.
+    batch: then the rest is asked again, until all of it applies. ``sign`` is told beforehand the
+    port that the kernel names as the author when it notifies others.
     Like: ``nft -f -`` with ``add element`` and ``delete element``.
     """
     pending = [
@@ -56,7 +58,8 @@ def commit(changes: Sequence[Change]) -> bool:
         for change in changes
         for key in keys(change.element.value, change.element.data)
     ]
-    with Netlink(_NETLINK_NETFILTER) as nl:
+    with Netlink(NETLINK_NETFILTER) as nl:
+        sign(nl.port)
         while pending:
             answers = _batch(nl, [request for _, request in pending])
             if not any(answers):
@@ -70,8 +73,15 @@ def commit(changes: Sequence[Change]) -> bool:
 
 def stands(element: Element) -> bool:
     """Say whether the element is there as it should be. Like: ``nft get element``."""
-    with Netlink(_NETLINK_NETFILTER) as nl:
-        return all(_is_there(nl, element, key) for key in keys(element.value, element.data))
+    return not any(absent([element]))
+
+
+def absent(elements: Iterable[Element]) -> Iterator[Element]:
+    """Yield those that are not there as they should be."""
+    with Netlink(NETLINK_NETFILTER) as nl:
+        for element in elements:
+            if not all(_is_there(nl, element, key) for key in keys(element.value, element.data)):
+                yield element
 
 
 def _is_there(nl: Netlink, element: Element, key: Key) -> bool:
@@ -124,7 +134,7 @@ def _batch(nl: Netlink, requests: Sequence[Request]) -> tuple[int, ...]:
 def _mark(kind: int) -> Request:
     """Begin or end a batch. Neither is acknowledged, but the beginning may be refused."""
     return Request(
-        _message(kind, 0, _NFGEN.pack(_NFPROTO_UNSPEC, 0, _NFNL_SUBSYS_NFTABLES)),
+        _message(kind, 0, _NFGEN.pack(NFPROTO_UNSPEC, 0, _NFNL_SUBSYS_NFTABLES)),
         "change the firewall",
         f"table inet {TABLE}",
         acknowledged=False,
@@ -164,7 +174,7 @@ def _key(key: Key) -> bytes:
 def _listed(element: Element, attributes: bytes) -> bytes:
     """Write the list, of one element, that a message is about."""
     return (
-        _NFGEN.pack(_NFPROTO_INET, 0, 0)
+        _NFGEN.pack(NFPROTO_INET, 0, 0)
         + attribute(_LIST_TABLE, TABLE.encode() + b"\0")
         + attribute(_LIST_SET, element.set.encode() + b"\0")
         + nested(_LIST_ELEMENTS, nested(_LIST_ELEM, attributes))

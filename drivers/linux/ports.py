@@ -48,6 +48,11 @@ class Publication:
     endpoint: str
     forwards: Sequence[Forward] = ()
 
+    @property
+    def opens_loopback(self) -> bool:
+        """Whether any of them is reached through 127.0.0.1."""
+        return any(forward.opens_loopback for forward in self.forwards)
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:

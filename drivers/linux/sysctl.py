@@ -58,16 +58,20 @@ def hear_advertisements() -> None:
             )
 
 
+def forwards() -> frozenset[int]:
+    """Return the IP versions that the host forwards; a kernel without IPv6 does not.
+
+    Like: ``sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding``.
+    """
+    return _switched_on({4: _IPV4, 6: _IPV6})
+
+
 def bridged() -> frozenset[int]:
     """Tell of which IP versions frames that stay on a bridge pass the host's firewall.
 
     None where br_netfilter is not loaded. Like: ``sysctl net.bridge.bridge-nf-call-iptables``.
     """
-    return frozenset(
-        version
-        for version, setting in _BRIDGED.items()
-        if setting.exists() and _read(setting) != "0"
-    )
+    return _switched_on(_BRIDGED)
 
 
 def deaf_uplinks() -> Sequence[str]:
@@ -123,6 +127,21 @@ def read_interface(name: str, keys: Iterable[str]) -> dict[str, str]:
 def _of_interface(name: str, key: str) -> Path:
     """Return where a setting is: only the interface's name may have dots of its own."""
     return _NET.parent.joinpath(*(name if part == "IFNAME" else part for part in key.split(".")))
+
+
+def is_loopback_open(bridge: str) -> bool:
+    """Say whether packets from 127.0.0.1 may pass a bridge, which may be gone."""
+    setting = _NET / "ipv4/conf" / bridge / "route_localnet"
+    return setting.exists() and _read(setting) != "0"
+
+
+def _switched_on(settings: Mapping[int, Path]) -> frozenset[int]:
+    """Tell of which IP versions a setting is on; one that is not there is not."""
+    return frozenset(
+        version
+        for version, setting in settings.items()
+        if setting.exists() and _read(setting) != "0"
+    )
 
 
 def _turn_on(setting: Path) -> None:

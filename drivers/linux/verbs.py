@@ -9,7 +9,7 @@ and by the MAC address it was made with (:func:`is_ours`). Nothing else is ever 
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Interface
 from typing import Protocol
@@ -142,7 +142,8 @@ class Link:
     """A link as the kernel shows it; 0 and empty stand for what it does not have.
 
     ``peer`` is the index of a veth's other end, in the namespace where that lives. ``isolated`` is
-    a bridge's port that exchanges no frames with others that are.
+    a bridge's port that exchanges no frames with others that are, ``hairpin`` one that frames go
+    back to where they came from.
     """
 
     index: int
@@ -155,6 +156,7 @@ class Link:
     peer: int = 0
     up: bool = False
     isolated: bool = False
+    hairpin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,29 @@ class BridgeSnapshot:
     addresses: frozenset[IPInterface] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The links of the host by name, and their addresses by index, as they were at one moment."""
+
+    links: Mapping[str, Link]
+    addresses: Mapping[int, frozenset[IPInterface]]
+
+    def bridge(self, name: str) -> BridgeSnapshot:
+        """Return what there is of a bridge."""
+        link = self.links.get(name)
+        return BridgeSnapshot(link, self.addresses.get(link.index if link else 0, frozenset()))
+
+    def outer(self, name: str, bridge: str) -> Snapshot:
+        """Return what there is of the host's end of an endpoint, whose bridge should be that."""
+        link = self.links.get(name)
+        master = self.links.get(bridge)
+        if link is None or master is None or link.master != master.index:
+            master = None
+        return Snapshot(
+            link, master.name if master else "", master_mac=master.mac if master else ""
+        )
+
+
 def priority(gateway: IPAddress, metric: int) -> int:
     """Tell the metric that a default route over ``gateway`` gets.
 
@@ -244,6 +269,13 @@ def taken(name: str, where: str = "on this host") -> InterfaceExists:
         " it is; choose another name, or remove it",
         resource=f"interface {name}",
     )
+
+
+class Watch(Protocol):
+    """Somebody who is told of changes."""
+
+    def close(self) -> None:
+        """Be told of nothing any more: when this returns, nothing is on its way."""
 
 
 class Kernel(Protocol):
@@ -344,6 +376,39 @@ class Kernel(Protocol):
 
     def hear_advertisements(self) -> None:
         """Have uplinks that live by router advertisements hear them, although the host forwards."""
+
+    def forwards(self) -> frozenset[int]:
+        """Return the IP versions that the host forwards."""
+
+    def is_loopback_open(self, bridge: str) -> bool:
+        """Say whether packets from 127.0.0.1 may pass the bridge."""
+
+    def survey(self) -> Survey:
+        """Look at all links of the host at once. Changes nothing."""
+
+    def rules_stand(self) -> bool:
+        """Say whether the firewall's rules are as they were loaded, whatever is in its sets.
+
+        Before they are loaded for the first time there is nothing that they could differ from.
+        """
+
+    def unfiltered(self, segment: Segment) -> Sequence[str]:
+        """List what the firewall's sets lack of the network, each as nft(8) would write it."""
+
+    def unserved(
+        self, segments: Sequence[Segment], publications: Sequence[Publication]
+    ) -> frozenset[str]:
+        """Tell for which bridges, and which endpoints' ids, the firewall is not as it should be.
+
+        Costs nothing while nobody has changed any firewall since the last time that all was well.
+        """
+
+    def watch(self, notice: Callable[[frozenset[str]], None]) -> Watch:
+        """Tell, from now on, the marks of links that somebody may have damaged, some at a time.
+
+        No marks mean that it may be anything: the firewall's table, forwarding, or what was
+        notified while nobody could read as fast. ``notice`` is called from a thread of its own.
+        """
 
     def close(self) -> None:
         """Let go of what is kept between calls, but for held ports."""

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from mynet.drivers.api import PORTS, Call, Driver, Endpoint, Network, Sandbox
+from mynet.drivers.api import PORTS, WATCH, Call, Driver, Endpoint, Network, Sandbox
 from mynet.drivers.errors import DriverError
 from mynet.drivers.testing.samples import SampleCall, sample_endpoint, sample_network
 
@@ -66,6 +66,11 @@ class Bench:
     def publishes(self) -> bool:
         """Whether the driver says that it publishes ports."""
         return PORTS in self.driver.info.capabilities
+
+    @property
+    def watches(self) -> bool:
+        """Whether the driver says that it notices damage."""
+        return WATCH in self.driver.info.capabilities
 
 
 @contextmanager

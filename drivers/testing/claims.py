@@ -261,6 +261,21 @@ def conditions_are_of_networks_that_were_asked_about(bench: Bench) -> None:
     require(not problems, f"after a look at its conditions, network {there.name}: {problems}")
 
 
+def a_survey_names_what_is_damaged(bench: Bench) -> None:
+    """By a driver that notices damage: nothing of what stands, and all that was taken away."""
+    if not bench.watches:
+        return
+    endpoint = connected(bench)
+    network = replace(endpoint.network, endpoints=(endpoint,))
+    for missing in ((), (endpoint.id,), (network.id, endpoint.id)):
+        if endpoint.id in missing:
+            bench.driver.disconnect(SampleCall(), endpoint)
+        if network.id in missing:
+            bench.driver.delete(SampleCall(), endpoint.network)
+        found = set(bench.driver.survey(SampleCall(), [network]))
+        require(found == set(missing), f"survey says {found} where {set(missing)} are missing")
+
+
 def strays_are_what_no_record_knows(bench: Bench) -> None:
     """Nothing that is known is one; all others can be discarded, twice, and are gone then."""
     endpoint = connected(bench)
@@ -283,6 +298,8 @@ def closing_lets_go_of_descriptors_and_threads(bench: Bench) -> None:
     before = _open_descriptors(), threading.active_count()
     for _ in range(_ROUNDS):
         with closing(bench.make()) as driver:
+            if bench.watches:
+                driver.watch(SampleCall(), lambda _: None)
             driver.create(SampleCall(), endpoint.network)
             driver.connect(SampleCall(), endpoint)
             driver.disconnect(SampleCall(), endpoint)
@@ -328,6 +345,7 @@ CLAIMS: Sequence[Callable[[Bench], None]] = (
     updating_twice_is_updating_once,
     a_network_that_was_made_is_whole,
     conditions_are_of_networks_that_were_asked_about,
+    a_survey_names_what_is_damaged,
     strays_are_what_no_record_knows,
     closing_lets_go_of_descriptors_and_threads,
     many_threads_connect_at_once,

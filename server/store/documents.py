@@ -2,12 +2,25 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from mynet.ipam.sqlite import Database
 from mynet.server import codec
 
-R = TypeVar("R")
+
+class Record(Protocol):
+    """What all records have."""
+
+    @property
+    def id(self) -> str:
+        """Tells it from all others."""
+
+    @property
+    def revision(self) -> int:
+        """That of the commit that wrote it."""
+
+
+R = TypeVar("R", bound=Record)
 
 
 class Documents(Generic[R]):
@@ -18,11 +31,25 @@ class Documents(Generic[R]):
         self._record = record
         # The table's name and the conditions come from this package alone, never from a request.
         self._read = f"SELECT seq, document FROM {table}"
+        self._revisions = f"SELECT id, document ->> 'revision' FROM {table} ORDER BY seq"
         self._revision = f"SELECT document ->> 'revision' FROM {table} WHERE id = ?"
 
     def all(self) -> Sequence[R]:
         """Return every record, the oldest first."""
         return self._select("true")
+
+    def renewed(self, known: Sequence[R]) -> Sequence[R]:
+        """Return every record, the oldest first, as :meth:`all` does.
+
+        Of those that are known, none is read again that has not changed.
+        """
+        with self._database.read() as connection:
+            rows = connection.execute(self._revisions).fetchall()
+        unchanged = {(record.id, record.revision): record for record in known}
+        found: list[R] = []
+        for row in rows:
+            found += [unchanged[row]] if row in unchanged else self.with_id(row[0])
+        return found
 
     def with_id(self, record_id: str) -> Sequence[R]:
         """Return the record with that id, or none."""

@@ -361,6 +361,24 @@ class TakesAwayWhatItLooksAt(SoundDriver):
         return {}
 
 
+@breaks("a survey names what is damaged")
+class SuspectsNobody(SoundDriver):
+    def survey(self, call: Call, networks: Sequence[Network]) -> Collection[str]:
+        return []
+
+
+@breaks("a survey names what is damaged")
+class SuspectsEverybody(SoundDriver):
+    def survey(self, call: Call, networks: Sequence[Network]) -> Collection[str]:
+        return [*(each.id for network in networks for each in network.endpoints), networks[0].id]
+
+
+@breaks("a survey names what is damaged")
+class SurveysNetworksAlone(SoundDriver):
+    def survey(self, call: Call, networks: Sequence[Network]) -> Collection[str]:
+        return super().survey(call, [replace(each, endpoints=()) for each in networks])
+
+
 @breaks("strays are what no record knows")
 class TakesAllForStrays(SoundDriver):
     def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
@@ -397,6 +415,16 @@ class LeaksThreads(SoundDriver):
 
     def connect(self, call: Call, endpoint: Endpoint) -> None:
         super().connect(call, endpoint)
+        self.started.append(threading.Thread(target=self.end.wait))
+        self.started[-1].start()
+
+
+@breaks("closing lets go of descriptors and threads")
+class WatchesForEver(LeaksThreads):
+    def connect(self, call: Call, endpoint: Endpoint) -> None:
+        SoundDriver.connect(self, call, endpoint)
+
+    def watch(self, call: Call, alarm: Callable[[Collection[str]], None]) -> None:
         self.started.append(threading.Thread(target=self.end.wait))
         self.started[-1].start()
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 
 from mynet.drivers.api import (
     PORTS,
+    WATCH,
     Call,
     Driver,
     DriverContext,
@@ -43,7 +44,7 @@ class SoundDriver(Driver):
         option = Option("quick", "yes or no", refuse_maybe)
         return DriverInfo(
             "sound",
-            capabilities=frozenset({PORTS}),
+            capabilities=frozenset({PORTS, WATCH}),
             options=[option],
             device_prefix="snd-",
             port_prefix="snd",
@@ -93,6 +94,12 @@ class SoundDriver(Driver):
     def check_network(self, call: Call, network: Network) -> Sequence[str]:
         with self.kernel.lock:
             return [] if network.id in self.kernel.networks else [f"{network.id} is not there."]
+
+    def survey(self, call: Call, networks: Sequence[Network]) -> Collection[str]:
+        with self.kernel.lock:
+            missing = [each.id for each in networks if each.id not in self.kernel.networks]
+            endpoints = [each for network in networks for each in network.endpoints]
+            return missing + [each.id for each in endpoints if self.check(call, each)]
 
     def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
         with self.kernel.lock:

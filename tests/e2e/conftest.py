@@ -5,7 +5,7 @@ This machine's own network must be byte for byte as before when all is over.
 
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -73,8 +73,14 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="module")
-def module_daemon(stage: Stage) -> Iterator[Daemon]:
-    made = Daemon(stage)
+def options() -> Sequence[str]:
+    """How the module's daemon is started. Where a module's damage is to stay, it says --no-heal."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def module_daemon(stage: Stage, options: Sequence[str]) -> Iterator[Daemon]:
+    made = Daemon(stage, *options)
     yield made
     made.stop()
 

@@ -1,11 +1,18 @@
 """What somebody has damaged is mended when it is asked for again, or at the next start."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from mynet.v1.network_pb2 import Network
 from tests.e2e.daemon import Daemon, connect, create, refusal
 from tests.e2e.namespace import talk
 from tests.e2e.stage import Sandbox, Stage
+
+
+@pytest.fixture(scope="module")
+def options() -> Sequence[str]:
+    return ["--no-heal"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A real daemon finds on a real kernel what somebody has damaged, at start and when asked."""
 
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,11 @@ from tests.e2e.stage import Sandbox, Stage
 from tests.ipam.waiting import noise
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+@pytest.fixture(scope="module")
+def options() -> Sequence[str]:
+    return ["--no-heal"]
 
 
 def doctor(daemon: Daemon, *, repair: bool = False) -> list[tuple[str, str, bool]]:
@@ -42,6 +48,52 @@ def test_what_somebody_took_away_is_found_and_put_back(
     assert daemon.problems(endpoint) == []
     assert talk(one, two, "10.88.0.3") == "10.88.0.2"
     assert talk(one, two, "fd88::3") == "fd88::2"
+
+
+@pytest.mark.parametrize(
+    ("damage", "problems"),
+    [
+        ("ip addr del fd88::1/64 dev br-blue", ["br-blue lacks the address fd88::1/64."]),
+        ("nft flush table inet mynet", ["The firewall's rules are not as they were loaded."]),
+        (
+            'nft delete element inet mynet br_all { "br-blue" }',
+            ['The firewall lacks "br-blue" in the set br_all.'],
+        ),
+        (
+            "sysctl -qw net.ipv4.ip_forward=0",
+            ["The host does not forward IPv4 (net.ipv4.ip_forward is 0)."],
+        ),
+        (
+            "sysctl -qw net.ipv6.conf.all.forwarding=0",
+            ["The host does not forward IPv6 (net.ipv6.conf.all.forwarding is 0)."],
+        ),
+        (
+            "nft flush map inet mynet pub4",
+            ["The firewall does not lead TCP port 8080 to 10.88.0.2:80."],
+        ),
+        (
+            "ip link set {veth} type bridge_slave hairpin off",
+            ["{veth} is not in hairpin mode."],
+        ),
+        (
+            "sysctl -qw net.ipv4.conf.br-blue.route_localnet=0",
+            ["br-blue lets nothing from 127.0.0.1 pass (route_localnet)."],
+        ),
+    ],
+)
+def test_each_damage_has_its_sentence_and_is_mended(
+    daemon: Daemon, blue: Network, one: Sandbox, damage: str, problems: list[str]
+) -> None:
+    port = network_pb2.PortMapping(container_port=80, host_port=8080)
+    veth = daemon.connect("one", ports=[port]).host_interface
+    assert doctor(daemon) == []
+    rules = daemon.stage.run("nft", "list", "ruleset")
+    daemon.stage.run(*damage.replace("{veth}", veth).split())
+    found = [problem for _, problem, _ in doctor(daemon)]
+    assert found == [problem.replace("{veth}", veth) for problem in problems]
+    assert all(repaired for _, _, repaired in doctor(daemon, repair=True))
+    assert doctor(daemon) == []
+    assert daemon.stage.run("nft", "list", "ruleset") == rules
 
 
 def test_a_link_of_no_record_is_removed_and_others_links_are_not(

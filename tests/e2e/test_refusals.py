@@ -1,13 +1,18 @@
 """What the kernel has already, or will not do: a clear error, and nothing is touched."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from mynet.v1.network_pb2 import Network
 from tests.e2e.daemon import Daemon, connect, create, refusal
 from tests.e2e.stage import Sandbox
+
+
+@pytest.fixture(scope="module")
+def options() -> Sequence[str]:
+    return ["--no-heal"]
 
 
 @pytest.mark.parametrize("kind", ["bridge", "veth", "macvlan link uplink"])

@@ -67,6 +67,7 @@ shutdown_grace = 0
 default_address_pool = ["base=10.64.0.0/10,size=26", "size=80,base=fd00::/48"]
 default_cooldown = 0
 default_retention = 0.5
+no_heal = true
 log_format = "json"
 log_level = "debug"
 """
@@ -74,7 +75,7 @@ POOLS = (
     AddressPool(ip_network("10.64.0.0/10"), 26),
     AddressPool(ip_network("fd00::/48"), 80),
 )
-ALL_SET = Settings(("unix:///a.sock", "127.0.0.1:1"), Path("/a"), 1.5, 0, POOLS, 0, 0.5)
+ALL_SET = Settings(("unix:///a.sock", "127.0.0.1:1"), Path("/a"), 1.5, 0, POOLS, 0, 0.5, heal=False)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +123,7 @@ def test_every_setting_is_a_variable(
         DEFAULT_ADDRESS_POOL="base=10.64.0.0/10,size=26 size=80,base=fd00::/48",
         DEFAULT_COOLDOWN="0",
         DEFAULT_RETENTION="0.5",
+        NO_HEAL="1",
         LOG_FORMAT="json",
         LOG_LEVEL="debug",
     )
@@ -137,7 +139,7 @@ def test_every_setting_is_a_flag(
     others = ("--state-dir", "/a", "--log-format", "json", "--log-level", "debug")
     pools = ("base=10.64.0.0/10,size=26", "size=80,base=fd00::/48")
     book = [f"--default-address-pool={pool}" for pool in pools]
-    book += ["--default-cooldown=0", "--default-retention=0.5"]
+    book += ["--default-cooldown=0", "--default-retention=0.5", "--no-heal"]
     assert run(*listen, *times, *others, *book).exit_code == 0
     assert (started, logs) == ([ALL_SET], [("json", "debug")])
 
@@ -272,7 +274,7 @@ def test_a_daemon_that_refuses_to_start_ends_with_1_and_the_reason(
 def test_every_option_is_documented(run: Run) -> None:
     page = (Path(__file__).parents[2] / "docs" / "mynetd.md").read_text()
     options = [option for each in main.main.params for option in each.opts]
-    assert len(options) == 12
+    assert len(options) == 13
     assert [option for option in options if f"`{option}" not in page] == []
     assert all(option in run("--help").output for option in options)
 

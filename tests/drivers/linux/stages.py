@@ -41,6 +41,7 @@ class Stage(Protocol):
     def links(self, sandbox: Sandbox | None = None) -> dict[str, Seen]: ...
     def begin_bridge(self, bridge: Bridge) -> None: ...
     def begin_pair(self, veth: Veth) -> None: ...
+    def flush_firewall(self) -> None: ...
     def firewalled(self) -> set[str]: ...
     def forwarding(self) -> set[int]: ...
 
@@ -89,6 +90,9 @@ class FakeStage:
         self.kernel.fail("attach.mark")
         with suppress(KernelError):
             self.kernel.attach(veth)
+
+    def flush_firewall(self) -> None:
+        self.kernel.flush_firewall()
 
     def firewalled(self) -> set[str]:
         return set(self.kernel.segments)
@@ -159,6 +163,9 @@ class LinuxStage:
         with Netlink() as nl:
             message = messages.new_veth(veth, nl.index(veth.bridge), fd)
             nl.ask(Request(message, "begin a pair", "interface"))
+
+    def flush_firewall(self) -> None:
+        self._host.run("nft", "flush", "ruleset")
 
     def firewalled(self) -> set[str]:
         listing = self._host.json("nft", "-j", "list", "set", "inet", "mynet", "br_all")

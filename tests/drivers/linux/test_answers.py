@@ -21,6 +21,7 @@ link set up0 master br0
 link set up0 type bridge_slave isolated on
 link add port0 type veth peer port1
 link set port0 master br0
+link set port0 type bridge_slave hairpin on
 link set up0 addrgenmode none
 link set up0 up
 link set up1 up
@@ -64,18 +65,20 @@ def test_links_are_read_alike() -> None:
         assert link.master == (other.get_attr("IFLA_MASTER") or 0)
         assert link.peer == (other.get_attr("IFLA_LINK") or 0)
         assert link.up == bool(other["flags"] & 1)
-        assert link.isolated == _is_isolated(info)
+        assert link.isolated == _is_port_with(info, "IFLA_BRPORT_ISOLATED")
+        assert link.hairpin == _is_port_with(info, "IFLA_BRPORT_MODE")
         found[link.name] = link
     assert {"lo", "br0", "up0", "up1", "mac0", "vx0"} <= found.keys()
     assert (found["br0"].kind, found["br0"].mark) == ("bridge", "mynet:i:web")
     assert {name for name, link in found.items() if link.isolated} == {"up0"}
+    assert {name for name, link in found.items() if link.hairpin} == {"port0"}
     assert (found["up0"].master, found["up0"].peer) == (found["br0"].index, found["up1"].index)
 
 
-def _is_isolated(info: Any) -> bool:
+def _is_port_with(info: Any, attribute: str) -> bool:
     if info is None or info.get_attr("IFLA_INFO_SLAVE_KIND") != "bridge":
         return False
-    return bool(info.get_attr("IFLA_INFO_SLAVE_DATA").get_attr("IFLA_BRPORT_ISOLATED"))
+    return bool(info.get_attr("IFLA_INFO_SLAVE_DATA").get_attr(attribute))
 
 
 def test_addresses_are_read_alike() -> None:

@@ -1,0 +1,67 @@
+"""All networks against the kernel at one look, and the rules that one needs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mynet.drivers.bridge.check import bridge_differences, outer_differences
+from mynet.drivers.linux.ports import Publication
+from mynet.drivers.linux.verbs import Bridge, Kernel, Segment, Veth, is_ours
+
+_SETTINGS = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a network with that id should be in the kernel: ``veths`` are its endpoints', by id.
+
+    ``forwarded`` are the IP versions that the host forwards for it.
+    """
+
+    id: str
+    bridge: Bridge
+    segment: Segment
+    forwarded: frozenset[int]
+    veths: Mapping[str, Veth]
+    publications: Sequence[Publication]
+
+
+def suspects(kernel: Kernel, looks: Sequence[Look]) -> Sequence[str]:
+    """Return the ids of networks and endpoints that are not as they should be.
+
+    Three questions for all of them. What is inside sandboxes is not looked at. Where a bridge's
+    name is another's, what passes there is not ours to filter.
+    """
+    seen, forwards = kernel.survey(), kernel.forwards()
+    ours = [
+        look
+        for look in looks
+        if (link := seen.links.get(look.bridge.name)) is None or is_ours(link, look.bridge)
+    ]
+    unserved = kernel.unserved(
+        [look.segment for look in ours], [each for look in ours for each in look.publications]
+    )
+
+    def found() -> Iterator[str]:
+        for look in looks:
+            if (
+                bridge_differences(look.bridge, seen.bridge(look.bridge.name))
+                or look.bridge.name in unserved
+                or not look.forwarded <= forwards
+            ):
+                yield look.id
+            for name, veth in look.veths.items():
+                if name in unserved or outer_differences(veth, seen.outer(veth.name, veth.bridge)):
+                    yield name
+
+    return list(found())
+
+
+def rule_differences(kernel: Kernel, segment: Segment, forwarded: frozenset[int]) -> list[str]:
+    """Compare the firewall, and the host's forwarding, with what a network needs."""
+    found = [] if kernel.rules_stand() else ["The firewall's rules are not as they were loaded."]
+    found += [f"The firewall lacks {each}." for each in kernel.unfiltered(segment)]
+    found += [
+        f"The host does not forward IPv{version} ({_SETTINGS[version]} is 0)."
+        for version in sorted(forwarded - kernel.forwards())
+    ]
+    return found
