@@ -303,14 +303,14 @@ class FakeKernel:
                     self._memory.remove(veth.shaper)
 
     def adjust(self, endpoints: Iterable[Veth]) -> None:
-        """Isolate those that are there, ours and in their bridge, or not."""
+        """Set isolation and hairpin of those that are there, ours and in their bridge."""
         with self._verb("adjust"):
             for veth in endpoints:
                 held = self._memory.find(veth.name)
                 master = self._memory.at(held.link.master) if held else None
                 in_place = master is not None and master.link.name == veth.bridge
                 if held is not None and in_place and is_ours(held.link, veth):
-                    held.link = replace(held.link, isolated=veth.isolated)
+                    held.link = replace(held.link, isolated=veth.isolated, hairpin=veth.hairpin)
 
     def inspect(self, veth: Veth) -> Snapshot:
         """Look at what there is of the endpoint."""
