@@ -58,9 +58,11 @@ def outside(host: Namespace, new_namespace: Callable[[], Namespace]) -> Namespac
 
 
 @pytest.fixture
-def kernel(host: Namespace) -> LinuxKernel:
+def kernel(host: Namespace) -> Iterator[LinuxKernel]:
     assert host
-    return LinuxKernel()
+    made = LinuxKernel()
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -56,6 +56,7 @@ def test_two_hundred_attached_and_detached_leave_nothing(
             driver.disconnect(CALL, own)
 
     at_once(come_and_go)
+    driver.close()
     assert open_descriptors() == before
     assert box.names() == {"lo"}
     assert host.names() == {"lo", network.interface}
@@ -96,6 +97,7 @@ def test_an_error_leaves_nothing_open_and_nobody_away(
         driver.connect(CALL, wrong)
     driver.disconnect(CALL, wrong)
     at_once(fail)
+    driver.close()
     assert open_descriptors() == before
 
 
@@ -112,6 +114,7 @@ def test_a_fault_of_our_own_in_the_sandbox_brings_the_thread_home_too(
         with pytest.raises(ZeroDivisionError):
             driver.connect(CALL, endpoint)
     assert here() == home
+    driver.close()
     assert open_descriptors() == before
 
 
