@@ -90,9 +90,10 @@ class Database:
     def write(self, work: Work[T]) -> T:
         """Run ``work`` in the writer thread; return when what it did is on the disk.
 
-        What ``work`` raises is raised here, and nothing of it stays. Raises StoreUnavailable where
-        the disk refuses: then nothing was changed either. After a write or a sync that failed, all
-        others are refused until the file is opened anew.
+        What ``work`` raises is raised here, and nothing of it stays. A cursor is nothing to return:
+        it would be let go of in this thread, while the other works on its statement. Raises
+        StoreUnavailable where the disk refuses: then nothing was changed either. After a write or a
+        sync that failed, all others are refused until the file is opened anew.
         """
         return self._hand_in(Job(work, alone=False))
 

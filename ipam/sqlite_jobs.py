@@ -42,6 +42,7 @@ class Job(Generic[T]):
         self._error = None
         try:
             self._result = self._work(connection, revision)
+            _require_no_cursor(self._result)
         except Exception as error:
             if kind_of(error) is not None:
                 raise  # the file fails, so it does for all jobs of this commit
@@ -70,3 +71,9 @@ class Job(Generic[T]):
             raise error
         finally:
             del error  # it leads to this frame, which would lead to it: nobody would let go of them
+
+
+def _require_no_cursor(result: object) -> None:
+    """Refuse what is not to be let go of in another thread than its connection's."""
+    if isinstance(result, sqlite3.Cursor):
+        raise TypeError("a cursor stays in the thread of its connection: return its rows")

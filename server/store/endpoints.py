@@ -76,9 +76,11 @@ class EndpointRecords(Documents[Endpoint]):
     def remove(self, *endpoints: Endpoint) -> None:
         """Forget endpoints; one that is not there is forgotten already."""
         ids = [(endpoint.id,) for endpoint in endpoints]
-        self._database.write(
-            lambda connection, _: connection.executemany("DELETE FROM endpoints WHERE id = ?", ids)
-        )
+
+        def work(connection: sqlite3.Connection, _revision: int) -> None:
+            connection.executemany("DELETE FROM endpoints WHERE id = ?", ids)
+
+        self._database.write(work)
 
     def of_network(self, network_id: str) -> Sequence[Endpoint]:
         """Return a network's endpoints, the oldest first."""

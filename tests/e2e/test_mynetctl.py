@@ -38,7 +38,7 @@ def test_a_sandbox_is_connected_and_checked_and_disconnected(daemon: Daemon, one
     one.run("ip", "route", "del", "default")  # nobody heals routes in a sandbox
     checked = stage.attempt("mynetctl", "endpoint", "check", endpoint["id"])
     assert checked.returncode == 1
-    lacks = "eth0 lacks the default route via 10.88.0.1 with metric 100."
+    lacks = "eth0 lacks the default route via 10.88.0.1 with metric 1001000000."
     assert checked.stdout.splitlines() == [lacks]
     assert stage.run("mynetctl", "disconnect", "blue", "one").strip() == endpoint["id"]
     assert one.links().keys() == {"lo"}

@@ -14,7 +14,7 @@ import pytest
 
 from mynet.v1 import network_pb2
 from mynet.v1.network_pb2 import Condition, Finding, PortMapping
-from tests.e2e.daemon import Daemon
+from tests.e2e.daemon import Daemon, eventually
 from tests.e2e.namespace import Namespace
 from tests.e2e.neighbours import Docker, Firewalld, lay_out
 from tests.e2e.stage import HOST, OUTSIDE, Sandbox, Stage
@@ -68,8 +68,8 @@ class Neighbourhood:
         assert self.findings() == []
         assert self.conditions() == []
         assert self.stage.run("mynetctl", "doctor") == "All is well.\n"
-        for version in FAMILIES:
-            assert self.ways(version) == {"out": True, "in": True, "between": True}
+        for version in FAMILIES:  # a neighbour that was not found is asked for anew after a while
+            eventually(lambda asked=version: all(self.ways(asked).values()))  # type: ignore[misc]
 
 
 def _reaches(
@@ -77,7 +77,7 @@ def _reaches(
 ) -> bool:
     with server.listen(*at) as listener:
         try:
-            near = client._inside(lambda: socket.create_connection((address, port), timeout=0.4))
+            near = client._inside(lambda: socket.create_connection((address, port), timeout=1.0))
         except OSError:  # dropped or refused, as the firewall has it
             return False
         with near, listener.accept()[0] as far:

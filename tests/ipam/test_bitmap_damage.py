@@ -12,7 +12,7 @@ from mynet.ipam.api import IPAddress, Subnet
 from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.errors import StoreDamaged, SubnetExhausted
 from mynet.ipam.testing.bench import Bench
-from tests.ipam.waiting import contents, noise
+from tests.ipam.waiting import contents, executing, noise
 
 IPV4 = Subnet(ip_network("10.1.0.0/23"), cooldown=0.01, retention=600.0)
 IPV6 = Subnet(ip_network("fd00:1::/64"), cooldown=0.01, retention=600.0)
@@ -126,9 +126,7 @@ def test_bits_that_contradict_the_rows_give_nothing_twice(
     bench = Bench(BitmapBackend, tmp_path)
     bench.start()
     assert isinstance(bench.backend, BitmapBackend)
-    bench.backend._database.write(
-        lambda connection, _: connection.execute("UPDATE pages SET bits = x'00'")
-    )
+    bench.backend._database.write(executing("UPDATE pages SET bits = x'00'"))
     bench.restart()
     for subnet in SUBNETS:
         with suppress(StoreDamaged):
@@ -157,7 +155,7 @@ def test_a_row_that_does_not_read_is_said_to_be_damaged(
     statement = f"UPDATE allocations SET {column} = {value} WHERE owner = 'vm-40'"
     if column == "address":
         statement += " AND subnet = 1"
-    bench.backend._database.write(lambda connection, _: connection.execute(statement))
+    bench.backend._database.write(executing(statement))
     with pytest.raises(StoreDamaged):
         bench.allocations()
     bench.stop()

@@ -37,7 +37,9 @@ def test_a_file_of_any_schema_comes_to_any_later_one(
 ) -> None:
     with closing(Database(tmp_path / "things.db", STEPS[:first])) as database:
         database.write(
-            lambda connection, _: connection.execute("INSERT INTO things (name) VALUES ('a')")
+            lambda connection, _: (
+                connection.execute("INSERT INTO things (name) VALUES ('a')").rowcount
+            )
         )
     steps = STEPS[: max(first, further)]
     with closing(Database(tmp_path / "things.db", steps)) as database:

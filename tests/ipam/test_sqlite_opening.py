@@ -11,7 +11,16 @@ import pytest
 
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
 from mynet.ipam.sqlite import Database
-from tests.ipam.waiting import MIGRATIONS, TABLE, contents, insert, names, noise, revision_of
+from tests.ipam.waiting import (
+    MIGRATIONS,
+    TABLE,
+    contents,
+    executing,
+    insert,
+    names,
+    noise,
+    revision_of,
+)
 
 PAGE = 4096
 
@@ -22,8 +31,11 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "things.db"
     with closing(Database(path, MIGRATIONS)) as database:
         database.write(
-            lambda connection, _: connection.executemany(
-                "INSERT INTO things VALUES (?)", ((f"thing {number:04}",) for number in range(1000))
+            lambda connection, _: (
+                connection.executemany(
+                    "INSERT INTO things VALUES (?)",
+                    ((f"thing {number:04}",) for number in range(1000)),
+                ).rowcount
             )
         )
     return path
@@ -104,7 +116,7 @@ def test_damage_that_is_met_later_is_said_to_be_damage(path: Path) -> None:
     data[4 * PAGE :] = noise(len(data) - 4 * PAGE)
     with closing(Database(path, MIGRATIONS)) as database:
         path.write_bytes(data)
-        database.write(lambda connection, _: connection.execute("PRAGMA shrink_memory"))
+        database.write(executing("PRAGMA shrink_memory"))
         with pytest.raises(StoreDamaged, match="malformed"):
             names(database)
         with pytest.raises(StoreDamaged, match="malformed"):

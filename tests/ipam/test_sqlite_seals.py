@@ -13,6 +13,7 @@ from mynet.ipam.errors import StoreDamaged
 from mynet.ipam.sqlite import Database
 from mynet.ipam.sqlite_seals import seal
 from mynet.server.store import MIGRATIONS as STORE
+from tests.ipam.waiting import executing
 
 SEALED = (
     f"""
@@ -34,7 +35,9 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "things.db"
     with closing(Database(path, SEALED)) as database:
         database.write(
-            lambda connection, _: connection.execute("INSERT INTO things VALUES (?, ?, ?, ?)", ROW)
+            lambda connection, _: (
+                connection.execute("INSERT INTO things VALUES (?, ?, ?, ?)", ROW).rowcount
+            )
         )
     return path
 
@@ -67,7 +70,7 @@ def test_a_row_that_is_another_is_refused(change: Callable[[bytes], bytes], path
 
 def test_a_change_by_the_daemon_is_sealed_again(path: Path) -> None:
     with closing(Database(path, SEALED)) as database:
-        database.write(lambda connection, _: connection.execute("UPDATE things SET note = 'new'"))
+        database.write(executing("UPDATE things SET note = 'new'"))
     with closing(Database(path, SEALED)):
         pass
 

@@ -17,6 +17,7 @@ from mynet.ipam.errors import StoreUnavailable
 from mynet.ipam.sqlite import Database
 from tests.ipam.waiting import (
     MIGRATIONS,
+    executing,
     held,
     insert,
     names,
@@ -154,7 +155,7 @@ def test_what_changes_nothing_writes_nothing(database: Database, path: Path) -> 
     before = log.stat().st_size
     with pytest.raises(sqlite3.IntegrityError):
         database.write(insert("a"))
-    database.write(lambda connection, _: connection.execute("DELETE FROM things WHERE name = 'b'"))
+    database.write(executing("DELETE FROM things WHERE name = 'b'"))
     assert log.stat().st_size == before
 
 
@@ -239,3 +240,11 @@ def test_a_closed_file_takes_no_more_calls(database: Database) -> None:
         database.write(insert("a"))
     with pytest.raises(StoreUnavailable, match="is closed"):
         names(database)
+
+
+def test_a_cursor_is_no_answer_and_what_it_did_does_not_stay(database: Database) -> None:
+    """Let go of in another thread, it would reset the statement that the writer works on."""
+    sql = "INSERT INTO things (name) VALUES ('no')"
+    with pytest.raises(TypeError, match="return its rows"):
+        database.write(lambda connection, _: connection.execute(sql))
+    assert names(database) == []

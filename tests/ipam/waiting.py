@@ -85,6 +85,11 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in files if path.stat().st_size}
 
 
+def executing(statement: str, values: Sequence[object] = ()) -> Work[int]:
+    """Make work that executes a statement, and returns how many rows that changed."""
+    return lambda connection, _: connection.execute(statement, values).rowcount
+
+
 def noise(length: int) -> bytes:
     """Return so many bytes that mean nothing."""
     return bytes(number * 7919 % 251 for number in range(length))

@@ -99,8 +99,10 @@ def test_a_file_from_before_there_were_ports_is_read(tmp_path: Path) -> None:
         (document,) = connection.execute("SELECT document FROM endpoints").fetchone()
     assert '"ports":[]' in document
     made._database.write(
-        lambda connection, _: connection.execute(
-            "UPDATE endpoints SET document = replace(document, ',\"ports\":[]', '')"
+        lambda connection, _: (
+            connection.execute(
+                "UPDATE endpoints SET document = replace(document, ',\"ports\":[]', '')"
+            ).rowcount
         )
     )
     assert made.endpoints.all() == [recorded]
