@@ -21,7 +21,7 @@ from tests.e2e.namespace import SECONDS, talk
 from tests.e2e.stage import Sandbox, Stage
 
 PLUGIN = Path(__file__).parent / "plugins" / "moody"
-PATIENCE, GRACE = 2.0, 0.5  # seconds: the daemon's, with its plugins and at its end
+PATIENCE, GRACE = 3.0, 0.5  # seconds: the daemon's, with its plugins and at its end
 NEXT = "10.66.0.0/24"
 
 
