@@ -134,6 +134,8 @@ class Checkup:
                 lambda _: self.endpoints.hold_ports(network, endpoint),
             )
         differences = self._differences(call, network, endpoint, known)
+        if endpoint.failure and not differences:
+            differences = ["It is on record as failed, and nothing of it is missing any more."]
         if differences:
             yield Ailment(
                 named(endpoint),

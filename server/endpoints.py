@@ -13,6 +13,8 @@ from dataclasses import replace
 from functools import partial
 
 from mynet.drivers.api import Driver
+from mynet.drivers.errors import DriverError
+from mynet.ipam.errors import IpamError
 from mynet.server.call import Call, require_caller
 from mynet.server.errors import (
     Busy,
@@ -181,14 +183,25 @@ class Endpoints:
         for failure in self._ports.retake(network, endpoint):
             raise failure
 
-    def restore(self, call: Call, network: Network, endpoint: Endpoint) -> None:
-        """Make an endpoint whole, its addresses and what the kernel has of it.
+    def restore(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
+        """Make an endpoint whole, its addresses and what the kernel has of it; return it.
 
-        Raises AddressInUse where another has got one of its addresses meanwhile, and
-        SandboxNotFound.
+        Where that fails, the reason is on record until it succeeds. Raises AddressInUse where
+        another has got one of its addresses meanwhile, and SandboxNotFound.
         """
-        self._leases.hold(call, network, endpoint)
-        self._attach(call, network, endpoint)
+        try:
+            self._leases.hold(call, network, endpoint)
+            self._attach(call, network, endpoint)
+        except (DriverError, IpamError, PluginTimeout) as error:
+            with undo(error, f"record why endpoint {endpoint.id} failed"):
+                self._remember(endpoint, str(error))
+            raise
+        return self._remember(endpoint, "")
+
+    def _remember(self, endpoint: Endpoint, failure: str) -> Endpoint:
+        if endpoint.failure == failure:
+            return endpoint
+        return self._store.endpoints.put(replace(endpoint, failure=failure))
 
     def _check_wish(self, network: Network, wish: EndpointWish) -> None:
         """Refuse options and ports that the driver, or the network, does not have."""
@@ -243,8 +256,7 @@ class Endpoints:
     def _whole(self, call: Call, network: Network, existing: Endpoint) -> Endpoint:
         """Return an endpoint that is there, made whole where somebody has damaged it."""
         self.hold_ports(network, existing)
-        self.restore(call, network, existing)
-        return existing
+        return self.restore(call, network, existing)
 
     def _move(self, call: Call, network: Network, existing: Endpoint, place: Place) -> Endpoint:
         """Give the endpoint of a sandbox that is gone to its successor.

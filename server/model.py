@@ -172,6 +172,8 @@ class Endpoint:
     ``taken`` are the addresses that ``wish.address_owner`` held before: an endpoint that never got
     READY gives them back to that owner. ``boot_id`` is the boot that the sandbox's cookie is of.
     ``ports`` are those of the wish, in its order; on record, none leaves a port of the host open.
+    ``failure`` says why it could not be made whole when that was tried last, and is empty where it
+    could.
     """
 
     id: str
@@ -191,7 +193,16 @@ class Endpoint:
     gateways: tuple[IPAddress, ...] = ()
     mac_address: str = ""
     ports: tuple[PortMapping, ...] = ()
+    failure: str = ""
     revision: int = 0
+
+    @property
+    def conditions(self) -> Sequence[drivers.Condition]:
+        """What keeps it from working."""
+        if not self.failure:
+            return ()
+        remedy = "See to it, then connect its container again, or run mynetctl doctor --repair."
+        return (drivers.Condition(f"It could not be made whole: {self.failure}", remedy),)
 
     @property
     def owner(self) -> str:

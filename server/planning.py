@@ -82,6 +82,7 @@ class Planner:
             route_metric=self._next_metric(place.sandbox, existing.wish.gateway_priority),
             state=EndpointState.CONNECTING,
             taken=(),  # it was READY: what it took over then is its own
+            failure="",
         )
 
     def _mtu(self, wish: NetworkWish) -> int:

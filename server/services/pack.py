@@ -65,10 +65,7 @@ def network(report: NetworkReport, conditions: Sequence[Condition]) -> network_p
         endpoint_count=report.endpoint_count,
         create_time=time(found.create_time),
         revision=found.revision,
-        conditions=[
-            network_pb2.Condition(problem=each.problem, remedy=each.remedy, commands=each.commands)
-            for each in conditions
-        ],
+        conditions=map(condition, conditions),
     )
 
 
@@ -89,11 +86,19 @@ def endpoint(found: Endpoint) -> network_pb2.Endpoint:
         mtu=found.mtu,
         labels=found.wish.labels,
         options=found.wish.options,
-        state=_ENDPOINT_STATES[found.state],
+        state=network_pb2.ENDPOINT_STATE_FAILED if found.failure else _ENDPOINT_STATES[found.state],
         create_time=time(found.create_time),
         revision=found.revision,
         ports=map(port, found.ports),
         gateway_priority=found.wish.gateway_priority,
+        conditions=map(condition, found.conditions),
+    )
+
+
+def condition(found: Condition) -> network_pb2.Condition:
+    """Pack what is in something's way."""
+    return network_pb2.Condition(
+        problem=found.problem, remedy=found.remedy, commands=found.commands
     )
 
 

@@ -37,8 +37,14 @@ def test_an_endpoint_that_cannot_be_made_whole_is_told_and_stays(world: World) -
     world.driver.trouble.fail("connect", KernelError("the bridge is gone"))
     refused = refusal(world.net.Connect, connect("c1", **WISHES))
     assert refused.short == ("INTERNAL", "KERNEL_ERROR")
-    assert world.state() == before
-    assert world.connect("c1", **WISHES) == first
+    assert {**world.state(), "endpoints": before["endpoints"]} == before
+    (failed,) = world.endpoints()
+    assert failed.state == network_pb2.ENDPOINT_STATE_FAILED
+    assert "the bridge is gone" in failed.conditions[0].problem
+    whole = world.connect("c1", **WISHES)
+    assert whole.revision > failed.revision
+    whole.revision = first.revision
+    assert whole == first
 
 
 @pytest.mark.parametrize(

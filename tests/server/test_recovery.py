@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from mynet.drivers.errors import DriverError, KernelError
+from mynet.ipam.testing import SampleCall
 from mynet.server import checkup, endpoints, recovery
 from mynet.server.recovery import recover
 from mynet.v1 import network_pb2
@@ -13,6 +14,7 @@ from tests.server.asking import connect, create, eventually, refusal
 from tests.server.examining import left, mended
 from tests.server.world import World
 
+CALL = SampleCall()
 Crash = Callable[[World], None]
 
 
@@ -247,3 +249,54 @@ def test_a_backend_that_hangs_is_waited_for_once(
     hang.end()
     assert eventually(lambda: world.backend.trouble.idle)
     assert left(recover(world.core.doctor)) == []
+
+
+def test_an_endpoint_that_cannot_be_made_whole_is_failed_and_keeps_what_it_has(
+    world: World,
+) -> None:
+    (before,) = world.endpoints()
+    world.driver.problems = ["It is not there."]
+    world.driver.endpoints.clear()
+    for _ in range(2):
+        world.driver.trouble.fail("connect", KernelError("the kernel is full"))
+        assert left(recover(world.core.doctor)) == [f"endpoint {before.id[:12]} of container c1"]
+        (failed,) = world.endpoints()
+        assert failed.state == network_pb2.ENDPOINT_STATE_FAILED
+        (condition,) = failed.conditions
+        assert condition.problem == "It could not be made whole: the kernel is full"
+        assert "connect its container again" in condition.remedy
+        assert (failed.id, failed.addresses) == (before.id, before.addresses)
+    assert failed.revision == before.revision + 1  # the same reason is recorded once
+    assert mended(recover(world.core.doctor)) == ["container c1"]
+    (whole,) = world.endpoints()
+    assert (whole.state, list(whole.conditions)) == (before.state, [])
+
+
+def test_an_endpoint_whose_address_another_has_is_failed_until_that_is_released(
+    world: World,
+) -> None:
+    (endpoint,) = world.endpoints()
+    world.backend.release_owner(CALL, f"endpoint:{endpoint.id}")
+    world.allocate("10.1.0.0/24", address="10.1.0.2", owner="vm-7")
+    assert left(recover(world.core.doctor))
+    (failed,) = world.endpoints()
+    assert failed.state == network_pb2.ENDPOINT_STATE_FAILED
+    assert "10.1.0.2" in failed.conditions[0].problem
+    again = connect("c1", netns_name="c1")
+    assert refusal(world.net.Connect, again).reason == "ADDRESS_IN_USE"
+    world.release_owner("vm-7")
+    whole = world.net.Connect(again).endpoint
+    assert (whole.id, whole.addresses) == (endpoint.id, endpoint.addresses)
+    assert (whole.state, list(whole.conditions)) == (endpoint.state, [])
+
+
+def test_what_has_failed_and_is_whole_again_by_itself_is_found_so(world: World) -> None:
+    (before,) = world.endpoints()
+    world.driver.problems = ["It is not there."]
+    world.driver.trouble.fail("connect", KernelError("the kernel is full"))
+    recover(world.core.doctor)
+    world.driver.problems = []
+    (found,) = recover(world.core.doctor)
+    assert "nothing of it is missing any more" in found.problem
+    assert world.endpoints()[0].state == before.state
+    assert recover(world.core.doctor) == []

@@ -103,6 +103,10 @@ class _EndpointStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Endpoin
     """It works."""
     ENDPOINT_STATE_DISCONNECTING: _EndpointState.ValueType  # 3
     """It is being taken away. If it stays so, a step failed: disconnect it again."""
+    ENDPOINT_STATE_FAILED: _EndpointState.ValueType  # 4
+    """It was damaged, and could not be made whole: its conditions say why. It keeps its addresses.
+    Connecting again, the next start and Doctor try again.
+    """
 
 class EndpointState(_EndpointState, metaclass=_EndpointStateEnumTypeWrapper):
     """What an endpoint is going through."""
@@ -115,6 +119,10 @@ ENDPOINT_STATE_READY: EndpointState.ValueType  # 2
 """It works."""
 ENDPOINT_STATE_DISCONNECTING: EndpointState.ValueType  # 3
 """It is being taken away. If it stays so, a step failed: disconnect it again."""
+ENDPOINT_STATE_FAILED: EndpointState.ValueType  # 4
+"""It was damaged, and could not be made whole: its conditions say why. It keeps its addresses.
+Connecting again, the next start and Doctor try again.
+"""
 Global___EndpointState: _TypeAlias = EndpointState  # noqa: Y015
 
 class _DriverState:
@@ -287,8 +295,8 @@ Global___Network: _TypeAlias = Network  # noqa: Y015
 
 @_typing.final
 class Condition(_message.Message):
-    """Something that others on the daemon's host do to a network, such as a firewall that drops its
-    packets. It is not the daemon's to change.
+    """What is wrong and not the daemon's to change: with a network, what others on the host do to it,
+    such as a firewall that drops its packets; with an endpoint, why it could not be made whole.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -297,13 +305,13 @@ class Condition(_message.Message):
     REMEDY_FIELD_NUMBER: _builtins.int
     COMMANDS_FIELD_NUMBER: _builtins.int
     problem: _builtins.str
-    """Who it is, and what does not work for it."""
+    """What it is, and what does not work for it."""
     remedy: _builtins.str
     """What to do."""
     @_builtins.property
     def commands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The remedy as lines for root's shell on the daemon's host. Once they have run, the condition is
-        gone.
+        """The remedy as lines for root's shell on the daemon's host, where there are any. Once they have
+        run, the condition is gone.
         """
 
     def __init__(
@@ -386,6 +394,7 @@ class Endpoint(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     PORTS_FIELD_NUMBER: _builtins.int
     GATEWAY_PRIORITY_FIELD_NUMBER: _builtins.int
+    CONDITIONS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """64 hexadecimal digits; any unique beginning of them selects the endpoint."""
     network: _builtins.str
@@ -438,6 +447,10 @@ class Endpoint(_message.Message):
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___PortMapping]:
         """Its published ports, in the order asked for, with every port of the host that was chosen."""
 
+    @_builtins.property
+    def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
+        """What keeps it from working, where it is FAILED."""
+
     def __init__(
         self,
         *,
@@ -460,10 +473,11 @@ class Endpoint(_message.Message):
         revision: _builtins.int = ...,
         ports: _abc.Iterable[Global___PortMapping] | None = ...,
         gateway_priority: _builtins.int = ...,
+        conditions: _abc.Iterable[Global___Condition] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "container_id", b"container_id", "create_time", b"create_time", "gateway_priority", b"gateway_priority", "gateways", b"gateways", "host_interface", b"host_interface", "id", b"id", "interface", b"interface", "labels", b"labels", "mac_address", b"mac_address", "mtu", b"mtu", "netns_path", b"netns_path", "network", b"network", "network_id", b"network_id", "options", b"options", "pid", b"pid", "ports", b"ports", "revision", b"revision", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "conditions", b"conditions", "container_id", b"container_id", "create_time", b"create_time", "gateway_priority", b"gateway_priority", "gateways", b"gateways", "host_interface", b"host_interface", "id", b"id", "interface", b"interface", "labels", b"labels", "mac_address", b"mac_address", "mtu", b"mtu", "netns_path", b"netns_path", "network", b"network", "network_id", b"network_id", "options", b"options", "pid", b"pid", "ports", b"ports", "revision", b"revision", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
