@@ -120,9 +120,9 @@ def test_a_rate_is_written_in_its_largest_whole_unit(bytes_per_second: int, writ
 
 
 def test_each_direction_has_its_own_limit(driver: BridgeDriver, endpoint: Endpoint) -> None:
-    plain = driver._veth(endpoint)
+    plain = driver._specs.veth(endpoint)
     assert (plain.ingress, plain.shaper) == (None, None)
-    limited = driver._veth(replace(endpoint, options={INGRESS: "1Mbit", EGRESS: "2Mbit"}))
+    limited = driver._specs.veth(replace(endpoint, options={INGRESS: "1Mbit", EGRESS: "2Mbit"}))
     assert limited.ingress == Rate(125_000, 16384)
     assert limited.shaper == Shaper(
         "ifb-chk1",

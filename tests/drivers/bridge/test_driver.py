@@ -25,7 +25,7 @@ def test_a_network_is_a_bridge_with_its_mark_and_addresses(
     assert (link.name, link.kind, link.up) == (network.interface, "bridge", True)
     assert (link.mark, link.mtu) == (f"mynet:test:{network.id}", 1400)
     assert link.mac == mac_from(network.id)
-    wanted = driver._bridge(network).addresses
+    wanted = driver._specs.bridge(network).addresses
     assert wanted == (ip_interface("198.18.1.1/24"), ip_interface("fd6d:796e:6574:1::1/64"))
 
 
@@ -90,7 +90,7 @@ def test_the_firewall_and_forwarding_follow_the_network(
 def test_an_endpoint_is_the_pair_that_it_describes(
     driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
-    assert driver._veth(endpoint) == Veth(
+    assert driver._specs.veth(endpoint) == Veth(
         name="vethchk1",
         mark="mynet:test:conformance-1-1",
         outer_mac=mac_from("conformance-1-1"),
@@ -112,7 +112,7 @@ def test_an_isolated_family_has_no_address_on_the_bridge(
     driver: BridgeDriver, network: Network, isolated: set[int]
 ) -> None:
     options = {f"gateway_mode_ipv{version}": "isolated" for version in isolated}
-    bridge = driver._bridge(replace(network, internal=True, options=options))
+    bridge = driver._specs.bridge(replace(network, internal=True, options=options))
     assert {address.version for address in bridge.addresses} == {4, 6} - isolated
 
 
@@ -121,7 +121,7 @@ def test_without_icc_the_ports_of_the_bridge_are_isolated_from_each_other(
     driver: BridgeDriver, endpoint: Endpoint, *, icc: str, isolated: bool
 ) -> None:
     network = replace(endpoint.network, options={"icc": icc})
-    assert driver._veth(replace(endpoint, network=network)).isolated is isolated
+    assert driver._specs.veth(replace(endpoint, network=network)).isolated is isolated
 
 
 def test_what_it_says_of_itself() -> None:

@@ -38,7 +38,7 @@ def test_a_bridge_that_is_gone_or_anothers_is_told(
 def test_an_address_that_a_bridge_lacks_is_told(
     driver: BridgeDriver, kernel: FakeKernel, network: Network
 ) -> None:
-    bridge = driver._bridge(network)
+    bridge = driver._specs.bridge(network)
     kernel.delete_link(network.interface)
     kernel.ensure_bridge(type(bridge)(bridge.name, bridge.mark, bridge.mac, bridge.mtu))
     assert driver.check_network(CALL, network) == [

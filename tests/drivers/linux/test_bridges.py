@@ -127,7 +127,7 @@ def test_a_failed_create_takes_nothing_from_the_network_that_has_the_name(
 
 
 def test_a_bridge_that_was_not_yet_marked_is_ours(host: Namespace, driver: BridgeDriver) -> None:
-    bridge = driver._bridge(NETWORK)
+    bridge = driver._specs.bridge(NETWORK)
     host.run("ip", "link", "add", bridge.name, "address", bridge.mac, "type", "bridge")
     driver.create(CALL, NETWORK)
     link = host.link(bridge.name)
@@ -138,7 +138,7 @@ def test_a_bridge_that_was_not_yet_marked_is_ours(host: Namespace, driver: Bridg
 def test_a_bridge_that_was_not_yet_marked_is_taken_away(
     host: Namespace, driver: BridgeDriver
 ) -> None:
-    bridge = driver._bridge(NETWORK)
+    bridge = driver._specs.bridge(NETWORK)
     host.run("ip", "link", "add", bridge.name, "address", bridge.mac, "type", "bridge")
     driver.delete(CALL, NETWORK)
     assert host.names() == {"lo"}

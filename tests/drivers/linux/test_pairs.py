@@ -132,7 +132,7 @@ def test_metric_0_is_the_best_in_both_families(
 def test_many_are_detached_at_once(
     host: Namespace, kernel: LinuxKernel, driver: BridgeDriver, network: Network
 ) -> None:
-    veths = [driver._veth(sample_endpoint(network, number)) for number in range(1, 121)]
+    veths = [driver._specs.veth(sample_endpoint(network, number)) for number in range(1, 121)]
     for veth in veths:
         kernel.attach(veth)
     kernel.detach(veths)

@@ -169,7 +169,8 @@ def test_many_threads_detach_at_once_on_the_real_kernel(
     network: Network,
     deletes: list[str],
 ) -> None:
-    veths = [driver._veth(sample_endpoint(network, number)) for number in range(1, THREADS + 1)]
+    numbers = range(1, THREADS + 1)
+    veths = [driver._specs.veth(sample_endpoint(network, number)) for number in numbers]
     for veth in veths:
         kernel.attach(veth)
     left: list[frozenset[str]] = []

@@ -104,7 +104,7 @@ def _make_unfinished(
     """Do the first message of an attach, as a daemon that was killed after it."""
     with Netlink() as nl:
         master = nl.index(endpoint.network.interface)
-        message = messages.new_veth(driver._veth(endpoint), master, box.fd)
+        message = messages.new_veth(driver._specs.veth(endpoint), master, box.fd)
         nl.ask(Request(message, "make a pair", "interface"))
     outer = host.link(endpoint.host_interface)
     assert outer

@@ -85,7 +85,7 @@ def test_what_somebody_damages_is_told_and_made_again(
 def test_a_shaper_that_was_only_begun_is_finished_or_taken_away(
     host: Namespace, driver: BridgeDriver, endpoint: Endpoint, limited: Endpoint
 ) -> None:
-    shaper = driver._veth(limited).shaper
+    shaper = driver._specs.veth(limited).shaper
     assert shaper
     for finish in (True, False):
         driver.disconnect(CALL, limited)
@@ -103,7 +103,7 @@ def test_many_endpoints_with_limits_leave_nothing(
     host: Namespace, driver: BridgeDriver, kernel: LinuxKernel, limited: Endpoint
 ) -> None:
     every = [
-        driver._veth(
+        driver._specs.veth(
             replace(
                 limited,
                 id=f"e{number}",

@@ -28,7 +28,7 @@ def verbs(sandbox: Sandbox) -> dict[str, Callable[[], object]]:
     driver = BridgeDriver(DriverContext("test", Path("/tmp")), kernel)  # noqa: S108 - not used
     network, second = sample_network(), sample_network(2)
     endpoint = sample_endpoint(network, sandbox=sandbox)
-    veth, bridge = driver._veth(endpoint), driver._bridge(network)
+    veth, bridge = driver._specs.veth(endpoint), driver._specs.bridge(network)
     segment = Segment("br-x", masquerade=[ip_network("10.7.0.0/24")])
     target = ip_address("198.18.1.2")
     publication = Publication("web", [Forward(PortProtocol.UDP, None, 53, target, 53)])
@@ -38,10 +38,10 @@ def verbs(sandbox: Sandbox) -> dict[str, Callable[[], object]]:
         "device_names": lambda: kernel.device_names(sandbox),
         "has_device": lambda: kernel.has_device("lo"),
         "uplink_mtu": kernel.uplink_mtu,
-        "ensure_bridge": lambda: kernel.ensure_bridge(driver._bridge(second)),
+        "ensure_bridge": lambda: kernel.ensure_bridge(driver._specs.bridge(second)),
         "ensure_bridge again": lambda: kernel.ensure_bridge(bridge),
         "is_taken": lambda: kernel.is_taken(bridge),
-        "attach": lambda: kernel.attach(driver._veth(sample_endpoint(network, 2))),
+        "attach": lambda: kernel.attach(driver._specs.veth(sample_endpoint(network, 2))),
         "attach again": lambda: kernel.attach(replace(veth, sandbox=None)),
         "attach inside": lambda: kernel.attach(veth),
         "inspect": lambda: kernel.inspect(replace(veth, sandbox=None)),
