@@ -147,7 +147,8 @@ class District:
             for callee, ear in ears.items():
                 self._send(_witness(callee), "", self._target(callee, caller, version, ear))
             words = {callee: ear.recv(100).decode() for callee, ear in ears.items()}
-            assert words == {callee: caller if callee in found else "" for callee in callees}
+            expected = {callee: caller if callee in found else "" for callee in callees}
+            assert words == expected, (words, expected)
             return found
 
     def _target(

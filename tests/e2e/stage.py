@@ -17,8 +17,10 @@ from tests.e2e.namespace import SECONDS, Namespace, environment
 HOST, OUTSIDE = ("203.0.113.1", "2001:db8::1"), ("203.0.113.2", "2001:db8::2")
 
 # A new namespace inherits forwarding from the one that makes it: here it is off, as on any host
-# that is no router. The world outside knows the host, and no way to any network behind it. `cat`
-# holds the namespaces, and ends with whoever holds its standard input.
+# that is no router. The world outside knows the host, and no way to any network behind it. For what
+# it forwards, the kernel asks for neighbours from a link-local address, or not at all; and the first
+# that it asks over a new link may take a second. `cat` holds the namespaces, and ends with whoever
+# holds its standard input.
 _SET_UP = f"""
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /var/lib
@@ -30,6 +32,7 @@ link set lo up
 link add uplink type veth peer name eth0 netns outside
 address add {HOST[0]}/24 dev uplink
 address add {HOST[1]}/64 dev uplink nodad
+address add fe80::1/64 dev uplink nodad
 link set uplink addrgenmode none up
 route add default via {OUTSIDE[0]}
 route add default via {OUTSIDE[1]}
@@ -38,8 +41,10 @@ ip -n outside -batch - <<.
 link set lo up
 address add {OUTSIDE[0]}/24 dev eth0
 address add {OUTSIDE[1]}/64 dev eth0 nodad
+address add fe80::2/64 dev eth0 nodad
 link set eth0 addrgenmode none up
 .
+ping -q -c 1 -w 5 {OUTSIDE[1]} >/dev/null
 echo ready
 exec cat
 """
