@@ -36,8 +36,10 @@ def find(data: memoryview, wanted: int) -> memoryview:
 def attributes(data: bytes, offset: int) -> dict[int, bytes]:
     """Cut all attributes from an offset on apart, by their kinds; the last of a kind stands."""
     found: dict[int, bytes] = {}
-    while offset + _HEADER.size <= len(data):
-        length, kind = _HEADER.unpack_from(data, offset)
-        found[kind & _KIND] = data[offset + _HEADER.size : offset + length]
-        offset += max((length + 3) & ~3, _HEADER.size)
+    # A start reads hundreds of thousands: what does not change is looked up before.
+    unpack, header, last = _HEADER.unpack_from, _HEADER.size, len(data) - _HEADER.size
+    while offset <= last:
+        length, kind = unpack(data, offset)
+        found[kind & _KIND] = data[offset + header : offset + length]
+        offset += (length + 3) & ~3 or header
     return found
