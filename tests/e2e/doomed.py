@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mynet.drivers.linux import firewall
+from mynet.drivers.linux import firewall, sysctl
 from mynet.drivers.linux.netlink import Netlink
 from mynet.ipam.sqlite import Database
 from mynet.server.main import main
@@ -63,5 +63,6 @@ if __name__ == "__main__":
     watch(Database, "_transact", commit("before"), commit("after"))
     watch(Netlink, "ask", lambda _, *requests: f"before: {requests[0].doing}", nothing)
     watch(firewall, "_nft", lambda _: "before: load the firewall", nothing)
+    watch(sysctl, "_write", lambda setting, value: f"before: write {value} to {setting}", nothing)
     sys.argv[:2] = ["mynetd"]
     main()

@@ -17,10 +17,10 @@ from tests.e2e.namespace import SECONDS, Namespace, environment
 HOST, OUTSIDE = ("203.0.113.1", "2001:db8::1"), ("203.0.113.2", "2001:db8::2")
 
 # A new namespace inherits forwarding from the one that makes it: here it is off, as on any host
-# that is no router. The world outside knows the host, and no way to any network behind it. For what
-# it forwards, the kernel asks for neighbours from a link-local address, or not at all; and the first
-# that it asks over a new link may take a second. `cat` holds the namespaces, and ends with whoever
-# holds its standard input.
+# that is no router. The world outside knows the host, and no way to any network behind it. For
+# what it forwards, the kernel asks for neighbours from a link-local address, or not at all; and
+# the first that it asks for over a new link may take a second. `cat` holds the namespaces, and
+# ends with whoever holds its standard input.
 _SET_UP = f"""
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /var/lib

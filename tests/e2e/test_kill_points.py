@@ -56,6 +56,13 @@ def allocate(daemon: Daemon) -> None:
     daemon.ipam.AllocateAddress(ipam_pb2.AllocateAddressRequest(subnet=POOL, owner="vm-7"))
 
 
+def hand_back(daemon: Daemon) -> None:
+    held = daemon.ipam.ListAllocations(ipam_pb2.ListAllocationsRequest(owner="vm-7")).allocations
+    for address in [each.address for each in held]:
+        asked = ipam_pb2.ReleaseAddressRequest(subnet=POOL, address=address, owner="vm-7")
+        daemon.ipam.ReleaseAddress(asked)
+
+
 def release(daemon: Daemon) -> None:
     daemon.ipam.ReleaseOwner(ipam_pb2.ReleaseOwnerRequest(owner="vm-7"))
 
@@ -103,6 +110,7 @@ VERBS: Mapping[str, tuple[Step, Step]] = {
     "Connect with limits": (attach_limited, detach),
     "Disconnect with limits": (detach, attach_limited),
     "AllocateAddress": (allocate, release),
+    "ReleaseAddress": (hand_back, allocate),
     "ReleaseOwner": (release, allocate),
 }
 
