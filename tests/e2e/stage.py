@@ -19,8 +19,8 @@ HOST, OUTSIDE = ("203.0.113.1", "2001:db8::1"), ("203.0.113.2", "2001:db8::2")
 # A new namespace inherits forwarding from the one that makes it: here it is off, as on any host
 # that is no router. The world outside knows the host, and no way to any network behind it. For
 # what it forwards, the kernel asks for neighbours from a link-local address, or not at all; and
-# the first that it asks for over a new link may take a second. `cat` holds the namespaces, and
-# ends with whoever holds its standard input.
+# who has a new address is to be asked for it as soon as the kernel comes to that, on a busy machine
+# after seconds. `cat` holds the namespaces, and ends with whoever holds its standard input.
 _SET_UP = f"""
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /var/lib
@@ -44,7 +44,7 @@ address add {OUTSIDE[1]}/64 dev eth0 nodad
 address add fe80::2/64 dev eth0 nodad
 link set eth0 addrgenmode none up
 .
-ping -q -c 1 -w 5 {OUTSIDE[1]} >/dev/null
+for _ in 1 2 3 4 5 6 7 8; do ping -q -c 1 -W 2 {OUTSIDE[1]} >/dev/null && break; done
 echo ready
 exec cat
 """
