@@ -70,7 +70,8 @@ class Ports:
             # Those that are named come first: a choice takes nothing that is wished for.
             for place, port in sorted(fresh.items(), key=lambda each: not each[1].host_port):
                 if port.host_port:
-                    self._take_named(network, endpoint, port, asked)
+                    wanted = [each for each in bindings(network, port) if each not in had]
+                    self._take_named(endpoint, port, asked, wanted)
                 else:
                     taken[place] = self._choose(network, endpoint, port, spans)
             undo.pop_all()
@@ -123,13 +124,15 @@ class Ports:
         return failures
 
     def _take_named(
-        self, network: Network, endpoint: Endpoint, port: PortMapping, asked: Sequence[PortMapping]
+        self,
+        endpoint: Endpoint,
+        port: PortMapping,
+        asked: Sequence[PortMapping],
+        wanted: Sequence[Binding],
     ) -> None:
-        had = self._has(endpoint.id)
         try:
-            for binding in bindings(network, port):
-                if binding not in had:
-                    self._hold(endpoint, binding)
+            for binding in wanted:
+                self._hold(endpoint, binding)
         except KernelError as error:
             if error.metadata.get("errno") != errno.errorcode[errno.EADDRNOTAVAIL]:
                 raise
