@@ -59,15 +59,21 @@ def _outer(veth: Veth, seen: Snapshot) -> Iterator[str]:
         yield f"{veth.name} is in {seen.master or 'no bridge'} instead of {veth.bridge}."
     elif veth.bridge_mac not in ("", seen.master_mac):
         yield f"{veth.bridge} is another bridge than the network's."
-    elif link.isolated != veth.isolated:
-        said = "is not" if veth.isolated else "is"
-        yield f"{veth.name} {said} isolated from the other ports of {veth.bridge}."
-    elif veth.hairpin and not link.hairpin:
-        yield f"{veth.name} is not in hairpin mode."
+    else:
+        yield from _port(veth, link)
     yield from _link(link, veth.outer_mac, veth.mtu)
     yield from _limit("What goes to the sandbox", veth.ingress, seen.ingress)
     slowest = veth.shaper.rate if veth.shaper else None
     yield from _limit("What comes from the sandbox", slowest, seen.egress)
+
+
+def _port(veth: Veth, link: Link) -> Iterator[str]:
+    """Compare how the bridge treats the host's end."""
+    if link.isolated != veth.isolated:
+        said = "is not" if veth.isolated else "is"
+        yield f"{veth.name} {said} isolated from the other ports of {veth.bridge}."
+    if veth.hairpin and not link.hairpin:
+        yield f"{veth.name} is not in hairpin mode."
 
 
 def _limit(what: str, wanted: Rate | None, found: Rate | None) -> Iterator[str]:

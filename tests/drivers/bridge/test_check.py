@@ -51,6 +51,13 @@ def test_what_somebody_added_is_their_business() -> None:
     assert differences(VETH, more) == []
 
 
+def test_one_difference_of_a_port_of_the_bridge_does_not_hide_another() -> None:
+    assert differences(replace(VETH, isolated=True, hairpin=True), WHOLE) == [
+        "veth1 is not isolated from the other ports of br-web.",
+        "veth1 is not in hairpin mode.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("wanted", "sentences"),
     [(False, ["veth1 is isolated from the other ports of br-web."]), (True, [])],
