@@ -15,28 +15,17 @@ from itertools import count
 
 from mynet.drivers.api import IPNetwork, Sandbox
 from mynet.drivers.errors import KernelError, SandboxNotFound
+from mynet.drivers.linux.addressing import mac_from, with_link_local
+from mynet.drivers.linux.desired import Bridge, Segment, Veth
 from mynet.drivers.linux.elements import text
 from mynet.drivers.linux.memory import HOST, Memory
 from mynet.drivers.linux.memory_ports import FakeHold, Ports
+from mynet.drivers.linux.observed import BridgeSnapshot, Link, Snapshot, Survey
+from mynet.drivers.linux.ownership import is_ours, read_mark, taken
 from mynet.drivers.linux.ports import Binding, Forward, Program, Publication
 from mynet.drivers.linux.ruleset import elements
 from mynet.drivers.linux.surroundings import Surroundings
-from mynet.drivers.linux.verbs import (
-    DEFAULT_MTU,
-    Bridge,
-    BridgeSnapshot,
-    Link,
-    Segment,
-    Snapshot,
-    Survey,
-    Veth,
-    Watch,
-    is_ours,
-    mac_from,
-    read_mark,
-    taken,
-    with_link_local,
-)
+from mynet.drivers.linux.verbs import DEFAULT_MTU, Watch
 
 NGINX = Program(4711, "nginx")
 _MYNETD = Program(1, "mynetd")

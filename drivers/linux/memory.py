@@ -7,21 +7,11 @@ from itertools import count
 
 from mynet.drivers.api import IPInterface
 from mynet.drivers.errors import KernelError
+from mynet.drivers.linux.addressing import with_link_local
+from mynet.drivers.linux.desired import BRIDGE_PORTS, Bridge, Rate, Shaper, Veth, priority
+from mynet.drivers.linux.observed import Link, Route, Snapshot
+from mynet.drivers.linux.ownership import is_ours, taken
 from mynet.drivers.linux.refusals import refused
-from mynet.drivers.linux.verbs import (
-    BRIDGE_PORTS,
-    Bridge,
-    Link,
-    Rate,
-    Route,
-    Shaper,
-    Snapshot,
-    Veth,
-    is_ours,
-    priority,
-    taken,
-    with_link_local,
-)
 
 _NAME_LENGTH = 15
 
