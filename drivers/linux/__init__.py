@@ -7,7 +7,7 @@
 ``ownership``  whose a link is
 ``addressing`` MAC and link-local addresses
 ``kernel``     the real one: :class:`~mynet.drivers.linux.kernel.LinuxKernel`
-``fake``       one in memory: :class:`~mynet.drivers.linux.fake.FakeKernel`
+``fake``       one in memory: :class:`~mynet.drivers.linux.fake.kernel.FakeKernel`
 ``netns``      network namespaces: opening, entering, recognising
 ``netlink``    one socket, one conversation; every answer is read
 ``messages``   the rtnetlink messages, built and read with pyroute2

@@ -8,7 +8,7 @@ import pytest
 
 from mynet.drivers.api import Driver, DriverContext
 from mynet.drivers.bridge.driver import BridgeDriver
-from mynet.drivers.linux.fake import FakeKernel
+from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.drivers.testing import CLAIMS, check_driver
 from tests.drivers.broken import BROKEN, LeaksDescriptors, LeaksThreads
 from tests.drivers.sound import Kernel, SoundDriver
