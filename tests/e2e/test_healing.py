@@ -10,6 +10,7 @@ import pytest
 from mynet.v1.network_pb2 import ConnectRequest, PortMapping
 from tests.e2e.daemon import Daemon, eventually
 from tests.e2e.namespace import talk
+from tests.e2e.publishing import WEB
 from tests.e2e.stage import HOST, OUTSIDE, Sandbox, Stage
 
 FOREIGN = """
@@ -23,7 +24,6 @@ table inet shop {
 """
 HEALED_WITHIN = 1.0  # seconds
 JSON = ("--log-format", "json")
-WEB = PortMapping(container_port=80, host_port=8080)
 
 DAMAGES = {
     "the bridge is deleted": "ip link del br-blue",

@@ -1,12 +1,17 @@
 """mynetctl against the real daemon. What each command asks for is tested in tests/cli."""
 
 import json
+import sys
 import time
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
-from tests.e2e.daemon import Daemon
-from tests.e2e.stage import OUTSIDE, Sandbox
+from tests.e2e.daemon import Daemon, eventually
+from tests.e2e.namespace import SECONDS
+from tests.e2e.publishing import ADDRESSES, GATEWAYS, answered, is_free
+from tests.e2e.stage import HOST, OUTSIDE, Sandbox
 
 
 def test_a_network_is_made_and_listed_and_removed(daemon: Daemon) -> None:
@@ -125,3 +130,45 @@ def test_listing_networks_takes_less_than_200_ms(daemon: Daemon) -> None:
 
     # One run shows what it takes; those that took longer had to wait for a processor.
     assert any(seconds() < 0.2 for _ in range(30))
+
+
+@pytest.mark.usefixtures("blue")
+def test_mynetctl_publishes_and_shows_ports(daemon: Daemon, one: Sandbox) -> None:
+    stage = daemon.stage
+    words = "connect --netns one -p 8080:80 -p 127.0.0.1:5300:53/udp -p 9000-9100:9000-9100"
+    stage.run("mynetctl", *words.split(), "blue", "one")
+    shown = "8080->80/tcp,127.0.0.1:5300->53/udp,9000-9100->9000-9100/tcp"
+    header, row = stage.run("mynetctl", "endpoint", "ls").splitlines()
+    assert "PORTS" in header
+    assert shown in row.split()
+    (endpoint,) = daemon.endpoints()
+    (inspected,) = json.loads(stage.run("mynetctl", "endpoint", "inspect", endpoint.id))
+    assert inspected["ports"][1] == {
+        "protocol": "PROTOCOL_UDP",
+        "host_ip": "127.0.0.1",
+        "host_port": 5300,
+        "container_port": 53,
+        "count": 1,
+    }
+    assert answered(stage, one, (ADDRESSES[0], 53), ("127.0.0.1", 5300)) == GATEWAYS[0]
+
+
+@pytest.mark.usefixtures("blue")
+def test_a_command_that_runs_publishes_while_it_does(daemon: Daemon) -> None:
+    before = daemon.everything()
+    script = "import socket; s = socket.create_server(('', 80)).accept()[0]; s.sendall(b'it runs')"
+    command = ("mynetctl", "run", "-p", "8080:80", "blue", "--", sys.executable, "-c", script)
+    process = daemon.stage.start(*command)
+
+    def said() -> Any:
+        with ExitStack() as stack:
+            try:
+                near = stack.enter_context(daemon.stage.outside.dial(HOST[0], 8080))
+            except ConnectionRefusedError:
+                return b""  # it does not listen yet
+            return near.recv(100)
+
+    eventually(lambda: said() == b"it runs")
+    assert process.wait(SECONDS) == 0
+    assert daemon.everything() == before
+    assert is_free(daemon.stage, 8080)

@@ -19,8 +19,8 @@ from mynet.v1 import ipam_pb2, network_pb2
 from mynet.v1.network_pb2 import PortMapping
 from tests.e2e.daemon import Daemon, connect, create, eventually
 from tests.e2e.namespace import SECONDS
+from tests.e2e.publishing import elements
 from tests.e2e.stage import Sandbox, Stage
-from tests.e2e.test_ports import elements
 
 CLIENTS, ROUNDS = 16, 50
 MOST = 48  # answers between a start and the kill

@@ -9,17 +9,18 @@ from typing import Any
 import pytest
 
 from mynet.v1.network_pb2 import (
-    PROTOCOL_UDP,
     Endpoint,
     Network,
     PortMapping,
     UpdateEndpointRequest,
 )
 from tests.e2e.daemon import Daemon, refusal
-from tests.e2e.stage import HOST, OUTSIDE, Sandbox, Stage
-from tests.e2e.test_ports import (
+from tests.e2e.publishing import (
     ADDRESSES,
+    DNS,
     GATEWAYS,
+    MANY,
+    WEB,
     answered,
     by_family,
     elements,
@@ -27,11 +28,9 @@ from tests.e2e.test_ports import (
     program,
     reached,
 )
+from tests.e2e.stage import HOST, OUTSIDE, Sandbox, Stage
 
-WEB = PortMapping(host_port=8080, container_port=80)
 TLS = PortMapping(host_port=8443, container_port=443)
-DNS = PortMapping(protocol=PROTOCOL_UDP, host_port=5300, container_port=53)
-MANY = PortMapping(host_port=9000, container_port=9000, count=101)
 
 
 def update(daemon: Daemon, container: str = "one", **fields: Any) -> Endpoint:
