@@ -46,6 +46,13 @@ def world(folder: Path) -> Iterator[World]:
 
 
 @pytest.fixture
+def web(world: World) -> None:
+    """Network web, with both families, and a sandbox for it."""
+    world.network("web", "10.1.0.0/24", "fd00:1::/64")
+    world.sandbox("c1")
+
+
+@pytest.fixture
 def make_world(folder: Path) -> Iterator[Callable[..., World]]:
     """Make a world with other settings than usual."""
     made: list[World] = []

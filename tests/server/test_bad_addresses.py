@@ -6,22 +6,11 @@ from typing import Any
 
 import pytest
 
-from mynet.v1 import ipam_pb2, network_pb2
-from tests.server.asking import LONG, refusal, shown
+from tests.server.asking import LONG, shown
+from tests.server.refusing import check
 from tests.server.world import World
 
 NINE = "10.9.0.0/24"
-
-
-def check(world: World, verb: str, fields: dict[str, Any], faults: list[str]) -> None:
-    stub, module = (world.ipam, ipam_pb2) if hasattr(world.ipam, verb) else (world.net, network_pb2)
-    before = world.state()
-    refused = refusal(getattr(stub, verb), getattr(module, f"{verb}Request")(**fields))
-    assert refused.short == ("INVALID_ARGUMENT", "INVALID_ARGUMENT")
-    assert refused.faults == faults
-    violations = refused.details["BadRequest"].field_violations
-    assert all(violation.description for violation in violations)
-    assert world.state() == before
 
 
 @pytest.mark.parametrize(

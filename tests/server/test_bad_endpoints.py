@@ -6,19 +6,14 @@ import pytest
 
 from mynet.v1 import network_pb2
 from tests.server.asking import LONG, connect, refusal, shown
+from tests.server.refusing import require_faults
 from tests.server.world import World
 
 ONE_MAC = "02:00:00:00:00:01"
 
 
 def check(world: World, fields: dict[str, Any], faults: list[str]) -> None:
-    before = world.state()
-    refused = refusal(world.net.Connect, connect(**{"container": "c2", **fields}))
-    assert refused.short == ("INVALID_ARGUMENT", "INVALID_ARGUMENT")
-    assert refused.faults == faults
-    violations = refused.details["BadRequest"].field_violations
-    assert all(violation.description for violation in violations)
-    assert world.state() == before
+    require_faults(world, world.net.Connect, connect(**{"container": "c2", **fields}), faults)
 
 
 def test_an_empty_request_lacks_network_and_container(furnished_world: World) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from mynet.v1 import network_pb2
 from tests.server.asking import LONG, create, refusal, shown
+from tests.server.refusing import require_faults
 from tests.server.stack import Stack
 from tests.server.world import World
 
@@ -15,13 +16,7 @@ def subnets(*cidrs: str, **gateway: str) -> dict[str, Any]:
 
 
 def check(world: World, fields: dict[str, Any], faults: list[str]) -> None:
-    before = world.state()
-    refused = refusal(world.net.CreateNetwork, create(**{"name": "new", **fields}))
-    assert refused.short == ("INVALID_ARGUMENT", "INVALID_ARGUMENT")
-    assert refused.faults == faults
-    violations = refused.details["BadRequest"].field_violations
-    assert all(violation.description for violation in violations)
-    assert world.state() == before
+    require_faults(world, world.net.CreateNetwork, create(**{"name": "new", **fields}), faults)
 
 
 def test_an_empty_request_lacks_a_name(furnished_world: World) -> None:

@@ -7,10 +7,14 @@ import pytest
 from mynet.drivers.errors import KernelError
 from mynet.v1.network_pb2 import PortMapping
 from tests.server.asking import connect, refusal, shown
-from tests.server.test_bad_endpoints import check
+from tests.server.refusing import require_faults
 from tests.server.world import World
 
 WEB = {"host_port": 8080, "container_port": 80}
+
+
+def check(world: World, fields: dict[str, Any], faults: list[str]) -> None:
+    require_faults(world, world.net.Connect, connect("c2", **fields), faults)
 
 
 def port(**fields: Any) -> PortMapping:

@@ -6,7 +6,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from tests.server.asking import LONG, create, create_subnet, refusal, shown
-from tests.server.test_bad_addresses import check
+from tests.server.refusing import check
 from tests.server.world import World
 
 NINE = "10.99.0.0/24"

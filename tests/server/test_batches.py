@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from mynet.ipam.errors import StoreUnavailable
 from mynet.v1 import ipam_pb2
 from tests.server.asking import LONG, refusal, shown
-from tests.server.test_bad_addresses import check
+from tests.server.refusing import check
 from tests.server.world import World
 
 NINE = "10.9.0.0/24"

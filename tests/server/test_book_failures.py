@@ -12,9 +12,9 @@ import pytest
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.server.asking import allocate, create, create_subnet, refusal
 from tests.server.daemon import counted_writes
+from tests.server.failing import REASONS, Step, book, case, kernel, store
 from tests.server.importing import MYNET, ask, holding, mynet, subnet
 from tests.server.stack import Stack
-from tests.server.test_failures import REASONS, Step, book, case, kernel, store
 
 NINE, EIGHT = "10.9.0.0/24", "10.8.0.0/24"
 BATCH = ipam_pb2.BatchAllocateAddressesRequest(subnet=NINE, count=5)

@@ -10,23 +10,13 @@ from mynet.v1 import network_pb2
 from tests.server.asking import allocate, connect, create, eventually, refusal
 from tests.server.world import World
 
-
-@pytest.fixture(autouse=True)
-def web(world: World) -> None:
-    world.network("web", "10.1.0.0/24", "fd00:1::/64")
-    world.sandbox("c1")
+pytestmark = pytest.mark.usefixtures("web")
 
 
 def begin(method: Any, request: object) -> Callable[[], object]:
     """Begin a call; what is returned cancels it."""
     future: grpc.Future[Any] = method.future(request)
     return future.cancel
-
-
-def is_gone(world: World, plugin: str) -> bool:
-    """Say whether the daemon knows that the caller of the plugin's last verb has left."""
-    caller = getattr(world, plugin).trouble.caller
-    return not caller.alive()
 
 
 CALLS = pytest.mark.parametrize(
@@ -54,7 +44,7 @@ def test_nothing_is_left_for_a_caller_who_cancelled(
     leave = begin(getattr(world.net, verb), request_of(verb))
     hang.await_victim()
     leave()
-    assert eventually(lambda: is_gone(world, plugin))
+    assert eventually(getattr(world, plugin).trouble.is_abandoned)
     hang.end()
     assert eventually(lambda: world.state() == before)
 
@@ -76,7 +66,7 @@ def test_a_call_made_again_after_it_was_cancelled_succeeds(world: World) -> None
     leave = begin(world.net.Connect, connect(netns_name="c1"))
     hang.await_victim()
     leave()
-    assert eventually(lambda: is_gone(world, "driver"))
+    assert eventually(world.driver.trouble.is_abandoned)
     hang.end()
     assert eventually(lambda: world.endpoints() == [])
     assert world.connect("c1", netns_name="c1").addresses == ["10.1.0.2/24", "fd00:1::2/64"]
@@ -91,7 +81,7 @@ def test_a_disconnect_is_finished_for_a_caller_who_cancelled(world: World, plugi
     leave = begin(world.net.Disconnect, network_pb2.DisconnectRequest(container_id="c1"))
     hang.await_victim()
     leave()
-    assert eventually(lambda: is_gone(world, plugin))
+    assert eventually(getattr(world, plugin).trouble.is_abandoned)
     hang.end()
     assert eventually(lambda: world.state() == before)
 
@@ -116,7 +106,7 @@ def test_an_address_that_nobody_would_know_of_is_given_back(world: World, subnet
     leave = begin(world.ipam.AllocateAddress, allocate(subnet))
     hang.await_victim()
     leave()
-    assert eventually(lambda: is_gone(world, "backend"))
+    assert eventually(world.backend.trouble.is_abandoned)
     hang.end()
     assert eventually(lambda: world.backend.trouble.idle and world.state() == before)
 
@@ -126,6 +116,6 @@ def test_an_address_that_its_owner_can_ask_for_again_is_kept(world: World) -> No
     leave = begin(world.ipam.AllocateAddress, allocate(owner="vm-7"))
     hang.await_victim()
     leave()
-    assert eventually(lambda: is_gone(world, "backend"))
+    assert eventually(world.backend.trouble.is_abandoned)
     hang.end()
     assert eventually(lambda: world.held().get("10.9.0.1") == "vm-7")

@@ -9,6 +9,8 @@ from mynet.v1 import network_pb2
 from tests.server.asking import connect, refusal
 from tests.server.world import World
 
+pytestmark = pytest.mark.usefixtures("web")
+
 WISHES: dict[str, Any] = {
     "netns_name": "c1",
     "addresses": ["10.1.0.9"],
@@ -16,12 +18,6 @@ WISHES: dict[str, Any] = {
     "labels": {"a": "b"},
     "options": {"rate": "5"},
 }
-
-
-@pytest.fixture(autouse=True)
-def web(world: World) -> None:
-    world.network("web", "10.1.0.0/24", "fd00:1::/64")
-    world.sandbox("c1")
 
 
 def test_the_same_wishes_return_the_same_endpoint(world: World) -> None:

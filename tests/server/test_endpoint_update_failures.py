@@ -8,10 +8,10 @@ from mynet.drivers.errors import KernelError
 from mynet.v1 import network_pb2
 from mynet.v1.network_pb2 import PortMapping
 from tests.server.asking import change_endpoint, connect, eventually, refusal
-from tests.server.test_storm import storm
+from tests.server.publishing import WEB
+from tests.server.storming import storm
 from tests.server.world import World
 
-WEB = PortMapping(host_port=8080, container_port=80)
 TLS = PortMapping(host_port=8443, container_port=443)
 LOCAL = PortMapping(host_ip="127.0.0.1", host_port=8080, container_port=80)
 MOVE = change_endpoint(ports=[TLS], remove_ports=[WEB], labels={"a": "b"})

@@ -4,43 +4,15 @@ Over the real driver and the real backend: whatever fails, kernel, store or addr
 left of what was begun, and calling again succeeds.
 """
 
-import contextlib
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any
 
 import pytest
 
 from mynet.v1 import network_pb2
 from tests.server.asking import connect, create, refusal
-from tests.server.daemon import broken_write, counted_writes
+from tests.server.daemon import counted_writes
+from tests.server.failing import REASONS, Step, book, case, kernel, store
 from tests.server.stack import Stack
-
-REASONS = {"KERNEL_ERROR", "STORE_UNAVAILABLE"}
-
-# What fails when: of the kernel, of the daemon's store, of the backend's file.
-Step = Callable[[Stack], AbstractContextManager[object]]
-
-
-def kernel(point: str) -> Step:
-    def step(stack: Stack) -> AbstractContextManager[object]:
-        stack.kernel.fail(point)
-        return contextlib.nullcontext()
-
-    return step
-
-
-def store(number: int, times: int = 1) -> Step:
-    return lambda stack: stack.broken_write(number, times=times)
-
-
-def book(number: int) -> Step:
-    return lambda stack: broken_write(stack.bitmap._database, number)
-
-
-def case(name: str, step: Step) -> Any:
-    return pytest.param(step, id=name)
-
 
 CREATE = [
     case("choosing the device", kernel("has_device")),

@@ -7,11 +7,11 @@ import pytest
 
 from mynet.drivers.linux.addressing import mac_from
 from mynet.drivers.linux.desired import BRIDGE_PORTS, Veth
-from mynet.v1.network_pb2 import PortMapping
 from tests.server.asking import connect, refusal, unpacked
+from tests.server.publishing import CHOSEN
 from tests.server.records import endpoint
 from tests.server.stack import Stack
-from tests.server.test_storm import CALLERS, storm
+from tests.server.storming import CALLERS, storm
 from tests.server.world import World
 
 FULL = ("RESOURCE_EXHAUSTED", "BRIDGE_FULL")
@@ -42,7 +42,7 @@ def race(daemon: World | Stack) -> list[str]:
 
     def work(caller: int) -> None:
         try:
-            daemon.connect(f"racer-{caller}", ports=[PortMapping(container_port=80)])
+            daemon.connect(f"racer-{caller}", ports=[CHOSEN])
         except grpc.RpcError as error:
             reasons.append(unpacked(error).reason)
 
@@ -56,7 +56,7 @@ def test_one_more_is_refused_before_anything_is_made(small: World) -> None:
     before = small.state()
     for trouble in (small.driver.trouble, small.backend.trouble):
         trouble.calls.clear()
-    refused = refusal(small.net.Connect, connect("three", ports=[PortMapping(container_port=80)]))
+    refused = refusal(small.net.Connect, connect("three", ports=[CHOSEN]))
     assert refused.short == FULL
     assert refused.message == (
         "network web has 2 endpoints, and takes no more than 2; disconnect one, or use a second"

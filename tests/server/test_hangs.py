@@ -10,13 +10,9 @@ from mynet.v1 import ipam_pb2, network_pb2
 from tests.server.asking import Refusal, allocate, connect, create, eventually, refusal
 from tests.server.world import World
 
+pytestmark = pytest.mark.usefixtures("web")
+
 SECONDS = 0.2
-
-
-@pytest.fixture(autouse=True)
-def web(world: World) -> None:
-    world.network("web", "10.1.0.0/24", "fd00:1::/64")
-    world.sandbox("c1")
 
 
 def timeout(world: World, method: Callable[..., Any], request: object) -> Refusal:

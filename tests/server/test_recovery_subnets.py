@@ -5,9 +5,9 @@ from mynet.server.recovery import recover
 from tests.server.asking import allocate, create_subnet, refusal
 from tests.server.daemon import counted_writes
 from tests.server.examining import left, mended
+from tests.server.failing import book, store
 from tests.server.importing import MYNET, ask, holding, mynet, subnet
 from tests.server.stack import Stack
-from tests.server.test_failures import book, store
 from tests.server.world import World
 
 NINE = "10.9.0.0/24"

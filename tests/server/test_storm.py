@@ -1,60 +1,17 @@
 """32 callers at once: no address twice, no deadlock, and everything gone at the end."""
 
 import random
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
-import grpc
 import pytest
 
 from mynet.v1 import ipam_pb2, network_pb2
-from tests.server.asking import unpacked
 from tests.server.daemon import Daemon
 from tests.server.stack import Stack
+from tests.server.storming import CALLERS, ROUNDS, Holders, Run, allowed, storm
 from tests.server.world import World
 
-CALLERS = 32
-ROUNDS = 3
 POOL = "10.9.0.0/24"
-
-
-class Holders:
-    """Who has which address at this moment, as the callers see it."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._held: set[str] = set()
-
-    def take(self, *addresses: str) -> None:
-        with self._guard:
-            twice = self._held.intersection(addresses)
-            assert not twice, f"given to two callers: {twice}"
-            self._held.update(addresses)
-
-    def give(self, *addresses: str) -> None:
-        with self._guard:
-            self._held.difference_update(addresses)
-
-
-def storm(work: Callable[[int], object]) -> None:
-    """Let all callers work at once; the first failure of one of them fails the test."""
-    with ThreadPoolExecutor(CALLERS) as callers:
-        for done in [callers.submit(work, number) for number in range(CALLERS)]:
-            done.result(timeout=60)
-
-
-def allowed(*reasons: str) -> Callable[[Callable[[], object]], None]:
-    """Make what runs a call and takes these refusals for an answer."""
-
-    def run(call: Callable[[], object]) -> None:
-        try:
-            call()
-        except grpc.RpcError as error:
-            if unpacked(error).reason not in reasons:
-                raise
-
-    return run
 
 
 @pytest.mark.parametrize("networks", [1, 8])
@@ -179,9 +136,6 @@ def test_everything_at_once(daemon: World | Stack) -> None:
     for held in daemon.ipam.ListAllocations(ipam_pb2.ListAllocationsRequest()).allocations:
         daemon.release(held.subnet, held.address)
     assert daemon.state() == before
-
-
-Run = Callable[[Callable[[], object]], None]
 
 
 def step(daemon: Daemon, caller: int, dice: random.Random) -> tuple[Run, Callable[[], object]]:

@@ -8,7 +8,7 @@ import pytest
 from mynet.v1 import ipam_pb2
 from tests.server.importing import MYNET, TUTORIAL, ask, export, load
 from tests.server.stack import Stack
-from tests.server.test_storm import CALLERS, ROUNDS, Holders, Run, allowed, storm
+from tests.server.storming import CALLERS, ROUNDS, Holders, Run, allowed, storm
 from tests.server.world import World
 
 NINE = "10.9.0.0/24"

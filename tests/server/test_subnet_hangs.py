@@ -6,7 +6,6 @@ import pytest
 
 from mynet.v1 import ipam_pb2
 from tests.server.asking import allocate, create_subnet, eventually, refusal
-from tests.server.test_callers import is_gone
 from tests.server.test_hangs import LATE, timeout
 from tests.server.world import World
 
@@ -89,7 +88,7 @@ def test_a_batch_for_nobody_is_given_back_when_its_caller_has_left(world: World)
     call = world.ipam.BatchAllocateAddresses.future(BATCH(subnet=NINE, count=9))
     hang.await_victim()
     call.cancel()
-    assert eventually(lambda: is_gone(world, "backend"))
+    assert eventually(world.backend.trouble.is_abandoned)
     hang.end()
     assert eventually(lambda: settled(world) and world.state() == before)
 
@@ -101,7 +100,7 @@ def test_a_subnet_is_not_made_for_a_caller_who_has_left(world: World, cidr: str)
     call = world.ipam.CreateSubnet.future(create_subnet(cidr))
     hang.await_victim()
     call.cancel()
-    assert eventually(lambda: is_gone(world, "backend"))
+    assert eventually(world.backend.trouble.is_abandoned)
     hang.end()
     assert eventually(lambda: settled(world) and world.state() == before)
 

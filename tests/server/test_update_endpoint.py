@@ -4,16 +4,14 @@ from typing import Any
 
 import pytest
 
-from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.ports import Binding, Program
+from mynet.drivers.linux.ports import Binding
 from mynet.v1 import network_pb2
 from mynet.v1.network_pb2 import PROTOCOL_TCP, PROTOCOL_UDP, PortMapping
 from tests.server.asking import change_endpoint, connect, refusal, shown
+from tests.server.publishing import NGINX, TCP
 from tests.server.world import World
 
-TCP, UDP, _ = PortProtocol
-NGINX = Program(77, "nginx")
 LABELS = {"team": "red", "tier": "web"}
 WEB = PortMapping(protocol=PROTOCOL_TCP, host_port=8080, container_port=80, count=1)
 TLS = PortMapping(protocol=PROTOCOL_TCP, host_port=8443, container_port=443, count=1)

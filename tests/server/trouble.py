@@ -32,6 +32,10 @@ class Trouble:
             self._hangs[verb, late] = hang = Hang(times)
             return hang
 
+    def is_abandoned(self) -> bool:
+        """Say whether the daemon knows that the caller of the last verb has left."""
+        return self.caller is not None and not self.caller.alive()
+
     def end(self) -> None:
         """End every hang, and forget the errors that nobody met."""
         with self._guard:
