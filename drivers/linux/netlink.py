@@ -97,6 +97,11 @@ class Netlink:
         self._socket.close()
 
     @property
+    def cookie(self) -> int:
+        """That of the namespace that the socket belongs to."""
+        return netns.cookie_of(self._socket)
+
+    @property
     def port(self) -> int:
         """What the kernel names as the author when it notifies others of our changes."""
         if not self._socket.getsockname()[0]:

@@ -65,7 +65,8 @@ def _place(sandbox: Sandbox | None) -> Iterator[_Place]:
         with Netlink() as nl:
             yield _Place(nl, None)
         return
-    with netns.opened(sandbox) as fd, Netlink.inside(fd) as nl:
+    with netns.open_netns(sandbox.path) as fd, Netlink.inside(fd) as nl:
+        netns.require(sandbox, nl.cookie)
         yield _Place(nl, fd)
 
 
@@ -262,25 +263,23 @@ def inspect(veth: Veth) -> Snapshot:
             master_mac=master.mac if master else "",
         )
         outside = shaping.inspect(host, veth, outside)
-        try:
-            with _place(veth.sandbox) as place:
-                return _inspect_inner(outside, place, veth)
-        except SandboxNotFound:
-            return replace(outside, sandbox_there=False)
+    try:
+        with netns.entered(veth.sandbox) if veth.sandbox else nullcontext(), Netlink() as nl:
+            return _inspect_inner(nl, veth, outside)
+    except SandboxNotFound:
+        return replace(outside, sandbox_there=False)
 
 
-def _inspect_inner(outside: Snapshot, place: _Place, veth: Veth) -> Snapshot:
-    nl = place.nl
+def _inspect_inner(nl: Netlink, veth: Veth, outside: Snapshot) -> Snapshot:
+    """Add what there is where the thread is now."""
     inner = find_link(nl, veth.interface)
     if inner is None:
         return outside
     routes = (*default_routes(nl, 4), *default_routes(nl, 6))
-    with place.entered():
-        settings = sysctl.read_interface(veth.interface, veth.settings)
     return replace(
         outside,
         inner=inner,
         addresses=addresses_of(nl, inner.index),
         routes=frozenset(route for route in routes if route.device == inner.index),
-        settings=settings,
+        settings=sysctl.read_interface(veth.interface, veth.settings),
     )
