@@ -72,9 +72,7 @@ class Doctor:
         Never two at a time for one driver: one that hangs costs no more than one thread.
         """
         networks = [
-            each.for_driver(listing.whole.get(each.id, ()))
-            for each in listing.standing
-            if each.wish.driver == driver.name
+            each.for_driver(listing.whole.get(each.id, ())) for each in listing.of(driver.name)
         ]
         return driver.run(call, Driver.survey, networks, subject="a survey")
 
@@ -156,27 +154,37 @@ class Doctor:
         self, call: Call, report: Report, listing: Listing, driver: Plugin[Driver]
     ) -> None:
         """Have a driver bring back all that it has; say what of it was not there."""
-        networks = [each for each in listing.standing if each.wish.driver == driver.name]
+        networks = listing.of(driver.name)
         ailing = [one for each in networks for one in self.checkup.of_network(call, each)]
         told = [each.for_driver(listing.whole.get(each.id, ())) for each in networks]
-        driver.run(call, Driver.restore, told)
-        report.extend(ailing)
+        try:
+            driver.run(call, Driver.restore, told)
+        except DriverError:
+            report.extend(ailing)  # each by itself: those that can be made are
+            raise
+        for each in ailing:
+            report.note(each.mended())
 
     def _known(self, report: Report, listing: Listing) -> Known:
         return Known(self.checkup.sandboxes_of(listing.endpoints), self.books.holdings(report))
 
     def _bury(self, report: Report, listing: Listing, known: Known) -> None:
-        """Take away those whose sandboxes are gone, of a network all at once: a boot ends them all.
+        """Take away those whose sandboxes are gone, of a driver all at once: a boot ends them all.
 
         Nothing is held, as nobody else is served yet. What fails is tried again one by one.
         """
-        for network in listing.standing:
-            whole = listing.whole.get(network.id, ())
-            gone = [(each, why) for each in whole if (why := why_gone(each, known.sandboxes))]
+        for driver in self.drivers.usable():
+            gone = [
+                (network, endpoint)
+                for network in listing.of(driver.name)
+                for endpoint in listing.whole.get(network.id, ())
+                if why_gone(endpoint, known.sandboxes)
+            ]
             if gone:
-                with report.step(f"network {network.name}") as call:
-                    self.checkup.endpoints.tear_down(call, network, *(each for each, _ in gone))
-                    for endpoint, reason in gone:
+                with report.step(f"driver {driver.name}") as call:
+                    self.checkup.endpoints.tear_down(call, *gone)
+                    for _, endpoint in gone:
+                        reason = why_gone(endpoint, known.sandboxes)
                         report.note(Finding(named(endpoint), reason, GONE_REMEDY, repaired=True))
 
     def _compare_endpoints(self, report: Report, listing: Listing, known: Known) -> None:

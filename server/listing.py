@@ -33,6 +33,10 @@ class Listing:
         """The networks that were READY."""
         return [each for each in self.networks if each.state is NetworkState.READY]
 
+    def of(self, driver: str) -> Sequence[Network]:
+        """Return the networks of a driver that were READY."""
+        return [each for each in self.standing if each.wish.driver == driver]
+
     @cached_property
     def whole(self) -> Mapping[str, Sequence[Endpoint]]:
         """The endpoints that no call was under way for, by the ids of their networks."""

@@ -20,7 +20,6 @@ from mynet.drivers.linux.links import (
     addresses_of,
     bring_up,
     find_link,
-    link_at,
     shape,
 )
 from mynet.drivers.linux.netlink import Netlink, Request
@@ -256,12 +255,8 @@ def inspect(veth: Veth) -> Snapshot:
     """Look at what there is of the endpoint. Changes nothing. Like: ``ip addr; ip route``."""
     with Netlink() as host:
         outer = find_link(host, veth.name)
-        master = link_at(host, outer.master) if outer and outer.master else None
-        outside = Snapshot(
-            outer,
-            master.name if master else "",
-            master_mac=master.mac if master else "",
-        )
+        master = host.name(outer.master) if outer and outer.master else ""
+        outside = Snapshot(outer, master, master_mac=host.mac(master) if master else "")
         outside = shaping.inspect(host, veth, outside)
     try:
         with netns.entered(veth.sandbox) if veth.sandbox else nullcontext(), Netlink() as nl:

@@ -32,6 +32,7 @@ class Documents(Generic[R]):
         # The table's name and the conditions come from this package alone, never from a request.
         self._read = f"SELECT seq, document FROM {table}"
         self._revisions = f"SELECT id, document ->> 'revision' FROM {table} ORDER BY seq"
+        self._exists = f"SELECT 1 FROM {table} WHERE id = ?"
         self._revision = f"SELECT document ->> 'revision' FROM {table} WHERE id = ?"
 
     def all(self) -> Sequence[R]:
@@ -54,6 +55,11 @@ class Documents(Generic[R]):
     def with_id(self, record_id: str) -> Sequence[R]:
         """Return the record with that id, or none."""
         return self._select("id = ?", record_id)
+
+    def has(self, record_id: str) -> bool:
+        """Say whether there is a record with that id, without reading it."""
+        with self._database.read() as connection:
+            return connection.execute(self._exists, (record_id,)).fetchone() is not None
 
     def is_newest(self, record_id: str, revision: int) -> bool:
         """Say whether a record is there and as it was at that revision, without reading it."""
