@@ -2,17 +2,10 @@
 
 from collections.abc import Iterator
 
-from mynet.drivers.linux.verbs import (
-    Bridge,
-    BridgeSnapshot,
-    Link,
-    Rate,
-    Snapshot,
-    Veth,
-    is_ours,
-    priority,
-    with_link_local,
-)
+from mynet.drivers.linux.addressing import with_link_local
+from mynet.drivers.linux.desired import Bridge, Rate, Veth, priority
+from mynet.drivers.linux.observed import BridgeSnapshot, Link, Snapshot
+from mynet.drivers.linux.ownership import is_ours
 
 
 def differences(veth: Veth, seen: Snapshot) -> list[str]:

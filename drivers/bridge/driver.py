@@ -34,14 +34,10 @@ from mynet.drivers.bridge.specs import (
 )
 from mynet.drivers.bridge.survey import Look, rule_differences, suspects
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
-from mynet.drivers.linux.verbs import (
-    BRIDGE_PORTS,
-    Kernel,
-    Link,
-    Watch,
-    is_ours,
-    read_mark,
-)
+from mynet.drivers.linux.desired import BRIDGE_PORTS
+from mynet.drivers.linux.observed import Link
+from mynet.drivers.linux.ownership import is_ours, read_mark
+from mynet.drivers.linux.verbs import Kernel, Watch
 
 _IPV4 = 4  # the IP version
 MAX_SUBNETS = 64  # of a network: all of it goes into the firewall in one transaction

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mynet.drivers.bridge.check import bridge_differences, outer_differences
+from mynet.drivers.linux.desired import Bridge, Segment, Veth
+from mynet.drivers.linux.ownership import is_ours
 from mynet.drivers.linux.ports import Publication
-from mynet.drivers.linux.verbs import Bridge, Kernel, Segment, Veth, is_ours
+from mynet.drivers.linux.verbs import Kernel
 
 _SETTINGS = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 

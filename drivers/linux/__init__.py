@@ -1,9 +1,13 @@
 """The Linux kernel, as drivers see it: one object with declarative verbs, and a fake of it.
 
 ============== =====================================================================
-``verbs``      what can be asked of a kernel, and the values it is asked with
+``verbs``      what can be asked of a kernel
+``desired``    the values it is asked with: links, and what the firewall lets pass
+``observed``   the values it answers with
+``ownership``  whose a link is
+``addressing`` MAC and link-local addresses
 ``kernel``     the real one: :class:`~mynet.drivers.linux.kernel.LinuxKernel`
-``fake``       one in memory: :class:`~mynet.drivers.linux.fake.FakeKernel`
+``fake``       one in memory: :class:`~mynet.drivers.linux.fake.kernel.FakeKernel`
 ``netns``      network namespaces: opening, entering, recognising
 ``netlink``    one socket, one conversation; every answer is read
 ``messages``   the rtnetlink messages, built and read with pyroute2

@@ -18,9 +18,9 @@ from ipaddress import IPv4Address, IPv6Address
 
 from mynet.drivers.api import IPAddress
 from mynet.drivers.linux.attributes import attribute
+from mynet.drivers.linux.desired import Veth
 from mynet.drivers.linux.netlink import NLM_F_REPLACE, Request
 from mynet.drivers.linux.refusals import refusals
-from mynet.drivers.linux.verbs import Veth
 
 _ETHERNET = struct.Struct("!6s6sH")  # destination, source, type
 _ARP = struct.Struct("!HHBBH6s4s6s4s")

@@ -19,7 +19,7 @@ from typing import Final
 
 from mynet.drivers.api import IPAddress, IPInterface, IPNetwork
 from mynet.drivers.linux.attributes import attributes
-from mynet.drivers.linux.verbs import Link, Route
+from mynet.drivers.linux.observed import Link, Route
 
 # Each after a nlmsghdr of 16 bytes; linux/if_link.h, linux/if_addr.h, linux/rtnetlink.h.
 _IFINFOMSG = struct.Struct("@16xBxHiII")

@@ -11,13 +11,13 @@ from itertools import chain
 
 from mynet.drivers.api import IPAddress
 from mynet.drivers.errors import CapabilityUnsupported, DriverError, KernelError, PrivilegeMissing
+from mynet.drivers.linux.desired import Segment
 from mynet.drivers.linux.elements import Element, plain, text
 from mynet.drivers.linux.loaded import generation, skeleton
 from mynet.drivers.linux.nftables import Change, absent, commit, stands
 from mynet.drivers.linux.ports import Forward, Publication
 from mynet.drivers.linux.refusals import refusals
 from mynet.drivers.linux.ruleset import TABLE, elements, forwarded, published, ruleset
-from mynet.drivers.linux.verbs import Segment
 
 logger = logging.getLogger(__name__)
 

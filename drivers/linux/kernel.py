@@ -5,24 +5,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from mynet.drivers.api import IPNetwork, Sandbox
 from mynet.drivers.linux import conntrack, holds, links, netns, routes, survey, sysctl, veths
 from mynet.drivers.linux.announcing import Announcer
+from mynet.drivers.linux.desired import Bridge, Segment, Veth
 from mynet.drivers.linux.firewall import Firewall
 from mynet.drivers.linux.listener import Listener
 from mynet.drivers.linux.netlink import Netlink
+from mynet.drivers.linux.observed import BridgeSnapshot, Link, Snapshot, Survey
+from mynet.drivers.linux.ownership import read_mark
 from mynet.drivers.linux.ports import Binding, Forward, Hold, Program, Publication
 from mynet.drivers.linux.programs import find_program
 from mynet.drivers.linux.reaper import Reaper
 from mynet.drivers.linux.surroundings import Surroundings
-from mynet.drivers.linux.verbs import (
-    Bridge,
-    BridgeSnapshot,
-    Link,
-    Segment,
-    Snapshot,
-    Survey,
-    Veth,
-    Watch,
-    read_mark,
-)
+from mynet.drivers.linux.verbs import Watch
 
 
 class LinuxKernel:

@@ -5,18 +5,12 @@ import socket
 
 from mynet.drivers.api import IPInterface
 from mynet.drivers.linux import answers, messages
+from mynet.drivers.linux.addressing import with_link_local
+from mynet.drivers.linux.desired import Bridge
 from mynet.drivers.linux.netlink import Netlink, Request
+from mynet.drivers.linux.observed import BridgeSnapshot, Link, Survey
+from mynet.drivers.linux.ownership import is_ours, read_mark, taken
 from mynet.drivers.linux.refusals import refusals
-from mynet.drivers.linux.verbs import (
-    Bridge,
-    BridgeSnapshot,
-    Link,
-    Survey,
-    is_ours,
-    read_mark,
-    taken,
-    with_link_local,
-)
 
 GONE = frozenset({errno.ENODEV})
 STANDS = frozenset({errno.EEXIST})

@@ -18,8 +18,8 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from mynet.drivers.api import IPAddress, IPInterface
 from mynet.drivers.linux.attributes import attribute
+from mynet.drivers.linux.desired import Bridge, Veth, priority
 from mynet.drivers.linux.netlink import NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE
-from mynet.drivers.linux.verbs import Bridge, Veth, priority
 
 Attributes = Sequence[tuple[str, object]]
 

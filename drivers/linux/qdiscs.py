@@ -10,8 +10,8 @@ from socket import AF_UNSPEC, htons
 from typing import Final
 
 from mynet.drivers.linux.attributes import attribute, attributes, nested
+from mynet.drivers.linux.desired import Rate
 from mynet.drivers.linux.netlink import NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REPLACE
-from mynet.drivers.linux.verbs import Rate
 
 _RTM_NEWQDISC, _RTM_DELQDISC, _RTM_GETQDISC = 36, 37, 38
 _RTM_NEWTFILTER, _RTM_GETTFILTER = 44, 46

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from mynet.drivers.linux import messages
 from mynet.drivers.linux.links import GONE
 from mynet.drivers.linux.netlink import Netlink, Request
-from mynet.drivers.linux.verbs import Link
+from mynet.drivers.linux.observed import Link
 
 _AT_ONCE = 100  # links a datagram: each may be refused, and a socket holds some 200 answers
 

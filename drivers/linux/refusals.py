@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mynet.drivers.errors import BridgeFull, DriverError, KernelError, PrivilegeMissing
-from mynet.drivers.linux.verbs import BRIDGE_PORTS
+from mynet.drivers.linux.desired import BRIDGE_PORTS
 
 
 def refused(

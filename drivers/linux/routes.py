@@ -7,7 +7,8 @@ from mynet.drivers.api import IPNetwork
 from mynet.drivers.linux import answers, messages
 from mynet.drivers.linux.links import link_at
 from mynet.drivers.linux.netlink import Netlink, Request
-from mynet.drivers.linux.verbs import DEFAULT_MTU, Route
+from mynet.drivers.linux.observed import Route
+from mynet.drivers.linux.verbs import DEFAULT_MTU
 
 _NO_TABLE = frozenset({errno.ENOENT})  # the kernel makes one with its first route
 

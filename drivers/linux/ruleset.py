@@ -5,9 +5,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from mynet.drivers.linux.desired import Segment
 from mynet.drivers.linux.elements import Element, plain, text
 from mynet.drivers.linux.ports import Forward, Publication
-from mynet.drivers.linux.verbs import Segment
 
 TABLE: Final = "mynet"
 

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mynet.drivers.linux import messages, qdiscs
+from mynet.drivers.linux.desired import Rate, Shaper, Veth
 from mynet.drivers.linux.links import STANDS, bring_up, find_link
 from mynet.drivers.linux.netlink import Netlink, Request
-from mynet.drivers.linux.verbs import Link, Rate, Shaper, Snapshot, Veth, is_ours, taken
+from mynet.drivers.linux.observed import Link, Snapshot
+from mynet.drivers.linux.ownership import is_ours, taken
 
 _NONE = frozenset({errno.ENOENT, errno.EINVAL})  # what the kernel says of a queue that is not there
 

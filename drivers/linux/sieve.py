@@ -11,8 +11,8 @@ from typing import Final
 
 from mynet.drivers.linux.attributes import attribute, attributes
 from mynet.drivers.linux.nftables import NFPROTO_INET
+from mynet.drivers.linux.ownership import read_mark
 from mynet.drivers.linux.ruleset import TABLE
-from mynet.drivers.linux.verbs import read_mark
 
 HERE: Final = -1  # the number of the namespace that we are in, among those of others
 ANYTHING: Final = frozenset[str]()

@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import KernelError, SandboxNotFound
 from mynet.drivers.linux import announcing, messages, netns, shaping, sysctl
+from mynet.drivers.linux.addressing import with_link_local
 from mynet.drivers.linux.announcing import Announcer
+from mynet.drivers.linux.desired import Veth, priority
 from mynet.drivers.linux.links import (
     GONE,
     STANDS,
@@ -23,16 +25,9 @@ from mynet.drivers.linux.links import (
     shape,
 )
 from mynet.drivers.linux.netlink import Netlink, Request
+from mynet.drivers.linux.observed import Link, Snapshot
+from mynet.drivers.linux.ownership import is_ours, taken
 from mynet.drivers.linux.routes import default_routes
-from mynet.drivers.linux.verbs import (
-    Link,
-    Snapshot,
-    Veth,
-    is_ours,
-    priority,
-    taken,
-    with_link_local,
-)
 
 _LOOPBACK = 1  # the index of lo in every namespace
 

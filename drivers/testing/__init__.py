@@ -7,15 +7,26 @@ One call from one test of any test runner::
 
 What a driver makes, it makes where the test runs: give it a network namespace of its own. With a
 ``sandbox`` the endpoints go there; without, they stay beside the host's end.
+
+A claim is a function of a :class:`~mynet.drivers.testing.bench.Bench`, and its name is what it
+claims; each module has those of one subject, in its ``CLAIMS``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from mynet.drivers.api import Driver, DriverContext, Sandbox
+from mynet.drivers.testing import (
+    connecting,
+    creating,
+    describing,
+    looking,
+    publishing,
+    racing,
+    restoring,
+)
 from mynet.drivers.testing.bench import Bench, cleared
-from mynet.drivers.testing.claims import CLAIMS
 from mynet.drivers.testing.samples import (
     SampleCall,
     sample_endpoint,
@@ -31,6 +42,19 @@ __all__ = [
     "sample_network",
     "sample_ports",
 ]
+
+Claim = Callable[[Bench], None]
+
+# What others rely on comes first: the claim that fails is to be the one that is broken.
+CLAIMS: Sequence[Claim] = (
+    *describing.CLAIMS,
+    *creating.CLAIMS,
+    *connecting.CLAIMS,
+    *restoring.CLAIMS,
+    *publishing.CLAIMS,
+    *looking.CLAIMS,
+    *racing.CLAIMS,
+)
 
 
 def check_driver(
@@ -53,7 +77,7 @@ def check_driver(
 
 
 @contextmanager
-def _named(claim: Callable[[Bench], None]) -> Iterator[None]:
+def _named(claim: Claim) -> Iterator[None]:
     """Put the claim's name before what is wrong, whatever the driver raised."""
     words = claim.__name__.replace("_", " ")
     try:

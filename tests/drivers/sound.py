@@ -1,7 +1,7 @@
 """A driver that keeps the contract, in memory: what the broken ones are made from."""
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from mynet.drivers.api import (
     PORTS,
@@ -110,3 +110,19 @@ class SoundDriver(Driver):
         with self.kernel.lock:
             for name in [name for name, each in self.kernel.links.items() if each == stray.id]:
                 del self.kernel.links[name]
+
+
+Broken = list[tuple[str, type[SoundDriver]]]  # which claim of the suite must see it, and a driver
+
+
+def noting(broken: Broken) -> Callable[[str], Callable[[type[SoundDriver]], type[SoundDriver]]]:
+    """Make the decorator that notes which claim a driver breaks."""
+
+    def breaks(claim: str) -> Callable[[type[SoundDriver]], type[SoundDriver]]:
+        def note(driver: type[SoundDriver]) -> type[SoundDriver]:
+            broken.append((claim, driver))
+            return driver
+
+        return note
+
+    return breaks

@@ -19,7 +19,7 @@ from mynet.drivers.api import (
     changeable,
 )
 from mynet.drivers.errors import InterfaceExists, SandboxNotFound
-from mynet.drivers.linux.memory_ports import FakeHold, Ports
+from mynet.drivers.linux.fake.ports import FakeHold, Ports
 from mynet.drivers.linux.ports import Binding, Program
 from mynet.ipam.api import IPNetwork
 from tests.server.trouble import Trouble

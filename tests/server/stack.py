@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mynet.drivers.api import DriverContext
 from mynet.drivers.bridge import BridgeDriver
-from mynet.drivers.linux.fake import FakeKernel
+from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.ipam.api import AllocationQuery, BackendContext
 from mynet.ipam.bitmap import BitmapBackend
 from mynet.server import plugins

@@ -5,7 +5,8 @@ from dataclasses import replace
 import grpc
 import pytest
 
-from mynet.drivers.linux.verbs import BRIDGE_PORTS, Veth, mac_from
+from mynet.drivers.linux.addressing import mac_from
+from mynet.drivers.linux.desired import BRIDGE_PORTS, Veth
 from mynet.v1.network_pb2 import PortMapping
 from tests.server.asking import connect, refusal, unpacked
 from tests.server.records import endpoint

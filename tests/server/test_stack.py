@@ -2,7 +2,7 @@
 
 from ipaddress import ip_interface, ip_network
 
-from mynet.drivers.linux.verbs import Segment
+from mynet.drivers.linux.desired import Segment
 from tests.server.daemon import INSTANCE
 from tests.server.stack import Stack
 
@@ -32,7 +32,7 @@ def test_an_endpoint_is_a_pair_of_links(stack: Stack) -> None:
     assert (outer.name, outer.master) == (endpoint.host_interface, bridge.index)
     assert (inner.name, inner.mac, inner.mtu) == ("eth0", endpoint.mac_address, 1450)
     assert outer.mark == f"mynet:{INSTANCE}:{endpoint.id}"
-    veth = stack.kernel._memory.find("eth0", stack.sandboxes[0].cookie)
+    veth = stack.kernel._links.find("eth0", stack.sandboxes[0].cookie)
     assert veth
     assert ip_interface("10.1.0.2/24") in veth.addresses
 

@@ -6,7 +6,7 @@ import pytest
 
 from mynet.drivers.api import DriverContext, Endpoint, Network
 from mynet.drivers.bridge.driver import BridgeDriver
-from mynet.drivers.linux.fake import FakeKernel
+from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.drivers.testing import sample_endpoint, sample_network
 
 

@@ -8,7 +8,7 @@ from mynet.drivers.api import Endpoint
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS, SYSCTLS, sysctls
 from mynet.drivers.errors import CapabilityUnsupported
-from mynet.drivers.linux.fake import FakeKernel
+from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.drivers.testing import SampleCall
 
 CHECKS = {option.name: option.check for option in ENDPOINT_OPTIONS}

@@ -4,7 +4,7 @@ import pytest
 
 from mynet.drivers.api import Endpoint, Network, Stray
 from mynet.drivers.bridge.driver import BridgeDriver
-from mynet.drivers.linux.fake import FakeKernel
+from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.drivers.testing import SampleCall
 
 CALL = SampleCall()

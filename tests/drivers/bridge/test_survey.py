@@ -7,7 +7,7 @@ import pytest
 
 from mynet.drivers.api import Endpoint, Network
 from mynet.drivers.bridge.driver import BridgeDriver
-from mynet.drivers.linux.fake import FakeKernel
+from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.drivers.testing import SampleCall, sample_network, sample_ports
 
 CALL = SampleCall()

@@ -9,10 +9,11 @@ from typing import Protocol
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux import messages
-from mynet.drivers.linux.fake import FakeKernel
+from mynet.drivers.linux.desired import Bridge, Veth
+from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.netlink import Netlink, Request
-from mynet.drivers.linux.verbs import Bridge, Kernel, Veth
+from mynet.drivers.linux.verbs import Kernel
 from tests.drivers.linux.namespaces import Namespace
 
 

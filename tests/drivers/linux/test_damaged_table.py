@@ -6,9 +6,9 @@ import pytest
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.linux import firewall, loaded
+from mynet.drivers.linux.desired import Segment
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.ports import Forward, Publication
-from mynet.drivers.linux.verbs import Segment
 from tests.drivers.linux.namespaces import Namespace
 
 SUBNETS = (ip_network("10.1.0.0/24"), ip_network("10.1.1.0/24"), ip_network("fd00:1::/64"))

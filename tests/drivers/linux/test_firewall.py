@@ -7,8 +7,8 @@ from ipaddress import ip_network
 import pytest
 
 from mynet.drivers.errors import CapabilityUnsupported, KernelError
+from mynet.drivers.linux.desired import Segment
 from mynet.drivers.linux.firewall import Firewall
-from mynet.drivers.linux.verbs import Segment
 from tests.drivers.linux.namespaces import Namespace, playing_host
 
 INSTANCE = "7f3a"

@@ -10,10 +10,11 @@ import pytest
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.linux import listener
+from mynet.drivers.linux.addressing import mac_from
+from mynet.drivers.linux.desired import Bridge, Segment, Veth
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.ports import Forward, Publication
 from mynet.drivers.linux.sieve import ANYTHING
-from mynet.drivers.linux.verbs import Bridge, Segment, Veth, mac_from
 from tests.drivers.linux.namespaces import Namespace, open_descriptors
 from tests.drivers.linux.stages import Stage
 

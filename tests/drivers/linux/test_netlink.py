@@ -8,9 +8,9 @@ import pytest
 
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux import answers, messages
+from mynet.drivers.linux.desired import Bridge
 from mynet.drivers.linux.links import GONE, find_link, shape
 from mynet.drivers.linux.netlink import Netlink, Request
-from mynet.drivers.linux.verbs import Bridge
 from tests.drivers.linux.namespaces import Namespace
 from tests.drivers.linux.scripted import (
     DONE,

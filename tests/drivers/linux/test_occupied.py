@@ -8,9 +8,10 @@ import pytest
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from mynet.drivers.linux import messages
+from mynet.drivers.linux.addressing import mac_from
+from mynet.drivers.linux.desired import Bridge
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.netlink import Netlink, Request
-from mynet.drivers.linux.verbs import Bridge, mac_from
 from tests.drivers.linux.namespaces import Namespace, decoded
 from tests.drivers.linux.stages import Stage
 

@@ -14,8 +14,8 @@ from mynet.drivers.errors import DriverError, KernelError
 from mynet.drivers.linux import reaper
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.netlink import Netlink, Request
+from mynet.drivers.linux.observed import Link
 from mynet.drivers.linux.reaper import Reaper
-from mynet.drivers.linux.verbs import Link
 from mynet.drivers.testing import sample_endpoint
 from tests.drivers.linux.namespaces import Namespace
 

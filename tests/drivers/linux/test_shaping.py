@@ -8,11 +8,11 @@ import pytest
 from mynet.drivers.api import Endpoint
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux import qdiscs
+from mynet.drivers.linux.desired import Rate
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.links import STANDS
 from mynet.drivers.linux.messages import new_ifb
 from mynet.drivers.linux.netlink import Netlink, Request
-from mynet.drivers.linux.verbs import Rate
 from mynet.drivers.testing import SampleCall
 from tests.drivers.linux.namespaces import Namespace
 

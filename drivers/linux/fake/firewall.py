@@ -1,0 +1,93 @@
+"""The firewall of the kernel in memory: what its sets hold, unless somebody flushed it."""
+
+from collections.abc import Iterable, Sequence
+
+from mynet.drivers.api import IPAddress
+from mynet.drivers.linux.desired import Segment
+from mynet.drivers.linux.elements import text
+from mynet.drivers.linux.ports import Forward, Publication
+from mynet.drivers.linux.ruleset import elements
+
+
+class Firewall:
+    """The table. For one thread at a time: FakeKernel holds its lock.
+
+    What is put into a table that was flushed brings back all of it, as the real one is loaded anew.
+    """
+
+    def __init__(self) -> None:
+        self._segments: dict[str, Segment] = {}
+        self._publications: dict[str, Publication] = {}
+        self._is_loaded = self._is_flushed = False
+
+    @property
+    def segments(self) -> dict[str, Segment]:
+        """What it holds of networks, by bridge."""
+        return {} if self._is_flushed else dict(self._segments)
+
+    @property
+    def publications(self) -> dict[str, Publication]:
+        """What it holds of published ports, by endpoint."""
+        return {} if self._is_flushed else dict(self._publications)
+
+    def flush(self) -> None:
+        """Lose all of it."""
+        self._is_flushed = True
+
+    def load(self, segments: Iterable[Segment], publications: Iterable[Publication]) -> None:
+        """Replace what it holds."""
+        self._segments = {segment.bridge: segment for segment in segments}
+        self._publications = {each.endpoint: each for each in publications}
+        self._stand()
+
+    def add(self, segment: Segment) -> None:
+        """Put a network in."""
+        self._segments[segment.bridge] = segment
+        self._stand()
+
+    def remove(self, segment: Segment) -> None:
+        """Take a network out."""
+        self._segments.pop(segment.bridge, None)
+
+    def publish(self, publication: Publication) -> None:
+        """Put an endpoint's ports in, and no others of it."""
+        self._publications[publication.endpoint] = publication
+        if not publication.forwards:
+            del self._publications[publication.endpoint]
+        self._stand()
+
+    def unpublish(self, publication: Publication) -> None:
+        """Take an endpoint's ports out."""
+        self._publications.pop(publication.endpoint, None)
+
+    def targets(self) -> frozenset[IPAddress]:
+        """List where published ports lead."""
+        forwards = [each for one in self._publications.values() for each in one.forwards]
+        return frozenset(each.target for each in forwards)
+
+    def rules_stand(self) -> bool:
+        """Say whether it was not flushed since it was loaded."""
+        return not (self._is_loaded and self._is_flushed)
+
+    def unfiltered(self, segment: Segment) -> Sequence[str]:
+        """List what it lacks of a network."""
+        if not self._is_loaded or self.segments.get(segment.bridge) == segment:
+            return ()
+        return [f"{text(each)} in the set {each.set}" for each in elements(segment)]
+
+    def unpublished(self, publication: Publication) -> Sequence[Forward]:
+        """List those of an endpoint's ports that it lacks."""
+        standing = self.publications.get(publication.endpoint, Publication("")).forwards
+        return [each for each in publication.forwards if each not in standing]
+
+    def unserved(
+        self, segments: Sequence[Segment], publications: Sequence[Publication]
+    ) -> frozenset[str]:
+        """Tell which bridges and endpoints it is not right for."""
+        return frozenset(
+            [each.bridge for each in segments if self.unfiltered(each)]
+            + [each.endpoint for each in publications if self.unpublished(each)]
+        )
+
+    def _stand(self) -> None:
+        self._is_loaded, self._is_flushed = True, False
