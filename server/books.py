@@ -120,7 +120,7 @@ class Books:
     def _is_known(self, owner: str) -> bool:
         kind, _, record = owner.partition(":")
         records = self._store.networks if f"{kind}:" == NETWORK_OWNER else self._store.endpoints
-        return bool(records.with_id(record))
+        return records.has(record)
 
     def _holds(self, call: Call, backend: Plugin[Backend], owner: str) -> bool:
         """Say whether it still does: the record is removed after the addresses are released."""

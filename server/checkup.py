@@ -66,7 +66,7 @@ class Checkup:
             f"It is {endpoint.state.value} on a network that is {network.state.value}, and no call"
             " is under way.",
             "It is taken away.",
-            lambda call: self.endpoints.tear_down(call, network, endpoint),
+            lambda call: self.endpoints.tear_down(call, (network, endpoint)),
         )
 
     def of_network(self, call: Call, network: Network) -> Iterator[Ailment]:
@@ -117,7 +117,7 @@ class Checkup:
                 named(endpoint),
                 reason,
                 GONE_REMEDY,
-                lambda call: self.endpoints.tear_down(call, network, endpoint),
+                lambda call: self.endpoints.tear_down(call, (network, endpoint)),
             )
             return
         if sandbox := endpoint.place.sandbox:
@@ -162,7 +162,7 @@ class Checkup:
                 )
 
     def _is_known(self, stray: Stray) -> bool:
-        return bool(self.store.networks.with_id(stray.id) or self.store.endpoints.with_id(stray.id))
+        return self.store.networks.has(stray.id) or self.store.endpoints.has(stray.id)
 
     def _moved(self, endpoint: Endpoint, before: str) -> Ailment:
         sandbox = endpoint.place.sandbox

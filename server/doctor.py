@@ -43,9 +43,7 @@ class Doctor:
         """Examine everything."""
         listing = self._compare_books(report)
         for network in listing.standing:
-            with report.step(f"network {network.name}") as call, self._held(call, network):
-                for each in listing.network_now(network):
-                    report.extend(self.checkup.of_network(call, each))
+            self._examine_network(network, report)
         self._compare_endpoints(report, listing, self._known(report, listing))
         self._look_around(report, listing)
 
@@ -72,9 +70,7 @@ class Doctor:
         Never two at a time for one driver: one that hangs costs no more than one thread.
         """
         networks = [
-            each.for_driver(listing.whole.get(each.id, ()))
-            for each in listing.standing
-            if each.wish.driver == driver.name
+            each.for_driver(listing.whole.get(each.id, ())) for each in listing.of(driver.name)
         ]
         return driver.run(call, Driver.survey, networks, subject="a survey")
 
@@ -93,27 +89,39 @@ class Doctor:
         ]
         known = Known(self.checkup.sandboxes_of(endpoints), {})
         living = [each for each in endpoints if self.checkup.is_there(each, known)]
-        for network_id in dict.fromkeys([*ids, *(each.network_id for each in living)]):
-            standing = self.store.networks.with_id(network_id)
-            for network in (each for each in standing if each.state is NetworkState.READY):
-                yield network.id, partial(self._examine_network, network)
+        networks = {
+            network.id: network
+            for network_id in dict.fromkeys([*ids, *(each.network_id for each in living)])
+            for network in self.store.networks.with_id(network_id)
+            if network.state is NetworkState.READY
+        }
+        for network in networks.values():
+            yield network.id, partial(self._examine_network, network)
         for endpoint in living:
-            yield endpoint.id, partial(self._examine_endpoint, endpoint, known)
+            if its_own := networks.get(endpoint.network_id):
+                yield endpoint.id, partial(self._examine_endpoint, its_own, endpoint, known)
 
     def _examine_network(self, network: Network, report: Report) -> None:
         """Examine one network as it is now, if it is to stay."""
         with report.step(f"network {network.name}") as call, self._held(call, network):
-            for each in self.store.networks.with_id(network.id):
+            for each in self.store.networks.now(network):
                 if each.state is NetworkState.READY:
                     report.extend(self.checkup.of_network(call, each))
 
-    def _examine_endpoint(self, endpoint: Endpoint, known: Known, report: Report) -> None:
+    def _examine_endpoint(
+        self, network: Network, endpoint: Endpoint, known: Known, report: Report
+    ) -> None:
         """Examine one endpoint, unless it has changed since ``known`` was asked."""
         with report.step(named(endpoint)) as call, self._held_with(call, endpoint):
-            for network in self.store.networks.with_id(endpoint.network_id):
-                for each in self.store.endpoints.with_id(endpoint.id):
-                    if each == endpoint and is_whole(network, each):
-                        report.extend(self.checkup.of_endpoint(call, network, each, known))
+            for now, each in self._now(network, endpoint):
+                if each == endpoint and is_whole(now, each):
+                    report.extend(self.checkup.of_endpoint(call, now, each, known))
+
+    def _now(self, network: Network, endpoint: Endpoint) -> Iterator[tuple[Network, Endpoint]]:
+        """Yield an endpoint as it is now, which the caller holds, with its network."""
+        for each in self.store.endpoints.now(endpoint):
+            for now in self.store.networks.now(network):
+                yield now, each
 
     def _compare_books(self, report: Report) -> Listing:
         """Take away what has no end, and compare the books; return what there was."""
@@ -122,23 +130,22 @@ class Doctor:
         self.books.examine(report)
         for network in listing.standing:
             with report.step(f"network {network.name}") as call, self._held(call, network):
-                for each in listing.network_now(network):
+                for each in self.store.networks.now(network):
                     report.extend(self.books.of_network(call, each))
         return listing
 
     def _finish(self, report: Report, listing: Listing) -> None:
         """Take away what a call has begun and not ended."""
-        whole = {each.id for endpoints in listing.whole.values() for each in endpoints}
-        for endpoint in listing.endpoints:
-            if endpoint.id not in whole:
+        for network, endpoint in listing.placed:
+            if not is_whole(network, endpoint):
                 with report.step(named(endpoint)) as call, self._held_with(call, endpoint):
-                    for network, each in listing.endpoint_now(endpoint):
-                        if not is_whole(network, each):
-                            report.add(self.checkup.half_endpoint(network, each))
+                    for now, each in self._now(network, endpoint):
+                        if not is_whole(now, each):
+                            report.add(self.checkup.half_endpoint(now, each))
         for half in listing.networks:
             if half.state is not NetworkState.READY:
                 with report.step(f"network {half.name}") as call, self._held(call, half):
-                    for found in listing.network_now(half):
+                    for found in self.store.networks.now(half):
                         if found.state is not NetworkState.READY:
                             report.add(self.checkup.half_network(found))
 
@@ -156,27 +163,37 @@ class Doctor:
         self, call: Call, report: Report, listing: Listing, driver: Plugin[Driver]
     ) -> None:
         """Have a driver bring back all that it has; say what of it was not there."""
-        networks = [each for each in listing.standing if each.wish.driver == driver.name]
+        networks = listing.of(driver.name)
         ailing = [one for each in networks for one in self.checkup.of_network(call, each)]
         told = [each.for_driver(listing.whole.get(each.id, ())) for each in networks]
-        driver.run(call, Driver.restore, told)
-        report.extend(ailing)
+        try:
+            driver.run(call, Driver.restore, told)
+        except DriverError:
+            report.extend(ailing)  # each by itself: those that can be made are
+            raise
+        for each in ailing:
+            report.note(each.mended())
 
     def _known(self, report: Report, listing: Listing) -> Known:
         return Known(self.checkup.sandboxes_of(listing.endpoints), self.books.holdings(report))
 
     def _bury(self, report: Report, listing: Listing, known: Known) -> None:
-        """Take away those whose sandboxes are gone, of a network all at once: a boot ends them all.
+        """Take away those whose sandboxes are gone, of a driver all at once: a boot ends them all.
 
         Nothing is held, as nobody else is served yet. What fails is tried again one by one.
         """
-        for network in listing.standing:
-            whole = listing.whole.get(network.id, ())
-            gone = [(each, why) for each in whole if (why := why_gone(each, known.sandboxes))]
+        for driver in self.drivers.usable():
+            gone = [
+                (network, endpoint)
+                for network in listing.of(driver.name)
+                for endpoint in listing.whole.get(network.id, ())
+                if why_gone(endpoint, known.sandboxes)
+            ]
             if gone:
-                with report.step(f"network {network.name}") as call:
-                    self.checkup.endpoints.tear_down(call, network, *(each for each, _ in gone))
-                    for endpoint, reason in gone:
+                with report.step(f"driver {driver.name}") as call:
+                    self.checkup.endpoints.tear_down(call, *gone)
+                    for _, endpoint in gone:
+                        reason = why_gone(endpoint, known.sandboxes)
                         report.note(Finding(named(endpoint), reason, GONE_REMEDY, repaired=True))
 
     def _compare_endpoints(self, report: Report, listing: Listing, known: Known) -> None:
@@ -184,15 +201,12 @@ class Doctor:
         for driver in self.drivers.usable():
             with report.step(f"driver {driver.name}") as call:
                 report.extend(self.checkup.strays(call, driver, ids))
-        for endpoint in listing.endpoints:
-            with report.step(named(endpoint)) as call, self._held_with(call, endpoint):
-                for network, each in listing.endpoint_now(endpoint):
-                    if each == endpoint and is_whole(network, each):
-                        report.extend(self.checkup.of_endpoint(call, network, each, known))
+        for network, endpoint in listing.placed:
+            self._examine_endpoint(network, endpoint, known, report)
 
     def _look_around(self, report: Report, listing: Listing) -> None:
         """Tell what others on the host do to networks, after all of ours that could be mended."""
-        standing = [each for network in listing.standing for each in listing.network_now(network)]
+        standing = [each for one in listing.standing for each in self.store.networks.now(one)]
         with report.step("conditions") as call:
             report.extend(self.conditions.ailments(call, standing))
 

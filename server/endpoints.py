@@ -161,17 +161,17 @@ class Endpoints:
 
         return self._store.endpoints.page(after, limit, wanted)
 
-    def tear_down(self, call: Call, network: Network, *endpoints: Endpoint) -> None:
+    def tear_down(self, call: Call, *placed: tuple[Network, Endpoint]) -> None:
         """Take away whatever is left of endpoints, driven by their records alone.
 
         An address is given back only when the link that had it is gone for certain, and a port only
-        when no record has it. For many it takes two commits, as for one.
+        when no record has it. For many it takes a commit of each book, as for one.
         """
-        for endpoint in endpoints:
+        for network, endpoint in placed:
             self._detach(call, network, endpoint)
-        self._leases.give_back(call, network, endpoints)
-        self._store.endpoints.remove(*endpoints)
-        for endpoint in endpoints:
+        self._leases.give_back(call, placed)
+        self._store.endpoints.remove(*(endpoint for _, endpoint in placed))
+        for _, endpoint in placed:
             self._ports.release(endpoint.id)
 
     def unheld_ports(self, network: Network, endpoint: Endpoint) -> Sequence[str]:
@@ -224,7 +224,7 @@ class Endpoints:
         """Return the endpoint with the same natural key; finish one that is half gone."""
         existing = self._selection.same_key(network, wish)
         if existing and existing.state is not EndpointState.READY:
-            self.tear_down(call, network, existing)
+            self.tear_down(call, (network, existing))
             return None
         return existing
 
@@ -322,7 +322,7 @@ class Endpoints:
         self, call: Call, network: Network, endpoint: Endpoint, error: Exception
     ) -> None:
         with undo(error, f"connect endpoint {endpoint.id}"):
-            self.tear_down(call.to_clean_up(), network, endpoint)
+            self.tear_down(call.to_clean_up(), (network, endpoint))
 
     def _finish(self, call: Call, network: Network, endpoint: Endpoint) -> None:
         """Disconnect: record the intent, then tear down; later, if the driver takes too long."""
@@ -331,7 +331,7 @@ class Endpoints:
                 replace(endpoint, state=EndpointState.DISCONNECTING)
             )
         try:
-            self.tear_down(call, network, endpoint)
+            self.tear_down(call, (network, endpoint))
         except PluginTimeout as timeout:
             if timeout.pending:
                 after(timeout, partial(self._roll_back, call, network, endpoint, timeout))

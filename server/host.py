@@ -6,6 +6,7 @@ are free, and stay so, whichever driver leads them anywhere.
 """
 
 import contextlib
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_network
 from pathlib import Path
@@ -73,6 +74,7 @@ def nameservers() -> Sequence[IPNetwork]:
     return found
 
 
+@functools.cache  # no process outlives its boot
 def boot_id() -> str:
     """Return what tells this boot from any other. Source: random(4)."""
     return _BOOT_ID.read_text(encoding="ascii").strip()

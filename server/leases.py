@@ -152,18 +152,18 @@ class Leases:
         held = {allocation.address for allocation in self._held(call, backend, endpoint.owner)}
         return [address.ip for address in endpoint.addresses if address.ip not in held]
 
-    def give_back(self, call: Call, network: Network, endpoints: Sequence[Endpoint]) -> None:
-        """Give back all that endpoints of the network hold.
+    def give_back(self, call: Call, placed: Sequence[tuple[Network, Endpoint]]) -> None:
+        """Give back all that endpoints of these networks hold.
 
         An endpoint that never got READY returns what it had taken over to the owner before it.
         """
-        backend = self._backends.get(network.wish.ipam)
-        for endpoint in endpoints:
+        owners: dict[str, list[str]] = {}
+        for network, endpoint in placed:
+            owners.setdefault(network.wish.ipam, []).append(endpoint.owner)
             if endpoint.state is EndpointState.CONNECTING:
-                for allocation in self._held(call, backend, endpoint.owner):
-                    if allocation.address in endpoint.taken:
-                        self._hand_back(call, backend, endpoint, allocation)
-        backend.run(call, Backend.release_owners, [each.owner for each in endpoints])
+                self._hand_back(call, self._backends.get(network.wish.ipam), endpoint)
+        for name, held in owners.items():
+            self._backends.get(name).run(call, Backend.release_owners, held)
 
     def _take_asked(
         self,
@@ -212,16 +212,16 @@ class Leases:
                 continue
         return backend.run(call, Backend.allocate, requests[-1])
 
-    def _hand_back(
-        self, call: Call, backend: Plugin[Backend], endpoint: Endpoint, allocation: Allocation
-    ) -> None:
-        request = AllocateRequest(
-            self._registry.rules(allocation.subnet),
-            owner=endpoint.wish.address_owner,
-            address=allocation.address,
-            take_from=endpoint.owner,
-        )
-        backend.run(call, Backend.allocate, request)
+    def _hand_back(self, call: Call, backend: Plugin[Backend], endpoint: Endpoint) -> None:
+        for allocation in self._held(call, backend, endpoint.owner):
+            if allocation.address in endpoint.taken:
+                request = AllocateRequest(
+                    self._registry.rules(allocation.subnet),
+                    owner=endpoint.wish.address_owner,
+                    address=allocation.address,
+                    take_from=endpoint.owner,
+                )
+                backend.run(call, Backend.allocate, request)
 
     def _held(self, call: Call, backend: Plugin[Backend], owner: str) -> Sequence[Allocation]:
         query = AllocationQuery(owner=owner)

@@ -38,6 +38,12 @@ class Ailment:
     mend: Callable[[Call], object] | None = None
     commands: Sequence[str] = ()
 
+    def mended(self) -> Finding:
+        """Return what is told of it when something else has mended it."""
+        return Finding(
+            self.subject, self.problem, self.remedy, repaired=True, commands=self.commands
+        )
+
 
 def tell(finding: Finding, error: Exception | None) -> None:
     """Log a finding, and what went wrong with examining or mending it."""

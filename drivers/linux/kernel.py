@@ -51,7 +51,7 @@ class LinuxKernel:
         """List the names of links that are taken. Like: ``ip -br link``."""
         if sandbox is None:
             return links.names()
-        with netns.opened(sandbox) as fd, netns.inside(fd):
+        with netns.entered(sandbox):
             return links.names()
 
     def has_device(self, name: str) -> bool:

@@ -27,9 +27,11 @@ _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _NLMSGERR_ATTR_MSG = 1
 _SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK = 270, 10, 11, 12
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
-_SIOCGIFINDEX, _SIOCGIFHWADDR = 0x8933, 0x8927
-_IFREQ = struct.Struct("@16s24x")
-_HARDWARE = slice(2, 8)  # of a struct sockaddr: behind the family
+_SIOCGIFNAME, _SIOCGIFINDEX, _SIOCGIFHWADDR = 0x8910, 0x8933, 0x8927
+_IFREQ = struct.Struct("@16s24x")  # the name, and what is asked or told of it
+_INDEX = struct.Struct("@i")
+_UNION = 16  # where the latter begins
+_HARDWARE = slice(18, 24)  # in it, of a struct sockaddr: behind the family
 _HEADER = struct.Struct("@IHHII")  # length, type, flags, sequence number, port
 _NAME_BYTES = 15  # of a link: IFNAMSIZ less the final zero
 _BUFFER = 1 << 16  # bytes; the kernel fills at most half of it with one answer
@@ -97,6 +99,11 @@ class Netlink:
         self._socket.close()
 
     @property
+    def cookie(self) -> int:
+        """That of the namespace that the socket belongs to."""
+        return netns.cookie_of(self._socket)
+
+    @property
     def port(self) -> int:
         """What the kernel names as the author when it notifies others of our changes."""
         if not self._socket.getsockname()[0]:
@@ -106,31 +113,41 @@ class Netlink:
 
     def index(self, name: str) -> int:
         """Tell the index of a link, 0 where there is none. Like: ``ip link show NAME``."""
-        answer = self._ioctl(_SIOCGIFINDEX, name)
-        index: int = struct.unpack_from("@i", answer)[0] if answer else 0
+        answer = self._about(_SIOCGIFINDEX, name)
+        index: int = _INDEX.unpack_from(answer, _UNION)[0] if answer else 0
         return index
 
     def mac(self, name: str) -> str:
         """Tell the MAC address of a link, "" where there is none. Like: ``ip link show NAME``."""
-        answer = self._ioctl(_SIOCGIFHWADDR, name)
+        answer = self._about(_SIOCGIFHWADDR, name)
         return answer[_HARDWARE].hex(":") if answer else ""
 
-    def _ioctl(self, command: int, name: str) -> bytes | None:
-        """Ask for what a link has, None where there is none.
+    def name(self, index: int) -> str:
+        """Tell the name of the link of that index, "" where there is none. Like: ``ip link``."""
+        request = bytearray(_IFREQ.size)
+        _INDEX.pack_into(request, _UNION, index)
+        answer = self._ioctl(_SIOCGIFNAME, bytes(request), "a link")
+        return os.fsdecode(answer[:_UNION].rstrip(b"\0")) if answer else ""
 
-        An ioctl costs 2 us where a message costs 300; see netdevice(7). It would cut a name that is
-        too long, and answer for another link.
-        """
+    def _about(self, command: int, name: str) -> bytes | None:
+        """Ask about the link of that name. A name that is too long would be cut to another's."""
         encoded = os.fsencode(name)
         if len(encoded) > _NAME_BYTES:
             return None
+        return self._ioctl(command, _IFREQ.pack(encoded), name)
+
+    def _ioctl(self, command: int, request: bytes, what: str) -> bytes | None:
+        """Ask for what a link has, None where there is none.
+
+        An ioctl costs 2 us where a message costs 300; see netdevice(7).
+        """
         try:
-            return fcntl.ioctl(self._socket, command, _IFREQ.pack(encoded))[_NAME_BYTES + 1 :]
+            return fcntl.ioctl(self._socket, command, request)
         except OSError as error:
             if error.errno == errno.ENODEV:
                 return None
             raise refused(
-                error.errno or errno.EIO, f"look up {name}", f"interface {name}"
+                error.errno or errno.EIO, f"look up {what}", f"interface {what}"
             ) from error
 
     def ask(self, *requests: Request) -> tuple[int, ...]:

@@ -62,19 +62,6 @@ def open_netns(path: str) -> Iterator[int]:
 
 
 @contextmanager
-def opened(sandbox: Sandbox) -> Iterator[int]:
-    """Open the sandbox's namespace. Raises :exc:`SandboxNotFound` if its path leads elsewhere."""
-    with open_netns(sandbox.path) as fd:
-        if cookie_inside(fd) != sandbox.cookie:
-            raise SandboxNotFound(
-                f"{sandbox.path} leads to another network namespace than it did: the sandbox is"
-                " gone, or was made anew",
-                resource=f"sandbox {sandbox.path}",
-            )
-        yield fd
-
-
-@contextmanager
 def _handle(path: str) -> Iterator[int]:
     """Get a handle on whatever ``path`` leads to, without opening it for anything."""
     try:
@@ -169,20 +156,40 @@ def cookie_of(sock: socket.socket) -> int:
     return cookie
 
 
-def cookie_inside(fd: int) -> int:
-    """Tell the cookie of the namespace ``fd``."""
+def cookie_here() -> int:
+    """Tell the cookie of the namespace that this thread is in."""
     with (
-        inside(fd),
         refusals("open a socket in a network namespace", "sandbox"),
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe,
     ):
         return cookie_of(probe)
 
 
+def require(sandbox: Sandbox, cookie: int) -> None:
+    """See that the namespace with that cookie is the sandbox's. Raises :exc:`SandboxNotFound`."""
+    if cookie != sandbox.cookie:
+        raise SandboxNotFound(
+            f"{sandbox.path} leads to another network namespace than it did: the sandbox is gone,"
+            " or was made anew",
+            resource=f"sandbox {sandbox.path}",
+        )
+
+
+@contextmanager
+def entered(sandbox: Sandbox) -> Iterator[None]:
+    """Run the block in the sandbox's namespace, as :func:`inside` does.
+
+    Raises :exc:`SandboxNotFound` if its path leads elsewhere.
+    """
+    with open_netns(sandbox.path) as fd, inside(fd):
+        require(sandbox, cookie_here())
+        yield
+
+
 def identify(path: str) -> Sandbox:
     """Tell which namespace ``path`` leads to now. Raises :exc:`SandboxNotFound`."""
-    with open_netns(path) as fd:
-        return Sandbox(path, cookie_inside(fd))
+    with open_netns(path) as fd, inside(fd):
+        return Sandbox(path, cookie_here())
 
 
 def identify_other(path: str) -> Sandbox:
@@ -192,13 +199,12 @@ def identify_other(path: str) -> Sandbox:
     Raises :exc:`SandboxNotFound`.
     """
     found = identify(path)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as here:
-        if found.cookie == cookie_of(here):
-            raise SandboxNotFound(
-                f"{path} is mynetd's own network namespace, which is no sandbox: give another, or"
-                " none at all to have the interface made for you to move",
-                resource=f"sandbox {path}",
-            )
+    if found.cookie == cookie_here():
+        raise SandboxNotFound(
+            f"{path} is mynetd's own network namespace, which is no sandbox: give another, or"
+            " none at all to have the interface made for you to move",
+            resource=f"sandbox {path}",
+        )
     return found
 
 

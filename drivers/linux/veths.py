@@ -22,7 +22,6 @@ from mynet.drivers.linux.links import (
     addresses_of,
     bring_up,
     find_link,
-    link_at,
     shape,
 )
 from mynet.drivers.linux.netlink import Netlink, Request
@@ -60,7 +59,8 @@ def _place(sandbox: Sandbox | None) -> Iterator[_Place]:
         with Netlink() as nl:
             yield _Place(nl, None)
         return
-    with netns.opened(sandbox) as fd, Netlink.inside(fd) as nl:
+    with netns.open_netns(sandbox.path) as fd, Netlink.inside(fd) as nl:
+        netns.require(sandbox, nl.cookie)
         yield _Place(nl, fd)
 
 
@@ -250,32 +250,26 @@ def inspect(veth: Veth) -> Snapshot:
     """Look at what there is of the endpoint. Changes nothing. Like: ``ip addr; ip route``."""
     with Netlink() as host:
         outer = find_link(host, veth.name)
-        master = link_at(host, outer.master) if outer and outer.master else None
-        outside = Snapshot(
-            outer,
-            master.name if master else "",
-            master_mac=master.mac if master else "",
-        )
+        master = host.name(outer.master) if outer and outer.master else ""
+        outside = Snapshot(outer, master, master_mac=host.mac(master) if master else "")
         outside = shaping.inspect(host, veth, outside)
-        try:
-            with _place(veth.sandbox) as place:
-                return _inspect_inner(outside, place, veth)
-        except SandboxNotFound:
-            return replace(outside, sandbox_there=False)
+    try:
+        with netns.entered(veth.sandbox) if veth.sandbox else nullcontext(), Netlink() as nl:
+            return _inspect_inner(nl, veth, outside)
+    except SandboxNotFound:
+        return replace(outside, sandbox_there=False)
 
 
-def _inspect_inner(outside: Snapshot, place: _Place, veth: Veth) -> Snapshot:
-    nl = place.nl
+def _inspect_inner(nl: Netlink, veth: Veth, outside: Snapshot) -> Snapshot:
+    """Add what there is where the thread is now."""
     inner = find_link(nl, veth.interface)
     if inner is None:
         return outside
     routes = (*default_routes(nl, 4), *default_routes(nl, 6))
-    with place.entered():
-        settings = sysctl.read_interface(veth.interface, veth.settings)
     return replace(
         outside,
         inner=inner,
         addresses=addresses_of(nl, inner.index),
         routes=frozenset(route for route in routes if route.device == inner.index),
-        settings=settings,
+        settings=sysctl.read_interface(veth.interface, veth.settings),
     )

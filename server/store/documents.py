@@ -32,6 +32,7 @@ class Documents(Generic[R]):
         # The table's name and the conditions come from this package alone, never from a request.
         self._read = f"SELECT seq, document FROM {table}"
         self._revisions = f"SELECT id, document ->> 'revision' FROM {table} ORDER BY seq"
+        self._exists = f"SELECT 1 FROM {table} WHERE id = ?"
         self._revision = f"SELECT document ->> 'revision' FROM {table} WHERE id = ?"
 
     def all(self) -> Sequence[R]:
@@ -55,11 +56,17 @@ class Documents(Generic[R]):
         """Return the record with that id, or none."""
         return self._select("id = ?", record_id)
 
-    def is_newest(self, record_id: str, revision: int) -> bool:
-        """Say whether a record is there and as it was at that revision, without reading it."""
+    def has(self, record_id: str) -> bool:
+        """Say whether there is a record with that id, without reading it."""
         with self._database.read() as connection:
-            row = connection.execute(self._revision, (record_id,)).fetchone()
-        return row is not None and row[0] == revision
+            return connection.execute(self._exists, (record_id,)).fetchone() is not None
+
+    def now(self, known: R) -> Sequence[R]:
+        """Return a record as it is now, or none. It is not read again if it has not changed."""
+        with self._database.read() as connection:
+            row = connection.execute(self._revision, (known.id,)).fetchone()
+        unchanged = row is not None and row[0] == known.revision
+        return [known] if unchanged else self.with_id(known.id)
 
     def by_id_prefix(self, prefix: str) -> Sequence[R]:
         """Return the records whose id, of hexadecimal digits, begins so."""

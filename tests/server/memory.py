@@ -67,6 +67,10 @@ class FakeBackend(Backend):
         with self.trouble.at("release_owner", call):
             return self._inner.release_owner(call, owner)
 
+    def release_owners(self, call: Call, owners: Sequence[str]) -> Sequence[Allocation]:
+        with self.trouble.at("release_owners", call):
+            return super().release_owners(call, owners)
+
     def load(self, call: Call, holdings: Sequence[Holdings]) -> None:
         with self.trouble.at("load", call):
             self._inner.load(call, holdings)

@@ -15,33 +15,33 @@ def listing(world: World) -> Listing:
     return Listing(world.store)
 
 
-def test_what_has_not_changed_is_as_it_was_read(listing: Listing) -> None:
+def test_what_has_not_changed_is_as_it_was_read(world: World, listing: Listing) -> None:
     (network,), (endpoint,) = listing.networks, listing.endpoints
-    assert listing.network_now(network)[0] is network
-    assert listing.endpoint_now(endpoint)[0] == (network, endpoint)
+    assert world.store.networks.now(network)[0] is network
+    assert world.store.endpoints.now(endpoint)[0] is endpoint
     assert listing.whole == {network.id: [endpoint]}
+    assert listing.placed == [(network, endpoint)]
 
 
 def test_a_network_that_has_changed_is_read_again(world: World, listing: Listing) -> None:
-    (network,), (endpoint,) = listing.networks, listing.endpoints
+    (network,) = listing.networks
     world.update("web", labels={"team": "red"})
-    (now,) = listing.network_now(network)
+    (now,) = world.store.networks.now(network)
     assert now.wish.labels == {"team": "red"}
-    assert listing.endpoint_now(endpoint) == [(now, endpoint)]
 
 
 def test_what_is_gone_is_not_there_any_more(world: World, listing: Listing) -> None:
     (network,), (endpoint,) = listing.networks, listing.endpoints
     world.disconnect("c1")
-    assert listing.endpoint_now(endpoint) == []
+    assert world.store.endpoints.now(endpoint) == []
     world.delete("web")
-    assert listing.network_now(network) == []
+    assert world.store.networks.now(network) == []
 
 
 def test_an_endpoint_that_came_back_is_another(world: World, listing: Listing) -> None:
     (endpoint,) = listing.endpoints
     world.disconnect("c1")
     world.connect("c1", netns_name="c1")
-    assert listing.endpoint_now(endpoint) == []
+    assert world.store.endpoints.now(endpoint) == []
     (now,) = world.store.endpoints.all()
     assert now.state is EndpointState.READY

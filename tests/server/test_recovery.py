@@ -212,6 +212,34 @@ def test_of_many_that_are_gone_one_that_cannot_be_removed_does_not_keep_the_othe
     assert world.endpoints() == []
 
 
+def test_a_boot_takes_one_commit_of_each_book(world: World) -> None:
+    for number, backend in enumerate(("bitmap", "spare", "bitmap", "spare"), 2):
+        world.network(f"n{number}", f"10.2.{number}.0/24", ipam=backend)
+        world.connect(f"c{number}", network=f"n{number}", netns_path=world.sandbox(f"c{number}"))
+        world.host.remove_sandbox(f"/run/netns/c{number}")
+    before = world.store.networks.all()
+    found = recover(world.core.doctor)
+    assert len(mended(found)) == 4
+    assert [endpoint.container_id for endpoint in world.endpoints()] == ["c1"]
+    for fake in (world.backend, world.spare):
+        assert fake.trouble.calls["release_owners"] == 1
+    held = {*world.held().values(), *world.spare.held().values()}
+    (owner,) = (each for each in held if each.startswith("endpoint:"))
+    assert owner == f"endpoint:{world.endpoints()[0].id}"
+    assert world.store.networks.all() == before
+
+
+def test_networks_that_a_driver_cannot_restore_together_are_made_one_by_one(world: World) -> None:
+    world.network("api", "10.2.0.0/24")
+    world.driver.networks.clear()
+    world.driver.trouble.fail("restore", DriverError("one of two could not be restored"))
+    found = recover(world.core.doctor)
+    assert sorted(mended(found)) == ["network api", "network web"]
+    assert left(found) == ["driver bridge"]
+    names = sorted(network.name for network in world.driver.networks.values())
+    assert names == ["api", "web"]
+
+
 @pytest.mark.parametrize("verb", ["check_network", "restore", "strays", "check"])
 def test_a_driver_that_hangs_is_waited_for_once(
     world: World, monkeypatch: pytest.MonkeyPatch, verb: str

@@ -99,6 +99,7 @@ def test_one_object_is_found_or_not(host: Namespace) -> None:
         assert (found.index, found.name, nl.index("lo")) == (1, "lo", 1)
         assert find_link(nl, "none") is None
         assert nl.index("none") == 0
+        assert (nl.name(found.index), nl.name(found.index + 999)) == ("lo", "")
         strict = Request(messages.get_link(name="none"), "look up none", "interface none")
         with pytest.raises(KernelError, match="look up none") as caught:
             nl.get(strict)

@@ -127,8 +127,12 @@ def test_a_thread_comes_back_from_an_error(new_namespace: Callable[[], Namespace
 
 def test_what_cannot_be_entered_is_an_error_at_home(host: Namespace, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with (tmp_path / "file").open() as file, pytest.raises(KernelError, match="enter"):
-        netns.cookie_inside(file.fileno())
+    with (
+        (tmp_path / "file").open() as file,
+        pytest.raises(KernelError, match="enter"),
+        netns.inside(file.fileno()),
+    ):
+        pass
     assert netns.identify(HERE).cookie == host.sandbox.cookie
 
 
