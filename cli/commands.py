@@ -6,9 +6,10 @@ from mynet.cli.addresses import ipam
 from mynet.cli.backup import backup
 from mynet.cli.command import CONTEXT
 from mynet.cli.completion import completion
+from mynet.cli.connect import connect, disconnect
 from mynet.cli.doctor import doctor
 from mynet.cli.endpoint_update import update as endpoint_update
-from mynet.cli.endpoints import connect, disconnect, endpoint
+from mynet.cli.endpoints import endpoint
 from mynet.cli.networks import network
 from mynet.cli.plugins import driver
 from mynet.cli.program import Program

@@ -10,10 +10,10 @@ import click
 
 from mynet.cli.command import CONTEXT
 from mynet.cli.completion import network_names
-from mynet.cli.endpoints import connect_request, wish_options
 from mynet.cli.failures import Failed, complain
 from mynet.cli.sandbox import Sandbox
 from mynet.cli.session import Session, prepare
+from mynet.cli.wishes import connect_request, wish_options
 
 _SECONDS = 5.0  # for cleaning up after a failure, where the daemon may have one too
 

@@ -1,0 +1,126 @@
+"""``mynetctl connect`` and ``disconnect``: sandboxes on networks."""
+
+from typing import Any
+
+import click
+
+from mynet.cli import render
+from mynet.cli.command import command
+from mynet.cli.completion import container_names, endpoint_ids, network_names
+from mynet.cli.endpoints import HEADERS, row
+from mynet.cli.session import Session
+from mynet.cli.wishes import connect_request, wish_options
+
+
+def _not_empty(
+    _context: click.Context, parameter: click.Parameter, value: str | None
+) -> str | None:
+    """Refuse what a shell makes of a variable that is not set: no sandbox is a wish of its own."""
+    if value == "":
+        raise click.BadParameter("it is empty", param=parameter)
+    return value
+
+
+@command("connect")
+@click.argument("network", shell_complete=network_names)
+@click.argument("container")
+@click.option(
+    "--netns",
+    "netns_name",
+    metavar="NAME",
+    callback=_not_empty,
+    help="The sandbox, as a name of `ip netns`.",
+)
+@click.option(
+    "--netns-path",
+    metavar="PATH",
+    callback=_not_empty,
+    help="The sandbox, as a path to a network namespace.",
+)
+@click.option(
+    "--pid",
+    type=click.IntRange(min=1),
+    metavar="PID",
+    help="The sandbox, as a process in it.",
+)
+@wish_options
+def connect(session: Session, *, network: str, container: str, **fields: Any) -> None:
+    """Connect a sandbox to a network.
+
+    CONTAINER is what you call it. Without a sandbox the device is made for you to move: it stays on
+    the host, down, and the addresses are yours to set.
+
+    \b
+    Examples:
+      mynetctl connect --netns one blue one
+      mynetctl connect --pid 4711 --ip 10.1.0.7 blue web
+      mynetctl connect --netns two --publish 8080:80 --publish 53/udp blue two
+    """
+    request = connect_request(network, container, fields)
+    endpoint = session.call("NetworkService.Connect", request)["endpoint"]
+    if session.output == "json":
+        render.document(endpoint)
+    else:
+        render.table(HEADERS, [row(endpoint)])
+
+
+@command("disconnect")
+@click.argument("network", required=False, default="", shell_complete=network_names)
+@click.argument("container", required=False, default="", shell_complete=container_names)
+@click.option(
+    "--interface",
+    default="",
+    metavar="DEVICE",
+    help="Which one, where it is on the network twice.",
+)
+@click.option(
+    "--endpoint",
+    default="",
+    metavar="ID",
+    shell_complete=endpoint_ids,
+    help="The endpoint, by its id or the beginning of it.",
+)
+@click.option(
+    "--all",
+    "whole",
+    default="",
+    metavar="CONTAINER",
+    shell_complete=container_names,
+    help="All that a container has.",
+)
+@click.option("--allow-missing", is_flag=True, help="What is not connected is success.")
+def disconnect(
+    session: Session,
+    *,
+    network: str,
+    container: str,
+    interface: str,
+    endpoint: str,
+    whole: str,
+    allow_missing: bool,
+) -> None:
+    """Disconnect a container from a network.
+
+    It works whatever has become of the container, its namespace or the bridge.
+
+    \b
+    Examples:
+      mynetctl disconnect blue one
+      mynetctl disconnect --all one
+      mynetctl disconnect --endpoint 3f0c
+    """
+    ways = [bool(network and container), bool(endpoint), bool(whole)]
+    if sum(ways) != 1 or bool(network) != bool(container):
+        raise click.UsageError("give NETWORK and CONTAINER, or --endpoint, or --all")
+    request = {
+        "network": network,
+        "container_id": container or whole,
+        "interface": interface,
+        "endpoint": endpoint,
+        "allow_missing": allow_missing,
+    }
+    gone = session.call("NetworkService.Disconnect", request)["endpoints"]
+    if session.output == "json":
+        render.document({"endpoints": gone})
+    else:
+        render.lines(each["id"] for each in gone)
