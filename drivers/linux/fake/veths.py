@@ -72,7 +72,7 @@ def _finish_outer(outer: Held, veth: Veth, master: int) -> None:
         master=master,
         up=True,
         isolated=veth.isolated,
-        hairpin=veth.hairpin or outer.link.hairpin,
+        hairpin=veth.hairpin,
     )
     outer.rate = veth.ingress or outer.rate
 

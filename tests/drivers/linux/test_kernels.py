@@ -156,6 +156,15 @@ def test_a_port_is_isolated_from_others_or_not_as_it_should_be(ready: Stage) -> 
         assert outer.isolated == isolated
 
 
+def test_a_port_is_in_hairpin_mode_or_not_as_it_should_be(ready: Stage) -> None:
+    for hairpin in (True, True, False, False, True):
+        veth = replace(VETH, hairpin=hairpin)
+        ready.kernel.attach(veth)
+        outer = ready.kernel.inspect(veth).outer
+        assert outer
+        assert outer.hairpin == hairpin
+
+
 def test_a_pair_that_was_only_begun_is_isolated_with_the_rest_of_it(ready: Stage) -> None:
     veth = replace(VETH, isolated=True)
     ready.begin_pair(veth)
