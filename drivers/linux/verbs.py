@@ -125,8 +125,7 @@ class Segment:
     """What the firewall knows of a network: its bridge, and which subnets are masqueraded.
 
     Packets that come from the bridge go back there where ``icc`` allows it; ``routed`` are the IP
-    versions that the world outside may come in by. Subnets of ``hairpin`` have published ports that
-    are reached from the same subnet too.
+    versions that the world outside may come in by.
     """
 
     bridge: str
@@ -134,7 +133,6 @@ class Segment:
     masquerade: Sequence[IPNetwork] = ()
     icc: bool = True
     routed: Sequence[int] = ()
-    hairpin: Sequence[IPNetwork] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -141,6 +142,24 @@ def test_a_neighbour_reaches_it_by_the_host(
         assert seen == GATEWAYS[family]
     direct = reached(two, one, (ADDRESSES[family], 80), (ADDRESSES[family], 80))
     assert direct == ("10.88.0.3", "fd88::3")[family]
+
+
+@by_family
+@pytest.mark.usefixtures("filtered")
+def test_whichever_subnet_of_the_network_they_are_in_neighbours_reach_it_by_the_host(
+    daemon: Daemon, one: Sandbox, two: Sandbox, family: int
+) -> None:
+    """One is in both subnets, so it knows a way to two that does not lead back through the host."""
+    subnets = (("10.1.0.0/24", "10.2.0.0/24"), ("fd01::/64", "fd02::/64"))[family]
+    first, second = (str(ip_network(each)[10]) for each in subnets)
+    gateways = [str(ip_network(each)[1]) for each in subnets]
+    daemon.create("blue", *subnets)
+    daemon.connect("one", addresses=[first, second], ports=[WEB, DNS])
+    daemon.connect("two", addresses=[str(ip_network(subnets[1])[20])])
+    for client in (one, two):
+        for by in (HOST[family], *gateways):
+            assert reached(client, one, (first, 80), (by, 8080)) == gateways[0]
+            assert answered(client, one, (first, 53), (by, 5300)) == gateways[0]
 
 
 @pytest.mark.usefixtures("filtered", "blue")
