@@ -68,7 +68,8 @@ def _bind(sock: socket.socket, binding: Binding) -> None:
 
     SO_REUSEADDR says so, and would let another program that says so too have the port beside us: it
     is off again at once. UDP has no such connections, and there it would share the port for good.
-    What is sent to a port of UDP over the IPv6 loopback stays in its socket, so that has no room.
+    What comes to a port of UDP while the firewall leads it nowhere stays in its socket, so that has
+    no room.
     """
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, binding.versions != _DUAL)

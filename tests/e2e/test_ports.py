@@ -184,6 +184,20 @@ def test_a_port_of_the_loopback_is_the_hosts_alone(
             listener.accept()
 
 
+@pytest.mark.usefixtures("blue", "one")
+def test_over_the_loopback_of_ipv6_it_is_refused_at_once(daemon: Daemon) -> None:
+    udp = PortMapping(protocol=PROTOCOL_UDP, host_port=9000, container_port=9000, count=101)
+    daemon.connect("one", ports=[WEB, DNS, MANY, udp])
+    for port in (8080, 9100):
+        with pytest.raises(ConnectionRefusedError):
+            daemon.stage.dial("::1", port)
+    with daemon.stage._inside(lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as sock:
+        for port in (5300, 9100):
+            with pytest.raises(PermissionError):
+                sock.sendto(b"question", ("::1", port))
+        sock.sendto(b"question", ("::1", 5301))  # to nobody's port, for comparison
+
+
 @pytest.mark.usefixtures("blue")
 def test_a_range_is_one_element_a_family(daemon: Daemon, one: Sandbox) -> None:
     before = elements(daemon.stage)
