@@ -18,7 +18,7 @@ from mynet.server.errors import Busy, InvalidArgument, Violation
 from mynet.server.locks import KeyedLocks
 from mynet.server.model import MAX_LABELS, Endpoint, EndpointSelector, EndpointState, Network
 from mynet.server.plugins import Catalog
-from mynet.server.port_rules import check_ports, clashes, shown, too_many
+from mynet.server.port_rules import clashes, port_faults, require_publishable, shown, too_many
 from mynet.server.ports import Ports
 from mynet.server.selection import Selection
 from mynet.server.store import Store
@@ -46,8 +46,8 @@ class EndpointUpdates:
                 raise _not_ready(endpoint)
             network = self._store.networks.find(endpoint.network_id)
             info = self._drivers.get(network.wish.driver).implementation.info
-            check_ports(network, change.ports.put, info)
-            changed = _checked(endpoint, change)
+            changed = _checked(network, endpoint, change)
+            require_publishable(network, change.ports.put, info)
             # Ports that are as asked for already are told all the same: somebody may have damaged
             # what the driver made of them.
             if change.ports and PORTS in info.capabilities:
@@ -96,7 +96,7 @@ class EndpointUpdates:
                     self._tell(clean_up, network, recorded)
 
 
-def _checked(endpoint: Endpoint, change: EndpointChange) -> Endpoint:
+def _checked(network: Network, endpoint: Endpoint, change: EndpointChange) -> Endpoint:
     """Return the endpoint as it is to be. Raises InvalidArgument."""
     before = tuple(map(Published, endpoint.wish.ports, endpoint.ports))
     ports = change.ports.applied(before)
@@ -106,7 +106,10 @@ def _checked(endpoint: Endpoint, change: EndpointChange) -> Endpoint:
         ports=tuple(each.wish for each in ports),
     )
     changed = replace(endpoint, wish=wish, ports=tuple(each.port for each in ports))
-    faults = [Violation("ports", fault) for fault in _port_faults(changed.ports)]
+    faults = [
+        *port_faults(network, change.ports.put),
+        *(Violation("ports", fault) for fault in _crowd_faults(changed.ports)),
+    ]
     if len(wish.labels) > MAX_LABELS:
         fault = f"there would be {len(wish.labels)}; up to {MAX_LABELS} are kept"
         faults.append(Violation("labels", fault))
@@ -119,7 +122,7 @@ def _keys(endpoint: Endpoint) -> tuple[str, str]:
     return endpoint.wish.container_id, endpoint.network_id
 
 
-def _port_faults(ports: Sequence[PortMapping]) -> Iterator[str]:
+def _crowd_faults(ports: Sequence[PortMapping]) -> Iterator[str]:
     """Yield what is wrong with ports that are to stand beside each other."""
     for one, other in clashes(ports):
         yield (

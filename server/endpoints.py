@@ -41,7 +41,7 @@ from mynet.server.model import (
 from mynet.server.options import endpoint_faults
 from mynet.server.planning import Planner
 from mynet.server.plugins import Catalog
-from mynet.server.port_rules import check_ports
+from mynet.server.port_rules import port_faults, require_publishable
 from mynet.server.ports import Ports
 from mynet.server.selection import Selection
 from mynet.server.store import Store
@@ -87,7 +87,6 @@ class Endpoints:
             if network.state is not NetworkState.READY:
                 raise not_ready(network)
             self._check_wish(network, wish)
-            self._leases.check(network, wish)
             if existing := self._same_key(call, network, wish):
                 return self._again(call, network, existing, wish, place)
             endpoint = self._planner.endpoint(network, wish, place)
@@ -204,11 +203,16 @@ class Endpoints:
         return self._store.endpoints.put(replace(endpoint, failure=failure))
 
     def _check_wish(self, network: Network, wish: EndpointWish) -> None:
-        """Refuse options and ports that the driver, or the network, does not have."""
+        """Refuse options, ports and addresses that the driver, or the network, does not have."""
         info = self._drivers.get(network.wish.driver).implementation.info
-        if faults := endpoint_faults(wish.options, info):
+        if faults := [
+            *endpoint_faults(wish.options, info),
+            *port_faults(network, wish.ports),
+            *self._leases.faults(network, wish),
+        ]:
             raise InvalidArgument(faults)
-        check_ports(network, wish.ports, info)
+        require_publishable(network, wish.ports, info)
+        self._leases.check(network, wish)
 
     def _record(self, network: Network, endpoint: Endpoint) -> Endpoint:
         """Take the endpoint's ports, and record it: from there on it is torn down by its record."""

@@ -5,7 +5,7 @@ again, and given back, by the owner alone.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_interface
 
@@ -25,7 +25,7 @@ from mynet.ipam.errors import (
     SubnetExhausted,
 )
 from mynet.server.call import Call
-from mynet.server.errors import InvalidArgument, Violation
+from mynet.server.errors import Violation
 from mynet.server.locks import KeyedLocks
 from mynet.server.model import (
     AddressWish,
@@ -82,24 +82,19 @@ class Leases:
         for subnet in network.subnets:
             self._registry.drop_unused(call, subnet.cidr)
 
-    def check(self, network: Network, wish: EndpointWish) -> None:
-        """Refuse addresses that the network cannot give.
-
-        Raises AddressOutOfRange, and InvalidArgument for prefix lengths that are not the subnet's.
-        """
-        faults: list[Violation] = []
+    def faults(self, network: Network, wish: EndpointWish) -> Iterator[Violation]:
+        """Yield each prefix length that is asked for and is not that of the address's subnet."""
         for number, asked in enumerate(wish.addresses):
-            subnet = _subnet_of(network, asked.address)
-            if asked.prefix_length not in (None, subnet.cidr.prefixlen):
-                faults.append(
-                    Violation(
-                        f"addresses[{number}]",
-                        f"the prefix length of {subnet.cidr} is {subnet.cidr.prefixlen},"
-                        f" not {asked.prefix_length}",
-                    )
-                )
-        if faults:
-            raise InvalidArgument(faults)
+            for subnet in network.subnets:
+                length = subnet.cidr.prefixlen
+                if asked.address in subnet.cidr and asked.prefix_length not in (None, length):
+                    fault = f"the prefix length of {subnet.cidr} is {length}, not"
+                    yield Violation(f"addresses[{number}]", f"{fault} {asked.prefix_length}")
+
+    def check(self, network: Network, wish: EndpointWish) -> None:
+        """Refuse addresses that no subnet of the network has. Raises AddressOutOfRange."""
+        for asked in wish.addresses:
+            _subnet_of(network, asked.address)
 
     def held_by(self, call: Call, network: Network, wish: EndpointWish) -> tuple[IPAddress, ...]:
         """Return those of the asked addresses that ``wish.address_owner`` has already."""

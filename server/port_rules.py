@@ -7,39 +7,39 @@ from itertools import chain, combinations
 from mynet.drivers.api import PORTS, DriverInfo, PortMapping
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.drivers.linux.ports import Binding
-from mynet.server.errors import InvalidArgument, Violation
+from mynet.server.errors import Violation
 from mynet.server.model import Endpoint, Network
 
 MAX_PORTS = 256  # entries of an endpoint
 MAX_RENUMBERED = 1024  # ports of an endpoint whose number changes: each is a rule of its own
 
 
-def check_ports(network: Network, ports: Sequence[PortMapping], driver: DriverInfo) -> None:
-    """Refuse ports that the driver, or the network, cannot publish, whatever the host has."""
-    if not ports:
-        return
-    if PORTS not in driver.capabilities:
+def port_faults(network: Network, ports: Sequence[PortMapping]) -> Iterator[Violation]:
+    """Yield what of ports the network cannot publish, whatever the host has."""
+    if ports and network.wish.internal:
+        fault = f"network {network.name} is internal: nothing outside of it reaches its endpoints"
+        yield Violation("ports", fault)
+    for place, port in enumerate(ports):
+        if port.host_ip and port.host_ip.version not in network.versions:
+            fault = f"network {network.name} has no IPv{port.host_ip.version} subnet"
+            yield Violation(f"ports[{place}].host_ip", fault)
+
+
+def require_publishable(network: Network, ports: Sequence[PortMapping], driver: DriverInfo) -> None:
+    """Refuse what the driver, or the kernel, cannot publish. Raises CapabilityUnsupported."""
+    if ports and PORTS not in driver.capabilities:
         raise CapabilityUnsupported(
             f"driver {driver.name} of network {network.name} publishes no ports; connect without,"
             " or use a network of another driver",
             resource=f"network {network.name}",
         )
-    faults = []
-    if network.wish.internal:
-        fault = f"network {network.name} is internal: nothing outside of it reaches its endpoints"
-        faults.append(Violation("ports", fault))
-    for place, port in enumerate(ports):
+    for port in ports:
         if port.host_ip and port.host_ip.version == 6 and port.host_ip.is_loopback:  # noqa: PLR2004
             raise CapabilityUnsupported(
                 "no port can be published at ::1: the kernel leads nothing from the IPv6 loopback"
                 " to another device; publish at 127.0.0.1, or at another address",
                 resource=f"port {port.host_port}/{port.protocol.value}",
             )
-        if port.host_ip and port.host_ip.version not in network.versions:
-            fault = f"network {network.name} has no IPv{port.host_ip.version} subnet"
-            faults.append(Violation(f"ports[{place}].host_ip", fault))
-    if faults:
-        raise InvalidArgument(faults)
 
 
 def bindings(network: Network, port: PortMapping) -> Iterator[Binding]:

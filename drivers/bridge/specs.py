@@ -102,7 +102,6 @@ def segment_of(network: Network) -> Segment:
         ),
         icc=options.icc,
         routed=tuple(sorted(routed)),
-        hairpin=() if network.internal else tuple(subnet.cidr for subnet in network.subnets),
     )
 
 

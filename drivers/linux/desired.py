@@ -98,8 +98,7 @@ class Segment:
     """What the firewall knows of a network: its bridge, and which subnets are masqueraded.
 
     Packets that come from the bridge go back there where ``icc`` allows it; ``routed`` are the IP
-    versions that the world outside may come in by. Subnets of ``hairpin`` have published ports that
-    are reached from the same subnet too.
+    versions that the world outside may come in by.
     """
 
     bridge: str
@@ -107,4 +106,3 @@ class Segment:
     masquerade: Sequence[IPNetwork] = ()
     icc: bool = True
     routed: Sequence[int] = ()
-    hairpin: Sequence[IPNetwork] = ()

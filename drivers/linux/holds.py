@@ -9,6 +9,7 @@ import errno
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from mynet.drivers.api import PortProtocol
@@ -68,7 +69,8 @@ def _bind(sock: socket.socket, binding: Binding) -> None:
 
     SO_REUSEADDR says so, and would let another program that says so too have the port beside us: it
     is off again at once. UDP has no such connections, and there it would share the port for good.
-    What is sent to a port of UDP over the IPv6 loopback stays in its socket, so that has no room.
+    What comes to a port of UDP while the firewall leads it nowhere stays in its socket, so that has
+    no room.
     """
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, binding.versions != _DUAL)
@@ -80,6 +82,21 @@ def _bind(sock: socket.socket, binding: Binding) -> None:
     sock.bind((str(binding.address or anywhere), binding.port))
     if lingers:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    if isinstance(binding.address, IPv4Address):
+        _require_one_host(binding.address)
+
+
+def _require_one_host(address: IPv4Address) -> None:
+    """Refuse the broadcast address of a subnet, which sockets are bound to as to the host's own.
+
+    The kernel says of no address what it is, but forbids to connect to such a one; of UDP, that
+    sends nothing.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect((str(address), 9))
+        except PermissionError as error:
+            raise OSError(errno.EADDRNOTAVAIL, "a broadcast address is no host's") from error
 
 
 def _refusal(binding: Binding, error: OSError) -> DriverError:

@@ -17,6 +17,7 @@ _RULES = Path(__file__).with_name("ruleset.nft")
 def elements(segment: Segment) -> Iterator[Element]:
     """Tell what a network puts into the sets."""
     yield Element("br_all", segment.bridge)
+    yield Element("br_self", (segment.bridge, segment.bridge))
     if segment.icc:
         yield Element("br_icc", (segment.bridge, segment.bridge))
     if segment.internal:
@@ -25,8 +26,6 @@ def elements(segment: Segment) -> Iterator[Element]:
         yield Element(f"br_routed{version}", segment.bridge)
     for subnet in segment.masquerade:
         yield Element(f"masq{subnet.version}", subnet)
-    for subnet in segment.hairpin:
-        yield Element(f"hair{subnet.version}", (subnet, subnet))
 
 
 def published(publication: Publication) -> Iterator[Element]:

@@ -35,8 +35,7 @@ def test_after_delete_nothing_of_the_network_is_left(daemon: Daemon, one: Sandbo
     assert daemon.stage.firewall() == {
         "br_all": [network.interface],
         "br_icc": [{"concat": [network.interface, network.interface]}],
-        "hair4": [{"concat": [ipv4, ipv4]}],
-        "hair6": [{"concat": [ipv6, ipv6]}],
+        "br_self": [{"concat": [network.interface, network.interface]}],
         "masq4": [ipv4],
         "masq6": [ipv6],
     }

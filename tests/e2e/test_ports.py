@@ -1,10 +1,11 @@
 """Published ports of the real daemon: traffic to them, and that they end with their endpoint."""
 
 import socket
+from ipaddress import ip_network
 
 import pytest
 
-from mynet.v1.network_pb2 import Network, PortMapping
+from mynet.v1.network_pb2 import PROTOCOL_UDP, Network, PortMapping
 from tests.e2e.daemon import Daemon
 from tests.e2e.publishing import (
     ADDRESSES,
@@ -70,6 +71,24 @@ def test_a_neighbour_reaches_it_by_the_host(
     assert direct == ("10.88.0.3", "fd88::3")[family]
 
 
+@by_family
+@pytest.mark.usefixtures("filtered")
+def test_whichever_subnet_of_the_network_they_are_in_neighbours_reach_it_by_the_host(
+    daemon: Daemon, one: Sandbox, two: Sandbox, family: int
+) -> None:
+    """One is in both subnets, so it knows a way to two that does not lead back through the host."""
+    subnets = (("10.1.0.0/24", "10.2.0.0/24"), ("fd01::/64", "fd02::/64"))[family]
+    first, second = (str(ip_network(each)[10]) for each in subnets)
+    gateways = [str(ip_network(each)[1]) for each in subnets]
+    daemon.create("blue", *subnets)
+    daemon.connect("one", addresses=[first, second], ports=[WEB, DNS])
+    daemon.connect("two", addresses=[str(ip_network(subnets[1])[20])])
+    for client in (one, two):
+        for by in (HOST[family], *gateways):
+            assert reached(client, one, (first, 80), (by, 8080)) == gateways[0]
+            assert answered(client, one, (first, 53), (by, 5300)) == gateways[0]
+
+
 @pytest.mark.usefixtures("filtered", "blue")
 def test_a_port_of_the_loopback_is_the_hosts_alone(
     daemon: Daemon, one: Sandbox, two: Sandbox
@@ -90,6 +109,20 @@ def test_a_port_of_the_loopback_is_the_hosts_alone(
                     client.dial(address, 8081)
         with pytest.raises(BlockingIOError):
             listener.accept()
+
+
+@pytest.mark.usefixtures("blue", "one")
+def test_over_the_loopback_of_ipv6_it_is_refused_at_once(daemon: Daemon) -> None:
+    udp = PortMapping(protocol=PROTOCOL_UDP, host_port=9000, container_port=9000, count=101)
+    daemon.connect("one", ports=[WEB, DNS, MANY, udp])
+    for port in (8080, 9100):
+        with pytest.raises(ConnectionRefusedError):
+            daemon.stage.dial("::1", port)
+    with daemon.stage._inside(lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as sock:
+        for port in (5300, 9100):
+            with pytest.raises(PermissionError):
+                sock.sendto(b"question", ("::1", port))
+        sock.sendto(b"question", ("::1", 5301))  # to nobody's port, for comparison
 
 
 @pytest.mark.usefixtures("blue")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from mynet.v1 import network_pb2
+from mynet.v1.network_pb2 import PortMapping
 from tests.server.asking import LONG, connect, refusal, shown
 from tests.server.refusing import require_faults
 from tests.server.world import World
@@ -145,6 +146,18 @@ def test_all_faults_are_told_at_once(furnished_world: World) -> None:
     refused = refusal(furnished_world.net.Connect, connect(**fields))
     assert sorted(refused.faults) == sorted(faults)
     assert furnished_world.state() == before
+
+
+def test_all_that_the_network_does_not_have_is_told_at_once(furnished_world: World) -> None:
+    furnished_world.network("half", "10.8.0.0/24")
+    asked = {
+        "network": "half",
+        "options": {"banana": "1"},
+        "ports": [PortMapping(container_port=1), PortMapping(container_port=1, host_ip="::")],
+        "addresses": ["10.8.0.9/25"],
+    }
+    check(furnished_world, asked, ["options[banana]", "ports[1].host_ip", "addresses[0]"])
+    furnished_world.delete("half")
 
 
 @pytest.mark.parametrize(

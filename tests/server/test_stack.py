@@ -14,7 +14,7 @@ def test_a_network_is_a_bridge_with_its_gateways_behind_the_firewall(stack: Stac
     assert (bridge.name, bridge.kind, bridge.mtu, bridge.up) == ("br-web", "bridge", 1450, True)
     assert bridge.mark == f"mynet:{INSTANCE}:{network.id}"
     cidrs = (ip_network("10.1.0.0/24"), ip_network("fd00:1::/64"))
-    assert stack.kernel.segments == {"br-web": Segment("br-web", masquerade=cidrs, hairpin=cidrs)}
+    assert stack.kernel.segments == {"br-web": Segment("br-web", masquerade=cidrs)}
     assert stack.kernel.forwarding == {4, 6}
 
 

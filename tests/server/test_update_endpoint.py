@@ -224,6 +224,18 @@ def test_all_faults_are_told_at_once(world: World) -> None:
     }
 
 
+def test_all_that_the_network_does_not_have_is_told_at_once(world: World) -> None:
+    world.network("half", "10.8.0.0/24")
+    world.connect("c3", network="half", ports=[PortMapping(host_port=9, container_port=9)])
+    strange = PortMapping(host_ip="::", host_port=10, container_port=9)
+    again = PortMapping(host_port=9, container_port=10)
+    asked = change_endpoint(network="half", container="c3", ports=[strange, again])
+    before = world.state()
+    refused = refusal(world.net.UpdateEndpoint, asked)
+    assert refused.faults == ["ports[0].host_ip", "ports"]
+    assert world.state() == before
+
+
 def test_an_address_that_is_not_the_host_s_is_named_by_its_place(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,30 +33,30 @@ def test_a_network_is_a_bridge_with_its_mark_and_addresses(
 @pytest.mark.parametrize(
     ("change", "segment", "forwarding"),
     [
-        ({}, Segment("br-check1", masquerade=BOTH, hairpin=BOTH), {4, 6}),
-        ({"subnets": [IPV4]}, Segment("br-check1", masquerade=BOTH[:1], hairpin=BOTH[:1]), {4}),
-        ({"subnets": [IPV6]}, Segment("br-check1", masquerade=BOTH[1:], hairpin=BOTH[1:]), {6}),
-        ({"masquerade": False}, Segment("br-check1", hairpin=BOTH), {4, 6}),
+        ({}, Segment("br-check1", masquerade=BOTH), {4, 6}),
+        ({"subnets": [IPV4]}, Segment("br-check1", masquerade=BOTH[:1]), {4}),
+        ({"subnets": [IPV6]}, Segment("br-check1", masquerade=BOTH[1:]), {6}),
+        ({"masquerade": False}, Segment("br-check1"), {4, 6}),
         ({"internal": True}, Segment("br-check1", internal=True), set()),
         ({"internal": True, "masquerade": False}, Segment("br-check1", internal=True), set()),
         (
             {"options": {"icc": "false"}},
-            Segment("br-check1", masquerade=BOTH, icc=False, hairpin=BOTH),
+            Segment("br-check1", masquerade=BOTH, icc=False),
             {4, 6},
         ),
         (
             {"options": {"icc": "true", "gateway_mode_ipv4": "routed"}},
-            Segment("br-check1", masquerade=BOTH[1:], routed=(4,), hairpin=BOTH),
+            Segment("br-check1", masquerade=BOTH[1:], routed=(4,)),
             {4, 6},
         ),
         (
             {"options": {"gateway_mode_ipv4": "nat", "gateway_mode_ipv6": "routed"}},
-            Segment("br-check1", masquerade=BOTH[:1], routed=(6,), hairpin=BOTH),
+            Segment("br-check1", masquerade=BOTH[:1], routed=(6,)),
             {4, 6},
         ),
         (
             {"options": {"gateway_mode_ipv4": "routed", "gateway_mode_ipv6": "routed"}},
-            Segment("br-check1", routed=(4, 6), hairpin=BOTH),
+            Segment("br-check1", routed=(4, 6)),
             {4, 6},
         ),
         (

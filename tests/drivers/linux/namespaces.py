@@ -72,13 +72,14 @@ class Namespace:
     def configuration(self) -> list[tuple[Any, ...]]:
         """List all links with what somebody set on them.
 
-        Whether there is a carrier is left out: the kernel finds that in its own time.
+        Whether there is a carrier, and whether an address is nobody else's, is left out: the
+        kernel finds that in its own time.
         """
         keys = ("ifindex", "ifname", "address", "mtu", "master", "group", "ifalias", "addr_info")
-        return [
-            (*(one.get(key) for key in keys), "UP" in one["flags"])
-            for one in self.json("ip", "-d", "-j", "addr")
-        ]
+        links = self.json("ip", "-d", "-j", "addr")
+        for address in (each for one in links for each in one["addr_info"]):
+            address.pop("tentative", None)
+        return [(*(one.get(key) for key in keys), "UP" in one["flags"]) for one in links]
 
     def default_routes(self, version: int) -> list[tuple[str, int]]:
         """List the next hops of the default routes, with their metrics."""

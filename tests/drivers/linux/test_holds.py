@@ -1,6 +1,7 @@
 """Held ports: nobody else can take them, and whoever has one is found."""
 
 import os
+import re
 import resource
 import socket
 import subprocess
@@ -107,10 +108,19 @@ def test_sctp_is_held_where_the_kernel_has_it_and_fine_where_not() -> None:
     held.close()
 
 
-def test_an_address_that_the_host_does_not_have_is_an_error_that_says_so() -> None:
-    with pytest.raises(KernelError, match=r"hold TCP port 192\.0\.2\.7:8080") as caught:
-        hold(Binding(TCP, 8080, IPV4, ip_address("192.0.2.7")))
+@pytest.mark.parametrize("protocol", [TCP, UDP])
+@pytest.mark.parametrize("address", ["192.0.2.7", "192.0.2.255"], ids=["nobody", "broadcast"])
+def test_an_address_that_the_host_does_not_have_is_an_error_that_says_so(
+    host: Namespace, address: str, protocol: PortProtocol
+) -> None:
+    host.run("ip", "link", "add", "lan", "up", "type", "bridge")
+    host.run("ip", "addr", "add", "192.0.2.1/24", "dev", "lan")
+    said = re.escape(f"hold {protocol.name} port {address}:8080")
+    with pytest.raises(KernelError, match=said) as caught:
+        hold(Binding(protocol, 8080, IPV4, ip_address(address)))
     assert caught.value.metadata["errno"] == "EADDRNOTAVAIL"
+    with closing(hold(Binding(protocol, 8080, IPV4, ip_address("192.0.2.1")))):  # type: ignore[type-var]
+        assert not can_take(protocol, "192.0.2.1")
 
 
 def test_a_low_port_without_the_capability_names_it(host: Namespace) -> None:

@@ -10,7 +10,7 @@ from mynet.drivers.linux.ports import Forward, Publication
 from tests.drivers.linux.stages import Stage
 
 SUBNETS = (ip_network("10.1.0.0/24"), ip_network("10.1.1.0/24"), ip_network("fd00:1::/64"))
-WEB = Segment("br-web", masquerade=SUBNETS, hairpin=SUBNETS)
+WEB = Segment("br-web", masquerade=SUBNETS)
 SHOP = Segment("br-shop", internal=True)
 PORT = Forward(PortProtocol.TCP, None, 8080, ip_address("10.1.0.2"), 80)
 RANGE = Forward(PortProtocol.UDP, None, 9000, ip_address("10.1.0.2"), 9000, count=100)
@@ -38,6 +38,7 @@ def test_what_was_never_added_is_missed(stage: Stage) -> None:
     stage.kernel.load_firewall("i", [WEB])
     assert list(stage.kernel.unfiltered(SHOP)) == [
         '"br-shop" in the set br_all',
+        '"br-shop" . "br-shop" in the set br_self',
         '"br-shop" . "br-shop" in the set br_icc',
         '"br-shop" in the set br_internal',
     ]

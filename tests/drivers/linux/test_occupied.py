@@ -162,11 +162,11 @@ def test_ten_thousand_routes_do_not_make_it_slow(host: Namespace, kernel: LinuxK
     """Reading each with pyroute2 takes ten times as long as the rest."""
     lines = [f"route add 10.{n // 256}.{n % 256}.0/24 dev lo table 100\n" for n in range(10_000)]
     host.run("ip", "-batch", "-", text="".join(lines))
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(kernel.occupied()) > 10_000
-    took = time.perf_counter() - started
-    started = time.perf_counter()
+    took = time.process_time() - started
+    started = time.process_time()
     with Netlink() as nl:
         for data in nl.dump(Request(messages.get_routes(4), "list IPv4 routes", "routes"))[:2000]:
             decoded(rtmsg, data).get_attr("RTA_DST")
-    assert took < 2 * (time.perf_counter() - started)
+    assert took < 2 * (time.process_time() - started)

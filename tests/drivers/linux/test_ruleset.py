@@ -21,7 +21,7 @@ RULES = Path(ruleset.__code__.co_filename).with_name("ruleset.nft")
 
 def segment(bridge: str, *subnets: str, internal: bool = False) -> Segment:
     cidrs = tuple(ip_network(subnet) for subnet in subnets)
-    return Segment(bridge, internal, cidrs, hairpin=cidrs)
+    return Segment(bridge, internal, cidrs)
 
 
 def forward(host: str, port: int, target: str, to: int, **fields: object) -> Forward:
@@ -93,8 +93,7 @@ PORTS = {
             """
             add element inet mynet br_all { "br-web" }
             add element inet mynet br_icc { "br-web" . "br-web" }
-            add element inet mynet hair4 { 10.1.0.0/24 . 10.1.0.0/24 }
-            add element inet mynet hair6 { fd00:1::/64 . fd00:1::/64 }
+            add element inet mynet br_self { "br-web" . "br-web" }
             add element inet mynet masq4 { 10.1.0.0/24 }
             add element inet mynet masq6 { fd00:1::/64 }
             """,
@@ -104,6 +103,7 @@ PORTS = {
             """
             add element inet mynet br_all { "br-plain" }
             add element inet mynet br_icc { "br-plain" . "br-plain" }
+            add element inet mynet br_self { "br-plain" . "br-plain" }
             """,
         ),
         (
@@ -112,6 +112,7 @@ PORTS = {
             add element inet mynet br_all { "br-apart" }
             add element inet mynet br_routed4 { "br-apart" }
             add element inet mynet br_routed6 { "br-apart" }
+            add element inet mynet br_self { "br-apart" . "br-apart" }
             """,
         ),
         (
@@ -120,6 +121,7 @@ PORTS = {
             add element inet mynet br_all { "br-inner" }
             add element inet mynet br_icc { "br-inner" . "br-inner" }
             add element inet mynet br_internal { "br-inner" }
+            add element inet mynet br_self { "br-inner" . "br-inner" }
             """,
         ),
         (
@@ -128,8 +130,7 @@ PORTS = {
             add element inet mynet br_all { "br-web", "br-db", "br-inner" }
             add element inet mynet br_icc { "br-web" . "br-web", "br-db" . "br-db", "br-inner" . "br-inner" }
             add element inet mynet br_internal { "br-inner" }
-            add element inet mynet hair4 { 10.1.0.0/24 . 10.1.0.0/24, 10.2.0.0/24 . 10.2.0.0/24 }
-            add element inet mynet hair6 { fd00:1::/64 . fd00:1::/64 }
+            add element inet mynet br_self { "br-web" . "br-web", "br-db" . "br-db", "br-inner" . "br-inner" }
             add element inet mynet masq4 { 10.1.0.0/24, 10.2.0.0/24 }
             add element inet mynet masq6 { fd00:1::/64 }
             """,  # noqa: E501 - a line of the ruleset
