@@ -28,15 +28,14 @@ def test_every_console_prints_what_the_page_says(empty_stage: Stage) -> None:
     daemon = Daemon(stage)
     for folder in ("srv", "tmp"):  # so what is written there is the stage's, too
         stage.run("mount", "-t", "tmpfs", "tmpfs", f"/{folder}")
-    stage.run("mkdir", "/tmp/look")  # noqa: S108 - where the page looks into a backup
     type_commands(part("What a start does"), stage)
+    for name in ("one", "two"):
+        stage.run("mynetctl", "network", "create", name)
+        stage.run("mynetctl", "connect", name, name)
     (line,) = lines_of("Backup")
     stage.run("sh", "-euc", line.replace("$(date +%F)", "2026-11-24"))
     type_commands(part("Backup"), stage)
-    for name in ("one", "two", "three"):
-        stage.run("mynetctl", "network", "create", name)
-    for name in ("one", "two"):
-        stage.run("mynetctl", "connect", name, name)
+    stage.run("mynetctl", "network", "create", "three")
     daemon.stop()
     type_commands(part("Fsck"), stage)
     shown = {title for title in PAGE.headings() if part(title).transcript()}

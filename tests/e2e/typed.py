@@ -13,6 +13,7 @@ PASSING = re.compile(
     r'|(?<="create_time": ")[^"]+(?=")|(?<="revision": ")\d+(?=")'
     r"|\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b|\bveth[0-9a-f]{11}\b"
     r"|\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b|\bfe80::[0-9a-f:]+|(?<=@if)\d+ +"
+    r"|(?<=\binstance )[0-9a-f]+|[\d-]{10} at [\d:]{8}(?= UTC)"
     r"|(?<=\bpid )\d+|\d+(?= bytes, revision)|(?<=, revision )\d+"
     r"|(?<![\d.])\d+\.\d+\.\d+(?![\d.])|\d+\.\d+(?= ?s\b)"
 )
