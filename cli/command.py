@@ -122,7 +122,7 @@ opt_option = click.option(
     multiple=True,
     metavar="KEY=VALUE",
     callback=key_values,
-    help="An option of the driver: its README has the keys. May be repeated.",
+    help="An option of the driver; `mynetctl driver ls --output json` has them. May be repeated.",
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print ids alone.")
 no_trunc_option = click.option("--no-trunc", is_flag=True, help="Print ids in full.")

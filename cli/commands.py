@@ -27,7 +27,7 @@ def _check_address(_context: click.Context, _parameter: click.Parameter, address
             raise click.BadParameter(f"a socket's path has at most {_LONGEST_PATH} bytes")
         return address
     host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
+    if not host or "/" in host or not port.isdecimal():
         raise click.BadParameter(f"{address!r} is neither unix:///PATH nor HOST:PORT")
     return address
 

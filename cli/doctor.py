@@ -30,6 +30,8 @@ def doctor(session: Session, *, repair: bool) -> None:
             click.echo(f"{state}: {found['object']}: {found['problem']} {found['remedy']}")
             render.lines(render.indented(found["commands"]))
         click.echo(_summary(len(findings), sum(not found["repaired"] for found in findings)))
+        if not repair and any(not found["commands"] for found in findings):
+            click.echo("Nothing was changed: mynetctl doctor --repair mends what can be mended.")
     if not all(found["repaired"] for found in findings):
         raise click.exceptions.Exit(1)
 

@@ -34,7 +34,9 @@ def row(endpoint: dict[str, Any], *, whole: bool = False) -> Sequence[str]:
 
 @click.group(context_settings=CONTEXT)
 def endpoint() -> None:
-    """Show and check endpoints: what is connected to networks.
+    """Show, check and change endpoints: what is connected to networks.
+
+    An endpoint is named by its id, or by the beginning of it: `endpoint ls` has them.
 
     \b
     Examples:
@@ -68,6 +70,7 @@ def ls(session: Session, *, quiet: bool, no_trunc: bool, **wanted: Any) -> None:
     \b
     Examples:
       mynetctl endpoint ls
+      mynetctl endpoint ls --container web --quiet
       mynetctl endpoint ls --network blue --output json
     """
     found = session.pages("NetworkService.ListEndpoints", wanted, "endpoints")
@@ -108,9 +111,12 @@ def inspect(session: Session, *, endpoints: Sequence[str]) -> None:
 def check(session: Session, *, selected: str) -> None:
     """Compare an endpoint with the kernel; each difference is a line, and any makes exit status 1.
 
+    ENDPOINT is an id or the beginning of one. Nothing is mended: `mynetctl doctor --repair` mends.
+
     \b
     Examples:
       mynetctl endpoint check 3f0c
+      mynetctl endpoint check $(mynetctl endpoint ls --container web --quiet)
     """
     answer = session.call("NetworkService.CheckEndpoint", {"endpoint": selected})
     if session.output == "json":

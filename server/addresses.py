@@ -238,7 +238,8 @@ class AddressBook:
         held = backend.run(call, Backend.allocations, query)
         if not held:
             raise AllocationNotFound(
-                f"nobody has {address} of {cidr}; ListAllocations shows who has what",
+                f"nobody has {address} of {cidr}; ListAllocations (mynetctl ipam ls) shows who has"
+                " what",
                 resource=f"address {address}",
             )
         return held[0].owner

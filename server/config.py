@@ -101,8 +101,10 @@ def read_file(path: Path, known: Mapping[str, click.Parameter]) -> dict[str, obj
     """
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise click.BadParameter(f"{path} cannot be read: {error}") from error
+    except OSError as error:
+        raise click.BadParameter(f"{path} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise click.BadParameter(f"{path} cannot be read as TOML: {error}") from error
     if unknown := sorted(found.keys() - known.keys()):
         raise click.BadParameter(
             f"{path} has unknown keys {', '.join(unknown)}; known are {', '.join(sorted(known))}"
@@ -134,7 +136,7 @@ def check_listen(addresses: tuple[str, ...], *, insecure: bool) -> None:
                 raise click.BadParameter(f"{address}: write it as unix:///run/mynet/mynetd.sock")
             continue
         host, _, port = address.rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port[:6]) <= _LAST_PORT:
+        if not host or "/" in host or not port.isdecimal() or not 0 < int(port[:6]) <= _LAST_PORT:
             raise click.BadParameter(f"{address} is neither unix:///PATH nor HOST:PORT")
         if not insecure:
             raise click.BadParameter(

@@ -241,8 +241,8 @@ class Endpoints:
         """Connect what is connected: the same wishes find the same endpoint."""
         if wish.interface == existing.interface:  # that is which one is meant, and no other wish
             wish = replace(wish, interface=existing.wish.interface)
-        if not wish.asks_for(existing.wish):
-            raise endpoint_exists(existing, "with other wishes")
+        if others := wish.unlike(existing.wish):
+            raise endpoint_exists(existing, f"with other wishes: {', '.join(others)}")
         before, now = existing.place.sandbox, place.sandbox
         if before is None or now is None:
             if before is now:

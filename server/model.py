@@ -6,7 +6,7 @@ recognised by its wish, whatever the daemon chose for what the caller left open.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import Enum
 
@@ -137,10 +137,10 @@ class EndpointWish:
     ports: tuple[PortMapping, ...] = ()
     gateway_priority: int = 0
 
-    def asks_for(self, made_from: "EndpointWish") -> bool:
-        """Say whether an endpoint made from that wish is what this one asks for."""
+    def unlike(self, made_from: "EndpointWish") -> Sequence[str]:
+        """Name the fields in which an endpoint made from that wish is not what this asks for."""
         asked = replace(self, interface=self.interface or made_from.interface)
-        return asked.in_order() == made_from.in_order()
+        return unlike(asked.in_order(), made_from.in_order())
 
     def in_order(self) -> "EndpointWish":
         """Return the same wish with its addresses, and its ports, in one order."""
@@ -265,3 +265,9 @@ def derive_mac(network_id: str, address: str) -> str:
     """
     digest = hashlib.sha256(f"{network_id} {address}".encode()).digest()
     return ":".join(f"{octet:02x}" for octet in (0x02, *digest[:5]))
+
+
+def unlike(one: NetworkWish | EndpointWish, other: NetworkWish | EndpointWish) -> Sequence[str]:
+    """Name the fields in which two wishes of a kind differ."""
+    names = [each.name for each in fields(one)]
+    return [name for name in names if getattr(one, name) != getattr(other, name)]

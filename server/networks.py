@@ -22,6 +22,7 @@ from mynet.server.model import (
     NetworkReport,
     NetworkState,
     NetworkWish,
+    unlike,
 )
 from mynet.server.planning import Planner
 from mynet.server.plugins import Catalog
@@ -167,10 +168,10 @@ class Networks:
                 ) from error
             if report.network.state is not NetworkState.READY:
                 raise not_ready(report.network)
-            if report.network.wish != wish:
+            if others := unlike(wish, report.network.wish):
                 raise NetworkExists(
-                    f"a network {wish.name!r} is there already, made with other wishes; choose"
-                    " another name, or delete it first",
+                    f"a network {wish.name!r} is there already, made with other wishes:"
+                    f" {', '.join(others)}; choose another name, or delete it first",
                     resource=f"network {wish.name}",
                     holder=taken.holder,
                 ) from taken

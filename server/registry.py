@@ -195,7 +195,7 @@ class Registry:
         if held:
             raise SubnetInUse(
                 f"{held} addresses of subnet {cidr} are held; release them first"
-                " (ListAllocations shows who has them)",
+                " (ListAllocations, mynetctl ipam ls, shows who has them)",
                 resource=f"subnet {cidr}",
                 metadata={"allocated": str(held)},
             )

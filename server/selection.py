@@ -57,7 +57,8 @@ class Selection:
             found = [endpoint for endpoint in found if endpoint.interface == selector.interface]
         if not found:
             raise EndpointNotFound(
-                f"there is no {_shown(selector)}; ListEndpoints shows those there are",
+                f"there is no {_shown(selector)}; ListEndpoints (mynetctl endpoint ls) shows those"
+                " there are, with their ids",
                 resource=_shown(selector),
             )
         return found

@@ -67,11 +67,12 @@ TABLE: dict[type[Exception], Row] = {
 
 _BUG: Row = (_CODES.INTERNAL, "INTERNAL")
 # grpc has 8 KiB for all trailers, where the message stands twice, once percent-encoded, and the
-# details in base64. So a message has at most 700 bytes, and all details together less than 4 KiB.
+# details in base64. So a message has at most 700 bytes, and all details together less than 4 KiB:
+# the faults of a request share what there is, and the fewer there are, the more each may say.
 _MESSAGE = 700
 _TEXT = 150
 _NAME = 48
-_FAULT = 120
+_FAULTS = 2400
 _VIOLATIONS = 20
 
 
@@ -139,11 +140,12 @@ def _bad_request(error: Exception) -> Iterator[Message]:
         faults = [
             errors.Violation(f"network.options[{key}]", error.violations[key]) for key in faults
         ]
-    if faults:
+    if shown := faults[:_VIOLATIONS]:
         request = error_details_pb2.BadRequest()
-        for fault in faults[:_VIOLATIONS]:
+        longest = min(_MESSAGE, _FAULTS // len(shown))
+        for fault in shown:
             request.field_violations.add(
-                field=_cut(fault.field, _NAME), description=_cut(fault.description, _FAULT)
+                field=_cut(fault.field, _NAME), description=_cut(fault.description, longest)
             )
         yield request
 

@@ -147,6 +147,7 @@ def network_exists(name: str, holder: str) -> NetworkExists:
 def network_not_found(selector: str) -> NetworkNotFound:
     """Say that a network is not there."""
     return NetworkNotFound(
-        f"there is no network {quoted(selector)}; ListNetworks shows those there are",
+        f"there is no network {quoted(selector)}; ListNetworks (mynetctl network ls) shows those"
+        " there are",
         resource=f"network {quoted(selector)}",
     )

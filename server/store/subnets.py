@@ -234,7 +234,8 @@ class SubnetRecords:
         if found := self.find(cidr):
             return found
         raise SubnetNotFound(
-            f"subnet {cidr} is not in the book; ListSubnets shows those that are",
+            f"subnet {cidr} is not in the book; ListSubnets (mynetctl ipam subnet ls) shows those"
+            " that are",
             resource=f"subnet {cidr}",
         )
 

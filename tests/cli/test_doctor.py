@@ -1,6 +1,7 @@
 """``mynetctl doctor``: what it asks, how it shows the answer, and how it ends."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ LOOSE = {
     "problem": "The host's interface veth94e0c9520c2 is not there.",
     "remedy": "Disconnect it and connect it again: its interface is its caller's.",
 }
+
+MENDS = "Nothing was changed: mynetctl doctor --repair mends what can be mended."
 
 
 @pytest.mark.parametrize(("options", "asked"), [("", {}), ("--repair", {"repair": True})])
@@ -45,7 +48,7 @@ def test_it_ends_well_only_where_nothing_is_left(
         {**found, "repaired": each} for found, each in zip((BRIDGE, LOOSE), repaired, strict=True)
     ]
     daemon.answer("Doctor", {"findings": findings})
-    done = ctl("doctor")
+    done = ctl("doctor", "--repair")
     first, second, last = done.out.splitlines()
     assert (done.status, last) == (status, words)
     states = ["repaired" if each else "found" for each in repaired]
@@ -76,4 +79,17 @@ def test_lines_to_run_stand_below_the_finding(ctl: Ctl, daemon: FakeDaemon) -> N
         "    nft 'add chain b'",
         "found: network blue: The bridge br-blue is not there. It is made whole.",
         "2 found, 0 repaired, 2 left.",
+        MENDS,
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "commands", "hints"),
+    [("", [], [MENDS]), ("--repair", [], []), ("", ["iptables -N a"], [])],
+)
+def test_who_can_mend_by_a_repair_is_told_so(
+    ctl: Ctl, daemon: FakeDaemon, options: str, commands: Sequence[str], hints: Sequence[str]
+) -> None:
+    daemon.answer("Doctor", {"findings": [{**BRIDGE, "commands": commands}]})
+    lines = ctl("doctor", *options.split()).out.splitlines()
+    assert lines[lines.index("1 found, 0 repaired, 1 left.") + 1 :] == hints

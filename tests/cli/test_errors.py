@@ -130,7 +130,11 @@ def test_wrong_usage_is_one_line_that_leads_to_the_help_and_status_2(
 
 
 @pytest.mark.parametrize(
-    "address", ["socket", "/run/mynet/mynetd.sock", "unix:relative", "unix://host/path", "host:"]
+    "address",
+    [
+        *("socket", "/run/mynet/mynetd.sock", "unix:relative", "unix://host/path", "host:"),
+        *("tcp://host:50051", "http://127.0.0.1:50051"),
+    ],
 )
 def test_an_address_that_is_none_is_wrong_usage(ctl: Ctl, address: str) -> None:
     done = ctl("network", "ls", address=address)

@@ -87,6 +87,17 @@ def test_the_config_files_that_are_shown_have_keys_that_mynetd_knows(
         assert tomllib.loads(block).keys() <= {option.name for option in mynetd.params}
 
 
+def test_the_capabilities_that_mynetd_asks_for_are_those_that_are_documented(
+    pages: dict[str, Page], root: Path
+) -> None:
+    table = rows(pages["docs/mynetd.md"].section("What it may"))
+    documented = {span for cell in table for span in spans(cell)}
+    sources = (path for folder in ("drivers", "server") for path in (root / folder).rglob("*.py"))
+    said = {name for path in sources for name in re.findall(r'"(CAP_[A-Z_]+)"', path.read_text())}
+    assert said <= documented
+    assert documented - said <= {"CAP_NET_BROADCAST"}  # which is missed in silence
+
+
 # --- mynetctl ---------------------------------------------------------------------------------
 
 
@@ -141,6 +152,38 @@ def test_every_command_of_mynetctl_that_is_spoken_of_exists(pages: dict[str, Pag
     assert len(lines) > 20
     for line in lines:
         named(re.sub(r"\[OPTIONS\] |\.\.\.", "", line))
+
+
+def test_what_docker_has_is_translated_into_what_can_be_typed(pages: dict[str, Page]) -> None:
+    text = pages["docs/docker.md"].text
+    lines = [span for cells in rows(text).values() for span in spans(cells)]
+    typed = [line for line in lines if line.startswith("mynetctl ")]
+    assert len(typed) > 10
+    for line in typed:
+        called(line.replace(" ...", " blue web"))
+    known = {
+        flag
+        for path in ("mynetctl network create", "mynetctl connect")
+        for flag in options(COMMANDS[path])
+    }
+    same = [span for cell, ours in rows(text).items() if "the same" in ours for span in spans(cell)]
+    matches = [FLAG.match(span) for span in (*lines, *same)]
+    assert {match[0] for match in matches if match} - known == set()
+
+
+def test_every_option_of_networks_and_endpoints_is_typed_on_a_page_that_explains_it(
+    pages: dict[str, Page],
+) -> None:
+    explained = [pages[f"docs/{name}.md"] for name in ("bridge", "ports", "ipam", "mynetctl")]
+    typed = " ".join(line for page in explained for line in lines_of(page))
+    wanted = {
+        option.opts[-1]
+        for path in ("mynetctl network create", "mynetctl connect")
+        for option in options(COMMANDS[path]).values()
+    }
+    shorter = {"--opt": "-o"}  # as everybody writes it
+    given = {flag for flag in wanted if f" {shorter.get(flag, flag)} " in typed}
+    assert wanted - given == set()
 
 
 # --- the API ----------------------------------------------------------------------------------

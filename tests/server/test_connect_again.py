@@ -80,6 +80,7 @@ def test_other_wishes_are_refused(world: World, other: dict[str, Any]) -> None:
     before = world.state()
     refused = refusal(world.net.Connect, connect("c1", **{**WISHES, **other}))
     assert refused.short == ("ALREADY_EXISTS", "ENDPOINT_EXISTS")
+    assert f"with other wishes: {', '.join(other)} (" in refused.message
     assert refused.details["ResourceInfo"].resource_name == first.id
     assert world.state() == before
 

@@ -149,6 +149,7 @@ def test_other_wishes_for_the_same_name_are_refused(world: World, other: dict[st
     before = world.state()
     refused = refusal(world.net.CreateNetwork, create(**other, allow_existing=True))
     assert refused.short == ("ALREADY_EXISTS", "NETWORK_EXISTS")
+    assert f"made with other wishes: {', '.join(other)}; " in refused.message
     assert world.state() == before
 
 

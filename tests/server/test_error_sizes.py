@@ -140,6 +140,17 @@ def test_whatever_the_check_of_an_option_says_makes_a_small_error(
     assert len(refused.faults) == 20
 
 
+@pytest.mark.parametrize("number", [1, 3, 4, 20])
+def test_the_fewer_faults_there_are_the_more_each_may_say(world: World, number: int) -> None:
+    said = {f"key{index}": "e" * 2000 for index in range(number)}
+    world.driver.trouble.fail("create", InvalidOptions("no", said))
+    refused = refusal(world.net.CreateNetwork, create())
+    check(refused)
+    violations = refused.details["BadRequest"].field_violations
+    (length,) = {len(each.description) for each in violations}
+    assert length == {1: 700, 3: 700, 4: 600, 20: 120}[number]
+
+
 def test_the_beginning_of_a_long_text_is_shown(furnished_world: World) -> None:
     request = network_pb2.GetNetworkRequest(network="blue" + LONG)
     refused = refusal(furnished_world.net.GetNetwork, request)
