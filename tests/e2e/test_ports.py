@@ -4,7 +4,7 @@ import json
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from ipaddress import ip_network
 from typing import Any
@@ -29,6 +29,11 @@ ADDRESSES = ("10.88.0.2", "fd88::2")  # of the first sandbox on network blue
 GATEWAYS = ("10.88.0.1", "fd88::1")
 BRIDGED = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables")
 by_family = pytest.mark.parametrize("family", [0, 1], ids=["IPv4", "IPv6"])
+
+
+@pytest.fixture(scope="module")
+def options() -> Sequence[str]:
+    return ["--no-heal"]
 
 
 def reached(client: Namespace, server: Namespace, at: tuple[str, int], to: tuple[str, int]) -> str:
@@ -160,6 +165,26 @@ def test_whichever_subnet_of_the_network_they_are_in_neighbours_reach_it_by_the_
         for by in (HOST[family], *gateways):
             assert reached(client, one, (first, 80), (by, 8080)) == gateways[0]
             assert answered(client, one, (first, 53), (by, 5300)) == gateways[0]
+
+
+@by_family
+@pytest.mark.parametrize(
+    "kind",
+    [{"icc": "false"}, {"gateway_mode_ipv4": "routed", "gateway_mode_ipv6": "routed"}],
+    ids=["icc=false", "routed"],
+)
+def test_it_is_reached_on_a_network_of_another_kind_too(
+    daemon: Daemon, one: Sandbox, two: Sandbox, family: int, kind: dict[str, str]
+) -> None:
+    for setting in BRIDGED:
+        daemon.stage.run("sh", "-c", f"echo 0 >/proc/sys/net/bridge/{setting}")
+    daemon.create("blue", options=kind)
+    daemon.connect("one", ports=[WEB])
+    daemon.connect("two")
+    clients = {daemon.stage.outside: OUTSIDE, daemon.stage: HOST, two: GATEWAYS, one: GATEWAYS}
+    for client, seen in clients.items():
+        at, to = (ADDRESSES[family], 80), (HOST[family], 8080)
+        assert reached(client, one, at, to) == seen[family]
 
 
 @pytest.mark.usefixtures("filtered", "blue")
