@@ -1,7 +1,8 @@
 """What a wish for ports means on a network: whether it can be had, and what is held for it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from itertools import chain, combinations
 
 from mynet.drivers.api import PORTS, DriverInfo, PortMapping
@@ -69,6 +70,27 @@ def clashes(ports: Sequence[PortMapping | None]) -> Iterator[tuple[int, int]]:
             yield one, other
 
 
+def chosen_together(ports: Mapping[int, PortMapping]) -> Sequence[Sequence[int]]:
+    """Group the places of ports to be chosen: those of a group get the same.
+
+    They are what differs in nothing but the host's addresses, one of each.
+    """
+    groups: list[list[int]] = []
+    for place, port in ports.items():
+        fitting = (
+            group
+            for group in groups
+            if replace(ports[group[0]], host_ip=port.host_ip) == port
+            and not any(_meet(ports[other], port) for other in group)
+        )
+        group = next(fitting, None)
+        if group is None:
+            groups.append([place])
+        else:
+            group.append(place)
+    return groups
+
+
 def too_many(ports: Sequence[PortMapping]) -> Iterator[str]:
     """Yield what is wrong with ports that one endpoint has all of."""
     if len(ports) > MAX_PORTS:
@@ -102,6 +124,12 @@ def _share(one: PortMapping, other: PortMapping) -> bool:
         and 0 not in (one.host_port, other.host_port)
         and one.host_port < other.host_port + other.count
         and other.host_port < one.host_port + one.count
-        and any(one.is_of(version) and other.is_of(version) for version in (4, 6))
-        and (None in (one.address, other.address) or one.address == other.address)
+        and _meet(one, other)
+    )
+
+
+def _meet(one: PortMapping, other: PortMapping) -> bool:
+    """Say whether there is an address of the host that two entries are both at."""
+    return any(one.is_of(version) and other.is_of(version) for version in (4, 6)) and (
+        None in (one.address, other.address) or one.address == other.address
     )

@@ -26,7 +26,7 @@ from mynet.drivers.linux.ports import Binding, Hold
 from mynet.server.errors import InvalidArgument, Violation
 from mynet.server.host import Host
 from mynet.server.model import Endpoint, Network
-from mynet.server.port_rules import all_bindings, bindings, in_the_way
+from mynet.server.port_rules import all_bindings, bindings, chosen_together, in_the_way
 from mynet.server.store.ports import endpoint_has, taken_by
 
 _SPARE = 256  # file descriptors that are left for everything else
@@ -60,20 +60,22 @@ class Ports:
             n: port for n, port in taken.items() if not had.issuperset(bindings(network, port))
         }
         self._require_descriptors(fresh.values())
-        is_choice = not all(port.host_port for port in fresh.values())
-        spans = self._host.choosable_ports() if is_choice else ()
+        named = {n: port for n, port in fresh.items() if port.host_port}
+        left_open = {n: port for n, port in fresh.items() if not port.host_port}
+        spans = self._host.choosable_ports() if left_open else ()
         with ExitStack() as undo:
             blocking = in_the_way(had, frozenset(all_bindings(network, endpoint)))
             undo.callback(self._hold_again, endpoint, blocking)
             self._let_go(endpoint.id, blocking)
             undo.callback(self._let_go_of_others, endpoint.id, had)
             # Those that are named come first: a choice takes nothing that is wished for.
-            for place, port in sorted(fresh.items(), key=lambda each: not each[1].host_port):
-                if port.host_port:
-                    wanted = [each for each in bindings(network, port) if each not in had]
-                    self._take_named(endpoint, port, asked, wanted)
-                else:
-                    taken[place] = self._choose(network, endpoint, port, spans)
+            for binding in chain.from_iterable(bindings(network, port) for port in named.values()):
+                if binding not in had:
+                    self._hold_asked(endpoint, binding, asked)
+            for places in chosen_together(left_open):
+                alike = [left_open[place] for place in places]
+                chosen = self._choose(network, endpoint, alike, asked, spans)
+                taken |= zip(places, chosen, strict=True)
             undo.pop_all()
         return replace(endpoint, ports=tuple(taken.values()))
 
@@ -123,42 +125,54 @@ class Ports:
                 failures.append(error)
         return failures
 
-    def _take_named(
-        self,
-        endpoint: Endpoint,
-        port: PortMapping,
-        asked: Sequence[PortMapping],
-        wanted: Sequence[Binding],
-    ) -> None:
-        try:
-            for binding in wanted:
-                self._hold(endpoint, binding)
-        except KernelError as error:
-            if error.metadata.get("errno") != errno.errorcode[errno.EADDRNOTAVAIL]:
-                raise
-            fault = f"{port.host_ip} is no address of this host"
-            field = f"ports[{asked.index(port)}].host_ip"
-            raise InvalidArgument([Violation(field, fault)]) from error
-
     def _choose(
-        self, network: Network, endpoint: Endpoint, port: PortMapping, spans: Sequence[range]
-    ) -> PortMapping:
-        """Take ports that are free at all addresses, one after the other."""
-        blocked = 0
-        for first in candidates(spans, port.count):
-            if first <= blocked < first + port.count:
+        self,
+        network: Network,
+        endpoint: Endpoint,
+        ports: Sequence[PortMapping],
+        asked: Sequence[PortMapping],
+        spans: Sequence[range],
+    ) -> Sequence[PortMapping]:
+        """Take ports that are free at all the addresses, one after the other."""
+        blocked, count = 0, ports[0].count
+        for first in candidates(spans, count):
+            if first <= blocked < first + count:
                 continue
-            chosen, held = replace(port, host_port=first), list[Binding]()
+            chosen, held = [replace(port, host_port=first) for port in ports], list[Binding]()
             try:
-                for binding in bindings(network, chosen):
+                for binding in chain.from_iterable(bindings(network, each) for each in chosen):
                     blocked = binding.port
-                    self._hold(endpoint, binding, chosen=True)
+                    self._hold_asked(endpoint, binding, asked, chosen=True)
                     held.append(binding)
             except PortInUse:
                 self._let_go(endpoint.id, held)
             else:
                 return chosen
-        raise _exhausted(port)
+        raise _exhausted(ports[0])
+
+    def _hold_asked(
+        self,
+        endpoint: Endpoint,
+        binding: Binding,
+        asked: Sequence[PortMapping],
+        *,
+        chosen: bool = False,
+    ) -> None:
+        """Hold a port; an address that this host does not have is a fault of those who ask."""
+        try:
+            self._hold(endpoint, binding, chosen=chosen)
+        except KernelError as error:
+            is_elsewhere = error.metadata.get("errno") == errno.errorcode[errno.EADDRNOTAVAIL]
+            if not is_elsewhere or binding.address is None:
+                raise
+            fault = f"{binding.address} is no address of this host"
+            raise InvalidArgument(
+                [
+                    Violation(f"ports[{place}].host_ip", fault)
+                    for place, port in enumerate(asked)
+                    if port.address == binding.address
+                ]
+            ) from error
 
     def _hold(
         self,

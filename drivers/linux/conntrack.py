@@ -102,7 +102,9 @@ def is_of(flow: Flow, forward: Forward, local: frozenset[IPAddress]) -> bool:
         forward.target_port + number,
     ):
         return True
-    return flow.to == forward.host if forward.host else flow.to in local
+    if forward.host is not None:
+        return flow.to == forward.host
+    return flow.to in local or flow.to.is_loopback  # all of 127.0.0.0/8, of which one is listed
 
 
 def _flows_to(nl: Netlink, version: int, ports: frozenset[int]) -> list[Flow]:

@@ -89,6 +89,45 @@ def test_whichever_subnet_of_the_network_they_are_in_neighbours_reach_it_by_the_
             assert answered(client, one, (first, 53), (by, 5300)) == gateways[0]
 
 
+@by_family
+@pytest.mark.parametrize(
+    "kind",
+    [{"icc": "false"}, {"gateway_mode_ipv4": "routed", "gateway_mode_ipv6": "routed"}],
+    ids=["icc=false", "routed"],
+)
+def test_it_is_reached_on_a_network_of_another_kind_too(
+    daemon: Daemon, one: Sandbox, two: Sandbox, family: int, kind: dict[str, str]
+) -> None:
+    for setting in BRIDGED:
+        daemon.stage.run("sh", "-c", f"echo 0 >/proc/sys/net/bridge/{setting}")
+    daemon.create("blue", options=kind)
+    daemon.connect("one", ports=[WEB])
+    daemon.connect("two")
+    clients = {daemon.stage.outside: OUTSIDE, daemon.stage: HOST, two: GATEWAYS, one: GATEWAYS}
+    for client, seen in clients.items():
+        at, to = (ADDRESSES[family], 80), (HOST[family], 8080)
+        assert reached(client, one, at, to) == seen[family]
+
+
+@by_family
+@pytest.mark.usefixtures("filtered", "blue")
+def test_it_may_be_on_another_network_than_its_sandbox_leaves_by(
+    daemon: Daemon, one: Sandbox, two: Sandbox, family: int
+) -> None:
+    daemon.create("red", "10.77.0.0/24", "fd77::/64")
+    daemon.connect("one", network="red")
+    daemon.connect("one", ports=[WEB, DNS])
+    daemon.connect("two")
+    for client, by, seen in (
+        (daemon.stage.outside, HOST[family], OUTSIDE[family]),
+        (daemon.stage, HOST[family], HOST[family]),
+        (two, HOST[family], GATEWAYS[family]),
+        (one, GATEWAYS[family], GATEWAYS[family]),
+    ):
+        assert reached(client, one, (ADDRESSES[family], 80), (by, 8080)) == seen
+        assert answered(client, one, (ADDRESSES[family], 53), (by, 5300)) == seen
+
+
 @pytest.mark.usefixtures("filtered", "blue")
 def test_a_port_of_the_loopback_is_the_hosts_alone(
     daemon: Daemon, one: Sandbox, two: Sandbox

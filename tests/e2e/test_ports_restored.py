@@ -2,6 +2,7 @@
 
 import signal
 import socket
+from collections.abc import Sequence
 
 import pytest
 
@@ -21,6 +22,11 @@ from tests.e2e.publishing import (
     reached,
 )
 from tests.e2e.stage import HOST, OUTSIDE, Sandbox, Stage
+
+
+@pytest.fixture(scope="module")
+def options() -> Sequence[str]:
+    return ["--no-heal"]
 
 
 @pytest.mark.parametrize("damage", ["flush ruleset", "flush map inet mynet pub4"])

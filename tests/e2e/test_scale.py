@@ -1,4 +1,4 @@
-"""Many networks on the host, many endpoints on a bridge: a call takes what it took before.
+"""Many networks, many endpoints on a bridge, many ports: a call takes what it took before.
 
 Two hosts are asked in turn, one with next to nothing on it: whatever else this machine does at that
 moment delays both.
@@ -16,13 +16,13 @@ from mynet.v1.network_pb2 import PortMapping
 from tests.e2e.daemon import Daemon
 from tests.e2e.stage import Sandbox, Stage
 
-NETWORKS, ENDPOINTS = 150, 400
+NETWORKS, ENDPOINTS, EACH = 150, 400, 25  # ports that each endpoint publishes
 PORTS = [PortMapping(container_port=80)]
 
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, Daemon]]:
-    """A host with one network, and one with many, and many endpoints on that one."""
+    """A host with one network, and one with many, many endpoints on one, and 10,000 ports."""
     with ExitStack() as ending, ThreadPoolExecutor(8) as callers:
         stages = [Stage(tmp_path_factory.mktemp(name)) for name in ("little", "much")]
         for stage in stages:
@@ -33,8 +33,12 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, Da
             daemon.create("blue", "10.88.0.0/16")
             Sandbox(daemon.stage, "probe")
         create = lambda number: much.create(f"n{number}", f"10.89.{number}.0/24")  # noqa: E731
-        # Without sandboxes: to make those would take longer than all the rest.
-        connect = lambda number: much.connect(f"c{number}", netns_name="")  # noqa: E731
+
+        def connect(number: int) -> None:
+            """Without a sandbox: to make those would take longer than all the rest."""
+            ports = PortMapping(host_port=10_000 + EACH * number, container_port=1, count=EACH)
+            much.connect(f"c{number}", netns_name="", ports=[ports])
+
         list(callers.map(create, range(NETWORKS)))
         list(callers.map(connect, range(ENDPOINTS)))
         yield little, much

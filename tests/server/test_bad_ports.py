@@ -1,10 +1,13 @@
 """Ports that nobody can publish: each with all its faults, and nothing changed by it."""
 
+from ipaddress import ip_address
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from mynet.drivers.errors import KernelError
+from mynet.drivers.linux.ports import Binding
 from mynet.v1.network_pb2 import PortMapping
 from tests.server.asking import connect, refusal, shown
 from tests.server.refusing import require_faults
@@ -131,21 +134,31 @@ def test_the_loopback_of_ipv6_is_more_than_the_kernel_can(furnished_world: World
     assert furnished_world.state() == before
 
 
+@pytest.mark.parametrize("number", [0, 9], ids=["chosen", "named"])
 @pytest.mark.parametrize(
     ("errno", "reason"),
     [("EADDRNOTAVAIL", "INVALID_ARGUMENT"), ("EACCES", "KERNEL_ERROR")],
 )
 def test_an_address_that_the_host_lacks_is_a_fault_of_the_request(
-    furnished_world: World, monkeypatch: pytest.MonkeyPatch, errno: str, reason: str
+    furnished_world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    errno: str,
+    reason: str,
+    number: int,
 ) -> None:
-    def hold(_binding: object) -> None:
-        raise KernelError("the kernel refused", metadata={"errno": errno})
+    def hold(binding: Binding) -> Mock:
+        if binding.address == ip_address("192.0.2.7"):
+            raise KernelError("the kernel refused", metadata={"errno": errno})
+        return Mock()
 
     monkeypatch.setattr(furnished_world.host, "hold", hold)
     before = furnished_world.state()
-    asked = connect("c2", ports=[port(host_port=9, host_ip="192.0.2.7")])
+    strange = [port(host_port=number, host_ip="192.0.2.7", container_port=n) for n in (1, 2)]
+    if number:
+        strange[1].host_port += 1
+    asked = connect("c2", ports=[port(host_ip="127.0.0.1", container_port=1), *strange])
     refused = refusal(furnished_world.net.Connect, asked)
     assert refused.reason == reason
     if reason == "INVALID_ARGUMENT":
-        assert refused.faults == ["ports[0].host_ip"]
+        assert refused.faults == ["ports[1].host_ip", "ports[2].host_ip"]
     assert furnished_world.state() == before

@@ -53,6 +53,28 @@ def test_of_a_place_that_does_not_do_nothing_is_kept(
     assert numbers(world.connect("c2", ports=[PortMapping(container_port=80, count=2)])) == [50010]
 
 
+def test_what_differs_in_nothing_but_the_address_gets_the_same_port(world: World) -> None:
+    world.host.choosable = [range(50000, 50008)]
+    taken = Binding(TCP, 50003, frozenset({6}), ip_address("2001:db8::1"))
+    world.host.take_port(taken, NGINX)
+    here, there = (
+        PortMapping(host_ip=address, container_port=80, count=2)
+        for address in ("127.0.0.1", "2001:db8::1")
+    )
+    udp = PortMapping(protocol=PROTOCOL_UDP, host_ip="127.0.0.1", container_port=80, count=2)
+    for _ in range(2):
+        endpoint = world.connect("c1", ports=[here, udp, CHOSEN, here, there, CHOSEN])
+        first, other_protocol, single, again, second, another = numbers(endpoint)
+        assert first == second not in {50002, 50003}
+        assert len({first, single, again, another}) == 4
+        assert other_protocol in range(50000, 50007)
+        bound = {each for each in world.host.held() - {taken} if each.port == first}
+        assert {each.address for each in bound if each.protocol is TCP} == {
+            ip_address("127.0.0.1"),
+            ip_address("2001:db8::1"),
+        }
+
+
 def test_a_choice_takes_nothing_that_is_named_beside_it(world: World) -> None:
     world.host.choosable = [range(50000, 50002)]
     asked = [CHOSEN, PortMapping(host_port=50001, container_port=81)]

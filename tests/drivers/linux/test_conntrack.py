@@ -30,6 +30,7 @@ def flow(to: str, port: int, answers_from: str, answering: int) -> Flow:
         (flow("192.0.2.1", 53, "192.0.2.1", 53), PORT, True),  # it began before there was a port
         (flow("192.0.2.1", 53, "10.1.0.9", 80), PORT, True),  # it leads to whoever had the port
         (flow("192.0.2.9", 53, "10.1.0.2", 5353), PORT, True),  # an address that the host has lost
+        (flow("127.0.0.53", 53, "127.0.0.53", 53), PORT, True),
         (flow("192.0.2.1", 52, "10.1.0.2", 5352), PORT, False),
         (flow("192.0.2.1", 55, "10.1.0.2", 5355), PORT, False),
         (flow("8.8.8.8", 53, "8.8.8.8", 53), PORT, False),  # somebody asks a server outside

@@ -12,6 +12,7 @@ import pytest
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.firewall import Firewall
+from mynet.drivers.linux.loaded import generation
 from mynet.drivers.linux.nftables import commit
 from mynet.drivers.linux.ports import Forward, Publication
 from tests.drivers.linux.namespaces import Namespace, playing_host
@@ -231,6 +232,15 @@ def together(firewall: Firewall, publications: Sequence[Publication]) -> list[Ke
 
 def crowd() -> list[Publication]:
     return [Publication(f"e{n}", [forward("", 9000 + n, "10.1.0.2", 80)]) for n in range(16)]
+
+
+def test_whatever_ports_come_and_go_together_it_is_one_transaction(firewall: Firewall) -> None:
+    before = generation()
+    steps = (["one", "a range with other numbers"], ["at one address", "a thousand"], ["none"])
+    for number, cases in enumerate(steps, 1):
+        forwards = [each for case in cases for each in CASES[case]]
+        firewall.publish(INSTANCE, Publication("web", forwards))
+        assert generation() == before + number
 
 
 def test_many_leave_in_one_transaction(

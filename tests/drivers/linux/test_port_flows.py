@@ -20,13 +20,15 @@ PORTS = (
     PortMapping(90, SCTP, 8090),
     PortMapping(9000, host_port=9000, count=10),
     PortMapping(9000, UDP, 9000, count=10),
+    PortMapping(9000, SCTP, 9000, count=10),
     PortMapping(7000, host_port=7100, count=3),
     PortMapping(80, host_port=8081, host_ip=LOOPBACK),
     PortMapping(53, UDP, 8081, host_ip=LOOPBACK),
     PortMapping(6000, host_port=6000, count=5, host_ip=LOOPBACK),
     *(
-        PortMapping(80, host_port=8082, host_ip=ip_address(address))
+        PortMapping(port, host_port=first, count=count, host_ip=ip_address(address))
         for address in (HOST[4], HOST[6])
+        for port, first, count in ((80, 8082, 1), (6100, 6100, 5))
     ),
 )
 BOTH = (4, 6)
@@ -172,8 +174,9 @@ def test_a_range_may_be_of_one_address(town: Town, port: int) -> None:
 @by_family
 @pytest.mark.parametrize("client", ["outside", "host", "red1", "red2", "blue1"])
 def test_a_port_of_one_address_is_at_no_other(town: Town, version: int, client: str) -> None:
-    caller(town, client, (HOST[version], 8082), 80)
-    assert is_refused(town, client, (GATEWAY["red"][version], 8082))
+    for port, of_box in ((8082, 80), (6104, 6104)):
+        caller(town, client, (HOST[version], port), of_box)
+        assert is_refused(town, client, (GATEWAY["red"][version], port))
 
 
 @by_family
@@ -197,10 +200,11 @@ def test_over_the_loopback_of_ipv6_it_is_refused_at_once(town: Town, port: int) 
 
 
 @by_family
-def test_sctp_is_led_to_the_box(town: Town, version: int) -> None:
+@pytest.mark.parametrize(("port", "of_box"), [(8090, 90), (9009, 9009)])
+def test_sctp_is_led_to_the_box(town: Town, version: int, port: int, of_box: int) -> None:
     """Nobody listens there, and this kernel may have no SCTP: so a raw INIT is looked for."""
-    seen = answer_to_init(town, "outside", (HOST[version], 8090), "red1")
-    assert seen == (town.address("outside", version), 90)
+    seen = answer_to_init(town, "outside", (HOST[version], port), "red1")
+    assert seen == (town.address("outside", version), of_box)
 
 
 @by_family
