@@ -4,16 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.testing.bench import Bench
 from tests.ipam.audit import audit
 from tests.ipam.clocks import FakeClock
-
-# A busy machine is no reason for a test to fail.
-settings.register_profile("mynet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("mynet")
 
 
 @pytest.fixture(scope="session")
