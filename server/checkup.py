@@ -13,8 +13,8 @@ from functools import partial
 
 from mynet.drivers.api import Driver, Stray
 from mynet.ipam.api import IPAddress
+from mynet.server.attachments import Attachments
 from mynet.server.call import Call
-from mynet.server.endpoints import Endpoints
 from mynet.server.host import Host, boot_id
 from mynet.server.leases import Leases
 from mynet.server.model import Endpoint, Network
@@ -46,7 +46,7 @@ class Checkup:
     drivers: Catalog[Driver]
     networks: Networks
     updates: Updates
-    endpoints: Endpoints
+    attachments: Attachments
     leases: Leases
     host: Host
 
@@ -66,7 +66,7 @@ class Checkup:
             f"It is {endpoint.state.value} on a network that is {network.state.value}, and no call"
             " is under way.",
             "It is taken away.",
-            lambda call: self.endpoints.tear_down(call, (network, endpoint)),
+            lambda call: self.attachments.tear_down(call, (network, endpoint)),
         )
 
     def of_network(self, call: Call, network: Network) -> Iterator[Ailment]:
@@ -117,7 +117,7 @@ class Checkup:
                 named(endpoint),
                 reason,
                 GONE_REMEDY,
-                lambda call: self.endpoints.tear_down(call, (network, endpoint)),
+                lambda call: self.attachments.tear_down(call, (network, endpoint)),
             )
             return
         if sandbox := endpoint.place.sandbox:
@@ -126,12 +126,12 @@ class Checkup:
                 place = replace(endpoint.place, sandbox=replace(sandbox, path=path))
                 endpoint = replace(endpoint, place=place)
                 yield self._moved(endpoint, sandbox.path)
-        if unheld := self.endpoints.unheld_ports(network, endpoint):
+        if unheld := self.attachments.unheld_ports(network, endpoint):
             yield Ailment(
                 named(endpoint),
                 " ".join(unheld),
                 "They are held again, once nobody else has them.",
-                lambda _: self.endpoints.hold_ports(network, endpoint),
+                lambda _: self.attachments.hold_ports(network, endpoint),
             )
         differences = self._differences(call, network, endpoint, known)
         if endpoint.failure and not differences:
@@ -143,7 +143,7 @@ class Checkup:
                 "It is made whole."
                 if endpoint.place.sandbox
                 else "Disconnect it and connect it again: its interface is its caller's.",
-                (lambda call: self.endpoints.restore(call, network, endpoint))
+                (lambda call: self.attachments.restore(call, network, endpoint))
                 if endpoint.place.sandbox
                 else None,
             )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mynet.drivers.api import Driver
 from mynet.ipam.api import Backend
 from mynet.server.addresses import AddressBook
+from mynet.server.attachments import Attachments
 from mynet.server.backup import Backups
 from mynet.server.books import Books
 from mynet.server.checkup import Checkup
@@ -59,11 +60,12 @@ def assemble(
     registry = Registry(store, backends, locks, host, defaults)
     leases = Leases(backends, registry, locks)
     ports = Ports(host)
-    endpoints = Endpoints(store, drivers, leases, locks, host, planner, ports)
+    attachments = Attachments(store, drivers, leases, ports)
+    endpoints = Endpoints(store, drivers, leases, locks, host, planner, attachments)
     networks = Networks(store, drivers, backends, leases, endpoints, locks, planner, registry)
     updates = Updates(store, drivers, locks)
     books = Books(store, backends, registry, locks)
-    checkup = Checkup(store, drivers, networks, updates, endpoints, leases, host)
+    checkup = Checkup(store, drivers, networks, updates, attachments, leases, host)
     conditions = Conditions(drivers)
     return Core(
         networks,

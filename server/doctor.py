@@ -157,7 +157,7 @@ class Doctor:
         for network in listing.standing:
             for endpoint in listing.whole.get(network.id, ()):
                 with contextlib.suppress(DriverError):
-                    self.checkup.endpoints.hold_ports(network, endpoint)
+                    self.checkup.attachments.hold_ports(network, endpoint)
 
     def _restore(
         self, call: Call, report: Report, listing: Listing, driver: Plugin[Driver]
@@ -191,7 +191,7 @@ class Doctor:
             ]
             if gone:
                 with report.step(f"driver {driver.name}") as call:
-                    self.checkup.endpoints.tear_down(call, *gone)
+                    self.checkup.attachments.tear_down(call, *gone)
                     for _, endpoint in gone:
                         reason = why_gone(endpoint, known.sandboxes)
                         report.note(Finding(named(endpoint), reason, GONE_REMEDY, repaired=True))

@@ -13,9 +13,8 @@ from dataclasses import replace
 from functools import partial
 
 from mynet.drivers.api import Driver
-from mynet.drivers.errors import DriverError
-from mynet.ipam.errors import IpamError
-from mynet.server.call import Call, require_caller
+from mynet.server.attachments import Attachments
+from mynet.server.call import Call
 from mynet.server.errors import (
     Busy,
     EndpointExists,
@@ -36,13 +35,11 @@ from mynet.server.model import (
     NetworkState,
     Place,
     SandboxWish,
-    derive_mac,
 )
 from mynet.server.options import endpoint_faults
 from mynet.server.planning import Planner
 from mynet.server.plugins import Catalog
 from mynet.server.port_rules import port_faults, require_publishable
-from mynet.server.ports import Ports
 from mynet.server.selection import Selection
 from mynet.server.store import Store
 from mynet.server.undo import after, undo
@@ -61,7 +58,7 @@ class Endpoints:
         locks: KeyedLocks,
         host: Host,
         planner: Planner,
-        ports: Ports,
+        attachments: Attachments,
     ) -> None:
         self._store = store
         self._drivers = drivers
@@ -69,7 +66,7 @@ class Endpoints:
         self._locks = locks
         self._host = host
         self._planner = planner
-        self._ports = ports
+        self._attachments = attachments
         self._selection = Selection(store)
 
     def connect(
@@ -91,7 +88,7 @@ class Endpoints:
                 return self._again(call, network, existing, wish, place)
             endpoint = self._planner.endpoint(network, wish, place)
             endpoint = replace(endpoint, taken=self._leases.held_by(call, network, wish))
-            return self._make(call, network, self._record(network, endpoint))
+            return self._make(call, network, self._attachments.record(network, endpoint))
 
     def disconnect(
         self, call: Call, selector: EndpointSelector, *, allow_missing: bool
@@ -137,9 +134,7 @@ class Endpoints:
         """Return an endpoint, and how the kernel differs from it, a sentence each."""
         endpoint = self._selection.one(selector)
         network = self._store.networks.find(endpoint.network_id)
-        driver = self._drivers.get(network.wish.driver)
-        problems = driver.run(call, Driver.check, endpoint.for_driver(network))
-        return endpoint, [*problems, *self._ports.missing(network, endpoint)]
+        return endpoint, self._attachments.differences(call, network, endpoint)
 
     def page(
         self,
@@ -160,48 +155,6 @@ class Endpoints:
 
         return self._store.endpoints.page(after, limit, wanted)
 
-    def tear_down(self, call: Call, *placed: tuple[Network, Endpoint]) -> None:
-        """Take away whatever is left of endpoints, driven by their records alone.
-
-        An address is given back only when the link that had it is gone for certain, and a port only
-        when no record has it. For many it takes a commit of each book, as for one.
-        """
-        for network, endpoint in placed:
-            self._detach(call, network, endpoint)
-        self._leases.give_back(call, placed)
-        self._store.endpoints.remove(*(endpoint for _, endpoint in placed))
-        for _, endpoint in placed:
-            self._ports.release(endpoint.id)
-
-    def unheld_ports(self, network: Network, endpoint: Endpoint) -> Sequence[str]:
-        """Say which of an endpoint's ports are not held, a sentence each."""
-        return self._ports.missing(network, endpoint)
-
-    def hold_ports(self, network: Network, endpoint: Endpoint) -> None:
-        """Hold what is not held of an endpoint's ports. Raises PortInUse; the others are held."""
-        for failure in self._ports.retake(network, endpoint):
-            raise failure
-
-    def restore(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
-        """Make an endpoint whole, its addresses and what the kernel has of it; return it.
-
-        Where that fails, the reason is on record until it succeeds. Raises AddressInUse where
-        another has got one of its addresses meanwhile, and SandboxNotFound.
-        """
-        try:
-            self._leases.hold(call, network, endpoint)
-            self._attach(call, network, endpoint)
-        except (DriverError, IpamError, PluginTimeout) as error:
-            with undo(error, f"record why endpoint {endpoint.id} failed"):
-                self._remember(endpoint, str(error))
-            raise
-        return self._remember(endpoint, "")
-
-    def _remember(self, endpoint: Endpoint, failure: str) -> Endpoint:
-        if endpoint.failure == failure:
-            return endpoint
-        return self._store.endpoints.put(replace(endpoint, failure=failure))
-
     def _check_wish(self, network: Network, wish: EndpointWish) -> None:
         """Refuse options, ports and addresses that the driver, or the network, does not have."""
         info = self._drivers.get(network.wish.driver).implementation.info
@@ -214,21 +167,11 @@ class Endpoints:
         require_publishable(network, wish.ports, info)
         self._leases.check(network, wish)
 
-    def _record(self, network: Network, endpoint: Endpoint) -> Endpoint:
-        """Take the endpoint's ports, and record it: from there on it is torn down by its record."""
-        most = self._drivers.get(network.wish.driver).implementation.info.most_endpoints
-        endpoint = self._ports.take(network, endpoint, endpoint.wish.ports)
-        try:
-            return self._store.endpoints.add(endpoint, network.versions, most=most)
-        except BaseException:
-            self._ports.release(endpoint.id)
-            raise
-
     def _same_key(self, call: Call, network: Network, wish: EndpointWish) -> Endpoint | None:
         """Return the endpoint with the same natural key; finish one that is half gone."""
         existing = self._selection.same_key(network, wish)
         if existing and existing.state is not EndpointState.READY:
-            self.tear_down(call, (network, existing))
+            self._attachments.tear_down(call, (network, existing))
             return None
         return existing
 
@@ -259,19 +202,19 @@ class Endpoints:
 
     def _whole(self, call: Call, network: Network, existing: Endpoint) -> Endpoint:
         """Return an endpoint that is there, made whole where somebody has damaged it."""
-        self.hold_ports(network, existing)
-        return self.restore(call, network, existing)
+        self._attachments.hold_ports(network, existing)
+        return self._attachments.restore(call, network, existing)
 
     def _move(self, call: Call, network: Network, existing: Endpoint, place: Place) -> Endpoint:
         """Give the endpoint of a sandbox that is gone to its successor.
 
         Where that fails, it stays on record as it was, with its addresses, for the next call.
         """
-        self.hold_ports(network, existing)
-        self._detach(call, network, existing)
+        self._attachments.hold_ports(network, existing)
+        self._attachments.detach(call, network, existing)
         moved = self._store.endpoints.put(self._planner.moved(existing, place))
         try:
-            return self._finished(call, network, moved)
+            return self._attachments.finish(call, network, moved)
         except Exception as error:
             after(error, partial(self._move_back, call, network, moved, existing, error))
             raise
@@ -279,54 +222,23 @@ class Endpoints:
     def _make(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
         """Make an endpoint that is recorded, or take away what was made of it."""
         try:
-            return self._finished(call, network, endpoint)
+            return self._attachments.finish(call, network, endpoint)
         except Exception as error:
             after(error, partial(self._roll_back, call, network, endpoint, error))
             raise
-
-    def _finished(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
-        made = self._with_addresses(call, network, endpoint)
-        self._attach(call, network, made)
-        require_caller(call)
-        return self._store.endpoints.put(replace(made, state=EndpointState.READY))
-
-    def _attach(self, call: Call, network: Network, endpoint: Endpoint) -> None:
-        driver = self._drivers.get(network.wish.driver)
-        spec = endpoint.for_driver(network)
-        driver.run(call, Driver.connect, spec, subject=f"endpoint {endpoint.id}")
-
-    def _detach(self, call: Call, network: Network, endpoint: Endpoint) -> None:
-        driver = self._drivers.get(network.wish.driver)
-        spec = endpoint.for_driver(network)
-        driver.run(call, Driver.disconnect, spec, subject=f"endpoint {endpoint.id}")
-
-    def _with_addresses(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
-        addresses = self._leases.take(call, network, endpoint)
-        gateways = {
-            subnet.cidr.version: subnet.gateway
-            for address in reversed(addresses)
-            for subnet in network.subnets
-            if address.ip in subnet.cidr and subnet.gateway and not network.wish.internal
-        }
-        return replace(
-            endpoint,
-            addresses=addresses,
-            gateways=tuple(gateways[version] for version in sorted(gateways)),
-            mac_address=endpoint.wish.mac_address or derive_mac(network.id, str(addresses[0].ip)),
-        )
 
     def _move_back(
         self, call: Call, network: Network, moved: Endpoint, existing: Endpoint, error: Exception
     ) -> None:
         with undo(error, f"move endpoint {existing.id}"):
-            self._detach(call.to_clean_up(), network, moved)
+            self._attachments.detach(call.to_clean_up(), network, moved)
             self._store.endpoints.put(existing)
 
     def _roll_back(
         self, call: Call, network: Network, endpoint: Endpoint, error: Exception
     ) -> None:
         with undo(error, f"connect endpoint {endpoint.id}"):
-            self.tear_down(call.to_clean_up(), (network, endpoint))
+            self._attachments.tear_down(call.to_clean_up(), (network, endpoint))
 
     def _finish(self, call: Call, network: Network, endpoint: Endpoint) -> None:
         """Disconnect: record the intent, then tear down; later, if the driver takes too long."""
@@ -335,7 +247,7 @@ class Endpoints:
                 replace(endpoint, state=EndpointState.DISCONNECTING)
             )
         try:
-            self.tear_down(call, (network, endpoint))
+            self._attachments.tear_down(call, (network, endpoint))
         except PluginTimeout as timeout:
             if timeout.pending:
                 after(timeout, partial(self._roll_back, call, network, endpoint, timeout))

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("web")
 def end(world: World) -> None:
     """Let go of every socket, as a daemon that ends does."""
     for endpoint in world.store.endpoints.all():
-        world.core.endpoints._ports.release(endpoint.id)
+        world.core.endpoint_updates._ports.release(endpoint.id)
     assert not world.host.held()
 
 

@@ -57,7 +57,7 @@ def test_a_port_on_record_that_is_not_held_is_refused_by_the_record(
     world: World, first: PortMapping, second: PortMapping
 ) -> None:
     holder = world.connect("c1", ports=[first])
-    world.core.endpoints._ports.release(holder.id)  # as after a start at which it was another's
+    world.core.endpoint_updates._ports.release(holder.id)  # a start found it taken
     before = world.state()
     refused = refusal(world.net.Connect, connect("c2", ports=[second]))
     assert refused.short == ("ALREADY_EXISTS", "PORT_IN_USE")
