@@ -11,15 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import chain, count
 
 from mynet.drivers.api import IPNetwork, Sandbox
 from mynet.drivers.errors import KernelError, SandboxNotFound
-from mynet.drivers.linux.elements import text
+from mynet.drivers.linux.elements import Element, text
 from mynet.drivers.linux.memory import HOST, Memory
 from mynet.drivers.linux.memory_ports import FakeHold, Ports
 from mynet.drivers.linux.ports import Binding, Forward, Program, Publication
-from mynet.drivers.linux.ruleset import elements
+from mynet.drivers.linux.ruleset import elements, published
 from mynet.drivers.linux.surroundings import Surroundings
 from mynet.drivers.linux.verbs import (
     DEFAULT_MTU,
@@ -480,6 +480,31 @@ class FakeKernel:
                 + [each.endpoint for each in publications if self.unpublished(each)]
             )
 
+    def misfiltered(
+        self,
+        instance: str,
+        segments: Sequence[Segment],
+        possible: Sequence[Segment],
+        publications: Iterable[Publication],
+    ) -> Sequence[str]:
+        """Tell how the firewall is not what these make of it."""
+        with self._verb("misfiltered"):
+            if not self._is_loaded or self._is_flushed:
+                return ["The firewall's table inet mynet is not there."]
+            found = _elements(self._segments.values(), self._publications.values())
+            wanted = _elements(possible, publications)
+            lacks = [each for each in _elements(segments) if each not in found]
+            asked = {(each.set, each.value) for each in wanted}
+            return [
+                *(f"The firewall lacks {text(each)} in the set {each.set}." for each in lacks),
+                *(
+                    f"The firewall has {text(each)} in the {'map' if each.data else 'set'}"
+                    f" {each.set}, which nothing on record asks for."
+                    for each in found
+                    if (each.set, each.value) not in asked
+                ),
+            ]
+
     def watch(self, notice: Callable[[frozenset[str]], None]) -> Watch:
         """Tell what tests do to it; the real one tells what anybody does."""
         with self._verb("watch"):
@@ -529,3 +554,11 @@ class FakeKernel:
         if self._sandboxes.get(sandbox.path) != sandbox.cookie:
             raise SandboxNotFound(f"{sandbox.path} does not lead to the sandbox any more")
         return sandbox.cookie
+
+
+def _elements(
+    segments: Iterable[Segment], publications: Iterable[Publication] = ()
+) -> dict[Element, None]:
+    """Tell what all of these put into the firewall, in order."""
+    of_segments = chain.from_iterable(map(elements, segments))
+    return dict.fromkeys(chain(of_segments, *map(published, publications)))

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from mynet.drivers.api import API_VERSION, Asked, NetworkUpdate, Sandbox
+from mynet.drivers.api import API_VERSION, Asked, Ledger, NetworkUpdate, Sandbox
 from mynet.drivers.errors import DriverError, SandboxNotFound
 from mynet.drivers.testing.bench import (
     Bench,
@@ -290,6 +290,16 @@ def strays_are_what_no_record_knows(bench: Bench) -> None:
     require(not strays, f"strays are left that were discarded: {strays}")
 
 
+def an_audit_finds_nothing_amiss_with_what_is_on_record(bench: Bench) -> None:
+    """Whether it has to be there or may be: asked of a driver that has made nothing itself."""
+    endpoint = connected(bench)
+    network = replace(endpoint.network, endpoints=(endpoint,))
+    with closing(bench.make()) as other:
+        for ledger in (Ledger([network]), Ledger([], [network])):
+            found = list(other.audit(SampleCall(), ledger))
+            require(not found, f"of {ledger}, which is all that there is, the audit says {found}")
+
+
 def closing_lets_go_of_descriptors_and_threads(bench: Bench) -> None:
     """Add up what is left of many drivers, each of which was used."""
     endpoint = bench.endpoint(bench.network())
@@ -347,6 +357,7 @@ CLAIMS: Sequence[Callable[[Bench], None]] = (
     conditions_are_of_networks_that_were_asked_about,
     a_survey_names_what_is_damaged,
     strays_are_what_no_record_knows,
+    an_audit_finds_nothing_amiss_with_what_is_on_record,
     closing_lets_go_of_descriptors_and_threads,
     many_threads_connect_at_once,
 )
