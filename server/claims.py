@@ -132,8 +132,9 @@ def _lock(path: Path, fd: int) -> None:
             f"the state directory {path} was exchanged for another at this moment, by a restore;"
             " start again"
         )
+    _, _, home = os.pread(fd, 1024, 0).partition(b"\n")  # which a start that is refused leaves
     os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    os.pwrite(fd, f"{os.getpid()}\n".encode() + home, 0)
 
 
 def _hold(path: Path, fd: int) -> None:

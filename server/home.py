@@ -21,8 +21,10 @@ def settle(state_dir: Path) -> None:
     Where that is not possible, ``mynetd fsck`` has less to compare, and says so.
     """
     lock = state_dir / "lock"
-    with suppress(OSError, DriverError), lock.open("a", encoding="ascii") as file:
-        file.write(f"{boot_id()} {_namespace()} {_number(lock)}\n")
+    with suppress(OSError, DriverError):
+        home = f"{boot_id()} {_namespace()} {_number(lock)}"
+        pid, _, _ = lock.read_text(encoding="ascii").partition("\n")
+        lock.write_text(f"{pid}\n{home}\n", encoding="ascii")
 
 
 def why_away(state_dir: Path) -> str:

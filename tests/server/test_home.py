@@ -36,10 +36,17 @@ def test_it_is_at_home_where_the_daemon_served(state: Path) -> None:
     assert why_away(state.with_name("moved")) == ""
 
 
-def test_a_start_that_was_cut_off_leaves_it_without_a_home(state: Path) -> None:
-    with claim_state_dir(state):
+def test_a_start_that_was_refused_or_cut_off_changes_nothing_of_it(state: Path) -> None:
+    for _ in range(2):
+        with claim_state_dir(state):
+            pass
+    assert why_away(state) == ""
+
+
+def test_before_the_first_start_has_come_to_its_end_there_is_none(tmp_path: Path) -> None:
+    with claim_state_dir(tmp_path / "new"):
         pass
-    assert why_away(state).startswith(NO_START)
+    assert why_away(tmp_path / "new").startswith(NO_START)
 
 
 @pytest.mark.parametrize("lock", [None, "", "4711\n", "4711\na b\n", "4711\nb\nc\n", "\udcff"])
