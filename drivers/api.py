@@ -174,8 +174,8 @@ class Subnet:
 class Network:
     """A network as it should be. ``interface`` is the host's device, ``mtu`` in bytes.
 
-    ``endpoints`` are those that stand on it; only :meth:`Driver.restore` and :meth:`Driver.survey`
-    are told of them.
+    ``endpoints`` are those that stand on it; only :meth:`Driver.restore`, :meth:`Driver.survey` and
+    :meth:`Driver.audit` are told of them.
     """
 
     id: str
@@ -255,6 +255,19 @@ class NetworkUpdate:
 
     network: Network
     endpoints: Sequence[Endpoint] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """All that is on record of a driver's, of which the kernel may have nothing else.
+
+    ``networks`` are as they should be, with their ``endpoints``. ``unfinished`` has what a call had
+    begun to make or to take away when the daemon died: any part of that may be there. It may have
+    no addresses yet; and a network that is in both has endpoints of that kind.
+    """
+
+    networks: Sequence[Network]
+    unfinished: Sequence[Network] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +394,16 @@ class Driver(ABC):
 
     def discard(self, call: Call, stray: Stray) -> None:
         """Take a stray away; one that is gone is success."""
+
+    def audit(self, call: Call, ledger: Ledger) -> Sequence[str]:
+        """Compare what networks share in the kernel with all that is on record. Changes nothing.
+
+        Asked by ``mynetd fsck`` while no daemon runs, of a driver that has made nothing itself: a
+        sentence for what is there of this instance and of nothing on record, and for what is
+        missing, unless :meth:`check_network`, :meth:`check` or :meth:`strays` tells of it even so.
+        What is told is mended by :meth:`restore`.
+        """
+        return ()
 
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         """Bring the kernel to exactly these networks; called once, before the daemon serves.

@@ -82,12 +82,29 @@ def claim_namespace() -> Iterator[None]:
         try:
             holder.bind(NAMESPACE_SOCKET)
         except OSError as error:
+            pid = namespace_holder() or "unknown"
             raise CannotStart(
-                f"another mynetd (pid {_namespace_holder()}) runs in this network namespace; stop"
-                " it, or start this one in a namespace of its own"
+                f"another mynetd (pid {pid}) runs in this network namespace; stop it, or start this"
+                " one in a namespace of its own"
             ) from error
         holder.listen()
         yield
+
+
+def namespace_holder() -> str:
+    """Return the pid of the mynetd of this network namespace, "unknown", or "" where none runs."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as caller:
+        try:
+            caller.connect(NAMESPACE_SOCKET)
+            credentials = caller.getsockopt(
+                socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
+            )
+        except ConnectionRefusedError:
+            return ""
+        except OSError:
+            return "unknown"
+    pid: int = struct.unpack("3i", credentials)[0]
+    return str(pid)
 
 
 def require_no_foreigners(host: Host, instance: str) -> None:
@@ -115,33 +132,20 @@ def _lock(path: Path, fd: int) -> None:
             f"the state directory {path} was exchanged for another at this moment, by a restore;"
             " start again"
         )
+    _, _, home = os.pread(fd, 1024, 0).partition(b"\n")  # which a start that is refused leaves
     os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    os.pwrite(fd, f"{os.getpid()}\n".encode() + home, 0)
 
 
 def _hold(path: Path, fd: int) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        holder = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
+        holder = os.pread(fd, 32, 0).decode(errors="replace").partition("\n")[0] or "unknown"
         raise CannotStart(
             f"the state directory {path} is in use by another mynetd (pid {holder}); stop it, or"
             " name another directory with --state-dir"
         ) from error
-
-
-def _namespace_holder() -> str:
-    """Return the pid of the process that listens on the namespace's socket, if it is told."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as caller:
-        try:
-            caller.connect(NAMESPACE_SOCKET)
-            credentials = caller.getsockopt(
-                socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
-            )
-        except OSError:
-            return "unknown"
-    pid: int = struct.unpack("3i", credentials)[0]
-    return str(pid)
 
 
 def _instance(path: Path) -> str:

@@ -15,6 +15,7 @@ from mynet.server.claims import claim_namespace, claim_state_dir, require_no_for
 from mynet.server.config import Settings
 from mynet.server.core import assemble
 from mynet.server.healing import healers
+from mynet.server.home import settle
 from mynet.server.recovery import recover
 from mynet.server.services.server import Server
 from mynet.server.store import Store
@@ -43,6 +44,7 @@ def run(settings: Settings) -> None:
         core = assemble(state, store, drivers, backends, kernel, defaults)
         server = Server(core, settings.listen, settings.plugin_timeout)
         recover(core.doctor)
+        settle(state.path)
         server.serve()
         watching = healers(core.doctor, drivers) if settings.heal else ()
         for healer in watching:

@@ -1,10 +1,13 @@
 """``mynetd restore`` and ``mynetd fsck``: what is done while no daemon runs."""
 
+import os
+import sys
 from pathlib import Path
 
 import click
 
 from mynet.server.errors import CannotRestore, CannotStart
+from mynet.server.logs import configure
 
 _state_dir = click.option(
     "--state-dir",
@@ -55,28 +58,51 @@ def restore(*, file: Path, state_dir: Path, move_aside: bool) -> None:
 
 @click.command()
 @_state_dir
-def fsck(*, state_dir: Path) -> None:
-    """Check the state directory, and change nothing.
+@click.option(
+    "--books",
+    is_flag=True,
+    help="Check the books alone, and do not compare the kernel with them.",
+)
+def fsck(*, state_dir: Path, books: bool) -> None:
+    """Check the state directory, and what the kernel has of it; change nothing.
 
     No daemon may be running. What is wrong is a line each, and makes exit status 1; it is 2 where
-    nothing could be checked.
+    nothing could be checked. The kernel is compared in the network namespace, and the boot, in
+    which mynetd worked on this directory; elsewhere it says that it is not.
     """
     from mynet.server.claims import keep_daemons_out  # noqa: PLC0415 - as in main
     from mynet.server.fsck import examine  # noqa: PLC0415 - likewise
+    from mynet.server.fsck.kernel import Comparison, compare_kernel  # noqa: PLC0415 - likewise
 
+    patience: float = click.get_current_context().find_root().params["plugin_timeout"]
+    configure("text", "critical")  # what else plugins say of what fails is in the remarks
+    kernel = Comparison()
     try:
         if not state_dir.is_dir():
             raise _Unchecked(f"there is no directory {state_dir}; name one with --state-dir")
         with keep_daemons_out(state_dir):
-            report = examine(state_dir)
+            report = examine(state_dir, patience)
+            if not books:
+                kernel = compare_kernel(state_dir, report, patience)
     except CannotStart as error:
         raise _Unchecked(str(error)) from error
     except OSError as error:
         raise _Unchecked(f"{state_dir} cannot be checked: {error}") from error
-    for remark in report.remarks:
+    for remark in (*report.remarks, *kernel.remarks):
         click.echo(remark, err=True)
-    for finding in report.findings:
+    findings = [*report.findings, *kernel.findings]
+    for finding in findings:
         click.echo(finding)
-    if report.findings:
-        click.get_current_context().exit(1)
-    click.echo(f"{state_dir} is in order: {report.counts}.")
+    if not findings:
+        agrees = "" if books or kernel.remarks else " The kernel agrees."
+        click.echo(f"{state_dir} is in order: {report.records.counts()}.{agrees}")
+    _end(1 if findings else 0, ended=kernel.ended)
+
+
+def _end(status: int, *, ended: bool) -> None:
+    """End, also where a plugin hangs: its thread would keep the process alive for ever."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if not ended:
+        os._exit(status)
+    click.get_current_context().exit(status)

@@ -104,6 +104,7 @@ def _put_in_place(made: Path, target: Path, *, occupied: bool) -> Path | None:
         raise
     if occupied:
         made.rename(aside)
+        (aside / "lock").unlink(missing_ok=True)  # it says that the kernel is what that one says
     elif not is_new:
         (made / "lock").unlink(missing_ok=True)
         made.rmdir()

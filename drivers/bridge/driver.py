@@ -11,6 +11,7 @@ from mynet.drivers.api import (
     DriverContext,
     DriverInfo,
     Endpoint,
+    Ledger,
     Network,
     NetworkUpdate,
     Stray,
@@ -32,7 +33,7 @@ from mynet.drivers.bridge.specs import (
     segment_of,
     versions_out,
 )
-from mynet.drivers.bridge.survey import Look, rule_differences, suspects
+from mynet.drivers.bridge.survey import Look, rule_differences, suspects, table_differences
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
 from mynet.drivers.linux.desired import BRIDGE_PORTS
 from mynet.drivers.linux.observed import Link
@@ -190,6 +191,10 @@ class BridgeDriver(Driver):
             instance, record = read_mark(link.mark)
             if instance == self._instance and record not in known:
                 yield record, link
+
+    def audit(self, call: Call, ledger: Ledger) -> Sequence[str]:
+        """Compare the firewall with the records: rules, networks, and whose ports are published."""
+        return table_differences(self._kernel, self._specs, ledger)
 
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         """Load the firewall whole, once, and make every bridge that is not there.

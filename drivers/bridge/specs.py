@@ -1,6 +1,6 @@
 """What the kernel is to have of networks and endpoints: links, and what the firewall knows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_interface
 
 from mynet.drivers.api import Endpoint, Network
@@ -124,3 +124,12 @@ def publication_of(endpoint: Endpoint) -> Publication:
             if port.is_of(version)
         ),
     )
+
+
+def possible_publication(endpoint: Endpoint) -> Publication:
+    """Tell what the firewall may know of an endpoint that may have no addresses yet.
+
+    Its ports are on record, in each family of its network; where they lead is anybody's guess.
+    """
+    somewhere = tuple(ip_interface(subnet.gateway) for subnet in endpoint.network.subnets)
+    return publication_of(replace(endpoint, addresses=endpoint.addresses or somewhere))

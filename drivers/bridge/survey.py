@@ -1,9 +1,11 @@
-"""All networks against the kernel at one look, and the rules that one needs."""
+"""All networks against the kernel at one look, and the firewall that they share."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mynet.drivers.api import Ledger
 from mynet.drivers.bridge.check import bridge_differences, outer_differences
+from mynet.drivers.bridge.specs import Specs, possible_publication, segment_of
 from mynet.drivers.linux.desired import Bridge, Segment, Veth
 from mynet.drivers.linux.ownership import is_ours
 from mynet.drivers.linux.ports import Publication
@@ -67,3 +69,18 @@ def rule_differences(kernel: Kernel, segment: Segment, forwarded: frozenset[int]
         for version in sorted(forwarded - kernel.forwards())
     ]
     return found
+
+
+def table_differences(kernel: Kernel, specs: Specs, ledger: Ledger) -> Sequence[str]:
+    """Compare the firewall with all that is on record: rules, networks, and what is nobody's."""
+    networks = {network.id: network for network in (*ledger.unfinished, *ledger.networks)}.values()
+    return kernel.misfiltered(
+        specs.instance,
+        [segment_of(each) for each in ledger.networks if not kernel.is_taken(specs.bridge(each))],
+        [segment_of(each) for each in networks],
+        [
+            possible_publication(endpoint)
+            for network in (*ledger.networks, *ledger.unfinished)
+            for endpoint in network.endpoints
+        ],
+    )

@@ -32,6 +32,8 @@
 ``elements``     elements of its sets and maps, as text and as the kernel has them
 ``nftables``     elements over nfnetlink, in atomic batches
 ``loaded``       whether the table's rules are as they were loaded
+``rehearsal``    the table as a start would load it, for who has not loaded it
+``nft``          running nft(8), which loads the table and lists it
 ``conntrack``    flows that a published port makes the kernel forget
 ``holds``        ports of the host, held with sockets
 ``programs``     which program has a port

@@ -1,30 +1,23 @@
 """The firewall: one table, ``inet mynet``, loaded whole and then changed by the element."""
 
 import logging
-import os
-import shutil
-import subprocess
 import threading
 from collections import deque
 from collections.abc import Container, Iterable, Sequence
 from itertools import chain
 
 from mynet.drivers.api import IPAddress
-from mynet.drivers.errors import CapabilityUnsupported, DriverError, KernelError, PrivilegeMissing
 from mynet.drivers.linux.desired import Segment
 from mynet.drivers.linux.elements import Element, plain, text
 from mynet.drivers.linux.loaded import generation, skeleton
+from mynet.drivers.linux.nft import TABLE_NAME, run_nft
 from mynet.drivers.linux.nftables import Change, absent, commit, stands
 from mynet.drivers.linux.ports import Forward, Publication
-from mynet.drivers.linux.refusals import refusals
-from mynet.drivers.linux.ruleset import TABLE, elements, forwarded, published, ruleset
+from mynet.drivers.linux.ruleset import elements, forwarded, published, ruleset
 
 logger = logging.getLogger(__name__)
 
-_PATIENCE = 30  # seconds for a run of nft; 2,000 networks load in 0.1
 _REMEMBERED = 512  # changes; they are asked about within a tenth of a second
-_SYSTEM_FOLDERS = "/usr/sbin:/sbin:/usr/local/sbin"  # not on every daemon's PATH
-_TABLE = f"table inet {TABLE}"
 
 
 class _Leaving:
@@ -208,13 +201,14 @@ class Firewall:
 
     def _load_anew(self, instance: str, *more: Publication) -> None:
         """Load a table that somebody has deleted, flushed or changed. Holds ``_lock``."""
-        logger.warning("%s was not as it was left: it is loaded anew", _TABLE)
+        logger.warning("%s was not as it was left: it is loaded anew", TABLE_NAME)
         self._load(instance, *more)
 
     def _load(self, instance: str, *more: Publication) -> None:
-        """Like: nft -f -. The only process that mynet starts. Holds ``_lock``."""
+        """Like: nft -f -. Holds ``_lock``."""
         publications = self._publications | {each.endpoint: each for each in more}
-        _nft(ruleset(instance, self._segments.values(), publications.values()))
+        whole = ruleset(instance, self._segments.values(), publications.values())
+        run_nft("load", ["-f", "-"], whole)
         self._skeleton = skeleton()
 
 
@@ -230,45 +224,3 @@ def _changes(before: Iterable[Element], after: Iterable[Element]) -> list[Change
         *(Change(element, add=False) for element in gone),
         *(Change(element, add=True) for element in wanted),
     ]
-
-
-def _nft(text: str) -> None:
-    """Run a transaction through nft(8)."""
-    program = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM_FOLDERS}")
-    if program is None:
-        raise CapabilityUnsupported(
-            "the program nft is not on this host: install the package nftables", resource=_TABLE
-        )
-    try:
-        with refusals("start nft", _TABLE):
-            done = subprocess.run(  # noqa: S603 - our own text, no shell, found on PATH as ever
-                [program, "-f", "-"],
-                input=text,
-                capture_output=True,
-                text=True,
-                timeout=_PATIENCE,
-                check=False,
-            )
-    except subprocess.TimeoutExpired as error:
-        raise KernelError(
-            f"nft did not load {_TABLE} within {_PATIENCE} s",
-            resource=_TABLE,
-            metadata={"errno": "ETIMEDOUT", "object": _TABLE},
-        ) from error
-    if done.returncode != 0:
-        raise _refusal(done.stderr)
-
-
-def _refusal(words: str) -> DriverError:
-    """Read what nft says of its failure."""
-    if "Operation not permitted" in words:
-        return PrivilegeMissing(
-            f"mynetd may not load {_TABLE}: it lacks CAP_NET_ADMIN",
-            resource=_TABLE,
-            metadata={"capability": "CAP_NET_ADMIN", "errno": "EPERM", "object": _TABLE},
-        )
-    return KernelError(
-        f"nft could not load {_TABLE}: {words.strip()[:500]}",
-        resource=_TABLE,
-        metadata={"errno": "EINVAL", "object": _TABLE},
-    )

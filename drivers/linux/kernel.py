@@ -14,6 +14,7 @@ from mynet.drivers.linux.ownership import read_mark
 from mynet.drivers.linux.ports import Binding, Forward, Hold, Program, Publication
 from mynet.drivers.linux.programs import find_program
 from mynet.drivers.linux.reaper import Reaper
+from mynet.drivers.linux.rehearsal import differences
 from mynet.drivers.linux.surroundings import Surroundings
 from mynet.drivers.linux.verbs import Watch
 
@@ -187,6 +188,16 @@ class LinuxKernel:
     ) -> frozenset[str]:
         """Like: nft list ruleset, where there was a transaction since the last time."""
         return self._firewall.unserved(segments, publications)
+
+    def misfiltered(
+        self,
+        instance: str,
+        segments: Sequence[Segment],
+        possible: Sequence[Segment],
+        publications: Iterable[Publication],
+    ) -> Sequence[str]:
+        """Like: nft -s list table inet mynet, here and where it was loaded just now."""
+        return list(differences(instance, segments, possible, publications))
 
     def watch(self, notice: Callable[[frozenset[str]], None]) -> Watch:
         """Like: ip monitor link address netconf; nft monitor."""

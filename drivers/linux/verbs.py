@@ -149,6 +149,20 @@ class Kernel(Protocol):
         Costs nothing while nobody has changed any firewall since the last time that all was well.
         """
 
+    def misfiltered(
+        self,
+        instance: str,
+        segments: Sequence[Segment],
+        possible: Sequence[Segment],
+        publications: Iterable[Publication],
+    ) -> Sequence[str]:
+        """Tell how the firewall is not what a start would make of these, a sentence each.
+
+        For who has not loaded it. It is to have what ``segments`` say, and may have what
+        ``possible`` ones and ``publications`` say, but nothing else. Whether ports lead where
+        they should, ``unpublished`` tells.
+        """
+
     def watch(self, notice: Callable[[frozenset[str]], None]) -> Watch:
         """Tell, from now on, the marks of links that somebody may have damaged, some at a time.
 

@@ -1,9 +1,11 @@
 """Claims about what a driver sees: what others do, what is damaged, what no record knows."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 
+from mynet.drivers.api import Ledger
 from mynet.drivers.testing.bench import Bench, connected, require, twice
 from mynet.drivers.testing.samples import SampleCall
 
@@ -50,8 +52,19 @@ def strays_are_what_no_record_knows(bench: Bench) -> None:
     require(not strays, f"strays are left that were discarded: {strays}")
 
 
+def an_audit_finds_nothing_amiss_with_what_is_on_record(bench: Bench) -> None:
+    """Whether it has to be there or may be: asked of a driver that has made nothing itself."""
+    endpoint = connected(bench)
+    network = replace(endpoint.network, endpoints=(endpoint,))
+    with closing(bench.make()) as other:
+        for ledger in (Ledger([network]), Ledger([], [network])):
+            found = list(other.audit(SampleCall(), ledger))
+            require(not found, f"of {ledger}, which is all that there is, the audit says {found}")
+
+
 CLAIMS: Sequence[Callable[[Bench], None]] = (
     conditions_are_of_networks_that_were_asked_about,
     a_survey_names_what_is_damaged,
     strays_are_what_no_record_knows,
+    an_audit_finds_nothing_amiss_with_what_is_on_record,
 )

@@ -2,7 +2,7 @@
 
 Nothing is changed, and what is damaged does not keep the rest from being looked at: first the
 files, each by itself; then what each book says, by the one who keeps it; then the books against
-each other.
+each other; and then, if it is wanted and can be, the kernel against the books.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,8 @@ from mynet.server.claims import read_marker
 from mynet.server.errors import CannotStart
 from mynet.server.fsck.between import compare
 from mynet.server.fsck.books import audited
-from mynet.server.fsck.own import read
+from mynet.server.fsck.bounds import PATIENCE
+from mynet.server.fsck.own import Records, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,28 +22,33 @@ class Report:
     """What was found: a sentence each, and where.
 
     ``remarks`` are on what could not be looked at, for which nobody is to blame. Where the state is
-    not ``whole``, something cannot be read, and no daemon starts from it.
+    not ``whole``, something cannot be read, and no daemon starts from it. ``instance`` and
+    ``records`` are what could be read.
     """
 
     findings: Sequence[str]
     remarks: Sequence[str]
-    counts: str
     whole: bool
+    instance: str
+    records: Records
 
 
-def examine(state_dir: Path) -> Report:
-    """Check a state directory that nobody works on. Raises OSError where there is no room to."""
+def examine(state_dir: Path, patience: float = PATIENCE) -> Report:
+    """Check the books of a state directory that nobody works on.
+
+    A plugin may take ``patience`` seconds. Raises OSError where there is no room to look.
+    """
     findings, instance = _marker(state_dir)
     whole = not findings
     records = read(state_dir / "mynet.db")
     findings += [f"mynet.db: {each}" for each in records.findings]
-    books = audited(state_dir, instance)
+    books = audited(state_dir, instance, patience)
     for name, book in books.items():
         findings += [f"{name}: {each}" for each in book.findings]
         whole = whole and book.whole
     findings += compare(records, {each.backend: each for each in books.values() if each.backend})
     remarks = [f"{name}: {book.remark}" for name, book in books.items() if book.remark]
-    return Report(findings, remarks, records.counts(), whole and records.whole)
+    return Report(findings, remarks, whole and records.whole, instance, records)
 
 
 def _marker(state_dir: Path) -> tuple[list[str], str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from mynet.ipam.api import IPAddress
 from mynet.server.fsck.books import Book
-from mynet.server.fsck.own import Records
+from mynet.server.fsck.own import Records, named
 from mynet.server.model import (
     ENDPOINT_OWNER,
     NETWORK_OWNER,
@@ -55,9 +55,9 @@ def _endpoint(endpoint: Endpoint, held: Held, book: Book) -> Iterator[str]:
     found = held.get(endpoint.owner, set())
     if book.whole:
         for address in sorted(wanted - found, key=str):
-            yield f"{_name(endpoint)} is ready with {address}, which is not allocated to it"
+            yield f"{named(endpoint)} is ready with {address}, which is not allocated to it"
     for address in sorted(found - wanted, key=str):
-        yield f"{address} is allocated to {_name(endpoint)}, which is ready without it"
+        yield f"{address} is allocated to {named(endpoint)}, which is ready without it"
 
 
 def _network(network: Network, held: Held, book: Book) -> Iterator[str]:
@@ -78,7 +78,7 @@ def _twice(records: Records) -> Iterator[str]:
             for address in endpoint.addresses:
                 other = holders.setdefault(address.ip, endpoint)
                 if other is not endpoint:
-                    yield f"{address.ip} is an address of {_name(other)} and of {_name(endpoint)}"
+                    yield f"{address.ip} is an address of {named(other)} and of {named(endpoint)}"
 
 
 def _owners(records: Records, backend: str, held: Held) -> Iterator[str]:
@@ -101,7 +101,3 @@ def _unbooked(records: Records, backend: str, book: Book) -> Iterator[str]:
                 f"backend {backend} has {len(each.held)} addresses of {each.subnet.cidr}, which is"
                 " not in its book by the registry of subnets"
             )
-
-
-def _name(endpoint: Endpoint) -> str:
-    return f"endpoint {endpoint.id[:12]} ({endpoint.wish.container_id} on {endpoint.network})"

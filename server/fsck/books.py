@@ -10,6 +10,7 @@ import pluggy
 from mynet.ipam import hookspecs
 from mynet.ipam.api import Audit, BackendContext, Holdings
 from mynet.ipam.sqlite_audit import looked_at
+from mynet.server.fsck.bounds import within
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,16 @@ class Book:
     remark: str = ""
 
 
-def audited(state_dir: Path, instance: str) -> Mapping[str, Book]:
-    """Check what all plugins keep; return what was found, by a path in the state directory."""
+def audited(state_dir: Path, instance: str, patience: float) -> Mapping[str, Book]:
+    """Check what all plugins keep; return what was found, by a path in the state directory.
+
+    Each of them may take ``patience`` seconds.
+    """
     books: dict[str, Book] = {}
     backends = {point.name: point for point in entry_points(group=hookspecs.GROUP)}
     for name, point in sorted(backends.items()):
         context = BackendContext(instance, state_dir / "ipam" / name)
-        if (book := _asked(point, context)) is not None:
+        if (book := _asked(point, context, patience)) is not None:
             books[f"ipam/{name}"] = book
     for folder in sorted([*state_dir.glob("ipam/*/"), *state_dir.glob("drivers/*/")]):
         where = str(folder.relative_to(state_dir))
@@ -41,17 +45,24 @@ def audited(state_dir: Path, instance: str) -> Mapping[str, Book]:
     return books
 
 
-def _asked(point: EntryPoint, context: BackendContext) -> Book | None:
+def _asked(point: EntryPoint, context: BackendContext, patience: float) -> Book | None:
     """Ask a backend for its books; None where it does not offer that."""
-    manager = pluggy.PluginManager(hookspecs.GROUP)
-    manager.add_hookspecs(hookspecs)
-    try:
+
+    def ask() -> object:
+        manager = pluggy.PluginManager(hookspecs.GROUP)
+        manager.add_hookspecs(hookspecs)
         manager.register(point.load())
-        found = manager.hook.mynet_ipam_audit(context=context)
+        return manager.hook.mynet_ipam_audit(context=context)
+
+    try:
+        found = within(patience, ask)
         if found is None:
             return None
         if not isinstance(found, Audit):
             raise TypeError(f"its hook returned {found!r}, which is no Audit")  # noqa: TRY301
+    except TimeoutError:
+        said = f"backend {point.name} did not check its books within {patience:g} s"
+        return Book(remark=said)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may break in any way it likes
         said = f"backend {point.name} could not check its books: {type(error).__name__}: {error}"
         return Book(remark=said)

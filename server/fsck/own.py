@@ -97,3 +97,8 @@ def _check_overlaps(look: Look, subnets: Sequence[Booked]) -> None:
     for one, other in pairwise(subnets):
         if one.cidr.overlaps(other.cidr):
             look.find(f"subnets {one.cidr} and {other.cidr} share addresses")
+
+
+def named(endpoint: Endpoint) -> str:
+    """Name an endpoint for people."""
+    return f"endpoint {endpoint.id[:12]} ({endpoint.wish.container_id} on {endpoint.network})"

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from mynet.drivers.api import Call, Condition, Network, Stray
+from mynet.drivers.api import Call, Condition, DriverContext, Ledger, Network, Stray
 from mynet.drivers.errors import KernelError
-from tests.drivers.sound import Broken, SoundDriver, noting
+from tests.drivers.sound import Broken, Kernel, SoundDriver, noting
 
 BROKEN: Broken = []
 breaks = noting(BROKEN)
@@ -53,6 +53,29 @@ class SuspectsEverybody(SoundDriver):
 class SurveysNetworksAlone(SoundDriver):
     def survey(self, call: Call, networks: Sequence[Network]) -> Collection[str]:
         return super().survey(call, [replace(each, endpoints=()) for each in networks])
+
+
+@breaks("an audit finds nothing amiss with what is on record")
+class AuditsByWhatItRemembers(SoundDriver):
+    def __init__(self, context: DriverContext, kernel: Kernel) -> None:
+        super().__init__(context, kernel)
+        self.made: set[str] = set()
+
+    def create(self, call: Call, network: Network) -> None:
+        super().create(call, network)
+        self.made.add(network.id)
+
+    def audit(self, call: Call, ledger: Ledger) -> Sequence[str]:
+        return [
+            f"{each.id} was never made." for each in ledger.networks if each.id not in self.made
+        ]
+
+
+@breaks("an audit finds nothing amiss with what is on record")
+class ForgetsWhatIsUnfinished(SoundDriver):
+    def audit(self, call: Call, ledger: Ledger) -> Sequence[str]:
+        known = {network.id for network in ledger.networks}
+        return [f"{each} is nobody's." for each in self.kernel.networks if each not in known]
 
 
 @breaks("strays are what no record knows")

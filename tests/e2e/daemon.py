@@ -55,6 +55,7 @@ class Daemon:
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )
         eventually(self._serves, SECONDS)
+        stage.settings = environ
 
     def _serves(self) -> bool:
         assert self._process.poll() is None, f"mynetd ended:\n{self.log.read_text()}"

@@ -62,7 +62,7 @@ if __name__ == "__main__":
     FOLDER = Path(sys.argv[1])
     watch(Database, "_transact", commit("before"), commit("after"))
     watch(Netlink, "ask", lambda _, *requests: f"before: {requests[0].doing}", nothing)
-    watch(firewall, "_nft", lambda _: "before: load the firewall", nothing)
+    watch(firewall, "run_nft", lambda *_: "before: load the firewall", nothing)
     watch(sysctl, "_write", lambda setting, value: f"before: write {value} to {setting}", nothing)
     sys.argv[:2] = ["mynetd"]
     main()

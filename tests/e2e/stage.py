@@ -7,7 +7,7 @@ the processes that :meth:`Stage.close` ends.
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -68,13 +68,15 @@ class Sandbox(Namespace):
 class Stage(Namespace):
     """The host itself; ``folder`` is where logs stay when it is gone.
 
-    At its end the state that the daemons have left is in order, however they ended, unless a test
-    says that it has ``spoilt`` it.
+    At its end the state that the daemons have left is in order, and the kernel is what it says,
+    however they ended, unless a test says that it has ``spoilt`` it. ``settings`` are the variables
+    that the last of them was started with which came to serve.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.spoilt = False
+        self.settings: Mapping[str, str] | None = None
         self._processes: list[subprocess.Popen[bytes]] = []
         self._holder = subprocess.Popen(
             ["unshare", "--net", "--mount", "sh", "-euc", _SET_UP],
@@ -115,21 +117,41 @@ class Stage(Namespace):
         """Return what the daemons of this stage have logged, by the name of the file."""
         return {path.name: path.read_text() for path in sorted(self.folder.glob("*.log"))}
 
+    def books(self) -> Sequence[str]:
+        """Return what is wrong with the books that a daemon has left, which has ended."""
+        return examine(self.root / "var/lib/mynet").findings
+
     def findings(self) -> Sequence[str]:
-        """Return what is wrong with the state that a daemon has left, which has ended."""
-        state = self.root / "var/lib/mynet"
-        return examine(state).findings if state.exists() else []
+        """Return what fsck finds wrong with what a daemon has left: its books, and the kernel.
+
+        It has to compare the two, unless no daemon has come to serve.
+        """
+        if not (self.root / "var/lib/mynet").exists():
+            return []
+        if self.settings is None:
+            return self.books()
+        done = self.attempt("mynetd", "fsck", **self.settings)
+        assert done.returncode in (0, 1), done.stderr
+        assert "the kernel was not compared" not in done.stderr, done.stderr
+        found = done.stdout.splitlines()
+        if done.returncode:
+            return found
+        assert len(found) == 1
+        assert found[0].endswith(" The kernel agrees.")
+        return []
 
     def close(self) -> None:
         """End all processes, and with them all namespaces and mounts; miss none."""
         for process in self._processes:
             process.kill()
             process.wait(SECONDS)
-        findings = [] if self.spoilt else self.findings()
-        left = [pid for pid in _processes() if _mounts_of(pid) == self._mounts]
-        self._holder.communicate(timeout=SECONDS)
+        try:
+            findings = [] if self.spoilt else self.findings()
+        finally:
+            left = [pid for pid in _processes() if _mounts_of(pid) == self._mounts]
+            self._holder.communicate(timeout=SECONDS)
         assert left == [self._holder.pid], "a process was left on the stage"
-        assert findings == [], "the daemons left their state in disorder"
+        assert findings == [], f"the daemons left their state in disorder: {findings}"
 
 
 def _processes() -> list[int]:

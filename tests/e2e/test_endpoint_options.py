@@ -70,6 +70,7 @@ def test_a_start_sets_again_what_was_changed_meanwhile(empty_stage: Stage) -> No
     assert daemon.problems(endpoint) == []
     box.run("sysctl", "-w", "net.ipv6.conf.eth0.hop_limit=64")
     assert daemon.problems(endpoint) == ["net.ipv6.conf.eth0.hop_limit is 64 instead of 9."]
+    box.run("sysctl", "-w", "net.ipv6.conf.eth0.hop_limit=9")
 
 
 LIMITS = {"bandwidth_ingress": "20Mbit", "bandwidth_egress": "40Mbit"}

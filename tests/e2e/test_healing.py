@@ -262,6 +262,7 @@ def test_healing_does_not_hold_up_the_end(empty_stage: Stage) -> None:
     begin = time.monotonic()
     scene.daemon.stop()
     assert time.monotonic() - begin < 5  # seconds, of which there are 10 for calls alone
+    empty_stage.spoilt = True  # as far as it had not come with it
 
 
 def test_who_does_not_want_it_is_not_healed(empty_stage: Stage) -> None:
@@ -270,3 +271,6 @@ def test_who_does_not_want_it_is_not_healed(empty_stage: Stage) -> None:
     time.sleep(1)
     assert "br-blue" not in scene.stage.links()
     scene.daemon.stop()
+    found = scene.stage.findings()
+    assert found[0].startswith("kernel: network blue: The bridge br-blue is not there.")
+    Daemon(empty_stage).stop()

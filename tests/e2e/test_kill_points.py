@@ -16,7 +16,7 @@ import pytest
 
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.e2e.daemon import Daemon, connect, create
-from tests.e2e.stage import Sandbox, Stage
+from tests.e2e.stage import HOST, Sandbox, Stage
 
 DOOMED = (sys.executable, str(Path(__file__).with_name("doomed.py")))
 POOL = "10.64.0.0/16"
@@ -37,9 +37,10 @@ def attach(daemon: Daemon) -> None:
     daemon.net.Connect(connect("one"))
 
 
-def attach_limited(daemon: Daemon) -> None:
+def attach_with_all(daemon: Daemon) -> None:
     options = {"bandwidth_ingress": "10Mbit", "bandwidth_egress": "10Mbit"}
-    daemon.net.Connect(connect("one", options=options))
+    ports = [network_pb2.PortMapping(host_port=8080, container_port=80, host_ip=HOST[0])]
+    daemon.net.Connect(connect("one", options=options, ports=ports))
 
 
 def detach(daemon: Daemon) -> None:
@@ -107,12 +108,15 @@ VERBS: Mapping[str, tuple[Step, Step]] = {
     "Connect": (attach, detach),
     "UpdateEndpoint": (move_ports, move_ports_back),
     "Disconnect": (detach, attach),
-    "Connect with limits": (attach_limited, detach),
-    "Disconnect with limits": (detach, attach_limited),
+    "Connect with all": (attach_with_all, detach),
+    "Disconnect with all": (detach, attach_with_all),
     "AllocateAddress": (allocate, release),
     "ReleaseAddress": (hand_back, allocate),
     "ReleaseOwner": (release, allocate),
 }
+# What changes in place what is READY: killed between the kernel and the record, these differ. All
+# else leaves an intent, and fsck finds nothing amiss in the books or in the kernel.
+IN_PLACE = {"UpdateNetwork", "UpdateEndpoint"}
 
 
 @dataclass
@@ -188,14 +192,15 @@ def test_wherever_it_is_killed_nothing_is_half_done(verb: str, theatre: Theatre)
     assert not died
     assert before != after
     assert len([point for point in points if "after a commit" in point]) >= 1
-    seen = []
+    seen, torn = [], []
     for number, name in enumerate(points, start=1):
         undo(daemon)
         assert shape(daemon) == before, f"after the undo before point {number}, {name}"
         died, reached = theatre.run(daemon, act, number)
         where = f"killed at point {number}, {reached[-1]}"
         assert died, where
-        assert theatre.stage.findings() == [], where  # the books agree, though nothing healed them
+        findings = theatre.stage.findings()  # though nothing has healed it yet
+        torn += [each.split(":")[0] for each in findings]
         daemon = theatre.start()
         seen.append(shape(daemon))
         assert seen[-1] in (before, after), where
@@ -204,4 +209,5 @@ def test_wherever_it_is_killed_nothing_is_half_done(verb: str, theatre: Theatre)
         assert shape(daemon) == after, where
         require_sound(daemon, where)
     assert (seen[0], seen[-1]) == (before, after)
+    assert set(torn) == ({"kernel"} if verb in IN_PLACE else set())
     daemon.stop()

@@ -73,6 +73,8 @@ def test_the_next_daemon_finds_everything_as_it_was(empty_stage: Stage, number: 
     again.delete("blue")
     assert again.allocations() == {}
     again.stop()
+    assert empty_stage.findings() == []
+    empty_stage.spoilt = True
     empty_stage.run("nft", "delete", "table", "inet", "mynet")
     assert empty_stage.state() == untouched
 

@@ -201,7 +201,7 @@ def test_one_start_after_each_kill_leaves_nothing_lost_and_nothing_half_made(
     try:
         for _ in range(ROUNDS):
             kill_among(daemon, things, chance.randrange(MOST))
-            assert empty_stage.findings() == []  # the books agree before anything heals them
+            assert empty_stage.books() == []  # they agree before anything heals them
             daemon = Daemon(empty_stage)
             check(daemon, things)
     except AssertionError as error:

@@ -60,5 +60,7 @@ def test_what_an_earlier_version_remembered_is_there_and_works(
     assert not daemon.net.UpdateEndpoint(asked).endpoint.ports
     assert one.pings("10.88.0.1")
     assert "10.9.0.1" in daemon.allocations()
+    for container in ("one", "two"):  # whose interfaces are on the host where it was frozen
+        daemon.disconnect(container)
     daemon.stop()
     assert stage.findings() == []

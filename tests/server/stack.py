@@ -12,6 +12,7 @@ from mynet.ipam.bitmap import BitmapBackend
 from mynet.server import plugins
 from mynet.server.call import Call
 from mynet.server.fsck import examine
+from mynet.server.fsck.kernel import Comparison, compare
 from mynet.server.plugins import Catalog
 from tests.server.daemon import INSTANCE, Daemon, list_backend, list_driver
 
@@ -25,26 +26,40 @@ class Stack(Daemon):
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         books = folder / "ipam" / "bitmap"
         books.mkdir(parents=True, exist_ok=True)
         marker = {"format": 1, "instance": INSTANCE, "files": [BOOK, "mynet.db"]}
         (folder / "mynet.json").write_text(json.dumps(marker))
         self.kernel = FakeKernel(uplink_mtu=1450)
         self.bitmap = BitmapBackend(BackendContext(INSTANCE, books))
-        driver = BridgeDriver(DriverContext(INSTANCE, folder), self.kernel)
         super().__init__(
             folder,
             self.kernel,
-            Catalog(plugins.DRIVERS, [list_driver(driver)]),
+            Catalog(plugins.DRIVERS, [list_driver(self.driver())]),
             Catalog(plugins.BACKENDS, [list_backend(self.bitmap)]),
         )
         self.sandboxes = [self.kernel.add_sandbox(f"/run/netns/{name}") for name in ("c1", "c2")]
 
     def close(self) -> None:
-        """End it, and check what it has left."""
+        """End it, and check what it has left, in its books and in its kernel."""
         super().close()
-        assert list(examine(self._folder).findings) == []
+        report = examine(self.folder)
+        assert list(report.findings) == []
+        if report.records.networks:
+            kernel = Comparison()
+            compare(
+                kernel,
+                report.records,
+                Catalog(plugins.DRIVERS, [list_driver(self.driver())]),
+                self.kernel,
+                5,
+            )
+            assert (kernel.findings, kernel.remarks) == ([], [])
+
+    def driver(self) -> BridgeDriver:
+        """Make a driver of this kernel."""
+        return BridgeDriver(DriverContext(INSTANCE, self.folder), self.kernel)
 
     def state(self) -> Mapping[str, object]:
         """Return all that there is: books, links of every namespace, firewall."""

@@ -104,6 +104,7 @@ def test_a_bridge_comes_back_with_what_is_on_it(stack: Stack, log: Log) -> None:
         ),
     ]
     assert [each["total"] for each in log if each["event"] == "healed"] == [1, 2]
+    stack.disconnect("c2")  # which is its caller's to see to
 
 
 def test_an_endpoint_comes_back_with_its_addresses(stack: Stack, log: Log) -> None:
@@ -170,6 +171,7 @@ def test_an_endpoint_without_a_sandbox_is_its_callers(stack: Stack, log: Log) ->
     quiet(stack)
     assert said(log, "healed") == said(log, "not healed") == []
     assert not {"loose0", host_end(stack, "c2")} & {link.name for link in stack.kernel.links()}
+    stack.disconnect("c2")  # which is its caller's to see to
 
 
 def test_a_device_that_got_a_bridges_name_is_not_touched_and_told_once(
@@ -189,6 +191,7 @@ def test_a_device_that_got_a_bridges_name_is_not_touched_and_told_once(
     assert "The interface br-web is not the network's bridge." in told[0]
     stack.kernel.delete_link("br-web")
     assert eventually(lambda: in_order(stack))
+    stack.disconnect("c2")  # which is its caller's to see to
 
 
 def test_what_could_not_be_mended_is_tried_again_and_told_once(stack: Stack, log: Log) -> None:
@@ -200,6 +203,7 @@ def test_what_could_not_be_mended_is_tried_again_and_told_once(stack: Stack, log
     (line,) = [each for each in told if each["problem"].startswith("network web")]
     assert line["problem"].endswith("The bridge br-web is not there. Mending it failed: no.")
     assert isinstance(line["exc_info"], KernelError)
+    stack.disconnect("c2")  # which is its caller's to see to
 
 
 def test_a_survey_that_fails_is_told_once_and_made_again(stack: Stack, log: Log) -> None:

@@ -115,6 +115,7 @@ def test_what_is_there_is_moved_aside_when_asked(file: Path, state: Path) -> Non
     done = restore(file, state, move_aside=True)
     assert done.aside
     assert done.aside.parent == state.parent
+    assert before.pop("lock")  # it says where it is at home: here, until now
     assert contents(done.aside) == before
     assert owners(state) == ["a"]
     assert len(list(state.parent.iterdir())) == 3  # the two, and the backup

@@ -1,12 +1,13 @@
 """The firewall of the kernel in memory: what its sets hold, unless somebody flushed it."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from mynet.drivers.api import IPAddress
 from mynet.drivers.linux.desired import Segment
-from mynet.drivers.linux.elements import text
+from mynet.drivers.linux.elements import Element, text
 from mynet.drivers.linux.ports import Forward, Publication
-from mynet.drivers.linux.ruleset import elements
+from mynet.drivers.linux.ruleset import elements, published
 
 
 class Firewall:
@@ -89,5 +90,35 @@ class Firewall:
             + [each.endpoint for each in publications if self.unpublished(each)]
         )
 
+    def misfiltered(
+        self,
+        segments: Sequence[Segment],
+        possible: Sequence[Segment],
+        publications: Iterable[Publication],
+    ) -> Sequence[str]:
+        """Tell how it is not what these make of it."""
+        if not self._is_loaded or self._is_flushed:
+            return ["The firewall's table inet mynet is not there."]
+        found = _elements(self._segments.values(), self._publications.values())
+        asked = {(each.set, each.value) for each in _elements(possible, publications)}
+        lacks = [each for each in _elements(segments) if each not in found]
+        return [
+            *(f"The firewall lacks {text(each)} in the set {each.set}." for each in lacks),
+            *(
+                f"The firewall has {text(each)} in the {'map' if each.data else 'set'}"
+                f" {each.set}, which nothing on record asks for."
+                for each in found
+                if (each.set, each.value) not in asked
+            ),
+        ]
+
     def _stand(self) -> None:
         self._is_loaded, self._is_flushed = True, False
+
+
+def _elements(
+    segments: Iterable[Segment], publications: Iterable[Publication] = ()
+) -> dict[Element, None]:
+    """Tell what all of these put into the firewall, in order."""
+    of_segments = chain.from_iterable(map(elements, segments))
+    return dict.fromkeys(chain(of_segments, *map(published, publications)))

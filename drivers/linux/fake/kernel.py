@@ -261,6 +261,17 @@ class FakeKernel(Host):
         return self._firewall.unserved(segments, publications)
 
     @_verb
+    def misfiltered(
+        self,
+        instance: str,
+        segments: Sequence[Segment],
+        possible: Sequence[Segment],
+        publications: Iterable[Publication],
+    ) -> Sequence[str]:
+        """Tell how the firewall is not what these make of it."""
+        return self._firewall.misfiltered(segments, possible, publications)
+
+    @_verb
     def watch(self, notice: Callable[[frozenset[str]], None]) -> Watch:
         """Tell what tests do to it; the real one tells what anybody does."""
         self._watches.append(FakeWatch(notice, self._watches))

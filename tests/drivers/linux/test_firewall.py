@@ -207,7 +207,7 @@ def test_what_a_failed_load_was_to_hold_is_loaded_when_it_can_be(
 ) -> None:
     host.run("nft", "flush", "ruleset")
     with monkeypatch.context() as patch:
-        patch.setattr("mynet.drivers.linux.firewall.shutil.which", lambda *_, **__: "/bin/false")
+        patch.setattr("mynet.drivers.linux.nft.shutil.which", lambda *_, **__: "/bin/false")
         with pytest.raises(KernelError, match="nft could not load"):
             firewall.load(INSTANCE, [BYSTANDER])
     firewall.add(INSTANCE, replace(BYSTANDER, bridge="br-a", masquerade=()))

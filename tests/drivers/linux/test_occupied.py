@@ -159,7 +159,7 @@ def test_each_kernel_tells_of_the_bridges_that_it_has(stage: Stage) -> None:
 
 
 def test_ten_thousand_routes_do_not_make_it_slow(host: Namespace, kernel: LinuxKernel) -> None:
-    """Reading each with pyroute2 takes ten times as long as the rest."""
+    """To read each with pyroute2 would take longer than all of it."""
     lines = [f"route add 10.{n // 256}.{n % 256}.0/24 dev lo table 100\n" for n in range(10_000)]
     host.run("ip", "-batch", "-", text="".join(lines))
     started = time.process_time()
@@ -167,6 +167,6 @@ def test_ten_thousand_routes_do_not_make_it_slow(host: Namespace, kernel: LinuxK
     took = time.process_time() - started
     started = time.process_time()
     with Netlink() as nl:
-        for data in nl.dump(Request(messages.get_routes(4), "list IPv4 routes", "routes"))[:2000]:
+        for data in nl.dump(Request(messages.get_routes(4), "list IPv4 routes", "routes")):
             decoded(rtmsg, data).get_attr("RTA_DST")
-    assert took < 2 * (time.process_time() - started)
+    assert took < time.process_time() - started

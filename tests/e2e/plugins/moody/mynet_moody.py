@@ -42,6 +42,9 @@ class Unfiltered(LinuxKernel):
     def unpublished(self, *_: object) -> Sequence[Forward]:
         return ()
 
+    def misfiltered(self, *_: object) -> Sequence[str]:
+        return ()
+
 
 def moody(contract: type, inner: Any, folder: Path) -> Any:
     """Make an object of the contract that does all that ``inner`` does, when it is in the mood."""
