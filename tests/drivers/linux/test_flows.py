@@ -1,11 +1,14 @@
 """Who reaches whom, on a real kernel: pings, TCP connections, and datagrams that nobody hears."""
 
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.drivers.linux.town import BRIDGE_SETTINGS, NETWORKS, Town
+from tests.drivers.linux import multicast
+from tests.drivers.linux.town import BRIDGE_SETTINGS, FAMILIES, NETWORKS, Town, network_of
 
 # Where br_netfilter is loaded, bridged frames pass the firewall's chains as well.
 FILTERED = Path("/proc/sys/net", BRIDGE_SETTINGS[0]).exists()
@@ -92,5 +95,43 @@ def test_an_internal_network_reaches_nothing_outside(town: Town, version: int) -
 
 
 @by_family
+def test_nobody_else_s_nat_leads_into_an_internal_network(town: Town, version: int) -> None:
+    host, family = town.people["host"], {4: "ip", 6: "ip6"}[version]
+    ports = {"inner1": 5001, "red1": 5002}
+    rules = "".join(
+        f"udp dport {port} dnat to {town.address(box, version)}\n" for box, port in ports.items()
+    )
+    chain = f"chain pre {{\n type nat hook prerouting priority -101;\n {rules}}}\n"
+    host.run("nft", f"table {family} theirs {{\n{chain}}}")
+    for box, port in ports.items():
+        with town.listening(box, version, socket.SOCK_DGRAM, port) as listener:
+            town.speak("outside", b"a stranger", version, (town.address("host", version), port))
+            town.speak("host", b"a witness", version, (town.address(box, version), port))
+            first = b"a witness" if box == "inner1" else b"a stranger"
+            assert listener.recv(100) == first
+    host.run("nft", f"delete table {family} theirs")
+
+
+@by_family
 def test_the_outside_still_reaches_the_host(town: Town, version: int) -> None:
     assert town.caller_seen("host", "outside", version) == town.address("outside", version)
+
+
+@by_family
+def test_what_is_for_a_multicast_group_keeps_its_address(town: Town, version: int) -> None:
+    """Its receivers tell apart who sends by that."""
+    source, group = town.address("red1", version), multicast.GROUP[version]
+    with ExitStack() as stack:
+        with town.people["outside"].entered():
+            listener = stack.enter_context(socket.socket(FAMILIES[version], socket.SOCK_DGRAM))
+            listener.settimeout(5)
+            listener.bind(("", 5000))
+            multicast.join(listener, "out0")
+        with town.people["host"].entered():
+            stack.enter_context(multicast.routed(source, network_of("red1").interface, "up0"))
+        with town.people["red1"].entered():
+            speaker = stack.enter_context(socket.socket(FAMILIES[version], socket.SOCK_DGRAM))
+            multicast.set_hops(speaker)
+        speaker.sendto(b"to all of you", (group, 5000))
+        word, (address, *_) = listener.recvfrom(100)
+        assert (word, address) == (b"to all of you", source)
