@@ -31,6 +31,11 @@ def town(
 by_family = pytest.mark.parametrize("version", VERSIONS, ids=["IPv4", "IPv6"])
 
 
+def gateway_of(box: str, version: int) -> str:
+    gateways = (subnet.gateway for subnet in network_of(box).subnets)
+    return next(str(gateway) for gateway in gateways if gateway.version == version)
+
+
 @by_family
 def test_neighbours_reach_each_other(town: Town, version: int) -> None:
     for one, other in (("red1", "red2"), ("red2", "red1"), ("inner1", "inner2")):
@@ -92,6 +97,47 @@ def test_nobody_comes_in_from_outside_uninvited(town: Town, version: int, box: s
 @by_family
 def test_an_internal_network_reaches_nothing_outside(town: Town, version: int) -> None:
     assert not town.hears("outside", "inner1", version)
+
+
+@by_family
+def test_an_internal_network_finds_the_host_by_itself(town: Town, version: int) -> None:
+    """Who does not know a neighbour's MAC address asks all, by broadcast or by multicast."""
+    town.people["inner1"].run("ip", f"-{version}", "neigh", "flush", "dev", "check1")
+    assert town.people["inner1"].pings(gateway_of("inner1", version))
+
+
+def test_an_internal_network_may_speak_to_all_that_are_on_it(town: Town) -> None:
+    with town.listening("host", 4, socket.SOCK_DGRAM) as listener:
+        with town.people["inner1"].entered():
+            speaker = socket.socket(type=socket.SOCK_DGRAM)
+        with speaker:
+            speaker.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            everybody = str(network_of("inner1").subnets[0].cidr.broadcast_address)
+            speaker.sendto(b"anybody there?", (everybody, listener.getsockname()[1]))
+        assert listener.recv(100) == b"anybody there?"
+
+
+@by_family
+def test_the_host_is_answered_by_an_internal_network_at_whichever_address(
+    town: Town, version: int
+) -> None:
+    """By another than the one that it has on the network, if the sandbox knows a way there."""
+    inner, own = town.people["inner1"], town.address("host", version)
+    way = (own, "via", gateway_of("inner1", version))
+    inner.run("ip", "route", "add", *way)
+    with town.listening("inner1", version, socket.SOCK_DGRAM) as listener:
+        with town.people["host"].entered():
+            asker = socket.socket(FAMILIES[version], socket.SOCK_DGRAM)
+        with asker:
+            asker.settimeout(5)
+            asker.bind((own, 0))
+            to = town.address("inner1", version), listener.getsockname()[1]
+            asker.sendto(b"question", to)
+            _, back = listener.recvfrom(100)
+            assert back[0] == own
+            listener.sendto(b"answer", back)
+            assert asker.recv(100) == b"answer"
+    inner.run("ip", "route", "del", *way)
 
 
 @by_family
