@@ -1,5 +1,6 @@
 """mynetd fsck: the kernel in memory against the books. What is broken has its sentence."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
@@ -143,10 +144,10 @@ def test_of_what_a_call_had_begun_anything_may_be_there(
     left: Stack, state: str, *, there: bool
 ) -> None:
     def interrupted(text: str) -> str:
-        text = text.replace('"state":"ready"', f'"state":"{state}"')
-        begin, _, rest = text.partition('"addresses":[')
-        _, _, end = rest.partition("]")  # a Connect has none on record before its end
-        return text if state == "disconnecting" else f'{begin}"addresses":[]{end}'
+        record = {**json.loads(text), "state": state}
+        if state == "connecting":  # there are none on record before its end
+            record["addresses"] = []
+        return json.dumps(record)
 
     edit(left.folder / "mynet.db", "endpoints", interrupted)
     if not there:
