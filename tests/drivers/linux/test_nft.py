@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mynet.drivers.errors import CapabilityUnsupported, KernelError, PrivilegeMissing
-from mynet.drivers.linux import firewall
+from mynet.drivers.linux import nft as running
 from mynet.drivers.linux.firewall import Firewall
 
 
@@ -37,7 +37,7 @@ def test_it_is_given_the_table_and_nothing_else(nft: Path) -> None:
 
 def test_without_the_program_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(firewall, "_SYSTEM_FOLDERS", "/nowhere/else")
+    monkeypatch.setattr(running, "_SYSTEM_FOLDERS", "/nowhere/else")
     with pytest.raises(CapabilityUnsupported, match="install the package nftables"):
         load()
 
@@ -47,7 +47,7 @@ def test_it_is_found_where_a_daemons_path_does_not_lead(
 ) -> None:
     pretend(nft, f": >{nft}.ran")
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(firewall, "_SYSTEM_FOLDERS", str(nft.parent))
+    monkeypatch.setattr(running, "_SYSTEM_FOLDERS", str(nft.parent))
     load()
     assert Path(f"{nft}.ran").exists()
 
@@ -75,7 +75,7 @@ def test_a_refusal_for_want_of_privilege_names_the_capability(nft: Path) -> None
 
 def test_one_that_hangs_is_ended(nft: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(nft, f"echo $$ >{nft}.pid; exec sleep 60")
-    monkeypatch.setattr(firewall, "_PATIENCE", 0.2)
+    monkeypatch.setattr(running, "_PATIENCE", 0.2)
     start = time.monotonic()
     with pytest.raises(KernelError, match=r"within 0\.2 s") as caught:
         load()
