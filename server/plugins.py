@@ -5,6 +5,7 @@ never stops the daemon. pluggy's own loader stops at the first broken entry poin
 by itself here, into one PluginManager a kind.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
@@ -21,6 +22,7 @@ from mynet.drivers.errors import DriverError
 from mynet.ipam import api as ipam
 from mynet.ipam import hookspecs as ipam_hooks
 from mynet.ipam.errors import IpamError, StoreDamaged, StoreUnavailable
+from mynet.server.bounds import PATIENCE, within
 from mynet.server.call import Call
 from mynet.server.errors import BackendNotFound, DriverNotFound, NotFound
 from mynet.server.pool import Pool
@@ -119,10 +121,16 @@ class Plugin(Generic[P]):
         return self._pool.run(call, verb.__name__, subject, lambda: method(call, request))
 
     def close(self, seconds: float) -> bool:
-        """Stop the plugin; say whether it stopped in time."""
+        """Stop the plugin; say whether it stopped in time. What it raises then is logged."""
+        deadline = time.monotonic() + seconds
         if not self._pool.close(seconds):
             return False
-        self.implementation.close()
+        try:
+            within(max(0.0, deadline - time.monotonic()), self.implementation.close)
+        except TimeoutError:
+            return False
+        except (Exception, SystemExit):  # a plugin may break in any way it likes
+            log.exception("plugin broke while it was closed", plugin=self.name)
         return True
 
 
@@ -192,7 +200,7 @@ def load(kind: Kind[P], instance: str, state_dir: Path) -> Catalog[P]:
         try:
             for other in listings:
                 _refuse_taken(listing, other)
-            plugin = _load_one(kind, manager, point, instance, state_dir / point.name)
+            plugin = _loaded_in_time(kind, manager, point, instance, state_dir / point.name)
         except (StoreDamaged, StoreUnavailable):
             raise  # books that cannot be read are no reason to go on without them
         except (Exception, SystemExit) as error:  # a plugin may break in any way it likes
@@ -215,6 +223,19 @@ def _refuse_taken(listing: Listing[P], other: Listing[P]) -> None:
         raise ValueError(
             f"the name {listing.name!r} is taken by {other.distribution}; uninstall one of the two"
         )
+
+
+def _loaded_in_time(
+    kind: Kind[P], manager: pluggy.PluginManager, point: EntryPoint, instance: str, folder: Path
+) -> Plugin[P]:
+    """Load one that may hang: the daemon is not to wait for it for ever."""
+    try:
+        return within(PATIENCE, lambda: _load_one(kind, manager, point, instance, folder))
+    except TimeoutError as error:
+        raise TimeoutError(
+            f"it was not loaded within {PATIENCE:g} s; look for what it waits for, and restart"
+            " mynetd"
+        ) from error
 
 
 def _load_one(

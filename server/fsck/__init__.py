@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mynet.server.bounds import PATIENCE
 from mynet.server.claims import read_marker
 from mynet.server.errors import CannotStart
 from mynet.server.fsck.between import compare
 from mynet.server.fsck.books import audited
-from mynet.server.fsck.bounds import PATIENCE
 from mynet.server.fsck.own import Records, read
 
 

@@ -10,7 +10,7 @@ import pluggy
 from mynet.ipam import hookspecs
 from mynet.ipam.api import Audit, BackendContext, Holdings
 from mynet.ipam.sqlite_audit import looked_at
-from mynet.server.fsck.bounds import within
+from mynet.server.bounds import within
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from mynet.drivers.errors import DriverError
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.ipam.errors import IpamError
 from mynet.server import plugins
+from mynet.server.bounds import within
 from mynet.server.call import Call
 from mynet.server.checkup import why_gone
 from mynet.server.errors import DriverNotFound, MynetError, PluginTimeout
 from mynet.server.fsck import Report
-from mynet.server.fsck.bounds import within
 from mynet.server.fsck.own import Records, named
 from mynet.server.home import why_away
 from mynet.server.host import Host, boot_id
@@ -74,16 +74,8 @@ def compare_kernel(state_dir: Path, report: Report, patience: float) -> Comparis
             found.remark(f"{_NOT}: {error}")
         else:
             compare(found, report.records, catalog, LinuxKernel(), patience)
-            found.ended = _ended(catalog)
+            found.ended = catalog.close(_ENDING)
     return found
-
-
-def _ended(catalog: Catalog[Driver]) -> bool:
-    """Have the drivers end; say whether they did."""
-    try:
-        return within(2 * _ENDING, lambda: catalog.close(_ENDING))
-    except Exception:  # noqa: BLE001 - a plugin may break in any way it likes
-        return False
 
 
 @contextmanager

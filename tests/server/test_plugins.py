@@ -2,6 +2,7 @@
 
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -191,6 +192,40 @@ def test_a_plugin_is_closed_after_its_verbs_have_ended(install: Install, load: L
     made = catalog.get("paper").implementation
     assert catalog.close(5)
     assert getattr(made, "context") == "closed"  # noqa: B009 - the sample's own
+
+
+@pytest.mark.parametrize(
+    ("body", "in_time"),
+    [("WAIT.wait()", False), ("raise ValueError('no')", True), ("raise SystemExit", True)],
+    ids=["hangs", "raises", "exits"],
+)
+def test_a_plugin_that_breaks_when_it_is_closed_holds_up_nobody(
+    install: Install, tmp_path: Path, body: str, *, in_time: bool
+) -> None:
+    begun = "import threading\nWAIT = threading.Event()\n"
+    install("mynet_paper", f"{begun}{HEAD}    def close(self):\n        {body}\n{HOOK}")
+    catalog = plugins.load(plugins.DRIVERS, "0123", tmp_path / "state")
+    begin = time.monotonic()
+    assert catalog.close(0.2) is in_time
+    assert time.monotonic() - begin < 2
+    sys.modules["mynet_paper"].WAIT.set()
+
+
+@pytest.mark.parametrize("place", ["", "    "], ids=["when it is imported", "in its hook"])
+def test_a_plugin_that_hangs_while_it_is_loaded_is_refused(
+    install: Install, load: Load, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr(plugins, "PATIENCE", 0.2)
+    hang = "__import__('threading').Event().wait(3)\n"
+    install(
+        "mynet_paper",
+        HEAD + hang + HOOK
+        if not place
+        else HEAD + HOOK.replace("    made.context", f"    {hang}    made.context"),
+    )
+    catalog = load()
+    assert "not loaded within 0.2 s" in listing(catalog).error
+    assert listing(catalog, "bridge").plugin
 
 
 def test_a_catalog_names_what_it_lacks() -> None:
