@@ -57,6 +57,7 @@ def host(empty_stage: Stage) -> Iterator[Stage]:
         empty_stage.run("ip", "netns", "add", name)
     daemon = Daemon(empty_stage, "--no-heal")
     yield empty_stage
+    empty_stage.run("mynetctl", "doctor", "--repair")
     daemon.stop()
 
 
