@@ -99,6 +99,9 @@ def compare(
 ) -> None:
     """Compare the kernel with what is on record, by each of the drivers."""
     sandboxes = _sandboxes(found, records, host)
+    endpoints: dict[str, list[Endpoint]] = {}
+    for endpoint in records.endpoints.values():
+        endpoints.setdefault(endpoint.network_id, []).append(endpoint)
     names = {driver.name for driver in catalog.usable()}
     names |= {network.wish.driver for network in records.networks.values()}
     for name in sorted(names):
@@ -107,7 +110,7 @@ def compare(
         except DriverNotFound as error:
             found.remark(f"{_NOT} by driver {name}: {error}")
         else:
-            _Look(found, records, driver, patience, set()).compare(sandboxes)
+            _Look(found, records, endpoints, driver, patience, set()).compare(sandboxes)
 
 
 def _sandboxes(found: Comparison, records: Records, host: Host) -> Mapping[int, str] | None:
@@ -127,10 +130,14 @@ def _sandboxes(found: Comparison, records: Records, host: Host) -> Mapping[int, 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What one driver sees. ``given_up`` has it, when it has not answered in time."""
+    """What one driver sees. ``given_up`` has it, when it has not answered in time.
+
+    ``endpoints`` are those on record, by the ids of their networks.
+    """
 
     found: Comparison
     records: Records
+    endpoints: Mapping[str, Sequence[Endpoint]]
     driver: Plugin[Driver]
     patience: float
     given_up: set[str]
@@ -142,7 +149,7 @@ class _Look:
         for network in networks:
             if network.state is NetworkState.READY:
                 self._network(network)
-            for endpoint in self._endpoints(network):
+            for endpoint in self.endpoints.get(network.id, ()):
                 if is_whole(network, endpoint) and sandboxes is not None:
                     self._endpoint(network, endpoint, sandboxes)
         for stray in self._ask(Driver.strays, {*self.records.networks, *self.records.endpoints}):
@@ -177,7 +184,7 @@ class _Look:
         """Sort what is on record by whether it has to be there, or may be."""
         standing, unfinished = [], []
         for network in networks:
-            endpoints = self._endpoints(network)
+            endpoints = self.endpoints.get(network.id, ())
             whole = [each for each in endpoints if is_whole(network, each)]
             half = [each for each in endpoints if not is_whole(network, each)]
             if network.state is NetworkState.READY:
@@ -185,9 +192,6 @@ class _Look:
             if network.state is not NetworkState.READY or half:
                 unfinished.append(network.for_driver(half))
         return Ledger(standing, unfinished)
-
-    def _endpoints(self, network: Network) -> Sequence[Endpoint]:
-        return [each for each in self.records.endpoints.values() if each.network_id == network.id]
 
     def _ask(self, verb: Callable[[Driver, Call, A], Sequence[T]], request: A) -> Sequence[T]:
         """Ask the driver; what it cannot say is a remark, and nothing found."""
