@@ -8,6 +8,7 @@ by itself here, into one PluginManager a kind.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -183,9 +184,10 @@ class Catalog(Generic[P]):
         return all(stopped)
 
 
-def load(kind: Kind[P], instance: str, state_dir: Path) -> Catalog[P]:
+def load(kind: Kind[P], instance: str, state_dir: Path, patience: float = PATIENCE) -> Catalog[P]:
     """Load every plugin of a kind; each gets a folder of its own below ``state_dir``.
 
+    One that takes longer than ``patience`` seconds is refused, as one that breaks is.
     Raises StoreDamaged and StoreUnavailable where a plugin's books cannot be read.
     """
     manager = pluggy.PluginManager(kind.group)
@@ -200,7 +202,8 @@ def load(kind: Kind[P], instance: str, state_dir: Path) -> Catalog[P]:
         try:
             for other in listings:
                 _refuse_taken(listing, other)
-            plugin = _loaded_in_time(kind, manager, point, instance, state_dir / point.name)
+            one = partial(_load_one, kind, manager, point, instance, state_dir / point.name)
+            plugin = _in_time(patience, one)
         except (StoreDamaged, StoreUnavailable):
             raise  # books that cannot be read are no reason to go on without them
         except (Exception, SystemExit) as error:  # a plugin may break in any way it likes
@@ -225,15 +228,12 @@ def _refuse_taken(listing: Listing[P], other: Listing[P]) -> None:
         )
 
 
-def _loaded_in_time(
-    kind: Kind[P], manager: pluggy.PluginManager, point: EntryPoint, instance: str, folder: Path
-) -> Plugin[P]:
-    """Load one that may hang: the daemon is not to wait for it for ever."""
+def _in_time(patience: float, load_one: Callable[[], Plugin[P]]) -> Plugin[P]:
     try:
-        return within(PATIENCE, lambda: _load_one(kind, manager, point, instance, folder))
+        return within(patience, load_one)
     except TimeoutError as error:
         raise TimeoutError(
-            f"it was not loaded within {PATIENCE:g} s; look for what it waits for, and restart"
+            f"it was not loaded within {patience:g} s; look for what it waits for, and restart"
             " mynetd"
         ) from error
 

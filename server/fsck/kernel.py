@@ -19,7 +19,6 @@ from mynet.drivers.errors import DriverError
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.ipam.errors import IpamError
 from mynet.server import plugins
-from mynet.server.bounds import within
 from mynet.server.call import Call
 from mynet.server.checkup import why_gone
 from mynet.server.errors import DriverNotFound, MynetError, PluginTimeout
@@ -65,11 +64,8 @@ def compare_kernel(state_dir: Path, report: Report, patience: float) -> Comparis
         found.remark(f"{_NOT}: {why}")
         return found
     with _copied(state_dir / "drivers") as folder:
-        load = lambda: plugins.load(plugins.DRIVERS, report.instance, folder)  # noqa: E731
         try:
-            catalog = within(patience, load)
-        except TimeoutError:
-            found.remark(f"{_NOT}: the drivers could not be loaded within {patience:g} s")
+            catalog = plugins.load(plugins.DRIVERS, report.instance, folder, patience)
         except IpamError as error:
             found.remark(f"{_NOT}: {error}")
         else:

@@ -256,17 +256,6 @@ def test_books_that_cannot_be_read_are_not_compared(left: Stack, whole: Whole) -
     assert found.findings == []
 
 
-def test_drivers_that_cannot_be_loaded_in_time_are_not_waited_for(
-    left: Stack, whole: Whole, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    over = Event()
-    monkeypatch.setattr(plugins, "load", lambda *_: over.wait(10))
-    assert whole(left.folder).remarks == [
-        f"the kernel was not compared: the drivers could not be loaded within {PATIENCE:g} s"
-    ]
-    over.set()
-
-
 def test_drivers_are_made_with_a_copy_of_what_they_keep(
     left: Stack, whole: Whole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,8 +264,8 @@ def test_drivers_are_made_with_a_copy_of_what_they_keep(
     (kept / "notes").write_text("a note")
     seen: list[tuple[Path, str]] = []
 
-    def load(_kind: object, instance: str, folder: Path) -> Catalog[Driver]:
-        assert instance == INSTANCE
+    def load(_kind: object, instance: str, folder: Path, patience: float) -> Catalog[Driver]:
+        assert (instance, patience) == (INSTANCE, PATIENCE)
         seen.append((folder, (folder / "bridge" / "notes").read_text()))
         (folder / "bridge" / "notes").write_text("scribbled over")
         return Catalog(plugins.DRIVERS, [])

@@ -213,9 +213,8 @@ def test_a_plugin_that_breaks_when_it_is_closed_holds_up_nobody(
 
 @pytest.mark.parametrize("place", ["", "    "], ids=["when it is imported", "in its hook"])
 def test_a_plugin_that_hangs_while_it_is_loaded_is_refused(
-    install: Install, load: Load, monkeypatch: pytest.MonkeyPatch, place: str
+    install: Install, tmp_path: Path, place: str
 ) -> None:
-    monkeypatch.setattr(plugins, "PATIENCE", 0.2)
     hang = "__import__('threading').Event().wait(3)\n"
     install(
         "mynet_paper",
@@ -223,9 +222,10 @@ def test_a_plugin_that_hangs_while_it_is_loaded_is_refused(
         if not place
         else HEAD + HOOK.replace("    made.context", f"    {hang}    made.context"),
     )
-    catalog = load()
-    assert "not loaded within 0.2 s" in listing(catalog).error
+    catalog = plugins.load(plugins.DRIVERS, "0123", tmp_path / "state", 1)
+    assert "not loaded within 1 s" in listing(catalog).error
     assert listing(catalog, "bridge").plugin
+    assert catalog.close(5)
 
 
 def test_a_catalog_names_what_it_lacks() -> None:
