@@ -20,8 +20,8 @@ from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.bitmap.bits import PAGE_BITS, SparseBits
 from mynet.ipam.testing import SampleCall
 from mynet.server.config import DEFAULT_POOL
+from mynet.server.model.subnets import Ground, SubnetSize, SubnetWish
 from mynet.server.store import Store
-from mynet.server.subnets import Ground, SubnetSize, SubnetWish
 
 CALL = SampleCall()
 SUBNET = Subnet(ip_network("10.0.0.0/8"))

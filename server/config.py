@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from mynet.server.subnets import LONGEST, AddressPool, Defaults, unusable
+from mynet.server.model.subnets import LONGEST, AddressPool, Defaults, unusable
 
 DEFAULT_LISTEN = "unix:///run/mynet/mynetd.sock"
 _LAST_PORT = 65535

@@ -4,28 +4,28 @@ from dataclasses import dataclass
 
 from mynet.drivers.api import Driver
 from mynet.ipam.api import Backend
-from mynet.server.addresses import AddressBook
-from mynet.server.attachments import Attachments
-from mynet.server.backup import Backups
-from mynet.server.books import Books
-from mynet.server.checkup import Checkup
-from mynet.server.claims import StateDir
-from mynet.server.conditions import Conditions
-from mynet.server.doctor import Doctor
-from mynet.server.endpoint_updates import EndpointUpdates
-from mynet.server.endpoints import Endpoints
+from mynet.server.addressing.allocations import AddressBook
+from mynet.server.addressing.import_export import Transfer
+from mynet.server.addressing.leases import Leases
+from mynet.server.addressing.subnets import Registry
+from mynet.server.calls.locks import KeyedLocks
 from mynet.server.host import Host
-from mynet.server.leases import Leases
-from mynet.server.locks import KeyedLocks
-from mynet.server.networks import Networks
-from mynet.server.planning import Planner
-from mynet.server.plugins import Catalog
-from mynet.server.ports import Ports
-from mynet.server.registry import Registry
+from mynet.server.model.subnets import Defaults
+from mynet.server.network.attachments import Attachments
+from mynet.server.network.endpoint_updates import EndpointUpdates
+from mynet.server.network.endpoints import Endpoints
+from mynet.server.network.network_updates import Updates
+from mynet.server.network.networks import Networks
+from mynet.server.network.planning import Planner
+from mynet.server.network.port_allocator import Ports
+from mynet.server.plugins.catalog import Catalog
+from mynet.server.reconcile.checks import Checkup
+from mynet.server.reconcile.conditions import Conditions
+from mynet.server.reconcile.ipam_checks import Books
+from mynet.server.reconcile.reconciler import Doctor
+from mynet.server.state.backup import Backups
+from mynet.server.state.directory import StateDir
 from mynet.server.store import Store
-from mynet.server.subnets import Defaults
-from mynet.server.transfer import Transfer
-from mynet.server.updates import Updates
 
 
 @dataclass(frozen=True, slots=True)

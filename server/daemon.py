@@ -10,14 +10,14 @@ from contextlib import ExitStack
 import structlog
 
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.server import plugins
-from mynet.server.claims import claim_namespace, claim_state_dir, require_no_foreigners
 from mynet.server.config import Settings
 from mynet.server.core import assemble
-from mynet.server.healing import healers
-from mynet.server.home import settle
-from mynet.server.recovery import recover
+from mynet.server.plugins import catalog
+from mynet.server.reconcile.healer import healers
+from mynet.server.reconcile.recovery import recover
 from mynet.server.services.server import Server
+from mynet.server.state.directory import claim_namespace, claim_state_dir, require_no_foreigners
+from mynet.server.state.home import settle
 from mynet.server.store import Store
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -37,8 +37,8 @@ def run(settings: Settings) -> None:
         require_no_foreigners(kernel, state.instance)
         store = Store(state.path / "mynet.db")
         open_things.callback(store.close)
-        drivers = plugins.load(plugins.DRIVERS, state.instance, state.path / "drivers")
-        backends = plugins.load(plugins.BACKENDS, state.instance, state.path / "ipam")
+        drivers = catalog.load(catalog.DRIVERS, state.instance, state.path / "drivers")
+        backends = catalog.load(catalog.BACKENDS, state.instance, state.path / "ipam")
         state.complete()
         defaults = settings.defaults(state.instance)
         core = assemble(state, store, drivers, backends, kernel, defaults)

@@ -9,7 +9,7 @@ from mynet.server import config
 from mynet.server.config import Settings
 from mynet.server.errors import CannotStart
 from mynet.server.logs import Format, configure
-from mynet.server.offline import fsck, restore
+from mynet.server.offline.commands import fsck, restore
 
 
 def _load(context: click.Context, _: click.Parameter, value: Path | None) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from mynet.ipam.api import IPNetwork
-from mynet.server.services import parsers
-from mynet.server.services.faults import Faults
-from mynet.server.subnets import AllocationKey
+from mynet.server.model.subnets import AllocationKey
+from mynet.server.services.from_proto import fields
+from mynet.server.services.violations import Faults
 
 DEFAULT_SIZE, LARGEST_SIZE = 100, 1000
 _LAST_PLACE = 2**63 - 1  # the largest number that SQLite has
@@ -77,7 +77,7 @@ def by_subnet(faults: Faults, request: PageMessage) -> Page[IPNetwork | None]:
 
     def parse(parts: Sequence[str]) -> IPNetwork:
         [cidr] = parts
-        return parsers.book_cidr(cidr)
+        return fields.book_cidr(cidr)
 
     return _page(faults, request, None, parse, lambda cidr: [cidr])
 
@@ -87,7 +87,7 @@ def by_allocation(faults: Faults, request: PageMessage) -> Page[AllocationKey | 
 
     def parse(parts: Sequence[str]) -> AllocationKey:
         backend, cidr, address = parts
-        return AllocationKey(backend, parsers.book_cidr(cidr), parsers.address(address))
+        return AllocationKey(backend, fields.book_cidr(cidr), fields.address(address))
 
     return _page(
         faults,

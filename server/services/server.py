@@ -16,10 +16,10 @@ from grpc_reflection.v1alpha import reflection
 
 from mynet.server.core import Core
 from mynet.server.errors import CannotStart
-from mynet.server.services.gate import Gate, Phase
-from mynet.server.services.ipam import IPAMService
-from mynet.server.services.network import NetworkService
-from mynet.server.services.symbols import symbols
+from mynet.server.services.interceptor import Gate, Phase
+from mynet.server.services.ipam_service import IPAMService
+from mynet.server.services.network_service import NetworkService
+from mynet.server.services.reflection import symbols
 from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
 
 THREADS = 128  # calls at once; more than one plugin's callers (pool.CALLERS), so some stay free

@@ -7,11 +7,10 @@ from functools import partial
 
 from mynet.drivers.errors import BridgeFull
 from mynet.ipam.sqlite import Database
-from mynet.server import codec
 from mynet.server.errors import EndpointNotFound, NetworkNotFound
-from mynet.server.model import Endpoint
-from mynet.server.store import ports
-from mynet.server.store.documents import Documents
+from mynet.server.model.networks import Endpoint
+from mynet.server.store import codec, ports
+from mynet.server.store.records import Documents
 
 _BOTH = frozenset({4, 6})
 

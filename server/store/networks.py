@@ -6,12 +6,11 @@ from dataclasses import replace
 
 from mynet.drivers.errors import InterfaceExists
 from mynet.ipam.sqlite import Database
-from mynet.server import codec
 from mynet.server.errors import Ambiguous, NetworkExists, NetworkNotFound, quoted
-from mynet.server.model import Network, Subnet
-from mynet.server.store import subnets
-from mynet.server.store.documents import Documents
-from mynet.server.subnets import Ground, SubnetWish
+from mynet.server.model.networks import Network, Subnet
+from mynet.server.model.subnets import Ground, SubnetWish
+from mynet.server.store import codec, subnets
+from mynet.server.store.records import Documents
 
 
 class NetworkRecords(Documents[Network]):

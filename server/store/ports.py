@@ -8,8 +8,8 @@ from ipaddress import ip_address
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import PortInUse
 from mynet.drivers.linux.ports import Binding
-from mynet.server import codec
-from mynet.server.model import Endpoint
+from mynet.server.model.networks import Endpoint
+from mynet.server.store import codec
 
 _EVERYWHERE = ""  # the address of ports that are open at all of a family
 

@@ -8,10 +8,10 @@ from ipaddress import ip_network
 
 from mynet.ipam.api import IPNetwork
 from mynet.ipam.sqlite import Database
-from mynet.server import codec
 from mynet.server.errors import SubnetExists, SubnetNotFound, SubnetOverlap
-from mynet.server.store.choosing import choose
-from mynet.server.subnets import BookedSubnet, Ground, Rules, SubnetDump, SubnetWish
+from mynet.server.model.subnets import BookedSubnet, Ground, Rules, SubnetDump, SubnetWish
+from mynet.server.store import codec
+from mynet.server.store.subnet_chooser import choose
 
 _COLUMNS = """
     subnets.cidr, subnets.backend, coalesce(subnets.network_rules, subnets.rules), subnets.kept,

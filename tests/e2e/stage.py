@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from mynet.server.fsck import examine
+from mynet.server.offline.fsck import examine
 from tests.e2e.namespace import SECONDS, Namespace, environment
 
 HOST, OUTSIDE = ("203.0.113.1", "2001:db8::1"), ("203.0.113.2", "2001:db8::2")

@@ -16,14 +16,14 @@ from mynet.drivers.errors import DriverError
 from mynet.ipam.api import Backend
 from mynet.ipam.errors import IpamError, StoreUnavailable
 from mynet.ipam.sqlite import Database
-from mynet.server.claims import StateDir
 from mynet.server.core import assemble
 from mynet.server.host import Host
-from mynet.server.plugins import Catalog, Listing, Plugin
-from mynet.server.pool import Pool
+from mynet.server.model.subnets import AddressPool, Defaults
+from mynet.server.plugins.catalog import Catalog, Listing, Plugin
+from mynet.server.plugins.executor import Pool
 from mynet.server.services.server import Server
+from mynet.server.state.directory import StateDir
 from mynet.server.store import Store
-from mynet.server.subnets import AddressPool, Defaults
 from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
 from tests.server import asking
 

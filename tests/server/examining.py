@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mynet.server.report import Finding
+from mynet.server.reconcile.findings import Finding
 
 
 def left(findings: Sequence[Finding]) -> list[str]:

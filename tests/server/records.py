@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address, ip_interface, ip_network
 
 from mynet.drivers.api import Sandbox
-from mynet.server.model import (
+from mynet.server.model.networks import (
     AddressWish,
     Endpoint,
     EndpointState,
@@ -16,8 +16,8 @@ from mynet.server.model import (
     Place,
     Subnet,
 )
+from mynet.server.model.subnets import Ground, SubnetWish
 from mynet.server.store import Store
-from mynet.server.subnets import Ground, SubnetWish
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 

@@ -9,11 +9,11 @@ from mynet.drivers.bridge import BridgeDriver
 from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.ipam.api import AllocationQuery, BackendContext
 from mynet.ipam.bitmap import BitmapBackend
-from mynet.server import plugins
-from mynet.server.call import Call
-from mynet.server.fsck import examine
-from mynet.server.fsck.kernel import Comparison, compare
-from mynet.server.plugins import Catalog
+from mynet.server.calls.call import Call
+from mynet.server.offline.fsck import examine
+from mynet.server.offline.fsck.kernel import Comparison, compare
+from mynet.server.plugins import catalog
+from mynet.server.plugins.catalog import Catalog
 from tests.server.daemon import INSTANCE, Daemon, list_backend, list_driver
 
 BOOK = "ipam/bitmap/bitmap.db"  # below the state directory
@@ -36,8 +36,8 @@ class Stack(Daemon):
         super().__init__(
             folder,
             self.kernel,
-            Catalog(plugins.DRIVERS, [list_driver(self.driver())]),
-            Catalog(plugins.BACKENDS, [list_backend(self.bitmap)]),
+            Catalog(catalog.DRIVERS, [list_driver(self.driver())]),
+            Catalog(catalog.BACKENDS, [list_backend(self.bitmap)]),
         )
         self.sandboxes = [self.kernel.add_sandbox(f"/run/netns/{name}") for name in ("c1", "c2")]
 
@@ -51,7 +51,7 @@ class Stack(Daemon):
             compare(
                 kernel,
                 report.records,
-                Catalog(plugins.DRIVERS, [list_driver(self.driver())]),
+                Catalog(catalog.DRIVERS, [list_driver(self.driver())]),
                 self.kernel,
                 5,
             )

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mynet.server.archive import About, pack, unpack
 from mynet.server.errors import CannotRestore
+from mynet.server.state.archive import About, pack, unpack
 from tests.ipam.waiting import contents
 
 ABOUT = About("0.1.0", "0011223344556677", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), 7)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mynet.server import host
-from mynet.server.subnets import AddressPool, Defaults
+from mynet.server.model.subnets import AddressPool, Defaults
 from mynet.v1 import network_pb2
 from tests.server.asking import create, create_subnet, refusal
 from tests.server.world import World

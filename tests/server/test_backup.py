@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 
 from mynet.ipam.errors import StoreUnavailable
-from mynet.server import backup
-from mynet.server.archive import unpack
-from mynet.server.backup import Backups
-from mynet.server.call import Call
-from mynet.server.claims import StateDir
+from mynet.server.calls.call import Call
 from mynet.server.errors import CallerGone, InvalidArgument
-from mynet.server.fsck import examine
-from mynet.server.recovery import recover
+from mynet.server.offline.fsck import examine
+from mynet.server.reconcile.recovery import recover
+from mynet.server.state import backup
+from mynet.server.state.archive import unpack
+from mynet.server.state.backup import Backups
+from mynet.server.state.directory import StateDir
 from mynet.v1 import network_pb2
 from tests.server.asking import refusal
 from tests.server.daemon import INSTANCE
@@ -229,9 +229,9 @@ BACKING_UP = f"""
 import sys
 from itertools import count
 from pathlib import Path
-from mynet.server.backup import Backups
-from mynet.server.call import Call
-from mynet.server.claims import StateDir
+from mynet.server.state.backup import Backups
+from mynet.server.calls.call import Call
+from mynet.server.state.directory import StateDir
 backups = Backups(StateDir(Path(sys.argv[1]), {INSTANCE!r}))
 for number in count():
     backups.make(Call.internal(10), Path(sys.argv[2]) / str(number))

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from mynet.ipam.api import IPNetwork
 from mynet.ipam.sqlite_seals import teach
 from mynet.server.errors import PoolsExhausted
+from mynet.server.model.subnets import AddressPool, Ground, SubnetSize
 from mynet.server.store import MIGRATIONS
-from mynet.server.store.choosing import Interval, choose, first_gap
+from mynet.server.store.subnet_chooser import Interval, choose, first_gap
 from mynet.server.store.subnets import SubnetKey
-from mynet.server.subnets import AddressPool, Ground, SubnetSize
 
 BASES = [ip_network(text) for text in ("10.1.2.0/24", "0.0.0.0/24", "255.255.255.0/24")]
 BASES += [ip_network(text) for text in ("fd00::/120", "::/120", "ffff:ffff:ffff:ffff::ff00/120")]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mynet.server import claims
-from mynet.server.claims import claim_namespace, claim_state_dir
 from mynet.server.errors import CannotStart
+from mynet.server.state import directory
+from mynet.server.state.directory import claim_namespace, claim_state_dir
 
 
 @pytest.fixture
@@ -52,14 +52,14 @@ def test_a_second_daemon_is_refused_with_the_pid_of_the_first(tmp_path: Path) ->
 def test_a_directory_that_is_exchanged_meanwhile_is_not_taken_for_the_new_one(
     used: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold = claims._hold
+    hold = directory._hold
 
     def late(path: Path, fd: int) -> None:
         used.rename(tmp_path / "aside")
         used.mkdir()
         hold(path, fd)
 
-    monkeypatch.setattr(claims, "_hold", late)
+    monkeypatch.setattr(directory, "_hold", late)
     with pytest.raises(CannotStart, match="was exchanged for another"), claim_state_dir(used):
         pytest.fail("it holds the lock of the other one")
 
@@ -125,7 +125,7 @@ def test_a_path_that_is_no_directory_is_refused(tmp_path: Path) -> None:
 @pytest.fixture
 def namespace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Another name than the daemon's, so that nobody who runs is in the way."""
-    monkeypatch.setattr(claims, "NAMESPACE_SOCKET", f"\0mynet-test{tmp_path}")
+    monkeypatch.setattr(directory, "NAMESPACE_SOCKET", f"\0mynet-test{tmp_path}")
 
 
 @pytest.mark.usefixtures("namespace")

@@ -8,8 +8,8 @@ import pytest
 
 from mynet.drivers.api import IPAddress, IPInterface, IPNetwork
 from mynet.ipam.errors import StoreDamaged
-from mynet.server import codec
-from mynet.server.model import Endpoint, Network
+from mynet.server.model.networks import Endpoint, Network
+from mynet.server.store import codec
 from tests.server.records import endpoint, network
 
 RECORDS = [network(), endpoint(network())]

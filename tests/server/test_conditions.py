@@ -6,7 +6,7 @@ import pytest
 
 from mynet.drivers.api import Condition
 from mynet.drivers.errors import KernelError
-from mynet.server.recovery import recover
+from mynet.server.reconcile.recovery import recover
 from mynet.v1 import network_pb2
 from tests.server.asking import create
 from tests.server.world import World

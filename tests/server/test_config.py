@@ -12,7 +12,7 @@ from mynet.ipam.errors import StoreDamaged
 from mynet.server import daemon, main
 from mynet.server.config import Settings
 from mynet.server.errors import CannotStart
-from mynet.server.subnets import AddressPool
+from mynet.server.model.subnets import AddressPool
 
 DEFAULTS = Settings(
     *(("unix:///run/mynet/mynetd.sock",), Path("/var/lib/mynet"), 30, 10),

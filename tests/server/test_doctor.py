@@ -8,7 +8,7 @@ import pytest
 from mynet.drivers.errors import KernelError
 from mynet.ipam.api import AllocateRequest, Subnet
 from mynet.ipam.testing import SampleCall
-from mynet.server.recovery import recover
+from mynet.server.reconcile.recovery import recover
 from mynet.v1 import network_pb2
 from tests.server.asking import connect, refusal
 from tests.server.examining import mended

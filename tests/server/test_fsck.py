@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 from mynet.ipam import hookspecs
 from mynet.ipam.api import Audit
 from mynet.ipam.sqlite_seals import teach
-from mynet.server.claims import claim_state_dir
-from mynet.server.fsck import books, examine
 from mynet.server.main import main
+from mynet.server.offline.fsck import backends, examine
+from mynet.server.state.directory import claim_state_dir
 from tests.server.stack import BOOK, Stack
 
 
@@ -296,7 +296,7 @@ Put = Callable[[object], None]
 @pytest.fixture
 def door(monkeypatch: pytest.MonkeyPatch) -> Put:
     def put(answer: object) -> None:
-        monkeypatch.setattr(books, "entry_points", lambda **_: [Door(answer)])
+        monkeypatch.setattr(backends, "entry_points", lambda **_: [Door(answer)])
 
     return put
 

@@ -72,7 +72,7 @@ def test_who_stays_goes_before_who_comes_however_often(world: World) -> None:
 def test_when_the_metrics_of_a_priority_are_used_up_free_ones_are_used_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mynet.server.planning._METRICS", 2)
+    monkeypatch.setattr("mynet.server.network.planning._METRICS", 2)
     world.connect("c1", network="a", netns_name="c1", gateway_priority=-1)
     world.connect("c1", network="b", netns_name="c1")
     world.connect("c1", network="c", netns_name="c1")

@@ -14,10 +14,10 @@ import structlog
 
 from mynet.drivers.api import Network
 from mynet.drivers.errors import KernelError
-from mynet.server import healing, waiting
-from mynet.server.call import Call
-from mynet.server.healing import Healer, healers
-from mynet.server.report import Report
+from mynet.server.calls.call import Call
+from mynet.server.reconcile import backoff, healer
+from mynet.server.reconcile.findings import Report
+from mynet.server.reconcile.healer import Healer, healers
 from mynet.v1 import network_pb2
 from tests.server.asking import eventually
 from tests.server.fakes import FakeDriver
@@ -32,8 +32,8 @@ Log = list[MutableMapping[str, Any]]
 @pytest.fixture(autouse=True)
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
     """What is logged. Surveys are as rare as if they never were, and nobody waits long."""
-    monkeypatch.setattr(healing, "EVERY", 3600.0)
-    monkeypatch.setattr(waiting, "FIRST", 0.05)
+    monkeypatch.setattr(healer, "EVERY", 3600.0)
+    monkeypatch.setattr(backoff, "FIRST", 0.05)
     with structlog.testing.capture_logs() as captured:
         yield captured
 
@@ -135,7 +135,7 @@ def nobody_told(stack: Stack) -> Iterator[None]:
 
 
 def test_surveys_come_by_themselves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(healing, "EVERY", 0.05)
+    monkeypatch.setattr(healer, "EVERY", 0.05)
     stack = Stack(folder)
     stack.network("web", "10.1.0.0/24")
     (healer,) = healers(stack.core.doctor, stack.drivers)
@@ -323,7 +323,7 @@ def test_a_survey_that_hangs_costs_one_thread_of_its_driver(
     log: Log,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(healing, "_SECONDS", 0.05)
+    monkeypatch.setattr(healer, "_SECONDS", 0.05)
     end, surveys = threading.Event(), itertools.count()
 
     def survey(*_: object) -> Collection[str]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mynet.server import claims, home
-from mynet.server.claims import claim_namespace, claim_state_dir
 from mynet.server.errors import CannotStart
-from mynet.server.home import settle, why_away
+from mynet.server.state import directory, home
+from mynet.server.state.directory import claim_namespace, claim_state_dir
+from mynet.server.state.home import settle, why_away
 
 NO_START = "no start of mynetd has come to its end in this directory"
 
@@ -18,7 +18,7 @@ NO_START = "no start of mynetd has come to its end in this directory"
 @pytest.fixture(autouse=True)
 def _namespace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Another name than the daemon's, so that nobody who runs is in the way."""
-    monkeypatch.setattr(claims, "NAMESPACE_SOCKET", f"\0mynet-test{tmp_path}")
+    monkeypatch.setattr(directory, "NAMESPACE_SOCKET", f"\0mynet-test{tmp_path}")
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_nor_is_it_after_a_boot(state: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_nor_in_another_network_namespace(state: Path) -> None:
     script = (
-        "import sys, pathlib, mynet.server.home as home;"
+        "import sys, pathlib, mynet.server.state.home as home;"
         " print(home.why_away(pathlib.Path(sys.argv[1])))"
     )
     done = subprocess.run(

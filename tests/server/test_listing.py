@@ -2,8 +2,8 @@
 
 import pytest
 
-from mynet.server.listing import Listing
-from mynet.server.model import EndpointState
+from mynet.server.model.networks import EndpointState
+from mynet.server.reconcile.snapshot import Listing
 from tests.server.world import World
 
 

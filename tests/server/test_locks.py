@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import pytest
 
-from mynet.server.call import Call
+from mynet.server.calls.call import Call
+from mynet.server.calls.locks import KeyedLocks
 from mynet.server.errors import Busy
-from mynet.server.locks import KeyedLocks
 from tests.server.asking import eventually
 
 KEY = ("network", "web")
@@ -104,7 +104,7 @@ def test_who_gave_up_waiting_keeps_nobody_out(locks: KeyedLocks) -> None:
 def test_so_many_wait_for_a_key_and_no_more(
     locks: KeyedLocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mynet.server.locks.WAITERS", 1)
+    monkeypatch.setattr("mynet.server.calls.locks.WAITERS", 1)
     with ExitStack() as waiting:
         with locks.exclusive(soon(), *KEY):
             other = waiting.enter_context(elsewhere(locks.exclusive(Call.internal(10), *KEY)))

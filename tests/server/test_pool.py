@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 import structlog
 
-from mynet.server import pool as pools
-from mynet.server.call import Call
+from mynet.server.calls.call import Call
 from mynet.server.errors import Busy, PluginTimeout, ShuttingDown
-from mynet.server.pool import Pool
+from mynet.server.plugins import executor as pools
+from mynet.server.plugins.executor import Pool
 from tests.server.asking import eventually
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from mynet.server import config
 from mynet.server.config import DEFAULT_POOL, Settings, parse_pools, ula_pool
-from mynet.server.subnets import AddressPool
+from mynet.server.model.subnets import AddressPool
 
 MACHINE = "0123456789abcdef0123456789abcdef"
 

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import pytest
 
 from mynet.drivers.linux.ports import Binding
-from mynet.server import ports
+from mynet.server.network import port_allocator
 from mynet.v1.network_pb2 import PROTOCOL_UDP, PortMapping
 from tests.server.asking import connect, refusal
 from tests.server.publishing import BOTH, CHOSEN, NGINX, TCP, numbers
@@ -43,7 +43,7 @@ def test_a_range_that_is_left_open_is_chosen_in_one_piece(world: World) -> None:
 def test_of_a_place_that_does_not_do_nothing_is_kept(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mynet.server.ports.secrets.randbelow", lambda _: 0)
+    monkeypatch.setattr("mynet.server.network.port_allocator.secrets.randbelow", lambda _: 0)
     world.host.choosable = [range(50010, 50020)]
     taken = Binding(TCP, 50012, BOTH)
     world.host.take_port(taken, NGINX)
@@ -92,7 +92,7 @@ def test_whoever_is_chosen_for_at_once_gets_a_port_of_its_own(world: World) -> N
 @pytest.mark.parametrize("length", [3, 4, 9])
 def test_every_place_is_a_candidate_once(count: int, length: int) -> None:
     spans = [range(10, 10 + length), range(100, 102), range(200, 203)]
-    found = list(ports.candidates(spans, count))
+    found = list(port_allocator.candidates(spans, count))
     expected = {
         first
         for span in spans
@@ -103,4 +103,4 @@ def test_every_place_is_a_candidate_once(count: int, length: int) -> None:
 
 
 def test_where_nothing_fits_there_is_no_candidate() -> None:
-    assert list(ports.candidates([range(5), range(0)], 6)) == []
+    assert list(port_allocator.candidates([range(5), range(0)], 6)) == []

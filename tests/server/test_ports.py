@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from mynet.drivers.linux.ports import Binding
-from mynet.server import ports
+from mynet.server.network import port_allocator
 from mynet.v1.network_pb2 import PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP, PortMapping
 from tests.server.asking import connect, refusal
 from tests.server.publishing import BOTH, CHOSEN, SCTP, TCP, UDP, WEB, held, numbers
@@ -79,7 +79,7 @@ def test_without_descriptors_for_all_of_them_none_is_taken(
 ) -> None:
     world.connect("c2", ports=[WEB])
     before = world.state()
-    limit = ports._SPARE + 3
+    limit = port_allocator._SPARE + 3
     monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
     many = PortMapping(host_port=9000, container_port=9000, count=3)
     refused = refusal(world.net.Connect, connect("c1", ports=[many]))

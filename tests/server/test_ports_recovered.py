@@ -4,7 +4,7 @@ import pytest
 
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.ports import Binding
-from mynet.server.recovery import recover
+from mynet.server.reconcile.recovery import recover
 from tests.server.asking import connect, refusal
 from tests.server.examining import mended
 from tests.server.publishing import BOTH, CHOSEN, NGINX, TCP, WEB, held, numbers

@@ -7,8 +7,9 @@ import pytest
 
 from mynet.drivers.errors import DriverError, KernelError
 from mynet.ipam.testing import SampleCall
-from mynet.server import checkup, endpoints, recovery
-from mynet.server.recovery import recover
+from mynet.server.network import endpoints
+from mynet.server.reconcile import checks, recovery
+from mynet.server.reconcile.recovery import recover
 from mynet.v1 import network_pb2
 from tests.server.asking import connect, create, eventually, refusal
 from tests.server.examining import left, mended
@@ -142,7 +143,7 @@ def test_a_sandbox_that_another_path_leads_to_keeps_everything(world: World) -> 
 
 def test_all_of_an_earlier_boot_are_removed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.connect("loose")
-    for module in (checkup, endpoints):
+    for module in (checks, endpoints):
         monkeypatch.setattr(module, "boot_id", lambda: "another boot")
     found = recover(world.core.doctor)
     assert {each.problem for each in found} == {"It is of an earlier boot of this host."}

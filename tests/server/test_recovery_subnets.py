@@ -1,7 +1,7 @@
 """What a start makes of the subnets that no network uses: those that a crash left go, or open."""
 
 from mynet.ipam.errors import StoreUnavailable
-from mynet.server.recovery import recover
+from mynet.server.reconcile.recovery import recover
 from tests.server.asking import allocate, create_subnet, refusal
 from tests.server.daemon import counted_writes
 from tests.server.examining import left, mended

@@ -15,16 +15,16 @@ from mynet.ipam.api import Subnet
 from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.sqlite_seals import teach
 from mynet.ipam.testing.bench import Bench
-from mynet.server import restore as module
-from mynet.server.backup import Backups
-from mynet.server.call import Call
-from mynet.server.claims import claim_state_dir
+from mynet.server.calls.call import Call
 from mynet.server.errors import CannotRestore, CannotStart, SubnetExists
-from mynet.server.fsck import examine
 from mynet.server.main import main
-from mynet.server.restore import restore
+from mynet.server.model.subnets import Ground, SubnetWish
+from mynet.server.offline import restore as module
+from mynet.server.offline.fsck import examine
+from mynet.server.offline.restore import restore
+from mynet.server.state.backup import Backups
+from mynet.server.state.directory import claim_state_dir
 from mynet.server.store import Store
-from mynet.server.subnets import Ground, SubnetWish
 
 SUBNET = Subnet(ip_network("10.1.0.0/24"))
 WISH = SubnetWish(SUBNET.cidr)

@@ -7,7 +7,7 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from mynet.server.subnets import Defaults
+from mynet.server.model.subnets import Defaults
 from tests.server.asking import allocate, connect, refusal, unpacked
 from tests.server.daemon import POOLS
 from tests.server.world import World

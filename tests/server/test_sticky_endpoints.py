@@ -6,7 +6,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from mynet.drivers.errors import KernelError
-from mynet.server.subnets import Defaults
+from mynet.server.model.subnets import Defaults
 from mynet.v1 import ipam_pb2
 from tests.server.asking import connect, refusal
 from tests.server.daemon import POOLS

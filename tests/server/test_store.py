@@ -16,7 +16,7 @@ from mynet.server.errors import (
     NetworkNotFound,
     SubnetOverlap,
 )
-from mynet.server.model import EndpointState, Network, NetworkState, Place
+from mynet.server.model.networks import EndpointState, Network, NetworkState, Place
 from mynet.server.store import Store
 from tests.server.records import add, endpoint, network
 

@@ -9,9 +9,9 @@ import pytest
 
 from mynet.ipam.api import IPNetwork, Span
 from mynet.server.errors import PoolsExhausted, SubnetExists, SubnetNotFound, SubnetOverlap
-from mynet.server.model import Network
+from mynet.server.model.networks import Network
+from mynet.server.model.subnets import Ground, Rules, SubnetDump, SubnetSize, SubnetWish
 from mynet.server.store import Store
-from mynet.server.subnets import Ground, Rules, SubnetDump, SubnetSize, SubnetWish
 from tests.server.records import NOW, add, network
 
 ONE = ip_network("10.1.0.0/24")

@@ -5,8 +5,8 @@ from concurrent.futures import Future
 
 import pytest
 
+from mynet.server.calls.rollback import after, afterthought, is_under_way, undo
 from mynet.server.errors import PluginTimeout
-from mynet.server.undo import after, afterthought, is_under_way, undo
 
 
 def fail() -> None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from mynet.server.call import Call
-from mynet.server.recovery import recover
+from mynet.server.calls.call import Call
+from mynet.server.reconcile.recovery import recover
 from tests.server import asking
 from tests.server.asking import refusal
 from tests.server.examining import left

@@ -1,6 +1,6 @@
 """Who is looked at when: at once, but for what cannot be mended or is damaged all the time."""
 
-from mynet.server.waiting import FIRST, LENIENT, LONGEST, PAUSE, QUIET, Waiting
+from mynet.server.reconcile.backoff import FIRST, LENIENT, LONGEST, PAUSE, QUIET, Waiting
 
 
 def test_what_is_added_is_due_at_once_and_then_no_more() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from mynet.drivers.api import Driver
 from mynet.ipam.api import Backend
-from mynet.server import plugins
-from mynet.server.plugins import Catalog, Listing
+from mynet.server.plugins import catalog
+from mynet.server.plugins.catalog import Catalog, Listing
 from tests.ipam.clocks import FakeClock
 from tests.server.daemon import Daemon, list_backend, list_driver
 from tests.server.fakes import FakeDriver, FakeHost
@@ -34,8 +34,8 @@ class World(Daemon):
         super().__init__(
             folder,
             self.host,
-            Catalog(plugins.DRIVERS, [*map(list_driver, (self.driver, self.other)), torn]),
-            Catalog(plugins.BACKENDS, [*map(list_backend, (self.backend, self.spare)), frayed]),
+            Catalog(catalog.DRIVERS, [*map(list_driver, (self.driver, self.other)), torn]),
+            Catalog(catalog.BACKENDS, [*map(list_backend, (self.backend, self.spare)), frayed]),
             **settings,
         )
 

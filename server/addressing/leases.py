@@ -1,0 +1,238 @@
+"""The addresses of networks and endpoints: allocations in the same book as everybody's.
+
+Their owners are ``network:<id>`` and ``endpoint:<id>``, so whatever half a call has done is found
+again, and given back, by the owner alone.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from ipaddress import ip_interface
+
+from mynet.drivers.api import IPInterface
+from mynet.ipam.api import (
+    AllocateRequest,
+    Allocation,
+    AllocationQuery,
+    Backend,
+    IPAddress,
+    usable,
+)
+from mynet.ipam.errors import (
+    AddressInUse,
+    AddressOutOfRange,
+    AddressReserved,
+    SubnetExhausted,
+)
+from mynet.server.addressing.subnets import Registry
+from mynet.server.calls.call import Call
+from mynet.server.calls.locks import KeyedLocks
+from mynet.server.errors import Violation
+from mynet.server.model.networks import (
+    AddressWish,
+    Endpoint,
+    EndpointState,
+    EndpointWish,
+    Network,
+    Subnet,
+)
+from mynet.server.plugins.catalog import Catalog, Plugin
+
+
+class Leases:
+    """Takes and gives back the addresses of networks and endpoints."""
+
+    def __init__(self, backends: Catalog[Backend], registry: Registry, locks: KeyedLocks) -> None:
+        self._backends = backends
+        self._registry = registry
+        self._locks = locks
+
+    def open(self, call: Call, network: Network) -> Network:
+        """Open the network's subnets, which it has claimed, and take its gateway addresses."""
+        backend = self._backends.get(network.wish.ipam)
+        opened: list[Subnet] = []
+        for subnet in network.subnets:
+            with self._locks.shared(call, "subnet", str(subnet.cidr)):
+                backend.run(call, Backend.open_subnet, subnet.cidr)
+                gateway = self._gateway(call, backend, network, subnet)
+            opened.append(replace(subnet, gateway=gateway.address))
+        return replace(network, subnets=tuple(opened))
+
+    def _gateway(
+        self, call: Call, backend: Plugin[Backend], network: Network, subnet: Subnet
+    ) -> Allocation:
+        """Take the gateway asked for, or the subnet's first address if it is to be had.
+
+        Wherever the range begins: that is for addresses that are chosen for endpoints.
+        """
+        rules = replace(self._registry.rules(subnet.cidr), range=None)
+        request = AllocateRequest(rules, owner=network.owner, address=subnet.wish.gateway)
+        if subnet.wish.gateway is None:
+            with contextlib.suppress(AddressInUse, AddressReserved):
+                first = replace(request, address=usable(subnet.cidr).first)
+                return backend.run(call, Backend.allocate, first)
+        return backend.run(call, Backend.allocate, request)
+
+    def close(self, call: Call, network: Network) -> None:
+        """Give the gateway addresses back; the subnets go with :meth:`forget`."""
+        self._backends.get(network.wish.ipam).run(call, Backend.release_owner, network.owner)
+
+    def forget(self, call: Call, network: Network) -> None:
+        """Drop those of a removed network's subnets that nobody else has an address of."""
+        for subnet in network.subnets:
+            self._registry.drop_unused(call, subnet.cidr)
+
+    def faults(self, network: Network, wish: EndpointWish) -> Iterator[Violation]:
+        """Yield each prefix length that is asked for and is not that of the address's subnet."""
+        for number, asked in enumerate(wish.addresses):
+            for subnet in network.subnets:
+                length = subnet.cidr.prefixlen
+                if asked.address in subnet.cidr and asked.prefix_length not in (None, length):
+                    fault = f"the prefix length of {subnet.cidr} is {length}, not"
+                    yield Violation(f"addresses[{number}]", f"{fault} {asked.prefix_length}")
+
+    def check(self, network: Network, wish: EndpointWish) -> None:
+        """Refuse addresses that no subnet of the network has. Raises AddressOutOfRange."""
+        for asked in wish.addresses:
+            _subnet_of(network, asked.address)
+
+    def held_by(self, call: Call, network: Network, wish: EndpointWish) -> tuple[IPAddress, ...]:
+        """Return those of the asked addresses that ``wish.address_owner`` has already."""
+        if not wish.address_owner:
+            return ()
+        backend = self._backends.get(network.wish.ipam)
+        return tuple(
+            asked.address
+            for asked in wish.addresses
+            if backend.run(
+                call,
+                Backend.allocations,
+                AllocationQuery(
+                    subnet=_subnet_of(network, asked.address).cidr,
+                    address=asked.address,
+                    owner=wish.address_owner,
+                ),
+            )
+        )
+
+    def take(self, call: Call, network: Network, endpoint: Endpoint) -> tuple[IPInterface, ...]:
+        """Take the endpoint's addresses: those it asked for, and any one of every other family.
+
+        One that moves has addresses already, and keeps them.
+        """
+        backend = self._backends.get(network.wish.ipam)
+        kept = [AddressWish(address.ip) for address in endpoint.addresses]
+        taken = [
+            self._take_asked(call, backend, network, endpoint, asked)
+            for asked in dict.fromkeys((*endpoint.wish.addresses, *kept))
+        ]
+        families = dict.fromkeys(subnet.cidr.version for subnet in network.subnets)
+        missing = families.keys() - {allocation.address.version for allocation in taken}
+        taken += [self._take_any(call, backend, network, endpoint, version) for version in missing]
+        taken.sort(key=lambda allocation: allocation.address.version)
+        return tuple(_interface(allocation) for allocation in taken)
+
+    def hold(self, call: Call, network: Network, endpoint: Endpoint) -> None:
+        """Take those of an endpoint's own addresses again that a book has lost.
+
+        Raises AddressInUse where another has got one of them meanwhile.
+        """
+        backend = self._backends.get(network.wish.ipam)
+        for address in self.lost(call, network, endpoint):
+            self._take_asked(call, backend, network, endpoint, AddressWish(address))
+
+    def lost(self, call: Call, network: Network, endpoint: Endpoint) -> Sequence[IPAddress]:
+        """Return those of an endpoint's own addresses that it does not hold."""
+        backend = self._backends.get(network.wish.ipam)
+        held = {allocation.address for allocation in self._held(call, backend, endpoint.owner)}
+        return [address.ip for address in endpoint.addresses if address.ip not in held]
+
+    def give_back(self, call: Call, placed: Sequence[tuple[Network, Endpoint]]) -> None:
+        """Give back all that endpoints of these networks hold.
+
+        An endpoint that never got READY returns what it had taken over to the owner before it.
+        """
+        owners: dict[str, list[str]] = {}
+        for network, endpoint in placed:
+            owners.setdefault(network.wish.ipam, []).append(endpoint.owner)
+            if endpoint.state is EndpointState.CONNECTING:
+                self._hand_back(call, self._backends.get(network.wish.ipam), endpoint)
+        for name, held in owners.items():
+            self._backends.get(name).run(call, Backend.release_owners, held)
+
+    def _take_asked(
+        self,
+        call: Call,
+        backend: Plugin[Backend],
+        network: Network,
+        endpoint: Endpoint,
+        asked: AddressWish,
+    ) -> Allocation:
+        request = AllocateRequest(
+            self._registry.rules(_subnet_of(network, asked.address).cidr),
+            owner=endpoint.owner,
+            address=asked.address,
+            take_from=endpoint.wish.address_owner,
+            sticky_key=endpoint.sticky_key,
+        )
+        return backend.run(call, Backend.allocate, request)
+
+    def _take_any(
+        self,
+        call: Call,
+        backend: Plugin[Backend],
+        network: Network,
+        endpoint: Endpoint,
+        version: int,
+    ) -> Allocation:
+        """Take an address of the first subnet of the family that has one left.
+
+        The one that knows the endpoint by its sticky key goes before all others.
+        """
+        subnets = [subnet for subnet in network.subnets if subnet.cidr.version == version]
+        requests = [
+            AllocateRequest(
+                self._registry.rules(subnet.cidr),
+                owner=endpoint.owner,
+                sticky_key=endpoint.sticky_key,
+            )
+            for subnet in subnets
+        ]
+        if len(requests) > 1:
+            requests.sort(key=lambda each: backend.run(call, Backend.recall, each) is None)
+        for request in requests[:-1]:
+            try:
+                return backend.run(call, Backend.allocate, request)
+            except SubnetExhausted:
+                continue
+        return backend.run(call, Backend.allocate, requests[-1])
+
+    def _hand_back(self, call: Call, backend: Plugin[Backend], endpoint: Endpoint) -> None:
+        for allocation in self._held(call, backend, endpoint.owner):
+            if allocation.address in endpoint.taken:
+                request = AllocateRequest(
+                    self._registry.rules(allocation.subnet),
+                    owner=endpoint.wish.address_owner,
+                    address=allocation.address,
+                    take_from=endpoint.owner,
+                )
+                backend.run(call, Backend.allocate, request)
+
+    def _held(self, call: Call, backend: Plugin[Backend], owner: str) -> Sequence[Allocation]:
+        query = AllocationQuery(owner=owner)
+        return backend.run(call, Backend.allocations, query)
+
+
+def _subnet_of(network: Network, address: IPAddress) -> Subnet:
+    for subnet in network.subnets:
+        if address in subnet.cidr:
+            return subnet
+    known = ", ".join(str(subnet.cidr) for subnet in network.subnets)
+    raise AddressOutOfRange(
+        f"{address} is in no subnet of network {network.name} ({known}); ask for one that is",
+        resource=f"address {address}",
+    )
+
+
+def _interface(allocation: Allocation) -> IPInterface:
+    return ip_interface(f"{allocation.address}/{allocation.subnet.prefixlen}")

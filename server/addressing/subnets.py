@@ -1,0 +1,230 @@
+"""The subnets of the address book: founding and ending them, and how full they are.
+
+A subnet comes into the book with a network, by CreateSubnet, or with the first address that
+somebody allocates of it. The last kind vanishes with its last allocation.
+"""
+
+import contextlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from mynet.ipam import api as ipam
+from mynet.ipam.api import AllocationQuery, Backend, IPNetwork, MapQuery
+from mynet.ipam.errors import SubnetNotFound as NotOpen
+from mynet.server.calls.call import Call, require_caller
+from mynet.server.calls.locks import KeyedLocks
+from mynet.server.calls.rollback import after, afterthought, is_under_way, undo
+from mynet.server.errors import SubnetInUse, SubnetNotFound
+from mynet.server.host import Host, nameservers
+from mynet.server.model.subnets import (
+    MIN_MTU_IPV6,
+    BookedSubnet,
+    Defaults,
+    Ground,
+    SubnetMap,
+    SubnetReport,
+    SubnetSize,
+    SubnetWish,
+)
+from mynet.server.plugins.catalog import Catalog, Plugin
+from mynet.server.store import Store
+
+MOST_PARTS = 4096  # of a map: what an answer can hold, and a person take in
+
+
+class Registry:
+    """The subnets that there are."""
+
+    def __init__(
+        self,
+        store: Store,
+        backends: Catalog[Backend],
+        locks: KeyedLocks,
+        host: Host,
+        defaults: Defaults,
+    ) -> None:
+        self._store = store
+        self._backends = backends
+        self._locks = locks
+        self._host = host
+        self._defaults = defaults
+
+    def create(self, call: Call, wish: SubnetWish, backend_name: str) -> SubnetReport:
+        """Book a subnet that stays until it is deleted. A failure leaves nothing.
+
+        Raises SubnetExists, SubnetOverlap, PoolsExhausted and BackendNotFound.
+        """
+        backend = self._backends.get(backend_name)
+        ground = self.ground([wish])
+        with contextlib.ExitStack() as held:
+            if wish.cidr:  # what is not opened yet could be deleted
+                held.enter_context(self._locks.exclusive(call, "subnet", str(wish.cidr)))
+            cidr = self._store.subnets.add(wish, ground, backend.name, datetime.now(UTC), kept=True)
+            if not wish.cidr:
+                held.enter_context(self._locks.exclusive(call, "subnet", str(cidr)))
+                self._store.subnets.get(cidr)  # somebody may have guessed and deleted it
+            self.open(call, backend, cidr)
+            try:
+                require_caller(call)
+                return self.report(call, cidr)
+            except Exception as error:
+                with undo(error, f"book subnet {cidr}"):
+                    self.drop(call.to_clean_up(), backend, cidr)
+                raise
+
+    def delete(self, call: Call, cidr: IPNetwork, *, allow_missing: bool) -> None:
+        """Take a subnet out of the book. Raises SubnetNotFound and SubnetInUse."""
+        try:
+            with self._locks.exclusive(call, "subnet", str(cidr)):
+                self._delete(call, cidr)
+        except SubnetNotFound:
+            if not allow_missing:
+                raise
+
+    def rules(self, cidr: IPNetwork) -> ipam.Subnet:
+        """Return a subnet with the rules that hold in it. Raises SubnetNotFound."""
+        return self.complete(self._store.subnets.get(cidr))
+
+    def complete(self, subnet: BookedSubnet) -> ipam.Subnet:
+        """Return a subnet with the rules that hold in it."""
+        return self._defaults.applied(subnet.cidr, subnet.rules)
+
+    def ground(self, wishes: Sequence[SubnetWish]) -> Ground:
+        """Return what the subnets that nobody named are chosen from: a look at the host."""
+        if all(wish.cidr for wish in wishes):
+            return Ground(())
+        return Ground(self._defaults.pools, [*self._host.occupied(), *nameservers()])
+
+    def unnamed(self, mtu: int) -> tuple[SubnetWish, ...]:
+        """Return the wishes of whoever has none: a subnet of each family that has a pool.
+
+        Devices too small for IPv6 get none of it. Where nothing is left to wish for, one of IPv4:
+        so whoever chooses says that there is none.
+        """
+        versions = {pool.base.version for pool in self._defaults.pools}
+        if mtu < MIN_MTU_IPV6:
+            versions.discard(6)
+        return tuple(SubnetWish(None, size=SubnetSize(each)) for each in sorted(versions or {4}))
+
+    def report(self, call: Call, cidr: IPNetwork) -> SubnetReport:
+        """Say who uses a subnet and how full it is. Raises SubnetNotFound."""
+        return self._report(call, self._store.subnets.get(cidr))
+
+    def reports(
+        self, call: Call, behind: IPNetwork | None, limit: int
+    ) -> Sequence[tuple[IPNetwork, SubnetReport]]:
+        """Say so of at most ``limit`` subnets behind a CIDR, IPv4 first, by address.
+
+        One that is being founded or dropped at this moment is left out: its backend has no book.
+        """
+        found: list[tuple[IPNetwork, SubnetReport]] = []
+        while booked := self._store.subnets.page(behind, limit - len(found)):
+            for subnet in booked:
+                with contextlib.suppress(NotOpen):
+                    found.append((subnet.cidr, self._report(call, subnet)))
+            behind = booked[-1].cidr
+        return found
+
+    def map(self, call: Call, cidr: IPNetwork, prefixlen: int) -> SubnetMap:
+        """Say how full the parts of a subnet are; larger parts, where there would be too many.
+
+        Raises SubnetNotFound.
+        """
+        report = self.report(call, cidr)
+        backend = self._backends.get(report.subnet.backend)
+        while True:
+            query = MapQuery(report.rules, prefixlen)
+            parts = backend.run(call, Backend.parts, query)
+            if len(parts) <= MOST_PARTS:
+                return SubnetMap(report, prefixlen, parts)
+            prefixlen = max(prefixlen - 4, cidr.prefixlen)
+
+    def open(self, call: Call, backend: Plugin[Backend], cidr: IPNetwork) -> None:
+        """Have the backend open a subnet that was just booked; else it is unbooked.
+
+        The caller holds it exclusively.
+        """
+        try:
+            backend.run(call, Backend.open_subnet, cidr)
+        except Exception as error:
+            with undo(error, f"book subnet {cidr}"):
+                self.drop(call.to_clean_up(), backend, cidr)
+            if is_under_way(error):
+                after(error, partial(self._close_stray, call, backend, cidr, error))
+            raise
+
+    def drop_unused(self, call: Call, cidr: IPNetwork) -> None:
+        """Take a subnet out of the book if it is not kept, nobody uses it or has an address."""
+        # Seldom true, and asked after every release: so look first, and lock to be certain.
+        if self.unused(call, cidr):
+            with self._locks.exclusive(call, "subnet", str(cidr)):
+                self.drop_unused_held(call, cidr)
+
+    def drop_unused_held(self, call: Call, cidr: IPNetwork) -> None:
+        """Do so for a subnet that the caller holds exclusively."""
+        if backend := self.unused(call, cidr):
+            self.drop(call, backend, cidr)
+
+    def unused(self, call: Call, cidr: IPNetwork) -> Plugin[Backend] | None:
+        """Return the backend of a subnet that may go, or None where it is to stay."""
+        subnet = self._store.subnets.find(cidr)
+        if subnet is None or subnet.network_id or subnet.kept:
+            return None
+        backend = self._backends.get(subnet.backend)
+        query = AllocationQuery(subnet=cidr, limit=1)
+        return None if backend.run(call, Backend.allocations, query) else backend
+
+    def _close_stray(
+        self, call: Call, backend: Plugin[Backend], cidr: IPNetwork, error: Exception
+    ) -> None:
+        """Close a subnet that a verb opened after it had been dropped again."""
+        call = call.to_clean_up()
+        with undo(error, f"book subnet {cidr}"), self._locks.exclusive(call, "subnet", str(cidr)):
+            if self._store.subnets.find(cidr) is None:
+                backend.run(call, Backend.close_subnet, cidr)
+
+    def _delete(self, call: Call, cidr: IPNetwork) -> None:
+        subnet = self._store.subnets.get(cidr)
+        if subnet.network_id:
+            raise _used(subnet)
+        backend = self._backends.get(subnet.backend)
+        held = 0
+        with contextlib.suppress(NotOpen):  # an undo may have failed half-way
+            held = backend.run(call, Backend.usage, self.complete(subnet)).allocated
+        if held:
+            raise SubnetInUse(
+                f"{held} addresses of subnet {cidr} are held; release them first"
+                " (ListAllocations, mynetctl ipam ls, shows who has them)",
+                resource=f"subnet {cidr}",
+                metadata={"allocated": str(held)},
+            )
+        if not self._store.subnets.drop(cidr):
+            raise _used(self._store.subnets.get(cidr))  # a network was faster
+        with afterthought(f"close subnet {cidr}"):
+            backend.run(call, Backend.close_subnet, cidr)
+
+    def drop(self, call: Call, backend: Plugin[Backend], cidr: IPNetwork) -> None:
+        """Take a subnet that no network uses out of the book; the caller holds it exclusively."""
+        # The registry first: a network that claims the subnet from here on founds it again, and
+        # waits for the lock before it opens it.
+        if self._store.subnets.drop(cidr):
+            backend.run(call, Backend.close_subnet, cidr)
+
+    def _report(self, call: Call, subnet: BookedSubnet) -> SubnetReport:
+        rules = self.complete(subnet)
+        usage = self._backends.get(subnet.backend).run(call, Backend.usage, rules)
+        gateways = {
+            each.cidr: each.gateway
+            for network in self._store.networks.with_id(subnet.network_id)
+            for each in network.subnets
+        }
+        return SubnetReport(subnet, rules, gateways.get(subnet.cidr), usage)
+
+
+def _used(subnet: BookedSubnet) -> SubnetInUse:
+    return SubnetInUse(
+        f"subnet {subnet.cidr} is used by network {subnet.network}; delete that first",
+        resource=f"subnet {subnet.cidr}",
+        holder=f"network {subnet.network}",
+    )

@@ -1,0 +1,117 @@
+"""Locks by key, shared or exclusive, that a call waits for no longer than its deadline.
+
+The order in which the core takes them, so that no two calls wait for each other:
+
+1. ``("container", container_id)``   exclusive: Connect, Disconnect and UpdateEndpoint of one
+                                     container
+2. ``("sandbox", cookie)``           exclusive: two networks must not race for ``eth0`` in it
+3. ``("network", id)``               shared by those, exclusive for DeleteNetwork and UpdateNetwork
+4. ``("subnet", cidr)``              shared by allocate and release, exclusive to found and drop it;
+                                     several of them in the order of their addresses
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+
+from mynet.server.calls.call import Call
+from mynet.server.errors import Busy
+
+WAITERS = 64  # for one key: half of the daemon's threads, so that the others stay free
+
+
+@dataclass(slots=True)
+class _State:
+    """Who holds one key and who wants it; a key that nobody has or wants has no state."""
+
+    sharers: int = 0
+    exclusive: bool = False
+    wanted_exclusive: int = 0
+    waiters: int = 0
+    users: int = 0
+
+
+class KeyedLocks:
+    """A family of shared/exclusive locks, one a key."""
+
+    def __init__(self) -> None:
+        # Guards `_states` and all that is in them, and wakes the waiting when something changes.
+        self._changed = threading.Condition()
+        self._states: dict[Hashable, _State] = {}
+
+    @contextlib.contextmanager
+    def shared(self, call: Call, *key: Hashable) -> Iterator[None]:
+        """Hold the key together with others.
+
+        Raises Busy when the call's deadline passes, and where too many wait already.
+        """
+        with self._state_of(key) as state:
+            with self._changed:
+                # Those who want it alone go first: a stream of sharers must not keep them out.
+                free = lambda: not state.exclusive and not state.wanted_exclusive  # noqa: E731
+                self._wait(call, key, state, free)
+                state.sharers += 1
+            try:
+                yield
+            finally:
+                with self._changed:
+                    state.sharers -= 1
+
+    @contextlib.contextmanager
+    def exclusive(self, call: Call, *key: Hashable) -> Iterator[None]:
+        """Hold the key alone. Raises Busy as :meth:`shared` does."""
+        with self._state_of(key) as state:
+            with self._changed:
+                state.wanted_exclusive += 1
+                try:
+                    self._wait(call, key, state, lambda: not (state.exclusive or state.sharers))
+                finally:
+                    state.wanted_exclusive -= 1
+                state.exclusive = True
+            try:
+                yield
+            finally:
+                with self._changed:
+                    state.exclusive = False
+
+    @contextlib.contextmanager
+    def endpoint(self, call: Call, container_id: str, network_id: str) -> Iterator[None]:
+        """Hold an endpoint that is there: its container alone, its network together with others."""
+        with (
+            self.exclusive(call, "container", container_id),
+            self.shared(call, "network", network_id),
+        ):
+            yield
+
+    @contextlib.contextmanager
+    def _state_of(self, key: Hashable) -> Iterator[_State]:
+        with self._changed:
+            state = self._states.setdefault(key, _State())
+            state.users += 1
+        try:
+            yield state
+        finally:
+            with self._changed:
+                state.users -= 1
+                if not state.users:
+                    del self._states[key]
+                self._changed.notify_all()
+
+    def _wait(
+        self, call: Call, key: tuple[Hashable, ...], state: _State, free: Callable[[], bool]
+    ) -> None:
+        if free():
+            return
+        in_time = False
+        if state.waiters < WAITERS:
+            state.waiters += 1
+            in_time = self._changed.wait_for(free, timeout=call.remaining())
+            state.waiters -= 1
+        if not in_time:
+            kind, name = key[0], key[-1]
+            raise Busy(
+                f"{kind} {name} is being changed by another call that has not ended yet;"
+                " call again in a moment",
+                resource=f"{kind} {name}",
+            )

@@ -1,0 +1,126 @@
+"""What is made of an endpoint's record, and taken away again: one step each.
+
+The host's ports, addresses, and what the kernel has of it. Who calls holds the endpoint, and knows
+in which order; nothing here waits for anybody.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mynet.drivers.api import Driver
+from mynet.drivers.errors import DriverError
+from mynet.ipam.errors import IpamError
+from mynet.server.addressing.leases import Leases
+from mynet.server.calls.call import Call, require_caller
+from mynet.server.calls.rollback import undo
+from mynet.server.errors import PluginTimeout
+from mynet.server.model.networks import Endpoint, EndpointState, Network, derive_mac
+from mynet.server.network.port_allocator import Ports
+from mynet.server.plugins.catalog import Catalog
+from mynet.server.store import Store
+
+
+class Attachments:
+    """Makes endpoints, makes them whole, and takes them away."""
+
+    def __init__(
+        self, store: Store, drivers: Catalog[Driver], leases: Leases, ports: Ports
+    ) -> None:
+        self._store = store
+        self._drivers = drivers
+        self._leases = leases
+        self._ports = ports
+
+    def record(self, network: Network, endpoint: Endpoint) -> Endpoint:
+        """Take the endpoint's ports, and record it: from there on it is torn down by its record."""
+        most = self._drivers.get(network.wish.driver).implementation.info.most_endpoints
+        endpoint = self._ports.take(network, endpoint, endpoint.wish.ports)
+        try:
+            return self._store.endpoints.add(endpoint, network.versions, most=most)
+        except BaseException:
+            self._ports.release(endpoint.id)
+            raise
+
+    def finish(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
+        """Make what is recorded: addresses, then what the kernel is to have of it; return it READY.
+
+        Raises CallerGone where nobody waits for it any more; what was made is the caller's to undo.
+        """
+        made = self._with_addresses(call, network, endpoint)
+        self._attach(call, network, made)
+        require_caller(call)
+        return self._store.endpoints.put(replace(made, state=EndpointState.READY))
+
+    def restore(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
+        """Make an endpoint whole, its addresses and what the kernel has of it; return it.
+
+        Where that fails, the reason is on record until it succeeds. Raises AddressInUse where
+        another has got one of its addresses meanwhile, and SandboxNotFound.
+        """
+        try:
+            self._leases.hold(call, network, endpoint)
+            self._attach(call, network, endpoint)
+        except (DriverError, IpamError, PluginTimeout) as error:
+            with undo(error, f"record why endpoint {endpoint.id} failed"):
+                self._remember(endpoint, str(error))
+            raise
+        return self._remember(endpoint, "")
+
+    def hold_ports(self, network: Network, endpoint: Endpoint) -> None:
+        """Hold what is not held of an endpoint's ports. Raises PortInUse; the others are held."""
+        for failure in self._ports.retake(network, endpoint):
+            raise failure
+
+    def unheld_ports(self, network: Network, endpoint: Endpoint) -> Sequence[str]:
+        """Say which of an endpoint's ports are not held, a sentence each."""
+        return self._ports.missing(network, endpoint)
+
+    def differences(self, call: Call, network: Network, endpoint: Endpoint) -> Sequence[str]:
+        """Say how kernel and host differ from an endpoint, a sentence each."""
+        driver = self._drivers.get(network.wish.driver)
+        problems = driver.run(call, Driver.check, endpoint.for_driver(network))
+        return [*problems, *self.unheld_ports(network, endpoint)]
+
+    def detach(self, call: Call, network: Network, endpoint: Endpoint) -> None:
+        """Take away what the kernel has of it; addresses, ports and record stay."""
+        driver = self._drivers.get(network.wish.driver)
+        spec = endpoint.for_driver(network)
+        driver.run(call, Driver.disconnect, spec, subject=f"endpoint {endpoint.id}")
+
+    def tear_down(self, call: Call, *placed: tuple[Network, Endpoint]) -> None:
+        """Take away whatever is left of endpoints, driven by their records alone.
+
+        An address is given back only when the link that had it is gone for certain, and a port only
+        when no record has it. For many it takes a commit of each book, as for one.
+        """
+        for network, endpoint in placed:
+            self.detach(call, network, endpoint)
+        self._leases.give_back(call, placed)
+        self._store.endpoints.remove(*(endpoint for _, endpoint in placed))
+        for _, endpoint in placed:
+            self._ports.release(endpoint.id)
+
+    def _remember(self, endpoint: Endpoint, failure: str) -> Endpoint:
+        if endpoint.failure == failure:
+            return endpoint
+        return self._store.endpoints.put(replace(endpoint, failure=failure))
+
+    def _attach(self, call: Call, network: Network, endpoint: Endpoint) -> None:
+        driver = self._drivers.get(network.wish.driver)
+        spec = endpoint.for_driver(network)
+        driver.run(call, Driver.connect, spec, subject=f"endpoint {endpoint.id}")
+
+    def _with_addresses(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
+        addresses = self._leases.take(call, network, endpoint)
+        gateways = {
+            subnet.cidr.version: subnet.gateway
+            for address in reversed(addresses)
+            for subnet in network.subnets
+            if address.ip in subnet.cidr and subnet.gateway and not network.wish.internal
+        }
+        return replace(
+            endpoint,
+            addresses=addresses,
+            gateways=tuple(gateways[version] for version in sorted(gateways)),
+            mac_address=endpoint.wish.mac_address or derive_mac(network.id, str(addresses[0].ip)),
+        )

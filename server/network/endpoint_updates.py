@@ -1,0 +1,153 @@
+"""UpdateEndpoint: ports and labels of an endpoint while it is in use.
+
+Order: is it sound? -> take the host's ports that are new -> driver -> is the caller still there? ->
+record -> let go of those that are not its any more -> answer. Until the record is written it says
+what the endpoint was: whatever goes wrong on the way, ports and driver are brought back to what the
+record says, and after a crash the next start does so.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+
+from mynet.drivers.api import PORTS, Driver, PortMapping
+from mynet.server.calls.call import Call, require_caller
+from mynet.server.calls.locks import KeyedLocks
+from mynet.server.calls.rollback import after, is_under_way, undo
+from mynet.server.errors import Busy, InvalidArgument, Violation
+from mynet.server.model.changes import EndpointChange, Published
+from mynet.server.model.networks import (
+    MAX_LABELS,
+    Endpoint,
+    EndpointSelector,
+    EndpointState,
+    Network,
+)
+from mynet.server.network.port_allocator import Ports
+from mynet.server.network.port_rules import (
+    clashes,
+    port_faults,
+    require_publishable,
+    shown,
+    too_many,
+)
+from mynet.server.network.selectors import Selection
+from mynet.server.plugins.catalog import Catalog
+from mynet.server.store import Store
+
+
+class EndpointUpdates:
+    """Changes of endpoints that are there."""
+
+    def __init__(
+        self, store: Store, drivers: Catalog[Driver], locks: KeyedLocks, ports: Ports
+    ) -> None:
+        self._store = store
+        self._drivers = drivers
+        self._locks = locks
+        self._ports = ports
+        self._selection = Selection(store)
+
+    def update(self, call: Call, selector: EndpointSelector, change: EndpointChange) -> Endpoint:
+        """Change an endpoint; a failure leaves it as it was. Asking twice is asking once."""
+        found = self._selection.one(selector)
+        with self._locks.endpoint(call, *_keys(found)):
+            endpoint = self._selection.one(EndpointSelector(endpoint=found.id))
+            if endpoint.state is not EndpointState.READY:
+                raise _not_ready(endpoint)
+            network = self._store.networks.find(endpoint.network_id)
+            info = self._drivers.get(network.wish.driver).implementation.info
+            changed = _checked(network, endpoint, change)
+            require_publishable(network, change.ports.put, info)
+            # Ports that are as asked for already are told all the same: somebody may have damaged
+            # what the driver made of them.
+            if change.ports and PORTS in info.capabilities:
+                return self._apply(call, network, endpoint, changed, change.ports.put)
+            return self._store.endpoints.put(changed) if changed != endpoint else endpoint
+
+    def _apply(
+        self,
+        call: Call,
+        network: Network,
+        endpoint: Endpoint,
+        changed: Endpoint,
+        asked: Sequence[PortMapping],
+    ) -> Endpoint:
+        """Have the driver change it, then record it; or bring all back to what the record says."""
+        changed = self._ports.take(network, changed, asked)
+        try:
+            self._tell(call, network, changed)
+            require_caller(call)
+            if changed != endpoint:
+                changed = self._store.endpoints.republish(changed, network.versions)
+        except Exception as error:
+            after(error, partial(self._take_back, call, endpoint, error))
+            raise
+        self._ports.settle(network, changed)
+        return changed
+
+    def _tell(self, call: Call, network: Network, endpoint: Endpoint) -> None:
+        driver = self._drivers.get(network.wish.driver)
+        spec = endpoint.for_driver(network)
+        driver.run(call, Driver.update_endpoint, spec, subject=f"endpoint {endpoint.id}")
+
+    def _take_back(self, call: Call, endpoint: Endpoint, error: Exception) -> None:
+        """Tell driver and ports what the record says; they were told something else.
+
+        Where the driver was under way, the endpoint's locks were let go of in the meantime.
+        """
+        clean_up = call.to_clean_up()
+        with undo(error, f"update endpoint {endpoint.id}"), ExitStack() as held:
+            if is_under_way(error):
+                held.enter_context(self._locks.endpoint(clean_up, *_keys(endpoint)))
+            for recorded in self._store.endpoints.with_id(endpoint.id):
+                network = self._store.networks.find(recorded.network_id)
+                held.callback(self._ports.settle, network, recorded)
+                if recorded.state is EndpointState.READY:
+                    self._tell(clean_up, network, recorded)
+
+
+def _checked(network: Network, endpoint: Endpoint, change: EndpointChange) -> Endpoint:
+    """Return the endpoint as it is to be. Raises InvalidArgument."""
+    before = tuple(map(Published, endpoint.wish.ports, endpoint.ports))
+    ports = change.ports.applied(before)
+    wish = replace(
+        endpoint.wish,
+        labels=change.labels.applied(endpoint.wish.labels),
+        ports=tuple(each.wish for each in ports),
+    )
+    changed = replace(endpoint, wish=wish, ports=tuple(each.port for each in ports))
+    faults = [
+        *port_faults(network, change.ports.put),
+        *(Violation("ports", fault) for fault in _crowd_faults(changed.ports)),
+    ]
+    if len(wish.labels) > MAX_LABELS:
+        fault = f"there would be {len(wish.labels)}; up to {MAX_LABELS} are kept"
+        faults.append(Violation("labels", fault))
+    if faults:
+        raise InvalidArgument(faults)
+    return changed
+
+
+def _keys(endpoint: Endpoint) -> tuple[str, str]:
+    return endpoint.wish.container_id, endpoint.network_id
+
+
+def _crowd_faults(ports: Sequence[PortMapping]) -> Iterator[str]:
+    """Yield what is wrong with ports that are to stand beside each other."""
+    for one, other in clashes(ports):
+        yield (
+            f"{shown(ports[other])} has ports of the host that are in {shown(ports[one])} already;"
+            " take that away in the same call"
+        )
+    yield from too_many(ports)
+
+
+def _not_ready(endpoint: Endpoint) -> Busy:
+    """Say that an endpoint is being made or taken away."""
+    return Busy(
+        f"endpoint {endpoint.id[:12]} is {endpoint.state.value}; connect its container again, or"
+        " disconnect it",
+        resource=f"endpoint {endpoint.id}",
+    )

@@ -1,0 +1,274 @@
+"""Endpoints: Connect, Disconnect, and finding them.
+
+Order of a Connect: take the host's ports -> record {CONNECTING, with all names} -> addresses ->
+driver -> is the caller still there? -> record {READY} -> answer. A failure on the way tears down
+what the record names; so does Disconnect, and so does the next start after a crash.
+"""
+
+import contextvars
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+
+from mynet.drivers.api import Driver
+from mynet.server.addressing.leases import Leases
+from mynet.server.calls.call import Call
+from mynet.server.calls.locks import KeyedLocks
+from mynet.server.calls.rollback import after, undo
+from mynet.server.errors import (
+    Busy,
+    EndpointExists,
+    EndpointNotFound,
+    InvalidArgument,
+    NetworkNotFound,
+    PluginTimeout,
+)
+from mynet.server.host import Host, boot_id
+from mynet.server.model.networks import (
+    Endpoint,
+    EndpointSelector,
+    EndpointState,
+    EndpointWish,
+    Network,
+    NetworkState,
+    Place,
+    SandboxWish,
+)
+from mynet.server.network.attachments import Attachments
+from mynet.server.network.planning import Planner
+from mynet.server.network.port_rules import port_faults, require_publishable
+from mynet.server.network.selectors import Selection
+from mynet.server.plugins.catalog import Catalog
+from mynet.server.plugins.options import endpoint_faults
+from mynet.server.store import Store
+
+_AT_ONCE = 16  # endpoints that one call takes away: fewer than a plugin has threads
+
+
+class Endpoints:
+    """The endpoints of this daemon."""
+
+    def __init__(
+        self,
+        store: Store,
+        drivers: Catalog[Driver],
+        leases: Leases,
+        locks: KeyedLocks,
+        host: Host,
+        planner: Planner,
+        attachments: Attachments,
+    ) -> None:
+        self._store = store
+        self._drivers = drivers
+        self._leases = leases
+        self._locks = locks
+        self._host = host
+        self._planner = planner
+        self._attachments = attachments
+        self._selection = Selection(store)
+
+    def connect(
+        self, call: Call, selector: str, wish: EndpointWish, sandbox: SandboxWish | None
+    ) -> Endpoint:
+        """Attach a sandbox, or return the endpoint it has already. A failure leaves nothing."""
+        network_id = self._store.networks.find(selector).id
+        place = self._identify(sandbox)
+        with ExitStack() as held:
+            held.enter_context(self._locks.exclusive(call, "container", wish.container_id))
+            if place.sandbox:
+                held.enter_context(self._locks.exclusive(call, "sandbox", place.sandbox.cookie))
+            held.enter_context(self._locks.shared(call, "network", network_id))
+            network = self._store.networks.find(network_id)
+            if network.state is not NetworkState.READY:
+                raise not_ready(network)
+            self._check_wish(network, wish)
+            if existing := self._same_key(call, network, wish):
+                return self._again(call, network, existing, wish, place)
+            endpoint = self._planner.endpoint(network, wish, place)
+            endpoint = replace(endpoint, taken=self._leases.held_by(call, network, wish))
+            return self._make(call, network, self._attachments.record(network, endpoint))
+
+    def disconnect(
+        self, call: Call, selector: EndpointSelector, *, allow_missing: bool
+    ) -> Sequence[Endpoint]:
+        """Detach what the selector names; return the endpoints as they were."""
+        try:
+            found = self._selection.several(selector)
+        except (EndpointNotFound, NetworkNotFound):
+            if allow_missing:
+                return []
+            raise
+        return self.remove_all(call, found)
+
+    def remove_all(self, call: Call, endpoints: Sequence[Endpoint]) -> Sequence[Endpoint]:
+        """Take endpoints away, several at once: what takes long for one is shared by many."""
+        tasks = [
+            partial(contextvars.copy_context().run, self.remove, call, endpoint.id)
+            for endpoint in endpoints
+        ]
+        if len(tasks) <= 1:
+            gone = [task() for task in tasks]
+        else:
+            with ThreadPoolExecutor(min(len(tasks), _AT_ONCE)) as pool:
+                gone = [future.result() for future in [pool.submit(task) for task in tasks]]
+        return [endpoint for endpoint in gone if endpoint]
+
+    def remove(self, call: Call, endpoint_id: str) -> Endpoint | None:
+        """Take one endpoint away and return it as it was; None where it was gone already."""
+        known = self._store.endpoints.by_id_prefix(endpoint_id)
+        if not known:
+            return None
+        with self._locks.endpoint(call, known[0].wish.container_id, known[0].network_id):
+            still = self._store.endpoints.by_id_prefix(endpoint_id)
+            for endpoint in still:
+                self._finish(call, self._store.networks.find(endpoint.network_id), endpoint)
+        return still[0] if still else None
+
+    def get(self, selector: EndpointSelector) -> Endpoint:
+        """Return one endpoint. Raises EndpointNotFound and Ambiguous."""
+        return self._selection.one(selector)
+
+    def check(self, call: Call, selector: EndpointSelector) -> tuple[Endpoint, Sequence[str]]:
+        """Return an endpoint, and how the kernel differs from it, a sentence each."""
+        endpoint = self._selection.one(selector)
+        network = self._store.networks.find(endpoint.network_id)
+        return endpoint, self._attachments.differences(call, network, endpoint)
+
+    def page(
+        self,
+        selector: EndpointSelector,
+        labels: Mapping[str, str],
+        after: int,
+        limit: int,
+    ) -> Sequence[tuple[int, Endpoint]]:
+        """List endpoints of a network, of a container, with all labels, each with its place."""
+        network_id = self._store.networks.find(selector.network).id if selector.network else ""
+
+        def wanted(endpoint: Endpoint) -> bool:
+            return (
+                endpoint.network_id.startswith(network_id)
+                and selector.container_id in ("", endpoint.wish.container_id)
+                and labels.items() <= endpoint.wish.labels.items()
+            )
+
+        return self._store.endpoints.page(after, limit, wanted)
+
+    def _check_wish(self, network: Network, wish: EndpointWish) -> None:
+        """Refuse options, ports and addresses that the driver, or the network, does not have."""
+        info = self._drivers.get(network.wish.driver).implementation.info
+        if faults := [
+            *endpoint_faults(wish.options, info),
+            *port_faults(network, wish.ports),
+            *self._leases.faults(network, wish),
+        ]:
+            raise InvalidArgument(faults)
+        require_publishable(network, wish.ports, info)
+        self._leases.check(network, wish)
+
+    def _same_key(self, call: Call, network: Network, wish: EndpointWish) -> Endpoint | None:
+        """Return the endpoint with the same natural key; finish one that is half gone."""
+        existing = self._selection.same_key(network, wish)
+        if existing and existing.state is not EndpointState.READY:
+            self._attachments.tear_down(call, (network, existing))
+            return None
+        return existing
+
+    def _identify(self, sandbox: SandboxWish | None) -> Place:
+        return Place(self._host.identify(sandbox.path), sandbox.pid) if sandbox else Place()
+
+    def _again(
+        self, call: Call, network: Network, existing: Endpoint, wish: EndpointWish, place: Place
+    ) -> Endpoint:
+        """Connect what is connected: the same wishes find the same endpoint."""
+        if wish.interface == existing.interface:  # that is which one is meant, and no other wish
+            wish = replace(wish, interface=existing.wish.interface)
+        if others := wish.unlike(existing.wish):
+            raise endpoint_exists(existing, f"with other wishes: {', '.join(others)}")
+        before, now = existing.place.sandbox, place.sandbox
+        if before is None or now is None:
+            if before is now:
+                return self._whole(call, network, existing)
+            raise endpoint_exists(existing, "with a sandbox" if before else "without a sandbox")
+        same_boot = existing.boot_id == boot_id()
+        if same_boot and before.cookie == now.cookie:
+            if place != existing.place:  # another way to the same sandbox: the old one may be gone
+                existing = self._store.endpoints.put(replace(existing, place=place))
+            return self._whole(call, network, existing)
+        if same_boot and self._host.exists(before):
+            raise endpoint_exists(existing, f"in another sandbox, {before.path}")
+        return self._move(call, network, existing, place)
+
+    def _whole(self, call: Call, network: Network, existing: Endpoint) -> Endpoint:
+        """Return an endpoint that is there, made whole where somebody has damaged it."""
+        self._attachments.hold_ports(network, existing)
+        return self._attachments.restore(call, network, existing)
+
+    def _move(self, call: Call, network: Network, existing: Endpoint, place: Place) -> Endpoint:
+        """Give the endpoint of a sandbox that is gone to its successor.
+
+        Where that fails, it stays on record as it was, with its addresses, for the next call.
+        """
+        self._attachments.hold_ports(network, existing)
+        self._attachments.detach(call, network, existing)
+        moved = self._store.endpoints.put(self._planner.moved(existing, place))
+        try:
+            return self._attachments.finish(call, network, moved)
+        except Exception as error:
+            after(error, partial(self._move_back, call, network, moved, existing, error))
+            raise
+
+    def _make(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
+        """Make an endpoint that is recorded, or take away what was made of it."""
+        try:
+            return self._attachments.finish(call, network, endpoint)
+        except Exception as error:
+            after(error, partial(self._roll_back, call, network, endpoint, error))
+            raise
+
+    def _move_back(
+        self, call: Call, network: Network, moved: Endpoint, existing: Endpoint, error: Exception
+    ) -> None:
+        with undo(error, f"move endpoint {existing.id}"):
+            self._attachments.detach(call.to_clean_up(), network, moved)
+            self._store.endpoints.put(existing)
+
+    def _roll_back(
+        self, call: Call, network: Network, endpoint: Endpoint, error: Exception
+    ) -> None:
+        with undo(error, f"connect endpoint {endpoint.id}"):
+            self._attachments.tear_down(call.to_clean_up(), (network, endpoint))
+
+    def _finish(self, call: Call, network: Network, endpoint: Endpoint) -> None:
+        """Disconnect: record the intent, then tear down; later, if the driver takes too long."""
+        if endpoint.state is EndpointState.READY:
+            endpoint = self._store.endpoints.put(
+                replace(endpoint, state=EndpointState.DISCONNECTING)
+            )
+        try:
+            self._attachments.tear_down(call, (network, endpoint))
+        except PluginTimeout as timeout:
+            if timeout.pending:
+                after(timeout, partial(self._roll_back, call, network, endpoint, timeout))
+            raise
+
+
+def not_ready(network: Network) -> Busy:
+    """Say that a network is being made or taken away."""
+    return Busy(
+        f"network {network.name} is {network.state.value}; call again when that is done, or delete"
+        " it again if it stays so",
+        resource=f"network {network.name}",
+    )
+
+
+def endpoint_exists(existing: Endpoint, how: str) -> EndpointExists:
+    """Say that the natural key is taken."""
+    return EndpointExists(
+        f"container {existing.wish.container_id} is on network {existing.network} already, {how}"
+        f" (endpoint {existing.id[:12]}, {existing.interface}); disconnect it first, or name"
+        " another interface",
+        resource=f"endpoint {existing.id}",
+        holder=existing.wish.container_id,
+    )

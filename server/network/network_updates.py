@@ -1,0 +1,129 @@
+"""UpdateNetwork: labels, and those options that can change while a network is in use.
+
+Order: is it sound? -> driver -> is the caller still there? -> record -> answer. Until the record is
+written it says what the network was. So whatever goes wrong on the way, the driver is told again
+what the record says; after a crash the next start does so.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+
+from mynet.drivers.api import Asked, Driver, DriverInfo, NetworkUpdate
+from mynet.drivers.errors import CapabilityUnsupported
+from mynet.server.calls.call import Call, require_caller
+from mynet.server.calls.locks import KeyedLocks
+from mynet.server.calls.rollback import after, is_under_way, undo
+from mynet.server.errors import InvalidArgument, Violation
+from mynet.server.model.changes import NetworkChange
+from mynet.server.model.networks import MAX_LABELS, Endpoint, Network, NetworkReport, NetworkState
+from mynet.server.network.endpoints import not_ready
+from mynet.server.plugins.catalog import Catalog
+from mynet.server.plugins.options import network_faults
+from mynet.server.store import Store
+
+
+class Updates:
+    """Changes of networks that are there."""
+
+    def __init__(self, store: Store, drivers: Catalog[Driver], locks: KeyedLocks) -> None:
+        self._store = store
+        self._drivers = drivers
+        self._locks = locks
+
+    def update(self, call: Call, selector: str, change: NetworkChange) -> NetworkReport:
+        """Change a network; a failure leaves it as it was. Asking twice is asking once."""
+        network_id = self._store.networks.find(selector).id
+        with self._locks.exclusive(call, "network", network_id):
+            network = self._store.networks.find(network_id)
+            if network.state is not NetworkState.READY:
+                raise not_ready(network)
+            changed = self._checked(network, change)
+            # Options that are as asked for already are told all the same: somebody may have
+            # damaged what the driver made of them.
+            if change.options:
+                network = self._apply(call, network, changed)
+            elif changed != network:
+                network = self._store.networks.put(changed)
+            return NetworkReport(network, len(self._store.endpoints.of_network(network.id)))
+
+    def settle(self, call: Call, network: Network, endpoints: Sequence[Endpoint]) -> None:
+        """Bring a network and what is there of its endpoints to what the network should be."""
+        told = NetworkUpdate(
+            network.for_driver(), tuple(each.for_driver(network) for each in endpoints)
+        )
+        driver = self._drivers.get(network.wish.driver)
+        driver.run(call, Driver.update, told, subject=f"network {network.id}")
+
+    def _checked(self, network: Network, change: NetworkChange) -> Network:
+        """Return the network as it is to be. Raises InvalidArgument and CapabilityUnsupported."""
+        wish = replace(
+            network.wish,
+            labels=change.labels.applied(network.wish.labels),
+            options=change.options.applied(network.wish.options),
+        )
+        faults = [
+            Violation(name, f"there would be {len(entries)}; up to {MAX_LABELS} are kept")
+            for name, entries in (("labels", wish.labels), ("options", wish.options))
+            if len(entries) > MAX_LABELS
+        ]
+        fixed: Mapping[str, str] = {}
+        if change.options:
+            info = self._drivers.get(wish.driver).implementation.info
+            versions = frozenset(subnet.cidr.version for subnet in network.subnets)
+            faults += network_faults("", Asked(wish.options, versions, wish.internal), info)
+            fixed = _fixed(info, network.wish.options, wish.options)
+        if faults:
+            raise InvalidArgument(faults)
+        if fixed:
+            raise _cannot_change(network, fixed)
+        return replace(network, wish=wish)
+
+    def _apply(self, call: Call, network: Network, changed: Network) -> Network:
+        """Have the driver change it, then record it; or have the driver change it back."""
+        try:
+            self.settle(call, changed, self._store.endpoints.of_network(network.id))
+            require_caller(call)
+            return self._store.networks.put(changed) if changed != network else network
+        except Exception as error:
+            after(error, partial(self._take_back, call, network, error))
+            raise
+
+    def _take_back(self, call: Call, network: Network, error: Exception) -> None:
+        """Tell the driver what the record says; it was told something else.
+
+        Where the driver was under way, the network's lock was let go of in the meantime.
+        """
+        clean_up = call.to_clean_up()
+        with undo(error, f"update network {network.name}"), ExitStack() as held:
+            if is_under_way(error):
+                held.enter_context(self._locks.exclusive(clean_up, "network", network.id))
+            for recorded in self._store.networks.with_id(network.id):
+                if recorded.state is NetworkState.READY:
+                    endpoints = self._store.endpoints.of_network(network.id)
+                    self.settle(clean_up, recorded, endpoints)
+
+
+def _fixed(
+    info: DriverInfo, before: Mapping[str, str], options: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Tell which options would change that the driver does not change, and why not."""
+    changes = {
+        option.name: option.change(before.get(option.name), options.get(option.name))
+        for option in info.options
+        if before.get(option.name) != options.get(option.name)
+    }
+    return {name: reason for name, reason in changes.items() if reason}
+
+
+def _cannot_change(network: Network, fixed: Mapping[str, str]) -> CapabilityUnsupported:
+    """Say that options stay as they are, and what to do instead."""
+    said = "; ".join(f"{name}: {reason}" for name, reason in fixed.items())
+    return CapabilityUnsupported(
+        f"options of network {network.name} stay as they are while it is there ({said}). Make"
+        " another network with the options wanted, connect its containers there, then delete this"
+        " one",
+        resource=f"network {network.name}",
+        metadata=fixed,
+    )

@@ -1,0 +1,197 @@
+"""Networks: making them, finding them, taking them away.
+
+Order of a CreateNetwork: record {CREATING, with its claim on the subnets} -> gateway addresses ->
+record {their addresses} -> driver -> is the caller still there? -> record {READY} -> answer.
+DeleteNetwork is the mirror image.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from mynet.drivers.api import Driver
+from mynet.ipam.api import Backend
+from mynet.server.addressing.leases import Leases
+from mynet.server.addressing.subnets import Registry
+from mynet.server.calls.call import Call, require_caller
+from mynet.server.calls.locks import KeyedLocks
+from mynet.server.calls.rollback import after, afterthought, undo
+from mynet.server.errors import Busy, NetworkExists, NetworkInUse, NetworkNotFound
+from mynet.server.model.networks import (
+    Endpoint,
+    Network,
+    NetworkReport,
+    NetworkState,
+    NetworkWish,
+    unlike,
+)
+from mynet.server.model.subnets import Ground, SubnetWish
+from mynet.server.network.endpoints import Endpoints, not_ready
+from mynet.server.network.planning import Planner
+from mynet.server.plugins.catalog import Catalog
+from mynet.server.store import Store
+
+
+class Networks:
+    """The networks of this daemon."""
+
+    def __init__(
+        self,
+        store: Store,
+        drivers: Catalog[Driver],
+        backends: Catalog[Backend],
+        leases: Leases,
+        endpoints: Endpoints,
+        locks: KeyedLocks,
+        planner: Planner,
+        registry: Registry,
+    ) -> None:
+        self._registry = registry
+        self._store = store
+        self._drivers = drivers
+        self._backends = backends
+        self._leases = leases
+        self._endpoints = endpoints
+        self._locks = locks
+        self._planner = planner
+
+    def create(self, call: Call, wish: NetworkWish, *, allow_existing: bool) -> NetworkReport:
+        """Make a network. A failure leaves nothing of it."""
+        self._backends.get(wish.ipam)
+        network = self._planner.network(wish)
+        subnets = wish.subnets or self._registry.unnamed(network.mtu)
+        ground = self._registry.ground(subnets)
+        with self._locks.exclusive(call, "network", network.id):
+            try:
+                network = self._add(call, network, subnets, ground)
+            except NetworkExists as taken:
+                if not allow_existing:
+                    raise
+                existing = taken
+            else:
+                return NetworkReport(self._make(call, network), 0)
+        return self._existing(call, wish, existing)
+
+    def get(self, selector: str) -> NetworkReport:
+        """Return a network by id, name or id prefix. Raises NetworkNotFound and Ambiguous."""
+        network = self._store.networks.find(selector)
+        return NetworkReport(network, len(self._store.endpoints.of_network(network.id)))
+
+    def page(
+        self, labels: Mapping[str, str], after: int, limit: int
+    ) -> Sequence[tuple[int, NetworkReport]]:
+        """List networks that have all these labels, the oldest first, each with its place."""
+        found = self._store.networks.page(
+            after, limit, lambda network: labels.items() <= network.wish.labels.items()
+        )
+        counts = self._store.endpoints.counts()
+        return [(seq, NetworkReport(network, counts.get(network.id, 0))) for seq, network in found]
+
+    def delete(self, call: Call, selector: str, *, force: bool, allow_missing: bool) -> None:
+        """Take a network away; with ``force`` its endpoints first. Raises NetworkInUse."""
+        try:
+            found = self._store.networks.find(selector)
+        except NetworkNotFound:
+            if allow_missing:
+                return
+            raise
+        with self._locks.exclusive(call, "network", found.id):
+            network = self._store.networks.find(found.id)
+            endpoints = self._store.endpoints.of_network(network.id)
+            if endpoints and not force:
+                raise _in_use(network, endpoints)
+            # From here on nobody connects; Disconnect needs this lock, so it is let go of.
+            network = self._store.networks.put(replace(network, state=NetworkState.DELETING))
+        self._endpoints.remove_all(call, endpoints)
+        with self._locks.exclusive(call, "network", network.id):
+            for network in self._store.networks.with_id(found.id):  # or another call was faster
+                self.tear_down(call, network)
+
+    def tear_down(self, call: Call, network: Network) -> None:
+        """Take away whatever is left of a network, driven by its record alone."""
+        driver = self._drivers.get(network.wish.driver)
+        driver.run(call, Driver.delete, network.for_driver(), subject=f"network {network.id}")
+        self._leases.close(call, network)
+        self._store.networks.remove(network)
+        with afterthought(f"drop the subnets of network {network.name}"):
+            self._leases.forget(call, network)
+
+    def _add(
+        self, call: Call, network: Network, subnets: Sequence[SubnetWish], ground: Ground
+    ) -> Network:
+        """Record a network; one that has its name and is half made or half gone is finished."""
+        try:
+            return self._store.networks.add(network, subnets, ground)
+        except NetworkExists as taken:
+            self._finish(call, taken)
+        return self._store.networks.add(network, subnets, ground)
+
+    def _finish(self, call: Call, taken: NetworkExists) -> None:
+        """Tear down what a failed call has left under a name; what stands is ``taken``."""
+        for network in self._store.networks.by_id_prefix(taken.holder):
+            if network.state is NetworkState.READY:
+                raise taken  # at once, whoever works with it at this moment
+        # The caller holds the lock of a network that nobody else can know yet, so this waits for
+        # nobody who waits for that.
+        with self._locks.exclusive(call, "network", taken.holder):
+            for network in self._store.networks.by_id_prefix(taken.holder):
+                if network.state is NetworkState.READY:
+                    raise taken
+                if self._store.endpoints.of_network(network.id):
+                    raise not_ready(network)
+                self.tear_down(call, network)
+
+    def _make(self, call: Call, network: Network) -> Network:
+        """Make a network that is recorded, or take away what was made of it."""
+        try:
+            network = self._store.networks.put(self._leases.open(call, network))
+            self.restore(call, network)
+            require_caller(call)
+            return self._store.networks.put(replace(network, state=NetworkState.READY))
+        except Exception as error:
+            after(error, partial(self._roll_back, call, network, error))
+            raise
+
+    def _roll_back(self, call: Call, network: Network, error: Exception) -> None:
+        with undo(error, f"create network {network.name}"):
+            self.tear_down(call.to_clean_up(), network)
+
+    def _existing(self, call: Call, wish: NetworkWish, taken: NetworkExists) -> NetworkReport:
+        """Return the network that has the name, if it is what is wished for."""
+        with self._locks.exclusive(call, "network", taken.holder):
+            try:
+                report = self.get(taken.holder)
+            except NetworkNotFound as error:
+                raise Busy(
+                    f"network {wish.name} was deleted at this moment; call again",
+                    resource=f"network {wish.name}",
+                ) from error
+            if report.network.state is not NetworkState.READY:
+                raise not_ready(report.network)
+            if others := unlike(wish, report.network.wish):
+                raise NetworkExists(
+                    f"a network {wish.name!r} is there already, made with other wishes:"
+                    f" {', '.join(others)}; choose another name, or delete it first",
+                    resource=f"network {wish.name}",
+                    holder=taken.holder,
+                ) from taken
+            self.restore(call, report.network)  # made whole, where somebody has damaged it
+            return report
+
+    def restore(self, call: Call, network: Network) -> None:
+        """Make a network, or make it whole where somebody has damaged it."""
+        driver = self._drivers.get(network.wish.driver)
+        driver.run(call, Driver.create, network.for_driver(), subject=f"network {network.id}")
+
+
+def _in_use(network: Network, endpoints: Sequence[Endpoint]) -> NetworkInUse:
+    named = ", ".join(
+        f"{endpoint.interface} of {endpoint.wish.container_id}" for endpoint in endpoints[:3]
+    )
+    more = f" and {len(endpoints) - 3} more" if len(endpoints) > 3 else ""  # noqa: PLR2004
+    return NetworkInUse(
+        f"network {network.name} has endpoints ({named}{more}); disconnect them first, or delete"
+        " with force",
+        resource=f"network {network.name}",
+        metadata={"endpoints": str(len(endpoints))},
+    )

@@ -1,0 +1,129 @@
+"""Deciding what a request leaves open, before anything is made.
+
+The intent that is recorded first names every link that will be made, so that a crash at any later
+instant leaves nothing whose name is not on record.
+"""
+
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import chain
+
+from mynet.drivers.api import Driver, Sandbox
+from mynet.server.host import Host, boot_id
+from mynet.server.model.networks import (
+    MAX_GATEWAY_PRIORITY,
+    Endpoint,
+    EndpointState,
+    EndpointWish,
+    Network,
+    NetworkState,
+    NetworkWish,
+    Place,
+)
+from mynet.server.plugins.catalog import Catalog
+from mynet.server.store import Store
+
+_NAME_LENGTH = 15  # characters in a device's name: IFNAMSIZ of linux/if.h, less the final zero
+_LEAST_FOR_IPV6 = 1280  # bytes
+# Metrics of default routes that one gateway priority has, so many that endpoints which come and go
+# do not use them up. The lowest is above what routes have that the sandbox was given by others.
+_METRICS = 1_000_000
+
+
+class Planner:
+    """Chooses ids, device names, MTU and metrics that are free at this moment."""
+
+    def __init__(self, store: Store, drivers: Catalog[Driver], host: Host) -> None:
+        self._store = store
+        self._drivers = drivers
+        self._host = host
+
+    def network(self, wish: NetworkWish) -> Network:
+        """Plan a network; its subnets follow as it is recorded. Raises DriverNotFound."""
+        prefix = self._drivers.get(wish.driver).implementation.info.device_prefix
+        network_id = secrets.token_hex(32)
+        return Network(
+            id=network_id,
+            wish=wish,
+            subnets=(),
+            interface=wish.interface or self._device_name(prefix, wish.name, network_id),
+            mtu=wish.mtu or self._mtu(wish),
+            state=NetworkState.CREATING,
+            create_time=datetime.now(UTC),
+        )
+
+    def endpoint(self, network: Network, wish: EndpointWish, place: Place) -> Endpoint:
+        """Plan an endpoint; addresses and MAC address follow when they have been allocated."""
+        prefix = self._drivers.get(network.wish.driver).implementation.info.port_prefix
+        endpoint_id = secrets.token_hex(32)
+        return Endpoint(
+            id=endpoint_id,
+            network_id=network.id,
+            network=network.name,
+            wish=wish,
+            interface=wish.interface or self._inner_name(endpoint_id, place.sandbox),
+            host_interface=prefix and prefix + endpoint_id[: _NAME_LENGTH - len(prefix)],
+            mtu=network.mtu,
+            route_metric=self._next_metric(place.sandbox, wish.gateway_priority),
+            state=EndpointState.CONNECTING,
+            create_time=datetime.now(UTC),
+            place=place,
+            boot_id=boot_id(),
+            ports=wish.ports,
+        )
+
+    def moved(self, existing: Endpoint, place: Place) -> Endpoint:
+        """Plan the move of an endpoint whose sandbox is gone; it keeps names and addresses."""
+        return replace(
+            existing,
+            place=place,
+            boot_id=boot_id(),
+            route_metric=self._next_metric(place.sandbox, existing.wish.gateway_priority),
+            state=EndpointState.CONNECTING,
+            taken=(),  # it was READY: what it took over then is its own
+            failure="",
+        )
+
+    def _mtu(self, wish: NetworkWish) -> int:
+        """Return the uplink's, but what IPv6 needs where there is any (RFC 8200)."""
+        uplink = self._host.uplink_mtu()
+        has_ipv6 = any(subnet.version == 6 for subnet in wish.subnets)  # noqa: PLR2004
+        return max(uplink, _LEAST_FOR_IPV6) if has_ipv6 else uplink
+
+    def _device_name(self, prefix: str, name: str, network_id: str) -> str:
+        if not prefix:
+            return ""
+        speaking = prefix + name
+        taken = (
+            len(speaking) > _NAME_LENGTH
+            or self._host.has_device(speaking)
+            or self._store.networks.has_interface(speaking)
+        )
+        return prefix + network_id[:12] if taken else speaking
+
+    def _inner_name(self, endpoint_id: str, sandbox: Sandbox | None) -> str:
+        """Return the first of eth0, eth1, ... that neither the sandbox nor a record has."""
+        if sandbox is None:
+            return "cif-" + endpoint_id[:11]
+        taken = self._host.device_names(sandbox) | {
+            endpoint.interface for endpoint in self._store.endpoints.of_sandbox(sandbox.cookie)
+        }
+        return next(
+            name for name in map("eth{}".format, range(len(taken) + 1)) if name not in taken
+        )
+
+    def _next_metric(self, sandbox: Sandbox | None, gateway_priority: int) -> int:
+        """Return a metric for the default routes; the kernel takes the lowest.
+
+        Every priority has metrics of its own, so whoever comes later with a higher one goes first,
+        and nothing of the others has to change. Among equals, whoever came to the sandbox first
+        stays first.
+        """
+        others = self._store.endpoints.of_sandbox(sandbox.cookie) if sandbox else ()
+        taken = {other.route_metric for other in others}
+        first = (MAX_GATEWAY_PRIORITY + 1 - gateway_priority) * _METRICS
+        own = range(first, first + _METRICS)
+        last = max((metric for metric in taken if metric in own), default=first - 1)
+        free = (metric for metric in chain(range(last + 1, own.stop), own) if metric not in taken)
+        return next(free)

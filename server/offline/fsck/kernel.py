@@ -1,0 +1,206 @@
+"""The kernel against the books: all on record is there, and nothing that is not.
+
+It is asked by the drivers' own verbs, through the door that the daemon uses, and nothing is
+changed. What a call had begun when the daemon died is on record as that, and no finding whatever
+there is of it. All that is found is mended by the next start, or it is said who has to.
+"""
+
+import shutil
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+from mynet.drivers.api import Driver, Ledger
+from mynet.drivers.errors import DriverError
+from mynet.drivers.linux.kernel import LinuxKernel
+from mynet.ipam.errors import IpamError
+from mynet.server.calls.call import Call
+from mynet.server.errors import DriverNotFound, MynetError, PluginTimeout
+from mynet.server.host import Host, boot_id
+from mynet.server.model.networks import Endpoint, Network, NetworkState
+from mynet.server.offline.fsck import Report
+from mynet.server.offline.fsck.records import Records, named
+from mynet.server.plugins import catalog
+from mynet.server.plugins.catalog import Catalog, Plugin
+from mynet.server.reconcile.checks import why_gone
+from mynet.server.reconcile.snapshot import is_whole
+from mynet.server.state.home import why_away
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+_ENDING = 1.0  # seconds for a driver to end that hangs in nothing
+_NOT = "the kernel was not compared"
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What was found, and what could not be asked, a sentence each.
+
+    ``ended`` is False where a driver hangs: a thread of it would keep this process for ever.
+    """
+
+    findings: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    ended: bool = True
+
+    def remark(self, remark: str) -> None:
+        """Note what could not be asked, once."""
+        if remark not in self.remarks:
+            self.remarks.append(remark)
+
+
+def compare_kernel(state_dir: Path, report: Report, patience: float) -> Comparison:
+    """Compare the kernel with books that were examined, where it is the one that they tell of.
+
+    A driver may hang for ``patience`` seconds, once.
+    """
+    found = Comparison()
+    if why := "the books cannot be read" if not report.whole else why_away(state_dir):
+        found.remark(f"{_NOT}: {why}")
+        return found
+    with _copied(state_dir / "drivers") as folder:
+        try:
+            catalog = catalog.load(catalog.DRIVERS, report.instance, folder, patience)
+        except IpamError as error:
+            found.remark(f"{_NOT}: {error}")
+        else:
+            compare(found, report.records, catalog, LinuxKernel(), patience)
+            found.ended = catalog.close(_ENDING)
+    return found
+
+
+@contextmanager
+def _copied(folder: Path) -> Iterator[Path]:
+    """Copy what drivers keep: what they do when they are made is nothing to do to the original."""
+
+    def special(where: str, names: list[str]) -> list[str]:
+        modes = {name: (Path(where) / name).lstat().st_mode for name in names}
+        return [
+            name for name, mode in modes.items() if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+        ]
+
+    with TemporaryDirectory(prefix="mynet-fsck-", ignore_cleanup_errors=True) as made:
+        if folder.is_dir():
+            shutil.copytree(folder, Path(made) / "drivers", ignore=special)
+        yield Path(made) / "drivers"
+
+
+def compare(
+    found: Comparison, records: Records, catalog: Catalog[Driver], host: Host, patience: float
+) -> None:
+    """Compare the kernel with what is on record, by each of the drivers."""
+    sandboxes = _sandboxes(found, records, host)
+    endpoints: dict[str, list[Endpoint]] = {}
+    for endpoint in records.endpoints.values():
+        endpoints.setdefault(endpoint.network_id, []).append(endpoint)
+    names = {driver.name for driver in catalog.usable()}
+    names |= {network.wish.driver for network in records.networks.values()}
+    for name in sorted(names):
+        try:
+            driver = catalog.get(name)
+        except DriverNotFound as error:
+            found.remark(f"{_NOT} by driver {name}: {error}")
+        else:
+            _Look(found, records, endpoints, driver, patience, set()).compare(sandboxes)
+
+
+def _sandboxes(found: Comparison, records: Records, host: Host) -> Mapping[int, str] | None:
+    """Find where the sandboxes are now, by their cookies; None where that cannot be seen."""
+    here = boot_id()
+    asked = [
+        each.place.sandbox
+        for each in records.endpoints.values()
+        if each.place.sandbox and each.boot_id == here
+    ]
+    try:
+        return host.locate(asked)
+    except DriverError as error:
+        found.remark(f"the kernel was not compared with endpoints: {error}")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one driver sees. ``given_up`` has it, when it has not answered in time.
+
+    ``endpoints`` are those on record, by the ids of their networks.
+    """
+
+    found: Comparison
+    records: Records
+    endpoints: Mapping[str, Sequence[Endpoint]]
+    driver: Plugin[Driver]
+    patience: float
+    given_up: set[str]
+
+    def compare(self, sandboxes: Mapping[int, str] | None) -> None:
+        networks = [
+            each for each in self.records.networks.values() if each.wish.driver == self.driver.name
+        ]
+        for network in networks:
+            if network.state is NetworkState.READY:
+                self._network(network)
+            for endpoint in self.endpoints.get(network.id, ()):
+                if is_whole(network, endpoint) and sandboxes is not None:
+                    self._endpoint(network, endpoint, sandboxes)
+        for stray in self._ask(Driver.strays, {*self.records.networks, *self.records.endpoints}):
+            self._find(
+                f"{stray.name} carries the mark of {stray.id[:12]}, of which there is no record.",
+                "The next start removes it.",
+            )
+        for said in self._ask(Driver.audit, self._ledger(networks)):
+            self._find(said, "The next start mends it.")
+
+    def _network(self, network: Network) -> None:
+        if said := self._ask(Driver.check_network, network.for_driver()):
+            self._find(f"network {network.name}: {' '.join(said)}", "The next start mends it.")
+
+    def _endpoint(self, network: Network, endpoint: Endpoint, sandboxes: Mapping[int, str]) -> None:
+        """Compare an endpoint where it is now; a sandbox may have another path than on record."""
+        if why := why_gone(endpoint, sandboxes):
+            self._find(f"{named(endpoint)}: {why}", "The next start removes it.")
+            return
+        remedy = (
+            "The next start mends it as far as it is the network's; for the rest, disconnect it and"
+            " connect it again: its interface is its caller's."
+        )
+        if sandbox := endpoint.place.sandbox:
+            there = replace(sandbox, path=sandboxes[sandbox.cookie])
+            endpoint = replace(endpoint, place=replace(endpoint.place, sandbox=there))
+            remedy = "The next start mends it."
+        if said := self._ask(Driver.check, endpoint.for_driver(network)):
+            self._find(f"{named(endpoint)}: {' '.join(said)}", remedy)
+
+    def _ledger(self, networks: Sequence[Network]) -> Ledger:
+        """Sort what is on record by whether it has to be there, or may be."""
+        standing, unfinished = [], []
+        for network in networks:
+            endpoints = self.endpoints.get(network.id, ())
+            whole = [each for each in endpoints if is_whole(network, each)]
+            half = [each for each in endpoints if not is_whole(network, each)]
+            if network.state is NetworkState.READY:
+                standing.append(network.for_driver(whole))
+            if network.state is not NetworkState.READY or half:
+                unfinished.append(network.for_driver(half))
+        return Ledger(standing, unfinished)
+
+    def _ask(self, verb: Callable[[Driver, Call, A], Sequence[T]], request: A) -> Sequence[T]:
+        """Ask the driver; what it cannot say is a remark, and nothing found."""
+        if self.given_up:
+            return ()
+        try:
+            return self.driver.run(Call.internal(self.patience, self.given_up), verb, request)
+        except PluginTimeout:
+            why = f"it did not answer {verb.__name__} within {self.patience:g} s"
+        except (DriverError, MynetError) as error:
+            why = str(error)
+        self.found.remark(f"{_NOT} in full by driver {self.driver.name}: {why}")
+        return ()
+
+    def _find(self, problem: str, remedy: str) -> None:
+        self.found.findings.append(f"kernel: {problem} {remedy}")

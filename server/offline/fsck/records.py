@@ -1,0 +1,103 @@
+"""The daemon's own book, ``mynet.db``, as far as it can be read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeVar
+
+from mynet.ipam.api import IPNetwork
+from mynet.ipam.errors import StoreDamaged
+from mynet.ipam.sqlite_audit import Look, looked_at
+from mynet.server.model.networks import Endpoint, Network
+from mynet.server.store import MIGRATIONS, codec
+
+R = TypeVar("R", Network, Endpoint)
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A subnet in the registry: who keeps its addresses, and the network that uses it, or ""."""
+
+    cidr: IPNetwork
+    backend: str
+    network_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What is on record, by id; where it is not ``whole``, there may be more."""
+
+    findings: Sequence[str]
+    networks: Mapping[str, Network]
+    endpoints: Mapping[str, Endpoint]
+    subnets: Sequence[Booked]
+    whole: bool
+
+    def counts(self) -> str:
+        """Say how much is on record."""
+        return (
+            f"{len(self.networks)} networks, {len(self.endpoints)} endpoints,"
+            f" {len(self.subnets)} subnets"
+        )
+
+
+def read(path: Path) -> Records:
+    """Read the daemon's own book, and check what it says by itself."""
+    with looked_at(path, len(MIGRATIONS)) as look:
+        networks = _documents(look, "networks", Network)
+        endpoints = _documents(look, "endpoints", Endpoint)
+        subnets = _subnets(look)
+        _check_networks(look, networks, subnets)
+        _check_overlaps(look, subnets)
+    return Records(look.findings, networks, endpoints, subnets, look.whole)
+
+
+def _documents(look: Look, table: str, record: type[R]) -> dict[str, R]:
+    found: dict[str, R] = {}
+    for number, text in look.select(f"SELECT id, document FROM {table}"):  # noqa: S608 - ours
+        try:
+            found[number] = codec.decode(text, record)
+        except StoreDamaged as error:
+            look.miss(f"{record.__name__.lower()} {number} cannot be read: {error.__cause__}")
+        else:
+            if found[number].id != number:
+                look.find(f"the record of {number} says that it is of {found[number].id}")
+    return found
+
+
+def _subnets(look: Look) -> list[Booked]:
+    found: list[Booked] = []
+    for cidr, backend, network_id in look.select(
+        "SELECT cidr, backend, network_id FROM subnets ORDER BY version, first"
+    ):
+        try:
+            found.append(Booked(ip_network(cidr), backend, network_id or ""))
+        except ValueError:
+            look.miss(f"has {cidr!r} among its subnets, which is none")
+    return found
+
+
+def _check_networks(look: Look, networks: Mapping[str, Network], subnets: Sequence[Booked]) -> None:
+    """Find subnets that a network has and the registry does not say so, or the other way round."""
+    claimed = {(each.cidr, each.network_id) for each in subnets if each.network_id}
+    known = {
+        (subnet.cidr, network.id) for network in networks.values() for subnet in network.subnets
+    }
+    if look.whole:
+        for cidr, network_id in sorted(known ^ claimed, key=str):
+            who = "the network's record" if (cidr, network_id) in known else "the registry"
+            look.find(f"{cidr} is of network {network_id[:12]} by what {who} says alone")
+
+
+def _check_overlaps(look: Look, subnets: Sequence[Booked]) -> None:
+    """Find subnets that share addresses; they come in order, so neighbours are enough."""
+    for one, other in pairwise(subnets):
+        if one.cidr.overlaps(other.cidr):
+            look.find(f"subnets {one.cidr} and {other.cidr} share addresses")
+
+
+def named(endpoint: Endpoint) -> str:
+    """Name an endpoint for people."""
+    return f"endpoint {endpoint.id[:12]} ({endpoint.wish.container_id} on {endpoint.network})"

@@ -1,0 +1,138 @@
+"""A bounded pool of threads for one plugin, so that a plugin that hangs hurts nobody else.
+
+Callers wait for a verb until their deadline and are then told PLUGIN_TIMEOUT; the thread stays with
+the plugin. Two verbs never run at the same time for one object, also when the caller of the first
+has long been sent away.
+"""
+
+import contextlib
+import contextvars
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
+
+import structlog
+
+from mynet.server.calls.call import Call
+from mynet.server.errors import Busy, PluginTimeout, ShuttingDown
+
+T = TypeVar("T")
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+THREADS = 32  # verbs that run at once: enough to fill one group commit, or RTNL, many times
+CALLERS = 96  # callers that run or wait: fewer than the daemon's threads, so that some stay free
+
+
+class Pool:
+    """The threads of one plugin. ``failure`` makes the contract's error out of a message."""
+
+    def __init__(self, plugin: str, contract: type[Exception]) -> None:
+        self._plugin = plugin
+        self._contract = contract
+        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix=plugin.replace(" ", "-"))
+        self._callers = threading.BoundedSemaphore(CALLERS)
+        # Guards `_running`, the objects that a verb runs for at this moment.
+        self._guard = threading.Lock()
+        self._running: set[str] = set()
+
+    def run(self, call: Call, verb: str, subject: str, function: Callable[[], T]) -> T:
+        """Run one verb for one object (``subject``; "" where it is for none) and return its result.
+
+        Raises what the contract has, PluginTimeout at the call's deadline, and Busy where another
+        verb still runs for the object or too many callers wait. What else the plugin raises comes
+        out as the contract's base error: it is a fault of the plugin.
+        """
+        if self._plugin in call.given_up:
+            raise self._no_answer(verb)
+        with self._admitted(call):
+            future = self._submit(subject, function)
+            return self._result(call, verb, subject, future)
+
+    @contextlib.contextmanager
+    def _admitted(self, call: Call) -> Iterator[None]:
+        """Count a caller while it waits. Who undoes something waits in a thread it has already.
+
+        Raises Busy where too many wait.
+        """
+        if call.cleans_up:
+            yield
+            return
+        if not self._callers.acquire(blocking=False):
+            raise Busy(
+                f"{self._plugin} has {CALLERS} callers waiting already; call again in a moment",
+                resource=self._plugin,
+            )
+        try:
+            yield
+        finally:
+            self._callers.release()
+
+    def close(self, seconds: float) -> bool:
+        """Take no more verbs and wait for those that run; say whether all have ended in time."""
+        ended = threading.Thread(target=self._executor.shutdown, daemon=True)
+        ended.start()
+        ended.join(seconds)
+        return not ended.is_alive()
+
+    def _submit(self, subject: str, function: Callable[[], T]) -> Future[T]:
+        with self._guard:
+            if subject in self._running:
+                raise Busy(
+                    f"{self._plugin} still works on {subject} for an earlier call;"
+                    " call again in a moment",
+                    resource=subject,
+                )
+            if subject:
+                self._running.add(subject)
+        # The thread gets the caller's context: the request id in its log lines.
+        context = contextvars.copy_context()
+        try:
+            future = self._executor.submit(context.run, self._work, subject, function)
+        except RuntimeError as error:
+            self._forget(subject)
+            raise ShuttingDown("mynetd is stopping; call again when it is back") from error
+        return future
+
+    def _work(self, subject: str, function: Callable[[], T]) -> T:
+        """Run a verb, in its thread. Its object is free again before its caller is answered."""
+        try:
+            return function()
+        finally:
+            self._forget(subject)
+
+    def _forget(self, subject: str) -> None:
+        with self._guard:
+            self._running.discard(subject)
+
+    def _result(self, call: Call, verb: str, subject: str, future: Future[T]) -> T:
+        ended, _ = wait([future], timeout=call.remaining())
+        if not ended:
+            pending: Future[Any] | None = future
+            if future.cancel():  # it never began, so nothing else forgets it
+                pending = None
+                self._forget(subject)
+            call.given_up.add(self._plugin)
+            raise self._no_answer(verb, pending)
+        try:
+            return future.result()
+        except self._contract:
+            raise
+        except BaseException as error:  # a plugin may break in any way it likes
+            raise self._broken(verb, error) from error
+
+    def _no_answer(self, verb: str, pending: Future[Any] | None = None) -> PluginTimeout:
+        return PluginTimeout(
+            f"{self._plugin} did not answer {verb} in time; look for what it waits for in the"
+            " daemon's log, then call again",
+            pending,
+            resource=self._plugin,
+        )
+
+    def _broken(self, verb: str, error: BaseException) -> Exception:
+        log.error("plugin broke its contract", plugin=self._plugin, verb=verb, exc_info=error)
+        return self._contract(
+            f"{self._plugin} broke in {verb}: {type(error).__name__}: {error}. This is a fault of"
+            " the plugin; the daemon's log has the traceback",
+        )

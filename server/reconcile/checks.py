@@ -1,0 +1,206 @@
+"""One network, and one endpoint, against the kernel: what is wrong, and what mends it.
+
+An endpoint whose sandbox is gone is removed: its addresses come free, and whoever comes back with
+the same container and interface within the subnet's retention gets them again. A sandbox is gone
+when no process and no mount leads to its namespace any more, or when the host has booted since: the
+cookie tells, whatever became of the path.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from functools import partial
+
+from mynet.drivers.api import Driver, Stray
+from mynet.ipam.api import IPAddress
+from mynet.server.addressing.leases import Leases
+from mynet.server.calls.call import Call
+from mynet.server.host import Host, boot_id
+from mynet.server.model.networks import Endpoint, Network
+from mynet.server.network.attachments import Attachments
+from mynet.server.network.network_updates import Updates
+from mynet.server.network.networks import Networks
+from mynet.server.plugins.catalog import Catalog, Plugin
+from mynet.server.reconcile.findings import Ailment
+from mynet.server.store import Store
+
+GONE_REMEDY = "It is removed, and its addresses are released."
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is asked once for all endpoints: where sandboxes are now, by cookie, and who holds what.
+
+    It may be of a moment ago, so an address that is missing in it is looked for again.
+    """
+
+    sandboxes: Mapping[int, str]
+    holdings: Mapping[str, AbstractSet[IPAddress]]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """Compares; the caller holds what it asks about."""
+
+    store: Store
+    drivers: Catalog[Driver]
+    networks: Networks
+    updates: Updates
+    attachments: Attachments
+    leases: Leases
+    host: Host
+
+    def half_network(self, network: Network) -> Ailment:
+        """Tell of a network whose CreateNetwork or DeleteNetwork has no end."""
+        return Ailment(
+            f"network {network.name}",
+            f"It is {network.state.value}, and no call is under way.",
+            "It is taken away.",
+            lambda call: self.networks.tear_down(call, network),
+        )
+
+    def half_endpoint(self, network: Network, endpoint: Endpoint) -> Ailment:
+        """Tell of an endpoint whose Connect, Disconnect or DeleteNetwork has no end."""
+        return Ailment(
+            named(endpoint),
+            f"It is {endpoint.state.value} on a network that is {network.state.value}, and no call"
+            " is under way.",
+            "It is taken away.",
+            lambda call: self.attachments.tear_down(call, (network, endpoint)),
+        )
+
+    def of_network(self, call: Call, network: Network) -> Iterator[Ailment]:
+        """Compare a network with what the kernel has of it."""
+        driver = self.drivers.get(network.wish.driver)
+        differences = driver.run(call, Driver.check_network, network.for_driver())
+        if differences:
+            yield Ailment(
+                f"network {network.name}",
+                " ".join(differences),
+                "It is made whole.",
+                lambda call: self._make_whole(call, network),
+            )
+
+    def _make_whole(self, call: Call, network: Network) -> None:
+        """Make a network again, unless its driver has restored it meanwhile."""
+        driver = self.drivers.get(network.wish.driver)
+        if driver.run(call, Driver.check_network, network.for_driver()):
+            self.networks.restore(call, network)
+
+    def settle(self, call: Call, network: Network, loose: Sequence[Endpoint]) -> None:
+        """Bring a network's endpoints without a sandbox to what it should be, where they are.
+
+        Nobody makes them whole, as they are their callers'; but an UpdateNetwork may have been cut
+        off between the kernel and the record.
+        """
+        self.updates.settle(call, network, loose)
+
+    def sandboxes_of(self, endpoints: Iterable[Endpoint]) -> Mapping[int, str]:
+        """Find where the sandboxes of this boot's endpoints are now, by their cookies."""
+        this_boot = boot_id()
+        return self.host.locate(
+            endpoint.place.sandbox
+            for endpoint in endpoints
+            if endpoint.place.sandbox and endpoint.boot_id == this_boot
+        )
+
+    def is_there(self, endpoint: Endpoint, known: Known) -> bool:
+        """Say whether an endpoint can be there still: this boot's, and its sandbox lives."""
+        return not why_gone(endpoint, known.sandboxes)
+
+    def of_endpoint(
+        self, call: Call, network: Network, endpoint: Endpoint, known: Known
+    ) -> Iterator[Ailment]:
+        """Compare an endpoint with its sandbox, its addresses' book and the kernel."""
+        if reason := why_gone(endpoint, known.sandboxes):
+            yield Ailment(
+                named(endpoint),
+                reason,
+                GONE_REMEDY,
+                lambda call: self.attachments.tear_down(call, (network, endpoint)),
+            )
+            return
+        if sandbox := endpoint.place.sandbox:
+            path = known.sandboxes[sandbox.cookie]
+            if path != sandbox.path:
+                place = replace(endpoint.place, sandbox=replace(sandbox, path=path))
+                endpoint = replace(endpoint, place=place)
+                yield self._moved(endpoint, sandbox.path)
+        if unheld := self.attachments.unheld_ports(network, endpoint):
+            yield Ailment(
+                named(endpoint),
+                " ".join(unheld),
+                "They are held again, once nobody else has them.",
+                lambda _: self.attachments.hold_ports(network, endpoint),
+            )
+        differences = self._differences(call, network, endpoint, known)
+        if endpoint.failure and not differences:
+            differences = ["It is on record as failed, and nothing of it is missing any more."]
+        if differences:
+            yield Ailment(
+                named(endpoint),
+                " ".join(differences),
+                "It is made whole."
+                if endpoint.place.sandbox
+                else "Disconnect it and connect it again: its interface is its caller's.",
+                (lambda call: self.attachments.restore(call, network, endpoint))
+                if endpoint.place.sandbox
+                else None,
+            )
+
+    def strays(
+        self, call: Call, driver: Plugin[Driver], known: AbstractSet[str]
+    ) -> Iterator[Ailment]:
+        """Find what carries our mark in the kernel and has no record; ``known`` may be old."""
+        for stray in driver.run(call, Driver.strays, known):
+            if not self._is_known(stray):  # a call may have recorded it while we looked
+                yield Ailment(
+                    stray.name,
+                    f"It carries the mark of {stray.id[:12]}, of which there is no record.",
+                    "It is removed.",
+                    partial(_discard, driver, stray),
+                )
+
+    def _is_known(self, stray: Stray) -> bool:
+        return self.store.networks.has(stray.id) or self.store.endpoints.has(stray.id)
+
+    def _moved(self, endpoint: Endpoint, before: str) -> Ailment:
+        sandbox = endpoint.place.sandbox
+        return Ailment(
+            named(endpoint),
+            f"Its sandbox is not at {before} any more, but at {sandbox.path if sandbox else ''}.",
+            "The new path is recorded.",
+            lambda _: self.store.endpoints.put(endpoint),
+        )
+
+    def _differences(
+        self, call: Call, network: Network, endpoint: Endpoint, known: Known
+    ) -> list[str]:
+        own = {address.ip for address in endpoint.addresses}
+        lost: Sequence[IPAddress] = ()
+        if not own <= known.holdings.get(endpoint.owner, frozenset()):
+            lost = self.leases.lost(call, network, endpoint)
+        driver = self.drivers.get(network.wish.driver)
+        return [
+            *(f"Its address {address} is not allocated to it." for address in lost),
+            *driver.run(call, Driver.check, endpoint.for_driver(network)),
+        ]
+
+
+def _discard(driver: Plugin[Driver], stray: Stray, call: Call) -> None:
+    driver.run(call, Driver.discard, stray)
+
+
+def named(endpoint: Endpoint) -> str:
+    """Name an endpoint for people."""
+    return f"endpoint {endpoint.id[:12]} of container {endpoint.wish.container_id}"
+
+
+def why_gone(endpoint: Endpoint, sandboxes: Mapping[int, str]) -> str:
+    """Say why an endpoint cannot be there any more; "" where it can."""
+    if endpoint.boot_id != boot_id():
+        return "It is of an earlier boot of this host."
+    sandbox = endpoint.place.sandbox
+    if sandbox and sandbox.cookie not in sandboxes:
+        return f"Its sandbox, which was at {sandbox.path}, is gone."
+    return ""

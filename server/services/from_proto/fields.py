@@ -1,0 +1,186 @@
+"""One parser a kind of field: text in, a real type out, ValueError with a sentence otherwise."""
+
+import re
+from ipaddress import IPv6Address, ip_address, ip_interface
+from pathlib import Path
+
+from mynet.drivers.api import IPInterface
+from mynet.ipam.api import IPAddress, IPNetwork, Span
+from mynet.server.errors import quoted
+from mynet.server.model.networks import ENDPOINT_OWNER, NETWORK_OWNER, AddressWish, is_own
+from mynet.server.model.subnets import SubnetSize, SubnetWish, unusable
+
+MAX_TEXT = 255
+MAX_SUBNETS = 64
+MAX_ADDRESSES = 64
+MAX_VALUE = 4096
+MAX_BATCH = 4096
+MIN_MTU, MAX_MTU = 68, 65535  # RFC 791, linux/if_ether.h
+
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
+_DEVICE = re.compile(r"[a-zA-Z0-9_.@+=~^#$!&*,;-]{1,15}")
+_NO_DEVICES = {".", "..", "all", "default"}  # the last two are folders of /proc/sys/net/*/conf
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+
+
+def network_name(value: str) -> str:
+    """Parse a network's name."""
+    if not _NAME.fullmatch(value):
+        raise ValueError(
+            f"{quoted(value)} is no network name: a letter or digit, then up to 62 letters, digits,"
+            " '_', '.' and '-'"
+        )
+    return value
+
+
+def device_name(value: str) -> str:
+    """Parse a network device's name, "" included. Source: dev_valid_name() of the kernel.
+
+    A name that ends with an asterisk stands for many, to nft(8).
+    """
+    if value and (value in _NO_DEVICES or value.endswith("*") or not _DEVICE.fullmatch(value)):
+        raise ValueError(
+            f"{quoted(value)} is no device name: 1 to 15 printable ASCII characters, no space,"
+            " '/' or ':', and no '*' at the end"
+        )
+    return value
+
+
+def file_path(value: str) -> Path:
+    """Parse the path of a file on this host."""
+    if not value.isprintable() or not value.startswith("/") or not Path(value).name:
+        raise ValueError(
+            f"{quoted(value)} is no absolute path of a file, such as /srv/mynet.backup"
+        )
+    return Path(value)
+
+
+def text(value: str) -> str:
+    """Parse words of the caller's own, "" included."""
+    if len(value) > MAX_TEXT or not value.isprintable():
+        raise ValueError(f"{quoted(value)} is not up to {MAX_TEXT} printable characters")
+    return value
+
+
+def some_text(value: str) -> str:
+    """Parse words of the caller's own that have to be there."""
+    if not value:
+        raise ValueError("is required")
+    return text(value)
+
+
+def owner(value: str) -> str:
+    """Parse an owner who is not the daemon itself."""
+    if is_own(value):
+        raise ValueError(
+            f"owners beginning with {ENDPOINT_OWNER!r} or {NETWORK_OWNER!r} are the daemon's own"
+        )
+    return text(value)
+
+
+def network_cidr(value: str) -> SubnetWish:
+    """Parse a network's subnet; host bits, if set, are its gateway. Like: ip addr add CIDR.
+
+    The unspecified address with a prefix length stands for any subnet of that size.
+    """
+    interface = _cidr(value)
+    if interface.ip.is_unspecified and interface.network.prefixlen:
+        return size_wish(interface)
+    if reason := unusable(interface.network):
+        raise ValueError(f"{quoted(value)} cannot be a network's subnet: {reason}")
+    is_gateway = interface.ip != interface.network.network_address
+    return SubnetWish(interface.network, interface.ip if is_gateway else None)
+
+
+def book_cidr(value: str) -> IPNetwork:
+    """Parse a subnet of the address book; host bits are masked."""
+    return _cidr(value).network
+
+
+def new_cidr(value: str) -> SubnetWish:
+    """Parse a subnet that is to come into the book: "" for any, a size alone, or a CIDR."""
+    if not value:
+        return SubnetWish(None, size=SubnetSize(4))
+    interface = _cidr(value)
+    if interface.ip.is_unspecified and interface.network.prefixlen:
+        return size_wish(interface)
+    return SubnetWish(interface.network)
+
+
+def size_wish(interface: IPInterface) -> SubnetWish:
+    """Make the wish for any subnet of an unspecified one's size."""
+    return SubnetWish(None, size=SubnetSize(interface.version, interface.network.prefixlen))
+
+
+def span(value: str) -> Span:
+    """Parse addresses: one alone, a subnet, or first-last."""
+    first, dash, last = value.partition("-")
+    if dash:
+        found = Span(address(first.strip()), address(last.strip()))
+    elif "/" in value:
+        cidr = _cidr(value).network
+        found = Span(cidr[0], cidr[-1])
+    else:
+        found = Span(address(value), address(value))
+    if found.first.version != found.last.version or int(found.first) > int(found.last):
+        raise ValueError(f"{quoted(value)} does not go from a lower to a higher address")
+    return found
+
+
+def address(value: str) -> IPAddress:
+    """Parse an address."""
+    try:
+        found = ip_address(value)
+    except ValueError:
+        found = None
+    if found is None or _has_scope(found):
+        raise ValueError(f"{quoted(value)} is no IP address, such as 10.1.0.7 or fd00:1::7")
+    return found
+
+
+def address_wish(value: str) -> AddressWish:
+    """Parse an address with or without a prefix length."""
+    bare, slash, length = value.partition("/")
+    found = address(bare)
+    if not slash:
+        return AddressWish(found)
+    if not length.isascii() or not length.isdecimal() or int(length[:4]) > found.max_prefixlen:
+        raise ValueError(f"{quoted(value)} has no prefix length from 0 to {found.max_prefixlen}")
+    return AddressWish(found, int(length))
+
+
+def mac_address(value: str) -> str:
+    """Parse a unicast MAC address, "" included; it comes out in lower case."""
+    found = value.lower()
+    if found and (not _MAC.fullmatch(found) or int(found[:2], 16) & 1 or not found.strip("0:")):
+        raise ValueError(f"{quoted(value)} is no unicast MAC address, such as 02:42:0a:01:00:07")
+    return found
+
+
+def netns_name(value: str) -> str:
+    """Parse a name under /run/netns, as `ip netns` has them."""
+    if "/" in value or value in (".", "..") or not value.isprintable() or len(value) > MAX_TEXT:
+        raise ValueError(f"{quoted(value)} is no name under /run/netns; a path goes to netns_path")
+    return value
+
+
+def netns_path(value: str) -> str:
+    """Parse a path to a namespace; whether it is one is seen when it is opened."""
+    if not value.startswith("/") or "\0" in value or len(value) > MAX_VALUE:
+        raise ValueError(f"{quoted(value)} is no absolute path")
+    return value
+
+
+def _cidr(value: str) -> IPInterface:
+    try:
+        interface = ip_interface(value)
+    except ValueError:
+        interface = None
+    if interface is None or "/" not in value or _has_scope(interface):
+        raise ValueError(f"{quoted(value)} is no subnet, such as 10.1.0.0/24 or fd00:1::/64")
+    return interface
+
+
+def _has_scope(found: IPAddress | IPInterface) -> bool:
+    """Say whether an address names a device too (fe80::1%eth0): the book knows no devices."""
+    return isinstance(found, IPv6Address) and found.scope_id is not None

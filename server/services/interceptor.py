@@ -1,0 +1,164 @@
+"""What every call passes on its way in and out, so that the services need not: one interceptor.
+
+It turns calls away while the daemon starts or stops, gives each its request id and deadline, turns
+errors into statuses, and logs one line a call.
+"""
+
+import contextlib
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from enum import Enum
+from typing import Any, TypeAlias
+
+import grpc
+import structlog
+from google.rpc import code_pb2, status_pb2
+from grpc_status import rpc_status
+
+from mynet.server.calls.call import Call
+from mynet.server.errors import ShuttingDown, Starting
+from mynet.server.services.status import to_status
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_OURS = "/mynet.v1."
+_REQUEST_ID = "x-request-id"
+_REQUEST_ID_FORM = re.compile(r"[\w.:-]{1,64}")
+
+_current: ContextVar[Call] = ContextVar("call")
+
+# Of any messages: the class is generic for type checkers alone, so the name is quoted.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+
+
+class Phase(Enum):
+    """What the daemon is doing."""
+
+    STARTING = 1
+    SERVING = 2
+    STOPPING = 3
+
+
+class Gate(grpc.ServerInterceptor):
+    """Lets calls in while the daemon serves. ``seconds`` is the longest that a call may take."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        # Guards `_phase` and `_inside`, the number of calls that are being worked on; woken when
+        # the last of them ends.
+        self._changed = threading.Condition()
+        self._phase = Phase.STARTING
+        self._inside = 0
+
+    def enter(self, phase: Phase) -> None:
+        """Change what calls are told."""
+        with self._changed:
+            self._phase = phase
+
+    def drain(self, seconds: float) -> bool:
+        """Let no more calls in, and wait for those inside; say whether all of them ended."""
+        self.enter(Phase.STOPPING)
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._inside, timeout=seconds)
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Handler],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """Wrap the handlers of our own services; health and reflection are always open."""
+        handler = continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or handler.unary_unary is None or not method.startswith(_OURS):
+            return handler
+        behaviour = handler.unary_unary
+
+        def answer(request: Any, context: grpc.ServicerContext) -> Any:  # noqa: ANN401 - any message
+            return self._answer(method.removeprefix(_OURS), behaviour, request, context)
+
+        return grpc.unary_unary_rpc_method_handler(
+            answer, handler.request_deserializer, handler.response_serializer
+        )
+
+    def _answer(
+        self,
+        method: str,
+        behaviour: Callable[[Any, grpc.ServicerContext], Any],
+        request: Any,  # noqa: ANN401 - any message
+        context: grpc.ServicerContext,
+    ) -> Any:  # noqa: ANN401 - any message
+        call = self._call(context)
+        context.send_initial_metadata(((_REQUEST_ID, call.request_id),))
+        with structlog.contextvars.bound_contextvars(request_id=call.request_id, method=method):
+            started = time.monotonic()
+            answer, error = self._try(call, behaviour, request, context)
+            status = to_status(error) if error else status_pb2.Status()
+            _log_call(status, error, time.monotonic() - started)
+        if status.code != code_pb2.OK:
+            context.abort_with_status(rpc_status.to_status(status))
+        return answer
+
+    def _try(
+        self,
+        call: Call,
+        behaviour: Callable[[Any, grpc.ServicerContext], Any],
+        request: Any,  # noqa: ANN401 - any message
+        context: grpc.ServicerContext,
+    ) -> tuple[Any, Exception | None]:
+        """Run the handler; return its answer, or its error: here every failure comes by."""
+        token = _current.set(call)
+        try:
+            with self._counted():
+                return behaviour(request, context), None
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
+            return None, error
+        finally:
+            _current.reset(token)
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count a call while it is inside. Raises Starting and ShuttingDown."""
+        with self._changed:
+            if self._phase is Phase.STARTING:
+                raise Starting("mynetd is starting; call again in a moment")
+            if self._phase is Phase.STOPPING:
+                raise ShuttingDown("mynetd is stopping; call again when it is back")
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    def _call(self, context: grpc.ServicerContext) -> Call:
+        remaining = context.time_remaining()
+        seconds = self._seconds if remaining is None else min(remaining, self._seconds)
+        given = dict(context.invocation_metadata()).get(_REQUEST_ID, "")
+        is_usable = isinstance(given, str) and _REQUEST_ID_FORM.fullmatch(given)
+        return Call(
+            deadline=time.monotonic() + seconds,
+            request_id=str(given) if is_usable else secrets.token_hex(8),
+            principal=context.peer(),
+            is_active=context.is_active,
+        )
+
+
+def _log_call(status: status_pb2.Status, error: Exception | None, seconds: float) -> None:
+    """Log one line; with the traceback where the fault is not the caller's."""
+    line = {"code": code_pb2.Code.Name(status.code), "ms": round(seconds * 1000, 1)}
+    if error is None:
+        log.info("call", **line)
+    elif status.code == code_pb2.INTERNAL:
+        log.error("call", **line, error=str(error), exc_info=error)
+    else:
+        log.info("call", **line, error=str(error))
+
+
+def current_call() -> Call:
+    """Return the call that this thread works on; only a handler behind the gate has one."""
+    return _current.get()

@@ -1,0 +1,1 @@
+"""Values of the core as messages of the API."""

@@ -1,0 +1,1 @@
+"""The state directory: its lock and identity, and backups of it."""
