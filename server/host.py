@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mynet.drivers.api import IPNetwork, Sandbox
-from mynet.drivers.linux.ports import Binding, Hold, Program
+from mynet.drivers.linux.values.ports import Binding, Hold, Program
 
 _RESOLV_CONF = Path("/etc/resolv.conf")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from mynet.drivers.api import Option
-from mynet.drivers.linux.desired import Rate
+from mynet.drivers.linux.values.desired import Rate
 
 INGRESS, EGRESS = "bandwidth_ingress", "bandwidth_egress"
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from mynet.drivers.linux.addressing import with_link_local
-from mynet.drivers.linux.desired import Bridge, Rate, Veth, priority
-from mynet.drivers.linux.observed import BridgeSnapshot, Link, Snapshot
-from mynet.drivers.linux.ownership import is_ours
+from mynet.drivers.linux.links.alias import is_ours
+from mynet.drivers.linux.links.mac import with_link_local
+from mynet.drivers.linux.values.desired import Bridge, Rate, Veth, priority
+from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot
 
 
 def differences(veth: Veth, seen: Snapshot) -> list[str]:

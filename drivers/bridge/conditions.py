@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from shlex import join
 
 from mynet.drivers.api import Condition, Network
+from mynet.drivers.bridge.firewall_advice import DOCKERS, Table, is_firewalld, is_ufw, lines
 from mynet.drivers.bridge.options import Options
-from mynet.drivers.bridge.passage import DOCKERS, Table, is_firewalld, is_ufw, lines
-from mynet.drivers.linux.surroundings import FORWARD, Chain, Surroundings
+from mynet.drivers.linux.values.host_firewalls import FORWARD, Chain, Surroundings
 
 
 def conditions_of(network: Network, around: Surroundings) -> Sequence[Condition]:

@@ -19,6 +19,7 @@ from mynet.drivers.api import (
 from mynet.drivers.bridge.bandwidth import bandwidth_contradictions
 from mynet.drivers.bridge.check import bridge_differences, differences
 from mynet.drivers.bridge.conditions import conditions_of
+from mynet.drivers.bridge.drift import Look, rule_differences, suspects, table_differences
 from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS, require_usable
 from mynet.drivers.bridge.options import (
     OPTIONS,
@@ -33,12 +34,11 @@ from mynet.drivers.bridge.specs import (
     segment_of,
     versions_out,
 )
-from mynet.drivers.bridge.survey import Look, rule_differences, suspects, table_differences
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
-from mynet.drivers.linux.desired import BRIDGE_PORTS
-from mynet.drivers.linux.observed import Link
-from mynet.drivers.linux.ownership import is_ours, read_mark
-from mynet.drivers.linux.verbs import Kernel, Watch
+from mynet.drivers.linux.interface import Kernel, Watch
+from mynet.drivers.linux.links.alias import is_ours, read_mark
+from mynet.drivers.linux.values.desired import BRIDGE_PORTS
+from mynet.drivers.linux.values.observed import Link
 
 _IPV4 = 4  # the IP version
 MAX_SUBNETS = 64  # of a network: all of it goes into the firewall in one transaction

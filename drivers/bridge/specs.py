@@ -7,10 +7,10 @@ from mynet.drivers.api import Endpoint, Network
 from mynet.drivers.bridge.bandwidth import EGRESS, INGRESS, limit
 from mynet.drivers.bridge.endpoint_options import sysctls
 from mynet.drivers.bridge.options import MODES, GatewayMode, Options
-from mynet.drivers.linux.addressing import mac_from
-from mynet.drivers.linux.desired import Bridge, Segment, Shaper, Veth
-from mynet.drivers.linux.ownership import mark_of
-from mynet.drivers.linux.ports import Forward, Publication
+from mynet.drivers.linux.links.alias import mark_of
+from mynet.drivers.linux.links.mac import mac_from
+from mynet.drivers.linux.values.desired import Bridge, Segment, Shaper, Veth
+from mynet.drivers.linux.values.ports import Forward, Publication
 
 PORT_PREFIX, SHAPER_PREFIX = "veth", "ifb-"  # of equal length: as much is left of the id
 _IPV6 = 6  # the IP version

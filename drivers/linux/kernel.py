@@ -1,22 +1,27 @@
-"""The real kernel: the verbs of :class:`~mynet.drivers.linux.verbs.Kernel`, over netlink."""
+"""The real kernel: the verbs of :class:`~mynet.drivers.linux.interface.Kernel`, over netlink."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mynet.drivers.api import IPNetwork, Sandbox
-from mynet.drivers.linux import conntrack, holds, links, netns, routes, survey, sysctl, veths
-from mynet.drivers.linux.announcing import Announcer
-from mynet.drivers.linux.desired import Bridge, Segment, Veth
-from mynet.drivers.linux.firewall import Firewall
-from mynet.drivers.linux.listener import Listener
-from mynet.drivers.linux.netlink import Netlink
-from mynet.drivers.linux.observed import BridgeSnapshot, Link, Snapshot, Survey
-from mynet.drivers.linux.ownership import read_mark
-from mynet.drivers.linux.ports import Binding, Forward, Hold, Program, Publication
-from mynet.drivers.linux.programs import find_program
-from mynet.drivers.linux.reaper import Reaper
-from mynet.drivers.linux.rehearsal import differences
-from mynet.drivers.linux.surroundings import Surroundings
-from mynet.drivers.linux.verbs import Watch
+from mynet.drivers.linux import netns
+from mynet.drivers.linux.firewall import conntrack
+from mynet.drivers.linux.firewall.audit import differences
+from mynet.drivers.linux.firewall.table import Firewall
+from mynet.drivers.linux.host import routes, sysctl
+from mynet.drivers.linux.host_firewalls import inspect
+from mynet.drivers.linux.interface import Watch
+from mynet.drivers.linux.links import bridges, veths
+from mynet.drivers.linux.links.alias import read_mark
+from mynet.drivers.linux.links.batch_delete import Reaper
+from mynet.drivers.linux.links.gratuitous_arp import Announcer
+from mynet.drivers.linux.netlink.netlink_socket import Netlink
+from mynet.drivers.linux.ports import reservations
+from mynet.drivers.linux.ports.owners import find_program
+from mynet.drivers.linux.values.desired import Bridge, Segment, Veth
+from mynet.drivers.linux.values.host_firewalls import Surroundings
+from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
+from mynet.drivers.linux.values.ports import Binding, Forward, Hold, Program, Publication
+from mynet.drivers.linux.watch.monitor import Listener
 
 
 class LinuxKernel:
@@ -46,18 +51,18 @@ class LinuxKernel:
 
     def foreigners(self, instance: str) -> Sequence[str]:
         """Like: ip -d link, and what in it carries another instance's alias."""
-        return [link.name for link in links.marked() if read_mark(link.mark)[0] != instance]
+        return [link.name for link in bridges.marked() if read_mark(link.mark)[0] != instance]
 
     def device_names(self, sandbox: Sandbox | None) -> frozenset[str]:
         """List the names of links that are taken. Like: ``ip -br link``."""
         if sandbox is None:
-            return links.names()
+            return bridges.names()
         with netns.entered(sandbox):
-            return links.names()
+            return bridges.names()
 
     def has_device(self, name: str) -> bool:
         """Like: ip link show NAME."""
-        return links.is_there(name)
+        return bridges.is_there(name)
 
     def uplink_mtu(self) -> int:
         """Tell the MTU in bytes of the default route's device, 1500 where there is none."""
@@ -69,16 +74,16 @@ class LinuxKernel:
 
     def ensure_bridge(self, bridge: Bridge) -> None:
         """Like: ip link add NAME type bridge."""
-        links.ensure_bridge(bridge)
+        bridges.ensure_bridge(bridge)
         sysctl.ignore_advertisements(bridge.name)
 
     def is_taken(self, bridge: Bridge) -> bool:
         """Like: ip -d link show NAME."""
-        return links.is_taken(bridge)
+        return bridges.is_taken(bridge)
 
     def delete_bridge(self, bridge: Bridge) -> None:
         """Like: ip link delete NAME."""
-        links.delete_bridge(bridge)
+        bridges.delete_bridge(bridge)
 
     def attach(self, veth: Veth) -> None:
         """Like: ip link add NAME master BRIDGE type veth peer IFACE netns NS."""
@@ -100,15 +105,15 @@ class LinuxKernel:
 
     def marked(self) -> Sequence[Link]:
         """Like: ip -d link."""
-        return links.marked()
+        return bridges.marked()
 
     def inspect_bridge(self, bridge: Bridge) -> BridgeSnapshot:
         """Like: ip -d addr show dev NAME."""
-        return links.inspect_bridge(bridge)
+        return bridges.inspect_bridge(bridge)
 
     def remove(self, link: Link) -> None:
         """Like: ip link delete NAME."""
-        links.remove(link)
+        bridges.remove(link)
 
     def load_firewall(
         self,
@@ -153,7 +158,7 @@ class LinuxKernel:
 
     def hold(self, binding: Binding) -> Hold | None:
         """Hold a port with a socket that is bound and never listens."""
-        return holds.hold(binding)
+        return reservations.hold(binding)
 
     def program_at(self, binding: Binding) -> Program | None:
         """Like: ss -antup."""
@@ -161,7 +166,7 @@ class LinuxKernel:
 
     def choosable_ports(self) -> Sequence[range]:
         """Like: sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports."""
-        return holds.choosable_ports()
+        return reservations.choosable_ports()
 
     def forwards(self) -> frozenset[int]:
         """Like: sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding."""
@@ -173,7 +178,7 @@ class LinuxKernel:
 
     def survey(self) -> Survey:
         """Like: ip -d addr."""
-        return links.survey()
+        return bridges.survey()
 
     def rules_stand(self) -> bool:
         """Like: nft -a -t list table inet mynet."""
@@ -209,7 +214,7 @@ class LinuxKernel:
 
     def look_around(self) -> Surroundings:
         """Like: nft list chains; sysctl net.bridge."""
-        return survey.look_around(self._firewall.targets())
+        return inspect.look_around(self._firewall.targets())
 
     def hear_advertisements(self) -> None:
         """Like: sysctl -w net.ipv6.conf.UPLINK.accept_ra=2."""

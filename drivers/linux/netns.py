@@ -24,7 +24,7 @@ from mynet.drivers.errors import (
     PrivilegeMissing,
     SandboxNotFound,
 )
-from mynet.drivers.linux.refusals import refusals, refused
+from mynet.drivers.linux.kernel_errors import refusals, refused
 
 CLONE_NEWNET = 0x40000000
 NSFS_MAGIC = 0x6E736673

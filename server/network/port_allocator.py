@@ -22,7 +22,7 @@ from mynet.drivers.errors import (
     PortInUse,
     PortsExhausted,
 )
-from mynet.drivers.linux.ports import Binding, Hold
+from mynet.drivers.linux.values.ports import Binding, Hold
 from mynet.server.errors import InvalidArgument, Violation
 from mynet.server.host import Host
 from mynet.server.model.networks import Endpoint, Network

@@ -7,7 +7,7 @@ from itertools import chain, combinations
 
 from mynet.drivers.api import PORTS, DriverInfo, PortMapping
 from mynet.drivers.errors import CapabilityUnsupported
-from mynet.drivers.linux.ports import Binding
+from mynet.drivers.linux.values.ports import Binding
 from mynet.server.errors import Violation
 from mynet.server.model.networks import Endpoint, Network
 

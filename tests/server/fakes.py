@@ -20,7 +20,7 @@ from mynet.drivers.api import (
 )
 from mynet.drivers.errors import InterfaceExists, SandboxNotFound
 from mynet.drivers.linux.fake.ports import FakeHold, Ports
-from mynet.drivers.linux.ports import Binding, Program
+from mynet.drivers.linux.values.ports import Binding, Program
 from mynet.ipam.api import IPNetwork
 from tests.server.trouble import Trouble
 

@@ -1,7 +1,7 @@
 """Published ports as tests use them: samples, and which of them there are."""
 
 from mynet.drivers.api import PortProtocol
-from mynet.drivers.linux.ports import Program
+from mynet.drivers.linux.values.ports import Program
 from mynet.v1 import network_pb2
 from mynet.v1.network_pb2 import PortMapping
 from tests.server.world import World

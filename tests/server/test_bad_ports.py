@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.ports import Binding
+from mynet.drivers.linux.values.ports import Binding
 from mynet.v1.network_pb2 import PortMapping
 from tests.server.asking import connect, refusal, shown
 from tests.server.refusing import require_faults

@@ -5,8 +5,8 @@ from dataclasses import replace
 import grpc
 import pytest
 
-from mynet.drivers.linux.addressing import mac_from
-from mynet.drivers.linux.desired import BRIDGE_PORTS, Veth
+from mynet.drivers.linux.links.mac import mac_from
+from mynet.drivers.linux.values.desired import BRIDGE_PORTS, Veth
 from tests.server.asking import connect, refusal, unpacked
 from tests.server.publishing import CHOSEN
 from tests.server.records import endpoint

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from mynet.drivers.linux.ports import Binding
+from mynet.drivers.linux.values.ports import Binding
 from mynet.server.network import port_allocator
 from mynet.v1.network_pb2 import PROTOCOL_UDP, PortMapping
 from tests.server.asking import connect, refusal

@@ -3,7 +3,7 @@
 import pytest
 
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.ports import Binding
+from mynet.drivers.linux.values.ports import Binding
 from mynet.server.reconcile.recovery import recover
 from tests.server.asking import connect, refusal
 from tests.server.examining import mended

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mynet.drivers.linux.ports import Binding
+from mynet.drivers.linux.values.ports import Binding
 from mynet.v1.network_pb2 import PROTOCOL_UDP, PortMapping
 from tests.server.asking import connect, refusal
 from tests.server.publishing import CHOSEN, NGINX, TCP, WEB

@@ -2,7 +2,7 @@
 
 from ipaddress import ip_interface, ip_network
 
-from mynet.drivers.linux.desired import Segment
+from mynet.drivers.linux.values.desired import Segment
 from tests.server.daemon import INSTANCE
 from tests.server.stack import Stack
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.ports import Binding
+from mynet.drivers.linux.values.ports import Binding
 from mynet.v1 import network_pb2
 from mynet.v1.network_pb2 import PROTOCOL_TCP, PROTOCOL_UDP, PortMapping
 from tests.server.asking import change_endpoint, connect, refusal, shown

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from mynet.drivers.api import IPAddress
-from mynet.drivers.linux.desired import Segment
-from mynet.drivers.linux.elements import Element, text
-from mynet.drivers.linux.ports import Forward, Publication
-from mynet.drivers.linux.ruleset import elements, published
+from mynet.drivers.linux.firewall.elements import Element, text
+from mynet.drivers.linux.firewall.ruleset import elements, published
+from mynet.drivers.linux.values.desired import Segment
+from mynet.drivers.linux.values.ports import Forward, Publication
 
 
 class Firewall:

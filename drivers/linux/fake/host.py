@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.addressing import mac_from
-from mynet.drivers.linux.desired import Segment
 from mynet.drivers.linux.fake.firewall import Firewall
 from mynet.drivers.linux.fake.links import Links
 from mynet.drivers.linux.fake.ports import FakeHold, Ports
 from mynet.drivers.linux.fake.sandboxes import HOST, Sandboxes
-from mynet.drivers.linux.observed import Link
-from mynet.drivers.linux.ownership import read_mark
-from mynet.drivers.linux.ports import Binding, Program, Publication
-from mynet.drivers.linux.surroundings import Surroundings
-from mynet.drivers.linux.verbs import DEFAULT_MTU
+from mynet.drivers.linux.interface import DEFAULT_MTU
+from mynet.drivers.linux.links.alias import read_mark
+from mynet.drivers.linux.links.mac import mac_from
+from mynet.drivers.linux.values.desired import Segment
+from mynet.drivers.linux.values.host_firewalls import Surroundings
+from mynet.drivers.linux.values.observed import Link
+from mynet.drivers.linux.values.ports import Binding, Program, Publication
 
 NGINX = Program(4711, "nginx")
 

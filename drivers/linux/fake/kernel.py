@@ -7,17 +7,17 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from mynet.drivers.api import IPNetwork, Sandbox
 from mynet.drivers.errors import KernelError, SandboxNotFound
-from mynet.drivers.linux.desired import Bridge, Segment, Veth
 from mynet.drivers.linux.fake import veths
 from mynet.drivers.linux.fake.host import FakeWatch, Host
 from mynet.drivers.linux.fake.links import finish_bridge
 from mynet.drivers.linux.fake.ports import FakeHold
 from mynet.drivers.linux.fake.sandboxes import HOST
-from mynet.drivers.linux.observed import BridgeSnapshot, Link, Snapshot, Survey
-from mynet.drivers.linux.ownership import is_ours, read_mark
-from mynet.drivers.linux.ports import Binding, Forward, Program, Publication
-from mynet.drivers.linux.surroundings import Surroundings
-from mynet.drivers.linux.verbs import Watch
+from mynet.drivers.linux.interface import Watch
+from mynet.drivers.linux.links.alias import is_ours, read_mark
+from mynet.drivers.linux.values.desired import Bridge, Segment, Veth
+from mynet.drivers.linux.values.host_firewalls import Surroundings
+from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
+from mynet.drivers.linux.values.ports import Binding, Forward, Program, Publication
 
 _MYNETD = Program(1, "mynetd")
 _P = ParamSpec("_P")
@@ -40,7 +40,7 @@ def _verb(
 
 
 class FakeKernel(Host):
-    """Implements :class:`~mynet.drivers.linux.verbs.Kernel` in memory."""
+    """Implements :class:`~mynet.drivers.linux.interface.Kernel` in memory."""
 
     @_verb
     def identify(self, path: str) -> Sandbox:

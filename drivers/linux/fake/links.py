@@ -6,11 +6,11 @@ from itertools import count
 
 from mynet.drivers.api import IPInterface
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.addressing import with_link_local
-from mynet.drivers.linux.desired import Bridge, Rate
 from mynet.drivers.linux.fake.sandboxes import HOST
-from mynet.drivers.linux.observed import Link, Route
-from mynet.drivers.linux.ownership import is_ours, taken
+from mynet.drivers.linux.links.alias import is_ours, taken
+from mynet.drivers.linux.links.mac import with_link_local
+from mynet.drivers.linux.values.desired import Bridge, Rate
+from mynet.drivers.linux.values.observed import Link, Route
 
 _NAME_LENGTH = 15
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mynet.drivers.linux.ports import Binding, Program
+from mynet.drivers.linux.values.ports import Binding, Program
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.addressing import with_link_local
-from mynet.drivers.linux.desired import BRIDGE_PORTS, Shaper, Veth, priority
 from mynet.drivers.linux.fake.links import Held, Links
-from mynet.drivers.linux.observed import Link, Route, Snapshot
-from mynet.drivers.linux.ownership import is_ours, taken
-from mynet.drivers.linux.refusals import refused
+from mynet.drivers.linux.kernel_errors import refused
+from mynet.drivers.linux.links.alias import is_ours, taken
+from mynet.drivers.linux.links.mac import with_link_local
+from mynet.drivers.linux.values.desired import BRIDGE_PORTS, Shaper, Veth, priority
+from mynet.drivers.linux.values.observed import Link, Route, Snapshot
 
 
 def attach(links: Links, veth: Veth, cookie: int, go_past: Callable[[str], None]) -> None:

@@ -13,9 +13,9 @@ from mynet.drivers.bridge.bandwidth import (
     limit,
 )
 from mynet.drivers.bridge.driver import BridgeDriver
-from mynet.drivers.linux.addressing import mac_from
-from mynet.drivers.linux.desired import Rate, Shaper
 from mynet.drivers.linux.fake.kernel import FakeKernel
+from mynet.drivers.linux.links.mac import mac_from
+from mynet.drivers.linux.values.desired import Rate, Shaper
 from mynet.drivers.testing import SampleCall, sample_endpoint
 
 CHECKS = {option.name: option.check for option in BANDWIDTH_OPTIONS}

@@ -7,9 +7,9 @@ import pytest
 
 from mynet.drivers.api import Sandbox
 from mynet.drivers.bridge.check import differences
-from mynet.drivers.linux.addressing import link_local
-from mynet.drivers.linux.desired import Rate, Shaper, Veth
-from mynet.drivers.linux.observed import Link, Route, Snapshot
+from mynet.drivers.linux.links.mac import link_local
+from mynet.drivers.linux.values.desired import Rate, Shaper, Veth
+from mynet.drivers.linux.values.observed import Link, Route, Snapshot
 
 VETH = Veth(
     name="veth1",

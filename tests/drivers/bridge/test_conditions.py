@@ -9,7 +9,7 @@ import pytest
 from mynet.drivers.api import Condition, Network
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.fake.kernel import FakeKernel
-from mynet.drivers.linux.surroundings import FORWARD, Chain, Surroundings
+from mynet.drivers.linux.values.host_firewalls import FORWARD, Chain, Surroundings
 from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network, sample_ports
 
 BLUE = replace(sample_network(), name="blue", interface="br-blue")

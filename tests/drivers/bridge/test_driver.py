@@ -8,9 +8,9 @@ import pytest
 from mynet.drivers.api import Endpoint, Network, NetworkUpdate
 from mynet.drivers.bridge.driver import MAX_SUBNETS, BridgeDriver
 from mynet.drivers.errors import CapabilityUnsupported, InterfaceExists, InvalidOptions, KernelError
-from mynet.drivers.linux.addressing import mac_from
-from mynet.drivers.linux.desired import Segment, Veth
 from mynet.drivers.linux.fake.kernel import FakeKernel
+from mynet.drivers.linux.links.mac import mac_from
+from mynet.drivers.linux.values.desired import Segment, Veth
 from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
 
 CALL = SampleCall()

@@ -8,7 +8,7 @@ import pytest
 from mynet.drivers.api import PORTS, Endpoint, PortMapping, PortProtocol
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.fake.kernel import FakeKernel
-from mynet.drivers.linux.ports import Forward, Publication
+from mynet.drivers.linux.values.ports import Forward, Publication
 from mynet.drivers.testing import SampleCall, sample_network, sample_ports
 
 CALL = SampleCall()

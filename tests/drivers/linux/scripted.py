@@ -5,7 +5,7 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from mynet.drivers.linux.netlink import Netlink
+from mynet.drivers.linux.netlink.netlink_socket import Netlink
 
 HEADER = struct.Struct("@IHHII")
 ERROR, DONE = 2, 3

@@ -8,12 +8,12 @@ from typing import Protocol
 
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux import messages
-from mynet.drivers.linux.desired import Bridge, Veth
 from mynet.drivers.linux.fake.kernel import FakeKernel
+from mynet.drivers.linux.interface import Kernel
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.drivers.linux.netlink import Netlink, Request
-from mynet.drivers.linux.verbs import Kernel
+from mynet.drivers.linux.netlink import route_requests
+from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.values.desired import Bridge, Veth
 from tests.drivers.linux.namespaces import Namespace
 
 
@@ -157,12 +157,12 @@ class LinuxStage:
 
     def begin_bridge(self, bridge: Bridge) -> None:
         with Netlink() as nl:
-            nl.ask(Request(messages.new_bridge(bridge), "begin a bridge", "interface"))
+            nl.ask(Request(route_requests.new_bridge(bridge), "begin a bridge", "interface"))
 
     def begin_pair(self, veth: Veth) -> None:
         fd = self._place(veth.sandbox).fd if veth.sandbox else None
         with Netlink() as nl:
-            message = messages.new_veth(veth, nl.index(veth.bridge), fd)
+            message = route_requests.new_veth(veth, nl.index(veth.bridge), fd)
             nl.ask(Request(message, "begin a pair", "interface"))
 
     def flush_firewall(self) -> None:

@@ -4,7 +4,7 @@ from ipaddress import ip_interface
 
 import pytest
 
-from mynet.drivers.linux.addressing import link_local, mac_from, with_link_local
+from mynet.drivers.linux.links.mac import link_local, mac_from, with_link_local
 
 MAC = "02:00:00:00:00:03"
 

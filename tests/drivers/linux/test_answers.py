@@ -9,8 +9,8 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from mynet.drivers.linux import answers, messages
-from mynet.drivers.linux.netlink import Netlink, Request
+from mynet.drivers.linux.netlink import route_replies, route_requests
+from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from tests.drivers.linux.namespaces import Namespace, decoded
 
 SCENE = """
@@ -53,8 +53,8 @@ def dumped(message: bytes) -> Sequence[bytes]:
 
 def test_links_are_read_alike() -> None:
     found = {}
-    for data in dumped(messages.get_link()):
-        link, other = answers.read_link(data), decoded(ifinfmsg, data)
+    for data in dumped(route_requests.get_link()):
+        link, other = route_replies.read_link(data), decoded(ifinfmsg, data)
         info = other.get_attr("IFLA_LINKINFO")
         assert link.index == other["index"]
         assert link.name == other.get_attr("IFLA_IFNAME")
@@ -83,8 +83,8 @@ def _is_port_with(info: Any, attribute: str) -> bool:
 
 def test_addresses_are_read_alike() -> None:
     found = set()
-    for data in dumped(messages.get_addresses()):
-        (index, address), other = answers.read_address(data), decoded(ifaddrmsg, data)
+    for data in dumped(route_requests.get_addresses()):
+        (index, address), other = route_replies.read_address(data), decoded(ifaddrmsg, data)
         near = other.get_attr("IFA_LOCAL") or other.get_attr("IFA_ADDRESS")
         assert index == other["index"]
         assert address == ip_interface(f"{near}/{other['prefixlen']}")
@@ -94,20 +94,20 @@ def test_addresses_are_read_alike() -> None:
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_routes_are_read_alike(version: int) -> None:
-    for data in dumped(messages.get_routes(version)):
-        route, other = answers.read_route(data), decoded(rtmsg, data)
+    for data in dumped(route_requests.get_routes(version)):
+        route, other = route_replies.read_route(data), decoded(rtmsg, data)
         hops = other.get_attr("RTA_MULTIPATH") or ()
         first = hops[0] if hops else other
         gateway = first.get_attr("RTA_GATEWAY")
-        assert answers.is_default(data) == (other["dst_len"] == 0 and other["type"] == 1)
+        assert route_replies.is_default(data) == (other["dst_len"] == 0 and other["type"] == 1)
         assert route.gateway == (ip_address(gateway) if gateway else None)
         assert route.device == (hops[0]["oif"] if hops else other.get_attr("RTA_OIF") or 0)
         assert route.metric == (other.get_attr("RTA_PRIORITY") or 0)
         assert route.protocol == other["proto"]
     defaults = {
         (str(route.gateway), route.metric)
-        for data in dumped(messages.get_routes(version, table=messages.RT_TABLE_MAIN))
-        if answers.is_default(data) and (route := answers.read_route(data))
+        for data in dumped(route_requests.get_routes(version, table=route_requests.RT_TABLE_MAIN))
+        if route_replies.is_default(data) and (route := route_replies.read_route(data))
     }
     assert defaults == (
         {("198.51.100.1", 7), ("198.51.100.1", 20)} if version == 4 else {("2001:db8::1", 9)}

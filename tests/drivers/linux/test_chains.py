@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from mynet.drivers.linux.chains import chains
+from mynet.drivers.linux.host_firewalls.iptables_legacy import legacy_chains
+from mynet.drivers.linux.host_firewalls.nft_chains import chains
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.drivers.linux.surroundings import FORWARD, Chain
-from mynet.drivers.linux.xtables import legacy_chains
+from mynet.drivers.linux.values.host_firewalls import FORWARD, Chain
 from tests.drivers.linux.namespaces import Namespace
 
 OTHERS = """

@@ -9,8 +9,9 @@ import pytest
 from mynet.drivers.api import Endpoint, Sandbox
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.errors import DriverError
-from mynet.drivers.linux import netns, veths
+from mynet.drivers.linux import netns
 from mynet.drivers.linux.kernel import LinuxKernel
+from mynet.drivers.linux.links import veths
 from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
 from tests.drivers.linux.namespaces import Namespace, open_descriptors
 

@@ -8,8 +8,8 @@ from ipaddress import IPv4Address, ip_address
 import pytest
 
 from mynet.drivers.api import PortMapping, PortProtocol
-from mynet.drivers.linux.conntrack import Flow, is_of
-from mynet.drivers.linux.ports import Forward
+from mynet.drivers.linux.firewall.conntrack import Flow, is_of
+from mynet.drivers.linux.values.ports import Forward
 from tests.drivers.linux.test_port_flows import asker
 from tests.drivers.linux.town import FAMILIES, HOST, Town
 

@@ -5,10 +5,10 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from mynet.drivers.api import PortProtocol
-from mynet.drivers.linux import firewall, loaded
-from mynet.drivers.linux.desired import Segment
+from mynet.drivers.linux.firewall import fingerprint, table
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.drivers.linux.ports import Forward, Publication
+from mynet.drivers.linux.values.desired import Segment
+from mynet.drivers.linux.values.ports import Forward, Publication
 from tests.drivers.linux.namespaces import Namespace
 
 SUBNETS = (ip_network("10.1.0.0/24"), ip_network("10.1.1.0/24"), ip_network("fd00:1::/64"))
@@ -100,13 +100,13 @@ def test_where_nobody_changed_anything_one_question_is_enough(
     kernel: LinuxKernel, host: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[str] = []
-    seen = loaded.skeleton
+    seen = fingerprint.skeleton
 
     def counted() -> bytes:
         looks.append("look")
         return seen()
 
-    monkeypatch.setattr(firewall, "skeleton", counted)
+    monkeypatch.setattr(table, "skeleton", counted)
     assert kernel.unserved(SEGMENTS, PORTS) == frozenset()
     assert looks == []
     host.run("nft", "add table inet other")
@@ -117,14 +117,14 @@ def test_where_nobody_changed_anything_one_question_is_enough(
 def test_a_table_that_was_flushed_as_it_was_loaded_is_not_taken_for_sound(
     kernel: LinuxKernel, host: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = loaded.skeleton
+    seen = fingerprint.skeleton
 
     def flushed() -> bytes:
         host.run("nft", "flush", "ruleset")
         return seen()
 
     with monkeypatch.context() as patch:
-        patch.setattr(firewall, "skeleton", flushed)
+        patch.setattr(table, "skeleton", flushed)
         kernel.load_firewall("i", SEGMENTS, PORTS)
     assert not kernel.rules_stand()
 

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from mynet.drivers.linux.desired import priority
+from mynet.drivers.linux.values.desired import priority
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import BridgeFull, KernelError, SandboxNotFound
-from mynet.drivers.linux.addressing import mac_from
-from mynet.drivers.linux.desired import Bridge, Veth
 from mynet.drivers.linux.fake.kernel import FakeKernel
+from mynet.drivers.linux.links.mac import mac_from
+from mynet.drivers.linux.values.desired import Bridge, Veth
 
 BRIDGE = Bridge("br-web", "mynet:i:web", mac_from("web"), 1400)
 

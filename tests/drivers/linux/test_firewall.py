@@ -7,8 +7,8 @@ from ipaddress import ip_network
 import pytest
 
 from mynet.drivers.errors import CapabilityUnsupported, KernelError
-from mynet.drivers.linux.desired import Segment
-from mynet.drivers.linux.firewall import Firewall
+from mynet.drivers.linux.firewall.table import Firewall
+from mynet.drivers.linux.values.desired import Segment
 from tests.drivers.linux.namespaces import Namespace, playing_host
 
 INSTANCE = "7f3a"
@@ -207,7 +207,9 @@ def test_what_a_failed_load_was_to_hold_is_loaded_when_it_can_be(
 ) -> None:
     host.run("nft", "flush", "ruleset")
     with monkeypatch.context() as patch:
-        patch.setattr("mynet.drivers.linux.nft.shutil.which", lambda *_, **__: "/bin/false")
+        patch.setattr(
+            "mynet.drivers.linux.firewall.nft.shutil.which", lambda *_, **__: "/bin/false"
+        )
         with pytest.raises(KernelError, match="nft could not load"):
             firewall.load(INSTANCE, [BYSTANDER])
     firewall.add(INSTANCE, replace(BYSTANDER, bridge="br-a", masquerade=()))

@@ -7,9 +7,9 @@ from ipaddress import ip_network
 
 import pytest
 
-from mynet.drivers.linux.desired import Segment
-from mynet.drivers.linux.firewall import Firewall
+from mynet.drivers.linux.firewall.table import Firewall
 from mynet.drivers.linux.kernel import LinuxKernel
+from mynet.drivers.linux.values.desired import Segment
 from tests.drivers.linux.namespaces import Namespace
 
 INSTANCE = "7f3a"

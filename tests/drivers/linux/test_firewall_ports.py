@@ -11,10 +11,10 @@ import pytest
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.firewall import Firewall
-from mynet.drivers.linux.loaded import generation
-from mynet.drivers.linux.nftables import commit
-from mynet.drivers.linux.ports import Forward, Publication
+from mynet.drivers.linux.firewall.fingerprint import generation
+from mynet.drivers.linux.firewall.set_elements import commit
+from mynet.drivers.linux.firewall.table import Firewall
+from mynet.drivers.linux.values.ports import Forward, Publication
 from tests.drivers.linux.namespaces import Namespace, playing_host
 from tests.drivers.linux.test_ruleset import PORTS, WEB, forward
 
@@ -250,7 +250,7 @@ def test_many_leave_in_one_transaction(
     for each in crowd():
         firewall.publish(INSTANCE, each)
     commits = Mock(wraps=commit)
-    monkeypatch.setattr("mynet.drivers.linux.firewall.commit", commits)
+    monkeypatch.setattr("mynet.drivers.linux.firewall.table.commit", commits)
     assert together(firewall, crowd()) == []
     assert commits.call_count == 1
     assert host.table() == before
@@ -265,7 +265,7 @@ def test_of_many_who_leave_each_is_told_that_it_failed(
 ) -> None:
     refusals = Mock(side_effect=KernelError("no"))
     with monkeypatch.context() as patch:
-        patch.setattr("mynet.drivers.linux.firewall.commit", refusals)
+        patch.setattr("mynet.drivers.linux.firewall.table.commit", refusals)
         assert len(together(firewall, crowd())) == 16
     assert refusals.call_count == 1
     assert together(firewall, crowd()) == []

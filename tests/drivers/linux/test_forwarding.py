@@ -10,7 +10,7 @@ import pytest
 
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux import sysctl
+from mynet.drivers.linux.host import sysctl
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.testing import SampleCall, sample_network
 from tests.drivers.linux.namespaces import Namespace

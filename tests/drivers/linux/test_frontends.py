@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mynet.drivers.linux import frontends
+from mynet.drivers.linux.host_firewalls import ufw_firewalld
 
 RULES = """*filter
 :ufw-user-forward - [0:0]
@@ -39,8 +39,8 @@ PUBLIC = TRUSTED.replace(' target="ACCEPT"', "").replace("br-", "eth-")
 
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(frontends, "UFW", tmp_path / "ufw")
-    monkeypatch.setattr(frontends, "FIREWALLD", tmp_path / "firewalld")
+    monkeypatch.setattr(ufw_firewalld, "UFW", tmp_path / "ufw")
+    monkeypatch.setattr(ufw_firewalld, "FIREWALLD", tmp_path / "firewalld")
     (tmp_path / "ufw").mkdir()
     (tmp_path / "firewalld" / "zones").mkdir(parents=True)
     return tmp_path
@@ -50,7 +50,7 @@ def test_ufw_routes_what_it_was_told_to_without_conditions(folders: Path) -> Non
     (folders / "ufw" / "user.rules").write_text(RULES)
     (folders / "ufw" / "user6.rules").write_text(RULES.replace("0.0.0.0/0", "::/0"))
     for version in (4, 6):
-        routes = frontends.ufw_routes(version)
+        routes = ufw_firewalld.ufw_routes(version)
         assert {each for each in routes if each[1].startswith("br-")} == {
             ("in", "br-blue"),
             ("out", "br-blue"),
@@ -60,11 +60,11 @@ def test_ufw_routes_what_it_was_told_to_without_conditions(folders: Path) -> Non
 def test_firewalld_accepts_the_interfaces_of_zones_that_accept(folders: Path) -> None:
     (folders / "firewalld" / "zones" / "trusted.xml").write_text(TRUSTED)
     (folders / "firewalld" / "zones" / "public.xml").write_text(PUBLIC)
-    assert frontends.accepted_by_firewalld() == {"br-blue", "br-web"}
+    assert ufw_firewalld.accepted_by_firewalld() == {"br-blue", "br-web"}
 
 
 def test_files_that_are_not_there_say_nothing(folders: Path) -> None:
-    assert frontends.ufw_routes(4) == frozenset()
-    assert frontends.accepted_by_firewalld() == frozenset()
+    assert ufw_firewalld.ufw_routes(4) == frozenset()
+    assert ufw_firewalld.accepted_by_firewalld() == frozenset()
     (folders / "ufw" / "user.rules").mkdir()  # nor does one that cannot be read
-    assert frontends.ufw_routes(4) == frozenset()
+    assert ufw_firewalld.ufw_routes(4) == frozenset()

@@ -13,9 +13,9 @@ import pytest
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import KernelError, PortsExhausted
-from mynet.drivers.linux.holds import choosable_ports, hold
-from mynet.drivers.linux.ports import Binding, Program
-from mynet.drivers.linux.programs import find_program
+from mynet.drivers.linux.ports.owners import find_program
+from mynet.drivers.linux.ports.reservations import choosable_ports, hold
+from mynet.drivers.linux.values.ports import Binding, Program
 from tests.drivers.linux.namespaces import Namespace
 
 TCP, UDP, SCTP = PortProtocol
@@ -127,8 +127,8 @@ def test_a_low_port_without_the_capability_names_it(host: Namespace) -> None:
     script = (
         "from mynet.drivers.api import PortProtocol\n"
         "from mynet.drivers.errors import PrivilegeMissing\n"
-        "from mynet.drivers.linux.holds import hold\n"
-        "from mynet.drivers.linux.ports import Binding\n"
+        "from mynet.drivers.linux.ports.reservations import hold\n"
+        "from mynet.drivers.linux.values.ports import Binding\n"
         "try: hold(Binding(PortProtocol.TCP, 80, frozenset({4})))\n"
         "except PrivilegeMissing as error: print(error)\n"
     )

@@ -9,8 +9,8 @@ from ipaddress import ip_interface, ip_network
 import pytest
 
 from mynet.drivers.errors import InterfaceExists, KernelError
-from mynet.drivers.linux.addressing import mac_from
-from mynet.drivers.linux.desired import Bridge, Segment, Veth
+from mynet.drivers.linux.links.mac import mac_from
+from mynet.drivers.linux.values.desired import Bridge, Segment, Veth
 from tests.drivers.linux.stages import Seen, Stage
 
 BRIDGE = Bridge("br-web", "mynet:i:web", mac_from("web"), 1400, (ip_interface("10.1.0.1/24"),))

@@ -7,9 +7,9 @@ import pytest
 
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import BridgeFull, InterfaceExists, KernelError, SandboxNotFound
-from mynet.drivers.linux.addressing import mac_from
-from mynet.drivers.linux.desired import Bridge, Rate, Shaper, Veth
-from mynet.drivers.linux.observed import Route
+from mynet.drivers.linux.links.mac import mac_from
+from mynet.drivers.linux.values.desired import Bridge, Rate, Shaper, Veth
+from mynet.drivers.linux.values.observed import Route
 from tests.drivers.linux.stages import Seen, Stage
 
 ADDRESSES = (ip_interface("10.1.0.2/24"), ip_interface("fd00:1::2/64"))

@@ -9,12 +9,12 @@ from ipaddress import ip_address, ip_interface
 import pytest
 
 from mynet.drivers.api import PortProtocol
-from mynet.drivers.linux import listener
-from mynet.drivers.linux.addressing import mac_from
-from mynet.drivers.linux.desired import Bridge, Segment, Veth
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.drivers.linux.ports import Forward, Publication
-from mynet.drivers.linux.sieve import ANYTHING
+from mynet.drivers.linux.links.mac import mac_from
+from mynet.drivers.linux.values.desired import Bridge, Segment, Veth
+from mynet.drivers.linux.values.ports import Forward, Publication
+from mynet.drivers.linux.watch import monitor
+from mynet.drivers.linux.watch.filter import ANYTHING
 from tests.drivers.linux.namespaces import Namespace, open_descriptors
 from tests.drivers.linux.stages import Stage
 
@@ -37,7 +37,7 @@ class Told:
 
     def marks(self) -> set[str]:
         """Return what was told until nothing more comes; "*" for anything."""
-        time.sleep(6 * listener.WINDOW)
+        time.sleep(6 * monitor.WINDOW)
         return {mark for each in self.all for mark in each or {"*"}}
 
 
@@ -191,7 +191,7 @@ def test_what_others_do_to_what_is_theirs_is_not_told(
 def test_where_notifications_are_lost_it_may_be_anything(
     watched: Callable[[], Told], host: Namespace, monkeypatch: pytest.MonkeyPatch, storm: str
 ) -> None:
-    monkeypatch.setattr(listener, "_ROOM", 4096)
+    monkeypatch.setattr(monitor, "_ROOM", 4096)
     told = watched()
     if storm == "nft":
         ports = ", ".join(map(str, range(1, 20000)))
@@ -210,8 +210,8 @@ def test_after_a_loss_links_that_were_made_meanwhile_are_known(
     host: Namespace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(listener, "_ROOM", 4096)
-    monkeypatch.setattr(listener, "WINDOW", 0.5)  # in which nobody reads
+    monkeypatch.setattr(monitor, "_ROOM", 4096)
+    monkeypatch.setattr(monitor, "WINDOW", 0.5)  # in which nobody reads
     told = watched()
     lines = "".join(f"link add mine{number} type bridge\n" for number in range(10))
     host.run("ip", "-batch", "-", text=lines)
@@ -243,7 +243,7 @@ def test_a_notice_that_raises_is_not_the_last(
     watched()
     for _ in range(2):
         host.run("ip", "link", "set", "br-web", "down")
-        time.sleep(6 * listener.WINDOW)
+        time.sleep(6 * monitor.WINDOW)
         host.run("ip", "link", "set", "br-web", "up")
     watch.close()
     assert len(seen) == 2

@@ -3,10 +3,10 @@
 from ipaddress import ip_address, ip_interface, ip_network
 
 from mynet.drivers.api import PortProtocol
-from mynet.drivers.linux.addressing import mac_from
-from mynet.drivers.linux.desired import Bridge, Segment
-from mynet.drivers.linux.observed import Survey
-from mynet.drivers.linux.ports import Forward, Publication
+from mynet.drivers.linux.links.mac import mac_from
+from mynet.drivers.linux.values.desired import Bridge, Segment
+from mynet.drivers.linux.values.observed import Survey
+from mynet.drivers.linux.values.ports import Forward, Publication
 from tests.drivers.linux.stages import Stage
 
 SUBNETS = (ip_network("10.1.0.0/24"), ip_network("10.1.1.0/24"), ip_network("fd00:1::/64"))

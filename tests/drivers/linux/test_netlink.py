@@ -7,10 +7,10 @@ import socket
 import pytest
 
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux import answers, messages
-from mynet.drivers.linux.desired import Bridge
-from mynet.drivers.linux.links import GONE, find_link, shape
-from mynet.drivers.linux.netlink import Netlink, Request
+from mynet.drivers.linux.links.bridges import GONE, find_link, shape
+from mynet.drivers.linux.netlink import route_replies, route_requests
+from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.values.desired import Bridge
 from tests.drivers.linux.namespaces import Namespace
 from tests.drivers.linux.scripted import (
     DONE,
@@ -22,16 +22,16 @@ from tests.drivers.linux.scripted import (
     put_in,
 )
 
-LINKS = Request(messages.get_link(), "list links", "links")
+LINKS = Request(route_requests.get_link(), "list links", "links")
 
 
 def bridge(name: str, *, forgive: frozenset[int] = frozenset()) -> Request:
-    made = messages.new_bridge(Bridge(name, "", "02:00:00:00:00:01", 1500))
+    made = route_requests.new_bridge(Bridge(name, "", "02:00:00:00:00:01", 1500))
     return Request(made, f"make {name}", f"interface {name}", forgive)
 
 
 def deletion(index: int, *, forgive: frozenset[int] = frozenset()) -> Request:
-    return Request(messages.delete_link(index), f"delete {index}", f"link {index}", forgive)
+    return Request(route_requests.delete_link(index), f"delete {index}", f"link {index}", forgive)
 
 
 def test_many_requests_go_in_one_datagram_and_are_done_in_order(host: Namespace) -> None:
@@ -58,10 +58,10 @@ def test_the_first_refusal_is_raised_and_the_rest_is_done_all_the_same(host: Nam
 def test_what_is_forgiven_is_an_answer(host: Namespace) -> None:
     stands = frozenset({errno.EEXIST})
     with Netlink() as nl:
-        answers = nl.ask(
+        route_replies = nl.ask(
             bridge("b1"), deletion(77, forgive=GONE), bridge("b1", forgive=stands), bridge("b2")
         )
-    assert answers == (0, errno.ENODEV, errno.EEXIST, 0)
+    assert route_replies == (0, errno.ENODEV, errno.EEXIST, 0)
 
 
 def test_a_refusal_has_the_kernels_own_words(host: Namespace) -> None:
@@ -100,7 +100,7 @@ def test_one_object_is_found_or_not(host: Namespace) -> None:
         assert find_link(nl, "none") is None
         assert nl.index("none") == 0
         assert (nl.name(found.index), nl.name(found.index + 999)) == ("lo", "")
-        strict = Request(messages.get_link(name="none"), "look up none", "interface none")
+        strict = Request(route_requests.get_link(name="none"), "look up none", "interface none")
         with pytest.raises(KernelError, match="look up none") as caught:
             nl.get(strict)
     assert caught.value.metadata["errno"] == "ENODEV"
@@ -120,9 +120,9 @@ def test_a_list_that_changes_while_it_is_read_is_read_again(host: Namespace) -> 
     with Netlink() as nl:
         watched = Watched(nl._socket, change)
         put_in(nl, watched)
-        listed = nl.dump(Request(messages.get_addresses(), "list addresses", "addresses"))
+        listed = nl.dump(Request(route_requests.get_addresses(), "list addresses", "addresses"))
     assert len(watched.sent) == 2
-    addresses = [str(answers.read_address(data)[1]) for data in listed]
+    addresses = [str(route_replies.read_address(data)[1]) for data in listed]
     assert "192.0.2.1/32" in addresses
     assert len(addresses) == len(set(addresses)) == 1000 + 1 + 2  # and those of lo
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mynet.drivers.errors import CapabilityUnsupported, KernelError, PrivilegeMissing
-from mynet.drivers.linux import nft as running
-from mynet.drivers.linux.firewall import Firewall
+from mynet.drivers.linux.firewall import nft as running
+from mynet.drivers.linux.firewall.table import Firewall
 
 
 @pytest.fixture

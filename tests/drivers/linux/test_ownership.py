@@ -2,9 +2,9 @@
 
 import pytest
 
-from mynet.drivers.linux.desired import Bridge, Veth
-from mynet.drivers.linux.observed import Link
-from mynet.drivers.linux.ownership import is_ours
+from mynet.drivers.linux.links.alias import is_ours
+from mynet.drivers.linux.values.desired import Bridge, Veth
+from mynet.drivers.linux.values.observed import Link
 
 BRIDGE = Bridge("br-web", "mynet:i:web", "02:00:00:00:00:01", 1500)
 VETH = Veth("veth1", "mynet:i:1", "02:00:00:00:00:02", "br-web", 1500, "eth0", "02:00:00:00:00:03")

@@ -11,11 +11,11 @@ import pytest
 from mynet.drivers.api import Network
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.errors import DriverError, KernelError
-from mynet.drivers.linux import reaper
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.drivers.linux.netlink import Netlink, Request
-from mynet.drivers.linux.observed import Link
-from mynet.drivers.linux.reaper import Reaper
+from mynet.drivers.linux.links import batch_delete
+from mynet.drivers.linux.links.batch_delete import Reaper
+from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.values.observed import Link
 from mynet.drivers.testing import sample_endpoint
 from tests.drivers.linux.namespaces import Namespace
 
@@ -56,7 +56,7 @@ class Recorder:
 @pytest.fixture
 def kernel_asked(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
-    monkeypatch.setattr(reaper, "Netlink", recorder)
+    monkeypatch.setattr(batch_delete, "Netlink", recorder)
     return recorder
 
 
@@ -158,7 +158,7 @@ def deletes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             asked.extend(each.doing for each in requests if each.doing.startswith("delete"))
             return super().ask(*requests)
 
-    monkeypatch.setattr(reaper, "Netlink", Counted)
+    monkeypatch.setattr(batch_delete, "Netlink", Counted)
     return asked
 
 

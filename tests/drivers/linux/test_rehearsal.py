@@ -8,9 +8,9 @@ import pytest
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.desired import Segment
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.drivers.linux.ports import Forward, Publication
+from mynet.drivers.linux.values.desired import Segment
+from mynet.drivers.linux.values.ports import Forward, Publication
 from tests.drivers.linux.namespaces import Namespace
 from tests.drivers.linux.stages import Stage
 from tests.drivers.linux.test_looking import OTHERS, PORTS, SHOP, WEB

@@ -10,10 +10,10 @@ import pytest
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import CapabilityUnsupported
-from mynet.drivers.linux.desired import Segment
-from mynet.drivers.linux.elements import Key, Value, keys
-from mynet.drivers.linux.ports import Forward, Publication
-from mynet.drivers.linux.ruleset import elements, published, ruleset
+from mynet.drivers.linux.firewall.elements import Key, Value, keys
+from mynet.drivers.linux.firewall.ruleset import elements, published, ruleset
+from mynet.drivers.linux.values.desired import Segment
+from mynet.drivers.linux.values.ports import Forward, Publication
 
 GOLDEN = Path(__file__).with_name("golden")
 RULES = Path(ruleset.__code__.co_filename).with_name("ruleset.nft")

@@ -9,7 +9,8 @@ from mynet.drivers.api import Endpoint
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.bridge.endpoint_options import SYSCTLS
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux import sysctl, veths
+from mynet.drivers.linux.host import sysctl
+from mynet.drivers.linux.links import veths
 from mynet.drivers.testing import SampleCall
 from tests.drivers.linux.namespaces import Namespace
 

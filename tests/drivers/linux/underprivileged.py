@@ -14,9 +14,9 @@ from pathlib import Path
 from mynet.drivers.api import DriverContext, PortProtocol, Sandbox
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.errors import DriverError
-from mynet.drivers.linux.desired import Segment
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.drivers.linux.ports import Forward, Publication
+from mynet.drivers.linux.values.desired import Segment
+from mynet.drivers.linux.values.ports import Forward, Publication
 from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
 
 CALL = SampleCall()

@@ -15,7 +15,7 @@ from mynet.drivers.api import Driver, DriverContext
 from mynet.drivers.bridge import BridgeDriver
 from mynet.drivers.hookspecs import hookimpl as driver_hook
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.drivers.linux.ports import Forward
+from mynet.drivers.linux.values.ports import Forward
 from mynet.ipam.api import Backend, BackendContext
 from mynet.ipam.bitmap import mynet_ipam_backend as make_backend
 from mynet.ipam.hookspecs import hookimpl as backend_hook

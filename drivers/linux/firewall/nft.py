@@ -1,0 +1,64 @@
+"""Running nft(8), the only program that mynet starts: it loads the firewall and lists it."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from typing import Final
+
+from mynet.drivers.errors import CapabilityUnsupported, DriverError, KernelError, PrivilegeMissing
+from mynet.drivers.linux.firewall.ruleset import TABLE
+from mynet.drivers.linux.kernel_errors import refusals
+
+TABLE_NAME: Final = f"table inet {TABLE}"
+
+_PATIENCE = 30  # seconds for a run of nft; 2,000 networks load in 0.1
+_SYSTEM_FOLDERS = "/usr/sbin:/sbin:/usr/local/sbin"  # not on every daemon's PATH
+
+
+def run_nft(doing: str, words: Sequence[str], text: str = "") -> str:
+    """Run it in the namespace of this thread, with a text to read; return what it prints.
+
+    ``doing`` is what it does to the table, for errors: "load". Raises CapabilityUnsupported where
+    there is no such program, PrivilegeMissing, and KernelError.
+    """
+    program = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM_FOLDERS}")
+    if program is None:
+        raise CapabilityUnsupported(
+            "the program nft is not on this host: install the package nftables",
+            resource=TABLE_NAME,
+        )
+    try:
+        with refusals("start nft", TABLE_NAME):
+            done = subprocess.run(  # noqa: S603 - our own text, no shell, found on PATH as ever
+                [program, *words],
+                input=text,
+                capture_output=True,
+                text=True,
+                timeout=_PATIENCE,
+                check=False,
+            )
+    except subprocess.TimeoutExpired as error:
+        raise KernelError(
+            f"nft did not {doing} {TABLE_NAME} within {_PATIENCE} s",
+            resource=TABLE_NAME,
+            metadata={"errno": "ETIMEDOUT", "object": TABLE_NAME},
+        ) from error
+    if done.returncode != 0:
+        raise _refusal(doing, done.stderr)
+    return done.stdout
+
+
+def _refusal(doing: str, words: str) -> DriverError:
+    """Read what nft says of its failure."""
+    if "Operation not permitted" in words:
+        return PrivilegeMissing(
+            f"mynetd may not {doing} {TABLE_NAME}: it lacks CAP_NET_ADMIN",
+            resource=TABLE_NAME,
+            metadata={"capability": "CAP_NET_ADMIN", "errno": "EPERM", "object": TABLE_NAME},
+        )
+    return KernelError(
+        f"nft could not {doing} {TABLE_NAME}: {words.strip()[:500]}",
+        resource=TABLE_NAME,
+        metadata={"errno": "EINVAL", "object": TABLE_NAME},
+    )

@@ -1,0 +1,1 @@
+"""Firewalls that are not ours: what they do to forwarded packets."""

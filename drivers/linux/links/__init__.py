@@ -1,0 +1,1 @@
+"""Links: bridges, veth pairs, their marks and addresses, and how they are deleted together."""

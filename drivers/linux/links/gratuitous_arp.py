@@ -1,0 +1,133 @@
+"""Telling whose an address is now: an address that is used again may have another MAC address.
+
+Neighbours that knew it would send to the old one for ten seconds and more. ``arp_notify`` of
+the kernel does not help: what an interface sends as it comes up, its port of the bridge does not
+pass yet. So the daemon sends the announcements into the bridge, which floods them to all other
+ports, just before the endpoint's own port comes up; on that, the sandbox would hear its own address
+being claimed, and the kernel would log a warning. The host itself hears nothing of what it sends,
+and is told by netlink.
+"""
+
+import errno
+import socket
+import struct
+import threading
+import weakref
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+
+from mynet.drivers.api import IPAddress
+from mynet.drivers.linux.kernel_errors import refusals
+from mynet.drivers.linux.netlink.attributes import attribute
+from mynet.drivers.linux.netlink.netlink_socket import NLM_F_REPLACE, Request
+from mynet.drivers.linux.values.desired import Veth
+
+_ETHERNET = struct.Struct("!6s6sH")  # destination, source, type
+_ARP = struct.Struct("!HHBBH6s4s6s4s")
+_IPV6 = struct.Struct("!IHBB16s16s")
+_ADVERTISEMENT = struct.Struct("!BBHI16sBB6s")  # with one option, RFC 4861 4.4
+_ETH_P_ARP, _ETH_P_IPV6 = 0x0806, 0x86DD
+_BROADCAST, _ALL_NODES_MAC = b"\xff" * 6, bytes.fromhex("333300000001")
+_ALL_NODES = IPv6Address("ff02::1").packed
+_REQUEST, _NEIGHBOUR_ADVERTISEMENT, _OVERRIDE, _TARGET_MAC = 1, 136, 0x20000000, 2
+
+_NLMSG, _NDMSG = struct.Struct("@IHHII"), struct.Struct("@BxHiHBB")
+_RTM_NEWNEIGH, _NUD_STALE, _NDA_DST, _NDA_LLADDR = 28, 0x04, 1, 2
+_FAMILY = {4: int(socket.AF_INET), 6: int(socket.AF_INET6)}
+
+_UNKNOWN = frozenset({errno.ENOENT})
+_NOBODY_HEARS = frozenset({errno.ENETDOWN, errno.ENOBUFS})  # a bridge without a carrier
+
+
+class Announcer:
+    """Sends frames from bridges of the namespace that it is first used in.
+
+    It keeps one socket: to close one takes 14 ms and more, one time in ten, as the kernel waits
+    until nobody can be using it. ``_lock`` guards its making; sending needs none.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+
+    def announce(self, veth: Veth) -> None:
+        """Tell all that are on the bridge which MAC address the endpoint's addresses have.
+
+        Like: ``arping -U -c 1 -I BRIDGE ADDRESS``; ``ndsend ADDRESS BRIDGE``.
+        """
+        words = f"announce the addresses of {veth.interface} on {veth.bridge}"
+        with refusals(words, f"interface {veth.bridge}", capability="CAP_NET_RAW"):
+            for address in veth.addresses:
+                frame = announcement(address.ip, veth.mac)
+                try:
+                    self._opened().sendto(frame, (veth.bridge, 0))
+                except OSError as error:
+                    if error.errno not in _NOBODY_HEARS:
+                        raise
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+            self._socket = None
+
+    def _opened(self) -> socket.socket:
+        with self._lock:
+            if self._socket is None:
+                self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+                weakref.finalize(self, self._socket.close)
+            return self._socket
+
+
+def announcement(address: IPAddress, mac: str) -> bytes:
+    """Build the frame: an ARP announcement (RFC 5227), or an unsolicited advertisement (RFC 4861).
+
+    Both override what their hearer knows; neither makes known who was not asked for.
+    """
+    octets = bytes.fromhex(mac.replace(":", ""))
+    if isinstance(address, IPv4Address):
+        own = address.packed
+        arp = _ARP.pack(1, 0x0800, 6, 4, _REQUEST, octets, own, bytes(6), own)
+        return _ETHERNET.pack(_BROADCAST, octets, _ETH_P_ARP) + arp
+    own = address.packed
+    body = _advertisement(own, octets, 0)
+    checksum = _checksum(own + _ALL_NODES + struct.pack("!II", len(body), 58) + body)
+    header = _IPV6.pack(6 << 28, len(body), 58, 255, own, _ALL_NODES)
+    ethernet = _ETHERNET.pack(_ALL_NODES_MAC, octets, _ETH_P_IPV6)
+    return ethernet + header + _advertisement(own, octets, checksum)
+
+
+def _advertisement(own: bytes, mac: bytes, checksum: int) -> bytes:
+    return _ADVERTISEMENT.pack(
+        *(_NEIGHBOUR_ADVERTISEMENT, 0, checksum, _OVERRIDE, own, _TARGET_MAC, 1, mac)
+    )
+
+
+def _checksum(data: bytes) -> int:
+    """Sum up as RFC 1071 does."""
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def corrections(veth: Veth, bridge: int) -> Iterator[Request]:
+    """Correct what the host knows of the endpoint's addresses; the bridge's index is given.
+
+    Like: ``ip neigh change ADDRESS lladdr MAC dev BRIDGE nud stale``.
+    """
+    for address in veth.addresses:
+        yield Request(
+            _neighbour(bridge, address.ip, veth.mac),
+            f"correct the neighbour {address.ip} of {veth.bridge}",
+            f"interface {veth.bridge}",
+            _UNKNOWN,
+        )
+
+
+def _neighbour(index: int, address: IPAddress, mac: str) -> bytes:
+    body = _NDMSG.pack(_FAMILY[address.version], 0, index, _NUD_STALE, 0, 0)
+    body += attribute(_NDA_DST, address.packed)
+    body += attribute(_NDA_LLADDR, bytes.fromhex(mac.replace(":", "")))
+    return _NLMSG.pack(_NLMSG.size + len(body), _RTM_NEWNEIGH, NLM_F_REPLACE, 0, 0) + body

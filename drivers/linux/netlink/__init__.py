@@ -1,0 +1,1 @@
+"""Netlink messages: how they are packed, sent and read."""

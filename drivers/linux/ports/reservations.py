@@ -1,0 +1,139 @@
+"""Ports of the host, held with sockets: what is published is nobody else's, and seen to be free.
+
+A socket that is bound and never listens keeps its port from every other program, and is in nobody's
+way: packets to a published port are led elsewhere before they would come to it. It costs one file
+descriptor.
+"""
+
+import errno
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from mynet.drivers.api import PortProtocol
+from mynet.drivers.errors import DriverError, PortsExhausted
+from mynet.drivers.linux.kernel_errors import refused
+from mynet.drivers.linux.values.ports import Binding
+
+_SETTINGS = Path("/proc/sys/net/ipv4")  # of the namespace of the thread that opens it
+_KINDS = {
+    PortProtocol.TCP: (socket.SOCK_STREAM, socket.IPPROTO_TCP),
+    PortProtocol.UDP: (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
+    PortProtocol.SCTP: (socket.SOCK_STREAM, socket.IPPROTO_SCTP),
+}
+_UNKNOWN = frozenset({errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT})
+_FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_IPV6 = 6
+_DUAL = frozenset({4, 6})
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A held port. There is no socket for a protocol that this kernel has no sockets of."""
+
+    socket: socket.socket | None
+
+    def close(self) -> None:
+        """Let go of the port."""
+        if self.socket is not None:
+            self.socket.close()
+
+
+def hold(binding: Binding) -> Held | None:
+    """Hold a port, in the namespace of the thread that calls; None where another program has it.
+
+    Raises PortsExhausted where no descriptor is left. SCTP is held where the kernel has it; where
+    it has not, nobody else can take it either.
+    """
+    family = socket.AF_INET6 if _IPV6 in binding.versions else socket.AF_INET
+    try:
+        sock = socket.socket(family, *_KINDS[binding.protocol])
+    except OSError as error:
+        if binding.protocol is PortProtocol.SCTP and error.errno in _UNKNOWN:
+            return Held(None)
+        raise _refusal(binding, error) from error
+    try:
+        _bind(sock, binding)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            return None
+        raise _refusal(binding, error) from error
+    return Held(sock)
+
+
+def _bind(sock: socket.socket, binding: Binding) -> None:
+    """Bind. Connections that have ended and linger (TIME_WAIT) do not keep us from it.
+
+    SO_REUSEADDR says so, and would let another program that says so too have the port beside us: it
+    is off again at once. UDP has no such connections, and there it would share the port for good.
+    What comes to a port of UDP while the firewall leads it nowhere stays in its socket, so that has
+    no room.
+    """
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, binding.versions != _DUAL)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
+    lingers = binding.protocol is not PortProtocol.UDP
+    if lingers:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    anywhere = "::" if sock.family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 - what was asked
+    sock.bind((str(binding.address or anywhere), binding.port))
+    if lingers:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    if isinstance(binding.address, IPv4Address):
+        _require_one_host(binding.address)
+
+
+def _require_one_host(address: IPv4Address) -> None:
+    """Refuse the broadcast address of a subnet, which sockets are bound to as to the host's own.
+
+    The kernel says of no address what it is, but forbids to connect to such a one; of UDP, that
+    sends nothing.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect((str(address), 9))
+        except PermissionError as error:
+            raise OSError(errno.EADDRNOTAVAIL, "a broadcast address is no host's") from error
+
+
+def _refusal(binding: Binding, error: OSError) -> DriverError:
+    """Make the error that says why a port cannot be held."""
+    if error.errno in _FULL:
+        return PortsExhausted(
+            f"{binding} cannot be held: mynetd has no file descriptor left for it; end endpoints"
+            " that publish ports, or start mynetd with a higher limit (LimitNOFILE=, ulimit -n)",
+            resource=f"port {binding.port}/{binding.protocol.value}",
+        )
+    number = error.errno or errno.EIO
+    return refused(
+        errno.EPERM if number == errno.EACCES else number,  # as for a port below 1024
+        f"hold {binding}",
+        f"port {binding.port}/{binding.protocol.value}",
+        capability="CAP_NET_BIND_SERVICE",
+    )
+
+
+def choosable_ports() -> Sequence[range]:
+    """List the ports that the kernel itself chooses from, without those that are reserved.
+
+    Like: sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports.
+    """
+    first, last = map(int, (_SETTINGS / "ip_local_port_range").read_text().split())
+    free: list[range] = []
+    for reserved in sorted(_ranges((_SETTINGS / "ip_local_reserved_ports").read_text())):
+        free.append(range(first, min(reserved[0], last + 1)))
+        first = max(first, reserved[1] + 1)
+    return [span for span in (*free, range(first, last + 1)) if span]
+
+
+def _ranges(text: str) -> list[tuple[int, int]]:
+    """Read ``8080,9000-9010``."""
+    found = []
+    for word in text.strip().split(","):
+        if word:
+            first, _, last = word.partition("-")
+            found.append((int(first), int(last or first)))
+    return found

@@ -1,0 +1,1 @@
+"""What a driver asks of the kernel, and what it observes there, as values."""
