@@ -14,9 +14,9 @@ from ipaddress import ip_network
 from mynet.ipam.api import Audit, BackendContext, Holding, Holdings, IPAddress, IPNetwork, Subnet
 from mynet.ipam.bitmap.backend import FILE
 from mynet.ipam.bitmap.bits import PAGE_BITS
-from mynet.ipam.bitmap.pool import unpacked
+from mynet.ipam.bitmap.ranges import unpacked
 from mynet.ipam.bitmap.schema import MIGRATIONS
-from mynet.ipam.sqlite_audit import Look, looked_at
+from mynet.ipam.sqlite.audit import Look, looked_at
 
 Positions = dict[int, set[int]]  # of addresses, by the number of their subnet
 

@@ -23,15 +23,15 @@ from mynet.ipam.api import (
     Subnet,
     Usage,
 )
-from mynet.ipam.bitmap import verbs
+from mynet.ipam.bitmap import allocation
 from mynet.ipam.bitmap.book import Book, Turn
 from mynet.ipam.bitmap.clock import BootClock, Clock
-from mynet.ipam.bitmap.pool import Pool, packed
-from mynet.ipam.bitmap.reading import Reading, held_by
+from mynet.ipam.bitmap.queries import Reading, held_by
+from mynet.ipam.bitmap.ranges import Pool, packed
 from mynet.ipam.bitmap.schema import MIGRATIONS
 from mynet.ipam.errors import StoreDamaged, SubnetInUse
-from mynet.ipam.sqlite import Database, Work
-from mynet.ipam.sqlite_errors import refusal
+from mynet.ipam.sqlite.database import Database, Work
+from mynet.ipam.sqlite.errors import refusal
 
 FILE = "bitmap.db"
 
@@ -72,19 +72,21 @@ class BitmapBackend(Backend):
     def allocate(self, call: Call, request: AllocateRequest) -> Allocation:
         """Hand out an address; it is on the disk when this returns."""
         subnet = request.subnet
-        row = self._change(subnet, lambda book, turn: verbs.allocate(book, turn, request))
+        row = self._change(subnet, lambda book, turn: allocation.allocate(book, turn, request))
         return self._reading.allocation(subnet.cidr, row)
 
     def allocate_batch(self, call: Call, request: BatchRequest) -> Sequence[Allocation]:
         """Hand out several; they are on the disk when this returns."""
         subnet = request.subnet
-        rows = self._change(subnet, lambda book, turn: verbs.allocate_batch(book, turn, request))
+        rows = self._change(
+            subnet, lambda book, turn: allocation.allocate_batch(book, turn, request)
+        )
         return [self._reading.allocation(subnet.cidr, row) for row in rows]
 
     def release(self, call: Call, request: ReleaseRequest) -> Allocation:
         """Take an address back; that is on the disk when this returns."""
         subnet = request.subnet
-        row = self._change(subnet, lambda book, turn: verbs.release(book, turn, request))
+        row = self._change(subnet, lambda book, turn: allocation.release(book, turn, request))
         return self._reading.allocation(subnet.cidr, row)
 
     def release_owner(self, call: Call, owner: str) -> Sequence[Allocation]:
@@ -113,7 +115,7 @@ class BitmapBackend(Backend):
             for each in holdings:
                 _open(connection, each.subnet.cidr)
                 book = self._touched(connection, each.subnet.cidr)
-                book.insert(turn, Pool.of(each.subnet), verbs.plan(book, turn, each))
+                book.insert(turn, Pool.of(each.subnet), allocation.plan(book, turn, each))
 
         with self._contradictions():
             self._database.write_alone(work)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mynet.ipam.api import IPNetwork, Subnet
-from mynet.ipam.bitmap import rest
+from mynet.ipam.bitmap import cooldown
 from mynet.ipam.bitmap.bits import PAGE_BITS, SparseBits
 from mynet.ipam.bitmap.clock import Moment
-from mynet.ipam.bitmap.pool import Pool
+from mynet.ipam.bitmap.ranges import Pool
 from mynet.ipam.errors import SubnetNotFound
 
 MOST_RESTING = 65536  # of a subnet; beyond, the longest released are free like any other
@@ -127,7 +127,7 @@ class Book:
             if position in self._bits
         ]
         if rested:
-            rest.end(turn.connection, self.id, rested)
+            cooldown.end(turn.connection, self.id, rested)
         self._forget_keys(turn, rows)
         self._allocated += len(rows)
         self._resting -= len(rested)
@@ -149,20 +149,20 @@ class Book:
             [(self.id, row.address) for row in rows],
         )
         for row in rows:
-            rest.begin(turn.connection, self.id, row.address, turn.now)
+            cooldown.begin(turn.connection, self.id, row.address, turn.now)
             if row.sticky_key:
-                rest.remember(turn.connection, self.id, row.sticky_key, row.address, turn.now)
+                cooldown.remember(turn.connection, self.id, row.sticky_key, row.address, turn.now)
         self._allocated -= len(rows)
         self._resting += len(rows)
 
     def _tidy(self, connection: sqlite3.Connection, rules: Subnet, now: Moment) -> None:
         """Keep what is remembered within bounds, or a large subnet would let it grow for ever."""
-        rest.forget_expired(connection, self.id, rules.retention, now)
+        cooldown.forget_expired(connection, self.id, rules.retention, now)
         excess = max(self._resting - MOST_RESTING, 0)
-        for one in rest.oldest(connection, self.id, min(excess, _FREED_AT_ONCE)):
-            if rest.is_cooling(one, rules.cooldown, now):
+        for one in cooldown.oldest(connection, self.id, min(excess, _FREED_AT_ONCE)):
+            if cooldown.is_cooling(one, rules.cooldown, now):
                 break
-            rest.end(connection, self.id, [one.address])
+            cooldown.end(connection, self.id, [one.address])
             position = Pool.of(rules).place(one.address)
             self._resting -= 1
             self._bits.clear(position)
@@ -171,7 +171,7 @@ class Book:
     def _forget_keys(self, turn: Turn, rows: Sequence[Row]) -> None:
         """Forget what the keys of new allocations led to: they are in use again."""
         if keys := [row.sticky_key for row in rows if row.sticky_key]:
-            rest.forget(turn.connection, self.id, keys)
+            cooldown.forget(turn.connection, self.id, keys)
 
     def _one(self, turn: Turn, query: str, value: object) -> Row | None:
         row = turn.connection.execute(query, (self.id, value)).fetchone()

@@ -1,6 +1,6 @@
 """Backups: everything in the state directory, as it was at one moment, in one file.
 
-The moment is that of :mod:`mynet.ipam.sqlite_snapshot`: of all databases together, while calls go
+The moment is that of :mod:`mynet.ipam.sqlite.snapshot`: of all databases together, while calls go
 on. So a backup is what a kill at that moment would have left, and to start from it is to recover
 from that. What was acknowledged before the backup began is in it.
 """
@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 import structlog
 
 from mynet.ipam.errors import StoreUnavailable
-from mynet.ipam.sqlite_snapshot import at_one_moment, copy
+from mynet.ipam.sqlite.snapshot import at_one_moment, copy
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.errors import InvalidArgument, Violation
 from mynet.server.state import archive

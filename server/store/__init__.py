@@ -7,8 +7,8 @@ carries the revision of its commit.
 
 from pathlib import Path
 
-from mynet.ipam.sqlite import Database
-from mynet.ipam.sqlite_seals import seal
+from mynet.ipam.sqlite.checksums import seal
+from mynet.ipam.sqlite.database import Database
 from mynet.server.store.endpoints import EndpointRecords
 from mynet.server.store.networks import NetworkRecords
 from mynet.server.store.subnets import SubnetRecords
@@ -88,7 +88,7 @@ MIGRATIONS = (
 
 
 class Store:
-    """The file, and its three kinds of records. Raises what ``mynet.ipam.sqlite`` raises."""
+    """The file, and its three kinds of records. Raises what ``mynet.ipam.sqlite.database`` raises."""
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path, MIGRATIONS)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from mynet.drivers.errors import BridgeFull
-from mynet.ipam.sqlite import Database
+from mynet.ipam.sqlite.database import Database
 from mynet.server.errors import EndpointNotFound, NetworkNotFound
 from mynet.server.model.networks import Endpoint
 from mynet.server.store import codec, ports

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mynet.drivers.errors import InterfaceExists
-from mynet.ipam.sqlite import Database
+from mynet.ipam.sqlite.database import Database
 from mynet.server.errors import Ambiguous, NetworkExists, NetworkNotFound, quoted
 from mynet.server.model.networks import Network, Subnet
 from mynet.server.model.subnets import Ground, SubnetWish

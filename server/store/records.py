@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from mynet.ipam.sqlite import Database
+from mynet.ipam.sqlite.database import Database
 from mynet.server.store import codec
 
 

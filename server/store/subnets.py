@@ -7,7 +7,7 @@ from datetime import datetime
 from ipaddress import ip_network
 
 from mynet.ipam.api import IPNetwork
-from mynet.ipam.sqlite import Database
+from mynet.ipam.sqlite.database import Database
 from mynet.server.errors import SubnetExists, SubnetNotFound, SubnetOverlap
 from mynet.server.model.subnets import BookedSubnet, Ground, Rules, SubnetDump, SubnetWish
 from mynet.server.store import codec

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from mynet.drivers.linux.firewall import table
 from mynet.drivers.linux.host import sysctl
 from mynet.drivers.linux.netlink.netlink_socket import Netlink
-from mynet.ipam.sqlite import Database
+from mynet.ipam.sqlite.database import Database
 from mynet.server.main import main
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ import pytest
 
 from mynet.ipam.api import Audit, BackendContext, Subnet
 from mynet.ipam.bitmap import BitmapBackend, mynet_ipam_audit
-from mynet.ipam.sqlite_seals import teach
+from mynet.ipam.sqlite.checksums import teach
 from mynet.ipam.testing.bench import Bench
 from tests.ipam.waiting import noise
 

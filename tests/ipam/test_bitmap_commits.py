@@ -8,7 +8,7 @@ import pytest
 from mynet.ipam.api import Holding, IPNetwork, Subnet
 from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.errors import AddressInUse, SubnetExhausted, SubnetNotFound
-from mynet.ipam.sqlite import Database
+from mynet.ipam.sqlite.database import Database
 from mynet.ipam.testing.bench import Bench
 from tests.ipam.waiting import called_together
 

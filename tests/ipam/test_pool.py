@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mynet.ipam.api import IPAddress, Subnet
-from mynet.ipam.bitmap.pool import Pool, packed, unpacked
+from mynet.ipam.bitmap.ranges import Pool, packed, unpacked
 from mynet.ipam.errors import AddressOutOfRange, AddressReserved
 
 addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mynet.ipam.api import IPNetwork, Span, Subnet
 from mynet.ipam.bitmap.bits import SparseBits
-from mynet.ipam.bitmap.pool import Pool
+from mynet.ipam.bitmap.ranges import Pool
 from mynet.ipam.errors import AddressReserved
 
 IPV4 = IPv4Network("10.1.0.0/26")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mynet.ipam.errors import StoreDamaged
-from mynet.ipam.sqlite import Database
+from mynet.ipam.sqlite.database import Database
 from tests.ipam.waiting import MIGRATIONS, contents, insert, names, noise, revision_of
 
 COMMITS = 40

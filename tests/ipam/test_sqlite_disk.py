@@ -10,7 +10,7 @@ import pytest
 
 from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
-from mynet.ipam.sqlite import Database
+from mynet.ipam.sqlite.database import Database
 from mynet.ipam.testing.bench import Bench
 from tests.ipam.waiting import MIGRATIONS, insert, names, revision_of, together
 

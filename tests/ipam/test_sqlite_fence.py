@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mynet.ipam.errors import StoreUnavailable
-from mynet.ipam.sqlite import Database, Work
+from mynet.ipam.sqlite.database import Database, Work
 from mynet.ipam.testing.bench import Bench
 from tests.ipam.waiting import MIGRATIONS, insert, names, revision_of, together
 

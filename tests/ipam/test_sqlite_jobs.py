@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mynet.ipam.errors import StoreUnavailable
-from mynet.ipam.sqlite import Database, Work
+from mynet.ipam.sqlite.database import Database, Work
 from tests.ipam.waiting import MIGRATIONS, insert, names, revision_of, together
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from mynet.ipam.bitmap.schema import MIGRATIONS as BITMAP
 from mynet.ipam.errors import StoreDamaged
-from mynet.ipam.sqlite import Database
+from mynet.ipam.sqlite.database import Database
 from tests.ipam.waiting import TABLE, insert, names, revision_of
 
 STEPS = (

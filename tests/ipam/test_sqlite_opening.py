@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
-from mynet.ipam.sqlite import Database
+from mynet.ipam.sqlite.database import Database
 from tests.ipam.waiting import (
     MIGRATIONS,
     TABLE,
@@ -140,7 +140,7 @@ OPENING = """
 import sys
 from pathlib import Path
 from mynet.ipam.errors import StoreUnavailable
-from mynet.ipam.sqlite import Database
+from mynet.ipam.sqlite.database import Database
 try:
     database = Database(Path(sys.argv[1]), sys.argv[2:])
 except StoreUnavailable as error:

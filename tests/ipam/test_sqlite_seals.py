@@ -10,8 +10,8 @@ import pytest
 
 from mynet.ipam.bitmap.schema import MIGRATIONS as BITMAP
 from mynet.ipam.errors import StoreDamaged
-from mynet.ipam.sqlite import Database
-from mynet.ipam.sqlite_seals import seal
+from mynet.ipam.sqlite.checksums import seal
+from mynet.ipam.sqlite.database import Database
 from mynet.server.store import MIGRATIONS as STORE
 from tests.ipam.waiting import executing
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from mynet.ipam import sqlite_snapshot
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
-from mynet.ipam.sqlite import Database
-from mynet.ipam.sqlite_seals import teach
-from mynet.ipam.sqlite_snapshot import at_one_moment, copy
+from mynet.ipam.sqlite import snapshot
+from mynet.ipam.sqlite.checksums import teach
+from mynet.ipam.sqlite.database import Database
+from mynet.ipam.sqlite.snapshot import at_one_moment, copy
 from tests.ipam.waiting import MIGRATIONS, insert, names, noise
 
 NAMES = ("a.db", "b.db", "c.db")
@@ -70,7 +70,7 @@ def test_all_are_seen_as_of_one_moment(
         # Time enough, before a file is looked at, for others to write to it.
         connection.set_trace_callback(lambda said: time.sleep(0.005 * (said == "BEGIN")))
 
-    monkeypatch.setattr(sqlite_snapshot, "teach", slow)
+    monkeypatch.setattr(snapshot, "teach", slow)
     seen = []
     with written_in_turn(databases) as failures:
         for _ in range(LOOKS):
@@ -112,7 +112,7 @@ def test_a_copy_opens_as_the_database_that_it_is_of(
 def test_who_keeps_a_file_locked_is_waited_for_until_the_deadline_and_nobody_for_us(
     databases: list[Database], paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_snapshot, "_HELD", 0.3)
+    monkeypatch.setattr(snapshot, "_HELD", 0.3)
     with closing(sqlite3.connect(paths[2], isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         deadline = time.monotonic() + 1.5

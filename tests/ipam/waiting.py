@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mynet.ipam.sqlite import Database, Work
-from mynet.ipam.sqlite_seals import seal
+from mynet.ipam.sqlite.checksums import seal
+from mynet.ipam.sqlite.database import Database, Work
 
 TABLE = f"CREATE TABLE things (name TEXT NOT NULL UNIQUE, {seal('name')}) STRICT"
 MIGRATIONS = (TABLE,)

@@ -15,7 +15,7 @@ from mynet.drivers.api import Driver
 from mynet.drivers.errors import DriverError
 from mynet.ipam.api import Backend
 from mynet.ipam.errors import IpamError, StoreUnavailable
-from mynet.ipam.sqlite import Database
+from mynet.ipam.sqlite.database import Database
 from mynet.server.core import assemble
 from mynet.server.host import Host
 from mynet.server.model.subnets import AddressPool, Defaults

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mynet.ipam.api import IPNetwork
-from mynet.ipam.sqlite_seals import teach
+from mynet.ipam.sqlite.checksums import teach
 from mynet.server.errors import PoolsExhausted
 from mynet.server.model.subnets import AddressPool, Ground, SubnetSize
 from mynet.server.store import MIGRATIONS

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from mynet.ipam import hookspecs
 from mynet.ipam.api import Audit
-from mynet.ipam.sqlite_seals import teach
+from mynet.ipam.sqlite.checksums import teach
 from mynet.server.main import main
 from mynet.server.offline.fsck import backends, examine
 from mynet.server.state.directory import claim_state_dir

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from mynet.ipam.api import Subnet
 from mynet.ipam.bitmap import BitmapBackend
-from mynet.ipam.sqlite_seals import teach
+from mynet.ipam.sqlite.checksums import teach
 from mynet.ipam.testing.bench import Bench
 from mynet.server.calls.call import Call
 from mynet.server.errors import CannotRestore, CannotStart, SubnetExists

@@ -9,7 +9,7 @@ import pluggy
 
 from mynet.ipam import hookspecs
 from mynet.ipam.api import Audit, BackendContext, Holdings
-from mynet.ipam.sqlite_audit import looked_at
+from mynet.ipam.sqlite.audit import looked_at
 from mynet.server.plugins.timeouts import within
 
 

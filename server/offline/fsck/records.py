@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from mynet.ipam.api import IPNetwork
 from mynet.ipam.errors import StoreDamaged
-from mynet.ipam.sqlite_audit import Look, looked_at
+from mynet.ipam.sqlite.audit import Look, looked_at
 from mynet.server.model.networks import Endpoint, Network
 from mynet.server.store import MIGRATIONS, codec
 

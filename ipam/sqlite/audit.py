@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mynet.ipam.sqlite_file import MAGIC, beginning, last_seen
-from mynet.ipam.sqlite_seals import broken_seals, said_of, teach
+from mynet.ipam.sqlite.checksums import broken_seals, said_of, teach
+from mynet.ipam.sqlite.file import MAGIC, beginning, last_seen
 
 _WITH_IT = ("", "-wal", "-journal")
 _MOST = 10  # findings of one kind: what is wrong a thousand times is said as often by a count
@@ -114,7 +114,7 @@ def looked_at(path: Path, newest: int | None = None) -> Iterator[Look]:
     """Look at a database; one that was never made has nothing wrong with it.
 
     ``newest`` is the newest schema that the caller knows (``user_version``, as
-    :class:`mynet.ipam.sqlite.Database` numbers them), None where it knows nothing of the file.
+    :class:`mynet.ipam.sqlite.database.Database` numbers them), None where it knows nothing of the file.
     Raises OSError where there is no room for a copy.
     """
     look = Look()

@@ -1,11 +1,11 @@
-"""What waits for the writer thread of a :class:`~mynet.ipam.sqlite.Database`."""
+"""What waits for the writer thread of a :class:`~mynet.ipam.sqlite.database.Database`."""
 
 import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from mynet.ipam.sqlite_errors import kind_of
+from mynet.ipam.sqlite.errors import kind_of
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from mynet.ipam.bitmap.clock import SECOND, Moment, elapsed
-from mynet.ipam.bitmap.pool import Pool
+from mynet.ipam.bitmap.ranges import Pool
 
 # Of an earlier boot's addresses all cool down as long as this boot is younger than the cooldown.
 _COOLING = "CASE boot WHEN ? THEN released > ? ELSE ? END"

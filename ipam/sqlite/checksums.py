@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mynet.ipam.errors import StoreDamaged
-from mynet.ipam.sqlite_errors import refusal
+from mynet.ipam.sqlite.errors import refusal
 
 _SEAL = "checksum INTEGER NOT NULL AS ({}) STORED"
 _SEALED = re.compile(_SEAL.replace("(", r"\(").replace(")", r"\)").format("(.+)"))

@@ -18,10 +18,10 @@ from mynet.ipam.api import (
     ReleaseRequest,
     Subnet,
 )
-from mynet.ipam.bitmap import rest
+from mynet.ipam.bitmap import cooldown
 from mynet.ipam.bitmap.book import Book, Row, Turn
 from mynet.ipam.bitmap.clock import elapsed
-from mynet.ipam.bitmap.pool import Pool, packed
+from mynet.ipam.bitmap.ranges import Pool, packed
 from mynet.ipam.errors import AddressInUse, AllocationNotFound, OwnerMismatch, SubnetExhausted
 
 
@@ -118,7 +118,7 @@ def _remembered(book: Book, turn: Turn, pool: Pool, request: AllocateRequest) ->
     if not request.sticky_key:
         return None
     retention = request.subnet.retention
-    address = rest.recall(turn.connection, book.id, request.sticky_key, retention, turn.now)
+    address = cooldown.recall(turn.connection, book.id, request.sticky_key, retention, turn.now)
     if address is None or book.held(turn, address):
         return None
     position = pool.place(address)
@@ -150,7 +150,7 @@ def _rested(book: Book, turn: Turn, subnet: Subnet, wanted: int, count: int) -> 
     """
     if not count:
         return []
-    resting = rest.longest(turn.connection, book.id, Pool.of(subnet), count)
+    resting = cooldown.longest(turn.connection, book.id, Pool.of(subnet), count)
     if len(resting) < count:
         raise _exhausted(subnet, wanted, 0.0)
     seconds = subnet.cooldown - elapsed(resting[-1].since, turn.now)

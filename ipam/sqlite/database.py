@@ -21,10 +21,10 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
-from mynet.ipam.sqlite_errors import fenced, kind_of, leaves_doubt, refusal, telling
-from mynet.ipam.sqlite_file import Witness, migrate, require_ours, require_sound, require_whole
-from mynet.ipam.sqlite_jobs import HalfDone, Job, Work
-from mynet.ipam.sqlite_seals import require_seals, teach
+from mynet.ipam.sqlite.checksums import require_seals, teach
+from mynet.ipam.sqlite.errors import fenced, kind_of, leaves_doubt, refusal, telling
+from mynet.ipam.sqlite.file import Witness, migrate, require_ours, require_sound, require_whole
+from mynet.ipam.sqlite.jobs import HalfDone, Job, Work
 
 __all__ = ["Database", "Work"]
 

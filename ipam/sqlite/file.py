@@ -1,4 +1,4 @@
-"""The file below a :class:`~mynet.ipam.sqlite.Database`: whose it is, and whether it is whole."""
+"""The file below a :class:`~mynet.ipam.sqlite.database.Database`: whose it is, and whether it is whole."""
 
 import contextlib
 import fcntl
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
-from mynet.ipam.sqlite_errors import refusal
-from mynet.ipam.sqlite_seals import seal
+from mynet.ipam.sqlite.checksums import seal
+from mynet.ipam.sqlite.errors import refusal
 
 _REVISION_TABLE = f"""
 CREATE TABLE IF NOT EXISTS revision (

@@ -19,13 +19,13 @@ from mynet.ipam.api import (
     Subnet,
     Usage,
 )
-from mynet.ipam.bitmap import rest
+from mynet.ipam.bitmap import cooldown
 from mynet.ipam.bitmap.bits import PAGE_BITS
 from mynet.ipam.bitmap.book import COLUMNS, Row, subnet_not_found
 from mynet.ipam.bitmap.clock import Clock
-from mynet.ipam.bitmap.pool import Pool, packed, unpacked
+from mynet.ipam.bitmap.ranges import Pool, packed, unpacked
 from mynet.ipam.errors import StoreDamaged
-from mynet.ipam.sqlite import Database
+from mynet.ipam.sqlite.database import Database
 
 
 class Reading:
@@ -73,7 +73,7 @@ class Reading:
         pool = Pool.of(subnet)
         with self._database.read() as connection:
             number = _number(connection, subnet.cidr)
-            address = rest.recall(connection, number, key, subnet.retention, now)
+            address = cooldown.recall(connection, number, key, subnet.retention, now)
             position = None if address is None else pool.place(address)
             if position is None or pool.is_reserved(position):
                 return None
@@ -90,7 +90,7 @@ class Reading:
                 "SELECT allocated FROM subnets WHERE id = ?", (number,)
             ).fetchone()
             held = sum(_held_between(connection, number, pool, *each) for each in pool.reserved)
-            cooling = rest.count_cooling(connection, number, pool, subnet.cooldown, now)
+            cooling = cooldown.count_cooling(connection, number, pool, subnet.cooldown, now)
         return Usage(pool.capacity, allocated, pool.reserved_count - held, cooling)
 
     def parts(self, query: MapQuery) -> Sequence[Part]:
@@ -102,7 +102,7 @@ class Reading:
             pages = connection.execute(
                 "SELECT number, bits FROM pages WHERE subnet = ?", (number,)
             ).fetchall()
-            resting = rest.oldest(connection, number)
+            resting = cooldown.oldest(connection, number)
         allocated: Counter[int] = Counter()
         cooling: Counter[int] = Counter()
         for page, bits in pages:
@@ -112,7 +112,7 @@ class Reading:
         for one in resting:
             position = pool.place(one.address)
             allocated[position >> shift] -= 1
-            if rest.is_cooling(one, subnet.cooldown, now) and not pool.is_reserved(position):
+            if cooldown.is_cooling(one, subnet.cooldown, now) and not pool.is_reserved(position):
                 cooling[position >> shift] += 1
         return [
             Part(_part(subnet.cidr, part, query.prefixlen), allocated[part], cooling[part])

@@ -20,8 +20,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
-from mynet.ipam.sqlite_errors import kind_of, refusal, telling
-from mynet.ipam.sqlite_seals import teach
+from mynet.ipam.sqlite.checksums import teach
+from mynet.ipam.sqlite.errors import kind_of, refusal, telling
 
 # Seconds that writers are kept waiting at most, and that they are left alone before the next try.
 # They look for the lock every tenth of a second, for 5 by sqlite3's default, and take whoever keeps
