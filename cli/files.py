@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from mynet.cli.failures import Failed
+from mynet.cli.errors import Failed
 
 LARGEST = 60 << 20  # bytes; the daemon takes a little more in one request
 _STDIN = 0

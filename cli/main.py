@@ -9,7 +9,7 @@ _INTERRUPTED = 130  # as shells say it: 128 and the number of SIGINT
 def main() -> NoReturn:
     """Run the command that the arguments name, and end the process."""
     try:
-        from mynet.cli.commands import mynetctl
+        from mynet.cli.root import mynetctl
 
         mynetctl.main(prog_name="mynetctl")
     except KeyboardInterrupt:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from mynet.cli.failures import Failed, complain
+from mynet.cli.errors import Failed, complain
 
 _STDOUT = 1
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from mynet.cli.commands import mynetctl
+from mynet.cli.root import mynetctl
 from tests.cli.attached import Attached
 from tests.cli.fake import FakeDaemon
 

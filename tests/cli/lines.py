@@ -7,7 +7,7 @@ from itertools import takewhile
 
 import click
 
-from mynet.cli.commands import mynetctl
+from mynet.cli.root import mynetctl
 
 
 def walk(command: click.Command = mynetctl, *names: str) -> Iterator[tuple[str, click.Command]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from click.shell_completion import ShellComplete
 
-from mynet.cli.commands import mynetctl
+from mynet.cli.root import mynetctl
 from tests.cli.conftest import BIN, Ctl, program
 from tests.cli.fake import FakeDaemon
 from tests.cli.samples import BLUE, ONE, ONE_ID, RED, TWO

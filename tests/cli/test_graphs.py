@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mynet.cli.graphs import dot, mermaid
+from mynet.cli.output.graph import dot, mermaid
 
 AWKWARD = 'a "b" \\n & <c>; #1. `d` |e|\\'
 

@@ -9,13 +9,13 @@ from click import unstyle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mynet.cli import maps
+from mynet.cli.output import subnet_map
 from tests.cli.samples import Counts, answer
 
 
 def drawn(found: Mapping[str, Any], *, unicode: bool = True) -> str:
     """Draw without colours and without the head: two lines and an empty one."""
-    lines = [unstyle(line) for line in maps.draw(found, unicode=unicode)]
+    lines = [unstyle(line) for line in subnet_map.draw(found, unicode=unicode)]
     return "\n".join(lines[3:])
 
 
@@ -33,7 +33,7 @@ def spread(first: str, *counts: int, part: int) -> Counts:
 
 def test_the_head_says_whose_the_subnet_is_and_how_full() -> None:
     found = answer("10.9.0.0/24", {}, network="blue", range="10.9.0.128/25")
-    lines = [unstyle(line) for line in maps.draw(found, unicode=True)]
+    lines = [unstyle(line) for line in subnet_map.draw(found, unicode=True)]
     assert lines[:3] == [
         "10.9.0.0/24   network blue   range 10.9.0.128/25",
         "1 allocated   2 reserved   3 cooling   4 free",
@@ -222,7 +222,7 @@ def answers(draw: st.DrawFn) -> dict[str, Any]:
     prefixlen = draw(st.integers(0, bits))
     number = draw(st.integers(0, 2**bits - 1))
     subnet = ip_network((number.to_bytes(bits // 8, "big"), prefixlen), strict=False)
-    asked = maps.part_prefix_length(str(subnet)) or 116
+    asked = subnet_map.part_prefix_length(str(subnet)) or 116
     part = draw(st.integers(max(prefixlen, asked - 60), asked)) if asked == 116 else asked
     places = draw(st.lists(st.integers(0, subnet.num_addresses - 1), max_size=100))
     parts = {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from mynet.cli import render
+from mynet.cli.output import render
 from tests.cli.conftest import Ctl, program
 from tests.cli.fake import FakeDaemon
 from tests.cli.samples import BLUE, ONE, TWO

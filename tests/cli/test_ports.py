@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mynet.cli.ports import shown
+from mynet.cli.port_syntax import shown
 from tests.cli.conftest import Ctl
 from tests.cli.fake import FakeDaemon
 from tests.cli.samples import ONE

@@ -125,7 +125,7 @@ def test_a_signal_while_it_disconnects_does_not_keep_it_from_that(
 def test_a_signal_whose_exception_somebody_swallows_is_not_forgotten(tmp_path: Path) -> None:
     script = f"""
 import contextlib, signal
-from mynet.cli.sandbox import Sandbox
+from mynet.cli.netns_process import Sandbox
 
 with Sandbox(["touch", "{tmp_path}/mark"]) as sandbox:
     with contextlib.suppress(SystemExit):

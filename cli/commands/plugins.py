@@ -2,10 +2,10 @@
 
 import click
 
-from mynet.cli import render
-from mynet.cli.command import CONTEXT, command
-from mynet.cli.failures import one_line
-from mynet.cli.session import Session
+from mynet.cli.client import Session
+from mynet.cli.errors import one_line
+from mynet.cli.options import CONTEXT, command
+from mynet.cli.output import render
 
 
 @click.group(context_settings=CONTEXT)

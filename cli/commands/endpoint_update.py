@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
-from mynet.cli import render
-from mynet.cli.command import command, label_option, label_rm_option
-from mynet.cli.completion import endpoint_ids
-from mynet.cli.ports import publish_option, read_ports
-from mynet.cli.session import Session
+from mynet.cli.client import Session
+from mynet.cli.commands.completion import endpoint_ids
+from mynet.cli.options import command, label_option, label_rm_option
+from mynet.cli.output import render
+from mynet.cli.port_syntax import publish_option, read_ports
 
 
 @command("update")

@@ -5,8 +5,10 @@ from typing import Any
 
 import click
 
-from mynet.cli import render
-from mynet.cli.command import (
+from mynet.cli.client import Session
+from mynet.cli.commands.completion import network_names
+from mynet.cli.commands.ipam_subnet import subnet_wishes
+from mynet.cli.options import (
     CONTEXT,
     command,
     each,
@@ -17,9 +19,7 @@ from mynet.cli.command import (
     opt_option,
     quiet_option,
 )
-from mynet.cli.completion import network_names
-from mynet.cli.session import Session
-from mynet.cli.subnets import subnet_wishes
+from mynet.cli.output import render
 
 
 @click.group(context_settings=CONTEXT)

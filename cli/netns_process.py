@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import NoReturn, Self
 
-from mynet.cli.failures import Failed, complain
+from mynet.cli.errors import Failed, complain
 
 _CLONE_NEWNET = 0x40000000
 _PR_SET_PDEATHSIG = 1

@@ -1,9 +1,9 @@
 """``mynetctl version``: what a report of a fault should begin with."""
 
-from mynet.cli import render
-from mynet.cli.command import command
-from mynet.cli.failures import Failed
-from mynet.cli.session import Session
+from mynet.cli.client import Session
+from mynet.cli.errors import Failed
+from mynet.cli.options import command
+from mynet.cli.output import render
 
 _DISTRIBUTION = "mynetd"  # it brings the client, the daemon and the built-in plugins
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from mynet.cli.command import label_option, opt_option
-from mynet.cli.ports import publish_option
+from mynet.cli.options import label_option, opt_option
+from mynet.cli.port_syntax import publish_option
 
 
 def _of_version(version: int) -> Callable[[click.Context, click.Parameter, str], str]:

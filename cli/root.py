@@ -2,21 +2,21 @@
 
 import click
 
-from mynet.cli.addresses import ipam
-from mynet.cli.backup import backup
-from mynet.cli.command import CONTEXT
-from mynet.cli.completion import completion
-from mynet.cli.connect import connect, disconnect
-from mynet.cli.doctor import doctor
-from mynet.cli.endpoint_update import update as endpoint_update
-from mynet.cli.endpoints import endpoint
-from mynet.cli.networks import network
-from mynet.cli.plugins import driver
+from mynet.cli.client import DEFAULT_ADDRESS, Session
+from mynet.cli.commands.backup import backup
+from mynet.cli.commands.completion import completion
+from mynet.cli.commands.connect import connect, disconnect
+from mynet.cli.commands.doctor import doctor
+from mynet.cli.commands.endpoint import endpoint
+from mynet.cli.commands.endpoint_update import update as endpoint_update
+from mynet.cli.commands.ipam import ipam
+from mynet.cli.commands.network import network
+from mynet.cli.commands.plugins import driver
+from mynet.cli.commands.run import run
+from mynet.cli.commands.topology import topology
+from mynet.cli.commands.version import version
+from mynet.cli.options import CONTEXT
 from mynet.cli.program import Program
-from mynet.cli.run import run
-from mynet.cli.session import DEFAULT_ADDRESS, Session
-from mynet.cli.topology import topology
-from mynet.cli.version import version
 
 _LONGEST_PATH = 107  # unix(7)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from mynet.cli.failures import from_rpc
+from mynet.cli.errors import from_rpc
 
 DEFAULT_ADDRESS = "unix:///run/mynet/mynetd.sock"
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import click
 
-from mynet.cli import render
-from mynet.cli.command import command
-from mynet.cli.completion import container_names, endpoint_ids, network_names
-from mynet.cli.endpoints import HEADERS, row
-from mynet.cli.session import Session
-from mynet.cli.wishes import connect_request, wish_options
+from mynet.cli.client import Session
+from mynet.cli.commands.completion import container_names, endpoint_ids, network_names
+from mynet.cli.commands.endpoint import HEADERS, row
+from mynet.cli.endpoint_options import connect_request, wish_options
+from mynet.cli.options import command
+from mynet.cli.output import render
 
 
 def _not_empty(

@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from mynet.cli import graphs, ports, render
-from mynet.cli.command import command, each
-from mynet.cli.completion import network_names
-from mynet.cli.session import Session
+from mynet.cli import port_syntax
+from mynet.cli.client import Session
+from mynet.cli.commands.completion import network_names
+from mynet.cli.options import command, each
+from mynet.cli.output import graph, render
 
 Network = dict[str, Any]  # in the API's JSON form, with its endpoints as one more field
 
@@ -34,8 +35,8 @@ def topology(session: Session, *, names: Sequence[str]) -> None:
     found, status = _named(session, names) if names else (_all(session), 0)
     if session.output == "json":
         render.document({"networks": found})
-    elif session.output in graphs.WRITERS:
-        write = graphs.WRITERS[session.output]
+    elif session.output in graph.WRITERS:
+        write = graph.WRITERS[session.output]
         render.lines(write(found, unicode=render.is_unicode()))
     else:
         render.lines(tree(found, unicode=render.is_unicode()))
@@ -115,7 +116,7 @@ def _endpoint(endpoint: dict[str, Any]) -> Branch:
         ", ".join(endpoint["addresses"]),
         _unless_ready(endpoint),
     )
-    published = tuple(Branch(ports.written(port)) for port in endpoint["ports"])
+    published = tuple(Branch(port_syntax.written(port)) for port in endpoint["ports"])
     return Branch(_GAP.join(filter(None, words)), published)
 
 

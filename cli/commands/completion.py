@@ -6,8 +6,8 @@ from typing import TypeAlias
 import click
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
-from mynet.cli.command import CONTEXT
-from mynet.cli.session import DEFAULT_ADDRESS, Session
+from mynet.cli.client import DEFAULT_ADDRESS, Session
+from mynet.cli.options import CONTEXT
 
 Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mynet.cli import ports
+from mynet.cli import port_syntax
 
 Label = Sequence[str]  # a line each
 
@@ -53,7 +53,7 @@ def _of_network(network: Mapping[str, Any]) -> Label:
 
 
 def _of_endpoint(endpoint: Mapping[str, Any]) -> Label:
-    published = map(ports.written, endpoint["ports"])
+    published = map(port_syntax.written, endpoint["ports"])
     return [endpoint["interface"], *endpoint["addresses"], *published]
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from mynet.cli import render
-from mynet.cli.command import command
-from mynet.cli.session import Session
+from mynet.cli.client import Session
+from mynet.cli.options import command
+from mynet.cli.output import render
 
 
 @command("backup")

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from mynet.cli import render
-from mynet.cli.command import CONTEXT, command, each, filter_option, no_trunc_option, quiet_option
-from mynet.cli.completion import container_names, endpoint_ids, network_names
-from mynet.cli.ports import shown
-from mynet.cli.session import Session
+from mynet.cli.client import Session
+from mynet.cli.commands.completion import container_names, endpoint_ids, network_names
+from mynet.cli.options import CONTEXT, command, each, filter_option, no_trunc_option, quiet_option
+from mynet.cli.output import render
+from mynet.cli.port_syntax import shown
 
 HEADERS = (
     *("ENDPOINT ID", "NETWORK", "CONTAINER", "INTERFACE"),

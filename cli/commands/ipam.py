@@ -4,13 +4,13 @@ from typing import Any
 
 import click
 
-from mynet.cli import render
-from mynet.cli.command import CONTEXT, command, label_option
-from mynet.cli.completion import subnet_cidrs
-from mynet.cli.plugins import show_plugins
-from mynet.cli.session import Session
-from mynet.cli.subnets import draw_map, subnet
-from mynet.cli.transfer import export_subnets, import_subnets
+from mynet.cli.client import Session
+from mynet.cli.commands.completion import subnet_cidrs
+from mynet.cli.commands.ipam_subnet import draw_map, subnet
+from mynet.cli.commands.ipam_transfer import export_subnets, import_subnets
+from mynet.cli.commands.plugins import show_plugins
+from mynet.cli.options import CONTEXT, command, label_option
+from mynet.cli.output import render
 
 
 @click.group(context_settings=CONTEXT)

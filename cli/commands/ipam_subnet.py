@@ -5,10 +5,10 @@ from typing import Any, TypeAlias
 
 import click
 
-from mynet.cli import render
-from mynet.cli.command import CONTEXT, command, each
-from mynet.cli.completion import subnet_cidrs
-from mynet.cli.session import Session
+from mynet.cli.client import Session
+from mynet.cli.commands.completion import subnet_cidrs
+from mynet.cli.options import CONTEXT, command, each
+from mynet.cli.output import render
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -164,14 +164,14 @@ def draw_map(session: Session, *, cidr: str) -> None:
       mynetctl ipam map 10.9.0.0/24
       mynetctl ipam map 10.0.0.0/8 --output json
     """
-    from mynet.cli import maps
+    from mynet.cli.output import subnet_map
 
-    request = {"subnet": cidr, "part_prefix_length": maps.part_prefix_length(cidr)}
+    request = {"subnet": cidr, "part_prefix_length": subnet_map.part_prefix_length(cidr)}
     found = session.call("IPAMService.GetSubnetMap", request)
     if session.output == "json":
         render.document(found)
     else:
-        render.lines(maps.draw(found, unicode=render.is_unicode()))
+        render.lines(subnet_map.draw(found, unicode=render.is_unicode()))
 
 
 def subnet_wishes(

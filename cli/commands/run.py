@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from mynet.cli.command import CONTEXT
-from mynet.cli.completion import network_names
-from mynet.cli.failures import Failed, complain
-from mynet.cli.sandbox import Sandbox
-from mynet.cli.session import Session, prepare
-from mynet.cli.wishes import connect_request, wish_options
+from mynet.cli.client import Session, prepare
+from mynet.cli.commands.completion import network_names
+from mynet.cli.endpoint_options import connect_request, wish_options
+from mynet.cli.errors import Failed, complain
+from mynet.cli.netns_process import Sandbox
+from mynet.cli.options import CONTEXT
 
 _SECONDS = 5.0  # for cleaning up after a failure, where the daemon may have one too
 

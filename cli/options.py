@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
-from mynet.cli.failures import Failed, Unreachable
-from mynet.cli.session import Session
+from mynet.cli.client import Session
+from mynet.cli.errors import Failed, Unreachable
 
 T = TypeVar("T")
 

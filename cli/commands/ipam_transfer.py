@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from mynet.cli import files, render
-from mynet.cli.command import command
-from mynet.cli.completion import subnet_cidrs
-from mynet.cli.session import Session
+from mynet.cli import files
+from mynet.cli.client import Session
+from mynet.cli.commands.completion import subnet_cidrs
+from mynet.cli.options import command
+from mynet.cli.output import render
 
 _HOST_LOCAL = "host-local"
 _FORMATS = {

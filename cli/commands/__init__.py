@@ -1,0 +1,1 @@
+"""The commands of mynetctl, a module each."""

@@ -1,0 +1,1 @@
+"""How answers are drawn: tables, graphs, maps of subnets."""
