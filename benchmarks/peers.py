@@ -17,8 +17,8 @@ from typing import Any
 
 from mynet.drivers.linux import netns
 from mynet.v1.network_pb2 import PortMapping
-from tests.e2e.daemon import Daemon
-from tests.e2e.stage import Sandbox, Stage
+from tests.e2e.support.daemon import Daemon
+from tests.e2e.support.testbed import Sandbox, Stage
 
 SUBNET, GATEWAY = "10.88.0.0/16", "10.88.0.1"
 CNI = Path("/usr/lib/cni")

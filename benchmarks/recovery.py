@@ -9,8 +9,8 @@ from pathlib import Path
 
 from benchmarks.measure import Line, benchmark
 from mynet.v1 import ipam_pb2, network_pb2
-from tests.e2e.daemon import Daemon
-from tests.e2e.stage import Sandbox, Stage
+from tests.e2e.support.daemon import Daemon
+from tests.e2e.support.testbed import Sandbox, Stage
 
 NETWORKS, SANDBOXES = 200, 1000
 _SETTLING = (

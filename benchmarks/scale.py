@@ -9,8 +9,8 @@ from statistics import median
 
 from benchmarks.measure import Line, benchmark
 from mynet.v1.network_pb2 import PortMapping
-from tests.e2e.daemon import Daemon
-from tests.e2e.stage import Sandbox, Stage
+from tests.e2e.support.daemon import Daemon
+from tests.e2e.support.testbed import Sandbox, Stage
 
 NETWORKS, ENDPOINTS = 2000, 500
 SAMPLES = 50

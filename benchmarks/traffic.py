@@ -14,9 +14,9 @@ from benchmarks.measure import Line, benchmark, quantile
 from benchmarks.peers import Cni, Mynet, Peer, hosted
 from mynet.drivers.linux import netns
 from mynet.v1.network_pb2 import PortMapping
-from tests.e2e.daemon import Daemon
-from tests.e2e.namespace import Namespace
-from tests.e2e.stage import HOST, Sandbox, Stage
+from tests.e2e.support.daemon import Daemon
+from tests.e2e.support.namespace import Namespace
+from tests.e2e.support.testbed import HOST, Sandbox, Stage
 
 PORT = 8080
 BLOCK = 1000  # ports that lead to others' numbers: an element each

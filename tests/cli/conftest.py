@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from mynet.cli.root import mynetctl
-from tests.cli.attached import Attached
-from tests.cli.fake import FakeDaemon
+from tests.cli.support.attached import Attached
+from tests.cli.support.fake import FakeDaemon
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Ctl
-from tests.cli.fake import FakeDaemon, Refusal
+from tests.cli.support.fake import FakeDaemon, Refusal
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from tests.cli.lines import called, walk
+from tests.cli.support.lines import called, walk
 
 # Section "Commands" of the API, as far as its verbs are there.
 API = """

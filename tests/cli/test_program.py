@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import BIN, program
-from tests.cli.fake import FakeDaemon
-from tests.cli.samples import BLUE_ID
+from tests.cli.support.fake import FakeDaemon
+from tests.cli.support.samples import BLUE_ID
 
 SECONDS = 20.0
 

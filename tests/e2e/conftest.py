@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from mynet.v1.network_pb2 import Network
-from tests.e2e.daemon import Daemon
-from tests.e2e.namespace import Namespace, environment
-from tests.e2e.stage import Sandbox, Stage
+from tests.e2e.support.daemon import Daemon
+from tests.e2e.support.namespace import Namespace, environment
+from tests.e2e.support.testbed import Sandbox, Stage
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,9 +16,9 @@ from mynet.v1.ipam_pb2 import (
     Subnet,
 )
 from mynet.v1.network_pb2 import CreateNetworkRequest, Network
-from tests.e2e.daemon import Daemon, refusal
-from tests.e2e.namespace import talk
-from tests.e2e.stage import HOST, OUTSIDE, Sandbox, Stage
+from tests.e2e.support.daemon import Daemon, refusal
+from tests.e2e.support.namespace import talk
+from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Stage
 
 SMALL = "10.9.0.0/30"  # 10.9.0.1 and 10.9.0.2
 ENDS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -9,8 +9,8 @@ import pytest
 
 from mynet.v1.ipam_pb2 import AllocateAddressRequest
 from mynet.v1.network_pb2 import DisconnectRequest, Endpoint
-from tests.e2e.daemon import Daemon, create
-from tests.e2e.stage import Sandbox
+from tests.e2e.support.daemon import Daemon, create
+from tests.e2e.support.testbed import Sandbox
 
 T = TypeVar("T")
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from mynet.v1 import ipam_pb2, network_pb2
-from tests.e2e.daemon import SOCKET, Daemon
-from tests.e2e.stage import Sandbox, Stage
+from tests.e2e.support.daemon import SOCKET, Daemon
+from tests.e2e.support.testbed import Sandbox, Stage
 
 ROOT = Path(__file__).parents[2]
 SERVICES = [

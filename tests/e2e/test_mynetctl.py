@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.daemon import Daemon, eventually
-from tests.e2e.namespace import SECONDS
-from tests.e2e.publishing import ADDRESSES, GATEWAYS, answered, is_free
-from tests.e2e.stage import HOST, OUTSIDE, Sandbox
+from tests.e2e.support.daemon import Daemon, eventually
+from tests.e2e.support.namespace import SECONDS
+from tests.e2e.support.publishing import ADDRESSES, GATEWAYS, answered, is_free
+from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox
 
 
 def test_a_network_is_made_and_listed_and_removed(daemon: Daemon) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from mynet.v1.ipam_pb2 import BackendState, ListBackendsRequest
 from mynet.v1.network_pb2 import Driver, DriverState, ListDriversRequest
-from tests.e2e.daemon import Daemon, create, refusal
-from tests.e2e.stage import Sandbox, Stage
+from tests.e2e.support.daemon import Daemon, create, refusal
+from tests.e2e.support.testbed import Sandbox, Stage
 
 HERE = Path(__file__).parent
 NOOP = HERE.parents[1] / "examples" / "mynet-driver-noop"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from mynet.v1.network_pb2 import Network
-from tests.e2e.daemon import Daemon, connect, create, refusal
-from tests.e2e.stage import Sandbox
+from tests.e2e.support.daemon import Daemon, connect, create, refusal
+from tests.e2e.support.testbed import Sandbox
 
 
 @pytest.fixture(scope="module")

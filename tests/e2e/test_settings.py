@@ -3,8 +3,8 @@
 import pytest
 
 from mynet.v1.network_pb2 import ListNetworksRequest
-from tests.e2e.daemon import Daemon, create, turned_away
-from tests.e2e.stage import Stage
+from tests.e2e.support.daemon import Daemon, create, turned_away
+from tests.e2e.support.testbed import Stage
 
 USAGE, REFUSED = 2, 1
 

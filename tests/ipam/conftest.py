@@ -7,8 +7,8 @@ import pytest
 
 from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.testing.bench import Bench
-from tests.ipam.audit import audit
-from tests.ipam.clocks import FakeClock
+from tests.ipam.support.audit import audit
+from tests.ipam.support.clocks import FakeClock
 
 
 @pytest.fixture(scope="session")

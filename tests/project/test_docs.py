@@ -11,7 +11,7 @@ import pytest
 from mynet.server.main import main as mynetd
 from mynet.server.services.status import TABLE
 from mynet.v1 import ipam_pb2, network_pb2
-from tests.cli.lines import called, named, walk
+from tests.cli.support.lines import called, named, walk
 from tests.project.markdown import Page, rows, spans
 
 COMMANDS = dict(walk())

@@ -8,8 +8,8 @@ import pytest
 import structlog
 
 from mynet.server import host
-from tests.server.stack import Stack
-from tests.server.world import World
+from tests.server.support.stack import Stack
+from tests.server.support.world import World
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,8 +3,8 @@
 from ipaddress import ip_interface, ip_network
 
 from mynet.drivers.linux.values.desired import Segment
-from tests.server.daemon import INSTANCE
-from tests.server.stack import Stack
+from tests.server.support.daemon import INSTANCE
+from tests.server.support.stack import Stack
 
 
 def test_a_network_is_a_bridge_with_its_gateways_behind_the_firewall(stack: Stack) -> None:

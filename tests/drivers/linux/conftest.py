@@ -14,8 +14,8 @@ from mynet.drivers.api import DriverContext, Endpoint, Network
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
-from tests.drivers.linux.namespaces import Namespace, give_uplink, playing_host
-from tests.drivers.linux.stages import FakeStage, LinuxStage, Stage
+from tests.drivers.linux.support.kernels import FakeStage, LinuxStage, Stage
+from tests.drivers.linux.support.namespaces import Namespace, give_uplink, playing_host
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from mynet.drivers.api import Call, DriverContext, Endpoint, Network
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.testing import check_driver
-from tests.drivers.linux.namespaces import Namespace
-from tests.drivers.sound import Kernel, SoundDriver
+from tests.drivers.conformance.sound import Kernel, SoundDriver
+from tests.drivers.linux.support.namespaces import Namespace
 
 
 def bridge(context: DriverContext) -> BridgeDriver:

@@ -11,7 +11,7 @@ import pytest
 from mynet.drivers.errors import InterfaceExists, KernelError
 from mynet.drivers.linux.links.mac import mac_from
 from mynet.drivers.linux.values.desired import Bridge, Segment, Veth
-from tests.drivers.linux.stages import Seen, Stage
+from tests.drivers.linux.support.kernels import Seen, Stage
 
 BRIDGE = Bridge("br-web", "mynet:i:web", mac_from("web"), 1400, (ip_interface("10.1.0.1/24"),))
 VETH = Veth(

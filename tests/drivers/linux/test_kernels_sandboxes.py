@@ -10,7 +10,7 @@ from mynet.drivers.errors import BridgeFull, InterfaceExists, KernelError, Sandb
 from mynet.drivers.linux.links.mac import mac_from
 from mynet.drivers.linux.values.desired import Bridge, Rate, Shaper, Veth
 from mynet.drivers.linux.values.observed import Route
-from tests.drivers.linux.stages import Seen, Stage
+from tests.drivers.linux.support.kernels import Seen, Stage
 
 ADDRESSES = (ip_interface("10.1.0.2/24"), ip_interface("fd00:1::2/64"))
 GATEWAYS = (ip_address("10.1.0.1"), ip_address("fd00:1::1"))

@@ -16,7 +16,7 @@ from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import KernelError, SandboxNotFound
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.kernel import LinuxKernel
-from tests.drivers.linux.namespaces import Namespace
+from tests.drivers.linux.support.namespaces import Namespace
 
 HERE = "/proc/thread-self/ns/net"
 

@@ -12,7 +12,7 @@ from mynet.drivers.api import DriverContext
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
-from tests.drivers.linux.namespaces import Namespace
+from tests.drivers.linux.support.namespaces import Namespace
 
 CALL = SampleCall()
 CHANGES = {
@@ -47,7 +47,7 @@ class Outcomes:
         paths = os.pathsep.join(sys.path)
         printed = host.run(
             *("setpriv", f"--bounding-set=-{capability}", "env", f"PYTHONPATH={paths}"),
-            *(sys.executable, "-m", "tests.drivers.linux.underprivileged"),
+            *(sys.executable, "-m", "tests.drivers.linux.support.underprivileged"),
             *(box.path, str(box.sandbox.cookie)),
         )
         self.verbs: dict[str, dict[str, Any]] = json.loads(printed)

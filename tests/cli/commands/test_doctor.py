@@ -1,0 +1,95 @@
+"""``mynetctl doctor``: what it asks, how it shows the answer, and how it ends."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Ctl
+from tests.cli.support.fake import FakeDaemon
+
+BRIDGE = {
+    "object": "network blue",
+    "problem": "The bridge br-blue is not there.",
+    "remedy": "It is made whole.",
+}
+LOOSE = {
+    "object": "endpoint 94e0c9520c28 of container one",
+    "problem": "The host's interface veth94e0c9520c2 is not there.",
+    "remedy": "Disconnect it and connect it again: its interface is its caller's.",
+}
+
+MENDS = "Nothing was changed: mynetctl doctor --repair mends what can be mended."
+
+
+@pytest.mark.parametrize(("options", "asked"), [("", {}), ("--repair", {"repair": True})])
+def test_it_asks_for_a_repair_only_if_told(
+    ctl: Ctl, daemon: FakeDaemon, options: str, asked: dict[str, bool]
+) -> None:
+    daemon.answer("Doctor", {})
+    done = ctl("doctor", *options.split())
+    assert (done.status, done.out) == (0, "All is well.\n")
+    assert daemon.asked == [("Doctor", asked)]
+
+
+@pytest.mark.parametrize(
+    ("repaired", "status", "words"),
+    [
+        ((False, False), 1, "2 found, 0 repaired, 2 left."),
+        ((True, False), 1, "2 found, 1 repaired, 1 left."),
+        ((True, True), 0, "2 found, 2 repaired, 0 left."),
+    ],
+)
+def test_it_ends_well_only_where_nothing_is_left(
+    ctl: Ctl, daemon: FakeDaemon, repaired: tuple[bool, bool], status: int, words: str
+) -> None:
+    findings: list[dict[str, Any]] = [
+        {**found, "repaired": each} for found, each in zip((BRIDGE, LOOSE), repaired, strict=True)
+    ]
+    daemon.answer("Doctor", {"findings": findings})
+    done = ctl("doctor", "--repair")
+    first, second, last = done.out.splitlines()
+    assert (done.status, last) == (status, words)
+    states = ["repaired" if each else "found" for each in repaired]
+    assert [first, second] == [
+        f"{state}: {found['object']}: {found['problem']} {found['remedy']}"
+        for state, found in zip(states, findings, strict=True)
+    ]
+
+
+def test_as_json_it_has_what_the_api_has(ctl: Ctl, daemon: FakeDaemon) -> None:
+    daemon.answer("Doctor", {"findings": [BRIDGE]})
+    done = ctl("doctor", "--output", "json")
+    assert done.status == 1
+    assert json.loads(done.out) == {"findings": [{**BRIDGE, "repaired": False, "commands": []}]}
+
+
+def test_lines_to_run_stand_below_the_finding(ctl: Ctl, daemon: FakeDaemon) -> None:
+    wall = {
+        "object": "network blue",
+        "problem": "Docker drops its packets.",
+        "remedy": "Run:",
+        "commands": ["iptables -N a", "nft 'add chain b'"],
+    }
+    daemon.answer("Doctor", {"findings": [wall, BRIDGE]})
+    assert ctl("doctor").out.splitlines() == [
+        "found: network blue: Docker drops its packets. Run:",
+        "    iptables -N a",
+        "    nft 'add chain b'",
+        "found: network blue: The bridge br-blue is not there. It is made whole.",
+        "2 found, 0 repaired, 2 left.",
+        MENDS,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "commands", "hints"),
+    [("", [], [MENDS]), ("--repair", [], []), ("", ["iptables -N a"], [])],
+)
+def test_who_can_mend_by_a_repair_is_told_so(
+    ctl: Ctl, daemon: FakeDaemon, options: str, commands: Sequence[str], hints: Sequence[str]
+) -> None:
+    daemon.answer("Doctor", {"findings": [{**BRIDGE, "commands": commands}]})
+    lines = ctl("doctor", *options.split()).out.splitlines()
+    assert lines[lines.index("1 found, 0 repaired, 1 left.") + 1 :] == hints

@@ -1,0 +1,129 @@
+"""The table among others: who changes it, who empties it, who stands beside it."""
+
+import logging
+import threading
+from collections.abc import Callable
+from ipaddress import ip_network
+
+import pytest
+
+from mynet.drivers.linux.firewall.table import Firewall
+from mynet.drivers.linux.kernel import LinuxKernel
+from mynet.drivers.linux.values.desired import Segment
+from tests.drivers.linux.support.namespaces import Namespace
+
+INSTANCE = "7f3a"
+THREADS = 16
+
+FOREIGN = """
+table ip filter {
+  chain FORWARD { type filter hook forward priority filter; policy drop; counter drop; }
+}
+table inet mynet2 {
+  set br_all { type ifname; elements = { "br-theirs" }; }
+}
+table inet theirs {
+  set br_all { type ifname; elements = { "br-n0", "br-theirs" }; }
+  set masq4 { type ipv4_addr; flags interval; elements = { 10.0.0.0/24, 192.168.0.0/16 }; }
+  map ports { type inet_service : ipv4_addr; elements = { 80 : 10.0.0.7 }; }
+  chain filter_fwd { counter packets 7 bytes 700 accept comment "theirs"; }
+}
+"""
+
+
+def segment(number: int) -> Segment:
+    subnets = (ip_network(f"10.0.{number}.0/24"), ip_network(f"fd00:0:0:{number:x}::/64"))
+    return Segment(f"br-n{number}", masquerade=subnets)
+
+
+@pytest.fixture
+def firewall(host: Namespace) -> Firewall:
+    assert host
+    made = Firewall()
+    made.load(INSTANCE, [segment(200)])
+    return made
+
+
+def at_once(verb: Callable[[int], None], numbers: range) -> None:
+    """Call the verb for every number, each in a thread of its own."""
+    threads = [threading.Thread(target=verb, args=(number,)) for number in numbers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_foreign_tables_are_byte_for_byte_what_they_were(host: Namespace) -> None:
+    host.run("nft", "-f", "-", text=FOREIGN)
+    before = host.run("nft", "-a", "list", "ruleset")
+    firewall = Firewall()
+    for _ in range(2):
+        firewall.load(INSTANCE, [segment(0)])
+        firewall.add(INSTANCE, segment(1))
+        firewall.remove(segment(1))
+        firewall.remove(segment(0))
+    host.run("nft", "delete", "table", "inet", "mynet")
+    assert host.run("nft", "-a", "list", "ruleset") == before
+
+
+@pytest.mark.parametrize("how", ["flush ruleset", "delete table inet mynet"])
+def test_a_table_that_was_taken_away_comes_back_whole_with_the_next_network(
+    host: Namespace, firewall: Firewall, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    firewall.add(INSTANCE, segment(0))
+    firewall.add(INSTANCE, segment(1))
+    firewall.remove(segment(0))
+    host.run("nft", *how.split())
+    assert not host.table()
+    firewall.add(INSTANCE, segment(2))
+    assert "table inet mynet was not as it was left: it is loaded anew" in caplog.messages
+    healed = host.table()
+    firewall.load(INSTANCE, [segment(200), segment(1), segment(2)])
+    assert healed == host.table()
+
+
+def test_a_table_that_is_there_is_no_news(
+    firewall: Firewall, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    firewall.add(INSTANCE, segment(0))
+    firewall.remove(segment(0))
+    assert not caplog.messages
+
+
+def test_many_threads_add_and_remove_at_once(host: Namespace, firewall: Firewall) -> None:
+    errors: list[Exception] = []
+
+    def come_and_go(number: int) -> None:
+        try:
+            for _ in range(3):
+                firewall.add(INSTANCE, segment(number))
+                firewall.remove(segment(number))
+            if number % 2:
+                firewall.add(INSTANCE, segment(number))
+        except Exception as error:  # noqa: BLE001 - it is looked at below
+            errors.append(error)
+
+    at_once(come_and_go, range(THREADS))
+    assert not errors
+    changed = host.table()
+    firewall.load(INSTANCE, [segment(number) for number in (200, *range(1, THREADS, 2))])
+    assert changed == host.table()
+
+
+def test_threads_that_all_find_the_table_gone_lose_no_network(
+    host: Namespace, firewall: Firewall
+) -> None:
+    host.run("nft", "flush", "ruleset")
+    at_once(lambda number: firewall.add(INSTANCE, segment(number)), range(THREADS))
+    healed = host.table()
+    firewall.load(INSTANCE, [segment(number) for number in (200, *range(THREADS))])
+    assert healed == host.table()
+
+
+def test_the_kernel_object_asks_its_one_firewall(host: Namespace, kernel: LinuxKernel) -> None:
+    kernel.load_firewall(INSTANCE, [segment(0)])
+    kernel.add_segment(INSTANCE, segment(1))
+    kernel.remove_segment(segment(0))
+    assert "br-n1" in host.table()
+    assert "br-n0" not in host.table()

@@ -1,0 +1,271 @@
+"""Published ports in the table: by the element, it is the table that is loaded whole."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from ipaddress import ip_address
+from unittest.mock import Mock
+
+import pytest
+
+from mynet.drivers.api import PortProtocol
+from mynet.drivers.errors import KernelError
+from mynet.drivers.linux.firewall.fingerprint import generation
+from mynet.drivers.linux.firewall.set_elements import commit
+from mynet.drivers.linux.firewall.table import Firewall
+from mynet.drivers.linux.values.ports import Forward, Publication
+from tests.drivers.linux.firewall.test_ruleset import PORTS, WEB, forward
+from tests.drivers.linux.support.namespaces import Namespace, playing_host
+
+INSTANCE = "7f3a"
+PUB4 = "inet mynet pub4"
+OTHER = Publication("other", [forward("", 1, "10.2.0.2", 1), forward("", 2, "fd02::2", 2, count=9)])
+CASES = {
+    **{name: forwards for name, (forwards, _) in PORTS.items()},
+    "neighbouring ranges": [
+        forward("", 9000, "10.1.0.2", 9000, count=10),
+        forward("", 9010, "10.1.0.2", 9010, count=10),
+    ],
+    "the first port and the last": [
+        forward("", 1, "10.1.0.2", 1, count=3),
+        forward("", 65534, "10.1.0.2", 65534, count=2),
+        forward("127.0.0.1", 65535, "10.1.0.2", 65535),
+    ],
+    "all of them": [
+        forward("", 1, "10.1.0.2", 1, count=65535, protocol=protocol) for protocol in PortProtocol
+    ],
+    "a thousand": [forward("", 20000, "fd00:1::2", 1, count=1024)],
+    "none": [],
+}
+each_case = pytest.mark.parametrize("forwards", CASES.values(), ids=CASES.keys())
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[Namespace]:
+    """One for all: each test begins by loading the table anew."""
+    with playing_host() as namespace:
+        yield namespace
+
+
+@pytest.fixture
+def firewall(host: Namespace) -> Firewall:
+    """A firewall that holds a network, and another endpoint's ports."""
+    assert host
+    made = Firewall()
+    made.load(INSTANCE, [WEB], [OTHER])
+    return made
+
+
+@each_case
+def test_published_by_the_element_it_is_the_table_that_is_loaded_whole(
+    host: Namespace, firewall: Firewall, forwards: list[Forward]
+) -> None:
+    ports = Publication("web", forwards)
+    firewall.publish(INSTANCE, ports)
+    firewall.publish(INSTANCE, ports)
+    by_element = sorted(host.table().split())
+    firewall.load(INSTANCE, [WEB], [OTHER, ports])
+    assert by_element == sorted(host.table().split())
+
+
+@each_case
+@pytest.mark.parametrize("loaded", [True, False], ids=["loaded", "published"])
+def test_unpublished_it_leaves_no_trace(
+    host: Namespace, firewall: Firewall, forwards: list[Forward], *, loaded: bool
+) -> None:
+    before = host.table()
+    ports = Publication("web", forwards)
+    if loaded:
+        firewall.load(INSTANCE, [WEB], [OTHER, ports])
+    else:
+        firewall.publish(INSTANCE, ports)
+    assert (host.table() != before) == bool(forwards)
+    firewall.unpublish(ports)
+    firewall.unpublish(ports)
+    assert host.table() == before
+
+
+@each_case
+def test_what_stands_is_not_missed_and_what_does_not_is(
+    host: Namespace, firewall: Firewall, forwards: list[Forward]
+) -> None:
+    ports = Publication("web", forwards)
+    assert firewall.unpublished(ports) == forwards
+    firewall.publish(INSTANCE, ports)
+    assert firewall.unpublished(ports) == []
+    host.run("nft", "flush", "ruleset")
+    assert firewall.unpublished(ports) == forwards
+
+
+@pytest.mark.parametrize(
+    ("changed", "standing"),
+    [
+        (forward("", 8080, "10.1.0.3", 80), forward("", 8080, "10.1.0.2", 80)),
+        (forward("", 8080, "10.1.0.2", 81), forward("", 8080, "10.1.0.2", 80)),
+        (forward("", 90, "10.1.0.2", 90, count=4), forward("", 90, "10.1.0.2", 90, count=3)),
+        (forward("", 90, "10.1.0.2", 90, count=3), forward("", 89, "10.1.0.2", 89, count=4)),
+        (forward("", 90, "10.1.0.3", 90, count=3), forward("", 90, "10.1.0.2", 90, count=3)),
+        (
+            forward("127.0.0.1", 90, "10.1.0.2", 90, count=4),
+            forward("127.0.0.1", 90, "10.1.0.2", 90, count=3),
+        ),
+    ],
+    ids=str,
+)
+def test_a_port_that_leads_elsewhere_is_missed(
+    firewall: Firewall, changed: Forward, standing: Forward
+) -> None:
+    firewall.publish(INSTANCE, Publication("web", [standing]))
+    assert firewall.unpublished(Publication("web", [changed])) == [changed]
+
+
+def test_other_ports_replace_those_there_were(host: Namespace, firewall: Firewall) -> None:
+    first = [forward("", 8080, "10.1.0.2", 80), forward("", 90, "10.1.0.2", 90, count=9)]
+    then = [forward("", 8080, "10.1.0.2", 81), forward("", 95, "10.1.0.2", 95, count=9)]
+    firewall.publish(INSTANCE, Publication("web", first))
+    firewall.publish(INSTANCE, Publication("web", then))
+    changed = host.table()
+    firewall.load(INSTANCE, [WEB], [OTHER, Publication("web", then)])
+    assert changed == host.table()
+
+
+def test_those_that_led_elsewhere_until_now_are_told(host: Namespace, firewall: Firewall) -> None:
+    a, b, c = (forward("", number, "10.1.0.2", 80) for number in (1001, 1002, 1003))
+    steps: Sequence[tuple[list[Forward], set[Forward]]] = [
+        ([a], {a}),
+        ([a], set()),
+        ([a, b], {b}),
+        ([b, c], {a, c}),
+        ([b], {c}),
+        ([], {b}),
+        ([], set()),
+        ([b], {b}),
+    ]
+    for forwards, told in steps:
+        assert set(firewall.publish(INSTANCE, Publication("web", forwards))) == told
+    host.run("nft", "flush", "map", *PUB4.split())
+    assert set(firewall.publish(INSTANCE, Publication("web", [b, c]))) == {b, c}
+    assert firewall.publish(INSTANCE, Publication("web", [b, c])) == ()
+
+
+def test_what_another_endpoint_has_is_not_taken_from_it(
+    host: Namespace, firewall: Firewall
+) -> None:
+    before = host.table()
+    thief = replace(OTHER.forwards[0], target=ip_address("10.1.0.2"))
+    stolen = Publication("web", [forward("", 77, "10.1.0.2", 1), thief])
+    with pytest.raises(KernelError, match="nft could not load"):
+        firewall.publish(INSTANCE, stolen)
+    assert host.table() == before
+    firewall.unpublish(stolen)  # as the daemon does after a failure
+    assert host.table() == before
+    host.run("nft", "flush", "ruleset")
+    firewall.publish(INSTANCE, OTHER)
+    assert host.table() == before
+
+
+def test_an_endpoint_of_an_earlier_daemon_is_unpublished(
+    host: Namespace, firewall: Firewall
+) -> None:
+    empty = Firewall()
+    firewall.load(INSTANCE, [WEB])
+    before = host.table()
+    for forwards in CASES.values():
+        firewall.publish(INSTANCE, Publication("web", forwards))
+        empty.unpublish(Publication("web", forwards))
+        assert host.table() == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "flush ruleset",
+        "flush map inet mynet pub4",
+        "delete element inet mynet pubr_tcp6 { 2-10 }",
+        f"flush map {PUB4}; add element {PUB4} {{ tcp . 8080 : 10.9.9.9 . 9 }}",
+    ],
+)
+def test_what_somebody_has_damaged_is_mended(
+    host: Namespace, firewall: Firewall, damage: str
+) -> None:
+    ports = Publication("web", [forward("", 8080, "10.1.0.2", 80)])
+    firewall.publish(INSTANCE, ports)
+    whole = host.table()
+    host.run("nft", damage)
+    firewall.publish(INSTANCE, OTHER)
+    firewall.publish(INSTANCE, ports)
+    assert host.table() == whole
+
+
+def test_unpublishing_what_is_gone_is_success(host: Namespace, firewall: Firewall) -> None:
+    host.run("nft", "flush map inet mynet pub4")
+    many = Publication("many", [forward("", 20000, "fd00:1::2", 1, count=1024)])
+    firewall.unpublish(many)  # a refusal for each of them
+    firewall.unpublish(OTHER)
+    host.run("nft", "flush", "ruleset")
+    firewall.unpublish(OTHER)
+    assert host.table() == ""
+
+
+def together(firewall: Firewall, publications: Sequence[Publication]) -> list[KernelError]:
+    """Let many leave while the table is being changed; return what they were told."""
+    errors: list[KernelError] = []
+
+    def leave(publication: Publication) -> None:
+        try:
+            firewall.unpublish(publication)
+        except KernelError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=leave, args=(each,)) for each in publications]
+    with firewall._lock:
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + 10
+        while len(firewall._leaving.publications) < len(threads):
+            assert time.monotonic() < deadline
+    for thread in threads:
+        thread.join()
+    return errors
+
+
+def crowd() -> list[Publication]:
+    return [Publication(f"e{n}", [forward("", 9000 + n, "10.1.0.2", 80)]) for n in range(16)]
+
+
+def test_whatever_ports_come_and_go_together_it_is_one_transaction(firewall: Firewall) -> None:
+    before = generation()
+    steps = (["one", "a range with other numbers"], ["at one address", "a thousand"], ["none"])
+    for number, cases in enumerate(steps, 1):
+        forwards = [each for case in cases for each in CASES[case]]
+        firewall.publish(INSTANCE, Publication("web", forwards))
+        assert generation() == before + number
+
+
+def test_many_leave_in_one_transaction(
+    host: Namespace, firewall: Firewall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = host.table()
+    for each in crowd():
+        firewall.publish(INSTANCE, each)
+    commits = Mock(wraps=commit)
+    monkeypatch.setattr("mynet.drivers.linux.firewall.table.commit", commits)
+    assert together(firewall, crowd()) == []
+    assert commits.call_count == 1
+    assert host.table() == before
+    firewall.publish(INSTANCE, crowd()[0])
+    firewall.unpublish(crowd()[0])
+    assert commits.call_count == 3
+    assert host.table() == before
+
+
+def test_of_many_who_leave_each_is_told_that_it_failed(
+    firewall: Firewall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = Mock(side_effect=KernelError("no"))
+    with monkeypatch.context() as patch:
+        patch.setattr("mynet.drivers.linux.firewall.table.commit", refusals)
+        assert len(together(firewall, crowd())) == 16
+    assert refusals.call_count == 1
+    assert together(firewall, crowd()) == []

@@ -1,0 +1,258 @@
+"""Published ports on a real kernel: who reaches them, whom the endpoint sees, and who does not."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from ipaddress import ip_address
+
+import pytest
+
+from mynet.drivers.api import PortMapping, PortProtocol
+from tests.drivers.linux.firewall.test_flows import FILTERED
+from tests.drivers.linux.support.topology import BRIDGE_SETTINGS, FAMILIES, HOST, NETWORKS, Town
+from tests.drivers.linux.support.wire import answer_to_init
+
+UDP, SCTP = PortProtocol.UDP, PortProtocol.SCTP
+LOOPBACK = ip_address("127.0.0.1")
+PORTS = (
+    PortMapping(80, host_port=8080),
+    PortMapping(53, UDP, 8053),
+    PortMapping(90, SCTP, 8090),
+    PortMapping(9000, host_port=9000, count=10),
+    PortMapping(9000, UDP, 9000, count=10),
+    PortMapping(9000, SCTP, 9000, count=10),
+    PortMapping(7000, host_port=7100, count=3),
+    PortMapping(80, host_port=8081, host_ip=LOOPBACK),
+    PortMapping(53, UDP, 8081, host_ip=LOOPBACK),
+    PortMapping(6000, host_port=6000, count=5, host_ip=LOOPBACK),
+    *(
+        PortMapping(port, host_port=first, count=count, host_ip=ip_address(address))
+        for address in (HOST[4], HOST[6])
+        for port, first, count in ((80, 8082, 1), (6100, 6100, 5))
+    ),
+)
+BOTH = (4, 6)
+GATEWAY: dict[str, dict[int, str]] = {
+    name: {subnet.gateway.version: str(subnet.gateway) for subnet in network.subnets}
+    for name, network in NETWORKS.items()
+}
+
+
+@pytest.fixture(
+    scope="module", params=["0", "1"] if FILTERED else [""], ids="br_netfilter={}".format
+)
+def town(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Town]:
+    """A town in which the box red1 has published ports."""
+    made = Town(tmp_path_factory.mktemp("town"))
+    for setting in BRIDGE_SETTINGS if request.param else ():
+        made.people["host"].set(setting, request.param)
+    made.publish("red1", *PORTS)
+    yield made
+    made.close()
+
+
+by_family = pytest.mark.parametrize("version", BOTH, ids=["IPv4", "IPv6"])
+
+
+def caller(town: Town, client: str, to: tuple[str, int], port: int, box: str = "red1") -> str:
+    """Connect by TCP, say something and be answered; tell whom the box sees."""
+    version = ip_address(to[0]).version
+    with ExitStack() as stack:
+        listener = stack.enter_context(town.listening(box, version, socket.SOCK_STREAM, port))
+        listener.listen()
+        with town.people[client].entered():
+            ours = stack.enter_context(socket.socket(listener.family))
+        ours.settimeout(5)
+        ours.connect(to)
+        theirs, (address, *_) = listener.accept()
+        stack.enter_context(theirs)
+        theirs.settimeout(5)
+        ours.sendall(b"question")
+        assert theirs.recv(100) == b"question"
+        theirs.sendall(b"answer")
+        assert ours.recv(100) == b"answer"
+        return str(address)
+
+
+def asker(town: Town, client: str, to: tuple[str, int], port: int, box: str = "red1") -> str:
+    """Ask by UDP and be answered from where was asked; tell whom the box sees."""
+    version = ip_address(to[0]).version
+    with town.listening(box, version, socket.SOCK_DGRAM, port) as listener:
+        with town.people[client].entered():
+            ours = socket.socket(listener.family, socket.SOCK_DGRAM)
+        with ours:
+            ours.settimeout(5)
+            ours.connect(to)
+            ours.send(b"question")
+            said, (address, *rest) = listener.recvfrom(100)
+            assert said == b"question"
+            listener.sendto(b"answer", (address, *rest))
+            assert ours.recv(100) == b"answer"
+            return str(address)
+
+
+def is_refused(town: Town, client: str, to: tuple[str, int]) -> bool:
+    """Say whether a connection is refused at once: neither made, nor waited for."""
+    with town.people[client].entered():
+        sock = socket.socket(FAMILIES[ip_address(to[0]).version])
+    with sock:
+        sock.settimeout(5)
+        try:
+            sock.connect(to)
+        except ConnectionRefusedError:
+            return True
+        return False
+
+
+# Who connects, by which address of the host, and whom the box sees.
+WAYS: dict[str, tuple[str, dict[int, str], str | dict[int, str]]] = {
+    "from outside, by the host's address": ("outside", HOST, "outside"),
+    "from the host, by its own address": ("host", HOST, "host"),
+    "from the host, by the network's gateway": ("host", GATEWAY["red"], GATEWAY["red"]),
+    "from the host, by another network's gateway": ("host", GATEWAY["blue"], GATEWAY["blue"]),
+    "from a neighbour, by the host's address": ("red2", HOST, GATEWAY["red"]),
+    "from a neighbour, by the gateway": ("red2", GATEWAY["red"], GATEWAY["red"]),
+    "from another network, by the host's address": ("blue1", HOST, "blue1"),
+    "from another network, by its gateway": ("blue1", GATEWAY["blue"], "blue1"),
+    "from another network, by the other gateway": ("blue1", GATEWAY["red"], "blue1"),
+    "from one without masquerade": ("plain1", HOST, "plain1"),
+    "from the box itself, by the host's address": ("red1", HOST, GATEWAY["red"]),
+    "from the box itself, by the gateway": ("red1", GATEWAY["red"], GATEWAY["red"]),
+}
+
+
+@by_family
+@pytest.mark.parametrize("way", WAYS)
+def test_a_published_port_is_reached_over_tcp(town: Town, version: int, way: str) -> None:
+    client, by, seen = WAYS[way]
+    expected = town.address(seen, version) if isinstance(seen, str) else seen[version]
+    assert caller(town, client, (by[version], 8080), 80) == expected
+
+
+@by_family
+@pytest.mark.parametrize("way", WAYS)
+def test_a_published_port_is_reached_over_udp(town: Town, version: int, way: str) -> None:
+    client, by, seen = WAYS[way]
+    expected = town.address(seen, version) if isinstance(seen, str) else seen[version]
+    assert asker(town, client, (by[version], 8053), 53) == expected
+
+
+@pytest.mark.parametrize("port", [8080, 8081])
+def test_the_host_reaches_it_by_the_loopback(town: Town, port: int) -> None:
+    assert caller(town, "host", ("127.0.0.1", port), 80) == GATEWAY["red"][4]
+
+
+@pytest.mark.parametrize("port", [8053, 8081])
+def test_the_host_reaches_it_by_the_loopback_over_udp(town: Town, port: int) -> None:
+    assert asker(town, "host", ("127.0.0.1", port), 53) == GATEWAY["red"][4]
+
+
+@by_family
+@pytest.mark.parametrize("port", [9000, 9005, 9009])
+def test_a_range_keeps_its_numbers(town: Town, version: int, port: int) -> None:
+    outside = town.address("outside", version)
+    assert caller(town, "outside", (HOST[version], port), port) == outside
+    assert asker(town, "outside", (HOST[version], port), port) == outside
+
+
+@by_family
+@pytest.mark.parametrize("number", range(3))
+def test_a_range_may_lead_to_other_numbers(town: Town, version: int, number: int) -> None:
+    seen = caller(town, "outside", (HOST[version], 7100 + number), 7000 + number)
+    assert seen == town.address("outside", version)
+
+
+@pytest.mark.parametrize("port", [6000, 6004])
+def test_a_range_may_be_of_one_address(town: Town, port: int) -> None:
+    assert caller(town, "host", ("127.0.0.1", port), port) == GATEWAY["red"][4]
+    assert is_refused(town, "host", (HOST[4], port))
+    assert is_refused(town, "outside", (HOST[4], port))
+
+
+@by_family
+@pytest.mark.parametrize("client", ["outside", "host", "red1", "red2", "blue1"])
+def test_a_port_of_one_address_is_at_no_other(town: Town, version: int, client: str) -> None:
+    for port, of_box in ((8082, 80), (6104, 6104)):
+        caller(town, client, (HOST[version], port), of_box)
+        assert is_refused(town, client, (GATEWAY["red"][version], port))
+
+
+@by_family
+@pytest.mark.parametrize("port", [8999, 9010, 7099, 7103, 8079])
+def test_the_ports_beside_are_not_published(town: Town, version: int, port: int) -> None:
+    assert is_refused(town, "outside", (HOST[version], port))
+
+
+@pytest.mark.parametrize("client", ["outside", "red1", "red2", "blue1"])
+@pytest.mark.parametrize("address", ["host", "red"])
+def test_a_port_of_the_loopback_is_closed_to_everybody_else(
+    town: Town, client: str, address: str
+) -> None:
+    to = HOST[4] if address == "host" else GATEWAY["red"][4]
+    assert is_refused(town, client, (to, 8081))
+
+
+@pytest.mark.parametrize("port", [8080, 9000])
+def test_over_the_loopback_of_ipv6_it_is_refused_at_once(town: Town, port: int) -> None:
+    assert is_refused(town, "host", ("::1", port))
+
+
+@by_family
+@pytest.mark.parametrize(("port", "of_box"), [(8090, 90), (9009, 9009)])
+def test_sctp_is_led_to_the_box(town: Town, version: int, port: int, of_box: int) -> None:
+    """Nobody listens there, and this kernel may have no SCTP: so a raw INIT is looked for."""
+    seen = answer_to_init(town, "outside", (HOST[version], port), "red1")
+    assert seen == (town.address("outside", version), of_box)
+
+
+@by_family
+def test_an_internal_network_reaches_no_published_port(town: Town, version: int) -> None:
+    to = GATEWAY["inner"][version], 8053
+    with town.listening("red1", version, socket.SOCK_DGRAM, 53) as listener:
+        town.speak("inner1", b"a stranger", version, to)
+        town.speak("outside", b"a witness", version, (HOST[version], 8053))
+        assert listener.recv(100) == b"a witness"
+
+
+def let_out_of_the_loopback(town: Town, name: str, device: str, via: str) -> None:
+    """Make somebody a bad neighbour: packets to 127.0.0.1 leave by a device, and are counted."""
+    person = town.people[name]
+    person.set(f"ipv4/conf/{device}/route_localnet", "1")
+    person.run("ip", "route", "replace", "127.0.0.0/8", "via", via)
+    for local in ("127.0.0.0/8", "127.0.0.1"):
+        person.run("ip", "route", "del", "local", local, "table", "local", check=False)
+    leaving = f'oifname "{device}" ip daddr 127.0.0.0/8 counter'
+    chain = f"chain out {{\n type filter hook postrouting priority 300;\n {leaving}\n}}\n"
+    person.run("nft", f"table ip witness {{\n{chain}}}")
+
+
+def left(town: Town, name: str) -> int:
+    """Count the packets to 127.0.0.1 that have left somebody."""
+    listing = town.people[name].json("nft", "-j", "list", "chain", "ip", "witness", "out")
+    (rule,) = (each["rule"] for each in listing["nftables"] if "rule" in each)
+    (count,) = (each["counter"]["packets"] for each in rule["expr"] if "counter" in each)
+    return int(count)
+
+
+def test_no_neighbour_reaches_a_port_of_the_loopback_through_the_uplink(town: Town) -> None:
+    let_out_of_the_loopback(town, "outside", "out0", HOST[4])
+    with town.listening("red1", 4, socket.SOCK_DGRAM, 53) as listener:
+        town.speak("outside", b"a stranger", 4, ("127.0.0.1", 8081))
+        assert left(town, "outside") == 1
+        town.speak("host", b"a witness", 4, ("127.0.0.1", 8081))
+        assert listener.recv(100) == b"a witness"
+
+
+def test_no_box_reaches_what_listens_on_the_hosts_loopback(town: Town) -> None:
+    let_out_of_the_loopback(town, "red2", "check2", GATEWAY["red"][4])
+    with town.people["host"].entered():
+        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with listener:
+        listener.settimeout(5)
+        listener.bind(("127.0.0.1", 0))
+        town.speak("red2", b"a stranger", 4, listener.getsockname())
+        assert left(town, "red2") == 1
+        town.speak("host", b"a witness", 4, listener.getsockname())
+        assert listener.recv(100) == b"a witness"

@@ -1,0 +1,81 @@
+"""A sandbox that advertises itself as a router: nobody takes a route or an address from it."""
+
+import socket
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from mynet.drivers.api import Endpoint
+from mynet.drivers.bridge.driver import BridgeDriver
+from mynet.drivers.testing import SampleCall, sample_endpoint
+from tests.drivers.linux.support.namespaces import Namespace
+
+ACCEPT = "ipv6/conf/br-check1/accept_ra"
+
+
+def advertise(box: Namespace, device: str) -> None:
+    """Send a router advertisement to all on the link, RFC 4861: a router, and a prefix."""
+    prefix = socket.inet_pton(socket.AF_INET6, "fd66::")
+    router = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0)
+    information = struct.pack("!BBBBIII16s", 3, 4, 64, 0xC0, 3600, 3600, 0, prefix)
+    with (
+        box.entered(),
+        socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sock,
+    ):
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        sock.sendto(router + information, (f"ff02::1%{device}", 0))
+
+
+def learned(host: Namespace, device: str = "br-check1") -> str:
+    """Return the IPv6 routes that somebody has from advertisements, and the addresses."""
+    addresses = host.run("ip", "-6", "address", "show", "dev", device, "dynamic")
+    return host.run("ip", "-6", "route", "show", "proto", "ra") + addresses
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["made", "made again"])
+def test_nobody_on_a_network_becomes_the_host_s_router(
+    host: Namespace, box: Namespace, driver: BridgeDriver, endpoint: Endpoint, *, again: bool
+) -> None:
+    driver.connect(SampleCall(), endpoint)
+    host.set("ipv6/conf/all/forwarding", "0")  # a host that forwards takes no advertisements
+    if again:
+        host.set(ACCEPT, "1")
+        driver.create(SampleCall(), endpoint.network)
+        host.set("ipv6/conf/all/forwarding", "0")
+    advertise(box, endpoint.interface)
+    assert box.pings(str(endpoint.gateways[1]))  # what was sent before it has arrived, too
+    assert learned(host) == ""
+
+    host.set(ACCEPT, "1")  # so that is what kept it off
+    advertise(box, endpoint.interface)
+    deadline = time.monotonic() + 10
+    while "default via fe80::" not in learned(host):
+        assert time.monotonic() < deadline, "the advertisement was not heard"
+
+
+@pytest.mark.parametrize("asked", [None, "1"])
+def test_nobody_on_a_network_becomes_its_neighbour_s_router_unasked(
+    box: Namespace,
+    new_sandbox: Callable[[], Namespace],
+    driver: BridgeDriver,
+    endpoint: Endpoint,
+    asked: str | None,
+) -> None:
+    neighbour = new_sandbox()
+    for each in (box, neighbour):
+        each.set("ipv6/conf/all/forwarding", "0")  # a new namespace has what the machine has
+    options = {"net.ipv6.conf.IFNAME.accept_ra": asked} if asked else {}
+    second = sample_endpoint(endpoint.network, 2, sandbox=neighbour.sandbox)
+    driver.connect(SampleCall(), endpoint)
+    driver.connect(SampleCall(), replace(second, options=options))
+    assert box.pings(str(second.addresses[1].ip))  # so frames pass
+    advertise(box, endpoint.interface)
+    assert box.pings(str(second.addresses[1].ip))  # what was sent before it has arrived, too
+    deadline = time.monotonic() + 10
+    while asked and "default via fe80::" not in learned(neighbour, "check2"):
+        assert time.monotonic() < deadline, "no advertisement was heard"
+        advertise(box, endpoint.interface)
+    assert asked or learned(neighbour, "check2") == ""

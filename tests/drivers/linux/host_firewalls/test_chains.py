@@ -1,0 +1,116 @@
+"""The chains of others, as the kernel lists them; the system's own programs say the same."""
+
+import re
+
+import pytest
+
+from mynet.drivers.linux.host_firewalls.iptables_legacy import legacy_chains
+from mynet.drivers.linux.host_firewalls.nft_chains import chains
+from mynet.drivers.linux.kernel import LinuxKernel
+from mynet.drivers.linux.values.host_firewalls import FORWARD, Chain
+from tests.drivers.linux.support.namespaces import Namespace
+
+OTHERS = """
+table ip filter {
+  chain theirs { accept; drop; }
+  chain FORWARD { type filter hook forward priority filter; policy drop; jump theirs; }
+}
+table ip6 filter {
+  chain INPUT { type filter hook input priority filter; policy drop; }
+  chain FORWARD { type filter hook forward priority filter; policy accept; }
+}
+table inet filter {
+  chain forward { type filter hook forward priority 7; policy drop; }
+}
+table bridge filter {
+  chain b { type filter hook forward priority -200; policy drop; }
+}
+"""
+HOOKS = {"prerouting": 0, "input": 1, "forward": FORWARD, "output": 3, "postrouting": 4}
+
+
+def test_they_are_those_that_nft_lists(host: Namespace) -> None:
+    host.run("nft", "-f", "-", text=OTHERS)
+    listed = host.json("nft", "-j", "list", "chains")["nftables"]
+    expected = {
+        (
+            each["chain"]["family"],
+            each["chain"]["table"],
+            each["chain"]["name"],
+            HOOKS.get(each["chain"].get("hook")),
+            each["chain"].get("policy") == "drop",
+        )
+        for each in listed
+        if "chain" in each
+    }
+    assert len(expected) == 6
+    found = chains()
+    assert {(each.family, each.table, each.name, each.hook, each.drops) for each in found} == (
+        expected
+    )
+    assert {each.name: each.uses for each in found if each.family == "ip"} == {
+        "theirs": 3,
+        "FORWARD": 1,
+    }
+
+
+def test_where_nobody_is_there_are_none(host: Namespace) -> None:
+    assert host.run("nft", "list", "ruleset") == ""
+    assert list(chains()) == []
+
+
+def test_one_without_a_policy_that_is_said_accepts(host: Namespace) -> None:
+    host.run("nft", "add table ip t; add chain ip t c { type filter hook forward priority 0; }")
+    assert list(chains()) == [Chain("ip", "t", "c", FORWARD)]
+
+
+def test_ours_is_nobody_else_s(host: Namespace, kernel: LinuxKernel) -> None:
+    kernel.load_firewall("i", [])
+    assert {each.table for each in chains()} == {"mynet"}
+    assert list(kernel.look_around().chains) == []
+
+
+# --- iptables-legacy ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("family", "program"), [("ip", "iptables"), ("ip6", "ip6tables")])
+def test_a_legacy_table_is_read_as_its_own_program_does(
+    host: Namespace, family: str, program: str
+) -> None:
+    run = f"{program}-legacy"
+    for words in (
+        "-N empty",
+        "-N busy",
+        "-A busy -i br-web -j ACCEPT",
+        "-A busy -o br-web -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        "-A busy -p tcp -m multiport --dports 80,443 -j REJECT",
+        "-A INPUT -j busy",
+        "-A FORWARD -j busy",
+        "-A FORWARD -g empty",
+        "-A FORWARD -j DROP",
+        "-P FORWARD DROP",
+        "-P INPUT DROP",
+    ):
+        host.run(run, *words.split())
+    said = host.run(run, "-S")
+    uses = {name: len(re.findall(rf"-[Ajg] {name}\b", said)) for name in ("empty", "busy")}
+    assert uses == {"empty": 1, "busy": 5}
+    assert sorted(legacy_chains(), key=lambda each: each.name) == [
+        Chain(family, "filter", "FORWARD", FORWARD, drops=True, legacy=True),
+        Chain(family, "filter", "busy", uses=5, legacy=True),
+        Chain(family, "filter", "empty", uses=1, legacy=True),
+    ]
+    host.run(run, "-P", "FORWARD", "ACCEPT")
+    assert not any(each.drops for each in legacy_chains())
+    assert host.run(run, "-S") == said.replace("-P FORWARD DROP", "-P FORWARD ACCEPT")
+
+
+def test_looking_makes_no_legacy_table(host: Namespace) -> None:
+    assert list(legacy_chains()) == []
+    names = "cat /proc/thread-self/net/ip_tables_names /proc/thread-self/net/ip6_tables_names"
+    assert host.run("sh", "-c", names) == ""
+
+
+def test_a_legacy_table_of_the_other_kind_is_not_missed(host: Namespace) -> None:
+    host.run("iptables-legacy", "-t", "nat", "-L")  # that makes a table nat, and no table filter
+    assert list(legacy_chains()) == []

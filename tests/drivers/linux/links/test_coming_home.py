@@ -1,0 +1,134 @@
+"""Nothing is left open, and every thread is where it was, whatever went wrong."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from mynet.drivers.api import Endpoint, Sandbox
+from mynet.drivers.bridge.driver import BridgeDriver
+from mynet.drivers.errors import DriverError
+from mynet.drivers.linux import netns
+from mynet.drivers.linux.kernel import LinuxKernel
+from mynet.drivers.linux.links import veths
+from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
+from tests.drivers.linux.support.namespaces import Namespace, open_descriptors
+
+CALL = SampleCall()
+THREADS, ROUNDS = 10, 20
+
+
+def here() -> int:
+    return netns.identify("/proc/thread-self/ns/net").cookie
+
+
+def descriptors(driver: BridgeDriver) -> int:
+    """Count them, but for what a driver keeps from its first use until it is closed."""
+    driver.close()
+    return open_descriptors()
+
+
+def at_once(work: Callable[[int], None]) -> None:
+    """Do the work in many threads, each of which must be at home before and after."""
+    home, failures = here(), list[BaseException]()
+
+    def run(number: int) -> None:
+        try:
+            assert here() == home
+            work(number)
+            assert here() == home
+        except BaseException as failure:  # noqa: BLE001 - it is looked at below
+            failures.append(failure)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(1, THREADS + 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_two_hundred_attached_and_detached_leave_nothing(
+    host: Namespace, box: Namespace, driver: BridgeDriver, endpoint: Endpoint
+) -> None:
+    network = endpoint.network
+    before = descriptors(driver)
+
+    def come_and_go(number: int) -> None:
+        own = sample_endpoint(network, number, sandbox=endpoint.sandbox)
+        for _ in range(ROUNDS):
+            driver.connect(CALL, own)
+            assert driver.check(CALL, own) == []
+            driver.disconnect(CALL, own)
+
+    at_once(come_and_go)
+    assert descriptors(driver) == before
+    assert box.names() == {"lo"}
+    assert host.names() == {"lo", network.interface}
+
+
+FAULTS: dict[str, Callable[[Endpoint], Endpoint]] = {
+    "another sandbox": lambda one: replace(one, sandbox=Sandbox("/proc/self/ns/net", 1)),
+    "no sandbox": lambda one: replace(one, sandbox=Sandbox("/no/where", 1)),
+    "no namespace": lambda one: replace(one, sandbox=Sandbox("/dev/null", 1)),
+    "of another type": lambda one: replace(one, sandbox=Sandbox("/proc/self/ns/mnt", 1)),
+    "no bridge": lambda one: replace(one, network=sample_network(9)),
+    "outer name taken": lambda one: replace(one, host_interface="lo"),
+    "inner name taken": lambda one: replace(one, interface="taken"),
+    "bad address": lambda one: replace(one, mac_address="01:00:00:00:00:01"),
+    "bad gateway": lambda one: replace(one, gateways=(sample_network(8).subnets[0].gateway,)),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_an_error_leaves_nothing_open_and_nobody_away(
+    box: Namespace,
+    driver: BridgeDriver,
+    endpoint: Endpoint,
+    fault: Callable[[Endpoint], Endpoint],
+) -> None:
+    box.run("ip", "link", "add", "taken", "type", "bridge")
+    wrong = fault(endpoint)
+    before = descriptors(driver)
+
+    def fail(_number: int) -> None:
+        for verb in (driver.connect, driver.check, driver.disconnect):
+            try:
+                verb(CALL, wrong)
+            except DriverError:
+                continue
+
+    with pytest.raises(DriverError):
+        driver.connect(CALL, wrong)
+    driver.disconnect(CALL, wrong)
+    at_once(fail)
+    assert descriptors(driver) == before
+
+
+@pytest.mark.parametrize("step", ["_make", "_outer", "_finish_inner"])
+def test_a_fault_of_our_own_in_the_sandbox_brings_the_thread_home_too(
+    driver: BridgeDriver, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def break_down(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(veths, step, break_down)
+    home, before = here(), descriptors(driver)
+    for _ in range(10):
+        with pytest.raises(ZeroDivisionError):
+            driver.connect(CALL, endpoint)
+    assert here() == home
+    assert descriptors(driver) == before
+
+
+def test_nothing_keeps_a_dead_sandbox_alive(
+    host: Namespace, kernel: LinuxKernel, box: Namespace, driver: BridgeDriver, endpoint: Endpoint
+) -> None:
+    driver.connect(CALL, endpoint)
+    assert endpoint.sandbox
+    assert kernel.device_names(endpoint.sandbox) == {"lo", "check1"}
+    box.close()
+    assert not kernel.exists(endpoint.sandbox)
+    driver.disconnect(CALL, endpoint)
+    assert host.link(endpoint.host_interface) is None

@@ -1,0 +1,117 @@
+"""A sandbox is found again, wherever it is."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from mynet.drivers.api import Sandbox
+from mynet.drivers.linux import netns
+from mynet.drivers.linux.kernel import LinuxKernel
+from tests.drivers.linux.support.namespaces import Namespace, open_descriptors
+
+
+@pytest.fixture
+def away(new_namespace: Callable[[], Namespace]) -> Namespace:
+    return new_namespace()
+
+
+def test_a_sandbox_is_found_where_it_was(away: Namespace, kernel: LinuxKernel) -> None:
+    assert netns.find(away.sandbox) == away.path
+    assert kernel.exists(away.sandbox)
+
+
+def test_a_sandbox_is_found_when_its_path_moved(away: Namespace, kernel: LinuxKernel) -> None:
+    sandbox = Sandbox("/run/netns/no-longer", away.sandbox.cookie)
+    assert not kernel.exists(sandbox)  # only a descriptor holds it: nothing that is searched
+    with _process_in(away) as pid:
+        assert netns.find(sandbox) == f"/proc/{pid}/ns/net"
+        assert kernel.exists(sandbox)
+    assert not kernel.exists(sandbox)
+
+
+def test_a_sandbox_is_found_when_another_is_at_its_path(
+    away: Namespace, new_namespace: Callable[[], Namespace]
+) -> None:
+    with _process_in(away) as pid:
+        moved = Sandbox(new_namespace().path, away.sandbox.cookie)
+        assert netns.find(moved) == f"/proc/{pid}/ns/net"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plain",
+        "with space",
+        "tab\tand\\",
+        "two\nlines",
+        "two\rends",
+        "not\xa0ascii",
+        "line\u2028end",
+    ],
+)
+def test_a_sandbox_is_found_where_it_is_mounted(
+    away: Namespace, kernel: LinuxKernel, tmp_path: Path, name: str
+) -> None:
+    with _mounted(away, tmp_path / name):
+        sandbox = Sandbox("/gone", away.sandbox.cookie)
+        assert netns.find(sandbox) == str(tmp_path / name)
+        assert kernel.exists(sandbox)
+
+
+def test_a_mount_whose_name_is_no_text_hides_nobody(away: Namespace, tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe"))
+    with _mounted(away, odd):
+        assert netns.find(Sandbox("/gone", away.sandbox.cookie)) == str(odd)
+
+
+def test_the_search_leaves_no_descriptor_open(away: Namespace) -> None:
+    before = open_descriptors()
+    with _process_in(away):
+        for _ in range(20):
+            assert netns.find(Sandbox("/gone", away.sandbox.cookie))
+    assert open_descriptors() == before
+
+
+def test_the_search_copes_with_processes_that_come_and_go(away: Namespace) -> None:
+    stop = threading.Event()
+
+    def churn() -> None:
+        while not stop.is_set():
+            subprocess.run(["true"], check=True)
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        with _process_in(away) as pid:
+            for _ in range(20):
+                assert netns.find(Sandbox("/gone", away.sandbox.cookie)) == f"/proc/{pid}/ns/net"
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
+def _process_in(namespace: Namespace) -> Iterator[int]:
+    """Have a process live in a namespace; it is there when its first byte comes."""
+    with namespace.entered():
+        process = subprocess.Popen(["sh", "-c", "echo; exec cat"], stdin=-1, stdout=-1)
+    with process:
+        assert process.stdout
+        process.stdout.read(1)
+        yield process.pid
+        process.terminate()
+
+
+@contextmanager
+def _mounted(namespace: Namespace, path: Path) -> Iterator[None]:
+    path.touch()
+    subprocess.run(["mount", "--bind", namespace.path, path], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", path], check=True)

@@ -1,0 +1,179 @@
+"""Conversations with the kernel: every answer is read, whatever it is."""
+
+import errno
+import re
+import socket
+
+import pytest
+
+from mynet.drivers.errors import KernelError
+from mynet.drivers.linux.links.bridges import GONE, find_link, shape
+from mynet.drivers.linux.netlink import route_replies, route_requests
+from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.values.desired import Bridge
+from tests.drivers.linux.support.namespaces import Namespace
+from tests.drivers.linux.support.scripted import (
+    DONE,
+    DUMP_INTERRUPTED,
+    ERROR,
+    Scripted,
+    Watched,
+    errno_of,
+    put_in,
+)
+
+LINKS = Request(route_requests.get_link(), "list links", "links")
+
+
+def bridge(name: str, *, forgive: frozenset[int] = frozenset()) -> Request:
+    made = route_requests.new_bridge(Bridge(name, "", "02:00:00:00:00:01", 1500))
+    return Request(made, f"make {name}", f"interface {name}", forgive)
+
+
+def deletion(index: int, *, forgive: frozenset[int] = frozenset()) -> Request:
+    return Request(route_requests.delete_link(index), f"delete {index}", f"link {index}", forgive)
+
+
+def test_many_requests_go_in_one_datagram_and_are_done_in_order(host: Namespace) -> None:
+    with Netlink() as nl:
+        watched = Watched(nl._socket)
+        put_in(nl, watched)
+        assert nl.ask(*(bridge(f"b{n}") for n in range(20))) == (0,) * 20
+    assert len(watched.sent) == 1
+    assert [name for _, name in sorted(socket.if_nameindex())] == [
+        "lo",
+        *(f"b{n}" for n in range(20)),
+    ]
+
+
+def test_the_first_refusal_is_raised_and_the_rest_is_done_all_the_same(host: Namespace) -> None:
+    requests = (bridge("b1"), deletion(77), bridge("b1"), bridge("b2"))
+    with Netlink() as nl, pytest.raises(KernelError, match="delete 77") as caught:
+        nl.ask(*requests)
+    assert caught.value.metadata == {"errno": "ENODEV", "object": "link 77"}
+    assert caught.value.resource == "link 77"
+    assert host.names() == {"lo", "b1", "b2"}
+
+
+def test_what_is_forgiven_is_an_answer(host: Namespace) -> None:
+    stands = frozenset({errno.EEXIST})
+    with Netlink() as nl:
+        route_replies = nl.ask(
+            bridge("b1"), deletion(77, forgive=GONE), bridge("b1", forgive=stands), bridge("b2")
+        )
+    assert route_replies == (0, errno.ENODEV, errno.EEXIST, 0)
+
+
+def test_a_refusal_has_the_kernels_own_words(host: Namespace) -> None:
+    host.run("ip", "link", "add", "v0", "type", "veth", "peer", "v1")
+    with Netlink() as nl, pytest.raises(KernelError) as caught:
+        nl.ask(shape("v0", nl.index("v0"), "02:00:00:00:00:01", 7))
+    assert caught.value.metadata == {"errno": "EINVAL", "object": "interface v0"}
+    assert "mtu less than device minimum" in str(caught.value)
+
+
+def test_more_refusals_than_a_socket_holds_are_an_error_of_ours(host: Namespace) -> None:
+    with Netlink() as nl, pytest.raises(KernelError) as caught:
+        nl.ask(*(deletion(index, forgive=GONE) for index in range(100, 2000)))
+    assert caught.value.metadata["errno"] == "ENOBUFS"
+
+
+def test_no_answer_is_no_success() -> None:
+    with Netlink() as nl:
+        put_in(nl, Scripted([]))
+        with pytest.raises(KernelError, match="make b1") as caught:
+            nl.ask(bridge("b1"))
+    assert caught.value.metadata["errno"] == "ENOBUFS"
+
+
+def test_a_datagram_too_large_to_send_is_an_error_of_ours(host: Namespace) -> None:
+    with Netlink() as nl, pytest.raises(KernelError, match="make b0") as caught:
+        nl.ask(*[bridge("b0")] * 5_000)
+    assert caught.value.metadata["errno"] == "EMSGSIZE"
+
+
+def test_one_object_is_found_or_not(host: Namespace) -> None:
+    with Netlink() as nl:
+        found = find_link(nl, "lo")
+        assert found
+        assert (found.index, found.name, nl.index("lo")) == (1, "lo", 1)
+        assert find_link(nl, "none") is None
+        assert nl.index("none") == 0
+        assert (nl.name(found.index), nl.name(found.index + 999)) == ("lo", "")
+        strict = Request(route_requests.get_link(name="none"), "look up none", "interface none")
+        with pytest.raises(KernelError, match="look up none") as caught:
+            nl.get(strict)
+    assert caught.value.metadata["errno"] == "ENODEV"
+
+
+def test_a_list_that_changes_while_it_is_read_is_read_again(host: Namespace) -> None:
+    """On the real kernel: an address comes between two parts of the first reading."""
+    host.run("ip", "link", "add", "b1", "type", "bridge")
+    batch = "".join(f"addr add 10.0.{n // 200}.{n % 200 + 1}/32 dev b1\n" for n in range(1000))
+    host.run("ip", "-batch", "-", text=batch)
+    changes = iter(["192.0.2.1/32"])
+
+    def change() -> None:
+        for address in changes:
+            host.run("ip", "addr", "add", address, "dev", "b1")
+
+    with Netlink() as nl:
+        watched = Watched(nl._socket, change)
+        put_in(nl, watched)
+        listed = nl.dump(Request(route_requests.get_addresses(), "list addresses", "addresses"))
+    assert len(watched.sent) == 2
+    addresses = [str(route_replies.read_address(data)[1]) for data in listed]
+    assert "192.0.2.1/32" in addresses
+    assert len(addresses) == len(set(addresses)) == 1000 + 1 + 2  # and those of lo
+
+
+PART = (16, 0, b"link")
+CUT_PART = (16, DUMP_INTERRUPTED, b"link")
+END, CUT_END = (DONE, 0, errno_of(0)), (DONE, DUMP_INTERRUPTED, errno_of(0))
+
+
+@pytest.mark.parametrize("cut", [[CUT_PART, END], [PART, CUT_END], [CUT_END]])
+def test_wherever_a_list_says_that_it_was_interrupted_it_judges_nothing(
+    cut: list[tuple[int, int, bytes]],
+) -> None:
+    with Netlink() as nl:
+        script = Scripted(cut, cut, [PART, PART, END])
+        put_in(nl, script)
+        assert len(nl.dump(LINKS)) == 2
+    assert script.asked == 3
+
+
+def test_a_list_that_never_holds_still_is_an_error() -> None:
+    with Netlink() as nl:
+        put_in(nl, Scripted(*[[PART, CUT_END]] * 10))
+        with pytest.raises(KernelError, match=re.escape("it keeps changing")) as caught:
+            nl.dump(LINKS)
+    assert caught.value.metadata["errno"] == "EINTR"
+
+
+@pytest.mark.parametrize("kind", [ERROR, DONE])
+def test_a_list_that_fails_at_its_end_is_no_list(kind: int) -> None:
+    with Netlink() as nl:
+        put_in(nl, Scripted([PART, (kind, 0, errno_of(errno.EMSGSIZE))]))
+        with pytest.raises(KernelError, match="list links") as caught:
+            nl.dump(LINKS)
+    assert caught.value.metadata["errno"] == "EMSGSIZE"
+
+
+def test_answers_of_an_earlier_conversation_are_nobodys(host: Namespace) -> None:
+    with Netlink() as nl:
+        nl._send((deletion(77),), 0)  # nobody reads the refusal
+        assert nl.ask(bridge("b1")) == (0,)
+        nl._send((deletion(77),), 0)
+        assert find_link(nl, "b1")
+        nl._send((deletion(77),), 0)
+        assert len(nl.dump(LINKS)) == 2
+
+
+def test_a_socket_stays_in_the_namespace_it_was_made_in(host: Namespace, box: Namespace) -> None:
+    with Netlink.inside(box.fd) as nl:
+        nl.ask(bridge("there"))
+        with Netlink() as here:
+            here.ask(bridge("here"))
+    assert box.names() == {"lo", "there"}
+    assert host.names() == {"lo", "here"}

@@ -1,0 +1,249 @@
+"""What is told of others' changes, and what is not."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from ipaddress import ip_address, ip_interface
+
+import pytest
+
+from mynet.drivers.api import PortProtocol
+from mynet.drivers.linux.kernel import LinuxKernel
+from mynet.drivers.linux.links.mac import mac_from
+from mynet.drivers.linux.values.desired import Bridge, Segment, Veth
+from mynet.drivers.linux.values.ports import Forward, Publication
+from mynet.drivers.linux.watch import monitor
+from mynet.drivers.linux.watch.filter import ANYTHING
+from tests.drivers.linux.support.kernels import Stage
+from tests.drivers.linux.support.namespaces import Namespace, open_descriptors
+
+BRIDGE = Bridge(
+    "br-web",
+    "mynet:i:web",
+    mac_from("web"),
+    1500,
+    (ip_interface("10.1.0.1/24"), ip_interface("fd00:1::1/64")),
+)
+SEGMENT = Segment("br-web", masquerade=[ip_interface("10.1.0.1/24").network])
+PORTS = Publication("e1", (Forward(PortProtocol.TCP, None, 80, ip_address("10.1.0.2"), 80),))
+
+
+class Told:
+    """What a kernel has told."""
+
+    def __init__(self) -> None:
+        self.all: list[frozenset[str]] = []
+
+    def marks(self) -> set[str]:
+        """Return what was told until nothing more comes; "*" for anything."""
+        time.sleep(6 * monitor.WINDOW)
+        return {mark for each in self.all for mark in each or {"*"}}
+
+
+@pytest.fixture
+def veth(box: Namespace) -> Veth:
+    return Veth(
+        name="veth1",
+        mark="mynet:i:e1",
+        outer_mac=mac_from("e1"),
+        bridge="br-web",
+        mtu=1500,
+        interface="eth0",
+        mac=mac_from("inner"),
+        addresses=(ip_interface("10.1.0.2/24"), ip_interface("fd00:1::2/64")),
+        gateways=(ip_address("10.1.0.1"),),
+        sandbox=box.sandbox,
+        hairpin=True,
+    )
+
+
+@pytest.fixture
+def watched(kernel: LinuxKernel, veth: Veth) -> Iterator[Callable[[], Told]]:
+    """A kernel with a network and an endpoint; it is watched from when this is called."""
+    kernel.load_firewall("i", [SEGMENT], [PORTS])
+    kernel.enable_forwarding(ipv4=True, ipv6=True)
+    kernel.ensure_bridge(BRIDGE)
+    kernel.attach(veth)
+    watches = []
+
+    def begin() -> Told:
+        told = Told()
+        watches.append(kernel.watch(told.all.append))
+        return told
+
+    yield begin
+    for each in watches:
+        each.close()
+
+
+def test_on_both_kernels_a_deleted_link_is_told_by_its_mark(stage: Stage) -> None:
+    told = Told()
+    stage.kernel.ensure_bridge(BRIDGE)
+    with_mark = replace(BRIDGE, name="br-shop", mark="mynet:i:shop", mac=mac_from("shop"))
+    watch = stage.kernel.watch(told.all.append)
+    stage.kernel.ensure_bridge(with_mark)
+    stage.add_link("br-other", mark="not mynet's")
+    assert told.marks() == set()
+    stage.delete_link("br-other")
+    stage.delete_link("br-shop")
+    assert told.marks() == {"mynet:i:shop"}
+    watch.close()
+    stage.delete_link("br-web")
+    assert told.marks() == {"mynet:i:shop"}
+
+
+@pytest.mark.parametrize(
+    ("damage", "marks"),
+    [
+        ("host: ip link del br-web", {"mynet:i:web", "mynet:i:e1"}),
+        ("host: ip link set br-web down", {"mynet:i:web"}),
+        ("host: ip addr del 10.1.0.1/24 dev br-web", {"mynet:i:web"}),
+        ("host: ip addr del fd00:1::1/64 dev br-web", {"mynet:i:web"}),
+        ("host: ip link del veth1", {"mynet:i:e1"}),
+        ("host: ip link set veth1 down", {"mynet:i:e1"}),
+        ("host: ip link set veth1 nomaster", {"mynet:i:e1"}),
+        ("box: ip link del eth0", {"mynet:i:e1"}),
+        ("box: ip link set eth0 down", {"mynet:i:e1"}),
+        ("box: ip addr del 10.1.0.2/24 dev eth0", {"mynet:i:e1"}),
+        ("box: ip addr del fd00:1::2/64 dev eth0", {"mynet:i:e1"}),
+        ("host: sysctl -qw net.ipv4.ip_forward=0", {"*"}),
+        ("host: sysctl -qw net.ipv6.conf.all.forwarding=0", {"*"}),
+        ("host: nft flush ruleset", {"*"}),
+        ("host: nft flush table inet mynet", {"*"}),
+        ("host: nft flush chain inet mynet forward", {"*"}),
+        ("host: nft insert rule inet mynet forward drop", {"*"}),
+        ("host: nft flush map inet mynet pub4", {"*"}),
+        ('host: nft delete element inet mynet br_all { "br-web" }', {"*"}),
+    ],
+)
+def test_damage_is_told(
+    watched: Callable[[], Told], host: Namespace, box: Namespace, damage: str, marks: set[str]
+) -> None:
+    told = watched()
+    where, _, command = damage.partition(": ")
+    {"host": host, "box": box}[where].run(*command.split())
+    assert told.marks() == marks
+
+
+def test_a_sandboxs_end_that_is_down_is_told_though_it_has_lost_nothing(
+    watched: Callable[[], Told], kernel: LinuxKernel, box: Namespace, veth: Veth
+) -> None:
+    alone = replace(veth, name="veth2", mark="mynet:i:e2", outer_mac=mac_from("e2"))
+    alone = replace(alone, interface="eth1", mac=mac_from("eth1"), gateways=())
+    kernel.attach(replace(alone, addresses=(ip_interface("10.1.0.3/24"),)))
+    told = watched()
+    box.run("ip", "link", "set", "eth1", "down")
+    assert told.marks() == {"mynet:i:e2"}
+
+
+def test_what_is_made_after_the_watch_began_is_known_too(
+    kernel: LinuxKernel, box: Namespace, veth: Veth
+) -> None:
+    told = Told()
+    watch = kernel.watch(told.all.append)
+    kernel.ensure_bridge(BRIDGE)
+    kernel.attach(veth)
+    assert told.marks() == set()
+    box.run("ip", "addr", "del", "10.1.0.2/24", "dev", "eth0")
+    assert told.marks() == {"mynet:i:e1"}
+    watch.close()
+
+
+def test_what_we_change_ourselves_is_not_told(
+    watched: Callable[[], Told], kernel: LinuxKernel, veth: Veth
+) -> None:
+    told = watched()
+    shop = replace(SEGMENT, bridge="br-shop", masquerade=())
+    more = Publication("e2", (Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.2"), 81),))
+    for _ in range(3):
+        kernel.ensure_bridge(BRIDGE)
+        kernel.attach(veth)
+        kernel.adjust([veth])
+        kernel.add_segment("i", SEGMENT)
+        kernel.add_segment("i", shop)
+        kernel.remove_segment(shop)
+        kernel.publish("i", PORTS)
+        kernel.publish("i", more)
+        kernel.unpublish(more)
+        kernel.enable_forwarding(ipv4=True, ipv6=True)
+    assert told.marks() == set()
+    kernel.detach([veth])
+    assert told.marks() <= {veth.mark}
+
+
+def test_what_others_do_to_what_is_theirs_is_not_told(
+    watched: Callable[[], Told], host: Namespace, box: Namespace
+) -> None:
+    told = watched()
+    host.run("nft", "add table inet shop; add chain inet shop c; add rule inet shop c drop")
+    host.run("nft", "add table ip mynet; delete table inet shop; delete table ip mynet")
+    for where in (host, box):
+        where.run("ip", "link", "add", "mine", "type", "bridge")
+        where.run("ip", "addr", "add", "192.0.2.1/24", "dev", "mine")
+        where.run("ip", "addr", "del", "192.0.2.1/24", "dev", "mine")
+        where.run("ip", "link", "del", "mine")
+    host.run("sysctl", "-qw", "net.ipv4.conf.lo.forwarding=0")
+    assert told.marks() == set()
+
+
+@pytest.mark.parametrize("storm", ["nft", "ip"])
+def test_where_notifications_are_lost_it_may_be_anything(
+    watched: Callable[[], Told], host: Namespace, monkeypatch: pytest.MonkeyPatch, storm: str
+) -> None:
+    monkeypatch.setattr(monitor, "_ROOM", 4096)
+    told = watched()
+    if storm == "nft":
+        ports = ", ".join(map(str, range(1, 20000)))
+        lines = "add table inet shop; add set inet shop s { type inet_service; }"
+        host.run("nft", "-f", "-", text=f"{lines}; add element inet shop s {{ {ports} }}\n")
+    else:
+        lines = "".join(f"link add mine{number} type bridge\n" for number in range(100))
+        host.run("ip", "-batch", "-", text=lines)
+    assert told.marks() == {"*"}
+    assert all(each == ANYTHING for each in told.all)
+
+
+def test_after_a_loss_links_that_were_made_meanwhile_are_known(
+    watched: Callable[[], Told],
+    kernel: LinuxKernel,
+    host: Namespace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(monitor, "_ROOM", 4096)
+    monkeypatch.setattr(monitor, "WINDOW", 0.5)  # in which nobody reads
+    told = watched()
+    lines = "".join(f"link add mine{number} type bridge\n" for number in range(10))
+    host.run("ip", "-batch", "-", text=lines)
+    shop = Bridge("br-shop", "mynet:i:shop", mac_from("shop"), 1500, (ip_interface("10.2.0.1/24"),))
+    kernel.ensure_bridge(shop)
+    assert told.marks() == {"*"}
+    told.all.clear()
+    host.run("ip", "addr", "del", "10.2.0.1/24", "dev", "br-shop")
+    assert told.marks() == {"mynet:i:shop"}
+
+
+def test_closing_ends_the_thread_and_lets_go_of_descriptors(kernel: LinuxKernel) -> None:
+    before = threading.active_count(), open_descriptors()
+    for _ in range(5):
+        kernel.watch(lambda _: None).close()
+    assert (threading.active_count(), open_descriptors()) == before
+
+
+def test_a_notice_that_raises_is_not_the_last(
+    watched: Callable[[], Told], kernel: LinuxKernel, host: Namespace
+) -> None:
+    seen: list[frozenset[str]] = []
+
+    def notice(marks: frozenset[str]) -> None:
+        seen.append(marks)
+        raise ValueError("no")
+
+    watch = kernel.watch(notice)
+    watched()
+    for _ in range(2):
+        host.run("ip", "link", "set", "br-web", "down")
+        time.sleep(6 * monitor.WINDOW)
+        host.run("ip", "link", "set", "br-web", "up")
+    watch.close()
+    assert len(seen) == 2

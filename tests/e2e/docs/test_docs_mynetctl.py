@@ -1,0 +1,76 @@
+"""docs/mynetctl.md: what a section shows, typed on a host as it is there, prints what it says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.support.daemon import Daemon
+from tests.e2e.support.doc_examples import type_commands
+from tests.e2e.support.testbed import Stage
+from tests.project.markdown import Page
+
+PATH = Path(__file__).parents[2] / "docs" / "mynetctl.md"
+PAGE = Page(PATH, PATH.read_text())
+INTRODUCTION = PAGE.text.partition("\n## ")[0]
+
+# What a section takes for granted, for a shell.
+BLUE = "mynetctl network create --subnet 10.88.0.0/24 --subnet fd88::/64 blue"
+RED = "mynetctl network create --internal --subnet 10.3.0.0/24 -o icc=false --label team=red red"
+ONE, TWO = (f"mynetctl connect --netns {name} blue {name}" for name in ("one", "two"))
+PUBLISHED = f"{TWO} --publish 8080:80"
+ALLOCATE = "mynetctl ipam allocate 10.9.0.0/24"
+SCENES = {
+    "": (),
+    "For all commands": (BLUE,),
+    "network ls": (BLUE, RED, ONE, TWO),
+    "network rm": (BLUE, RED, TWO),
+    "endpoint ls": (BLUE, ONE, PUBLISHED),
+    "endpoint update": (BLUE, PUBLISHED),
+    "endpoint check": (BLUE, TWO, "ip -n two address delete 10.88.0.2/24 dev eth0"),
+    "run": (BLUE, ONE, TWO),
+    "topology": (BLUE, RED, f"{ONE} -p 8080:80", TWO, "mynetctl connect --netns one red one"),
+    "ipam allocate": (),
+    "ipam release": (f"{ALLOCATE} --owner vm-7", f"{ALLOCATE} --count 2 --owner-prefix pod-"),
+    "ipam ls": (f"{ALLOCATE} --owner vm-7",),
+    "ipam map": (
+        "mynetctl ipam subnet create 10.9.0.0/26 --reserved 10.9.0.48-10.9.0.57",
+        "mynetctl ipam allocate 10.9.0.0/26 --count 5",
+        "mynetctl ipam release 10.9.0.0/26 10.9.0.5",
+    ),
+    "ipam subnet create": (),
+    "ipam subnet ls": (
+        *(BLUE, ONE, TWO, f"{ALLOCATE} --count 4"),
+        "mynetctl ipam release 10.9.0.0/24 10.9.0.4",
+    ),
+    "driver ls": (),
+    "backup": ("mount -t tmpfs tmpfs /srv", BLUE),
+    "version": (),
+    "doctor": (BLUE, ONE, "ip link delete br-blue", "ip -n one link delete eth0"),
+}
+
+
+@pytest.fixture
+def host(empty_stage: Stage) -> Iterator[Stage]:
+    """A host with two sandboxes, and a daemon that leaves damage to whoever asks for it."""
+    for name in ("one", "two"):
+        empty_stage.run("ip", "netns", "add", name)
+    daemon = Daemon(empty_stage, "--no-heal")
+    yield empty_stage
+    empty_stage.run("mynetctl", "doctor", "--repair")
+    daemon.stop()
+
+
+def part(section: str) -> Page:
+    return Page(PATH, PAGE.section(section) if section else INTRODUCTION)
+
+
+def test_every_section_with_a_console_is_typed() -> None:
+    assert {each for each in ("", *PAGE.headings()) if part(each).transcript()} == SCENES.keys()
+
+
+@pytest.mark.parametrize("section", SCENES)
+def test_every_command_prints_what_its_section_says(host: Stage, section: str) -> None:
+    for line in SCENES[section]:
+        host.run("sh", "-euc", line)
+    type_commands(part(section), host)

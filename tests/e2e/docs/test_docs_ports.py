@@ -1,0 +1,23 @@
+"""docs/ports.md: typed as it stands, from top to bottom, it prints what it says."""
+
+from pathlib import Path
+
+from tests.e2e.support.daemon import Daemon, eventually
+from tests.e2e.support.doc_examples import type_commands
+from tests.e2e.support.testbed import Sandbox, Stage
+from tests.project.markdown import Page
+
+PATH = Path(__file__).parents[2] / "docs" / "ports.md"
+LISTEN = "import socket, time; held = socket.create_server(('', 22)); time.sleep(600)"
+
+
+def test_every_command_prints_what_the_page_says(empty_stage: Stage) -> None:
+    daemon = Daemon(empty_stage)
+    daemon.create("blue")
+    web, _ = (Sandbox(empty_stage, name) for name in ("web", "two"))
+    empty_stage.run("sh", "-c", "ln -s $(command -v python3) /run/sshd")
+    empty_stage.start("/run/sshd", "-c", LISTEN)
+    eventually(lambda: ":22 " in empty_stage.run("ss", "-Htln"))
+    with web.listen("", 80):
+        type_commands(Page(PATH, PATH.read_text()), empty_stage)
+    daemon.stop()

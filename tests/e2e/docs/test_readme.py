@@ -1,0 +1,32 @@
+"""The first five minutes, as the README has them, typed as they stand."""
+
+import re
+from pathlib import Path
+
+from tests.e2e.support.daemon import Daemon
+from tests.e2e.support.testbed import Stage
+
+ROOT = Path(__file__).parents[2]
+
+
+def blocks() -> list[str]:
+    """Return the shell commands of the README's section, a block each."""
+    readme = (ROOT / "README.md").read_text()
+    section = re.search(r"^## The first five minutes\n(.*?)^## ", readme, re.DOTALL | re.MULTILINE)
+    assert section
+    return re.findall(r"^```sh\n(.*?)^```$", section[1], re.DOTALL | re.MULTILINE)
+
+
+def test_make_run_starts_mynetd_as_it_comes(stage: Stage) -> None:
+    assert blocks()[0] == "make run\n"
+    shown = stage.run("make", "--directory", str(ROOT), "--no-print-directory", "-n", "run")
+    assert [line.split() for line in shown.splitlines()] == [[".ci/setup"], [".venv/bin/mynetd"]]
+
+
+def test_the_first_five_minutes_work_as_written(daemon: Daemon) -> None:
+    before = daemon.stage.state()
+    script = f"cd '{ROOT}'\n" + "".join(blocks()[1:])
+    printed = daemon.stage.run("sh", "-euc", script)
+    assert printed.count(" 0% packet loss") == 3
+    assert '"address": "10.9.0.1"' in printed
+    assert daemon.stage.state() == before

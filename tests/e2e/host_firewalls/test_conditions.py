@@ -1,0 +1,163 @@
+"""Firewalls of anybody's that stand in a network's way, beside the real daemon.
+
+Whoever does is named, the lines that are given are run as they stand, and then packets flow: out,
+in to a published port, and between endpoints. Nobody's table is changed by us.
+"""
+
+import json
+
+import pytest
+
+from mynet.v1 import network_pb2
+from tests.e2e.support.daemon import Daemon
+from tests.e2e.support.host_firewalls import FAMILIES, Neighbourhood, bridged, reaches, settle
+from tests.e2e.support.publishing import WEB
+from tests.e2e.support.testbed import HOST, Sandbox, Stage
+
+
+@pytest.fixture
+def blue(empty_stage: Stage) -> Neighbourhood:
+    bridged(empty_stage, 4, 6)
+    return settle(empty_stage)
+
+
+DROP = "type filter hook forward priority 0; policy drop;"
+WALLS = {
+    "iptables": ("iptables -P FORWARD DROP", {4}),
+    "ip6tables": ("ip6tables -P FORWARD DROP", {6}),
+    "both": ("iptables -P FORWARD DROP; ip6tables -P FORWARD DROP", {4, 6}),
+    "iptables-legacy": ("iptables-legacy -P FORWARD DROP", {4}),
+    "ip6tables-legacy": ("ip6tables-legacy -P FORWARD DROP", {6}),
+    "nft ip": (f"nft 'add table ip t; add chain ip t c {{ {DROP} }}'", {4}),
+    "nft inet": (f"nft 'add table inet t; add chain inet t forward {{ {DROP} }}'", {4, 6}),
+}
+
+
+@pytest.mark.parametrize("frames", [(), (4, 6)], ids=["", "br_netfilter"])
+@pytest.mark.parametrize("name", WALLS)
+def test_a_wall_is_named_and_the_lines_open_it(
+    blue: Neighbourhood, name: str, frames: tuple[int, ...]
+) -> None:
+    command, versions = WALLS[name]
+    bridged(blue.stage, *frames)
+    blue.require_cured()
+    blue.stage.run("sh", "-euc", command)
+    for version in FAMILIES:
+        shut = version in versions
+        between = not (shut and version in frames)
+        assert blue.ways(version) == {"out": not shut, "in": not shut, "between": between}
+    rules = blue.stage.run("nft", "list", "ruleset")
+    told = blue.conditions()
+    found = blue.findings()
+    assert [(each.object, each.repaired) for each in found] == [("network blue", False)] * len(told)
+    assert [(each.problem, each.remedy, each.commands) for each in found] == [
+        (each.problem, each.remedy, each.commands) for each in told
+    ]
+    assert all("policy drop" in each.problem for each in told)
+    assert all(("do not reach each other" in each.problem) == bool(frames) for each in told)
+    assert blue.stage.run("nft", "list", "ruleset") == rules
+    blue.obey()
+    blue.require_cured()
+
+
+def test_lines_that_were_undone_are_asked_for_again(blue: Neighbourhood) -> None:
+    blue.stage.run("iptables", "-P", "FORWARD", "DROP")
+    blue.obey()
+    blue.require_cured()
+    blue.stage.run("iptables", "-F", "FORWARD")
+    (again,) = blue.conditions()
+    assert again.commands[0] == "iptables -F mynet-br-blue"
+    assert not blue.ways(4)["out"]
+    blue.obey()
+    blue.require_cured()
+    blue.stage.run("iptables", "-P", "FORWARD", "ACCEPT")
+    blue.stage.run("iptables", "-F")
+    blue.require_cured()
+
+
+def test_a_bridge_s_own_firewall_is_named_too(blue: Neighbourhood) -> None:
+    blue.stage.run("nft", f"add table bridge t; add chain bridge t c {{ {DROP} }}")
+    assert blue.ways(4) == {"out": True, "in": True, "between": False}
+    (told,) = blue.conditions()
+    assert "endpoints do not reach each other" in told.problem
+    assert "outside" not in told.problem
+    blue.obey()
+    blue.require_cured()
+
+
+def test_whoever_makes_a_network_is_warned_at_once(empty_stage: Stage) -> None:
+    daemon = Daemon(empty_stage)
+    empty_stage.run("iptables", "-P", "FORWARD", "DROP")
+    made = empty_stage.attempt("mynetctl", "network", "create", "blue")
+    assert made.returncode == 0
+    assert len(made.stdout.split()) == 1
+    warning, *lines = made.stderr.splitlines()
+    assert warning.startswith("mynetctl: warning: ")
+    (shown,) = json.loads(empty_stage.run("mynetctl", "network", "inspect", "blue"))
+    (condition,) = shown["conditions"]
+    assert warning.endswith(f"{condition['problem']} {condition['remedy']}")
+    assert [line.removeprefix("    ") for line in lines] == condition["commands"]
+    (listed,) = daemon.networks()
+    assert listed.conditions[0].problem == condition["problem"]
+
+
+def test_an_internal_network_minds_only_what_passes_its_bridge(empty_stage: Stage) -> None:
+    daemon = Daemon(empty_stage)
+    empty_stage.run("iptables", "-P", "FORWARD", "DROP")
+    bridged(empty_stage)
+    assert daemon.create("blue", internal=True).conditions == []
+    bridged(empty_stage, 6)
+    assert daemon.networks()[0].conditions == []
+    bridged(empty_stage, 4)
+    (told,) = daemon.networks()[0].conditions
+    assert "outside" not in told.problem
+
+
+def test_a_start_tells_what_stands_in_the_way(empty_stage: Stage) -> None:
+    daemon = Daemon(empty_stage)
+    daemon.create("blue")
+    daemon.stop()
+    empty_stage.run("iptables", "-P", "FORWARD", "DROP")
+    again = Daemon(empty_stage, "--log-format", "json")
+    (found,) = [each for each in again.events() if each["event"] == "found"]
+    assert found["subject"] == "network blue"
+    assert "chain FORWARD, policy drop" in found["problem"]
+    assert found["commands"][0] == "iptables -N mynet-br-blue"
+
+
+def test_where_isolation_goes_too_far_is_said_and_how_to_end_it(empty_stage: Stage) -> None:
+    daemon = Daemon(empty_stage)
+    blue = Neighbourhood(daemon, Sandbox(empty_stage, "one"), Sandbox(empty_stage, "two"))
+    bridged(empty_stage, 4)
+    daemon.create("blue", options={"icc": "false"})
+    daemon.connect("two")
+    assert blue.conditions() == []  # there is nothing that is missed
+
+    def reached() -> list[bool]:
+        here = ("0.0.0.0", "::")  # noqa: S104 - a test's
+        return [
+            reaches(blue.two, blue.one, (here[place], 80), HOST[place], 8080) for place in (0, 1)
+        ]
+
+    daemon.connect("one", ports=[WEB])
+    assert reached() == [False, True]
+    (told,) = blue.conditions()
+    assert "published ports of their own network by IPv4." in told.problem
+    assert list(told.commands) == ["sysctl -w net.bridge.bridge-nf-call-iptables=0"]
+    blue.obey()
+    assert reached() == [True, True]
+    assert blue.findings() == []
+
+
+def test_an_uplink_that_became_deaf_is_named(empty_stage: Stage) -> None:
+    daemon = Daemon(empty_stage)
+    daemon.create("blue")
+    route = "2001:db8:7::/64 via 2001:db8::2 dev uplink proto ra"
+    empty_stage.run("ip", "-6", "route", "add", *route.split())
+    (told,) = daemon.networks()[0].conditions
+    assert "hears no router advertisements on uplink any more" in told.problem
+    (found,) = daemon.net.Doctor(network_pb2.DoctorRequest()).findings
+    empty_stage.run("sh", "-euc", *found.commands)
+    setting = "/proc/sys/net/ipv6/conf/uplink/accept_ra"
+    assert empty_stage.run("cat", setting) == "2\n"
+    assert daemon.networks()[0].conditions == []

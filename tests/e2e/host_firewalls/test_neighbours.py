@@ -1,0 +1,132 @@
+"""Docker, ufw and firewalld, as they come from Debian, beside the real daemon.
+
+Each is told in its own words what a network needs, and then packets flow: mynet's and its own.
+"""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.support.daemon import Daemon
+from tests.e2e.support.host_firewall_packages import Docker, Firewalld, lay_out
+from tests.e2e.support.host_firewalls import FAMILIES, bridged, reaches, settle
+from tests.e2e.support.publishing import ADDRESSES
+from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Stage
+from tests.project.markdown import Page
+
+PAGE = Path(__file__).parents[2] / "docs" / "neighbours.md"
+RUN = [
+    "run",
+    "--detach",
+    "--name",
+    "web",
+    "--publish",
+    "8081:80",
+    "box",
+    "/busybox",
+    "sleep",
+    "600",
+]
+BOTH = {"out": True, "in": True}
+
+
+def container_ways(docker: Docker, stage: Stage) -> dict[str, bool]:
+    """Say whether a container of Docker's reaches the world outside, and is reached from there."""
+    container = docker.namespace("web")
+    here = "0.0.0.0"  # noqa: S104 - a test's
+    return {
+        "out": reaches(container, stage.outside, (here, 7001), OUTSIDE[0], 7001),
+        "in": reaches(stage.outside, container, (here, 80), HOST[0], 8081),
+    }
+
+
+@pytest.fixture
+def shared_stage(empty_stage: Stage) -> Stage:
+    lay_out(empty_stage)
+    return empty_stage
+
+
+@pytest.mark.parametrize("frames", [(), (4, 6)], ids=["", "br_netfilter"])
+def test_mynet_first_then_docker(shared_stage: Stage, frames: tuple[int, ...]) -> None:
+    blue = settle(shared_stage)
+    with closing(Docker(shared_stage)) as docker:
+        bridged(shared_stage, *frames)
+        docker.run(*RUN)
+        assert container_ways(docker, shared_stage) == BOTH
+        blue.require_cured()
+
+
+@pytest.mark.parametrize("frames", [(), (4, 6)], ids=["", "br_netfilter"])
+def test_docker_first_on_a_host_that_does_not_forward(
+    shared_stage: Stage, frames: tuple[int, ...]
+) -> None:
+    assert shared_stage.forwarding() == ("0", "0")
+    with closing(Docker(shared_stage)) as docker:
+        docker.run(*RUN)
+        bridged(shared_stage, *frames)
+        blue = settle(shared_stage)
+        assert blue.ways(4) == {"out": False, "in": False, "between": not frames}
+        assert blue.ways(6) == {"out": True, "in": True, "between": True}
+        (told,) = blue.conditions()
+        assert told.problem.startswith("Docker drops the forwarded packets of IPv4")
+        assert [each.split()[:3] for each in told.commands][-1] == ["iptables", "-I", "DOCKER-USER"]
+        blue.obey()
+        blue.require_cured()
+        assert container_ways(docker, shared_stage) == BOTH
+
+
+def test_ufw_is_told_in_its_own_words(shared_stage: Stage) -> None:
+    bridged(shared_stage, 4, 6)
+    blue = settle(shared_stage)
+    shared_stage.run("ufw", "--force", "enable")
+    for version in FAMILIES:
+        assert blue.ways(version) == {"out": False, "in": False, "between": False}
+    told = blue.conditions()
+    assert [each.problem.split(" (")[0] for each in told] == [
+        f"ufw drops the forwarded packets of IPv{version} that its rules do not accept"
+        for version in FAMILIES
+    ]
+    assert [*told[0].commands] == [
+        "ufw route allow in on br-blue",
+        "ufw route allow out on br-blue",
+    ]
+    shared_stage.run("ufw", "route", "allow", "in", "on", "br-blue")
+    assert len(blue.conditions()) == len(told)  # one half does not do
+    blue.obey()
+    blue.require_cured()
+
+
+def test_firewalld_is_told_in_its_own_words(shared_stage: Stage) -> None:
+    bridged(shared_stage, 4, 6)
+    blue = settle(shared_stage)
+    with closing(Firewalld(shared_stage)):
+        for version in FAMILIES:
+            assert blue.ways(version) == {"out": False, "in": True, "between": False}
+        (told,) = blue.conditions()
+        assert told.problem.startswith("firewalld drops the forwarded packets of IPv4 and IPv6")
+        assert "published ports" not in told.problem
+        blue.obey()
+        blue.require_cured()
+        shared_stage.run("firewall-cmd", "--reload")
+        blue.require_cured()
+
+
+def test_what_the_page_says_of_firewalld_and_routed_networks_holds(shared_stage: Stage) -> None:
+    daemon, one = Daemon(shared_stage), Sandbox(shared_stage, "one")
+    daemon.create("web", "10.88.0.0/24", options={"gateway_mode_ipv4": "routed"})
+    daemon.connect("one", network="web")
+    outside = shared_stage.outside
+    outside.run("ip", "route", "add", "10.88.0.0/24", "via", HOST[0])
+    with closing(Firewalld(shared_stage)):
+
+        def comes_in() -> bool:
+            return reaches(outside, one, (ADDRESSES[0], 80), ADDRESSES[0], 80)
+
+        page = Page(PAGE, PAGE.read_text())
+        trust, policy = Page(PAGE, page.section("firewalld")).blocks("sh")
+        shared_stage.run("sh", "-euc", trust)
+        assert daemon.networks()[0].conditions == []
+        assert not comes_in()
+        shared_stage.run("sh", "-euc", policy)
+        assert comes_in()

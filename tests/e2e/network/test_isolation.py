@@ -1,0 +1,101 @@
+"""Who reaches whom: every kind of network, over IPv4 and IPv6, with and without br_netfilter."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.support.daemon import Daemon
+from tests.e2e.support.topology import KINDS, SANDBOXES, District
+
+# Rows call columns. "=" is heard under its own address, "H" under the host's, "." is not heard;
+# where the two families differ, IPv4 stands before the stroke. "gateway" is the address that the
+# host has on the caller's own network, "host" its address on the uplink.
+TABLE = """
+         host gateway outside blue1 blue2 red1 apart1 apart2 open1 shop1 shop2 half1 inner1 inner2 cells1 cells2 sealed1 sealed2
+host      -      -       =      =     =    =      =      =     =     =     =     =      =      =      =      =       .       .
+outside   =      -       -      .     .    .      .      .     =     =     =    =/.     .      .      .      .       .       .
+blue1     =      =       H      -     =    .      .      .     .     .     .     .      .      .      .      .       .       .
+red1      =      =       H      .     .    -      .      .     .     .     .     .      .      .      .      .       .       .
+apart1    =      =       H      .     .    .      -      .     .     .     .     .      .      .      .      .       .       .
+apart2    =      =       H      .     .    .      .      -     .     .     .     .      .      .      .      .       .       .
+open1     =      =       =      .     .    .      .      .     -     .     .     .      .      .      .      .       .       .
+shop1     =      =       =      .     .    .      .      .     .     -     .     .      .      .      .      .       .       .
+half1     =      =      =/H     .     .    .      .      .     .     .     .     -      .      .      .      .       .       .
+inner1    .      =       .      .     .    .      .      .     .     .     .     .      -      =      .      .       .       .
+cells1    .      =       .      .     .    .      .      .     .     .     .     .      .      .      -      .       .       .
+sealed1   .      -       .      .     .    .      .      .     .     .     .     .      .      .      .      .       -       =
+"""  # noqa: E501 - a table
+HEADS, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
+CELLS = {row[0]: dict(zip(HEADS, row[1:], strict=True)) for row in ROWS}
+SETTINGS = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables")
+
+by_family = pytest.mark.parametrize("version", [4, 6], ids="IPv{}".format)
+
+
+@pytest.fixture(scope="module", params=["0", "1"], ids="br_netfilter={}".format)
+def district(request: pytest.FixtureRequest, module_daemon: Daemon) -> Iterator[District]:
+    """Where br_netfilter is on, frames that stay on a bridge pass the firewall too."""
+    for setting in SETTINGS:
+        module_daemon.stage.run("sysctl", "-w", f"net.bridge.{setting}={request.param}")
+    made = District(module_daemon)
+    yield made
+    made.close()
+
+
+@by_family
+@pytest.mark.parametrize("caller", CELLS)
+def test_whoever_may_is_heard_and_nobody_else(
+    district: District, caller: str, version: int
+) -> None:
+    signs = {
+        callee: cell.split("/")[-1 if version == 6 else 0]
+        for callee, cell in CELLS[caller].items()
+        if cell != "-"
+    }
+    expected = {
+        callee: district.address("host", version)
+        if sign == "H"
+        else district.own_address(caller, callee, version)
+        for callee, sign in signs.items()
+        if sign != "."
+    }
+    assert district.heard(caller, list(signs), version) == expected
+
+
+@by_family
+@pytest.mark.parametrize("network", ["apart", "shop", "cells"])
+def test_the_gateway_is_no_way_round_to_a_neighbour(
+    district: District, network: str, version: int
+) -> None:
+    pair = caller, callee = f"{network}1", f"{network}2"
+    gateway = district.address("gateway", version, caller=caller)
+    # Both have to be in it: an answer that goes straight back does not pass either.
+    ways = {
+        one: (district.address(other, version), "via", gateway, "dev", "eth0")
+        for one, other in (pair, pair[::-1])
+    }
+    for one, way in ways.items():
+        district.people[one].run("ip", "route", "add", *way)
+    assert district.heard(caller, ["gateway", callee], version) == {
+        "gateway": district.address(caller, version)
+    }
+    for one, way in ways.items():
+        district.people[one].run("ip", "route", "del", *way)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_host_has_the_gateway_addresses_that_the_network_s_mode_gives_it(
+    district: District, name: str
+) -> None:
+    prefixes = {4: 24, 6: 64}
+    wanted = {f"{KINDS[name].address(1, each)}/{length}" for each, length in prefixes.items()}
+    expected = set() if name == "sealed" else wanted
+    assert district.people["host"].addresses(f"br-{name}") == expected
+
+
+@pytest.mark.parametrize("caller", SANDBOXES)
+def test_every_endpoint_is_what_it_should_be(
+    district: District, module_daemon: Daemon, caller: str
+) -> None:
+    (endpoint,) = [each for each in module_daemon.endpoints() if each.container_id == caller]
+    assert module_daemon.problems(endpoint) == []

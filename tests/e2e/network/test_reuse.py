@@ -1,0 +1,57 @@
+"""An address that another endpoint gets: its MAC address, and who reaches it when."""
+
+from collections.abc import Callable
+
+import pytest
+
+from mynet.v1 import ipam_pb2, network_pb2
+from tests.e2e.support.daemon import Daemon
+from tests.e2e.support.namespace import Namespace
+from tests.e2e.support.testbed import Sandbox
+
+OLD, NEW = "02:00:00:00:00:aa", "02:00:00:00:00:bb"
+ADDRESSES = ["10.88.0.9", "fd88::9"]
+
+
+@pytest.fixture
+def hasty(daemon: Daemon) -> None:
+    """The network blue, where a released address is free at once."""
+    subnets = [ipam_pb2.Subnet(cidr=cidr) for cidr in ("10.88.0.0/24", "fd88::/64")]
+    for subnet in subnets:
+        subnet.cooldown.FromSeconds(0)
+    network = network_pb2.Network(name="blue", subnets=subnets)
+    daemon.net.CreateNetwork(network_pb2.CreateNetworkRequest(network=network))
+
+
+def reaches(asker: Namespace, address: str) -> bool:
+    """Say whether one of a few packets comes back within a second."""
+    done = asker.attempt("ping", "-c4", "-i0.2", "-W0.3", "-w1", address)
+    return " 0 received" not in done.stdout
+
+
+@pytest.mark.usefixtures("hasty")
+def test_an_address_that_moves_to_another_mac_is_reached_within_a_second(
+    daemon: Daemon, one: Sandbox, two: Sandbox, new_sandbox: Callable[[str], Sandbox]
+) -> None:
+    neighbour = new_sandbox("neighbour")
+    daemon.connect("neighbour")
+    daemon.connect("one", addresses=ADDRESSES, mac_address=OLD)
+    askers = (neighbour, daemon.stage)
+    assert all(asker.pings(address) for asker in askers for address in ADDRESSES)
+    daemon.disconnect("one")
+    daemon.connect("two", addresses=ADDRESSES, mac_address=NEW)
+    for asker in askers:
+        for address in ADDRESSES:
+            assert NEW in asker.run("ip", "neigh", "show", address)
+            assert reaches(asker, address)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_mac_address_is_the_same_whenever_the_address_is(
+    daemon: Daemon, one: Sandbox, two: Sandbox
+) -> None:
+    first = daemon.connect("one", addresses=ADDRESSES)
+    inside = one.links()["eth0"]["address"]
+    daemon.disconnect("one")
+    second = daemon.connect("two", addresses=ADDRESSES)
+    assert inside == first.mac_address == second.mac_address == two.links()["eth0"]["address"]

@@ -1,0 +1,97 @@
+"""A disk that is full, or that fails, under a whole daemon: refusals, and nothing lost."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mynet.v1 import ipam_pb2, network_pb2
+from tests.e2e.support.daemon import Daemon, connect, create, refusal
+from tests.e2e.support.testbed import Sandbox, Stage
+
+POOL = "10.64.0.0/16"
+BALLAST = "/var/lib/mynet/ballast"
+
+
+def fill(stage: Stage) -> None:
+    """Leave not a byte of the disk that the state is on."""
+    stage.run("sh", "-c", f"dd if=/dev/zero of={BALLAST} bs=4k 2>/dev/null; true")
+    stage.run("sh", "-c", f"dd if=/dev/zero of={BALLAST}.rest bs=1 2>/dev/null; true")
+
+
+def make_room(stage: Stage) -> None:
+    stage.run("rm", "-f", BALLAST, f"{BALLAST}.rest")
+
+
+def limit_files(stage: Stage, daemon: Daemon, size: str) -> None:
+    """Let the daemon's files grow no further. Like: prlimit --pid PID --fsize=BYTES."""
+    stage.run("prlimit", "--pid", str(daemon.pid), f"--fsize={size}:unlimited")
+
+
+def changes(daemon: Daemon) -> list[tuple[Callable[..., Any], object]]:
+    """Return calls that change something: the one book, the other, both."""
+    return [
+        (daemon.ipam.AllocateAddress, ipam_pb2.AllocateAddressRequest(subnet=POOL, owner="vm")),
+        (daemon.net.Connect, connect("two")),
+        (daemon.net.CreateNetwork, create("green", "10.2.0.0/24")),
+    ]
+
+
+def require_sound(daemon: Daemon) -> None:
+    answer = daemon.net.Doctor(network_pb2.DoctorRequest())
+    assert not answer.findings, answer
+
+
+@pytest.fixture
+def small(empty_stage: Stage) -> Stage:
+    """A stage with a small disk for the state, and two sandboxes."""
+    empty_stage.run("mkdir", "/var/lib/mynet")
+    empty_stage.run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", "/var/lib/mynet")
+    for name in ("one", "two"):
+        Sandbox(empty_stage, name)
+    return empty_stage
+
+
+def test_a_full_disk_refuses_what_would_change_something_until_there_is_room(small: Stage) -> None:
+    daemon = Daemon(small)
+    daemon.create("blue")
+    daemon.connect("one")
+    fill(small)
+    before = daemon.everything()
+    for _ in range(2):
+        for ask, request in changes(daemon):
+            refused = refusal(ask, request)
+            assert (refused.code, refused.reason) == ("UNAVAILABLE", "STORE_UNAVAILABLE")
+            assert daemon.everything() == before
+    require_sound(daemon)
+    make_room(small)
+    for ask, request in changes(daemon):
+        ask(request)
+    require_sound(daemon)
+    daemon.stop()
+
+
+def test_a_disk_that_fails_is_written_no_more_and_a_new_start_has_lost_nothing(
+    small: Stage,
+) -> None:
+    daemon = Daemon(small)
+    daemon.create("blue")
+    endpoint = daemon.connect("one")
+    before = daemon.everything()
+    limit_files(small, daemon, "20000")  # less than the logs have: EFBIG, which is an I/O error
+    for ask, request in changes(daemon):
+        refused = refusal(ask, request)
+        assert (refused.code, refused.reason) == ("UNAVAILABLE", "STORE_UNAVAILABLE")
+        assert "restart mynetd" in refused.message
+    limit_files(small, daemon, "unlimited")
+    for ask, request in changes(daemon):
+        assert "takes no more writes" in refusal(ask, request).message
+    assert daemon.everything() == before
+    daemon.stop()
+    again = Daemon(small)
+    assert again.everything() == before
+    assert again.connect("one").id == endpoint.id
+    for ask, request in changes(again):
+        ask(request)
+    require_sound(again)
+    again.stop()

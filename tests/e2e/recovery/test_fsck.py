@@ -1,0 +1,317 @@
+"""mynetd fsck on a real kernel: each of its invariants is broken on purpose, and has its sentence.
+
+At home it compares the kernel with the books; elsewhere it says in one line that it does not.
+"""
+
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from mynet.v1.network_pb2 import Endpoint, PortMapping
+from tests.e2e.support.daemon import STATE, Daemon, eventually
+from tests.e2e.support.testbed import Sandbox, Stage
+
+HERE = Path(__file__).parent
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+ORDER = "/var/lib/mynet is in order: 1 networks, 2 endpoints, 2 subnets."
+MENDS = "The next start mends it."
+NOT = "the kernel was not compared"
+
+
+@pytest.fixture
+def ended(empty_stage: Stage) -> tuple[Stage, Endpoint]:
+    """A stage on which a daemon has ended that had network blue, and an endpoint with ports."""
+    for name in ("one", "two"):
+        Sandbox(empty_stage, name)
+    daemon = Daemon(empty_stage)
+    daemon.create("blue")
+    daemon.connect("two")
+    ports = [
+        PortMapping(host_port=8080, container_port=80),
+        PortMapping(host_port=9000, container_port=9000, count=10),
+    ]
+    endpoint = daemon.connect("one", ports=ports)
+    daemon.stop()
+    return empty_stage, endpoint
+
+
+def fsck(stage: Stage, *words: str) -> "subprocess.CompletedProcess[str]":
+    return stage.attempt("mynetd", *words, "fsck")
+
+
+def require_mended(stage: Stage) -> None:
+    """Start once more: whatever was found is well then."""
+    Daemon(stage).stop()
+    assert stage.findings() == []
+
+
+def test_in_order_it_says_that_the_kernel_agrees(ended: tuple[Stage, Endpoint]) -> None:
+    stage, _ = ended
+    before, state = stage.state("operstate", "flags"), stage.root / STATE
+    files = {path: path.stat().st_mtime_ns for path in state.rglob("*")}
+    done = fsck(stage)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{ORDER} The kernel agrees.\n", "")
+    done = stage.attempt("mynetd", "fsck", "--books")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{ORDER}\n", "")
+    assert stage.state("operstate", "flags") == before
+    assert {path: path.stat().st_mtime_ns for path in state.rglob("*")} == files
+
+
+@pytest.mark.parametrize(
+    ("damage", "wanted"),
+    [
+        (
+            "ip link del {veth}",
+            (
+                "endpoint {id} (one on blue): The host's interface {veth} is not there. The"
+                " interface eth0 is not in the sandbox."
+            ),
+        ),
+        (
+            "ip -n one addr del 10.88.0.3/24 dev eth0",
+            (
+                "endpoint {id} (one on blue): eth0 lacks the address 10.88.0.3/24. eth0 lacks the"
+                " default route via 10.88.0.1 with metric {metric}."
+            ),
+        ),
+        ("ip link del br-blue", "network blue: The bridge br-blue is not there."),
+        (
+            "ip addr del 10.88.0.1/24 dev br-blue",
+            "network blue: br-blue lacks the address 10.88.0.1/24.",
+        ),
+        (
+            "sysctl -qw net.ipv4.ip_forward=0",
+            "network blue: The host does not forward IPv4 (net.ipv4.ip_forward is 0).",
+        ),
+        (
+            "nft delete element inet mynet pub4 { tcp . 8080 }",
+            (
+                "endpoint {id} (one on blue): The firewall does not lead TCP port 8080 to"
+                " 10.88.0.3:80."
+            ),
+        ),
+        (
+            "nft add element inet mynet pub4 { tcp . 22 : 10.88.0.3 . 22 }",
+            (
+                "The firewall has tcp . 22 : 10.88.0.3 . 22 in the map pub4, which nothing on"
+                " record asks for."
+            ),
+        ),
+        (
+            'nft add element inet mynet br_all { "br-red" }',
+            'The firewall has "br-red" in the set br_all, which nothing on record asks for.',
+        ),
+        (
+            'nft delete element inet mynet br_all { "br-blue" }',
+            'The firewall lacks "br-blue" in the set br_all.',
+        ),
+        (
+            "nft flush table inet mynet",
+            "The firewall's rules are not those that this mynetd loads.",
+        ),
+        ("nft flush ruleset", "The firewall's table inet mynet is not there."),
+    ],
+)
+def test_what_somebody_does_to_the_kernel_is_told_and_the_next_start_mends_it(
+    ended: tuple[Stage, Endpoint], damage: str, wanted: str
+) -> None:
+    stage, endpoint = ended
+    (route,) = stage.json("ip", "-n", "one", "-j", "route", "show", "default")
+    known = {
+        "{veth}": endpoint.host_interface,
+        "{id}": endpoint.id[:12],
+        "{metric}": str(route["metric"]),
+    }
+    for word, value in known.items():
+        damage, wanted = damage.replace(word, value), wanted.replace(word, value)
+    stage.run(*damage.split(maxsplit=1 if damage.startswith("nft") else -1))
+    done = fsck(stage)
+    assert (done.returncode, done.stderr) == (1, "")
+    found = done.stdout.splitlines()
+    assert f"kernel: {wanted} {MENDS}" in found
+    assert len(found) == 1 or damage in ("nft flush ruleset", "ip link del br-blue")
+    assert stage.attempt("mynetd", "fsck", "--books").returncode == 0
+    require_mended(stage)
+
+
+def test_a_link_with_our_mark_and_no_record_is_told(ended: tuple[Stage, Endpoint]) -> None:
+    stage, endpoint = ended
+    (link,) = stage.json("ip", "-j", "link", "show", endpoint.host_interface)
+    instance = link["ifalias"].split(":")[1]
+    stage.run("ip", "link", "add", "veth-lost", "type", "veth", "peer", "name", "lost")
+    stage.run("ip", "link", "set", "veth-lost", "alias", f"mynet:{instance}:feedfacefeedface")
+    assert stage.findings() == [
+        (
+            "kernel: interface veth-lost carries the mark of feedfacefeed, of which there is no"
+            " record. The next start removes it."
+        )
+    ]
+    require_mended(stage)
+
+
+def test_a_sandbox_that_is_gone_is_told_and_one_that_is_elsewhere_is_not(
+    ended: tuple[Stage, Endpoint],
+) -> None:
+    stage, _ = ended
+    stage.run("sh", "-c", "touch /run/two && mount --bind /run/netns/two /run/two")
+    for name in ("one", "two"):
+        stage.run("ip", "netns", "del", name)
+    eventually(lambda: stage.findings() != [])
+    (found,) = stage.findings()
+    assert "(one on blue): Its sandbox, which was at /run/netns/one, is gone." in found
+    require_mended(stage)
+
+
+# --- elsewhere ---------------------------------------------------------------------------------
+
+
+def require_books_alone(done: "subprocess.CompletedProcess[str]", why: str) -> None:
+    assert done.returncode == 0, done.stdout
+    assert done.stderr.startswith(NOT)
+    assert why in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "is in order: 1 networks, 2 endpoints, 2 subnets." in done.stdout
+    assert "The kernel agrees." not in done.stdout
+
+
+def test_a_copy_is_not_compared(ended: tuple[Stage, Endpoint]) -> None:
+    stage, _ = ended
+    stage.run("cp", "-a", "/var/lib/mynet", "/run/copy")
+    stage.run("ip", "link", "del", "br-blue")
+    require_books_alone(fsck(stage, "--state-dir", "/run/copy"), "this is a copy of the directory")
+    require_mended(stage)
+
+
+def test_a_backup_is_not_compared_and_neither_is_what_it_took_the_place_of(
+    empty_stage: Stage, ended: tuple[Stage, Endpoint]
+) -> None:
+    stage, _ = ended
+    daemon = Daemon(stage)
+    stage.run("mynetctl", "backup", "/run/mynet.backup")
+    daemon.disconnect("one")
+    daemon.stop()
+    stage.run("mynetd", "restore", "/run/mynet.backup", "--move-aside")
+    (aside,) = (stage.root / "var/lib").glob("mynet.before-restore-*")
+    for where in ("/var/lib/mynet", f"/var/lib/{aside.name}"):
+        done = fsck(stage, "--state-dir", where)
+        assert (done.returncode, done.stderr.count("\n")) == (0, 1)
+        assert "no start of mynetd has come to its end in this directory" in done.stderr
+    require_mended(stage)
+
+
+def test_another_network_namespace_is_not_compared(ended: tuple[Stage, Endpoint]) -> None:
+    stage, _ = ended
+    done = stage.attempt("ip", "netns", "exec", "outside", "mynetd", "fsck")
+    require_books_alone(done, "mynetd worked on this directory in another network namespace")
+
+
+def test_after_a_reboot_nothing_is_compared(ended: tuple[Stage, Endpoint]) -> None:
+    stage, _ = ended
+    stage.run("sh", "-c", f"echo another-boot >/run/boot && mount --bind /run/boot {BOOT_ID}")
+    require_books_alone(fsck(stage), "this host has booted since mynetd worked on this directory")
+    stage.run("umount", BOOT_ID)
+
+
+def test_who_may_not_look_is_told_so(ended: tuple[Stage, Endpoint]) -> None:
+    stage, _ = ended
+    done = stage.attempt("setpriv", "--bounding-set=-all", "mynetd", "fsck")
+    assert done.returncode == 0, done.stdout
+    assert "is in order" in done.stdout
+    assert "The kernel agrees." not in done.stdout
+    for line in done.stderr.splitlines():
+        assert line.startswith(NOT)
+        assert "it lacks CAP_" in line
+
+
+# --- plugins -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def plugin(install: Callable[..., str]) -> str:
+    return install(HERE / "plugins" / "moody")
+
+
+@pytest.fixture
+def moody_stage(empty_stage: Stage, plugin: str) -> Stage:
+    """A stage on which a daemon has ended that had a network of the moody driver, too."""
+    for name in ("one", "two"):
+        Sandbox(empty_stage, name)
+    daemon = Daemon(empty_stage, PYTHONPATH=plugin)
+    daemon.create("blue")
+    daemon.create("red", "10.77.0.0/24", driver="moody")
+    daemon.connect("one")
+    daemon.connect("two", network="red")
+    daemon.stop()
+    assert empty_stage.findings() == []
+    return empty_stage
+
+
+def attempt(stage: Stage, *words: str) -> "subprocess.CompletedProcess[str]":
+    return stage.attempt("mynetd", *words, "fsck", **(stage.settings or {}))
+
+
+def not_compared(done: "subprocess.CompletedProcess[str]") -> list[str]:
+    return [line for line in done.stderr.splitlines() if line.startswith(NOT)]
+
+
+@pytest.mark.parametrize("verb", ["check_network", "check", "strays", "audit", "close"])
+def test_a_driver_that_hangs_does_not_keep_it(moody_stage: Stage, plugin: str, verb: str) -> None:
+    mood = moody_stage.root / STATE / "drivers" / "moody" / f"hang-{verb}"
+    mood.touch()
+    moody_stage.run("ip", "link", "del", "br-blue")
+    begin = time.monotonic()
+    done = attempt(moody_stage, "--plugin-timeout", "1")
+    assert time.monotonic() - begin < 10
+    assert done.returncode == 1  # by what the other driver sees
+    assert f"kernel: network blue: The bridge br-blue is not there. {MENDS}" in done.stdout
+    said = f"{NOT} in full by driver moody: it did not answer {verb} within 1 s"
+    assert not_compared(done) == ([said] if verb != "close" else [])
+    mood.unlink()
+    Daemon(moody_stage, PYTHONPATH=plugin).stop()
+
+
+def test_a_driver_that_breaks_is_told_of(moody_stage: Stage) -> None:
+    mood = moody_stage.root / STATE / "drivers" / "moody" / "raise-check"
+    mood.touch()
+    done = attempt(moody_stage)
+    mood.unlink()
+    assert done.returncode == 0
+    (remark,) = not_compared(done)
+    assert "by driver moody: driver moody broke in check: RuntimeError: the rope is torn" in remark
+
+
+def test_a_driver_that_is_not_installed_any_more_is_missed(moody_stage: Stage) -> None:
+    done = fsck(moody_stage)
+    assert done.returncode == 0
+    (remark,) = not_compared(done)
+    assert remark.startswith(
+        "the kernel was not compared by driver moody: there is no driver moody"
+    )
+
+
+@pytest.mark.parametrize("group", ["drivers", "ipam"])
+def test_a_plugin_that_does_not_even_load_does_not_keep_it(
+    ended: tuple[Stage, Endpoint], tmp_path: Path, group: str
+) -> None:
+    stage, _ = ended
+    (tmp_path / "sleepy.py").write_text("import time\ntime.sleep(3600)\n")
+    info = tmp_path / "sleepy-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sleepy\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[mynet.{group}]\nsleepy = sleepy\n")
+    begin = time.monotonic()
+    words: Sequence[str] = ("mynetd", "--plugin-timeout", "3", "fsck")
+    done = stage.attempt(*words, PYTHONPATH=str(tmp_path))
+    assert time.monotonic() - begin < 10
+    assert done.returncode == 0
+    assert (
+        done.stderr
+        == {
+            "drivers": "",
+            "ipam": "ipam/sleepy: backend sleepy did not check its books within 3 s\n",
+        }[group]
+    )
+    assert done.stdout.endswith(" The kernel agrees.\n")

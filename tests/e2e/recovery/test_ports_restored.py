@@ -1,0 +1,137 @@
+"""Published ports outlive damage, a stop, a kill and a reboot, and the next daemon holds them."""
+
+import signal
+import socket
+from collections.abc import Sequence
+
+import pytest
+
+from mynet.v1.network_pb2 import Endpoint, Network, PortMapping
+from tests.e2e.support.daemon import Daemon, connect
+from tests.e2e.support.namespace import SECONDS
+from tests.e2e.support.publishing import (
+    ADDRESSES,
+    CHOSEN,
+    DNS,
+    GATEWAYS,
+    MANY,
+    WEB,
+    elements,
+    is_free,
+    program,
+    reached,
+)
+from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Stage
+
+
+@pytest.fixture(scope="module")
+def options() -> Sequence[str]:
+    return ["--no-heal"]
+
+
+@pytest.mark.parametrize("damage", ["flush ruleset", "flush map inet mynet pub4"])
+def test_what_somebody_took_out_of_the_firewall_is_missed_and_mended(
+    daemon: Daemon, blue: Network, one: Sandbox, damage: str
+) -> None:
+    endpoint = daemon.connect("one", ports=[WEB])
+    daemon.stage.run("nft", damage)
+    lost = "The firewall does not lead TCP port 8080 to 10.88.0.2:80."
+    assert lost in daemon.problems(endpoint)
+    assert daemon.connect("one", ports=[WEB]) == endpoint
+    assert daemon.problems(endpoint) == []
+    outside = daemon.stage.outside
+    assert reached(outside, one, (ADDRESSES[0], 80), (HOST[0], 8080)) == OUTSIDE[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_ports_outlive_the_daemon_and_the_next_holds_them(empty_stage: Stage, number: int) -> None:
+    stage, one = empty_stage, Sandbox(empty_stage, "one")
+    daemon = Daemon(stage)
+    daemon.create("blue")
+    endpoint = daemon.connect("one", ports=[CHOSEN, WEB, MANY])
+    chosen = endpoint.ports[0].host_port
+    before = daemon.everything()
+    daemon.signal(number)
+    daemon.wait()
+    assert is_free(stage, chosen)
+    assert reached(stage.outside, one, (ADDRESSES[0], 80), (HOST[0], chosen)) == OUTSIDE[0]
+
+    again = Daemon(stage)
+    assert again.everything() == before
+    assert list(again.endpoints()) == [endpoint]
+    assert again.problems(endpoint) == []
+    assert not any(is_free(stage, port) for port in (chosen, 8080, 9000, 9100))
+    assert again.connect("one", ports=[CHOSEN, WEB, MANY]) == endpoint
+    assert reached(stage.outside, one, (ADDRESSES[1], 80), (HOST[1], chosen)) == OUTSIDE[1]
+    again.disconnect("one")
+    assert all(is_free(stage, port) for port in (chosen, 8080, 9000, 9100))
+    assert elements(stage) == 0
+
+
+def test_a_port_that_was_taken_meanwhile_is_shown_and_does_not_stop_the_start(
+    empty_stage: Stage,
+) -> None:
+    stage, one = empty_stage, Sandbox(empty_stage, "one")
+    daemon = Daemon(stage)
+    daemon.create("blue")
+    endpoint = daemon.connect("one", ports=[WEB, DNS])
+    daemon.stop()
+    with program(stage, 8080) as pid:
+        again = Daemon(stage)
+        (problem,) = again.problems(endpoint)
+        assert problem.startswith("TCP port 8080 is not held: ")
+        assert problem.endswith(f"(pid {pid}) has it.")
+        assert problem in again.log.read_text()
+        assert not is_free(stage, 5300, socket.SOCK_DGRAM)
+        assert reached(stage.outside, one, (ADDRESSES[0], 80), (HOST[0], 8080)) == OUTSIDE[0]
+    assert again.connect("one", ports=[WEB, DNS]) == endpoint
+    assert again.problems(endpoint) == []
+
+
+def test_after_a_reboot_of_the_network_everything_is_there_again(empty_stage: Stage) -> None:
+    stage, one = empty_stage, Sandbox(empty_stage, "one")
+    daemon = Daemon(stage)
+    daemon.create("blue")
+    endpoint = daemon.connect("one", ports=[WEB])
+    daemon.stop()
+    stage.run("ip", "link", "del", "br-blue")
+    stage.run("nft", "flush", "ruleset")
+    again = Daemon(stage)
+    assert again.problems(endpoint) == []
+    assert reached(stage, one, (ADDRESSES[0], 80), ("127.0.0.1", 8080)) == GATEWAYS[0]
+
+
+def test_a_daemon_killed_at_work_leaves_whole_endpoints_or_none(empty_stage: Stage) -> None:
+    stage = empty_stage
+    boxes = [Sandbox(stage, f"c{number}") for number in range(24)]
+    daemon = Daemon(stage)
+    daemon.create("blue")
+
+    def ports(number: int) -> list[PortMapping]:
+        return [PortMapping(host_port=8000 + number, container_port=80), CHOSEN]
+
+    calls = [
+        daemon.net.Connect.future(connect(box.name, ports=ports(number)))
+        for number, box in enumerate(boxes)
+    ]
+    calls[3].result(SECONDS)
+    daemon.signal(signal.SIGKILL)
+    daemon.wait()
+
+    again = Daemon(stage)
+    endpoints = again.endpoints()
+    assert [again.problems(each) for each in endpoints] == [[]] * len(endpoints)
+    answered_to = [call.result().endpoint for call in calls if not call.exception()]
+    assert {_ports(each) for each in answered_to} <= {_ports(each) for each in endpoints}
+    assert elements(stage) == 4 * len(endpoints)  # two ports, two families
+    taken = {port.host_port for each in endpoints for port in each.ports}
+    assert {8000 + n for n in range(24) if not is_free(stage, 8000 + n)} <= taken
+    for box in boxes:
+        again.connect(box.name, ports=ports(int(box.name[1:])))
+    again.delete("blue")
+    assert elements(stage) == 0
+    assert all(is_free(stage, port) for port in taken)
+
+
+def _ports(endpoint: Endpoint) -> tuple[str, tuple[int, ...]]:
+    return endpoint.id, tuple(port.host_port for port in endpoint.ports)

@@ -1,0 +1,73 @@
+"""Many networks, many endpoints on a bridge, many ports: a call takes what it took before.
+
+Two hosts are asked in turn, one with next to nothing on it: whatever else this machine does at that
+moment delays both.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from statistics import median
+
+import pytest
+
+from mynet.v1.network_pb2 import PortMapping
+from tests.e2e.support.daemon import Daemon
+from tests.e2e.support.testbed import Sandbox, Stage
+
+NETWORKS, ENDPOINTS, EACH = 150, 400, 25  # ports that each endpoint publishes
+PORTS = [PortMapping(container_port=80)]
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, Daemon]]:
+    """A host with one network, and one with many, many endpoints on one, and 10,000 ports."""
+    with ExitStack() as ending, ThreadPoolExecutor(8) as callers:
+        stages = [Stage(tmp_path_factory.mktemp(name)) for name in ("little", "much")]
+        for stage in stages:
+            ending.callback(stage.close)
+        little, much = daemons = [Daemon(stage) for stage in stages]
+        for daemon in daemons:
+            ending.callback(daemon.stop)
+            daemon.create("blue", "10.88.0.0/16")
+            Sandbox(daemon.stage, "probe")
+        create = lambda number: much.create(f"n{number}", f"10.89.{number}.0/24")  # noqa: E731
+
+        def connect(number: int) -> None:
+            """Without a sandbox: to make those would take longer than all the rest."""
+            ports = PortMapping(host_port=10_000 + EACH * number, container_port=1, count=EACH)
+            much.connect(f"c{number}", netns_name="", ports=[ports])
+
+        list(callers.map(create, range(NETWORKS)))
+        list(callers.map(connect, range(ENDPOINTS)))
+        yield little, much
+
+
+def growth(
+    hosts: tuple[Daemon, Daemon],
+    rounds: int,
+    call: Callable[[Daemon], object],
+    undo: Callable[[Daemon], object],
+) -> float:
+    """Return how much longer a call takes where there is much."""
+    seconds: dict[Daemon, list[float]] = {daemon: [] for daemon in hosts}
+    with ThreadPoolExecutor(len(hosts)) as callers:
+        for _ in range(rounds):
+            for daemon in hosts:
+                begin = time.perf_counter()
+                call(daemon)
+                seconds[daemon].append(time.perf_counter() - begin)
+            list(callers.map(undo, hosts))
+    little, much = (median(seconds[daemon]) for daemon in hosts)
+    return much / little
+
+
+def test_connect_takes_no_longer(hosts: tuple[Daemon, Daemon]) -> None:
+    connect = lambda daemon: daemon.connect("probe", ports=PORTS)  # noqa: E731
+    assert growth(hosts, 30, connect, lambda daemon: daemon.disconnect("probe")) < 1.5
+
+
+def test_to_create_a_network_takes_hardly_longer(hosts: tuple[Daemon, Daemon]) -> None:
+    create = lambda daemon: daemon.create("red", "10.77.0.0/24")  # noqa: E731
+    assert growth(hosts, 15, create, lambda daemon: daemon.delete("red")) < 2

@@ -1,0 +1,195 @@
+"""mynetd as a process on a stage, and a gRPC client of it."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2
+from grpc_status import rpc_status
+
+from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
+from tests.e2e.support.namespace import SECONDS, Namespace
+from tests.e2e.support.testbed import Stage
+
+SOCKET, STATE = "run/mynet/mynetd.sock", "var/lib/mynet"  # the defaults, below a stage's root
+
+# By default gRPC tries a second time after a second.
+_EAGER = [(f"grpc.{which}_reconnect_backoff_ms", 10) for which in ("initial", "min", "max")]
+
+
+class Daemon:
+    """A mynetd that serves, started with these options and MYNET_* variables.
+
+    ``socket`` is where it was told to listen, if not where it does by default; ``inside`` is its
+    network namespace, if not the stage's own. ``program`` is what runs it.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        *options: str,
+        socket: str = SOCKET,
+        inside: Namespace | None = None,
+        program: Sequence[str] = ("mynetd",),
+        **environ: str,
+    ) -> None:
+        self.stage = stage
+        self.log = stage.folder / f"mynetd-{len(stage.logs())}.log"
+        enter = ["nsenter", f"--net={inside.path}"] if inside else []
+        with self.log.open("wb") as log:
+            self._process = stage.start(*enter, *program, *options, output=log, **environ)
+        self.pid = self._process.pid
+        self.channel = grpc.insecure_channel(f"unix:{stage.root / socket}", options=_EAGER)
+        self.net = network_pb2_grpc.NetworkServiceStub(self.channel)
+        self.ipam = ipam_pb2_grpc.IPAMServiceStub(self.channel)
+        self._ask_health: Callable[..., health_pb2.HealthCheckResponse] = self.channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
+        eventually(self._serves, SECONDS)
+        stage.settings = environ
+
+    def _serves(self) -> bool:
+        assert self._process.poll() is None, f"mynetd ended:\n{self.log.read_text()}"
+        return self.health() == "SERVING"
+
+    def health(self) -> str:
+        """Return what the daemon says of its health; "" where nothing answers."""
+        try:
+            answer = self._ask_health(health_pb2.HealthCheckRequest(), timeout=1)
+        except grpc.RpcError:
+            return ""
+        return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def wait(self) -> int:
+        """Wait until it has ended; return its exit status."""
+        return self._process.wait(SECONDS)
+
+    def stop(self) -> None:
+        """End it as a supervisor does."""
+        self.signal(signal.SIGTERM)
+        assert self.wait() == 0, self.log.read_text()
+        self.channel.close()
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the lines of its log, which has to be JSON."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def create(self, name: str = "blue", *cidrs: str, **fields: Any) -> network_pb2.Network:
+        """Create a network, on 10.88.0.0/24 and fd88::/64 unless told otherwise."""
+        return self.net.CreateNetwork(create(name, *cidrs, **fields)).network
+
+    def connect(self, container: str, **fields: Any) -> network_pb2.Endpoint:
+        """Connect a container to network blue; its sandbox has its name, unless told otherwise."""
+        return self.net.Connect(connect(container, **fields)).endpoint
+
+    def disconnect(self, container: str) -> None:
+        """Disconnect a container from all that it is on."""
+        self.net.Disconnect(network_pb2.DisconnectRequest(container_id=container))
+
+    def delete(self, network: str = "blue") -> None:
+        """Delete a network with all that is on it."""
+        self.net.DeleteNetwork(network_pb2.DeleteNetworkRequest(network=network, force=True))
+
+    def clear(self) -> None:
+        """Delete all networks, release all addresses that others were given, and delete subnets."""
+        for network in self.networks():
+            self.delete(network.id)
+        for held in self.ipam.ListAllocations(ipam_pb2.ListAllocationsRequest()).allocations:
+            request = ipam_pb2.ReleaseAddressRequest(subnet=held.subnet, address=held.address)
+            self.ipam.ReleaseAddress(request)
+        for subnet in self.ipam.ListSubnets(ipam_pb2.ListSubnetsRequest()).subnets:
+            self.ipam.DeleteSubnet(ipam_pb2.DeleteSubnetRequest(subnet=subnet.cidr))
+
+    def networks(self) -> Sequence[network_pb2.Network]:
+        return self.net.ListNetworks(network_pb2.ListNetworksRequest(page_size=1000)).networks
+
+    def endpoints(self) -> Sequence[network_pb2.Endpoint]:
+        return self.net.ListEndpoints(network_pb2.ListEndpointsRequest(page_size=1000)).endpoints
+
+    def problems(self, endpoint: network_pb2.Endpoint) -> list[str]:
+        """Return how the kernel differs from an endpoint, in the daemon's words."""
+        request = network_pb2.CheckEndpointRequest(endpoint=endpoint.id)
+        return list(self.net.CheckEndpoint(request).problems)
+
+    def allocations(self) -> dict[str, str]:
+        """Return who has which address."""
+        request = ipam_pb2.ListAllocationsRequest(page_size=1000)
+        found = self.ipam.ListAllocations(request).allocations
+        return {each.address: each.owner for each in found}
+
+    def everything(self) -> Mapping[str, object]:
+        """Return all that a call may change: the books, and the host's network."""
+        subnets = self.ipam.ListSubnets(ipam_pb2.ListSubnetsRequest(page_size=1000)).subnets
+        return {
+            "networks": [each.name for each in self.networks()],
+            "endpoints": [each.id for each in self.endpoints()],
+            "allocations": self.allocations(),
+            "subnets": [each.cidr for each in subnets],
+            # A bridge without ports loses its carrier, which these tell, sooner or later.
+            **self.stage.state("operstate", "flags"),
+        }
+
+
+def create(name: str = "blue", *cidrs: str, **fields: Any) -> network_pb2.CreateNetworkRequest:
+    """Ask for a network, on 10.88.0.0/24 and fd88::/64 unless told otherwise."""
+    subnets = [ipam_pb2.Subnet(cidr=cidr) for cidr in cidrs or ("10.88.0.0/24", "fd88::/64")]
+    network = network_pb2.Network(name=name, subnets=subnets, **fields)
+    return network_pb2.CreateNetworkRequest(network=network)
+
+
+def connect(container: str, **fields: Any) -> network_pb2.ConnectRequest:
+    """Ask for an endpoint on network blue for the sandbox of that name, unless told otherwise."""
+    if not fields.keys() & {"netns_name", "netns_path", "pid"}:
+        fields["netns_name"] = container
+    return network_pb2.ConnectRequest(container_id=container, **{"network": "blue", **fields})
+
+
+def turned_away(stage: Stage, *options: str, **environ: str) -> tuple[int, str]:
+    """Start a mynetd that has to end by itself at once; return its exit status and its words."""
+    done = stage.attempt("timeout", "10", "mynetd", *options, **environ)
+    return done.returncode, done.stderr
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How a call was refused."""
+
+    code: str
+    reason: str
+    message: str
+
+
+def refusal(method: Callable[..., Any], request: object) -> Refusal:
+    """Make a call that has to be refused, and return how it was."""
+    with pytest.raises(grpc.RpcError) as caught:
+        method(request, timeout=SECONDS)
+    return refused_as(caught.value)
+
+
+def refused_as(error: Any) -> Refusal:
+    """Return how a call was refused: the error is the call, too, which its type does not say."""
+    info = error_details_pb2.ErrorInfo()
+    status = rpc_status.from_call(error)
+    for detail in status.details if status else ():
+        detail.Unpack(info)
+    return Refusal(error.code().name, info.reason, error.details())
+
+
+def eventually(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait until something is the case."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"it did not come to be within {seconds} s"
+        time.sleep(0.01)

@@ -1,0 +1,45 @@
+"""A page of documentation, typed as it stands, from top to bottom, prints what it says."""
+
+import re
+
+from tests.e2e.support.daemon import Daemon
+from tests.e2e.support.testbed import Stage
+from tests.project.markdown import Page
+
+# What is another every time: ids, MAC addresses and what follows from them, numbers of devices and
+# processes, times, counters, versions, and seconds that run down.
+PASSING = re.compile(
+    r'(?<="id": ")[0-9a-f]+(?=")|(?<="instance": ")[0-9a-f]+(?=")'
+    r'|(?<="create_time": ")[^"]+(?=")|(?<="revision": ")\d+(?=")'
+    r"|\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b|\bveth[0-9a-f]{11}\b"
+    r"|\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b|\bfe80::[0-9a-f:]+|(?<=@if)\d+ +"
+    r"|(?<=\binstance )[0-9a-f]+|[\d-]{10} at [\d:]{8}(?= UTC)"
+    r"|(?<=\bpid )\d+|\d+(?= bytes, revision)|(?<=, revision )\d+"
+    r"|(?<![\d.])\d+\.\d+\.\d+(?![\d.])|\d+\.\d+(?= ?s\b)"
+)
+
+
+def _lasting(text: str) -> str:
+    """Leave out what is another every time, and spaces that nobody sees."""
+    return re.sub(r" +$", "", PASSING.sub("*", text), flags=re.MULTILINE)
+
+
+def _pattern(shown: str) -> str:
+    """Return what matches a program's output as the page shows it; "..." leaves lines out."""
+    lines = _lasting(shown).splitlines(keepends=True)
+    return "".join(r"(?:.*\n)*" if line == "...\n" else re.escape(line) for line in lines)
+
+
+def type_out(page: Page, stage: Stage) -> None:
+    """Type every command of a page, on a stage with a daemon that has nothing yet."""
+    daemon = Daemon(stage)
+    type_commands(page, stage)
+    daemon.stop()
+
+
+def type_commands(page: Page, stage: Stage) -> None:
+    """Type every command of a page, or of a part of one, on a stage that is set for it."""
+    for command, shown in page.transcript():
+        script = f"cd /run\nexec 2>&1\n{command}"
+        done = stage.attempt("sh", "-c", script, PYTHONIOENCODING="utf-8")
+        assert re.fullmatch(_pattern(shown), _lasting(done.stdout)), f"{command}\n{done.stdout}"

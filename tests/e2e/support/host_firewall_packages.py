@@ -1,0 +1,102 @@
+"""Others on a stage: Docker's daemon, ufw and firewalld, as they come from Debian.
+
+``.ci/neighbours`` has unpacked them. Here they are laid over /usr and /etc of the stage, so that
+each runs as it would if it were installed, and none is on this machine.
+"""
+
+from pathlib import Path
+
+from tests.e2e.support.daemon import eventually
+from tests.e2e.support.namespace import SECONDS, Namespace
+from tests.e2e.support.testbed import Stage
+
+FOLDER = Path(__file__).parents[2] / ".venv" / "neighbours"
+
+_LAY_OUT = f"""
+mount -t overlay overlay -o lowerdir={FOLDER}/usr:/usr /usr
+mkdir -p /run/etc/upper /run/etc/work
+layers=lowerdir={FOLDER}/etc:/etc,upperdir=/run/etc/upper,workdir=/run/etc/work
+mount -t overlay overlay -o "$layers" /etc
+cp /usr/share/ufw/*.rules /usr/share/ufw/*.init /usr/share/ufw/ufw.conf /etc/ufw/
+"""
+# A container's terminals are to be of group 5, which an ordinary user's namespace does not have.
+_RUNTIME = """#!/bin/sh -eu
+for each; do
+    [ "${last-}" != --bundle ] || sed -i 's/,"gid=5"//' "$each/config.json"
+    last=$each
+done
+exec runc "$@"
+"""
+_BUS = """<busconfig>
+<type>system</type>
+<listen>unix:path=/run/dbus/system_bus_socket</listen>
+<policy context="default">
+<allow user="*"/><allow own="*"/><allow send_type="method_call"/><allow send_destination="*"/>
+<allow receive_sender="*"/>
+</policy>
+</busconfig>"""
+
+
+def lay_out(stage: Stage) -> None:
+    """Have everybody's programs on a stage; none of them runs yet."""
+    stage.run("sh", "-euc", _LAY_OUT)
+
+
+class Docker:
+    """dockerd, which is told to leave the machine's control groups alone (``--rootless``)."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        (stage.root / "run/runtime").write_text(_RUNTIME)
+        (stage.root / "run/runtime").chmod(0o755)
+        runtime = ("--add-runtime=plain=/run/runtime", "--default-runtime=plain")
+        options = ("--rootless", "--storage-driver=vfs", "--userland-proxy=false", *runtime)
+        self._environ = {"XDG_RUNTIME_DIR": "/run", "DOCKER_HOST": "unix:///run/docker.sock"}
+        log = (stage.folder / "dockerd.log").open("wb")
+        with log:
+            self._process = stage.start("dockerd", *options, output=log, **self._environ)
+        eventually(lambda: self._attempt("info") == 0, SECONDS)
+        stage.run("sh", "-c", f"tar -C /usr/bin -c busybox | {self._command} import - box")
+
+    @property
+    def _command(self) -> str:
+        return f"docker --host={self._environ['DOCKER_HOST']}"
+
+    def _attempt(self, *words: str) -> int:
+        return self._stage.attempt(*self._command.split(), *words).returncode
+
+    def run(self, *words: str) -> str:
+        """Run a command of docker's, which has to succeed."""
+        return self._stage.run(*self._command.split(), *words)
+
+    def namespace(self, container: str) -> Namespace:
+        """Return the network namespace that it has made for a container."""
+        pid = self.run("inspect", "--format={{.State.Pid}}", container).strip()
+        return Namespace(f"/proc/{pid}/ns/net")
+
+    def close(self) -> None:
+        """End all containers, and the daemon with all that it has started."""
+        containers = self.run("ps", "--all", "--quiet").split()
+        if containers:
+            self.run("rm", "--force", *containers)
+        self._process.terminate()
+        self._process.wait(SECONDS)
+
+
+class Firewalld:
+    """firewalld, with a message bus of its own."""
+
+    def __init__(self, stage: Stage) -> None:
+        stage.run("mkdir", "-p", "/run/dbus")
+        (stage.root / "run/bus.conf").write_text(_BUS)
+        bus = ("dbus-daemon", "--config-file=/run/bus.conf", "--nofork", "--nopidfile")
+        self._bus = stage.start(*bus)
+        eventually((stage.root / "run/dbus/system_bus_socket").exists, SECONDS)
+        self._process = stage.start("firewalld", "--nofork", "--nopid")
+        eventually(lambda: stage.attempt("firewall-cmd", "--state").returncode == 0, SECONDS)
+
+    def close(self) -> None:
+        """End both; what firewalld has made in the kernel goes with it."""
+        for process in (self._process, self._bus):
+            process.terminate()
+            process.wait(SECONDS)

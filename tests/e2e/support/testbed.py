@@ -1,0 +1,166 @@
+"""A stage: a host of the tests' own, with sandboxes on it and a world outside.
+
+It is a network namespace, and a mount namespace in which /run and /var/lib are empty: so what
+`ip netns` and mynetd put there is the stage's too, and mynetd runs as it comes. All of it ends with
+the processes that :meth:`Stage.close` ends.
+"""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from mynet.server.offline.fsck import examine
+from tests.e2e.support.namespace import SECONDS, Namespace, environment
+
+HOST, OUTSIDE = ("203.0.113.1", "2001:db8::1"), ("203.0.113.2", "2001:db8::2")
+
+# A new namespace inherits forwarding from the one that makes it: here it is off, as on any host
+# that is no router. The world outside knows the host, and no way to any network behind it. For
+# what it forwards, the kernel asks for neighbours from a link-local address, or not at all; and
+# who has a new address is to be asked for it as soon as the kernel comes to that, on a busy machine
+# after seconds. `cat` holds the namespaces, and ends with whoever holds its standard input.
+_SET_UP = f"""
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /var/lib
+echo 0 >/proc/sys/net/ipv4/ip_forward
+echo 0 >/proc/sys/net/ipv6/conf/all/forwarding
+ip netns add outside
+ip -batch - <<.
+link set lo up
+link add uplink type veth peer name eth0 netns outside
+address add {HOST[0]}/24 dev uplink
+address add {HOST[1]}/64 dev uplink nodad
+address add fe80::1/64 dev uplink nodad
+link set uplink addrgenmode none up
+route add default via {OUTSIDE[0]}
+route add default via {OUTSIDE[1]}
+.
+ip -n outside -batch - <<.
+link set lo up
+address add {OUTSIDE[0]}/24 dev eth0
+address add {OUTSIDE[1]}/64 dev eth0 nodad
+address add fe80::2/64 dev eth0 nodad
+link set eth0 addrgenmode none up
+.
+for _ in 1 2 3 4 5 6 7 8; do ping -q -c 1 -W 2 {OUTSIDE[1]} >/dev/null && break; done
+echo ready
+exec cat
+"""
+
+
+class Sandbox(Namespace):
+    """A network namespace to connect: what a container runtime makes for a container."""
+
+    def __init__(self, stage: "Stage", name: str) -> None:
+        stage.run("ip", "netns", "add", name)
+        super().__init__(f"{stage.root}/run/netns/{name}")
+        self.name = name
+        self._stage = stage
+
+    def close(self) -> None:
+        """Delete it, unless a test has done so."""
+        if Path(self.path).exists():
+            self._stage.run("ip", "netns", "del", self.name)
+
+
+class Stage(Namespace):
+    """The host itself; ``folder`` is where logs stay when it is gone.
+
+    At its end the state that the daemons have left is in order, and the kernel is what it says,
+    however they ended, unless a test says that it has ``spoilt`` it. ``settings`` are the variables
+    that the last of them was started with which came to serve.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.spoilt = False
+        self.settings: Mapping[str, str] | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._holder = subprocess.Popen(
+            ["unshare", "--net", "--mount", "sh", "-euc", _SET_UP],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment(),
+        )
+        assert self._holder.stdout
+        assert self._holder.stdout.readline() == b"ready\n", "the stage could not be set up"
+        super().__init__(f"/proc/{self._holder.pid}/ns/net")
+        self._enter = ["nsenter", f"--target={self._holder.pid}", "--net", "--mount"]
+        self._mounts = _mounts_of(self._holder.pid)
+        self.root = Path(f"/proc/{self._holder.pid}/root")
+        self.outside = Namespace(f"{self.root}/run/netns/outside")
+
+    def start(
+        self, *command: str | Path, output: IO[bytes] | int = subprocess.DEVNULL, **environ: str
+    ) -> "subprocess.Popen[bytes]":
+        """Start a program that ends with the stage at the latest, and if this process dies."""
+        process = subprocess.Popen(
+            [*self._enter, "setpriv", "--pdeathsig=KILL", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment(**environ),
+        )
+        self._processes.append(process)
+        return process
+
+    def forwarding(self) -> tuple[str, str]:
+        """Return whether the host forwards IPv4 and IPv6, "0" or "1" each."""
+        ipv4, ipv6 = self.run(
+            "cat", "/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"
+        ).split()
+        return ipv4, ipv6
+
+    def logs(self) -> dict[str, str]:
+        """Return what the daemons of this stage have logged, by the name of the file."""
+        return {path.name: path.read_text() for path in sorted(self.folder.glob("*.log"))}
+
+    def books(self) -> Sequence[str]:
+        """Return what is wrong with the books that a daemon has left, which has ended."""
+        return examine(self.root / "var/lib/mynet").findings
+
+    def findings(self) -> Sequence[str]:
+        """Return what fsck finds wrong with what a daemon has left: its books, and the kernel.
+
+        It has to compare the two, unless no daemon has come to serve.
+        """
+        if not (self.root / "var/lib/mynet").exists():
+            return []
+        if self.settings is None:
+            return self.books()
+        done = self.attempt("mynetd", "fsck", **self.settings)
+        assert done.returncode in (0, 1), done.stderr
+        assert "the kernel was not compared" not in done.stderr, done.stderr
+        found = done.stdout.splitlines()
+        if done.returncode:
+            return found
+        assert len(found) == 1
+        assert found[0].endswith(" The kernel agrees.")
+        return []
+
+    def close(self) -> None:
+        """End all processes, and with them all namespaces and mounts; miss none."""
+        for process in self._processes:
+            process.kill()
+            process.wait(SECONDS)
+        try:
+            findings = [] if self.spoilt else self.findings()
+        finally:
+            left = [pid for pid in _processes() if _mounts_of(pid) == self._mounts]
+            self._holder.communicate(timeout=SECONDS)
+        assert left == [self._holder.pid], "a process was left on the stage"
+        assert findings == [], f"the daemons left their state in disorder: {findings}"
+
+
+def _processes() -> list[int]:
+    return [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdecimal()]
+
+
+def _mounts_of(pid: int) -> str:
+    """Return what tells a process's mount namespace; "" where the process has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/mnt")  # noqa: PTH115 - it leads to no path
+    except OSError:
+        return ""

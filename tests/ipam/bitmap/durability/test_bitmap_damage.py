@@ -1,0 +1,161 @@
+"""Two processes at one book, and a book that is damaged: refused, or nothing is given twice."""
+
+import subprocess
+import sys
+from contextlib import suppress
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from mynet.ipam.api import IPAddress, Subnet
+from mynet.ipam.bitmap import BitmapBackend
+from mynet.ipam.errors import StoreDamaged, SubnetExhausted
+from mynet.ipam.testing.bench import Bench
+from tests.ipam.support.waiting import contents, executing, noise
+
+IPV4 = Subnet(ip_network("10.1.0.0/23"), cooldown=0.01, retention=600.0)
+IPV6 = Subnet(ip_network("fd00:1::/64"), cooldown=0.01, retention=600.0)
+SUBNETS = (IPV4, IPV6)
+
+OPENING = """
+import sys
+from pathlib import Path
+from mynet.ipam.api import BackendContext
+from mynet.ipam.bitmap import BitmapBackend
+from mynet.ipam.errors import StoreUnavailable
+try:
+    backend = BitmapBackend(BackendContext("one of many", Path(sys.argv[1])))
+except StoreUnavailable as error:
+    print(error, flush=True)
+else:
+    print("opened", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_of_processes_that_open_a_book_at_once_one_gets_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", OPENING, str(tmp_path)]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    said = [process.stdout.readline() for process in processes if process.stdout]
+    for process in processes:
+        process.communicate(timeout=30)
+    refused = f"{tmp_path / 'bitmap.db'} is in use by another process; stop that one first\n"
+    assert sorted(said) == sorted(["opened\n", *[refused] * 3])
+
+
+def test_a_book_in_use_is_not_touched_by_whoever_is_refused(bench: Bench, tmp_path: Path) -> None:
+    bench.open(IPV4)
+    held = bench.allocate(IPV4, "a")
+    before = contents(tmp_path)
+    command = [sys.executable, "-c", OPENING, str(tmp_path)]
+    done = subprocess.run(command, check=True, input="", capture_output=True, text=True)
+    assert "is in use by another process" in done.stdout
+    assert contents(tmp_path) == before
+    assert bench.allocate(IPV4, "a") == held
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> dict[IPAddress, str]:
+    """A closed book of a hundred and twenty holders, and of others that left; who has what."""
+    bench = Bench(BitmapBackend, tmp_path)
+    bench.start()
+    for subnet in SUBNETS:
+        bench.open(subnet)
+        for number in range(80):
+            bench.allocate(subnet, f"vm-{number}", sticky_key=f"key {number}", labels={"n": "x"})
+    for number in range(20):
+        bench.release_owner(f"vm-{number}")
+    held = {each.address: each.owner for each in bench.allocations()}
+    bench.stop()
+    return held
+
+
+def takes_no_held_address(folder: Path, held: dict[IPAddress, str]) -> bool:
+    """Use a book that may be damaged; return whether it could be used at all.
+
+    What it raises is StoreDamaged, and whatever it hands out was nobody's.
+    """
+    bench = Bench(BitmapBackend, folder)
+    try:
+        bench.start()
+    except StoreDamaged:
+        return False
+    try:
+        with suppress(StoreDamaged):
+            assert len(bench.allocations()) > len(held) / 2
+        for subnet in SUBNETS:
+            with suppress(StoreDamaged, SubnetExhausted):
+                for number in range(12):
+                    made = bench.allocate(subnet, f"new {number}", sticky_key=f"key {number}")
+                    assert made.address not in held
+            with suppress(StoreDamaged):
+                bench.usage(subnet)
+                bench.parts(subnet, subnet.cidr.prefixlen + 4)
+        with suppress(StoreDamaged):
+            bench.release_owner("vm-40")
+    finally:
+        bench.stop()
+    return True
+
+
+@pytest.mark.parametrize("length", [1, 16, 500])
+def test_noise_in_a_book_makes_it_give_nothing_twice(
+    length: int, book: dict[IPAddress, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "bitmap.db"
+    whole = path.read_bytes()
+    usable = []
+    for at in range(0, len(whole) - length, len(whole) // 80):
+        path.write_bytes(whole[:at] + noise(length) + whole[at + length :])
+        before = contents(tmp_path)
+        usable.append(takes_no_held_address(tmp_path, book))
+        if not usable[-1]:
+            assert contents(tmp_path) == before
+        for left in ("-wal", "-shm"):
+            path.with_name(path.name + left).unlink(missing_ok=True)
+    assert {True, False} == set(usable)
+
+
+def test_bits_that_contradict_the_rows_give_nothing_twice(
+    book: dict[IPAddress, str], tmp_path: Path
+) -> None:
+    bench = Bench(BitmapBackend, tmp_path)
+    bench.start()
+    assert isinstance(bench.backend, BitmapBackend)
+    bench.backend._database.write(executing("UPDATE pages SET bits = x'00'"))
+    bench.restart()
+    for subnet in SUBNETS:
+        with suppress(StoreDamaged):
+            for _ in range(200):
+                assert bench.allocate(subnet).address not in book
+    with pytest.raises(StoreDamaged, match="UNIQUE constraint failed: allocations"):
+        bench.allocate_batch(IPV4, [""] * 310)
+    bench.stop()
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("create_time", "'yesterday'"),
+        ("labels", "'{'"),
+        ("owner", "CAST(x'ff' AS TEXT)"),
+        ("address", "x'00'"),
+    ],
+)
+def test_a_row_that_does_not_read_is_said_to_be_damaged(
+    column: str, value: str, book: dict[IPAddress, str], tmp_path: Path
+) -> None:
+    bench = Bench(BitmapBackend, tmp_path)
+    bench.start()
+    assert isinstance(bench.backend, BitmapBackend)
+    statement = f"UPDATE allocations SET {column} = {value} WHERE owner = 'vm-40'"
+    if column == "address":
+        statement += " AND subnet = 1"
+    bench.backend._database.write(executing(statement))
+    with pytest.raises(StoreDamaged):
+        bench.allocations()
+    bench.stop()

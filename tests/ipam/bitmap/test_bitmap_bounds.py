@@ -1,0 +1,109 @@
+"""What the file remembers of released addresses stays within bounds, whoever releases them."""
+
+from dataclasses import replace
+from ipaddress import IPv4Network
+from pathlib import Path
+
+import pytest
+
+from mynet.ipam.api import Holding, Subnet
+from mynet.ipam.bitmap import book
+from mynet.ipam.errors import SubnetExhausted
+from mynet.ipam.testing.bench import Bench
+from tests.ipam.support.audit import count
+from tests.ipam.support.clocks import FakeClock
+
+SUBNET = Subnet(IPv4Network("10.1.0.0/27"), cooldown=30.0)
+ADDRESSES = [SUBNET.cidr[number] for number in range(1, 31)]
+MOST = 4
+
+
+@pytest.fixture(autouse=True)
+def few_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "MOST_RESTING", MOST)
+
+
+@pytest.fixture
+def full(timed: Bench) -> Bench:
+    """The backend with a subnet that one owner has all of."""
+    timed.load((SUBNET, [Holding(address, "a") for address in ADDRESSES]))
+    return timed
+
+
+def test_what_cools_rests_however_much_it_is(full: Bench, tmp_path: Path) -> None:
+    for address in ADDRESSES:
+        full.release(SUBNET, address)
+    assert count(tmp_path, "resting") == len(ADDRESSES)
+    with pytest.raises(SubnetExhausted):
+        full.allocate(SUBNET)
+
+
+def test_what_has_cooled_down_is_freed_by_the_next_call_with_rules(
+    full: Bench, clock: FakeClock, tmp_path: Path
+) -> None:
+    full.release_owner("a")
+    clock.advance(30)
+    assert count(tmp_path, "resting") == len(ADDRESSES)
+    assert full.allocate(SUBNET, "b").address == ADDRESSES[0]
+    assert count(tmp_path, "resting") == MOST
+    assert full.take_all(SUBNET) == ADDRESSES[1:]
+
+
+def test_the_longest_at_rest_is_freed_first(full: Bench, clock: FakeClock) -> None:
+    for address in ADDRESSES[::-1]:
+        full.release(SUBNET, address)
+    clock.advance(30)
+    first = full.allocate(SUBNET).address  # of what rested; its call frees all but the last four
+    assert first == ADDRESSES[-1]
+    assert full.take_all(SUBNET) == [*ADDRESSES[MOST:-1], *ADDRESSES[MOST - 1 :: -1]]
+
+
+def test_a_commit_frees_no_more_than_it_may(
+    full: Bench, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "_FREED_AT_ONCE", 10)
+    full.release_owner("a")
+    clock.advance(30)
+    counts = []
+    for _ in range(4):
+        with pytest.raises(SubnetExhausted):
+            full.allocate_batch(SUBNET, [""] * 31)
+        counts.append(count(tmp_path, "resting"))
+    assert counts == [20, 10, MOST, MOST]
+
+
+def test_those_at_rest_end_where_one_cools_that_was_released_later(
+    full: Bench, clock: FakeClock, tmp_path: Path
+) -> None:
+    for address in ADDRESSES[:8]:
+        full.release(SUBNET, address)
+    clock.advance(30)
+    for address in ADDRESSES[8:16]:
+        full.release(SUBNET, address)
+    assert count(tmp_path, "resting") == 8
+    assert full.usage(SUBNET).cooling == 8
+
+
+def test_the_rules_that_count_are_those_of_the_call(
+    full: Bench, clock: FakeClock, tmp_path: Path
+) -> None:
+    full.release_owner("a")
+    clock.advance(30)
+    with pytest.raises(SubnetExhausted):
+        full.allocate(replace(SUBNET, cooldown=60.0))
+    assert count(tmp_path, "resting") == len(ADDRESSES)
+
+
+def test_what_is_answered_from_the_book_writes_nothing(timed: Bench, tmp_path: Path) -> None:
+    timed.open(SUBNET)
+    held = timed.allocate(SUBNET, "a")
+    log = tmp_path / "bitmap.db-wal"
+    before = log.stat().st_size
+    assert timed.allocate(SUBNET, "a") == held
+    assert timed.allocate_batch(SUBNET, ["a", "a"]) == [held, held]
+    timed.load((SUBNET, [Holding(held.address, "a")]))
+    assert timed.release_owner("b") == []
+    timed.open(SUBNET)
+    with pytest.raises(SubnetExhausted):
+        timed.allocate_batch(SUBNET, [""] * 99)
+    assert log.stat().st_size == before

@@ -1,0 +1,159 @@
+"""check_backend: what keeps the contract passes, and each claim finds what breaks it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mynet.ipam.api import (
+    AllocateRequest,
+    Allocation,
+    Backend,
+    BackendContext,
+    IPAddress,
+    IPNetwork,
+)
+from mynet.ipam.bitmap import mynet_ipam_backend
+from mynet.ipam.errors import AddressInUse, IpamError
+from mynet.ipam.testing import CLAIMS, Claim, check_backend, check_claim
+from tests.ipam.conformance import (
+    broken_batches,
+    broken_giving,
+    broken_keeping,
+    broken_rules,
+    broken_time,
+)
+from tests.ipam.conformance.plain import PlainBackend
+from tests.ipam.conformance.plain_book import Book
+
+BROKEN = (
+    broken_giving.BROKEN
+    | broken_batches.BROKEN
+    | broken_rules.BROKEN
+    | broken_keeping.BROKEN
+    | broken_time.BROKEN
+)
+
+
+class RaisesWhatItLikes(PlainBackend):
+    def book(self, subnet: IPNetwork) -> Book:
+        return self.state.books[subnet]  # or a KeyError
+
+
+class FailsToClose(PlainBackend):
+    def close(self) -> None:
+        raise OSError("the disk is gone")
+
+
+class RaisesIpamErrorOnly(PlainBackend):
+    def in_use(self, held: Allocation) -> IpamError:  # type: ignore[override]
+        return IpamError("it is held", resource=f"address {held.address}", holder=held.owner)
+
+
+class NamesNothing(PlainBackend):
+    def in_use(self, held: Allocation) -> AddressInUse:
+        return AddressInUse("it is held", holder=held.owner)
+
+
+class SaysNothing(PlainBackend):
+    def in_use(self, held: Allocation) -> AddressInUse:
+        return AddressInUse("", resource=f"address {held.address}", holder=held.owner)
+
+
+class GivesWhatItRefuses(PlainBackend):
+    def give_this(self, book: Book, request: AllocateRequest, address: IPAddress) -> Allocation:
+        try:
+            return super().give_this(book, request, address)
+        except AddressInUse:
+            book.held[address] = replace(book.held[address], owner=request.owner)
+            raise
+
+
+class RefusesToStart(PlainBackend):
+    def __init__(self, context: BackendContext) -> None:
+        raise RuntimeError("it has a fault")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_stays_open() -> Iterator[None]:
+    yield
+    for descriptor in broken_keeping.LeavesFilesOpen.left:
+        os.close(descriptor)
+
+
+def bitmap(context: BackendContext) -> Backend:
+    return mynet_ipam_backend(context=context)
+
+
+@pytest.mark.parametrize("make", [bitmap, PlainBackend])
+def test_a_backend_that_keeps_the_contract_passes(
+    make: Callable[[BackendContext], Backend], tmp_path: Path
+) -> None:
+    check_backend(make, tmp_path)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.__name__)
+def test_each_claim_finds_a_backend_that_breaks_it(claim: Claim, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=claim.__name__.replace("_", " ")) as caught:
+        check_claim(claim, BROKEN[claim.__name__], tmp_path)
+    assert "is not an IpamError" not in str(caught.value), "it is more broken than it should be"
+
+
+def test_a_claim_is_made_once() -> None:
+    assert len({claim.__name__ for claim in CLAIMS}) == len(CLAIMS) == len(BROKEN)
+
+
+@pytest.mark.parametrize(
+    ("broken", "sentence"),
+    [
+        (RaisesWhatItLikes, "allocate raised KeyError, which is not an IpamError"),
+        (FailsToClose, "close raised OSError, which is not an IpamError: the disk is gone"),
+        (RefusesToStart, "making it raised RuntimeError, which is not an IpamError"),
+        (RaisesIpamErrorOnly, "IpamError was raised about .*, not AddressInUse: it is held"),
+        (NamesNothing, "the resource of AddressInUse is '', which does not name"),
+        (SaysNothing, "AddressInUse about .* says nothing"),
+        (GivesWhatItRefuses, "having raised AddressInUse, it has changed something"),
+    ],
+)
+def test_errors_are_held_to_the_contract(
+    broken: type[PlainBackend], sentence: str, tmp_path: Path
+) -> None:
+    with pytest.raises(AssertionError, match=sentence):
+        check_backend(broken, tmp_path)
+
+
+def test_a_claim_may_be_checked_twice_in_one_folder(tmp_path: Path) -> None:
+    for claim in (*CLAIMS[:9], *CLAIMS[:9]):
+        check_claim(claim, PlainBackend, tmp_path)
+
+
+OPTIMISED = """
+import sys
+from pathlib import Path
+from mynet.ipam.testing import check_backend
+from tests.ipam.conformance.broken_giving import IgnoresOwners
+assert False, "asserts are not compiled away"
+strangers = {"pytest", "hypothesis"} & set(sys.modules)
+if strangers:
+    sys.exit(f"a third party would need {strangers}")
+try:
+    check_backend(IgnoresOwners, Path(sys.argv[1]))
+except AssertionError as error:
+    print(error)
+"""
+
+
+def test_it_works_without_asserts_and_without_a_test_runner(root: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-O", "-c", OPTIMISED, tmp_path],
+        cwd=root,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "asked again, the answer is" in done.stdout

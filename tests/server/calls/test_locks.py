@@ -1,0 +1,149 @@
+"""Keyed locks: shared and exclusive, in turn, and no longer than the caller has time."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+
+import pytest
+
+from mynet.server.calls.call import Call
+from mynet.server.calls.locks import KeyedLocks
+from mynet.server.errors import Busy
+from tests.server.support.asking import eventually
+
+KEY = ("network", "web")
+
+
+@pytest.fixture
+def locks() -> KeyedLocks:
+    return KeyedLocks()
+
+
+def soon() -> Call:
+    return Call.internal(0.05)
+
+
+@contextmanager
+def elsewhere(lock: AbstractContextManager[None]) -> Iterator[threading.Event]:
+    """Take a lock in another thread, and hold it until the block ends; the event says it has it."""
+    has_it, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            has_it.set()
+            let_go.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        yield has_it
+    finally:
+        let_go.set()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_many_share_a_key(locks: KeyedLocks) -> None:
+    with locks.shared(soon(), *KEY), elsewhere(locks.shared(soon(), *KEY)) as other:
+        assert other.wait(5)
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted"),
+    [("shared", "exclusive"), ("exclusive", "shared"), ("exclusive", "exclusive")],
+)
+def test_who_has_a_key_alone_shares_it_with_nobody(
+    locks: KeyedLocks, held: str, wanted: str
+) -> None:
+    with (
+        getattr(locks, held)(soon(), *KEY),
+        pytest.raises(Busy, match="network web"),
+        getattr(locks, wanted)(soon(), *KEY),
+    ):
+        pytest.fail("two have it")
+    with getattr(locks, wanted)(soon(), *KEY):
+        pass
+
+
+def test_another_key_is_another_lock(locks: KeyedLocks) -> None:
+    with (
+        locks.exclusive(soon(), *KEY),
+        locks.exclusive(soon(), "network", "api"),
+        locks.exclusive(soon(), "container", "web"),
+    ):
+        assert len(locks._states) == 3
+
+
+def test_who_waits_gets_it_as_soon_as_it_is_free(locks: KeyedLocks) -> None:
+    with ExitStack() as waiting:
+        with locks.exclusive(soon(), *KEY):
+            other = waiting.enter_context(elsewhere(locks.exclusive(Call.internal(10), *KEY)))
+            assert eventually(lambda: locks._states[KEY].wanted_exclusive == 1)
+            assert not other.is_set()
+        assert other.wait(5)
+
+
+def test_who_wants_it_alone_goes_before_those_who_come_to_share(locks: KeyedLocks) -> None:
+    with ExitStack() as waiting:
+        with locks.shared(soon(), *KEY):
+            other = waiting.enter_context(elsewhere(locks.exclusive(Call.internal(10), *KEY)))
+            assert eventually(lambda: locks._states[KEY].wanted_exclusive == 1)
+            with pytest.raises(Busy), locks.shared(soon(), *KEY):
+                pytest.fail("pushed in")
+        assert other.wait(5)
+
+
+def test_who_gave_up_waiting_keeps_nobody_out(locks: KeyedLocks) -> None:
+    with locks.shared(soon(), *KEY):
+        with pytest.raises(Busy), locks.exclusive(soon(), *KEY):
+            pytest.fail("two have it")
+        with locks.shared(soon(), *KEY):
+            pass
+
+
+def test_so_many_wait_for_a_key_and_no_more(
+    locks: KeyedLocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mynet.server.calls.locks.WAITERS", 1)
+    with ExitStack() as waiting:
+        with locks.exclusive(soon(), *KEY):
+            other = waiting.enter_context(elsewhere(locks.exclusive(Call.internal(10), *KEY)))
+            assert eventually(lambda: locks._states[KEY].waiters == 1)
+            with pytest.raises(Busy), locks.exclusive(Call.internal(10), *KEY):
+                pytest.fail("pushed in")
+            with locks.exclusive(soon(), "network", "api"):
+                pass
+        assert other.wait(5)
+    with locks.exclusive(soon(), *KEY):
+        pass
+
+
+def test_a_deadline_that_has_passed_still_gets_what_is_free(locks: KeyedLocks) -> None:
+    with locks.exclusive(Call.internal(0), *KEY):
+        pass
+
+
+def test_a_failure_inside_lets_go_and_nothing_is_remembered(locks: KeyedLocks) -> None:
+    for lock in (locks.shared, locks.exclusive):
+        with pytest.raises(ZeroDivisionError), lock(soon(), *KEY):
+            raise ZeroDivisionError
+    assert locks._states == {}
+
+
+def test_a_crowd_counts_right(locks: KeyedLocks) -> None:
+    count = 0
+
+    def work() -> None:
+        nonlocal count
+        for _ in range(200):
+            with locks.exclusive(Call.internal(30), *KEY):
+                count, before = -1, count
+                count = before + 1
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert count == 1600
+    assert locks._states == {}

@@ -1,0 +1,158 @@
+"""UpdateEndpoint that fails, hangs or meets others: the endpoint is what its record says."""
+
+import threading
+
+import pytest
+
+from mynet.drivers.errors import KernelError
+from mynet.v1 import network_pb2
+from mynet.v1.network_pb2 import PortMapping
+from tests.server.support.asking import change_endpoint, connect, eventually, refusal
+from tests.server.support.publishing import WEB
+from tests.server.support.storming import storm
+from tests.server.support.world import World
+
+TLS = PortMapping(host_port=8443, container_port=443)
+LOCAL = PortMapping(host_ip="127.0.0.1", host_port=8080, container_port=80)
+MOVE = change_endpoint(ports=[TLS], remove_ports=[WEB], labels={"a": "b"})
+NARROW = change_endpoint(ports=[LOCAL], remove_ports=[WEB])
+
+
+@pytest.fixture(autouse=True)
+def one(world: World) -> None:
+    world.network("web")
+    world.connect("c1", netns_path=world.sandbox("c1"), ports=[WEB])
+
+
+@pytest.mark.parametrize("asked", [MOVE, NARROW], ids=["another port", "another address"])
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+def test_a_driver_that_fails_is_told_again_what_the_endpoint_was(
+    world: World, asked: object, *, late: bool
+) -> None:
+    before = world.state()
+    world.driver.trouble.fail("update_endpoint", KernelError("no"), late=late)
+    assert refusal(world.net.UpdateEndpoint, asked).reason == "KERNEL_ERROR"
+    assert world.state() == before
+    assert world.driver.trouble.calls["update_endpoint"] == 2
+
+
+def test_where_telling_it_again_fails_too_the_first_error_is_answered_and_ports_are_let_go(
+    world: World,
+) -> None:
+    held = world.host.held()
+    world.driver.trouble.fail("update_endpoint", KernelError("first"))
+    world.driver.trouble.fail("update_endpoint", KernelError("second"), late=True)
+    world.driver.trouble.fail("update_endpoint", KernelError("second"))
+    refused = refusal(world.net.UpdateEndpoint, MOVE)
+    assert "first" in refused.message
+    assert world.host.held() == held
+
+
+@pytest.mark.parametrize("asked", [MOVE, NARROW], ids=["another port", "another address"])
+def test_a_change_that_cannot_be_recorded_is_taken_back(
+    world: World, asked: network_pb2.UpdateEndpointRequest
+) -> None:
+    before = world.state()
+    with world.broken_write():
+        assert refusal(world.net.UpdateEndpoint, asked).reason == "STORE_UNAVAILABLE"
+    assert world.state() == before
+    world.net.UpdateEndpoint(asked)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+def test_a_change_whose_driver_hangs_is_taken_back_when_it_returns(
+    world: World, *, late: bool
+) -> None:
+    before = world.state()
+    hang = world.driver.trouble.hang("update_endpoint", late=late)
+    with world.patience(0.2):
+        refused = refusal(world.net.UpdateEndpoint, MOVE)
+    assert refused.short == ("DEADLINE_EXCEEDED", "PLUGIN_TIMEOUT")
+    rival = connect("c2", ports=[TLS])
+    assert refusal(world.net.Connect, rival).reason == "PORT_IN_USE"  # the driver may lead there
+    hang.end()
+    assert eventually(lambda: world.driver.trouble.calls["update_endpoint"] == 2)
+    assert eventually(lambda: world.driver.trouble.idle and world.state() == before)
+    world.net.Connect(rival)
+
+
+def test_what_is_taken_back_late_is_what_the_record_says_by_then(world: World) -> None:
+    hang = world.driver.trouble.hang("update_endpoint")
+    with world.patience(0.2):
+        refusal(world.net.UpdateEndpoint, MOVE)
+    world.update_endpoint(labels={"team": "blue"})
+    hang.end()
+    assert eventually(lambda: world.driver.trouble.calls["update_endpoint"] == 2)
+    assert eventually(lambda: world.driver.trouble.idle)
+    [endpoint] = world.driver.endpoints.values()
+    assert [port.host_port for port in endpoint.ports] == [8080]
+    assert eventually(lambda: [each.port for each in world.host.held()] == [8080])
+    assert world.endpoints()[0].labels["team"] == "blue"
+
+
+def test_what_is_taken_back_late_waits_for_those_who_have_come_since(world: World) -> None:
+    world.network("other", "10.2.0.0/24")
+    changing = world.driver.trouble.hang("update_endpoint")
+    with world.patience(0.2):
+        refusal(world.net.UpdateEndpoint, MOVE)
+    connecting = world.driver.trouble.hang("connect")
+    call = world.net.Connect.future(connect("c1", network="other"))
+    connecting.await_victim()
+    changing.end()
+    assert eventually(lambda: world.queue("container") == 2)
+    assert world.driver.trouble.calls["update_endpoint"] == 1
+    connecting.end()
+    call.result(10)
+    assert eventually(lambda: world.driver.trouble.calls["update_endpoint"] == 2)
+    assert eventually(lambda: world.driver.trouble.idle)
+
+
+def test_an_endpoint_that_is_disconnected_meanwhile_is_not_brought_back(world: World) -> None:
+    hang = world.driver.trouble.hang("update_endpoint")
+    with world.patience(0.2):
+        refusal(world.net.UpdateEndpoint, MOVE)
+    leaving = threading.Thread(target=world.disconnect)
+    leaving.start()
+    hang.end()
+    leaving.join(10)
+    assert eventually(lambda: "late-undo" not in [each.name for each in threading.enumerate()])
+    assert world.driver.endpoints == {}
+    assert world.endpoints() == []
+    assert world.host.held() == frozenset()
+
+
+def test_a_change_for_a_caller_who_has_gone_is_taken_back(world: World) -> None:
+    before = world.state()
+    hang = world.driver.trouble.hang("update_endpoint")
+    call = world.net.UpdateEndpoint.future(MOVE)
+    hang.await_victim()
+    caller = world.driver.trouble.caller
+    assert caller
+    call.cancel()
+    assert eventually(lambda: not caller.alive())
+    hang.end()
+    assert eventually(lambda: world.driver.trouble.calls["update_endpoint"] == 2)
+    assert eventually(lambda: world.driver.trouble.idle and world.state() == before)
+
+
+def test_an_endpoint_that_is_half_gone_is_not_changed(world: World) -> None:
+    world.driver.trouble.fail("disconnect", KernelError("no"))
+    refusal(world.net.Disconnect, network_pb2.DisconnectRequest(container_id="c1"))
+    refused = refusal(world.net.UpdateEndpoint, MOVE)
+    assert refused.short == ("ABORTED", "BUSY")
+    assert "disconnecting" in refused.message
+
+
+def test_callers_who_change_one_endpoint_at_once_all_get_what_they_asked_for(world: World) -> None:
+    def change(number: int) -> None:
+        port = PortMapping(host_port=20000 + number, container_port=number + 1)
+        world.update_endpoint(ports=[port], labels={str(number): ""})
+
+    storm(change)
+    [endpoint] = world.endpoints()
+    ports = {each.host_port for each in endpoint.ports}
+    assert ports - {8080} == {20000 + int(number) for number in endpoint.labels}
+    assert len(ports) > 2
+    assert ports == {each.port for each in world.host.held()}
+    [told] = world.driver.endpoints.values()
+    assert ports == {each.host_port for each in told.ports}

@@ -1,0 +1,219 @@
+"""A failure at each step of Connect, Disconnect, CreateNetwork and DeleteNetwork.
+
+Over the real driver and the real backend: whatever fails, kernel, store or address book, nothing is
+left of what was begun, and calling again succeeds.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from mynet.v1 import network_pb2
+from tests.server.support.asking import connect, create, refusal
+from tests.server.support.daemon import counted_writes
+from tests.server.support.failing import REASONS, Step, book, case, kernel, store
+from tests.server.support.stack import Stack
+
+CREATE = [
+    case("choosing the device", kernel("has_device")),
+    case("choosing the MTU", kernel("uplink_mtu")),
+    case("recording the intent", store(0)),
+    case("opening the first subnet", book(0)),
+    case("taking the first gateway", book(1)),
+    case("opening the second subnet", book(2)),
+    case("taking the second gateway", book(3)),
+    case("recording the gateways", store(1)),
+    case("making the bridge", kernel("ensure_bridge")),
+    case("marking the bridge", kernel("ensure_bridge.mark")),
+    case("telling the firewall", kernel("add_segment")),
+    case("forwarding", kernel("enable_forwarding")),
+    case("recording that it is ready", store(2)),
+]
+CONNECT = [
+    case("finding the sandbox", kernel("identify")),
+    case("choosing the device", kernel("device_names")),
+    case("looking for a port", kernel("choosable_ports")),
+    case("holding a port", kernel("hold")),
+    case("recording the intent", store(0)),
+    case("taking the first address", book(0)),
+    case("taking the second address", book(1)),
+    case("making the pair", kernel("attach")),
+    case("marking the pair", kernel("attach.mark")),
+    case("finishing the inner end", kernel("attach.inner")),
+    case("opening the loopback", kernel("open_loopback")),
+    case("publishing the ports", kernel("publish")),
+    case("forgetting flows", kernel("publish.forget")),
+    case("recording that it is ready", store(1)),
+]
+DISCONNECT = [
+    case("recording the intent", store(0)),
+    case("ending the ports", kernel("unpublish")),
+    case("taking the pair away", kernel("detach")),
+    case("giving the addresses back", book(0)),
+    case("forgetting it", store(1)),
+]
+DELETE = [
+    case("recording the intent", store(0)),
+    case("looking whose the bridge is", kernel("is_taken")),
+    case("telling the firewall", kernel("remove_segment")),
+    case("taking the bridge away", kernel("delete_bridge")),
+    case("giving the gateways back", book(0)),
+    case("forgetting it", store(1)),
+]
+AFTER_DELETE = [
+    case("dropping the first subnet", store(2)),
+    case("closing the first subnet", book(1)),
+    case("dropping the second subnet", store(3)),
+    case("closing the second subnet", book(2)),
+]
+
+API = create("api", "10.2.0.0/24", "fd00:2::/64")
+PORTS = [
+    network_pb2.PortMapping(host_port=8080, container_port=80),
+    network_pb2.PortMapping(protocol=network_pb2.PROTOCOL_UDP, container_port=53),
+]
+C1 = connect("c1", netns_name="c1", ports=PORTS)
+
+
+@pytest.fixture(autouse=True)
+def web(stack: Stack) -> None:
+    stack.network("web", "10.1.0.0/24", "fd00:1::/64")
+
+
+@pytest.mark.parametrize("step", CREATE)
+def test_nothing_is_left_of_a_network_that_was_not_made(stack: Stack, step: Step) -> None:
+    before = stack.state()
+    with step(stack):
+        assert refusal(stack.net.CreateNetwork, API).reason in REASONS
+    assert stack.state() == before
+    network = stack.net.CreateNetwork(API).network
+    assert network.state == network_pb2.NETWORK_STATE_READY
+    stack.delete("api")
+    assert stack.state() == before
+
+
+@pytest.mark.parametrize("step", CONNECT)
+def test_nothing_is_left_of_an_endpoint_that_was_not_made(stack: Stack, step: Step) -> None:
+    before = stack.state()
+    with step(stack):
+        assert refusal(stack.net.Connect, C1).reason in REASONS
+    assert stack.state() == before
+    endpoint = stack.net.Connect(C1).endpoint
+    assert stack.problems(endpoint.id) == []
+    assert len(stack.kernel.held) == len(PORTS)
+    stack.disconnect("c1")
+    assert stack.state() == before
+
+
+@pytest.mark.parametrize("step", DISCONNECT)
+def test_a_disconnect_that_failed_succeeds_when_it_is_called_again(
+    stack: Stack, step: Step
+) -> None:
+    before = stack.state()
+    stack.net.Connect(C1)
+    request = network_pb2.DisconnectRequest(container_id="c1")
+    with step(stack):
+        assert refusal(stack.net.Disconnect, request).reason in REASONS
+    assert len(stack.endpoints()) == 1
+    stack.net.Disconnect(request)
+    assert stack.state() == before
+
+
+@pytest.mark.parametrize("step", DISCONNECT)
+def test_after_a_disconnect_that_failed_connecting_again_succeeds(stack: Stack, step: Step) -> None:
+    before = stack.state()
+    stack.net.Connect(C1)
+    with step(stack):
+        request = network_pb2.DisconnectRequest(container_id="c1")
+        assert refusal(stack.net.Disconnect, request).reason in REASONS
+    [endpoint] = [stack.net.Connect(C1).endpoint]
+    assert stack.endpoints() == [endpoint]
+    assert stack.problems(endpoint.id) == []
+    stack.disconnect("c1")
+    assert stack.state() == before
+
+
+@pytest.mark.parametrize("step", DELETE)
+def test_a_delete_that_failed_succeeds_when_it_is_called_again(stack: Stack, step: Step) -> None:
+    before = stack.state()
+    stack.net.CreateNetwork(API)
+    request = network_pb2.DeleteNetworkRequest(network="api")
+    with step(stack):
+        assert refusal(stack.net.DeleteNetwork, request).reason in REASONS
+    assert len(stack.networks()) == 2
+    stack.net.DeleteNetwork(request)
+    assert stack.state() == before
+
+
+@pytest.mark.parametrize("step", AFTER_DELETE)
+def test_a_network_that_is_gone_is_gone_whatever_becomes_of_its_subnets(
+    stack: Stack, step: Step
+) -> None:
+    before = stack.state()
+    stack.net.CreateNetwork(API)
+    with step(stack):
+        stack.delete("api")
+    assert stack.state()["networks"] == before["networks"]
+    assert stack.state()["held"] == before["held"]
+    stack.net.CreateNetwork(API)
+    stack.delete("api")
+    assert stack.state() == before
+
+
+UNDO_CREATE = [
+    case("looking whose the bridge is", kernel("is_taken")),
+    case("telling the firewall", kernel("remove_segment")),
+    case("taking the bridge away", kernel("delete_bridge")),
+    case("giving the gateways back", book(4)),
+    case("forgetting it", store(2)),
+]
+UNDO_CONNECT = [
+    case("ending the ports", kernel("unpublish")),
+    case("taking the pair away", kernel("detach")),
+    case("giving the addresses back", book(2)),
+    case("forgetting it", store(1)),
+]
+
+
+@pytest.mark.parametrize("step", UNDO_CREATE)
+def test_what_an_undo_could_not_undo_is_undone_by_calling_again(stack: Stack, step: Step) -> None:
+    before = stack.state()
+    stack.kernel.fail("enable_forwarding")
+    with step(stack):
+        assert refusal(stack.net.CreateNetwork, API).reason == "KERNEL_ERROR"
+    assert len(stack.networks()) == 2
+    network = stack.net.CreateNetwork(API).network
+    assert stack.networks()[1:] == [network]
+    stack.delete("api")
+    assert stack.state() == before
+
+
+@pytest.mark.parametrize("step", UNDO_CONNECT)
+def test_what_an_undo_left_of_an_endpoint_goes_by_calling_again(stack: Stack, step: Step) -> None:
+    before = stack.state()
+    stack.kernel.fail("attach.inner")
+    with step(stack):
+        assert refusal(stack.net.Connect, C1).reason == "KERNEL_ERROR"
+    assert len(stack.endpoints()) == 1
+    endpoint = stack.net.Connect(C1).endpoint
+    assert stack.endpoints() == [endpoint]
+    assert stack.problems(endpoint.id) == []
+    stack.disconnect("c1")
+    assert stack.state() == before
+
+
+def test_every_write_of_each_call_is_among_the_steps(stack: Stack) -> None:
+    """And so nobody adds a step without a failure of it."""
+    calls: list[tuple[Callable[[], object], int, int]] = [
+        (lambda: stack.net.CreateNetwork(API), 3, 4),
+        (lambda: stack.delete("api"), 4, 3),
+        (lambda: stack.net.Connect(C1), 2, 2),
+        (lambda: stack.disconnect("c1"), 2, 1),
+    ]
+    for call, to_store, to_book in calls:
+        with (
+            counted_writes(stack.store._database) as store_writes,
+            counted_writes(stack.bitmap._database) as book_writes,
+        ):
+            call()
+        assert (store_writes["writes"], book_writes["writes"]) == (to_store, to_book)

@@ -1,0 +1,119 @@
+"""A network that is full: told before anything is made, and of two that want the last place one."""
+
+from dataclasses import replace
+
+import grpc
+import pytest
+
+from mynet.drivers.linux.links.mac import mac_from
+from mynet.drivers.linux.values.desired import BRIDGE_PORTS, Veth
+from tests.server.support.asking import connect, refusal, unpacked
+from tests.server.support.publishing import CHOSEN
+from tests.server.support.records import endpoint
+from tests.server.support.stack import Stack
+from tests.server.support.storming import CALLERS, storm
+from tests.server.support.world import World
+
+FULL = ("RESOURCE_EXHAUSTED", "BRIDGE_FULL")
+
+
+@pytest.fixture
+def small(world: World) -> World:
+    """A world whose driver takes two endpoints a network."""
+    world.driver._info = replace(world.driver.info, most_endpoints=2)
+    world.network("web")
+    return world
+
+
+@pytest.fixture
+def crowded(stack: Stack) -> Stack:
+    """A bridge on which strangers have left one place."""
+    bridge = stack.network("web").interface
+    for number in range(BRIDGE_PORTS - 1):
+        mac = mac_from(f"stranger {number}")
+        names = f"tap{number}", "", mac, bridge, 1450, f"vm{number}", mac
+        stack.kernel.attach(Veth(*names))
+    return stack
+
+
+def race(daemon: World | Stack) -> list[str]:
+    """Let many containers connect at once; return the reason that each was refused for."""
+    reasons: list[str] = []
+
+    def work(caller: int) -> None:
+        try:
+            daemon.connect(f"racer-{caller}", ports=[CHOSEN])
+        except grpc.RpcError as error:
+            reasons.append(unpacked(error).reason)
+
+    storm(work)
+    return reasons
+
+
+def test_one_more_is_refused_before_anything_is_made(small: World) -> None:
+    for name in ("one", "two"):
+        small.connect(name)
+    before = small.state()
+    for trouble in (small.driver.trouble, small.backend.trouble):
+        trouble.calls.clear()
+    refused = refusal(small.net.Connect, connect("three", ports=[CHOSEN]))
+    assert refused.short == FULL
+    assert refused.message == (
+        "network web has 2 endpoints, and takes no more than 2; disconnect one, or use a second"
+        " network"
+    )
+    assert refused.metadata == {"limit": "2"}
+    assert refused.details["QuotaFailure"].violations[0].subject == "network web"
+    assert small.state() == before
+    assert not small.driver.trouble.calls + small.backend.trouble.calls
+
+
+def test_who_is_on_a_full_network_connects_again(small: World) -> None:
+    first = [small.connect(name).id for name in ("one", "two")]
+    assert [small.connect(name).id for name in ("one", "two")] == first
+
+
+def test_a_place_that_was_given_up_is_another_s(small: World) -> None:
+    for name in ("one", "two"):
+        small.connect(name)
+    small.disconnect("one")
+    small.connect("three")
+    assert refusal(small.net.Connect, connect("four")).short == FULL
+
+
+def test_an_endpoint_that_is_half_gone_has_its_place_still(small: World) -> None:
+    network = small.store.networks.find("web")
+    for number in (1, 2):
+        small.store.endpoints.add(endpoint(network, number))
+    assert refusal(small.net.Connect, connect("three")).short == FULL
+
+
+def test_other_networks_have_places_of_their_own(small: World) -> None:
+    small.network("blue", "10.2.0.0/24")
+    for name in ("one", "two"):
+        small.connect(name)
+    small.connect("one", network="blue")
+
+
+def test_of_many_at_once_the_last_place_is_one_s(small: World) -> None:
+    small.connect("one")
+    assert race(small) == ["BRIDGE_FULL"] * (CALLERS - 1)
+    assert len(small.endpoints()) == len(small.driver.endpoints) == 2
+    assert len(small.held()) == 3  # with the gateway's
+    assert len(small.host.held()) == 1
+
+
+def test_a_bridge_that_strangers_fill_leaves_nothing_of_who_comes_too_late(crowded: Stack) -> None:
+    before = crowded.state()
+    assert race(crowded) == ["BRIDGE_FULL"] * (CALLERS - 1)
+    (winner,) = crowded.endpoints()
+    crowded.disconnect(winner.container_id)
+    assert crowded.state() == before
+
+
+def test_the_kernel_s_refusal_tells_the_number_too(crowded: Stack) -> None:
+    crowded.connect("one")
+    refused = refusal(crowded.net.Connect, connect("two"))
+    assert refused.short == FULL
+    assert (refused.metadata["errno"], refused.metadata["limit"]) == ("EXFULL", "1023")
+    assert "the bridge has 1023 ports" in refused.message

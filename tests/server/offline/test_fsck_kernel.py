@@ -1,0 +1,277 @@
+"""mynetd fsck: the kernel in memory against the books. What is broken has its sentence."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from mynet.drivers.api import Call, Driver, DriverContext
+from mynet.drivers.api import Endpoint as DriverEndpoint
+from mynet.drivers.bridge import BridgeDriver
+from mynet.drivers.errors import PrivilegeMissing
+from mynet.server.offline.fsck import examine, kernel
+from mynet.server.offline.fsck.kernel import Comparison, compare
+from mynet.server.plugins import catalog
+from mynet.server.plugins.catalog import Catalog, Listing
+from mynet.v1.network_pb2 import PortMapping
+from tests.server.offline.test_fsck import edit, shortened
+from tests.server.support.daemon import INSTANCE, list_driver
+from tests.server.support.stack import Stack
+
+MENDS = "The next start mends it."
+PATIENCE = 0.2  # seconds for a driver that hangs
+
+
+class Hanging(BridgeDriver):
+    """A driver of which one verb does not return."""
+
+    def __init__(self, stack: Stack, over: Event) -> None:
+        super().__init__(DriverContext(INSTANCE, stack.folder), stack.kernel)
+        self._over = over
+
+    def check(self, call: Call, endpoint: DriverEndpoint) -> Sequence[str]:
+        self._over.wait(10)
+        return ["It was never seen."]
+
+
+@pytest.fixture
+def left(folder: Path) -> Stack:
+    """What a daemon has left that had a network with two endpoints, one of them published."""
+    stack = Stack(folder)
+    stack.network("web", "10.1.0.0/24", "fd00:1::/64")
+    stack.connect(
+        "c1", netns_path="/run/netns/c1", ports=[PortMapping(host_port=80, container_port=8080)]
+    )
+    stack.connect("c2", netns_path="/run/netns/c2")
+    stack.close()
+    return stack
+
+
+def look(stack: Stack, *listings: Listing[Driver]) -> Comparison:
+    """Compare the books of a daemon that has ended with its kernel."""
+    catalog = Catalog(catalog.DRIVERS, listings or [list_driver(stack.driver())])
+    found = Comparison()
+    compare(found, examine(stack.folder).records, catalog, stack.kernel, PATIENCE)
+    return found
+
+
+def findings(stack: Stack) -> list[str]:
+    """Return what is found, with names in place of ids."""
+    found = look(stack)
+    assert found.remarks == []
+    return shortened(found.findings, stack.folder)
+
+
+def host_end(stack: Stack, container: str) -> str:
+    records = examine(stack.folder).records.endpoints.values()
+    (name,) = [each.host_interface for each in records if each.wish.container_id == container]
+    return name
+
+
+def test_what_was_left_in_order(left: Stack) -> None:
+    assert findings(left) == []
+
+
+def test_a_link_that_is_gone(left: Stack) -> None:
+    name = host_end(left, "c2")
+    left.kernel.delete_link(name)
+    assert [each.replace(name, "NAME") for each in findings(left)] == [
+        (
+            "kernel: endpoint c2 (c2 on web): The host's interface NAME is not there. The interface"
+            f" eth0 is not in the sandbox. {MENDS}"
+        )
+    ]
+
+
+def test_a_bridge_that_is_gone(left: Stack) -> None:
+    left.kernel.delete_link("br-web")
+    found = findings(left)
+    assert found[0] == f"kernel: network web: The bridge br-web is not there. {MENDS}"
+    assert [each.split(":")[1] for each in found[1:]] == [
+        " endpoint c1 (c1 on web)",
+        " endpoint c2 (c2 on web)",
+    ]
+
+
+def test_a_mark_without_a_record(left: Stack) -> None:
+    left.kernel.add_link("veth-lost", mark=f"mynet:{INSTANCE}:feedfacefeedface")
+    left.kernel.add_link("br-other", mark="mynet:another:feedfacefeedface")
+    assert findings(left) == [
+        (
+            "kernel: interface veth-lost carries the mark of feedfacefeed, of which there is no"
+            " record. The next start removes it."
+        )
+    ]
+
+
+def test_a_firewall_that_is_gone(left: Stack) -> None:
+    left.kernel.flush_firewall()
+    _, port, table = findings(left)  # the kernel in memory knows itself how it was loaded
+    assert port.startswith("kernel: endpoint c1 (c1 on web): The firewall does not lead TCP")
+    assert table == f"kernel: The firewall's table inet mynet is not there. {MENDS}"
+
+
+def test_an_element_of_nobody(left: Stack) -> None:
+    edit(
+        left.folder / "mynet.db",
+        "endpoints",
+        lambda text: text.replace('"host_port":80', '"host_port":81'),
+    )
+    found = [each for each in findings(left) if "asks for" in each]
+    assert found == [
+        f"kernel: The firewall has tcp . 80 : {to} . 8080 in the map pub{version}, which nothing on"
+        f" record asks for. {MENDS}"
+        for version, to in ((4, "10.1.0.2"), (6, "fd00:1::2"))
+    ]
+
+
+def test_a_sandbox_that_is_gone_and_one_that_has_moved(left: Stack) -> None:
+    left.kernel.delete_sandbox("/run/netns/c1")
+    left.kernel.move_sandbox("/run/netns/c2", "/run/netns/elsewhere")
+    assert findings(left) == [
+        (
+            "kernel: endpoint c1 (c1 on web): Its sandbox, which was at /run/netns/c1, is gone. The"
+            " next start removes it."
+        )
+    ]
+
+
+@pytest.mark.parametrize("state", ["connecting", "disconnecting"])
+@pytest.mark.parametrize("there", [True, False])
+def test_of_what_a_call_had_begun_anything_may_be_there(
+    left: Stack, state: str, *, there: bool
+) -> None:
+    def interrupted(text: str) -> str:
+        record = {**json.loads(text), "state": state}
+        if state == "connecting":  # there are none on record before its end
+            record["addresses"] = []
+        return json.dumps(record)
+
+    edit(left.folder / "mynet.db", "endpoints", interrupted)
+    if not there:
+        for container in ("c1", "c2"):
+            left.kernel.delete_link(host_end(left, container))
+    assert findings(left) == []
+
+
+@pytest.mark.parametrize("state", ["creating", "deleting"])
+def test_of_a_network_that_a_call_had_begun_with_too(left: Stack, state: str) -> None:
+    edit(
+        left.folder / "mynet.db",
+        "endpoints",
+        lambda text: text.replace('"ready"', '"disconnecting"'),
+    )
+    edit(left.folder / "mynet.db", "networks", lambda text: text.replace('"ready"', f'"{state}"'))
+    assert findings(left) == []
+    left.kernel.delete_link("br-web")
+    assert findings(left) == []
+    left.kernel.load_firewall(INSTANCE, [])
+    assert findings(left) == []
+
+
+def test_an_endpoint_without_a_sandbox_is_its_caller_s_to_mend(folder: Path) -> None:
+    stack = Stack(folder)
+    stack.network("web")
+    stack.connect("c1")
+    stack.close()
+    stack.kernel.delete_link(host_end(stack, "c1"))
+    (found,) = findings(stack)
+    assert found.endswith("connect it again: its interface is its caller's.")
+
+
+def test_a_driver_that_is_not_there_costs_its_own_networks_alone(left: Stack) -> None:
+    edit(left.folder / "mynet.db", "networks", lambda text: text.replace('"bridge"', '"other"'))
+    found = look(left)
+    assert len(found.remarks) == 1
+    assert found.remarks[0].startswith("the kernel was not compared by driver other: there is no")
+    broken: Listing[Driver] = Listing("other", "x", "1", error="RuntimeError: the rope is torn")
+    found = look(left, broken)
+    assert found.remarks == [
+        (
+            "the kernel was not compared by driver other: driver other was refused at start:"
+            " RuntimeError: the rope is torn"
+        )
+    ]
+    assert found.findings == []
+
+
+def test_a_driver_that_was_refused_and_has_nothing_is_not_missed(left: Stack) -> None:
+    broken: Listing[Driver] = Listing("other", "x", "1", error="RuntimeError: the rope is torn")
+    found = look(left, broken, list_driver(left.driver()))
+    assert (found.findings, found.remarks) == ([], [])
+
+
+def test_a_driver_that_hangs_is_waited_for_once(left: Stack) -> None:
+    over = Event()
+    left.kernel.delete_link("br-web")
+    try:
+        found = look(left, list_driver(Hanging(left, over)))
+    finally:
+        over.set()
+    assert found.remarks == [
+        "the kernel was not compared in full by driver bridge: it did not answer check within 0.2 s"
+    ]
+    assert [each.split(":")[1] for each in found.findings] == [" network web"]
+
+
+@pytest.mark.parametrize("verb", ["locate", "inspect", "marked", "misfiltered", "inspect_bridge"])
+def test_what_may_not_be_looked_at_is_a_remark(left: Stack, verb: str) -> None:
+    left.kernel.fail(verb, PrivilegeMissing("mynetd may not look"), times=9)
+    found = look(left)
+    assert found.findings == []
+    (remark,) = found.remarks
+    assert remark.startswith("the kernel was not compared ")
+    assert remark.endswith(": mynetd may not look")
+
+
+def test_all_is_asked_and_nothing_is_done(left: Stack) -> None:
+    before, calls = left.kernel.links(), dict(left.kernel.calls)
+    assert look(left).findings == []
+    asked = {verb for verb, count in left.kernel.calls.items() if count > calls.get(verb, 0)}
+    assert asked == {
+        *("locate", "inspect_bridge", "rules_stand", "unfiltered", "forwards", "inspect"),
+        *("unpublished", "is_loopback_open", "marked", "misfiltered", "is_taken"),
+    }
+    assert left.kernel.links() == before
+
+
+# --- where the kernel is not compared at all ---------------------------------------------------
+
+Whole = Callable[[Path], Comparison]
+
+
+@pytest.fixture
+def whole(monkeypatch: pytest.MonkeyPatch) -> Whole:
+    """Compare as the command does, at home."""
+    monkeypatch.setattr(kernel, "why_away", lambda _: "")
+    return lambda state: kernel.compare_kernel(state, examine(state), PATIENCE)
+
+
+def test_books_that_cannot_be_read_are_not_compared(left: Stack, whole: Whole) -> None:
+    (left.folder / "mynet.db").write_bytes(b"noise" * 99)
+    found = whole(left.folder)
+    assert found.remarks == ["the kernel was not compared: the books cannot be read"]
+    assert found.findings == []
+
+
+def test_drivers_are_made_with_a_copy_of_what_they_keep(
+    left: Stack, whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = left.folder / "drivers" / "bridge"
+    kept.mkdir(parents=True)
+    (kept / "notes").write_text("a note")
+    seen: list[tuple[Path, str]] = []
+
+    def load(_kind: object, instance: str, folder: Path, patience: float) -> Catalog[Driver]:
+        assert (instance, patience) == (INSTANCE, PATIENCE)
+        seen.append((folder, (folder / "bridge" / "notes").read_text()))
+        (folder / "bridge" / "notes").write_text("scribbled over")
+        return Catalog(catalog.DRIVERS, [])
+
+    monkeypatch.setattr(catalog, "load", load)
+    whole(left.folder)
+    assert [note for _, note in seen] == ["a note"]
+    assert (kept / "notes").read_text() == "a note"
+    assert not seen[0][0].exists()

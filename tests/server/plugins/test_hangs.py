@@ -1,0 +1,225 @@
+"""A plugin that does not answer costs its own callers a PLUGIN_TIMEOUT, and leaves nothing."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mynet.v1 import ipam_pb2, network_pb2
+from tests.server.support.asking import Refusal, allocate, connect, create, eventually, refusal
+from tests.server.support.world import World
+
+pytestmark = pytest.mark.usefixtures("web")
+
+SECONDS = 0.2
+
+
+def timeout(world: World, method: Callable[..., Any], request: object) -> Refusal:
+    """Make a call that meets a hang, with little time; tell how it was refused."""
+    with world.patience(SECONDS):
+        refused = refusal(method, request)
+    assert refused.short == ("DEADLINE_EXCEEDED", "PLUGIN_TIMEOUT")
+    return refused
+
+
+LATE = pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+
+
+@LATE
+def test_a_network_whose_driver_hangs_is_undone_when_it_returns(
+    world: World, *, late: bool
+) -> None:
+    before = world.state()
+    hang = world.driver.trouble.hang("create", late=late)
+    started = time.monotonic()
+    refused = timeout(world, world.net.CreateNetwork, create("api", "10.2.0.0/24"))
+    assert SECONDS <= time.monotonic() - started < 5
+    assert "driver bridge did not answer create" in refused.message
+    hang.end()
+    assert eventually(lambda: world.state() == before)
+
+
+@LATE
+@pytest.mark.parametrize("verb", ["open_subnet", "allocate"])
+def test_a_network_whose_backend_hangs_is_undone_when_it_returns(
+    world: World, verb: str, *, late: bool
+) -> None:
+    before = world.state()
+    hang = world.backend.trouble.hang(verb, late=late)
+    refused = timeout(world, world.net.CreateNetwork, create("api", "10.2.0.0/24"))
+    assert f"backend bitmap did not answer {verb}" in refused.message
+    hang.end()
+    assert eventually(lambda: world.state() == before)
+
+
+@LATE
+@pytest.mark.parametrize(("plugin", "verb"), [("driver", "connect"), ("backend", "allocate")])
+def test_an_endpoint_whose_plugin_hangs_is_undone_when_it_returns(
+    world: World, plugin: str, verb: str, *, late: bool
+) -> None:
+    before = world.state()
+    hang = getattr(world, plugin).trouble.hang(verb, late=late)
+    timeout(world, world.net.Connect, connect(netns_name="c1"))
+    hang.end()
+    assert eventually(lambda: world.state() == before)
+    assert world.connect("c1", netns_name="c1").addresses[0] == "10.1.0.2/24"
+
+
+@LATE
+def test_a_disconnect_whose_driver_hangs_is_finished_when_it_returns(
+    world: World, *, late: bool
+) -> None:
+    before = world.state()
+    world.connect("c1", netns_name="c1")
+    hang = world.driver.trouble.hang("disconnect", late=late)
+    request = network_pb2.DisconnectRequest(container_id="c1")
+    timeout(world, world.net.Disconnect, request)
+    [left] = world.endpoints()
+    assert left.state == network_pb2.ENDPOINT_STATE_DISCONNECTING
+    hang.end()
+    assert eventually(lambda: world.state() == before)
+
+
+@pytest.mark.parametrize(("plugin", "verb"), [("driver", "delete"), ("backend", "release_owner")])
+def test_a_delete_whose_plugin_hangs_can_be_called_again(
+    world: World, plugin: str, verb: str
+) -> None:
+    hang = getattr(world, plugin).trouble.hang(verb)
+    request = network_pb2.DeleteNetworkRequest(network="web")
+    timeout(world, world.net.DeleteNetwork, request)
+    hang.end()
+    assert eventually(lambda: world.driver.trouble.idle and world.backend.trouble.idle)
+    world.net.DeleteNetwork(request)
+    assert world.networks() == []
+    assert world.held() == {}
+
+
+def test_a_check_whose_driver_hangs_is_refused(world: World) -> None:
+    endpoint = world.connect("c1")
+    world.driver.trouble.hang("check")
+    request = network_pb2.CheckEndpointRequest(endpoint=endpoint.id)
+    timeout(world, world.net.CheckEndpoint, request)
+
+
+@LATE
+@pytest.mark.parametrize("verb", ["open_subnet", "allocate"])
+def test_an_address_that_came_too_late_is_given_back(
+    world: World, verb: str, *, late: bool
+) -> None:
+    before = world.state()
+    hang = world.backend.trouble.hang(verb, late=late)
+    timeout(world, world.ipam.AllocateAddress, allocate())
+    hang.end()
+    assert eventually(lambda: world.backend.trouble.idle and world.state() == before)
+    assert world.allocate().address == "10.9.0.1"
+
+
+def test_an_address_that_came_too_late_is_found_by_its_owner(world: World) -> None:
+    world.allocate(owner="vm-1")
+    hang = world.backend.trouble.hang("allocate", late=True)
+    timeout(world, world.ipam.AllocateAddress, allocate(owner="vm-7"))
+    hang.end()
+    assert world.held()["10.9.0.2"] == "vm-7"
+    assert world.allocate(owner="vm-7").address == "10.9.0.2"
+
+
+def test_a_subnet_goes_when_its_last_address_is_released_too_late(world: World) -> None:
+    before = world.state()
+    held = world.allocate()
+    hang = world.backend.trouble.hang("release")
+    asked = ipam_pb2.ReleaseAddressRequest(subnet=held.subnet, address=held.address)
+    timeout(world, world.ipam.ReleaseAddress, asked)
+    hang.end()
+    assert eventually(lambda: world.state() == before)
+
+
+def test_a_founded_subnet_stays_if_somebody_else_has_an_address_of_it_by_then(
+    world: World,
+) -> None:
+    hang = world.backend.trouble.hang("open_subnet", late=True)
+    timeout(world, world.ipam.AllocateAddress, allocate())
+    other = world.allocate(owner="vm-7")
+    hang.end()
+    assert eventually(lambda: world.backend.trouble.idle and world.queue("subnet") == 0)
+    assert world.allocate(owner="vm-7") == other
+    assert world.subnets()[1] == other.subnet
+
+
+@pytest.mark.parametrize(("plugin", "verb"), [("driver", "create"), ("backend", "open_subnet")])
+def test_other_networks_do_not_wait(world: World, plugin: str, verb: str) -> None:
+    world.connect("c1", netns_name="c1")
+    hang = getattr(world, plugin).trouble.hang(verb)
+    slow = world.net.CreateNetwork.future(create("api", "10.2.0.0/24"))
+    hang.await_victim()
+    world.network("lan", "10.3.0.0/24")
+    world.connect("c1", network="lan", netns_name="c1")
+    world.connect("c2", network="web")
+    world.disconnect("c2")
+    world.allocate()
+    assert world.subnets().count("10.3.0.0/24") == 1
+    assert [network.name for network in world.networks()] == ["web", "api", "lan"]
+    world.delete("lan", force=True)
+    assert not slow.done()
+    hang.end()
+
+
+def test_a_crowd_at_one_container_does_not_keep_others_from_being_served(world: World) -> None:
+    hang = world.driver.trouble.hang("connect")
+    crowd = [world.net.Connect.future(connect()) for _ in range(200)]
+    hang.await_victim()
+    assert eventually(lambda: sum(call.done() for call in crowd) >= 100)
+    world.net.CreateNetwork(create("api", "10.2.0.0/24"), timeout=2)
+    world.net.Connect(connect("c2", network="api"), timeout=2)
+    hang.end()
+    answers = {call.result().endpoint.id for call in crowd if not call.exception()}
+    assert len(answers) == 1
+
+
+def test_who_comes_while_a_verb_still_runs_is_told_busy(world: World) -> None:
+    hang = world.driver.trouble.hang("connect")
+    timeout(world, world.net.Connect, connect(netns_name="c1"))
+    refused = refusal(world.net.Connect, connect(netns_name="c1"))
+    assert refused.short == ("ABORTED", "BUSY")
+    assert refused.details["RetryInfo"].retry_delay.ToMilliseconds() == 500
+    asked = network_pb2.DisconnectRequest(container_id="c1")
+    assert refusal(world.net.Disconnect, asked).short == ("ABORTED", "BUSY")
+    hang.end()
+    assert eventually(lambda: world.endpoints() == [])
+    assert world.connect("c1", netns_name="c1").interface == "eth0"
+
+
+def test_a_network_that_is_still_being_made_is_busy(world: World) -> None:
+    hang = world.driver.trouble.hang("create")
+    timeout(world, world.net.CreateNetwork, create("api", "10.2.0.0/24"))
+    asked = network_pb2.DeleteNetworkRequest(network="api")
+    assert refusal(world.net.DeleteNetwork, asked).short == ("ABORTED", "BUSY")
+    again = refusal(world.net.CreateNetwork, create("api", "10.2.0.0/24"))
+    assert again.short == ("ABORTED", "BUSY")
+    hang.end()
+    assert eventually(lambda: len(world.networks()) == 1)
+
+
+def test_subnets_are_listed_while_one_is_being_founded(world: World) -> None:
+    hang = world.backend.trouble.hang("open_subnet")
+    slow = world.ipam.AllocateAddress.future(allocate(owner="vm-7"))
+    hang.await_victim()
+    assert "10.1.0.0/24" in world.subnets()
+    asked = ipam_pb2.GetSubnetRequest(subnet="10.1.0.0/24")
+    assert world.ipam.GetSubnet(asked).subnet.network == "web"
+    hang.end()
+    assert slow.result().allocation.address == "10.9.0.1"
+
+
+def test_a_subnet_whose_network_is_being_made_is_busy(world: World) -> None:
+    hang = world.backend.trouble.hang("open_subnet")
+    slow = world.net.CreateNetwork.future(create("api", "10.2.0.0/24"))
+    hang.await_victim()
+    refused = refusal(world.ipam.AllocateAddress, allocate("10.2.0.0/24"))
+    assert refused.short == ("ABORTED", "BUSY")
+    asked = ipam_pb2.ReleaseAddressRequest(subnet="10.2.0.0/24", address="10.2.0.9", owner="vm-7")
+    assert refusal(world.ipam.ReleaseAddress, asked).code == "NOT_FOUND"
+    asked.allow_missing = True
+    assert not world.ipam.ReleaseAddress(asked).HasField("allocation")
+    hang.end()
+    assert slow.result().network.name == "api"

@@ -1,0 +1,178 @@
+"""A plugin's pool: bounded, with deadlines, and one verb at a time for an object."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+import structlog
+
+from mynet.server.calls.call import Call
+from mynet.server.errors import Busy, PluginTimeout, ShuttingDown
+from mynet.server.plugins import executor as pools
+from mynet.server.plugins.executor import Pool
+from tests.server.support.asking import eventually
+
+
+class Refused(Exception):
+    """The contract's error."""
+
+
+@pytest.fixture
+def make() -> Iterator[Callable[..., Pool]]:
+    made: list[Pool] = []
+
+    def make() -> Pool:
+        made.append(Pool("driver bridge", Refused))
+        return made[-1]
+
+    yield make
+    assert all(pool.close(5) for pool in made)
+
+
+@pytest.fixture
+def pool(make: Callable[..., Pool]) -> Pool:
+    return make()
+
+
+@pytest.fixture
+def ended() -> Iterator[threading.Event]:
+    """What a verb waits for that hangs."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def call(seconds: float = 5) -> Call:
+    return Call.internal(seconds)
+
+
+def test_the_result_comes_back(pool: Pool) -> None:
+    assert pool.run(call(), "check", "", lambda: 7) == 7
+
+
+def test_what_the_contract_has_comes_back_as_it_is(pool: Pool) -> None:
+    error = Refused("no")
+
+    def refuse() -> None:
+        raise error
+
+    with pytest.raises(Refused) as caught:
+        pool.run(call(), "check", "", refuse)
+    assert caught.value is error
+
+
+def test_anything_else_is_the_plugins_fault(pool: Pool) -> None:
+    with pytest.raises(Refused, match="driver bridge broke in check: ZeroDivisionError") as caught:
+        pool.run(call(), "check", "", lambda: 1 // 0)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_who_waits_too_long_is_told_what_is_still_under_way(
+    pool: Pool, ended: threading.Event
+) -> None:
+    with pytest.raises(PluginTimeout, match="driver bridge did not answer check") as caught:
+        pool.run(call(0.05), "check", "", lambda: ended.wait(10))
+    assert caught.value.pending
+    assert not caught.value.pending.done()
+    ended.set()
+    assert caught.value.pending.result(5) is True
+
+
+def test_what_never_began_is_not_under_way(
+    make: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch, ended: threading.Event
+) -> None:
+    monkeypatch.setattr(pools, "THREADS", 1)
+    pool = make()
+    with pytest.raises(PluginTimeout):
+        pool.run(call(0.05), "check", "one", lambda: ended.wait(10))
+    began = threading.Event()
+    with pytest.raises(PluginTimeout) as caught:
+        pool.run(call(0.05), "check", "two", began.set)
+    assert caught.value.pending is None
+    ended.set()
+    pool.run(call(), "check", "two", lambda: None)
+    assert not began.is_set()
+
+
+def test_two_verbs_never_run_for_one_object(pool: Pool, ended: threading.Event) -> None:
+    with pytest.raises(PluginTimeout):
+        pool.run(call(0.05), "connect", "endpoint 1", lambda: ended.wait(10))
+    with pytest.raises(Busy, match="still works on endpoint 1") as caught:
+        pool.run(call(), "disconnect", "endpoint 1", lambda: None)
+    assert caught.value.resource == "endpoint 1"
+    assert pool.run(call(), "connect", "endpoint 2", lambda: 2) == 2
+    assert pool.run(call(), "check", "", lambda: 0) == 0
+    ended.set()
+    assert eventually(lambda: pool._running == set())
+    assert pool.run(call(), "disconnect", "endpoint 1", lambda: 1) == 1
+
+
+def test_an_object_is_free_again_before_its_caller_is_answered(pool: Pool) -> None:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    failures: list[Exception] = []
+
+    def work(subject: str) -> None:
+        try:
+            for _ in range(200):
+                pool.run(call(), "connect", subject, lambda: None)
+        except Busy as error:
+            failures.append(error)
+
+    try:
+        threads = [threading.Thread(target=work, args=(f"endpoint {n}",)) for n in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert failures == []
+
+
+def test_an_object_is_free_again_after_a_failure(pool: Pool) -> None:
+    for _ in range(2):
+        with pytest.raises(Refused):
+            pool.run(call(), "connect", "endpoint 1", lambda: 1 // 0)
+
+
+def test_so_many_callers_wait_and_no_more(
+    make: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch, ended: threading.Event
+) -> None:
+    monkeypatch.setattr(pools, "CALLERS", 2)
+    pool = make()
+    callers = [
+        threading.Thread(target=pool.run, args=(call(), "check", "", lambda: ended.wait(10)))
+        for _ in range(2)
+    ]
+    for caller in callers:
+        caller.start()
+    assert eventually(lambda: pool._callers._value == 0)
+    with pytest.raises(Busy, match="has 2 callers waiting"):
+        pool.run(call(), "check", "", lambda: None)
+    ended.set()
+    for caller in callers:
+        caller.join()
+    assert pool.run(call(), "check", "", lambda: 7) == 7
+
+
+def test_a_verb_sees_the_context_of_its_caller(pool: Pool) -> None:
+    with structlog.contextvars.bound_contextvars(request_id="seven"):
+        seen = pool.run(call(), "check", "", structlog.contextvars.get_contextvars)
+    assert seen == {"request_id": "seven"}
+
+
+def test_a_closed_pool_takes_no_more_verbs(pool: Pool) -> None:
+    assert pool.close(5)
+    for _ in range(2):
+        with pytest.raises(ShuttingDown):
+            pool.run(call(), "check", "endpoint 1", lambda: None)
+
+
+def test_closing_does_not_wait_for_ever(pool: Pool, ended: threading.Event) -> None:
+    with pytest.raises(PluginTimeout):
+        pool.run(call(0.05), "check", "", lambda: ended.wait(10))
+    assert not pool.close(0.05)
+    ended.set()
+    assert pool.close(5)

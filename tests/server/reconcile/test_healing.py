@@ -1,0 +1,369 @@
+"""A healer over the real driver, on a kernel in memory that tells of damage."""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from mynet.drivers.api import Network
+from mynet.drivers.errors import KernelError
+from mynet.server.calls.call import Call
+from mynet.server.reconcile import backoff, healer
+from mynet.server.reconcile.findings import Report
+from mynet.server.reconcile.healer import Healer, healers
+from mynet.v1 import network_pb2
+from tests.server.support.asking import eventually
+from tests.server.support.fakes import FakeDriver
+from tests.server.support.stack import Stack
+from tests.server.support.world import World
+
+LOOPBACK = "br-web lets nothing from 127.0.0.1 pass (route_localnet)."
+
+Log = list[MutableMapping[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
+    """What is logged. Surveys are as rare as if they never were, and nobody waits long."""
+    monkeypatch.setattr(healer, "EVERY", 3600.0)
+    monkeypatch.setattr(backoff, "FIRST", 0.05)
+    with structlog.testing.capture_logs() as captured:
+        yield captured
+
+
+@pytest.fixture
+def stack(folder: Path) -> Iterator[Stack]:
+    """A daemon that heals, with network web and containers c1, in a sandbox, and c2, in none."""
+    made = Stack(folder)
+    made.network("web", "10.1.0.0/24", "fd00:1::/64")
+    made.connect("c1", netns_name="c1", ports=[network_pb2.PortMapping(container_port=80)])
+    made.connect("c2", interface="loose0")
+    (healer,) = healers(made.core.doctor, made.drivers)
+    healer.start()
+    assert eventually(lambda: made.kernel.calls["watch"] and surveyed(made))
+    yield made
+    healer.stop()
+    assert healer.ended(5)
+    made.close()
+
+
+def surveyed(stack: Stack) -> int:
+    return stack.kernel.calls["unserved"]
+
+
+def said(log: Log, event: str) -> list[tuple[str, str]]:
+    """Return what was logged of an event: of whom, and the problem."""
+    lines = [each for each in log if each["event"] == event]
+    return [(str(each.get("subject", "")).split(" of ")[-1], each["problem"]) for each in lines]
+
+
+def in_order(stack: Stack) -> bool:
+    """Say whether the doctor finds nothing but what is the caller's of the loose endpoint."""
+    found = stack.net.Doctor(network_pb2.DoctorRequest()).findings
+    return all(each.object.endswith("container c2") for each in found)
+
+
+def host_end(stack: Stack, container: str = "c1") -> str:
+    (name,) = [each.host_interface for each in stack.endpoints() if each.container_id == container]
+    return name
+
+
+def quiet(stack: Stack) -> None:
+    """Wait until the healer has nothing to do."""
+    before = -1
+    while before != (now := sum(stack.kernel.calls.values())):
+        before = now
+        time.sleep(0.3)
+
+
+def test_where_nothing_is_damaged_nothing_is_done(stack: Stack, log: Log) -> None:
+    before = stack.state()
+    stack.kernel.lose_notifications()
+    assert eventually(lambda: surveyed(stack) > 1)
+    quiet(stack)
+    assert stack.state() == before
+    assert not {each["event"] for each in log} & {"healed", "not healed", "found"}
+
+
+def test_a_bridge_comes_back_with_what_is_on_it(stack: Stack, log: Log) -> None:
+    stack.kernel.delete_link("br-web")
+    assert eventually(lambda: len(said(log, "healed")) == 2)
+    assert in_order(stack)
+    assert said(log, "healed") == [
+        ("network web", "The bridge br-web is not there."),
+        (
+            "container c1",
+            f"{host_end(stack)} is in no bridge instead of br-web. {LOOPBACK}",
+        ),
+    ]
+    assert [each["total"] for each in log if each["event"] == "healed"] == [1, 2]
+    stack.disconnect("c2")  # which is its caller's to see to
+
+
+def test_an_endpoint_comes_back_with_its_addresses(stack: Stack, log: Log) -> None:
+    before = stack.state()
+    links = stack.kernel.links(stack.sandboxes[0])
+    stack.kernel.delete_link(host_end(stack))
+    assert eventually(lambda: len(stack.kernel.links(stack.sandboxes[0])) == len(links))
+    assert eventually(lambda: said(log, "healed"))
+    assert {**stack.state(), "links": ()} == {**before, "links": ()}
+
+
+def test_the_firewall_and_forwarding_come_back(stack: Stack, log: Log) -> None:
+    before = stack.kernel.segments, stack.kernel.publications
+    stack.kernel.flush_firewall()
+    assert eventually(lambda: (stack.kernel.segments, stack.kernel.publications) == before)
+    stack.kernel.stop_forwarding()
+    assert eventually(lambda: stack.kernel.forwarding == {4, 6})
+    assert eventually(lambda: len(said(log, "healed")) == 2)
+    assert {subject for subject, _ in said(log, "healed")} == {"network web"}
+
+
+@contextmanager
+def nobody_told(stack: Stack) -> Iterator[None]:
+    """Let nobody be told of what is done meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stack.kernel, "_notify", lambda *_: None)
+        yield
+
+
+def test_surveys_come_by_themselves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(healer, "EVERY", 0.05)
+    stack = Stack(folder)
+    stack.network("web", "10.1.0.0/24")
+    (healer,) = healers(stack.core.doctor, stack.drivers)
+    healer.start()
+    for _ in range(2):
+        with nobody_told(stack):
+            stack.kernel.delete_link("br-web")
+        assert eventually(lambda: in_order(stack))
+    healer.stop()
+    assert healer.ended(5)
+    stack.close()
+
+
+def test_an_endpoint_whose_sandbox_is_gone_waits_for_its_caller(stack: Stack, log: Log) -> None:
+    before = stack.store.endpoints.all()
+    name = host_end(stack)
+    stack.kernel.delete_sandbox("/run/netns/c1")
+    stack.kernel.lose_notifications()
+    quiet(stack)
+    assert stack.store.endpoints.all() == before
+    assert name not in {link.name for link in stack.kernel.links()}
+    assert said(log, "healed") == said(log, "not healed") == []
+    stack.kernel.add_sandbox("/run/netns/c1")
+    assert stack.connect("c1", netns_name="c1", ports=[PORT]).id == before[0].id
+
+
+PORT = network_pb2.PortMapping(container_port=80)
+
+
+def test_an_endpoint_without_a_sandbox_is_its_callers(stack: Stack, log: Log) -> None:
+    stack.kernel.delete_link(host_end(stack, "c2"))
+    stack.kernel.lose_notifications()
+    quiet(stack)
+    assert said(log, "healed") == said(log, "not healed") == []
+    assert not {"loose0", host_end(stack, "c2")} & {link.name for link in stack.kernel.links()}
+    stack.disconnect("c2")  # which is its caller's to see to
+
+
+def test_a_device_that_got_a_bridges_name_is_not_touched_and_told_once(
+    stack: Stack, log: Log
+) -> None:
+    with nobody_told(stack):
+        stack.kernel.delete_link("br-web")
+        foreign = stack.kernel.add_link("br-web")
+    before = stack.kernel.segments
+    stack.kernel.lose_notifications()
+    attempts = stack.kernel.calls["ensure_bridge"]
+    assert eventually(lambda: stack.kernel.calls["ensure_bridge"] > attempts + 2)
+    assert foreign in stack.kernel.links()
+    assert stack.kernel.segments == before
+    told = [problem for _, problem in said(log, "not healed") if "network web" in problem]
+    assert len(told) == 1
+    assert "The interface br-web is not the network's bridge." in told[0]
+    stack.kernel.delete_link("br-web")
+    assert eventually(lambda: in_order(stack))
+    stack.disconnect("c2")  # which is its caller's to see to
+
+
+def test_what_could_not_be_mended_is_tried_again_and_told_once(stack: Stack, log: Log) -> None:
+    stack.kernel.fail("ensure_bridge", KernelError("no"), times=3)
+    stack.kernel.delete_link("br-web")
+    assert eventually(lambda: in_order(stack))
+    assert eventually(lambda: said(log, "healed"))
+    told = [each for each in log if each["event"] == "not healed"]
+    (line,) = [each for each in told if each["problem"].startswith("network web")]
+    assert line["problem"].endswith("The bridge br-web is not there. Mending it failed: no.")
+    assert isinstance(line["exc_info"], KernelError)
+    stack.disconnect("c2")  # which is its caller's to see to
+
+
+def test_a_survey_that_fails_is_told_once_and_made_again(stack: Stack, log: Log) -> None:
+    stack.kernel.fail("survey", KernelError("no"), times=3)
+    for number in range(4):
+        calls = stack.kernel.calls["survey"]
+        stack.kernel.lose_notifications()
+        assert eventually(lambda: stack.kernel.calls["survey"] > calls), number  # noqa: B023
+    assert [problem for _, problem in said(log, "not healed")] == ["bridge was not surveyed: no"]
+
+
+def test_what_a_call_works_on_is_looked_at_when_that_has_ended(stack: Stack, log: Log) -> None:
+    call = Call.internal(5)
+    with stack.core.doctor.locks.exclusive(call, "container", "c1"):
+        stack.kernel.delete_link(host_end(stack))
+        assert eventually(
+            lambda: [each for each in log if each["event"].startswith("left alone")], 5
+        )
+        assert said(log, "healed") == []
+    assert eventually(lambda: said(log, "healed"), 5)
+    assert said(log, "not healed") == []
+
+
+def test_what_is_being_made_or_taken_away_is_not_looked_at(stack: Stack) -> None:
+    stack.delete(force=True)
+    before = stack.kernel.calls["inspect"], stack.kernel.calls["inspect_bridge"]
+    stack.kernel._notify("mynet:instance:gone")
+    stack.kernel.lose_notifications()
+    quiet(stack)
+    assert (stack.kernel.calls["inspect"], stack.kernel.calls["inspect_bridge"]) == before
+
+
+@pytest.fixture
+def begin(world: World) -> Iterator[Callable[[FakeDriver], Healer]]:
+    """Begin to heal what a driver has that tells of nothing by itself."""
+    made: list[Healer] = []
+
+    def make(driver: FakeDriver) -> Healer:
+        made.append(Healer(world.core.doctor, world.drivers.get(driver.info.name)))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+        assert each.ended(5)
+
+
+def test_a_driver_that_cannot_tell_of_damage_has_no_healer(world: World) -> None:
+    assert healers(world.core.doctor, world.drivers) == []
+
+
+def test_a_driver_that_hangs_holds_up_neither_the_others_nor_the_end(
+    world: World, begin: Callable[[FakeDriver], Healer], log: Log
+) -> None:
+    ids = [world.network("web", "10.1.0.0/24").id]
+    ids.append(world.network("api", "10.2.0.0/24", driver="other").id)
+    one, other = begin(world.driver), begin(world.other)
+    hang = world.driver.trouble.hang("check_network")
+    world.driver.networks.clear()
+    world.other.networks.clear()
+    one.alarm(ids[:1])
+    hang.await_victim()
+    other.alarm(ids[1:])
+    assert eventually(lambda: world.other.networks)
+    one.stop()
+    assert not one.ended(0)
+    hang.end()
+    assert one.ended(5)
+    assert said(log, "not healed") == []
+
+
+def test_who_is_stopped_begins_nothing_more_and_does_not_complain(
+    world: World, begin: Callable[[FakeDriver], Healer], log: Log
+) -> None:
+    networks = [world.network(f"n{number}", f"10.{number}.0.0/24").id for number in (1, 2)]
+    one = begin(world.driver)
+    hang = world.driver.trouble.hang("check_network")
+    world.driver.networks.clear()
+    one.alarm(networks)
+    hang.await_victim()
+    one.stop()
+    world.driver.trouble.fail("create", KernelError("the end is near"))
+    hang.end()
+    assert one.ended(5)
+    assert world.driver.networks == {}
+    assert said(log, "not healed") == []
+
+
+def test_a_driver_that_breaks_in_watching_is_surveyed_all_the_same(
+    world: World,
+    begin: Callable[[FakeDriver], Healer],
+    log: Log,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world.network("web", "10.1.0.0/24")
+
+    def broken(*_: object) -> None:
+        raise ValueError("no")
+
+    surveys: list[int] = []
+
+    def survey(_: object, networks: Sequence[Network]) -> Collection[str]:
+        surveys.append(len(networks))
+        return ()
+
+    monkeypatch.setattr(world.driver, "watch", broken)
+    monkeypatch.setattr(world.driver, "survey", survey)
+    begin(world.driver)
+    assert eventually(lambda: surveys == [1])
+    assert [each["driver"] for each in log if each["event"] == "nothing is told of damage"]
+
+
+def test_a_survey_that_hangs_costs_one_thread_of_its_driver(
+    world: World,
+    begin: Callable[[FakeDriver], Healer],
+    log: Log,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(healer, "_SECONDS", 0.05)
+    end, surveys = threading.Event(), itertools.count()
+
+    def survey(*_: object) -> Collection[str]:
+        next(surveys)
+        end.wait(2)
+        return ()
+
+    monkeypatch.setattr(world.driver, "survey", survey)
+    healer = begin(world.driver)
+    for number in range(4):
+        assert eventually(lambda: healer._survey_at > 0), number
+        healer.alarm(())
+        assert eventually(lambda: healer._survey_at > 0), number
+    assert next(surveys) == 1
+    assert said(log, "not healed")[0][1].startswith("bridge was not surveyed")
+    end.set()
+
+
+def test_what_is_being_made_is_left_to_its_call(
+    world: World, begin: Callable[[FakeDriver], Healer]
+) -> None:
+    hang = world.driver.trouble.hang("create")
+    with ThreadPoolExecutor(1) as pool:
+        making = pool.submit(world.network, "web", "10.1.0.0/24")
+        hang.await_victim()
+        (network,) = world.store.networks.all()
+        assert list(world.core.doctor.examinations([network.id])) == []
+        begin(world.driver).alarm([network.id])
+        hang.end()
+        assert making.result().name == "web"
+
+
+def test_an_endpoint_that_moved_since_it_was_suspected_is_not_removed(stack: Stack) -> None:
+    (before,) = [each for each in stack.store.endpoints.all() if each.place.sandbox]
+    examine = dict(stack.core.doctor.examinations([before.id]))[before.id]
+    stack.kernel.add_sandbox("/run/netns/c1")  # the container has restarted
+    stack.connect("c1", netns_name="c1", ports=[PORT])
+    report = Report(lambda: Call.internal(5), repair=True)
+    examine(report)
+    assert report.findings == []
+    (after,) = [each for each in stack.store.endpoints.all() if each.place.sandbox]
+    assert (after.id, after.addresses) == (before.id, before.addresses)
+    assert after.place != before.place

@@ -1,0 +1,100 @@
+"""Published ports after a start: held and published again, but for those that others took."""
+
+import pytest
+
+from mynet.drivers.errors import KernelError
+from mynet.drivers.linux.values.ports import Binding
+from mynet.server.reconcile.recovery import recover
+from tests.server.support.asking import connect, refusal
+from tests.server.support.examining import mended
+from tests.server.support.publishing import BOTH, CHOSEN, NGINX, TCP, WEB, held, numbers
+from tests.server.support.world import World
+
+pytestmark = pytest.mark.usefixtures("web")
+
+
+def end(world: World) -> None:
+    """Let go of every socket, as a daemon that ends does."""
+    for endpoint in world.store.endpoints.all():
+        world.core.endpoint_updates._ports.release(endpoint.id)
+    assert not world.host.held()
+
+
+def test_after_a_start_the_ports_are_held_and_published_again(world: World) -> None:
+    first = world.connect("c1", netns_name="c1", ports=[WEB, CHOSEN])
+    before = world.host.held()
+    end(world)
+    assert recover(world.core.doctor) == []
+    assert world.host.held() == before
+    [restored] = world.driver.restored
+    assert restored.ports == world.store.endpoints.all()[0].ports
+    assert world.connect("c1", netns_name="c1", ports=[WEB, CHOSEN]) == first
+    world.disconnect("c1")
+    assert not world.host.held()
+
+
+def test_a_port_that_was_taken_meanwhile_is_shown_and_does_not_stop_the_start(
+    world: World,
+) -> None:
+    endpoint = world.connect("c1", netns_name="c1", ports=[WEB, CHOSEN])
+    end(world)
+    nginx = world.host.take_port(Binding(TCP, 8080, BOTH), NGINX)
+    assert nginx
+    (found,) = recover(world.core.doctor)
+    assert found.problem.startswith("TCP port 8080 is not held: nginx (pid 77) has it.")
+    assert not found.repaired
+    assert [each.id for each in world.driver.restored] == [endpoint.id]
+    assert world.problems(endpoint.id) == ["TCP port 8080 is not held: nginx (pid 77) has it."]
+
+    # It stays the endpoint's: nobody else is given it, neither by name nor by choice.
+    asked = connect("c2", ports=[WEB])
+    assert refusal(world.net.Connect, asked).metadata["endpoint"] == endpoint.id
+    world.host.choosable = [range(8080, 8082)]
+    assert numbers(world.connect("c3", ports=[CHOSEN])) == [8081]
+    assert refusal(world.net.Connect, connect("c4", ports=[CHOSEN])).reason == "PORTS_EXHAUSTED"
+
+    again = connect("c1", netns_name="c1", ports=[WEB, CHOSEN])
+    assert refusal(world.net.Connect, again).reason == "PORT_IN_USE"
+    nginx.close()
+    assert world.problems(endpoint.id) == ["TCP port 8080 is not held."]
+    assert refusal(world.net.Connect, connect("c4", ports=[CHOSEN])).reason == "PORTS_EXHAUSTED"
+    assert world.net.Connect(again).endpoint == endpoint
+    assert world.problems(endpoint.id) == []
+    world.disconnect("c1")
+    assert numbers(world.connect("c4", ports=[CHOSEN])) == [8080]
+
+
+def test_an_endpoint_whose_port_is_lost_gives_it_up(world: World) -> None:
+    world.connect("c1", ports=[WEB])
+    end(world)
+    nginx = world.host.take_port(Binding(TCP, 8080, BOTH), NGINX)
+    assert nginx
+    recover(world.core.doctor)
+    world.disconnect("c1")
+    refused = refusal(world.net.Connect, connect("c2", ports=[WEB]))
+    assert refused.metadata == {"pid": "77", "program": "nginx"}
+    nginx.close()
+    world.connect("c2", ports=[WEB])
+
+
+def test_an_endpoint_that_cannot_have_its_port_back_does_not_move(world: World) -> None:
+    endpoint = world.connect("c1", netns_name="c1", ports=[WEB])
+    end(world)
+    world.host.take_port(Binding(TCP, 8080, BOTH), NGINX)
+    world.sandbox("c1")
+    before = world.state()
+    refused = refusal(world.net.Connect, connect("c1", netns_name="c1", ports=[WEB]))
+    assert refused.reason == "PORT_IN_USE"
+    assert world.state() == before
+    assert world.endpoints() == [endpoint]
+
+
+def test_what_a_crash_left_half_made_holds_nothing_after_the_start(world: World) -> None:
+    before = world.state()
+    world.driver.trouble.fail("connect", KernelError("no"), late=True)
+    world.driver.trouble.fail("disconnect", KernelError("no"))
+    refusal(world.net.Connect, connect("c1", netns_name="c1", ports=[WEB]))
+    assert held(world) == {("tcp", 8080)}  # as long as there is a record that has it
+    end(world)
+    assert mended(recover(world.core.doctor)) == ["container c1"]
+    assert world.state() == before

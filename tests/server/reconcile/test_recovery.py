@@ -1,0 +1,331 @@
+"""What a start makes of what a crash left: intents are undone or finished, networks restored."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from mynet.drivers.errors import DriverError, KernelError
+from mynet.ipam.testing import SampleCall
+from mynet.server.network import endpoints
+from mynet.server.reconcile import checks, recovery
+from mynet.server.reconcile.recovery import recover
+from mynet.v1 import network_pb2
+from tests.server.support.asking import connect, create, eventually, refusal
+from tests.server.support.examining import left, mended
+from tests.server.support.world import World
+
+CALL = SampleCall()
+Crash = Callable[[World], None]
+
+
+def crash_in_create(world: World) -> None:
+    world.driver.trouble.fail("create", KernelError("no"), late=True)
+    world.driver.trouble.fail("delete", KernelError("no"))
+    refusal(world.net.CreateNetwork, create("api", "10.2.0.0/24"))
+
+
+def crash_in_delete(world: World) -> None:
+    world.network("api", "10.2.0.0/24")
+    world.driver.trouble.fail("delete", KernelError("no"))
+    refusal(world.net.DeleteNetwork, network_pb2.DeleteNetworkRequest(network="api"))
+
+
+def crash_in_forced_delete(world: World) -> None:
+    world.network("api", "10.2.0.0/24")
+    world.connect("c7", network="api")
+    world.connect("c8", network="api")
+    world.driver.trouble.fail("disconnect", KernelError("no"))
+    asked = network_pb2.DeleteNetworkRequest(network="api", force=True)
+    refusal(world.net.DeleteNetwork, asked)
+
+
+def crash_in_connect(world: World) -> None:
+    world.driver.trouble.fail("connect", KernelError("no"), late=True)
+    world.driver.trouble.fail("disconnect", KernelError("no"))
+    refusal(world.net.Connect, connect("c9"))
+
+
+def crash_in_disconnect(world: World) -> None:
+    world.connect("c6")
+    world.driver.trouble.fail("disconnect", KernelError("no"))
+    refusal(world.net.Disconnect, network_pb2.DisconnectRequest(container_id="c6"))
+
+
+def crash_while_a_subnet_is_dropped(world: World) -> None:
+    held = world.allocate()
+    with world.broken_write():
+        world.release(held.subnet, held.address)
+
+
+CRASHES = [
+    crash_in_create,
+    crash_in_delete,
+    crash_in_forced_delete,
+    crash_in_connect,
+    crash_in_disconnect,
+    crash_while_a_subnet_is_dropped,
+]
+
+
+@pytest.fixture(autouse=True)
+def web(world: World) -> None:
+    world.network("web", "10.1.0.0/24", "fd00:1::/64")
+    world.sandbox("c1")
+    world.connect("c1", netns_name="c1")
+
+
+@pytest.mark.parametrize("crash", CRASHES)
+def test_what_was_half_done_is_gone_and_what_stood_stands(world: World, crash: Crash) -> None:
+    before = world.state()
+    crash(world)
+    assert world.state() != before
+    found = recover(world.core.doctor)
+    assert found
+    assert left(found) == []
+    assert world.state() == before
+
+
+def test_all_of_it_at_once(world: World) -> None:
+    before = world.state()
+    for crash in CRASHES[2:]:
+        crash(world)
+    found = recover(world.core.doctor)
+    assert world.state() == before
+    assert left(found) == []
+    *containers, network, subnet = sorted(mended(found))
+    assert len(containers) == 3  # one of the network's two went before the crash
+    assert (network, subnet) == ("network api", "subnet 10.9.0.0/24")
+
+
+def test_endpoints_that_differ_from_their_record_are_made_whole(world: World) -> None:
+    before = world.state()
+    world.driver.problems = ["It is not there."]
+    world.driver.endpoints.clear()
+    (found,) = recover(world.core.doctor)
+    assert found.subject.endswith("of container c1")
+    assert (found.problem, found.repaired) == ("It is not there.", True)
+    assert world.state() == before
+
+
+def test_an_interface_that_is_its_callers_is_told_of_and_left(world: World) -> None:
+    loose = world.connect("loose")
+    world.driver.problems = ["It is not there."]
+    found = recover(world.core.doctor)
+    assert left(found) == [f"endpoint {loose.id[:12]} of container loose"]
+    assert "Disconnect it and connect it again" in found[-1].remedy
+
+
+def test_an_endpoint_whose_sandbox_is_gone_is_removed_and_comes_back_by_its_key(
+    world: World,
+) -> None:
+    world.sandbox("c2")
+    endpoint = world.connect("c2", netns_name="c2")
+    world.host.remove_sandbox("/run/netns/c2")
+    (found,) = recover(world.core.doctor)
+    assert found.problem == "Its sandbox, which was at /run/netns/c2, is gone."
+    assert [each.container_id for each in world.endpoints()] == ["c1"]
+    assert f"endpoint:{endpoint.id}" not in world.held().values()
+    world.sandbox("c2")
+    assert world.connect("c2", netns_name="c2").addresses == endpoint.addresses
+
+
+def test_a_sandbox_that_another_path_leads_to_keeps_everything(world: World) -> None:
+    world.host.move_sandbox("/run/netns/c1", "/proc/4711/ns/net")
+    (before,) = world.endpoints()
+    (found,) = recover(world.core.doctor)
+    assert "not at /run/netns/c1 any more, but at /proc/4711/ns/net" in found.problem
+    (endpoint,) = world.endpoints()
+    assert endpoint.netns_path == "/proc/4711/ns/net"
+    assert (endpoint.id, endpoint.addresses) == (before.id, before.addresses)
+    assert recover(world.core.doctor) == []
+
+
+def test_all_of_an_earlier_boot_are_removed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.connect("loose")
+    for module in (checks, endpoints):
+        monkeypatch.setattr(module, "boot_id", lambda: "another boot")
+    found = recover(world.core.doctor)
+    assert {each.problem for each in found} == {"It is of an earlier boot of this host."}
+    assert world.endpoints() == []
+    assert [network.name for network in world.driver.networks.values()] == ["web"]
+
+
+def test_every_driver_restores_its_own_networks_also_when_it_has_none(world: World) -> None:
+    other = world.network("lan", "10.3.0.0/24", driver="other")
+    world.driver.networks.clear()
+    assert mended(recover(world.core.doctor)) == ["network web"]
+    assert [network.name for network in world.driver.networks.values()] == ["web"]
+    assert list(world.other.networks) == [other.id]
+    world.delete("lan")
+    recover(world.core.doctor)
+    assert world.other.trouble.calls["restore"] == 2
+
+
+@pytest.mark.parametrize("crash", CRASHES[:5])
+def test_a_step_that_fails_keeps_its_record_and_the_next_start_takes_it(
+    world: World, crash: Crash
+) -> None:
+    before = world.state()
+    crash(world)
+    for verb in ("disconnect", "delete", "restore"):
+        world.driver.trouble.fail(verb, DriverError("no"), times=9)
+    records = world.store.networks.all(), world.store.endpoints.all()
+    assert left(recover(world.core.doctor))
+    assert (world.store.networks.all(), world.store.endpoints.all()) == records
+    world.driver.trouble.end()
+    assert left(recover(world.core.doctor)) == []
+    assert world.state() == before
+
+
+def test_a_network_on_its_way_out_is_not_made_again_for_what_is_left_on_it(world: World) -> None:
+    crash_in_forced_delete(world)
+    world.driver.trouble.fail("disconnect", DriverError("no"), times=9)
+    assert left(recover(world.core.doctor))
+    assert world.driver.trouble.calls["update"] == 0
+
+
+def test_a_step_that_fails_does_not_keep_the_others_from_their_turn(world: World) -> None:
+    for crash in (crash_in_connect, crash_in_delete):
+        crash(world)
+    world.driver.trouble.fail("disconnect", DriverError("no"))
+    found = recover(world.core.doctor)
+    assert len(left(found)) == 1
+    assert "network api" in mended(found)
+    assert [driver.trouble.calls["restore"] for driver in (world.driver, world.other)] == [1, 1]
+    assert [endpoint.container_id for endpoint in world.endpoints()] == ["c1", "c9"]
+
+
+def test_of_many_that_are_gone_one_that_cannot_be_removed_does_not_keep_the_others(
+    world: World,
+) -> None:
+    for number in range(2, 6):
+        world.connect(f"c{number}", netns_path=world.sandbox(f"c{number}"))
+    for number in range(1, 6):
+        world.host.remove_sandbox(f"/run/netns/c{number}")
+    world.driver.trouble.fail("disconnect", DriverError("no"), times=2)  # for all, and for the one
+    found = recover(world.core.doctor)
+    (kept,) = world.endpoints()
+    assert kept.container_id == "c1"
+    assert f"endpoint {kept.id[:12]} of container c1" in left(found)
+    assert len(mended(found)) == 4
+    recover(world.core.doctor)
+    assert world.endpoints() == []
+
+
+def test_a_boot_takes_one_commit_of_each_book(world: World) -> None:
+    for number, backend in enumerate(("bitmap", "spare", "bitmap", "spare"), 2):
+        world.network(f"n{number}", f"10.2.{number}.0/24", ipam=backend)
+        world.connect(f"c{number}", network=f"n{number}", netns_path=world.sandbox(f"c{number}"))
+        world.host.remove_sandbox(f"/run/netns/c{number}")
+    before = world.store.networks.all()
+    found = recover(world.core.doctor)
+    assert len(mended(found)) == 4
+    assert [endpoint.container_id for endpoint in world.endpoints()] == ["c1"]
+    for fake in (world.backend, world.spare):
+        assert fake.trouble.calls["release_owners"] == 1
+    held = {*world.held().values(), *world.spare.held().values()}
+    (owner,) = (each for each in held if each.startswith("endpoint:"))
+    assert owner == f"endpoint:{world.endpoints()[0].id}"
+    assert world.store.networks.all() == before
+
+
+def test_networks_that_a_driver_cannot_restore_together_are_made_one_by_one(world: World) -> None:
+    world.network("api", "10.2.0.0/24")
+    world.driver.networks.clear()
+    world.driver.trouble.fail("restore", DriverError("one of two could not be restored"))
+    found = recover(world.core.doctor)
+    assert sorted(mended(found)) == ["network api", "network web"]
+    assert left(found) == ["driver bridge"]
+    names = sorted(network.name for network in world.driver.networks.values())
+    assert names == ["api", "web"]
+
+
+@pytest.mark.parametrize("verb", ["check_network", "restore", "strays", "check"])
+def test_a_driver_that_hangs_is_waited_for_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """It keeps no other from its turn, and the start has an end."""
+    for number in range(2, 9):
+        world.connect(f"c{number}", netns_path=world.sandbox(f"c{number}"))
+        world.network(f"n{number}", f"10.2.{number}.0/24")
+    other = world.network("lan", "10.3.0.0/24", driver="other")
+    world.other.networks.clear()
+    hang = world.driver.trouble.hang(verb, times=99)
+    monkeypatch.setattr(recovery, "_SECONDS", 0.5)
+    begin = time.monotonic()
+    found = recover(world.core.doctor)
+    assert time.monotonic() - begin < 2
+    assert any("driver bridge did not answer" in each.problem for each in found)
+    assert list(world.other.networks) == [other.id]
+    hang.end()
+    assert eventually(lambda: world.driver.trouble.idle)
+    assert left(recover(world.core.doctor)) == []
+
+
+@pytest.mark.parametrize("verb", ["usage", "allocations"])
+def test_a_backend_that_hangs_is_waited_for_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    for number in range(2, 9):
+        world.network(f"n{number}", f"10.2.{number}.0/24")
+    hang = world.backend.trouble.hang(verb, times=99)
+    monkeypatch.setattr(recovery, "_SECONDS", 0.5)
+    begin = time.monotonic()
+    found = recover(world.core.doctor)
+    assert time.monotonic() - begin < 2
+    assert any("backend bitmap did not answer" in each.problem for each in found)
+    hang.end()
+    assert eventually(lambda: world.backend.trouble.idle)
+    assert left(recover(world.core.doctor)) == []
+
+
+def test_an_endpoint_that_cannot_be_made_whole_is_failed_and_keeps_what_it_has(
+    world: World,
+) -> None:
+    (before,) = world.endpoints()
+    world.driver.problems = ["It is not there."]
+    world.driver.endpoints.clear()
+    for _ in range(2):
+        world.driver.trouble.fail("connect", KernelError("the kernel is full"))
+        assert left(recover(world.core.doctor)) == [f"endpoint {before.id[:12]} of container c1"]
+        (failed,) = world.endpoints()
+        assert failed.state == network_pb2.ENDPOINT_STATE_FAILED
+        (condition,) = failed.conditions
+        assert condition.problem == "It could not be made whole: the kernel is full"
+        assert "connect its container again" in condition.remedy
+        assert (failed.id, failed.addresses) == (before.id, before.addresses)
+    assert failed.revision == before.revision + 1  # the same reason is recorded once
+    assert mended(recover(world.core.doctor)) == ["container c1"]
+    (whole,) = world.endpoints()
+    assert (whole.state, list(whole.conditions)) == (before.state, [])
+
+
+def test_an_endpoint_whose_address_another_has_is_failed_until_that_is_released(
+    world: World,
+) -> None:
+    (endpoint,) = world.endpoints()
+    world.backend.release_owner(CALL, f"endpoint:{endpoint.id}")
+    world.allocate("10.1.0.0/24", address="10.1.0.2", owner="vm-7")
+    assert left(recover(world.core.doctor))
+    (failed,) = world.endpoints()
+    assert failed.state == network_pb2.ENDPOINT_STATE_FAILED
+    assert "10.1.0.2" in failed.conditions[0].problem
+    again = connect("c1", netns_name="c1")
+    assert refusal(world.net.Connect, again).reason == "ADDRESS_IN_USE"
+    world.release_owner("vm-7")
+    whole = world.net.Connect(again).endpoint
+    assert (whole.id, whole.addresses) == (endpoint.id, endpoint.addresses)
+    assert (whole.state, list(whole.conditions)) == (endpoint.state, [])
+
+
+def test_what_has_failed_and_is_whole_again_by_itself_is_found_so(world: World) -> None:
+    (before,) = world.endpoints()
+    world.driver.problems = ["It is not there."]
+    world.driver.trouble.fail("connect", KernelError("the kernel is full"))
+    recover(world.core.doctor)
+    world.driver.problems = []
+    (found,) = recover(world.core.doctor)
+    assert "nothing of it is missing any more" in found.problem
+    assert world.endpoints()[0].state == before.state
+    assert recover(world.core.doctor) == []

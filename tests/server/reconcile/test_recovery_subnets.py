@@ -1,0 +1,105 @@
+"""What a start makes of the subnets that no network uses: those that a crash left go, or open."""
+
+from mynet.ipam.errors import StoreUnavailable
+from mynet.server.reconcile.recovery import recover
+from tests.server.support.asking import allocate, create_subnet, refusal
+from tests.server.support.daemon import counted_writes
+from tests.server.support.examining import left, mended
+from tests.server.support.failing import book, store
+from tests.server.support.importing import MYNET, ask, holding, mynet, subnet
+from tests.server.support.stack import Stack
+from tests.server.support.world import World
+
+NINE = "10.9.0.0/24"
+
+
+def crash_in_create_subnet(stack: Stack, cidr: str = NINE) -> None:
+    """Leave a subnet in the registry that the backend does not know."""
+    with book(0)(stack), store(1)(stack):
+        refusal(stack.ipam.CreateSubnet, create_subnet(cidr, reserved=["10.9.0.1"]))
+
+
+def crash_in_allocate(stack: Stack, cidr: str = NINE) -> None:
+    with book(0)(stack), store(1)(stack):
+        refusal(stack.ipam.AllocateAddress, allocate(cidr))
+
+
+def test_a_kept_subnet_that_was_never_opened_is_opened(stack: Stack) -> None:
+    crash_in_create_subnet(stack)
+    assert stack.subnets() == []
+    assert mended(recover(stack.core.doctor)) == [f"subnet {NINE}"]
+    assert stack.subnets() == [NINE]
+    assert stack.allocate(NINE).address == "10.9.0.2"
+
+
+def test_a_founded_subnet_that_was_never_opened_is_dropped(stack: Stack) -> None:
+    before = stack.state()
+    crash_in_allocate(stack)
+    assert stack.state() != before
+    assert mended(recover(stack.core.doctor)) == [f"subnet {NINE}"]
+    assert stack.state() == before
+
+
+def test_a_founded_subnet_whose_last_address_was_released_is_dropped(stack: Stack) -> None:
+    before = stack.state()
+    stack.allocate(NINE, owner="vm-7")
+    with store(0)(stack):
+        stack.release_owner("vm-7")
+    assert stack.subnets() == [NINE]
+    recover(stack.core.doctor)
+    assert stack.state() == before
+
+
+def test_of_an_import_that_a_crash_cut_off_the_kept_subnets_stay_and_are_filled_again(
+    stack: Stack,
+) -> None:
+    document = mynet(subnet(NINE, holding("10.9.0.9")), subnet("10.8.0.0/24", kept=True))
+    with book(0)(stack), store(1, times=9)(stack):
+        refusal(stack.ipam.ImportSubnets, ask(MYNET, document))
+    recover(stack.core.doctor)
+    assert stack.subnets() == ["10.8.0.0/24"]
+    stack.ipam.ImportSubnets(ask(MYNET, document))
+    assert stack.subnets() == ["10.8.0.0/24", NINE]
+
+
+def test_subnets_that_are_as_they_should_be_stay_so(stack: Stack) -> None:
+    stack.create_subnet("10.8.0.0/24")
+    stack.create_subnet("10.7.0.0/24", cooldown={"seconds": 60})
+    stack.release("10.7.0.0/24", stack.allocate("10.7.0.0/24", sticky_key="a").address)
+    stack.allocate(NINE, owner="vm-7")
+    stack.network("web", "10.1.0.0/24")
+    before = stack.state()
+    with (
+        counted_writes(stack.store._database) as store_writes,
+        counted_writes(stack.bitmap._database) as book_writes,
+    ):
+        found = recover(stack.core.doctor)
+    assert found == []
+    assert (store_writes["writes"], book_writes["writes"]) == (0, 0)
+    assert stack.state() == before
+    assert stack.subnet("10.7.0.0/24").usage.cooling == 1
+
+
+def test_a_subnet_that_cannot_be_tidied_does_not_keep_the_others_from_their_turn(
+    world: World,
+) -> None:
+    world.create_subnet("10.7.0.0/24", backend="spare")
+    world.create_subnet(NINE)
+    world.allocate("10.8.0.0/24", owner="vm-7")
+    with world.broken_write():
+        world.release_owner("vm-7")
+    world.spare.trouble.fail("usage", StoreUnavailable("no"))
+    found = recover(world.core.doctor)
+    assert (left(found), mended(found)) == (["subnet 10.7.0.0/24"], ["subnet 10.8.0.0/24"])
+    assert world.subnets() == ["10.7.0.0/24", NINE]
+
+
+def test_a_subnet_of_a_backend_that_is_gone_is_left_alone(world: World) -> None:
+    world.create_subnet("10.7.0.0/24", backend="spare")
+    world.allocate("10.8.0.0/24", owner="vm-7")
+    with world.broken_write():
+        world.release_owner("vm-7")
+    usable = world.backends._usable.pop("spare")
+    assert left(recover(world.core.doctor)) == ["subnet 10.7.0.0/24"]
+    assert [str(each.cidr) for each in world.store.subnets.all()] == ["10.7.0.0/24"]
+    world.backends._usable["spare"] = usable

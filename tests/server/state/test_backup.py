@@ -1,0 +1,297 @@
+"""A backup: everything as it was at one moment, whole, in a file that was not there before."""
+
+import errno
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from mynet.ipam.errors import StoreUnavailable
+from mynet.server.calls.call import Call
+from mynet.server.errors import CallerGone, InvalidArgument
+from mynet.server.offline.fsck import examine
+from mynet.server.reconcile.recovery import recover
+from mynet.server.state import backup
+from mynet.server.state.archive import unpack
+from mynet.server.state.backup import Backups
+from mynet.server.state.directory import StateDir
+from mynet.v1 import network_pb2
+from tests.server.support.asking import refusal
+from tests.server.support.daemon import INSTANCE
+from tests.server.support.stack import BOOK, Stack
+
+CALLERS = 8
+BACKUPS = 12
+KILLS = 8
+
+
+@pytest.fixture
+def state(folder: Path) -> Path:
+    """The state directory of the daemon."""
+    return folder / "state"
+
+
+@pytest.fixture
+def stack(state: Path) -> Iterator[Stack]:
+    made = Stack(state)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Where backups go; at the end there is nothing but backups."""
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    return folder
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def back_up(stack: Stack, path: Path) -> network_pb2.BackupResponse:
+    return stack.net.Backup(network_pb2.BackupRequest(path=str(path)))
+
+
+def brought_back(path: Path, folder: Path) -> Path:
+    """Unpack a backup; what is in it is in order."""
+    folder.mkdir()
+    unpack(path, folder)
+    assert examine(folder).findings == []
+    return folder
+
+
+def test_what_was_acknowledged_is_in_it(stack: Stack, place: Path, tmp_path: Path) -> None:
+    stack.network()
+    stack.connect(netns_path="/run/netns/c1")
+    stack.allocate(owner="vm-7")  # it founds a subnet, which is the last change
+    before = stack.state()
+    made = back_up(stack, place / "one")
+    assert made.size_bytes == (place / "one").stat().st_size
+    assert made.revision == max(each.revision for each in stack.store.subnets.all())
+    folder = brought_back(place / "one", tmp_path / "back")
+    stack.disconnect()
+    stack.close()
+    again = Stack(folder)
+    books = ("networks", "endpoints", "subnets", "open", "held")
+    found = again.state()
+    recover(again.core.doctor)  # the kernel is another, too
+    again.close()
+    assert {name: found[name] for name in books} == {name: before[name] for name in books}
+
+
+def test_it_is_for_its_owner_alone_and_there_is_nothing_beside_it(
+    stack: Stack, place: Path
+) -> None:
+    back_up(stack, place / "one")
+    assert (place / "one").stat().st_mode & 0o777 == 0o600
+    assert names(place) == ["one"]
+
+
+def test_any_tar_reads_it(stack: Stack, place: Path) -> None:
+    back_up(stack, place / "one")
+    with tarfile.open(place / "one") as tar:
+        assert tar.getnames() == [
+            *("backup.json", "ipam/bitmap/bitmap.db", "mynet.db", "mynet.json", "SHA256SUMS")
+        ]
+
+
+def test_books_agree_in_it_though_calls_go_on(stack: Stack, place: Path, tmp_path: Path) -> None:
+    stack.network()
+    over, failures = threading.Event(), list[Exception]()
+
+    def work(number: int) -> None:
+        try:
+            while not over.is_set():
+                stack.connect(f"c{number}")
+                stack.disconnect(f"c{number}")
+        except Exception as error:  # noqa: BLE001 - it fails the test below
+            failures.append(error)
+
+    callers = [threading.Thread(target=work, args=(number,)) for number in range(CALLERS)]
+    for caller in callers:
+        caller.start()
+    for number in range(BACKUPS):
+        back_up(stack, place / str(number))
+    over.set()
+    for caller in callers:
+        caller.join()
+    assert failures == []
+    ready = 0
+    for number in range(BACKUPS):
+        folder = brought_back(place / str(number), tmp_path / f"back{number}")
+        with closing(sqlite3.connect(folder / "mynet.db")) as book:
+            query = 'SELECT count(*) FROM endpoints WHERE document LIKE \'%"state":"ready"%\''
+            ready += book.execute(query).fetchone()[0]
+    assert ready  # or nothing was to be compared
+
+
+def test_a_file_that_is_there_is_left_as_it_is(stack: Stack, place: Path) -> None:
+    (place / "one").write_text("precious")
+    (place / "two").symlink_to(place / "nowhere")
+    for name in ("one", "two"):
+        error = refusal(stack.net.Backup, network_pb2.BackupRequest(path=str(place / name)))
+        assert (error.code, error.reason) == ("INVALID_ARGUMENT", "INVALID_ARGUMENT")
+        assert "never replaces a file" in error.message
+    assert (place / "one").read_text() == "precious"
+    assert names(place) == ["one", "two"]
+
+
+def test_a_file_that_comes_to_be_meanwhile_is_left_as_it_is(
+    state: Path, stack: Stack, place: Path
+) -> None:
+    def is_active() -> bool:  # asked when the backup is written, and has no name yet
+        (place / "one").write_text("precious")
+        return True
+
+    call = Call.internal(10)
+    call = Call(call.deadline, is_active=is_active)
+    with pytest.raises(InvalidArgument, match="in the meantime"):
+        Backups(StateDir(state, INSTANCE)).make(call, place / "one")
+    assert (place / "one").read_text() == "precious"
+    assert names(place) == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("", "no absolute path"),
+        ("mynet.backup", "no absolute path"),
+        ("/", "no absolute path"),
+        ("/srv/a\0b", "no absolute path"),
+        ("{state}/mynet.backup", "in the state directory"),
+        ("{state}/../state/drivers/mynet.backup", "in the state directory"),
+        ("{place}/nowhere/mynet.backup", "No such file or directory"),
+        ("{state}/mynet.json/mynet.backup", "in the state directory"),
+        ("/dev/null/mynet.backup", "Not a directory"),
+        ("/sys/mynet.backup", "cannot be made there"),
+        ("{place}/" + "x" * 300, "cannot be made there"),
+    ],
+)
+def test_where_no_file_can_be_made_the_path_is_at_fault(
+    stack: Stack, state: Path, place: Path, path: str, said: str
+) -> None:
+    path = path.format(state=state, place=place)
+    error = refusal(stack.net.Backup, network_pb2.BackupRequest(path=path))
+    assert (error.code, error.reason) == ("INVALID_ARGUMENT", "INVALID_ARGUMENT")
+    assert said in error.message
+    assert names(place) == []
+
+
+@contextmanager
+def files_end_at(size: int) -> Iterator[None]:
+    """Have the kernel refuse to make files larger than that: EFBIG to whoever writes on."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [0, 1024, 5000, 500_000])
+def test_a_disk_that_refuses_leaves_nothing(state: Path, place: Path, size: int) -> None:
+    """Be it for a database, or when there is room for those and not for the whole."""
+    stack = Stack(state)
+    stack.network()
+    stack.close()
+    (state / "drivers").mkdir()
+    (state / "drivers" / "noise").write_bytes(os.urandom(600_000))
+    with files_end_at(size), pytest.raises(StoreUnavailable, match="make room"):
+        Backups(StateDir(state, INSTANCE)).make(Call.internal(10), place / "one")
+    assert names(place) == []
+
+
+def test_a_name_that_is_not_on_the_disk_for_certain_is_taken_back(
+    state: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    Stack(state).close()
+    monkeypatch.setattr(backup, "sync_folder", fail)
+    with pytest.raises(StoreUnavailable, match="Input/output error"):
+        Backups(StateDir(state, INSTANCE)).make(Call.internal(10), place / "one")
+    assert names(place) == []
+
+
+BACKING_UP = f"""
+import sys
+from itertools import count
+from pathlib import Path
+from mynet.server.state.backup import Backups
+from mynet.server.calls.call import Call
+from mynet.server.state.directory import StateDir
+backups = Backups(StateDir(Path(sys.argv[1]), {INSTANCE!r}))
+for number in count():
+    backups.make(Call.internal(10), Path(sys.argv[2]) / str(number))
+"""
+
+
+def test_whenever_it_is_killed_what_has_a_name_is_whole(
+    state: Path, place: Path, tmp_path: Path
+) -> None:
+    Stack(state).close()
+    (state / "drivers").mkdir()
+    (state / "drivers" / "noise").write_bytes(os.urandom(2_000_000))
+    for number in range(KILLS):
+        folder = place / str(number)
+        folder.mkdir()
+        with subprocess.Popen([sys.executable, "-c", BACKING_UP, state, folder]) as process:
+            while not (folder / "1").exists():
+                time.sleep(0.001)
+            time.sleep(0.007 * number)
+            process.kill()
+        for path in folder.glob("[0-9]*"):
+            brought_back(path, tmp_path / f"back-{number}-{path.name}")
+        beside = {path.name[:14] for path in folder.iterdir() if not path.name.isdecimal()}
+        assert beside <= {".mynet-backup-"}
+
+
+def test_a_caller_who_has_gone_leaves_nothing(state: Path, stack: Stack, place: Path) -> None:
+    call = Call(Call.internal(10).deadline, is_active=lambda: False)
+    with pytest.raises(CallerGone):
+        Backups(StateDir(state, INSTANCE)).make(call, place / "one")
+    assert names(place) == []
+
+
+def test_what_plugins_keep_is_in_it(stack: Stack, state: Path, place: Path, tmp_path: Path) -> None:
+    folder = state / "drivers" / "other"
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("a note")
+    for passing in ("notes.lock", ".notes.new"):
+        (folder / passing).write_text("not of the state")
+    (folder / "link").symlink_to("/etc/passwd")
+    os.mkfifo(folder / "pipe")
+    with closing(sqlite3.connect(folder / "things.sqlite", isolation_level=None)) as theirs:
+        theirs.execute("PRAGMA journal_mode = WAL")
+        theirs.execute("CREATE TABLE things (name TEXT)")
+        theirs.execute("INSERT INTO things VALUES ('a')")  # it is in the log alone
+        back_up(stack, place / "one")
+        theirs.execute("INSERT INTO things VALUES ('b')")  # its writer is not in the way
+    back = brought_back(place / "one", tmp_path / "back") / "drivers" / "other"
+    assert names(back) == ["notes.txt", "things.sqlite"]
+    assert (back / "notes.txt").read_text() == "a note"
+    with closing(sqlite3.connect(back / "things.sqlite")) as copy:
+        assert copy.execute("SELECT name FROM things").fetchall() == [("a",)]
+
+
+def test_its_locks_outlive_a_backup(stack: Stack, state: Path, place: Path) -> None:
+    """Or the log is deleted, under the daemon, by the next who looks into a database."""
+    stack.network("one", "10.1.0.0/24")
+    back_up(stack, place / "one")
+    for name in ("mynet.db", BOOK):
+        look = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA quick_check')"
+        subprocess.run([sys.executable, "-c", look, state / name], check=True)
+    assert (state / "mynet.db-wal").exists()
+    assert (state / f"{BOOK}-wal").exists()

@@ -1,0 +1,218 @@
+"""The daemon in this process: its real server, channel, stubs, core and store."""
+
+import contextlib
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, cast
+
+import grpc
+
+from mynet.drivers.api import Driver
+from mynet.drivers.errors import DriverError
+from mynet.ipam.api import Backend
+from mynet.ipam.errors import IpamError, StoreUnavailable
+from mynet.ipam.sqlite.database import Database
+from mynet.server.core import assemble
+from mynet.server.host import Host
+from mynet.server.model.subnets import AddressPool, Defaults
+from mynet.server.plugins.catalog import Catalog, Listing, Plugin
+from mynet.server.plugins.executor import Pool
+from mynet.server.services.server import Server
+from mynet.server.state.directory import StateDir
+from mynet.server.store import Store
+from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
+from tests.server.support import asking
+
+INSTANCE = "0011223344556677"
+SECONDS = 10.0  # what a call may take, unless a test gives its own
+POOLS = (AddressPool(ip_network("10.192.0.0/16"), 24), AddressPool(ip_network("fd77::/48"), 64))
+# Without a cooldown, so that what was given back can be taken again at once.
+DEFAULTS = Defaults(POOLS, cooldown=0.0, retention=3600.0)
+
+
+class Daemon:
+    """The daemon over a host, drivers and backends that it is given."""
+
+    def __init__(
+        self,
+        folder: Path,
+        host: Host,
+        drivers: Catalog[Driver],
+        backends: Catalog[Backend],
+        *,
+        seconds: float = SECONDS,
+        serving: bool = True,
+        defaults: Defaults = DEFAULTS,
+    ) -> None:
+        self.drivers, self.backends = drivers, backends
+        state = StateDir(folder, INSTANCE)
+        self.store = Store(folder / "mynet.db")
+        self.core = assemble(state, self.store, drivers, backends, host, defaults)
+        self.address = f"unix://{folder}/d.sock"
+        self.server = Server(self.core, [self.address], seconds)
+        self.channel = grpc.insecure_channel(
+            self.address,
+            options=[("grpc.max_receive_message_length", -1)],  # exports are large
+        )
+        self.net = network_pb2_grpc.NetworkServiceStub(self.channel)
+        self.ipam = ipam_pb2_grpc.IPAMServiceStub(self.channel)
+        if serving:
+            self.server.serve()
+
+    def close(self) -> None:
+        """End it. What hangs has to be let go of before."""
+        self.channel.close()
+        self.server.stop(1)
+        assert all(catalog.close(5) for catalog in (self.drivers, self.backends))
+        self.store.close()
+
+    def network(self, name: str = "web", *cidrs: str, **fields: Any) -> network_pb2.Network:
+        """Create a network, on 10.1.0.0/24 unless told otherwise."""
+        return self.net.CreateNetwork(asking.create(name, *cidrs, **fields)).network
+
+    def update(self, network: str = "web", **fields: Any) -> network_pb2.Network:
+        """Change a network, web unless told otherwise."""
+        return self.net.UpdateNetwork(asking.change(network, **fields)).network
+
+    def delete(self, name: str = "web", *, force: bool = False) -> None:
+        """Delete a network."""
+        self.net.DeleteNetwork(network_pb2.DeleteNetworkRequest(network=name, force=force))
+
+    def networks(self) -> list[network_pb2.Network]:
+        """List the networks."""
+        return list(self.net.ListNetworks(network_pb2.ListNetworksRequest()).networks)
+
+    def connect(self, container: str = "c1", **fields: Any) -> network_pb2.Endpoint:
+        """Connect a container, to network web unless told otherwise."""
+        return self.net.Connect(asking.connect(container, **fields)).endpoint
+
+    def update_endpoint(self, container: str = "c1", **fields: Any) -> network_pb2.Endpoint:
+        """Change a container's endpoint, on network web unless told otherwise."""
+        return self.net.UpdateEndpoint(asking.change_endpoint(container, **fields)).endpoint
+
+    def disconnect(self, container: str = "c1", **fields: Any) -> list[network_pb2.Endpoint]:
+        """Disconnect a container."""
+        request = network_pb2.DisconnectRequest(container_id=container, **fields)
+        return list(self.net.Disconnect(request).endpoints)
+
+    def endpoints(self) -> list[network_pb2.Endpoint]:
+        """List the endpoints."""
+        return list(self.net.ListEndpoints(network_pb2.ListEndpointsRequest()).endpoints)
+
+    def problems(self, endpoint: str) -> list[str]:
+        """Return what the kernel lacks of an endpoint."""
+        request = network_pb2.CheckEndpointRequest(endpoint=endpoint)
+        return list(self.net.CheckEndpoint(request).problems)
+
+    def allocate(self, subnet: str = "10.9.0.0/24", **fields: Any) -> ipam_pb2.Allocation:
+        """Allocate an address."""
+        return self.ipam.AllocateAddress(asking.allocate(subnet, **fields)).allocation
+
+    def release(self, subnet: str, address: str, **fields: Any) -> ipam_pb2.Allocation:
+        """Release an address."""
+        request = ipam_pb2.ReleaseAddressRequest(subnet=subnet, address=address, **fields)
+        return self.ipam.ReleaseAddress(request).allocation
+
+    def allocate_batch(self, subnet: str = "10.9.0.0/24", **fields: Any) -> list[str]:
+        """Allocate several addresses at once."""
+        request = ipam_pb2.BatchAllocateAddressesRequest(subnet=subnet, **fields)
+        return [each.address for each in self.ipam.BatchAllocateAddresses(request).allocations]
+
+    def release_owner(self, owner: str) -> list[str]:
+        """Release all that an owner has."""
+        request = ipam_pb2.ReleaseOwnerRequest(owner=owner)
+        return [each.address for each in self.ipam.ReleaseOwner(request).allocations]
+
+    def create_subnet(self, cidr: str = "10.9.0.0/24", **fields: Any) -> ipam_pb2.Subnet:
+        """Take a subnet into the book."""
+        return self.ipam.CreateSubnet(asking.create_subnet(cidr, **fields)).subnet
+
+    def delete_subnet(self, cidr: str = "10.9.0.0/24", *, allow_missing: bool = False) -> None:
+        """Take a subnet out of the book."""
+        request = ipam_pb2.DeleteSubnetRequest(subnet=cidr, allow_missing=allow_missing)
+        self.ipam.DeleteSubnet(request)
+
+    def subnet(self, cidr: str = "10.9.0.0/24") -> ipam_pb2.Subnet:
+        """Return a subnet."""
+        return self.ipam.GetSubnet(ipam_pb2.GetSubnetRequest(subnet=cidr)).subnet
+
+    def subnets(self) -> list[str]:
+        """List the subnets in the book."""
+        answer = self.ipam.ListSubnets(ipam_pb2.ListSubnetsRequest())
+        return [subnet.cidr for subnet in answer.subnets]
+
+    @contextlib.contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Let calls take no longer than that."""
+        gate = self.server._gate
+        before, gate._seconds = gate._seconds, seconds
+        yield
+        gate._seconds = before
+
+    def queue(self, kind: str) -> int:
+        """Return how many calls hold or want the lock of that kind that is wanted most."""
+        states = dict(self.core.networks._locks._states)
+        return max(
+            (s.users for key, s in states.items() if kind in cast("tuple[str]", key)), default=0
+        )
+
+    def broken_write(
+        self, number: int = 0, *, times: int = 1
+    ) -> contextlib.AbstractContextManager[None]:
+        """Let writes of the store fail: see :func:`broken_write`."""
+        return broken_write(self.store._database, number, times=times)
+
+
+@contextlib.contextmanager
+def broken_write(database: Database, number: int = 0, *, times: int = 1) -> Iterator[None]:
+    """Let a file's writes fail from the ``number``-th on, counted from 0, so many times."""
+    seen = itertools.count()
+
+    def check() -> None:
+        if number <= next(seen) < number + times:
+            raise StoreUnavailable("the disk is full", resource="mynet.db")
+
+    with _before_each_write(database, check):
+        yield
+
+
+@contextlib.contextmanager
+def counted_writes(database: Database) -> Iterator[Counter[str]]:
+    """Count a file's writes, as "writes"."""
+    counter: Counter[str] = Counter()
+    with _before_each_write(database, lambda: counter.update(["writes"])):
+        yield counter
+
+
+@contextlib.contextmanager
+def _before_each_write(database: Database, act: Callable[[], object]) -> Iterator[None]:
+    def watched(write: Callable[[Any], Any], work: Any) -> Any:
+        act()
+        return write(work)
+
+    names = [verb.__name__ for verb in (Database.write, Database.write_alone)]
+    for name in names:
+        setattr(database, name, partial(watched, getattr(database, name)))
+    try:
+        yield
+    finally:
+        for name in names:
+            delattr(database, name)
+
+
+def list_driver(driver: Driver) -> Listing[Driver]:
+    """List a driver as one that was loaded."""
+    name = driver.info.name
+    plugin = Plugin(name, driver, Pool(f"driver {name}", DriverError))
+    return Listing(name, "mynetd", "0.1.0", plugin)
+
+
+def list_backend(backend: Backend) -> Listing[Backend]:
+    """List a backend as one that was loaded."""
+    name = backend.info.name
+    plugin = Plugin(name, backend, Pool(f"backend {name}", IpamError))
+    return Listing(name, "mynetd", "0.1.0", plugin)

@@ -1,0 +1,78 @@
+"""Documents to import, and what is wrong with them."""
+
+import json
+from typing import Any
+
+from mynet.v1 import ipam_pb2
+from tests.server.support.asking import Refusal, refusal
+from tests.server.support.daemon import Daemon
+from tests.server.support.world import World
+
+MYNET = ipam_pb2.SUBNET_FORMAT_MYNET
+TUTORIAL = ipam_pb2.SUBNET_FORMAT_TUTORIAL
+HOST_LOCAL = ipam_pb2.SUBNET_FORMAT_HOST_LOCAL
+
+
+def ask(kind: int, document: object, **fields: Any) -> ipam_pb2.ImportSubnetsRequest:
+    """Ask for an import; a document that is no text is written as JSON."""
+    text = document if isinstance(document, str) else json.dumps(document)
+    return ipam_pb2.ImportSubnetsRequest(format=kind, document=text, **fields)  # type: ignore[arg-type]
+
+
+def load(daemon: Daemon, kind: int, document: object, **fields: Any) -> list[tuple[str, int]]:
+    """Import a document; return the subnets, and how many allocations each has."""
+    answer = daemon.ipam.ImportSubnets(ask(kind, document, **fields))
+    return [(each.subnet, each.allocations) for each in answer.subnets]
+
+
+def export(daemon: Daemon, kind: int, subnet: str = "") -> Any:
+    """Export subnets; return the document as Python has it."""
+    request = ipam_pb2.ExportSubnetsRequest(format=kind, subnet=subnet)  # type: ignore[arg-type]
+    return json.loads(daemon.ipam.ExportSubnets(request).document)
+
+
+def mynet(*subnets: dict[str, Any], version: int = 1) -> dict[str, Any]:
+    """Make a document of our own."""
+    return {"version": version, "subnets": list(subnets)}
+
+
+def subnet(cidr: str, *held: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """Make a subnet of such a document; rules are given by their names."""
+    rules: dict[str, Any] = {"range": None, "reserved": [], "cooldown": None, "retention": None}
+    own = {name: fields.pop(name) for name in rules if name in fields}
+    return {
+        "cidr": cidr,
+        "backend": "bitmap",
+        "rules": {**rules, **own},
+        "kept": False,
+        "held": list(held),
+        **fields,
+    }
+
+
+def holding(address: str, owner: str = "", **fields: Any) -> dict[str, Any]:
+    """Make an address that somebody has."""
+    return {"address": address, "owner": owner, "sticky_key": "", "labels": {}, **fields}
+
+
+def refused(world: World, kind: int, document: object, **fields: Any) -> Refusal:
+    """Have a document refused, by an import and by a check alike."""
+    before = world.state()
+    alone = refusal(world.ipam.ImportSubnets, ask(kind, document, validate_only=True, **fields))
+    loaded = refusal(world.ipam.ImportSubnets, ask(kind, document, **fields))
+    assert loaded.short == alone.short
+    assert world.state() == before
+    return loaded
+
+
+def faults(world: World, kind: int, document: object, **fields: Any) -> list[tuple[str, str]]:
+    """Have a document refused for its faults; return each with the field that it is in."""
+    found = refused(world, kind, document, **fields)
+    assert found.short == ("INVALID_ARGUMENT", "INVALID_ARGUMENT")
+    violations = found.details["BadRequest"].field_violations
+    return [(each.field, each.description) for each in violations]
+
+
+def fields_of(found: list[tuple[str, str]]) -> list[str]:
+    """Return the fields alone."""
+    return [field for field, _ in found]
