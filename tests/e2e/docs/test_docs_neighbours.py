@@ -1,4 +1,4 @@
-"""docs/neighbours.md: typed as it stands, from top to bottom, it prints what it says."""
+"""docs/firewalls.md: typed as it stands, from top to bottom, it prints what it says."""
 
 from pathlib import Path
 

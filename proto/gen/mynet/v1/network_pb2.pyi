@@ -260,7 +260,7 @@ class Network(_message.Message):
     @_builtins.property
     def conditions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Condition]:
         """Output only. What others on the daemon's host do to it, looked at when it is asked for; none
-        where nobody stands in its way. docs/neighbours.md has them all.
+        where nobody stands in its way. docs/firewalls.md has them all.
         """
 
     def __init__(
