@@ -20,7 +20,13 @@ from mynet.drivers.linux.ports.owners import find_program
 from mynet.drivers.linux.values.desired import Bridge, Segment, Veth
 from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
-from mynet.drivers.linux.values.ports import Binding, Forward, Hold, Program, Publication
+from mynet.drivers.linux.values.ports import (
+    Binding,
+    Forward,
+    Hold,
+    Program,
+    Publication,
+)
 from mynet.drivers.linux.watch.monitor import Listener
 
 

@@ -114,7 +114,7 @@ def looked_at(path: Path, newest: int | None = None) -> Iterator[Look]:
     """Look at a database; one that was never made has nothing wrong with it.
 
     ``newest`` is the newest schema that the caller knows (``user_version``, as
-    :class:`mynet.ipam.sqlite.database.Database` numbers them), None where it knows nothing of the file.
+    :class:`mynet.ipam.sqlite.Database` numbers them), None where it knows nothing of the file.
     Raises OSError where there is no room for a copy.
     """
     look = Look()

@@ -1,4 +1,4 @@
-"""The file below a :class:`~mynet.ipam.sqlite.database.Database`: whose it is, and whether it is whole."""
+"""The file below a :class:`~mynet.ipam.sqlite.Database`: whose it is, and whether it is whole."""
 
 import contextlib
 import fcntl

@@ -115,8 +115,8 @@ class Plugin(Generic[P]):
     ) -> T:
         """Run a verb of the contract, such as ``Driver.connect``, on the plugin's pool.
 
-        Never two at a time for one ``subject``. Raises what :meth:`~mynet.server.plugins.executor.Pool.run`
-        does.
+        Never two at a time for one ``subject``. Raises what
+        :meth:`~mynet.server.plugins.executor.Pool.run` does.
         """
         method: Callable[[Call, A], T] = getattr(self.implementation, verb.__name__)
         return self._pool.run(call, verb.__name__, subject, lambda: method(call, request))

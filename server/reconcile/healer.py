@@ -2,8 +2,9 @@
 
 A driver tells of it (:meth:`~mynet.drivers.api.Driver.watch`); and, as notifications can be lost,
 it is asked every few seconds what seems damaged (:meth:`~mynet.drivers.api.Driver.survey`). What is
-suspicious is examined as :mod:`~mynet.server.reconcile.reconciler` does, under its lock. Nothing is ever removed:
-an endpoint whose sandbox is gone waits for whoever disconnects it, or connects it anew.
+suspicious is examined as :mod:`~mynet.server.reconcile.reconciler` does, under its lock. Nothing is
+ever removed: an endpoint whose sandbox is gone stays until a caller disconnects it or connects it
+again.
 """
 
 import threading

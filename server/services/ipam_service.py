@@ -5,9 +5,10 @@ import grpc
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
 from mynet.server.core import Core
 from mynet.server.services import paging, subnet_formats
-from mynet.server.services.from_proto import fields, ipam
+from mynet.server.services.from_proto import fields
+from mynet.server.services.from_proto import ipam as from_proto
 from mynet.server.services.interceptor import current_call
-from mynet.server.services.to_proto import ipam
+from mynet.server.services.to_proto import ipam as to_proto
 from mynet.server.services.violations import gathered
 from mynet.v1 import ipam_pb2 as pb
 from mynet.v1 import ipam_pb2_grpc
@@ -22,69 +23,71 @@ class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
     def CreateSubnet(
         self, request: pb.CreateSubnetRequest, _: grpc.ServicerContext
     ) -> pb.CreateSubnetResponse:
-        wish, backend = ipam.new_subnet(request)
+        wish, backend = from_proto.new_subnet(request)
         report = self._core.registry.create(current_call(), wish, backend)
-        return pb.CreateSubnetResponse(subnet=ipam.subnet(report))
+        return pb.CreateSubnetResponse(subnet=to_proto.subnet(report))
 
     def DeleteSubnet(
         self, request: pb.DeleteSubnetRequest, _: grpc.ServicerContext
     ) -> pb.DeleteSubnetResponse:
-        subnet = ipam.cidr(request.subnet)
+        subnet = from_proto.cidr(request.subnet)
         self._core.registry.delete(current_call(), subnet, allow_missing=request.allow_missing)
         return pb.DeleteSubnetResponse()
 
     def AllocateAddress(
         self, request: pb.AllocateAddressRequest, _: grpc.ServicerContext
     ) -> pb.AllocateAddressResponse:
-        allocation = self._core.book.allocate(current_call(), ipam.allocation(request))
-        return pb.AllocateAddressResponse(allocation=ipam.allocation(allocation))
+        allocation = self._core.book.allocate(current_call(), from_proto.allocation(request))
+        return pb.AllocateAddressResponse(allocation=to_proto.allocation(allocation))
 
     def BatchAllocateAddresses(
         self, request: pb.BatchAllocateAddressesRequest, _: grpc.ServicerContext
     ) -> pb.BatchAllocateAddressesResponse:
-        found = self._core.book.allocate_batch(current_call(), ipam.batch(request))
-        return pb.BatchAllocateAddressesResponse(allocations=map(ipam.allocation, found))
+        found = self._core.book.allocate_batch(current_call(), from_proto.batch(request))
+        return pb.BatchAllocateAddressesResponse(allocations=map(to_proto.allocation, found))
 
     def ReleaseAddress(
         self, request: pb.ReleaseAddressRequest, _: grpc.ServicerContext
     ) -> pb.ReleaseAddressResponse:
-        subnet, address, owner = ipam.release(request)
+        subnet, address, owner = from_proto.release(request)
         released = self._core.book.release(
             current_call(), subnet, address, owner, allow_missing=request.allow_missing
         )
-        return pb.ReleaseAddressResponse(allocation=ipam.allocation(released) if released else None)
+        return pb.ReleaseAddressResponse(
+            allocation=to_proto.allocation(released) if released else None
+        )
 
     def ReleaseOwner(
         self, request: pb.ReleaseOwnerRequest, _: grpc.ServicerContext
     ) -> pb.ReleaseOwnerResponse:
-        released = self._core.book.release_owner(current_call(), ipam.owner(request))
-        return pb.ReleaseOwnerResponse(allocations=map(ipam.allocation, released))
+        released = self._core.book.release_owner(current_call(), from_proto.owner(request))
+        return pb.ReleaseOwnerResponse(allocations=map(to_proto.allocation, released))
 
     def ListAllocations(
         self, request: pb.ListAllocationsRequest, _: grpc.ServicerContext
     ) -> pb.ListAllocationsResponse:
         with gathered() as faults:
             page = paging.by_allocation(faults, request)
-            subnet = ipam.cidr_if_any(faults, request.subnet)
+            subnet = from_proto.cidr_if_any(faults, request.subnet)
         found = self._core.book.allocations(
             current_call(), subnet, request.owner, page.after, page.limit
         )
         return pb.ListAllocationsResponse(
-            allocations=[ipam.allocation(allocation) for _, allocation in page.of(found)],
+            allocations=[to_proto.allocation(allocation) for _, allocation in page.of(found)],
             next_page_token=page.next_token(found),
         )
 
     def GetSubnet(
         self, request: pb.GetSubnetRequest, _: grpc.ServicerContext
     ) -> pb.GetSubnetResponse:
-        report = self._core.registry.report(current_call(), ipam.cidr(request.subnet))
-        return pb.GetSubnetResponse(subnet=ipam.subnet(report))
+        report = self._core.registry.report(current_call(), from_proto.cidr(request.subnet))
+        return pb.GetSubnetResponse(subnet=to_proto.subnet(report))
 
     def GetSubnetMap(
         self, request: pb.GetSubnetMapRequest, _: grpc.ServicerContext
     ) -> pb.GetSubnetMapResponse:
-        subnet, prefixlen = ipam.map_request(request)
-        return ipam.subnet_map(self._core.registry.map(current_call(), subnet, prefixlen))
+        subnet, prefixlen = from_proto.map_request(request)
+        return to_proto.subnet_map(self._core.registry.map(current_call(), subnet, prefixlen))
 
     def ListSubnets(
         self, request: pb.ListSubnetsRequest, _: grpc.ServicerContext
@@ -93,7 +96,7 @@ class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
             page = paging.by_subnet(faults, request)
         found = self._core.registry.reports(current_call(), page.after, page.limit)
         return pb.ListSubnetsResponse(
-            subnets=[ipam.subnet(report) for _, report in page.of(found)],
+            subnets=[to_proto.subnet(report) for _, report in page.of(found)],
             next_page_token=page.next_token(found),
         )
 
@@ -102,7 +105,7 @@ class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
     ) -> pb.ExportSubnetsResponse:
         with gathered() as faults:
             subnet_formats.check_format(faults, request.format)
-            subnet = ipam.cidr_if_any(faults, request.subnet)
+            subnet = from_proto.cidr_if_any(faults, request.subnet)
         dumps = self._core.transfer.export(current_call(), subnet)
         return pb.ExportSubnetsResponse(document=subnet_formats.write(request.format, dumps))
 
@@ -115,9 +118,9 @@ class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
         transfer = self._core.transfer
         act = transfer.check if request.validate_only else transfer.load
         act(current_call(), dumps, backend)
-        return pb.ImportSubnetsResponse(subnets=map(ipam.imported, dumps))
+        return pb.ImportSubnetsResponse(subnets=map(to_proto.imported, dumps))
 
     def ListBackends(
         self, _request: pb.ListBackendsRequest, _: grpc.ServicerContext
     ) -> pb.ListBackendsResponse:
-        return pb.ListBackendsResponse(backends=map(ipam.backend, self._core.backends))
+        return pb.ListBackendsResponse(backends=map(to_proto.backend, self._core.backends))

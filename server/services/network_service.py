@@ -8,9 +8,9 @@ from mynet.server.core import Core
 from mynet.server.model.networks import EndpointSelector, NetworkReport
 from mynet.server.reconcile.findings import Report
 from mynet.server.services import paging
-from mynet.server.services.from_proto import network
+from mynet.server.services.from_proto import network as from_proto
 from mynet.server.services.interceptor import current_call
-from mynet.server.services.to_proto import network
+from mynet.server.services.to_proto import network as to_proto
 from mynet.server.services.violations import gathered
 from mynet.v1 import network_pb2 as pb
 from mynet.v1 import network_pb2_grpc
@@ -29,12 +29,12 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
     def _networks(self, reports: Sequence[NetworkReport]) -> Sequence[pb.Network]:
         networks = [report.network for report in reports]
         conditions = self._core.conditions.of(current_call(), networks)
-        return [network.network(each, conditions.get(each.network.id, ())) for each in reports]
+        return [to_proto.network(each, conditions.get(each.network.id, ())) for each in reports]
 
     def CreateNetwork(
         self, request: pb.CreateNetworkRequest, _: grpc.ServicerContext
     ) -> pb.CreateNetworkResponse:
-        wish = network.network(request.network, self._core.drivers)
+        wish = from_proto.network(request.network, self._core.drivers)
         report = self._core.networks.create(
             current_call(), wish, allow_existing=request.allow_existing
         )
@@ -43,7 +43,7 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
     def GetNetwork(
         self, request: pb.GetNetworkRequest, _: grpc.ServicerContext
     ) -> pb.GetNetworkResponse:
-        report = self._core.networks.get(network.network_selector(request.network))
+        report = self._core.networks.get(from_proto.network_selector(request.network))
         return pb.GetNetworkResponse(network=self._network(report))
 
     def ListNetworks(
@@ -51,7 +51,7 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
     ) -> pb.ListNetworksResponse:
         with gathered() as faults:
             page = paging.by_place(faults, request)
-            labels = network.labels(faults, request.labels)
+            labels = from_proto.labels(faults, request.labels)
         found = self._core.networks.page(labels, page.after, page.limit)
         return pb.ListNetworksResponse(
             networks=self._networks([report for _, report in page.of(found)]),
@@ -61,75 +61,77 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
     def UpdateNetwork(
         self, request: pb.UpdateNetworkRequest, _: grpc.ServicerContext
     ) -> pb.UpdateNetworkResponse:
-        selector, change = network.network_change(request)
+        selector, change = from_proto.network_change(request)
         report = self._core.updates.update(current_call(), selector, change)
         return pb.UpdateNetworkResponse(network=self._network(report))
 
     def DeleteNetwork(
         self, request: pb.DeleteNetworkRequest, _: grpc.ServicerContext
     ) -> pb.DeleteNetworkResponse:
-        selector = network.network_selector(request.network)
+        selector = from_proto.network_selector(request.network)
         self._core.networks.delete(
             current_call(), selector, force=request.force, allow_missing=request.allow_missing
         )
         return pb.DeleteNetworkResponse()
 
     def Connect(self, request: pb.ConnectRequest, _: grpc.ServicerContext) -> pb.ConnectResponse:
-        wish, sandbox = network.endpoint(request)
+        wish, sandbox = from_proto.endpoint(request)
         endpoint = self._core.endpoints.connect(current_call(), request.network, wish, sandbox)
-        return pb.ConnectResponse(endpoint=network.endpoint(endpoint))
+        return pb.ConnectResponse(endpoint=to_proto.endpoint(endpoint))
 
     def UpdateEndpoint(
         self, request: pb.UpdateEndpointRequest, _: grpc.ServicerContext
     ) -> pb.UpdateEndpointResponse:
-        selector, change = network.endpoint_change(request)
+        selector, change = from_proto.endpoint_change(request)
         endpoint = self._core.endpoint_updates.update(current_call(), selector, change)
-        return pb.UpdateEndpointResponse(endpoint=network.endpoint(endpoint))
+        return pb.UpdateEndpointResponse(endpoint=to_proto.endpoint(endpoint))
 
     def Disconnect(
         self, request: pb.DisconnectRequest, _: grpc.ServicerContext
     ) -> pb.DisconnectResponse:
-        selector = network.selector(request, container_alone=True)
+        selector = from_proto.selector(request, container_alone=True)
         gone = self._core.endpoints.disconnect(
             current_call(), selector, allow_missing=request.allow_missing
         )
-        return pb.DisconnectResponse(endpoints=[network.endpoint(endpoint) for endpoint in gone])
+        return pb.DisconnectResponse(endpoints=[to_proto.endpoint(endpoint) for endpoint in gone])
 
     def GetEndpoint(
         self, request: pb.GetEndpointRequest, _: grpc.ServicerContext
     ) -> pb.GetEndpointResponse:
-        endpoint = self._core.endpoints.get(network.selector(request))
-        return pb.GetEndpointResponse(endpoint=network.endpoint(endpoint))
+        endpoint = self._core.endpoints.get(from_proto.selector(request))
+        return pb.GetEndpointResponse(endpoint=to_proto.endpoint(endpoint))
 
     def ListEndpoints(
         self, request: pb.ListEndpointsRequest, _: grpc.ServicerContext
     ) -> pb.ListEndpointsResponse:
         with gathered() as faults:
             page = paging.by_place(faults, request)
-            labels = network.labels(faults, request.labels)
+            labels = from_proto.labels(faults, request.labels)
         selector = EndpointSelector(network=request.network, container_id=request.container_id)
         found = self._core.endpoints.page(selector, labels, page.after, page.limit)
         return pb.ListEndpointsResponse(
-            endpoints=[network.endpoint(endpoint) for _, endpoint in page.of(found)],
+            endpoints=[to_proto.endpoint(endpoint) for _, endpoint in page.of(found)],
             next_page_token=page.next_token(found),
         )
 
     def CheckEndpoint(
         self, request: pb.CheckEndpointRequest, _: grpc.ServicerContext
     ) -> pb.CheckEndpointResponse:
-        endpoint, problems = self._core.endpoints.check(current_call(), network.selector(request))
-        return pb.CheckEndpointResponse(endpoint=network.endpoint(endpoint), problems=problems)
+        endpoint, problems = self._core.endpoints.check(
+            current_call(), from_proto.selector(request)
+        )
+        return pb.CheckEndpointResponse(endpoint=to_proto.endpoint(endpoint), problems=problems)
 
     def ListDrivers(
         self, _request: pb.ListDriversRequest, _: grpc.ServicerContext
     ) -> pb.ListDriversResponse:
-        return pb.ListDriversResponse(drivers=map(network.driver, self._core.drivers))
+        return pb.ListDriversResponse(drivers=map(to_proto.driver, self._core.drivers))
 
     def Doctor(self, request: pb.DoctorRequest, _: grpc.ServicerContext) -> pb.DoctorResponse:
         report = Report(current_call, repair=request.repair)
         self._core.doctor.examine(report)
-        return pb.DoctorResponse(findings=map(network.finding, report.findings))
+        return pb.DoctorResponse(findings=map(to_proto.finding, report.findings))
 
     def Backup(self, request: pb.BackupRequest, _: grpc.ServicerContext) -> pb.BackupResponse:
-        made = self._core.backups.make(current_call(), network.backup_path(request.path))
+        made = self._core.backups.make(current_call(), from_proto.backup_path(request.path))
         return pb.BackupResponse(size_bytes=made.size_bytes, revision=made.revision)

@@ -88,7 +88,7 @@ MIGRATIONS = (
 
 
 class Store:
-    """The file, and its three kinds of records. Raises what ``mynet.ipam.sqlite.database`` raises."""
+    """The file, and its three kinds of records. Raises what ``mynet.ipam.sqlite`` raises."""
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path, MIGRATIONS)

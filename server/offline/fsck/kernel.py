@@ -24,7 +24,7 @@ from mynet.server.host import Host, boot_id
 from mynet.server.model.networks import Endpoint, Network, NetworkState
 from mynet.server.offline.fsck import Report
 from mynet.server.offline.fsck.records import Records, named
-from mynet.server.plugins import catalog
+from mynet.server.plugins import catalog as plugin_catalog
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.reconcile.checks import why_gone
 from mynet.server.reconcile.snapshot import is_whole
@@ -65,7 +65,7 @@ def compare_kernel(state_dir: Path, report: Report, patience: float) -> Comparis
         return found
     with _copied(state_dir / "drivers") as folder:
         try:
-            catalog = catalog.load(catalog.DRIVERS, report.instance, folder, patience)
+            catalog = plugin_catalog.load(plugin_catalog.DRIVERS, report.instance, folder, patience)
         except IpamError as error:
             found.remark(f"{_NOT}: {error}")
         else:

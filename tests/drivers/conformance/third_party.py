@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_SOURCE = Path(__file__).parents[2] / "examples/mynet-driver-noop/src/mynet_driver_noop/__init__.py"
+_SOURCE = Path(__file__).parents[3] / "examples/mynet-driver-noop/src/mynet_driver_noop/__init__.py"
 
 
 def load_example() -> Any:

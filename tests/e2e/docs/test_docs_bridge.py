@@ -9,7 +9,7 @@ from tests.e2e.support.doc_examples import type_out
 from tests.e2e.support.testbed import Stage
 from tests.project.markdown import Page, rows, spans
 
-PATH = Path(__file__).parents[2] / "docs" / "bridge.md"
+PATH = Path(__file__).parents[3] / "docs" / "bridge.md"
 PAGE = Page(PATH, PATH.read_text())
 
 

@@ -6,7 +6,7 @@ from tests.e2e.support.doc_examples import type_out
 from tests.e2e.support.testbed import Stage
 from tests.project.markdown import Page
 
-PATH = Path(__file__).parents[2] / "docs" / "errors.md"
+PATH = Path(__file__).parents[3] / "docs" / "errors.md"
 
 
 def test_every_command_prints_what_the_page_says(empty_stage: Stage) -> None:

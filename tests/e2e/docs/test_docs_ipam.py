@@ -8,7 +8,7 @@ from tests.e2e.support.doc_examples import type_out
 from tests.e2e.support.testbed import Stage
 from tests.project.markdown import Page
 
-PATH = Path(__file__).parents[2] / "docs" / "ipam.md"
+PATH = Path(__file__).parents[3] / "docs" / "ipam.md"
 PAGE = Page(PATH, PATH.read_text())
 
 

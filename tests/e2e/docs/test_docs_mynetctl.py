@@ -10,7 +10,7 @@ from tests.e2e.support.doc_examples import type_commands
 from tests.e2e.support.testbed import Stage
 from tests.project.markdown import Page
 
-PATH = Path(__file__).parents[2] / "docs" / "mynetctl.md"
+PATH = Path(__file__).parents[3] / "docs" / "mynetctl.md"
 PAGE = Page(PATH, PATH.read_text())
 INTRODUCTION = PAGE.text.partition("\n## ")[0]
 

@@ -9,7 +9,7 @@ from tests.e2e.support.doc_examples import type_commands
 from tests.e2e.support.testbed import Stage
 from tests.project.markdown import Page
 
-FOLDER = Path(__file__).parents[2] / "docs"
+FOLDER = Path(__file__).parents[3] / "docs"
 PAGE = Page(FOLDER / "operations.md", (FOLDER / "operations.md").read_text())
 
 

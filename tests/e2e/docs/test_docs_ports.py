@@ -7,7 +7,7 @@ from tests.e2e.support.doc_examples import type_commands
 from tests.e2e.support.testbed import Sandbox, Stage
 from tests.project.markdown import Page
 
-PATH = Path(__file__).parents[2] / "docs" / "ports.md"
+PATH = Path(__file__).parents[3] / "docs" / "ports.md"
 LISTEN = "import socket, time; held = socket.create_server(('', 22)); time.sleep(600)"
 
 

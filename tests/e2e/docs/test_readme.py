@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.testbed import Stage
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def blocks() -> list[str]:

@@ -14,7 +14,7 @@ from mynet.v1.network_pb2 import Endpoint, PortMapping
 from tests.e2e.support.daemon import STATE, Daemon, eventually
 from tests.e2e.support.testbed import Sandbox, Stage
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 ORDER = "/var/lib/mynet is in order: 1 networks, 2 endpoints, 2 subnets."
 MENDS = "The next start mends it."
@@ -231,17 +231,17 @@ def test_who_may_not_look_is_told_so(ended: tuple[Stage, Endpoint]) -> None:
 
 @pytest.fixture(scope="module")
 def plugin(install: Callable[..., str]) -> str:
-    return install(HERE / "plugins" / "moody")
+    return install(HERE / "plugins" / "faulty")
 
 
 @pytest.fixture
-def moody_stage(empty_stage: Stage, plugin: str) -> Stage:
-    """A stage on which a daemon has ended that had a network of the moody driver, too."""
+def faulty_stage(empty_stage: Stage, plugin: str) -> Stage:
+    """A stage on which a daemon has ended that had a network of the faulty driver, too."""
     for name in ("one", "two"):
         Sandbox(empty_stage, name)
     daemon = Daemon(empty_stage, PYTHONPATH=plugin)
     daemon.create("blue")
-    daemon.create("red", "10.77.0.0/24", driver="moody")
+    daemon.create("red", "10.77.0.0/24", driver="faulty")
     daemon.connect("one")
     daemon.connect("two", network="red")
     daemon.stop()
@@ -258,37 +258,39 @@ def not_compared(done: "subprocess.CompletedProcess[str]") -> list[str]:
 
 
 @pytest.mark.parametrize("verb", ["check_network", "check", "strays", "audit", "close"])
-def test_a_driver_that_hangs_does_not_keep_it(moody_stage: Stage, plugin: str, verb: str) -> None:
-    mood = moody_stage.root / STATE / "drivers" / "moody" / f"hang-{verb}"
+def test_a_driver_that_hangs_does_not_keep_it(faulty_stage: Stage, plugin: str, verb: str) -> None:
+    mood = faulty_stage.root / STATE / "drivers" / "faulty" / f"hang-{verb}"
     mood.touch()
-    moody_stage.run("ip", "link", "del", "br-blue")
+    faulty_stage.run("ip", "link", "del", "br-blue")
     begin = time.monotonic()
-    done = attempt(moody_stage, "--plugin-timeout", "1")
+    done = attempt(faulty_stage, "--plugin-timeout", "1")
     assert time.monotonic() - begin < 10
     assert done.returncode == 1  # by what the other driver sees
     assert f"kernel: network blue: The bridge br-blue is not there. {MENDS}" in done.stdout
-    said = f"{NOT} in full by driver moody: it did not answer {verb} within 1 s"
+    said = f"{NOT} in full by driver faulty: it did not answer {verb} within 1 s"
     assert not_compared(done) == ([said] if verb != "close" else [])
     mood.unlink()
-    Daemon(moody_stage, PYTHONPATH=plugin).stop()
+    Daemon(faulty_stage, PYTHONPATH=plugin).stop()
 
 
-def test_a_driver_that_breaks_is_told_of(moody_stage: Stage) -> None:
-    mood = moody_stage.root / STATE / "drivers" / "moody" / "raise-check"
+def test_a_driver_that_breaks_is_told_of(faulty_stage: Stage) -> None:
+    mood = faulty_stage.root / STATE / "drivers" / "faulty" / "raise-check"
     mood.touch()
-    done = attempt(moody_stage)
+    done = attempt(faulty_stage)
     mood.unlink()
     assert done.returncode == 0
     (remark,) = not_compared(done)
-    assert "by driver moody: driver moody broke in check: RuntimeError: the rope is torn" in remark
+    assert (
+        "by driver faulty: driver faulty broke in check: RuntimeError: the rope is torn" in remark
+    )
 
 
-def test_a_driver_that_is_not_installed_any_more_is_missed(moody_stage: Stage) -> None:
-    done = fsck(moody_stage)
+def test_a_driver_that_is_not_installed_any_more_is_missed(faulty_stage: Stage) -> None:
+    done = fsck(faulty_stage)
     assert done.returncode == 0
     (remark,) = not_compared(done)
     assert remark.startswith(
-        "the kernel was not compared by driver moody: there is no driver moody"
+        "the kernel was not compared by driver faulty: there is no driver faulty"
     )
 
 

@@ -18,7 +18,7 @@ from mynet.v1 import ipam_pb2, network_pb2
 from tests.e2e.support.daemon import Daemon, connect, create
 from tests.e2e.support.testbed import HOST, Sandbox, Stage
 
-DOOMED = (sys.executable, str(Path(__file__).with_name("doomed.py")))
+DOOMED = (sys.executable, str(Path(__file__).parents[1] / "support" / "kill_daemon.py"))
 POOL = "10.64.0.0/16"
 
 

@@ -13,7 +13,7 @@ from tests.e2e.support.daemon import STATE, Daemon, connect, create, eventually,
 from tests.e2e.support.namespace import SECONDS, talk
 from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Stage
 
-PLUGINS = Path(__file__).parent / "plugins"
+PLUGINS = Path(__file__).parents[1] / "plugins"
 
 
 @pytest.fixture(scope="session")

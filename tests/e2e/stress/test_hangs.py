@@ -20,19 +20,19 @@ from tests.e2e.support.daemon import STATE, Daemon, connect, create, eventually,
 from tests.e2e.support.namespace import SECONDS, talk
 from tests.e2e.support.testbed import Sandbox, Stage
 
-PLUGIN = Path(__file__).parent / "plugins" / "moody"
+PLUGIN = Path(__file__).parents[1] / "plugins" / "faulty"
 PATIENCE, GRACE = 3.0, 0.5  # seconds: the daemon's, with its plugins and at its end
 NEXT = "10.66.0.0/24"
 
 
 @pytest.fixture(scope="module")
-def moody(install: Callable[..., str]) -> str:
+def faulty(install: Callable[..., str]) -> str:
     return install(PLUGIN)
 
 
 @dataclass
 class House:
-    """A daemon with a network of the moody plugins, and one of others with two sandboxes on it."""
+    """A daemon with a network of the faulty plugins, and one of others with two sandboxes on it."""
 
     stage: Stage
     plugin: str
@@ -57,26 +57,26 @@ class House:
         return (self._folder(plugin) / f"suffers-{verb}").exists()
 
     def _folder(self, plugin: str) -> Path:
-        return self.stage.root / STATE / plugin / "moody"
+        return self.stage.root / STATE / plugin / "faulty"
 
 
 @pytest.fixture
-def house(empty_stage: Stage, moody: str) -> House:
+def house(empty_stage: Stage, faulty: str) -> House:
     names = ("one", "two", "three", "four")
-    return House(empty_stage, moody, {name: Sandbox(empty_stage, name) for name in names})
+    return House(empty_stage, faulty, {name: Sandbox(empty_stage, name) for name in names})
 
 
 @pytest.fixture
 def daemon(house: House) -> Daemon:
     made = house.start()
     made.create("blue")
-    made.create("red", "10.77.0.0/24", driver="moody", ipam="moody")
+    made.create("red", "10.77.0.0/24", driver="faulty", ipam="faulty")
     made.connect("four", network="red")
     return made
 
 
 def make_green(daemon: Daemon) -> None:
-    asked = create("green", NEXT, driver="moody", ipam="moody")
+    asked = create("green", NEXT, driver="faulty", ipam="faulty")
     asked.allow_existing = True
     daemon.net.CreateNetwork(asked, timeout=SECONDS)
 

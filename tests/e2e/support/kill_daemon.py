@@ -1,4 +1,4 @@
-"""mynetd that dies at a point: ``python doomed.py FOLDER [OPTION OF MYNETD]...``.
+"""mynetd that dies at a point: ``python kill_daemon.py FOLDER [OPTION OF MYNETD]...``.
 
 A point is before and after each commit, and before each change of the kernel. They are counted
 while there is a file FOLDER/armed, which says at which of them the process kills itself, or 0 for

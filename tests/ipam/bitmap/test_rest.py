@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 import pytest
 
 from mynet.ipam.api import Span, Subnet
-from mynet.ipam.bitmap import cooldown
+from mynet.ipam.bitmap import cooldown as cooldowns
 from mynet.ipam.bitmap.clock import SECOND, Moment
 from mynet.ipam.bitmap.ranges import Pool
 from mynet.ipam.bitmap.schema import MIGRATIONS
@@ -48,7 +48,7 @@ def ago(seconds: float, boot: str = NOW.boot) -> Moment:
 
 def begin(tables: sqlite3.Connection, *numbers: int, since: Moment = NOW) -> None:
     for number in numbers:
-        cooldown.begin(tables, 1, packed(number), since)
+        cooldowns.begin(tables, 1, packed(number), since)
 
 
 def numbers(resting: object) -> list[int]:
@@ -60,28 +60,28 @@ def test_the_longest_resting_come_first_and_no_more_than_asked_for(
     tables: sqlite3.Connection,
 ) -> None:
     begin(tables, 9, 3, 7, 5)
-    cooldown.begin(tables, 2, packed(1), NOW)
-    assert numbers(cooldown.longest(tables, 1, pool_of(), 3)) == [9, 3, 7]
-    assert numbers(cooldown.longest(tables, 1, pool_of(), 9)) == [9, 3, 7, 5]
-    assert numbers(cooldown.longest(tables, 1, pool_of(), 0)) == []
-    assert numbers(cooldown.oldest(tables, 1)) == [9, 3, 7, 5]
-    assert numbers(cooldown.oldest(tables, 1, 2)) == [9, 3]
+    cooldowns.begin(tables, 2, packed(1), NOW)
+    assert numbers(cooldowns.longest(tables, 1, pool_of(), 3)) == [9, 3, 7]
+    assert numbers(cooldowns.longest(tables, 1, pool_of(), 9)) == [9, 3, 7, 5]
+    assert numbers(cooldowns.longest(tables, 1, pool_of(), 0)) == []
+    assert numbers(cooldowns.oldest(tables, 1)) == [9, 3, 7, 5]
+    assert numbers(cooldowns.oldest(tables, 1, 2)) == [9, 3]
 
 
 def test_what_is_reserved_or_outside_the_range_is_passed_over(tables: sqlite3.Connection) -> None:
     begin(tables, 9, 3, 7, 5, 200, 4)
     pool = pool_of((1, 3), (7, 8), bounds=(3, 9))
-    assert numbers(cooldown.longest(tables, 1, pool, 9)) == [9, 5, 4]
-    assert numbers(cooldown.longest(tables, 1, pool, 2)) == [9, 5]
-    assert numbers(cooldown.longest(tables, 1, pool_of((1, 254)), 9)) == []
+    assert numbers(cooldowns.longest(tables, 1, pool, 9)) == [9, 5, 4]
+    assert numbers(cooldowns.longest(tables, 1, pool, 2)) == [9, 5]
+    assert numbers(cooldowns.longest(tables, 1, pool_of((1, 254)), 9)) == []
 
 
 def test_a_rest_that_ended_is_not_counted(tables: sqlite3.Connection) -> None:
     begin(tables, 9, 3, 7)
-    cooldown.end(tables, 1, [packed(3), packed(8)])
-    assert numbers(cooldown.oldest(tables, 1)) == [9, 7]
+    cooldowns.end(tables, 1, [packed(3), packed(8)])
+    assert numbers(cooldowns.oldest(tables, 1)) == [9, 7]
     begin(tables, 3)
-    assert numbers(cooldown.oldest(tables, 1)) == [9, 7, 3]
+    assert numbers(cooldowns.oldest(tables, 1)) == [9, 7, 3]
 
 
 @pytest.mark.parametrize(
@@ -107,36 +107,36 @@ def test_cooling_is_told_and_counted_alike(
     tables: sqlite3.Connection,
 ) -> None:
     begin(tables, 9, since=since)
-    (resting,) = cooldown.oldest(tables, 1)
-    assert cooldown.is_cooling(resting, cooldown, NOW) == cools
-    assert cooldown.count_cooling(tables, 1, pool_of(), cooldown, NOW) == cools
-    assert cooldown.count_cooling(tables, 2, pool_of(), cooldown, NOW) == 0
-    assert cooldown.count_cooling(tables, 1, pool_of((5, 9)), cooldown, NOW) == 0
-    assert cooldown.count_cooling(tables, 1, pool_of((5, 8), (10, 99)), cooldown, NOW) == cools
+    (resting,) = cooldowns.oldest(tables, 1)
+    assert cooldowns.is_cooling(resting, cooldown, NOW) == cools
+    assert cooldowns.count_cooling(tables, 1, pool_of(), cooldown, NOW) == cools
+    assert cooldowns.count_cooling(tables, 2, pool_of(), cooldown, NOW) == 0
+    assert cooldowns.count_cooling(tables, 1, pool_of((5, 9)), cooldown, NOW) == 0
+    assert cooldowns.count_cooling(tables, 1, pool_of((5, 8), (10, 99)), cooldown, NOW) == cools
 
 
 @pytest.mark.parametrize("since", [ago(30), ago(0, "a boot"), ago(0, "your boot")])
 def test_a_key_leads_back_until_its_time_is_over(since: Moment, tables: sqlite3.Connection) -> None:
     seconds = 30.0 if since.boot == NOW.boot else 1000.0
-    cooldown.remember(tables, 1, "k", packed(9), since)
-    assert cooldown.recall(tables, 1, "k", seconds + 1e-6, NOW) == packed(9)
-    assert cooldown.recall(tables, 1, "k", seconds, NOW) is None
-    assert cooldown.recall(tables, 1, "k", 0.0, NOW) is None
-    assert cooldown.recall(tables, 1, "K", 9e9, NOW) is None
-    assert cooldown.recall(tables, 2, "k", 9e9, NOW) is None
-    cooldown.forget_expired(tables, 1, seconds + 1e-6, NOW)
-    assert cooldown.recall(tables, 1, "k", 9e9, NOW) == packed(9)
-    cooldown.forget_expired(tables, 2, seconds, NOW)
-    assert cooldown.recall(tables, 1, "k", 9e9, NOW) == packed(9)
-    cooldown.forget_expired(tables, 1, seconds, NOW)
-    assert cooldown.recall(tables, 1, "k", 9e9, NOW) is None
+    cooldowns.remember(tables, 1, "k", packed(9), since)
+    assert cooldowns.recall(tables, 1, "k", seconds + 1e-6, NOW) == packed(9)
+    assert cooldowns.recall(tables, 1, "k", seconds, NOW) is None
+    assert cooldowns.recall(tables, 1, "k", 0.0, NOW) is None
+    assert cooldowns.recall(tables, 1, "K", 9e9, NOW) is None
+    assert cooldowns.recall(tables, 2, "k", 9e9, NOW) is None
+    cooldowns.forget_expired(tables, 1, seconds + 1e-6, NOW)
+    assert cooldowns.recall(tables, 1, "k", 9e9, NOW) == packed(9)
+    cooldowns.forget_expired(tables, 2, seconds, NOW)
+    assert cooldowns.recall(tables, 1, "k", 9e9, NOW) == packed(9)
+    cooldowns.forget_expired(tables, 1, seconds, NOW)
+    assert cooldowns.recall(tables, 1, "k", 9e9, NOW) is None
 
 
 def test_a_key_leads_to_what_was_released_last(tables: sqlite3.Connection) -> None:
-    cooldown.remember(tables, 1, "k", packed(9), ago(1))
-    cooldown.remember(tables, 1, "k", packed(7), NOW)
-    cooldown.remember(tables, 1, "other", packed(5), NOW)
-    assert cooldown.recall(tables, 1, "k", 60.0, NOW) == packed(7)
-    cooldown.forget(tables, 1, ["k", "never heard of"])
-    assert cooldown.recall(tables, 1, "k", 60.0, NOW) is None
-    assert cooldown.recall(tables, 1, "other", 60.0, NOW) == packed(5)
+    cooldowns.remember(tables, 1, "k", packed(9), ago(1))
+    cooldowns.remember(tables, 1, "k", packed(7), NOW)
+    cooldowns.remember(tables, 1, "other", packed(5), NOW)
+    assert cooldowns.recall(tables, 1, "k", 60.0, NOW) == packed(7)
+    cooldowns.forget(tables, 1, ["k", "never heard of"])
+    assert cooldowns.recall(tables, 1, "k", 60.0, NOW) is None
+    assert cooldowns.recall(tables, 1, "other", 60.0, NOW) == packed(5)

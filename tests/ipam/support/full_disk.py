@@ -1,7 +1,7 @@
 """A small disk with a book on it: what test_bitmap_disk.py runs, in a mount namespace.
 
-``python -m tests.ipam.support.full_disk FOLDER SCENARIO`` mounts a tmpfs over the folder. It prints what
-went wrong, and nothing if nothing did.
+``python -m tests.ipam.support.full_disk FOLDER SCENARIO`` mounts a tmpfs over the folder. It prints
+what went wrong, and nothing if nothing did.
 """
 
 import subprocess

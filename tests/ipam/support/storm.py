@@ -1,7 +1,8 @@
 """Thirty-two callers that go on until they are killed: what test_bitmap_kill.py runs.
 
-``python -m tests.ipam.support.storm FOLDER`` forks a storm for each line of standard input, which names it,
-and waits for its end. Forked, because that takes no time; and it has no threads while it forks.
+``python -m tests.ipam.support.storm FOLDER`` forks a storm for each line of standard input, which
+names it, and waits for its end. Forked, because that takes no time; and it has no threads while it
+forks.
 
 On standard output it says ``pid PID`` and, when that process is gone, ``dead``. In between the
 storm announces each call before it makes it, and says what came of it:

@@ -13,7 +13,7 @@ from mynet.drivers.bridge import BridgeDriver
 from mynet.drivers.errors import PrivilegeMissing
 from mynet.server.offline.fsck import examine, kernel
 from mynet.server.offline.fsck.kernel import Comparison, compare
-from mynet.server.plugins import catalog
+from mynet.server.plugins import catalog as plugin_catalog
 from mynet.server.plugins.catalog import Catalog, Listing
 from mynet.v1.network_pb2 import PortMapping
 from tests.server.offline.test_fsck import edit, shortened
@@ -51,7 +51,7 @@ def left(folder: Path) -> Stack:
 
 def look(stack: Stack, *listings: Listing[Driver]) -> Comparison:
     """Compare the books of a daemon that has ended with its kernel."""
-    catalog = Catalog(catalog.DRIVERS, listings or [list_driver(stack.driver())])
+    catalog = Catalog(plugin_catalog.DRIVERS, listings or [list_driver(stack.driver())])
     found = Comparison()
     compare(found, examine(stack.folder).records, catalog, stack.kernel, PATIENCE)
     return found
@@ -268,9 +268,9 @@ def test_drivers_are_made_with_a_copy_of_what_they_keep(
         assert (instance, patience) == (INSTANCE, PATIENCE)
         seen.append((folder, (folder / "bridge" / "notes").read_text()))
         (folder / "bridge" / "notes").write_text("scribbled over")
-        return Catalog(catalog.DRIVERS, [])
+        return Catalog(plugin_catalog.DRIVERS, [])
 
-    monkeypatch.setattr(catalog, "load", load)
+    monkeypatch.setattr(plugin_catalog, "load", load)
     whole(left.folder)
     assert [note for _, note in seen] == ["a note"]
     assert (kept / "notes").read_text() == "a note"

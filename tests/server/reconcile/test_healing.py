@@ -15,7 +15,8 @@ import structlog
 from mynet.drivers.api import Network
 from mynet.drivers.errors import KernelError
 from mynet.server.calls.call import Call
-from mynet.server.reconcile import backoff, healer
+from mynet.server.reconcile import backoff
+from mynet.server.reconcile import healer as healer_module
 from mynet.server.reconcile.findings import Report
 from mynet.server.reconcile.healer import Healer, healers
 from mynet.v1 import network_pb2
@@ -32,7 +33,7 @@ Log = list[MutableMapping[str, Any]]
 @pytest.fixture(autouse=True)
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
     """What is logged. Surveys are as rare as if they never were, and nobody waits long."""
-    monkeypatch.setattr(healer, "EVERY", 3600.0)
+    monkeypatch.setattr(healer_module, "EVERY", 3600.0)
     monkeypatch.setattr(backoff, "FIRST", 0.05)
     with structlog.testing.capture_logs() as captured:
         yield captured
@@ -135,7 +136,7 @@ def nobody_told(stack: Stack) -> Iterator[None]:
 
 
 def test_surveys_come_by_themselves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(healer, "EVERY", 0.05)
+    monkeypatch.setattr(healer_module, "EVERY", 0.05)
     stack = Stack(folder)
     stack.network("web", "10.1.0.0/24")
     (healer,) = healers(stack.core.doctor, stack.drivers)
@@ -323,7 +324,7 @@ def test_a_survey_that_hangs_costs_one_thread_of_its_driver(
     log: Log,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(healer, "_SECONDS", 0.05)
+    monkeypatch.setattr(healer_module, "_SECONDS", 0.05)
     end, surveys = threading.Event(), itertools.count()
 
     def survey(*_: object) -> Collection[str]:

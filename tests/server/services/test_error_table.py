@@ -39,7 +39,7 @@ def test_an_error_of_a_plugin_of_its_own_has_its_bases_row() -> None:
 
 
 def test_the_documentation_has_the_same_rows() -> None:
-    page = Path(__file__).parents[2] / "docs" / "errors.md"
+    page = Path(__file__).parents[3] / "docs" / "errors.md"
     rows = re.findall(r"^\| ([A-Z_]+) \| ([A-Z_]+) \|", page.read_text(), re.MULTILINE)
     assert len(rows) == len(set(rows))
     table = {(code.name, reason) for code, reason in TABLE.values()}

@@ -15,7 +15,7 @@ from mynet.drivers.linux.firewall.ruleset import elements, published, ruleset
 from mynet.drivers.linux.values.desired import Segment
 from mynet.drivers.linux.values.ports import Forward, Publication
 
-GOLDEN = Path(__file__).with_name("golden")
+GOLDEN = Path(__file__).parents[1] / "golden"
 RULES = Path(ruleset.__code__.co_filename).with_name("ruleset.nft")
 
 

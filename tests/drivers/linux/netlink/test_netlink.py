@@ -58,10 +58,10 @@ def test_the_first_refusal_is_raised_and_the_rest_is_done_all_the_same(host: Nam
 def test_what_is_forgiven_is_an_answer(host: Namespace) -> None:
     stands = frozenset({errno.EEXIST})
     with Netlink() as nl:
-        route_replies = nl.ask(
+        outcomes = nl.ask(
             bridge("b1"), deletion(77, forgive=GONE), bridge("b1", forgive=stands), bridge("b2")
         )
-    assert route_replies == (0, errno.ENODEV, errno.EEXIST, 0)
+    assert outcomes == (0, errno.ENODEV, errno.EEXIST, 0)
 
 
 def test_a_refusal_has_the_kernels_own_words(host: Namespace) -> None:

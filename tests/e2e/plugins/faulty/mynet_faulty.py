@@ -46,7 +46,7 @@ class Unfiltered(LinuxKernel):
         return ()
 
 
-def moody(contract: type, inner: Any, folder: Path) -> Any:
+def faulty(contract: type, inner: Any, folder: Path) -> Any:
     """Make an object of the contract that does all that ``inner`` does, when it is in the mood."""
 
     def suffer(when: str, verb: str) -> None:
@@ -69,17 +69,17 @@ def moody(contract: type, inner: Any, folder: Path) -> Any:
         return work
 
     verbs = {name: with_moods(name) for name in dir(contract) if name[0] != "_" and name != "info"}
-    info = property(lambda _: replace(inner.info, name="moody"))
+    info = property(lambda _: replace(inner.info, name="faulty"))
     return type("Moody", (contract,), {**verbs, "info": info})()
 
 
 @driver_hook
 def mynet_driver(context: DriverContext) -> Driver:
-    driver: Driver = moody(Driver, BridgeDriver(context, Unfiltered()), context.state_dir)
+    driver: Driver = faulty(Driver, BridgeDriver(context, Unfiltered()), context.state_dir)
     return driver
 
 
 @backend_hook
 def mynet_ipam_backend(context: BackendContext) -> Backend:
-    backend: Backend = moody(Backend, make_backend(context), context.state_dir)
+    backend: Backend = faulty(Backend, make_backend(context), context.state_dir)
     return backend

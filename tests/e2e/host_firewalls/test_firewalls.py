@@ -15,7 +15,7 @@ from tests.e2e.support.publishing import ADDRESSES
 from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Stage
 from tests.project.markdown import Page
 
-PAGE = Path(__file__).parents[2] / "docs" / "neighbours.md"
+PAGE = Path(__file__).parents[3] / "docs" / "firewalls.md"
 RUN = [
     "run",
     "--detach",
