@@ -20,7 +20,7 @@ from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.bitmap.bits import PAGE_BITS, SparseBits
 from mynet.ipam.testing import SampleCall
 from mynet.server.config import DEFAULT_POOL
-from mynet.server.model.subnets import Ground, SubnetSize, SubnetWish
+from mynet.server.model.subnets import SubnetCandidates, SubnetSize, SubnetSpec
 from mynet.server.store import Store
 
 CALL = SampleCall()
@@ -99,15 +99,15 @@ def memory(folder: Path) -> Iterator[Line]:
 def choice(folder: Path) -> Iterator[Line]:
     """Choose a subnet from the default pools beside ten thousand that are taken."""
     store = Store(folder / "mynet.db")
-    wish, ground, now = (
-        SubnetWish(None, size=SubnetSize(4)),
-        Ground([DEFAULT_POOL]),
+    spec, ground, now = (
+        SubnetSpec(None, size=SubnetSize(4)),
+        SubnetCandidates([DEFAULT_POOL]),
         datetime.now(UTC),
     )
     times = []
     for _ in range(10_000):
         start = time.perf_counter()
-        store.subnets.add(wish, ground, "bitmap", now, kept=True)
+        store.subnets.add(spec, ground, "bitmap", now, kept=True)
         times.append(time.perf_counter() - start)
     yield Line("choose a subnet, the first 100", quantile(sorted(times[:100]), 0.5) * 1e3, "ms p50")
     yield Line(

@@ -18,7 +18,7 @@ from typing import Any
 from mynet.drivers.linux import netns
 from mynet.v1.network_pb2 import PortMapping
 from tests.e2e.support.daemon import Daemon
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 SUBNET, GATEWAY = "10.88.0.0/16", "10.88.0.1"
 CNI = Path("/usr/lib/cni")
@@ -33,12 +33,12 @@ def host_ports(number: int, ports: int) -> range:
 
 
 class Peer(ABC):
-    """One that connects and disconnects sandboxes of a stage, by their numbers."""
+    """One that connects and disconnects sandboxes of a testbed, by their numbers."""
 
     name = ""
 
-    def __init__(self, stage: Stage, folder: Path) -> None:
-        self.stage = stage
+    def __init__(self, testbed: Testbed, folder: Path) -> None:
+        self.testbed = testbed
         self.folder = folder
 
     @abstractmethod
@@ -54,7 +54,7 @@ class Peer(ABC):
 
     def path_of(self, number: int) -> str:
         """Return the path of a sandbox's namespace."""
-        return f"{self.stage.root}/run/netns/c{number}"
+        return f"{self.testbed.root}/run/netns/c{number}"
 
 
 class Mynet(Peer):
@@ -62,9 +62,9 @@ class Mynet(Peer):
 
     name = "mynet"
 
-    def __init__(self, stage: Stage, folder: Path) -> None:
-        super().__init__(stage, folder)
-        self._daemon = Daemon(stage, f"--state-dir={folder}/state")
+    def __init__(self, testbed: Testbed, folder: Path) -> None:
+        super().__init__(testbed, folder)
+        self._daemon = Daemon(testbed, f"--state-dir={folder}/state")
         self._daemon.create("blue", SUBNET)
 
     def connect(self, number: int, ports: int) -> None:
@@ -114,7 +114,7 @@ class Cni(Peer):
             **self._config(plugin, number, ports),
             **({"prevResult": result} if result else {}),
         }
-        printed = run_inside(self.stage, [CNI / plugin], config, environment)
+        printed = run_inside(self.testbed, [CNI / plugin], config, environment)
         return json.loads(printed) if printed else {}
 
     def _config(self, plugin: str, number: int, ports: int) -> Mapping[str, Any]:
@@ -147,8 +147,8 @@ class Netavark(Peer):
 
     name = "netavark"
 
-    def __init__(self, stage: Stage, folder: Path) -> None:
-        super().__init__(stage, folder)
+    def __init__(self, testbed: Testbed, folder: Path) -> None:
+        super().__init__(testbed, folder)
         self._turn = threading.Lock()
 
     def connect(self, number: int, ports: int) -> None:
@@ -196,7 +196,7 @@ class Netavark(Peer):
             self.path_of(number),
         ]
         with self._turn:
-            run_inside(self.stage, program, config, {})
+            run_inside(self.testbed, program, config, {})
 
 
 PEERS: Sequence[type[Peer]] = (Mynet, Cni, Netavark)
@@ -206,22 +206,22 @@ PEERS: Sequence[type[Peer]] = (Mynet, Cni, Netavark)
 def hosted(make: type[Peer], folder: Path, sandboxes: int) -> Iterator[Peer]:
     """Give a peer a host of its own, with sandboxes that are there already."""
     folder.mkdir()
-    stage = Stage(folder)
+    testbed = Testbed(folder)
     try:
         for number in range(sandboxes):
-            Sandbox(stage, f"c{number}")
-        peer = make(stage, folder)
+            Sandbox(testbed, f"c{number}")
+        peer = make(testbed, folder)
         yield peer
         peer.close()
     finally:
-        stage.close()
+        testbed.close()
 
 
 def run_inside(
-    stage: Stage, program: Sequence[str | Path], config: object, environment: Mapping[str, str]
+    testbed: Testbed, program: Sequence[str | Path], config: object, environment: Mapping[str, str]
 ) -> bytes:
-    """Run a program on a stage's host, whose files are this machine's; return what it printed."""
-    with netns.open_netns(stage.path) as fd, netns.inside(fd):
+    """Run a program on a testbed's host, whose files are this machine's; return what it printed."""
+    with netns.open_netns(testbed.path) as fd, netns.inside(fd):
         done = subprocess.run(
             program,
             input=json.dumps(config).encode(),

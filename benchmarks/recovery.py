@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.measure import Line, benchmark
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.e2e.support.daemon import Daemon
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 NETWORKS, SANDBOXES = 200, 1000
 _SETTLING = (
@@ -21,13 +21,13 @@ _SETTLING = (
 @benchmark("recovery")
 def recovery(folder: Path) -> Iterator[Line]:
     """Start with 1,000 endpoints on 200 networks, each in a sandbox of its own."""
-    stage = Stage(folder)
-    # A stage's /var/lib is in memory; the books belong on the disk.
+    testbed = Testbed(folder)
+    # A testbed's /var/lib is in memory; the books belong on the disk.
     state = f"--state-dir={folder}/state"
     try:
-        daemon, seconds = _start(stage, state)
+        daemon, seconds = _start(testbed, state)
         yield Line("start with nothing on record", seconds, "s")
-        _fill(stage, daemon)
+        _fill(testbed, daemon)
         for what, damage, goal in (
             ("the daemon was killed", "", "under 3"),
             ("it was killed, and every bridge and the firewall are gone", _WRECK, ""),
@@ -36,12 +36,12 @@ def recovery(folder: Path) -> Iterator[Line]:
             os.kill(daemon.pid, signal.SIGKILL)
             daemon.wait()
             if damage:
-                stage.run("sh", "-euc", damage)
+                testbed.run("sh", "-euc", damage)
                 time.sleep(_SETTLING)
-            daemon, seconds = _start(stage, state)
+            daemon, seconds = _start(testbed, state)
             yield Line(f"start after {what}", seconds, "s", goal)
     finally:
-        stage.close()
+        testbed.close()
 
 
 _WRECK = """
@@ -56,13 +56,13 @@ mount --bind /run/boot /proc/sys/kernel/random/boot_id
 """
 
 
-def _start(stage: Stage, state: str) -> tuple[Daemon, float]:
+def _start(testbed: Testbed, state: str) -> tuple[Daemon, float]:
     begin = time.perf_counter()
-    daemon = Daemon(stage, state)
+    daemon = Daemon(testbed, state)
     return daemon, time.perf_counter() - begin
 
 
-def _fill(stage: Stage, daemon: Daemon) -> None:
+def _fill(testbed: Testbed, daemon: Daemon) -> None:
     """Make the networks and sandboxes, and connect each to one of them."""
 
     def make(number: int) -> None:
@@ -75,7 +75,7 @@ def _fill(stage: Stage, daemon: Daemon) -> None:
         request = network_pb2.ConnectRequest(
             network=f"net-{number % NETWORKS}",
             container_id=f"c{number}",
-            netns_name=Sandbox(stage, f"c{number}").name,
+            netns_name=Sandbox(testbed, f"c{number}").name,
         )
         daemon.net.Connect(request)
 

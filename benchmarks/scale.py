@@ -10,7 +10,7 @@ from statistics import median
 from benchmarks.measure import Line, benchmark
 from mynet.v1.network_pb2 import PortMapping
 from tests.e2e.support.daemon import Daemon
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 NETWORKS, ENDPOINTS = 2000, 500
 SAMPLES = 50
@@ -39,17 +39,17 @@ def scale(folder: Path) -> Iterator[Line]:
 def _host(folder: Path) -> Iterator[Daemon]:
     """Run a daemon on a host of its own, with sandboxes to connect."""
     folder.mkdir()
-    stage = Stage(folder)
+    testbed = Testbed(folder)
     try:
-        daemon = Daemon(stage, f"--state-dir={folder}/state")
+        daemon = Daemon(testbed, f"--state-dir={folder}/state")
         daemon.create("blue")
         daemon.create("green", "172.20.0.0/16")
         for number in range(SAMPLES):
-            Sandbox(stage, f"c{number}")
+            Sandbox(testbed, f"c{number}")
         yield daemon
         daemon.stop()
     finally:
-        stage.close()
+        testbed.close()
 
 
 def _fill(host: Daemon) -> None:

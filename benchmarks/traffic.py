@@ -16,7 +16,7 @@ from mynet.drivers.linux import netns
 from mynet.v1.network_pb2 import PortMapping
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.namespace import Namespace
-from tests.e2e.support.testbed import HOST, Sandbox, Stage
+from tests.e2e.support.testbed import HOST, Sandbox, Testbed
 
 PORT = 8080
 BLOCK = 1000  # ports that lead to others' numbers: an element each
@@ -41,11 +41,11 @@ def published(folder: Path) -> Iterator[Line]:
 
 
 def _with_mynet(folder: Path) -> Iterator[Line]:
-    stage = Stage(folder)
+    testbed = Testbed(folder)
     try:
-        daemon = Daemon(stage, f"--state-dir={folder}/state")
+        daemon = Daemon(testbed, f"--state-dir={folder}/state")
         daemon.create("blue", "10.88.0.0/16")
-        server = Sandbox(stage, "server")
+        server = Sandbox(testbed, "server")
         daemon.connect("server", ports=[PortMapping(host_port=PORT, container_port=80)])
         for count, blocks in ((10, 1), (10_000, 10)):
             for number in range(blocks):
@@ -53,7 +53,7 @@ def _with_mynet(folder: Path) -> Iterator[Line]:
                     host_port=20_000 + BLOCK * number, container_port=1, count=min(count, BLOCK)
                 )
                 daemon.connect(f"other-{count}-{number}", netns_name="", ports=[ports])
-            seconds = _connecting(stage.outside, server)
+            seconds = _connecting(testbed.outside, server)
             goal = "as with 10" if count > BLOCK else ""
             yield Line(
                 f"TCP connect, {count:,} ports published elsewhere", seconds * 1e6, "us", goal
@@ -61,15 +61,17 @@ def _with_mynet(folder: Path) -> Iterator[Line]:
             daemon.disconnect(f"other-{count}-0")
         daemon.stop()
     finally:
-        stage.close()
+        testbed.close()
 
 
 def _with_iptables(folder: Path) -> Iterator[Line]:
     """Publish as others do: a rule a port, in one chain."""
-    stage = Stage(folder)
+    testbed = Testbed(folder)
     try:
-        server = Sandbox(stage, "box")
-        stage.run("sh", "-euc", f"ip -batch - <<.{_CHAIN}.\necho 1 >/proc/sys/net/ipv4/ip_forward")
+        server = Sandbox(testbed, "box")
+        testbed.run(
+            "sh", "-euc", f"ip -batch - <<.{_CHAIN}.\necho 1 >/proc/sys/net/ipv4/ip_forward"
+        )
         for words in (
             "address add 10.77.0.2/24 dev eth0",
             "link set eth0 up",
@@ -85,11 +87,11 @@ def _with_iptables(folder: Path) -> Iterator[Line]:
             head = ("*nat", ":MANY -", "-F PREROUTING", "-A PREROUTING -j MANY")
             table = "\n".join((*head, *rules, "COMMIT"))
             (folder / "rules").write_text(f"{table}\n")
-            stage.run("iptables-restore", "--noflush", str(folder / "rules"))
+            testbed.run("iptables-restore", "--noflush", str(folder / "rules"))
             what = f"TCP connect, a chain of {count:,} iptables rules before it"
-            yield Line(what, _connecting(stage.outside, server) * 1e6, "us")
+            yield Line(what, _connecting(testbed.outside, server) * 1e6, "us")
     finally:
-        stage.close()
+        testbed.close()
 
 
 def _connecting(client: Namespace, server: Namespace) -> float:
@@ -144,7 +146,7 @@ def throughput(folder: Path) -> Iterator[Line]:
                     peers[-1].connect(number, 0)
             for number in range(ROUNDS):
                 turns = peers if number % 2 else reversed(peers)
-                rounds.append({peer.name: _iperf(peer.stage) for peer in turns})
+                rounds.append({peer.name: _iperf(peer.testbed) for peer in turns})
     for name in (Mynet.name, Cni.name):
         rate = median(each[name] for each in rounds)
         yield Line(f"iperf3 between two sandboxes of {name}", rate / 1e9, "Gbit/s")
@@ -152,11 +154,11 @@ def throughput(folder: Path) -> Iterator[Line]:
     yield Line("iperf3, mynet beside CNI", ratio, "x", "no slower than 0.95")
 
 
-def _iperf(stage: Stage) -> float:
+def _iperf(testbed: Testbed) -> float:
     """Return the bits a second that arrive at c0, sent by c1."""
-    boxes = [Namespace(f"{stage.root}/run/netns/c{number}") for number in range(2)]
+    boxes = [Namespace(f"{testbed.root}/run/netns/c{number}") for number in range(2)]
     (address,) = boxes[0].addresses("eth0")
-    server = stage.start("ip", "netns", "exec", "c0", "iperf3", "--server", "--one-off")
+    server = testbed.start("ip", "netns", "exec", "c0", "iperf3", "--server", "--one-off")
     try:
         while not boxes[0].run("ss", "-Hltn", "sport = :5201"):
             time.sleep(0.01)

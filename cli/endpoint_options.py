@@ -20,7 +20,7 @@ def _of_version(version: int) -> Callable[[click.Context, click.Parameter, str],
     return check
 
 
-def wish_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def endpoint_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say what an endpoint should have."""
     for option in reversed(
         (
@@ -72,7 +72,7 @@ def wish_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def connect_request(network: str, container: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """Make a ConnectRequest out of :func:`wish_options` and whatever else is a field of it."""
+    """Make a ConnectRequest out of :func:`endpoint_options` and whatever else is a field of it."""
     wanted = [fields.pop("ip"), fields.pop("ip6")]
     addresses = [address for address in wanted if address]
     return {"network": network, "container_id": container, "addresses": addresses, **fields}

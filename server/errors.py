@@ -9,7 +9,7 @@
     │   ├── NetworkNotFound, EndpointNotFound, SubnetNotFound
     │   └── DriverNotFound, BackendNotFound
     ├── NetworkExists        the name is taken
-    ├── EndpointExists       the container is connected already, with other wishes
+    ├── EndpointExists       the container is connected already, with another spec
     ├── NetworkInUse         endpoints are on it
     ├── SubnetExists         the subnet is in the book already
     ├── SubnetOverlap        another subnet has some of these addresses
@@ -119,7 +119,7 @@ class NetworkExists(MynetError):
 
 
 class EndpointExists(MynetError):
-    """The container is on that network already, connected with other wishes."""
+    """The container is on that network already, connected with another spec."""
 
 
 class NetworkInUse(MynetError):

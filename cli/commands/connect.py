@@ -7,7 +7,7 @@ import click
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import container_names, endpoint_ids, network_names
 from mynet.cli.commands.endpoint import HEADERS, row
-from mynet.cli.endpoint_options import connect_request, wish_options
+from mynet.cli.endpoint_options import connect_request, endpoint_options
 from mynet.cli.options import command
 from mynet.cli.output import render
 
@@ -15,7 +15,7 @@ from mynet.cli.output import render
 def _not_empty(
     _context: click.Context, parameter: click.Parameter, value: str | None
 ) -> str | None:
-    """Refuse what a shell makes of a variable that is not set: no sandbox is a wish of its own."""
+    """Refuse what a shell makes of a variable that is not set: no sandbox is a spec of its own."""
     if value == "":
         raise click.BadParameter("it is empty", param=parameter)
     return value
@@ -43,7 +43,7 @@ def _not_empty(
     metavar="PID",
     help="The sandbox, as a process in it.",
 )
-@wish_options
+@endpoint_options
 def connect(session: Session, *, network: str, container: str, **fields: Any) -> None:
     """Connect a sandbox to a network.
 

@@ -82,8 +82,8 @@ def create(
       mynetctl ipam subnet create 10.9.0.0/24 --range 10.9.0.128/25 --cooldown 60
       mynetctl ipam subnet create ::/80
     """
-    wish = {"cidr": cidr, "range": bounds, **rules}
-    made = session.call("IPAMService.CreateSubnet", {"subnet": wish, "backend": backend})["subnet"]
+    spec = {"cidr": cidr, "range": bounds, **rules}
+    made = session.call("IPAMService.CreateSubnet", {"subnet": spec, "backend": backend})["subnet"]
     if session.output == "json":
         render.document(made)
     else:
@@ -174,33 +174,33 @@ def draw_map(session: Session, *, cidr: str) -> None:
         render.lines(subnet_map.draw(found, unicode=render.is_unicode()))
 
 
-def subnet_wishes(
+def subnet_specs(
     cidrs: Sequence[str], gateways: Sequence[str], ranges: Sequence[str], reserved: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Put gateways, ranges and what is reserved each to the subnet that has it, or to the first.
 
     If that has it not either, the daemon says so, with all else that is wrong.
     """
-    wishes: list[dict[str, Any]] = [{"cidr": cidr} for cidr in cidrs]
+    specs: list[dict[str, Any]] = [{"cidr": cidr} for cidr in cidrs]
     for option, field, values in (
         ("--gateway", "gateway", gateways),
         ("--ip-range", "range", ranges),
     ):
         for value in values:
-            free = [wish for wish in _fitting(wishes, value) if field not in wish]
+            free = [spec for spec in _fitting(specs, value) if field not in spec]
             if not free:
                 raise click.UsageError(f"{option} {value}: there is no --subnet left for it")
             free[0][field] = value
     for value in reserved:
-        if not wishes:
+        if not specs:
             raise click.UsageError(f"--reserved {value}: there is no --subnet for it")
-        _fitting(wishes, value)[0].setdefault("reserved", []).append(value)
-    return wishes
+        _fitting(specs, value)[0].setdefault("reserved", []).append(value)
+    return specs
 
 
-def _fitting(wishes: list[dict[str, Any]], addresses: str) -> list[dict[str, Any]]:
+def _fitting(specs: list[dict[str, Any]], addresses: str) -> list[dict[str, Any]]:
     first = addresses.partition("-")[0].partition("/")[0]
-    return [wish for wish in wishes if _has(wish["cidr"], first)] or wishes
+    return [spec for spec in specs if _has(spec["cidr"], first)] or specs
 
 
 def _has(cidr: str, address: str) -> bool:

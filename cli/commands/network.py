@@ -7,7 +7,7 @@ import click
 
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import network_names
-from mynet.cli.commands.ipam_subnet import subnet_wishes
+from mynet.cli.commands.ipam_subnet import subnet_specs
 from mynet.cli.options import (
     CONTEXT,
     command,
@@ -112,14 +112,14 @@ def create(
       mynetctl network create --subnet 10.2.0.0/24 --subnet fd00:2::/64 green
       mynetctl network create --internal --label team=red --subnet 10.3.0.0/24 red
     """
-    wish = {
+    spec = {
         "name": name,
-        "subnets": subnet_wishes(subnets, gateways, ranges, reserved),
+        "subnets": subnet_specs(subnets, gateways, ranges, reserved),
         "masquerade": False if no_masquerade else None,
         "ipam": ipam_driver,
         **fields,
     }
-    request = {"network": wish, "allow_existing": allow_existing}
+    request = {"network": spec, "allow_existing": allow_existing}
     made = session.call("NetworkService.CreateNetwork", request)["network"]
     if session.output == "json":
         render.document(made)

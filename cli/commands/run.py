@@ -10,7 +10,7 @@ import click
 
 from mynet.cli.client import Session, prepare
 from mynet.cli.commands.completion import network_names
-from mynet.cli.endpoint_options import connect_request, wish_options
+from mynet.cli.endpoint_options import connect_request, endpoint_options
 from mynet.cli.errors import Failed, complain
 from mynet.cli.netns_process import Sandbox
 from mynet.cli.options import CONTEXT
@@ -24,7 +24,7 @@ _SECONDS = 5.0  # for cleaning up after a failure, where the daemon may have one
 @click.option(
     "--name", default="", metavar="CONTAINER", help="What it is called. [default: run-RANDOM]"
 )
-@wish_options
+@endpoint_options
 @click.pass_obj
 def run(session: Session, /, network: str, words: Sequence[str], name: str, **fields: Any) -> None:
     """Run a command in a fresh network namespace on a network.

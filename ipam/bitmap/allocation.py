@@ -179,14 +179,14 @@ def _exhausted(subnet: Subnet, wanted: int, seconds: float) -> SubnetExhausted:
     )
 
 
-def _row(turn: Turn, address: bytes, wish: AllocateRequest | Holding) -> Row:
+def _row(turn: Turn, address: bytes, spec: AllocateRequest | Holding) -> Row:
     return Row(
         address=address,
-        owner=wish.owner,
+        owner=spec.owner,
         create_time=datetime.now(UTC).isoformat(),
         revision=turn.revision,
-        labels=json.dumps(dict(wish.labels)) if wish.labels else "{}",
-        sticky_key=wish.sticky_key,
+        labels=json.dumps(dict(spec.labels)) if spec.labels else "{}",
+        sticky_key=spec.sticky_key,
     )
 
 

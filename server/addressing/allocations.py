@@ -27,7 +27,7 @@ from mynet.ipam.errors import SubnetNotFound as NotOpen
 from mynet.server.addressing.subnets import Registry
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
-from mynet.server.calls.rollback import after, afterthought, is_under_way, undo
+from mynet.server.calls.rollback import best_effort, is_under_way, on_completion, rollback
 from mynet.server.errors import (
     AddressOwned,
     Busy,
@@ -37,7 +37,7 @@ from mynet.server.errors import (
     SubnetNotFound,
 )
 from mynet.server.model.networks import ENDPOINT_OWNER, is_own
-from mynet.server.model.subnets import AllocationKey, BookedSubnet, Ground, SubnetWish
+from mynet.server.model.subnets import AllocationKey, BookedSubnet, SubnetCandidates, SubnetSpec
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
 
@@ -89,7 +89,7 @@ class AddressBook:
             raise
         except PluginTimeout as timeout:
             if is_under_way(timeout):
-                after(timeout, lambda: self._drop(call.to_clean_up(), [cidr]))
+                on_completion(timeout, lambda: self._drop(call.to_clean_up(), [cidr]))
             raise
         self._drop(call, [cidr])
         return released
@@ -137,7 +137,7 @@ class AddressBook:
             try:
                 return self._in_held(call, booked, verb, request)
             except Exception as error:
-                with undo(error, f"found subnet {cidr}"):
+                with rollback(error, f"found subnet {cidr}"):
                     self._registry.drop_unused_held(call.to_clean_up(), cidr)
                 raise
 
@@ -160,7 +160,9 @@ class AddressBook:
         backend = self._backends.get(DEFAULT_BACKEND)
         now = datetime.now(UTC)
         try:
-            self._store.subnets.add(SubnetWish(cidr), Ground(()), backend.name, now, kept=False)
+            self._store.subnets.add(
+                SubnetSpec(cidr), SubnetCandidates(()), backend.name, now, kept=False
+            )
         except SubnetExists:
             return self._store.subnets.get(cidr)  # a network was faster, and opens it
         self._registry.open(call, backend, cidr)
@@ -176,14 +178,16 @@ class AddressBook:
             answer = backend.run(call, verb, request)
         except PluginTimeout as timeout:
             if is_under_way(timeout):
-                after(timeout, partial(self._release_late, call, backend, request.subnet, timeout))
+                on_completion(
+                    timeout, partial(self._release_late, call, backend, request.subnet, timeout)
+                )
             raise
         nameless = _nameless(answer)
         try:
             if nameless:
                 require_caller(call)
         except CallerGone as gone:
-            with undo(gone, f"allocate in {request.subnet.cidr}"):
+            with rollback(gone, f"allocate in {request.subnet.cidr}"):
                 _give_back(call, backend, request.subnet, nameless)
             raise
         return answer
@@ -194,7 +198,7 @@ class AddressBook:
         """Give back what a verb allocated after its caller had been sent away, if it did."""
         if timeout.pending is None or timeout.pending.exception():
             return
-        with undo(timeout, f"allocate in {subnet.cidr}"):
+        with rollback(timeout, f"allocate in {subnet.cidr}"):
             _give_back(call, backend, subnet, _nameless(timeout.pending.result()))
             self._registry.drop_unused(call.to_clean_up(), subnet.cidr)
 
@@ -220,7 +224,7 @@ class AddressBook:
             released = backend.run(call, Backend.release_owner, owner)
         except PluginTimeout as timeout:
             if pending := timeout.pending:
-                after(timeout, lambda: self._drop(call.to_clean_up(), _subnets_of(pending)))
+                on_completion(timeout, lambda: self._drop(call.to_clean_up(), _subnets_of(pending)))
             raise
         self._drop(call, (allocation.subnet for allocation in released))
         return released
@@ -228,7 +232,7 @@ class AddressBook:
     def _drop(self, call: Call, cidrs: Iterable[IPNetwork]) -> None:
         """Drop those of some subnets whose last addresses were released."""
         for cidr in dict.fromkeys(cidrs):
-            with afterthought(f"drop subnet {cidr}"):
+            with best_effort(f"drop subnet {cidr}"):
                 self._registry.drop_unused(call, cidr)
 
     def _holder(

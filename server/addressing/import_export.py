@@ -25,7 +25,7 @@ from mynet.ipam.errors import AddressInUse, AddressReserved
 from mynet.server.addressing.subnets import Registry
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
-from mynet.server.calls.rollback import after, afterthought, undo
+from mynet.server.calls.rollback import best_effort, on_completion, rollback
 from mynet.server.errors import InvalidArgument, PluginTimeout, Violation
 from mynet.server.model.networks import is_own
 from mynet.server.model.subnets import LONGEST, MOST_SPANS, BookedSubnet, Rules, SubnetDump
@@ -82,7 +82,9 @@ class Transfer:
                 plugin.run(call, Backend.load, holdings)
             except Exception as error:
                 # Nobody comes to these subnets before it is known what became of them.
-                after(error, partial(self._settle, call, plugin, booked, error, held.pop_all()))
+                on_completion(
+                    error, partial(self._settle, call, plugin, booked, error, held.pop_all())
+                )
                 raise
             self._drop_empty(call, booked)
 
@@ -102,7 +104,7 @@ class Transfer:
             if isinstance(error, PluginTimeout) and error.pending and not error.pending.exception():
                 self._drop_empty(call.to_clean_up(), booked)
                 return
-            with undo(error, "import subnets"):
+            with rollback(error, "import subnets"):
                 self._store.subnets.unkeep(booked.kept)
                 for cidr in booked.new:
                     self._registry.drop(call.to_clean_up(), backend, cidr)
@@ -110,15 +112,15 @@ class Transfer:
     def _drop_empty(self, call: Call, booked: Loaded) -> None:
         """Drop those of the new subnets that have no address and are not kept."""
         for cidr in booked.new:
-            with afterthought(f"drop subnet {cidr}"):
+            with best_effort(f"drop subnet {cidr}"):
                 self._registry.drop_unused_held(call, cidr)
 
     def _dump(self, call: Call, subnet: BookedSubnet) -> SubnetDump:
         backend = self._backends.get(subnet.backend)
         held: list[Allocation] = []
         while len(held) % _PAGE == 0:
-            after = (held[-1].subnet, held[-1].address) if held else None
-            query = AllocationQuery(subnet=subnet.cidr, after=after, limit=_PAGE)
+            on_completion = (held[-1].subnet, held[-1].address) if held else None
+            query = AllocationQuery(subnet=subnet.cidr, after=on_completion, limit=_PAGE)
             page = backend.run(call, Backend.allocations, query)
             if not page:
                 break

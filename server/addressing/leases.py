@@ -29,10 +29,10 @@ from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.errors import Violation
 from mynet.server.model.networks import (
-    AddressWish,
+    AddressSpec,
     Endpoint,
+    EndpointSpec,
     EndpointState,
-    EndpointWish,
     Network,
     Subnet,
 )
@@ -49,7 +49,7 @@ class Leases:
 
     def open(self, call: Call, network: Network) -> Network:
         """Open the network's subnets, which it has claimed, and take its gateway addresses."""
-        backend = self._backends.get(network.wish.ipam)
+        backend = self._backends.get(network.spec.ipam)
         opened: list[Subnet] = []
         for subnet in network.subnets:
             with self._locks.shared(call, "subnet", str(subnet.cidr)):
@@ -66,8 +66,8 @@ class Leases:
         Wherever the range begins: that is for addresses that are chosen for endpoints.
         """
         rules = replace(self._registry.rules(subnet.cidr), range=None)
-        request = AllocateRequest(rules, owner=network.owner, address=subnet.wish.gateway)
-        if subnet.wish.gateway is None:
+        request = AllocateRequest(rules, owner=network.owner, address=subnet.spec.gateway)
+        if subnet.spec.gateway is None:
             with contextlib.suppress(AddressInUse, AddressReserved):
                 first = replace(request, address=usable(subnet.cidr).first)
                 return backend.run(call, Backend.allocate, first)
@@ -75,42 +75,42 @@ class Leases:
 
     def close(self, call: Call, network: Network) -> None:
         """Give the gateway addresses back; the subnets go with :meth:`forget`."""
-        self._backends.get(network.wish.ipam).run(call, Backend.release_owner, network.owner)
+        self._backends.get(network.spec.ipam).run(call, Backend.release_owner, network.owner)
 
     def forget(self, call: Call, network: Network) -> None:
         """Drop those of a removed network's subnets that nobody else has an address of."""
         for subnet in network.subnets:
             self._registry.drop_unused(call, subnet.cidr)
 
-    def faults(self, network: Network, wish: EndpointWish) -> Iterator[Violation]:
+    def faults(self, network: Network, spec: EndpointSpec) -> Iterator[Violation]:
         """Yield each prefix length that is asked for and is not that of the address's subnet."""
-        for number, asked in enumerate(wish.addresses):
+        for number, asked in enumerate(spec.addresses):
             for subnet in network.subnets:
                 length = subnet.cidr.prefixlen
                 if asked.address in subnet.cidr and asked.prefix_length not in (None, length):
                     fault = f"the prefix length of {subnet.cidr} is {length}, not"
                     yield Violation(f"addresses[{number}]", f"{fault} {asked.prefix_length}")
 
-    def check(self, network: Network, wish: EndpointWish) -> None:
+    def check(self, network: Network, spec: EndpointSpec) -> None:
         """Refuse addresses that no subnet of the network has. Raises AddressOutOfRange."""
-        for asked in wish.addresses:
+        for asked in spec.addresses:
             _subnet_of(network, asked.address)
 
-    def held_by(self, call: Call, network: Network, wish: EndpointWish) -> tuple[IPAddress, ...]:
-        """Return those of the asked addresses that ``wish.address_owner`` has already."""
-        if not wish.address_owner:
+    def held_by(self, call: Call, network: Network, spec: EndpointSpec) -> tuple[IPAddress, ...]:
+        """Return those of the asked addresses that ``spec.address_owner`` has already."""
+        if not spec.address_owner:
             return ()
-        backend = self._backends.get(network.wish.ipam)
+        backend = self._backends.get(network.spec.ipam)
         return tuple(
             asked.address
-            for asked in wish.addresses
+            for asked in spec.addresses
             if backend.run(
                 call,
                 Backend.allocations,
                 AllocationQuery(
                     subnet=_subnet_of(network, asked.address).cidr,
                     address=asked.address,
-                    owner=wish.address_owner,
+                    owner=spec.address_owner,
                 ),
             )
         )
@@ -120,11 +120,11 @@ class Leases:
 
         One that moves has addresses already, and keeps them.
         """
-        backend = self._backends.get(network.wish.ipam)
-        kept = [AddressWish(address.ip) for address in endpoint.addresses]
+        backend = self._backends.get(network.spec.ipam)
+        kept = [AddressSpec(address.ip) for address in endpoint.addresses]
         taken = [
             self._take_asked(call, backend, network, endpoint, asked)
-            for asked in dict.fromkeys((*endpoint.wish.addresses, *kept))
+            for asked in dict.fromkeys((*endpoint.spec.addresses, *kept))
         ]
         families = dict.fromkeys(subnet.cidr.version for subnet in network.subnets)
         missing = families.keys() - {allocation.address.version for allocation in taken}
@@ -137,13 +137,13 @@ class Leases:
 
         Raises AddressInUse where another has got one of them meanwhile.
         """
-        backend = self._backends.get(network.wish.ipam)
+        backend = self._backends.get(network.spec.ipam)
         for address in self.lost(call, network, endpoint):
-            self._take_asked(call, backend, network, endpoint, AddressWish(address))
+            self._take_asked(call, backend, network, endpoint, AddressSpec(address))
 
     def lost(self, call: Call, network: Network, endpoint: Endpoint) -> Sequence[IPAddress]:
         """Return those of an endpoint's own addresses that it does not hold."""
-        backend = self._backends.get(network.wish.ipam)
+        backend = self._backends.get(network.spec.ipam)
         held = {allocation.address for allocation in self._held(call, backend, endpoint.owner)}
         return [address.ip for address in endpoint.addresses if address.ip not in held]
 
@@ -154,9 +154,9 @@ class Leases:
         """
         owners: dict[str, list[str]] = {}
         for network, endpoint in placed:
-            owners.setdefault(network.wish.ipam, []).append(endpoint.owner)
+            owners.setdefault(network.spec.ipam, []).append(endpoint.owner)
             if endpoint.state is EndpointState.CONNECTING:
-                self._hand_back(call, self._backends.get(network.wish.ipam), endpoint)
+                self._hand_back(call, self._backends.get(network.spec.ipam), endpoint)
         for name, held in owners.items():
             self._backends.get(name).run(call, Backend.release_owners, held)
 
@@ -166,13 +166,13 @@ class Leases:
         backend: Plugin[Backend],
         network: Network,
         endpoint: Endpoint,
-        asked: AddressWish,
+        asked: AddressSpec,
     ) -> Allocation:
         request = AllocateRequest(
             self._registry.rules(_subnet_of(network, asked.address).cidr),
             owner=endpoint.owner,
             address=asked.address,
-            take_from=endpoint.wish.address_owner,
+            take_from=endpoint.spec.address_owner,
             sticky_key=endpoint.sticky_key,
         )
         return backend.run(call, Backend.allocate, request)
@@ -212,7 +212,7 @@ class Leases:
             if allocation.address in endpoint.taken:
                 request = AllocateRequest(
                     self._registry.rules(allocation.subnet),
-                    owner=endpoint.wish.address_owner,
+                    owner=endpoint.spec.address_owner,
                     address=allocation.address,
                     take_from=endpoint.owner,
                 )

@@ -14,18 +14,18 @@ from mynet.ipam.api import AllocationQuery, Backend, IPNetwork, MapQuery
 from mynet.ipam.errors import SubnetNotFound as NotOpen
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
-from mynet.server.calls.rollback import after, afterthought, is_under_way, undo
+from mynet.server.calls.rollback import best_effort, is_under_way, on_completion, rollback
 from mynet.server.errors import SubnetInUse, SubnetNotFound
 from mynet.server.host import Host, nameservers
 from mynet.server.model.subnets import (
     MIN_MTU_IPV6,
     BookedSubnet,
     Defaults,
-    Ground,
+    SubnetCandidates,
     SubnetMap,
     SubnetReport,
     SubnetSize,
-    SubnetWish,
+    SubnetSpec,
 )
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
@@ -50,18 +50,18 @@ class Registry:
         self._host = host
         self._defaults = defaults
 
-    def create(self, call: Call, wish: SubnetWish, backend_name: str) -> SubnetReport:
+    def create(self, call: Call, spec: SubnetSpec, backend_name: str) -> SubnetReport:
         """Book a subnet that stays until it is deleted. A failure leaves nothing.
 
         Raises SubnetExists, SubnetOverlap, PoolsExhausted and BackendNotFound.
         """
         backend = self._backends.get(backend_name)
-        ground = self.ground([wish])
+        ground = self.ground([spec])
         with contextlib.ExitStack() as held:
-            if wish.cidr:  # what is not opened yet could be deleted
-                held.enter_context(self._locks.exclusive(call, "subnet", str(wish.cidr)))
-            cidr = self._store.subnets.add(wish, ground, backend.name, datetime.now(UTC), kept=True)
-            if not wish.cidr:
+            if spec.cidr:  # what is not opened yet could be deleted
+                held.enter_context(self._locks.exclusive(call, "subnet", str(spec.cidr)))
+            cidr = self._store.subnets.add(spec, ground, backend.name, datetime.now(UTC), kept=True)
+            if not spec.cidr:
                 held.enter_context(self._locks.exclusive(call, "subnet", str(cidr)))
                 self._store.subnets.get(cidr)  # somebody may have guessed and deleted it
             self.open(call, backend, cidr)
@@ -69,7 +69,7 @@ class Registry:
                 require_caller(call)
                 return self.report(call, cidr)
             except Exception as error:
-                with undo(error, f"book subnet {cidr}"):
+                with rollback(error, f"book subnet {cidr}"):
                     self.drop(call.to_clean_up(), backend, cidr)
                 raise
 
@@ -90,22 +90,22 @@ class Registry:
         """Return a subnet with the rules that hold in it."""
         return self._defaults.applied(subnet.cidr, subnet.rules)
 
-    def ground(self, wishes: Sequence[SubnetWish]) -> Ground:
+    def ground(self, specs: Sequence[SubnetSpec]) -> SubnetCandidates:
         """Return what the subnets that nobody named are chosen from: a look at the host."""
-        if all(wish.cidr for wish in wishes):
-            return Ground(())
-        return Ground(self._defaults.pools, [*self._host.occupied(), *nameservers()])
+        if all(spec.cidr for spec in specs):
+            return SubnetCandidates(())
+        return SubnetCandidates(self._defaults.pools, [*self._host.occupied(), *nameservers()])
 
-    def unnamed(self, mtu: int) -> tuple[SubnetWish, ...]:
-        """Return the wishes of whoever has none: a subnet of each family that has a pool.
+    def unnamed(self, mtu: int) -> tuple[SubnetSpec, ...]:
+        """Return the specs of whoever has none: a subnet of each family that has a pool.
 
-        Devices too small for IPv6 get none of it. Where nothing is left to wish for, one of IPv4:
+        Devices too small for IPv6 get none of it. Where nothing is left to spec for, one of IPv4:
         so whoever chooses says that there is none.
         """
         versions = {pool.base.version for pool in self._defaults.pools}
         if mtu < MIN_MTU_IPV6:
             versions.discard(6)
-        return tuple(SubnetWish(None, size=SubnetSize(each)) for each in sorted(versions or {4}))
+        return tuple(SubnetSpec(None, size=SubnetSize(each)) for each in sorted(versions or {4}))
 
     def report(self, call: Call, cidr: IPNetwork) -> SubnetReport:
         """Say who uses a subnet and how full it is. Raises SubnetNotFound."""
@@ -148,10 +148,10 @@ class Registry:
         try:
             backend.run(call, Backend.open_subnet, cidr)
         except Exception as error:
-            with undo(error, f"book subnet {cidr}"):
+            with rollback(error, f"book subnet {cidr}"):
                 self.drop(call.to_clean_up(), backend, cidr)
             if is_under_way(error):
-                after(error, partial(self._close_stray, call, backend, cidr, error))
+                on_completion(error, partial(self._close_stray, call, backend, cidr, error))
             raise
 
     def drop_unused(self, call: Call, cidr: IPNetwork) -> None:
@@ -180,7 +180,10 @@ class Registry:
     ) -> None:
         """Close a subnet that a verb opened after it had been dropped again."""
         call = call.to_clean_up()
-        with undo(error, f"book subnet {cidr}"), self._locks.exclusive(call, "subnet", str(cidr)):
+        with (
+            rollback(error, f"book subnet {cidr}"),
+            self._locks.exclusive(call, "subnet", str(cidr)),
+        ):
             if self._store.subnets.find(cidr) is None:
                 backend.run(call, Backend.close_subnet, cidr)
 
@@ -201,7 +204,7 @@ class Registry:
             )
         if not self._store.subnets.drop(cidr):
             raise _used(self._store.subnets.get(cidr))  # a network was faster
-        with afterthought(f"close subnet {cidr}"):
+        with best_effort(f"close subnet {cidr}"):
             backend.run(call, Backend.close_subnet, cidr)
 
     def drop(self, call: Call, backend: Plugin[Backend], cidr: IPNetwork) -> None:

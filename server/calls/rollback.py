@@ -12,7 +12,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @contextlib.contextmanager
-def undo(first: BaseException, what: str) -> Iterator[None]:
+def rollback(first: BaseException, what: str) -> Iterator[None]:
     """Run an undo step: if it fails too, that is logged and noted on the first error, not raised.
 
     What it leaves behind has a record, so a retry of the call or the next start finishes the undo.
@@ -25,7 +25,7 @@ def undo(first: BaseException, what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def afterthought(what: str) -> Iterator[None]:
+def best_effort(what: str) -> Iterator[None]:
     """Run a step that comes when all that was asked for is done: a failure is logged, not raised.
 
     The caller would call again, and be told that there is nothing to do. The next start does it.
@@ -41,7 +41,7 @@ def is_under_way(error: Exception) -> bool:
     return isinstance(error, PluginTimeout) and error.pending is not None
 
 
-def after(error: Exception, function: Callable[[], None]) -> None:
+def on_completion(error: Exception, function: Callable[[], None]) -> None:
     """Run an undo: now, or where a plugin's verb is still under way, as soon as that has ended.
 
     Then it gets a thread of its own: it will need the same plugin, whose threads may all be busy.

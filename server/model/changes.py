@@ -1,4 +1,4 @@
-"""What is to change of networks and endpoints that are there: values, as the wishes are."""
+"""What is to change of networks and endpoints that are there: values, as the specs are."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,9 +38,9 @@ class NetworkChange:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A port as it was wished for, and as it is; those that were not chosen yet are the same."""
+    """A port as it was asked for, and as it is; those that were not chosen yet are the same."""
 
-    wish: PortMapping
+    spec: PortMapping
     port: PortMapping
 
     def is_meant_by(self, pattern: PortMapping) -> bool:
@@ -69,12 +69,12 @@ class PortsChange:
         return bool(self.put or self.remove or self.replace)
 
     def applied(self, before: Sequence[Published]) -> Sequence[Published]:
-        """Return what comes of it. What is there as it was wished for stays, chosen or named."""
+        """Return what comes of it. What is there as it was asked for stays, chosen or named."""
         kept = [each for each in before if not any(map(each.is_meant_by, self.remove))]
         rest, asked, added = list(kept), list[Published](), list[Published]()
-        for wish in self.put:
-            there = next((each for each in rest if wish in (each.wish, each.port)), None)
-            asked.append(Published(wish, there.port if there else wish))
+        for spec in self.put:
+            there = next((each for each in rest if spec in (each.spec, each.port)), None)
+            asked.append(Published(spec, there.port if there else spec))
             if there is None:
                 added.append(asked[-1])
             else:

@@ -1,7 +1,7 @@
 """Networks and endpoints as the core and its store know them: values, never changed in place.
 
-A record keeps the *wish* it was made from beside what came of it: the same request again is
-recognised by its wish, whatever the daemon chose for what the caller left open.
+A record keeps the *spec* it was made from beside what came of it: the same request again is
+recognised by its spec, whatever the daemon chose for what the caller left open.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from enum import Enum
 from mynet.drivers import api as drivers
 from mynet.drivers.api import IPInterface, PortMapping, Sandbox
 from mynet.ipam.api import IPAddress, IPNetwork
-from mynet.server.model.subnets import SubnetWish
+from mynet.server.model.subnets import SubnetSpec
 
 NETWORK_OWNER = "network:"
 ENDPOINT_OWNER = "endpoint:"
@@ -38,13 +38,13 @@ class EndpointState(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkWish:
+class NetworkSpec:
     """A network asked for. ``mtu`` 0 and ``interface`` "" leave the choice to the daemon."""
 
     name: str
     driver: str
     ipam: str
-    subnets: tuple[SubnetWish, ...]
+    subnets: tuple[SubnetSpec, ...]
     internal: bool = False
     mtu: int = 0
     masquerade: bool = True
@@ -57,20 +57,20 @@ class NetworkWish:
 class Subnet:
     """A network's subnet with its gateway, which is None until it has been allocated.
 
-    ``wish`` is what it was made from.
+    ``spec`` is what it was made from.
     """
 
     cidr: IPNetwork
     gateway: IPAddress | None
-    wish: SubnetWish
+    spec: SubnetSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network: the wish, and what the daemon made of it."""
+    """A network: the spec, and what the daemon made of it."""
 
     id: str
-    wish: NetworkWish
+    spec: NetworkSpec
     subnets: tuple[Subnet, ...]
     interface: str
     mtu: int
@@ -81,7 +81,7 @@ class Network:
     @property
     def name(self) -> str:
         """The name that people use."""
-        return self.wish.name
+        return self.spec.name
 
     @property
     def owner(self) -> str:
@@ -105,15 +105,15 @@ class Network:
                 if subnet.gateway is not None
             ),
             mtu=self.mtu,
-            internal=self.wish.internal,
-            masquerade=self.wish.masquerade,
-            options=self.wish.options,
+            internal=self.spec.internal,
+            masquerade=self.spec.masquerade,
+            options=self.spec.options,
             endpoints=tuple(endpoint.for_driver(self) for endpoint in endpoints),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class AddressWish:
+class AddressSpec:
     """An address asked for; a prefix length is checked against the subnet's, no more."""
 
     address: IPAddress
@@ -121,7 +121,7 @@ class AddressWish:
 
 
 @dataclass(frozen=True, slots=True)
-class EndpointWish:
+class EndpointSpec:
     """An endpoint asked for, but for its sandbox, which may be another the next time.
 
     Of a sandbox's networks, the one with the highest ``gateway_priority`` gives the default route.
@@ -129,7 +129,7 @@ class EndpointWish:
 
     container_id: str
     interface: str = ""
-    addresses: tuple[AddressWish, ...] = ()
+    addresses: tuple[AddressSpec, ...] = ()
     mac_address: str = ""
     address_owner: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -137,20 +137,20 @@ class EndpointWish:
     ports: tuple[PortMapping, ...] = ()
     gateway_priority: int = 0
 
-    def unlike(self, made_from: "EndpointWish") -> Sequence[str]:
-        """Name the fields in which an endpoint made from that wish is not what this asks for."""
+    def unlike(self, made_from: "EndpointSpec") -> Sequence[str]:
+        """Name the fields in which an endpoint made from that spec is not what this asks for."""
         asked = replace(self, interface=self.interface or made_from.interface)
         return unlike(asked.in_order(), made_from.in_order())
 
-    def in_order(self) -> "EndpointWish":
-        """Return the same wish with its addresses, and its ports, in one order."""
+    def in_order(self) -> "EndpointSpec":
+        """Return the same spec with its addresses, and its ports, in one order."""
         ordered = sorted(self.addresses, key=lambda each: (each.address.version, int(each.address)))
         ports = sorted(self.ports, key=repr)  # any order will do, if it is the same every time
         return replace(self, addresses=tuple(ordered), ports=tuple(ports))
 
 
 @dataclass(frozen=True, slots=True)
-class SandboxWish:
+class SandboxSpec:
     """Where the inner end goes: a path to a network namespace, and the pid it came from, if any."""
 
     path: str
@@ -167,11 +167,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An endpoint: the wish, and what the daemon made of it.
+    """An endpoint: the spec, and what the daemon made of it.
 
-    ``taken`` are the addresses that ``wish.address_owner`` held before: an endpoint that never got
+    ``taken`` are the addresses that ``spec.address_owner`` held before: an endpoint that never got
     READY gives them back to that owner. ``boot_id`` is the boot that the sandbox's cookie is of.
-    ``ports`` are those of the wish, in its order; on record, none leaves a port of the host open.
+    ``ports`` are those of the spec, in its order; on record, none leaves a port of the host open.
     ``failure`` says why it could not be made whole when that was tried last, and is empty where it
     could.
     """
@@ -179,7 +179,7 @@ class Endpoint:
     id: str
     network_id: str
     network: str
-    wish: EndpointWish
+    spec: EndpointSpec
     interface: str
     host_interface: str
     mtu: int
@@ -215,8 +215,8 @@ class Endpoint:
 
         So is the name of an interface without a sandbox, unless it was asked for.
         """
-        lasting = self.interface if self.place.sandbox else self.wish.interface
-        return f"{self.network}/{self.wish.container_id}/{lasting}"
+        lasting = self.interface if self.place.sandbox else self.spec.interface
+        return f"{self.network}/{self.spec.container_id}/{lasting}"
 
     def for_driver(self, network: Network) -> drivers.Endpoint:
         """Return what the driver is told."""
@@ -230,7 +230,7 @@ class Endpoint:
             gateways=self.gateways,
             route_metric=self.route_metric,
             sandbox=self.place.sandbox,
-            options=self.wish.options,
+            options=self.spec.options,
             ports=self.ports,
         )
 
@@ -267,7 +267,7 @@ def derive_mac(network_id: str, address: str) -> str:
     return ":".join(f"{octet:02x}" for octet in (0x02, *digest[:5]))
 
 
-def unlike(one: NetworkWish | EndpointWish, other: NetworkWish | EndpointWish) -> Sequence[str]:
-    """Name the fields in which two wishes of a kind differ."""
+def unlike(one: NetworkSpec | EndpointSpec, other: NetworkSpec | EndpointSpec) -> Sequence[str]:
+    """Name the fields in which two specs of a kind differ."""
     names = [each.name for each in fields(one)]
     return [name for name in names if getattr(one, name) != getattr(other, name)]

@@ -71,7 +71,7 @@ class SubnetSize:
 
 
 @dataclass(frozen=True, slots=True)
-class SubnetWish:
+class SubnetSpec:
     """A subnet asked for, by its CIDR or by its size; without a gateway the backend chooses it."""
 
     cidr: IPNetwork | None
@@ -86,7 +86,7 @@ class SubnetWish:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class SubnetCandidates:
     """What a subnet may be chosen from: the pools, less what the host itself uses."""
 
     pools: Sequence[AddressPool]

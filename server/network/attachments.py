@@ -12,7 +12,7 @@ from mynet.drivers.errors import DriverError
 from mynet.ipam.errors import IpamError
 from mynet.server.addressing.leases import Leases
 from mynet.server.calls.call import Call, require_caller
-from mynet.server.calls.rollback import undo
+from mynet.server.calls.rollback import rollback
 from mynet.server.errors import PluginTimeout
 from mynet.server.model.networks import Endpoint, EndpointState, Network, derive_mac
 from mynet.server.network.port_allocator import Ports
@@ -33,8 +33,8 @@ class Attachments:
 
     def record(self, network: Network, endpoint: Endpoint) -> Endpoint:
         """Take the endpoint's ports, and record it: from there on it is torn down by its record."""
-        most = self._drivers.get(network.wish.driver).implementation.info.most_endpoints
-        endpoint = self._ports.take(network, endpoint, endpoint.wish.ports)
+        most = self._drivers.get(network.spec.driver).implementation.info.most_endpoints
+        endpoint = self._ports.take(network, endpoint, endpoint.spec.ports)
         try:
             return self._store.endpoints.add(endpoint, network.versions, most=most)
         except BaseException:
@@ -61,7 +61,7 @@ class Attachments:
             self._leases.hold(call, network, endpoint)
             self._attach(call, network, endpoint)
         except (DriverError, IpamError, PluginTimeout) as error:
-            with undo(error, f"record why endpoint {endpoint.id} failed"):
+            with rollback(error, f"record why endpoint {endpoint.id} failed"):
                 self._remember(endpoint, str(error))
             raise
         return self._remember(endpoint, "")
@@ -77,15 +77,15 @@ class Attachments:
 
     def differences(self, call: Call, network: Network, endpoint: Endpoint) -> Sequence[str]:
         """Say how kernel and host differ from an endpoint, a sentence each."""
-        driver = self._drivers.get(network.wish.driver)
+        driver = self._drivers.get(network.spec.driver)
         problems = driver.run(call, Driver.check, endpoint.for_driver(network))
         return [*problems, *self.unheld_ports(network, endpoint)]
 
     def detach(self, call: Call, network: Network, endpoint: Endpoint) -> None:
         """Take away what the kernel has of it; addresses, ports and record stay."""
-        driver = self._drivers.get(network.wish.driver)
-        spec = endpoint.for_driver(network)
-        driver.run(call, Driver.disconnect, spec, subject=f"endpoint {endpoint.id}")
+        driver = self._drivers.get(network.spec.driver)
+        request = endpoint.for_driver(network)
+        driver.run(call, Driver.disconnect, request, subject=f"endpoint {endpoint.id}")
 
     def tear_down(self, call: Call, *placed: tuple[Network, Endpoint]) -> None:
         """Take away whatever is left of endpoints, driven by their records alone.
@@ -106,9 +106,9 @@ class Attachments:
         return self._store.endpoints.put(replace(endpoint, failure=failure))
 
     def _attach(self, call: Call, network: Network, endpoint: Endpoint) -> None:
-        driver = self._drivers.get(network.wish.driver)
-        spec = endpoint.for_driver(network)
-        driver.run(call, Driver.connect, spec, subject=f"endpoint {endpoint.id}")
+        driver = self._drivers.get(network.spec.driver)
+        request = endpoint.for_driver(network)
+        driver.run(call, Driver.connect, request, subject=f"endpoint {endpoint.id}")
 
     def _with_addresses(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
         addresses = self._leases.take(call, network, endpoint)
@@ -116,11 +116,11 @@ class Attachments:
             subnet.cidr.version: subnet.gateway
             for address in reversed(addresses)
             for subnet in network.subnets
-            if address.ip in subnet.cidr and subnet.gateway and not network.wish.internal
+            if address.ip in subnet.cidr and subnet.gateway and not network.spec.internal
         }
         return replace(
             endpoint,
             addresses=addresses,
             gateways=tuple(gateways[version] for version in sorted(gateways)),
-            mac_address=endpoint.wish.mac_address or derive_mac(network.id, str(addresses[0].ip)),
+            mac_address=endpoint.spec.mac_address or derive_mac(network.id, str(addresses[0].ip)),
         )

@@ -14,7 +14,7 @@ from functools import partial
 from mynet.drivers.api import PORTS, Driver, PortMapping
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
-from mynet.server.calls.rollback import after, is_under_way, undo
+from mynet.server.calls.rollback import is_under_way, on_completion, rollback
 from mynet.server.errors import Busy, InvalidArgument, Violation
 from mynet.server.model.changes import EndpointChange, Published
 from mynet.server.model.networks import (
@@ -57,7 +57,7 @@ class EndpointUpdates:
             if endpoint.state is not EndpointState.READY:
                 raise _not_ready(endpoint)
             network = self._store.networks.find(endpoint.network_id)
-            info = self._drivers.get(network.wish.driver).implementation.info
+            info = self._drivers.get(network.spec.driver).implementation.info
             changed = _checked(network, endpoint, change)
             require_publishable(network, change.ports.put, info)
             # Ports that are as asked for already are told all the same: somebody may have damaged
@@ -82,15 +82,15 @@ class EndpointUpdates:
             if changed != endpoint:
                 changed = self._store.endpoints.republish(changed, network.versions)
         except Exception as error:
-            after(error, partial(self._take_back, call, endpoint, error))
+            on_completion(error, partial(self._take_back, call, endpoint, error))
             raise
         self._ports.settle(network, changed)
         return changed
 
     def _tell(self, call: Call, network: Network, endpoint: Endpoint) -> None:
-        driver = self._drivers.get(network.wish.driver)
-        spec = endpoint.for_driver(network)
-        driver.run(call, Driver.update_endpoint, spec, subject=f"endpoint {endpoint.id}")
+        driver = self._drivers.get(network.spec.driver)
+        request = endpoint.for_driver(network)
+        driver.run(call, Driver.update_endpoint, request, subject=f"endpoint {endpoint.id}")
 
     def _take_back(self, call: Call, endpoint: Endpoint, error: Exception) -> None:
         """Tell driver and ports what the record says; they were told something else.
@@ -98,7 +98,7 @@ class EndpointUpdates:
         Where the driver was under way, the endpoint's locks were let go of in the meantime.
         """
         clean_up = call.to_clean_up()
-        with undo(error, f"update endpoint {endpoint.id}"), ExitStack() as held:
+        with rollback(error, f"update endpoint {endpoint.id}"), ExitStack() as held:
             if is_under_way(error):
                 held.enter_context(self._locks.endpoint(clean_up, *_keys(endpoint)))
             for recorded in self._store.endpoints.with_id(endpoint.id):
@@ -110,20 +110,20 @@ class EndpointUpdates:
 
 def _checked(network: Network, endpoint: Endpoint, change: EndpointChange) -> Endpoint:
     """Return the endpoint as it is to be. Raises InvalidArgument."""
-    before = tuple(map(Published, endpoint.wish.ports, endpoint.ports))
+    before = tuple(map(Published, endpoint.spec.ports, endpoint.ports))
     ports = change.ports.applied(before)
-    wish = replace(
-        endpoint.wish,
-        labels=change.labels.applied(endpoint.wish.labels),
-        ports=tuple(each.wish for each in ports),
+    spec = replace(
+        endpoint.spec,
+        labels=change.labels.applied(endpoint.spec.labels),
+        ports=tuple(each.spec for each in ports),
     )
-    changed = replace(endpoint, wish=wish, ports=tuple(each.port for each in ports))
+    changed = replace(endpoint, spec=spec, ports=tuple(each.port for each in ports))
     faults = [
         *port_faults(network, change.ports.put),
         *(Violation("ports", fault) for fault in _crowd_faults(changed.ports)),
     ]
-    if len(wish.labels) > MAX_LABELS:
-        fault = f"there would be {len(wish.labels)}; up to {MAX_LABELS} are kept"
+    if len(spec.labels) > MAX_LABELS:
+        fault = f"there would be {len(spec.labels)}; up to {MAX_LABELS} are kept"
         faults.append(Violation("labels", fault))
     if faults:
         raise InvalidArgument(faults)
@@ -131,7 +131,7 @@ def _checked(network: Network, endpoint: Endpoint, change: EndpointChange) -> En
 
 
 def _keys(endpoint: Endpoint) -> tuple[str, str]:
-    return endpoint.wish.container_id, endpoint.network_id
+    return endpoint.spec.container_id, endpoint.network_id
 
 
 def _crowd_faults(ports: Sequence[PortMapping]) -> Iterator[str]:

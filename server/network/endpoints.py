@@ -16,7 +16,7 @@ from mynet.drivers.api import Driver
 from mynet.server.addressing.leases import Leases
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
-from mynet.server.calls.rollback import after, undo
+from mynet.server.calls.rollback import on_completion, rollback
 from mynet.server.errors import (
     Busy,
     EndpointExists,
@@ -29,12 +29,12 @@ from mynet.server.host import Host, boot_id
 from mynet.server.model.networks import (
     Endpoint,
     EndpointSelector,
+    EndpointSpec,
     EndpointState,
-    EndpointWish,
     Network,
     NetworkState,
     Place,
-    SandboxWish,
+    SandboxSpec,
 )
 from mynet.server.network.attachments import Attachments
 from mynet.server.network.planning import Planner
@@ -70,24 +70,24 @@ class Endpoints:
         self._selection = Selection(store)
 
     def connect(
-        self, call: Call, selector: str, wish: EndpointWish, sandbox: SandboxWish | None
+        self, call: Call, selector: str, spec: EndpointSpec, sandbox: SandboxSpec | None
     ) -> Endpoint:
         """Attach a sandbox, or return the endpoint it has already. A failure leaves nothing."""
         network_id = self._store.networks.find(selector).id
         place = self._identify(sandbox)
         with ExitStack() as held:
-            held.enter_context(self._locks.exclusive(call, "container", wish.container_id))
+            held.enter_context(self._locks.exclusive(call, "container", spec.container_id))
             if place.sandbox:
                 held.enter_context(self._locks.exclusive(call, "sandbox", place.sandbox.cookie))
             held.enter_context(self._locks.shared(call, "network", network_id))
             network = self._store.networks.find(network_id)
             if network.state is not NetworkState.READY:
                 raise not_ready(network)
-            self._check_wish(network, wish)
-            if existing := self._same_key(call, network, wish):
-                return self._again(call, network, existing, wish, place)
-            endpoint = self._planner.endpoint(network, wish, place)
-            endpoint = replace(endpoint, taken=self._leases.held_by(call, network, wish))
+            self._check_spec(network, spec)
+            if existing := self._same_key(call, network, spec):
+                return self._again(call, network, existing, spec, place)
+            endpoint = self._planner.endpoint(network, spec, place)
+            endpoint = replace(endpoint, taken=self._leases.held_by(call, network, spec))
             return self._make(call, network, self._attachments.record(network, endpoint))
 
     def disconnect(
@@ -120,7 +120,7 @@ class Endpoints:
         known = self._store.endpoints.by_id_prefix(endpoint_id)
         if not known:
             return None
-        with self._locks.endpoint(call, known[0].wish.container_id, known[0].network_id):
+        with self._locks.endpoint(call, known[0].spec.container_id, known[0].network_id):
             still = self._store.endpoints.by_id_prefix(endpoint_id)
             for endpoint in still:
                 self._finish(call, self._store.networks.find(endpoint.network_id), endpoint)
@@ -149,43 +149,43 @@ class Endpoints:
         def wanted(endpoint: Endpoint) -> bool:
             return (
                 endpoint.network_id.startswith(network_id)
-                and selector.container_id in ("", endpoint.wish.container_id)
-                and labels.items() <= endpoint.wish.labels.items()
+                and selector.container_id in ("", endpoint.spec.container_id)
+                and labels.items() <= endpoint.spec.labels.items()
             )
 
         return self._store.endpoints.page(after, limit, wanted)
 
-    def _check_wish(self, network: Network, wish: EndpointWish) -> None:
+    def _check_spec(self, network: Network, spec: EndpointSpec) -> None:
         """Refuse options, ports and addresses that the driver, or the network, does not have."""
-        info = self._drivers.get(network.wish.driver).implementation.info
+        info = self._drivers.get(network.spec.driver).implementation.info
         if faults := [
-            *endpoint_faults(wish.options, info),
-            *port_faults(network, wish.ports),
-            *self._leases.faults(network, wish),
+            *endpoint_faults(spec.options, info),
+            *port_faults(network, spec.ports),
+            *self._leases.faults(network, spec),
         ]:
             raise InvalidArgument(faults)
-        require_publishable(network, wish.ports, info)
-        self._leases.check(network, wish)
+        require_publishable(network, spec.ports, info)
+        self._leases.check(network, spec)
 
-    def _same_key(self, call: Call, network: Network, wish: EndpointWish) -> Endpoint | None:
+    def _same_key(self, call: Call, network: Network, spec: EndpointSpec) -> Endpoint | None:
         """Return the endpoint with the same natural key; finish one that is half gone."""
-        existing = self._selection.same_key(network, wish)
+        existing = self._selection.same_key(network, spec)
         if existing and existing.state is not EndpointState.READY:
             self._attachments.tear_down(call, (network, existing))
             return None
         return existing
 
-    def _identify(self, sandbox: SandboxWish | None) -> Place:
+    def _identify(self, sandbox: SandboxSpec | None) -> Place:
         return Place(self._host.identify(sandbox.path), sandbox.pid) if sandbox else Place()
 
     def _again(
-        self, call: Call, network: Network, existing: Endpoint, wish: EndpointWish, place: Place
+        self, call: Call, network: Network, existing: Endpoint, spec: EndpointSpec, place: Place
     ) -> Endpoint:
-        """Connect what is connected: the same wishes find the same endpoint."""
-        if wish.interface == existing.interface:  # that is which one is meant, and no other wish
-            wish = replace(wish, interface=existing.wish.interface)
-        if others := wish.unlike(existing.wish):
-            raise endpoint_exists(existing, f"with other wishes: {', '.join(others)}")
+        """Connect what is connected: the same spec find the same endpoint."""
+        if spec.interface == existing.interface:  # that is which one is meant, and no other spec
+            spec = replace(spec, interface=existing.spec.interface)
+        if others := spec.unlike(existing.spec):
+            raise endpoint_exists(existing, f"with another spec: {', '.join(others)}")
         before, now = existing.place.sandbox, place.sandbox
         if before is None or now is None:
             if before is now:
@@ -216,7 +216,7 @@ class Endpoints:
         try:
             return self._attachments.finish(call, network, moved)
         except Exception as error:
-            after(error, partial(self._move_back, call, network, moved, existing, error))
+            on_completion(error, partial(self._move_back, call, network, moved, existing, error))
             raise
 
     def _make(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
@@ -224,20 +224,20 @@ class Endpoints:
         try:
             return self._attachments.finish(call, network, endpoint)
         except Exception as error:
-            after(error, partial(self._roll_back, call, network, endpoint, error))
+            on_completion(error, partial(self._roll_back, call, network, endpoint, error))
             raise
 
     def _move_back(
         self, call: Call, network: Network, moved: Endpoint, existing: Endpoint, error: Exception
     ) -> None:
-        with undo(error, f"move endpoint {existing.id}"):
+        with rollback(error, f"move endpoint {existing.id}"):
             self._attachments.detach(call.to_clean_up(), network, moved)
             self._store.endpoints.put(existing)
 
     def _roll_back(
         self, call: Call, network: Network, endpoint: Endpoint, error: Exception
     ) -> None:
-        with undo(error, f"connect endpoint {endpoint.id}"):
+        with rollback(error, f"connect endpoint {endpoint.id}"):
             self._attachments.tear_down(call.to_clean_up(), (network, endpoint))
 
     def _finish(self, call: Call, network: Network, endpoint: Endpoint) -> None:
@@ -250,7 +250,7 @@ class Endpoints:
             self._attachments.tear_down(call, (network, endpoint))
         except PluginTimeout as timeout:
             if timeout.pending:
-                after(timeout, partial(self._roll_back, call, network, endpoint, timeout))
+                on_completion(timeout, partial(self._roll_back, call, network, endpoint, timeout))
             raise
 
 
@@ -266,9 +266,9 @@ def not_ready(network: Network) -> Busy:
 def endpoint_exists(existing: Endpoint, how: str) -> EndpointExists:
     """Say that the natural key is taken."""
     return EndpointExists(
-        f"container {existing.wish.container_id} is on network {existing.network} already, {how}"
+        f"container {existing.spec.container_id} is on network {existing.network} already, {how}"
         f" (endpoint {existing.id[:12]}, {existing.interface}); disconnect it first, or name"
         " another interface",
         resource=f"endpoint {existing.id}",
-        holder=existing.wish.container_id,
+        holder=existing.spec.container_id,
     )

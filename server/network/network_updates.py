@@ -14,7 +14,7 @@ from mynet.drivers.api import Asked, Driver, DriverInfo, NetworkUpdate
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
-from mynet.server.calls.rollback import after, is_under_way, undo
+from mynet.server.calls.rollback import is_under_way, on_completion, rollback
 from mynet.server.errors import InvalidArgument, Violation
 from mynet.server.model.changes import NetworkChange
 from mynet.server.model.networks import MAX_LABELS, Endpoint, Network, NetworkReport, NetworkState
@@ -53,32 +53,32 @@ class Updates:
         told = NetworkUpdate(
             network.for_driver(), tuple(each.for_driver(network) for each in endpoints)
         )
-        driver = self._drivers.get(network.wish.driver)
+        driver = self._drivers.get(network.spec.driver)
         driver.run(call, Driver.update, told, subject=f"network {network.id}")
 
     def _checked(self, network: Network, change: NetworkChange) -> Network:
         """Return the network as it is to be. Raises InvalidArgument and CapabilityUnsupported."""
-        wish = replace(
-            network.wish,
-            labels=change.labels.applied(network.wish.labels),
-            options=change.options.applied(network.wish.options),
+        spec = replace(
+            network.spec,
+            labels=change.labels.applied(network.spec.labels),
+            options=change.options.applied(network.spec.options),
         )
         faults = [
             Violation(name, f"there would be {len(entries)}; up to {MAX_LABELS} are kept")
-            for name, entries in (("labels", wish.labels), ("options", wish.options))
+            for name, entries in (("labels", spec.labels), ("options", spec.options))
             if len(entries) > MAX_LABELS
         ]
         fixed: Mapping[str, str] = {}
         if change.options:
-            info = self._drivers.get(wish.driver).implementation.info
+            info = self._drivers.get(spec.driver).implementation.info
             versions = frozenset(subnet.cidr.version for subnet in network.subnets)
-            faults += network_faults("", Asked(wish.options, versions, wish.internal), info)
-            fixed = _fixed(info, network.wish.options, wish.options)
+            faults += network_faults("", Asked(spec.options, versions, spec.internal), info)
+            fixed = _fixed(info, network.spec.options, spec.options)
         if faults:
             raise InvalidArgument(faults)
         if fixed:
             raise _cannot_change(network, fixed)
-        return replace(network, wish=wish)
+        return replace(network, spec=spec)
 
     def _apply(self, call: Call, network: Network, changed: Network) -> Network:
         """Have the driver change it, then record it; or have the driver change it back."""
@@ -87,7 +87,7 @@ class Updates:
             require_caller(call)
             return self._store.networks.put(changed) if changed != network else network
         except Exception as error:
-            after(error, partial(self._take_back, call, network, error))
+            on_completion(error, partial(self._take_back, call, network, error))
             raise
 
     def _take_back(self, call: Call, network: Network, error: Exception) -> None:
@@ -96,7 +96,7 @@ class Updates:
         Where the driver was under way, the network's lock was let go of in the meantime.
         """
         clean_up = call.to_clean_up()
-        with undo(error, f"update network {network.name}"), ExitStack() as held:
+        with rollback(error, f"update network {network.name}"), ExitStack() as held:
             if is_under_way(error):
                 held.enter_context(self._locks.exclusive(clean_up, "network", network.id))
             for recorded in self._store.networks.with_id(network.id):

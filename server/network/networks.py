@@ -15,17 +15,17 @@ from mynet.server.addressing.leases import Leases
 from mynet.server.addressing.subnets import Registry
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
-from mynet.server.calls.rollback import after, afterthought, undo
+from mynet.server.calls.rollback import best_effort, on_completion, rollback
 from mynet.server.errors import Busy, NetworkExists, NetworkInUse, NetworkNotFound
 from mynet.server.model.networks import (
     Endpoint,
     Network,
     NetworkReport,
+    NetworkSpec,
     NetworkState,
-    NetworkWish,
     unlike,
 )
-from mynet.server.model.subnets import Ground, SubnetWish
+from mynet.server.model.subnets import SubnetCandidates, SubnetSpec
 from mynet.server.network.endpoints import Endpoints, not_ready
 from mynet.server.network.planning import Planner
 from mynet.server.plugins.catalog import Catalog
@@ -55,11 +55,11 @@ class Networks:
         self._locks = locks
         self._planner = planner
 
-    def create(self, call: Call, wish: NetworkWish, *, allow_existing: bool) -> NetworkReport:
+    def create(self, call: Call, spec: NetworkSpec, *, allow_existing: bool) -> NetworkReport:
         """Make a network. A failure leaves nothing of it."""
-        self._backends.get(wish.ipam)
-        network = self._planner.network(wish)
-        subnets = wish.subnets or self._registry.unnamed(network.mtu)
+        self._backends.get(spec.ipam)
+        network = self._planner.network(spec)
+        subnets = spec.subnets or self._registry.unnamed(network.mtu)
         ground = self._registry.ground(subnets)
         with self._locks.exclusive(call, "network", network.id):
             try:
@@ -70,7 +70,7 @@ class Networks:
                 existing = taken
             else:
                 return NetworkReport(self._make(call, network), 0)
-        return self._existing(call, wish, existing)
+        return self._existing(call, spec, existing)
 
     def get(self, selector: str) -> NetworkReport:
         """Return a network by id, name or id prefix. Raises NetworkNotFound and Ambiguous."""
@@ -82,7 +82,7 @@ class Networks:
     ) -> Sequence[tuple[int, NetworkReport]]:
         """List networks that have all these labels, the oldest first, each with its place."""
         found = self._store.networks.page(
-            after, limit, lambda network: labels.items() <= network.wish.labels.items()
+            after, limit, lambda network: labels.items() <= network.spec.labels.items()
         )
         counts = self._store.endpoints.counts()
         return [(seq, NetworkReport(network, counts.get(network.id, 0))) for seq, network in found]
@@ -109,15 +109,15 @@ class Networks:
 
     def tear_down(self, call: Call, network: Network) -> None:
         """Take away whatever is left of a network, driven by its record alone."""
-        driver = self._drivers.get(network.wish.driver)
+        driver = self._drivers.get(network.spec.driver)
         driver.run(call, Driver.delete, network.for_driver(), subject=f"network {network.id}")
         self._leases.close(call, network)
         self._store.networks.remove(network)
-        with afterthought(f"drop the subnets of network {network.name}"):
+        with best_effort(f"drop the subnets of network {network.name}"):
             self._leases.forget(call, network)
 
     def _add(
-        self, call: Call, network: Network, subnets: Sequence[SubnetWish], ground: Ground
+        self, call: Call, network: Network, subnets: Sequence[SubnetSpec], ground: SubnetCandidates
     ) -> Network:
         """Record a network; one that has its name and is half made or half gone is finished."""
         try:
@@ -149,30 +149,30 @@ class Networks:
             require_caller(call)
             return self._store.networks.put(replace(network, state=NetworkState.READY))
         except Exception as error:
-            after(error, partial(self._roll_back, call, network, error))
+            on_completion(error, partial(self._roll_back, call, network, error))
             raise
 
     def _roll_back(self, call: Call, network: Network, error: Exception) -> None:
-        with undo(error, f"create network {network.name}"):
+        with rollback(error, f"create network {network.name}"):
             self.tear_down(call.to_clean_up(), network)
 
-    def _existing(self, call: Call, wish: NetworkWish, taken: NetworkExists) -> NetworkReport:
-        """Return the network that has the name, if it is what is wished for."""
+    def _existing(self, call: Call, spec: NetworkSpec, taken: NetworkExists) -> NetworkReport:
+        """Return the network that has the name, if it is what is asked for."""
         with self._locks.exclusive(call, "network", taken.holder):
             try:
                 report = self.get(taken.holder)
             except NetworkNotFound as error:
                 raise Busy(
-                    f"network {wish.name} was deleted at this moment; call again",
-                    resource=f"network {wish.name}",
+                    f"network {spec.name} was deleted at this moment; call again",
+                    resource=f"network {spec.name}",
                 ) from error
             if report.network.state is not NetworkState.READY:
                 raise not_ready(report.network)
-            if others := unlike(wish, report.network.wish):
+            if others := unlike(spec, report.network.spec):
                 raise NetworkExists(
-                    f"a network {wish.name!r} is there already, made with other wishes:"
+                    f"a network {spec.name!r} is there already, made with another spec:"
                     f" {', '.join(others)}; choose another name, or delete it first",
-                    resource=f"network {wish.name}",
+                    resource=f"network {spec.name}",
                     holder=taken.holder,
                 ) from taken
             self.restore(call, report.network)  # made whole, where somebody has damaged it
@@ -180,13 +180,13 @@ class Networks:
 
     def restore(self, call: Call, network: Network) -> None:
         """Make a network, or make it whole where somebody has damaged it."""
-        driver = self._drivers.get(network.wish.driver)
+        driver = self._drivers.get(network.spec.driver)
         driver.run(call, Driver.create, network.for_driver(), subject=f"network {network.id}")
 
 
 def _in_use(network: Network, endpoints: Sequence[Endpoint]) -> NetworkInUse:
     named = ", ".join(
-        f"{endpoint.interface} of {endpoint.wish.container_id}" for endpoint in endpoints[:3]
+        f"{endpoint.interface} of {endpoint.spec.container_id}" for endpoint in endpoints[:3]
     )
     more = f" and {len(endpoints) - 3} more" if len(endpoints) > 3 else ""  # noqa: PLR2004
     return NetworkInUse(

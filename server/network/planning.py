@@ -14,11 +14,11 @@ from mynet.server.host import Host, boot_id
 from mynet.server.model.networks import (
     MAX_GATEWAY_PRIORITY,
     Endpoint,
+    EndpointSpec,
     EndpointState,
-    EndpointWish,
     Network,
+    NetworkSpec,
     NetworkState,
-    NetworkWish,
     Place,
 )
 from mynet.server.plugins.catalog import Catalog
@@ -39,38 +39,38 @@ class Planner:
         self._drivers = drivers
         self._host = host
 
-    def network(self, wish: NetworkWish) -> Network:
+    def network(self, spec: NetworkSpec) -> Network:
         """Plan a network; its subnets follow as it is recorded. Raises DriverNotFound."""
-        prefix = self._drivers.get(wish.driver).implementation.info.device_prefix
+        prefix = self._drivers.get(spec.driver).implementation.info.device_prefix
         network_id = secrets.token_hex(32)
         return Network(
             id=network_id,
-            wish=wish,
+            spec=spec,
             subnets=(),
-            interface=wish.interface or self._device_name(prefix, wish.name, network_id),
-            mtu=wish.mtu or self._mtu(wish),
+            interface=spec.interface or self._device_name(prefix, spec.name, network_id),
+            mtu=spec.mtu or self._mtu(spec),
             state=NetworkState.CREATING,
             create_time=datetime.now(UTC),
         )
 
-    def endpoint(self, network: Network, wish: EndpointWish, place: Place) -> Endpoint:
+    def endpoint(self, network: Network, spec: EndpointSpec, place: Place) -> Endpoint:
         """Plan an endpoint; addresses and MAC address follow when they have been allocated."""
-        prefix = self._drivers.get(network.wish.driver).implementation.info.port_prefix
+        prefix = self._drivers.get(network.spec.driver).implementation.info.port_prefix
         endpoint_id = secrets.token_hex(32)
         return Endpoint(
             id=endpoint_id,
             network_id=network.id,
             network=network.name,
-            wish=wish,
-            interface=wish.interface or self._inner_name(endpoint_id, place.sandbox),
+            spec=spec,
+            interface=spec.interface or self._inner_name(endpoint_id, place.sandbox),
             host_interface=prefix and prefix + endpoint_id[: _NAME_LENGTH - len(prefix)],
             mtu=network.mtu,
-            route_metric=self._next_metric(place.sandbox, wish.gateway_priority),
+            route_metric=self._next_metric(place.sandbox, spec.gateway_priority),
             state=EndpointState.CONNECTING,
             create_time=datetime.now(UTC),
             place=place,
             boot_id=boot_id(),
-            ports=wish.ports,
+            ports=spec.ports,
         )
 
     def moved(self, existing: Endpoint, place: Place) -> Endpoint:
@@ -79,16 +79,16 @@ class Planner:
             existing,
             place=place,
             boot_id=boot_id(),
-            route_metric=self._next_metric(place.sandbox, existing.wish.gateway_priority),
+            route_metric=self._next_metric(place.sandbox, existing.spec.gateway_priority),
             state=EndpointState.CONNECTING,
             taken=(),  # it was READY: what it took over then is its own
             failure="",
         )
 
-    def _mtu(self, wish: NetworkWish) -> int:
+    def _mtu(self, spec: NetworkSpec) -> int:
         """Return the uplink's, but what IPv6 needs where there is any (RFC 8200)."""
         uplink = self._host.uplink_mtu()
-        has_ipv6 = any(subnet.version == 6 for subnet in wish.subnets)  # noqa: PLR2004
+        has_ipv6 = any(subnet.version == 6 for subnet in spec.subnets)  # noqa: PLR2004
         return max(uplink, _LEAST_FOR_IPV6) if has_ipv6 else uplink
 
     def _device_name(self, prefix: str, name: str, network_id: str) -> str:

@@ -68,7 +68,7 @@ class Ports:
             undo.callback(self._hold_again, endpoint, blocking)
             self._let_go(endpoint.id, blocking)
             undo.callback(self._let_go_of_others, endpoint.id, had)
-            # Those that are named come first: a choice takes nothing that is wished for.
+            # Those that are named come first: a choice takes nothing that is asked for.
             for binding in chain.from_iterable(bindings(network, port) for port in named.values()):
                 if binding not in had:
                     self._hold_asked(endpoint, binding, asked)

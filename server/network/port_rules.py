@@ -1,4 +1,4 @@
-"""What a wish for ports means on a network: whether it can be had, and what is held for it."""
+"""What a spec for ports means on a network: whether it can be had, and what is held for it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -17,7 +17,7 @@ MAX_RENUMBERED = 1024  # ports of an endpoint whose number changes: each is a ru
 
 def port_faults(network: Network, ports: Sequence[PortMapping]) -> Iterator[Violation]:
     """Yield what of ports the network cannot publish, whatever the host has."""
-    if ports and network.wish.internal:
+    if ports and network.spec.internal:
         fault = f"network {network.name} is internal: nothing outside of it reaches its endpoints"
         yield Violation("ports", fault)
     for place, port in enumerate(ports):

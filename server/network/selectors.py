@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mynet.server.errors import Ambiguous, EndpointNotFound, quoted
-from mynet.server.model.networks import Endpoint, EndpointSelector, EndpointWish, Network
+from mynet.server.model.networks import Endpoint, EndpointSelector, EndpointSpec, Network
 from mynet.server.store import Store
 
 
@@ -31,7 +31,7 @@ class Selection:
             return [self.one(selector)]
         return self._matching(selector)
 
-    def same_key(self, network: Network, wish: EndpointWish) -> Endpoint | None:
+    def same_key(self, network: Network, spec: EndpointSpec) -> Endpoint | None:
         """Return the endpoint that a Connect means, if there is one.
 
         Without an interface that is the container's endpoint on the network; where it has several
@@ -39,10 +39,10 @@ class Selection:
         """
         of_container = [
             endpoint
-            for endpoint in self._store.endpoints.of_container(wish.container_id)
-            if endpoint.network_id == network.id and wish.interface in ("", endpoint.interface)
+            for endpoint in self._store.endpoints.of_container(spec.container_id)
+            if endpoint.network_id == network.id and spec.interface in ("", endpoint.interface)
         ]
-        of_container.sort(key=lambda endpoint: bool(endpoint.wish.interface))
+        of_container.sort(key=lambda endpoint: bool(endpoint.spec.interface))
         return of_container[0] if of_container else None
 
     def _matching(self, selector: EndpointSelector) -> Sequence[Endpoint]:

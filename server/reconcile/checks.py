@@ -21,7 +21,7 @@ from mynet.server.network.attachments import Attachments
 from mynet.server.network.network_updates import Updates
 from mynet.server.network.networks import Networks
 from mynet.server.plugins.catalog import Catalog, Plugin
-from mynet.server.reconcile.findings import Ailment
+from mynet.server.reconcile.findings import Problem
 from mynet.server.store import Store
 
 GONE_REMEDY = "It is removed, and its addresses are released."
@@ -50,18 +50,18 @@ class Checkup:
     leases: Leases
     host: Host
 
-    def half_network(self, network: Network) -> Ailment:
+    def half_network(self, network: Network) -> Problem:
         """Tell of a network whose CreateNetwork or DeleteNetwork has no end."""
-        return Ailment(
+        return Problem(
             f"network {network.name}",
             f"It is {network.state.value}, and no call is under way.",
             "It is taken away.",
             lambda call: self.networks.tear_down(call, network),
         )
 
-    def half_endpoint(self, network: Network, endpoint: Endpoint) -> Ailment:
+    def half_endpoint(self, network: Network, endpoint: Endpoint) -> Problem:
         """Tell of an endpoint whose Connect, Disconnect or DeleteNetwork has no end."""
-        return Ailment(
+        return Problem(
             named(endpoint),
             f"It is {endpoint.state.value} on a network that is {network.state.value}, and no call"
             " is under way.",
@@ -69,12 +69,12 @@ class Checkup:
             lambda call: self.attachments.tear_down(call, (network, endpoint)),
         )
 
-    def of_network(self, call: Call, network: Network) -> Iterator[Ailment]:
+    def of_network(self, call: Call, network: Network) -> Iterator[Problem]:
         """Compare a network with what the kernel has of it."""
-        driver = self.drivers.get(network.wish.driver)
+        driver = self.drivers.get(network.spec.driver)
         differences = driver.run(call, Driver.check_network, network.for_driver())
         if differences:
-            yield Ailment(
+            yield Problem(
                 f"network {network.name}",
                 " ".join(differences),
                 "It is made whole.",
@@ -83,7 +83,7 @@ class Checkup:
 
     def _make_whole(self, call: Call, network: Network) -> None:
         """Make a network again, unless its driver has restored it meanwhile."""
-        driver = self.drivers.get(network.wish.driver)
+        driver = self.drivers.get(network.spec.driver)
         if driver.run(call, Driver.check_network, network.for_driver()):
             self.networks.restore(call, network)
 
@@ -110,10 +110,10 @@ class Checkup:
 
     def of_endpoint(
         self, call: Call, network: Network, endpoint: Endpoint, known: Known
-    ) -> Iterator[Ailment]:
+    ) -> Iterator[Problem]:
         """Compare an endpoint with its sandbox, its addresses' book and the kernel."""
         if reason := why_gone(endpoint, known.sandboxes):
-            yield Ailment(
+            yield Problem(
                 named(endpoint),
                 reason,
                 GONE_REMEDY,
@@ -127,7 +127,7 @@ class Checkup:
                 endpoint = replace(endpoint, place=place)
                 yield self._moved(endpoint, sandbox.path)
         if unheld := self.attachments.unheld_ports(network, endpoint):
-            yield Ailment(
+            yield Problem(
                 named(endpoint),
                 " ".join(unheld),
                 "They are held again, once nobody else has them.",
@@ -137,7 +137,7 @@ class Checkup:
         if endpoint.failure and not differences:
             differences = ["It is on record as failed, and nothing of it is missing any more."]
         if differences:
-            yield Ailment(
+            yield Problem(
                 named(endpoint),
                 " ".join(differences),
                 "It is made whole."
@@ -150,11 +150,11 @@ class Checkup:
 
     def strays(
         self, call: Call, driver: Plugin[Driver], known: AbstractSet[str]
-    ) -> Iterator[Ailment]:
+    ) -> Iterator[Problem]:
         """Find what carries our mark in the kernel and has no record; ``known`` may be old."""
         for stray in driver.run(call, Driver.strays, known):
             if not self._is_known(stray):  # a call may have recorded it while we looked
-                yield Ailment(
+                yield Problem(
                     stray.name,
                     f"It carries the mark of {stray.id[:12]}, of which there is no record.",
                     "It is removed.",
@@ -164,9 +164,9 @@ class Checkup:
     def _is_known(self, stray: Stray) -> bool:
         return self.store.networks.has(stray.id) or self.store.endpoints.has(stray.id)
 
-    def _moved(self, endpoint: Endpoint, before: str) -> Ailment:
+    def _moved(self, endpoint: Endpoint, before: str) -> Problem:
         sandbox = endpoint.place.sandbox
-        return Ailment(
+        return Problem(
             named(endpoint),
             f"Its sandbox is not at {before} any more, but at {sandbox.path if sandbox else ''}.",
             "The new path is recorded.",
@@ -180,7 +180,7 @@ class Checkup:
         lost: Sequence[IPAddress] = ()
         if not own <= known.holdings.get(endpoint.owner, frozenset()):
             lost = self.leases.lost(call, network, endpoint)
-        driver = self.drivers.get(network.wish.driver)
+        driver = self.drivers.get(network.spec.driver)
         return [
             *(f"Its address {address} is not allocated to it." for address in lost),
             *driver.run(call, Driver.check, endpoint.for_driver(network)),
@@ -193,7 +193,7 @@ def _discard(driver: Plugin[Driver], stray: Stray, call: Call) -> None:
 
 def named(endpoint: Endpoint) -> str:
     """Name an endpoint for people."""
-    return f"endpoint {endpoint.id[:12]} of container {endpoint.wish.container_id}"
+    return f"endpoint {endpoint.id[:12]} of container {endpoint.spec.container_id}"
 
 
 def why_gone(endpoint: Endpoint, sandboxes: Mapping[int, str]) -> str:

@@ -11,7 +11,7 @@ from mynet.server.calls.call import Call
 from mynet.server.errors import MynetError
 from mynet.server.model.networks import Network
 from mynet.server.plugins.catalog import Catalog
-from mynet.server.reconcile.findings import Ailment
+from mynet.server.reconcile.findings import Problem
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -30,17 +30,17 @@ class Conditions:
         A driver that cannot say costs nobody the answer: that is a condition of its networks then.
         """
         found: dict[str, Sequence[Condition]] = {}
-        for name in dict.fromkeys(network.wish.driver for network in networks):
-            its = [network for network in networks if network.wish.driver == name]
+        for name in dict.fromkeys(network.spec.driver for network in networks):
+            its = [network for network in networks if network.spec.driver == name]
             found |= self._of_driver(call.within(_PATIENCE), name, its)
         return found
 
-    def ailments(self, call: Call, networks: Sequence[Network]) -> Iterator[Ailment]:
+    def problems(self, call: Call, networks: Sequence[Network]) -> Iterator[Problem]:
         """Tell the conditions as what an examination finds. A person has to mend them."""
         found = self.of(call, networks)
         for network in networks:
             for each in found.get(network.id, ()):
-                yield Ailment(
+                yield Problem(
                     f"network {network.name}", each.problem, each.remedy, commands=each.commands
                 )
 

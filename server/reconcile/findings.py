@@ -29,11 +29,11 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Ailment:
+class Problem:
     """A finding before it is known whether it is mended. Without ``mend`` a person has to."""
 
     subject: str
-    problem: str
+    description: str
     remedy: str
     mend: Callable[[Call], object] | None = None
     commands: Sequence[str] = ()
@@ -41,7 +41,7 @@ class Ailment:
     def mended(self) -> Finding:
         """Return what is told of it when something else has mended it."""
         return Finding(
-            self.subject, self.problem, self.remedy, repaired=True, commands=self.commands
+            self.subject, self.description, self.remedy, repaired=True, commands=self.commands
         )
 
 
@@ -79,23 +79,23 @@ class Report:
         self.findings: list[Finding] = []
         self.left_alone: list[str] = []
 
-    def add(self, ailment: Ailment) -> None:
+    def add(self, problem: Problem) -> None:
         """Note something, and mend it if that is wanted and possible."""
-        problem, repaired, failure = ailment.problem, False, None
-        if self._repair and ailment.mend is not None:
+        description, repaired, failure = problem.description, False, None
+        if self._repair and problem.mend is not None:
             try:
-                ailment.mend(self._calls())
+                problem.mend(self._calls())
                 repaired = True
             except Exception as error:  # noqa: BLE001 - whatever it is, the others have their turn
                 failure = error
-                problem = f"{problem} Mending it failed: {error}."
-        finding = Finding(ailment.subject, problem, ailment.remedy, repaired, ailment.commands)
+                description = f"{description} Mending it failed: {error}."
+        finding = Finding(problem.subject, description, problem.remedy, repaired, problem.commands)
         self.note(finding, failure)
 
-    def extend(self, ailments: Iterable[Ailment]) -> None:
+    def extend(self, problems: Iterable[Problem]) -> None:
         """Note them one by one: what mends the first may be what the second stands on."""
-        for ailment in ailments:
-            self.add(ailment)
+        for problem in problems:
+            self.add(problem)
 
     @contextlib.contextmanager
     def step(self, what: str) -> Iterator[Call]:

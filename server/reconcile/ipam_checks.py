@@ -18,9 +18,9 @@ from mynet.server.addressing.subnets import Registry
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.model.networks import ENDPOINT_OWNER, NETWORK_OWNER, Network, is_own
-from mynet.server.model.subnets import Ground, SubnetWish
+from mynet.server.model.subnets import SubnetCandidates, SubnetSpec
 from mynet.server.plugins.catalog import Catalog, Plugin
-from mynet.server.reconcile.findings import Ailment, Report
+from mynet.server.reconcile.findings import Problem, Report
 from mynet.server.store import Store
 
 _PAGE = 1000
@@ -64,9 +64,9 @@ class Books:
                     found.setdefault(allocation.owner, set()).add(allocation.address)
         return found
 
-    def of_network(self, call: Call, network: Network) -> Iterator[Ailment]:
+    def of_network(self, call: Call, network: Network) -> Iterator[Problem]:
         """Compare a network's subnets and gateways with its backend. The caller holds it."""
-        backend = self._backends.get(network.wish.ipam)
+        backend = self._backends.get(network.spec.ipam)
         query = AllocationQuery(owner=network.owner)
         held = {each.address for each in backend.run(call, Backend.allocations, query)}
         for subnet in network.subnets:
@@ -75,14 +75,14 @@ class Books:
                 yield _lost(backend, subnet.cidr)
             if subnet.gateway is not None and subnet.gateway not in held:
                 request = AllocateRequest(rules, owner=network.owner, address=subnet.gateway)
-                yield Ailment(
+                yield Problem(
                     f"network {network.name}",
                     f"Its gateway address {subnet.gateway} is not allocated to it.",
                     "It takes the address again.",
                     partial(_allocate, backend, request),
                 )
 
-    def _of_nobody(self, call: Call, cidr: IPNetwork) -> Iterator[Ailment]:
+    def _of_nobody(self, call: Call, cidr: IPNetwork) -> Iterator[Problem]:
         """Look at a subnet that no network uses, and that the caller holds."""
         subnet = self._store.subnets.find(cidr)
         if subnet is None or subnet.network_id:
@@ -91,18 +91,18 @@ class Books:
         if subnet.kept and not _is_open(call, backend, self._registry.complete(subnet)):
             yield _lost(backend, cidr)
         elif self._registry.unused(call, cidr):
-            yield Ailment(
+            yield Problem(
                 f"subnet {cidr}",
                 "No network uses it, and nobody has an address of it.",
                 "It is taken out of the book.",
                 lambda call: self._registry.drop_unused_held(call, cidr),
             )
 
-    def _strays(self, call: Call, backend: Plugin[Backend]) -> Iterator[Ailment]:
+    def _strays(self, call: Call, backend: Plugin[Backend]) -> Iterator[Problem]:
         """Find what endpoints and networks hold that no record knows."""
         for owner in sorted({each.owner for each in self._own(call, backend)}):
             if not self._is_known(owner) and self._holds(call, backend, owner):
-                yield Ailment(
+                yield Problem(
                     owner.replace(":", " "),
                     f"It holds addresses in backend {backend.name}, and there is no record of it.",
                     "They are released.",
@@ -136,11 +136,11 @@ class Books:
                 if not is_booked and not backend.run(call, Backend.allocations, query):
                     backend.run(call, Backend.close_subnet, cidr)
 
-    def _unbooked(self, call: Call, backend: Plugin[Backend]) -> Iterator[Ailment]:
+    def _unbooked(self, call: Call, backend: Plugin[Backend]) -> Iterator[Problem]:
         """Find subnets that have addresses in the backend, and that the registry does not know."""
         for cidr in self._held_in(call, backend):
             if self._store.subnets.find(cidr) is None and self._is_held(call, backend, cidr):
-                yield Ailment(
+                yield Problem(
                     f"subnet {cidr}",
                     f"Addresses of it are held in backend {backend.name}, and it is not in the"
                     " book.",
@@ -164,13 +164,13 @@ class Books:
 
     def _book(self, backend: str, cidr: IPNetwork, call: Call) -> None:
         with self._locks.exclusive(call, "subnet", str(cidr)):
-            now, nothing = datetime.now(UTC), Ground(())
-            self._store.subnets.add(SubnetWish(cidr), nothing, backend, now, kept=False)
+            now, nothing = datetime.now(UTC), SubnetCandidates(())
+            self._store.subnets.add(SubnetSpec(cidr), nothing, backend, now, kept=False)
 
 
-def _lost(backend: Plugin[Backend], cidr: IPNetwork) -> Ailment:
+def _lost(backend: Plugin[Backend], cidr: IPNetwork) -> Problem:
     """Tell of a subnet that is in the book and not in its backend's."""
-    return Ailment(
+    return Problem(
         f"subnet {cidr}",
         f"Backend {backend.name} has lost its book.",
         "It is begun anew, and endpoints take their addresses again.",

@@ -208,7 +208,7 @@ class Doctor:
         """Tell what others on the host do to networks, after all of ours that could be mended."""
         standing = [each for one in listing.standing for each in self.store.networks.now(one)]
         with report.step("conditions") as call:
-            report.extend(self.conditions.ailments(call, standing))
+            report.extend(self.conditions.problems(call, standing))
 
     @contextlib.contextmanager
     def _held(self, call: Call, network: Network) -> Iterator[None]:
@@ -220,5 +220,5 @@ class Doctor:
     def _held_with(self, call: Call, endpoint: Endpoint) -> Iterator[None]:
         """Hold an endpoint, as Disconnect does."""
         hurried = call.within(_PATIENCE)
-        with self.locks.endpoint(hurried, endpoint.wish.container_id, endpoint.network_id):
+        with self.locks.endpoint(hurried, endpoint.spec.container_id, endpoint.network_id):
             yield

@@ -28,7 +28,7 @@ class Listing:
 
     def of(self, driver: str) -> Sequence[Network]:
         """Return the networks of a driver that were READY."""
-        return [each for each in self.standing if each.wish.driver == driver]
+        return [each for each in self.standing if each.spec.driver == driver]
 
     @cached_property
     def placed(self) -> Sequence[tuple[Network, Endpoint]]:

@@ -23,8 +23,8 @@ class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
     def CreateSubnet(
         self, request: pb.CreateSubnetRequest, _: grpc.ServicerContext
     ) -> pb.CreateSubnetResponse:
-        wish, backend = from_proto.new_subnet(request)
-        report = self._core.registry.create(current_call(), wish, backend)
+        spec, backend = from_proto.new_subnet(request)
+        report = self._core.registry.create(current_call(), spec, backend)
         return pb.CreateSubnetResponse(subnet=to_proto.subnet(report))
 
     def DeleteSubnet(

@@ -34,9 +34,9 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
     def CreateNetwork(
         self, request: pb.CreateNetworkRequest, _: grpc.ServicerContext
     ) -> pb.CreateNetworkResponse:
-        wish = from_proto.network(request.network, self._core.drivers)
+        spec = from_proto.network(request.network, self._core.drivers)
         report = self._core.networks.create(
-            current_call(), wish, allow_existing=request.allow_existing
+            current_call(), spec, allow_existing=request.allow_existing
         )
         return pb.CreateNetworkResponse(network=self._network(report))
 
@@ -75,8 +75,8 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
         return pb.DeleteNetworkResponse()
 
     def Connect(self, request: pb.ConnectRequest, _: grpc.ServicerContext) -> pb.ConnectResponse:
-        wish, sandbox = from_proto.endpoint(request)
-        endpoint = self._core.endpoints.connect(current_call(), request.network, wish, sandbox)
+        spec, sandbox = from_proto.endpoint(request)
+        endpoint = self._core.endpoints.connect(current_call(), request.network, spec, sandbox)
         return pb.ConnectResponse(endpoint=to_proto.endpoint(endpoint))
 
     def UpdateEndpoint(

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any, TypeVar, get_args
 
 import cattrs
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from mynet.drivers.api import IPAddress, IPInterface, IPNetwork
 from mynet.ipam.errors import StoreDamaged
@@ -37,6 +39,37 @@ for _union, _parse in _PARSERS.items():
     _register(_union, _parse)
 _converter.register_unstructure_hook(datetime, datetime.isoformat)
 _converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
+
+# Records were written before these fields had their present names, and keep the old ones on disk.
+_STORED_NAMES = {"spec": "wish"}
+
+
+def _overrides(record_type: type) -> dict[str, Any]:
+    names = {each.name for each in fields(record_type)}
+    return {name: override(rename=old) for name, old in _STORED_NAMES.items() if name in names}
+
+
+def _is_renamed(record_type: type) -> bool:
+    return is_dataclass(record_type) and bool(_overrides(record_type))
+
+
+_converter.register_structure_hook_factory(
+    _is_renamed,
+    lambda record_type: make_dict_structure_fn(
+        record_type,
+        _converter,
+        _cattrs_forbid_extra_keys=True,
+        **_overrides(record_type),
+    ),
+)
+_converter.register_unstructure_hook_factory(
+    _is_renamed,
+    lambda record_type: make_dict_unstructure_fn(
+        record_type,
+        _converter,
+        **_overrides(record_type),
+    ),
+)
 
 
 def encode(record: object) -> str:

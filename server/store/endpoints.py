@@ -41,7 +41,7 @@ class EndpointRecords(Documents[Endpoint]):
                     " (id, network_id, container_id, interface, cookie, document)"
                     " VALUES (?, ?, ?, ?, ?, ?)",
                     (
-                        *(added.id, added.network_id, added.wish.container_id, added.interface),
+                        *(added.id, added.network_id, added.spec.container_id, added.interface),
                         *(_cookie(added), codec.encode(added)),
                     ),
                 )

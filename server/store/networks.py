@@ -8,7 +8,7 @@ from mynet.drivers.errors import InterfaceExists
 from mynet.ipam.sqlite.database import Database
 from mynet.server.errors import Ambiguous, NetworkExists, NetworkNotFound, quoted
 from mynet.server.model.networks import Network, Subnet
-from mynet.server.model.subnets import Ground, SubnetWish
+from mynet.server.model.subnets import SubnetCandidates, SubnetSpec
 from mynet.server.store import codec, subnets
 from mynet.server.store.records import Documents
 
@@ -19,7 +19,9 @@ class NetworkRecords(Documents[Network]):
     def __init__(self, database: Database) -> None:
         super().__init__(database, "networks", Network)
 
-    def add(self, network: Network, wishes: Sequence[SubnetWish], ground: Ground) -> Network:
+    def add(
+        self, network: Network, specs: Sequence[SubnetSpec], ground: SubnetCandidates
+    ) -> Network:
         """Record a new network and claim its subnets, in one commit; return it with these.
 
         Raises NetworkExists, InterfaceExists, SubnetOverlap and PoolsExhausted; then nothing was
@@ -32,7 +34,7 @@ class NetworkRecords(Documents[Network]):
                 "INSERT INTO networks (id, name, interface, document) VALUES (?, ?, ?, '')",
                 (network.id, network.name, network.interface),
             )
-            claimed = _claim(connection, revision, network, wishes, ground)
+            claimed = _claim(connection, revision, network, specs, ground)
             return _write(connection, revision, replace(network, subnets=claimed))
 
         return self._database.write(work)
@@ -98,17 +100,17 @@ def _claim(
     connection: sqlite3.Connection,
     revision: int,
     network: Network,
-    wishes: Sequence[SubnetWish],
-    ground: Ground,
+    specs: Sequence[SubnetSpec],
+    ground: SubnetCandidates,
 ) -> tuple[Subnet, ...]:
     """Claim a network's subnets, those that are named before those that are chosen."""
     claimed: dict[int, Subnet] = {}
-    for number, wish in sorted(enumerate(wishes), key=lambda each: each[1].cidr is None):
-        cidr = subnets.chosen(connection, wish, ground)
-        entry = subnets.Entry(cidr, network.wish.ipam, wish.rules, network_id=network.id)
+    for number, spec in sorted(enumerate(specs), key=lambda each: each[1].cidr is None):
+        cidr = subnets.chosen(connection, spec, ground)
+        entry = subnets.Entry(cidr, network.spec.ipam, spec.rules, network_id=network.id)
         subnets.claim(connection, revision, network.create_time, entry)
-        claimed[number] = Subnet(cidr, None, wish)
-    return tuple(claimed[number] for number in range(len(wishes)))
+        claimed[number] = Subnet(cidr, None, spec)
+    return tuple(claimed[number] for number in range(len(specs)))
 
 
 def _require_free(connection: sqlite3.Connection, network: Network) -> None:
@@ -137,7 +139,7 @@ def network_exists(name: str, holder: str) -> NetworkExists:
     """Say that a name is taken."""
     return NetworkExists(
         f"a network {name!r} is there already (id {holder[:12]}); choose another name, or set"
-        " allow_existing to accept one with the same wishes",
+        " allow_existing to accept one with the same spec",
         resource=f"network {name}",
         holder=holder,
     )

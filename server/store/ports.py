@@ -100,7 +100,7 @@ def _addresses(connection: sqlite3.Connection, span: _Span) -> Iterator[str]:
 
 def endpoint_has(binding: Binding, holder: Endpoint) -> PortInUse:
     """Say that another endpoint has a port."""
-    container = holder.wish.container_id
+    container = holder.spec.container_id
     return taken_by(
         binding,
         f"endpoint {holder.id[:12]} of container {container}",

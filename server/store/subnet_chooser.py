@@ -7,12 +7,12 @@ from ipaddress import ip_network
 
 from mynet.ipam.api import IPNetwork
 from mynet.server.errors import PoolsExhausted
-from mynet.server.model.subnets import AddressPool, Ground, SubnetSize
+from mynet.server.model.subnets import AddressPool, SubnetCandidates, SubnetSize
 
 Interval = tuple[int, int]  # from the one to the other address, both included
 
 
-def choose(connection: sqlite3.Connection, size: SubnetSize, ground: Ground) -> IPNetwork:
+def choose(connection: sqlite3.Connection, size: SubnetSize, ground: SubnetCandidates) -> IPNetwork:
     """Choose the next free subnet of a size, behind the one chosen last; then from the beginning.
 
     So a subnet that was given up is the last to come back, and the choice takes the same time

@@ -9,7 +9,7 @@ from ipaddress import ip_network
 from mynet.ipam.api import IPNetwork
 from mynet.ipam.sqlite.database import Database
 from mynet.server.errors import SubnetExists, SubnetNotFound, SubnetOverlap
-from mynet.server.model.subnets import BookedSubnet, Ground, Rules, SubnetDump, SubnetWish
+from mynet.server.model.subnets import BookedSubnet, Rules, SubnetCandidates, SubnetDump, SubnetSpec
 from mynet.server.store import codec
 from mynet.server.store.subnet_chooser import choose
 
@@ -69,12 +69,12 @@ def overlapping(connection: sqlite3.Connection, cidr: IPNetwork) -> BookedSubnet
     return found if found and found.cidr.overlaps(cidr) else None
 
 
-def chosen(connection: sqlite3.Connection, wish: SubnetWish, ground: Ground) -> IPNetwork:
-    """Return the subnet wished for: the one that is named, or a free one. Raises PoolsExhausted."""
-    if wish.cidr is not None:
-        return wish.cidr
-    assert wish.size is not None  # noqa: S101 - a wish has the one or the other
-    return choose(connection, wish.size, ground)
+def chosen(connection: sqlite3.Connection, spec: SubnetSpec, ground: SubnetCandidates) -> IPNetwork:
+    """Return the subnet asked for: the one that is named, or a free one. Raises PoolsExhausted."""
+    if spec.cidr is not None:
+        return spec.cidr
+    assert spec.size is not None  # noqa: S101 - a spec has the one or the other
+    return choose(connection, spec.size, ground)
 
 
 def book(connection: sqlite3.Connection, revision: int, now: datetime, entry: Entry) -> None:
@@ -165,7 +165,7 @@ class SubnetRecords:
         self._database = database
 
     def add(
-        self, wish: SubnetWish, ground: Ground, backend: str, now: datetime, *, kept: bool
+        self, spec: SubnetSpec, ground: SubnetCandidates, backend: str, now: datetime, *, kept: bool
     ) -> IPNetwork:
         """Book a subnet that no network uses, and return it.
 
@@ -173,8 +173,8 @@ class SubnetRecords:
         """
 
         def work(connection: sqlite3.Connection, revision: int) -> IPNetwork:
-            cidr = chosen(connection, wish, ground)
-            book(connection, revision, now, Entry(cidr, backend, wish.rules, kept=kept))
+            cidr = chosen(connection, spec, ground)
+            book(connection, revision, now, Entry(cidr, backend, spec.rules, kept=kept))
             return cidr
 
         return self._database.write(work)

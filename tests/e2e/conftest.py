@@ -13,7 +13,7 @@ import pytest
 from mynet.v1.network_pb2 import Network
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.namespace import Namespace, environment
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,7 +33,7 @@ def pytest_runtest_makereport(
     report = yield
     if report.failed:
         for value in item.funcargs.values():
-            if isinstance(value, Stage):
+            if isinstance(value, Testbed):
                 report.sections += [(f"log {name}", log) for name, log in value.logs().items()]
     return report
 
@@ -57,17 +57,17 @@ def install(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 
 
 @pytest.fixture
-def empty_stage(tmp_path: Path) -> Iterator[Stage]:
-    """A stage of the test's own, on which no daemon has ever run."""
-    made = Stage(tmp_path)
+def empty_testbed(tmp_path: Path) -> Iterator[Testbed]:
+    """A testbed of the test's own, on which no daemon has ever run."""
+    made = Testbed(tmp_path)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """The stage of the module's tests."""
-    made = Stage(tmp_path_factory.mktemp("stage"))
+def testbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
+    """The testbed of the module's tests."""
+    made = Testbed(tmp_path_factory.mktemp("testbed"))
     yield made
     made.close()
 
@@ -79,8 +79,8 @@ def options() -> Sequence[str]:
 
 
 @pytest.fixture(scope="module")
-def module_daemon(stage: Stage, options: Sequence[str]) -> Iterator[Daemon]:
-    made = Daemon(stage, *options)
+def module_daemon(testbed: Testbed, options: Sequence[str]) -> Iterator[Daemon]:
+    made = Daemon(testbed, *options)
     yield made
     made.stop()
 
@@ -96,11 +96,11 @@ def daemon(module_daemon: Daemon) -> Iterator[Daemon]:
 
 @pytest.fixture
 def new_sandbox(daemon: Daemon) -> Iterator[Callable[[str], Sandbox]]:
-    """Make a sandbox on the stage of the module's daemon."""
+    """Make a sandbox on the testbed of the module's daemon."""
     made: list[Sandbox] = []
 
     def make(name: str) -> Sandbox:
-        made.append(Sandbox(daemon.stage, name))
+        made.append(Sandbox(daemon.testbed, name))
         return made[-1]
 
     yield make

@@ -18,7 +18,7 @@ from mynet.v1.ipam_pb2 import (
 from mynet.v1.network_pb2 import CreateNetworkRequest, Network
 from tests.e2e.support.daemon import Daemon, refusal
 from tests.e2e.support.namespace import talk
-from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Stage
+from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 
 SMALL = "10.9.0.0/30"  # 10.9.0.1 and 10.9.0.2
 ENDS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -63,17 +63,17 @@ def retry_after(daemon: Daemon) -> float:
 
 
 def test_a_network_nobody_named_subnets_for_is_beside_the_vpn_and_talks(
-    empty_stage: Stage,
+    empty_testbed: Testbed,
 ) -> None:
     vpn = ("via", OUTSIDE[0], "table", "100")
-    empty_stage.run("ip", "route", "add", "10.192.0.0/16", *vpn)
-    empty_stage.run("ip", "route", "add", "10.193.0.0/24", "dev", "uplink")
-    empty_stage.run("ip", "address", "add", "10.193.1.9/24", "dev", "uplink", "noprefixroute")
-    daemon = Daemon(empty_stage)
+    empty_testbed.run("ip", "route", "add", "10.192.0.0/16", *vpn)
+    empty_testbed.run("ip", "route", "add", "10.193.0.0/24", "dev", "uplink")
+    empty_testbed.run("ip", "address", "add", "10.193.1.9/24", "dev", "uplink", "noprefixroute")
+    daemon = Daemon(empty_testbed)
     ipv4, ipv6 = automatic(daemon, "web")
     assert ipv4 == "10.193.2.0/24"
     assert ipv6.startswith("fd")
-    one, two = (Sandbox(empty_stage, name) for name in ("one", "two"))
+    one, two = (Sandbox(empty_testbed, name) for name in ("one", "two"))
     first = daemon.connect("one", network="web")
     second = daemon.connect("two", network="web")
     assert first.addresses[0] == "10.193.2.2/24"
@@ -82,14 +82,14 @@ def test_a_network_nobody_named_subnets_for_is_beside_the_vpn_and_talks(
         bare = str(ip_interface(address).ip)
         assert one.pings(bare)
         assert talk(one, two, bare)
-    assert [talk(one, empty_stage.outside, each) for each in OUTSIDE] == list(HOST)
+    assert [talk(one, empty_testbed.outside, each) for each in OUTSIDE] == list(HOST)
     assert automatic(daemon, "api")[0] == "10.193.3.0/24"
 
 
-def test_the_own_prefix_of_a_host_is_the_same_at_every_start(empty_stage: Stage) -> None:
+def test_the_own_prefix_of_a_host_is_the_same_at_every_start(empty_testbed: Testbed) -> None:
     prefixes = set()
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
-        daemon = Daemon(empty_stage)
+        daemon = Daemon(empty_testbed)
         _, ipv6 = automatic(daemon, "web")
         prefixes.add(ip_network(ipv6).supernet(new_prefix=48))
         daemon.delete("web")
@@ -97,8 +97,8 @@ def test_the_own_prefix_of_a_host_is_the_same_at_every_start(empty_stage: Stage)
     assert len(prefixes) == 1
 
 
-def test_other_pools_than_the_built_in_ones_may_be_given(empty_stage: Stage) -> None:
-    daemon = Daemon(empty_stage, "--default-address-pool", "base=172.30.0.0/24,size=25")
+def test_other_pools_than_the_built_in_ones_may_be_given(empty_testbed: Testbed) -> None:
+    daemon = Daemon(empty_testbed, "--default-address-pool", "base=172.30.0.0/24,size=25")
     assert automatic(daemon, "web") == ["172.30.0.0/25"]
     assert automatic(daemon, "api") == ["172.30.0.128/25"]
     request = CreateNetworkRequest(network=Network(name="third"))
@@ -111,35 +111,35 @@ def test_other_pools_than_the_built_in_ones_may_be_given(empty_stage: Stage) -> 
 
 
 @ENDS
-def test_a_cooldown_goes_on_while_the_daemon_is_gone(empty_stage: Stage, number: int) -> None:
-    daemon = Daemon(empty_stage, "--default-cooldown", "3600")
+def test_a_cooldown_goes_on_while_the_daemon_is_gone(empty_testbed: Testbed, number: int) -> None:
+    daemon = Daemon(empty_testbed, "--default-cooldown", "3600")
     daemon.ipam.CreateSubnet(CreateSubnetRequest(subnet=Subnet(cidr=SMALL)))
     assert [allocate(daemon), allocate(daemon)] == ["10.9.0.1", "10.9.0.2"]
     release(daemon, "10.9.0.2")
     before = retry_after(daemon)
     end(daemon, number)
-    again = Daemon(empty_stage, "--default-cooldown", "3600")
+    again = Daemon(empty_testbed, "--default-cooldown", "3600")
     assert 3500 < retry_after(again) < before <= 3600
     assert allocate(again, address="10.9.0.2") == "10.9.0.2"
     release(again, "10.9.0.2")
     end(again, number)
-    without = Daemon(empty_stage, "--default-cooldown", "0")
+    without = Daemon(empty_testbed, "--default-cooldown", "0")
     assert allocate(without) == "10.9.0.2"
 
 
 @ENDS
 def test_a_container_gets_its_addresses_back_from_the_next_daemon(
-    empty_stage: Stage, number: int
+    empty_testbed: Testbed, number: int
 ) -> None:
-    daemon = Daemon(empty_stage)
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
     for name in ("one", "two", "three"):
-        Sandbox(empty_stage, name)
+        Sandbox(empty_testbed, name)
     daemon.connect("three")
     first = daemon.connect("one")
     daemon.disconnect("one")
     end(daemon, number)
-    again = Daemon(empty_stage)
+    again = Daemon(empty_testbed)
     other = again.connect("two")
     assert not set(other.addresses) & set(first.addresses)
     back = again.connect("one")

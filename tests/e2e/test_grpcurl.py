@@ -13,7 +13,7 @@ import pytest
 
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.e2e.support.daemon import SOCKET, Daemon
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 ROOT = Path(__file__).parents[2]
 SERVICES = [
@@ -144,8 +144,8 @@ def scene(daemon: Daemon, one: Sandbox) -> None:
     daemon.ipam.CreateSubnet(kept)
 
 
-def grpcurl(stage: Stage, *arguments: str) -> str:
-    return stage.run("grpcurl", "-plaintext", "-unix", *arguments)
+def grpcurl(testbed: Testbed, *arguments: str) -> str:
+    return testbed.run("grpcurl", "-plaintext", "-unix", *arguments)
 
 
 def has(found: Any, expected: Any) -> bool:
@@ -164,7 +164,7 @@ def test_every_rpc_can_be_called(daemon: Daemon, method: str) -> None:
     request, expected = EXAMPLES[method]
     before = daemon.everything()
     words = ("-d", json.dumps(request), f"/{SOCKET}", f"mynet.v1.{method}")
-    answer = json.loads(grpcurl(daemon.stage, *words))
+    answer = json.loads(grpcurl(daemon.testbed, *words))
     assert has(answer, expected), answer
     only_looks = method.partition("/")[2].startswith(LOOKING)
     assert only_looks == (daemon.everything() == before)
@@ -175,7 +175,7 @@ def test_every_example_is_of_an_rpc_that_exists() -> None:
 
 
 def test_the_daemon_lists_its_services(daemon: Daemon) -> None:
-    assert grpcurl(daemon.stage, f"/{SOCKET}", "list").split() == [
+    assert grpcurl(daemon.testbed, f"/{SOCKET}", "list").split() == [
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
         "mynet.v1.IPAMService",
@@ -185,12 +185,12 @@ def test_the_daemon_lists_its_services(daemon: Daemon) -> None:
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_a_service_is_described_with_all_its_rpcs(daemon: Daemon, service: Any) -> None:
-    described = grpcurl(daemon.stage, f"/{SOCKET}", "describe", service.full_name)
+    described = grpcurl(daemon.testbed, f"/{SOCKET}", "describe", service.full_name)
     assert set(re.findall(r"rpc (\w+)", described)) == {each.name for each in service.methods}
 
 
 def test_a_message_is_described_with_all_its_fields(daemon: Daemon) -> None:
-    described = grpcurl(daemon.stage, f"/{SOCKET}", "describe", "mynet.v1.ConnectRequest")
+    described = grpcurl(daemon.testbed, f"/{SOCKET}", "describe", "mynet.v1.ConnectRequest")
     fields = network_pb2.ConnectRequest.DESCRIPTOR.fields_by_name
     assert set(re.findall(r"(\w+) = \d+;", described)) == set(fields)
 
@@ -198,12 +198,12 @@ def test_a_message_is_described_with_all_its_fields(daemon: Daemon) -> None:
 @pytest.mark.parametrize("name", ["NetworkService.Connect", "IPAMService.AllocateAddress"])
 def test_an_rpc_is_described_by_its_name(daemon: Daemon, name: str) -> None:
     name = f"mynet.v1.{name}"
-    assert f"{name} is a method:" in grpcurl(daemon.stage, f"/{SOCKET}", "describe", name)
+    assert f"{name} is a method:" in grpcurl(daemon.testbed, f"/{SOCKET}", "describe", name)
 
 
 def test_what_is_not_there_is_not_described(daemon: Daemon) -> None:
     words = ("-plaintext", "-unix", f"/{SOCKET}", "describe", "mynet.v1.NetworkService.Paint")
-    done = daemon.stage.attempt("grpcurl", *words)
+    done = daemon.testbed.attempt("grpcurl", *words)
     assert done.returncode != 0
     assert "Symbol not found: mynet.v1.NetworkService.Paint" in done.stderr
 
@@ -211,14 +211,14 @@ def test_what_is_not_there_is_not_described(daemon: Daemon) -> None:
 @pytest.mark.parametrize("service", ["", "mynet.v1.NetworkService", "mynet.v1.IPAMService"])
 def test_health_says_serving(daemon: Daemon, service: str) -> None:
     words = ("-d", json.dumps({"service": service}), f"/{SOCKET}", "grpc.health.v1.Health/Check")
-    assert json.loads(grpcurl(daemon.stage, *words)) == {"status": "SERVING"}
+    assert json.loads(grpcurl(daemon.testbed, *words)) == {"status": "SERVING"}
 
 
 def test_an_error_is_shown_with_its_details_as_the_documentation_has_it(daemon: Daemon) -> None:
     documented = (ROOT / "docs" / "errors.md").read_text()
     block = re.search(r"```console\n\$ (.+)\n((?s:.+?))```", documented)
     assert block
-    done = daemon.stage.attempt("sh", "-c", block[1])
+    done = daemon.testbed.attempt("sh", "-c", block[1])
     assert done.returncode != 0
     assert done.stderr == block[2]
 
@@ -233,7 +233,7 @@ def test_the_commands_in_the_proto_files_work_as_they_stand(
         if line.startswith("//   ")
     ]
     new_sandbox("c1")
-    daemon.stage.run("sh", "-euc", "\n".join(comments))
+    daemon.testbed.run("sh", "-euc", "\n".join(comments))
     assert [each.name for each in daemon.networks()] == ["web"]
     assert [each.container_id for each in daemon.endpoints()] == ["c1"]
     assert daemon.allocations()["10.9.0.1"] == "vm-7"

@@ -15,37 +15,37 @@ from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox
 
 
 def test_a_network_is_made_and_listed_and_removed(daemon: Daemon) -> None:
-    stage = daemon.stage
+    testbed = daemon.testbed
     words = ("--subnet", "10.88.0.0/24", "--subnet", "fd88::/64", "--label", "team=red")
-    network_id = stage.run("mynetctl", "network", "create", *words, "blue").strip()
+    network_id = testbed.run("mynetctl", "network", "create", *words, "blue").strip()
     assert [each.id for each in daemon.networks()] == [network_id]
-    header, row = stage.run("mynetctl", "network", "ls").splitlines()
+    header, row = testbed.run("mynetctl", "network", "ls").splitlines()
     assert header.split() == ["NETWORK", "ID", "NAME", "DRIVER", "SUBNETS", "ENDPOINTS", "STATE"]
     assert row.split() == [
         *(network_id[:12], "blue", "bridge", "10.88.0.0/24,fd88::/64", "0", "ready")
     ]
-    (shown,) = json.loads(stage.run("mynetctl", "network", "inspect", "blue"))
+    (shown,) = json.loads(testbed.run("mynetctl", "network", "inspect", "blue"))
     assert shown["labels"] == {"team": "red"}
-    assert stage.run("mynetctl", "network", "rm", "blue") == "blue\n"
+    assert testbed.run("mynetctl", "network", "rm", "blue") == "blue\n"
     assert list(daemon.networks()) == []
 
 
 @pytest.mark.usefixtures("blue")
 def test_a_sandbox_is_connected_and_checked_and_disconnected(daemon: Daemon, one: Sandbox) -> None:
-    stage = daemon.stage
-    stage.run("mynetctl", "connect", "--netns", "one", "--ip", "10.88.0.20", "blue", "one")
+    testbed = daemon.testbed
+    testbed.run("mynetctl", "connect", "--netns", "one", "--ip", "10.88.0.20", "blue", "one")
     assert one.pings("10.88.0.1")
-    (endpoint,) = json.loads(stage.run("mynetctl", "--output", "json", "endpoint", "ls"))[
+    (endpoint,) = json.loads(testbed.run("mynetctl", "--output", "json", "endpoint", "ls"))[
         "endpoints"
     ]
     assert endpoint["addresses"] == ["10.88.0.20/24", "fd88::2/64"]
-    assert stage.run("mynetctl", "endpoint", "check", endpoint["id"]) == ""
+    assert testbed.run("mynetctl", "endpoint", "check", endpoint["id"]) == ""
     one.run("ip", "route", "del", "default")  # nobody heals routes in a sandbox
-    checked = stage.attempt("mynetctl", "endpoint", "check", endpoint["id"])
+    checked = testbed.attempt("mynetctl", "endpoint", "check", endpoint["id"])
     assert checked.returncode == 1
     lacks = "eth0 lacks the default route via 10.88.0.1 with metric 1001000000."
     assert checked.stdout.splitlines() == [lacks]
-    assert stage.run("mynetctl", "disconnect", "blue", "one").strip() == endpoint["id"]
+    assert testbed.run("mynetctl", "disconnect", "blue", "one").strip() == endpoint["id"]
     assert one.links().keys() == {"lo"}
 
 
@@ -53,7 +53,7 @@ def test_a_sandbox_is_connected_and_checked_and_disconnected(daemon: Daemon, one
 def test_a_command_runs_on_a_network_and_leaves_nothing(daemon: Daemon) -> None:
     before = daemon.everything()
     script = f"ip -br addr show eth0; ping -q -c1 -W2 {OUTSIDE[0]} >&2; exit 7"
-    done = daemon.stage.attempt("mynetctl", "run", "blue", "--", "sh", "-c", script)
+    done = daemon.testbed.attempt("mynetctl", "run", "blue", "--", "sh", "-c", script)
     assert done.returncode == 7
     assert done.stdout.split()[2:4] == ["10.88.0.2/24", "fd88::2/64"]
     assert "1 received" in done.stderr
@@ -63,7 +63,7 @@ def test_a_command_runs_on_a_network_and_leaves_nothing(daemon: Daemon) -> None:
 @pytest.mark.usefixtures("blue")
 def test_a_command_that_is_killed_leaves_nothing(daemon: Daemon) -> None:
     before = daemon.everything()
-    done = daemon.stage.attempt("mynetctl", "run", "blue", "--", "sh", "-c", "kill -9 $$")
+    done = daemon.testbed.attempt("mynetctl", "run", "blue", "--", "sh", "-c", "kill -9 $$")
     assert done.returncode == 128 + 9
     assert daemon.everything() == before
 
@@ -75,9 +75,9 @@ def test_networks_and_who_is_on_them_are_drawn(daemon: Daemon) -> None:
     daemon.connect("one")
     daemon.connect("two")
     daemon.connect("one", network="red")
-    stage = daemon.stage
+    testbed = daemon.testbed
     assert (
-        stage.attempt("mynetctl", "topology", PYTHONIOENCODING="utf-8").stdout
+        testbed.attempt("mynetctl", "topology", PYTHONIOENCODING="utf-8").stdout
         == """\
 blue   bridge   10.88.0.0/24 gateway 10.88.0.1, fd88::/64 gateway fd88::1
 └── br-blue
@@ -90,13 +90,13 @@ empty   bridge   10.66.0.0/24 gateway 10.66.0.1
 └── br-empty
 """
     )
-    drawn = stage.run("mynetctl", "topology", "blue", "red", "--output", "dot")
+    drawn = testbed.run("mynetctl", "topology", "blue", "red", "--output", "dot")
     edges = [line.split(" [")[0].strip() for line in drawn.splitlines() if "--" in line]
     assert edges == ["n1 -- c1", "n1 -- c2", "n2 -- c1"]
 
 
 def test_a_refusal_is_one_line_and_exit_status_1(daemon: Daemon) -> None:
-    done = daemon.stage.attempt("mynetctl", "connect", "nobody", "c1")
+    done = daemon.testbed.attempt("mynetctl", "connect", "nobody", "c1")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("mynetctl: NETWORK_NOT_FOUND: there is no network 'nobody'")
     assert done.stderr.count("\n") == 1
@@ -104,18 +104,18 @@ def test_a_refusal_is_one_line_and_exit_status_1(daemon: Daemon) -> None:
 
 def test_every_fault_of_a_request_is_named(daemon: Daemon) -> None:
     words = ("network", "create", "--subnet", "10.88.0.0/33", "--mtu", "9", "a b")
-    done = daemon.stage.attempt("mynetctl", *words)
+    done = daemon.testbed.attempt("mynetctl", *words)
     assert done.returncode == 1
     for field in ("network.name", "network.subnets[0].cidr", "network.mtu"):
         assert f"{field}: " in done.stderr
 
 
 def test_wrong_usage_is_exit_status_2(daemon: Daemon) -> None:
-    assert daemon.stage.attempt("mynetctl", "network", "paint").returncode == 2
+    assert daemon.testbed.attempt("mynetctl", "network", "paint").returncode == 2
 
 
 def test_no_daemon_is_exit_status_3(daemon: Daemon) -> None:
-    done = daemon.stage.attempt("mynetctl", "--address", "unix:///run/none.sock", "network", "ls")
+    done = daemon.testbed.attempt("mynetctl", "--address", "unix:///run/none.sock", "network", "ls")
     assert done.returncode == 3
     assert done.stderr.startswith("mynetctl: UNREACHABLE: no mynetd answers at unix:///run/none")
     assert done.stderr.count("\n") == 1
@@ -125,7 +125,7 @@ def test_no_daemon_is_exit_status_3(daemon: Daemon) -> None:
 def test_listing_networks_takes_less_than_200_ms(daemon: Daemon) -> None:
     def seconds() -> float:
         start = time.monotonic()
-        daemon.stage.run("mynetctl", "network", "ls")
+        daemon.testbed.run("mynetctl", "network", "ls")
         return time.monotonic() - start
 
     # One run shows what it takes; those that took longer had to wait for a processor.
@@ -134,15 +134,15 @@ def test_listing_networks_takes_less_than_200_ms(daemon: Daemon) -> None:
 
 @pytest.mark.usefixtures("blue")
 def test_mynetctl_publishes_and_shows_ports(daemon: Daemon, one: Sandbox) -> None:
-    stage = daemon.stage
+    testbed = daemon.testbed
     words = "connect --netns one -p 8080:80 -p 127.0.0.1:5300:53/udp -p 9000-9100:9000-9100"
-    stage.run("mynetctl", *words.split(), "blue", "one")
+    testbed.run("mynetctl", *words.split(), "blue", "one")
     shown = "8080->80/tcp,127.0.0.1:5300->53/udp,9000-9100->9000-9100/tcp"
-    header, row = stage.run("mynetctl", "endpoint", "ls").splitlines()
+    header, row = testbed.run("mynetctl", "endpoint", "ls").splitlines()
     assert "PORTS" in header
     assert shown in row.split()
     (endpoint,) = daemon.endpoints()
-    (inspected,) = json.loads(stage.run("mynetctl", "endpoint", "inspect", endpoint.id))
+    (inspected,) = json.loads(testbed.run("mynetctl", "endpoint", "inspect", endpoint.id))
     assert inspected["ports"][1] == {
         "protocol": "PROTOCOL_UDP",
         "host_ip": "127.0.0.1",
@@ -150,7 +150,7 @@ def test_mynetctl_publishes_and_shows_ports(daemon: Daemon, one: Sandbox) -> Non
         "container_port": 53,
         "count": 1,
     }
-    assert answered(stage, one, (ADDRESSES[0], 53), ("127.0.0.1", 5300)) == GATEWAYS[0]
+    assert answered(testbed, one, (ADDRESSES[0], 53), ("127.0.0.1", 5300)) == GATEWAYS[0]
 
 
 @pytest.mark.usefixtures("blue")
@@ -158,12 +158,12 @@ def test_a_command_that_runs_publishes_while_it_does(daemon: Daemon) -> None:
     before = daemon.everything()
     script = "import socket; s = socket.create_server(('', 80)).accept()[0]; s.sendall(b'it runs')"
     command = ("mynetctl", "run", "-p", "8080:80", "blue", "--", sys.executable, "-c", script)
-    process = daemon.stage.start(*command)
+    process = daemon.testbed.start(*command)
 
     def said() -> Any:
         with ExitStack() as stack:
             try:
-                near = stack.enter_context(daemon.stage.outside.dial(HOST[0], 8080))
+                near = stack.enter_context(daemon.testbed.outside.dial(HOST[0], 8080))
             except ConnectionRefusedError:
                 return b""  # it does not listen yet
             return near.recv(100)
@@ -171,4 +171,4 @@ def test_a_command_that_runs_publishes_while_it_does(daemon: Daemon) -> None:
     eventually(lambda: said() == b"it runs")
     assert process.wait(SECONDS) == 0
     assert daemon.everything() == before
-    assert is_free(daemon.stage, 8080)
+    assert is_free(daemon.testbed, 8080)

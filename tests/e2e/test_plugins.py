@@ -8,17 +8,17 @@ import pytest
 from mynet.v1.ipam_pb2 import BackendState, ListBackendsRequest
 from mynet.v1.network_pb2 import Driver, DriverState, ListDriversRequest
 from tests.e2e.support.daemon import Daemon, create, refusal
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 HERE = Path(__file__).parent
 NOOP = HERE.parents[1] / "examples" / "mynet-driver-noop"
 
 
 @pytest.fixture(scope="module")
-def module_daemon(stage: Stage, install: Callable[..., str]) -> Iterator[Daemon]:
+def module_daemon(testbed: Testbed, install: Callable[..., str]) -> Iterator[Daemon]:
     """Run a daemon beside which three distributions are installed; two of them are no good."""
     folder = install(NOOP, HERE / "plugins" / "broken", HERE / "plugins" / "impostor")
-    made = Daemon(stage, PYTHONPATH=folder)
+    made = Daemon(testbed, PYTHONPATH=folder)
     yield made
     made.stop()
 
@@ -42,13 +42,13 @@ def test_a_driver_from_a_wheel_is_loaded(drivers: Drivers) -> None:
 
 
 def test_a_driver_from_a_wheel_makes_networks_and_endpoints(daemon: Daemon, one: Sandbox) -> None:
-    before = daemon.stage.state()
+    before = daemon.testbed.state()
     network = daemon.create("paper", driver="noop", options={"colour": "red"})
     assert (network.driver, dict(network.options)) == ("noop", {"colour": "red"})
     endpoint = daemon.connect("one", network="paper")
     assert list(endpoint.addresses) == ["10.88.0.2/24", "fd88::2/64"]
     assert daemon.problems(endpoint) == []
-    assert daemon.stage.state() == before  # it makes nothing, and says so
+    assert daemon.testbed.state() == before  # it makes nothing, and says so
     daemon.disconnect("one")
     daemon.delete("paper")
     assert daemon.allocations() == {}

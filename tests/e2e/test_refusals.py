@@ -18,13 +18,13 @@ def options() -> Sequence[str]:
 @pytest.mark.parametrize("kind", ["bridge", "veth", "macvlan link uplink"])
 def test_an_interface_that_stands_there_is_left_as_it_is(daemon: Daemon, kind: str) -> None:
     name, _, words = kind.partition(" ")
-    daemon.stage.run("ip", "link", "add", "lan0", *words.split(), "type", name)
+    daemon.testbed.run("ip", "link", "add", "lan0", *words.split(), "type", name)
     before = daemon.everything()
     refused = refusal(daemon.net.CreateNetwork, create("blue", interface="lan0"))
     assert (refused.code, refused.reason) == ("FAILED_PRECONDITION", "INTERFACE_EXISTS")
     assert "lan0" in refused.message
     assert daemon.everything() == before
-    daemon.stage.run("ip", "link", "del", "lan0")
+    daemon.testbed.run("ip", "link", "del", "lan0")
 
 
 def test_a_bridge_that_somebody_uses_goes_on_working(daemon: Daemon, one: Sandbox) -> None:
@@ -37,7 +37,7 @@ def test_a_bridge_that_somebody_uses_goes_on_working(daemon: Daemon, one: Sandbo
         f"-n {one.name} address add 10.77.0.2/24 dev eth0",
         f"-n {one.name} link set eth0 up",
     ):
-        daemon.stage.run("ip", *command.split())
+        daemon.testbed.run("ip", *command.split())
     assert refusal(daemon.net.CreateNetwork, create("red", interface="br-blue")).reason == (
         "INTERFACE_EXISTS"
     )
@@ -46,8 +46,8 @@ def test_a_bridge_that_somebody_uses_goes_on_working(daemon: Daemon, one: Sandbo
     assert one.pings("10.77.0.1")
     daemon.delete("blue")
     assert one.pings("10.77.0.1")
-    daemon.stage.run("ip", "link", "del", "port0")
-    daemon.stage.run("ip", "link", "del", "br-blue")
+    daemon.testbed.run("ip", "link", "del", "port0")
+    daemon.testbed.run("ip", "link", "del", "br-blue")
 
 
 def test_a_name_that_is_too_long_is_refused_before_anything_is_made(
@@ -86,7 +86,7 @@ def test_a_name_that_is_too_long_is_refused_before_anything_is_made(
 def test_what_is_no_network_namespace_is_no_sandbox(
     daemon: Daemon, blue: Network, sandbox: dict[str, str | int]
 ) -> None:
-    daemon.stage.run(
+    daemon.testbed.run(
         *("sh", "-c", "cd /run; rm -f fifo loop; mkfifo fifo; touch file; ln -s loop loop")
     )
     before, start = daemon.everything(), time.monotonic()
@@ -112,7 +112,7 @@ def forbid_ipv6(daemon: Daemon, box: Sandbox) -> None:
 
 
 def take_the_bridge(daemon: Daemon, box: Sandbox) -> None:
-    daemon.stage.run("ip", "link", "del", "br-blue")
+    daemon.testbed.run("ip", "link", "del", "br-blue")
 
 
 Obstacle = Callable[[Daemon, Sandbox], None]
@@ -143,9 +143,9 @@ def test_a_connect_that_fails_half_way_leaves_nothing(
 def test_a_create_that_fails_half_way_leaves_nothing(daemon: Daemon) -> None:
     before = daemon.everything()
     setting = "/proc/sys/net/ipv6/conf/default/disable_ipv6"
-    daemon.stage.run("sh", "-c", f"echo 1 >{setting}")
+    daemon.testbed.run("sh", "-c", f"echo 1 >{setting}")
     refused = refusal(daemon.net.CreateNetwork, create("blue"))
-    daemon.stage.run("sh", "-c", f"echo 0 >{setting}")
+    daemon.testbed.run("sh", "-c", f"echo 0 >{setting}")
     assert refused.reason == "KERNEL_ERROR"
     assert "add address fd88::1/64 to br-blue" in refused.message
     assert daemon.everything() == before

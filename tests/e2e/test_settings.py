@@ -4,13 +4,13 @@ import pytest
 
 from mynet.v1.network_pb2 import ListNetworksRequest
 from tests.e2e.support.daemon import Daemon, create, turned_away
-from tests.e2e.support.testbed import Stage
+from tests.e2e.support.testbed import Testbed
 
 USAGE, REFUSED = 2, 1
 
 
-def test_flags_go_before_the_environment_and_that_before_the_file(empty_stage: Stage) -> None:
-    config = empty_stage.root / "run" / "mynet.toml"
+def test_flags_go_before_the_environment_and_that_before_the_file(empty_testbed: Testbed) -> None:
+    config = empty_testbed.root / "run" / "mynet.toml"
     config.write_text(
         'listen = ["unix:///run/file.sock"]\n'
         'state_dir = "/run/file"\n'
@@ -18,28 +18,28 @@ def test_flags_go_before_the_environment_and_that_before_the_file(empty_stage: S
         "plugin_timeout = 7.5\n"
     )
     daemon = Daemon(
-        empty_stage,
+        empty_testbed,
         *("--config", "/run/mynet.toml", "--log-format", "json"),
         socket="run/file.sock",
         MYNET_STATE_DIR="/run/environment",
         MYNET_LOG_FORMAT="text",
     )
-    assert (empty_stage.root / "run/environment/mynet.db").exists()
-    assert not (empty_stage.root / "run/file").exists()
+    assert (empty_testbed.root / "run/environment/mynet.db").exists()
+    assert not (empty_testbed.root / "run/file").exists()
     assert [each["listen"] for each in daemon.events() if each["event"] == "serving"] == [
         ["unix:///run/file.sock"]
     ]
 
 
-def test_a_daemon_serves_on_every_address_it_was_given(empty_stage: Stage) -> None:
+def test_a_daemon_serves_on_every_address_it_was_given(empty_testbed: Testbed) -> None:
     Daemon(
-        empty_stage,
+        empty_testbed,
         "--insecure",
         socket="run/a.sock",
         MYNET_LISTEN="unix:///run/a.sock unix:///run/b.sock 127.0.0.1:5050 [::1]:5050",
     )
     for address in ("unix:///run/a.sock", "unix:///run/b.sock", "127.0.0.1:5050", "[::1]:5050"):
-        empty_stage.run("mynetctl", "--address", address, "network", "ls")
+        empty_testbed.run("mynetctl", "--address", address, "network", "ls")
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,10 @@ def test_a_daemon_serves_on_every_address_it_was_given(empty_stage: Stage) -> No
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_usage_is_exit_status_2(stage: Stage, options: list[str], words: str) -> None:
-    (stage.root / "run" / "unknown.toml").write_text('color = "red"')
-    (stage.root / "run" / "wrong.toml").write_text("state_dir = ")
-    status, said = turned_away(stage, *options)
+def test_wrong_usage_is_exit_status_2(testbed: Testbed, options: list[str], words: str) -> None:
+    (testbed.root / "run" / "unknown.toml").write_text('color = "red"')
+    (testbed.root / "run" / "wrong.toml").write_text("state_dir = ")
+    status, said = turned_away(testbed, *options)
     assert status == USAGE
     assert words in said
 
@@ -77,23 +77,25 @@ def test_wrong_usage_is_exit_status_2(stage: Stage, options: list[str], words: s
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
 def test_a_start_that_is_refused_is_exit_status_1(
-    stage: Stage, options: list[str], words: str
+    testbed: Testbed, options: list[str], words: str
 ) -> None:
-    status, said = turned_away(stage, *options)
+    status, said = turned_away(testbed, *options)
     assert status == REFUSED
     assert words in said
     assert "Traceback" not in said
 
 
-def test_a_tcp_port_that_somebody_has_is_refused_even_if_they_would_share_it(stage: Stage) -> None:
-    with stage.listen("127.0.0.1", 5050):
-        status, said = turned_away(stage, "--listen", "127.0.0.1:5050", "--insecure")
+def test_a_tcp_port_that_somebody_has_is_refused_even_if_they_would_share_it(
+    testbed: Testbed,
+) -> None:
+    with testbed.listen("127.0.0.1", 5050):
+        status, said = turned_away(testbed, "--listen", "127.0.0.1:5050", "--insecure")
     assert status == REFUSED
     assert "cannot listen on 127.0.0.1:5050" in said
 
 
-def test_every_call_is_logged_with_an_id_of_its_own(empty_stage: Stage) -> None:
-    daemon = Daemon(empty_stage, "--log-format", "json")
+def test_every_call_is_logged_with_an_id_of_its_own(empty_testbed: Testbed) -> None:
+    daemon = Daemon(empty_testbed, "--log-format", "json")
     before = len(daemon.events())
     daemon.net.CreateNetwork(create(), metadata=(("x-request-id", "maker"),))
     _, call = daemon.net.ListNetworks.with_call(ListNetworksRequest())

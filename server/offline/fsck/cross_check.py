@@ -28,11 +28,11 @@ def compare(records: Records, books: Mapping[str, Book]) -> Iterator[str]:
     held = {name: _held(book) for name, book in books.items()}
     for endpoint in records.endpoints.values():
         network = records.networks.get(endpoint.network_id)
-        if network and endpoint.state is EndpointState.READY and network.wish.ipam in held:
-            yield from _endpoint(endpoint, held[network.wish.ipam], books[network.wish.ipam])
+        if network and endpoint.state is EndpointState.READY and network.spec.ipam in held:
+            yield from _endpoint(endpoint, held[network.spec.ipam], books[network.spec.ipam])
     for network in records.networks.values():
-        if network.state is NetworkState.READY and network.wish.ipam in held:
-            yield from _network(network, held[network.wish.ipam], books[network.wish.ipam])
+        if network.state is NetworkState.READY and network.spec.ipam in held:
+            yield from _network(network, held[network.spec.ipam], books[network.spec.ipam])
     yield from _twice(records)
     if records.whole:
         for name, book in books.items():

@@ -99,7 +99,7 @@ def compare(
     for endpoint in records.endpoints.values():
         endpoints.setdefault(endpoint.network_id, []).append(endpoint)
     names = {driver.name for driver in catalog.usable()}
-    names |= {network.wish.driver for network in records.networks.values()}
+    names |= {network.spec.driver for network in records.networks.values()}
     for name in sorted(names):
         try:
             driver = catalog.get(name)
@@ -140,7 +140,7 @@ class _Look:
 
     def compare(self, sandboxes: Mapping[int, str] | None) -> None:
         networks = [
-            each for each in self.records.networks.values() if each.wish.driver == self.driver.name
+            each for each in self.records.networks.values() if each.spec.driver == self.driver.name
         ]
         for network in networks:
             if network.state is NetworkState.READY:

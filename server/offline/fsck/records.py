@@ -100,4 +100,4 @@ def _check_overlaps(look: Look, subnets: Sequence[Booked]) -> None:
 
 def named(endpoint: Endpoint) -> str:
     """Name an endpoint for people."""
-    return f"endpoint {endpoint.id[:12]} ({endpoint.wish.container_id} on {endpoint.network})"
+    return f"endpoint {endpoint.id[:12]} ({endpoint.spec.container_id} on {endpoint.network})"

@@ -7,8 +7,8 @@ from pathlib import Path
 from mynet.drivers.api import IPInterface
 from mynet.ipam.api import IPAddress, IPNetwork, Span
 from mynet.server.errors import quoted
-from mynet.server.model.networks import ENDPOINT_OWNER, NETWORK_OWNER, AddressWish, is_own
-from mynet.server.model.subnets import SubnetSize, SubnetWish, unusable
+from mynet.server.model.networks import ENDPOINT_OWNER, NETWORK_OWNER, AddressSpec, is_own
+from mynet.server.model.subnets import SubnetSize, SubnetSpec, unusable
 
 MAX_TEXT = 255
 MAX_SUBNETS = 64
@@ -78,18 +78,18 @@ def owner(value: str) -> str:
     return text(value)
 
 
-def network_cidr(value: str) -> SubnetWish:
+def network_cidr(value: str) -> SubnetSpec:
     """Parse a network's subnet; host bits, if set, are its gateway. Like: ip addr add CIDR.
 
     The unspecified address with a prefix length stands for any subnet of that size.
     """
     interface = _cidr(value)
     if interface.ip.is_unspecified and interface.network.prefixlen:
-        return size_wish(interface)
+        return size_spec(interface)
     if reason := unusable(interface.network):
         raise ValueError(f"{quoted(value)} cannot be a network's subnet: {reason}")
     is_gateway = interface.ip != interface.network.network_address
-    return SubnetWish(interface.network, interface.ip if is_gateway else None)
+    return SubnetSpec(interface.network, interface.ip if is_gateway else None)
 
 
 def book_cidr(value: str) -> IPNetwork:
@@ -97,19 +97,19 @@ def book_cidr(value: str) -> IPNetwork:
     return _cidr(value).network
 
 
-def new_cidr(value: str) -> SubnetWish:
+def new_cidr(value: str) -> SubnetSpec:
     """Parse a subnet that is to come into the book: "" for any, a size alone, or a CIDR."""
     if not value:
-        return SubnetWish(None, size=SubnetSize(4))
+        return SubnetSpec(None, size=SubnetSize(4))
     interface = _cidr(value)
     if interface.ip.is_unspecified and interface.network.prefixlen:
-        return size_wish(interface)
-    return SubnetWish(interface.network)
+        return size_spec(interface)
+    return SubnetSpec(interface.network)
 
 
-def size_wish(interface: IPInterface) -> SubnetWish:
-    """Make the wish for any subnet of an unspecified one's size."""
-    return SubnetWish(None, size=SubnetSize(interface.version, interface.network.prefixlen))
+def size_spec(interface: IPInterface) -> SubnetSpec:
+    """Make the spec for any subnet of an unspecified one's size."""
+    return SubnetSpec(None, size=SubnetSize(interface.version, interface.network.prefixlen))
 
 
 def span(value: str) -> Span:
@@ -138,15 +138,15 @@ def address(value: str) -> IPAddress:
     return found
 
 
-def address_wish(value: str) -> AddressWish:
+def address_spec(value: str) -> AddressSpec:
     """Parse an address with or without a prefix length."""
     bare, slash, length = value.partition("/")
     found = address(bare)
     if not slash:
-        return AddressWish(found)
+        return AddressSpec(found)
     if not length.isascii() or not length.isdecimal() or int(length[:4]) > found.max_prefixlen:
         raise ValueError(f"{quoted(value)} has no prefix length from 0 to {found.max_prefixlen}")
-    return AddressWish(found, int(length))
+    return AddressSpec(found, int(length))
 
 
 def mac_address(value: str) -> str:

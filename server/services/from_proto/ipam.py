@@ -10,7 +10,7 @@ from mynet.ipam.api import (
     Subnet,
 )
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
-from mynet.server.model.subnets import LONGEST, MOST_SPANS, Rules, SubnetWish
+from mynet.server.model.subnets import LONGEST, MOST_SPANS, Rules, SubnetSpec
 from mynet.server.services.from_proto import fields
 from mynet.server.services.violations import Faults
 from mynet.v1 import ipam_pb2
@@ -32,23 +32,23 @@ def cidr_if_any(faults: Faults, value: str) -> IPNetwork | None:
     return faults.parse("subnet", value, fields.book_cidr) if value else None
 
 
-def new_subnet(request: ipam_pb2.CreateSubnetRequest) -> tuple[SubnetWish, str]:
-    """Unpack a CreateSubnet: the subnet that is wished for, and its backend."""
+def new_subnet(request: ipam_pb2.CreateSubnetRequest) -> tuple[SubnetSpec, str]:
+    """Unpack a CreateSubnet: the subnet that is asked for, and its backend."""
     faults = Faults()
-    wish = faults.parse("subnet.cidr", request.subnet.cidr, fields.new_cidr)
+    spec = faults.parse("subnet.cidr", request.subnet.cidr, fields.new_cidr)
     if request.subnet.gateway:
         faults.add("subnet.gateway", "comes with the network that is to use the subnet")
-    found = rules(faults, "subnet", request.subnet, wish)
+    found = rules(faults, "subnet", request.subnet, spec)
     backend = faults.parse("backend", request.backend, fields.text)
     faults.refuse()
-    assert wish is not None  # noqa: S101 - refused above
-    return replace(wish, rules=found), backend or DEFAULT_BACKEND
+    assert spec is not None  # noqa: S101 - refused above
+    return replace(spec, rules=found), backend or DEFAULT_BACKEND
 
 
-def rules(faults: Faults, field: str, message: ipam_pb2.Subnet, wish: SubnetWish | None) -> Rules:
+def rules(faults: Faults, field: str, message: ipam_pb2.Subnet, spec: SubnetSpec | None) -> Rules:
     """Unpack how a subnet's addresses are to be handed out.
 
-    One that is wished for by its size alone may have any place, and None is one that cannot be had.
+    One that is asked for by its size alone may have any place, and None is one that cannot be had.
     """
     bounds = None
     if message.range:
@@ -62,12 +62,12 @@ def rules(faults: Faults, field: str, message: ipam_pb2.Subnet, wish: SubnetWish
     given = [(f"{field}.range", bounds)] if bounds else []
     given += [(f"{field}.reserved[{number}]", span) for number, span in enumerate(spans) if span]
     for name, span in given:
-        if wish is None:
+        if spec is None:
             continue
-        if wish.cidr is None:
+        if spec.cidr is None:
             faults.add(name, "goes with a subnet that is named")
-        elif span.first not in wish.cidr or span.last not in wish.cidr:
-            faults.add(name, f"{span} is not in {wish.cidr}")
+        elif span.first not in spec.cidr or span.last not in spec.cidr:
+            faults.add(name, f"{span} is not in {spec.cidr}")
     return Rules(
         range=bounds,
         reserved=tuple(span for span in spans if span),

@@ -14,11 +14,11 @@ from mynet.server.model.networks import (
     MAX_GATEWAY_PRIORITY,
     MAX_LABELS,
     EndpointSelector,
-    EndpointWish,
-    NetworkWish,
-    SandboxWish,
+    EndpointSpec,
+    NetworkSpec,
+    SandboxSpec,
 )
-from mynet.server.model.subnets import MIN_MTU_IPV6, SubnetWish
+from mynet.server.model.subnets import MIN_MTU_IPV6, SubnetSpec
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.plugins.options import network_faults
 from mynet.server.services.from_proto import fields, ipam
@@ -49,10 +49,10 @@ class SelectorMessage(Protocol):
         """A device inside the sandbox."""
 
 
-def network(message: network_pb2.Network, drivers: Catalog[Driver]) -> NetworkWish:
-    """Unpack a network that is wished for. Raises InvalidArgument with every fault."""
+def network(message: network_pb2.Network, drivers: Catalog[Driver]) -> NetworkSpec:
+    """Unpack a network that is asked for. Raises InvalidArgument with every fault."""
     faults = Faults()
-    wish = NetworkWish(
+    spec = NetworkSpec(
         name=faults.parse("network.name", message.name, fields.network_name) or "",
         driver=faults.parse("network.driver", message.driver, fields.text) or DEFAULT_DRIVER,
         ipam=faults.parse("network.ipam", message.ipam, fields.text) or DEFAULT_BACKEND,
@@ -64,19 +64,19 @@ def network(message: network_pb2.Network, drivers: Catalog[Driver]) -> NetworkWi
         options=faults.texts("network.options", message.options),
         labels=faults.texts("network.labels", message.labels),
     )
-    _check_mtu(faults, wish)
+    _check_mtu(faults, spec)
     asked = Asked(
-        wish.options,
-        frozenset(subnet.version for subnet in wish.subnets),
-        wish.internal,
+        spec.options,
+        frozenset(subnet.version for subnet in spec.subnets),
+        spec.internal,
         message.masquerade if message.HasField("masquerade") else None,
     )
     for listing in drivers:
-        if listing.plugin and listing.name == wish.driver:
+        if listing.plugin and listing.name == spec.driver:
             info = listing.plugin.implementation.info
             faults.extend(network_faults("network.", asked, info))
     faults.refuse()
-    return wish
+    return spec
 
 
 def network_change(request: network_pb2.UpdateNetworkRequest) -> tuple[str, NetworkChange]:
@@ -119,12 +119,12 @@ def _map_change(
     return change
 
 
-def endpoint(request: network_pb2.ConnectRequest) -> tuple[EndpointWish, SandboxWish | None]:
-    """Unpack an endpoint that is wished for, and its sandbox. Raises InvalidArgument."""
+def endpoint(request: network_pb2.ConnectRequest) -> tuple[EndpointSpec, SandboxSpec | None]:
+    """Unpack an endpoint that is asked for, and its sandbox. Raises InvalidArgument."""
     faults = Faults()
     _require(faults, "network", request.network)
     addresses = [
-        faults.parse(f"addresses[{number}]", value, fields.address_wish)
+        faults.parse(f"addresses[{number}]", value, fields.address_spec)
         for number, value in enumerate(request.addresses)
     ]
     if len(addresses) > fields.MAX_ADDRESSES:
@@ -132,7 +132,7 @@ def endpoint(request: network_pb2.ConnectRequest) -> tuple[EndpointWish, Sandbox
     asked = tuple(each for each in addresses if each)
     if len(set(asked)) < len(asked):
         faults.add("addresses", "names an address twice")
-    wish = EndpointWish(
+    spec = EndpointSpec(
         container_id=faults.parse("container_id", request.container_id, fields.some_text) or "",
         interface=faults.parse("interface", request.interface, fields.device_name) or "",
         addresses=asked,
@@ -143,12 +143,12 @@ def endpoint(request: network_pb2.ConnectRequest) -> tuple[EndpointWish, Sandbox
         ports=unpack_ports(faults, request.ports),
         gateway_priority=request.gateway_priority,
     )
-    if abs(wish.gateway_priority) > MAX_GATEWAY_PRIORITY:
+    if abs(spec.gateway_priority) > MAX_GATEWAY_PRIORITY:
         span = f"-{MAX_GATEWAY_PRIORITY} to {MAX_GATEWAY_PRIORITY}"
-        faults.add("gateway_priority", f"{wish.gateway_priority} is not from {span}")
+        faults.add("gateway_priority", f"{spec.gateway_priority} is not from {span}")
     sandbox = _sandbox(faults, request)
     faults.refuse()
-    return wish, sandbox
+    return spec, sandbox
 
 
 def selector(request: SelectorMessage, *, container_alone: bool = False) -> EndpointSelector:
@@ -201,7 +201,7 @@ def _require(faults: Faults, field: str, value: str) -> None:
         faults.add(field, "is required")
 
 
-def _subnets(faults: Faults, messages: Sequence[ipam_pb2.Subnet]) -> tuple[SubnetWish, ...]:
+def _subnets(faults: Faults, messages: Sequence[ipam_pb2.Subnet]) -> tuple[SubnetSpec, ...]:
     if len(messages) > fields.MAX_SUBNETS:
         faults.add("network.subnets", f"has {len(messages)} entries, and {fields.MAX_SUBNETS} fit")
         return ()  # to compare each with each would take long
@@ -217,47 +217,47 @@ def _subnets(faults: Faults, messages: Sequence[ipam_pb2.Subnet]) -> tuple[Subne
     return subnets
 
 
-def _subnet(faults: Faults, field: str, message: ipam_pb2.Subnet) -> SubnetWish | None:
-    wish = faults.parse(f"{field}.cidr", message.cidr, fields.network_cidr)
-    rules = ipam.rules(faults, field, message, wish)
+def _subnet(faults: Faults, field: str, message: ipam_pb2.Subnet) -> SubnetSpec | None:
+    spec = faults.parse(f"{field}.cidr", message.cidr, fields.network_cidr)
+    rules = ipam.rules(faults, field, message, spec)
     gateway = None
     if message.gateway:
         gateway = faults.parse(f"{field}.gateway", message.gateway, fields.address)
-    if wish is None:
+    if spec is None:
         return None
-    if wish.cidr and wish.cidr.num_addresses == 1:
-        faults.add(f"{field}.cidr", f"{wish.cidr} has no address left beside the gateway")
+    if spec.cidr and spec.cidr.num_addresses == 1:
+        faults.add(f"{field}.cidr", f"{spec.cidr} has no address left beside the gateway")
     if gateway is not None:
-        if wish.gateway not in (None, gateway):
-            faults.add(f"{field}.gateway", f"is not the one that cidr names, {wish.gateway}")
-        if wish.cidr is None:
+        if spec.gateway not in (None, gateway):
+            faults.add(f"{field}.gateway", f"is not the one that cidr names, {spec.gateway}")
+        if spec.cidr is None:
             faults.add(f"{field}.gateway", "goes with a subnet that is named")
-        elif gateway not in wish.cidr:
-            faults.add(f"{field}.gateway", f"{gateway} is not in {wish.cidr}")
-    wish = replace(wish, gateway=gateway or wish.gateway, rules=rules)
-    if wish.gateway and any(wish.gateway in span for span in rules.reserved):
-        faults.add(f"{field}.reserved", f"has the gateway {wish.gateway} in it")
-    return wish
+        elif gateway not in spec.cidr:
+            faults.add(f"{field}.gateway", f"{gateway} is not in {spec.cidr}")
+    spec = replace(spec, gateway=gateway or spec.gateway, rules=rules)
+    if spec.gateway and any(spec.gateway in span for span in rules.reserved):
+        faults.add(f"{field}.reserved", f"has the gateway {spec.gateway} in it")
+    return spec
 
 
-def _check_mtu(faults: Faults, wish: NetworkWish) -> None:
-    if not wish.mtu:
+def _check_mtu(faults: Faults, spec: NetworkSpec) -> None:
+    if not spec.mtu:
         return
-    has_ipv6 = any(subnet.version == 6 for subnet in wish.subnets)  # noqa: PLR2004
+    has_ipv6 = any(subnet.version == 6 for subnet in spec.subnets)  # noqa: PLR2004
     least = MIN_MTU_IPV6 if has_ipv6 else fields.MIN_MTU
-    if not least <= wish.mtu <= fields.MAX_MTU:
-        faults.add("network.mtu", f"{wish.mtu} is not from {least} to {fields.MAX_MTU}")
+    if not least <= spec.mtu <= fields.MAX_MTU:
+        faults.add("network.mtu", f"{spec.mtu} is not from {least} to {fields.MAX_MTU}")
 
 
-def _sandbox(faults: Faults, request: network_pb2.ConnectRequest) -> SandboxWish | None:
+def _sandbox(faults: Faults, request: network_pb2.ConnectRequest) -> SandboxSpec | None:
     given = [name for name in ("netns_path", "netns_name", "pid") if getattr(request, name)]
     for name in given[1:]:
         faults.add(name, f"the sandbox is named by {given[0]} already; give one of them")
     if request.netns_path:
-        return SandboxWish(faults.parse("netns_path", request.netns_path, fields.netns_path) or "")
+        return SandboxSpec(faults.parse("netns_path", request.netns_path, fields.netns_path) or "")
     if request.netns_name:
         name = faults.parse("netns_name", request.netns_name, fields.netns_name) or ""
-        return SandboxWish(f"/run/netns/{name}")
+        return SandboxSpec(f"/run/netns/{name}")
     if request.pid < 0:
         faults.add("pid", "is not the number of a process")
-    return SandboxWish(f"/proc/{request.pid}/ns/net", request.pid) if request.pid else None
+    return SandboxSpec(f"/proc/{request.pid}/ns/net", request.pid) if request.pid else None

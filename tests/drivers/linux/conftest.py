@@ -14,7 +14,7 @@ from mynet.drivers.api import DriverContext, Endpoint, Network
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
-from tests.drivers.linux.support.kernels import FakeStage, LinuxStage, Stage
+from tests.drivers.linux.support.kernels import FakeStage, KernelTestbed, LinuxStage
 from tests.drivers.linux.support.namespaces import Namespace, give_uplink, playing_host
 
 
@@ -85,7 +85,7 @@ def endpoint(network: Network, box: Namespace) -> Endpoint:
 
 
 @pytest.fixture(params=["memory", "linux"])
-def stage(request: pytest.FixtureRequest) -> Stage:
+def testbed(request: pytest.FixtureRequest) -> KernelTestbed:
     """Each of the two kernels."""
     if request.param == "memory":
         return FakeStage()

@@ -11,7 +11,7 @@ import pytest
 from mynet.drivers.errors import InterfaceExists, KernelError
 from mynet.drivers.linux.links.mac import mac_from
 from mynet.drivers.linux.values.desired import Bridge, Segment, Veth
-from tests.drivers.linux.support.kernels import Seen, Stage
+from tests.drivers.linux.support.kernels import KernelTestbed, Seen
 
 BRIDGE = Bridge("br-web", "mynet:i:web", mac_from("web"), 1400, (ip_interface("10.1.0.1/24"),))
 VETH = Veth(
@@ -29,65 +29,65 @@ INNER_SEEN = Seen("veth", "", "", VETH.mac, 1400, up=False)
 
 
 @pytest.fixture
-def ready(stage: Stage) -> Stage:
-    """A stage with a bridge."""
-    stage.kernel.ensure_bridge(BRIDGE)
-    return stage
+def ready(testbed: KernelTestbed) -> KernelTestbed:
+    """A testbed with a bridge."""
+    testbed.kernel.ensure_bridge(BRIDGE)
+    return testbed
 
 
-def test_a_bridge_is_made_as_it_should_be_and_only_once(stage: Stage) -> None:
+def test_a_bridge_is_made_as_it_should_be_and_only_once(testbed: KernelTestbed) -> None:
     for _ in range(2):
-        stage.kernel.ensure_bridge(BRIDGE)
-        assert stage.links() == {"br-web": BRIDGE_SEEN}
-    assert not stage.kernel.is_taken(BRIDGE)
+        testbed.kernel.ensure_bridge(BRIDGE)
+        assert testbed.links() == {"br-web": BRIDGE_SEEN}
+    assert not testbed.kernel.is_taken(BRIDGE)
 
 
-def test_a_bridge_is_brought_to_what_it_should_be(ready: Stage) -> None:
+def test_a_bridge_is_brought_to_what_it_should_be(ready: KernelTestbed) -> None:
     ready.kernel.ensure_bridge(replace(BRIDGE, mtu=1300))
     assert ready.links() == {"br-web": replace(BRIDGE_SEEN, mtu=1300)}
 
 
 @pytest.mark.parametrize("mark", ["", "mynet:i:other", "mynet:other:web"])
-def test_a_foreign_bridge_keeps_its_name(stage: Stage, mark: str) -> None:
-    stage.add_link("br-web", mark=mark)
-    before = stage.links()
+def test_a_foreign_bridge_keeps_its_name(testbed: KernelTestbed, mark: str) -> None:
+    testbed.add_link("br-web", mark=mark)
+    before = testbed.links()
     with pytest.raises(InterfaceExists, match="br-web") as caught:
-        stage.kernel.ensure_bridge(BRIDGE)
+        testbed.kernel.ensure_bridge(BRIDGE)
     assert caught.value.resource == "interface br-web"
-    assert stage.kernel.is_taken(BRIDGE)
-    stage.kernel.delete_bridge(BRIDGE)
-    assert stage.links() == before
+    assert testbed.kernel.is_taken(BRIDGE)
+    testbed.kernel.delete_bridge(BRIDGE)
+    assert testbed.links() == before
 
 
-def test_a_bridge_that_was_only_begun_is_ours(stage: Stage) -> None:
-    stage.begin_bridge(BRIDGE)
-    assert stage.links()["br-web"].mark == ""
-    assert not stage.kernel.is_taken(BRIDGE)
-    stage.kernel.ensure_bridge(BRIDGE)
-    assert stage.links() == {"br-web": BRIDGE_SEEN}
+def test_a_bridge_that_was_only_begun_is_ours(testbed: KernelTestbed) -> None:
+    testbed.begin_bridge(BRIDGE)
+    assert testbed.links()["br-web"].mark == ""
+    assert not testbed.kernel.is_taken(BRIDGE)
+    testbed.kernel.ensure_bridge(BRIDGE)
+    assert testbed.links() == {"br-web": BRIDGE_SEEN}
 
 
-def test_a_bridge_that_was_only_begun_is_deleted(stage: Stage) -> None:
-    stage.begin_bridge(BRIDGE)
-    stage.kernel.delete_bridge(BRIDGE)
-    assert not stage.links()
+def test_a_bridge_that_was_only_begun_is_deleted(testbed: KernelTestbed) -> None:
+    testbed.begin_bridge(BRIDGE)
+    testbed.kernel.delete_bridge(BRIDGE)
+    assert not testbed.links()
 
 
-def test_deleting_a_bridge_that_is_gone_is_success(ready: Stage) -> None:
+def test_deleting_a_bridge_that_is_gone_is_success(ready: KernelTestbed) -> None:
     for _ in range(2):
         ready.kernel.delete_bridge(BRIDGE)
         assert not ready.links()
 
 
 @pytest.mark.parametrize("name", ["br-of-16-letters", "br-" + "x" * 60])
-def test_a_name_that_is_too_long_is_refused(stage: Stage, name: str) -> None:
+def test_a_name_that_is_too_long_is_refused(testbed: KernelTestbed, name: str) -> None:
     with pytest.raises(KernelError) as caught:
-        stage.kernel.ensure_bridge(replace(BRIDGE, name=name))
+        testbed.kernel.ensure_bridge(replace(BRIDGE, name=name))
     assert caught.value.metadata["errno"] == "ERANGE"
-    assert not stage.links()
+    assert not testbed.links()
 
 
-def test_ports_outlive_their_bridge(ready: Stage) -> None:
+def test_ports_outlive_their_bridge(ready: KernelTestbed) -> None:
     ready.kernel.attach(VETH)
     ready.kernel.delete_bridge(BRIDGE)
     assert ready.links()["veth-shop"] == replace(OUTER_SEEN, master="")
@@ -97,7 +97,7 @@ def test_ports_outlive_their_bridge(ready: Stage) -> None:
     assert ready.links()["veth-shop"] == OUTER_SEEN
 
 
-def test_without_a_sandbox_the_inner_end_waits_beside_the_outer(ready: Stage) -> None:
+def test_without_a_sandbox_the_inner_end_waits_beside_the_outer(ready: KernelTestbed) -> None:
     for _ in range(2):
         ready.kernel.attach(VETH)
         assert ready.links() == {
@@ -110,7 +110,9 @@ def test_without_a_sandbox_the_inner_end_waits_beside_the_outer(ready: Stage) ->
 
 
 @pytest.mark.parametrize(("bridge", "errno"), [("br-none", "ENODEV"), ("veth-shop", "ENOTSUP")])
-def test_there_is_no_attaching_to_what_is_no_bridge(ready: Stage, bridge: str, errno: str) -> None:
+def test_there_is_no_attaching_to_what_is_no_bridge(
+    ready: KernelTestbed, bridge: str, errno: str
+) -> None:
     ready.kernel.attach(VETH)
     other = replace(VETH, name="veth-2", interface="cif-2", bridge=bridge)
     with pytest.raises(KernelError) as caught:
@@ -120,7 +122,7 @@ def test_there_is_no_attaching_to_what_is_no_bridge(ready: Stage, bridge: str, e
 
 
 @pytest.mark.parametrize("name", ["veth-shop", "cif-shop"])
-def test_a_name_that_is_taken_is_left_as_it_is(ready: Stage, name: str) -> None:
+def test_a_name_that_is_taken_is_left_as_it_is(ready: KernelTestbed, name: str) -> None:
     ready.add_link(name)
     before = ready.links()
     with pytest.raises(InterfaceExists, match=name) as caught:
@@ -131,14 +133,14 @@ def test_a_name_that_is_taken_is_left_as_it_is(ready: Stage, name: str) -> None:
     assert ready.links() == before
 
 
-def test_the_ends_of_a_pair_go_together(ready: Stage) -> None:
+def test_the_ends_of_a_pair_go_together(ready: KernelTestbed) -> None:
     for end in ("veth-shop", "cif-shop"):
         ready.kernel.attach(VETH)
         ready.delete_link(end)
         assert ready.links() == {"br-web": BRIDGE_SEEN}
 
 
-def test_a_pair_moves_to_another_bridge(ready: Stage) -> None:
+def test_a_pair_moves_to_another_bridge(ready: KernelTestbed) -> None:
     ready.kernel.attach(VETH)
     other = replace(BRIDGE, name="br-db", mark="mynet:i:db", mac=mac_from("db"), addresses=())
     ready.kernel.ensure_bridge(other)
@@ -146,7 +148,7 @@ def test_a_pair_moves_to_another_bridge(ready: Stage) -> None:
     assert ready.links()["veth-shop"].master == "br-db"
 
 
-def test_a_port_is_isolated_from_others_or_not_as_it_should_be(ready: Stage) -> None:
+def test_a_port_is_isolated_from_others_or_not_as_it_should_be(ready: KernelTestbed) -> None:
     for isolated in (True, True, False, False, True):
         veth = replace(VETH, isolated=isolated)
         ready.kernel.attach(veth)
@@ -156,7 +158,7 @@ def test_a_port_is_isolated_from_others_or_not_as_it_should_be(ready: Stage) -> 
         assert outer.isolated == isolated
 
 
-def test_a_port_is_in_hairpin_mode_or_not_as_it_should_be(ready: Stage) -> None:
+def test_a_port_is_in_hairpin_mode_or_not_as_it_should_be(ready: KernelTestbed) -> None:
     for hairpin in (True, True, False, False, True):
         veth = replace(VETH, hairpin=hairpin)
         ready.kernel.attach(veth)
@@ -165,14 +167,14 @@ def test_a_port_is_in_hairpin_mode_or_not_as_it_should_be(ready: Stage) -> None:
         assert outer.hairpin == hairpin
 
 
-def test_a_pair_that_was_only_begun_is_isolated_with_the_rest_of_it(ready: Stage) -> None:
+def test_a_pair_that_was_only_begun_is_isolated_with_the_rest_of_it(ready: KernelTestbed) -> None:
     veth = replace(VETH, isolated=True)
     ready.begin_pair(veth)
     ready.kernel.attach(veth)
     assert ready.links()["veth-shop"] == replace(OUTER_SEEN, isolated=True)
 
 
-def test_many_ports_are_isolated_at_once_and_again_or_not(ready: Stage) -> None:
+def test_many_ports_are_isolated_at_once_and_again_or_not(ready: KernelTestbed) -> None:
     others = [replace(VETH, name=f"veth-{n}", interface=f"cif-{n}") for n in range(3)]
     for veth in others:
         ready.kernel.attach(veth)
@@ -183,7 +185,7 @@ def test_many_ports_are_isolated_at_once_and_again_or_not(ready: Stage) -> None:
         assert [seen[veth.name].isolated for veth in others] == [isolated, isolated, False]
 
 
-def test_isolating_makes_nothing_and_touches_nobody_else_s(ready: Stage) -> None:
+def test_isolating_makes_nothing_and_touches_nobody_else_s(ready: KernelTestbed) -> None:
     apart = replace(VETH, isolated=True)
     ready.add_link("veth-shop")
     before = ready.links()
@@ -191,7 +193,7 @@ def test_isolating_makes_nothing_and_touches_nobody_else_s(ready: Stage) -> None
     assert ready.links() == before
 
 
-def test_a_port_that_somebody_took_out_of_its_bridge_is_left_there(ready: Stage) -> None:
+def test_a_port_that_somebody_took_out_of_its_bridge_is_left_there(ready: KernelTestbed) -> None:
     ready.kernel.attach(VETH)
     ready.kernel.delete_bridge(BRIDGE)
     before = ready.links()
@@ -199,7 +201,7 @@ def test_a_port_that_somebody_took_out_of_its_bridge_is_left_there(ready: Stage)
     assert ready.links() == before
 
 
-def test_detaching_what_is_gone_is_success(ready: Stage) -> None:
+def test_detaching_what_is_gone_is_success(ready: KernelTestbed) -> None:
     others = [replace(VETH, name=f"veth-{n}", interface=f"cif-{n}") for n in range(3)]
     for veth in others:
         ready.kernel.attach(veth)
@@ -210,35 +212,35 @@ def test_detaching_what_is_gone_is_success(ready: Stage) -> None:
     assert ready.links() == {"br-web": BRIDGE_SEEN}
 
 
-def test_the_firewall_knows_what_it_was_told(stage: Stage) -> None:
+def test_the_firewall_knows_what_it_was_told(testbed: KernelTestbed) -> None:
     one, two = (
         Segment("br-1", internal=True),
         Segment("br-2", masquerade=[ip_network("10.1.0.0/24")]),
     )
-    stage.kernel.add_segment("i", one)
-    stage.kernel.add_segment("i", two)
-    stage.kernel.add_segment("i", two)
-    assert stage.firewalled() == {"br-1", "br-2"}
+    testbed.kernel.add_segment("i", one)
+    testbed.kernel.add_segment("i", two)
+    testbed.kernel.add_segment("i", two)
+    assert testbed.firewalled() == {"br-1", "br-2"}
     for _ in range(2):
-        stage.kernel.remove_segment(two)
-        assert stage.firewalled() == {"br-1"}
-    stage.kernel.load_firewall("i", iter([two]))
-    assert stage.firewalled() == {"br-2"}
+        testbed.kernel.remove_segment(two)
+        assert testbed.firewalled() == {"br-1"}
+    testbed.kernel.load_firewall("i", iter([two]))
+    assert testbed.firewalled() == {"br-2"}
 
 
-def test_forwarding_is_turned_on_and_never_off(stage: Stage) -> None:
-    assert stage.forwarding() == set()
-    stage.kernel.enable_forwarding(ipv4=True, ipv6=False)
-    assert stage.forwarding() == {4}
-    stage.kernel.enable_forwarding(ipv4=False, ipv6=True)
-    assert stage.forwarding() == {4, 6}
+def test_forwarding_is_turned_on_and_never_off(testbed: KernelTestbed) -> None:
+    assert testbed.forwarding() == set()
+    testbed.kernel.enable_forwarding(ipv4=True, ipv6=False)
+    assert testbed.forwarding() == {4}
+    testbed.kernel.enable_forwarding(ipv4=False, ipv6=True)
+    assert testbed.forwarding() == {4, 6}
 
 
-def test_the_mtu_without_an_uplink_is_ethernets(stage: Stage) -> None:
-    assert stage.kernel.uplink_mtu() == 1500
+def test_the_mtu_without_an_uplink_is_ethernets(testbed: KernelTestbed) -> None:
+    assert testbed.kernel.uplink_mtu() == 1500
 
 
-def test_links_that_carry_a_mark_are_listed_and_no_others(ready: Stage) -> None:
+def test_links_that_carry_a_mark_are_listed_and_no_others(ready: KernelTestbed) -> None:
     ready.kernel.attach(VETH)
     ready.add_link("br-other", mark="mynet:other:lan")
     ready.add_link("tun7", mark="somebody else's")
@@ -250,7 +252,7 @@ def test_links_that_carry_a_mark_are_listed_and_no_others(ready: Stage) -> None:
     }
 
 
-def test_a_marked_link_is_removed_with_its_other_end(ready: Stage) -> None:
+def test_a_marked_link_is_removed_with_its_other_end(ready: KernelTestbed) -> None:
     ready.kernel.attach(VETH)
     (link,) = [link for link in ready.kernel.marked() if link.mark == VETH.mark]
     for _ in range(2):
@@ -258,7 +260,7 @@ def test_a_marked_link_is_removed_with_its_other_end(ready: Stage) -> None:
         assert ready.links() == {"br-web": BRIDGE_SEEN}
 
 
-def test_a_link_that_is_another_by_now_is_not_removed(ready: Stage) -> None:
+def test_a_link_that_is_another_by_now_is_not_removed(ready: KernelTestbed) -> None:
     (link,) = ready.kernel.marked()
     ready.kernel.delete_bridge(BRIDGE)
     ready.add_link("br-web", mark="mynet:other:lan")
@@ -267,7 +269,7 @@ def test_a_link_that_is_another_by_now_is_not_removed(ready: Stage) -> None:
     assert ready.links() == before
 
 
-def test_a_bridge_is_looked_at(ready: Stage) -> None:
+def test_a_bridge_is_looked_at(ready: KernelTestbed) -> None:
     seen = ready.kernel.inspect_bridge(BRIDGE)
     assert seen.link is not None
     assert (seen.link.name, seen.link.mark, seen.link.up) == ("br-web", BRIDGE.mark, True)

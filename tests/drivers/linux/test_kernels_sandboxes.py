@@ -10,7 +10,7 @@ from mynet.drivers.errors import BridgeFull, InterfaceExists, KernelError, Sandb
 from mynet.drivers.linux.links.mac import mac_from
 from mynet.drivers.linux.values.desired import Bridge, Rate, Shaper, Veth
 from mynet.drivers.linux.values.observed import Route
-from tests.drivers.linux.support.kernels import Seen, Stage
+from tests.drivers.linux.support.kernels import KernelTestbed, Seen
 
 ADDRESSES = (ip_interface("10.1.0.2/24"), ip_interface("fd00:1::2/64"))
 GATEWAYS = (ip_address("10.1.0.1"), ip_address("fd00:1::1"))
@@ -24,14 +24,14 @@ BRIDGE = Bridge(
 
 
 @pytest.fixture
-def ready(stage: Stage) -> Stage:
-    """A stage with a bridge."""
-    stage.kernel.ensure_bridge(BRIDGE)
-    return stage
+def ready(testbed: KernelTestbed) -> KernelTestbed:
+    """A testbed with a bridge."""
+    testbed.kernel.ensure_bridge(BRIDGE)
+    return testbed
 
 
 @pytest.fixture
-def box(ready: Stage) -> Sandbox:
+def box(ready: KernelTestbed) -> Sandbox:
     return ready.add_sandbox()
 
 
@@ -59,7 +59,7 @@ def other_than(veth: Veth, **changes: object) -> Veth:
     return replace(base, **{"addresses": (), "gateways": (), **changes})  # type: ignore[arg-type]
 
 
-def test_a_namespace_is_known_by_path_and_cookie(ready: Stage, box: Sandbox) -> None:
+def test_a_namespace_is_known_by_path_and_cookie(ready: KernelTestbed, box: Sandbox) -> None:
     assert ready.kernel.identify(box.path) == box
     assert ready.kernel.exists(box)
     assert ready.add_sandbox().cookie != box.cookie
@@ -68,7 +68,9 @@ def test_a_namespace_is_known_by_path_and_cookie(ready: Stage, box: Sandbox) -> 
     assert not ready.kernel.exists(Sandbox("/no/where", 2**63))
 
 
-def test_the_inner_end_has_everything_on_return(ready: Stage, box: Sandbox, veth: Veth) -> None:
+def test_the_inner_end_has_everything_on_return(
+    ready: KernelTestbed, box: Sandbox, veth: Veth
+) -> None:
     for _ in range(2):
         ready.kernel.attach(veth)
         assert ready.links(box) == {"eth0": Seen("veth", "", "", veth.mac, 1400, up=True)}
@@ -84,7 +86,9 @@ def test_the_inner_end_has_everything_on_return(ready: Stage, box: Sandbox, veth
         assert {route.device for route in seen.routes} == {seen.inner.index}
 
 
-def test_an_endpoint_without_ipv6_has_no_link_local_address(ready: Stage, veth: Veth) -> None:
+def test_an_endpoint_without_ipv6_has_no_link_local_address(
+    ready: KernelTestbed, veth: Veth
+) -> None:
     ready.kernel.attach(replace(veth, addresses=ADDRESSES[:1], gateways=GATEWAYS[:1]))
     seen = ready.kernel.inspect(veth)
     assert seen.addresses == {ADDRESSES[0]}
@@ -94,7 +98,7 @@ def test_an_endpoint_without_ipv6_has_no_link_local_address(ready: Stage, veth: 
     }
 
 
-def test_metric_0_is_1_in_ipv6(ready: Stage, veth: Veth) -> None:
+def test_metric_0_is_1_in_ipv6(ready: KernelTestbed, veth: Veth) -> None:
     ready.kernel.attach(replace(veth, metric=0))
     routes = ready.kernel.inspect(veth).routes
     assert {(route.gateway, route.metric) for route in routes} == {
@@ -103,7 +107,7 @@ def test_metric_0_is_1_in_ipv6(ready: Stage, veth: Veth) -> None:
     }
 
 
-def test_names_are_of_one_namespace_each(ready: Stage, box: Sandbox, veth: Veth) -> None:
+def test_names_are_of_one_namespace_each(ready: KernelTestbed, box: Sandbox, veth: Veth) -> None:
     ready.kernel.attach(replace(veth, interface="br-web"))
     assert ready.kernel.device_names(None) == {"lo", "br-web", "veth-shop"}
     assert ready.kernel.device_names(box) == {"lo", "br-web"}
@@ -112,7 +116,7 @@ def test_names_are_of_one_namespace_each(ready: Stage, box: Sandbox, veth: Veth)
 
 
 def test_a_name_taken_in_the_sandbox_is_left_as_it_is(
-    ready: Stage, box: Sandbox, veth: Veth
+    ready: KernelTestbed, box: Sandbox, veth: Veth
 ) -> None:
     ready.add_link("eth0", box)
     before = ready.links(), ready.links(box)
@@ -121,7 +125,9 @@ def test_a_name_taken_in_the_sandbox_is_left_as_it_is(
     assert (ready.links(), ready.links(box)) == before
 
 
-def test_a_pair_that_was_only_begun_is_completed(ready: Stage, box: Sandbox, veth: Veth) -> None:
+def test_a_pair_that_was_only_begun_is_completed(
+    ready: KernelTestbed, box: Sandbox, veth: Veth
+) -> None:
     ready.begin_pair(veth)
     assert ready.links()["veth-shop"].mark == ""
     assert not ready.kernel.inspect(veth).addresses
@@ -130,13 +136,15 @@ def test_a_pair_that_was_only_begun_is_completed(ready: Stage, box: Sandbox, vet
     assert len(ready.kernel.inspect(veth).routes) == 2
 
 
-def test_a_pair_that_was_only_begun_is_detached(ready: Stage, box: Sandbox, veth: Veth) -> None:
+def test_a_pair_that_was_only_begun_is_detached(
+    ready: KernelTestbed, box: Sandbox, veth: Veth
+) -> None:
     ready.begin_pair(veth)
     ready.kernel.detach([veth])
     assert not ready.links(box)
 
 
-def test_the_outer_end_goes_with_the_inner(ready: Stage, box: Sandbox, veth: Veth) -> None:
+def test_the_outer_end_goes_with_the_inner(ready: KernelTestbed, box: Sandbox, veth: Veth) -> None:
     ready.kernel.attach(veth)
     ready.delete_link("eth0", box)
     assert set(ready.links()) == {"br-web"}
@@ -144,7 +152,7 @@ def test_the_outer_end_goes_with_the_inner(ready: Stage, box: Sandbox, veth: Vet
     assert (seen.outer, seen.inner, seen.master, seen.sandbox_there) == (None, None, "", True)
 
 
-def test_the_links_go_with_their_sandbox(ready: Stage, box: Sandbox, veth: Veth) -> None:
+def test_the_links_go_with_their_sandbox(ready: KernelTestbed, box: Sandbox, veth: Veth) -> None:
     ready.kernel.attach(veth)
     ready.end_sandbox(box)
     assert set(ready.links()) == {"br-web"}
@@ -153,7 +161,7 @@ def test_the_links_go_with_their_sandbox(ready: Stage, box: Sandbox, veth: Veth)
     ready.kernel.detach([veth])
 
 
-def test_another_sandbox_at_the_path_is_not_it(ready: Stage, veth: Veth) -> None:
+def test_another_sandbox_at_the_path_is_not_it(ready: KernelTestbed, veth: Veth) -> None:
     lost = Sandbox(ready.add_sandbox().path, 2**63)
     stray = replace(veth, sandbox=lost)
     for verb in (ready.kernel.attach, lambda _: ready.kernel.device_names(lost)):
@@ -163,7 +171,9 @@ def test_another_sandbox_at_the_path_is_not_it(ready: Stage, veth: Veth) -> None
     assert not ready.kernel.inspect(stray).sandbox_there
 
 
-def test_an_endpoint_moves_to_another_sandbox(ready: Stage, box: Sandbox, veth: Veth) -> None:
+def test_an_endpoint_moves_to_another_sandbox(
+    ready: KernelTestbed, box: Sandbox, veth: Veth
+) -> None:
     ready.kernel.attach(veth)
     other = ready.add_sandbox()
     ready.kernel.attach(replace(veth, sandbox=other))
@@ -171,7 +181,9 @@ def test_an_endpoint_moves_to_another_sandbox(ready: Stage, box: Sandbox, veth: 
     assert set(ready.links(other)) == {"eth0"}
 
 
-def test_it_does_not_move_over_somebody_else(ready: Stage, box: Sandbox, veth: Veth) -> None:
+def test_it_does_not_move_over_somebody_else(
+    ready: KernelTestbed, box: Sandbox, veth: Veth
+) -> None:
     ready.kernel.attach(veth)
     other = ready.add_sandbox()
     ready.add_link("eth0", other)
@@ -185,7 +197,7 @@ def test_it_does_not_move_over_somebody_else(ready: Stage, box: Sandbox, veth: V
     ("address", "gateway"), [("10.2.0.2/24", "10.2.0.1"), ("fd00:2::2/64", "fd00:2::1")]
 )
 def test_two_default_routes_need_two_metrics(
-    ready: Stage, veth: Veth, address: str, gateway: str
+    ready: KernelTestbed, veth: Veth, address: str, gateway: str
 ) -> None:
     ready.kernel.attach(veth)
     second = other_than(
@@ -198,7 +210,7 @@ def test_two_default_routes_need_two_metrics(
     assert len(ready.kernel.inspect(second).routes) == 1
 
 
-def test_a_full_bridge_takes_no_more_until_a_port_is_free(ready: Stage, veth: Veth) -> None:
+def test_a_full_bridge_takes_no_more_until_a_port_is_free(ready: KernelTestbed, veth: Veth) -> None:
     ports = [other_than(veth, name=f"p{n}", interface=f"q{n}", sandbox=None) for n in range(1023)]
     for port in ports:
         ready.begin_pair(port)
@@ -212,7 +224,7 @@ def test_a_full_bridge_takes_no_more_until_a_port_is_free(ready: Stage, veth: Ve
 
 
 def test_a_bridge_that_only_has_the_name_is_not_joined(
-    ready: Stage, veth: Veth, box: Sandbox
+    ready: KernelTestbed, veth: Veth, box: Sandbox
 ) -> None:
     with pytest.raises(InterfaceExists, match="br-web"):
         ready.kernel.attach(replace(veth, bridge_mac=mac_from("another")))
@@ -223,7 +235,7 @@ def test_a_bridge_that_only_has_the_name_is_not_joined(
 SETTINGS = {"net.ipv4.conf.IFNAME.rp_filter": "2", "net.ipv6.neigh.IFNAME.mcast_solicit": "7"}
 
 
-def test_settings_of_the_inner_end_are_set_and_seen(ready: Stage, veth: Veth) -> None:
+def test_settings_of_the_inner_end_are_set_and_seen(ready: KernelTestbed, veth: Veth) -> None:
     ready.kernel.attach(replace(veth, settings={"net.ipv4.conf.IFNAME.rp_filter": "1"}))
     asked = replace(veth, settings=SETTINGS)
     assert ready.kernel.inspect(asked).settings != SETTINGS
@@ -238,7 +250,9 @@ SHAPER = Shaper("ifb-shop", "mynet:i:shop", mac_from("shaper"), FAST)
 
 
 @pytest.mark.parametrize("with_sandbox", [True, False], ids=["sandbox", "no sandbox"])
-def test_limits_are_set_and_seen_and_gone(ready: Stage, veth: Veth, *, with_sandbox: bool) -> None:
+def test_limits_are_set_and_seen_and_gone(
+    ready: KernelTestbed, veth: Veth, *, with_sandbox: bool
+) -> None:
     limited = replace(veth, ingress=SLOW, shaper=SHAPER)
     if not with_sandbox:
         limited = replace(limited, sandbox=None, gateways=())
@@ -256,7 +270,7 @@ def test_limits_are_set_and_seen_and_gone(ready: Stage, veth: Veth, *, with_sand
         assert set(ready.links()) == {"br-web"}
 
 
-def test_each_direction_may_be_limited_alone(ready: Stage, veth: Veth) -> None:
+def test_each_direction_may_be_limited_alone(ready: KernelTestbed, veth: Veth) -> None:
     inward, outward = replace(veth, ingress=FAST), replace(veth, shaper=SHAPER)
     ready.kernel.attach(inward)
     assert (ready.kernel.inspect(inward).ingress, ready.kernel.inspect(inward).egress) == (
@@ -270,7 +284,9 @@ def test_each_direction_may_be_limited_alone(ready: Stage, veth: Veth) -> None:
     assert (seen.ingress, seen.egress) == (None, FAST)
 
 
-def test_a_shaper_that_is_gone_limits_nothing_and_is_made_again(ready: Stage, veth: Veth) -> None:
+def test_a_shaper_that_is_gone_limits_nothing_and_is_made_again(
+    ready: KernelTestbed, veth: Veth
+) -> None:
     limited = replace(veth, ingress=SLOW, shaper=SHAPER)
     ready.kernel.attach(limited)
     ready.delete_link("ifb-shop")
@@ -281,7 +297,7 @@ def test_a_shaper_that_is_gone_limits_nothing_and_is_made_again(ready: Stage, ve
 
 @pytest.mark.parametrize("mark", ["", "mynet:other:shop"])
 def test_a_shaper_under_a_name_that_is_anothers_is_refused_and_left(
-    ready: Stage, veth: Veth, mark: str
+    ready: KernelTestbed, veth: Veth, mark: str
 ) -> None:
     limited = replace(veth, shaper=SHAPER)
     ready.add_link("ifb-shop", mark=mark)

@@ -6,15 +6,15 @@ from mynet.drivers.bridge.bandwidth import BANDWIDTH_OPTIONS
 from mynet.drivers.bridge.endpoint_options import SYSCTLS
 from mynet.drivers.bridge.options import OPTIONS
 from tests.e2e.support.doc_examples import type_out
-from tests.e2e.support.testbed import Stage
+from tests.e2e.support.testbed import Testbed
 from tests.project.markdown import Page, rows, spans
 
 PATH = Path(__file__).parents[3] / "docs" / "bridge.md"
 PAGE = Page(PATH, PATH.read_text())
 
 
-def test_every_command_prints_what_the_page_says(empty_stage: Stage) -> None:
-    type_out(PAGE, empty_stage)
+def test_every_command_prints_what_the_page_says(empty_testbed: Testbed) -> None:
+    type_out(PAGE, empty_testbed)
 
 
 def test_every_option_is_in_the_table_and_has_an_example() -> None:

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from tests.e2e.support.doc_examples import type_out
-from tests.e2e.support.testbed import Stage
+from tests.e2e.support.testbed import Testbed
 from tests.project.markdown import Page
 
 PATH = Path(__file__).parents[3] / "docs" / "firewalls.md"
 
 
-def test_every_command_prints_what_the_page_says(empty_stage: Stage) -> None:
-    empty_stage.run("sysctl", "-w", "net.bridge.bridge-nf-call-iptables=0")
-    type_out(Page(PATH, PATH.read_text()), empty_stage)
+def test_every_command_prints_what_the_page_says(empty_testbed: Testbed) -> None:
+    empty_testbed.run("sysctl", "-w", "net.bridge.bridge-nf-call-iptables=0")
+    type_out(Page(PATH, PATH.read_text()), empty_testbed)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.doc_examples import type_commands
-from tests.e2e.support.testbed import Stage
+from tests.e2e.support.testbed import Testbed
 from tests.project.markdown import Page
 
 PATH = Path(__file__).parents[3] / "docs" / "mynetctl.md"
@@ -51,13 +51,13 @@ SCENES = {
 
 
 @pytest.fixture
-def host(empty_stage: Stage) -> Iterator[Stage]:
+def host(empty_testbed: Testbed) -> Iterator[Testbed]:
     """A host with two sandboxes, and a daemon that leaves damage to whoever asks for it."""
     for name in ("one", "two"):
-        empty_stage.run("ip", "netns", "add", name)
-    daemon = Daemon(empty_stage, "--no-heal")
-    yield empty_stage
-    empty_stage.run("mynetctl", "doctor", "--repair")
+        empty_testbed.run("ip", "netns", "add", name)
+    daemon = Daemon(empty_testbed, "--no-heal")
+    yield empty_testbed
+    empty_testbed.run("mynetctl", "doctor", "--repair")
     daemon.stop()
 
 
@@ -70,7 +70,7 @@ def test_every_section_with_a_console_is_typed() -> None:
 
 
 @pytest.mark.parametrize("section", SCENES)
-def test_every_command_prints_what_its_section_says(host: Stage, section: str) -> None:
+def test_every_command_prints_what_its_section_says(host: Testbed, section: str) -> None:
     for line in SCENES[section]:
         host.run("sh", "-euc", line)
     type_commands(part(section), host)

@@ -6,7 +6,7 @@ from pathlib import Path
 from mynet.server.main import main as mynetd
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.doc_examples import type_commands
-from tests.e2e.support.testbed import Stage
+from tests.e2e.support.testbed import Testbed
 from tests.project.markdown import Page
 
 FOLDER = Path(__file__).parents[3] / "docs"
@@ -23,42 +23,42 @@ def lines_of(title: str) -> list[str]:
     return script.splitlines()
 
 
-def test_every_console_prints_what_the_page_says(empty_stage: Stage) -> None:
-    stage = empty_stage
-    daemon = Daemon(stage)
-    for folder in ("srv", "tmp"):  # so what is written there is the stage's, too
-        stage.run("mount", "-t", "tmpfs", "tmpfs", f"/{folder}")
-    type_commands(part("What a start does"), stage)
+def test_every_console_prints_what_the_page_says(empty_testbed: Testbed) -> None:
+    testbed = empty_testbed
+    daemon = Daemon(testbed)
+    for folder in ("srv", "tmp"):  # so what is written there is the testbed's, too
+        testbed.run("mount", "-t", "tmpfs", "tmpfs", f"/{folder}")
+    type_commands(part("What a start does"), testbed)
     for name in ("one", "two"):
-        stage.run("mynetctl", "network", "create", name)
-        stage.run("mynetctl", "connect", name, name)
+        testbed.run("mynetctl", "network", "create", name)
+        testbed.run("mynetctl", "connect", name, name)
     (line,) = lines_of("Backup")
-    stage.run("sh", "-euc", line.replace("$(date +%F)", "2026-11-24"))
-    type_commands(part("Backup"), stage)
-    stage.run("mynetctl", "network", "create", "three")
+    testbed.run("sh", "-euc", line.replace("$(date +%F)", "2026-11-24"))
+    type_commands(part("Backup"), testbed)
+    testbed.run("mynetctl", "network", "create", "three")
     daemon.stop()
-    type_commands(part("Fsck"), stage)
+    type_commands(part("Fsck"), testbed)
     shown = {title for title in PAGE.headings() if part(title).transcript()}
     assert shown == {"What a start does", "Backup", "Fsck"}
 
 
-def test_when_mynet_is_taken_away_nothing_is_left(empty_stage: Stage) -> None:
-    stage = empty_stage
-    before = stage.state()
-    daemon = Daemon(stage)
-    stage.run("ip", "netns", "add", "box")
+def test_when_mynet_is_taken_away_nothing_is_left(empty_testbed: Testbed) -> None:
+    testbed = empty_testbed
+    before = testbed.state()
+    daemon = Daemon(testbed)
+    testbed.run("ip", "netns", "add", "box")
     for name in ("one", "two"):
-        stage.run("mynetctl", "network", "create", name)
-        stage.run("mynetctl", "connect", "--netns", "box", name, "box")
+        testbed.run("mynetctl", "network", "create", name)
+        testbed.run("mynetctl", "connect", "--netns", "box", name, "box")
     remove, disable, *rest = lines_of("Away with it")
-    stage.run("sh", "-euc", remove)
+    testbed.run("sh", "-euc", remove)
     assert disable == "systemctl disable --now mynetd"
     daemon.stop()
     for line in rest:
-        stage.run("sh", "-euc", line)
-    stage.run("ip", "netns", "delete", "box")
-    assert stage.state() == before
-    assert not (stage.root / "var/lib/mynet").exists()
+        testbed.run("sh", "-euc", line)
+    testbed.run("ip", "netns", "delete", "box")
+    assert testbed.state() == before
+    assert not (testbed.root / "var/lib/mynet").exists()
 
 
 def test_the_service_is_started_as_mynetd_can_be() -> None:

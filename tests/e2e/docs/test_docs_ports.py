@@ -4,20 +4,20 @@ from pathlib import Path
 
 from tests.e2e.support.daemon import Daemon, eventually
 from tests.e2e.support.doc_examples import type_commands
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 from tests.project.markdown import Page
 
 PATH = Path(__file__).parents[3] / "docs" / "ports.md"
 LISTEN = "import socket, time; held = socket.create_server(('', 22)); time.sleep(600)"
 
 
-def test_every_command_prints_what_the_page_says(empty_stage: Stage) -> None:
-    daemon = Daemon(empty_stage)
+def test_every_command_prints_what_the_page_says(empty_testbed: Testbed) -> None:
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
-    web, _ = (Sandbox(empty_stage, name) for name in ("web", "two"))
-    empty_stage.run("sh", "-c", "ln -s $(command -v python3) /run/sshd")
-    empty_stage.start("/run/sshd", "-c", LISTEN)
-    eventually(lambda: ":22 " in empty_stage.run("ss", "-Htln"))
+    web, _ = (Sandbox(empty_testbed, name) for name in ("web", "two"))
+    empty_testbed.run("sh", "-c", "ln -s $(command -v python3) /run/sshd")
+    empty_testbed.start("/run/sshd", "-c", LISTEN)
+    eventually(lambda: ":22 " in empty_testbed.run("ss", "-Htln"))
     with web.listen("", 80):
-        type_commands(Page(PATH, PATH.read_text()), empty_stage)
+        type_commands(Page(PATH, PATH.read_text()), empty_testbed)
     daemon.stop()

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from tests.e2e.support.daemon import Daemon
-from tests.e2e.support.testbed import Stage
+from tests.e2e.support.testbed import Testbed
 
 ROOT = Path(__file__).parents[3]
 
@@ -17,16 +17,16 @@ def blocks() -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```$", section[1], re.DOTALL | re.MULTILINE)
 
 
-def test_make_run_starts_mynetd_as_it_comes(stage: Stage) -> None:
+def test_make_run_starts_mynetd_as_it_comes(testbed: Testbed) -> None:
     assert blocks()[0] == "make run\n"
-    shown = stage.run("make", "--directory", str(ROOT), "--no-print-directory", "-n", "run")
+    shown = testbed.run("make", "--directory", str(ROOT), "--no-print-directory", "-n", "run")
     assert [line.split() for line in shown.splitlines()] == [[".ci/setup"], [".venv/bin/mynetd"]]
 
 
 def test_the_first_five_minutes_work_as_written(daemon: Daemon) -> None:
-    before = daemon.stage.state()
+    before = daemon.testbed.state()
     script = f"cd '{ROOT}'\n" + "".join(blocks()[1:])
-    printed = daemon.stage.run("sh", "-euc", script)
+    printed = daemon.testbed.run("sh", "-euc", script)
     assert printed.count(" 0% packet loss") == 3
     assert '"address": "10.9.0.1"' in printed
-    assert daemon.stage.state() == before
+    assert daemon.testbed.state() == before

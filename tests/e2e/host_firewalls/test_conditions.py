@@ -12,13 +12,13 @@ from mynet.v1 import network_pb2
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.host_firewalls import FAMILIES, Neighbourhood, bridged, reaches, settle
 from tests.e2e.support.publishing import WEB
-from tests.e2e.support.testbed import HOST, Sandbox, Stage
+from tests.e2e.support.testbed import HOST, Sandbox, Testbed
 
 
 @pytest.fixture
-def blue(empty_stage: Stage) -> Neighbourhood:
-    bridged(empty_stage, 4, 6)
-    return settle(empty_stage)
+def blue(empty_testbed: Testbed) -> Neighbourhood:
+    bridged(empty_testbed, 4, 6)
+    return settle(empty_testbed)
 
 
 DROP = "type filter hook forward priority 0; policy drop;"
@@ -39,14 +39,14 @@ def test_a_wall_is_named_and_the_lines_open_it(
     blue: Neighbourhood, name: str, frames: tuple[int, ...]
 ) -> None:
     command, versions = WALLS[name]
-    bridged(blue.stage, *frames)
+    bridged(blue.testbed, *frames)
     blue.require_cured()
-    blue.stage.run("sh", "-euc", command)
+    blue.testbed.run("sh", "-euc", command)
     for version in FAMILIES:
         shut = version in versions
         between = not (shut and version in frames)
         assert blue.ways(version) == {"out": not shut, "in": not shut, "between": between}
-    rules = blue.stage.run("nft", "list", "ruleset")
+    rules = blue.testbed.run("nft", "list", "ruleset")
     told = blue.conditions()
     found = blue.findings()
     assert [(each.object, each.repaired) for each in found] == [("network blue", False)] * len(told)
@@ -55,28 +55,28 @@ def test_a_wall_is_named_and_the_lines_open_it(
     ]
     assert all("policy drop" in each.problem for each in told)
     assert all(("do not reach each other" in each.problem) == bool(frames) for each in told)
-    assert blue.stage.run("nft", "list", "ruleset") == rules
+    assert blue.testbed.run("nft", "list", "ruleset") == rules
     blue.obey()
     blue.require_cured()
 
 
 def test_lines_that_were_undone_are_asked_for_again(blue: Neighbourhood) -> None:
-    blue.stage.run("iptables", "-P", "FORWARD", "DROP")
+    blue.testbed.run("iptables", "-P", "FORWARD", "DROP")
     blue.obey()
     blue.require_cured()
-    blue.stage.run("iptables", "-F", "FORWARD")
+    blue.testbed.run("iptables", "-F", "FORWARD")
     (again,) = blue.conditions()
     assert again.commands[0] == "iptables -F mynet-br-blue"
     assert not blue.ways(4)["out"]
     blue.obey()
     blue.require_cured()
-    blue.stage.run("iptables", "-P", "FORWARD", "ACCEPT")
-    blue.stage.run("iptables", "-F")
+    blue.testbed.run("iptables", "-P", "FORWARD", "ACCEPT")
+    blue.testbed.run("iptables", "-F")
     blue.require_cured()
 
 
 def test_a_bridge_s_own_firewall_is_named_too(blue: Neighbourhood) -> None:
-    blue.stage.run("nft", f"add table bridge t; add chain bridge t c {{ {DROP} }}")
+    blue.testbed.run("nft", f"add table bridge t; add chain bridge t c {{ {DROP} }}")
     assert blue.ways(4) == {"out": True, "in": True, "between": False}
     (told,) = blue.conditions()
     assert "endpoints do not reach each other" in told.problem
@@ -85,15 +85,15 @@ def test_a_bridge_s_own_firewall_is_named_too(blue: Neighbourhood) -> None:
     blue.require_cured()
 
 
-def test_whoever_makes_a_network_is_warned_at_once(empty_stage: Stage) -> None:
-    daemon = Daemon(empty_stage)
-    empty_stage.run("iptables", "-P", "FORWARD", "DROP")
-    made = empty_stage.attempt("mynetctl", "network", "create", "blue")
+def test_whoever_makes_a_network_is_warned_at_once(empty_testbed: Testbed) -> None:
+    daemon = Daemon(empty_testbed)
+    empty_testbed.run("iptables", "-P", "FORWARD", "DROP")
+    made = empty_testbed.attempt("mynetctl", "network", "create", "blue")
     assert made.returncode == 0
     assert len(made.stdout.split()) == 1
     warning, *lines = made.stderr.splitlines()
     assert warning.startswith("mynetctl: warning: ")
-    (shown,) = json.loads(empty_stage.run("mynetctl", "network", "inspect", "blue"))
+    (shown,) = json.loads(empty_testbed.run("mynetctl", "network", "inspect", "blue"))
     (condition,) = shown["conditions"]
     assert warning.endswith(f"{condition['problem']} {condition['remedy']}")
     assert [line.removeprefix("    ") for line in lines] == condition["commands"]
@@ -101,34 +101,34 @@ def test_whoever_makes_a_network_is_warned_at_once(empty_stage: Stage) -> None:
     assert listed.conditions[0].problem == condition["problem"]
 
 
-def test_an_internal_network_minds_only_what_passes_its_bridge(empty_stage: Stage) -> None:
-    daemon = Daemon(empty_stage)
-    empty_stage.run("iptables", "-P", "FORWARD", "DROP")
-    bridged(empty_stage)
+def test_an_internal_network_minds_only_what_passes_its_bridge(empty_testbed: Testbed) -> None:
+    daemon = Daemon(empty_testbed)
+    empty_testbed.run("iptables", "-P", "FORWARD", "DROP")
+    bridged(empty_testbed)
     assert daemon.create("blue", internal=True).conditions == []
-    bridged(empty_stage, 6)
+    bridged(empty_testbed, 6)
     assert daemon.networks()[0].conditions == []
-    bridged(empty_stage, 4)
+    bridged(empty_testbed, 4)
     (told,) = daemon.networks()[0].conditions
     assert "outside" not in told.problem
 
 
-def test_a_start_tells_what_stands_in_the_way(empty_stage: Stage) -> None:
-    daemon = Daemon(empty_stage)
+def test_a_start_tells_what_stands_in_the_way(empty_testbed: Testbed) -> None:
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
     daemon.stop()
-    empty_stage.run("iptables", "-P", "FORWARD", "DROP")
-    again = Daemon(empty_stage, "--log-format", "json")
+    empty_testbed.run("iptables", "-P", "FORWARD", "DROP")
+    again = Daemon(empty_testbed, "--log-format", "json")
     (found,) = [each for each in again.events() if each["event"] == "found"]
     assert found["subject"] == "network blue"
     assert "chain FORWARD, policy drop" in found["problem"]
     assert found["commands"][0] == "iptables -N mynet-br-blue"
 
 
-def test_where_isolation_goes_too_far_is_said_and_how_to_end_it(empty_stage: Stage) -> None:
-    daemon = Daemon(empty_stage)
-    blue = Neighbourhood(daemon, Sandbox(empty_stage, "one"), Sandbox(empty_stage, "two"))
-    bridged(empty_stage, 4)
+def test_where_isolation_goes_too_far_is_said_and_how_to_end_it(empty_testbed: Testbed) -> None:
+    daemon = Daemon(empty_testbed)
+    blue = Neighbourhood(daemon, Sandbox(empty_testbed, "one"), Sandbox(empty_testbed, "two"))
+    bridged(empty_testbed, 4)
     daemon.create("blue", options={"icc": "false"})
     daemon.connect("two")
     assert blue.conditions() == []  # there is nothing that is missed
@@ -149,15 +149,15 @@ def test_where_isolation_goes_too_far_is_said_and_how_to_end_it(empty_stage: Sta
     assert blue.findings() == []
 
 
-def test_an_uplink_that_became_deaf_is_named(empty_stage: Stage) -> None:
-    daemon = Daemon(empty_stage)
+def test_an_uplink_that_became_deaf_is_named(empty_testbed: Testbed) -> None:
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
     route = "2001:db8:7::/64 via 2001:db8::2 dev uplink proto ra"
-    empty_stage.run("ip", "-6", "route", "add", *route.split())
+    empty_testbed.run("ip", "-6", "route", "add", *route.split())
     (told,) = daemon.networks()[0].conditions
     assert "hears no router advertisements on uplink any more" in told.problem
     (found,) = daemon.net.Doctor(network_pb2.DoctorRequest()).findings
-    empty_stage.run("sh", "-euc", *found.commands)
+    empty_testbed.run("sh", "-euc", *found.commands)
     setting = "/proc/sys/net/ipv6/conf/uplink/accept_ra"
-    assert empty_stage.run("cat", setting) == "2\n"
+    assert empty_testbed.run("cat", setting) == "2\n"
     assert daemon.networks()[0].conditions == []

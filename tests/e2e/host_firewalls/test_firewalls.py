@@ -12,7 +12,7 @@ from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.host_firewall_packages import Docker, Firewalld, lay_out
 from tests.e2e.support.host_firewalls import FAMILIES, bridged, reaches, settle
 from tests.e2e.support.publishing import ADDRESSES
-from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Stage
+from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 from tests.project.markdown import Page
 
 PAGE = Path(__file__).parents[3] / "docs" / "firewalls.md"
@@ -31,41 +31,41 @@ RUN = [
 BOTH = {"out": True, "in": True}
 
 
-def container_ways(docker: Docker, stage: Stage) -> dict[str, bool]:
+def container_ways(docker: Docker, testbed: Testbed) -> dict[str, bool]:
     """Say whether a container of Docker's reaches the world outside, and is reached from there."""
     container = docker.namespace("web")
     here = "0.0.0.0"  # noqa: S104 - a test's
     return {
-        "out": reaches(container, stage.outside, (here, 7001), OUTSIDE[0], 7001),
-        "in": reaches(stage.outside, container, (here, 80), HOST[0], 8081),
+        "out": reaches(container, testbed.outside, (here, 7001), OUTSIDE[0], 7001),
+        "in": reaches(testbed.outside, container, (here, 80), HOST[0], 8081),
     }
 
 
 @pytest.fixture
-def shared_stage(empty_stage: Stage) -> Stage:
-    lay_out(empty_stage)
-    return empty_stage
+def shared_testbed(empty_testbed: Testbed) -> Testbed:
+    lay_out(empty_testbed)
+    return empty_testbed
 
 
 @pytest.mark.parametrize("frames", [(), (4, 6)], ids=["", "br_netfilter"])
-def test_mynet_first_then_docker(shared_stage: Stage, frames: tuple[int, ...]) -> None:
-    blue = settle(shared_stage)
-    with closing(Docker(shared_stage)) as docker:
-        bridged(shared_stage, *frames)
+def test_mynet_first_then_docker(shared_testbed: Testbed, frames: tuple[int, ...]) -> None:
+    blue = settle(shared_testbed)
+    with closing(Docker(shared_testbed)) as docker:
+        bridged(shared_testbed, *frames)
         docker.run(*RUN)
-        assert container_ways(docker, shared_stage) == BOTH
+        assert container_ways(docker, shared_testbed) == BOTH
         blue.require_cured()
 
 
 @pytest.mark.parametrize("frames", [(), (4, 6)], ids=["", "br_netfilter"])
 def test_docker_first_on_a_host_that_does_not_forward(
-    shared_stage: Stage, frames: tuple[int, ...]
+    shared_testbed: Testbed, frames: tuple[int, ...]
 ) -> None:
-    assert shared_stage.forwarding() == ("0", "0")
-    with closing(Docker(shared_stage)) as docker:
+    assert shared_testbed.forwarding() == ("0", "0")
+    with closing(Docker(shared_testbed)) as docker:
         docker.run(*RUN)
-        bridged(shared_stage, *frames)
-        blue = settle(shared_stage)
+        bridged(shared_testbed, *frames)
+        blue = settle(shared_testbed)
         assert blue.ways(4) == {"out": False, "in": False, "between": not frames}
         assert blue.ways(6) == {"out": True, "in": True, "between": True}
         (told,) = blue.conditions()
@@ -73,13 +73,13 @@ def test_docker_first_on_a_host_that_does_not_forward(
         assert [each.split()[:3] for each in told.commands][-1] == ["iptables", "-I", "DOCKER-USER"]
         blue.obey()
         blue.require_cured()
-        assert container_ways(docker, shared_stage) == BOTH
+        assert container_ways(docker, shared_testbed) == BOTH
 
 
-def test_ufw_is_told_in_its_own_words(shared_stage: Stage) -> None:
-    bridged(shared_stage, 4, 6)
-    blue = settle(shared_stage)
-    shared_stage.run("ufw", "--force", "enable")
+def test_ufw_is_told_in_its_own_words(shared_testbed: Testbed) -> None:
+    bridged(shared_testbed, 4, 6)
+    blue = settle(shared_testbed)
+    shared_testbed.run("ufw", "--force", "enable")
     for version in FAMILIES:
         assert blue.ways(version) == {"out": False, "in": False, "between": False}
     told = blue.conditions()
@@ -91,16 +91,16 @@ def test_ufw_is_told_in_its_own_words(shared_stage: Stage) -> None:
         "ufw route allow in on br-blue",
         "ufw route allow out on br-blue",
     ]
-    shared_stage.run("ufw", "route", "allow", "in", "on", "br-blue")
+    shared_testbed.run("ufw", "route", "allow", "in", "on", "br-blue")
     assert len(blue.conditions()) == len(told)  # one half does not do
     blue.obey()
     blue.require_cured()
 
 
-def test_firewalld_is_told_in_its_own_words(shared_stage: Stage) -> None:
-    bridged(shared_stage, 4, 6)
-    blue = settle(shared_stage)
-    with closing(Firewalld(shared_stage)):
+def test_firewalld_is_told_in_its_own_words(shared_testbed: Testbed) -> None:
+    bridged(shared_testbed, 4, 6)
+    blue = settle(shared_testbed)
+    with closing(Firewalld(shared_testbed)):
         for version in FAMILIES:
             assert blue.ways(version) == {"out": False, "in": True, "between": False}
         (told,) = blue.conditions()
@@ -108,25 +108,25 @@ def test_firewalld_is_told_in_its_own_words(shared_stage: Stage) -> None:
         assert "published ports" not in told.problem
         blue.obey()
         blue.require_cured()
-        shared_stage.run("firewall-cmd", "--reload")
+        shared_testbed.run("firewall-cmd", "--reload")
         blue.require_cured()
 
 
-def test_what_the_page_says_of_firewalld_and_routed_networks_holds(shared_stage: Stage) -> None:
-    daemon, one = Daemon(shared_stage), Sandbox(shared_stage, "one")
+def test_what_the_page_says_of_firewalld_and_routed_networks_holds(shared_testbed: Testbed) -> None:
+    daemon, one = Daemon(shared_testbed), Sandbox(shared_testbed, "one")
     daemon.create("web", "10.88.0.0/24", options={"gateway_mode_ipv4": "routed"})
     daemon.connect("one", network="web")
-    outside = shared_stage.outside
+    outside = shared_testbed.outside
     outside.run("ip", "route", "add", "10.88.0.0/24", "via", HOST[0])
-    with closing(Firewalld(shared_stage)):
+    with closing(Firewalld(shared_testbed)):
 
         def comes_in() -> bool:
             return reaches(outside, one, (ADDRESSES[0], 80), ADDRESSES[0], 80)
 
         page = Page(PAGE, PAGE.read_text())
         trust, policy = Page(PAGE, page.section("firewalld")).blocks("sh")
-        shared_stage.run("sh", "-euc", trust)
+        shared_testbed.run("sh", "-euc", trust)
         assert daemon.networks()[0].conditions == []
         assert not comes_in()
-        shared_stage.run("sh", "-euc", policy)
+        shared_testbed.run("sh", "-euc", policy)
         assert comes_in()

@@ -21,9 +21,9 @@ def test_a_network_has_several_subnets_of_a_family(
     assert one.addresses("eth0") == {"10.88.0.2/30", "fd88::2/64"}
     assert two.addresses("eth0") == {"10.89.0.2/24", "fd88::3/64"}
     gateways = {"10.88.0.1/30", "10.89.0.1/24", "fd88::1/64", "fd89::1/64"}
-    assert daemon.stage.addresses("br-blue") == gateways
+    assert daemon.testbed.addresses("br-blue") == gateways
     for box in (one, two):
-        assert talk(box, daemon.stage.outside, OUTSIDE[0]) == HOST[0]
+        assert talk(box, daemon.testbed.outside, OUTSIDE[0]) == HOST[0]
     assert talk(one, two, "10.89.0.2") == "10.88.0.2"  # by way of the gateways, untranslated
 
 
@@ -46,10 +46,10 @@ def test_a_network_of_ipv6_alone_works_and_has_no_ipv4(
     daemon.connect("two")
     assert one.addresses("eth0") == {"fd88::2/64"}
     assert one.json("ip", "-4", "-j", "route", "show") == []
-    assert daemon.stage.addresses("br-blue") == {"fd88::1/64"}
+    assert daemon.testbed.addresses("br-blue") == {"fd88::1/64"}
     assert talk(one, two, "fd88::3") == "fd88::2"
-    assert talk(one, daemon.stage, "fd88::1") == "fd88::2"
-    assert talk(one, daemon.stage.outside, OUTSIDE[1]) == HOST[1]
+    assert talk(one, daemon.testbed, "fd88::1") == "fd88::2"
+    assert talk(one, daemon.testbed.outside, OUTSIDE[1]) == HOST[1]
 
 
 def test_ipv6_is_usable_the_moment_connect_returns(
@@ -59,23 +59,23 @@ def test_ipv6_is_usable_the_moment_connect_returns(
     talks: list[tuple[Namespace, Namespace, str]] = []
     for box in (one, two):
         daemon.connect(box.name)
-        talks.append((box, daemon.stage, "fd88::1"))
+        talks.append((box, daemon.testbed, "fd88::1"))
     talks.append((one, two, "fd88::3"))
     for client, server, address in talks:
         start = time.monotonic()
         assert talk(client, server, address).startswith("fd88::")
         assert time.monotonic() - start < AT_ONCE
     shown = [box.run("ip", "-6", "addr", "show", "dev", "eth0") for box in (one, two)]
-    shown.append(daemon.stage.run("ip", "-6", "addr", "show", "dev", "br-blue"))
+    shown.append(daemon.testbed.run("ip", "-6", "addr", "show", "dev", "br-blue"))
     assert all("tentative" not in each and "nodad" in each for each in shown)
 
 
 @pytest.fixture
 def narrow_uplink(daemon: Daemon) -> Iterator[None]:
     """Let the host's way out be as narrow as clouds have it."""
-    daemon.stage.run("ip", "link", "set", "uplink", "mtu", "1420")
+    daemon.testbed.run("ip", "link", "set", "uplink", "mtu", "1420")
     yield
-    daemon.stage.run("ip", "link", "set", "uplink", "mtu", "1500")
+    daemon.testbed.run("ip", "link", "set", "uplink", "mtu", "1500")
 
 
 @pytest.mark.usefixtures("narrow_uplink")
@@ -85,7 +85,7 @@ def test_bridge_and_pair_have_the_mtu_of_the_uplink_unless_one_is_given(
 ) -> None:
     network = daemon.create("blue", **fields)
     endpoint = daemon.connect("one")
-    links = daemon.stage.links()
+    links = daemon.testbed.links()
     devices = (links["br-blue"], links[endpoint.host_interface], one.links()["eth0"])
     assert [device["mtu"] for device in devices] == [mtu] * 3
     assert (network.mtu, endpoint.mtu) == (mtu, mtu)

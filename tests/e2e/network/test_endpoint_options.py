@@ -7,7 +7,7 @@ import pytest
 from mynet.v1.network_pb2 import Network
 from tests.e2e.support.daemon import Daemon, connect, eventually, refusal
 from tests.e2e.support.namespace import Namespace
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 RP_FILTER, HOP_LIMIT = "net.ipv4.conf.IFNAME.rp_filter", "net.ipv6.conf.IFNAME.hop_limit"
 SYSCTLS = {RP_FILTER: "2", HOP_LIMIT: "9", "net.ipv4.neigh.IFNAME.gc_stale_time": "77"}
@@ -58,14 +58,14 @@ def test_without_a_sandbox_a_sysctl_is_refused_and_leaves_nothing(
     assert daemon.everything() == before
 
 
-def test_a_start_sets_again_what_was_changed_meanwhile(empty_stage: Stage) -> None:
-    box = Sandbox(empty_stage, "one")
-    daemon = Daemon(empty_stage)
+def test_a_start_sets_again_what_was_changed_meanwhile(empty_testbed: Testbed) -> None:
+    box = Sandbox(empty_testbed, "one")
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
     endpoint = daemon.connect("one", options=SYSCTLS)
     daemon.stop()
     box.run("sysctl", "-w", "net.ipv4.conf.eth0.rp_filter=0", "net.ipv6.conf.eth0.accept_ra=2")
-    daemon = Daemon(empty_stage)
+    daemon = Daemon(empty_testbed)
     assert values(box) == list(SYSCTLS.values())
     assert daemon.problems(endpoint) == []
     box.run("sysctl", "-w", "net.ipv6.conf.eth0.hop_limit=64")
@@ -85,7 +85,7 @@ def speed(client: Namespace, address: str, *options: str) -> float:
 
 def serve(daemon: Daemon, box: Sandbox) -> None:
     """Have an iperf3 listen in a sandbox."""
-    daemon.stage.start("nsenter", f"--net={box.path}", "iperf3", "--server")
+    daemon.testbed.start("nsenter", f"--net={box.path}", "iperf3", "--server")
     eventually(lambda: "5201" in box.run("ss", "-Hltn"))
 
 
@@ -98,7 +98,7 @@ def test_bandwidth_is_what_was_asked_for_in_each_direction(
     daemon.connect("two")
     serve(daemon, one)
     limit, options = (20, ()) if way == "in" else (40, ("--reverse",))
-    for client in (two, daemon.stage):  # a neighbour, and by way of the host
+    for client in (two, daemon.testbed):  # a neighbour, and by way of the host
         assert 0.8 * limit < speed(client, address, *options) < 1.15 * limit
 
 
@@ -118,28 +118,28 @@ def test_a_sandbox_cannot_take_its_limits_off(
 
 
 def test_limits_outlast_the_daemon_are_healed_by_a_start_and_end_with_the_endpoint(
-    empty_stage: Stage,
+    empty_testbed: Testbed,
 ) -> None:
-    Sandbox(empty_stage, "one")
-    daemon = Daemon(empty_stage)
+    Sandbox(empty_testbed, "one")
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
-    before = set(empty_stage.links())
+    before = set(empty_testbed.links())
     endpoint = daemon.connect("one", options=LIMITS)
     shaper = endpoint.host_interface.replace("veth", "ifb-")
-    made = empty_stage.run("tc", "qdisc", "show")
+    made = empty_testbed.run("tc", "qdisc", "show")
     assert made.count("tbf") == 2
     daemon.stop()
-    daemon = Daemon(empty_stage)
-    assert empty_stage.run("tc", "qdisc", "show") == made
+    daemon = Daemon(empty_testbed)
+    assert empty_testbed.run("tc", "qdisc", "show") == made
     daemon.stop()
-    empty_stage.run("ip", "link", "del", shaper)
-    empty_stage.run("tc", "qdisc", "del", "dev", endpoint.host_interface, "root")
-    daemon = Daemon(empty_stage)
+    empty_testbed.run("ip", "link", "del", shaper)
+    empty_testbed.run("tc", "qdisc", "del", "dev", endpoint.host_interface, "root")
+    daemon = Daemon(empty_testbed)
     assert daemon.problems(endpoint) == []
-    assert empty_stage.run("tc", "qdisc", "show").count("tbf") == 2
+    assert empty_testbed.run("tc", "qdisc", "show").count("tbf") == 2
     daemon.disconnect("one")
-    assert set(empty_stage.links()) == before
-    assert "tbf" not in empty_stage.run("tc", "qdisc", "show")
+    assert set(empty_testbed.links()) == before
+    assert "tbf" not in empty_testbed.run("tc", "qdisc", "show")
 
 
 def test_faulty_limits_are_all_told_at_once(daemon: Daemon, blue: Network, one: Sandbox) -> None:

@@ -5,7 +5,7 @@ import pytest
 from mynet.v1.network_pb2 import DisconnectRequest
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.namespace import talk
-from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Stage
+from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 
 NETWORKS = {"blue": 88, "red": 77, "green": 66}
 
@@ -39,7 +39,7 @@ def test_a_network_that_comes_later_with_a_higher_priority_gives_the_default_rou
     daemon.connect("one", network="green", gateway_priority=-1)
     assert ways(one) == ["red", "red"]
     assert one.json("ip", "-j", "route", "show", "dev", "eth0") == before
-    assert [talk(one, daemon.stage.outside, OUTSIDE[family]) for family in (0, 1)] == list(HOST)
+    assert [talk(one, daemon.testbed.outside, OUTSIDE[family]) for family in (0, 1)] == list(HOST)
     for gone, left in (("red", "blue"), ("blue", "green")):
         daemon.net.Disconnect(DisconnectRequest(network=gone, container_id="one"))
         assert ways(one) == [left, left]
@@ -61,19 +61,19 @@ def test_a_default_route_of_the_sandboxs_own_goes_first(daemon: Daemon, one: San
     assert ways(one) == ["red", "red"]
 
 
-def test_priorities_outlast_the_daemon_and_the_sandbox(empty_stage: Stage) -> None:
-    box = Sandbox(empty_stage, "one")
-    daemon = Daemon(empty_stage)
+def test_priorities_outlast_the_daemon_and_the_sandbox(empty_testbed: Testbed) -> None:
+    box = Sandbox(empty_testbed, "one")
+    daemon = Daemon(empty_testbed)
     create_all(daemon)
     daemon.connect("one")
     daemon.connect("one", network="red", gateway_priority=1)
     daemon.stop()
     box.run("ip", "link", "set", "eth1", "down")  # and its routes are gone
-    daemon = Daemon(empty_stage)
+    daemon = Daemon(empty_testbed)
     assert ways(box) == ["red", "red"]
     assert [each.gateway_priority for each in daemon.endpoints()] == [0, 1]
     box.close()
-    box = Sandbox(empty_stage, "one")
+    box = Sandbox(empty_testbed, "one")
     daemon.connect("one")
     assert ways(box) == ["blue", "blue"]
     daemon.connect("one", network="red", gateway_priority=1)

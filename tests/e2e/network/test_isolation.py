@@ -36,7 +36,7 @@ by_family = pytest.mark.parametrize("version", [4, 6], ids="IPv{}".format)
 def district(request: pytest.FixtureRequest, module_daemon: Daemon) -> Iterator[District]:
     """Where br_netfilter is on, frames that stay on a bridge pass the firewall too."""
     for setting in SETTINGS:
-        module_daemon.stage.run("sysctl", "-w", f"net.bridge.{setting}={request.param}")
+        module_daemon.testbed.run("sysctl", "-w", f"net.bridge.{setting}={request.param}")
     made = District(module_daemon)
     yield made
     made.close()

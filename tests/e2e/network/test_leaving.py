@@ -17,7 +17,7 @@ def test_after_disconnect_nothing_of_the_endpoint_is_left(
     before, inside = daemon.everything(), one.state()
     endpoint = daemon.connect("one")
     assert "eth0" in one.links()
-    assert endpoint.host_interface in daemon.stage.links()
+    assert endpoint.host_interface in daemon.testbed.links()
     daemon.disconnect("one")
     assert daemon.everything() == before
     # lo stays up: whoever runs in the sandbox may have come to need it.
@@ -32,7 +32,7 @@ def test_after_delete_nothing_of_the_network_is_left(daemon: Daemon, one: Sandbo
     daemon.connect("one")
     ipv4 = {"prefix": {"addr": "10.88.0.0", "len": 24}}
     ipv6 = {"prefix": {"addr": "fd88::", "len": 64}}
-    assert daemon.stage.firewall() == {
+    assert daemon.testbed.firewall() == {
         "br_all": [network.interface],
         "br_icc": [{"concat": [network.interface, network.interface]}],
         "br_self": [{"concat": [network.interface, network.interface]}],
@@ -40,7 +40,7 @@ def test_after_delete_nothing_of_the_network_is_left(daemon: Daemon, one: Sandbo
         "masq6": [ipv6],
     }
     daemon.delete("blue")
-    assert daemon.stage.firewall() == {}
+    assert daemon.testbed.firewall() == {}
     assert daemon.everything() == before
     assert one.links().keys() == {"lo"}
 
@@ -59,20 +59,20 @@ def rename_inner_end(daemon: Daemon, box: Sandbox, network: Network, endpoint: E
 
 
 def delete_outer_end(daemon: Daemon, box: Sandbox, network: Network, endpoint: Endpoint) -> None:
-    daemon.stage.run("ip", "link", "del", endpoint.host_interface)
+    daemon.testbed.run("ip", "link", "del", endpoint.host_interface)
 
 
 def take_out_of_bridge(daemon: Daemon, box: Sandbox, network: Network, endpoint: Endpoint) -> None:
-    daemon.stage.run("ip", "link", "set", endpoint.host_interface, "nomaster")
+    daemon.testbed.run("ip", "link", "set", endpoint.host_interface, "nomaster")
 
 
 def delete_bridge(daemon: Daemon, box: Sandbox, network: Network, endpoint: Endpoint) -> None:
-    daemon.stage.run("ip", "link", "del", network.interface)
+    daemon.testbed.run("ip", "link", "del", network.interface)
 
 
 def delete_elements(daemon: Daemon, box: Sandbox, network: Network, endpoint: Endpoint) -> None:
-    daemon.stage.run("nft", "flush", "set", "inet", "mynet", "masq4")
-    daemon.stage.run("nft", "flush", "set", "inet", "mynet", "br_all")
+    daemon.testbed.run("nft", "flush", "set", "inet", "mynet", "masq4")
+    daemon.testbed.run("nft", "flush", "set", "inet", "mynet", "br_all")
 
 
 Breakage = Callable[[Daemon, Sandbox, Network, Endpoint], None]
@@ -101,7 +101,7 @@ def test_disconnect_works_whatever_has_happened(
     daemon.disconnect("one")
     assert daemon.endpoints() == []
     assert daemon.allocations() == with_network
-    assert not daemon.stage.links().keys() & {endpoint.host_interface, endpoint.interface}
+    assert not daemon.testbed.links().keys() & {endpoint.host_interface, endpoint.interface}
     daemon.delete("blue")
     assert daemon.everything() == before
 
@@ -110,13 +110,13 @@ def test_a_firewall_table_that_somebody_deleted_hinders_nobody(
     daemon: Daemon, blue: Network, one: Sandbox, two: Sandbox
 ) -> None:
     daemon.connect("one")
-    daemon.stage.run("nft", "delete", "table", "inet", "mynet")
+    daemon.testbed.run("nft", "delete", "table", "inet", "mynet")
     daemon.disconnect("one")
     daemon.delete("blue")
     assert daemon.allocations() == {}
     daemon.create("blue")  # and brings the table back
     daemon.connect("two")
-    assert talk(two, daemon.stage.outside, OUTSIDE[0]) == HOST[0]
+    assert talk(two, daemon.testbed.outside, OUTSIDE[0]) == HOST[0]
 
 
 def test_a_sandbox_that_was_made_anew_gets_the_endpoint_of_the_one_before(
@@ -125,7 +125,7 @@ def test_a_sandbox_that_was_made_anew_gets_the_endpoint_of_the_one_before(
     daemon.connect("two")
     before = daemon.connect("one")
     one.close()
-    again = Sandbox(daemon.stage, "one")
+    again = Sandbox(daemon.testbed, "one")
     after = daemon.connect("one")
     assert (after.id, after.addresses) == (before.id, before.addresses)
     assert again.pings("10.88.0.2")

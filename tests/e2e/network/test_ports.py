@@ -28,7 +28,7 @@ BRIDGED = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables")
 def filtered(request: pytest.FixtureRequest, daemon: Daemon) -> None:
     """With and without bridged frames passing the firewall; this kernel has to have it."""
     for setting in BRIDGED:
-        daemon.stage.run("sh", "-c", f"echo {request.param} >/proc/sys/net/bridge/{setting}")
+        daemon.testbed.run("sh", "-c", f"echo {request.param} >/proc/sys/net/bridge/{setting}")
 
 
 @by_family
@@ -38,13 +38,13 @@ def test_a_port_is_reached_from_everywhere(
 ) -> None:
     daemon.connect("one", ports=[WEB, DNS])
     daemon.create("red", "10.77.0.0/24", "fd77::/64")
-    stage, stranger = daemon.stage, ("10.77.0.2", "fd77::2")[family]
+    testbed, stranger = daemon.testbed, ("10.77.0.2", "fd77::2")[family]
     daemon.connect("two", network="red")
     gateway = GATEWAYS[family]
     for client, by, seen in (
-        (stage.outside, HOST[family], OUTSIDE[family]),
-        (stage, HOST[family], HOST[family]),
-        (stage, gateway, gateway),
+        (testbed.outside, HOST[family], OUTSIDE[family]),
+        (testbed, HOST[family], HOST[family]),
+        (testbed, gateway, gateway),
         (two, HOST[family], stranger),
         (two, gateway, stranger),
         (one, HOST[family], gateway),
@@ -53,8 +53,8 @@ def test_a_port_is_reached_from_everywhere(
         assert reached(client, one, (ADDRESSES[family], 80), (by, 8080)) == seen
         assert answered(client, one, (ADDRESSES[family], 53), (by, 5300)) == seen
     if family == 0:
-        assert reached(stage, one, (ADDRESSES[0], 80), ("127.0.0.1", 8080)) == gateway
-        assert answered(stage, one, (ADDRESSES[0], 53), ("127.0.0.1", 5300)) == gateway
+        assert reached(testbed, one, (ADDRESSES[0], 80), ("127.0.0.1", 8080)) == gateway
+        assert answered(testbed, one, (ADDRESSES[0], 53), ("127.0.0.1", 5300)) == gateway
 
 
 @by_family
@@ -99,11 +99,11 @@ def test_it_is_reached_on_a_network_of_another_kind_too(
     daemon: Daemon, one: Sandbox, two: Sandbox, family: int, kind: dict[str, str]
 ) -> None:
     for setting in BRIDGED:
-        daemon.stage.run("sh", "-c", f"echo 0 >/proc/sys/net/bridge/{setting}")
+        daemon.testbed.run("sh", "-c", f"echo 0 >/proc/sys/net/bridge/{setting}")
     daemon.create("blue", options=kind)
     daemon.connect("one", ports=[WEB])
     daemon.connect("two")
-    clients = {daemon.stage.outside: OUTSIDE, daemon.stage: HOST, two: GATEWAYS, one: GATEWAYS}
+    clients = {daemon.testbed.outside: OUTSIDE, daemon.testbed: HOST, two: GATEWAYS, one: GATEWAYS}
     for client, seen in clients.items():
         at, to = (ADDRESSES[family], 80), (HOST[family], 8080)
         assert reached(client, one, at, to) == seen[family]
@@ -119,8 +119,8 @@ def test_it_may_be_on_another_network_than_its_sandbox_leaves_by(
     daemon.connect("one", ports=[WEB, DNS])
     daemon.connect("two")
     for client, by, seen in (
-        (daemon.stage.outside, HOST[family], OUTSIDE[family]),
-        (daemon.stage, HOST[family], HOST[family]),
+        (daemon.testbed.outside, HOST[family], OUTSIDE[family]),
+        (daemon.testbed, HOST[family], HOST[family]),
         (two, HOST[family], GATEWAYS[family]),
         (one, GATEWAYS[family], GATEWAYS[family]),
     ):
@@ -137,12 +137,12 @@ def test_a_port_of_the_loopback_is_the_hosts_alone(
     )
     daemon.connect("two")
     at = (ADDRESSES[0], 80)
-    assert reached(daemon.stage, one, at, ("127.0.0.1", 8081)) == GATEWAYS[0]
+    assert reached(daemon.testbed, one, at, ("127.0.0.1", 8081)) == GATEWAYS[0]
     with one.listen(*at) as listener:
         listener.settimeout(0)
-        for client in (daemon.stage.outside, one, two, daemon.stage):
+        for client in (daemon.testbed.outside, one, two, daemon.testbed):
             for address in (HOST[0], GATEWAYS[0]):
-                if client is daemon.stage.outside and address == GATEWAYS[0]:
+                if client is daemon.testbed.outside and address == GATEWAYS[0]:
                     continue  # it knows no way there
                 with pytest.raises(ConnectionRefusedError):
                     client.dial(address, 8081)
@@ -156,8 +156,8 @@ def test_over_the_loopback_of_ipv6_it_is_refused_at_once(daemon: Daemon) -> None
     daemon.connect("one", ports=[WEB, DNS, MANY, udp])
     for port in (8080, 9100):
         with pytest.raises(ConnectionRefusedError):
-            daemon.stage.dial("::1", port)
-    with daemon.stage._inside(lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as sock:
+            daemon.testbed.dial("::1", port)
+    with daemon.testbed._inside(lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as sock:
         for port in (5300, 9100):
             with pytest.raises(PermissionError):
                 sock.sendto(b"question", ("::1", port))
@@ -166,11 +166,11 @@ def test_over_the_loopback_of_ipv6_it_is_refused_at_once(daemon: Daemon) -> None
 
 @pytest.mark.usefixtures("blue")
 def test_a_range_is_one_element_a_family(daemon: Daemon, one: Sandbox) -> None:
-    before = elements(daemon.stage)
+    before = elements(daemon.testbed)
     daemon.connect("one", ports=[MANY])
-    assert elements(daemon.stage) - before == 2
+    assert elements(daemon.testbed) - before == 2
     for port in (9000, 9100):
-        seen = reached(daemon.stage.outside, one, (ADDRESSES[0], port), (HOST[0], port))
+        seen = reached(daemon.testbed.outside, one, (ADDRESSES[0], port), (HOST[0], port))
         assert seen == OUTSIDE[0]
 
 
@@ -178,12 +178,12 @@ def test_a_range_is_one_element_a_family(daemon: Daemon, one: Sandbox) -> None:
 def test_ports_end_with_their_endpoint(daemon: Daemon) -> None:
     before = daemon.everything()
     daemon.connect("one", ports=[WEB, DNS, MANY])
-    assert not is_free(daemon.stage, 8080)
-    assert not is_free(daemon.stage, 5300, socket.SOCK_DGRAM)
-    assert not is_free(daemon.stage, 9100)
+    assert not is_free(daemon.testbed, 8080)
+    assert not is_free(daemon.testbed, 5300, socket.SOCK_DGRAM)
+    assert not is_free(daemon.testbed, 9100)
     daemon.disconnect("one")
-    assert is_free(daemon.stage, 8080)
-    assert is_free(daemon.stage, 5300, socket.SOCK_DGRAM)
-    assert is_free(daemon.stage, 9100)
+    assert is_free(daemon.testbed, 8080)
+    assert is_free(daemon.testbed, 5300, socket.SOCK_DGRAM)
+    assert is_free(daemon.testbed, 9100)
     assert daemon.everything() == before
     daemon.connect("two", ports=[WEB, DNS, MANY])

@@ -14,7 +14,7 @@ def test_who_has_a_port_is_named(daemon: Daemon) -> None:
     refused = refusal(daemon.net.Connect, connect("two", ports=[WEB]))
     assert (refused.code, refused.reason) == ("ALREADY_EXISTS", "PORT_IN_USE")
     assert f"endpoint {holder.id[:12]} of container one" in refused.message
-    with program(daemon.stage, 22) as pid:
+    with program(daemon.testbed, 22) as pid:
         asked = PortMapping(host_port=22, container_port=22)
         refused = refusal(daemon.net.Connect, connect("two", ports=[CHOSEN, asked]))
         assert (refused.code, refused.reason) == ("ALREADY_EXISTS", "PORT_IN_USE")
@@ -26,30 +26,30 @@ def test_who_has_a_port_is_named(daemon: Daemon) -> None:
 def test_ports_are_chosen_where_the_kernel_chooses(daemon: Daemon) -> None:
     ipv4 = "/proc/sys/net/ipv4"
     settings = f"cat {ipv4}/ip_local_port_range {ipv4}/ip_local_reserved_ports"
-    before = daemon.stage.run("sh", "-c", settings).splitlines()
+    before = daemon.testbed.run("sh", "-c", settings).splitlines()
     try:
-        daemon.stage.run("sh", "-c", f"echo 50000 50003 >{ipv4}/ip_local_port_range")
-        daemon.stage.run("sh", "-c", f"echo 50001-50002 >{ipv4}/ip_local_reserved_ports")
-        with program(daemon.stage, 50000):
+        daemon.testbed.run("sh", "-c", f"echo 50000 50003 >{ipv4}/ip_local_port_range")
+        daemon.testbed.run("sh", "-c", f"echo 50001-50002 >{ipv4}/ip_local_reserved_ports")
+        with program(daemon.testbed, 50000):
             (port,) = daemon.connect("one", ports=[CHOSEN]).ports
             assert port.host_port == 50003
             refused = refusal(daemon.net.Connect, connect("two", ports=[CHOSEN]))
             assert (refused.code, refused.reason) == ("RESOURCE_EXHAUSTED", "PORTS_EXHAUSTED")
     finally:
-        daemon.stage.run("sh", "-c", f"echo {before[0]} >{ipv4}/ip_local_port_range")
-        daemon.stage.run("sh", "-c", f"echo {before[1]} >{ipv4}/ip_local_reserved_ports")
+        daemon.testbed.run("sh", "-c", f"echo {before[0]} >{ipv4}/ip_local_port_range")
+        daemon.testbed.run("sh", "-c", f"echo {before[1]} >{ipv4}/ip_local_reserved_ports")
 
 
 @pytest.mark.usefixtures("blue", "one")
 def test_the_limit_of_descriptors_is_looked_at_first(daemon: Daemon) -> None:
-    stage, before = daemon.stage, daemon.everything()
-    limits = stage.run("cat", f"/proc/{daemon.pid}/limits").splitlines()
+    testbed, before = daemon.testbed, daemon.everything()
+    limits = testbed.run("cat", f"/proc/{daemon.pid}/limits").splitlines()
     (soft, hard) = next(line.split()[3:5] for line in limits if line.startswith("Max open files"))
     assert soft == hard
-    stage.run("prlimit", f"--pid={daemon.pid}", "--nofile=300:")
+    testbed.run("prlimit", f"--pid={daemon.pid}", "--nofile=300:")
     try:
         refused = refusal(daemon.net.Connect, connect("one", ports=[MANY]))
     finally:
-        stage.run("prlimit", f"--pid={daemon.pid}", f"--nofile={soft}:")
+        testbed.run("prlimit", f"--pid={daemon.pid}", f"--nofile={soft}:")
     assert (refused.code, refused.reason) == ("RESOURCE_EXHAUSTED", "PORTS_EXHAUSTED")
     assert daemon.everything() == before

@@ -36,7 +36,7 @@ def test_an_address_that_moves_to_another_mac_is_reached_within_a_second(
     neighbour = new_sandbox("neighbour")
     daemon.connect("neighbour")
     daemon.connect("one", addresses=ADDRESSES, mac_address=OLD)
-    askers = (neighbour, daemon.stage)
+    askers = (neighbour, daemon.testbed)
     assert all(asker.pings(address) for asker in askers for address in ADDRESSES)
     daemon.disconnect("one")
     daemon.connect("two", addresses=ADDRESSES, mac_address=NEW)

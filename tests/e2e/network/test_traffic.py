@@ -13,7 +13,7 @@ from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox
 @pytest.fixture
 def way_back(daemon: Daemon) -> Iterator[None]:
     """Let the world outside know a way to network blue."""
-    outside = daemon.stage.outside
+    outside = daemon.testbed.outside
     outside.run("ip", "route", "add", "10.88.0.0/24", "via", HOST[0])
     outside.run("ip", "route", "add", "fd88::/64", "via", HOST[1])
     yield
@@ -42,11 +42,11 @@ def test_a_connected_sandbox_has_its_own_loopback(daemon: Daemon, one: Sandbox) 
 def test_a_sandbox_is_named_by_name_by_path_or_by_process(
     daemon: Daemon, one: Sandbox, two: Sandbox
 ) -> None:
-    process = daemon.stage.start("unshare", "--net", "sleep", "infinity")
+    process = daemon.testbed.start("unshare", "--net", "sleep", "infinity")
     three = Namespace(f"/proc/{process.pid}/ns/net")
-    eventually(lambda: not Path(three.path).samefile(daemon.stage.path))
-    daemon.stage.run("touch", "/run/somewhere")
-    daemon.stage.run("mount", "--bind", f"/run/netns/{two.name}", "/run/somewhere")
+    eventually(lambda: not Path(three.path).samefile(daemon.testbed.path))
+    daemon.testbed.run("touch", "/run/somewhere")
+    daemon.testbed.run("mount", "--bind", f"/run/netns/{two.name}", "/run/somewhere")
 
     daemon.connect("one", netns_name="one")
     daemon.connect("two", netns_path="/run/somewhere")
@@ -57,7 +57,7 @@ def test_a_sandbox_is_named_by_name_by_path_or_by_process(
     assert one.pings("10.88.0.4")
     assert two.pings("fd88::4")
     assert three.pings("10.88.0.3")
-    daemon.stage.run("umount", "/run/somewhere")
+    daemon.testbed.run("umount", "/run/somewhere")
     process.kill()
 
 
@@ -81,7 +81,7 @@ def test_a_sandbox_talks_to_the_host_by_the_gateway(
     daemon: Daemon, one: Sandbox, gateway: str, source: str
 ) -> None:
     daemon.connect("one")
-    assert talk(one, daemon.stage, gateway) == source
+    assert talk(one, daemon.testbed, gateway) == source
 
 
 @pytest.mark.usefixtures("blue")
@@ -90,7 +90,7 @@ def test_the_outside_sees_the_address_of_the_host(
     daemon: Daemon, one: Sandbox, family: int
 ) -> None:
     daemon.connect("one")
-    outside = daemon.stage.outside
+    outside = daemon.testbed.outside
     assert not outside.pings(["10.88.0.2", "fd88::2"][family], within=0.3)  # it knows no way there
     assert talk(one, outside, OUTSIDE[family]) == HOST[family]
 
@@ -102,15 +102,15 @@ def test_without_masquerade_the_outside_sees_the_address_of_the_sandbox(
 ) -> None:
     daemon.create("blue", masquerade=False)
     daemon.connect("one")
-    assert talk(one, daemon.stage.outside, OUTSIDE[family]) == ["10.88.0.2", "fd88::2"][family]
+    assert talk(one, daemon.testbed.outside, OUTSIDE[family]) == ["10.88.0.2", "fd88::2"][family]
 
 
 @pytest.mark.usefixtures("blue", "way_back")
 @pytest.mark.parametrize("address", ["10.88.0.2", "fd88::2"])
 def test_nobody_outside_comes_in_uninvited(daemon: Daemon, one: Sandbox, address: str) -> None:
     daemon.connect("one")
-    assert not daemon.stage.outside.pings(address, within=0.3)
-    assert daemon.stage.pings(address)  # so it is there
+    assert not daemon.testbed.outside.pings(address, within=0.3)
+    assert daemon.testbed.pings(address)  # so it is there
 
 
 @pytest.mark.usefixtures("way_back")
@@ -137,7 +137,7 @@ def test_two_networks_do_not_reach_each_other(
     daemon.connect("one")
     daemon.connect("two", network="red")
     assert not one.pings(address, within=0.3)
-    assert daemon.stage.pings(address)  # so it is there
+    assert daemon.testbed.pings(address)  # so it is there
 
 
 def test_a_sandbox_on_two_networks_leaves_by_the_first(daemon: Daemon, one: Sandbox) -> None:
@@ -147,7 +147,7 @@ def test_a_sandbox_on_two_networks_leaves_by_the_first(daemon: Daemon, one: Sand
     second = daemon.connect("one", network="red")
     assert second.interface == "eth1"
     assert one.addresses("eth1") == {"10.77.0.2/24"}
-    assert talk(one, daemon.stage.outside, OUTSIDE[0]) == HOST[0]
+    assert talk(one, daemon.testbed.outside, OUTSIDE[0]) == HOST[0]
     (route,) = one.json("ip", "-j", "route", "get", OUTSIDE[0])
     assert (route["dev"], route["gateway"]) == ("eth0", "10.88.0.1")
 
@@ -157,8 +157,8 @@ def test_what_a_network_was_asked_to_be_the_kernel_has(daemon: Daemon, one: Sand
     daemon.connect(
         "one", interface="lan0", addresses=["10.88.0.77"], mac_address="02:00:00:00:00:77"
     )
-    bridge, inner = daemon.stage.links()["lan0"], one.links()["lan0"]
+    bridge, inner = daemon.testbed.links()["lan0"], one.links()["lan0"]
     assert (bridge["mtu"], inner["mtu"]) == (1300, 1300)
     assert inner["address"] == "02:00:00:00:00:77"
     assert one.addresses("lan0") == {"10.88.0.77/24"}
-    assert daemon.stage.addresses("lan0") == {"10.88.0.1/24"}
+    assert daemon.testbed.addresses("lan0") == {"10.88.0.1/24"}

@@ -14,7 +14,7 @@ import pytest
 from mynet.v1.network_pb2 import Network, UpdateNetworkRequest
 from tests.e2e.support.daemon import Daemon, eventually
 from tests.e2e.support.namespace import SECONDS, Namespace, talk
-from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Stage
+from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 
 BLUE = {4: "10.88.0.2", 6: "fd88::2"}
 ROUTED = {"gateway_mode_ipv4": "routed", "gateway_mode_ipv6": "routed"}
@@ -54,7 +54,7 @@ def conversation(client: Namespace, server: Namespace, address: str) -> Iterator
 @pytest.fixture
 def way_back(daemon: Daemon) -> Iterator[None]:
     """Let the world outside know a way to network blue."""
-    outside = daemon.stage.outside
+    outside = daemon.testbed.outside
     outside.run("ip", "route", "add", "10.88.0.0/24", "via", HOST[0])
     outside.run("ip", "route", "add", "fd88::/64", "via", HOST[1])
     yield
@@ -69,11 +69,11 @@ def test_connections_go_on_as_they_began_while_a_network_is_routed_and_no_more(
 ) -> None:
     daemon.connect("one")
     daemon.connect("two")
-    outside, far, near = daemon.stage.outside, OUTSIDE[version == 6], BLUE[version]
+    outside, far, near = daemon.testbed.outside, OUTSIDE[version == 6], BLUE[version]
     with (
         conversation(one, outside, far) as leaving,
         conversation(two, one, near) as neighbours,
-        conversation(daemon.stage, one, near) as from_the_host,
+        conversation(daemon.testbed, one, near) as from_the_host,
     ):
         kept = [say() for say in (leaving, neighbours, from_the_host)]
         assert kept[0] == HOST[version == 6]
@@ -101,8 +101,8 @@ def test_neighbours_are_kept_apart_and_nobody_else(
     neighbour = {4: "10.88.0.3", 6: "fd88::3"}[version]
     assert one.pings(neighbour)
     with (
-        conversation(one, daemon.stage.outside, OUTSIDE[version == 6]) as leaving,
-        conversation(daemon.stage, one, BLUE[version]) as from_the_host,
+        conversation(one, daemon.testbed.outside, OUTSIDE[version == 6]) as leaving,
+        conversation(daemon.testbed, one, BLUE[version]) as from_the_host,
     ):
         kept = [leaving(), from_the_host()]
         update(daemon, options={"icc": "false"})
@@ -113,15 +113,17 @@ def test_neighbours_are_kept_apart_and_nobody_else(
         assert [leaving(), from_the_host()] == kept
 
 
-def isolated(stage: Stage) -> set[bool]:
+def isolated(testbed: Testbed) -> set[bool]:
     """Tell whether the bridge's ports are isolated, as ``ip`` sees them."""
-    links = stage.json("ip", "-d", "-j", "link", "show", "master", "br-blue")
+    links = testbed.json("ip", "-d", "-j", "link", "show", "master", "br-blue")
     return {link["linkinfo"]["info_slave_data"]["isolated"] for link in links}
 
 
-def test_a_daemon_killed_at_work_leaves_a_change_whole_or_none_of_it(empty_stage: Stage) -> None:
-    Sandbox(empty_stage, "one")
-    daemon = Daemon(empty_stage)
+def test_a_daemon_killed_at_work_leaves_a_change_whole_or_none_of_it(
+    empty_testbed: Testbed,
+) -> None:
+    Sandbox(empty_testbed, "one")
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
     daemon.connect("one")
     daemon.connect("loose", netns_path="")  # which no start makes anew
@@ -143,11 +145,11 @@ def test_a_daemon_killed_at_work_leaves_a_change_whole_or_none_of_it(empty_stage
         changing.result(SECONDS)
     daemon.wait()
 
-    again = Daemon(empty_stage)
+    again = Daemon(empty_testbed)
     [network] = again.networks()
     number = int(network.labels["number"])
     assert number in (answered[-1], answered[-1] + 1)
     assert network.options["icc"] == ("false" if number % 2 else "true")
-    assert isolated(empty_stage) == {bool(number % 2)}
-    assert ("br_icc" in empty_stage.firewall()) == (number % 2 == 0)
+    assert isolated(empty_testbed) == {bool(number % 2)}
+    assert ("br_icc" in empty_testbed.firewall()) == (number % 2 == 0)
     assert [again.problems(each) for each in again.endpoints()] == [[], []]

@@ -9,7 +9,7 @@ import grpc
 
 from mynet.v1 import ipam_pb2
 from tests.e2e.support.daemon import Daemon, eventually
-from tests.e2e.support.testbed import Stage
+from tests.e2e.support.testbed import Testbed
 
 CALLERS, ROUNDS, ANSWERS = 32, 5, 120
 POOL, OTHER = "10.64.0.0/16", "fd64::/64"
@@ -121,14 +121,14 @@ def check(daemon: Daemon, known: Known) -> None:
 
 
 def test_what_was_acknowledged_outlives_the_daemon_and_what_was_not_is_found_by_its_owner(
-    empty_stage: Stage,
+    empty_testbed: Testbed,
 ) -> None:
     known = Known()
-    daemon = Daemon(empty_stage)
+    daemon = Daemon(empty_testbed)
     for storm in range(ROUNDS):
         kill_among_callers(daemon, known, storm)
-        assert empty_stage.findings() == []
-        daemon = Daemon(empty_stage)
+        assert empty_testbed.findings() == []
+        daemon = Daemon(empty_testbed)
         check(daemon, known)
     assert len(known.held) > ROUNDS * ANSWERS / 2
     check(daemon, known)

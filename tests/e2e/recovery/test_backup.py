@@ -11,15 +11,15 @@ import pytest
 from mynet.v1 import ipam_pb2
 from tests.e2e.support.daemon import STATE, Daemon, connect
 from tests.e2e.support.namespace import talk
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 CALLERS = 8
 POOL = "10.64.0.0/16"
 FILE = "/run/mynet.backup"
 
 
-def mynetctl(stage: Stage, *words: str) -> str:
-    return stage.run("mynetctl", *words)
+def mynetctl(testbed: Testbed, *words: str) -> str:
+    return testbed.run("mynetctl", *words)
 
 
 class Callers:
@@ -62,29 +62,29 @@ def held(daemon: Daemon) -> dict[str, str]:
         request.page_token = page.next_page_token
 
 
-def test_what_was_acknowledged_before_a_backup_is_back_after_it(empty_stage: Stage) -> None:
-    one, two = Sandbox(empty_stage, "one"), Sandbox(empty_stage, "two")
-    daemon = Daemon(empty_stage)
+def test_what_was_acknowledged_before_a_backup_is_back_after_it(empty_testbed: Testbed) -> None:
+    one, two = Sandbox(empty_testbed, "one"), Sandbox(empty_testbed, "two")
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
     before = [daemon.connect(name) for name in ("one", "two")]
     callers = Callers(daemon)
     while len(callers.held) < 50:
         threading.Event().wait(0.01)
     acknowledged = dict(callers.held)
-    said = mynetctl(empty_stage, "backup", FILE)
+    said = mynetctl(empty_testbed, "backup", FILE)
     callers.stop()
     assert len(callers.held) > len(acknowledged)  # they went on meanwhile
     assert said.startswith(f"{FILE}: ")
 
     # What comes after the backup: all is taken away, and other things come to be.
-    late = Sandbox(empty_stage, "late")
+    late = Sandbox(empty_testbed, "late")
     daemon.connect("late")
     daemon.disconnect("one")
     daemon.stop()
-    empty_stage.run("mynetd", "restore", FILE, "--move-aside")
-    empty_stage.run("mynetd", "fsck")
+    empty_testbed.run("mynetd", "restore", FILE, "--move-aside")
+    empty_testbed.run("mynetd", "fsck")
 
-    again = Daemon(empty_stage)
+    again = Daemon(empty_testbed)
     assert "lost its newest commits" not in again.log.read_text()
     assert acknowledged.items() <= held(again).items()
     restored = {each.container_id: each for each in again.endpoints()}
@@ -95,61 +95,61 @@ def test_what_was_acknowledged_before_a_backup_is_back_after_it(empty_stage: Sta
     assert "late" not in restored
     assert list(late.links()) == ["lo"]  # nothing is left that nobody knows of
     again.stop()
-    (old,) = (empty_stage.root / "var/lib").glob("mynet.before-restore-*")
+    (old,) = (empty_testbed.root / "var/lib").glob("mynet.before-restore-*")
     assert (old / "mynet.db").exists()
 
 
 @pytest.fixture
-def other_stage(tmp_path: Path) -> Iterator[Stage]:
+def other_testbed(tmp_path: Path) -> Iterator[Testbed]:
     """Another host."""
     (tmp_path / "other").mkdir()
-    made = Stage(tmp_path / "other")
+    made = Testbed(tmp_path / "other")
     yield made
     made.close()
 
 
 def test_a_backup_starts_on_a_host_that_has_nothing_of_it(
-    empty_stage: Stage, other_stage: Stage
+    empty_testbed: Testbed, other_testbed: Testbed
 ) -> None:
-    for each in (empty_stage, other_stage):
+    for each in (empty_testbed, other_testbed):
         Sandbox(each, "one")
-    daemon = Daemon(empty_stage)
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
     endpoint = daemon.connect("one")
-    mynetctl(empty_stage, "backup", FILE)
-    (other_stage.root / FILE[1:]).write_bytes((empty_stage.root / FILE[1:]).read_bytes())
-    other_stage.run("mynetd", "restore", FILE)
-    other = Daemon(other_stage)
+    mynetctl(empty_testbed, "backup", FILE)
+    (other_testbed.root / FILE[1:]).write_bytes((empty_testbed.root / FILE[1:]).read_bytes())
+    other_testbed.run("mynetd", "restore", FILE)
+    other = Daemon(other_testbed)
     assert [each.name for each in other.networks()] == ["blue"]
-    assert "br-blue" in other_stage.links()
+    assert "br-blue" in other_testbed.links()
     assert other.connect("one").addresses == endpoint.addresses  # it is another sandbox
 
 
 def test_neither_works_under_a_running_daemon(daemon: Daemon) -> None:
     daemon.create("blue")
-    stage = daemon.stage
-    mynetctl(stage, "backup", "/run/running.backup")
+    testbed = daemon.testbed
+    mynetctl(testbed, "backup", "/run/running.backup")
     for words, status in ((("restore", "/run/running.backup", "--move-aside"), 1), (("fsck",), 2)):
-        done = stage.attempt("mynetd", *words)
+        done = testbed.attempt("mynetd", *words)
         assert done.returncode == status
         assert f"in use by another mynetd (pid {daemon.pid})" in done.stderr
     assert [each.name for each in daemon.networks()] == ["blue"]
 
 
 def test_a_full_disk_is_said_to_be_full_and_keeps_nothing(daemon: Daemon) -> None:
-    stage = daemon.stage
-    stage.run("mkdir", "-p", "/run/small")
-    stage.run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "/run/small")
+    testbed = daemon.testbed
+    testbed.run("mkdir", "-p", "/run/small")
+    testbed.run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "/run/small")
     daemon.create("blue")
-    done = stage.attempt("mynetctl", "backup", "/run/small/mynet.backup")
+    done = testbed.attempt("mynetctl", "backup", "/run/small/mynet.backup")
     assert done.returncode == 1
     assert done.stderr.startswith("mynetctl: STORE_UNAVAILABLE: ")
-    assert stage.run("ls", "-A", "/run/small") == ""
-    stage.run("umount", "/run/small")
+    assert testbed.run("ls", "-A", "/run/small") == ""
+    testbed.run("umount", "/run/small")
 
 
-def test_fsck_finds_what_a_killed_daemon_left_in_order(empty_stage: Stage) -> None:
-    daemon = Daemon(empty_stage)
+def test_fsck_finds_what_a_killed_daemon_left_in_order(empty_testbed: Testbed) -> None:
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
     callers = ThreadPoolExecutor(CALLERS)
     work = [callers.submit(connected, daemon, f"c{number}") for number in range(64)]
@@ -158,9 +158,9 @@ def test_fsck_finds_what_a_killed_daemon_left_in_order(empty_stage: Stage) -> No
     daemon.signal(9)
     daemon.wait()
     callers.shutdown()
-    state = empty_stage.root / STATE
+    state = empty_testbed.root / STATE
     before = {path: path.stat().st_mtime_ns for path in state.rglob("*")}
-    said = empty_stage.run("mynetd", "fsck")
+    said = empty_testbed.run("mynetd", "fsck")
     assert said.startswith("/var/lib/mynet is in order: 1 networks, ")
     assert {path: path.stat().st_mtime_ns for path in state.rglob("*")} == before
     assert (state / "mynet.db-wal").exists()  # and it counted

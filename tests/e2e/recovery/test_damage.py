@@ -7,7 +7,7 @@ import pytest
 from mynet.v1.network_pb2 import Network
 from tests.e2e.support.daemon import Daemon, connect, create, refusal
 from tests.e2e.support.namespace import talk
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def test_connecting_again_mends_an_endpoint(
 ) -> None:
     endpoint = daemon.connect("one")
     daemon.connect("two")
-    daemon.stage.run(*damage.format(port=endpoint.host_interface).split())
+    daemon.testbed.run(*damage.format(port=endpoint.host_interface).split())
     assert daemon.connect("one").id == endpoint.id
     assert daemon.problems(endpoint) == []
     assert talk(one, two, "10.88.0.3") == "10.88.0.2"
@@ -35,7 +35,7 @@ def test_making_a_network_again_mends_its_bridge(
 ) -> None:
     for container in ("one", "two"):
         daemon.connect(container)
-    daemon.stage.run("ip", "link", "del", "br-blue")
+    daemon.testbed.run("ip", "link", "del", "br-blue")
     refused = refusal(daemon.net.Connect, connect("one", netns_name="one"))
     assert (refused.code, refused.reason) == ("INTERNAL", "KERNEL_ERROR")
     assert "allow_existing" in refused.message
@@ -47,23 +47,23 @@ def test_making_a_network_again_mends_its_bridge(
     assert talk(one, two, "fd88::3") == "fd88::2"
 
 
-def test_the_next_start_mends_what_can_be_mended(empty_stage: Stage) -> None:
-    one, two = Sandbox(empty_stage, "one"), Sandbox(empty_stage, "two")
-    Sandbox(empty_stage, "gone")
-    daemon = Daemon(empty_stage)
+def test_the_next_start_mends_what_can_be_mended(empty_testbed: Testbed) -> None:
+    one, two = Sandbox(empty_testbed, "one"), Sandbox(empty_testbed, "two")
+    Sandbox(empty_testbed, "gone")
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
     before = [daemon.connect(name) for name in ("one", "two", "gone")]
     daemon.stop()
-    empty_stage.run("ip", "link", "del", "br-blue")
-    empty_stage.run("ip", "-n", "two", "link", "del", "eth0")
-    empty_stage.run("ip", "netns", "del", "gone")
-    empty_stage.run("nft", "flush", "ruleset")
+    empty_testbed.run("ip", "link", "del", "br-blue")
+    empty_testbed.run("ip", "-n", "two", "link", "del", "eth0")
+    empty_testbed.run("ip", "netns", "del", "gone")
+    empty_testbed.run("nft", "flush", "ruleset")
 
-    again = Daemon(empty_stage)
+    again = Daemon(empty_testbed)
     assert [endpoint.id for endpoint in again.endpoints()] == [each.id for each in before[:2]]
     assert [again.problems(endpoint) for endpoint in before[:2]] == [[], []]
     assert talk(one, two, "10.88.0.3") == "10.88.0.2"
-    Sandbox(empty_stage, "gone")  # made anew: it gets its addresses again
+    Sandbox(empty_testbed, "gone")  # made anew: it gets its addresses again
     back = again.connect("gone")
     assert back.addresses == before[2].addresses
     assert again.problems(back) == []

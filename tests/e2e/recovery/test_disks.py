@@ -7,25 +7,25 @@ import pytest
 
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.e2e.support.daemon import Daemon, connect, create, refusal
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 POOL = "10.64.0.0/16"
 BALLAST = "/var/lib/mynet/ballast"
 
 
-def fill(stage: Stage) -> None:
+def fill(testbed: Testbed) -> None:
     """Leave not a byte of the disk that the state is on."""
-    stage.run("sh", "-c", f"dd if=/dev/zero of={BALLAST} bs=4k 2>/dev/null; true")
-    stage.run("sh", "-c", f"dd if=/dev/zero of={BALLAST}.rest bs=1 2>/dev/null; true")
+    testbed.run("sh", "-c", f"dd if=/dev/zero of={BALLAST} bs=4k 2>/dev/null; true")
+    testbed.run("sh", "-c", f"dd if=/dev/zero of={BALLAST}.rest bs=1 2>/dev/null; true")
 
 
-def make_room(stage: Stage) -> None:
-    stage.run("rm", "-f", BALLAST, f"{BALLAST}.rest")
+def make_room(testbed: Testbed) -> None:
+    testbed.run("rm", "-f", BALLAST, f"{BALLAST}.rest")
 
 
-def limit_files(stage: Stage, daemon: Daemon, size: str) -> None:
+def limit_files(testbed: Testbed, daemon: Daemon, size: str) -> None:
     """Let the daemon's files grow no further. Like: prlimit --pid PID --fsize=BYTES."""
-    stage.run("prlimit", "--pid", str(daemon.pid), f"--fsize={size}:unlimited")
+    testbed.run("prlimit", "--pid", str(daemon.pid), f"--fsize={size}:unlimited")
 
 
 def changes(daemon: Daemon) -> list[tuple[Callable[..., Any], object]]:
@@ -43,16 +43,18 @@ def require_sound(daemon: Daemon) -> None:
 
 
 @pytest.fixture
-def small(empty_stage: Stage) -> Stage:
-    """A stage with a small disk for the state, and two sandboxes."""
-    empty_stage.run("mkdir", "/var/lib/mynet")
-    empty_stage.run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", "/var/lib/mynet")
+def small(empty_testbed: Testbed) -> Testbed:
+    """A testbed with a small disk for the state, and two sandboxes."""
+    empty_testbed.run("mkdir", "/var/lib/mynet")
+    empty_testbed.run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", "/var/lib/mynet")
     for name in ("one", "two"):
-        Sandbox(empty_stage, name)
-    return empty_stage
+        Sandbox(empty_testbed, name)
+    return empty_testbed
 
 
-def test_a_full_disk_refuses_what_would_change_something_until_there_is_room(small: Stage) -> None:
+def test_a_full_disk_refuses_what_would_change_something_until_there_is_room(
+    small: Testbed,
+) -> None:
     daemon = Daemon(small)
     daemon.create("blue")
     daemon.connect("one")
@@ -72,7 +74,7 @@ def test_a_full_disk_refuses_what_would_change_something_until_there_is_room(sma
 
 
 def test_a_disk_that_fails_is_written_no_more_and_a_new_start_has_lost_nothing(
-    small: Stage,
+    small: Testbed,
 ) -> None:
     daemon = Daemon(small)
     daemon.create("blue")

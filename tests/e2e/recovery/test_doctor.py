@@ -10,7 +10,7 @@ from mynet.v1 import network_pb2
 from mynet.v1.network_pb2 import Network
 from tests.e2e.support.daemon import STATE, Daemon
 from tests.e2e.support.namespace import talk
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 from tests.ipam.support.waiting import noise
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -37,8 +37,8 @@ def test_what_somebody_took_away_is_found_and_put_back(
     endpoint = daemon.connect("one")
     daemon.connect("two")
     assert doctor(daemon) == []
-    daemon.stage.run("ip", "link", "del", "br-blue")
-    daemon.stage.run("ip", "-n", "one", "link", "del", "eth0")
+    daemon.testbed.run("ip", "link", "del", "br-blue")
+    daemon.testbed.run("ip", "-n", "one", "link", "del", "eth0")
     network, *endpoints = doctor(daemon)
     assert network == ("network blue", "The bridge br-blue is not there.", False)
     assert [each[0].split()[-1] for each in endpoints] == ["one", "two"]
@@ -87,41 +87,41 @@ def test_each_damage_has_its_sentence_and_is_mended(
     port = network_pb2.PortMapping(container_port=80, host_port=8080)
     veth = daemon.connect("one", ports=[port]).host_interface
     assert doctor(daemon) == []
-    rules = daemon.stage.run("nft", "list", "ruleset")
-    daemon.stage.run(*damage.replace("{veth}", veth).split())
+    rules = daemon.testbed.run("nft", "list", "ruleset")
+    daemon.testbed.run(*damage.replace("{veth}", veth).split())
     found = [problem for _, problem, _ in doctor(daemon)]
     assert found == [problem.replace("{veth}", veth) for problem in problems]
     assert all(repaired for _, _, repaired in doctor(daemon, repair=True))
     assert doctor(daemon) == []
-    assert daemon.stage.run("nft", "list", "ruleset") == rules
+    assert daemon.testbed.run("nft", "list", "ruleset") == rules
 
 
 def test_a_link_of_no_record_is_removed_and_others_links_are_not(
     daemon: Daemon, blue: Network
 ) -> None:
-    instance = daemon.stage.run("cat", "/var/lib/mynet/mynet.json").split('"instance": "')[1][:16]
+    instance = daemon.testbed.run("cat", "/var/lib/mynet/mynet.json").split('"instance": "')[1][:16]
     for name, alias in (("veth-lost", f"mynet:{instance}:lost"), ("veth-mine", "not mynet's")):
-        daemon.stage.run("ip", "link", "add", name, "type", "veth", "peer", f"{name}p")
-        daemon.stage.run("ip", "link", "set", name, "alias", alias)
+        daemon.testbed.run("ip", "link", "add", name, "type", "veth", "peer", f"{name}p")
+        daemon.testbed.run("ip", "link", "set", name, "alias", alias)
     assert [each[0] for each in doctor(daemon)] == ["interface veth-lost"]
     doctor(daemon, repair=True)
-    links = daemon.stage.run("ip", "-brief", "link")
+    links = daemon.testbed.run("ip", "-brief", "link")
     assert "veth-lost" not in links
     assert "veth-mine" in links
-    daemon.stage.run("ip", "link", "del", "veth-mine")
+    daemon.testbed.run("ip", "link", "del", "veth-mine")
 
 
 @pytest.fixture
-def killed(empty_stage: Stage) -> Stage:
-    """A stage on which a daemon was killed that had network blue, and containers one and two."""
+def killed(empty_testbed: Testbed) -> Testbed:
+    """A testbed on which a daemon was killed that had network blue, and containers one and two."""
     for name in ("one", "two"):
-        Sandbox(empty_stage, name)
-    daemon = Daemon(empty_stage)
+        Sandbox(empty_testbed, name)
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
     for name in ("one", "two"):
         daemon.connect(name)
     kill(daemon)
-    return empty_stage
+    return empty_testbed
 
 
 EIGHTHS = pytest.mark.parametrize("eighths", range(8))
@@ -138,7 +138,7 @@ def damage(log: Path, eighths: int, by: str) -> None:
 @EIGHTHS
 @CUT_OR_NOISE
 def test_a_book_that_lost_its_newest_commits_is_made_good_from_the_other(
-    killed: Stage, eighths: int, by: str
+    killed: Testbed, eighths: int, by: str
 ) -> None:
     damage(killed.root / STATE / "ipam/bitmap/bitmap.db-wal", eighths, by)
     again = Daemon(killed)
@@ -156,7 +156,7 @@ def test_a_book_that_lost_its_newest_commits_is_made_good_from_the_other(
 @EIGHTHS
 @CUT_OR_NOISE
 def test_what_the_daemons_own_book_lost_is_gone_from_kernel_and_backend_too(
-    killed: Stage, eighths: int, by: str
+    killed: Testbed, eighths: int, by: str
 ) -> None:
     damage(killed.root / STATE / "mynet.db-wal", eighths, by)
     require_consistent(killed)
@@ -164,56 +164,60 @@ def test_what_the_daemons_own_book_lost_is_gone_from_kernel_and_backend_too(
 
 @EIGHTHS
 def test_books_that_both_lost_commits_are_made_good_as_far_as_they_go(
-    killed: Stage, eighths: int
+    killed: Testbed, eighths: int
 ) -> None:
     damage(killed.root / STATE / "mynet.db-wal", eighths, "cut")
     damage(killed.root / STATE / "ipam/bitmap/bitmap.db-wal", 7 - eighths, "noise")
     require_consistent(killed)
 
 
-def require_consistent(stage: Stage) -> None:
+def require_consistent(testbed: Testbed) -> None:
     """Start, which says what was lost: books and kernel have the same, and the rest is gone."""
-    again = Daemon(stage)
+    again = Daemon(testbed)
     assert "has lost its newest commits" in again.log.read_text()
     assert doctor(again) == []
     records = {f"endpoint:{each.id}" for each in again.endpoints()}
     records |= {f"network:{each.id}" for each in again.networks()}
     assert set(again.allocations().values()) == records
-    assert stage.run("ip", "-d", "link").count("alias mynet:") == len(records)
+    assert testbed.run("ip", "-d", "link").count("alias mynet:") == len(records)
     again.stop()
-    assert stage.findings() == []
+    assert testbed.findings() == []
 
 
-def test_after_a_reboot_networks_are_made_again_and_endpoints_are_not(empty_stage: Stage) -> None:
-    Sandbox(empty_stage, "one")
-    daemon = Daemon(empty_stage)
+def test_after_a_reboot_networks_are_made_again_and_endpoints_are_not(
+    empty_testbed: Testbed,
+) -> None:
+    Sandbox(empty_testbed, "one")
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
     before = daemon.connect("one")
     daemon.stop()
     # What a reboot leaves of it: the files, and another boot id.
-    empty_stage.run("ip", "link", "del", "br-blue")
-    empty_stage.run("ip", "netns", "del", "one")
-    empty_stage.run("nft", "flush", "ruleset")
-    empty_stage.run("sh", "-c", f"echo another-boot >/run/boot && mount --bind /run/boot {BOOT_ID}")
-    again = Daemon(empty_stage)
+    empty_testbed.run("ip", "link", "del", "br-blue")
+    empty_testbed.run("ip", "netns", "del", "one")
+    empty_testbed.run("nft", "flush", "ruleset")
+    empty_testbed.run(
+        "sh", "-c", f"echo another-boot >/run/boot && mount --bind /run/boot {BOOT_ID}"
+    )
+    again = Daemon(empty_testbed)
     assert again.endpoints() == []
     assert [each.name for each in again.networks()] == ["blue"]
     assert "It is of an earlier boot of this host." in again.log.read_text()
-    assert "10.88.0.1" in empty_stage.run("ip", "-brief", "address", "show", "br-blue")
-    Sandbox(empty_stage, "one")
+    assert "10.88.0.1" in empty_testbed.run("ip", "-brief", "address", "show", "br-blue")
+    Sandbox(empty_testbed, "one")
     assert again.connect("one").addresses == before.addresses  # by its sticky key
 
 
-def test_a_daemon_does_not_start_among_anothers_networks(empty_stage: Stage) -> None:
-    daemon = Daemon(empty_stage)
+def test_a_daemon_does_not_start_among_anothers_networks(empty_testbed: Testbed) -> None:
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
     daemon.stop()
-    before = empty_stage.state("operstate", "flags")
-    process = empty_stage.start(
+    before = empty_testbed.state("operstate", "flags")
+    process = empty_testbed.start(
         "sh", "-c", "exec mynetd --state-dir /var/lib/other >/run/other.log 2>&1"
     )
     assert process.wait(30) == 1
-    said = (empty_stage.root / "run/other.log").read_text()
+    said = (empty_testbed.root / "run/other.log").read_text()
     assert "networks of another mynetd stand in this network namespace (br-blue)" in said
-    assert empty_stage.state("operstate", "flags") == before
-    assert [each.name for each in Daemon(empty_stage).networks()] == ["blue"]
+    assert empty_testbed.state("operstate", "flags") == before
+    assert [each.name for each in Daemon(empty_testbed).networks()] == ["blue"]

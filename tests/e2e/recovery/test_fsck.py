@@ -12,7 +12,7 @@ import pytest
 
 from mynet.v1.network_pb2 import Endpoint, PortMapping
 from tests.e2e.support.daemon import STATE, Daemon, eventually
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 HERE = Path(__file__).parents[1]
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -22,11 +22,11 @@ NOT = "the kernel was not compared"
 
 
 @pytest.fixture
-def ended(empty_stage: Stage) -> tuple[Stage, Endpoint]:
-    """A stage on which a daemon has ended that had network blue, and an endpoint with ports."""
+def ended(empty_testbed: Testbed) -> tuple[Testbed, Endpoint]:
+    """A testbed on which a daemon has ended that had network blue, and an endpoint with ports."""
     for name in ("one", "two"):
-        Sandbox(empty_stage, name)
-    daemon = Daemon(empty_stage)
+        Sandbox(empty_testbed, name)
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
     daemon.connect("two")
     ports = [
@@ -35,28 +35,28 @@ def ended(empty_stage: Stage) -> tuple[Stage, Endpoint]:
     ]
     endpoint = daemon.connect("one", ports=ports)
     daemon.stop()
-    return empty_stage, endpoint
+    return empty_testbed, endpoint
 
 
-def fsck(stage: Stage, *words: str) -> "subprocess.CompletedProcess[str]":
-    return stage.attempt("mynetd", *words, "fsck")
+def fsck(testbed: Testbed, *words: str) -> "subprocess.CompletedProcess[str]":
+    return testbed.attempt("mynetd", *words, "fsck")
 
 
-def require_mended(stage: Stage) -> None:
+def require_mended(testbed: Testbed) -> None:
     """Start once more: whatever was found is well then."""
-    Daemon(stage).stop()
-    assert stage.findings() == []
+    Daemon(testbed).stop()
+    assert testbed.findings() == []
 
 
-def test_in_order_it_says_that_the_kernel_agrees(ended: tuple[Stage, Endpoint]) -> None:
-    stage, _ = ended
-    before, state = stage.state("operstate", "flags"), stage.root / STATE
+def test_in_order_it_says_that_the_kernel_agrees(ended: tuple[Testbed, Endpoint]) -> None:
+    testbed, _ = ended
+    before, state = testbed.state("operstate", "flags"), testbed.root / STATE
     files = {path: path.stat().st_mtime_ns for path in state.rglob("*")}
-    done = fsck(stage)
+    done = fsck(testbed)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{ORDER} The kernel agrees.\n", "")
-    done = stage.attempt("mynetd", "fsck", "--books")
+    done = testbed.attempt("mynetd", "fsck", "--books")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{ORDER}\n", "")
-    assert stage.state("operstate", "flags") == before
+    assert testbed.state("operstate", "flags") == before
     assert {path: path.stat().st_mtime_ns for path in state.rglob("*")} == files
 
 
@@ -116,10 +116,10 @@ def test_in_order_it_says_that_the_kernel_agrees(ended: tuple[Stage, Endpoint]) 
     ],
 )
 def test_what_somebody_does_to_the_kernel_is_told_and_the_next_start_mends_it(
-    ended: tuple[Stage, Endpoint], damage: str, wanted: str
+    ended: tuple[Testbed, Endpoint], damage: str, wanted: str
 ) -> None:
-    stage, endpoint = ended
-    (route,) = stage.json("ip", "-n", "one", "-j", "route", "show", "default")
+    testbed, endpoint = ended
+    (route,) = testbed.json("ip", "-n", "one", "-j", "route", "show", "default")
     known = {
         "{veth}": endpoint.host_interface,
         "{id}": endpoint.id[:12],
@@ -127,42 +127,42 @@ def test_what_somebody_does_to_the_kernel_is_told_and_the_next_start_mends_it(
     }
     for word, value in known.items():
         damage, wanted = damage.replace(word, value), wanted.replace(word, value)
-    stage.run(*damage.split(maxsplit=1 if damage.startswith("nft") else -1))
-    done = fsck(stage)
+    testbed.run(*damage.split(maxsplit=1 if damage.startswith("nft") else -1))
+    done = fsck(testbed)
     assert (done.returncode, done.stderr) == (1, "")
     found = done.stdout.splitlines()
     assert f"kernel: {wanted} {MENDS}" in found
     assert len(found) == 1 or damage in ("nft flush ruleset", "ip link del br-blue")
-    assert stage.attempt("mynetd", "fsck", "--books").returncode == 0
-    require_mended(stage)
+    assert testbed.attempt("mynetd", "fsck", "--books").returncode == 0
+    require_mended(testbed)
 
 
-def test_a_link_with_our_mark_and_no_record_is_told(ended: tuple[Stage, Endpoint]) -> None:
-    stage, endpoint = ended
-    (link,) = stage.json("ip", "-j", "link", "show", endpoint.host_interface)
+def test_a_link_with_our_mark_and_no_record_is_told(ended: tuple[Testbed, Endpoint]) -> None:
+    testbed, endpoint = ended
+    (link,) = testbed.json("ip", "-j", "link", "show", endpoint.host_interface)
     instance = link["ifalias"].split(":")[1]
-    stage.run("ip", "link", "add", "veth-lost", "type", "veth", "peer", "name", "lost")
-    stage.run("ip", "link", "set", "veth-lost", "alias", f"mynet:{instance}:feedfacefeedface")
-    assert stage.findings() == [
+    testbed.run("ip", "link", "add", "veth-lost", "type", "veth", "peer", "name", "lost")
+    testbed.run("ip", "link", "set", "veth-lost", "alias", f"mynet:{instance}:feedfacefeedface")
+    assert testbed.findings() == [
         (
             "kernel: interface veth-lost carries the mark of feedfacefeed, of which there is no"
             " record. The next start removes it."
         )
     ]
-    require_mended(stage)
+    require_mended(testbed)
 
 
 def test_a_sandbox_that_is_gone_is_told_and_one_that_is_elsewhere_is_not(
-    ended: tuple[Stage, Endpoint],
+    ended: tuple[Testbed, Endpoint],
 ) -> None:
-    stage, _ = ended
-    stage.run("sh", "-c", "touch /run/two && mount --bind /run/netns/two /run/two")
+    testbed, _ = ended
+    testbed.run("sh", "-c", "touch /run/two && mount --bind /run/netns/two /run/two")
     for name in ("one", "two"):
-        stage.run("ip", "netns", "del", name)
-    eventually(lambda: stage.findings() != [])
-    (found,) = stage.findings()
+        testbed.run("ip", "netns", "del", name)
+    eventually(lambda: testbed.findings() != [])
+    (found,) = testbed.findings()
     assert "(one on blue): Its sandbox, which was at /run/netns/one, is gone." in found
-    require_mended(stage)
+    require_mended(testbed)
 
 
 # --- elsewhere ---------------------------------------------------------------------------------
@@ -177,47 +177,49 @@ def require_books_alone(done: "subprocess.CompletedProcess[str]", why: str) -> N
     assert "The kernel agrees." not in done.stdout
 
 
-def test_a_copy_is_not_compared(ended: tuple[Stage, Endpoint]) -> None:
-    stage, _ = ended
-    stage.run("cp", "-a", "/var/lib/mynet", "/run/copy")
-    stage.run("ip", "link", "del", "br-blue")
-    require_books_alone(fsck(stage, "--state-dir", "/run/copy"), "this is a copy of the directory")
-    require_mended(stage)
+def test_a_copy_is_not_compared(ended: tuple[Testbed, Endpoint]) -> None:
+    testbed, _ = ended
+    testbed.run("cp", "-a", "/var/lib/mynet", "/run/copy")
+    testbed.run("ip", "link", "del", "br-blue")
+    require_books_alone(
+        fsck(testbed, "--state-dir", "/run/copy"), "this is a copy of the directory"
+    )
+    require_mended(testbed)
 
 
 def test_a_backup_is_not_compared_and_neither_is_what_it_took_the_place_of(
-    empty_stage: Stage, ended: tuple[Stage, Endpoint]
+    empty_testbed: Testbed, ended: tuple[Testbed, Endpoint]
 ) -> None:
-    stage, _ = ended
-    daemon = Daemon(stage)
-    stage.run("mynetctl", "backup", "/run/mynet.backup")
+    testbed, _ = ended
+    daemon = Daemon(testbed)
+    testbed.run("mynetctl", "backup", "/run/mynet.backup")
     daemon.disconnect("one")
     daemon.stop()
-    stage.run("mynetd", "restore", "/run/mynet.backup", "--move-aside")
-    (aside,) = (stage.root / "var/lib").glob("mynet.before-restore-*")
+    testbed.run("mynetd", "restore", "/run/mynet.backup", "--move-aside")
+    (aside,) = (testbed.root / "var/lib").glob("mynet.before-restore-*")
     for where in ("/var/lib/mynet", f"/var/lib/{aside.name}"):
-        done = fsck(stage, "--state-dir", where)
+        done = fsck(testbed, "--state-dir", where)
         assert (done.returncode, done.stderr.count("\n")) == (0, 1)
         assert "no start of mynetd has come to its end in this directory" in done.stderr
-    require_mended(stage)
+    require_mended(testbed)
 
 
-def test_another_network_namespace_is_not_compared(ended: tuple[Stage, Endpoint]) -> None:
-    stage, _ = ended
-    done = stage.attempt("ip", "netns", "exec", "outside", "mynetd", "fsck")
+def test_another_network_namespace_is_not_compared(ended: tuple[Testbed, Endpoint]) -> None:
+    testbed, _ = ended
+    done = testbed.attempt("ip", "netns", "exec", "outside", "mynetd", "fsck")
     require_books_alone(done, "mynetd worked on this directory in another network namespace")
 
 
-def test_after_a_reboot_nothing_is_compared(ended: tuple[Stage, Endpoint]) -> None:
-    stage, _ = ended
-    stage.run("sh", "-c", f"echo another-boot >/run/boot && mount --bind /run/boot {BOOT_ID}")
-    require_books_alone(fsck(stage), "this host has booted since mynetd worked on this directory")
-    stage.run("umount", BOOT_ID)
+def test_after_a_reboot_nothing_is_compared(ended: tuple[Testbed, Endpoint]) -> None:
+    testbed, _ = ended
+    testbed.run("sh", "-c", f"echo another-boot >/run/boot && mount --bind /run/boot {BOOT_ID}")
+    require_books_alone(fsck(testbed), "this host has booted since mynetd worked on this directory")
+    testbed.run("umount", BOOT_ID)
 
 
-def test_who_may_not_look_is_told_so(ended: tuple[Stage, Endpoint]) -> None:
-    stage, _ = ended
-    done = stage.attempt("setpriv", "--bounding-set=-all", "mynetd", "fsck")
+def test_who_may_not_look_is_told_so(ended: tuple[Testbed, Endpoint]) -> None:
+    testbed, _ = ended
+    done = testbed.attempt("setpriv", "--bounding-set=-all", "mynetd", "fsck")
     assert done.returncode == 0, done.stdout
     assert "is in order" in done.stdout
     assert "The kernel agrees." not in done.stdout
@@ -235,22 +237,22 @@ def plugin(install: Callable[..., str]) -> str:
 
 
 @pytest.fixture
-def faulty_stage(empty_stage: Stage, plugin: str) -> Stage:
-    """A stage on which a daemon has ended that had a network of the faulty driver, too."""
+def faulty_testbed(empty_testbed: Testbed, plugin: str) -> Testbed:
+    """A testbed on which a daemon has ended that had a network of the faulty driver, too."""
     for name in ("one", "two"):
-        Sandbox(empty_stage, name)
-    daemon = Daemon(empty_stage, PYTHONPATH=plugin)
+        Sandbox(empty_testbed, name)
+    daemon = Daemon(empty_testbed, PYTHONPATH=plugin)
     daemon.create("blue")
     daemon.create("red", "10.77.0.0/24", driver="faulty")
     daemon.connect("one")
     daemon.connect("two", network="red")
     daemon.stop()
-    assert empty_stage.findings() == []
-    return empty_stage
+    assert empty_testbed.findings() == []
+    return empty_testbed
 
 
-def attempt(stage: Stage, *words: str) -> "subprocess.CompletedProcess[str]":
-    return stage.attempt("mynetd", *words, "fsck", **(stage.settings or {}))
+def attempt(testbed: Testbed, *words: str) -> "subprocess.CompletedProcess[str]":
+    return testbed.attempt("mynetd", *words, "fsck", **(testbed.settings or {}))
 
 
 def not_compared(done: "subprocess.CompletedProcess[str]") -> list[str]:
@@ -258,25 +260,27 @@ def not_compared(done: "subprocess.CompletedProcess[str]") -> list[str]:
 
 
 @pytest.mark.parametrize("verb", ["check_network", "check", "strays", "audit", "close"])
-def test_a_driver_that_hangs_does_not_keep_it(faulty_stage: Stage, plugin: str, verb: str) -> None:
-    mood = faulty_stage.root / STATE / "drivers" / "faulty" / f"hang-{verb}"
+def test_a_driver_that_hangs_does_not_keep_it(
+    faulty_testbed: Testbed, plugin: str, verb: str
+) -> None:
+    mood = faulty_testbed.root / STATE / "drivers" / "faulty" / f"hang-{verb}"
     mood.touch()
-    faulty_stage.run("ip", "link", "del", "br-blue")
+    faulty_testbed.run("ip", "link", "del", "br-blue")
     begin = time.monotonic()
-    done = attempt(faulty_stage, "--plugin-timeout", "1")
+    done = attempt(faulty_testbed, "--plugin-timeout", "1")
     assert time.monotonic() - begin < 10
     assert done.returncode == 1  # by what the other driver sees
     assert f"kernel: network blue: The bridge br-blue is not there. {MENDS}" in done.stdout
     said = f"{NOT} in full by driver faulty: it did not answer {verb} within 1 s"
     assert not_compared(done) == ([said] if verb != "close" else [])
     mood.unlink()
-    Daemon(faulty_stage, PYTHONPATH=plugin).stop()
+    Daemon(faulty_testbed, PYTHONPATH=plugin).stop()
 
 
-def test_a_driver_that_breaks_is_told_of(faulty_stage: Stage) -> None:
-    mood = faulty_stage.root / STATE / "drivers" / "faulty" / "raise-check"
+def test_a_driver_that_breaks_is_told_of(faulty_testbed: Testbed) -> None:
+    mood = faulty_testbed.root / STATE / "drivers" / "faulty" / "raise-check"
     mood.touch()
-    done = attempt(faulty_stage)
+    done = attempt(faulty_testbed)
     mood.unlink()
     assert done.returncode == 0
     (remark,) = not_compared(done)
@@ -285,8 +289,8 @@ def test_a_driver_that_breaks_is_told_of(faulty_stage: Stage) -> None:
     )
 
 
-def test_a_driver_that_is_not_installed_any_more_is_missed(faulty_stage: Stage) -> None:
-    done = fsck(faulty_stage)
+def test_a_driver_that_is_not_installed_any_more_is_missed(faulty_testbed: Testbed) -> None:
+    done = fsck(faulty_testbed)
     assert done.returncode == 0
     (remark,) = not_compared(done)
     assert remark.startswith(
@@ -296,9 +300,9 @@ def test_a_driver_that_is_not_installed_any_more_is_missed(faulty_stage: Stage) 
 
 @pytest.mark.parametrize("group", ["drivers", "ipam"])
 def test_a_plugin_that_does_not_even_load_does_not_keep_it(
-    ended: tuple[Stage, Endpoint], tmp_path: Path, group: str
+    ended: tuple[Testbed, Endpoint], tmp_path: Path, group: str
 ) -> None:
-    stage, _ = ended
+    testbed, _ = ended
     (tmp_path / "sleepy.py").write_text("import time\ntime.sleep(3600)\n")
     info = tmp_path / "sleepy-1.dist-info"
     info.mkdir()
@@ -306,7 +310,7 @@ def test_a_plugin_that_does_not_even_load_does_not_keep_it(
     (info / "entry_points.txt").write_text(f"[mynet.{group}]\nsleepy = sleepy\n")
     begin = time.monotonic()
     words: Sequence[str] = ("mynetd", "--plugin-timeout", "3", "fsck")
-    done = stage.attempt(*words, PYTHONPATH=str(tmp_path))
+    done = testbed.attempt(*words, PYTHONPATH=str(tmp_path))
     assert time.monotonic() - begin < 10
     assert done.returncode == 0
     assert (

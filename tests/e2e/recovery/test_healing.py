@@ -11,7 +11,7 @@ from mynet.v1.network_pb2 import ConnectRequest, PortMapping
 from tests.e2e.support.daemon import Daemon, eventually
 from tests.e2e.support.namespace import talk
 from tests.e2e.support.publishing import WEB
-from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Stage
+from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 
 FOREIGN = """
 table inet shop {
@@ -51,21 +51,21 @@ DAMAGES = {
 class Scene:
     """A host on which everything works, until somebody damages it."""
 
-    def __init__(self, stage: Stage, daemon: Daemon) -> None:
-        self.stage, self.daemon = stage, daemon
-        self.one, self.two = Sandbox(stage, "one"), Sandbox(stage, "two")
-        stage.run("sh", "-c", f"nft -f - <<.\n{FOREIGN}\n.")
+    def __init__(self, testbed: Testbed, daemon: Daemon) -> None:
+        self.testbed, self.daemon = testbed, daemon
+        self.one, self.two = Sandbox(testbed, "one"), Sandbox(testbed, "two")
+        testbed.run("sh", "-c", f"nft -f - <<.\n{FOREIGN}\n.")
         daemon.create("blue")
         self.endpoint = daemon.connect("one", ports=[WEB])
         daemon.connect("two")
         self.foreign = self._foreign()
 
     def _foreign(self) -> str:
-        return self.stage.run("nft", "-a", "list", "table", "inet", "shop")
+        return self.testbed.run("nft", "-a", "list", "table", "inet", "shop")
 
     def damage(self, command: str) -> None:
         """Run a command of somebody's; {veth} is the host's end of container one."""
-        self.stage.run(*command.replace("{veth}", self.endpoint.host_interface).split())
+        self.testbed.run(*command.replace("{veth}", self.endpoint.host_interface).split())
 
     def works(self) -> None:
         """State that traffic flows everywhere, through the published port and to the outside.
@@ -74,10 +74,10 @@ class Scene:
         """
         assert talk(self.one, self.two, "10.88.0.3") == "10.88.0.2"
         assert talk(self.two, self.one, "fd88::2") == "fd88::3"
-        assert talk(self.one, self.stage.outside, OUTSIDE[0]) == HOST[0]
-        assert talk(self.one, self.stage.outside, OUTSIDE[1]) == HOST[1]
+        assert talk(self.one, self.testbed.outside, OUTSIDE[0]) == HOST[0]
+        assert talk(self.one, self.testbed.outside, OUTSIDE[1]) == HOST[1]
         with self.one.listen("10.88.0.2", 80) as listener:
-            for caller, address in ((self.stage.outside, HOST[0]), (self.stage, "127.0.0.1")):
+            for caller, address in ((self.testbed.outside, HOST[0]), (self.testbed, "127.0.0.1")):
                 with caller.dial(address, 8080), listener.accept()[0]:
                     pass
         assert self._foreign() == self.foreign
@@ -98,10 +98,10 @@ def quiet(daemon: Daemon) -> int:
 
 
 @pytest.fixture(scope="module")
-def scene(stage: Stage) -> Iterator[Scene]:
+def scene(testbed: Testbed) -> Iterator[Scene]:
     """One for all that leave it as it was."""
-    daemon = Daemon(stage, *JSON)
-    yield Scene(stage, daemon)
+    daemon = Daemon(testbed, *JSON)
+    yield Scene(testbed, daemon)
     daemon.stop()
 
 
@@ -135,7 +135,7 @@ def test_damage_of_the_time_it_was_down_is_healed_by_a_start(down: Scene, damage
     down.daemon.signal(signal.SIGKILL)
     down.daemon.wait()
     down.damage(damage)
-    down.daemon = Daemon(down.stage, *JSON)
+    down.daemon = Daemon(down.testbed, *JSON)
     down.works()
     assert lines(down.daemon, "healed") == []
 
@@ -143,11 +143,11 @@ def test_damage_of_the_time_it_was_down_is_healed_by_a_start(down: Scene, damage
 @pytest.fixture(scope="module")
 def down(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """One whose daemon is killed, time and again."""
-    stage = Stage(tmp_path_factory.mktemp("down"))
-    made = Scene(stage, Daemon(stage, *JSON))
+    testbed = Testbed(tmp_path_factory.mktemp("down"))
+    made = Scene(testbed, Daemon(testbed, *JSON))
     yield made
     made.daemon.stop()
-    stage.close()
+    testbed.close()
 
 
 # Each is some 10 MB of notifications, in a second or two.
@@ -165,13 +165,13 @@ STORMS = {
 @pytest.mark.parametrize("storm", STORMS.values(), ids=STORMS)
 @pytest.mark.parametrize("damage", ["nft delete table inet mynet", "ip link del br-blue"])
 def test_damage_in_a_storm_that_overflows_the_socket_is_healed(
-    empty_stage: Stage, storm: str, damage: str
+    empty_testbed: Testbed, storm: str, damage: str
 ) -> None:
-    scene = Scene(empty_stage, Daemon(empty_stage, *JSON))
+    scene = Scene(empty_testbed, Daemon(empty_testbed, *JSON))
     quiet(scene.daemon)
     # While it cannot read, all that fits is the beginning of the storm.
     scene.daemon.signal(signal.SIGSTOP)
-    scene.stage.run("sh", "-euc", storm)
+    scene.testbed.run("sh", "-euc", storm)
     scene.damage(damage)
     scene.daemon.signal(signal.SIGCONT)
     eventually(lambda: lines(scene.daemon, "healed"), 9)
@@ -180,11 +180,11 @@ def test_damage_in_a_storm_that_overflows_the_socket_is_healed(
     scene.daemon.stop()
 
 
-def test_what_the_daemon_does_itself_is_no_damage(empty_stage: Stage) -> None:
-    daemon = Daemon(empty_stage, *JSON)
+def test_what_the_daemon_does_itself_is_no_damage(empty_testbed: Testbed) -> None:
+    daemon = Daemon(empty_testbed, *JSON)
     names = [f"c{number}" for number in range(8)]
     for name in names:
-        Sandbox(empty_stage, name)
+        Sandbox(empty_testbed, name)
 
     def life(name: str) -> None:
         for _ in range(6):
@@ -207,15 +207,15 @@ def subnet(name: str) -> str:
 
 
 def test_an_endpoint_whose_namespace_was_deleted_waits_for_its_container(
-    empty_stage: Stage,
+    empty_testbed: Testbed,
 ) -> None:
-    scene = Scene(empty_stage, Daemon(empty_stage, *JSON))
+    scene = Scene(empty_testbed, Daemon(empty_testbed, *JSON))
     before = quiet(scene.daemon)
     scene.one.close()
-    eventually(lambda: scene.endpoint.host_interface not in scene.stage.links(), 10)
+    eventually(lambda: scene.endpoint.host_interface not in scene.testbed.links(), 10)
     assert quiet(scene.daemon) == before
     assert scene.endpoint.id in [each.id for each in scene.daemon.endpoints()]
-    scene.one = Sandbox(scene.stage, "one")
+    scene.one = Sandbox(scene.testbed, "one")
     again = scene.daemon.connect("one", ports=[WEB])
     assert (again.id, again.addresses) == (scene.endpoint.id, scene.endpoint.addresses)
     scene.works()
@@ -223,16 +223,18 @@ def test_an_endpoint_whose_namespace_was_deleted_waits_for_its_container(
     scene.daemon.stop()
 
 
-def test_a_device_that_got_a_bridges_name_is_told_once_and_not_touched(empty_stage: Stage) -> None:
-    scene = Scene(empty_stage, Daemon(empty_stage, *JSON))
+def test_a_device_that_got_a_bridges_name_is_told_once_and_not_touched(
+    empty_testbed: Testbed,
+) -> None:
+    scene = Scene(empty_testbed, Daemon(empty_testbed, *JSON))
     scene.daemon.signal(signal.SIGSTOP)
     scene.damage("ip link del br-blue")
     scene.damage("ip link add br-blue type bridge")
     scene.daemon.signal(signal.SIGCONT)
     eventually(lambda: lines(scene.daemon, "not healed"), 9)
-    device = scene.stage.links()["br-blue"]
+    device = scene.testbed.links()["br-blue"]
     time.sleep(4)  # ... in which it tries again
-    assert scene.stage.links()["br-blue"] == device
+    assert scene.testbed.links()["br-blue"] == device
     (told,) = [each for each in lines(scene.daemon, "not healed") if "network blue" in each]
     assert "The interface br-blue is not the network's bridge." in told
     scene.damage("ip link del br-blue")
@@ -242,11 +244,11 @@ def test_a_device_that_got_a_bridges_name_is_told_once_and_not_touched(empty_sta
     scene.daemon.stop()
 
 
-def test_among_200_networks_it_takes_no_longer(empty_stage: Stage) -> None:
-    daemon = Daemon(empty_stage, *JSON)
+def test_among_200_networks_it_takes_no_longer(empty_testbed: Testbed) -> None:
+    daemon = Daemon(empty_testbed, *JSON)
     for number in range(199):
         daemon.create(f"n{number}", f"10.99.{number}.0/24")
-    scene = Scene(empty_stage, daemon)
+    scene = Scene(empty_testbed, daemon)
     scene.works()
     for damage in ("nft delete table inet mynet", "ip link del br-blue"):
         require_quick(scene, damage)
@@ -255,22 +257,22 @@ def test_among_200_networks_it_takes_no_longer(empty_stage: Stage) -> None:
     daemon.stop()
 
 
-def test_healing_does_not_hold_up_the_end(empty_stage: Stage) -> None:
-    scene = Scene(empty_stage, Daemon(empty_stage, *JSON))
+def test_healing_does_not_hold_up_the_end(empty_testbed: Testbed) -> None:
+    scene = Scene(empty_testbed, Daemon(empty_testbed, *JSON))
     scene.damage("ip link del br-blue")
     scene.damage("nft flush ruleset")
     begin = time.monotonic()
     scene.daemon.stop()
     assert time.monotonic() - begin < 5  # seconds, of which there are 10 for calls alone
-    empty_stage.spoilt = True  # as far as it had not come with it
+    empty_testbed.spoilt = True  # as far as it had not come with it
 
 
-def test_who_does_not_want_it_is_not_healed(empty_stage: Stage) -> None:
-    scene = Scene(empty_stage, Daemon(empty_stage, "--no-heal", *JSON))
+def test_who_does_not_want_it_is_not_healed(empty_testbed: Testbed) -> None:
+    scene = Scene(empty_testbed, Daemon(empty_testbed, "--no-heal", *JSON))
     scene.damage("ip link del br-blue")
     time.sleep(1)
-    assert "br-blue" not in scene.stage.links()
+    assert "br-blue" not in scene.testbed.links()
     scene.daemon.stop()
-    found = scene.stage.findings()
+    found = scene.testbed.findings()
     assert found[0].startswith("kernel: network blue: The bridge br-blue is not there.")
-    Daemon(empty_stage).stop()
+    Daemon(empty_testbed).stop()

@@ -16,7 +16,7 @@ import pytest
 
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.e2e.support.daemon import Daemon, connect, create
-from tests.e2e.support.testbed import HOST, Sandbox, Stage
+from tests.e2e.support.testbed import HOST, Sandbox, Testbed
 
 DOOMED = (sys.executable, str(Path(__file__).parents[1] / "support" / "kill_daemon.py"))
 POOL = "10.64.0.0/16"
@@ -121,13 +121,13 @@ IN_PLACE = {"UpdateNetwork", "UpdateEndpoint"}
 
 @dataclass
 class Theatre:
-    """A stage on which one daemon after the other dies, and the folder that tells it where."""
+    """A testbed on which one daemon after the other dies, and the folder that tells it where."""
 
-    stage: Stage
+    testbed: Testbed
     folder: Path
 
     def start(self) -> Daemon:
-        return Daemon(self.stage, program=(*DOOMED, str(self.folder)))
+        return Daemon(self.testbed, program=(*DOOMED, str(self.folder)))
 
     def run(self, daemon: Daemon, step: Step, point: int) -> tuple[bool, list[str]]:
         """Take a step with death at a point; say whether it came, and what points were reached."""
@@ -147,26 +147,26 @@ class Theatre:
 
 
 @pytest.fixture
-def theatre(empty_stage: Stage, tmp_path: Path) -> Theatre:
+def theatre(empty_testbed: Testbed, tmp_path: Path) -> Theatre:
     """A theatre with network blue, and a sandbox that is not on it."""
     folder = tmp_path / "points"
     folder.mkdir()
-    Sandbox(empty_stage, "one")
-    return Theatre(empty_stage, folder)
+    Sandbox(empty_testbed, "one")
+    return Theatre(empty_testbed, folder)
 
 
 def shape(daemon: Daemon) -> Mapping[str, object]:
     """Return what there is, without what is another each time: ids, and who got which address."""
     owners = daemon.allocations().values()
-    stage = daemon.stage
+    testbed = daemon.testbed
     return {
         "networks": sorted((n.name, n.state, sorted(n.options)) for n in daemon.networks()),
         "endpoints": sorted((e.network, e.container_id, e.state) for e in daemon.endpoints()),
         "holders": Counter(owner.split(":")[0] for owner in owners),
         "subnets": [s.cidr for s in daemon.ipam.ListSubnets(ipam_pb2.ListSubnetsRequest()).subnets],
-        "links": sorted(name[:4] for name in stage.links()),
-        "apart": sum(_is_apart(link) for link in stage.json("ip", "-d", "-j", "link")),
-        "firewall": {name: len(elements) for name, elements in stage.firewall().items()},
+        "links": sorted(name[:4] for name in testbed.links()),
+        "apart": sum(_is_apart(link) for link in testbed.json("ip", "-d", "-j", "link")),
+        "firewall": {name: len(elements) for name, elements in testbed.firewall().items()},
     }
 
 
@@ -199,7 +199,7 @@ def test_wherever_it_is_killed_nothing_is_half_done(verb: str, theatre: Theatre)
         died, reached = theatre.run(daemon, act, number)
         where = f"killed at point {number}, {reached[-1]}"
         assert died, where
-        findings = theatre.stage.findings()  # though nothing has healed it yet
+        findings = theatre.testbed.findings()  # though nothing has healed it yet
         torn += [each.split(":")[0] for each in findings]
         daemon = theatre.start()
         seen.append(shape(daemon))

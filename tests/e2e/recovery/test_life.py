@@ -11,7 +11,7 @@ import pytest
 from mynet.v1.network_pb2 import EndpointState, ListNetworksRequest
 from tests.e2e.support.daemon import STATE, Daemon, connect, create, eventually, refusal
 from tests.e2e.support.namespace import SECONDS, talk
-from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Stage
+from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 
@@ -23,13 +23,13 @@ def slow(install: Callable[..., str]) -> str:
 
 
 @pytest.fixture
-def boxes(empty_stage: Stage) -> tuple[Sandbox, Sandbox]:
-    return Sandbox(empty_stage, "one"), Sandbox(empty_stage, "two")
+def boxes(empty_testbed: Testbed) -> tuple[Sandbox, Sandbox]:
+    return Sandbox(empty_testbed, "one"), Sandbox(empty_testbed, "two")
 
 
-def populated(stage: Stage) -> Daemon:
+def populated(testbed: Testbed) -> Daemon:
     """Start a daemon, and connect "one" and "two"."""
-    daemon = Daemon(stage)
+    daemon = Daemon(testbed)
     daemon.create("blue")
     daemon.connect("one")
     daemon.connect("two")
@@ -37,19 +37,19 @@ def populated(stage: Stage) -> Daemon:
 
 
 def test_networks_carry_traffic_while_the_daemon_is_stopped_and_started(
-    empty_stage: Stage, boxes: tuple[Sandbox, Sandbox], tmp_path: Path
+    empty_testbed: Testbed, boxes: tuple[Sandbox, Sandbox], tmp_path: Path
 ) -> None:
-    daemon = populated(empty_stage)
+    daemon = populated(empty_testbed)
     one, _ = boxes
     output = tmp_path / "ping"
     with output.open("wb") as file:
         enter = ("nsenter", f"--net={one.path}")
-        ping = empty_stage.start(*enter, "ping", "-i0.01", "10.88.0.3", output=file)
+        ping = empty_testbed.start(*enter, "ping", "-i0.01", "10.88.0.3", output=file)
     eventually(lambda: "icmp_seq=10 " in output.read_text())
     daemon.stop()
-    assert talk(one, empty_stage.outside, OUTSIDE[0]) == HOST[0]
-    Daemon(empty_stage)
-    assert talk(one, empty_stage.outside, OUTSIDE[1]) == HOST[1]
+    assert talk(one, empty_testbed.outside, OUTSIDE[0]) == HOST[0]
+    Daemon(empty_testbed)
+    assert talk(one, empty_testbed.outside, OUTSIDE[1]) == HOST[1]
     ping.send_signal(signal.SIGINT)
     ping.wait(SECONDS)
     assert ", 0% packet loss" in output.read_text()
@@ -57,14 +57,14 @@ def test_networks_carry_traffic_while_the_daemon_is_stopped_and_started(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.usefixtures("boxes")
-def test_the_next_daemon_finds_everything_as_it_was(empty_stage: Stage, number: int) -> None:
-    untouched = empty_stage.state()
-    daemon = populated(empty_stage)
+def test_the_next_daemon_finds_everything_as_it_was(empty_testbed: Testbed, number: int) -> None:
+    untouched = empty_testbed.state()
+    daemon = populated(empty_testbed)
     before, endpoints, networks = daemon.everything(), daemon.endpoints(), daemon.networks()
     daemon.signal(number)
     daemon.wait()
 
-    again = Daemon(empty_stage)
+    again = Daemon(empty_testbed)
     assert again.everything() == before
     assert (again.endpoints(), again.networks()) == (endpoints, networks)
     assert [again.problems(endpoint) for endpoint in endpoints] == [[], []]
@@ -73,14 +73,14 @@ def test_the_next_daemon_finds_everything_as_it_was(empty_stage: Stage, number: 
     again.delete("blue")
     assert again.allocations() == {}
     again.stop()
-    assert empty_stage.findings() == []
-    empty_stage.spoilt = True
-    empty_stage.run("nft", "delete", "table", "inet", "mynet")
-    assert empty_stage.state() == untouched
+    assert empty_testbed.findings() == []
+    empty_testbed.spoilt = True
+    empty_testbed.run("nft", "delete", "table", "inet", "mynet")
+    assert empty_testbed.state() == untouched
 
 
-def test_a_signal_amid_the_very_first_calls_is_not_lost(empty_stage: Stage) -> None:
-    daemon = Daemon(empty_stage)
+def test_a_signal_amid_the_very_first_calls_is_not_lost(empty_testbed: Testbed) -> None:
+    daemon = Daemon(empty_testbed)
     calls = [daemon.net.ListNetworks.future(ListNetworksRequest()) for _ in range(32)]
     calls[0].result(SECONDS)
     daemon.signal(signal.SIGTERM)
@@ -89,10 +89,10 @@ def test_a_signal_amid_the_very_first_calls_is_not_lost(empty_stage: Stage) -> N
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_calls_under_way_may_end_and_new_ones_are_turned_away(
-    empty_stage: Stage, slow: str, number: int
+    empty_testbed: Testbed, slow: str, number: int
 ) -> None:
-    daemon = Daemon(empty_stage, PYTHONPATH=slow)
-    folder = empty_stage.root / STATE / "drivers" / "slow"
+    daemon = Daemon(empty_testbed, PYTHONPATH=slow)
+    folder = empty_testbed.root / STATE / "drivers" / "slow"
     under_way = daemon.net.CreateNetwork.future(create("blue", driver="slow"))
     eventually((folder / "begun").exists)
     daemon.signal(number)
@@ -102,14 +102,14 @@ def test_calls_under_way_may_end_and_new_ones_are_turned_away(
     (folder / "go").touch()
     network = under_way.result(SECONDS).network
     assert daemon.wait() == 0
-    assert list(Daemon(empty_stage, PYTHONPATH=slow).networks()) == [network]
+    assert list(Daemon(empty_testbed, PYTHONPATH=slow).networks()) == [network]
 
 
 def test_a_call_that_outlasts_the_grace_is_undone_by_the_next_daemon(
-    empty_stage: Stage, slow: str
+    empty_testbed: Testbed, slow: str
 ) -> None:
-    daemon = Daemon(empty_stage, "--shutdown-grace", "0.2", PYTHONPATH=slow)
-    folder = empty_stage.root / STATE / "drivers" / "slow"
+    daemon = Daemon(empty_testbed, "--shutdown-grace", "0.2", PYTHONPATH=slow)
+    folder = empty_testbed.root / STATE / "drivers" / "slow"
     under_way = daemon.net.CreateNetwork.future(create("blue", driver="slow"))
     eventually((folder / "begun").exists)
     daemon.signal(signal.SIGTERM)
@@ -119,21 +119,21 @@ def test_a_call_that_outlasts_the_grace_is_undone_by_the_next_daemon(
     with pytest.raises(grpc.RpcError):
         under_way.result(SECONDS)
     assert not (folder / "deleted").exists()
-    again = Daemon(empty_stage, PYTHONPATH=slow)
+    again = Daemon(empty_testbed, PYTHONPATH=slow)
     assert (folder / "deleted").exists()
     assert (list(again.networks()), again.allocations()) == ([], {})
 
 
-def test_a_daemon_killed_at_work_leaves_whole_endpoints_or_none(empty_stage: Stage) -> None:
-    boxes = [Sandbox(empty_stage, f"c{number}") for number in range(24)]
-    daemon = Daemon(empty_stage)
+def test_a_daemon_killed_at_work_leaves_whole_endpoints_or_none(empty_testbed: Testbed) -> None:
+    boxes = [Sandbox(empty_testbed, f"c{number}") for number in range(24)]
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
     calls = [daemon.net.Connect.future(connect(box.name)) for box in boxes]
     calls[3].result(SECONDS)
     daemon.signal(signal.SIGKILL)
     daemon.wait()
 
-    again = Daemon(empty_stage)
+    again = Daemon(empty_testbed)
     endpoints = again.endpoints()
     assert {each.state for each in endpoints} == {EndpointState.ENDPOINT_STATE_READY}
     assert [again.problems(each) for each in endpoints] == [[]] * len(endpoints)
@@ -141,6 +141,6 @@ def test_a_daemon_killed_at_work_leaves_whole_endpoints_or_none(empty_stage: Sta
     answered = {call.result().endpoint.container_id for call in calls if not call.exception()}
     assert answered <= connected
     assert {box.name for box in boxes if "eth0" in box.links()} == connected
-    ports = {name for name in empty_stage.links() if name.startswith("veth")}
+    ports = {name for name in empty_testbed.links() if name.startswith("veth")}
     assert ports == {each.host_interface for each in endpoints}
     assert len(again.allocations()) == 2 * (len(endpoints) + 1)  # and the gateway's

@@ -21,7 +21,7 @@ from tests.e2e.support.publishing import (
     program,
     reached,
 )
-from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Stage
+from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 
 
 @pytest.fixture(scope="module")
@@ -34,77 +34,79 @@ def test_what_somebody_took_out_of_the_firewall_is_missed_and_mended(
     daemon: Daemon, blue: Network, one: Sandbox, damage: str
 ) -> None:
     endpoint = daemon.connect("one", ports=[WEB])
-    daemon.stage.run("nft", damage)
+    daemon.testbed.run("nft", damage)
     lost = "The firewall does not lead TCP port 8080 to 10.88.0.2:80."
     assert lost in daemon.problems(endpoint)
     assert daemon.connect("one", ports=[WEB]) == endpoint
     assert daemon.problems(endpoint) == []
-    outside = daemon.stage.outside
+    outside = daemon.testbed.outside
     assert reached(outside, one, (ADDRESSES[0], 80), (HOST[0], 8080)) == OUTSIDE[0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_ports_outlive_the_daemon_and_the_next_holds_them(empty_stage: Stage, number: int) -> None:
-    stage, one = empty_stage, Sandbox(empty_stage, "one")
-    daemon = Daemon(stage)
+def test_ports_outlive_the_daemon_and_the_next_holds_them(
+    empty_testbed: Testbed, number: int
+) -> None:
+    testbed, one = empty_testbed, Sandbox(empty_testbed, "one")
+    daemon = Daemon(testbed)
     daemon.create("blue")
     endpoint = daemon.connect("one", ports=[CHOSEN, WEB, MANY])
     chosen = endpoint.ports[0].host_port
     before = daemon.everything()
     daemon.signal(number)
     daemon.wait()
-    assert is_free(stage, chosen)
-    assert reached(stage.outside, one, (ADDRESSES[0], 80), (HOST[0], chosen)) == OUTSIDE[0]
+    assert is_free(testbed, chosen)
+    assert reached(testbed.outside, one, (ADDRESSES[0], 80), (HOST[0], chosen)) == OUTSIDE[0]
 
-    again = Daemon(stage)
+    again = Daemon(testbed)
     assert again.everything() == before
     assert list(again.endpoints()) == [endpoint]
     assert again.problems(endpoint) == []
-    assert not any(is_free(stage, port) for port in (chosen, 8080, 9000, 9100))
+    assert not any(is_free(testbed, port) for port in (chosen, 8080, 9000, 9100))
     assert again.connect("one", ports=[CHOSEN, WEB, MANY]) == endpoint
-    assert reached(stage.outside, one, (ADDRESSES[1], 80), (HOST[1], chosen)) == OUTSIDE[1]
+    assert reached(testbed.outside, one, (ADDRESSES[1], 80), (HOST[1], chosen)) == OUTSIDE[1]
     again.disconnect("one")
-    assert all(is_free(stage, port) for port in (chosen, 8080, 9000, 9100))
-    assert elements(stage) == 0
+    assert all(is_free(testbed, port) for port in (chosen, 8080, 9000, 9100))
+    assert elements(testbed) == 0
 
 
 def test_a_port_that_was_taken_meanwhile_is_shown_and_does_not_stop_the_start(
-    empty_stage: Stage,
+    empty_testbed: Testbed,
 ) -> None:
-    stage, one = empty_stage, Sandbox(empty_stage, "one")
-    daemon = Daemon(stage)
+    testbed, one = empty_testbed, Sandbox(empty_testbed, "one")
+    daemon = Daemon(testbed)
     daemon.create("blue")
     endpoint = daemon.connect("one", ports=[WEB, DNS])
     daemon.stop()
-    with program(stage, 8080) as pid:
-        again = Daemon(stage)
+    with program(testbed, 8080) as pid:
+        again = Daemon(testbed)
         (problem,) = again.problems(endpoint)
         assert problem.startswith("TCP port 8080 is not held: ")
         assert problem.endswith(f"(pid {pid}) has it.")
         assert problem in again.log.read_text()
-        assert not is_free(stage, 5300, socket.SOCK_DGRAM)
-        assert reached(stage.outside, one, (ADDRESSES[0], 80), (HOST[0], 8080)) == OUTSIDE[0]
+        assert not is_free(testbed, 5300, socket.SOCK_DGRAM)
+        assert reached(testbed.outside, one, (ADDRESSES[0], 80), (HOST[0], 8080)) == OUTSIDE[0]
     assert again.connect("one", ports=[WEB, DNS]) == endpoint
     assert again.problems(endpoint) == []
 
 
-def test_after_a_reboot_of_the_network_everything_is_there_again(empty_stage: Stage) -> None:
-    stage, one = empty_stage, Sandbox(empty_stage, "one")
-    daemon = Daemon(stage)
+def test_after_a_reboot_of_the_network_everything_is_there_again(empty_testbed: Testbed) -> None:
+    testbed, one = empty_testbed, Sandbox(empty_testbed, "one")
+    daemon = Daemon(testbed)
     daemon.create("blue")
     endpoint = daemon.connect("one", ports=[WEB])
     daemon.stop()
-    stage.run("ip", "link", "del", "br-blue")
-    stage.run("nft", "flush", "ruleset")
-    again = Daemon(stage)
+    testbed.run("ip", "link", "del", "br-blue")
+    testbed.run("nft", "flush", "ruleset")
+    again = Daemon(testbed)
     assert again.problems(endpoint) == []
-    assert reached(stage, one, (ADDRESSES[0], 80), ("127.0.0.1", 8080)) == GATEWAYS[0]
+    assert reached(testbed, one, (ADDRESSES[0], 80), ("127.0.0.1", 8080)) == GATEWAYS[0]
 
 
-def test_a_daemon_killed_at_work_leaves_whole_endpoints_or_none(empty_stage: Stage) -> None:
-    stage = empty_stage
-    boxes = [Sandbox(stage, f"c{number}") for number in range(24)]
-    daemon = Daemon(stage)
+def test_a_daemon_killed_at_work_leaves_whole_endpoints_or_none(empty_testbed: Testbed) -> None:
+    testbed = empty_testbed
+    boxes = [Sandbox(testbed, f"c{number}") for number in range(24)]
+    daemon = Daemon(testbed)
     daemon.create("blue")
 
     def ports(number: int) -> list[PortMapping]:
@@ -118,19 +120,19 @@ def test_a_daemon_killed_at_work_leaves_whole_endpoints_or_none(empty_stage: Sta
     daemon.signal(signal.SIGKILL)
     daemon.wait()
 
-    again = Daemon(stage)
+    again = Daemon(testbed)
     endpoints = again.endpoints()
     assert [again.problems(each) for each in endpoints] == [[]] * len(endpoints)
     answered_to = [call.result().endpoint for call in calls if not call.exception()]
     assert {_ports(each) for each in answered_to} <= {_ports(each) for each in endpoints}
-    assert elements(stage) == 4 * len(endpoints)  # two ports, two families
+    assert elements(testbed) == 4 * len(endpoints)  # two ports, two families
     taken = {port.host_port for each in endpoints for port in each.ports}
-    assert {8000 + n for n in range(24) if not is_free(stage, 8000 + n)} <= taken
+    assert {8000 + n for n in range(24) if not is_free(testbed, 8000 + n)} <= taken
     for box in boxes:
         again.connect(box.name, ports=ports(int(box.name[1:])))
     again.delete("blue")
-    assert elements(stage) == 0
-    assert all(is_free(stage, port) for port in taken)
+    assert elements(testbed) == 0
+    assert all(is_free(testbed, port) for port in taken)
 
 
 def _ports(endpoint: Endpoint) -> tuple[str, tuple[int, ...]]:

@@ -5,80 +5,80 @@ import socket
 import stat
 
 from tests.e2e.support.daemon import SOCKET, STATE, Daemon, turned_away
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 
 def test_the_socket_is_for_its_owner_and_its_group(daemon: Daemon) -> None:
-    mode = (daemon.stage.root / SOCKET).stat().st_mode
+    mode = (daemon.testbed.root / SOCKET).stat().st_mode
     assert stat.S_ISSOCK(mode)
     assert stat.S_IMODE(mode) == 0o660
 
 
 def test_the_state_directory_is_for_its_owner(daemon: Daemon) -> None:
-    assert stat.S_IMODE((daemon.stage.root / STATE).stat().st_mode) == 0o700
+    assert stat.S_IMODE((daemon.testbed.root / STATE).stat().st_mode) == 0o700
 
 
-def test_a_socket_that_nobody_listens_on_is_replaced(empty_stage: Stage) -> None:
-    path = empty_stage.root / SOCKET
+def test_a_socket_that_nobody_listens_on_is_replaced(empty_testbed: Testbed) -> None:
+    path = empty_testbed.root / SOCKET
     path.parent.mkdir()
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
-    assert Daemon(empty_stage).health() == "SERVING"
+    assert Daemon(empty_testbed).health() == "SERVING"
 
 
-def test_a_socket_that_somebody_listens_on_is_left_to_them(empty_stage: Stage) -> None:
-    path = empty_stage.root / SOCKET
+def test_a_socket_that_somebody_listens_on_is_left_to_them(empty_testbed: Testbed) -> None:
+    path = empty_testbed.root / SOCKET
     path.parent.mkdir()
     with socket.socket(socket.AF_UNIX) as other, socket.socket(socket.AF_UNIX) as caller:
         other.bind(str(path))
         other.listen()
-        status, words = turned_away(empty_stage)
+        status, words = turned_away(empty_testbed)
         assert status == 1
         assert f"another server listens on /{SOCKET}" in words
         caller.connect(str(path))
 
 
-def test_a_file_that_is_no_socket_is_left_as_it_is(empty_stage: Stage) -> None:
-    path = empty_stage.root / SOCKET
+def test_a_file_that_is_no_socket_is_left_as_it_is(empty_testbed: Testbed) -> None:
+    path = empty_testbed.root / SOCKET
     path.parent.mkdir()
     path.write_text("somebody's notes")
-    status, words = turned_away(empty_stage)
+    status, words = turned_away(empty_testbed)
     assert status == 1
     assert f"/{SOCKET} is there and is no socket" in words
     assert path.read_text() == "somebody's notes"
 
 
 def test_a_second_daemon_on_the_state_directory_is_refused(daemon: Daemon) -> None:
-    marker = daemon.stage.root / STATE / "mynet.json"
+    marker = daemon.testbed.root / STATE / "mynet.json"
     before = marker.read_text()
-    status, words = turned_away(daemon.stage, "--listen", "unix:///run/second.sock")
+    status, words = turned_away(daemon.testbed, "--listen", "unix:///run/second.sock")
     assert status == 1
     assert f"/{STATE} is in use by another mynetd (pid {daemon.pid})" in words
     assert marker.read_text() == before
-    assert not (daemon.stage.root / "run/second.sock").exists()
+    assert not (daemon.testbed.root / "run/second.sock").exists()
     assert daemon.health() == "SERVING"
 
 
 def test_a_second_daemon_in_the_network_namespace_is_refused(daemon: Daemon) -> None:
     options = ("--listen", "unix:///run/second.sock", "--state-dir", "/run/second")
-    status, words = turned_away(daemon.stage, *options)
+    status, words = turned_away(daemon.testbed, *options)
     assert status == 1
     assert f"another mynetd (pid {daemon.pid}) runs in this network namespace" in words
-    assert not (daemon.stage.root / "run/second.sock").exists()
+    assert not (daemon.testbed.root / "run/second.sock").exists()
     assert daemon.health() == "SERVING"
 
 
-def test_a_daemon_that_was_killed_holds_nothing_any_more(empty_stage: Stage) -> None:
-    first = Daemon(empty_stage)
+def test_a_daemon_that_was_killed_holds_nothing_any_more(empty_testbed: Testbed) -> None:
+    first = Daemon(empty_testbed)
     first.signal(signal.SIGKILL)
     first.wait()
-    assert Daemon(empty_stage).health() == "SERVING"
+    assert Daemon(empty_testbed).health() == "SERVING"
 
 
 def test_daemons_in_network_namespaces_of_their_own_are_no_rivals(
     daemon: Daemon, one: Sandbox
 ) -> None:
     options = ["--listen", "unix:///run/second.sock", "--state-dir", "/run/second"]
-    second = Daemon(daemon.stage, *options, socket="run/second.sock", inside=one)
+    second = Daemon(daemon.testbed, *options, socket="run/second.sock", inside=one)
     assert (daemon.health(), second.health()) == ("SERVING", "SERVING")
     second.stop()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.support.daemon import STATE, Daemon, turned_away
-from tests.e2e.support.testbed import Stage
+from tests.e2e.support.testbed import Testbed
 from tests.ipam.support.waiting import noise
 
 Files = dict[str, bytes]
@@ -24,13 +24,13 @@ def contents(folder: Path) -> Files:
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """The files of a state directory with a network and an address in its books."""
-    stage = Stage(tmp_path_factory.mktemp("state"))
-    daemon = Daemon(stage)
+    testbed = Testbed(tmp_path_factory.mktemp("state"))
+    daemon = Daemon(testbed)
     daemon.create("blue")
     daemon.connect("one", netns_path="")
     daemon.stop()
-    files = contents(stage.root / STATE)
-    stage.close()
+    files = contents(testbed.root / STATE)
+    testbed.close()
     return files
 
 
@@ -69,16 +69,16 @@ def spoil_a_page(path: Path) -> None:
 )
 @pytest.mark.parametrize("name", ["mynet.json", "mynet.db", "ipam/bitmap/bitmap.db"])
 def test_a_damaged_state_directory_is_refused_and_left_as_it_is(
-    empty_stage: Stage, state: Files, name: str, damage: Damage
+    empty_testbed: Testbed, state: Files, name: str, damage: Damage
 ) -> None:
-    empty_stage.spoilt = True
-    folder = empty_stage.root / STATE
+    empty_testbed.spoilt = True
+    folder = empty_testbed.root / STATE
     for relative, content in state.items():
         (folder / relative).parent.mkdir(parents=True, exist_ok=True)
         (folder / relative).write_bytes(content)
     damage(folder / name)
     before = contents(folder)
-    status, words = turned_away(empty_stage)
+    status, words = turned_away(empty_testbed)
     assert status == 1
     assert name in words
     assert contents(folder) == before
@@ -86,20 +86,20 @@ def test_a_damaged_state_directory_is_refused_and_left_as_it_is(
 
 
 def test_a_state_directory_that_cannot_be_written_is_refused_and_left_as_it_is(
-    empty_stage: Stage,
+    empty_testbed: Testbed,
 ) -> None:
-    stage = empty_stage
-    daemon = Daemon(stage)
+    testbed = empty_testbed
+    daemon = Daemon(testbed)
     daemon.create("blue")
     daemon.stop()
-    folder = stage.root / STATE
+    folder = testbed.root / STATE
     before = contents(folder)
-    stage.run("mount", "--bind", str(folder), str(folder))
-    stage.run("mount", "-o", "remount,bind,ro", str(folder))
-    status, words = turned_away(stage)
+    testbed.run("mount", "--bind", str(folder), str(folder))
+    testbed.run("mount", "-o", "remount,bind,ro", str(folder))
+    status, words = turned_away(testbed)
     assert status == 1
     assert "ead-only file system" in words
     assert "Traceback" not in words
-    stage.run("umount", str(folder))
+    testbed.run("umount", str(folder))
     assert contents(folder) == before
-    assert [each.name for each in Daemon(stage).networks()] == ["blue"]
+    assert [each.name for each in Daemon(testbed).networks()] == ["blue"]

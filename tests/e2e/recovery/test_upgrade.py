@@ -13,7 +13,7 @@ import pytest
 from mynet.server.store import MIGRATIONS
 from mynet.v1.network_pb2 import PortMapping, UpdateEndpointRequest
 from tests.e2e.support.daemon import STATE, Daemon
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 STATES = sorted((Path(__file__).parents[1] / "states").glob("*.tar.gz"))
 ANSWERS = {"network ls": "networks", "endpoint ls": "endpoints", "ipam ls": "allocations"}
@@ -41,20 +41,20 @@ def require_same(then: Any, now: Any) -> None:
 
 @pytest.mark.parametrize("state", STATES, ids=lambda path: path.name.removesuffix(".tar.gz"))
 def test_what_an_earlier_version_remembered_is_there_and_works(
-    empty_stage: Stage, state: Path, tmp_path: Path
+    empty_testbed: Testbed, state: Path, tmp_path: Path
 ) -> None:
-    stage = empty_stage
+    testbed = empty_testbed
     with tarfile.open(state) as archive:
         archive.extractall(tmp_path, filter="data")
-    stage.run("sh", "-c", f"mkdir -p /{Path(STATE).parent} && cp -a {tmp_path}/state /{STATE}")
-    stage.run("mount", "--bind", str(tmp_path / "answers" / "boot_id"), BOOT_ID)  # no other boot
-    daemon = Daemon(stage)
+    testbed.run("sh", "-c", f"mkdir -p /{Path(STATE).parent} && cp -a {tmp_path}/state /{STATE}")
+    testbed.run("mount", "--bind", str(tmp_path / "answers" / "boot_id"), BOOT_ID)  # no other boot
+    daemon = Daemon(testbed)
     for words, name in ANSWERS.items():
         then = json.loads((tmp_path / "answers" / f"{name}.json").read_text())
-        now = json.loads(stage.run("mynetctl", "--output", "json", *words.split()))
+        now = json.loads(testbed.run("mynetctl", "--output", "json", *words.split()))
         require_same(then, now)
     # What is new works on what is old.
-    one = Sandbox(stage, "three")
+    one = Sandbox(testbed, "three")
     endpoint = daemon.connect("three", ports=[PortMapping(host_port=9090, container_port=80)])
     asked = UpdateEndpointRequest(endpoint=endpoint.id, replace_ports=True)
     assert not daemon.net.UpdateEndpoint(asked).endpoint.ports
@@ -63,4 +63,4 @@ def test_what_an_earlier_version_remembered_is_there_and_works(
     for container in ("one", "two"):  # whose interfaces are on the host where it was frozen
         daemon.disconnect(container)
     daemon.stop()
-    assert stage.findings() == []
+    assert testbed.findings() == []

@@ -18,7 +18,7 @@ import pytest
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.e2e.support.daemon import STATE, Daemon, connect, create, eventually, refused_as
 from tests.e2e.support.namespace import SECONDS, talk
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 PLUGIN = Path(__file__).parents[1] / "plugins" / "faulty"
 PATIENCE, GRACE = 3.0, 0.5  # seconds: the daemon's, with its plugins and at its end
@@ -34,13 +34,13 @@ def faulty(install: Callable[..., str]) -> str:
 class House:
     """A daemon with a network of the faulty plugins, and one of others with two sandboxes on it."""
 
-    stage: Stage
+    testbed: Testbed
     plugin: str
     sandboxes: Mapping[str, Sandbox]
 
     def start(self) -> Daemon:
         options = (f"--plugin-timeout={PATIENCE}", f"--shutdown-grace={GRACE}")
-        return Daemon(self.stage, *options, PYTHONPATH=self.plugin)
+        return Daemon(self.testbed, *options, PYTHONPATH=self.plugin)
 
     @contextlib.contextmanager
     def mood(self, mood: str, plugin: str, verb: str) -> Iterator[None]:
@@ -57,13 +57,13 @@ class House:
         return (self._folder(plugin) / f"suffers-{verb}").exists()
 
     def _folder(self, plugin: str) -> Path:
-        return self.stage.root / STATE / plugin / "faulty"
+        return self.testbed.root / STATE / plugin / "faulty"
 
 
 @pytest.fixture
-def house(empty_stage: Stage, faulty: str) -> House:
+def house(empty_testbed: Testbed, faulty: str) -> House:
     names = ("one", "two", "three", "four")
-    return House(empty_stage, faulty, {name: Sandbox(empty_stage, name) for name in names})
+    return House(empty_testbed, faulty, {name: Sandbox(empty_testbed, name) for name in names})
 
 
 @pytest.fixture
@@ -263,7 +263,7 @@ def test_a_plugin_that_breaks_at_a_start_does_not_keep_the_others(
     daemon.signal(signal.SIGKILL)
     daemon.wait()
     for bridge in ("br-blue", "br-red"):
-        house.stage.run("ip", "link", "del", bridge)
+        house.testbed.run("ip", "link", "del", bridge)
     with house.mood("raise", plugin, verb):
         again = house.start()
         assert "the rope is torn" in again.log.read_text()

@@ -7,7 +7,7 @@ import pytest
 
 from mynet.v1.network_pb2 import PortMapping
 from tests.e2e.support.daemon import Daemon, Refusal, refused_as
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 PORTS = 1023  # that the kernel has for a bridge
 RACERS = 16
@@ -15,21 +15,21 @@ GROUP = "77"
 WEB = PortMapping(container_port=80)
 
 
-def crowd(stage: Stage, ports: int) -> None:
+def crowd(testbed: Testbed, ports: int) -> None:
     """Put links of somebody else's into br-blue, all of them in a group."""
     pairs = range(ports // 2)
     script = [
         *(f"link add p{n} group {GROUP} type veth peer name q{n} group {GROUP}" for n in pairs),
         *(f"link set {end}{n} master br-blue" for n in pairs for end in "pq"),
     ]
-    stage.run("sh", "-euc", "\n".join(("ip -batch - <<.", *script, ".")))
+    testbed.run("sh", "-euc", "\n".join(("ip -batch - <<.", *script, ".")))
 
 
 @pytest.mark.usefixtures("blue")
 def test_of_those_who_race_for_the_last_port_one_gets_it(daemon: Daemon) -> None:
     before = daemon.everything()
-    crowd(daemon.stage, PORTS - 1)
-    boxes = [Sandbox(daemon.stage, f"c{number}") for number in range(RACERS)]
+    crowd(daemon.testbed, PORTS - 1)
+    boxes = [Sandbox(daemon.testbed, f"c{number}") for number in range(RACERS)]
 
     def race(box: Sandbox) -> Refusal | None:
         try:
@@ -45,7 +45,7 @@ def test_of_those_who_race_for_the_last_port_one_gets_it(daemon: Daemon) -> None
     assert all(str(PORTS) in each.message for each in late)
     (winner,) = daemon.endpoints()
     daemon.disconnect(winner.container_id)
-    daemon.stage.run("ip", "link", "delete", "group", GROUP)
+    daemon.testbed.run("ip", "link", "delete", "group", GROUP)
     assert daemon.everything() == before
     for box in boxes:
         assert set(box.links()) == {"lo"}

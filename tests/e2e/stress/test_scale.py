@@ -14,7 +14,7 @@ import pytest
 
 from mynet.v1.network_pb2 import PortMapping
 from tests.e2e.support.daemon import Daemon
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 NETWORKS, ENDPOINTS, EACH = 150, 400, 25  # ports that each endpoint publishes
 PORTS = [PortMapping(container_port=80)]
@@ -24,14 +24,14 @@ PORTS = [PortMapping(container_port=80)]
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, Daemon]]:
     """A host with one network, and one with many, many endpoints on one, and 10,000 ports."""
     with ExitStack() as ending, ThreadPoolExecutor(8) as callers:
-        stages = [Stage(tmp_path_factory.mktemp(name)) for name in ("little", "much")]
-        for stage in stages:
-            ending.callback(stage.close)
-        little, much = daemons = [Daemon(stage) for stage in stages]
+        testbeds = [Testbed(tmp_path_factory.mktemp(name)) for name in ("little", "much")]
+        for testbed in testbeds:
+            ending.callback(testbed.close)
+        little, much = daemons = [Daemon(testbed) for testbed in testbeds]
         for daemon in daemons:
             ending.callback(daemon.stop)
             daemon.create("blue", "10.88.0.0/16")
-            Sandbox(daemon.stage, "probe")
+            Sandbox(daemon.testbed, "probe")
         create = lambda number: much.create(f"n{number}", f"10.89.{number}.0/24")  # noqa: E731
 
         def connect(number: int) -> None:

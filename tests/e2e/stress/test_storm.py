@@ -20,7 +20,7 @@ from mynet.v1.network_pb2 import PortMapping
 from tests.e2e.support.daemon import Daemon, connect, create, eventually
 from tests.e2e.support.namespace import SECONDS
 from tests.e2e.support.publishing import elements
-from tests.e2e.support.testbed import Sandbox, Stage
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 CLIENTS, ROUNDS = 16, 50
 MOST = 48  # answers between a start and the kill
@@ -180,20 +180,22 @@ def check(daemon: Daemon, things: list[Thing]) -> None:
     assert set(addresses) <= set(held)
     assert max(Counter(addresses).values(), default=1) == 1
     published = sum(len(each.ports) for each in daemon.endpoints())
-    assert elements(daemon.stage) == 2 * published  # one a family; that it is held, doctor looks at
+    assert (
+        elements(daemon.testbed) == 2 * published
+    )  # one a family; that it is held, doctor looks at
     answer = daemon.net.Doctor(network_pb2.DoctorRequest())
     assert not answer.findings, answer
 
 
 def test_one_start_after_each_kill_leaves_nothing_lost_and_nothing_half_made(
-    empty_stage: Stage,
+    empty_testbed: Testbed,
 ) -> None:
     seed = time.time_ns()
     chance = random.Random(seed)  # noqa: S311 - dice, not keys
     things = [KINDS[number % len(KINDS)](number) for number in range(CLIENTS)]
     for thing in things:
-        Sandbox(empty_stage, thing.name)
-    daemon = Daemon(empty_stage)
+        Sandbox(empty_testbed, thing.name)
+    daemon = Daemon(empty_testbed)
     daemon.create("blue")
     for thing in things:
         thing.prepare(daemon)
@@ -201,8 +203,8 @@ def test_one_start_after_each_kill_leaves_nothing_lost_and_nothing_half_made(
     try:
         for _ in range(ROUNDS):
             kill_among(daemon, things, chance.randrange(MOST))
-            assert empty_stage.books() == []  # they agree before anything heals them
-            daemon = Daemon(empty_stage)
+            assert empty_testbed.books() == []  # they agree before anything heals them
+            daemon = Daemon(empty_testbed)
             check(daemon, things)
     except AssertionError as error:
         error.add_note(f"the seed is {seed}")

@@ -14,7 +14,7 @@ import pytest
 
 from mynet.v1.network_pb2 import PROTOCOL_TCP, PROTOCOL_UDP, Endpoint, PortMapping
 from tests.e2e.support.daemon import Daemon, eventually
-from tests.e2e.support.testbed import HOST, Sandbox, Stage
+from tests.e2e.support.testbed import HOST, Sandbox, Testbed
 
 ENDPOINTS, PORTS, CALLERS = 200, 20, 16
 KINDS: dict[int, socket.SocketKind] = {
@@ -23,8 +23,8 @@ KINDS: dict[int, socket.SocketKind] = {
 }
 
 
-def wishes(number: int) -> Sequence[PortMapping]:
-    """Wish for ports of every kind: chosen and named, alone and in ranges, kept and moved."""
+def specs(number: int) -> Sequence[PortMapping]:
+    """Ask for ports of every kind: chosen and named, alone and in ranges, kept and moved."""
     named = 10_000 + 8 * number
     chosen = [
         PortMapping(protocol=protocol, container_port=80 + place)
@@ -47,24 +47,24 @@ def numbers(endpoint: Endpoint) -> Iterator[tuple[int, int]]:
 
 def sockets(daemon: Daemon) -> int:
     """Count the daemon's sockets."""
-    return daemon.stage.run("ls", "-l", f"/proc/{daemon.pid}/fd").count("socket:")
+    return daemon.testbed.run("ls", "-l", f"/proc/{daemon.pid}/fd").count("socket:")
 
 
-def flows(stage: Stage) -> set[int]:
+def flows(testbed: Testbed) -> set[int]:
     """Return the ports that the kernel remembers flows of UDP to."""
-    lines = stage.run("cat", "/proc/thread-self/net/nf_conntrack").splitlines()
+    lines = testbed.run("cat", "/proc/thread-self/net/nf_conntrack").splitlines()
     found = (re.search(r" udp .*? dport=(\d+) ", line) for line in lines)
     return {int(match[1]) for match in found if match}
 
 
-def elements(stage: Stage) -> Mapping[str, int]:
+def elements(testbed: Testbed) -> Mapping[str, int]:
     """Count the elements of each map of the firewall."""
-    listed = stage.json("nft", "-j", "list", "ruleset")["nftables"]
+    listed = testbed.json("nft", "-j", "list", "ruleset")["nftables"]
     maps = [each["map"] for each in listed if "map" in each]
     return {each["name"]: len(each["elem"]) for each in maps if each.get("elem")}
 
 
-def require_free(stage: Stage, ports: Sequence[tuple[int, int]]) -> None:
+def require_free(testbed: Testbed, ports: Sequence[tuple[int, int]]) -> None:
     """Have a program of the host take every one of the ports, as it could before."""
 
     def take() -> None:
@@ -73,45 +73,45 @@ def require_free(stage: Stage, ports: Sequence[tuple[int, int]]) -> None:
                 sock = taken.enter_context(socket.socket(socket.AF_INET6, KINDS[protocol]))
                 sock.bind(("::", number))
 
-    stage._inside(take)
+    testbed._inside(take)
 
 
 @pytest.fixture
-def boxes(empty_stage: Stage) -> Sequence[Sandbox]:
+def boxes(empty_testbed: Testbed) -> Sequence[Sandbox]:
     with ThreadPoolExecutor(4) as makers:
-        return list(makers.map(lambda n: Sandbox(empty_stage, f"c{n}"), range(ENDPOINTS)))
+        return list(makers.map(lambda n: Sandbox(empty_testbed, f"c{n}"), range(ENDPOINTS)))
 
 
-def test_a_storm_leaves_nothing(empty_stage: Stage, boxes: Sequence[Sandbox]) -> None:
-    stage, daemon = empty_stage, Daemon(empty_stage)
+def test_a_storm_leaves_nothing(empty_testbed: Testbed, boxes: Sequence[Sandbox]) -> None:
+    testbed, daemon = empty_testbed, Daemon(empty_testbed)
     daemon.create("blue")
-    daemon.connect("c0", ports=wishes(0))  # what a first call opens for good is open
+    daemon.connect("c0", ports=specs(0))  # what a first call opens for good is open
     daemon.disconnect("c0")
     before, had = daemon.everything(), sockets(daemon)
 
     with ThreadPoolExecutor(CALLERS) as callers:
-        connect = lambda n: daemon.connect(f"c{n}", ports=wishes(n))  # noqa: E731
+        connect = lambda n: daemon.connect(f"c{n}", ports=specs(n))  # noqa: E731
         endpoints = list(callers.map(connect, range(ENDPOINTS)))
         ports = [each for endpoint in endpoints for each in numbers(endpoint)]
         udp = {number for protocol, number in ports if protocol == PROTOCOL_UDP}
         assert len(set(ports)) == ENDPOINTS * PORTS
         assert sockets(daemon) == had + len(ports)
         # Twelve ports alone and four that change their number; and a range that keeps them is one.
-        assert elements(stage) == {
+        assert elements(testbed) == {
             **{f"pub{version}": 16 * ENDPOINTS for version in (4, 6)},
             **{f"pubr_tcp{version}": ENDPOINTS for version in (4, 6)},
         }
-        with stage.outside._inside(lambda: socket.socket(type=socket.SOCK_DGRAM)) as sock:
+        with testbed.outside._inside(lambda: socket.socket(type=socket.SOCK_DGRAM)) as sock:
             for number in udp:
                 sock.sendto(b"anybody there?", (HOST[0], number))
-        eventually(lambda: udp <= flows(stage))
+        eventually(lambda: udp <= flows(testbed))
         list(callers.map(lambda n: daemon.disconnect(f"c{n}"), range(ENDPOINTS)))
 
     assert daemon.everything() == before
-    assert elements(stage) == {}
-    assert not udp & flows(stage)
+    assert elements(testbed) == {}
+    assert not udp & flows(testbed)
     assert sockets(daemon) == had
-    require_free(stage, ports)
+    require_free(testbed, ports)
     for box in boxes:
         assert set(box.links()) == {"lo"}
     daemon.stop()

@@ -1,4 +1,4 @@
-"""mynetd as a process on a stage, and a gRPC client of it."""
+"""mynetd as a process on a testbed, and a gRPC client of it."""
 
 import json
 import os
@@ -16,9 +16,9 @@ from grpc_status import rpc_status
 
 from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
 from tests.e2e.support.namespace import SECONDS, Namespace
-from tests.e2e.support.testbed import Stage
+from tests.e2e.support.testbed import Testbed
 
-SOCKET, STATE = "run/mynet/mynetd.sock", "var/lib/mynet"  # the defaults, below a stage's root
+SOCKET, STATE = "run/mynet/mynetd.sock", "var/lib/mynet"  # the defaults, below a testbed's root
 
 # By default gRPC tries a second time after a second.
 _EAGER = [(f"grpc.{which}_reconnect_backoff_ms", 10) for which in ("initial", "min", "max")]
@@ -28,25 +28,25 @@ class Daemon:
     """A mynetd that serves, started with these options and MYNET_* variables.
 
     ``socket`` is where it was told to listen, if not where it does by default; ``inside`` is its
-    network namespace, if not the stage's own. ``program`` is what runs it.
+    network namespace, if not the testbed's own. ``program`` is what runs it.
     """
 
     def __init__(
         self,
-        stage: Stage,
+        testbed: Testbed,
         *options: str,
         socket: str = SOCKET,
         inside: Namespace | None = None,
         program: Sequence[str] = ("mynetd",),
         **environ: str,
     ) -> None:
-        self.stage = stage
-        self.log = stage.folder / f"mynetd-{len(stage.logs())}.log"
+        self.testbed = testbed
+        self.log = testbed.folder / f"mynetd-{len(testbed.logs())}.log"
         enter = ["nsenter", f"--net={inside.path}"] if inside else []
         with self.log.open("wb") as log:
-            self._process = stage.start(*enter, *program, *options, output=log, **environ)
+            self._process = testbed.start(*enter, *program, *options, output=log, **environ)
         self.pid = self._process.pid
-        self.channel = grpc.insecure_channel(f"unix:{stage.root / socket}", options=_EAGER)
+        self.channel = grpc.insecure_channel(f"unix:{testbed.root / socket}", options=_EAGER)
         self.net = network_pb2_grpc.NetworkServiceStub(self.channel)
         self.ipam = ipam_pb2_grpc.IPAMServiceStub(self.channel)
         self._ask_health: Callable[..., health_pb2.HealthCheckResponse] = self.channel.unary_unary(
@@ -55,7 +55,7 @@ class Daemon:
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )
         eventually(self._serves, SECONDS)
-        stage.settings = environ
+        testbed.settings = environ
 
     def _serves(self) -> bool:
         assert self._process.poll() is None, f"mynetd ended:\n{self.log.read_text()}"
@@ -138,7 +138,7 @@ class Daemon:
             "allocations": self.allocations(),
             "subnets": [each.cidr for each in subnets],
             # A bridge without ports loses its carrier, which these tell, sooner or later.
-            **self.stage.state("operstate", "flags"),
+            **self.testbed.state("operstate", "flags"),
         }
 
 
@@ -156,9 +156,9 @@ def connect(container: str, **fields: Any) -> network_pb2.ConnectRequest:
     return network_pb2.ConnectRequest(container_id=container, **{"network": "blue", **fields})
 
 
-def turned_away(stage: Stage, *options: str, **environ: str) -> tuple[int, str]:
+def turned_away(testbed: Testbed, *options: str, **environ: str) -> tuple[int, str]:
     """Start a mynetd that has to end by itself at once; return its exit status and its words."""
-    done = stage.attempt("timeout", "10", "mynetd", *options, **environ)
+    done = testbed.attempt("timeout", "10", "mynetd", *options, **environ)
     return done.returncode, done.stderr
 
 

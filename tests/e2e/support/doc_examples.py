@@ -3,7 +3,7 @@
 import re
 
 from tests.e2e.support.daemon import Daemon
-from tests.e2e.support.testbed import Stage
+from tests.e2e.support.testbed import Testbed
 from tests.project.markdown import Page
 
 # What is another every time: ids, MAC addresses and what follows from them, numbers of devices and
@@ -30,16 +30,16 @@ def _pattern(shown: str) -> str:
     return "".join(r"(?:.*\n)*" if line == "...\n" else re.escape(line) for line in lines)
 
 
-def type_out(page: Page, stage: Stage) -> None:
-    """Type every command of a page, on a stage with a daemon that has nothing yet."""
-    daemon = Daemon(stage)
-    type_commands(page, stage)
+def type_out(page: Page, testbed: Testbed) -> None:
+    """Type every command of a page, on a testbed with a daemon that has nothing yet."""
+    daemon = Daemon(testbed)
+    type_commands(page, testbed)
     daemon.stop()
 
 
-def type_commands(page: Page, stage: Stage) -> None:
-    """Type every command of a page, or of a part of one, on a stage that is set for it."""
+def type_commands(page: Page, testbed: Testbed) -> None:
+    """Type every command of a page, or of a part of one, on a testbed that is set for it."""
     for command, shown in page.transcript():
         script = f"cd /run\nexec 2>&1\n{command}"
-        done = stage.attempt("sh", "-c", script, PYTHONIOENCODING="utf-8")
+        done = testbed.attempt("sh", "-c", script, PYTHONIOENCODING="utf-8")
         assert re.fullmatch(_pattern(shown), _lasting(done.stdout)), f"{command}\n{done.stdout}"

@@ -1,6 +1,6 @@
-"""Others on a stage: Docker's daemon, ufw and firewalld, as they come from Debian.
+"""Others on a testbed: Docker's daemon, ufw and firewalld, as they come from Debian.
 
-``.ci/neighbours`` has unpacked them. Here they are laid over /usr and /etc of the stage, so that
+``.ci/neighbours`` has unpacked them. Here they are laid over /usr and /etc of the testbed, so that
 each runs as it would if it were installed, and none is on this machine.
 """
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.e2e.support.daemon import eventually
 from tests.e2e.support.namespace import SECONDS, Namespace
-from tests.e2e.support.testbed import Stage
+from tests.e2e.support.testbed import Testbed
 
 FOLDER = Path(__file__).parents[3] / ".venv" / "host-firewalls"
 
@@ -37,37 +37,37 @@ _BUS = """<busconfig>
 </busconfig>"""
 
 
-def lay_out(stage: Stage) -> None:
-    """Have everybody's programs on a stage; none of them runs yet."""
-    stage.run("sh", "-euc", _LAY_OUT)
+def lay_out(testbed: Testbed) -> None:
+    """Have everybody's programs on a testbed; none of them runs yet."""
+    testbed.run("sh", "-euc", _LAY_OUT)
 
 
 class Docker:
     """dockerd, which is told to leave the machine's control groups alone (``--rootless``)."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        (stage.root / "run/runtime").write_text(_RUNTIME)
-        (stage.root / "run/runtime").chmod(0o755)
+    def __init__(self, testbed: Testbed) -> None:
+        self._testbed = testbed
+        (testbed.root / "run/runtime").write_text(_RUNTIME)
+        (testbed.root / "run/runtime").chmod(0o755)
         runtime = ("--add-runtime=plain=/run/runtime", "--default-runtime=plain")
         options = ("--rootless", "--storage-driver=vfs", "--userland-proxy=false", *runtime)
         self._environ = {"XDG_RUNTIME_DIR": "/run", "DOCKER_HOST": "unix:///run/docker.sock"}
-        log = (stage.folder / "dockerd.log").open("wb")
+        log = (testbed.folder / "dockerd.log").open("wb")
         with log:
-            self._process = stage.start("dockerd", *options, output=log, **self._environ)
+            self._process = testbed.start("dockerd", *options, output=log, **self._environ)
         eventually(lambda: self._attempt("info") == 0, SECONDS)
-        stage.run("sh", "-c", f"tar -C /usr/bin -c busybox | {self._command} import - box")
+        testbed.run("sh", "-c", f"tar -C /usr/bin -c busybox | {self._command} import - box")
 
     @property
     def _command(self) -> str:
         return f"docker --host={self._environ['DOCKER_HOST']}"
 
     def _attempt(self, *words: str) -> int:
-        return self._stage.attempt(*self._command.split(), *words).returncode
+        return self._testbed.attempt(*self._command.split(), *words).returncode
 
     def run(self, *words: str) -> str:
         """Run a command of docker's, which has to succeed."""
-        return self._stage.run(*self._command.split(), *words)
+        return self._testbed.run(*self._command.split(), *words)
 
     def namespace(self, container: str) -> Namespace:
         """Return the network namespace that it has made for a container."""
@@ -86,14 +86,14 @@ class Docker:
 class Firewalld:
     """firewalld, with a message bus of its own."""
 
-    def __init__(self, stage: Stage) -> None:
-        stage.run("mkdir", "-p", "/run/dbus")
-        (stage.root / "run/bus.conf").write_text(_BUS)
+    def __init__(self, testbed: Testbed) -> None:
+        testbed.run("mkdir", "-p", "/run/dbus")
+        (testbed.root / "run/bus.conf").write_text(_BUS)
         bus = ("dbus-daemon", "--config-file=/run/bus.conf", "--nofork", "--nopidfile")
-        self._bus = stage.start(*bus)
-        eventually((stage.root / "run/dbus/system_bus_socket").exists, SECONDS)
-        self._process = stage.start("firewalld", "--nofork", "--nopid")
-        eventually(lambda: stage.attempt("firewall-cmd", "--state").returncode == 0, SECONDS)
+        self._bus = testbed.start(*bus)
+        eventually((testbed.root / "run/dbus/system_bus_socket").exists, SECONDS)
+        self._process = testbed.start("firewalld", "--nofork", "--nopid")
+        eventually(lambda: testbed.attempt("firewall-cmd", "--state").returncode == 0, SECONDS)
 
     def close(self) -> None:
         """End both; what firewalld has made in the kernel goes with it."""

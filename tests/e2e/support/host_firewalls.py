@@ -8,7 +8,7 @@ from mynet.v1.network_pb2 import Condition, Finding
 from tests.e2e.support.daemon import Daemon, eventually
 from tests.e2e.support.namespace import Namespace
 from tests.e2e.support.publishing import ADDRESSES, WEB
-from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Stage
+from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 
 FAMILIES = (4, 6)
 BRIDGED = "/proc/sys/net/bridge/bridge-nf-call-ip"
@@ -16,20 +16,20 @@ BRIDGED = "/proc/sys/net/bridge/bridge-nf-call-ip"
 
 @dataclass
 class Neighbourhood:
-    """A stage with network blue, sandboxes one and two on it, and port 8080 leading to one."""
+    """A testbed with network blue, sandboxes one and two on it, and port 8080 leading to one."""
 
     daemon: Daemon
     one: Sandbox
     two: Sandbox
 
     @property
-    def stage(self) -> Stage:
-        return self.daemon.stage
+    def testbed(self) -> Testbed:
+        return self.daemon.testbed
 
     def ways(self, version: int) -> dict[str, bool]:
         """Say which ways are open: each is tried with a connection and a word."""
         place = FAMILIES.index(version)
-        outside, any_address = self.stage.outside, ("0.0.0.0", "::")[place]  # noqa: S104 - a test's
+        outside, any_address = self.testbed.outside, ("0.0.0.0", "::")[place]  # noqa: S104 - a test's
         return {
             "out": reaches(self.one, outside, (any_address, 7000), OUTSIDE[place], 7000),
             "in": reaches(outside, self.one, (any_address, 80), HOST[place], 8080),
@@ -45,16 +45,16 @@ class Neighbourhood:
 
     def obey(self) -> None:
         """Run the lines that `mynetctl doctor` prints, as they stand."""
-        said = self.stage.attempt("mynetctl", "doctor")
+        said = self.testbed.attempt("mynetctl", "doctor")
         assert said.returncode == 1
         lines = [each[4:] for each in said.stdout.splitlines() if each.startswith("    ")]
-        self.stage.run("sh", "-euc", "\n".join(lines))
+        self.testbed.run("sh", "-euc", "\n".join(lines))
 
     def require_cured(self) -> None:
         """Nothing stands in the way any more, and nothing is said to."""
         assert self.findings() == []
         assert self.conditions() == []
-        assert self.stage.run("mynetctl", "doctor") == "All is well.\n"
+        assert self.testbed.run("mynetctl", "doctor") == "All is well.\n"
         for version in FAMILIES:  # a neighbour that was not found is asked for anew after a while
             eventually(lambda asked=version: all(self.ways(asked).values()))  # type: ignore[misc]
 
@@ -74,16 +74,16 @@ def reaches(
             return True
 
 
-def bridged(stage: Stage, *versions: int) -> None:
+def bridged(testbed: Testbed, *versions: int) -> None:
     """Have frames on bridges pass the firewall, of these IP versions."""
     for version, name in ((4, "tables"), (6, "6tables")):
-        stage.run("sh", "-c", f"echo {int(version in versions)} >{BRIDGED}{name}")
+        testbed.run("sh", "-c", f"echo {int(version in versions)} >{BRIDGED}{name}")
 
 
-def settle(stage: Stage) -> Neighbourhood:
+def settle(testbed: Testbed) -> Neighbourhood:
     """Start a daemon, and have network blue with all that is on it."""
-    daemon = Daemon(stage)
-    made = Neighbourhood(daemon, Sandbox(stage, "one"), Sandbox(stage, "two"))
+    daemon = Daemon(testbed)
+    made = Neighbourhood(daemon, Sandbox(testbed, "one"), Sandbox(testbed, "two"))
     daemon.create("blue")
     daemon.connect("one", ports=[WEB])
     daemon.connect("two")

@@ -10,7 +10,7 @@ import pytest
 from mynet.v1.network_pb2 import PROTOCOL_UDP, PortMapping
 from tests.e2e.support.daemon import eventually
 from tests.e2e.support.namespace import SECONDS, Namespace
-from tests.e2e.support.testbed import Stage
+from tests.e2e.support.testbed import Testbed
 
 WEB = PortMapping(host_port=8080, container_port=80)
 DNS = PortMapping(protocol=PROTOCOL_UDP, host_port=5300, container_port=53)
@@ -55,7 +55,7 @@ def answered(client: Namespace, server: Namespace, at: tuple[str, int], to: tupl
         return str(back[0])
 
 
-def is_free(stage: Stage, port: int, kind: int = socket.SOCK_STREAM) -> bool:
+def is_free(testbed: Testbed, port: int, kind: int = socket.SOCK_STREAM) -> bool:
     """Say whether a program of the host could have a port at all its addresses."""
 
     def take() -> bool:
@@ -67,21 +67,21 @@ def is_free(stage: Stage, port: int, kind: int = socket.SOCK_STREAM) -> bool:
                 return False
             return True
 
-    return stage._inside(take)
+    return testbed._inside(take)
 
 
-def elements(stage: Stage) -> int:
+def elements(testbed: Testbed) -> int:
     """Count the elements of all the firewall's maps of ports."""
-    found = stage.firewall().items()
+    found = testbed.firewall().items()
     return sum(len(elements) for name, elements in found if name.startswith("pub"))
 
 
 @contextmanager
-def program(stage: Stage, port: int) -> Iterator[int]:
+def program(testbed: Testbed, port: int) -> Iterator[int]:
     """Let a program of the host listen on a port; tell its pid."""
     script = f"import socket, time; s = socket.create_server(('', {port})); time.sleep(600)"
-    process = stage.start(sys.executable, "-c", script)
-    eventually(lambda: not is_free(stage, port))
+    process = testbed.start(sys.executable, "-c", script)
+    eventually(lambda: not is_free(testbed, port))
     yield process.pid
     process.kill()
     process.wait(SECONDS)

@@ -1,8 +1,8 @@
-"""A stage: a host of the tests' own, with sandboxes on it and a world outside.
+"""A testbed: a host of the tests' own, with sandboxes on it and a world outside.
 
 It is a network namespace, and a mount namespace in which /run and /var/lib are empty: so what
-`ip netns` and mynetd put there is the stage's too, and mynetd runs as it comes. All of it ends with
-the processes that :meth:`Stage.close` ends.
+`ip netns` and mynetd put there is the testbed's too, and mynetd runs as it comes. All of it ends
+with the processes that :meth:`Testbed.close` ends.
 """
 
 import os
@@ -53,25 +53,27 @@ exec cat
 class Sandbox(Namespace):
     """A network namespace to connect: what a container runtime makes for a container."""
 
-    def __init__(self, stage: "Stage", name: str) -> None:
-        stage.run("ip", "netns", "add", name)
-        super().__init__(f"{stage.root}/run/netns/{name}")
+    def __init__(self, testbed: "Testbed", name: str) -> None:
+        testbed.run("ip", "netns", "add", name)
+        super().__init__(f"{testbed.root}/run/netns/{name}")
         self.name = name
-        self._stage = stage
+        self._testbed = testbed
 
     def close(self) -> None:
         """Delete it, unless a test has done so."""
         if Path(self.path).exists():
-            self._stage.run("ip", "netns", "del", self.name)
+            self._testbed.run("ip", "netns", "del", self.name)
 
 
-class Stage(Namespace):
+class Testbed(Namespace):
     """The host itself; ``folder`` is where logs stay when it is gone.
 
     At its end the state that the daemons have left is in order, and the kernel is what it says,
     however they ended, unless a test says that it has ``spoilt`` it. ``settings`` are the variables
     that the last of them was started with which came to serve.
     """
+
+    __test__ = False  # pytest takes a class for tests by the first letters of its name
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -85,7 +87,7 @@ class Stage(Namespace):
             env=environment(),
         )
         assert self._holder.stdout
-        assert self._holder.stdout.readline() == b"ready\n", "the stage could not be set up"
+        assert self._holder.stdout.readline() == b"ready\n", "the testbed could not be set up"
         super().__init__(f"/proc/{self._holder.pid}/ns/net")
         self._enter = ["nsenter", f"--target={self._holder.pid}", "--net", "--mount"]
         self._mounts = _mounts_of(self._holder.pid)
@@ -95,7 +97,7 @@ class Stage(Namespace):
     def start(
         self, *command: str | Path, output: IO[bytes] | int = subprocess.DEVNULL, **environ: str
     ) -> "subprocess.Popen[bytes]":
-        """Start a program that ends with the stage at the latest, and if this process dies."""
+        """Start a program that ends with the testbed at the latest, and if this process dies."""
         process = subprocess.Popen(
             [*self._enter, "setpriv", "--pdeathsig=KILL", *command],
             stdin=subprocess.DEVNULL,
@@ -114,7 +116,7 @@ class Stage(Namespace):
         return ipv4, ipv6
 
     def logs(self) -> dict[str, str]:
-        """Return what the daemons of this stage have logged, by the name of the file."""
+        """Return what the daemons of this testbed have logged, by the name of the file."""
         return {path.name: path.read_text() for path in sorted(self.folder.glob("*.log"))}
 
     def books(self) -> Sequence[str]:
@@ -150,7 +152,7 @@ class Stage(Namespace):
         finally:
             left = [pid for pid in _processes() if _mounts_of(pid) == self._mounts]
             self._holder.communicate(timeout=SECONDS)
-        assert left == [self._holder.pid], "a process was left on the stage"
+        assert left == [self._holder.pid], "a process was left on the testbed"
         assert findings == [], f"the daemons left their state in disorder: {findings}"
 
 

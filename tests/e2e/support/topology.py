@@ -64,10 +64,10 @@ class District:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
-        self._sandboxes = {name: Sandbox(daemon.stage, name) for name in SANDBOXES}
+        self._sandboxes = {name: Sandbox(daemon.testbed, name) for name in SANDBOXES}
         self.people: dict[str, Namespace] = {
-            "host": daemon.stage,
-            "outside": daemon.stage.outside,
+            "host": daemon.testbed,
+            "outside": daemon.testbed.outside,
             **self._sandboxes,
         }
         for name, kind in KINDS.items():

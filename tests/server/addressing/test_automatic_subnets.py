@@ -63,7 +63,7 @@ def test_with_pools_of_one_family_there_is_a_subnet_of_that_alone(
 
 
 @pytest.mark.parametrize(
-    ("wish", "cidr"),
+    ("spec", "cidr"),
     [
         ("0.0.0.0/26", "10.192.0.0/26"),
         ("0.0.0.0/16", "10.192.0.0/16"),
@@ -73,10 +73,10 @@ def test_with_pools_of_one_family_there_is_a_subnet_of_that_alone(
         ("::/126", "fd77::/126"),
     ],
 )
-def test_a_size_alone_asks_for_any_subnet_of_that_size(world: World, wish: str, cidr: str) -> None:
-    assert automatic(world, "web", wish) == [cidr]
+def test_a_size_alone_asks_for_any_subnet_of_that_size(world: World, spec: str, cidr: str) -> None:
+    assert automatic(world, "web", spec) == [cidr]
     world.delete()
-    assert world.create_subnet(wish).cidr.endswith(wish.partition("/")[2])
+    assert world.create_subnet(spec).cidr.endswith(spec.partition("/")[2])
 
 
 def test_a_subnet_of_the_book_alone_is_of_ipv4_where_nothing_is_said(world: World) -> None:
@@ -204,17 +204,17 @@ def test_when_nothing_is_left_that_is_said_and_nothing_is_changed(small: World) 
 
 
 @pytest.mark.parametrize(
-    ("wish", "said"),
+    ("spec", "said"),
     [
         ("0.0.0.0/21", "no IPv4 /21 is free in the default pools (10.64.0.0/22 in /24)"),
         ("::/61", "no IPv6 /61 is free in the default pools (fd77::/62 in /64)"),
     ],
 )
 def test_a_subnet_that_is_larger_than_its_pool_is_refused(
-    small: World, wish: str, said: str
+    small: World, spec: str, said: str
 ) -> None:
     before = small.state()
-    refused = refusal(small.ipam.CreateSubnet, create_subnet(wish))
+    refused = refusal(small.ipam.CreateSubnet, create_subnet(spec))
     assert refused.short == ("RESOURCE_EXHAUSTED", "POOLS_EXHAUSTED")
     assert said in refused.message
     assert small.state() == before
@@ -266,6 +266,6 @@ def test_devices_too_small_for_ipv6_get_none(world: World) -> None:
 
 
 def test_ipv6_that_was_asked_for_is_refused_on_devices_too_small(world: World) -> None:
-    for wish in ("::/64", "fd00:1::/64"):
-        refused = refusal(world.net.CreateNetwork, create("web", wish, mtu=1279))
+    for spec in ("::/64", "fd00:1::/64"):
+        refused = refusal(world.net.CreateNetwork, create("web", spec, mtu=1279))
         assert refused.faults == ["network.mtu"]

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from mynet.server.calls.rollback import after, afterthought, is_under_way, undo
+from mynet.server.calls.rollback import best_effort, is_under_way, on_completion, rollback
 from mynet.server.errors import PluginTimeout
 
 
@@ -15,25 +15,25 @@ def fail() -> None:
 
 def test_an_undo_that_fails_is_noted_on_the_first_error() -> None:
     first = ValueError("first")
-    with undo(first, "make tea"):
+    with rollback(first, "make tea"):
         fail()
     assert first.__notes__ == ["while undoing (make tea): 'second'"]
 
 
 def test_an_undo_that_succeeds_says_nothing() -> None:
     first = ValueError("first")
-    with undo(first, "make tea"):
+    with rollback(first, "make tea"):
         pass
     assert not hasattr(first, "__notes__")
 
 
 def test_an_afterthought_that_fails_hurts_nobody() -> None:
-    with afterthought("wash up"):
+    with best_effort("wash up"):
         fail()
 
 
 def test_an_interrupt_is_no_failure_of_an_undo() -> None:
-    with pytest.raises(KeyboardInterrupt), undo(ValueError(), "make tea"):
+    with pytest.raises(KeyboardInterrupt), rollback(ValueError(), "make tea"):
         raise KeyboardInterrupt
 
 
@@ -43,7 +43,7 @@ def test_an_interrupt_is_no_failure_of_an_undo() -> None:
 def test_an_undo_runs_at_once_where_nothing_is_under_way(error: Exception) -> None:
     done: list[int] = []
     assert not is_under_way(error)
-    after(error, lambda: done.append(threading.get_ident()))
+    on_completion(error, lambda: done.append(threading.get_ident()))
     assert done == [threading.get_ident()]
 
 
@@ -59,7 +59,7 @@ def test_an_undo_waits_for_what_is_under_way_and_has_a_thread_of_its_own(*, fail
         undone.set()
 
     assert is_under_way(error)
-    after(error, note)
+    on_completion(error, note)
     assert done == []
     if fails:
         pending.set_exception(ValueError())

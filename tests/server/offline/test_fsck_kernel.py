@@ -66,7 +66,7 @@ def findings(stack: Stack) -> list[str]:
 
 def host_end(stack: Stack, container: str) -> str:
     records = examine(stack.folder).records.endpoints.values()
-    (name,) = [each.host_interface for each in records if each.wish.container_id == container]
+    (name,) = [each.host_interface for each in records if each.spec.container_id == container]
     return name
 
 

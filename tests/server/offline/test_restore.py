@@ -18,7 +18,7 @@ from mynet.ipam.testing.bench import Bench
 from mynet.server.calls.call import Call
 from mynet.server.errors import CannotRestore, CannotStart, SubnetExists
 from mynet.server.main import main
-from mynet.server.model.subnets import Ground, SubnetWish
+from mynet.server.model.subnets import SubnetCandidates, SubnetSpec
 from mynet.server.offline import restore as module
 from mynet.server.offline.fsck import examine
 from mynet.server.offline.restore import restore
@@ -27,7 +27,7 @@ from mynet.server.state.directory import claim_state_dir
 from mynet.server.store import Store
 
 SUBNET = Subnet(ip_network("10.1.0.0/24"))
-WISH = SubnetWish(SUBNET.cidr)
+WISH = SubnetSpec(SUBNET.cidr)
 Files = dict[str, bytes]
 
 
@@ -47,7 +47,9 @@ def allocate(state: Path, *names: str) -> None:
         bench = Bench(BitmapBackend, folder)
         with closing(Store(state / "mynet.db")) as store:
             with suppress(SubnetExists):
-                store.subnets.add(WISH, Ground(()), "bitmap", datetime.now(UTC), kept=True)
+                store.subnets.add(
+                    WISH, SubnetCandidates(()), "bitmap", datetime.now(UTC), kept=True
+                )
             bench.start()
             claimed.complete()
             bench.open(SUBNET)

@@ -27,7 +27,7 @@ def test_a_network_that_has_changed_is_read_again(world: World, listing: Listing
     (network,) = listing.networks
     world.update("web", labels={"team": "red"})
     (now,) = world.store.networks.now(network)
-    assert now.wish.labels == {"team": "red"}
+    assert now.spec.labels == {"team": "red"}
 
 
 def test_what_is_gone_is_not_there_any_more(world: World, listing: Listing) -> None:

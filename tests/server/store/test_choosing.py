@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mynet.ipam.api import IPNetwork
 from mynet.ipam.sqlite.checksums import teach
 from mynet.server.errors import PoolsExhausted
-from mynet.server.model.subnets import AddressPool, Ground, SubnetSize
+from mynet.server.model.subnets import AddressPool, SubnetCandidates, SubnetSize
 from mynet.server.store import MIGRATIONS
 from mynet.server.store.subnet_chooser import Interval, choose, first_gap
 from mynet.server.store.subnets import SubnetKey
@@ -81,7 +81,7 @@ def fill(book: sqlite3.Connection, *cidrs: str) -> None:
     )
 
 
-def take(book: sqlite3.Connection, ground: Ground, prefixlen: int = 0) -> str:
+def take(book: sqlite3.Connection, ground: SubnetCandidates, prefixlen: int = 0) -> str:
     """Choose a subnet and book it."""
     found = str(choose(book, SubnetSize(4, prefixlen), ground))
     fill(book, found)
@@ -106,7 +106,7 @@ def test_no_choice_shares_an_address_with_what_was_there_and_every_pool_is_used_
     there = [ip_network(f"10.0.{number}.0/24") for number in booked] + routes
     try:
         for size in sizes:
-            found = choose(book, SubnetSize(4, size), Ground([pool], routes))
+            found = choose(book, SubnetSize(4, size), SubnetCandidates([pool], routes))
             assert found.prefixlen == (size or 24)
             assert not any(found.overlaps(other) for other in there)
             fill(book, str(found))
@@ -119,7 +119,7 @@ def test_no_choice_shares_an_address_with_what_was_there_and_every_pool_is_used_
 
 
 def test_each_choice_goes_on_behind_the_last_whatever_its_size(book: sqlite3.Connection) -> None:
-    ground = Ground([POOL])
+    ground = SubnetCandidates([POOL])
     assert [take(book, ground, size) for size in (0, 26, 26, 0, 16, 25)] == [
         *("10.0.0.0/24", "10.0.1.0/26", "10.0.1.64/26", "10.0.2.0/24", "10.1.0.0/16"),
         "10.2.0.0/25",
@@ -129,7 +129,7 @@ def test_each_choice_goes_on_behind_the_last_whatever_its_size(book: sqlite3.Con
 def test_after_the_end_of_a_pool_the_gaps_that_were_passed_by_are_taken(
     book: sqlite3.Connection,
 ) -> None:
-    ground = Ground([AddressPool(ip_network("10.0.0.0/23"), 24)])
+    ground = SubnetCandidates([AddressPool(ip_network("10.0.0.0/23"), 24)])
     assert take(book, ground, 26) == "10.0.0.0/26"
     assert take(book, ground) == "10.0.1.0/24"
     assert [take(book, ground, 26) for _ in range(3)] == [f"10.0.0.{n}/26" for n in (64, 128, 192)]
@@ -141,23 +141,26 @@ def test_a_subnet_that_begins_before_the_pool_or_the_choice_is_seen(
     book: sqlite3.Connection,
 ) -> None:
     fill(book, "10.0.0.0/10")
-    assert take(book, Ground([AddressPool(ip_network("10.32.0.0/11"), 24), POOL])) == "10.64.0.0/24"
+    assert (
+        take(book, SubnetCandidates([AddressPool(ip_network("10.32.0.0/11"), 24), POOL]))
+        == "10.64.0.0/24"
+    )
 
 
 def test_the_end_of_all_addresses_is_no_end_of_the_choice(book: sqlite3.Connection) -> None:
-    ground = Ground([AddressPool(ip_network("255.255.255.254/31"), 32)])
+    ground = SubnetCandidates([AddressPool(ip_network("255.255.255.254/31"), 32)])
     assert [take(book, ground) for _ in range(2)] == ["255.255.255.254/32", "255.255.255.255/32"]
     with pytest.raises(PoolsExhausted):
         take(book, ground)
     last = ip_network("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128")
-    ground = Ground([AddressPool(last, 128)])
+    ground = SubnetCandidates([AddressPool(last, 128)])
     assert choose(book, SubnetSize(6), ground) == last
 
 
 # --- how long it takes ------------------------------------------------------------------------
 
 
-def steps(book: sqlite3.Connection, ground: Ground, prefixlen: int = 0) -> int:
+def steps(book: sqlite3.Connection, ground: SubnetCandidates, prefixlen: int = 0) -> int:
     """Count the steps that SQLite takes for a choice."""
     counted = 0
 
@@ -179,7 +182,7 @@ def many(number: int) -> list[str]:
 def test_ten_thousand_subnets_do_not_make_the_next_choice_slower(
     book: sqlite3.Connection,
 ) -> None:
-    ground = Ground([POOL])
+    ground = SubnetCandidates([POOL])
     fill(book, *many(9))
     take(book, ground)
     few = steps(book, ground)
@@ -192,7 +195,7 @@ def test_ten_thousand_subnets_do_not_make_the_next_choice_slower(
 def test_a_choice_that_has_to_pass_ten_thousand_looks_at_each_at_most_twice(
     book: sqlite3.Connection,
 ) -> None:
-    ground = Ground([POOL])
+    ground = SubnetCandidates([POOL])
     fill(book, *many(100))
     hundred = steps(book, ground)
     book.execute("DELETE FROM cursors")

@@ -52,7 +52,7 @@ def test_a_field_that_came_later_gets_its_default() -> None:
     del found["gateways"]
     del found["wish"]["gateway_priority"]
     decoded = codec.decode(json.dumps(found), Endpoint)
-    assert (decoded.gateways, decoded.wish.gateway_priority) == ((), 0)
+    assert (decoded.gateways, decoded.spec.gateway_priority) == ((), 0)
 
 
 @pytest.mark.parametrize(

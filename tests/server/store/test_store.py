@@ -55,7 +55,7 @@ def test_revisions_grow_with_every_change(store: Store) -> None:
 @pytest.mark.parametrize(
     ("other", "cidrs", "error", "named"),
     [
-        (network(2, wish=network(1).wish), (), NetworkExists, "n1"),
+        (network(2, spec=network(1).spec), (), NetworkExists, "n1"),
         (network(2, interface="br-n1"), (), InterfaceExists, "br-n1"),
         (network(2), ("10.1.0.0/24",), SubnetOverlap, "n1"),
         (network(2), ("10.2.0.0/24", "10.1.0.0/25"), SubnetOverlap, "n1"),

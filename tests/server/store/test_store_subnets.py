@@ -10,7 +10,7 @@ import pytest
 from mynet.ipam.api import IPNetwork, Span
 from mynet.server.errors import PoolsExhausted, SubnetExists, SubnetNotFound, SubnetOverlap
 from mynet.server.model.networks import Network
-from mynet.server.model.subnets import Ground, Rules, SubnetDump, SubnetSize, SubnetWish
+from mynet.server.model.subnets import Rules, SubnetCandidates, SubnetDump, SubnetSize, SubnetSpec
 from mynet.server.store import Store
 from tests.server.support.records import NOW, add, network
 
@@ -33,14 +33,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def book(
     store: Store, cidr: IPNetwork = ONE, backend: str = "bitmap", *, kept: bool = True
 ) -> None:
-    store.subnets.add(SubnetWish(cidr, rules=RULES), Ground(()), backend, NOW, kept=kept)
+    store.subnets.add(SubnetSpec(cidr, rules=RULES), SubnetCandidates(()), backend, NOW, kept=kept)
 
 
 def with_rules(number: int, rules: Rules) -> Network:
     """Make a network whose subnet has rules of its own."""
     made = network(number)
     return replace(
-        made, wish=replace(made.wish, subnets=(replace(made.wish.subnets[0], rules=rules),))
+        made, spec=replace(made.spec, subnets=(replace(made.spec.subnets[0], rules=rules),))
     )
 
 
@@ -198,8 +198,8 @@ def test_one_that_cannot_be_loaded_keeps_the_others_out(
 # --- one that nobody named --------------------------------------------------------------------
 
 
-def test_a_wish_that_cannot_be_met_leaves_the_others_of_the_network_unbooked(store: Store) -> None:
-    wishes = (SubnetWish(ONE), SubnetWish(None, size=SubnetSize(4)))
+def test_a_spec_that_cannot_be_met_leaves_the_others_of_the_network_unbooked(store: Store) -> None:
+    specs = (SubnetSpec(ONE), SubnetSpec(None, size=SubnetSize(4)))
     with pytest.raises(PoolsExhausted):
-        store.networks.add(network(), wishes, Ground(()))
+        store.networks.add(network(), specs, SubnetCandidates(()))
     assert (store.networks.all(), store.subnets.all()) == ([], [])

@@ -6,17 +6,17 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 from mynet.drivers.api import Sandbox
 from mynet.server.model.networks import (
-    AddressWish,
+    AddressSpec,
     Endpoint,
+    EndpointSpec,
     EndpointState,
-    EndpointWish,
     Network,
+    NetworkSpec,
     NetworkState,
-    NetworkWish,
     Place,
     Subnet,
 )
-from mynet.server.model.subnets import Ground, SubnetWish
+from mynet.server.model.subnets import SubnetCandidates, SubnetSpec
 from mynet.server.store import Store
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -24,18 +24,18 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 def network(number: int = 1, **fields: object) -> Network:
     cidr = ip_network(f"10.{number}.0.0/24")
-    wish = NetworkWish(
+    spec = NetworkSpec(
         name=f"n{number}",
         driver="bridge",
         ipam="bitmap",
-        subnets=(SubnetWish(cidr, ip_address(f"10.{number}.0.1")),),
+        subnets=(SubnetSpec(cidr, ip_address(f"10.{number}.0.1")),),
         options={"icc": "true"},
         labels={"team": "röt"},
     )
     made = Network(
         id=f"{number:064x}",
-        wish=wish,
-        subnets=(Subnet(cidr, None, wish.subnets[0]),),
+        spec=spec,
+        subnets=(Subnet(cidr, None, spec.subnets[0]),),
         interface=f"br-n{number}",
         mtu=1500,
         state=NetworkState.CREATING,
@@ -45,16 +45,16 @@ def network(number: int = 1, **fields: object) -> Network:
 
 
 def endpoint(of: Network, number: int = 1, **fields: object) -> Endpoint:
-    wish = EndpointWish(
+    spec = EndpointSpec(
         container_id=f"c{number}",
-        addresses=(AddressWish(ip_address("10.1.0.9"), 24), AddressWish(ip_address("fd00::9"))),
+        addresses=(AddressSpec(ip_address("10.1.0.9"), 24), AddressSpec(ip_address("fd00::9"))),
         labels={"a": "b"},
     )
     made = Endpoint(
         id=f"{number + 2**200:064x}",
         network_id=of.id,
         network=of.name,
-        wish=wish,
+        spec=spec,
         interface="eth0",
         host_interface=f"veth{number}",
         mtu=1500,
@@ -72,6 +72,6 @@ def endpoint(of: Network, number: int = 1, **fields: object) -> Endpoint:
 
 
 def add(store: Store, network: Network, *cidrs: str) -> Network:
-    """Record a network, on the subnets that it wishes for unless others are named."""
-    named = tuple(SubnetWish(ip_network(cidr)) for cidr in cidrs)
-    return store.networks.add(network, named or network.wish.subnets, Ground(()))
+    """Record a network, on the subnets that it specs for unless others are named."""
+    named = tuple(SubnetSpec(ip_network(cidr)) for cidr in cidrs)
+    return store.networks.add(network, named or network.spec.subnets, SubnetCandidates(()))

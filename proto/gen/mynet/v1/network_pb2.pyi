@@ -538,7 +538,7 @@ class CreateNetworkRequest(_message.Message):
     NETWORK_FIELD_NUMBER: _builtins.int
     ALLOW_EXISTING_FIELD_NUMBER: _builtins.int
     allow_existing: _builtins.bool
-    """A network with the same name and the same wishes is success, and is returned."""
+    """A network with the same name and the same spec is success, and is returned."""
     @_builtins.property
     def network(self) -> Global___Network:
         """What is wanted; a name is enough.

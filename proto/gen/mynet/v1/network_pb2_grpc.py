@@ -158,7 +158,7 @@ class NetworkServiceServicer:
         """Attaches a sandbox to a network. When this returns, packets flow.
 
         An endpoint is known by (network, container_id, interface). Connecting again with the same
-        wishes returns the same endpoint; with other wishes it is ENDPOINT_EXISTS. Where the sandbox of
+        wishes returns the same endpoint; with another spec it is ENDPOINT_EXISTS. Where the sandbox of
         the first time is gone, the endpoint moves to the new one and keeps its addresses.
 
         Fails with NETWORK_NOT_FOUND, SANDBOX_NOT_FOUND, INTERFACE_EXISTS, ADDRESS_IN_USE,

@@ -12,7 +12,7 @@ from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.values.desired import Segment
 from mynet.drivers.linux.values.ports import Forward, Publication
 from tests.drivers.linux.host_firewalls.test_looking import OTHERS, PORTS, SHOP, WEB
-from tests.drivers.linux.support.kernels import Stage
+from tests.drivers.linux.support.kernels import KernelTestbed
 from tests.drivers.linux.support.namespaces import Namespace
 
 _HOSTS = (None, ip_address("203.0.113.1"), ip_address("2001:db8::1"))
@@ -35,47 +35,49 @@ NETWORKS = (WEB, SHOP, ROUTED)
 
 
 def seen(
-    stage: Stage,
+    testbed: KernelTestbed,
     segments: Sequence[Segment] = NETWORKS,
     publications: Sequence[Publication] = (PORTS, OTHERS, EVERYTHING),
     possible: Sequence[Segment] = (),
 ) -> list[str]:
     every = {each.bridge: each for each in (*segments, *possible)}
-    found = stage.kernel.misfiltered("i", segments, list(every.values()), publications)
+    found = testbed.kernel.misfiltered("i", segments, list(every.values()), publications)
     return sorted(found)
 
 
 @pytest.fixture
-def loaded(stage: Stage) -> Stage:
-    stage.kernel.load_firewall("i", NETWORKS, [PORTS, OTHERS, EVERYTHING])
-    return stage
+def loaded(testbed: KernelTestbed) -> KernelTestbed:
+    testbed.kernel.load_firewall("i", NETWORKS, [PORTS, OTHERS, EVERYTHING])
+    return testbed
 
 
-def test_what_was_loaded_at_once_is_as_it_should_be(loaded: Stage) -> None:
+def test_what_was_loaded_at_once_is_as_it_should_be(loaded: KernelTestbed) -> None:
     assert seen(loaded) == []
 
 
-def test_what_came_by_the_element_is_as_it_should_be(stage: Stage) -> None:
-    stage.kernel.load_firewall("i", [])
+def test_what_came_by_the_element_is_as_it_should_be(testbed: KernelTestbed) -> None:
+    testbed.kernel.load_firewall("i", [])
     for segment in (ROUTED, SHOP, WEB):
-        stage.kernel.add_segment("i", segment)
+        testbed.kernel.add_segment("i", segment)
     for publication in (EVERYTHING, OTHERS, PORTS):
-        stage.kernel.publish("i", publication)
-    assert seen(stage) == []
+        testbed.kernel.publish("i", publication)
+    assert seen(testbed) == []
 
 
-def test_a_table_that_is_not_there_is_one_sentence(stage: Stage) -> None:
+def test_a_table_that_is_not_there_is_one_sentence(testbed: KernelTestbed) -> None:
     gone = ["The firewall's table inet mynet is not there."]
-    assert seen(stage) == gone
-    stage.kernel.load_firewall("i", NETWORKS)
-    stage.flush_firewall()
-    assert seen(stage) == gone
+    assert seen(testbed) == gone
+    testbed.kernel.load_firewall("i", NETWORKS)
+    testbed.flush_firewall()
+    assert seen(testbed) == gone
 
 
-def test_what_a_network_lacks_is_told_and_what_a_half_made_one_lacks_is_not(stage: Stage) -> None:
-    stage.kernel.load_firewall("i", [WEB])
-    assert seen(stage, [WEB], possible=[SHOP]) == []
-    assert seen(stage, [WEB, SHOP], []) == [
+def test_what_a_network_lacks_is_told_and_what_a_half_made_one_lacks_is_not(
+    testbed: KernelTestbed,
+) -> None:
+    testbed.kernel.load_firewall("i", [WEB])
+    assert seen(testbed, [WEB], possible=[SHOP]) == []
+    assert seen(testbed, [WEB, SHOP], []) == [
         'The firewall lacks "br-shop" . "br-shop" in the set br_icc.',
         'The firewall lacks "br-shop" . "br-shop" in the set br_self.',
         'The firewall lacks "br-shop" in the set br_all.',
@@ -83,7 +85,7 @@ def test_what_a_network_lacks_is_told_and_what_a_half_made_one_lacks_is_not(stag
     ]
 
 
-def test_what_nothing_on_record_asks_for_is_told(loaded: Stage) -> None:
+def test_what_nothing_on_record_asks_for_is_told(loaded: KernelTestbed) -> None:
     assert seen(loaded, [WEB, ROUTED], possible=[SHOP]) == []
     assert seen(loaded, [WEB, ROUTED]) == [
         f"The firewall has {each}, which nothing on record asks for."
@@ -102,7 +104,7 @@ def test_what_nothing_on_record_asks_for_is_told(loaded: Stage) -> None:
     ]
 
 
-def test_where_a_port_leads_is_not_looked_at(loaded: Stage) -> None:
+def test_where_a_port_leads_is_not_looked_at(loaded: KernelTestbed) -> None:
     """A call that died may have had it lead to an address that no record has."""
     elsewhere = Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.1"), 80)
     assert seen(loaded, publications=[PORTS, EVERYTHING, Publication("e2", [elsewhere])]) == []

@@ -12,7 +12,7 @@ from mynet.drivers.linux.links.mac import mac_from
 from mynet.drivers.linux.netlink import route_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Bridge
-from tests.drivers.linux.support.kernels import Stage
+from tests.drivers.linux.support.kernels import KernelTestbed
 from tests.drivers.linux.support.namespaces import Namespace, decoded
 
 
@@ -148,14 +148,14 @@ def test_sandboxes_are_nobodys_business(
     assert occupied(kernel) == before
 
 
-def test_each_kernel_tells_of_the_bridges_that_it_has(stage: Stage) -> None:
+def test_each_kernel_tells_of_the_bridges_that_it_has(testbed: KernelTestbed) -> None:
     addresses = (ip_interface("10.9.0.1/24"), ip_interface("fd00:9::1/64"))
     bridge = Bridge("br-web", "mynet:i:web", mac_from("web"), 1400, addresses)
     subnets = {address.network for address in addresses}
-    stage.kernel.ensure_bridge(bridge)
-    assert subnets <= set(stage.kernel.occupied())
-    stage.kernel.delete_bridge(bridge)
-    assert not subnets & set(stage.kernel.occupied())
+    testbed.kernel.ensure_bridge(bridge)
+    assert subnets <= set(testbed.kernel.occupied())
+    testbed.kernel.delete_bridge(bridge)
+    assert not subnets & set(testbed.kernel.occupied())
 
 
 def test_ten_thousand_routes_do_not_make_it_slow(host: Namespace, kernel: LinuxKernel) -> None:

@@ -30,7 +30,7 @@ class Seen:
     isolated: bool = False
 
 
-class Stage(Protocol):
+class KernelTestbed(Protocol):
     """A kernel, and a hand on it."""
 
     @property

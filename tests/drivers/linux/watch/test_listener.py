@@ -15,7 +15,7 @@ from mynet.drivers.linux.values.desired import Bridge, Segment, Veth
 from mynet.drivers.linux.values.ports import Forward, Publication
 from mynet.drivers.linux.watch import monitor
 from mynet.drivers.linux.watch.filter import ANYTHING
-from tests.drivers.linux.support.kernels import Stage
+from tests.drivers.linux.support.kernels import KernelTestbed
 from tests.drivers.linux.support.namespaces import Namespace, open_descriptors
 
 BRIDGE = Bridge(
@@ -77,19 +77,19 @@ def watched(kernel: LinuxKernel, veth: Veth) -> Iterator[Callable[[], Told]]:
         each.close()
 
 
-def test_on_both_kernels_a_deleted_link_is_told_by_its_mark(stage: Stage) -> None:
+def test_on_both_kernels_a_deleted_link_is_told_by_its_mark(testbed: KernelTestbed) -> None:
     told = Told()
-    stage.kernel.ensure_bridge(BRIDGE)
+    testbed.kernel.ensure_bridge(BRIDGE)
     with_mark = replace(BRIDGE, name="br-shop", mark="mynet:i:shop", mac=mac_from("shop"))
-    watch = stage.kernel.watch(told.all.append)
-    stage.kernel.ensure_bridge(with_mark)
-    stage.add_link("br-other", mark="not mynet's")
+    watch = testbed.kernel.watch(told.all.append)
+    testbed.kernel.ensure_bridge(with_mark)
+    testbed.add_link("br-other", mark="not mynet's")
     assert told.marks() == set()
-    stage.delete_link("br-other")
-    stage.delete_link("br-shop")
+    testbed.delete_link("br-other")
+    testbed.delete_link("br-shop")
     assert told.marks() == {"mynet:i:shop"}
     watch.close()
-    stage.delete_link("br-web")
+    testbed.delete_link("br-web")
     assert told.marks() == {"mynet:i:shop"}
 
 

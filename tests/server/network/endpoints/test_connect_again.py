@@ -20,7 +20,7 @@ WISHES: dict[str, Any] = {
 }
 
 
-def test_the_same_wishes_return_the_same_endpoint(world: World) -> None:
+def test_the_same_specs_return_the_same_endpoint(world: World) -> None:
     first = world.connect("c1", **WISHES)
     before = world.state()
     assert world.connect("c1", **WISHES) == first
@@ -52,7 +52,7 @@ def test_an_endpoint_that_cannot_be_made_whole_is_told_and_stays(world: World) -
         {"interface": "eth0"},
     ],
 )
-def test_the_same_wishes_are_recognised_in_other_words(world: World, words: dict[str, Any]) -> None:
+def test_the_same_specs_are_recognised_in_other_words(world: World, words: dict[str, Any]) -> None:
     first = world.connect("c1", **WISHES)
     if "interface" in words:
         world.disconnect("c1")
@@ -75,12 +75,12 @@ def test_the_same_wishes_are_recognised_in_other_words(world: World, words: dict
         {"gateway_priority": 1},
     ],
 )
-def test_other_wishes_are_refused(world: World, other: dict[str, Any]) -> None:
+def test_other_specs_are_refused(world: World, other: dict[str, Any]) -> None:
     first = world.connect("c1", **WISHES)
     before = world.state()
     refused = refusal(world.net.Connect, connect("c1", **{**WISHES, **other}))
     assert refused.short == ("ALREADY_EXISTS", "ENDPOINT_EXISTS")
-    assert f"with other wishes: {', '.join(other)} (" in refused.message
+    assert f"with another spec: {', '.join(other)} (" in refused.message
     assert refused.details["ResourceInfo"].resource_name == first.id
     assert world.state() == before
 
@@ -96,7 +96,7 @@ def test_another_living_sandbox_is_refused(world: World) -> None:
 
 
 @pytest.mark.parametrize(("first", "then"), [("c1", ""), ("", "c1")])
-def test_with_and_without_a_sandbox_are_different_wishes(
+def test_with_and_without_a_sandbox_are_different_specs(
     world: World, first: str, then: str
 ) -> None:
     world.connect("c1", netns_name=first)
@@ -104,7 +104,7 @@ def test_with_and_without_a_sandbox_are_different_wishes(
     assert refused.short == ("ALREADY_EXISTS", "ENDPOINT_EXISTS")
 
 
-def test_without_a_sandbox_the_same_wishes_return_the_same_endpoint(world: World) -> None:
+def test_without_a_sandbox_the_same_specs_return_the_same_endpoint(world: World) -> None:
     assert world.connect("c1") == world.connect("c1")
 
 
@@ -186,11 +186,11 @@ def test_a_move_that_fails_keeps_the_endpoint_and_its_addresses_for_the_next_cal
 
 def test_an_address_taken_over_and_moved_is_the_endpoints_own(world: World) -> None:
     world.allocate("10.1.0.0/24", address="10.1.0.9", owner="vm-7")
-    wishes = {"addresses": ["10.1.0.9"], "address_owner": "vm-7"}
-    world.connect("c1", netns_name="c1", **wishes)
+    specs = {"addresses": ["10.1.0.9"], "address_owner": "vm-7"}
+    world.connect("c1", netns_name="c1", **specs)
     world.sandbox("c1")
     world.driver.trouble.fail("connect", KernelError("no"))
-    refusal(world.net.Connect, connect("c1", netns_name="c1", **wishes))
+    refusal(world.net.Connect, connect("c1", netns_name="c1", **specs))
     assert world.held()["10.1.0.9"].startswith("endpoint:")
     world.net.Disconnect(network_pb2.DisconnectRequest(container_id="c1"))
     assert world.held().keys() == {"10.1.0.1", "fd00:1::1"}

@@ -144,7 +144,7 @@ def test_a_range_may_move_by_less_than_its_length(world: World) -> None:
     assert held(world) == {("tcp", number) for number in range(9005, 9015)}
 
 
-def test_a_connect_compares_with_the_wishes_of_now(world: World) -> None:
+def test_a_connect_compares_with_the_specs_of_now(world: World) -> None:
     changed = world.update_endpoint(remove_ports=[DNS], labels={"a": "b"})
     path = changed.netns_path
     labels = {**LABELS, "a": "b"}
@@ -261,7 +261,7 @@ def test_ports_where_the_network_has_none_are_refused(world: World) -> None:
 
 def test_a_port_that_another_program_has_got_is_in_nobody_s_way(world: World) -> None:
     """As after a start at which it was taken: it may go, and others may come."""
-    [one] = [each for each in world.store.endpoints.all() if each.wish.container_id == "c1"]
+    [one] = [each for each in world.store.endpoints.all() if each.spec.container_id == "c1"]
     world.core.endpoint_updates._ports.release(one.id)
     world.host.take_port(Binding(TCP, 8080, frozenset({4})), NGINX)
     network = world.store.networks.find("web")

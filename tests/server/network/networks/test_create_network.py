@@ -38,7 +38,7 @@ def test_what_was_left_to_the_daemon_is_filled_in(world: World) -> None:
 
 
 def test_what_was_asked_for_is_what_comes(world: World) -> None:
-    wishes: dict[str, Any] = {
+    specs: dict[str, Any] = {
         "driver": "other",
         "ipam": "spare",
         "internal": True,
@@ -48,8 +48,8 @@ def test_what_was_asked_for_is_what_comes(world: World) -> None:
         "options": {"icc": "true"},
         "labels": {"team": "röt"},
     }
-    network = world.network("web", "10.1.0.9/24", **wishes)
-    assert {field: getattr(network, field) for field in wishes} == wishes
+    network = world.network("web", "10.1.0.9/24", **specs)
+    assert {field: getattr(network, field) for field in specs} == specs
     assert network.subnets[0].gateway == "10.1.0.9"
     assert network.subnets[0].backend == "spare"
 
@@ -111,13 +111,13 @@ def test_a_device_that_another_network_has_on_record_is_avoided_though_it_was_lo
     assert network.interface == "br-" + network.id[:12]
 
 
-def test_the_same_wishes_again_are_success_where_allowed(world: World) -> None:
+def test_the_same_specs_again_are_success_where_allowed(world: World) -> None:
     first = world.network(mtu=1400, labels={"a": "b"})
     again = world.network(mtu=1400, labels={"a": "b"}, allow_existing=True)
     assert again == first
 
 
-def test_the_same_wishes_are_recognised_in_other_words(world: World) -> None:
+def test_the_same_specs_are_recognised_in_other_words(world: World) -> None:
     first = world.network("web", "10.1.0.1/24", "FD00:1:0::/64")
     words = [{"cidr": "10.1.0.0/24", "gateway": "10.1.0.1"}, {"cidr": "fd00:1::/64"}]
     again = world.network(subnets=words, driver="bridge", masquerade=True, allow_existing=True)
@@ -144,12 +144,12 @@ def test_an_existing_network_is_returned_with_its_endpoints_counted(world: World
         {"subnets": [{"cidr": "10.1.0.0/24"}, {"cidr": "10.2.0.0/24"}]},
     ],
 )
-def test_other_wishes_for_the_same_name_are_refused(world: World, other: dict[str, Any]) -> None:
+def test_other_specs_for_the_same_name_are_refused(world: World, other: dict[str, Any]) -> None:
     world.network()
     before = world.state()
     refused = refusal(world.net.CreateNetwork, create(**other, allow_existing=True))
     assert refused.short == ("ALREADY_EXISTS", "NETWORK_EXISTS")
-    assert f"made with other wishes: {', '.join(other)}; " in refused.message
+    assert f"made with another spec: {', '.join(other)}; " in refused.message
     assert world.state() == before
 
 

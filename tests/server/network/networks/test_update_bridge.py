@@ -82,8 +82,8 @@ def test_the_next_start_takes_back_what_was_not_recorded(
     stack.update(options={"icc": recorded})
     before = stack.state()
     [network] = stack.store.networks.all()
-    wish = replace(network.wish, options={"icc": made})
-    changed, endpoints = replace(network, wish=wish), stack.store.endpoints.all()
+    spec = replace(network.spec, options={"icc": made})
+    changed, endpoints = replace(network, spec=spec), stack.store.endpoints.all()
     stack.core.updates.settle(Call.internal(5), changed, endpoints)
     assert stack.state() != before
     assert left(recover(stack.core.doctor)) == []

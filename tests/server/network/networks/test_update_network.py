@@ -84,7 +84,7 @@ def test_the_driver_is_told_the_network_and_what_is_on_it(
     assert changed.endpoint_count == 2
     assert world.driver.networks[web.id].options == options
     assert [each.network.options for each in world.driver.endpoints.values()] == [options] * 2
-    assert world.core.networks.get("web").network.wish.options == options
+    assert world.core.networks.get("web").network.spec.options == options
 
 
 def test_a_second_call_mends_what_somebody_has_damaged_since(

@@ -56,7 +56,7 @@ def test_ports_go_with_their_endpoint(world: World) -> None:
     assert numbers(world.connect("c2", ports=[WEB])) == [8080]
 
 
-def test_the_same_wishes_again_find_the_same_ports(world: World) -> None:
+def test_the_same_specs_again_find_the_same_ports(world: World) -> None:
     first = world.connect("c1", netns_name="c1", ports=[WEB, CHOSEN])
     before = world.state()
     assert world.connect("c1", netns_name="c1", ports=[CHOSEN, WEB]) == first
