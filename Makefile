@@ -1,18 +1,22 @@
 # The project's commands. Each sets up what it needs first: see .ci/setup.
 
-.PHONY: help demo test run check bench proto lock clean
+.PHONY: help demo test test-all run check bench proto lock clean
 .DEFAULT_GOAL := help
 
 help: ## List these targets
-	@sed -n 's/^\([a-z]*\):[^#]*## */  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1\t/p' Makefile | expand -t 16
 
 demo: ## See mynet at work: in namespaces of its own, this host's network is not touched
 	@.ci/setup
 	@examples/demo
 
-test: ## Run all the tests; ARGS='tests/ipam -k cooldown' runs some
+test: ## Run the tests, each matrix in its short form; ARGS='tests/ipam -k cooldown' runs some
 	@.ci/setup dev
 	@.ci/test --numprocesses=auto --dist=worksteal $(ARGS)
+
+test-all: ## Run the tests with their whole matrices, as CI does
+	@.ci/setup dev
+	@.ci/test --exhaustive --numprocesses=auto --dist=worksteal $(ARGS)
 
 run: ## Run the daemon on this host, in the foreground (as root); ARGS='--log-level debug'
 	@.ci/setup
@@ -24,6 +28,7 @@ check: ## Lint, format, types, import directions, the API's rules
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.ci/check-prose
 	.ci/check-proto
 
 bench: ## Measure, beside what others take for it; ARGS='ipam-durable' measures some
