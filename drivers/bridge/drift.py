@@ -8,8 +8,8 @@ from mynet.drivers.bridge.check import bridge_differences, outer_differences
 from mynet.drivers.bridge.specs import Specs, possible_publication, segment_of
 from mynet.drivers.linux.interface import Kernel
 from mynet.drivers.linux.links.alias import is_ours
-from mynet.drivers.linux.values.desired import Bridge, Segment, Veth
-from mynet.drivers.linux.values.ports import Publication
+from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
+from mynet.drivers.linux.values.ports import PortForwards
 
 _SETTINGS = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 
@@ -23,10 +23,10 @@ class Look:
 
     id: str
     bridge: Bridge
-    segment: Segment
+    segment: NetworkRules
     forwarded: frozenset[int]
     veths: Mapping[str, Veth]
-    publications: Sequence[Publication]
+    publications: Sequence[PortForwards]
 
 
 def suspects(kernel: Kernel, looks: Sequence[Look]) -> Sequence[str]:
@@ -60,7 +60,7 @@ def suspects(kernel: Kernel, looks: Sequence[Look]) -> Sequence[str]:
     return list(found())
 
 
-def rule_differences(kernel: Kernel, segment: Segment, forwarded: frozenset[int]) -> list[str]:
+def rule_differences(kernel: Kernel, segment: NetworkRules, forwarded: frozenset[int]) -> list[str]:
     """Compare the firewall, and the host's forwarding, with what a network needs."""
     found = [] if kernel.rules_stand() else ["The firewall's rules are not as they were loaded."]
     found += [f"The firewall lacks {each}." for each in kernel.unfiltered(segment)]

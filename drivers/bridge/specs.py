@@ -9,8 +9,8 @@ from mynet.drivers.bridge.endpoint_options import sysctls
 from mynet.drivers.bridge.options import MODES, GatewayMode, Options
 from mynet.drivers.linux.links.alias import mark_of
 from mynet.drivers.linux.links.mac import mac_from
-from mynet.drivers.linux.values.desired import Bridge, Segment, Shaper, Veth
-from mynet.drivers.linux.values.ports import Forward, Publication
+from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Shaper, Veth
+from mynet.drivers.linux.values.ports import Forward, PortForwards
 
 PORT_PREFIX, SHAPER_PREFIX = "veth", "ifb-"  # of equal length: as much is left of the id
 _IPV6 = 6  # the IP version
@@ -87,12 +87,12 @@ def leaves_by_ipv6(network: Network) -> bool:
     return _IPV6 in versions_out(network)
 
 
-def segment_of(network: Network) -> Segment:
+def segment_of(network: Network) -> NetworkRules:
     """Tell what the firewall should know of the network."""
     options = Options.parse(network.options)
     routed = {version for version in MODES if options.mode(version) is GatewayMode.ROUTED}
     hidden = network.masquerade and not network.internal
-    return Segment(
+    return NetworkRules(
         bridge=network.interface,
         internal=network.internal,
         masquerade=tuple(
@@ -105,10 +105,10 @@ def segment_of(network: Network) -> Segment:
     )
 
 
-def publication_of(endpoint: Endpoint) -> Publication:
+def publication_of(endpoint: Endpoint) -> PortForwards:
     """Tell what the firewall should know of the endpoint: its ports, in each family it has."""
     targets = {address.version: address.ip for address in reversed(endpoint.addresses)}
-    return Publication(
+    return PortForwards(
         endpoint.id,
         tuple(
             Forward(
@@ -126,7 +126,7 @@ def publication_of(endpoint: Endpoint) -> Publication:
     )
 
 
-def possible_publication(endpoint: Endpoint) -> Publication:
+def possible_publication(endpoint: Endpoint) -> PortForwards:
     """Tell what the firewall may know of an endpoint that may have no addresses yet.
 
     Its ports are on record, in each family of its network; where they lead is anybody's guess.

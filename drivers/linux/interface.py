@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from mynet.drivers.api import IPNetwork, Sandbox
-from mynet.drivers.linux.values.desired import Bridge, Segment, Veth
+from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
 from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
-from mynet.drivers.linux.values.ports import Binding, Forward, Hold, Program, Publication
+from mynet.drivers.linux.values.ports import Binding, Forward, Hold, PortForwards, Program
 
 DEFAULT_MTU = 1500
 
@@ -82,24 +82,24 @@ class Kernel(Protocol):
     def load_firewall(
         self,
         instance: str,
-        segments: Iterable[Segment],
-        publications: Iterable[Publication] = (),
+        segments: Iterable[NetworkRules],
+        publications: Iterable[PortForwards] = (),
     ) -> None:
         """Replace the firewall table whole, in one transaction."""
 
-    def add_segment(self, instance: str, segment: Segment) -> None:
+    def add_segment(self, instance: str, segment: NetworkRules) -> None:
         """Let the network's packets through as its segment says."""
 
-    def remove_segment(self, segment: Segment) -> None:
+    def remove_segment(self, segment: NetworkRules) -> None:
         """Forget the network; what is not in the firewall is success."""
 
-    def publish(self, instance: str, publication: Publication) -> None:
+    def publish(self, instance: str, publication: PortForwards) -> None:
         """Have the endpoint's ports lead to it, and no others, in one transaction."""
 
-    def unpublish(self, publication: Publication) -> None:
+    def unpublish(self, publication: PortForwards) -> None:
         """Forget the endpoint's ports; what is not in the firewall is success."""
 
-    def unpublished(self, publication: Publication) -> Sequence[Forward]:
+    def unpublished(self, publication: PortForwards) -> Sequence[Forward]:
         """List those of the endpoint's ports that the firewall does not lead to it."""
 
     def open_loopback(self, bridge: str) -> None:
@@ -138,11 +138,11 @@ class Kernel(Protocol):
         Before they are loaded for the first time there is nothing that they could differ from.
         """
 
-    def unfiltered(self, segment: Segment) -> Sequence[str]:
+    def unfiltered(self, segment: NetworkRules) -> Sequence[str]:
         """List what the firewall's sets lack of the network, each as nft(8) would write it."""
 
     def unserved(
-        self, segments: Sequence[Segment], publications: Sequence[Publication]
+        self, segments: Sequence[NetworkRules], publications: Sequence[PortForwards]
     ) -> frozenset[str]:
         """Tell for which bridges, and which endpoints' ids, the firewall is not as it should be.
 
@@ -152,9 +152,9 @@ class Kernel(Protocol):
     def misfiltered(
         self,
         instance: str,
-        segments: Sequence[Segment],
-        possible: Sequence[Segment],
-        publications: Iterable[Publication],
+        segments: Sequence[NetworkRules],
+        possible: Sequence[NetworkRules],
+        publications: Iterable[PortForwards],
     ) -> Sequence[str]:
         """Tell how the firewall is not what a start would make of these, a sentence each.
 

@@ -17,15 +17,15 @@ from mynet.drivers.linux.links.gratuitous_arp import Announcer
 from mynet.drivers.linux.netlink.netlink_socket import Netlink
 from mynet.drivers.linux.ports import reservations
 from mynet.drivers.linux.ports.owners import find_program
-from mynet.drivers.linux.values.desired import Bridge, Segment, Veth
+from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
 from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
 from mynet.drivers.linux.values.ports import (
     Binding,
     Forward,
     Hold,
+    PortForwards,
     Program,
-    Publication,
 )
 from mynet.drivers.linux.watch.monitor import Listener
 
@@ -124,21 +124,21 @@ class LinuxKernel:
     def load_firewall(
         self,
         instance: str,
-        segments: Iterable[Segment],
-        publications: Iterable[Publication] = (),
+        segments: Iterable[NetworkRules],
+        publications: Iterable[PortForwards] = (),
     ) -> None:
         """Like: nft -f FILE."""
         self._firewall.load(instance, segments, publications)
 
-    def add_segment(self, instance: str, segment: Segment) -> None:
+    def add_segment(self, instance: str, segment: NetworkRules) -> None:
         """Like: nft add element inet mynet ..."""
         self._firewall.add(instance, segment)
 
-    def remove_segment(self, segment: Segment) -> None:
+    def remove_segment(self, segment: NetworkRules) -> None:
         """Like: nft delete element inet mynet ..."""
         self._firewall.remove(segment)
 
-    def publish(self, instance: str, publication: Publication) -> None:
+    def publish(self, instance: str, publication: PortForwards) -> None:
         """Like: nft add element inet mynet pub4 ...; conntrack -D -p udp --orig-port-dst PORT.
 
         In this order: a flow that was forgotten before could be remembered again as it was. Where
@@ -146,7 +146,7 @@ class LinuxKernel:
         """
         conntrack.forget(self._firewall.publish(instance, publication))
 
-    def unpublish(self, publication: Publication) -> None:
+    def unpublish(self, publication: PortForwards) -> None:
         """Like: nft delete element inet mynet pub4 ...; conntrack -D -p udp --orig-port-dst PORT.
 
         In this order, likewise.
@@ -154,7 +154,7 @@ class LinuxKernel:
         self._firewall.unpublish(publication)
         conntrack.forget(publication.forwards)
 
-    def unpublished(self, publication: Publication) -> Sequence[Forward]:
+    def unpublished(self, publication: PortForwards) -> Sequence[Forward]:
         """Like: nft get element inet mynet pub4 ..."""
         return self._firewall.unpublished(publication)
 
@@ -190,12 +190,12 @@ class LinuxKernel:
         """Like: nft -a -t list table inet mynet."""
         return self._firewall.rules_stand()
 
-    def unfiltered(self, segment: Segment) -> Sequence[str]:
+    def unfiltered(self, segment: NetworkRules) -> Sequence[str]:
         """Like: nft get element inet mynet br_all ..."""
         return self._firewall.unfiltered(segment)
 
     def unserved(
-        self, segments: Sequence[Segment], publications: Sequence[Publication]
+        self, segments: Sequence[NetworkRules], publications: Sequence[PortForwards]
     ) -> frozenset[str]:
         """Like: nft list ruleset, where there was a transaction since the last time."""
         return self._firewall.unserved(segments, publications)
@@ -203,9 +203,9 @@ class LinuxKernel:
     def misfiltered(
         self,
         instance: str,
-        segments: Sequence[Segment],
-        possible: Sequence[Segment],
-        publications: Iterable[Publication],
+        segments: Sequence[NetworkRules],
+        possible: Sequence[NetworkRules],
+        publications: Iterable[PortForwards],
     ) -> Sequence[str]:
         """Like: nft -s list table inet mynet, here and where it was loaded just now."""
         return list(differences(instance, segments, possible, publications))

@@ -2,7 +2,7 @@
 
 from ipaddress import ip_interface, ip_network
 
-from mynet.drivers.linux.values.desired import Segment
+from mynet.drivers.linux.values.desired import NetworkRules
 from tests.server.support.daemon import INSTANCE
 from tests.server.support.stack import Stack
 
@@ -14,13 +14,13 @@ def test_a_network_is_a_bridge_with_its_gateways_behind_the_firewall(stack: Stac
     assert (bridge.name, bridge.kind, bridge.mtu, bridge.up) == ("br-web", "bridge", 1450, True)
     assert bridge.mark == f"mynet:{INSTANCE}:{network.id}"
     cidrs = (ip_network("10.1.0.0/24"), ip_network("fd00:1::/64"))
-    assert stack.kernel.segments == {"br-web": Segment("br-web", masquerade=cidrs)}
+    assert stack.kernel.segments == {"br-web": NetworkRules("br-web", masquerade=cidrs)}
     assert stack.kernel.forwarding == {4, 6}
 
 
 def test_an_internal_network_is_masqueraded_nowhere(stack: Stack) -> None:
     stack.network(internal=True)
-    assert stack.kernel.segments == {"br-web": Segment("br-web", internal=True)}
+    assert stack.kernel.segments == {"br-web": NetworkRules("br-web", internal=True)}
     assert stack.kernel.forwarding == frozenset()
 
 

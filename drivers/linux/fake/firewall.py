@@ -6,8 +6,8 @@ from itertools import chain
 from mynet.drivers.api import IPAddress
 from mynet.drivers.linux.firewall.elements import Element, text
 from mynet.drivers.linux.firewall.ruleset import elements, published
-from mynet.drivers.linux.values.desired import Segment
-from mynet.drivers.linux.values.ports import Forward, Publication
+from mynet.drivers.linux.values.desired import NetworkRules
+from mynet.drivers.linux.values.ports import Forward, PortForwards
 
 
 class Firewall:
@@ -17,17 +17,17 @@ class Firewall:
     """
 
     def __init__(self) -> None:
-        self._segments: dict[str, Segment] = {}
-        self._publications: dict[str, Publication] = {}
+        self._segments: dict[str, NetworkRules] = {}
+        self._publications: dict[str, PortForwards] = {}
         self._is_loaded = self._is_flushed = False
 
     @property
-    def segments(self) -> dict[str, Segment]:
+    def segments(self) -> dict[str, NetworkRules]:
         """What it holds of networks, by bridge."""
         return {} if self._is_flushed else dict(self._segments)
 
     @property
-    def publications(self) -> dict[str, Publication]:
+    def publications(self) -> dict[str, PortForwards]:
         """What it holds of published ports, by endpoint."""
         return {} if self._is_flushed else dict(self._publications)
 
@@ -35,29 +35,29 @@ class Firewall:
         """Lose all of it."""
         self._is_flushed = True
 
-    def load(self, segments: Iterable[Segment], publications: Iterable[Publication]) -> None:
+    def load(self, segments: Iterable[NetworkRules], publications: Iterable[PortForwards]) -> None:
         """Replace what it holds."""
         self._segments = {segment.bridge: segment for segment in segments}
         self._publications = {each.endpoint: each for each in publications}
         self._stand()
 
-    def add(self, segment: Segment) -> None:
+    def add(self, segment: NetworkRules) -> None:
         """Put a network in."""
         self._segments[segment.bridge] = segment
         self._stand()
 
-    def remove(self, segment: Segment) -> None:
+    def remove(self, segment: NetworkRules) -> None:
         """Take a network out."""
         self._segments.pop(segment.bridge, None)
 
-    def publish(self, publication: Publication) -> None:
+    def publish(self, publication: PortForwards) -> None:
         """Put an endpoint's ports in, and no others of it."""
         self._publications[publication.endpoint] = publication
         if not publication.forwards:
             del self._publications[publication.endpoint]
         self._stand()
 
-    def unpublish(self, publication: Publication) -> None:
+    def unpublish(self, publication: PortForwards) -> None:
         """Take an endpoint's ports out."""
         self._publications.pop(publication.endpoint, None)
 
@@ -70,19 +70,19 @@ class Firewall:
         """Say whether it was not flushed since it was loaded."""
         return not (self._is_loaded and self._is_flushed)
 
-    def unfiltered(self, segment: Segment) -> Sequence[str]:
+    def unfiltered(self, segment: NetworkRules) -> Sequence[str]:
         """List what it lacks of a network."""
         if not self._is_loaded or self.segments.get(segment.bridge) == segment:
             return ()
         return [f"{text(each)} in the set {each.set}" for each in elements(segment)]
 
-    def unpublished(self, publication: Publication) -> Sequence[Forward]:
+    def unpublished(self, publication: PortForwards) -> Sequence[Forward]:
         """List those of an endpoint's ports that it lacks."""
-        standing = self.publications.get(publication.endpoint, Publication("")).forwards
+        standing = self.publications.get(publication.endpoint, PortForwards("")).forwards
         return [each for each in publication.forwards if each not in standing]
 
     def unserved(
-        self, segments: Sequence[Segment], publications: Sequence[Publication]
+        self, segments: Sequence[NetworkRules], publications: Sequence[PortForwards]
     ) -> frozenset[str]:
         """Tell which bridges and endpoints it is not right for."""
         return frozenset(
@@ -92,9 +92,9 @@ class Firewall:
 
     def misfiltered(
         self,
-        segments: Sequence[Segment],
-        possible: Sequence[Segment],
-        publications: Iterable[Publication],
+        segments: Sequence[NetworkRules],
+        possible: Sequence[NetworkRules],
+        publications: Iterable[PortForwards],
     ) -> Sequence[str]:
         """Tell how it is not what these make of it."""
         if not self._is_loaded or self._is_flushed:
@@ -117,7 +117,7 @@ class Firewall:
 
 
 def _elements(
-    segments: Iterable[Segment], publications: Iterable[Publication] = ()
+    segments: Iterable[NetworkRules], publications: Iterable[PortForwards] = ()
 ) -> dict[Element, None]:
     """Tell what all of these put into the firewall, in order."""
     of_segments = chain.from_iterable(map(elements, segments))

@@ -14,10 +14,10 @@ from mynet.drivers.linux.fake.sandboxes import HOST, Sandboxes
 from mynet.drivers.linux.interface import DEFAULT_MTU
 from mynet.drivers.linux.links.alias import read_mark
 from mynet.drivers.linux.links.mac import mac_from
-from mynet.drivers.linux.values.desired import Segment
+from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.observed import Link
-from mynet.drivers.linux.values.ports import Binding, Program, Publication
+from mynet.drivers.linux.values.ports import Binding, PortForwards, Program
 
 NGINX = Program(4711, "nginx")
 
@@ -135,13 +135,13 @@ class Host:
             return [held.link for held in here]
 
     @property
-    def segments(self) -> dict[str, Segment]:
+    def segments(self) -> dict[str, NetworkRules]:
         """What the firewall holds, by bridge."""
         with self._lock:
             return self._firewall.segments
 
     @property
-    def publications(self) -> dict[str, Publication]:
+    def publications(self) -> dict[str, PortForwards]:
         """The published ports that the firewall holds, by endpoint."""
         with self._lock:
             return self._firewall.publications

@@ -14,10 +14,10 @@ from mynet.drivers.linux.fake.ports import FakeHold
 from mynet.drivers.linux.fake.sandboxes import HOST
 from mynet.drivers.linux.interface import Watch
 from mynet.drivers.linux.links.alias import is_ours, read_mark
-from mynet.drivers.linux.values.desired import Bridge, Segment, Veth
+from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
 from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
-from mynet.drivers.linux.values.ports import Binding, Forward, Program, Publication
+from mynet.drivers.linux.values.ports import Binding, Forward, PortForwards, Program
 
 _MYNETD = Program(1, "mynetd")
 _P = ParamSpec("_P")
@@ -155,35 +155,35 @@ class FakeKernel(Host):
     def load_firewall(
         self,
         instance: str,
-        segments: Iterable[Segment],
-        publications: Iterable[Publication] = (),
+        segments: Iterable[NetworkRules],
+        publications: Iterable[PortForwards] = (),
     ) -> None:
         """Replace what the firewall holds."""
         self._firewall.load(segments, publications)
 
     @_verb
-    def add_segment(self, instance: str, segment: Segment) -> None:
+    def add_segment(self, instance: str, segment: NetworkRules) -> None:
         """Put the network into the firewall, with all others if it was flushed."""
         self._firewall.add(segment)
 
     @_verb
-    def remove_segment(self, segment: Segment) -> None:
+    def remove_segment(self, segment: NetworkRules) -> None:
         """Take the network out of the firewall."""
         self._firewall.remove(segment)
 
     @_verb
-    def publish(self, instance: str, publication: Publication) -> None:
+    def publish(self, instance: str, publication: PortForwards) -> None:
         """Put the endpoint's ports into the firewall."""
         self._firewall.publish(publication)
         self._go_past("publish.forget")
 
     @_verb
-    def unpublish(self, publication: Publication) -> None:
+    def unpublish(self, publication: PortForwards) -> None:
         """Take the endpoint's ports out of the firewall."""
         self._firewall.unpublish(publication)
 
     @_verb
-    def unpublished(self, publication: Publication) -> Sequence[Forward]:
+    def unpublished(self, publication: PortForwards) -> Sequence[Forward]:
         """List those of the endpoint's ports that the firewall does not have."""
         return self._firewall.unpublished(publication)
 
@@ -249,13 +249,13 @@ class FakeKernel(Host):
         return self._firewall.rules_stand()
 
     @_verb
-    def unfiltered(self, segment: Segment) -> Sequence[str]:
+    def unfiltered(self, segment: NetworkRules) -> Sequence[str]:
         """List what the firewall lacks of the network."""
         return self._firewall.unfiltered(segment)
 
     @_verb
     def unserved(
-        self, segments: Sequence[Segment], publications: Sequence[Publication]
+        self, segments: Sequence[NetworkRules], publications: Sequence[PortForwards]
     ) -> frozenset[str]:
         """Tell which bridges and endpoints the firewall is not right for."""
         return self._firewall.unserved(segments, publications)
@@ -264,9 +264,9 @@ class FakeKernel(Host):
     def misfiltered(
         self,
         instance: str,
-        segments: Sequence[Segment],
-        possible: Sequence[Segment],
-        publications: Iterable[Publication],
+        segments: Sequence[NetworkRules],
+        possible: Sequence[NetworkRules],
+        publications: Iterable[PortForwards],
     ) -> Sequence[str]:
         """Tell how the firewall is not what these make of it."""
         return self._firewall.misfiltered(segments, possible, publications)

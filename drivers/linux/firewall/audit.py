@@ -19,8 +19,8 @@ from mynet.drivers.linux.firewall.nft import TABLE_NAME, run_nft
 from mynet.drivers.linux.firewall.ruleset import elements, ruleset
 from mynet.drivers.linux.firewall.set_elements import absent
 from mynet.drivers.linux.kernel_errors import refused
-from mynet.drivers.linux.values.desired import Segment
-from mynet.drivers.linux.values.ports import Publication
+from mynet.drivers.linux.values.desired import NetworkRules
+from mynet.drivers.linux.values.ports import PortForwards
 
 _SETS = re.compile(r"\n\t(set|map) (\S+) \{\n(.*?)\n\t\}", re.DOTALL)
 _ELEMENTS = re.compile(r"\n\t\telements = \{ (.*?) \}", re.DOTALL)
@@ -39,9 +39,9 @@ class Listing:
 
 def differences(
     instance: str,
-    segments: Sequence[Segment],
-    possible: Sequence[Segment],
-    publications: Iterable[Publication],
+    segments: Sequence[NetworkRules],
+    possible: Sequence[NetworkRules],
+    publications: Iterable[PortForwards],
 ) -> Iterator[str]:
     """Yield how the table is not what it should be, a sentence each.
 

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Final
 
 from mynet.drivers.linux.firewall.elements import Element, plain, text
-from mynet.drivers.linux.values.desired import Segment
-from mynet.drivers.linux.values.ports import Forward, Publication
+from mynet.drivers.linux.values.desired import NetworkRules
+from mynet.drivers.linux.values.ports import Forward, PortForwards
 
 TABLE: Final = "mynet"
 
 _RULES = Path(__file__).with_name("ruleset.nft")
 
 
-def elements(segment: Segment) -> Iterator[Element]:
+def elements(segment: NetworkRules) -> Iterator[Element]:
     """Tell what a network puts into the sets."""
     yield Element("br_all", segment.bridge)
     yield Element("br_self", (segment.bridge, segment.bridge))
@@ -28,7 +28,7 @@ def elements(segment: Segment) -> Iterator[Element]:
         yield Element(f"masq{subnet.version}", subnet)
 
 
-def published(publication: Publication) -> Iterator[Element]:
+def published(publication: PortForwards) -> Iterator[Element]:
     """Tell what an endpoint's ports put into the maps."""
     return chain.from_iterable(map(forwarded, publication.forwards))
 
@@ -58,7 +58,7 @@ def forwarded(forward: Forward) -> Iterator[Element]:
 
 
 def ruleset(
-    instance: str, segments: Iterable[Segment], publications: Iterable[Publication] = ()
+    instance: str, segments: Iterable[NetworkRules], publications: Iterable[PortForwards] = ()
 ) -> str:
     """Write the transaction that replaces the table whole. Like: ``nft -f FILE``.
 

@@ -12,8 +12,8 @@ from mynet.drivers.linux.firewall.fingerprint import generation, skeleton
 from mynet.drivers.linux.firewall.nft import TABLE_NAME, run_nft
 from mynet.drivers.linux.firewall.ruleset import elements, forwarded, published, ruleset
 from mynet.drivers.linux.firewall.set_elements import Change, absent, commit, stands
-from mynet.drivers.linux.values.desired import Segment
-from mynet.drivers.linux.values.ports import Forward, Publication
+from mynet.drivers.linux.values.desired import NetworkRules
+from mynet.drivers.linux.values.ports import Forward, PortForwards
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class _Leaving:
     """Endpoints whose ports end together, and how it went."""
 
     def __init__(self) -> None:
-        self.publications: list[Publication] = []
+        self.publications: list[PortForwards] = []
         self.done = False
         self.error: Exception | None = None
 
@@ -44,8 +44,8 @@ class Firewall:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._segments: dict[str, Segment] = {}
-        self._publications: dict[str, Publication] = {}
+        self._segments: dict[str, NetworkRules] = {}
+        self._publications: dict[str, PortForwards] = {}
         self._skeleton: bytes | None = None
         self._sound = -1
         self._authors: deque[int] = deque(maxlen=_REMEMBERED)
@@ -63,8 +63,8 @@ class Firewall:
     def load(
         self,
         instance: str,
-        segments: Iterable[Segment],
-        publications: Iterable[Publication] = (),
+        segments: Iterable[NetworkRules],
+        publications: Iterable[PortForwards] = (),
     ) -> None:
         """Replace the table whole, in one transaction: there is no moment without rules."""
         with self._lock:
@@ -72,7 +72,7 @@ class Firewall:
             self._publications = {each.endpoint: each for each in publications}
             self._load(instance)
 
-    def add(self, instance: str, segment: Segment) -> None:
+    def add(self, instance: str, segment: NetworkRules) -> None:
         """Put the network into the table, in one transaction; loads the table if it is not there.
 
         What the network had there before and has no more is removed. A network that is refused, or
@@ -87,20 +87,22 @@ class Firewall:
             if not (is_there and self._rules_stand()):
                 self._load_anew(instance)
 
-    def remove(self, segment: Segment) -> None:
+    def remove(self, segment: NetworkRules) -> None:
         """Take the network out of the table, in one transaction."""
         with self._lock:
             self._segments.pop(segment.bridge, None)
             self._commit(_changes(elements(segment), ()))
 
-    def publish(self, instance: str, publication: Publication) -> Sequence[Forward]:
+    def publish(self, instance: str, publication: PortForwards) -> Sequence[Forward]:
         """Have an endpoint's ports lead to it, in one transaction, as :meth:`add` does.
 
         Those that it had before and has no more lead nowhere afterwards. Returns those that led
         elsewhere until now, or may have: none where all was as it should be.
         """
         with self._lock:
-            before = self._publications.get(publication.endpoint, Publication(publication.endpoint))
+            before = self._publications.get(
+                publication.endpoint, PortForwards(publication.endpoint)
+            )
             standing = [each for each in publication.forwards if each in before.forwards]
             lost = _missing(standing)
             if before == publication and not lost:
@@ -112,7 +114,7 @@ class Firewall:
         kept = [each for each in standing if each not in lost]
         return [each for each in (*before.forwards, *publication.forwards) if each not in kept]
 
-    def unpublish(self, publication: Publication) -> None:
+    def unpublish(self, publication: PortForwards) -> None:
         """Take an endpoint's ports out of the table, in one transaction.
 
         The kernel takes 15 ms to let go of an element, and hardly longer for a thousand: those who
@@ -138,7 +140,7 @@ class Firewall:
         finally:
             leaving.done = True
 
-    def _forget(self, publication: Publication) -> Iterable[Element]:
+    def _forget(self, publication: PortForwards) -> Iterable[Element]:
         """Forget an endpoint; return what the table has of it. Holds ``_lock``.
 
         Of one that it was not told of, that is only what leads there: its ports may be another's.
@@ -146,7 +148,7 @@ class Firewall:
         before = self._publications.pop(publication.endpoint, None)
         return published(before) if before else filter(stands, published(publication))
 
-    def unpublished(self, publication: Publication) -> Sequence[Forward]:
+    def unpublished(self, publication: PortForwards) -> Sequence[Forward]:
         """List those of an endpoint's ports that the table does not lead to it."""
         with self._lock:
             return _missing(publication.forwards)
@@ -162,7 +164,7 @@ class Firewall:
         with self._lock:
             return self._rules_stand()
 
-    def unfiltered(self, segment: Segment) -> Sequence[str]:
+    def unfiltered(self, segment: NetworkRules) -> Sequence[str]:
         """List what the sets lack of a network, each as nft(8) writes it.
 
         Nothing before the table is loaded for the first time, which is done whole.
@@ -173,7 +175,7 @@ class Firewall:
             return [f"{text(each)} in the set {each.set}" for each in absent(elements(segment))]
 
     def unserved(
-        self, segments: Sequence[Segment], publications: Sequence[Publication]
+        self, segments: Sequence[NetworkRules], publications: Sequence[PortForwards]
     ) -> frozenset[str]:
         """Tell which bridges, and endpoints by their ids, the table is not right for.
 
@@ -199,12 +201,12 @@ class Firewall:
         """Make changes under a name that is remembered. Holds ``_lock``."""
         return commit(changes, self._authors.append)
 
-    def _load_anew(self, instance: str, *more: Publication) -> None:
+    def _load_anew(self, instance: str, *more: PortForwards) -> None:
         """Load a table that somebody has deleted, flushed or changed. Holds ``_lock``."""
         logger.warning("%s was not as it was left: it is loaded anew", TABLE_NAME)
         self._load(instance, *more)
 
-    def _load(self, instance: str, *more: Publication) -> None:
+    def _load(self, instance: str, *more: PortForwards) -> None:
         """Like: nft -f -. Holds ``_lock``."""
         publications = self._publications | {each.endpoint: each for each in more}
         whole = ruleset(instance, self._segments.values(), publications.values())

@@ -94,7 +94,7 @@ def priority(gateway: IPAddress, metric: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class NetworkRules:
     """What the firewall knows of a network: its bridge, and which subnets are masqueraded.
 
     Packets that come from the bridge go back there where ``icc`` allows it; ``routed`` are the IP

@@ -42,7 +42,7 @@ def _with_port(address: IPAddress, port: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Publication:
+class PortForwards:
     """What the firewall knows of an endpoint: the ports that are published for it."""
 
     endpoint: str

@@ -10,7 +10,7 @@ from mynet.drivers.bridge.driver import MAX_SUBNETS, BridgeDriver
 from mynet.drivers.errors import CapabilityUnsupported, InterfaceExists, InvalidOptions, KernelError
 from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.drivers.linux.links.mac import mac_from
-from mynet.drivers.linux.values.desired import Segment, Veth
+from mynet.drivers.linux.values.desired import NetworkRules, Veth
 from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
 
 CALL = SampleCall()
@@ -33,35 +33,35 @@ def test_a_network_is_a_bridge_with_its_mark_and_addresses(
 @pytest.mark.parametrize(
     ("change", "segment", "forwarding"),
     [
-        ({}, Segment("br-check1", masquerade=BOTH), {4, 6}),
-        ({"subnets": [IPV4]}, Segment("br-check1", masquerade=BOTH[:1]), {4}),
-        ({"subnets": [IPV6]}, Segment("br-check1", masquerade=BOTH[1:]), {6}),
-        ({"masquerade": False}, Segment("br-check1"), {4, 6}),
-        ({"internal": True}, Segment("br-check1", internal=True), set()),
-        ({"internal": True, "masquerade": False}, Segment("br-check1", internal=True), set()),
+        ({}, NetworkRules("br-check1", masquerade=BOTH), {4, 6}),
+        ({"subnets": [IPV4]}, NetworkRules("br-check1", masquerade=BOTH[:1]), {4}),
+        ({"subnets": [IPV6]}, NetworkRules("br-check1", masquerade=BOTH[1:]), {6}),
+        ({"masquerade": False}, NetworkRules("br-check1"), {4, 6}),
+        ({"internal": True}, NetworkRules("br-check1", internal=True), set()),
+        ({"internal": True, "masquerade": False}, NetworkRules("br-check1", internal=True), set()),
         (
             {"options": {"icc": "false"}},
-            Segment("br-check1", masquerade=BOTH, icc=False),
+            NetworkRules("br-check1", masquerade=BOTH, icc=False),
             {4, 6},
         ),
         (
             {"options": {"icc": "true", "gateway_mode_ipv4": "routed"}},
-            Segment("br-check1", masquerade=BOTH[1:], routed=(4,)),
+            NetworkRules("br-check1", masquerade=BOTH[1:], routed=(4,)),
             {4, 6},
         ),
         (
             {"options": {"gateway_mode_ipv4": "nat", "gateway_mode_ipv6": "routed"}},
-            Segment("br-check1", masquerade=BOTH[:1], routed=(6,)),
+            NetworkRules("br-check1", masquerade=BOTH[:1], routed=(6,)),
             {4, 6},
         ),
         (
             {"options": {"gateway_mode_ipv4": "routed", "gateway_mode_ipv6": "routed"}},
-            Segment("br-check1", routed=(4, 6)),
+            NetworkRules("br-check1", routed=(4, 6)),
             {4, 6},
         ),
         (
             {"internal": True, "options": {"icc": "false", "gateway_mode_ipv4": "isolated"}},
-            Segment("br-check1", internal=True, icc=False),
+            NetworkRules("br-check1", internal=True, icc=False),
             set(),
         ),
     ],
@@ -75,7 +75,7 @@ def test_the_firewall_and_forwarding_follow_the_network(
     kernel: FakeKernel,
     driver: BridgeDriver,
     change: dict[str, object],
-    segment: Segment,
+    segment: NetworkRules,
     forwarding: set[int],
     verb: str,
 ) -> None:
@@ -215,7 +215,7 @@ def test_deleting_a_network_whose_name_is_anothers_touches_nothing(
     kernel: FakeKernel, driver: BridgeDriver, network: Network, mark: str
 ) -> None:
     kernel.add_link(network.interface, kind="bridge", mark=mark)
-    kernel.add_segment("test", Segment(network.interface))
+    kernel.add_segment("test", NetworkRules(network.interface))
     before = kernel.links(), kernel.segments
     with pytest.raises(InterfaceExists):
         driver.create(CALL, network)

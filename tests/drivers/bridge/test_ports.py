@@ -8,7 +8,7 @@ import pytest
 from mynet.drivers.api import PORTS, Endpoint, PortMapping, PortProtocol
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.fake.kernel import FakeKernel
-from mynet.drivers.linux.values.ports import Forward, Publication
+from mynet.drivers.linux.values.ports import Forward, PortForwards
 from mynet.drivers.testing import SampleCall, sample_network, sample_ports
 
 CALL = SampleCall()
@@ -58,7 +58,7 @@ def test_a_port_leads_to_the_first_address_of_each_family(
 ) -> None:
     more = (*published.addresses, ip_interface("198.18.1.9/24"))
     driver.connect(CALL, replace(published, ports=[port], addresses=more))
-    assert kernel.publications == {published.id: Publication(published.id, tuple(forwards))}
+    assert kernel.publications == {published.id: PortForwards(published.id, tuple(forwards))}
 
 
 @pytest.mark.parametrize(

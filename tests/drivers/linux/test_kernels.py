@@ -10,7 +10,7 @@ import pytest
 
 from mynet.drivers.errors import InterfaceExists, KernelError
 from mynet.drivers.linux.links.mac import mac_from
-from mynet.drivers.linux.values.desired import Bridge, Segment, Veth
+from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
 from tests.drivers.linux.support.kernels import KernelTestbed, Seen
 
 BRIDGE = Bridge("br-web", "mynet:i:web", mac_from("web"), 1400, (ip_interface("10.1.0.1/24"),))
@@ -214,8 +214,8 @@ def test_detaching_what_is_gone_is_success(ready: KernelTestbed) -> None:
 
 def test_the_firewall_knows_what_it_was_told(testbed: KernelTestbed) -> None:
     one, two = (
-        Segment("br-1", internal=True),
-        Segment("br-2", masquerade=[ip_network("10.1.0.0/24")]),
+        NetworkRules("br-1", internal=True),
+        NetworkRules("br-2", masquerade=[ip_network("10.1.0.0/24")]),
     )
     testbed.kernel.add_segment("i", one)
     testbed.kernel.add_segment("i", two)

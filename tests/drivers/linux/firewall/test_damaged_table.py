@@ -7,16 +7,16 @@ import pytest
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.linux.firewall import fingerprint, table
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.drivers.linux.values.desired import Segment
-from mynet.drivers.linux.values.ports import Forward, Publication
+from mynet.drivers.linux.values.desired import NetworkRules
+from mynet.drivers.linux.values.ports import Forward, PortForwards
 from tests.drivers.linux.support.namespaces import Namespace
 
 SUBNETS = (ip_network("10.1.0.0/24"), ip_network("10.1.1.0/24"), ip_network("fd00:1::/64"))
-WEB = Segment("br-web", masquerade=SUBNETS, routed=(6,))
-SHOP = Segment("br-shop", internal=True)
+WEB = NetworkRules("br-web", masquerade=SUBNETS, routed=(6,))
+SHOP = NetworkRules("br-shop", internal=True)
 SEGMENTS = [WEB, SHOP]
 PORTS = [
-    Publication(
+    PortForwards(
         "e1",
         (
             Forward(PortProtocol.TCP, None, 8080, ip_address("10.1.0.2"), 80),

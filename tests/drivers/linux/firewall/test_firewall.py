@@ -8,14 +8,14 @@ import pytest
 
 from mynet.drivers.errors import CapabilityUnsupported, KernelError
 from mynet.drivers.linux.firewall.table import Firewall
-from mynet.drivers.linux.values.desired import Segment
+from mynet.drivers.linux.values.desired import NetworkRules
 from tests.drivers.linux.support.namespaces import Namespace, playing_host
 
 INSTANCE = "7f3a"
 
 
-def segment(bridge: str, *subnets: str, internal: bool = False) -> Segment:
-    return Segment(bridge, internal, tuple(ip_network(subnet) for subnet in subnets))
+def segment(bridge: str, *subnets: str, internal: bool = False) -> NetworkRules:
+    return NetworkRules(bridge, internal, tuple(ip_network(subnet) for subnet in subnets))
 
 
 BYSTANDER = segment("br-other", "172.16.0.0/24", "fd01::/64")
@@ -25,8 +25,8 @@ CASES = {
     "both": [segment("br-a", "10.1.0.0/24", "fd00:1::/64")],
     "no masquerade": [segment("br-a")],
     "internal": [segment("br-a", internal=True)],
-    "routed": [Segment("br-a", routed=(4, 6))],
-    "apart": [Segment("br-a", icc=False, routed=(6,)), Segment("br-b", icc=False)],
+    "routed": [NetworkRules("br-a", routed=(4, 6))],
+    "apart": [NetworkRules("br-a", icc=False, routed=(6,)), NetworkRules("br-b", icc=False)],
     "a host": [segment("br-a", "10.1.0.7/32", "fd00::7/128")],
     "the first addresses": [segment("br-a", "0.0.0.0/8", "::/64")],
     "the last addresses": [segment("br-a", "255.255.255.0/24", "ffff:ffff:ffff:ffff::/64")],
@@ -59,7 +59,7 @@ def firewall(host: Namespace) -> Firewall:
 
 @both_ways
 def test_added_by_the_element_it_is_the_table_that_is_loaded_whole(
-    host: Namespace, firewall: Firewall, segments: list[Segment]
+    host: Namespace, firewall: Firewall, segments: list[NetworkRules]
 ) -> None:
     for one in segments:
         firewall.add(INSTANCE, one)
@@ -72,7 +72,7 @@ def test_added_by_the_element_it_is_the_table_that_is_loaded_whole(
 @both_ways
 @pytest.mark.parametrize("loaded", [True, False], ids=["loaded", "added"])
 def test_removed_by_the_element_it_leaves_no_trace(
-    host: Namespace, firewall: Firewall, segments: list[Segment], *, loaded: bool
+    host: Namespace, firewall: Firewall, segments: list[NetworkRules], *, loaded: bool
 ) -> None:
     empty = host.table()
     if loaded:
@@ -117,11 +117,11 @@ def test_loading_again_replaces_what_was_there(host: Namespace, firewall: Firewa
         segment("br-a", "10.9.0.0/24", "fd00:9::/64"),
         segment("br-a", internal=True),
         segment("br-a"),
-        Segment("br-a", icc=False, routed=(4,)),
+        NetworkRules("br-a", icc=False, routed=(4,)),
     ],
 )
 def test_a_network_that_changes_keeps_nothing_of_before(
-    host: Namespace, firewall: Firewall, after: Segment
+    host: Namespace, firewall: Firewall, after: NetworkRules
 ) -> None:
     firewall.add(INSTANCE, segment("br-a", "10.1.0.0/24", "fd00:1::/64"))
     firewall.add(INSTANCE, after)

@@ -9,7 +9,7 @@ import pytest
 
 from mynet.drivers.linux.firewall.table import Firewall
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.drivers.linux.values.desired import Segment
+from mynet.drivers.linux.values.desired import NetworkRules
 from tests.drivers.linux.support.namespaces import Namespace
 
 INSTANCE = "7f3a"
@@ -31,9 +31,9 @@ table inet theirs {
 """
 
 
-def segment(number: int) -> Segment:
+def segment(number: int) -> NetworkRules:
     subnets = (ip_network(f"10.0.{number}.0/24"), ip_network(f"fd00:0:0:{number:x}::/64"))
-    return Segment(f"br-n{number}", masquerade=subnets)
+    return NetworkRules(f"br-n{number}", masquerade=subnets)
 
 
 @pytest.fixture

@@ -14,13 +14,15 @@ from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.firewall.fingerprint import generation
 from mynet.drivers.linux.firewall.set_elements import commit
 from mynet.drivers.linux.firewall.table import Firewall
-from mynet.drivers.linux.values.ports import Forward, Publication
+from mynet.drivers.linux.values.ports import Forward, PortForwards
 from tests.drivers.linux.firewall.test_ruleset import PORTS, WEB, forward
 from tests.drivers.linux.support.namespaces import Namespace, playing_host
 
 INSTANCE = "7f3a"
 PUB4 = "inet mynet pub4"
-OTHER = Publication("other", [forward("", 1, "10.2.0.2", 1), forward("", 2, "fd02::2", 2, count=9)])
+OTHER = PortForwards(
+    "other", [forward("", 1, "10.2.0.2", 1), forward("", 2, "fd02::2", 2, count=9)]
+)
 CASES = {
     **{name: forwards for name, (forwards, _) in PORTS.items()},
     "neighbouring ranges": [
@@ -61,7 +63,7 @@ def firewall(host: Namespace) -> Firewall:
 def test_published_by_the_element_it_is_the_table_that_is_loaded_whole(
     host: Namespace, firewall: Firewall, forwards: list[Forward]
 ) -> None:
-    ports = Publication("web", forwards)
+    ports = PortForwards("web", forwards)
     firewall.publish(INSTANCE, ports)
     firewall.publish(INSTANCE, ports)
     by_element = sorted(host.table().split())
@@ -75,7 +77,7 @@ def test_unpublished_it_leaves_no_trace(
     host: Namespace, firewall: Firewall, forwards: list[Forward], *, loaded: bool
 ) -> None:
     before = host.table()
-    ports = Publication("web", forwards)
+    ports = PortForwards("web", forwards)
     if loaded:
         firewall.load(INSTANCE, [WEB], [OTHER, ports])
     else:
@@ -90,7 +92,7 @@ def test_unpublished_it_leaves_no_trace(
 def test_what_stands_is_not_missed_and_what_does_not_is(
     host: Namespace, firewall: Firewall, forwards: list[Forward]
 ) -> None:
-    ports = Publication("web", forwards)
+    ports = PortForwards("web", forwards)
     assert firewall.unpublished(ports) == forwards
     firewall.publish(INSTANCE, ports)
     assert firewall.unpublished(ports) == []
@@ -116,17 +118,17 @@ def test_what_stands_is_not_missed_and_what_does_not_is(
 def test_a_port_that_leads_elsewhere_is_missed(
     firewall: Firewall, changed: Forward, standing: Forward
 ) -> None:
-    firewall.publish(INSTANCE, Publication("web", [standing]))
-    assert firewall.unpublished(Publication("web", [changed])) == [changed]
+    firewall.publish(INSTANCE, PortForwards("web", [standing]))
+    assert firewall.unpublished(PortForwards("web", [changed])) == [changed]
 
 
 def test_other_ports_replace_those_there_were(host: Namespace, firewall: Firewall) -> None:
     first = [forward("", 8080, "10.1.0.2", 80), forward("", 90, "10.1.0.2", 90, count=9)]
     then = [forward("", 8080, "10.1.0.2", 81), forward("", 95, "10.1.0.2", 95, count=9)]
-    firewall.publish(INSTANCE, Publication("web", first))
-    firewall.publish(INSTANCE, Publication("web", then))
+    firewall.publish(INSTANCE, PortForwards("web", first))
+    firewall.publish(INSTANCE, PortForwards("web", then))
     changed = host.table()
-    firewall.load(INSTANCE, [WEB], [OTHER, Publication("web", then)])
+    firewall.load(INSTANCE, [WEB], [OTHER, PortForwards("web", then)])
     assert changed == host.table()
 
 
@@ -143,10 +145,10 @@ def test_those_that_led_elsewhere_until_now_are_told(host: Namespace, firewall: 
         ([b], {b}),
     ]
     for forwards, told in steps:
-        assert set(firewall.publish(INSTANCE, Publication("web", forwards))) == told
+        assert set(firewall.publish(INSTANCE, PortForwards("web", forwards))) == told
     host.run("nft", "flush", "map", *PUB4.split())
-    assert set(firewall.publish(INSTANCE, Publication("web", [b, c]))) == {b, c}
-    assert firewall.publish(INSTANCE, Publication("web", [b, c])) == ()
+    assert set(firewall.publish(INSTANCE, PortForwards("web", [b, c]))) == {b, c}
+    assert firewall.publish(INSTANCE, PortForwards("web", [b, c])) == ()
 
 
 def test_what_another_endpoint_has_is_not_taken_from_it(
@@ -154,7 +156,7 @@ def test_what_another_endpoint_has_is_not_taken_from_it(
 ) -> None:
     before = host.table()
     thief = replace(OTHER.forwards[0], target=ip_address("10.1.0.2"))
-    stolen = Publication("web", [forward("", 77, "10.1.0.2", 1), thief])
+    stolen = PortForwards("web", [forward("", 77, "10.1.0.2", 1), thief])
     with pytest.raises(KernelError, match="nft could not load"):
         firewall.publish(INSTANCE, stolen)
     assert host.table() == before
@@ -172,8 +174,8 @@ def test_an_endpoint_of_an_earlier_daemon_is_unpublished(
     firewall.load(INSTANCE, [WEB])
     before = host.table()
     for forwards in CASES.values():
-        firewall.publish(INSTANCE, Publication("web", forwards))
-        empty.unpublish(Publication("web", forwards))
+        firewall.publish(INSTANCE, PortForwards("web", forwards))
+        empty.unpublish(PortForwards("web", forwards))
         assert host.table() == before
 
 
@@ -189,7 +191,7 @@ def test_an_endpoint_of_an_earlier_daemon_is_unpublished(
 def test_what_somebody_has_damaged_is_mended(
     host: Namespace, firewall: Firewall, damage: str
 ) -> None:
-    ports = Publication("web", [forward("", 8080, "10.1.0.2", 80)])
+    ports = PortForwards("web", [forward("", 8080, "10.1.0.2", 80)])
     firewall.publish(INSTANCE, ports)
     whole = host.table()
     host.run("nft", damage)
@@ -200,7 +202,7 @@ def test_what_somebody_has_damaged_is_mended(
 
 def test_unpublishing_what_is_gone_is_success(host: Namespace, firewall: Firewall) -> None:
     host.run("nft", "flush map inet mynet pub4")
-    many = Publication("many", [forward("", 20000, "fd00:1::2", 1, count=1024)])
+    many = PortForwards("many", [forward("", 20000, "fd00:1::2", 1, count=1024)])
     firewall.unpublish(many)  # a refusal for each of them
     firewall.unpublish(OTHER)
     host.run("nft", "flush", "ruleset")
@@ -208,11 +210,11 @@ def test_unpublishing_what_is_gone_is_success(host: Namespace, firewall: Firewal
     assert host.table() == ""
 
 
-def together(firewall: Firewall, publications: Sequence[Publication]) -> list[KernelError]:
+def together(firewall: Firewall, publications: Sequence[PortForwards]) -> list[KernelError]:
     """Let many leave while the table is being changed; return what they were told."""
     errors: list[KernelError] = []
 
-    def leave(publication: Publication) -> None:
+    def leave(publication: PortForwards) -> None:
         try:
             firewall.unpublish(publication)
         except KernelError as error:
@@ -230,8 +232,8 @@ def together(firewall: Firewall, publications: Sequence[Publication]) -> list[Ke
     return errors
 
 
-def crowd() -> list[Publication]:
-    return [Publication(f"e{n}", [forward("", 9000 + n, "10.1.0.2", 80)]) for n in range(16)]
+def crowd() -> list[PortForwards]:
+    return [PortForwards(f"e{n}", [forward("", 9000 + n, "10.1.0.2", 80)]) for n in range(16)]
 
 
 def test_whatever_ports_come_and_go_together_it_is_one_transaction(firewall: Firewall) -> None:
@@ -239,7 +241,7 @@ def test_whatever_ports_come_and_go_together_it_is_one_transaction(firewall: Fir
     steps = (["one", "a range with other numbers"], ["at one address", "a thousand"], ["none"])
     for number, cases in enumerate(steps, 1):
         forwards = [each for case in cases for each in CASES[case]]
-        firewall.publish(INSTANCE, Publication("web", forwards))
+        firewall.publish(INSTANCE, PortForwards("web", forwards))
         assert generation() == before + number
 
 

@@ -9,8 +9,8 @@ import pytest
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.drivers.linux.values.desired import Segment
-from mynet.drivers.linux.values.ports import Forward, Publication
+from mynet.drivers.linux.values.desired import NetworkRules
+from mynet.drivers.linux.values.ports import Forward, PortForwards
 from tests.drivers.linux.host_firewalls.test_looking import OTHERS, PORTS, SHOP, WEB
 from tests.drivers.linux.support.kernels import KernelTestbed
 from tests.drivers.linux.support.namespaces import Namespace
@@ -19,7 +19,7 @@ _HOSTS = (None, ip_address("203.0.113.1"), ip_address("2001:db8::1"))
 _TARGETS = (ip_address("10.1.0.2"), ip_address("fd00:1::2"))
 # Every kind of element: each protocol, at an address or at all, by itself and as a range, the last
 # of them up to the last port.
-EVERYTHING = Publication(
+EVERYTHING = PortForwards(
     "e3",
     tuple(
         Forward(protocol, host, port, target, port + shift, count)
@@ -30,15 +30,15 @@ EVERYTHING = Publication(
         for port, shift, count in ((7000, 1, 3), (7100, 0, 1), (7200, 0, 50), (65000, 0, 536))
     ),
 )
-ROUTED = Segment("br-out", icc=False, routed=(4, 6))
+ROUTED = NetworkRules("br-out", icc=False, routed=(4, 6))
 NETWORKS = (WEB, SHOP, ROUTED)
 
 
 def seen(
     testbed: KernelTestbed,
-    segments: Sequence[Segment] = NETWORKS,
-    publications: Sequence[Publication] = (PORTS, OTHERS, EVERYTHING),
-    possible: Sequence[Segment] = (),
+    segments: Sequence[NetworkRules] = NETWORKS,
+    publications: Sequence[PortForwards] = (PORTS, OTHERS, EVERYTHING),
+    possible: Sequence[NetworkRules] = (),
 ) -> list[str]:
     every = {each.bridge: each for each in (*segments, *possible)}
     found = testbed.kernel.misfiltered("i", segments, list(every.values()), publications)
@@ -107,7 +107,7 @@ def test_what_nothing_on_record_asks_for_is_told(loaded: KernelTestbed) -> None:
 def test_where_a_port_leads_is_not_looked_at(loaded: KernelTestbed) -> None:
     """A call that died may have had it lead to an address that no record has."""
     elsewhere = Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.1"), 80)
-    assert seen(loaded, publications=[PORTS, EVERYTHING, Publication("e2", [elsewhere])]) == []
+    assert seen(loaded, publications=[PORTS, EVERYTHING, PortForwards("e2", [elsewhere])]) == []
 
 
 OTHER_RULES = ["The firewall's rules are not those that this mynetd loads."]
@@ -159,12 +159,12 @@ def test_to_look_changes_nothing_and_comes_back(host: Namespace, kernel: LinuxKe
     home = Path("/proc/thread-self/ns/net").readlink()
     assert kernel.misfiltered("i", [], NETWORKS, [PORTS]) == []
     with pytest.raises(KernelError, match="could not load"):  # two that cannot be both
-        kernel.misfiltered("i", [], NETWORKS, [PORTS, Publication("x", _shifted(PORTS))])
+        kernel.misfiltered("i", [], NETWORKS, [PORTS, PortForwards("x", _shifted(PORTS))])
     assert Path("/proc/thread-self/ns/net").readlink() == home
     assert host.run("nft", "-a", "list", "ruleset") == before
 
 
-def _shifted(publication: Publication) -> Sequence[Forward]:
+def _shifted(publication: PortForwards) -> Sequence[Forward]:
     """Lead the same ports elsewhere."""
     return [
         Forward(each.protocol, each.host, each.host_port, ip_address("10.1.0.9"), 1)

@@ -12,16 +12,16 @@ from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.drivers.linux.firewall.elements import Key, Value, keys
 from mynet.drivers.linux.firewall.ruleset import elements, published, ruleset
-from mynet.drivers.linux.values.desired import Segment
-from mynet.drivers.linux.values.ports import Forward, Publication
+from mynet.drivers.linux.values.desired import NetworkRules
+from mynet.drivers.linux.values.ports import Forward, PortForwards
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RULES = Path(ruleset.__code__.co_filename).with_name("ruleset.nft")
 
 
-def segment(bridge: str, *subnets: str, internal: bool = False) -> Segment:
+def segment(bridge: str, *subnets: str, internal: bool = False) -> NetworkRules:
     cidrs = tuple(ip_network(subnet) for subnet in subnets)
-    return Segment(bridge, internal, cidrs)
+    return NetworkRules(bridge, internal, cidrs)
 
 
 def forward(host: str, port: int, target: str, to: int, **fields: object) -> Forward:
@@ -34,7 +34,7 @@ def forward(host: str, port: int, target: str, to: int, **fields: object) -> For
 WEB = segment("br-web", "10.1.0.0/24", "fd00:1::/64")
 DB = segment("br-db", "10.2.0.0/24")
 PLAIN = segment("br-plain")
-APART = Segment("br-apart", icc=False, routed=(4, 6))
+APART = NetworkRules("br-apart", icc=False, routed=(4, 6))
 INNER = segment("br-inner", internal=True)
 UDP, SCTP = PortProtocol.UDP, PortProtocol.SCTP
 PORTS = {
@@ -139,14 +139,14 @@ PORTS = {
     ids=["none", "masqueraded", "plain", "routed", "internal", "three"],
 )
 def test_each_network_adds_its_elements_after_the_rules(
-    segments: list[Segment], expected: str
+    segments: list[NetworkRules], expected: str
 ) -> None:
     assert added(ruleset("7f3a", segments)) == lines_of(expected)
 
 
 @pytest.mark.parametrize(("forwards", "expected"), PORTS.values(), ids=PORTS.keys())
 def test_each_published_port_adds_its_elements(forwards: list[Forward], expected: str) -> None:
-    assert added(ruleset("7f3a", [], [Publication("web", forwards)])) == lines_of(expected)
+    assert added(ruleset("7f3a", [], [PortForwards("web", forwards)])) == lines_of(expected)
 
 
 def added(text: str) -> list[str]:
@@ -160,7 +160,7 @@ def lines_of(expected: str) -> list[str]:
 
 def test_the_whole_of_it_is_one_transaction_that_replaces_the_table() -> None:
     golden = GOLDEN / "networks-and-ports.nft"
-    ports = [Publication(name, forwards) for name, (forwards, _) in PORTS.items()]
+    ports = [PortForwards(name, forwards) for name, (forwards, _) in PORTS.items()]
     assert ruleset("7f3a", [WEB, DB, APART, INNER], ports) == golden.read_text()
 
 
@@ -178,7 +178,7 @@ def test_the_rules_declare_every_set_that_is_filled() -> None:
         for protocol in PortProtocol
         for count in (1, 2)
     ]
-    filled = chain(elements(everything), published(Publication("web", forwards)))
+    filled = chain(elements(everything), published(PortForwards("web", forwards)))
     declared = re.findall(r"^  (?:set|map) (\w+)", RULES.read_text(), flags=re.MULTILINE)
     assert {element.set for element in filled} == set(declared)
 

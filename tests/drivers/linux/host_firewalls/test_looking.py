@@ -4,18 +4,18 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.linux.links.mac import mac_from
-from mynet.drivers.linux.values.desired import Bridge, Segment
+from mynet.drivers.linux.values.desired import Bridge, NetworkRules
 from mynet.drivers.linux.values.observed import Survey
-from mynet.drivers.linux.values.ports import Forward, Publication
+from mynet.drivers.linux.values.ports import Forward, PortForwards
 from tests.drivers.linux.support.kernels import KernelTestbed
 
 SUBNETS = (ip_network("10.1.0.0/24"), ip_network("10.1.1.0/24"), ip_network("fd00:1::/64"))
-WEB = Segment("br-web", masquerade=SUBNETS)
-SHOP = Segment("br-shop", internal=True)
+WEB = NetworkRules("br-web", masquerade=SUBNETS)
+SHOP = NetworkRules("br-shop", internal=True)
 PORT = Forward(PortProtocol.TCP, None, 8080, ip_address("10.1.0.2"), 80)
 RANGE = Forward(PortProtocol.UDP, None, 9000, ip_address("10.1.0.2"), 9000, count=100)
-PORTS = Publication("e1", (PORT, RANGE))
-OTHERS = Publication("e2", (Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.3"), 80),))
+PORTS = PortForwards("e1", (PORT, RANGE))
+OTHERS = PortForwards("e2", (Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.3"), 80),))
 BRIDGE = Bridge("br-web", "mynet:i:web", mac_from("web"), 1500, (ip_interface("10.1.0.1/24"),))
 
 

@@ -15,8 +15,8 @@ from mynet.drivers.api import DriverContext, PortProtocol, Sandbox
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.errors import DriverError
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.drivers.linux.values.desired import Segment
-from mynet.drivers.linux.values.ports import Forward, Publication
+from mynet.drivers.linux.values.desired import NetworkRules
+from mynet.drivers.linux.values.ports import Forward, PortForwards
 from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
 
 CALL = SampleCall()
@@ -29,9 +29,9 @@ def verbs(sandbox: Sandbox) -> dict[str, Callable[[], object]]:
     network, second = sample_network(), sample_network(2)
     endpoint = sample_endpoint(network, sandbox=sandbox)
     veth, bridge = driver._specs.veth(endpoint), driver._specs.bridge(network)
-    segment = Segment("br-x", masquerade=[ip_network("10.7.0.0/24")])
+    segment = NetworkRules("br-x", masquerade=[ip_network("10.7.0.0/24")])
     target = ip_address("198.18.1.2")
-    publication = Publication("web", [Forward(PortProtocol.UDP, None, 53, target, 53)])
+    publication = PortForwards("web", [Forward(PortProtocol.UDP, None, 53, target, 53)])
     return {
         "identify": lambda: kernel.identify(sandbox.path),
         "exists": lambda: kernel.exists(sandbox),

@@ -11,8 +11,8 @@ import pytest
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.links.mac import mac_from
-from mynet.drivers.linux.values.desired import Bridge, Segment, Veth
-from mynet.drivers.linux.values.ports import Forward, Publication
+from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
+from mynet.drivers.linux.values.ports import Forward, PortForwards
 from mynet.drivers.linux.watch import monitor
 from mynet.drivers.linux.watch.filter import ANYTHING
 from tests.drivers.linux.support.kernels import KernelTestbed
@@ -25,8 +25,8 @@ BRIDGE = Bridge(
     1500,
     (ip_interface("10.1.0.1/24"), ip_interface("fd00:1::1/64")),
 )
-SEGMENT = Segment("br-web", masquerade=[ip_interface("10.1.0.1/24").network])
-PORTS = Publication("e1", (Forward(PortProtocol.TCP, None, 80, ip_address("10.1.0.2"), 80),))
+SEGMENT = NetworkRules("br-web", masquerade=[ip_interface("10.1.0.1/24").network])
+PORTS = PortForwards("e1", (Forward(PortProtocol.TCP, None, 80, ip_address("10.1.0.2"), 80),))
 
 
 class Told:
@@ -155,7 +155,7 @@ def test_what_we_change_ourselves_is_not_told(
 ) -> None:
     told = watched()
     shop = replace(SEGMENT, bridge="br-shop", masquerade=())
-    more = Publication("e2", (Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.2"), 81),))
+    more = PortForwards("e2", (Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.2"), 81),))
     for _ in range(3):
         kernel.ensure_bridge(BRIDGE)
         kernel.attach(veth)
