@@ -1,4 +1,4 @@
-"""Network drivers: the contract third parties write against, and the built-in drivers.
+"""Network drivers: the contract for third parties, and the built-in driver.
 
 Start with :mod:`mynet.drivers.api`; ``docs/plugins.md`` walks through a whole driver.
 """

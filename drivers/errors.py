@@ -1,31 +1,34 @@
-"""What a driver may raise. Anything else that leaves a driver is reported as its own bug.
+"""The exceptions that a driver may raise. Any other is reported as a fault of the driver.
 
 ::
 
     DriverError                    the driver failed (DRIVER_ERROR)
-    ├── CapabilityUnsupported      it cannot do what was asked
-    ├── InvalidOptions             option values it cannot use
-    ├── SandboxNotFound            the namespace is not there, or is not a network namespace
-    ├── InterfaceExists            the name is taken by something that is not ours
-    ├── PortInUse                  the host's port is another's
-    ├── PortsExhausted             no port is left to choose, or no descriptor to hold it with
+    ├── CapabilityUnsupported      the driver or the kernel cannot do what was asked
+    ├── InvalidOptions             the driver cannot use the values of options
+    ├── SandboxNotFound            the namespace does not exist or is not a network namespace
+    ├── InterfaceExists            another device has the name
+    ├── PortInUse                  another endpoint or another program has the host's port
+    ├── PortsExhausted             no port is left to choose, or no descriptor to reserve one with
     ├── BridgeFull                 the network takes no more endpoints
-    ├── PrivilegeMissing           the kernel wants a capability the daemon lacks
+    ├── PrivilegeMissing           the daemon lacks a capability that the kernel requires
     └── KernelError                the kernel refused
 
-The daemon turns each of them into one gRPC status (``server/services/status.py``), so a message is
-written for the person who made the call: what was asked, what stands in the way, what to do.
+The daemon turns each of them into one gRPC status (``server/services/status.py``). The person who
+made the call reads the message, so it says what was asked, what stands in the way and what to do.
 """
 
 from collections.abc import Mapping
 
 
 class DriverError(Exception):
-    """Base of everything a driver raises on purpose.
+    """Base of all exceptions that a driver raises on purpose."""
 
-    ``resource`` names the object in the way (``"interface br-web"``), ``holder`` whoever has it;
-    ``metadata`` is what a program needs to act on the error, all strings.
-    """
+    # The object in the way: "interface br-web".
+    resource: str
+    # The endpoint or program that has the resource, or "".
+    holder: str
+    # What a program needs to act on the error.
+    metadata: Mapping[str, str]
 
     def __init__(
         self,
@@ -38,7 +41,7 @@ class DriverError(Exception):
         super().__init__(message)
         self.resource = resource
         self.holder = holder
-        self.metadata: Mapping[str, str] = dict(metadata or {})
+        self.metadata = dict(metadata or {})
 
 
 class CapabilityUnsupported(DriverError):
@@ -46,7 +49,10 @@ class CapabilityUnsupported(DriverError):
 
 
 class InvalidOptions(DriverError):
-    """Option values that the driver cannot use; ``violations`` maps each key to what is wrong."""
+    """The driver cannot use the values of options."""
+
+    # A sentence for each of these options, by its key.
+    violations: Mapping[str, str]
 
     def __init__(self, message: str, violations: Mapping[str, str]) -> None:
         super().__init__(message, metadata=violations)
@@ -54,23 +60,23 @@ class InvalidOptions(DriverError):
 
 
 class SandboxNotFound(DriverError):
-    """The sandbox's namespace is gone, was replaced by another, or was never one."""
+    """The sandbox's namespace was deleted or replaced, or the path never led to one."""
 
 
 class InterfaceExists(DriverError):
-    """A device of that name stands there and is not ours; it was left as it is."""
+    """Another device has the name. The driver has not changed that device."""
 
 
 class PortInUse(DriverError):
-    """Another endpoint, or another program of the host, has the port; ``holder`` says who."""
+    """Another endpoint or another program of the host has the port; ``holder`` names it."""
 
 
 class PortsExhausted(DriverError):
-    """No port is left to choose, or no file descriptor to hold one with."""
+    """No port is left to choose, or no file descriptor is left to reserve one with."""
 
 
 class BridgeFull(DriverError):
-    """The bridge, or the network, takes no more endpoints; ``metadata["limit"]`` is how many."""
+    """The bridge or the network takes no more endpoints; ``metadata["limit"]`` is how many."""
 
 
 class PrivilegeMissing(DriverError):

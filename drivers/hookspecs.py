@@ -1,6 +1,6 @@
-"""The door that drivers come in by: one pluggy hook, in entry-point group ``mynet.drivers``.
+"""The pluggy hook through which mynetd loads drivers, in entry-point group ``mynet.drivers``.
 
-The entry point names a module or object with the hook; its name is the driver's::
+The entry point leads to a module or object with the hook. Its name is the driver's name::
 
     [project.entry-points."mynet.drivers"]
     bridge = "mynet.drivers.bridge"
@@ -18,4 +18,7 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 
 @hookspec(firstresult=True)
 def mynet_driver(context: DriverContext) -> Driver:  # type: ignore[empty-body]
-    """Make the driver. Raising refuses it: the daemon goes on without, ListDrivers says why."""
+    """Return the driver.
+
+    If this raises, the daemon continues without the driver, and ListDrivers shows the reason.
+    """

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mynet.drivers.api import Ledger
+from mynet.drivers.api import ExpectedState
 from mynet.drivers.bridge.check import bridge_differences, outer_differences
 from mynet.drivers.bridge.specs import Specs, possible_publication, segment_of
 from mynet.drivers.linux.interface import Kernel
@@ -71,16 +71,18 @@ def rule_differences(kernel: Kernel, segment: NetworkRules, forwarded: frozenset
     return found
 
 
-def table_differences(kernel: Kernel, specs: Specs, ledger: Ledger) -> Sequence[str]:
+def table_differences(kernel: Kernel, specs: Specs, expected: ExpectedState) -> Sequence[str]:
     """Compare the firewall with all that is on record: rules, networks, and what is nobody's."""
-    networks = {network.id: network for network in (*ledger.unfinished, *ledger.networks)}.values()
+    networks = {
+        network.id: network for network in (*expected.unfinished, *expected.networks)
+    }.values()
     return kernel.misfiltered(
         specs.instance,
-        [segment_of(each) for each in ledger.networks if not kernel.is_taken(specs.bridge(each))],
+        [segment_of(each) for each in expected.networks if not kernel.is_taken(specs.bridge(each))],
         [segment_of(each) for each in networks],
         [
             possible_publication(endpoint)
-            for network in (*ledger.networks, *ledger.unfinished)
+            for network in (*expected.networks, *expected.unfinished)
             for endpoint in network.endpoints
         ],
     )

@@ -11,10 +11,10 @@ from mynet.drivers.api import (
     DriverContext,
     DriverInfo,
     Endpoint,
-    Ledger,
+    ExpectedState,
     Network,
     NetworkUpdate,
-    Stray,
+    Orphan,
 )
 from mynet.drivers.bridge.bandwidth import bandwidth_contradictions
 from mynet.drivers.bridge.check import bridge_differences, differences
@@ -176,25 +176,25 @@ class BridgeDriver(Driver):
         around = self._kernel.look_around()
         return {network.id: conditions_of(network, around) for network in networks}
 
-    def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
+    def orphans(self, call: Call, known: Collection[str]) -> Sequence[Orphan]:
         """List the links that carry this instance's mark and are of nothing known."""
-        return [Stray(record, f"interface {link.name}") for record, link in self._strays(known)]
+        return [Orphan(record, f"interface {link.name}") for record, link in self._orphans(known)]
 
-    def discard(self, call: Call, stray: Stray) -> None:
-        """Take the links of one stray record away."""
+    def discard(self, call: Call, orphan: Orphan) -> None:
+        """Take the links of one orphan record away."""
         for link in self._kernel.marked():
-            if read_mark(link.mark) == (self._instance, stray.id):
+            if read_mark(link.mark) == (self._instance, orphan.id):
                 self._kernel.remove(link)
 
-    def _strays(self, known: Collection[str]) -> Iterator[tuple[str, Link]]:
+    def _orphans(self, known: Collection[str]) -> Iterator[tuple[str, Link]]:
         for link in self._kernel.marked():
             instance, record = read_mark(link.mark)
             if instance == self._instance and record not in known:
                 yield record, link
 
-    def audit(self, call: Call, ledger: Ledger) -> Sequence[str]:
+    def audit(self, call: Call, expected: ExpectedState) -> Sequence[str]:
         """Compare the firewall with the records: rules, networks, and whose ports are published."""
-        return table_differences(self._kernel, self._specs, ledger)
+        return table_differences(self._kernel, self._specs, expected)
 
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         """Load the firewall whole, once, and make every bridge that is not there.

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from mynet.drivers.api import Asked, Network, Option, changeable
+from mynet.drivers.api import Network, NetworkRequest, Option, changeable
 from mynet.drivers.errors import InvalidOptions
 
 ICC = "icc"
@@ -80,7 +80,7 @@ OPTIONS = (
 )
 
 
-def contradictions(asked: Asked) -> Mapping[str, str]:
+def contradictions(asked: NetworkRequest) -> Mapping[str, str]:
     """Tell what options cannot be together with each other and with what else is asked for."""
     options = Options.parse(asked.options)
     against = _against_internal(options, internal=asked.internal)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
-from mynet.drivers.api import API_VERSION, Asked
+from mynet.drivers.api import API_VERSION, NetworkRequest
 from mynet.drivers.testing.bench import Bench, require
 
 
@@ -44,7 +44,7 @@ def changes_and_contradictions_are_said_in_sentences(bench: Bench) -> None:
                 answer is None or (isinstance(answer, str) and answer),
                 f"asked for a change of option {option.name}, it answered {answer!r}",
             )
-    answers = bench.driver.info.contradictions(Asked({}))
+    answers = bench.driver.info.contradictions(NetworkRequest({}))
     require(answers == {}, f"of a network without options, contradictions says {answers}")
     answers = bench.driver.info.endpoint_contradictions({})
     require(answers == {}, f"of an endpoint without options, contradictions says {answers}")

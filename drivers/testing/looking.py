@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 
-from mynet.drivers.api import Ledger
+from mynet.drivers.api import ExpectedState
 from mynet.drivers.testing.bench import Bench, connected, require, twice
 from mynet.drivers.testing.samples import SampleCall
 
@@ -38,18 +38,20 @@ def a_survey_names_what_is_damaged(bench: Bench) -> None:
         require(found == set(missing), f"survey says {found} where {set(missing)} are missing")
 
 
-def strays_are_what_no_record_knows(bench: Bench) -> None:
+def orphans_are_what_no_record_knows(bench: Bench) -> None:
     """Nothing that is known is one; all others can be discarded, twice, and are gone then."""
     endpoint = connected(bench)
     network = endpoint.network.id
-    strays = list(bench.driver.strays(SampleCall(), {network, endpoint.id}))
-    require(not strays, f"strays are listed although their records are known: {strays}")
-    for stray in bench.driver.strays(SampleCall(), {network}):
-        require(stray.id == endpoint.id, f"{stray} is not of the endpoint, which alone is unknown")
-        require(stray.name, f"{stray} has no name")
-        twice(bench.driver.discard, stray)
-    strays = list(bench.driver.strays(SampleCall(), {network}))
-    require(not strays, f"strays are left that were discarded: {strays}")
+    orphans = list(bench.driver.orphans(SampleCall(), {network, endpoint.id}))
+    require(not orphans, f"orphans are listed although their records are known: {orphans}")
+    for orphan in bench.driver.orphans(SampleCall(), {network}):
+        require(
+            orphan.id == endpoint.id, f"{orphan} is not of the endpoint, which alone is unknown"
+        )
+        require(orphan.name, f"{orphan} has no name")
+        twice(bench.driver.discard, orphan)
+    orphans = list(bench.driver.orphans(SampleCall(), {network}))
+    require(not orphans, f"orphans are left that were discarded: {orphans}")
 
 
 def an_audit_finds_nothing_amiss_with_what_is_on_record(bench: Bench) -> None:
@@ -57,14 +59,14 @@ def an_audit_finds_nothing_amiss_with_what_is_on_record(bench: Bench) -> None:
     endpoint = connected(bench)
     network = replace(endpoint.network, endpoints=(endpoint,))
     with closing(bench.make()) as other:
-        for ledger in (Ledger([network]), Ledger([], [network])):
-            found = list(other.audit(SampleCall(), ledger))
-            require(not found, f"of {ledger}, which is all that there is, the audit says {found}")
+        for expected in (ExpectedState([network]), ExpectedState([], [network])):
+            found = list(other.audit(SampleCall(), expected))
+            require(not found, f"of {expected}, which is all that there is, the audit says {found}")
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
     conditions_are_of_networks_that_were_asked_about,
     a_survey_names_what_is_damaged,
-    strays_are_what_no_record_knows,
+    orphans_are_what_no_record_knows,
     an_audit_finds_nothing_amiss_with_what_is_on_record,
 )

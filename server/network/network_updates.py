@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from mynet.drivers.api import Asked, Driver, DriverInfo, NetworkUpdate
+from mynet.drivers.api import Driver, DriverInfo, NetworkRequest, NetworkUpdate
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
@@ -72,7 +72,9 @@ class Updates:
         if change.options:
             info = self._drivers.get(spec.driver).implementation.info
             versions = frozenset(subnet.cidr.version for subnet in network.subnets)
-            faults += network_faults("", Asked(spec.options, versions, spec.internal), info)
+            faults += network_faults(
+                "", NetworkRequest(spec.options, versions, spec.internal), info
+            )
             fixed = _fixed(info, network.spec.options, spec.options)
         if faults:
             raise InvalidArgument(faults)

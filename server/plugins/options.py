@@ -5,7 +5,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from textwrap import shorten
 
-from mynet.drivers.api import Asked, DriverInfo, Option
+from mynet.drivers.api import DriverInfo, NetworkRequest, Option
 from mynet.server.errors import Violation
 
 _NAMES = 64  # characters of the names of other options that a refusal has room for
@@ -30,7 +30,7 @@ def option_faults(
     return faults
 
 
-def network_faults(prefix: str, asked: Asked, info: DriverInfo) -> Sequence[Violation]:
+def network_faults(prefix: str, asked: NetworkRequest, info: DriverInfo) -> Sequence[Violation]:
     """Return a violation for each option that is at fault, by itself or beside what else is asked.
 
     ``prefix`` stands before each field's name.

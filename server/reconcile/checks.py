@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mynet.drivers.api import Driver, Stray
+from mynet.drivers.api import Driver, Orphan
 from mynet.ipam.api import IPAddress
 from mynet.server.addressing.leases import Leases
 from mynet.server.calls.call import Call
@@ -148,21 +148,21 @@ class Checkup:
                 else None,
             )
 
-    def strays(
+    def orphans(
         self, call: Call, driver: Plugin[Driver], known: AbstractSet[str]
     ) -> Iterator[Problem]:
         """Find what carries our mark in the kernel and has no record; ``known`` may be old."""
-        for stray in driver.run(call, Driver.strays, known):
-            if not self._is_known(stray):  # a call may have recorded it while we looked
+        for orphan in driver.run(call, Driver.orphans, known):
+            if not self._is_known(orphan):  # a call may have recorded it while we looked
                 yield Problem(
-                    stray.name,
-                    f"It carries the mark of {stray.id[:12]}, of which there is no record.",
+                    orphan.name,
+                    f"It carries the mark of {orphan.id[:12]}, of which there is no record.",
                     "It is removed.",
-                    partial(_discard, driver, stray),
+                    partial(_discard, driver, orphan),
                 )
 
-    def _is_known(self, stray: Stray) -> bool:
-        return self.store.networks.has(stray.id) or self.store.endpoints.has(stray.id)
+    def _is_known(self, orphan: Orphan) -> bool:
+        return self.store.networks.has(orphan.id) or self.store.endpoints.has(orphan.id)
 
     def _moved(self, endpoint: Endpoint, before: str) -> Problem:
         sandbox = endpoint.place.sandbox
@@ -187,8 +187,8 @@ class Checkup:
         ]
 
 
-def _discard(driver: Plugin[Driver], stray: Stray, call: Call) -> None:
-    driver.run(call, Driver.discard, stray)
+def _discard(driver: Plugin[Driver], orphan: Orphan, call: Call) -> None:
+    driver.run(call, Driver.discard, orphan)
 
 
 def named(endpoint: Endpoint) -> str:

@@ -200,7 +200,7 @@ class Doctor:
         ids = {each.id for each in listing.networks} | {each.id for each in listing.endpoints}
         for driver in self.drivers.usable():
             with report.step(f"driver {driver.name}") as call:
-                report.extend(self.checkup.strays(call, driver, ids))
+                report.extend(self.checkup.orphans(call, driver, ids))
         for network, endpoint in listing.placed:
             self._examine_endpoint(network, endpoint, known, report)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from mynet.drivers.api import Driver, Ledger
+from mynet.drivers.api import Driver, ExpectedState
 from mynet.drivers.errors import DriverError
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.ipam.errors import IpamError
@@ -148,12 +148,12 @@ class _Look:
             for endpoint in self.endpoints.get(network.id, ()):
                 if is_whole(network, endpoint) and sandboxes is not None:
                     self._endpoint(network, endpoint, sandboxes)
-        for stray in self._ask(Driver.strays, {*self.records.networks, *self.records.endpoints}):
+        for orphan in self._ask(Driver.orphans, {*self.records.networks, *self.records.endpoints}):
             self._find(
-                f"{stray.name} carries the mark of {stray.id[:12]}, of which there is no record.",
+                f"{orphan.name} carries the mark of {orphan.id[:12]}, of which there is no record.",
                 "The next start removes it.",
             )
-        for said in self._ask(Driver.audit, self._ledger(networks)):
+        for said in self._ask(Driver.audit, self._expected(networks)):
             self._find(said, "The next start mends it.")
 
     def _network(self, network: Network) -> None:
@@ -176,7 +176,7 @@ class _Look:
         if said := self._ask(Driver.check, endpoint.for_driver(network)):
             self._find(f"{named(endpoint)}: {' '.join(said)}", remedy)
 
-    def _ledger(self, networks: Sequence[Network]) -> Ledger:
+    def _expected(self, networks: Sequence[Network]) -> ExpectedState:
         """Sort what is on record by whether it has to be there, or may be."""
         standing, unfinished = [], []
         for network in networks:
@@ -187,7 +187,7 @@ class _Look:
                 standing.append(network.for_driver(whole))
             if network.state is not NetworkState.READY or half:
                 unfinished.append(network.for_driver(half))
-        return Ledger(standing, unfinished)
+        return ExpectedState(standing, unfinished)
 
     def _ask(self, verb: Callable[[Driver, Call, A], Sequence[T]], request: A) -> Sequence[T]:
         """Ask the driver; what it cannot say is a remark, and nothing found."""

@@ -6,7 +6,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Protocol
 
-from mynet.drivers.api import Asked, Driver
+from mynet.drivers.api import Driver, NetworkRequest
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
 from mynet.server.errors import quoted
 from mynet.server.model.changes import EndpointChange, MapChange, NetworkChange
@@ -65,7 +65,7 @@ def network(message: network_pb2.Network, drivers: Catalog[Driver]) -> NetworkSp
         labels=faults.texts("network.labels", message.labels),
     )
     _check_mtu(faults, spec)
-    asked = Asked(
+    asked = NetworkRequest(
         spec.options,
         frozenset(subnet.version for subnet in spec.subnets),
         spec.internal,

@@ -141,9 +141,9 @@ def test_a_shaper_is_a_stray_when_its_record_is_gone(
     driver.connect(SampleCall(), limited)
     driver.connect(SampleCall(), sample_endpoint(endpoint.network, 2, sandbox=endpoint.sandbox))
     known = {endpoint.network.id, "conformance-1-2"}
-    assert driver.strays(SampleCall(), {*known, endpoint.id}) == []
-    strays = driver.strays(SampleCall(), known)
-    assert {stray.name for stray in strays} == {"interface vethchk1", "interface ifb-chk1"}
-    for stray in strays:
-        driver.discard(SampleCall(), stray)
+    assert driver.orphans(SampleCall(), {*known, endpoint.id}) == []
+    orphans = driver.orphans(SampleCall(), known)
+    assert {orphan.name for orphan in orphans} == {"interface vethchk1", "interface ifb-chk1"}
+    for orphan in orphans:
+        driver.discard(SampleCall(), orphan)
     assert {link.name for link in kernel.links()} == {"br-check1", "vethchk2"}

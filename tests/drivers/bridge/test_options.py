@@ -2,7 +2,7 @@
 
 import pytest
 
-from mynet.drivers.api import Asked
+from mynet.drivers.api import NetworkRequest
 from mynet.drivers.bridge.options import OPTIONS, GatewayMode, Options, contradictions
 
 CHECKS = {option.name: option.check for option in OPTIONS}
@@ -75,32 +75,38 @@ def test_what_leaves_the_host_s_addresses_alone_can_change(
 @pytest.mark.parametrize(
     ("asked", "found"),
     [
-        (Asked({}), {}),
-        (Asked({}, internal=True, masquerade=True), {}),
-        (Asked({"icc": "false"}, internal=True), {}),
-        (Asked({IPV4: "routed", IPV6: "nat"}), {}),
-        (Asked({IPV4: "isolated", IPV6: "isolated"}, internal=True), {}),
-        (Asked({IPV4: "nat"}, masquerade=False), {}),
-        (Asked({IPV4: "routed", IPV6: "routed"}, masquerade=False), {}),
-        (Asked({IPV4: "isolated"}), {f"options[{IPV4}]": ONLY_INTERNAL}),
+        (NetworkRequest({}), {}),
+        (NetworkRequest({}, internal=True, masquerade=True), {}),
+        (NetworkRequest({"icc": "false"}, internal=True), {}),
+        (NetworkRequest({IPV4: "routed", IPV6: "nat"}), {}),
+        (NetworkRequest({IPV4: "isolated", IPV6: "isolated"}, internal=True), {}),
+        (NetworkRequest({IPV4: "nat"}, masquerade=False), {}),
+        (NetworkRequest({IPV4: "routed", IPV6: "routed"}, masquerade=False), {}),
+        (NetworkRequest({IPV4: "isolated"}), {f"options[{IPV4}]": ONLY_INTERNAL}),
         (
-            Asked({IPV4: "nat", IPV6: "routed"}, internal=True),
+            NetworkRequest({IPV4: "nat", IPV6: "routed"}, internal=True),
             {
                 f"options[{IPV4}]": WAY_OUT.format("nat"),
                 f"options[{IPV6}]": WAY_OUT.format("routed"),
             },
         ),
         (
-            Asked({IPV4: "isolated", IPV6: "nat"}, internal=True),
+            NetworkRequest({IPV4: "isolated", IPV6: "nat"}, internal=True),
             {f"options[{IPV6}]": WAY_OUT.format("nat")},
         ),
-        (Asked({IPV4: "routed", IPV6: "routed"}, masquerade=True), {"masquerade": NO_MASQUERADE}),
-        (Asked({IPV4: "routed"}, masquerade=True), {}),
-        (Asked({IPV4: "routed"}, frozenset({4}), masquerade=True), {"masquerade": NO_MASQUERADE}),
-        (Asked({IPV4: "routed"}, frozenset({6}), masquerade=True), {}),
-        (Asked({IPV4: "routed"}, frozenset({4, 6}), masquerade=True), {}),
         (
-            Asked({IPV4: "routed", IPV6: "routed"}, internal=True, masquerade=True),
+            NetworkRequest({IPV4: "routed", IPV6: "routed"}, masquerade=True),
+            {"masquerade": NO_MASQUERADE},
+        ),
+        (NetworkRequest({IPV4: "routed"}, masquerade=True), {}),
+        (
+            NetworkRequest({IPV4: "routed"}, frozenset({4}), masquerade=True),
+            {"masquerade": NO_MASQUERADE},
+        ),
+        (NetworkRequest({IPV4: "routed"}, frozenset({6}), masquerade=True), {}),
+        (NetworkRequest({IPV4: "routed"}, frozenset({4, 6}), masquerade=True), {}),
+        (
+            NetworkRequest({IPV4: "routed", IPV6: "routed"}, internal=True, masquerade=True),
             {
                 f"options[{IPV4}]": WAY_OUT.format("routed"),
                 f"options[{IPV6}]": WAY_OUT.format("routed"),
@@ -109,5 +115,7 @@ def test_what_leaves_the_host_s_addresses_alone_can_change(
         ),
     ],
 )
-def test_what_contradicts_what_is_said_all_at_once(asked: Asked, found: dict[str, str]) -> None:
+def test_what_contradicts_what_is_said_all_at_once(
+    asked: NetworkRequest, found: dict[str, str]
+) -> None:
     assert contradictions(asked) == found

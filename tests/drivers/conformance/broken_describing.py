@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import count
 from typing import ClassVar
 
-from mynet.drivers.api import Asked, DriverInfo, Option
+from mynet.drivers.api import DriverInfo, NetworkRequest, Option
 from tests.drivers.conformance.sound import Broken, SoundDriver, noting
 
 BROKEN: Broken = []
@@ -75,5 +75,5 @@ class IsContradictedByNothing(SoundDriver):
         return replace(super().info, contradictions=_contradicted_by_nothing)
 
 
-def _contradicted_by_nothing(_asked: Asked) -> dict[str, str]:
+def _contradicted_by_nothing(_asked: NetworkRequest) -> dict[str, str]:
     return {"masquerade": "no"}

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from mynet.drivers.api import Call, Condition, DriverContext, Ledger, Network, Stray
+from mynet.drivers.api import Call, Condition, DriverContext, ExpectedState, Network, Orphan
 from mynet.drivers.errors import KernelError
 from tests.drivers.conformance.sound import Broken, Kernel, SoundDriver, noting
 
@@ -65,34 +65,34 @@ class AuditsByWhatItRemembers(SoundDriver):
         super().create(call, network)
         self.made.add(network.id)
 
-    def audit(self, call: Call, ledger: Ledger) -> Sequence[str]:
+    def audit(self, call: Call, expected: ExpectedState) -> Sequence[str]:
         return [
-            f"{each.id} was never made." for each in ledger.networks if each.id not in self.made
+            f"{each.id} was never made." for each in expected.networks if each.id not in self.made
         ]
 
 
 @breaks("an audit finds nothing amiss with what is on record")
 class ForgetsWhatIsUnfinished(SoundDriver):
-    def audit(self, call: Call, ledger: Ledger) -> Sequence[str]:
-        known = {network.id for network in ledger.networks}
+    def audit(self, call: Call, expected: ExpectedState) -> Sequence[str]:
+        known = {network.id for network in expected.networks}
         return [f"{each} is nobody's." for each in self.kernel.networks if each not in known]
 
 
-@breaks("strays are what no record knows")
+@breaks("orphans are what no record knows")
 class TakesAllForStrays(SoundDriver):
-    def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
-        return super().strays(call, set())
+    def orphans(self, call: Call, known: Collection[str]) -> Sequence[Orphan]:
+        return super().orphans(call, set())
 
 
-@breaks("strays are what no record knows")
+@breaks("orphans are what no record knows")
 class DiscardsNothing(SoundDriver):
-    def discard(self, call: Call, stray: Stray) -> None:
+    def discard(self, call: Call, orphan: Orphan) -> None:
         pass
 
 
-@breaks("strays are what no record knows")
+@breaks("orphans are what no record knows")
 class DiscardsOnlyWhatIsThere(SoundDriver):
-    def discard(self, call: Call, stray: Stray) -> None:
-        if stray not in self.strays(call, set()):
+    def discard(self, call: Call, orphan: Orphan) -> None:
+        if orphan not in self.orphans(call, set()):
             raise KernelError("it is gone already")
-        super().discard(call, stray)
+        super().discard(call, orphan)

@@ -13,8 +13,8 @@ from mynet.drivers.api import (
     Endpoint,
     Network,
     Option,
+    Orphan,
     PortMapping,
-    Stray,
 )
 from mynet.drivers.errors import InterfaceExists, KernelError, SandboxNotFound
 
@@ -101,14 +101,14 @@ class SoundDriver(Driver):
             endpoints = [each for network in networks for each in network.endpoints]
             return missing + [each.id for each in endpoints if self.check(call, each)]
 
-    def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
+    def orphans(self, call: Call, known: Collection[str]) -> Sequence[Orphan]:
         with self.kernel.lock:
-            links = [Stray(each, f"link {name}") for name, each in self.kernel.links.items()]
-            return [stray for stray in links if stray.id not in known]
+            links = [Orphan(each, f"link {name}") for name, each in self.kernel.links.items()]
+            return [orphan for orphan in links if orphan.id not in known]
 
-    def discard(self, call: Call, stray: Stray) -> None:
+    def discard(self, call: Call, orphan: Orphan) -> None:
         with self.kernel.lock:
-            for name in [name for name, each in self.kernel.links.items() if each == stray.id]:
+            for name in [name for name, each in self.kernel.links.items() if each == orphan.id]:
                 del self.kernel.links[name]
 
 

@@ -163,12 +163,12 @@ def test_the_links_go_with_their_sandbox(ready: KernelTestbed, box: Sandbox, vet
 
 def test_another_sandbox_at_the_path_is_not_it(ready: KernelTestbed, veth: Veth) -> None:
     lost = Sandbox(ready.add_sandbox().path, 2**63)
-    stray = replace(veth, sandbox=lost)
+    orphan = replace(veth, sandbox=lost)
     for verb in (ready.kernel.attach, lambda _: ready.kernel.device_names(lost)):
         with pytest.raises(SandboxNotFound, match=lost.path):
-            verb(stray)
+            verb(orphan)
     assert set(ready.links()) == {"br-web"}
-    assert not ready.kernel.inspect(stray).sandbox_there
+    assert not ready.kernel.inspect(orphan).sandbox_there
 
 
 def test_an_endpoint_moves_to_another_sandbox(

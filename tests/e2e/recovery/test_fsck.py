@@ -259,7 +259,7 @@ def not_compared(done: "subprocess.CompletedProcess[str]") -> list[str]:
     return [line for line in done.stderr.splitlines() if line.startswith(NOT)]
 
 
-@pytest.mark.parametrize("verb", ["check_network", "check", "strays", "audit", "close"])
+@pytest.mark.parametrize("verb", ["check_network", "check", "orphans", "audit", "close"])
 def test_a_driver_that_hangs_does_not_keep_it(
     faulty_testbed: Testbed, plugin: str, verb: str
 ) -> None:

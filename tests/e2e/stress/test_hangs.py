@@ -253,7 +253,7 @@ def test_a_verb_that_hangs_does_not_keep_the_daemon_and_the_next_one_puts_it_rig
 @pytest.mark.parametrize(
     ("plugin", "verb"),
     [
-        *(("drivers", verb) for verb in ("restore", "check_network", "strays", "check")),
+        *(("drivers", verb) for verb in ("restore", "check_network", "orphans", "check")),
         *(("ipam", verb) for verb in ("usage", "allocations")),
     ],
 )

@@ -157,7 +157,7 @@ def test_what_a_call_works_on_is_left_to_it(world: World) -> None:
 
 def test_a_step_that_cannot_be_taken_is_a_finding(world: World) -> None:
     world.driver.trouble.fail("check_network", KernelError("no"))
-    world.driver.trouble.fail("strays", KernelError("no"))
+    world.driver.trouble.fail("orphans", KernelError("no"))
     world.driver.networks.clear()
     assert found(world, repair=True) == [
         ("network web", "It could not be examined: no.", False),

@@ -241,7 +241,7 @@ def test_networks_that_a_driver_cannot_restore_together_are_made_one_by_one(worl
     assert names == ["api", "web"]
 
 
-@pytest.mark.parametrize("verb", ["check_network", "restore", "strays", "check"])
+@pytest.mark.parametrize("verb", ["check_network", "restore", "orphans", "check"])
 def test_a_driver_that_hangs_is_waited_for_once(
     world: World, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:

@@ -14,8 +14,8 @@ from mynet.drivers.api import (
     Network,
     NetworkUpdate,
     Option,
+    Orphan,
     Sandbox,
-    Stray,
     changeable,
 )
 from mynet.drivers.errors import InterfaceExists, SandboxNotFound
@@ -224,19 +224,19 @@ class FakeDriver(Driver):
                 each.id: [self.walls[each.name]] for each in networks if each.name in self.walls
             }
 
-    def strays(self, call: Call, known: Collection[str]) -> Sequence[Stray]:
-        with self.trouble.at("strays", call), self._guard:
+    def orphans(self, call: Call, known: Collection[str]) -> Sequence[Orphan]:
+        with self.trouble.at("orphans", call), self._guard:
             return [
-                Stray(each, f"thing {each}")
+                Orphan(each, f"thing {each}")
                 for each in (*self.networks, *self.endpoints)
                 if each not in known
             ]
 
-    def discard(self, call: Call, stray: Stray) -> None:
+    def discard(self, call: Call, orphan: Orphan) -> None:
         with self.trouble.at("discard", call), self._guard:
-            self._host.give(stray.id)
-            self.networks.pop(stray.id, None)
-            self.endpoints.pop(stray.id, None)
+            self._host.give(orphan.id)
+            self.networks.pop(orphan.id, None)
+            self.endpoints.pop(orphan.id, None)
 
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         with self.trouble.at("restore", call), self._guard:

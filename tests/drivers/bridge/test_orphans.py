@@ -2,7 +2,7 @@
 
 import pytest
 
-from mynet.drivers.api import Endpoint, Network, Stray
+from mynet.drivers.api import Endpoint, Network, Orphan
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.drivers.testing import SampleCall
@@ -51,10 +51,10 @@ def test_strays_are_those_of_no_known_record_and_of_this_instance(
 ) -> None:
     kernel.add_link("br-other", mark="mynet:other instance:lan")
     kernel.add_link("tun7", mark="somebody else's")
-    assert driver.strays(CALL, {network.id, endpoint.id}) == []
-    stray = Stray(endpoint.id, f"interface {endpoint.host_interface}")
-    assert driver.strays(CALL, {network.id}) == [stray]
+    assert driver.orphans(CALL, {network.id, endpoint.id}) == []
+    orphan = Orphan(endpoint.id, f"interface {endpoint.host_interface}")
+    assert driver.orphans(CALL, {network.id}) == [orphan]
     for _ in range(2):
-        driver.discard(CALL, stray)
+        driver.discard(CALL, orphan)
         names = {link.name for link in kernel.links()}
         assert names == {network.interface, "br-other", "tun7"}
