@@ -36,7 +36,7 @@ from mynet.server.errors import (
     SubnetExists,
     SubnetNotFound,
 )
-from mynet.server.model.networks import ENDPOINT_OWNER, is_own
+from mynet.server.model.endpoints import ENDPOINT_OWNER, is_own
 from mynet.server.model.subnets import AllocationKey, BookedSubnet, SubnetCandidates, SubnetSpec
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store

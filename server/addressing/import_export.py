@@ -27,7 +27,7 @@ from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.calls.rollback import best_effort, on_completion, rollback
 from mynet.server.errors import InvalidArgument, PluginTimeout, Violation
-from mynet.server.model.networks import is_own
+from mynet.server.model.endpoints import is_own
 from mynet.server.model.subnets import LONGEST, MOST_SPANS, BookedSubnet, Rules, SubnetDump
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store

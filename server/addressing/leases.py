@@ -28,14 +28,8 @@ from mynet.server.addressing.subnets import Registry
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.errors import Violation
-from mynet.server.model.networks import (
-    AddressSpec,
-    Endpoint,
-    EndpointSpec,
-    EndpointState,
-    Network,
-    Subnet,
-)
+from mynet.server.model.endpoints import AddressSpec, Endpoint, EndpointSpec, EndpointState
+from mynet.server.model.networks import Network, Subnet
 from mynet.server.plugins.catalog import Catalog, Plugin
 
 

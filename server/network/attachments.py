@@ -9,12 +9,14 @@ from dataclasses import replace
 
 from mynet.drivers.api import Driver
 from mynet.drivers.errors import DriverError
+from mynet.drivers.linux.links.mac import mac_from
 from mynet.ipam.errors import IpamError
 from mynet.server.addressing.leases import Leases
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.rollback import rollback
 from mynet.server.errors import PluginTimeout
-from mynet.server.model.networks import Endpoint, EndpointState, Network, derive_mac
+from mynet.server.model.endpoints import Endpoint, EndpointState
+from mynet.server.model.networks import Network
 from mynet.server.network.port_allocator import Ports
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.store import Store
@@ -122,5 +124,5 @@ class Attachments:
             endpoint,
             addresses=addresses,
             gateways=tuple(gateways[version] for version in sorted(gateways)),
-            mac_address=endpoint.spec.mac_address or derive_mac(network.id, str(addresses[0].ip)),
+            mac_address=endpoint.spec.mac_address or mac_from(f"{network.id} {addresses[0].ip}"),
         )

@@ -17,13 +17,8 @@ from mynet.server.calls.locks import KeyedLocks
 from mynet.server.calls.rollback import is_under_way, on_completion, rollback
 from mynet.server.errors import Busy, InvalidArgument, Violation
 from mynet.server.model.changes import EndpointChange, Published
-from mynet.server.model.networks import (
-    MAX_LABELS,
-    Endpoint,
-    EndpointSelector,
-    EndpointState,
-    Network,
-)
+from mynet.server.model.endpoints import Endpoint, EndpointSelector, EndpointState
+from mynet.server.model.networks import MAX_LABELS, Network
 from mynet.server.network.port_allocator import Ports
 from mynet.server.network.port_rules import (
     clashes,

@@ -26,16 +26,15 @@ from mynet.server.errors import (
     PluginTimeout,
 )
 from mynet.server.host import Host, boot_id
-from mynet.server.model.networks import (
+from mynet.server.model.endpoints import (
     Endpoint,
     EndpointSelector,
     EndpointSpec,
     EndpointState,
-    Network,
-    NetworkState,
     Place,
     SandboxSpec,
 )
+from mynet.server.model.networks import Network, NetworkState
 from mynet.server.network.attachments import Attachments
 from mynet.server.network.planning import Planner
 from mynet.server.network.port_rules import port_faults, require_publishable
@@ -184,7 +183,7 @@ class Endpoints:
         """Connect what is connected: the same spec find the same endpoint."""
         if spec.interface == existing.interface:  # that is which one is meant, and no other spec
             spec = replace(spec, interface=existing.spec.interface)
-        if others := spec.unlike(existing.spec):
+        if others := spec.differs_from(existing.spec):
             raise endpoint_exists(existing, f"with another spec: {', '.join(others)}")
         before, now = existing.place.sandbox, place.sandbox
         if before is None or now is None:

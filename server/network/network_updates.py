@@ -17,7 +17,8 @@ from mynet.server.calls.locks import KeyedLocks
 from mynet.server.calls.rollback import is_under_way, on_completion, rollback
 from mynet.server.errors import InvalidArgument, Violation
 from mynet.server.model.changes import NetworkChange
-from mynet.server.model.networks import MAX_LABELS, Endpoint, Network, NetworkReport, NetworkState
+from mynet.server.model.endpoints import Endpoint
+from mynet.server.model.networks import MAX_LABELS, Network, NetworkReport, NetworkState
 from mynet.server.network.endpoints import not_ready
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.plugins.options import network_faults

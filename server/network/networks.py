@@ -17,13 +17,13 @@ from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.calls.rollback import best_effort, on_completion, rollback
 from mynet.server.errors import Busy, NetworkExists, NetworkInUse, NetworkNotFound
+from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import (
-    Endpoint,
     Network,
     NetworkReport,
     NetworkSpec,
     NetworkState,
-    unlike,
+    differing_fields,
 )
 from mynet.server.model.subnets import SubnetCandidates, SubnetSpec
 from mynet.server.network.endpoints import Endpoints, not_ready
@@ -168,7 +168,7 @@ class Networks:
                 ) from error
             if report.network.state is not NetworkState.READY:
                 raise not_ready(report.network)
-            if others := unlike(spec, report.network.spec):
+            if others := differing_fields(spec, report.network.spec):
                 raise NetworkExists(
                     f"a network {spec.name!r} is there already, made with another spec:"
                     f" {', '.join(others)}; choose another name, or delete it first",

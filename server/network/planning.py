@@ -11,16 +11,14 @@ from itertools import chain
 
 from mynet.drivers.api import Driver, Sandbox
 from mynet.server.host import Host, boot_id
-from mynet.server.model.networks import (
+from mynet.server.model.endpoints import (
     MAX_GATEWAY_PRIORITY,
     Endpoint,
     EndpointSpec,
     EndpointState,
-    Network,
-    NetworkSpec,
-    NetworkState,
     Place,
 )
+from mynet.server.model.networks import Network, NetworkSpec, NetworkState
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.store import Store
 

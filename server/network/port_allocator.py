@@ -25,7 +25,8 @@ from mynet.drivers.errors import (
 from mynet.drivers.linux.values.ports import Binding, Hold
 from mynet.server.errors import InvalidArgument, Violation
 from mynet.server.host import Host
-from mynet.server.model.networks import Endpoint, Network
+from mynet.server.model.endpoints import Endpoint
+from mynet.server.model.networks import Network
 from mynet.server.network.port_rules import all_bindings, bindings, chosen_together, in_the_way
 from mynet.server.store.ports import endpoint_has, taken_by
 

@@ -9,7 +9,8 @@ from mynet.drivers.api import PORTS, DriverInfo, PortMapping
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.drivers.linux.values.ports import Binding
 from mynet.server.errors import Violation
-from mynet.server.model.networks import Endpoint, Network
+from mynet.server.model.endpoints import Endpoint
+from mynet.server.model.networks import Network
 
 MAX_PORTS = 256  # entries of an endpoint
 MAX_RENUMBERED = 1024  # ports of an endpoint whose number changes: each is a rule of its own

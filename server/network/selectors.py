@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from mynet.server.errors import Ambiguous, EndpointNotFound, quoted
-from mynet.server.model.networks import Endpoint, EndpointSelector, EndpointSpec, Network
+from mynet.server.model.endpoints import Endpoint, EndpointSelector, EndpointSpec
+from mynet.server.model.networks import Network
 from mynet.server.store import Store
 
 

@@ -16,7 +16,8 @@ from mynet.ipam.api import IPAddress
 from mynet.server.addressing.leases import Leases
 from mynet.server.calls.call import Call
 from mynet.server.host import Host, boot_id
-from mynet.server.model.networks import Endpoint, Network
+from mynet.server.model.endpoints import Endpoint
+from mynet.server.model.networks import Network
 from mynet.server.network.attachments import Attachments
 from mynet.server.network.network_updates import Updates
 from mynet.server.network.networks import Networks
@@ -36,6 +37,10 @@ class Known:
 
     sandboxes: Mapping[int, str]
     holdings: Mapping[str, AbstractSet[IPAddress]]
+
+    def why_gone(self, endpoint: Endpoint) -> str:
+        """Return why an endpoint cannot exist any more, or "" where it can."""
+        return endpoint.why_gone(boot_id(), self.sandboxes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class Checkup:
     def half_endpoint(self, network: Network, endpoint: Endpoint) -> Problem:
         """Tell of an endpoint whose Connect, Disconnect or DeleteNetwork has no end."""
         return Problem(
-            named(endpoint),
+            endpoint.display_name,
             f"It is {endpoint.state.value} on a network that is {network.state.value}, and no call"
             " is under way.",
             "It is taken away.",
@@ -104,17 +109,13 @@ class Checkup:
             if endpoint.place.sandbox and endpoint.boot_id == this_boot
         )
 
-    def is_there(self, endpoint: Endpoint, known: Known) -> bool:
-        """Say whether an endpoint can be there still: this boot's, and its sandbox lives."""
-        return not why_gone(endpoint, known.sandboxes)
-
     def of_endpoint(
         self, call: Call, network: Network, endpoint: Endpoint, known: Known
     ) -> Iterator[Problem]:
         """Compare an endpoint with its sandbox, its addresses' book and the kernel."""
-        if reason := why_gone(endpoint, known.sandboxes):
+        if reason := known.why_gone(endpoint):
             yield Problem(
-                named(endpoint),
+                endpoint.display_name,
                 reason,
                 GONE_REMEDY,
                 lambda call: self.attachments.tear_down(call, (network, endpoint)),
@@ -128,7 +129,7 @@ class Checkup:
                 yield self._moved(endpoint, sandbox.path)
         if unheld := self.attachments.unheld_ports(network, endpoint):
             yield Problem(
-                named(endpoint),
+                endpoint.display_name,
                 " ".join(unheld),
                 "They are held again, once nobody else has them.",
                 lambda _: self.attachments.hold_ports(network, endpoint),
@@ -138,7 +139,7 @@ class Checkup:
             differences = ["It is on record as failed, and nothing of it is missing any more."]
         if differences:
             yield Problem(
-                named(endpoint),
+                endpoint.display_name,
                 " ".join(differences),
                 "It is made whole."
                 if endpoint.place.sandbox
@@ -167,7 +168,7 @@ class Checkup:
     def _moved(self, endpoint: Endpoint, before: str) -> Problem:
         sandbox = endpoint.place.sandbox
         return Problem(
-            named(endpoint),
+            endpoint.display_name,
             f"Its sandbox is not at {before} any more, but at {sandbox.path if sandbox else ''}.",
             "The new path is recorded.",
             lambda _: self.store.endpoints.put(endpoint),
@@ -189,18 +190,3 @@ class Checkup:
 
 def _discard(driver: Plugin[Driver], orphan: Orphan, call: Call) -> None:
     driver.run(call, Driver.discard, orphan)
-
-
-def named(endpoint: Endpoint) -> str:
-    """Name an endpoint for people."""
-    return f"endpoint {endpoint.id[:12]} of container {endpoint.spec.container_id}"
-
-
-def why_gone(endpoint: Endpoint, sandboxes: Mapping[int, str]) -> str:
-    """Say why an endpoint cannot be there any more; "" where it can."""
-    if endpoint.boot_id != boot_id():
-        return "It is of an earlier boot of this host."
-    sandbox = endpoint.place.sandbox
-    if sandbox and sandbox.cookie not in sandboxes:
-        return f"Its sandbox, which was at {sandbox.path}, is gone."
-    return ""

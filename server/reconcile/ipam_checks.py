@@ -17,7 +17,8 @@ from mynet.ipam.errors import SubnetNotFound
 from mynet.server.addressing.subnets import Registry
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
-from mynet.server.model.networks import ENDPOINT_OWNER, NETWORK_OWNER, Network, is_own
+from mynet.server.model.endpoints import ENDPOINT_OWNER, is_own
+from mynet.server.model.networks import NETWORK_OWNER, Network
 from mynet.server.model.subnets import SubnetCandidates, SubnetSpec
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.reconcile.findings import Problem, Report

@@ -16,13 +16,14 @@ from mynet.drivers.api import Driver
 from mynet.drivers.errors import DriverError
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
-from mynet.server.model.networks import Endpoint, EndpointState, Network, NetworkState
+from mynet.server.model.endpoints import Endpoint, EndpointState, with_endpoints
+from mynet.server.model.networks import Network, NetworkState
 from mynet.server.plugins.catalog import Catalog, Plugin
-from mynet.server.reconcile.checks import GONE_REMEDY, Checkup, Known, named, why_gone
+from mynet.server.reconcile.checks import GONE_REMEDY, Checkup, Known
 from mynet.server.reconcile.conditions import Conditions
 from mynet.server.reconcile.findings import Finding, Report
 from mynet.server.reconcile.ipam_checks import Books
-from mynet.server.reconcile.snapshot import Listing, is_whole
+from mynet.server.reconcile.snapshot import Listing
 from mynet.server.store import Store
 
 _PATIENCE = 1.0  # seconds to wait for what a call works on; then it is left to that call
@@ -70,7 +71,7 @@ class Doctor:
         Never two at a time for one driver: one that hangs costs no more than one thread.
         """
         networks = [
-            each.for_driver(listing.whole.get(each.id, ())) for each in listing.of(driver.name)
+            with_endpoints(each, listing.whole.get(each.id, ())) for each in listing.of(driver.name)
         ]
         return driver.run(call, Driver.survey, networks, subject="a survey")
 
@@ -88,7 +89,7 @@ class Doctor:
             if each.state is EndpointState.READY and each.place.sandbox
         ]
         known = Known(self.checkup.sandboxes_of(endpoints), {})
-        living = [each for each in endpoints if self.checkup.is_there(each, known)]
+        living = [each for each in endpoints if not known.why_gone(each)]
         networks = {
             network.id: network
             for network_id in dict.fromkeys([*ids, *(each.network_id for each in living)])
@@ -112,9 +113,9 @@ class Doctor:
         self, network: Network, endpoint: Endpoint, known: Known, report: Report
     ) -> None:
         """Examine one endpoint, unless it has changed since ``known`` was asked."""
-        with report.step(named(endpoint)) as call, self._held_with(call, endpoint):
+        with report.step(endpoint.display_name) as call, self._held_with(call, endpoint):
             for now, each in self._now(network, endpoint):
-                if each == endpoint and is_whole(now, each):
+                if each == endpoint and each.is_ready_on(now):
                     report.extend(self.checkup.of_endpoint(call, now, each, known))
 
     def _now(self, network: Network, endpoint: Endpoint) -> Iterator[tuple[Network, Endpoint]]:
@@ -137,10 +138,10 @@ class Doctor:
     def _finish(self, report: Report, listing: Listing) -> None:
         """Take away what a call has begun and not ended."""
         for network, endpoint in listing.placed:
-            if not is_whole(network, endpoint):
-                with report.step(named(endpoint)) as call, self._held_with(call, endpoint):
+            if not endpoint.is_ready_on(network):
+                with report.step(endpoint.display_name) as call, self._held_with(call, endpoint):
                     for now, each in self._now(network, endpoint):
-                        if not is_whole(now, each):
+                        if not each.is_ready_on(now):
                             report.add(self.checkup.half_endpoint(now, each))
         for half in listing.networks:
             if half.state is not NetworkState.READY:
@@ -165,7 +166,7 @@ class Doctor:
         """Have a driver bring back all that it has; say what of it was not there."""
         networks = listing.of(driver.name)
         ailing = [one for each in networks for one in self.checkup.of_network(call, each)]
-        told = [each.for_driver(listing.whole.get(each.id, ())) for each in networks]
+        told = [with_endpoints(each, listing.whole.get(each.id, ())) for each in networks]
         try:
             driver.run(call, Driver.restore, told)
         except DriverError:
@@ -187,14 +188,16 @@ class Doctor:
                 (network, endpoint)
                 for network in listing.of(driver.name)
                 for endpoint in listing.whole.get(network.id, ())
-                if why_gone(endpoint, known.sandboxes)
+                if known.why_gone(endpoint)
             ]
             if gone:
                 with report.step(f"driver {driver.name}") as call:
                     self.checkup.attachments.tear_down(call, *gone)
                     for _, endpoint in gone:
-                        reason = why_gone(endpoint, known.sandboxes)
-                        report.note(Finding(named(endpoint), reason, GONE_REMEDY, repaired=True))
+                        reason = known.why_gone(endpoint)
+                        report.note(
+                            Finding(endpoint.display_name, reason, GONE_REMEDY, repaired=True)
+                        )
 
     def _compare_endpoints(self, report: Report, listing: Listing, known: Known) -> None:
         ids = {each.id for each in listing.networks} | {each.id for each in listing.endpoints}

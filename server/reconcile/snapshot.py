@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from mynet.server.model.networks import Endpoint, EndpointState, Network, NetworkState
+from mynet.server.model.endpoints import Endpoint
+from mynet.server.model.networks import Network, NetworkState
 from mynet.server.store import Store
 
 
@@ -45,12 +46,6 @@ class Listing:
         """The endpoints that no call was under way for, by the ids of their networks."""
         found: dict[str, list[Endpoint]] = {}
         for network, endpoint in self.placed:
-            if is_whole(network, endpoint):
+            if endpoint.is_ready_on(network):
                 found.setdefault(network.id, []).append(endpoint)
         return found
-
-
-def is_whole(network: Network, endpoint: Endpoint) -> bool:
-    """Say whether an endpoint is READY, on a network that is to stay."""
-    deleting = network.state is NetworkState.DELETING
-    return endpoint.state is EndpointState.READY and not deleting

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import grpc
 
 from mynet.server.core import Core
-from mynet.server.model.networks import EndpointSelector, NetworkReport
+from mynet.server.model.endpoints import EndpointSelector
+from mynet.server.model.networks import NetworkReport
 from mynet.server.reconcile.findings import Report
 from mynet.server.services import paging
 from mynet.server.services.from_proto import network as from_proto

@@ -14,7 +14,7 @@ from cattrs.v import format_exception
 
 from mynet.ipam.api import Holding, IPNetwork
 from mynet.server.errors import quoted
-from mynet.server.model.networks import is_own
+from mynet.server.model.endpoints import is_own
 from mynet.server.model.subnets import Rules, SubnetDump
 from mynet.server.services.from_proto import fields
 from mynet.server.services.violations import Faults, gathered

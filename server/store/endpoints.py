@@ -8,7 +8,7 @@ from functools import partial
 from mynet.drivers.errors import BridgeFull
 from mynet.ipam.sqlite.database import Database
 from mynet.server.errors import EndpointNotFound, NetworkNotFound
-from mynet.server.model.networks import Endpoint
+from mynet.server.model.endpoints import Endpoint
 from mynet.server.store import codec, ports
 from mynet.server.store.records import Documents
 

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import PortInUse
 from mynet.drivers.linux.values.ports import Binding
-from mynet.server.model.networks import Endpoint
+from mynet.server.model.endpoints import Endpoint
 from mynet.server.store import codec
 
 _EVERYWHERE = ""  # the address of ports that are open at all of a family

@@ -8,17 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from mynet.ipam.api import IPAddress
-from mynet.server.model.networks import (
-    ENDPOINT_OWNER,
-    NETWORK_OWNER,
-    Endpoint,
-    EndpointState,
-    Network,
-    NetworkState,
-    is_own,
-)
+from mynet.server.model.endpoints import ENDPOINT_OWNER, Endpoint, EndpointState, is_own
+from mynet.server.model.networks import NETWORK_OWNER, Network, NetworkState
 from mynet.server.offline.fsck.backends import Book
-from mynet.server.offline.fsck.records import Records, named
+from mynet.server.offline.fsck.records import Records
 
 Held = dict[str, set[IPAddress]]  # by owner
 
@@ -55,9 +48,9 @@ def _endpoint(endpoint: Endpoint, held: Held, book: Book) -> Iterator[str]:
     found = held.get(endpoint.owner, set())
     if book.whole:
         for address in sorted(wanted - found, key=str):
-            yield f"{named(endpoint)} is ready with {address}, which is not allocated to it"
+            yield f"{endpoint.display_name} is ready with {address}, which is not allocated to it"
     for address in sorted(found - wanted, key=str):
-        yield f"{address} is allocated to {named(endpoint)}, which is ready without it"
+        yield f"{address} is allocated to {endpoint.display_name}, which is ready without it"
 
 
 def _network(network: Network, held: Held, book: Book) -> Iterator[str]:
@@ -78,7 +71,8 @@ def _twice(records: Records) -> Iterator[str]:
             for address in endpoint.addresses:
                 other = holders.setdefault(address.ip, endpoint)
                 if other is not endpoint:
-                    yield f"{address.ip} is an address of {named(other)} and of {named(endpoint)}"
+                    both = f"{other.display_name} and of {endpoint.display_name}"
+                    yield f"{address.ip} is an address of {both}"
 
 
 def _owners(records: Records, backend: str, held: Held) -> Iterator[str]:

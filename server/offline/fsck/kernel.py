@@ -21,13 +21,12 @@ from mynet.ipam.errors import IpamError
 from mynet.server.calls.call import Call
 from mynet.server.errors import DriverNotFound, MynetError, PluginTimeout
 from mynet.server.host import Host, boot_id
-from mynet.server.model.networks import Endpoint, Network, NetworkState
+from mynet.server.model.endpoints import Endpoint, with_endpoints
+from mynet.server.model.networks import Network, NetworkState
 from mynet.server.offline.fsck import Report
-from mynet.server.offline.fsck.records import Records, named
+from mynet.server.offline.fsck.records import Records
 from mynet.server.plugins import catalog as plugin_catalog
 from mynet.server.plugins.catalog import Catalog, Plugin
-from mynet.server.reconcile.checks import why_gone
-from mynet.server.reconcile.snapshot import is_whole
 from mynet.server.state.home import why_away
 
 A = TypeVar("A")
@@ -146,7 +145,7 @@ class _Look:
             if network.state is NetworkState.READY:
                 self._network(network)
             for endpoint in self.endpoints.get(network.id, ()):
-                if is_whole(network, endpoint) and sandboxes is not None:
+                if endpoint.is_ready_on(network) and sandboxes is not None:
                     self._endpoint(network, endpoint, sandboxes)
         for orphan in self._ask(Driver.orphans, {*self.records.networks, *self.records.endpoints}):
             self._find(
@@ -162,8 +161,8 @@ class _Look:
 
     def _endpoint(self, network: Network, endpoint: Endpoint, sandboxes: Mapping[int, str]) -> None:
         """Compare an endpoint where it is now; a sandbox may have another path than on record."""
-        if why := why_gone(endpoint, sandboxes):
-            self._find(f"{named(endpoint)}: {why}", "The next start removes it.")
+        if why := endpoint.why_gone(boot_id(), sandboxes):
+            self._find(f"{endpoint.display_name}: {why}", "The next start removes it.")
             return
         remedy = (
             "The next start mends it as far as it is the network's; for the rest, disconnect it and"
@@ -174,19 +173,19 @@ class _Look:
             endpoint = replace(endpoint, place=replace(endpoint.place, sandbox=there))
             remedy = "The next start mends it."
         if said := self._ask(Driver.check, endpoint.for_driver(network)):
-            self._find(f"{named(endpoint)}: {' '.join(said)}", remedy)
+            self._find(f"{endpoint.display_name}: {' '.join(said)}", remedy)
 
     def _expected(self, networks: Sequence[Network]) -> ExpectedState:
         """Sort what is on record by whether it has to be there, or may be."""
         standing, unfinished = [], []
         for network in networks:
             endpoints = self.endpoints.get(network.id, ())
-            whole = [each for each in endpoints if is_whole(network, each)]
-            half = [each for each in endpoints if not is_whole(network, each)]
+            whole = [each for each in endpoints if each.is_ready_on(network)]
+            half = [each for each in endpoints if not each.is_ready_on(network)]
             if network.state is NetworkState.READY:
-                standing.append(network.for_driver(whole))
+                standing.append(with_endpoints(network, whole))
             if network.state is not NetworkState.READY or half:
-                unfinished.append(network.for_driver(half))
+                unfinished.append(with_endpoints(network, half))
         return ExpectedState(standing, unfinished)
 
     def _ask(self, verb: Callable[[Driver, Call, A], Sequence[T]], request: A) -> Sequence[T]:

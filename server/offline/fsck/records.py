@@ -10,7 +10,8 @@ from typing import TypeVar
 from mynet.ipam.api import IPNetwork
 from mynet.ipam.errors import StoreDamaged
 from mynet.ipam.sqlite.audit import Look, looked_at
-from mynet.server.model.networks import Endpoint, Network
+from mynet.server.model.endpoints import Endpoint
+from mynet.server.model.networks import Network
 from mynet.server.store import MIGRATIONS, codec
 
 R = TypeVar("R", Network, Endpoint)
@@ -96,8 +97,3 @@ def _check_overlaps(look: Look, subnets: Sequence[Booked]) -> None:
     for one, other in pairwise(subnets):
         if one.cidr.overlaps(other.cidr):
             look.find(f"subnets {one.cidr} and {other.cidr} share addresses")
-
-
-def named(endpoint: Endpoint) -> str:
-    """Name an endpoint for people."""
-    return f"endpoint {endpoint.id[:12]} ({endpoint.spec.container_id} on {endpoint.network})"

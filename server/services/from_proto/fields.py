@@ -7,7 +7,8 @@ from pathlib import Path
 from mynet.drivers.api import IPInterface
 from mynet.ipam.api import IPAddress, IPNetwork, Span
 from mynet.server.errors import quoted
-from mynet.server.model.networks import ENDPOINT_OWNER, NETWORK_OWNER, AddressSpec, is_own
+from mynet.server.model.endpoints import ENDPOINT_OWNER, AddressSpec, is_own
+from mynet.server.model.networks import NETWORK_OWNER
 from mynet.server.model.subnets import SubnetSize, SubnetSpec, unusable
 
 MAX_TEXT = 255

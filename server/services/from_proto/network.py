@@ -10,14 +10,13 @@ from mynet.drivers.api import Driver, NetworkRequest
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
 from mynet.server.errors import quoted
 from mynet.server.model.changes import EndpointChange, MapChange, NetworkChange
-from mynet.server.model.networks import (
+from mynet.server.model.endpoints import (
     MAX_GATEWAY_PRIORITY,
-    MAX_LABELS,
     EndpointSelector,
     EndpointSpec,
-    NetworkSpec,
     SandboxSpec,
 )
+from mynet.server.model.networks import MAX_LABELS, NetworkSpec
 from mynet.server.model.subnets import MIN_MTU_IPV6, SubnetSpec
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.plugins.options import network_faults

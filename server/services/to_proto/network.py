@@ -9,7 +9,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from mynet.drivers.api import Condition, PortMapping, PortProtocol
 from mynet.drivers.api import Driver as DriverPlugin
-from mynet.server.model.networks import Endpoint, EndpointState, NetworkReport, NetworkState
+from mynet.server.model.endpoints import Endpoint, EndpointState
+from mynet.server.model.networks import NetworkReport, NetworkState
 from mynet.server.model.subnets import Rules
 from mynet.server.plugins.catalog import Listing
 from mynet.server.reconcile.findings import Finding

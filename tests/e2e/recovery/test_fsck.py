@@ -66,15 +66,15 @@ def test_in_order_it_says_that_the_kernel_agrees(ended: tuple[Testbed, Endpoint]
         (
             "ip link del {veth}",
             (
-                "endpoint {id} (one on blue): The host's interface {veth} is not there. The"
+                "endpoint {id} of container one: The host's interface {veth} is not there. The"
                 " interface eth0 is not in the sandbox."
             ),
         ),
         (
             "ip -n one addr del 10.88.0.3/24 dev eth0",
             (
-                "endpoint {id} (one on blue): eth0 lacks the address 10.88.0.3/24. eth0 lacks the"
-                " default route via 10.88.0.1 with metric {metric}."
+                "endpoint {id} of container one: eth0 lacks the address 10.88.0.3/24. eth0 lacks"
+                " the default route via 10.88.0.1 with metric {metric}."
             ),
         ),
         ("ip link del br-blue", "network blue: The bridge br-blue is not there."),
@@ -89,7 +89,7 @@ def test_in_order_it_says_that_the_kernel_agrees(ended: tuple[Testbed, Endpoint]
         (
             "nft delete element inet mynet pub4 { tcp . 8080 }",
             (
-                "endpoint {id} (one on blue): The firewall does not lead TCP port 8080 to"
+                "endpoint {id} of container one: The firewall does not lead TCP port 8080 to"
                 " 10.88.0.3:80."
             ),
         ),
@@ -161,7 +161,7 @@ def test_a_sandbox_that_is_gone_is_told_and_one_that_is_elsewhere_is_not(
         testbed.run("ip", "netns", "del", name)
     eventually(lambda: testbed.findings() != [])
     (found,) = testbed.findings()
-    assert "(one on blue): Its sandbox, which was at /run/netns/one, is gone." in found
+    assert "of container one: Its sandbox, which was at /run/netns/one, is gone." in found
     require_mended(testbed)
 
 

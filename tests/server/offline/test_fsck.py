@@ -64,7 +64,7 @@ def test_a_state_in_order(state: Path) -> None:
     assert report.records.counts() == "1 networks, 2 endpoints, 3 subnets"
 
 
-C1 = "endpoint c1 (c1 on web)"
+C1 = "endpoint c1 of container c1"
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,8 @@ def test_an_address_of_two_endpoints_is_found(state: Path) -> None:
     edit(state / "mynet.db", "endpoints", lambda text: text.replace("10.1.0.3", "10.1.0.2"))
     found = shortened(examine(state).findings, state)
     assert (
-        "10.1.0.2 is an address of endpoint c1 (c1 on web) and of endpoint c2 (c2 on web)" in found
+        "10.1.0.2 is an address of endpoint c1 of container c1 and of endpoint c2 of container c2"
+        in found
     )
 
 
@@ -211,7 +212,7 @@ def test_a_record_that_cannot_be_read_does_not_hide_the_others(state: Path) -> N
     found = shortened(report.findings, state)
     assert found[0].startswith("mynet.db: endpoint c1 cannot be read: ")
     assert found[1:] == [
-        "endpoint c2 (c2 on web) is ready with 10.1.0.3, which is not allocated to it"
+        "endpoint c2 of container c2 is ready with 10.1.0.3, which is not allocated to it"
     ]
 
 

@@ -79,8 +79,8 @@ def test_a_link_that_is_gone(left: Stack) -> None:
     left.kernel.delete_link(name)
     assert [each.replace(name, "NAME") for each in findings(left)] == [
         (
-            "kernel: endpoint c2 (c2 on web): The host's interface NAME is not there. The interface"
-            f" eth0 is not in the sandbox. {MENDS}"
+            "kernel: endpoint c2 of container c2: The host's interface NAME is not there. The"
+            f" interface eth0 is not in the sandbox. {MENDS}"
         )
     ]
 
@@ -90,8 +90,8 @@ def test_a_bridge_that_is_gone(left: Stack) -> None:
     found = findings(left)
     assert found[0] == f"kernel: network web: The bridge br-web is not there. {MENDS}"
     assert [each.split(":")[1] for each in found[1:]] == [
-        " endpoint c1 (c1 on web)",
-        " endpoint c2 (c2 on web)",
+        " endpoint c1 of container c1",
+        " endpoint c2 of container c2",
     ]
 
 
@@ -109,7 +109,7 @@ def test_a_mark_without_a_record(left: Stack) -> None:
 def test_a_firewall_that_is_gone(left: Stack) -> None:
     left.kernel.flush_firewall()
     _, port, table = findings(left)  # the kernel in memory knows itself how it was loaded
-    assert port.startswith("kernel: endpoint c1 (c1 on web): The firewall does not lead TCP")
+    assert port.startswith("kernel: endpoint c1 of container c1: The firewall does not lead TCP")
     assert table == f"kernel: The firewall's table inet mynet is not there. {MENDS}"
 
 
@@ -132,8 +132,8 @@ def test_a_sandbox_that_is_gone_and_one_that_has_moved(left: Stack) -> None:
     left.kernel.move_sandbox("/run/netns/c2", "/run/netns/elsewhere")
     assert findings(left) == [
         (
-            "kernel: endpoint c1 (c1 on web): Its sandbox, which was at /run/netns/c1, is gone. The"
-            " next start removes it."
+            "kernel: endpoint c1 of container c1: Its sandbox, which was at /run/netns/c1, is gone."
+            " The next start removes it."
         )
     ]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mynet.server.model.networks import EndpointState
+from mynet.server.model.endpoints import EndpointState
 from mynet.server.reconcile.snapshot import Listing
 from tests.server.support.world import World
 

@@ -292,7 +292,7 @@ def test_an_endpoint_that_cannot_be_made_whole_is_failed_and_keeps_what_it_has(
         (failed,) = world.endpoints()
         assert failed.state == network_pb2.ENDPOINT_STATE_FAILED
         (condition,) = failed.conditions
-        assert condition.problem == "It could not be made whole: the kernel is full"
+        assert condition.problem == "It could not be repaired: the kernel is full"
         assert "connect its container again" in condition.remedy
         assert (failed.id, failed.addresses) == (before.id, before.addresses)
     assert failed.revision == before.revision + 1  # the same reason is recorded once

@@ -8,7 +8,8 @@ import pytest
 
 from mynet.drivers.api import IPAddress, IPInterface, IPNetwork
 from mynet.ipam.errors import StoreDamaged
-from mynet.server.model.networks import Endpoint, Network
+from mynet.server.model.endpoints import Endpoint
+from mynet.server.model.networks import Network
 from mynet.server.store import codec
 from tests.server.support.records import endpoint, network
 

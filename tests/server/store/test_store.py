@@ -16,7 +16,8 @@ from mynet.server.errors import (
     NetworkNotFound,
     SubnetOverlap,
 )
-from mynet.server.model.networks import EndpointState, Network, NetworkState, Place
+from mynet.server.model.endpoints import EndpointState, Place
+from mynet.server.model.networks import Network, NetworkState
 from mynet.server.store import Store
 from tests.server.support.records import add, endpoint, network
 

@@ -11,7 +11,7 @@ import pytest
 from mynet.drivers.api import PortMapping, PortProtocol
 from mynet.drivers.errors import PortInUse
 from mynet.server.errors import EndpointNotFound
-from mynet.server.model.networks import Endpoint
+from mynet.server.model.endpoints import Endpoint
 from mynet.server.store import Store
 from tests.server.support.records import add, endpoint, network
 

@@ -5,17 +5,8 @@ from datetime import UTC, datetime
 from ipaddress import ip_address, ip_interface, ip_network
 
 from mynet.drivers.api import Sandbox
-from mynet.server.model.networks import (
-    AddressSpec,
-    Endpoint,
-    EndpointSpec,
-    EndpointState,
-    Network,
-    NetworkSpec,
-    NetworkState,
-    Place,
-    Subnet,
-)
+from mynet.server.model.endpoints import AddressSpec, Endpoint, EndpointSpec, EndpointState, Place
+from mynet.server.model.networks import Network, NetworkSpec, NetworkState, Subnet
 from mynet.server.model.subnets import SubnetCandidates, SubnetSpec
 from mynet.server.store import Store
 
