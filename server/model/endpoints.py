@@ -125,7 +125,9 @@ class Endpoint:
         """What keeps it from working."""
         if not self.failure:
             return ()
-        remedy = "Connect its container again, or run mynetctl doctor --repair."
+        remedy = (
+            "Remove the cause, then connect its container again, or run mynetctl doctor --repair."
+        )
         return (drivers.Condition(f"It could not be repaired: {self.failure}", remedy),)
 
     @property
