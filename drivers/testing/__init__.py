@@ -1,15 +1,15 @@
-"""The driver contract as a test: what :mod:`mynet.drivers.api` says in words, asked of a driver.
+"""The conformance suite of the driver contract: :mod:`mynet.drivers.api` as a test.
 
-One call from one test of any test runner::
+One call in one test of any test runner is enough::
 
     def test_the_driver_keeps_the_contract(tmp_path):
         check_driver(lambda context: MyDriver(context), tmp_path)
 
-What a driver makes, it makes where the test runs: give it a network namespace of its own. With a
-``sandbox`` the endpoints go there; without, they stay beside the host's end.
+The driver works in the network namespace of the test, so a test should run in a namespace of its
+own. The inner ends of endpoints go to the ``sandbox``, or stay beside the outer ends without one.
 
 A claim is a function of a :class:`~mynet.drivers.testing.bench.Bench`, and its name is what it
-claims; each module has those of one subject, in its ``CLAIMS``.
+claims. Each module has the claims about one subject in its ``CLAIMS``.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,7 @@ from mynet.drivers.testing import (
     connecting,
     creating,
     describing,
-    looking,
+    observing,
     publishing,
     racing,
     restoring,
@@ -45,14 +45,14 @@ __all__ = [
 
 Claim = Callable[[Bench], None]
 
-# What others rely on comes first: the claim that fails is to be the one that is broken.
+# A claim comes after those that it relies on, so that the first to fail names the fault.
 CLAIMS: Sequence[Claim] = (
     *describing.CLAIMS,
     *creating.CLAIMS,
     *connecting.CLAIMS,
     *restoring.CLAIMS,
     *publishing.CLAIMS,
-    *looking.CLAIMS,
+    *observing.CLAIMS,
     *racing.CLAIMS,
 )
 
@@ -63,10 +63,10 @@ def check_driver(
     *,
     sandbox: Sandbox | None = None,
 ) -> None:
-    """Raise :exc:`AssertionError` with a sentence if the driver does not keep the contract.
+    """Raise :exc:`AssertionError` with a sentence if the driver violates the contract.
 
-    ``make`` is called several times, as for a daemon that is started again. Whatever the outcome,
-    what was made is taken away again, by the driver itself.
+    ``make`` is called several times, as if the daemon were restarted. In any case the driver
+    deletes what it made.
     """
     context = DriverContext(instance="conformance", state_dir=state_dir)
     for claim in CLAIMS:
@@ -78,7 +78,7 @@ def check_driver(
 
 @contextmanager
 def _named(claim: Claim) -> Iterator[None]:
-    """Put the claim's name before what is wrong, whatever the driver raised."""
+    """Raise AssertionError with the claim's name in front, for any exception of the block."""
     words = claim.__name__.replace("_", " ")
     try:
         yield

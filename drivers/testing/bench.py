@@ -1,4 +1,4 @@
-"""A driver at work, and a sentence for what it does wrong."""
+"""The bench that claims test a driver on, and the assertions that they share."""
 
 import socket
 import threading
@@ -16,26 +16,30 @@ Thing = TypeVar("Thing")
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A driver at work, and what it is tried with."""
+    """A driver under test, and all that a claim makes with it."""
 
+    # Return another driver for the same state, as after a restart of the daemon.
     make: Callable[[], Driver]
+    # The driver under test.
     driver: Driver
+    # Where inner ends go.
     sandbox: Sandbox | None
+    # What the claim has made and clear() deletes.
     networks: list[Network] = field(default_factory=list)
     endpoints: list[Endpoint] = field(default_factory=list)
 
     def create(self, network: Network) -> None:
-        """Create the network, and remember to take it away."""
+        """Create the network, for :meth:`clear` to delete."""
         self.networks.append(network)
         self.driver.create(SampleCall(), network)
 
     def connect(self, endpoint: Endpoint) -> None:
-        """Connect the endpoint, and remember to take it away."""
+        """Connect the endpoint, for :meth:`clear` to disconnect."""
         self.endpoints.append(endpoint)
         self.driver.connect(SampleCall(), endpoint)
 
     def clear(self) -> None:
-        """Take away everything that a claim may have made, with a driver that is not yet closed."""
+        """Delete everything that a claim may have made, with a new driver."""
         with closing(self.make()) as driver:
             for endpoint in self.endpoints:
                 driver.disconnect(SampleCall(), endpoint)
@@ -43,39 +47,42 @@ class Bench:
                 driver.delete(SampleCall(), network)
 
     def names(self) -> set[str]:
-        """List the names that links may have been given."""
+        """Return the names of all links that a claim may have made."""
         devices = {network.interface for network in self.networks}
         inner = {endpoint.interface for endpoint in self.endpoints}
         return devices | inner | {endpoint.host_interface for endpoint in self.endpoints}
 
     def network(self, number: int = 1) -> Network:
-        """Build a sample network, named as the driver names its devices."""
+        """Return a sample network with the driver's prefix for devices."""
         return sample_network(number, prefix=self.driver.info.device_prefix)
 
     def endpoint(self, network: Network, number: int = 1) -> Endpoint:
-        """Build a sample endpoint, named as the driver names its ports."""
+        """Return a sample endpoint with the driver's prefix for ports."""
         prefix = self.driver.info.port_prefix
         return sample_endpoint(network, number, prefix=prefix, sandbox=self.sandbox)
 
     @property
     def makes_links(self) -> bool:
-        """Whether the driver makes a device for an endpoint, and so can miss one."""
+        """Whether the driver makes a device for an endpoint, so that check can miss it."""
         return bool(self.driver.info.port_prefix)
 
     @property
     def publishes(self) -> bool:
-        """Whether the driver says that it publishes ports."""
+        """Whether the driver declares that it publishes ports."""
         return PORTS in self.driver.info.capabilities
 
     @property
     def watches(self) -> bool:
-        """Whether the driver says that it notices damage."""
+        """Whether the driver declares that it notices damage."""
         return WATCH in self.driver.info.capabilities
 
 
 @contextmanager
 def cleared(bench: Bench) -> Iterator[None]:
-    """Take away what the block made. Where that fails, what failed in the block comes first."""
+    """Delete what the block made, and raise AssertionError if any of its links is left.
+
+    An exception of the block is raised rather than a failure of the deletion.
+    """
     before = links()
     try:
         yield
@@ -89,25 +96,25 @@ def cleared(bench: Bench) -> Iterator[None]:
 
 
 def require(holds: object, sentence: str) -> None:
-    """State a thing; unlike ``assert``, also under ``python -O``."""
+    """Raise AssertionError unless it ``holds``. Unlike ``assert``, ``python -O`` keeps it."""
     if not holds:
         raise AssertionError(sentence)
 
 
 def require_whole(bench: Bench, endpoint: Endpoint) -> None:
-    """State that check finds nothing wrong with an endpoint."""
+    """Raise AssertionError if check reports a difference of a connected endpoint."""
     problems = list(bench.driver.check(SampleCall(), endpoint))
-    require(not problems, f"check says of {endpoint.id}, which was just connected: {problems}")
+    require(not problems, f"after connect, check reports of {endpoint.id}: {problems}")
 
 
 def twice(verb: Callable[[Call, Thing], None], thing: Thing) -> None:
-    """Ask a verb two times."""
+    """Call a verb twice."""
     verb(SampleCall(), thing)
     verb(SampleCall(), thing)
 
 
 def connected(bench: Bench) -> Endpoint:
-    """Create the sample network and connect the sample endpoint."""
+    """Create the sample network, connect the sample endpoint and return the endpoint."""
     network = bench.network()
     endpoint = bench.endpoint(network)
     bench.create(network)
@@ -116,13 +123,16 @@ def connected(bench: Bench) -> Endpoint:
 
 
 def at_once(verb: Callable[[Thing], None], things: Sequence[Thing]) -> None:
-    """Ask the verb of each thing in a thread of its own, and raise what went wrong in any."""
+    """Call the verb for each thing in a thread of its own.
+
+    Raises AssertionError if any call raises.
+    """
     errors: list[Exception] = []
 
     def run(thing: Thing) -> None:
         try:
             verb(thing)
-        except Exception as error:  # noqa: BLE001 - it is raised below
+        except Exception as error:  # noqa: BLE001 - it is the cause of the error below
             errors.append(error)
 
     threads = [threading.Thread(target=run, args=(thing,)) for thing in things]
@@ -131,12 +141,14 @@ def at_once(verb: Callable[[Thing], None], things: Sequence[Thing]) -> None:
     for thread in threads:
         thread.join()
     if errors:
-        raise AssertionError(f"at once, {len(errors)} of {len(things)} failed") from errors[0]
+        raise AssertionError(f"of {len(things)} concurrent calls {len(errors)} failed") from errors[
+            0
+        ]
 
 
 @contextmanager
 def only_driver_errors() -> Iterator[None]:
-    """Let pass what a driver may raise, and name what it may not."""
+    """Raise AssertionError for an exception of the block that a driver may not raise."""
     try:
         yield
     except (DriverError, AssertionError):
@@ -148,5 +160,5 @@ def only_driver_errors() -> Iterator[None]:
 
 
 def links() -> set[str]:
-    """List the links of the namespace that the test runs in."""
+    """Return the names of the links in the namespace of the test."""
     return {name for _, name in socket.if_nameindex()}

@@ -1,4 +1,4 @@
-"""Claims about endpoints that are connected and disconnected."""
+"""Claims about connect, disconnect and check."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,8 +17,8 @@ from mynet.drivers.testing.bench import (
 from mynet.drivers.testing.samples import SampleCall
 
 
-def disconnecting_what_is_gone_is_success(bench: Bench) -> None:
-    """Before there was a network, before it was connected, and twice after."""
+def disconnect_succeeds_without_an_endpoint(bench: Bench) -> None:
+    """Disconnect before create, before connect, and twice after connect."""
     network = bench.network()
     endpoint = bench.endpoint(network)
     twice(bench.driver.disconnect, endpoint)
@@ -28,27 +28,27 @@ def disconnecting_what_is_gone_is_success(bench: Bench) -> None:
     twice(bench.driver.disconnect, endpoint)
 
 
-def connecting_twice_is_connecting_once(bench: Bench) -> None:
-    """After each of them the kernel is what the endpoint says."""
+def connect_twice_is_connect_once(bench: Bench) -> None:
+    """Expect no differences after the first connect, nor after the second."""
     endpoint = connected(bench)
     require_whole(bench, endpoint)
     bench.connect(endpoint)
     require_whole(bench, endpoint)
 
 
-def a_disconnected_endpoint_is_missed(bench: Bench) -> None:
-    """By a driver that makes a link: check has sentences, as it must have eyes."""
+def check_reports_a_disconnected_endpoint(bench: Bench) -> None:
+    """Expect differences after disconnect, if the driver makes links."""
     endpoint = connected(bench)
     bench.driver.disconnect(SampleCall(), endpoint)
     problems = bench.driver.check(SampleCall(), endpoint)
     if bench.makes_links:
-        require(problems, "check finds nothing wrong with an endpoint that was disconnected")
+        require(problems, "check reports nothing of an endpoint that was disconnected")
     for problem in problems:
-        require(problem.strip(), f"check answered {problem!r}, which is no sentence")
+        require(problem.strip(), f"check returned {problem!r}, which is not a sentence")
 
 
-def names_are_free_after_disconnecting(bench: Bench) -> None:
-    """Another endpoint takes them at once."""
+def disconnect_frees_both_names(bench: Bench) -> None:
+    """Connect another endpoint under the same names, three times."""
     endpoint = connected(bench)
     for round_number in range(3):
         bench.driver.disconnect(SampleCall(), endpoint)
@@ -58,15 +58,15 @@ def names_are_free_after_disconnecting(bench: Bench) -> None:
     bench.driver.disconnect(SampleCall(), endpoint)
 
 
-def disconnecting_works_when_the_network_is_gone(bench: Bench) -> None:
-    """Take away the endpoint after the network, as after a Delete with force."""
+def disconnect_succeeds_without_the_network(bench: Bench) -> None:
+    """Disconnect after delete, as when a network is deleted by force."""
     endpoint = connected(bench)
     bench.driver.delete(SampleCall(), endpoint.network)
     twice(bench.driver.disconnect, endpoint)
 
 
-def a_lost_sandbox_is_said_to_be_lost(bench: Bench) -> None:
-    """Connect refuses, disconnect and check do without it."""
+def connect_refuses_a_sandbox_that_is_gone(bench: Bench) -> None:
+    """Expect SandboxNotFound of connect, and no exception of check and disconnect."""
     network = bench.network()
     lost = Sandbox("/proc/0/ns/net", 1)
     endpoint = replace(bench.endpoint(network), sandbox=lost, gateways=())
@@ -77,13 +77,13 @@ def a_lost_sandbox_is_said_to_be_lost(bench: Bench) -> None:
         except SandboxNotFound:
             pass
         else:
-            require(not bench.makes_links, "connect made a link in a sandbox that is not there")
+            require(not bench.makes_links, "connect made a link in a sandbox that does not exist")
     bench.driver.check(SampleCall(), endpoint)
     twice(bench.driver.disconnect, endpoint)
 
 
-def an_endpoint_without_its_network_fails_cleanly(bench: Bench) -> None:
-    """Whatever connect then does, it raises a DriverError or nothing; disconnect undoes it."""
+def connect_without_the_network_raises_only_driver_errors(bench: Bench) -> None:
+    """Connect before create, and disconnect whatever connect made."""
     endpoint = bench.endpoint(bench.network())
     with only_driver_errors(), suppress(DriverError):
         bench.connect(endpoint)
@@ -91,11 +91,11 @@ def an_endpoint_without_its_network_fails_cleanly(bench: Bench) -> None:
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
-    disconnecting_what_is_gone_is_success,
-    connecting_twice_is_connecting_once,
-    a_disconnected_endpoint_is_missed,
-    names_are_free_after_disconnecting,
-    disconnecting_works_when_the_network_is_gone,
-    a_lost_sandbox_is_said_to_be_lost,
-    an_endpoint_without_its_network_fails_cleanly,
+    disconnect_succeeds_without_an_endpoint,
+    connect_twice_is_connect_once,
+    check_reports_a_disconnected_endpoint,
+    disconnect_frees_both_names,
+    disconnect_succeeds_without_the_network,
+    connect_refuses_a_sandbox_that_is_gone,
+    connect_without_the_network_raises_only_driver_errors,
 )

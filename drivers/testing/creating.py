@@ -1,4 +1,4 @@
-"""Claims about networks that are made and deleted."""
+"""Claims about create, delete and check_network."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,32 +6,32 @@ from mynet.drivers.testing.bench import Bench, require, twice
 from mynet.drivers.testing.samples import SampleCall
 
 
-def deleting_what_is_gone_is_success(bench: Bench) -> None:
-    """Before it was ever made, and twice after."""
+def delete_succeeds_without_a_network(bench: Bench) -> None:
+    """Delete a network before create, and twice after it."""
     network = bench.network()
     twice(bench.driver.delete, network)
     bench.create(network)
     twice(bench.driver.delete, network)
 
 
-def creating_twice_is_creating_once(bench: Bench) -> None:
-    """And one delete ends it."""
+def create_twice_is_create_once(bench: Bench) -> None:
+    """Create a network twice and delete it once; clearing up finds nothing left."""
     network = bench.network()
     bench.create(network)
     bench.create(network)
     bench.driver.delete(SampleCall(), network)
 
 
-def a_network_that_was_made_is_whole(bench: Bench) -> None:
-    """Until it is deleted, check_network has no sentence."""
+def check_network_accepts_what_create_made(bench: Bench) -> None:
+    """Expect no differences of a network that was just created."""
     network = bench.network()
     bench.create(network)
     differences = list(bench.driver.check_network(SampleCall(), network))
-    require(not differences, f"check_network says of a network that was made: {differences}")
+    require(not differences, f"after create, check_network reports: {differences}")
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
-    deleting_what_is_gone_is_success,
-    creating_twice_is_creating_once,
-    a_network_that_was_made_is_whole,
+    delete_succeeds_without_a_network,
+    create_twice_is_create_once,
+    check_network_accepts_what_create_made,
 )

@@ -1,4 +1,4 @@
-"""Claims about what a driver says of itself."""
+"""Claims about info, options and contradictions."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -7,8 +7,8 @@ from mynet.drivers.api import API_VERSION, NetworkRequest
 from mynet.drivers.testing.bench import Bench, require
 
 
-def info_is_the_same_every_time(bench: Bench) -> None:
-    """Its name is what users write, its version what the daemon was built for."""
+def info_never_changes(bench: Bench) -> None:
+    """Expect the same info of each driver, with a name and this version of the contract."""
     info = bench.driver.info
     require(info == bench.driver.info, "info differs from one time to the next")
     with closing(bench.make()) as other:
@@ -16,12 +16,12 @@ def info_is_the_same_every_time(bench: Bench) -> None:
     require(info.name, "info.name is empty")
     require(
         info.api_version == API_VERSION,
-        f"info.api_version is {info.api_version}, and this daemon's is {API_VERSION}",
+        f"info.api_version is {info.api_version}, and the contract has version {API_VERSION}",
     )
 
 
-def options_are_named_and_described(bench: Bench) -> None:
-    """Each once, with words for ListDrivers, and a check that answers with a sentence or None."""
+def every_option_has_a_name_and_a_description(bench: Bench) -> None:
+    """Expect unique names, descriptions, and a sentence or None of each check."""
     info = bench.driver.info
     for options in (info.options, info.endpoint_options):
         names = [option.name for option in options]
@@ -31,27 +31,30 @@ def options_are_named_and_described(bench: Bench) -> None:
         answer = option.check("no value that any option takes")
         require(
             answer is None or (isinstance(answer, str) and answer),
-            f"the check of option {option.name} answered {answer!r}",
+            f"the check of option {option.name} returned {answer!r}",
         )
 
 
-def changes_and_contradictions_are_said_in_sentences(bench: Bench) -> None:
-    """Or None, and an empty mapping where nothing was asked that could contradict anything."""
+def change_and_contradictions_answer_in_sentences(bench: Bench) -> None:
+    """Expect a sentence or None of each change, and no contradictions without options."""
     for option in bench.driver.info.options:
         for before, after in ((None, "a value"), ("a value", None)):
             answer = option.change(before, after)
             require(
                 answer is None or (isinstance(answer, str) and answer),
-                f"asked for a change of option {option.name}, it answered {answer!r}",
+                f"the change of option {option.name} returned {answer!r}",
             )
     answers = bench.driver.info.contradictions(NetworkRequest({}))
-    require(answers == {}, f"of a network without options, contradictions says {answers}")
+    require(answers == {}, f"for a network without options, contradictions returned {answers}")
     answers = bench.driver.info.endpoint_contradictions({})
-    require(answers == {}, f"of an endpoint without options, contradictions says {answers}")
+    require(
+        answers == {},
+        f"for an endpoint without options, endpoint_contradictions returned {answers}",
+    )
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
-    info_is_the_same_every_time,
-    options_are_named_and_described,
-    changes_and_contradictions_are_said_in_sentences,
+    info_never_changes,
+    every_option_has_a_name_and_a_description,
+    change_and_contradictions_answer_in_sentences,
 )

@@ -1,4 +1,4 @@
-"""Claims about ports; nothing is asked of a driver without that capability."""
+"""Claims about published ports. Only a driver with the capability PORTS is tested."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -7,57 +7,57 @@ from mynet.drivers.testing.bench import Bench, connected, require, require_whole
 from mynet.drivers.testing.samples import SampleCall, sample_ports
 
 
-def ports_are_published_and_missed(bench: Bench) -> None:
-    """By a driver with the capability: connecting publishes them, and check has eyes for them."""
+def connect_publishes_ports_and_check_reports_missing_ones(bench: Bench) -> None:
+    """Check before connect publishes the ports, while they are published, and after disconnect."""
     if not bench.publishes:
         return
     without = connected(bench)
     endpoint = replace(without, ports=sample_ports())
     problems = bench.driver.check(SampleCall(), endpoint)
-    require(problems, "check finds nothing wrong with ports that were never published")
+    require(problems, "check reports nothing of ports that were never published")
     bench.connect(endpoint)
     bench.connect(endpoint)
     require_whole(bench, endpoint)
     twice(bench.driver.disconnect, endpoint)
     bench.connect(without)
     problems = bench.driver.check(SampleCall(), endpoint)
-    require(problems, "the ports of an endpoint that was disconnected are published still")
+    require(problems, "ports are still published after disconnect")
 
 
-def updating_an_endpoint_changes_its_ports(bench: Bench) -> None:
-    """To others, to none, and back; twice is once, and one disconnect still ends it all."""
+def update_endpoint_changes_the_published_ports(bench: Bench) -> None:
+    """Update to more ports, to fewer and to none, twice each; disconnect ends all of them."""
     if not bench.publishes:
         return
     without = connected(bench)
-    few, all_of_them = (replace(without, ports=sample_ports()[:n]) for n in (1, None))
-    for before, after in ((without, few), (few, all_of_them), (all_of_them, few), (few, without)):
+    few, many = (replace(without, ports=sample_ports()[:n]) for n in (1, None))
+    for before, after in ((without, few), (few, many), (many, few), (few, without)):
         twice(bench.driver.update_endpoint, after)
         require_whole(bench, after)
         if len(before.ports) > len(after.ports):
             problems = bench.driver.check(SampleCall(), before)
-            require(problems, "ports that were taken away by update_endpoint are published still")
+            require(problems, "ports are still published after update_endpoint without them")
     bench.driver.update_endpoint(SampleCall(), few)
     twice(bench.driver.disconnect, few)
     bench.connect(without)
     problems = bench.driver.check(SampleCall(), few)
-    require(problems, "ports that came by update_endpoint outlive the endpoint")
+    require(problems, "ports that update_endpoint published outlive the endpoint")
 
 
-def restoring_publishes_the_ports_it_is_told_of(bench: Bench) -> None:
-    """And no others: the endpoints come with their network."""
+def restore_publishes_only_the_given_ports(bench: Bench) -> None:
+    """Restore a network without its endpoint's ports, and then with them."""
     if not bench.publishes:
         return
     endpoint = replace(connected(bench), ports=sample_ports())
     bench.connect(endpoint)
     bench.driver.restore(SampleCall(), [endpoint.network])
     problems = bench.driver.check(SampleCall(), endpoint)
-    require(problems, "ports that restore was not told of are published still")
+    require(problems, "ports are still published after restore without them")
     bench.driver.restore(SampleCall(), [replace(endpoint.network, endpoints=(endpoint,))])
     require_whole(bench, endpoint)
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
-    ports_are_published_and_missed,
-    updating_an_endpoint_changes_its_ports,
-    restoring_publishes_the_ports_it_is_told_of,
+    connect_publishes_ports_and_check_reports_missing_ones,
+    update_endpoint_changes_the_published_ports,
+    restore_publishes_only_the_given_ports,
 )

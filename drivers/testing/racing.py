@@ -1,4 +1,4 @@
-"""Claims about many threads at once, and about what a driver leaves when it is closed."""
+"""Claims about concurrent calls, and about close."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -13,8 +13,8 @@ _THREADS = 8
 _ROUNDS = 8
 
 
-def many_threads_connect_at_once(bench: Bench) -> None:
-    """To two networks, and they disconnect at once too."""
+def connect_and_disconnect_run_concurrently(bench: Bench) -> None:
+    """Connect endpoints of two networks concurrently, and disconnect them concurrently."""
     networks = [bench.network(number) for number in (1, 2)]
     endpoints = [bench.endpoint(networks[number % 2], number) for number in range(1, _THREADS + 1)]
     at_once(bench.create, networks)
@@ -24,11 +24,11 @@ def many_threads_connect_at_once(bench: Bench) -> None:
     at_once(partial(bench.driver.disconnect, SampleCall()), endpoints)
     for endpoint in endpoints:
         problems = bench.driver.check(SampleCall(), endpoint)
-        require(problems or not bench.makes_links, f"{endpoint.id} is still there")
+        require(problems or not bench.makes_links, f"{endpoint.id} outlives disconnect")
 
 
-def closing_lets_go_of_descriptors_and_threads(bench: Bench) -> None:
-    """Add up what is left of many drivers, each of which was used."""
+def close_releases_descriptors_and_threads(bench: Bench) -> None:
+    """Use and close many drivers, and count what they have left together."""
     endpoint = bench.endpoint(bench.network())
     bench.networks.append(endpoint.network)
     bench.endpoints.append(endpoint)
@@ -43,7 +43,7 @@ def closing_lets_go_of_descriptors_and_threads(bench: Bench) -> None:
             driver.delete(SampleCall(), endpoint.network)
     after = _open_descriptors(), threading.active_count()
     for what, old, new in zip(("file descriptors", "threads"), before, after, strict=True):
-        require(new - old < _ROUNDS, f"{_ROUNDS} drivers were closed and left {new - old} {what}")
+        require(new - old < _ROUNDS, f"{_ROUNDS} closed drivers left {new - old} {what}")
 
 
 def _open_descriptors() -> int:
@@ -51,6 +51,6 @@ def _open_descriptors() -> int:
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
-    many_threads_connect_at_once,
-    closing_lets_go_of_descriptors_and_threads,
+    connect_and_disconnect_run_concurrently,
+    close_releases_descriptors_and_threads,
 )

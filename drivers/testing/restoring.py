@@ -1,4 +1,4 @@
-"""Claims about what is there already: after a restart, after a reboot, when it changes."""
+"""Claims about restore and update."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -9,19 +9,19 @@ from mynet.drivers.testing.samples import SampleCall
 
 
 def networks_outlive_the_driver(bench: Bench) -> None:
-    """Find, check and end what the driver of an earlier daemon made."""
+    """Restore, check and delete what the driver of an earlier daemon made."""
     endpoint = connected(bench)
     bench.driver.close()
     with closing(bench.make()) as again:
         again.restore(SampleCall(), [endpoint.network])
         problems = list(again.check(SampleCall(), endpoint))
-        require(not problems, f"after a restart check says: {problems}")
+        require(not problems, f"after a restart, check reports: {problems}")
         again.disconnect(SampleCall(), endpoint)
         again.delete(SampleCall(), endpoint.network)
 
 
-def restoring_makes_what_is_not_there(bench: Bench) -> None:
-    """As after a reboot; twice, and with nothing to restore."""
+def restore_makes_missing_networks(bench: Bench) -> None:
+    """Restore nothing, and twice a network that does not exist, as after a reboot."""
     network = bench.network()
     bench.networks.append(network)
     bench.driver.restore(SampleCall(), [])
@@ -32,18 +32,18 @@ def restoring_makes_what_is_not_there(bench: Bench) -> None:
     require_whole(bench, endpoint)
 
 
-def updating_twice_is_updating_once(bench: Bench) -> None:
-    """Keep what is there, and make no endpoint that is not; one delete still ends it all."""
+def update_twice_is_update_once(bench: Bench) -> None:
+    """Update with an existing and a missing endpoint; the missing one is not made."""
     endpoint = connected(bench)
     other = bench.endpoint(endpoint.network, 2)
     twice(bench.driver.update, NetworkUpdate(endpoint.network, (endpoint, other)))
     require_whole(bench, endpoint)
     problems = bench.driver.check(SampleCall(), other)
-    require(problems or not bench.makes_links, "update made an endpoint that was not there")
+    require(problems or not bench.makes_links, "update made an endpoint that did not exist")
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
     networks_outlive_the_driver,
-    restoring_makes_what_is_not_there,
-    updating_twice_is_updating_once,
+    restore_makes_missing_networks,
+    update_twice_is_update_once,
 )

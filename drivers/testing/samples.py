@@ -1,4 +1,4 @@
-"""What claims are made with: a call, networks and endpoints."""
+"""Sample calls, networks, endpoints and ports."""
 
 import time
 from dataclasses import dataclass, field
@@ -6,25 +6,25 @@ from ipaddress import IPv4Network, IPv6Network, ip_interface
 
 from mynet.drivers.api import Endpoint, Network, PortMapping, PortProtocol, Sandbox, Subnet
 
-_DEADLINE = 60  # seconds that every call is given
-_LONGEST_NAME = 15  # characters of a device, IFNAMSIZ less the end
+_DEADLINE = 60  # seconds that a call may take
+_LONGEST_NAME = 15  # bytes: IFNAMSIZ without the zero byte
 
 
 @dataclass(frozen=True, slots=True)
 class SampleCall:
-    """A call that somebody waits for, for a minute."""
+    """A call whose caller waits for a minute."""
 
     request_id: str = "conformance"
     deadline: float = field(default_factory=lambda: time.monotonic() + _DEADLINE)
     principal: str = "conformance"
 
     def alive(self) -> bool:
-        """Say that the caller still waits."""
+        """Return True: the caller still waits."""
         return True
 
 
 def sample_network(number: int = 1, *, prefix: str = "br-") -> Network:
-    """Build a network with an IPv4 and an IPv6 subnet, different for each number up to 250."""
+    """Return a network with an IPv4 and an IPv6 subnet, a different one for each number to 250."""
     ipv4 = IPv4Network(f"198.18.{number}.0/24")  # for tests of networks, RFC 2544
     ipv6 = IPv6Network(f"fd6d:796e:6574:{number:x}::/64")
     return Network(
@@ -37,7 +37,7 @@ def sample_network(number: int = 1, *, prefix: str = "br-") -> Network:
 
 
 def sample_ports() -> tuple[PortMapping, ...]:
-    """Build ports to publish: one of TCP, one of UDP, and a range."""
+    """Return ports to publish: a TCP port, a UDP port and a range of TCP ports."""
     return (
         PortMapping(80, host_port=48080),
         PortMapping(53, PortProtocol.UDP, 48053),
@@ -48,7 +48,7 @@ def sample_ports() -> tuple[PortMapping, ...]:
 def sample_endpoint(
     network: Network, number: int = 1, *, prefix: str = "veth", sandbox: Sandbox | None = None
 ) -> Endpoint:
-    """Build an endpoint of the network, different for each number up to 250."""
+    """Return an endpoint of the network, a different one for each number up to 250."""
     cidrs = [subnet.cidr for subnet in network.subnets]
     return Endpoint(
         id=f"{network.name}-{number}",

@@ -1,4 +1,4 @@
-"""The contract's suite: who passes it, and that each of its claims can fail."""
+"""The conformance suite: drivers that pass it, and a nonconforming driver for each claim."""
 
 import os
 from collections.abc import Iterator
@@ -11,26 +11,26 @@ from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.drivers.testing import CLAIMS, check_driver
 from tests.drivers.conformance import (
-    broken_connecting,
-    broken_creating,
-    broken_describing,
-    broken_looking,
-    broken_publishing,
-    broken_racing,
-    broken_restoring,
+    nonconforming_connecting,
+    nonconforming_creating,
+    nonconforming_describing,
+    nonconforming_observing,
+    nonconforming_publishing,
+    nonconforming_racing,
+    nonconforming_restoring,
 )
-from tests.drivers.conformance.broken_racing import LeaksDescriptors, LeaksThreads
-from tests.drivers.conformance.sound import Kernel, SoundDriver
+from tests.drivers.conformance.conforming import ConformingDriver, Kernel
+from tests.drivers.conformance.nonconforming_racing import LeaksDescriptors, LeaksThreads
 from tests.drivers.conformance.third_party import load_example
 
-BROKEN = (
-    *broken_describing.BROKEN,
-    *broken_creating.BROKEN,
-    *broken_connecting.BROKEN,
-    *broken_restoring.BROKEN,
-    *broken_publishing.BROKEN,
-    *broken_looking.BROKEN,
-    *broken_racing.BROKEN,
+NONCONFORMING = (
+    *nonconforming_describing.NONCONFORMING,
+    *nonconforming_creating.NONCONFORMING,
+    *nonconforming_connecting.NONCONFORMING,
+    *nonconforming_restoring.NONCONFORMING,
+    *nonconforming_publishing.NONCONFORMING,
+    *nonconforming_observing.NONCONFORMING,
+    *nonconforming_racing.NONCONFORMING,
 )
 
 
@@ -39,9 +39,9 @@ def context(tmp_path: Path) -> DriverContext:
     return DriverContext("conformance", tmp_path)
 
 
-def test_a_sound_driver_passes(tmp_path: Path) -> None:
+def test_a_conforming_driver_passes(tmp_path: Path) -> None:
     kernel = Kernel()
-    check_driver(lambda context: SoundDriver(context, kernel), tmp_path)
+    check_driver(lambda context: ConformingDriver(context, kernel), tmp_path)
 
 
 @pytest.mark.parametrize("in_sandbox", [True, False], ids=["sandbox", "no sandbox"])
@@ -62,21 +62,23 @@ def test_the_example_passes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("claim", "broken"), BROKEN, ids=[f"{driver.__name__}" for _, driver in BROKEN]
+    ("claim", "kind"), NONCONFORMING, ids=[driver.__name__ for _, driver in NONCONFORMING]
 )
-def test_a_broken_driver_is_told_which_claim_it_breaks(
-    tmp_path: Path, claim: str, broken: type[SoundDriver]
+def test_a_nonconforming_driver_fails_with_the_claim_it_violates(
+    tmp_path: Path, claim: str, kind: type[ConformingDriver]
 ) -> None:
     kernel = Kernel()
     with pytest.raises(AssertionError, match=f"^{claim}: ."):
-        check_driver(lambda context: broken(context, kernel), tmp_path)
+        check_driver(lambda context: kind(context, kernel), tmp_path)
 
 
-def test_each_claim_has_a_driver_that_breaks_it() -> None:
-    assert {claim for claim, _ in BROKEN} == {each.__name__.replace("_", " ") for each in CLAIMS}
+def test_each_claim_has_a_driver_that_violates_it() -> None:
+    assert {claim for claim, _ in NONCONFORMING} == {
+        function.__name__.replace("_", " ") for function in CLAIMS
+    }
 
 
-def test_a_driver_that_cannot_even_be_made_fails(tmp_path: Path) -> None:
+def test_a_hook_that_raises_fails(tmp_path: Path) -> None:
     def make(_context: DriverContext) -> Driver:
         raise OSError("no such device")
 
@@ -84,22 +86,22 @@ def test_a_driver_that_cannot_even_be_made_fails(tmp_path: Path) -> None:
         check_driver(make, tmp_path)
 
 
-def test_what_a_broken_driver_made_is_taken_away_all_the_same(tmp_path: Path) -> None:
-    class Blind(SoundDriver):
+def test_what_a_nonconforming_driver_made_is_deleted(tmp_path: Path) -> None:
+    class AlwaysReporting(ConformingDriver):
         def check(self, *_: object) -> list[str]:
             return ["It is not there."]
 
     kernel = Kernel()
     with pytest.raises(AssertionError):
-        check_driver(lambda context: Blind(context, kernel), tmp_path)
+        check_driver(lambda context: AlwaysReporting(context, kernel), tmp_path)
     assert not kernel.networks
     assert not kernel.links
 
 
-def test_every_driver_that_was_made_is_closed(tmp_path: Path) -> None:
+def test_every_driver_is_closed(tmp_path: Path) -> None:
     kernel, unclosed = Kernel(), set[int]()
 
-    class Counted(SoundDriver):
+    class Counted(ConformingDriver):
         def __init__(self, context: DriverContext, kernel: Kernel) -> None:
             super().__init__(context, kernel)
             unclosed.add(id(self))
@@ -113,7 +115,7 @@ def test_every_driver_that_was_made_is_closed(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def _tidy() -> Iterator[None]:
-    """End what the leaking drivers left."""
+    """Close the descriptors and end the threads that the drivers leak."""
     yield
     while LeaksDescriptors.opened:
         os.close(LeaksDescriptors.opened.pop())

@@ -1,4 +1,4 @@
-"""The example's driver, which is a project of its own and not installed here."""
+"""The example driver, a separate project that is not installed here."""
 
 import importlib.util
 import sys
@@ -9,7 +9,7 @@ _SOURCE = Path(__file__).parents[3] / "examples/mynet-driver-noop/src/mynet_driv
 
 
 def load_example() -> Any:
-    """Import the example from where it lies."""
+    """Import the example from its source file."""
     spec = importlib.util.spec_from_file_location("mynet_driver_noop", _SOURCE)
     assert spec
     assert spec.loader

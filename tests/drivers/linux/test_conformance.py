@@ -1,4 +1,4 @@
-"""The bridge driver keeps its contract on a real kernel."""
+"""The bridge driver passes the conformance suite on a real kernel."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from mynet.drivers.api import Call, DriverContext, Endpoint, Network
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.testing import check_driver
-from tests.drivers.conformance.sound import Kernel, SoundDriver
+from tests.drivers.conformance.conforming import ConformingDriver, Kernel
 from tests.drivers.linux.support.namespaces import Namespace
 
 
@@ -52,9 +52,9 @@ def test_a_driver_that_leaves_links_behind_fails(
     assert left in host.names()
 
 
-def test_a_link_that_was_there_before_is_not_held_against_a_driver(
+def test_a_link_that_existed_before_is_not_counted_against_a_driver(
     host: Namespace, tmp_path: Path
 ) -> None:
     host.run("ip", "link", "add", "cif-check1", "type", "bridge")
     kernel = Kernel()
-    check_driver(lambda context: SoundDriver(context, kernel), tmp_path)
+    check_driver(lambda context: ConformingDriver(context, kernel), tmp_path)

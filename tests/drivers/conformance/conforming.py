@@ -1,4 +1,4 @@
-"""A driver that keeps the contract, in memory: what the broken ones are made from."""
+"""A driver in memory that conforms to the contract; nonconforming drivers are its subclasses."""
 
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -20,7 +20,7 @@ from mynet.drivers.errors import InterfaceExists, KernelError, SandboxNotFound
 
 
 class Kernel:
-    """What outlives a driver: the networks there are, who has which name of a link, and ports."""
+    """What outlives a driver: ids of networks, the endpoints that own links, and ports."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -29,21 +29,21 @@ class Kernel:
         self.ports: dict[str, Sequence[PortMapping]] = {}
 
 
-def refuse_maybe(value: str) -> str | None:
+def yes_or_no(value: str) -> str | None:
     return None if value in ("yes", "no") else f"{value!r} is neither yes nor no"
 
 
-class SoundDriver(Driver):
-    """Makes one link an endpoint. Subclasses break one thing each."""
+class ConformingDriver(Driver):
+    """Makes one link an endpoint. Each subclass violates one claim."""
 
     def __init__(self, context: DriverContext, kernel: Kernel) -> None:
         self.kernel = kernel
 
     @property
     def info(self) -> DriverInfo:
-        option = Option("quick", "yes or no", refuse_maybe)
+        option = Option("quick", "yes or no", yes_or_no)
         return DriverInfo(
-            "sound",
+            "conforming",
             capabilities=frozenset({PORTS, WATCH}),
             options=[option],
             device_prefix="snd-",
@@ -103,26 +103,28 @@ class SoundDriver(Driver):
 
     def orphans(self, call: Call, known: Collection[str]) -> Sequence[Orphan]:
         with self.kernel.lock:
-            links = [Orphan(each, f"link {name}") for name, each in self.kernel.links.items()]
+            links = [Orphan(owner, f"link {name}") for name, owner in self.kernel.links.items()]
             return [orphan for orphan in links if orphan.id not in known]
 
     def discard(self, call: Call, orphan: Orphan) -> None:
         with self.kernel.lock:
-            for name in [name for name, each in self.kernel.links.items() if each == orphan.id]:
+            for name in [name for name, owner in self.kernel.links.items() if owner == orphan.id]:
                 del self.kernel.links[name]
 
 
-Broken = list[tuple[str, type[SoundDriver]]]  # which claim of the suite must see it, and a driver
+Nonconforming = list[tuple[str, type[ConformingDriver]]]  # the violated claim, and the driver
 
 
-def noting(broken: Broken) -> Callable[[str], Callable[[type[SoundDriver]], type[SoundDriver]]]:
-    """Make the decorator that notes which claim a driver breaks."""
+def noting(
+    drivers: Nonconforming,
+) -> Callable[[str], Callable[[type[ConformingDriver]], type[ConformingDriver]]]:
+    """Return the decorator that notes which claim a driver violates."""
 
-    def breaks(claim: str) -> Callable[[type[SoundDriver]], type[SoundDriver]]:
-        def note(driver: type[SoundDriver]) -> type[SoundDriver]:
-            broken.append((claim, driver))
+    def violates(claim: str) -> Callable[[type[ConformingDriver]], type[ConformingDriver]]:
+        def note(driver: type[ConformingDriver]) -> type[ConformingDriver]:
+            drivers.append((claim, driver))
             return driver
 
         return note
 
-    return breaks
+    return violates

@@ -1,4 +1,4 @@
-"""Drivers that each break a claim about threads, or about what is left of a driver."""
+"""Drivers that each violate a claim about concurrent calls or close."""
 
 import os
 import threading
@@ -7,14 +7,14 @@ from typing import ClassVar
 
 from mynet.drivers.api import Call, Endpoint
 from mynet.drivers.errors import KernelError
-from tests.drivers.conformance.sound import Broken, SoundDriver, noting
+from tests.drivers.conformance.conforming import ConformingDriver, Nonconforming, noting
 
-BROKEN: Broken = []
-breaks = noting(BROKEN)
+NONCONFORMING: Nonconforming = []
+violates = noting(NONCONFORMING)
 
 
-@breaks("closing lets go of descriptors and threads")
-class LeaksDescriptors(SoundDriver):
+@violates("close releases descriptors and threads")
+class LeaksDescriptors(ConformingDriver):
     opened: ClassVar[list[int]] = []
 
     def connect(self, call: Call, endpoint: Endpoint) -> None:
@@ -22,8 +22,8 @@ class LeaksDescriptors(SoundDriver):
         self.opened.append(os.open("/dev/null", os.O_RDONLY))
 
 
-@breaks("closing lets go of descriptors and threads")
-class LeaksThreads(SoundDriver):
+@violates("close releases descriptors and threads")
+class LeaksThreads(ConformingDriver):
     end: ClassVar = threading.Event()
     started: ClassVar[list[threading.Thread]] = []
 
@@ -33,22 +33,22 @@ class LeaksThreads(SoundDriver):
         self.started[-1].start()
 
 
-@breaks("closing lets go of descriptors and threads")
+@violates("close releases descriptors and threads")
 class WatchesForEver(LeaksThreads):
     def connect(self, call: Call, endpoint: Endpoint) -> None:
-        SoundDriver.connect(self, call, endpoint)
+        ConformingDriver.connect(self, call, endpoint)
 
     def watch(self, call: Call, alarm: Callable[[Collection[str]], None]) -> None:
         self.started.append(threading.Thread(target=self.end.wait))
         self.started[-1].start()
 
 
-@breaks("many threads connect at once")
-class TakesOneAtATime(SoundDriver):
+@violates("connect and disconnect run concurrently")
+class RefusesTwoAtOnce(ConformingDriver):
     together: ClassVar = threading.Barrier(2)
 
     def connect(self, call: Call, endpoint: Endpoint) -> None:
-        if endpoint.network.name == "conformance-2":  # which this claim alone makes
+        if endpoint.network.name == "conformance-2":  # only this claim makes it
             self.together.wait(timeout=10)
             raise KernelError("two at once")
         super().connect(call, endpoint)

@@ -1,51 +1,51 @@
-"""Drivers that each break a claim about what is there already."""
+"""Drivers that each violate a claim about restore or update."""
 
 from collections.abc import Sequence
 
 from mynet.drivers.api import Call, DriverContext, Network, NetworkUpdate
 from mynet.drivers.errors import InterfaceExists
-from tests.drivers.conformance.sound import Broken, Kernel, SoundDriver, noting
+from tests.drivers.conformance.conforming import ConformingDriver, Kernel, Nonconforming, noting
 
-BROKEN: Broken = []
-breaks = noting(BROKEN)
+NONCONFORMING: Nonconforming = []
+violates = noting(NONCONFORMING)
 
 
-@breaks("networks outlive the driver")
-class RemembersInItself(SoundDriver):
+@violates("networks outlive the driver")
+class RemembersInItself(ConformingDriver):
     def __init__(self, context: DriverContext, kernel: Kernel) -> None:
         super().__init__(context, Kernel())
 
 
-@breaks("networks outlive the driver")
-class TidiesUpAtTheEnd(SoundDriver):
+@violates("networks outlive the driver")
+class TidiesUpAtTheEnd(ConformingDriver):
     def close(self) -> None:
         self.kernel.networks.clear()
         self.kernel.links.clear()
 
 
-@breaks("restoring makes what is not there")
-class RestoresNothing(SoundDriver):
+@violates("restore makes missing networks")
+class RestoresNothing(ConformingDriver):
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         pass
 
 
-@breaks("networks outlive the driver")
-class RestoresOnlyWhatIsGone(SoundDriver):
+@violates("networks outlive the driver")
+class RefusesToRestoreExistingNetworks(ConformingDriver):
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         if {network.id for network in networks} & self.kernel.networks:
-            raise InterfaceExists("there is something already")
+            raise InterfaceExists("the network exists")
         super().restore(call, networks)
 
 
-@breaks("updating twice is updating once")
-class LosesEndpointsWhenUpdated(SoundDriver):
+@violates("update twice is update once")
+class LosesEndpointsWhenUpdated(ConformingDriver):
     def update(self, call: Call, update: NetworkUpdate) -> None:
         for endpoint in update.endpoints:
             self.disconnect(call, endpoint)
 
 
-@breaks("updating twice is updating once")
-class ConnectsWhenUpdated(SoundDriver):
+@violates("update twice is update once")
+class ConnectsWhenUpdated(ConformingDriver):
     def update(self, call: Call, update: NetworkUpdate) -> None:
         for endpoint in update.endpoints:
             self.connect(call, endpoint)

@@ -1,26 +1,26 @@
-"""Drivers that each break a claim about endpoints that are connected and disconnected."""
+"""Drivers that each violate a claim about connect, disconnect or check."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from mynet.drivers.api import Call, Endpoint
 from mynet.drivers.errors import InterfaceExists, KernelError, SandboxNotFound
-from tests.drivers.conformance.sound import Broken, SoundDriver, noting
+from tests.drivers.conformance.conforming import ConformingDriver, Nonconforming, noting
 
-BROKEN: Broken = []
-breaks = noting(BROKEN)
+NONCONFORMING: Nonconforming = []
+violates = noting(NONCONFORMING)
 
 
-@breaks("connecting twice is connecting once")
-class ConnectsOnlyOnce(SoundDriver):
+@violates("connect twice is connect once")
+class RefusesToConnectTwice(ConformingDriver):
     def connect(self, call: Call, endpoint: Endpoint) -> None:
         if endpoint.host_interface in self.kernel.links:
-            raise InterfaceExists(f"{endpoint.host_interface} is there already")
+            raise InterfaceExists(f"{endpoint.host_interface} exists")
         super().connect(call, endpoint)
 
 
-@breaks("connecting twice is connecting once")
-class TurnsRound(SoundDriver):
+@violates("connect twice is connect once")
+class DisconnectsTheSecondTime(ConformingDriver):
     def connect(self, call: Call, endpoint: Endpoint) -> None:
         if endpoint.host_interface in self.kernel.links:
             self.disconnect(call, endpoint)
@@ -28,38 +28,38 @@ class TurnsRound(SoundDriver):
             super().connect(call, endpoint)
 
 
-@breaks("connecting twice is connecting once")
-class ConnectsNothing(SoundDriver):
+@violates("connect twice is connect once")
+class ConnectsNothing(ConformingDriver):
     def connect(self, call: Call, endpoint: Endpoint) -> None:
         pass
 
 
-@breaks("disconnecting what is gone is success")
-class DisconnectsOnlyWhatIsThere(SoundDriver):
+@violates("disconnect succeeds without an endpoint")
+class RefusesToDisconnectTwice(ConformingDriver):
     def disconnect(self, call: Call, endpoint: Endpoint) -> None:
         del self.kernel.links[endpoint.host_interface]
 
 
-@breaks("a disconnected endpoint is missed")
-class IsBlind(SoundDriver):
+@violates("check reports a disconnected endpoint")
+class ChecksNothing(ConformingDriver):
     def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
         return []
 
 
-@breaks("a disconnected endpoint is missed")
-class DisconnectsNothing(SoundDriver):
+@violates("check reports a disconnected endpoint")
+class DisconnectsNothing(ConformingDriver):
     def disconnect(self, call: Call, endpoint: Endpoint) -> None:
         pass
 
 
-@breaks("a disconnected endpoint is missed")
-class SaysNothingOfWhatIsWrong(SoundDriver):
+@violates("check reports a disconnected endpoint")
+class ReportsEmptySentences(ConformingDriver):
     def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
         return [""] * len(super().check(call, endpoint))
 
 
-@breaks("names are free after disconnecting")
-class KeepsNames(SoundDriver):
+@violates("disconnect frees both names")
+class KeepsNames(ConformingDriver):
     def disconnect(self, call: Call, endpoint: Endpoint) -> None:
         if self.kernel.links.get(endpoint.host_interface) == endpoint.id:
             self.kernel.links[endpoint.host_interface] = f"{endpoint.id}, gone"
@@ -70,8 +70,8 @@ class KeepsNames(SoundDriver):
         super().connect(call, endpoint)
 
 
-@breaks("disconnecting works when the network is gone")
-class LooksForTheNetwork(SoundDriver):
+@violates("disconnect succeeds without the network")
+class DisconnectsOnlyFromANetwork(ConformingDriver):
     def disconnect(self, call: Call, endpoint: Endpoint) -> None:
         is_there = endpoint.network.id in self.kernel.networks
         if endpoint.host_interface in self.kernel.links and not is_there:
@@ -79,14 +79,14 @@ class LooksForTheNetwork(SoundDriver):
         super().disconnect(call, endpoint)
 
 
-@breaks("a lost sandbox is said to be lost")
-class ConnectsTheLost(SoundDriver):
+@violates("connect refuses a sandbox that is gone")
+class ConnectsWithoutTheSandbox(ConformingDriver):
     def connect(self, call: Call, endpoint: Endpoint) -> None:
         super().connect(call, replace(endpoint, sandbox=None))
 
 
-@breaks("a lost sandbox is said to be lost")
-class ForgetsToTranslate(SoundDriver):
+@violates("connect refuses a sandbox that is gone")
+class RaisesFileNotFoundError(ConformingDriver):
     def connect(self, call: Call, endpoint: Endpoint) -> None:
         try:
             super().connect(call, endpoint)
@@ -94,16 +94,16 @@ class ForgetsToTranslate(SoundDriver):
             raise FileNotFoundError(str(error)) from error
 
 
-@breaks("a lost sandbox is said to be lost")
-class CannotCheckTheLost(SoundDriver):
+@violates("connect refuses a sandbox that is gone")
+class CannotCheckWithoutTheSandbox(ConformingDriver):
     def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
         if endpoint.sandbox and endpoint.sandbox.path.startswith("/proc/0/"):
             raise SandboxNotFound("there is no process 0")
         return super().check(call, endpoint)
 
 
-@breaks("an endpoint without its network fails cleanly")
-class RaisesAKeyError(SoundDriver):
+@violates("connect without the network raises only driver errors")
+class RaisesAKeyError(ConformingDriver):
     def connect(self, call: Call, endpoint: Endpoint) -> None:
         if endpoint.network.id not in self.kernel.networks:
             raise KeyError(endpoint.network.id)

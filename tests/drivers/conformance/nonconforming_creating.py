@@ -1,26 +1,26 @@
-"""Drivers that each break a claim about networks that are made and deleted."""
+"""Drivers that each violate a claim about create, delete or check_network."""
 
 from collections import Counter
 from collections.abc import Sequence
 
 from mynet.drivers.api import Call, DriverContext, Network
 from mynet.drivers.errors import InterfaceExists, KernelError
-from tests.drivers.conformance.sound import Broken, Kernel, SoundDriver, noting
+from tests.drivers.conformance.conforming import ConformingDriver, Kernel, Nonconforming, noting
 
-BROKEN: Broken = []
-breaks = noting(BROKEN)
+NONCONFORMING: Nonconforming = []
+violates = noting(NONCONFORMING)
 
 
-@breaks("creating twice is creating once")
-class CreatesOnlyOnce(SoundDriver):
+@violates("create twice is create once")
+class RefusesToCreateTwice(ConformingDriver):
     def create(self, call: Call, network: Network) -> None:
         if network.id in self.kernel.networks:
-            raise InterfaceExists(f"{network.interface} is there already")
+            raise InterfaceExists(f"{network.interface} exists")
         super().create(call, network)
 
 
-@breaks("creating twice is creating once")
-class CountsNetworks(SoundDriver):
+@violates("create twice is create once")
+class CountsNetworks(ConformingDriver):
     def __init__(self, context: DriverContext, kernel: Kernel) -> None:
         super().__init__(context, kernel)
         self.counts: Counter[str] = Counter()
@@ -36,13 +36,13 @@ class CountsNetworks(SoundDriver):
             raise KernelError("it is still in use")
 
 
-@breaks("deleting what is gone is success")
-class DeletesOnlyWhatIsThere(SoundDriver):
+@violates("delete succeeds without a network")
+class RefusesToDeleteTwice(ConformingDriver):
     def delete(self, call: Call, network: Network) -> None:
         self.kernel.networks.remove(network.id)
 
 
-@breaks("a network that was made is whole")
-class FindsFaultWithEveryNetwork(SoundDriver):
+@violates("check network accepts what create made")
+class ReportsEveryNetwork(ConformingDriver):
     def check_network(self, call: Call, network: Network) -> Sequence[str]:
         return ["It has no colour."]

@@ -1,29 +1,29 @@
-"""Drivers that each break a claim about ports."""
+"""Drivers that each violate a claim about published ports."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from mynet.drivers.api import Call, Endpoint, Network, PortMapping
-from tests.drivers.conformance.sound import Broken, SoundDriver, noting
+from tests.drivers.conformance.conforming import ConformingDriver, Nonconforming, noting
 
-BROKEN: Broken = []
-breaks = noting(BROKEN)
+NONCONFORMING: Nonconforming = []
+violates = noting(NONCONFORMING)
 
 
-@breaks("ports are published and missed")
-class PublishesNothing(SoundDriver):
+@violates("connect publishes ports and check reports missing ones")
+class PublishesNothing(ConformingDriver):
     def connect(self, call: Call, endpoint: Endpoint) -> None:
         super().connect(call, replace(endpoint, ports=()))
 
 
-@breaks("ports are published and missed")
-class IsBlindToPorts(SoundDriver):
+@violates("connect publishes ports and check reports missing ones")
+class ChecksNoPorts(ConformingDriver):
     def unpublished(self, endpoint: Endpoint) -> Sequence[str]:
         return []
 
 
-@breaks("ports are published and missed")
-class PublishesForEver(SoundDriver):
+@violates("connect publishes ports and check reports missing ones")
+class PublishesForEver(ConformingDriver):
     def connect(self, call: Call, endpoint: Endpoint) -> None:
         super().connect(call, replace(endpoint, ports=endpoint.ports or self.old(endpoint)))
 
@@ -36,27 +36,27 @@ class PublishesForEver(SoundDriver):
         return self.kernel.ports.get(endpoint.id, ())
 
 
-@breaks("updating an endpoint changes its ports")
-class KeepsItsPorts(SoundDriver):
+@violates("update endpoint changes the published ports")
+class KeepsItsPorts(ConformingDriver):
     def update_endpoint(self, call: Call, endpoint: Endpoint) -> None:
         pass
 
 
-@breaks("updating an endpoint changes its ports")
-class AddsPorts(SoundDriver):
+@violates("update endpoint changes the published ports")
+class AddsPorts(ConformingDriver):
     def update_endpoint(self, call: Call, endpoint: Endpoint) -> None:
         before = self.kernel.ports.get(endpoint.id, ())
         super().update_endpoint(call, replace(endpoint, ports=(*before, *endpoint.ports)))
 
 
-@breaks("restoring publishes the ports it is told of")
-class RestoresNoPorts(SoundDriver):
+@violates("restore publishes only the given ports")
+class RestoresNoPorts(ConformingDriver):
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         super().restore(call, [replace(network, endpoints=()) for network in networks])
 
 
-@breaks("restoring publishes the ports it is told of")
-class LeavesPorts(SoundDriver):
+@violates("restore publishes only the given ports")
+class LeavesPorts(ConformingDriver):
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         before = dict(self.kernel.ports)
         super().restore(call, networks)

@@ -1,34 +1,34 @@
-"""Drivers that each break a claim about what a driver sees."""
+"""Drivers that each violate a claim about conditions, survey, orphans or audit."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mynet.drivers.api import Call, Condition, DriverContext, ExpectedState, Network, Orphan
 from mynet.drivers.errors import KernelError
-from tests.drivers.conformance.sound import Broken, Kernel, SoundDriver, noting
+from tests.drivers.conformance.conforming import ConformingDriver, Kernel, Nonconforming, noting
 
-BROKEN: Broken = []
-breaks = noting(BROKEN)
+NONCONFORMING: Nonconforming = []
+violates = noting(NONCONFORMING)
 
 
-@breaks("conditions are of networks that were asked about")
-class TellsOfOthers(SoundDriver):
+@violates("conditions names only the given networks")
+class NamesAnotherNetwork(ConformingDriver):
     def conditions(
         self, call: Call, networks: Sequence[Network]
     ) -> Mapping[str, Sequence[Condition]]:
         return {"another": [Condition("It is old.", "Make a new one.")]}
 
 
-@breaks("conditions are of networks that were asked about")
-class TellsOfWallsWithoutWords(SoundDriver):
+@violates("conditions names only the given networks")
+class GivesNoRemedy(ConformingDriver):
     def conditions(
         self, call: Call, networks: Sequence[Network]
     ) -> Mapping[str, Sequence[Condition]]:
         return {each.id: [Condition("It is old.", "")] for each in networks}
 
 
-@breaks("conditions are of networks that were asked about")
-class TakesAwayWhatItLooksAt(SoundDriver):
+@violates("conditions names only the given networks")
+class DeletesWhatItInspects(ConformingDriver):
     def conditions(
         self, call: Call, networks: Sequence[Network]
     ) -> Mapping[str, Sequence[Condition]]:
@@ -37,26 +37,26 @@ class TakesAwayWhatItLooksAt(SoundDriver):
         return {}
 
 
-@breaks("a survey names what is damaged")
-class SuspectsNobody(SoundDriver):
+@violates("survey names what is damaged")
+class ReportsNoDamage(ConformingDriver):
     def survey(self, call: Call, networks: Sequence[Network]) -> Collection[str]:
         return []
 
 
-@breaks("a survey names what is damaged")
-class SuspectsEverybody(SoundDriver):
+@violates("survey names what is damaged")
+class ReportsAllAsDamaged(ConformingDriver):
     def survey(self, call: Call, networks: Sequence[Network]) -> Collection[str]:
         return [*(each.id for network in networks for each in network.endpoints), networks[0].id]
 
 
-@breaks("a survey names what is damaged")
-class SurveysNetworksAlone(SoundDriver):
+@violates("survey names what is damaged")
+class SurveysNetworksAlone(ConformingDriver):
     def survey(self, call: Call, networks: Sequence[Network]) -> Collection[str]:
         return super().survey(call, [replace(each, endpoints=()) for each in networks])
 
 
-@breaks("an audit finds nothing amiss with what is on record")
-class AuditsByWhatItRemembers(SoundDriver):
+@violates("audit accepts what is on record")
+class AuditsFromMemory(ConformingDriver):
     def __init__(self, context: DriverContext, kernel: Kernel) -> None:
         super().__init__(context, kernel)
         self.made: set[str] = set()
@@ -71,28 +71,28 @@ class AuditsByWhatItRemembers(SoundDriver):
         ]
 
 
-@breaks("an audit finds nothing amiss with what is on record")
-class ForgetsWhatIsUnfinished(SoundDriver):
+@violates("audit accepts what is on record")
+class ForgetsWhatIsUnfinished(ConformingDriver):
     def audit(self, call: Call, expected: ExpectedState) -> Sequence[str]:
         known = {network.id for network in expected.networks}
-        return [f"{each} is nobody's." for each in self.kernel.networks if each not in known]
+        return [f"{each} has no record." for each in self.kernel.networks if each not in known]
 
 
-@breaks("orphans are what no record knows")
-class TakesAllForStrays(SoundDriver):
+@violates("orphans lists only objects without a record")
+class TakesAllForOrphans(ConformingDriver):
     def orphans(self, call: Call, known: Collection[str]) -> Sequence[Orphan]:
         return super().orphans(call, set())
 
 
-@breaks("orphans are what no record knows")
-class DiscardsNothing(SoundDriver):
+@violates("orphans lists only objects without a record")
+class DiscardsNothing(ConformingDriver):
     def discard(self, call: Call, orphan: Orphan) -> None:
         pass
 
 
-@breaks("orphans are what no record knows")
-class DiscardsOnlyWhatIsThere(SoundDriver):
+@violates("orphans lists only objects without a record")
+class RefusesToDiscardTwice(ConformingDriver):
     def discard(self, call: Call, orphan: Orphan) -> None:
         if orphan not in self.orphans(call, set()):
-            raise KernelError("it is gone already")
+            raise KernelError("it does not exist")
         super().discard(call, orphan)
