@@ -16,8 +16,9 @@ from mynet.server.plugins import catalog as plugin_catalog
 from mynet.server.reconcile.healer import healers
 from mynet.server.reconcile.recovery import recover
 from mynet.server.services.server import Server
-from mynet.server.state.directory import claim_namespace, claim_state_dir, require_no_foreigners
-from mynet.server.state.home import settle
+from mynet.server.state.directory import lock_state_dir
+from mynet.server.state.namespace import lock_namespace, require_no_foreign_devices
+from mynet.server.state.origin import record_origin
 from mynet.server.store import Store
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -31,10 +32,10 @@ def run(settings: Settings) -> None:
     wait_for_stop = _stop_signals()
     _raise_descriptor_limit()
     with ExitStack() as open_things:
-        state = open_things.enter_context(claim_state_dir(settings.state_dir))
-        open_things.enter_context(claim_namespace())
+        state = open_things.enter_context(lock_state_dir(settings.state_dir))
+        open_things.enter_context(lock_namespace())
         kernel = LinuxKernel()
-        require_no_foreigners(kernel, state.instance)
+        require_no_foreign_devices(kernel, state.instance)
         store = Store(state.path / "mynet.db")
         open_things.callback(store.close)
         drivers = plugin_catalog.load(
@@ -46,7 +47,7 @@ def run(settings: Settings) -> None:
         core = assemble(state, store, drivers, backends, kernel, defaults)
         server = Server(core, settings.listen, settings.plugin_timeout)
         recover(core.doctor)
-        settle(state.path)
+        record_origin(state.path)
         server.serve()
         watching = healers(core.doctor, drivers) if settings.heal else ()
         for healer in watching:

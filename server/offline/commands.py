@@ -72,7 +72,7 @@ def fsck(*, state_dir: Path, books: bool) -> None:
     """
     from mynet.server.offline.fsck import examine  # noqa: PLC0415 - likewise
     from mynet.server.offline.fsck.kernel import Comparison, compare_kernel  # noqa: PLC0415 - likewise
-    from mynet.server.state.directory import keep_daemons_out  # noqa: PLC0415 - as in main
+    from mynet.server.state.lock_file import lock_unchanged  # noqa: PLC0415 - as in main
 
     patience: float = click.get_current_context().find_root().params["plugin_timeout"]
     configure("text", "critical")  # what else plugins say of what fails is in the remarks
@@ -80,7 +80,7 @@ def fsck(*, state_dir: Path, books: bool) -> None:
     try:
         if not state_dir.is_dir():
             raise _Unchecked(f"there is no directory {state_dir}; name one with --state-dir")
-        with keep_daemons_out(state_dir):
+        with lock_unchanged(state_dir):
             report = examine(state_dir, patience)
             if not books:
                 kernel = compare_kernel(state_dir, report, patience)

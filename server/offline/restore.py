@@ -16,9 +16,9 @@ from tempfile import mkdtemp
 
 from mynet.server.errors import CannotRestore
 from mynet.server.offline.fsck import examine
+from mynet.server.state import lock_file
 from mynet.server.state.archive import About, unpack
-from mynet.server.state.backup import sync_folder
-from mynet.server.state.directory import keep_daemons_out, read_marker
+from mynet.server.state.directory import fsync_directory, read_marker
 
 _AT_FDCWD = -100  # linux/fcntl.h
 _RENAME_EXCHANGE = 2  # linux/fs.h
@@ -42,7 +42,7 @@ def restore(file: Path, state_dir: Path, *, move_aside: bool) -> Restored:
     to be used or has no place, and OSError where the disk refuses; then nothing was changed.
     """
     target = state_dir.resolve()  # or a link to it would be exchanged, and not the directory
-    with keep_daemons_out(target):
+    with lock_file.lock_unchanged(target):
         occupied = _require_place(target, move_aside=move_aside)
         made = Path(mkdtemp(prefix=f".{target.name}.restore-", dir=target.parent))
         try:
@@ -66,7 +66,7 @@ def _require_place(target: Path, *, move_aside: bool) -> bool:
             f"{target} cannot be made a state directory: it is no directory, or is in none; name"
             " another with --state-dir"
         )
-    occupied = target.exists() and any(each.name != "lock" for each in target.iterdir())
+    occupied = target.exists() and any(entry.name != lock_file.NAME for entry in target.iterdir())
     if occupied and not move_aside:
         raise CannotRestore(
             f"the state directory {target} has something in it, which a restore never deletes; have"
@@ -104,11 +104,11 @@ def _put_in_place(made: Path, target: Path, *, occupied: bool) -> Path | None:
         raise
     if occupied:
         made.rename(aside)
-        (aside / "lock").unlink(missing_ok=True)  # it says that the kernel is what that one says
+        lock_file.remove(aside)  # the kernel follows the restored directory from now on
     elif not is_new:
-        (made / "lock").unlink(missing_ok=True)
+        lock_file.remove(made)
         made.rmdir()
-    sync_folder(target.parent)
+    fsync_directory(target.parent)
     return aside if occupied else None
 
 
@@ -142,4 +142,4 @@ def _exchange(one: Path, other: Path) -> None:
 def _sync(folder: Path) -> None:
     """Have the names of all files of a folder on the disk; their contents are."""
     for path, _, _ in os.walk(folder):
-        sync_folder(Path(path))
+        fsync_directory(Path(path))

@@ -23,8 +23,8 @@ from mynet.ipam.errors import StoreUnavailable
 from mynet.ipam.sqlite.snapshot import at_one_moment, copy
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.errors import InvalidArgument, Violation
-from mynet.server.state import archive
-from mynet.server.state.directory import StateDir
+from mynet.server.state import archive, lock_file
+from mynet.server.state.directory import StateDir, fsync_directory
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ class Backups:
             # Unlike a rename, this fails where the name is taken by now.
             path.hardlink_to(Path(work) / "backup")
             try:
-                sync_folder(path.parent)
+                fsync_directory(path.parent)
             except OSError:
                 path.unlink()
                 raise
@@ -103,15 +103,6 @@ class Backups:
             raise _unfit(path, "is in the state directory, which it is to be a backup of")
 
 
-def sync_folder(path: Path) -> None:
-    """Have the names of a folder on the disk. Like: sync PATH."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 def _names(folder: Path) -> Iterator[str]:
     """Yield the files of a state directory that its state is in.
 
@@ -120,7 +111,10 @@ def _names(folder: Path) -> Iterator[str]:
     """
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        passing = path.suffix == ".lock" or path in (folder / "lock", folder / "mynet.json.new")
+        passing = path.suffix == ".lock" or path in (
+            folder / lock_file.NAME,
+            folder / "mynet.json.new",
+        )
         if hidden or passing or path.name.endswith(_BESIDE):
             continue
         with contextlib.suppress(FileNotFoundError):

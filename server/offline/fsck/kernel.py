@@ -27,7 +27,7 @@ from mynet.server.offline.fsck import Report
 from mynet.server.offline.fsck.records import Records
 from mynet.server.plugins import catalog as plugin_catalog
 from mynet.server.plugins.catalog import Catalog, Plugin
-from mynet.server.state.home import why_away
+from mynet.server.state.origin import why_elsewhere
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -59,7 +59,7 @@ def compare_kernel(state_dir: Path, report: Report, patience: float) -> Comparis
     A driver may hang for ``patience`` seconds, once.
     """
     found = Comparison()
-    if why := "the books cannot be read" if not report.whole else why_away(state_dir):
+    if why := "the books cannot be read" if not report.whole else why_elsewhere(state_dir):
         found.remark(f"{_NOT}: {why}")
         return found
     with _copied(state_dir / "drivers") as folder:

@@ -200,20 +200,20 @@ def test_a_backup_is_not_compared_and_neither_is_what_it_took_the_place_of(
     for where in ("/var/lib/mynet", f"/var/lib/{aside.name}"):
         done = fsck(testbed, "--state-dir", where)
         assert (done.returncode, done.stderr.count("\n")) == (0, 1)
-        assert "no start of mynetd has come to its end in this directory" in done.stderr
+        assert "no start of mynetd has been completed in this directory" in done.stderr
     require_mended(testbed)
 
 
 def test_another_network_namespace_is_not_compared(ended: tuple[Testbed, Endpoint]) -> None:
     testbed, _ = ended
     done = testbed.attempt("ip", "netns", "exec", "outside", "mynetd", "fsck")
-    require_books_alone(done, "mynetd worked on this directory in another network namespace")
+    require_books_alone(done, "mynetd used this directory in another network namespace")
 
 
 def test_after_a_reboot_nothing_is_compared(ended: tuple[Testbed, Endpoint]) -> None:
     testbed, _ = ended
     testbed.run("sh", "-c", f"echo another-boot >/run/boot && mount --bind /run/boot {BOOT_ID}")
-    require_books_alone(fsck(testbed), "this host has booted since mynetd worked on this directory")
+    require_books_alone(fsck(testbed), "this host has booted since mynetd used this directory")
     testbed.run("umount", BOOT_ID)
 
 

@@ -16,7 +16,7 @@ from mynet.ipam.api import Audit
 from mynet.ipam.sqlite.checksums import teach
 from mynet.server.main import main
 from mynet.server.offline.fsck import backends, examine
-from mynet.server.state.directory import claim_state_dir
+from mynet.server.state.directory import lock_state_dir
 from tests.server.support.stack import BOOK, Stack
 
 
@@ -362,7 +362,7 @@ def test_in_order_is_0(state: Path) -> None:
     done = fsck("fsck", "--state-dir", state)
     assert done.exit_code == 0
     assert done.stdout == f"{state} is in order: 1 networks, 2 endpoints, 3 subnets.\n"
-    assert done.stderr.startswith("the kernel was not compared: no start of mynetd has come to")
+    assert done.stderr.startswith("the kernel was not compared: no start of mynetd has been")
 
 
 def test_the_books_alone_are_not_compared_with_the_kernel_and_nothing_is_said_of_it(
@@ -384,7 +384,7 @@ def test_what_cannot_be_checked_is_2(state: Path) -> None:
     missing = fsck("fsck", "--state-dir", state / "nowhere")
     assert missing.exit_code == 2
     assert "there is no directory" in missing.output
-    with claim_state_dir(state):
+    with lock_state_dir(state):
         busy = fsck("fsck", "--state-dir", state)
     assert busy.exit_code == 2
     assert "in use by another mynetd" in busy.output

@@ -244,8 +244,8 @@ Whole = Callable[[Path], Comparison]
 
 @pytest.fixture
 def whole(monkeypatch: pytest.MonkeyPatch) -> Whole:
-    """Compare as the command does, at home."""
-    monkeypatch.setattr(kernel, "why_away", lambda _: "")
+    """Compare as the command does, in the boot and namespace of the state origin."""
+    monkeypatch.setattr(kernel, "why_elsewhere", lambda _: "")
     return lambda state: kernel.compare_kernel(state, examine(state), PATIENCE)
 
 

@@ -23,7 +23,7 @@ from mynet.server.offline import restore as module
 from mynet.server.offline.fsck import examine
 from mynet.server.offline.restore import restore
 from mynet.server.state.backup import Backups
-from mynet.server.state.directory import claim_state_dir
+from mynet.server.state.directory import lock_state_dir
 from mynet.server.store import Store
 
 SUBNET = Subnet(ip_network("10.1.0.0/24"))
@@ -41,7 +41,7 @@ def owners(state: Path) -> list[str]:
 
 def allocate(state: Path, *names: str) -> None:
     """Be a daemon on a state directory: make what is missing, and hand out addresses."""
-    with claim_state_dir(state) as claimed:
+    with lock_state_dir(state) as claimed:
         folder = state / "ipam" / "bitmap"
         folder.mkdir(parents=True, exist_ok=True)
         bench = Bench(BitmapBackend, folder)
@@ -59,7 +59,7 @@ def allocate(state: Path, *names: str) -> None:
 
 
 def back_up(state: Path, file: Path) -> Path:
-    with claim_state_dir(state) as claimed:
+    with lock_state_dir(state) as claimed:
         Backups(claimed).make(Call.internal(10), file)
     return file
 
@@ -117,7 +117,7 @@ def test_what_is_there_is_moved_aside_when_asked(file: Path, state: Path) -> Non
     done = restore(file, state, move_aside=True)
     assert done.aside
     assert done.aside.parent == state.parent
-    assert before.pop("lock")  # it says where it is at home: here, until now
+    assert before.pop("lock")  # its state origin is here, until now
     assert contents(done.aside) == before
     assert owners(state) == ["a"]
     assert len(list(state.parent.iterdir())) == 3  # the two, and the backup
@@ -125,7 +125,7 @@ def test_what_is_there_is_moved_aside_when_asked(file: Path, state: Path) -> Non
 
 def test_the_identity_comes_back(file: Path, state: Path, tmp_path: Path) -> None:
     restore(file, tmp_path / "new", move_aside=False)
-    with claim_state_dir(state) as old, claim_state_dir(tmp_path / "new") as new:
+    with lock_state_dir(state) as old, lock_state_dir(tmp_path / "new") as new:
         assert new.instance == old.instance
 
 
@@ -142,7 +142,7 @@ def test_nobody_cries_that_commits_are_lost(
 
 
 def test_not_while_a_daemon_works_on_the_directory(file: Path, state: Path) -> None:
-    with claim_state_dir(state):
+    with lock_state_dir(state):
         before = contents(state.parent)
         with pytest.raises(CannotStart, match=r"in use by another mynetd \(pid \d+\)"):
             restore(file, state, move_aside=True)
@@ -211,7 +211,7 @@ def book_missing(state: Path) -> None:
 def test_what_no_daemon_would_start_from_is_refused_and_nothing_changes(
     state: Path, tmp_path: Path, spoil: Spoil, said: str
 ) -> None:
-    with claim_state_dir(state) as claimed:
+    with lock_state_dir(state) as claimed:
         spoil(state)
         file = tmp_path / "one.backup"
         Backups(claimed).make(Call.internal(10), file)
@@ -221,7 +221,7 @@ def test_what_no_daemon_would_start_from_is_refused_and_nothing_changes(
     assert contents(tmp_path) == before
 
 
-STEPS = ["unpack", "examine", "_sync", "_exchange", "sync_folder"]
+STEPS = ["unpack", "examine", "_sync", "_exchange", "fsync_directory"]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

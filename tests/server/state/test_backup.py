@@ -219,7 +219,7 @@ def test_a_name_that_is_not_on_the_disk_for_certain_is_taken_back(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     Stack(state).close()
-    monkeypatch.setattr(backup, "sync_folder", fail)
+    monkeypatch.setattr(backup, "fsync_directory", fail)
     with pytest.raises(StoreUnavailable, match="Input/output error"):
         Backups(StateDir(state, INSTANCE)).make(Call.internal(10), place / "one")
     assert names(place) == []
