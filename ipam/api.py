@@ -273,7 +273,7 @@ class Audit:
 
     findings: Sequence[str] = ()
     holdings: Sequence[Holdings] = ()
-    whole: bool = True
+    complete: bool = True
 
 
 class Backend(ABC):

@@ -33,7 +33,7 @@ def mynet_ipam_audit(context: BackendContext) -> Audit:  # type: ignore[empty-bo
 
     Optional. It changes nothing, not by opening a file either, and goes on where something is
     damaged. Where the daemon never had the backend make its books, there is nothing to find.
-    :func:`mynet.ipam.sqlite.looked_at` does the half of it for a file of
+    :func:`mynet.ipam.sqlite.inspected` does the half of it for a file of
     :class:`mynet.ipam.sqlite.Database`. Of a backend without this hook, the SQLite databases in its
     folder are checked as such, and who holds what is not compared with the daemon's own book.
     """

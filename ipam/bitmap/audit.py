@@ -1,8 +1,8 @@
-"""What always holds in ``bitmap.db``, asked of a file that nobody has open.
+"""The invariants of ``bitmap.db``, checked in a file that no process has open.
 
-A bit is set for each address that is allocated or rests, and for no other; the counters count what
-is there; nothing is in two states, or of a subnet that is not open. An address cannot be allocated
-twice: it is a key.
+A bit is set for each address that is allocated or in the release queue, and for no other. The
+counters of a subnet match its rows. No address is in two states, or outside every open subnet. An
+address cannot be allocated twice, because it is a key.
 """
 
 import json
@@ -16,128 +16,146 @@ from mynet.ipam.bitmap.backend import FILE
 from mynet.ipam.bitmap.bits import PAGE_BITS
 from mynet.ipam.bitmap.ranges import unpacked
 from mynet.ipam.bitmap.schema import MIGRATIONS
-from mynet.ipam.sqlite.audit import Look, looked_at
+from mynet.ipam.sqlite.inspection import Inspection, inspected
 
-Positions = dict[int, set[int]]  # of addresses, by the number of their subnet
+PositionsBySubnet = dict[int, set[int]]  # by the subnet's row id
 
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """An open subnet, with what it counts."""
+    """An open subnet, with its counters."""
 
-    number: int
+    id: int
     cidr: IPNetwork
     allocated: int
-    resting: int
+    released: int
 
     def address(self, position: int) -> IPAddress | str:
-        """Name the address at a position."""
+        """Return the address at a position, or a description if it is outside the subnet."""
         inside = position < self.cidr.num_addresses
         return self.cidr.network_address + position if inside else f"position {position}"
 
 
 def audit(context: BackendContext) -> Audit:
-    """Check the books in a folder."""
-    with looked_at(context.state_dir / FILE, len(MIGRATIONS)) as look:
-        subnets = {each.number: each for each in _subnets(look)}
-        holdings = _holdings(look, subnets)
-        bits, resting = _bits(look), _positions(look, "resting", subnets)
-        allocated = _positions(look, "allocations", subnets)
+    """Check the file in a state directory."""
+    with inspected(context.state_dir / FILE, len(MIGRATIONS)) as inspection:
+        subnets = {subnet.id: subnet for subnet in _subnets(inspection)}
+        holdings = _holdings(inspection, subnets)
+        bits, released = _bits(inspection), _positions(inspection, "resting", subnets)
+        allocated = _positions(inspection, "allocations", subnets)
         for subnet in subnets.values():
-            _compare(look, subnet, bits, allocated, resting)
-        _check_remembered(look, subnets)
-        _check_revisions(look)
-    return Audit(look.findings, holdings, look.whole)
+            _compare(inspection, subnet, bits, allocated, released)
+        _check_sticky_keys(inspection, subnets)
+        _check_revisions(inspection)
+    return Audit(inspection.findings, holdings, inspection.complete)
 
 
-def _subnets(look: Look) -> Iterator[_Open]:
-    for number, cidr, allocated, resting in look.select(
+def _subnets(inspection: Inspection) -> Iterator[_Open]:
+    for subnet_id, cidr, allocated, released in inspection.select(
         "SELECT id, cidr, allocated, resting FROM subnets"
     ):
         try:
-            yield _Open(number, ip_network(cidr), allocated, resting)
+            yield _Open(subnet_id, ip_network(cidr), allocated, released)
         except ValueError:
-            look.miss(f"has {cidr!r} among its subnets, which is none")
+            inspection.report_unreadable(f"lists {cidr!r} as a subnet, which it is not")
 
 
-def _holdings(look: Look, subnets: dict[int, _Open]) -> list[Holdings]:
-    held: dict[int, list[Holding]] = {number: [] for number in subnets}
-    for number, address, owner, key, labels in look.select(
+def _holdings(inspection: Inspection, subnets: dict[int, _Open]) -> list[Holdings]:
+    held: dict[int, list[Holding]] = {subnet_id: [] for subnet_id in subnets}
+    for subnet_id, packed_address, owner, key, labels in inspection.select(
         "SELECT subnet, address, owner, sticky_key, labels FROM allocations"
     ):
-        if subnet := subnets.get(number):
+        if subnet := subnets.get(subnet_id):
             try:
-                where = unpacked(subnet.cidr.version, address)
-                held[number].append(Holding(where, owner, key, json.loads(labels)))
+                address = unpacked(subnet.cidr.version, packed_address)
+                held[subnet_id].append(Holding(address, owner, key, json.loads(labels)))
             except ValueError as error:
-                look.miss(f"has an allocation in {subnet.cidr} that cannot be read: {error}")
-    return [Holdings(Subnet(subnets[number].cidr), each) for number, each in held.items()]
+                inspection.report_unreadable(
+                    f"has an allocation in {subnet.cidr} that cannot be read: {error}"
+                )
+    return [Holdings(Subnet(subnets[id_].cidr), allocated) for id_, allocated in held.items()]
 
 
-def _bits(look: Look) -> Positions:
-    """Return which bits are set."""
-    found: Positions = defaultdict(set)
-    for subnet, number, data in look.select("SELECT subnet, number, bits FROM pages"):
+def _bits(inspection: Inspection) -> PositionsBySubnet:
+    """Return the positions of the bits that are set."""
+    positions: PositionsBySubnet = defaultdict(set)
+    for subnet_id, number, data in inspection.select("SELECT subnet, number, bits FROM pages"):
         page, first = int.from_bytes(data, "little"), int.from_bytes(number, "big") * PAGE_BITS
         if not page:
-            look.find("keeps a page in which no bit is set")
+            inspection.report("keeps a page in which no bit is set")
         while page:
             lowest = page & -page
-            found[subnet].add(first + lowest.bit_length() - 1)
+            positions[subnet_id].add(first + lowest.bit_length() - 1)
             page ^= lowest
-    return found
+    return positions
 
 
-def _positions(look: Look, table: str, subnets: dict[int, _Open]) -> Positions:
-    """Return where the addresses of a table are; what lies in no open subnet is found."""
-    found: Positions = defaultdict(set)
-    for number, address in look.select(f"SELECT subnet, address FROM {table}"):
-        subnet = subnets.get(number)
+def _positions(inspection: Inspection, table: str, subnets: dict[int, _Open]) -> PositionsBySubnet:
+    """Return the positions of a table's addresses; report addresses outside every open subnet."""
+    positions: PositionsBySubnet = defaultdict(set)
+    for subnet_id, address in inspection.select(f"SELECT subnet, address FROM {table}"):
+        subnet = subnets.get(subnet_id)
         position = int.from_bytes(address, "big") - int(subnet.cidr[0]) if subnet else -1
         if subnet is None or not 0 <= position < subnet.cidr.num_addresses:
-            look.find(f"has an address among its {table} that lies in no subnet that is open")
-        found[number].add(position)
-    return found
+            inspection.report(f"has an address in its table {table} that is in no open subnet")
+        positions[subnet_id].add(position)
+    return positions
 
 
 def _compare(
-    look: Look, subnet: _Open, bits: Positions, allocated: Positions, resting: Positions
+    inspection: Inspection,
+    subnet: _Open,
+    bits: PositionsBySubnet,
+    allocated: PositionsBySubnet,
+    released: PositionsBySubnet,
 ) -> None:
     """Compare a subnet's bits with its rows, and its counters with both."""
-    number, cidr = subnet.number, subnet.cidr
-    held, rested, is_set = allocated[number], resting[number], bits[number]
-    kinds = {
-        "is allocated, and rests from its release": held & rested,
+    held, queued, is_set = allocated[subnet.id], released[subnet.id], bits[subnet.id]
+    contradictions = {
+        "is allocated, and is in the release queue too": held & queued,
         "is allocated, and its bit is not set": held - is_set,
-        "rests, and its bit is not set": rested - is_set,
-        "has its bit set, and is neither allocated nor rests": is_set - held - rested,
+        "is in the release queue, and its bit is not set": queued - is_set,
+        "has its bit set, and is neither allocated nor in the release queue": is_set
+        - held
+        - queued,
     }
-    for said, positions in kinds.items():
-        look.find(*(f"{subnet.address(each)} of {cidr} {said}" for each in sorted(positions)))
-    for counted, what, there in (
+    for contradiction, positions in contradictions.items():
+        inspection.report(
+            *(
+                f"{subnet.address(position)} of {subnet.cidr} {contradiction}"
+                for position in sorted(positions)
+            )
+        )
+    for counted, state, actual in (
         (subnet.allocated, "allocated", len(held)),
-        (subnet.resting, "resting", len(rested)),
+        (subnet.released, "released", len(queued)),
     ):
-        if counted != there:
-            look.find(f"counts {counted} {what} addresses in {cidr}, and has {there}")
+        if counted != actual:
+            inspection.report(f"counts {counted} {state} addresses in {subnet.cidr}, not {actual}")
 
 
-def _check_remembered(look: Look, subnets: dict[int, _Open]) -> None:
-    """Find keys that are remembered and in use, and what they lead to outside the subnet."""
-    used = set(look.select("SELECT subnet, address, sticky_key FROM allocations"))
-    for number, key, address in look.select("SELECT subnet, sticky_key, address FROM remembered"):
-        subnet = subnets.get(number)
-        where = int.from_bytes(address, "big")
-        if subnet is None or not int(subnet.cidr[0]) <= where <= int(subnet.cidr[-1]):
-            look.find(f"remembers for key {key!r} an address that lies in no subnet that is open")
+def _check_sticky_keys(inspection: Inspection, subnets: dict[int, _Open]) -> None:
+    """Report remembered keys that are in use, and those that lead outside their subnet."""
+    in_use = set(inspection.select("SELECT subnet, address, sticky_key FROM allocations"))
+    for subnet_id, key, packed_address in inspection.select(
+        "SELECT subnet, sticky_key, address FROM remembered"
+    ):
+        subnet = subnets.get(subnet_id)
+        address = int.from_bytes(packed_address, "big")
+        if subnet is None or not int(subnet.cidr[0]) <= address <= int(subnet.cidr[-1]):
+            inspection.report(f"remembers for key {key!r} an address that is in no open subnet")
         elif not key:
-            look.find(f"remembers an address of {subnet.cidr} for no key")
-        elif (number, address, key) in used:
-            look.find(f"remembers for key {key!r} an address of {subnet.cidr} that it has in use")
+            inspection.report(f"remembers an address of {subnet.cidr} for an empty key")
+        elif (subnet_id, packed_address, key) in in_use:
+            inspection.report(
+                f"remembers for key {key!r} an address of {subnet.cidr} that it has in use"
+            )
 
 
-def _check_revisions(look: Look) -> None:
-    newest = look.select("SELECT max(revision) FROM allocations")
-    last = look.select("SELECT value FROM revision")
+def _check_revisions(inspection: Inspection) -> None:
+    newest = inspection.select("SELECT max(revision) FROM allocations")
+    last = inspection.select("SELECT value FROM revision")
     if newest and last and (newest[0][0] or 0) > last[0][0]:
-        look.find(f"has an allocation of commit {newest[0][0]}, and {last[0][0]} was the last")
+        inspection.report(
+            f"has an allocation of commit {newest[0][0]}, and {last[0][0]} was the last"
+        )

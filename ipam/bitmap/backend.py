@@ -31,7 +31,7 @@ from mynet.ipam.bitmap.ranges import Pool, packed
 from mynet.ipam.bitmap.schema import MIGRATIONS
 from mynet.ipam.errors import StoreDamaged, SubnetInUse
 from mynet.ipam.sqlite.database import Database, Work
-from mynet.ipam.sqlite.errors import refusal
+from mynet.ipam.sqlite.errors import store_error
 
 FILE = "bitmap.db"
 
@@ -161,7 +161,7 @@ class BitmapBackend(Backend):
         try:
             yield
         except sqlite3.IntegrityError as error:
-            raise refusal(StoreDamaged, self._path, error) from error
+            raise store_error(StoreDamaged, self._path, error) from error
 
     def _touched(self, connection: sqlite3.Connection, cidr: IPNetwork) -> Book:
         """Return a book that is going to change."""

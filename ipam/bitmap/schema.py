@@ -1,8 +1,8 @@
 """What is in ``bitmap.db``. A script that was ever released is never edited: add the next one."""
 
-from mynet.ipam.sqlite.checksums import seal
+from mynet.ipam.sqlite.checksums import checksum_column
 
-_SEALED_ALLOCATION = seal(
+_SEALED_ALLOCATION = checksum_column(
     *("subnet", "address", "owner", "create_time", "revision", "labels", "sticky_key")
 )
 
@@ -16,7 +16,7 @@ MIGRATIONS = (
       cursor BLOB NOT NULL,     -- where the search for a free bit begins: a position in 17 bytes
       allocated INTEGER NOT NULL,
       resting INTEGER NOT NULL,
-      {seal("id", "version", "first", "cidr", "cursor", "allocated", "resting")}
+      {checksum_column("id", "version", "first", "cidr", "cursor", "allocated", "resting")}
     ) STRICT;
     CREATE UNIQUE INDEX subnets_in_order ON subnets (version, first);
 
@@ -25,7 +25,7 @@ MIGRATIONS = (
       subnet INTEGER NOT NULL REFERENCES subnets (id),
       number BLOB NOT NULL,     -- 16 bytes: an IPv6 subnet may have 2^116 pages
       bits BLOB NOT NULL,       -- little-endian, without the zeros at the end
-      {seal("subnet", "number", "bits")},
+      {checksum_column("subnet", "number", "bits")},
       PRIMARY KEY (subnet, number)
     ) STRICT, WITHOUT ROWID;
 
@@ -50,7 +50,7 @@ MIGRATIONS = (
       address BLOB NOT NULL,
       boot TEXT NOT NULL,
       released INTEGER NOT NULL,
-      {seal("subnet", "address", "boot", "released")},
+      {checksum_column("subnet", "address", "boot", "released")},
       UNIQUE (subnet, address)
     ) STRICT;
     CREATE INDEX resting_in_order ON resting (subnet, seq);
@@ -62,7 +62,7 @@ MIGRATIONS = (
       address BLOB NOT NULL,
       boot TEXT NOT NULL,
       released INTEGER NOT NULL,
-      {seal("subnet", "sticky_key", "address", "boot", "released")},
+      {checksum_column("subnet", "sticky_key", "address", "boot", "released")},
       PRIMARY KEY (subnet, sticky_key)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX remembered_in_time ON remembered (subnet, boot, released);

@@ -1,9 +1,9 @@
-"""A checksum in every row, that SQLite keeps and that is checked when the file is opened.
+"""A checksum in every row, which SQLite computes and which is verified when the file is opened.
 
-SQLite looks at how a file hangs together, not at what is in it: a few bytes of noise within a text
-read as another text. So a table has a column that :func:`seal` makes, which is computed whenever
-the row is written. ``crc32`` is a function that we give SQLite: the rows can be read with any tool,
-and written with none but ours.
+SQLite verifies the structure of a file and not its contents: a few damaged bytes within a text read
+as another text. So each table has the column that :func:`checksum_column` defines. SQLite computes
+it whenever the row is written, with the function ``crc32`` that :func:`add_crc32` gives to a
+connection. Any tool can read the rows, but only a program that defines ``crc32`` can write them.
 """
 
 import re
@@ -13,44 +13,47 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mynet.ipam.errors import StoreDamaged
-from mynet.ipam.sqlite.errors import refusal
+from mynet.ipam.sqlite.errors import store_error
 
-_SEAL = "checksum INTEGER NOT NULL AS ({}) STORED"
-_SEALED = re.compile(_SEAL.replace("(", r"\(").replace(")", r"\)").format("(.+)"))
+_COLUMN = "checksum INTEGER NOT NULL AS ({}) STORED"
+_EXPRESSION = re.compile(_COLUMN.replace("(", r"\(").replace(")", r"\)").format("(.+)"))
 
 
-def seal(*columns: str) -> str:
-    """Return the definition of the column that seals the others of its table, for a migration.
+def checksum_column(*columns: str) -> str:
+    """Return the SQL definition of a column with the checksum of ``columns``, for a migration.
 
-    Only what is named is sealed. Source: https://sqlite.org/gencol.html
+    Columns that are not named are not protected. Source: https://sqlite.org/gencol.html
     """
-    one_after_the_other = " || ".join(f"ifnull({column}, 'null')" for column in columns)
-    return _SEAL.format(f"crc32(CAST({one_after_the_other} AS BLOB))")
+    concatenated = " || ".join(f"ifnull({column}, 'null')" for column in columns)
+    return _COLUMN.format(f"crc32(CAST({concatenated} AS BLOB))")
 
 
-def teach(connection: sqlite3.Connection) -> None:
-    """Give a connection the function that the seals are made with: of bytes, not of text."""
+def add_crc32(connection: sqlite3.Connection) -> None:
+    """Define the SQL function ``crc32`` of a blob, which checksum columns call."""
     connection.create_function("crc32", 1, zlib.crc32, deterministic=True)
 
 
-def require_seals(path: Path, connection: sqlite3.Connection) -> None:
-    """Refuse a file with a row that is not what was written. A million rows take a second."""
-    for table, count in broken_seals(connection):
-        raise refusal(StoreDamaged, path, said_of(table, count))
+def require_checksums(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise StoreDamaged if a row does not match its checksum.
+
+    A million rows take a second.
+    """
+    for table, count in damaged_tables(connection):
+        raise store_error(StoreDamaged, path, describe_damage(table, count))
 
 
-def broken_seals(connection: sqlite3.Connection) -> Iterator[tuple[str, int]]:
-    """Yield the tables with rows that are not what was written, and how many they are."""
+def damaged_tables(connection: sqlite3.Connection) -> Iterator[tuple[str, int]]:
+    """Yield each table that has rows which do not match their checksums, and their number."""
     for name, definition in connection.execute(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'table'"
     ).fetchall():
-        if sealed := _SEALED.search(definition):
-            broken = f"SELECT count(*) FROM {name} WHERE checksum IS NOT {sealed[1]}"  # noqa: S608
-            (count,) = connection.execute(broken).fetchone()
+        if expression := _EXPRESSION.search(definition):
+            query = f"SELECT count(*) FROM {name} WHERE checksum IS NOT {expression[1]}"  # noqa: S608
+            (count,) = connection.execute(query).fetchone()
             if count:
                 yield name, count
 
 
-def said_of(table: str, count: int) -> str:
-    """Say that rows of a table are not what was written."""
+def describe_damage(table: str, count: int) -> str:
+    """Return the sentence that reports damaged rows of a table."""
     return f"{count} rows of its table {table} are not as they were written"

@@ -1,14 +1,14 @@
 """A durable SQLite file with one writer thread and group commit.
 
-Backends that keep their book in SQLite build on it, and so does the daemon's own store.
+IPAM backends can keep their allocations in it, and the daemon's own store does.
 
-Writers hand a function to :meth:`Database.write` and wait. The writer thread takes all that wait at
-that moment, runs them one after the other, and commits them together: one fsync for many callers.
-Still each happens whole or not at all: where one fails half-way, everything is rolled back and each
-is run again, in a commit of its own. Readers never wait for writers (WAL).
+A caller hands a function to :meth:`Database.write` and waits. The writer thread takes all functions
+that wait at that moment, runs them one after the other, and commits them together, with one fsync
+for many callers. Each of them still happens whole or not at all: if one fails half-way, everything
+is rolled back and each is run again, in a commit of its own. Readers never wait for writers (WAL).
 
 Callers wake up while the disk works on the *next* commit, if there is one, and not while its
-functions run: there is one interpreter, and they would wrest it from the writer at every statement.
+functions run: they would compete with the writer for the interpreter at every statement.
 """
 
 import contextlib
@@ -21,10 +21,18 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
-from mynet.ipam.sqlite.checksums import require_seals, teach
-from mynet.ipam.sqlite.errors import fenced, kind_of, leaves_doubt, refusal, telling
-from mynet.ipam.sqlite.file import Witness, migrate, require_ours, require_sound, require_whole
-from mynet.ipam.sqlite.jobs import HalfDone, Job, Work
+from mynet.ipam.sqlite.checksums import add_crc32, require_checksums
+from mynet.ipam.sqlite.errors import (
+    class_of,
+    fence_error,
+    leaves_doubt,
+    store_error,
+    translated_errors,
+)
+from mynet.ipam.sqlite.file import migrate, require_ours, require_sound, require_whole
+from mynet.ipam.sqlite.jobs import Job, PartialChange, Work
+from mynet.ipam.sqlite.lock_file import LockFile
+from mynet.ipam.sqlite.readers import Readers
 
 __all__ = ["Database", "Work"]
 
@@ -35,24 +43,26 @@ log = logging.getLogger(__name__)
 _BATCH = 256  # jobs in one commit: enough to hide the fsync, few enough to answer in milliseconds
 
 
-def _nothing() -> None:
-    """Keep no memory beside the file, so there is nothing to forget."""
+def _forget_nothing() -> None:
+    """Do nothing, for a database without a memory beside it."""
 
 
-def _nothing_more(_connection: sqlite3.Connection) -> None:
-    """Add nothing to what the jobs of a commit have written."""
+def _add_nothing(_connection: sqlite3.Connection) -> None:
+    """Do nothing, for a database whose jobs write all there is."""
 
 
 class Database:
     """One SQLite file, opened by one process at a time.
 
-    ``migrations`` are SQL scripts, numbered from 1 in the order given and kept in the file's
-    ``user_version``; a file from a newer version is refused. Both hooks run in the writer thread:
-    ``before_commit`` adds what all jobs of a commit have in common, and ``on_rollback`` is for when
-    the commit failed after they had run: memory must forget what it learnt from them.
+    ``migrations`` are SQL scripts, numbered from 1 in the order given. The file's ``user_version``
+    is the number of the last one that was applied. ``before_commit`` runs in the writer thread
+    after the jobs of a commit, and adds to it what they have in common. ``on_rollback`` runs in the
+    writer thread when a transaction was rolled back: what the jobs changed in memory must be
+    forgotten.
 
-    Raises :exc:`~mynet.ipam.errors.StoreDamaged` where the file is not what it should be and
-    :exc:`~mynet.ipam.errors.StoreUnavailable` where another process has it.
+    Raises :exc:`~mynet.ipam.errors.StoreDamaged` if the file is damaged, or another program or a
+    newer version wrote it, and :exc:`~mynet.ipam.errors.StoreUnavailable` if another process has it
+    open or the disk refuses.
     """
 
     def __init__(
@@ -60,138 +70,126 @@ class Database:
         path: Path,
         migrations: Sequence[str],
         *,
-        before_commit: Callable[[sqlite3.Connection], None] = _nothing_more,
-        on_rollback: Callable[[], None] = _nothing,
+        before_commit: Callable[[sqlite3.Connection], None] = _add_nothing,
+        on_rollback: Callable[[], None] = _forget_nothing,
     ) -> None:
         self._path = path
         self._before_commit = before_commit
         self._on_rollback = on_rollback
-        self._witness = Witness(path)
+        self._lock_file = LockFile(path)
         self._queue: SimpleQueue[Job[Any] | None] = SimpleQueue()
-        # The writer thread's own: who is in the file and does not know it yet.
+        # Used by the writer thread alone: jobs that are committed and not answered yet.
         self._unanswered: list[Job[Any]] = []
-        # The writer thread's own: why it writes no more, once that is so.
+        # Used by the writer thread alone: the failure after which it refuses every write.
         self._fence: Exception | None = None
         self._closed = False
-        # Guards `_idle`, the read connections that nobody uses, `_lent`, how many are in use, and
-        # `_closed` against a write that slips in behind the end mark of the queue. Woken when a
-        # connection comes back.
-        self._guard = threading.Condition()
-        self._idle: list[sqlite3.Connection] = []
-        self._lent = 0
+        # Guards `_closed`, so that no job enters the queue behind its end mark.
+        self._guard = threading.Lock()
+        self._readers = Readers(lambda: self._connect(read_only=True))
         try:
             self._connection = self._open(migrations)
         except BaseException:
-            self._witness.close()
+            self._lock_file.close()
             raise
         self._thread = threading.Thread(target=self._run, name=f"writer-{path.stem}", daemon=True)
         self._thread.start()
 
     def write(self, work: Work[T]) -> T:
-        """Run ``work`` in the writer thread; return when what it did is on the disk.
+        """Run ``work`` in the writer thread; return its result when its changes are on the disk.
 
-        What ``work`` raises is raised here, and nothing of it stays. A cursor is nothing to return:
-        it would be let go of in this thread, while the other works on its statement. Raises
-        StoreUnavailable where the disk refuses: then nothing was changed either. After a write or a
-        sync that failed, all others are refused until the file is opened anew.
+        If ``work`` raises, its error is raised here and its changes are rolled back. It may not
+        return a cursor (TypeError), which would be released in this thread while the writer uses
+        the connection.
+
+        Raises StoreUnavailable if the disk refuses; then nothing was changed. After a failed write
+        or sync, all further writes are refused until the file is opened again. Raises StoreDamaged
+        if the file cannot be read.
         """
         return self._hand_in(Job(work, alone=False))
 
     def write_alone(self, work: Work[T]) -> T:
-        """Run ``work``, which takes long, in a commit of its own; else like :meth:`write`.
+        """Run ``work``, which takes long, in a commit of its own; otherwise like :meth:`write`.
 
-        Only those who come behind wait for it, and not those who came before.
+        Callers that came before do not wait for it.
         """
         return self._hand_in(Job(work, alone=True))
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Lend a read-only connection, in one consistent snapshot of the file.
+        """Lend a read-only connection that sees one consistent snapshot of the file.
 
-        Raises StoreDamaged or StoreUnavailable where the file cannot be read.
+        Raises StoreDamaged or StoreUnavailable if the file cannot be read.
         """
-        with telling(self._path), self._reader() as connection:
-            connection.execute("BEGIN")
-            try:
-                yield connection
-            finally:
-                if connection.in_transaction:
-                    connection.execute("COMMIT")
+        with translated_errors(self._path):
+            with self._guard:
+                self._require_open()
+            with self._readers.lend() as connection:
+                connection.execute("BEGIN")
+                try:
+                    yield connection
+                finally:
+                    if connection.in_transaction:
+                        connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Finish what is being written and read, close every connection, give the file free."""
+        """Finish all writes and reads, and close the file. A second call does nothing."""
         with self._guard:
             if self._closed:
                 return
             self._closed = True
             self._queue.put(None)
         self._thread.join()
-        with self._guard:
-            self._guard.wait_for(lambda: not self._lent)
-            for reader in self._idle:
-                reader.close()
+        self._readers.close()
         self._connection.close()
-        self._witness.close()
+        self._lock_file.close()
 
     def _hand_in(self, job: Job[T]) -> T:
         with self._guard:
             self._require_open()
             self._queue.put(job)
-        with telling(self._path):
+        with translated_errors(self._path):
             return job.result()
 
     def _require_open(self) -> None:
         if self._closed:
             raise StoreUnavailable(f"{self._path.name} is closed: the daemon is stopping")
 
-    @contextlib.contextmanager
-    def _reader(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection for reading: there are as many as ever read at once."""
-        with self._guard:
-            self._require_open()
-            connection = self._idle.pop() if self._idle else self._connect(read_only=True)
-            self._lent += 1
-        try:
-            yield connection
-        finally:
-            with self._guard:
-                self._idle.append(connection)
-                self._lent -= 1
-                self._guard.notify_all()
-
     def _open(self, migrations: Sequence[str]) -> sqlite3.Connection:
-        with telling(self._path, otherwise=StoreDamaged), contextlib.ExitStack() as undo:
-            require_whole(self._path, self._witness)
+        with (
+            translated_errors(self._path, otherwise=StoreDamaged),
+            contextlib.ExitStack() as rollback,
+        ):
+            require_whole(self._path, self._lock_file)
             connection = self._connect(read_only=False)
-            undo.callback(connection.close)
-            require_ours(self._path, connection, self._witness, len(migrations))
+            rollback.callback(connection.close)
+            require_ours(self._path, connection, self._lock_file, len(migrations))
             require_sound(self._path, connection)
-            require_seals(self._path, connection)
+            require_checksums(self._path, connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             migrate(connection, migrations)
-            self._witness.settle(connection)
+            self._lock_file.initialise(connection)
             self._revision = self._last_revision(connection)
-            undo.pop_all()
+            rollback.pop_all()
         return connection
 
     def _last_revision(self, connection: sqlite3.Connection) -> int:
-        """Return the last commit's revision, also of those that were lost, which is said once."""
-        found: int = connection.execute("SELECT value FROM revision").fetchone()[0]
-        seen = self._witness.seen
-        if seen > found:
+        """Return the last commit's revision, counting commits that were lost, and log those."""
+        revision: int = connection.execute("SELECT value FROM revision").fetchone()[0]
+        noted = self._lock_file.last_commit
+        if noted > revision:
             log.error(
                 "%s has lost its newest commits, %d to %d: it is as it was before them. Its log"
                 " (%s-wal) was cut or removed, or it was restored from a backup",
-                *(self._path, found + 1, seen, self._path.name),
+                *(self._path, revision + 1, noted, self._path.name),
             )
-            # It has been said; and no revision is used twice.
-            connection.execute("UPDATE revision SET value = ?", (seen,))
-        return max(found, seen)
+            # So that the loss is logged once, and no revision is used twice.
+            connection.execute("UPDATE revision SET value = ?", (noted,))
+        return max(revision, noted)
 
     def _connect(self, *, read_only: bool) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        teach(connection)
+        add_crc32(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
@@ -214,12 +212,12 @@ class Database:
         self._answer()
 
     def _commit(self, batch: Sequence[Job[Any]]) -> None:
-        """Commit jobs together, or where one fails half-way, each by itself."""
+        """Commit jobs together, or each by itself if one of them fails half-way."""
         if not batch:
             return
         try:
             self._transact(batch)
-        except HalfDone:
+        except PartialChange:
             self._roll_back()
             if len(batch) > 1:
                 for job in batch:
@@ -229,20 +227,19 @@ class Database:
             self._roll_back()
             if self._fence is None and leaves_doubt(error):
                 self._fence = error
-                log.critical("%s", fenced(self._path, error))
+                log.critical("%s", fence_error(self._path, error))
             for job in batch:
-                job.fail(self._refused(error))
+                job.fail(self._commit_error(error))
             return
         self._unanswered += batch
 
-    def _refused(self, error: Exception) -> Exception:
-        """Say why a commit failed."""
+    def _commit_error(self, error: Exception) -> Exception:
         if self._fence:
-            return fenced(self._path, self._fence)
-        return refusal(kind_of(error) or StoreUnavailable, self._path, error)
+            return fence_error(self._path, self._fence)
+        return store_error(class_of(error) or StoreUnavailable, self._path, error)
 
     def _answer(self) -> None:
-        """Tell those whose work is in the file."""
+        """Wake the callers whose jobs are committed."""
         for job in self._unanswered:
             job.answer()
         self._unanswered.clear()
@@ -257,14 +254,14 @@ class Database:
                 revision += 1
         self._before_commit(self._connection)
         self._connection.execute("UPDATE revision SET value = ?", (revision,))
-        self._answer()  # those of the commit before: this thread waits for the disk now
+        self._answer()  # the jobs of the commit before: this thread now waits for the disk
         self._connection.execute("COMMIT")
         if revision != self._revision:
             self._revision = revision
-            self._witness.note(revision)
+            self._lock_file.note(revision)
 
     def _roll_back(self) -> None:
-        """Undo the transaction; where even that fails, the next one is refused until it works."""
+        """Roll the transaction back; if even that fails, the next BEGIN fails until it works."""
         if self._connection.in_transaction:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")

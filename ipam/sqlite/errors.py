@@ -1,4 +1,4 @@
-"""What SQLite and the disk below it refuse, in the contract's words."""
+"""Translation of the errors of SQLite and of the disk into the errors of the IPAM contract."""
 
 import contextlib
 import sqlite3
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
 
-# SQLite's result codes that speak of the file or its disk. All others speak of the statement.
+# SQLite's result codes for a failure of the file or its disk. All others concern the statement.
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY,
@@ -16,8 +16,8 @@ _UNAVAILABLE = {
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_READONLY,
 }
-# I/O errors that are about the index beside the log, or about memory: nothing on the disk is in
-# doubt. A full disk is among them, as the index cannot grow.
+# I/O errors that concern memory or the index beside the log. They leave nothing on the disk in
+# doubt. A full disk causes some of them, because the index cannot grow.
 _HARMLESS = {
     sqlite3.SQLITE_IOERR_LOCK,
     sqlite3.SQLITE_IOERR_NOMEM,
@@ -26,59 +26,63 @@ _HARMLESS = {
     sqlite3.SQLITE_IOERR_SHMOPEN,
     sqlite3.SQLITE_IOERR_SHMSIZE,
 }
-_NO_TEXT = "Could not decode to UTF-8"  # Python's own words, about a text that SQLite gave it
-Kind = type[StoreDamaged] | type[StoreUnavailable]
+_NO_TEXT = "Could not decode to UTF-8"  # Python's message about a text that SQLite returned
+ErrorClass = type[StoreDamaged] | type[StoreUnavailable]
 
 
 @contextlib.contextmanager
-def telling(path: Path, *, otherwise: Kind | None = None) -> Iterator[None]:
-    """Raise what the file or its disk refuses as what the contract calls it."""
+def translated_errors(path: Path, *, otherwise: ErrorClass | None = None) -> Iterator[None]:
+    """Translate what SQLite raises in the block, if the file or its disk is the cause.
+
+    Other errors pass unchanged, or become an ``otherwise`` if that is given.
+    """
     try:
         yield
     except (sqlite3.Error, UnicodeDecodeError) as error:
-        kind = kind_of(error) or otherwise
+        kind = class_of(error) or otherwise
         if kind is None:
             raise
-        raise refusal(kind, path, error) from error
+        raise store_error(kind, path, error) from error
 
 
-def kind_of(error: Exception) -> Kind | None:
-    """Say what an error is, if the file or its disk is the reason and not the statement."""
-    code = _code(error) & 0xFF  # without its extension
+def class_of(error: Exception) -> ErrorClass | None:
+    """Return the contract's class for an error, or None if the statement is the cause."""
+    code = _code(error) & 0xFF  # the primary code, without its extension
     if code in _DAMAGED or isinstance(error, UnicodeDecodeError) or _NO_TEXT in str(error):
         return StoreDamaged
     return StoreUnavailable if code in _UNAVAILABLE else None
 
 
 def leaves_doubt(error: Exception) -> bool:
-    """Say whether an error leaves in doubt what is on the disk: a write or a sync that failed.
+    """Return whether a write or sync failed, so that the contents of the disk are unknown.
 
-    The kernel tells of it once, and may take the same pages for clean afterwards.
+    The kernel reports such a failure once, and may count the same pages as clean afterwards.
     """
     code = _code(error)
     return code & 0xFF == sqlite3.SQLITE_IOERR and code not in _HARMLESS
 
 
-def refusal(kind: Kind, path: Path, error: object) -> StoreDamaged | StoreUnavailable:
-    """Make the error that says what became of the file."""
+def store_error(kind: ErrorClass, path: Path, reason: object) -> StoreDamaged | StoreUnavailable:
+    """Return the error that reports a file, the reason, and what the operator can do."""
     if kind is StoreDamaged:
         message = (
-            f"{path} does not read as a mynet database: {error}. It was left as it is; restore it"
+            f"{path} does not read as a mynet database: {reason}. It was left as it is; restore it"
             f" from a backup, or move it and {path.name}.lock away to begin with an empty one"
         )
     else:
         message = (
-            f"{path} cannot be used: {error}. Nothing was changed; make room on the disk or mend"
-            " it, and call again"
+            f"{path} cannot be used: {reason}. Nothing was changed; make room on the disk or"
+            " repair it, and call again"
         )
     return kind(message, resource=str(path))
 
 
-def fenced(path: Path, error: object) -> StoreUnavailable:
-    """Make the error that says that a file takes no more writes before it is opened anew."""
+def fence_error(path: Path, reason: object) -> StoreUnavailable:
+    """Return the error that refuses every write until the file is opened again."""
     return StoreUnavailable(
-        f"{path} takes no more writes: one failed ({error}), and what of it is on the disk is in"
-        " doubt. It can be read; mend the disk and restart mynetd, which finds out",
+        f"{path} takes no more writes: one failed ({reason}), and it is unknown what of that write"
+        " is on the disk. Reading goes on; repair the disk and restart mynetd, which reads the"
+        " file again",
         resource=str(path),
     )
 

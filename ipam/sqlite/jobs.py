@@ -1,28 +1,28 @@
-"""What waits for the writer thread of a :class:`~mynet.ipam.sqlite.database.Database`."""
+"""The jobs that the writer thread of a :class:`~mynet.ipam.sqlite.database.Database` runs."""
 
 import sqlite3
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from mynet.ipam.sqlite.errors import kind_of
+from mynet.ipam.sqlite.errors import class_of
 
 T = TypeVar("T")
 
-# What runs in the writer thread: it gets the connection and the revision that its commit will have.
-# It may change memory too, if ``on_rollback`` forgets that: it may be run a second time.
+# A function that runs in the writer thread, with the connection and the revision that its commit
+# will have. It may be run a second time. It may change memory, if ``on_rollback`` forgets that.
 Work = Callable[[sqlite3.Connection, int], T]
 
 
-class HalfDone(Exception):
-    """A job failed after it had changed something: its commit must not be."""
+class PartialChange(Exception):
+    """A job failed after it had changed something, so its transaction must be rolled back."""
 
 
 class Job(Generic[T]):
-    """One function that waits for the writer, and how it came out.
+    """One function that waits for the writer thread, and its result.
 
-    ``_done`` is held until the caller may know: a lock alone wakes a thread with a third of what a
-    Future costs, and there is one of these for each write.
+    ``_done`` is held until the caller may know the result. A lock wakes a thread at a third of the
+    cost of a Future, and each write has a job.
     """
 
     def __init__(self, work: Work[T], *, alone: bool) -> None:
@@ -34,9 +34,9 @@ class Job(Generic[T]):
         self._error: Exception | None = None
 
     def run(self, connection: sqlite3.Connection, revision: int) -> bool:
-        """Run; say whether it changed the file. Raises HalfDone where it failed, having done so.
+        """Run the function; return whether it changed the file.
 
-        What the file or its disk refuses comes out as it is.
+        Raises PartialChange if it failed after a change, and what the file or its disk raises.
         """
         before = connection.total_changes
         self._error = None
@@ -44,25 +44,25 @@ class Job(Generic[T]):
             self._result = self._work(connection, revision)
             _require_no_cursor(self._result)
         except Exception as error:
-            if kind_of(error) is not None:
-                raise  # the file fails, so it does for all jobs of this commit
+            if class_of(error) is not None:
+                raise  # the file fails, and with it all jobs of this commit
             self._error = error
             if connection.total_changes > before or not connection.in_transaction:
-                raise HalfDone from error
+                raise PartialChange from error
             return False
         return connection.total_changes > before
 
     def answer(self) -> None:
-        """Tell the caller; only after the commit."""
+        """Wake the caller. Only valid after the commit."""
         self._done.release()
 
     def fail(self, error: Exception) -> None:
-        """Tell the caller that nothing came of it."""
+        """Wake the caller with an error."""
         self._error = error
         self._done.release()
 
     def result(self) -> T:
-        """Wait, in the caller's thread, and return what the function did, or raise that."""
+        """Wait, in the caller's thread; return what the function returned or raise its error."""
         self._done.acquire()
         error, self._error = self._error, None
         if error is None:
@@ -70,10 +70,10 @@ class Job(Generic[T]):
         try:
             raise error
         finally:
-            del error  # it leads to this frame, which would lead to it: nobody would let go of them
+            del error  # its traceback refers to this frame: a cycle would keep both alive
 
 
 def _require_no_cursor(result: object) -> None:
-    """Refuse what is not to be let go of in another thread than its connection's."""
+    """Raise TypeError for a cursor, which must be released in the thread of its connection."""
     if isinstance(result, sqlite3.Cursor):
         raise TypeError("a cursor stays in the thread of its connection: return its rows")

@@ -1,16 +1,15 @@
-"""Databases that are in use, as all of them were at one and the same moment.
+"""Consistent copies of several databases that are in use.
 
-Each book is consistent in itself at any moment, and what must hold *between* books (who is on
-record as connected has an address) is kept by the order in which a daemon writes them: it holds
-whenever the daemon is killed. So a copy of several books is as good as a kill is harmless, if all
-of them are copied as of one moment. Copied one after the other they would not be, in either order:
-what is connected in between has an address in the later copy alone, and what is disconnected, in
-the earlier.
+Each database is consistent in itself at any moment. What must hold *between* databases (a connected
+endpoint has an address) is kept by the order in which the daemon writes them, so it holds whenever
+the daemon is killed. So a copy of all databases as of one moment is as good as the files that a
+kill leaves. Copies made one after the other would not be, in either order: the address of an
+endpoint that is connected in between is in the later copy alone, and the address of an endpoint
+that is disconnected in between is in the earlier copy alone.
 
 The moment is made by taking the write lock of every file, which takes as long as the commits that
-are under way; then a reader of each is made to remember what it sees, and the locks are given back.
-From there on copying takes as long as it likes: readers and writers do not wait for each other
-(WAL).
+are under way. Then a reader of each file begins its snapshot, and the locks are released. From then
+on copying may take long: readers and writers do not wait for each other (WAL).
 """
 
 import contextlib
@@ -20,48 +19,49 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
-from mynet.ipam.sqlite.checksums import teach
-from mynet.ipam.sqlite.errors import kind_of, refusal, telling
+from mynet.ipam.sqlite.checksums import add_crc32
+from mynet.ipam.sqlite.errors import class_of, store_error, translated_errors
 
-# Seconds that writers are kept waiting at most, and that they are left alone before the next try.
-# They look for the lock every tenth of a second, for 5 by sqlite3's default, and take whoever keeps
-# them longer for a failure.
-_HELD, _REST = 0.5, 0.5
-_PAUSE = 0.0005  # seconds between our own looks at a lock, so that they are kept waiting for less
+# Seconds that writers are kept waiting at most, and seconds without a lock before the next attempt.
+# By sqlite3's default a writer tries for 5 seconds, every tenth of a second, before it fails.
+_HELD, _PAUSE = 0.5, 0.5
+_POLL = 0.0005  # seconds between attempts to take one lock: short, because others wait meanwhile
 
 
 @contextlib.contextmanager
 def at_one_moment(paths: Sequence[Path], deadline: float) -> Iterator[Sequence[sqlite3.Connection]]:
-    """Lend a reader of each database; what they see is what there was at one moment.
+    """Lend a reader of each database, all with a snapshot of the same moment.
 
-    The databases are there, and may be in use by this process and by others. ``deadline`` is in
-    seconds of :func:`time.monotonic`. Raises StoreDamaged and StoreUnavailable, the latter also
-    where somebody does not let go of a file until the deadline.
+    The databases exist, and this and other processes may use them. ``deadline`` is in seconds of
+    :func:`time.monotonic`. Raises StoreDamaged if a file is damaged, and StoreUnavailable if one
+    cannot be read or another program keeps it locked until the deadline.
     """
     with contextlib.ExitStack() as opened:
         readers = [opened.enter_context(_connected(path)) for path in paths]
         writers = [opened.enter_context(_connected(path)) for path in paths]
         while busy := _try(paths, readers, writers):
             if time.monotonic() > deadline:
-                raise refusal(StoreUnavailable, busy, "somebody keeps it locked")
-            time.sleep(_REST)
+                raise store_error(StoreUnavailable, busy, "another program keeps it locked")
+            time.sleep(_PAUSE)
         yield readers
 
 
 def copy(reader: sqlite3.Connection, source: Path, target: Path) -> None:
-    """Write what a reader of ``source`` sees to a new file, which is not synced yet.
+    """Write what a reader of ``source`` sees to a new file. The file is not synced.
 
-    Raises StoreDamaged of the source, and StoreUnavailable of the target.
+    Raises StoreDamaged if the source is damaged, and StoreUnavailable if the target cannot be
+    written.
     """
     try:
-        with contextlib.closing(sqlite3.connect(target, isolation_level=None)) as made:
-            made.execute("PRAGMA journal_mode = OFF")  # nobody needs half a copy
-            made.execute("PRAGMA synchronous = OFF")
-            reader.backup(made)
+        with contextlib.closing(sqlite3.connect(target, isolation_level=None)) as target_connection:
+            # Half a copy is of no use, so it needs no journal.
+            target_connection.execute("PRAGMA journal_mode = OFF")
+            target_connection.execute("PRAGMA synchronous = OFF")
+            reader.backup(target_connection)
     except sqlite3.Error as error:
-        if kind_of(error) is StoreDamaged:
-            raise refusal(StoreDamaged, source, error) from error
-        raise refusal(StoreUnavailable, target, error) from error
+        if class_of(error) is StoreDamaged:
+            raise store_error(StoreDamaged, source, error) from error
+        raise store_error(StoreUnavailable, target, error) from error
 
 
 def _try(
@@ -69,15 +69,15 @@ def _try(
     readers: Sequence[sqlite3.Connection],
     writers: Sequence[sqlite3.Connection],
 ) -> Path | None:
-    """Make the readers remember what they see; return the file that was locked for too long."""
+    """Begin the readers' snapshots; return the file that was locked for too long, or None."""
     end = time.monotonic() + _HELD
     try:
         for path, writer in zip(paths, writers, strict=True):
-            with telling(path):
+            with translated_errors(path):
                 if not _locks(writer, end):
                     return path
         for path, reader in zip(paths, readers, strict=True):
-            with telling(path):
+            with translated_errors(path):
                 reader.execute("BEGIN")
                 reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     finally:
@@ -88,7 +88,7 @@ def _try(
 
 
 def _locks(writer: sqlite3.Connection, end: float) -> bool:
-    """Take a file's write lock; say whether it was to be had in time."""
+    """Take a file's write lock; return whether that succeeded in time."""
     while True:
         try:
             writer.execute("BEGIN IMMEDIATE")
@@ -97,19 +97,19 @@ def _locks(writer: sqlite3.Connection, end: float) -> bool:
                 raise
             if time.monotonic() > end:
                 return False
-            time.sleep(_PAUSE)
+            time.sleep(_POLL)
         else:
             return True
 
 
 @contextlib.contextmanager
 def _connected(path: Path) -> Iterator[sqlite3.Connection]:
-    """Connect to a database that is there; one that is not is not made."""
-    with telling(path):
+    """Connect to a database that exists; a missing one is not created."""
+    with translated_errors(path):
         uri = f"{path.absolute().as_uri()}?mode=rw"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=0)
     try:
-        teach(connection)
+        add_crc32(connection)
         yield connection
     finally:
         connection.close()

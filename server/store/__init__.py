@@ -7,13 +7,13 @@ carries the revision of its commit.
 
 from pathlib import Path
 
-from mynet.ipam.sqlite.checksums import seal
+from mynet.ipam.sqlite.checksums import checksum_column
 from mynet.ipam.sqlite.database import Database
 from mynet.server.store.endpoints import EndpointRecords
 from mynet.server.store.networks import NetworkRecords
 from mynet.server.store.subnets import SubnetRecords
 
-_SEALED_SUBNET = seal(
+_SEALED_SUBNET = checksum_column(
     *("version", "first", "last", "cidr", "backend", "rules", "kept"),
     *("network_id", "network_rules", "create_time", "revision"),
 )
@@ -27,7 +27,7 @@ MIGRATIONS = (
       name TEXT NOT NULL UNIQUE,
       interface TEXT NOT NULL,
       document TEXT NOT NULL,
-      {seal("id", "name", "interface", "document")}
+      {checksum_column("id", "name", "interface", "document")}
     ) STRICT;
     CREATE UNIQUE INDEX networks_by_interface ON networks (interface) WHERE interface <> '';
 
@@ -39,7 +39,7 @@ MIGRATIONS = (
       interface TEXT NOT NULL,
       cookie TEXT NOT NULL,
       document TEXT NOT NULL,
-      {seal("id", "network_id", "container_id", "interface", "cookie", "document")},
+      {checksum_column("id", "network_id", "container_id", "interface", "cookie", "document")},
       UNIQUE (network_id, container_id, interface)
     ) STRICT;
     CREATE INDEX endpoints_by_container ON endpoints (container_id);
@@ -67,7 +67,7 @@ MIGRATIONS = (
     CREATE TABLE cursors (
       pool TEXT PRIMARY KEY,
       position BLOB NOT NULL,
-      {seal("pool", "position")}
+      {checksum_column("pool", "position")}
     ) STRICT, WITHOUT ROWID;
     """,
     f"""
@@ -79,7 +79,7 @@ MIGRATIONS = (
       first INTEGER NOT NULL,
       last INTEGER NOT NULL,
       endpoint_id TEXT NOT NULL REFERENCES endpoints (id) ON DELETE CASCADE,
-      {seal("protocol", "version", "address", "first", "last", "endpoint_id")},
+      {checksum_column("protocol", "version", "address", "first", "last", "endpoint_id")},
       PRIMARY KEY (protocol, version, address, first)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX ports_by_endpoint ON ports (endpoint_id);

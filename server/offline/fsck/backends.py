@@ -9,7 +9,7 @@ import pluggy
 
 from mynet.ipam import hookspecs
 from mynet.ipam.api import Audit, BackendContext, Holdings
-from mynet.ipam.sqlite.audit import looked_at
+from mynet.ipam.sqlite.inspection import inspected
 from mynet.server.plugins.timeouts import within
 
 
@@ -66,13 +66,13 @@ def _asked(point: EntryPoint, context: BackendContext, patience: float) -> Book 
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may break in any way it likes
         said = f"backend {point.name} could not check its books: {type(error).__name__}: {error}"
         return Book(remark=said)
-    return Book(found.findings, found.holdings, found.whole, backend=point.name)
+    return Book(found.findings, found.holdings, found.complete, backend=point.name)
 
 
 def _plain(state_dir: Path, folder: Path) -> Iterator[tuple[str, Book]]:
     """Check the databases of a folder of which nobody here knows what they mean."""
     for path in sorted(folder.rglob("*.db")):
-        with looked_at(path) as look:
+        with inspected(path) as inspection:
             remark = "checked as a database only: its plugin does not say what is in it"
             name = str(path.relative_to(state_dir))
-            yield name, Book(look.findings, whole=look.whole, remark=remark)
+            yield name, Book(inspection.findings, whole=inspection.complete, remark=remark)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from mynet.ipam.api import IPNetwork
 from mynet.ipam.errors import StoreDamaged
-from mynet.ipam.sqlite.audit import Look, looked_at
+from mynet.ipam.sqlite.inspection import Inspection, inspected
 from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import Network
 from mynet.server.store import MIGRATIONS, codec
@@ -46,54 +46,58 @@ class Records:
 
 def read(path: Path) -> Records:
     """Read the daemon's own book, and check what it says by itself."""
-    with looked_at(path, len(MIGRATIONS)) as look:
-        networks = _documents(look, "networks", Network)
-        endpoints = _documents(look, "endpoints", Endpoint)
-        subnets = _subnets(look)
-        _check_networks(look, networks, subnets)
-        _check_overlaps(look, subnets)
-    return Records(look.findings, networks, endpoints, subnets, look.whole)
+    with inspected(path, len(MIGRATIONS)) as inspection:
+        networks = _documents(inspection, "networks", Network)
+        endpoints = _documents(inspection, "endpoints", Endpoint)
+        subnets = _subnets(inspection)
+        _check_networks(inspection, networks, subnets)
+        _check_overlaps(inspection, subnets)
+    return Records(inspection.findings, networks, endpoints, subnets, inspection.complete)
 
 
-def _documents(look: Look, table: str, record: type[R]) -> dict[str, R]:
+def _documents(inspection: Inspection, table: str, record: type[R]) -> dict[str, R]:
     found: dict[str, R] = {}
-    for number, text in look.select(f"SELECT id, document FROM {table}"):  # noqa: S608 - ours
+    for number, text in inspection.select(f"SELECT id, document FROM {table}"):  # noqa: S608 - ours
         try:
             found[number] = codec.decode(text, record)
         except StoreDamaged as error:
-            look.miss(f"{record.__name__.lower()} {number} cannot be read: {error.__cause__}")
+            inspection.report_unreadable(
+                f"{record.__name__.lower()} {number} cannot be read: {error.__cause__}"
+            )
         else:
             if found[number].id != number:
-                look.find(f"the record of {number} says that it is of {found[number].id}")
+                inspection.report(f"the record of {number} says that it is of {found[number].id}")
     return found
 
 
-def _subnets(look: Look) -> list[Booked]:
+def _subnets(inspection: Inspection) -> list[Booked]:
     found: list[Booked] = []
-    for cidr, backend, network_id in look.select(
+    for cidr, backend, network_id in inspection.select(
         "SELECT cidr, backend, network_id FROM subnets ORDER BY version, first"
     ):
         try:
             found.append(Booked(ip_network(cidr), backend, network_id or ""))
         except ValueError:
-            look.miss(f"has {cidr!r} among its subnets, which is none")
+            inspection.report_unreadable(f"has {cidr!r} among its subnets, which is none")
     return found
 
 
-def _check_networks(look: Look, networks: Mapping[str, Network], subnets: Sequence[Booked]) -> None:
+def _check_networks(
+    inspection: Inspection, networks: Mapping[str, Network], subnets: Sequence[Booked]
+) -> None:
     """Find subnets that a network has and the registry does not say so, or the other way round."""
     claimed = {(each.cidr, each.network_id) for each in subnets if each.network_id}
     known = {
         (subnet.cidr, network.id) for network in networks.values() for subnet in network.subnets
     }
-    if look.whole:
+    if inspection.complete:
         for cidr, network_id in sorted(known ^ claimed, key=str):
             who = "the network's record" if (cidr, network_id) in known else "the registry"
-            look.find(f"{cidr} is of network {network_id[:12]} by what {who} says alone")
+            inspection.report(f"{cidr} is of network {network_id[:12]} by what {who} says alone")
 
 
-def _check_overlaps(look: Look, subnets: Sequence[Booked]) -> None:
+def _check_overlaps(inspection: Inspection, subnets: Sequence[Booked]) -> None:
     """Find subnets that share addresses; they come in order, so neighbours are enough."""
     for one, other in pairwise(subnets):
         if one.cidr.overlaps(other.cidr):
-            look.find(f"subnets {one.cidr} and {other.cidr} share addresses")
+            inspection.report(f"subnets {one.cidr} and {other.cidr} share addresses")

@@ -12,7 +12,7 @@ from mynet.ipam.bitmap import cooldown as cooldowns
 from mynet.ipam.bitmap.clock import SECOND, Moment
 from mynet.ipam.bitmap.ranges import Pool
 from mynet.ipam.bitmap.schema import MIGRATIONS
-from mynet.ipam.sqlite.checksums import teach
+from mynet.ipam.sqlite.checksums import add_crc32
 
 CIDR = IPv4Network("10.1.0.0/24")
 NOW = Moment("this boot", 1000 * SECOND)
@@ -22,7 +22,7 @@ NOW = Moment("this boot", 1000 * SECOND)
 def tables() -> Iterator[sqlite3.Connection]:
     """The tables of a book with two subnets, 1 and 2."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        teach(connection)
+        add_crc32(connection)
         for script in MIGRATIONS:
             connection.executescript(script)
         for number in (1, 2):

@@ -77,7 +77,7 @@ def test_a_file_that_is_cut_is_refused_wherever_it_is_cut(path: Path) -> None:
 
 def test_a_file_that_was_emptied_or_removed_is_missed(path: Path) -> None:
     path.write_bytes(b"")
-    require_refused(path, "it is empty or not there, and was not when it was left")
+    require_refused(path, "it is empty or missing, and it had content when it was last closed")
     path.unlink()
     require_refused(path, "move it and things.db.lock away to begin with an empty one")
     assert not path.exists()
@@ -87,7 +87,7 @@ def test_a_file_replaced_by_an_empty_database_is_missed(path: Path) -> None:
     path.unlink()
     with closing(sqlite3.connect(path)) as file:
         file.execute("PRAGMA journal_mode = WAL")
-    require_refused(path, "it is empty or not there")
+    require_refused(path, "it is empty or missing")
 
 
 def test_a_log_is_kept_though_its_file_was_emptied(killed: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_log_is_kept_though_its_file_was_emptied(killed: Path) -> None:
         killed.write_bytes(b"")
         if not settled:
             killed.with_name("things.db.lock").unlink()
-        require_refused(killed, "it is empty or not there")
+        require_refused(killed, "it is empty or missing")
         assert killed.with_name("things.db-wal").stat().st_size > COMMITS * PAGE
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
 from mynet.ipam.sqlite import snapshot
-from mynet.ipam.sqlite.checksums import teach
+from mynet.ipam.sqlite.checksums import add_crc32
 from mynet.ipam.sqlite.database import Database
 from mynet.ipam.sqlite.snapshot import at_one_moment, copy
 from tests.ipam.support.waiting import MIGRATIONS, insert, names, noise
@@ -66,11 +66,11 @@ def test_all_are_seen_as_of_one_moment(
     databases: list[Database], paths: list[Path], order: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(connection: sqlite3.Connection) -> None:
-        teach(connection)
+        add_crc32(connection)
         # Time enough, before a file is looked at, for others to write to it.
         connection.set_trace_callback(lambda said: time.sleep(0.005 * (said == "BEGIN")))
 
-    monkeypatch.setattr(snapshot, "teach", slow)
+    monkeypatch.setattr(snapshot, "add_crc32", slow)
     seen = []
     with written_in_turn(databases) as failures:
         for _ in range(LOOKS):
@@ -117,7 +117,7 @@ def test_who_keeps_a_file_locked_is_waited_for_until_the_deadline_and_nobody_for
         other.execute("BEGIN IMMEDIATE")
         deadline = time.monotonic() + 1.5
         with (
-            pytest.raises(StoreUnavailable, match=r"c\.db cannot be used: somebody keeps"),
+            pytest.raises(StoreUnavailable, match=r"c\.db cannot be used: another program keeps"),
             written_in_turn(databases[:2]) as failures,
             at_one_moment(paths, deadline),
         ):

@@ -12,7 +12,7 @@ def audit(folder: Path) -> None:
     """Fail unless bits, rows and counters say the same; for a file that nobody has open."""
     found = bitmap.mynet_ipam_audit(BackendContext("test", folder))
     assert list(found.findings) == []
-    assert found.whole
+    assert found.complete
 
 
 def count(folder: Path, table: str) -> int:

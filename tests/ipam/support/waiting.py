@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mynet.ipam.sqlite.checksums import seal
+from mynet.ipam.sqlite.checksums import checksum_column
 from mynet.ipam.sqlite.database import Database, Work
 
-TABLE = f"CREATE TABLE things (name TEXT NOT NULL UNIQUE, {seal('name')}) STRICT"
+TABLE = f"CREATE TABLE things (name TEXT NOT NULL UNIQUE, {checksum_column('name')}) STRICT"
 MIGRATIONS = (TABLE,)
 
 

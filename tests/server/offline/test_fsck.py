@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from mynet.ipam import hookspecs
 from mynet.ipam.api import Audit
-from mynet.ipam.sqlite.checksums import teach
+from mynet.ipam.sqlite.checksums import add_crc32
 from mynet.server.main import main
 from mynet.server.offline.fsck import backends, examine
 from mynet.server.state.directory import lock_state_dir
@@ -35,14 +35,14 @@ def state(folder: Path) -> Path:
 
 def change(path: Path, script: str) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        teach(connection)
+        add_crc32(connection)
         connection.executescript(script)
 
 
 def edit(path: Path, table: str, edited: Callable[[str], str]) -> None:
     """Edit the documents of a table."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        teach(connection)
+        add_crc32(connection)
         connection.create_function("edited", 1, edited)
         connection.execute(f"UPDATE {table} SET document = edited(document)")  # noqa: S608
 
@@ -162,9 +162,9 @@ C1 = "endpoint c1 of container c1"
             "mynet.db",
             "PRAGMA foreign_keys = OFF; DELETE FROM networks",
             [
-                "mynet.db: row 1 of endpoints is of no networks",
-                "mynet.db: row 2 of endpoints is of no networks",
-                "mynet.db: row None of subnets is of no networks",
+                "mynet.db: row 1 of endpoints refers to a row of networks that does not exist",
+                "mynet.db: row 2 of endpoints refers to a row of networks that does not exist",
+                "mynet.db: row None of subnets refers to a row of networks that does not exist",
             ],
         ),
     ],
@@ -260,7 +260,7 @@ def test_what_other_plugins_keep_is_checked_as_databases(state: Path) -> None:
     for each in where:
         (state / each).write_bytes(b"noise" * 999)
     assert sorted(examine(state).findings) == sorted(
-        f"{each}: is no SQLite database" for each in where
+        f"{each}: is not an SQLite database" for each in where
     )
 
 
@@ -312,7 +312,7 @@ def test_a_backend_that_breaks_is_told_of_and_its_databases_are_checked(
     assert any("backend bitmap could not check its books" in each for each in report.remarks)
     assert any(each.startswith(f"{BOOK}: checked as a database only") for each in report.remarks)
     (state / BOOK).write_bytes(b"noise" * 999)
-    assert examine(state).findings == [f"{BOOK}: is no SQLite database"]
+    assert examine(state).findings == [f"{BOOK}: is not an SQLite database"]
 
 
 def test_a_backend_that_hangs_is_told_of(state: Path, door: Put) -> None:
@@ -332,7 +332,7 @@ def test_a_backend_that_hangs_is_told_of(state: Path, door: Put) -> None:
 
 
 def test_what_a_backend_says_of_its_books_counts(state: Path, door: Put) -> None:
-    door(Audit(["has a hole"], whole=False))
+    door(Audit(["has a hole"], complete=False))
     report = examine(state)
     assert report.findings == ["ipam/bitmap: has a hole"]  # and what it lacks may be in there
     assert not report.whole

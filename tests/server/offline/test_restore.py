@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from mynet.ipam.api import Subnet
 from mynet.ipam.bitmap import BitmapBackend
-from mynet.ipam.sqlite.checksums import teach
+from mynet.ipam.sqlite.checksums import add_crc32
 from mynet.ipam.testing.bench import Bench
 from mynet.server.calls.call import Call
 from mynet.server.errors import CannotRestore, CannotStart, SubnetExists
@@ -290,7 +290,7 @@ def test_the_command_says_why_not(file: Path, state: Path) -> None:
 
 def test_the_command_tells_what_is_left_to_recovery(state: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(state / "ipam" / "bitmap" / "bitmap.db")) as book:
-        teach(book)
+        add_crc32(book)
         book.execute("UPDATE allocations SET owner = 'endpoint:f00'")
         book.commit()
     file = back_up(state, tmp_path / "one.backup")

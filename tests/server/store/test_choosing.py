@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mynet.ipam.api import IPNetwork
-from mynet.ipam.sqlite.checksums import teach
+from mynet.ipam.sqlite.checksums import add_crc32
 from mynet.server.errors import PoolsExhausted
 from mynet.server.model.subnets import AddressPool, SubnetCandidates, SubnetSize
 from mynet.server.store import MIGRATIONS
@@ -64,7 +64,7 @@ def test_the_first_gap_is_the_one_that_trying_each_finds(
 def book() -> Iterator[sqlite3.Connection]:
     """The registry's tables, in memory."""
     connection = sqlite3.connect(":memory:")
-    teach(connection)
+    add_crc32(connection)
     for script in MIGRATIONS:
         connection.executescript(script)
     yield connection
@@ -98,7 +98,7 @@ def test_no_choice_shares_an_address_with_what_was_there_and_every_pool_is_used_
     booked: list[int], taken: list[int], sizes: list[int]
 ) -> None:
     book = sqlite3.connect(":memory:")
-    teach(book)
+    add_crc32(book)
     book.executescript(MIGRATIONS[0])
     fill(book, *(f"10.0.{number}.0/24" for number in booked))
     routes = [ip_network(f"10.0.{number // 2}.{number % 2 * 128}/25") for number in taken]

@@ -11,7 +11,7 @@ import pytest
 
 from mynet.ipam.api import Audit, BackendContext, Subnet
 from mynet.ipam.bitmap import BitmapBackend, mynet_ipam_audit
-from mynet.ipam.sqlite.checksums import teach
+from mynet.ipam.sqlite.checksums import add_crc32
 from mynet.ipam.testing.bench import Bench
 from tests.ipam.support.waiting import noise
 
@@ -62,7 +62,7 @@ HELD = {"10.1.0.0/24": ["10.1.0.1 a", "10.1.0.2 b"], "fd00:1::/64": ["fd00:1::1 
 
 def test_a_book_in_order_has_nothing_wrong_with_it(book: Path) -> None:
     found = audit(book.parent)
-    assert (found.findings, found.whole) == ([], True)
+    assert (found.findings, found.complete) == ([], True)
     assert held(found) == HELD
 
 
@@ -86,12 +86,13 @@ def test_where_no_book_was_ever_made_there_is_nothing_to_find(tmp_path: Path) ->
 def change(book: Path, script: str) -> None:
     """Change a book as only its own programs do, or whoever knows how they do it."""
     with closing(sqlite3.connect(book, isolation_level=None)) as connection:
-        teach(connection)
+        add_crc32(connection)
         connection.executescript(script)
 
 
 ONE, TWO = f"x'{(10 << 24 | 1 << 16 | 1):032x}'", f"x'{(10 << 24 | 1 << 16 | 2):032x}'"
 REST, FAR = f"x'{(10 << 24 | 1 << 16 | 3):032x}'", f"x'{(10 << 24 | 2 << 16 | 1):032x}'"
+UNACCOUNTED = "of 10.1.0.0/24 has its bit set, and is neither allocated nor in the release queue"
 PAGE = "x'00000000000000000000000000000000'"
 
 
@@ -101,15 +102,15 @@ PAGE = "x'00000000000000000000000000000000'"
         (
             f"DELETE FROM allocations WHERE subnet = 1 AND address = {TWO}",
             [
-                "10.1.0.2 of 10.1.0.0/24 has its bit set, and is neither allocated nor rests",
-                "counts 2 allocated addresses in 10.1.0.0/24, and has 1",
+                f"10.1.0.2 {UNACCOUNTED}",
+                "counts 2 allocated addresses in 10.1.0.0/24, not 1",
             ],
         ),
         (
             f"DELETE FROM resting WHERE address = {REST}",
             [
-                "10.1.0.3 of 10.1.0.0/24 has its bit set, and is neither allocated nor rests",
-                "counts 1 resting addresses in 10.1.0.0/24, and has 0",
+                f"10.1.0.3 {UNACCOUNTED}",
+                "counts 1 released addresses in 10.1.0.0/24, not 0",
             ],
         ),
         (
@@ -118,13 +119,13 @@ PAGE = "x'00000000000000000000000000000000'"
         ),
         (
             f"UPDATE pages SET bits = x'06' WHERE subnet = 1 AND number = {PAGE}",
-            ["10.1.0.3 of 10.1.0.0/24 rests, and its bit is not set"],
+            ["10.1.0.3 of 10.1.0.0/24 is in the release queue, and its bit is not set"],
         ),
         (
             f"UPDATE resting SET address = {ONE}",
             [
-                "10.1.0.1 of 10.1.0.0/24 is allocated, and rests from its release",
-                "10.1.0.3 of 10.1.0.0/24 has its bit set, and is neither allocated nor rests",
+                "10.1.0.1 of 10.1.0.0/24 is allocated, and is in the release queue too",
+                f"10.1.0.3 {UNACCOUNTED}",
             ],
         ),
         (
@@ -133,23 +134,23 @@ PAGE = "x'00000000000000000000000000000000'"
         ),
         (
             "UPDATE subnets SET allocated = 7 WHERE id = 2",
-            ["counts 7 allocated addresses in fd00:1::/64, and has 1"],
+            ["counts 7 allocated addresses in fd00:1::/64, not 1"],
         ),
         (
             f"UPDATE allocations SET address = {FAR} WHERE owner = 'b'",
             [
-                "has an address among its allocations that lies in no subnet that is open",
-                "10.1.0.2 of 10.1.0.0/24 has its bit set, and is neither allocated nor rests",
+                "has an address in its table allocations that is in no open subnet",
+                f"10.1.0.2 {UNACCOUNTED}",
                 "position 65537 of 10.1.0.0/24 is allocated, and its bit is not set",
             ],
         ),
         (
             f"UPDATE remembered SET address = {FAR}",
-            ["remembers for key 'key c' an address that lies in no subnet that is open"],
+            ["remembers for key 'key c' an address that is in no open subnet"],
         ),
         (
             "UPDATE remembered SET sticky_key = ''",
-            ["remembers an address of 10.1.0.0/24 for no key"],
+            ["remembers an address of 10.1.0.0/24 for an empty key"],
         ),
         (
             f"UPDATE remembered SET sticky_key = 'key a', address = {ONE}",
@@ -168,9 +169,9 @@ PAGE = "x'00000000000000000000000000000000'"
         (
             "PRAGMA foreign_keys = OFF; DELETE FROM subnets WHERE id = 2",
             [
-                "row None of pages is of no subnets",
-                "row None of allocations is of no subnets",
-                "has an address among its allocations that lies in no subnet that is open",
+                "row None of pages refers to a row of subnets that does not exist",
+                "row None of allocations refers to a row of subnets that does not exist",
+                "has an address in its table allocations that is in no open subnet",
             ],
         ),
     ],
@@ -179,7 +180,7 @@ def test_each_contradiction_is_found(book: Path, script: str, findings: Sequence
     change(book, script)
     found = audit(book.parent)
     assert sorted(found.findings) == sorted(findings)
-    assert found.whole
+    assert found.complete
 
 
 def test_what_is_wrong_very_often_is_counted(book: Path) -> None:
@@ -201,15 +202,15 @@ def test_a_file_that_is_not_understood_is_said_to_be_none(
     change(book, script)
     found = audit(book.parent)
     assert found.findings[0].startswith(finding)
-    assert not found.whole
+    assert not found.complete
 
 
 @pytest.mark.parametrize(
     ("content", "finding"),
     [
         (None, "is missing, and was there"),
-        (b"", "is empty, and no database is"),
-        (noise(9999), "is no SQLite database"),
+        (b"", "is empty"),
+        (noise(9999), "is not an SQLite database"),
     ],
 )
 def test_a_file_that_is_none_is_said_to_be_none(
@@ -217,7 +218,7 @@ def test_a_file_that_is_none_is_said_to_be_none(
 ) -> None:
     book.unlink() if content is None else book.write_bytes(content)
     found = audit(book.parent)
-    assert (found.findings, found.whole, found.holdings) == ([finding], False, [])
+    assert (found.findings, found.complete, found.holdings) == ([finding], False, [])
 
 
 def test_a_file_that_was_cut_is_found_out_wherever_it_was(book: Path) -> None:
@@ -226,7 +227,7 @@ def test_a_file_that_was_cut_is_found_out_wherever_it_was(book: Path) -> None:
         book.write_bytes(whole[:length])
         found = audit(book.parent)
         assert found.findings
-        assert not found.whole
+        assert not found.complete
 
 
 def test_noise_is_found_out_or_has_hit_what_nobody_reads(book: Path) -> None:
@@ -240,5 +241,5 @@ def test_noise_is_found_out_or_has_hit_what_nobody_reads(book: Path) -> None:
         book.write_bytes(changed)
         found = audit(book.parent)
         assert found.findings or held(found) == HELD
-        found_out += not found.whole
+        found_out += not found.complete
     assert found_out > 10

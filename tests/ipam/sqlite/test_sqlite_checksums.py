@@ -1,4 +1,4 @@
-"""Rows are what was written, or the file is refused: SQLite itself does not look."""
+"""Rows are what was written, or the file is refused: SQLite itself does not inspection."""
 
 import re
 import sqlite3
@@ -10,7 +10,7 @@ import pytest
 
 from mynet.ipam.bitmap.schema import MIGRATIONS as BITMAP
 from mynet.ipam.errors import StoreDamaged
-from mynet.ipam.sqlite.checksums import seal
+from mynet.ipam.sqlite.checksums import checksum_column
 from mynet.ipam.sqlite.database import Database
 from mynet.server.store import MIGRATIONS as STORE
 from tests.ipam.support.waiting import executing
@@ -22,7 +22,7 @@ SEALED = (
       number INTEGER NOT NULL,
       data BLOB NOT NULL,
       note TEXT,
-      {seal("name", "number", "data", "note")}
+      {checksum_column("name", "number", "data", "note")}
     ) STRICT;
     """,
 )
