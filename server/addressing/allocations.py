@@ -127,13 +127,13 @@ class AddressBook:
         """Run a verb on its request's subnet, which is founded where it is not in the book."""
         cidr = request.subnet.cidr
         with self._locks.shared(call, "subnet", str(cidr)):
-            if booked := self._store.subnets.find(cidr):
+            if booked := self._store.subnets.get(cidr):
                 try:
                     return self._in_booked(call, booked, verb, request)
                 except NotOpen as error:
                     _refuse_unmade(booked, error)
         with self._locks.exclusive(call, "subnet", str(cidr)):
-            booked = self._store.subnets.find(cidr) or self._found(call, cidr)
+            booked = self._store.subnets.get(cidr) or self._found(call, cidr)
             try:
                 return self._in_held(call, booked, verb, request)
             except Exception as error:
@@ -164,9 +164,9 @@ class AddressBook:
                 SubnetSpec(cidr), SubnetCandidates(()), backend.name, now, kept=False
             )
         except SubnetExists:
-            return self._store.subnets.get(cidr)  # a network was faster, and opens it
+            return self._store.subnets.find(cidr)  # a network was faster, and opens it
         self._registry.open(call, backend, cidr)
-        return self._store.subnets.get(cidr)
+        return self._store.subnets.find(cidr)
 
     def _answered(self, call: Call, backend: Plugin[Backend], verb: Verb[A, T], request: A) -> T:
         """Allocate what the caller will know of.
@@ -204,7 +204,7 @@ class AddressBook:
 
     def _release(self, call: Call, cidr: IPNetwork, address: IPAddress, owner: str) -> Allocation:
         with self._locks.shared(call, "subnet", str(cidr)):
-            booked = self._store.subnets.get(cidr)
+            booked = self._store.subnets.find(cidr)
             backend = self._backends.get(booked.backend)
             if address not in cidr:
                 raise AddressOutOfRange(
@@ -255,7 +255,7 @@ class AddressBook:
         if cidr is None:
             backends = sorted(self._backends.usable(), key=lambda backend: backend.name)
         else:
-            subnet = self._store.subnets.find(cidr)
+            subnet = self._store.subnets.get(cidr)
             backends = [self._backends.get(subnet.backend)] if subnet else []
         return [backend for backend in backends if behind is None or backend.name >= behind.backend]
 

@@ -49,7 +49,7 @@ class Transfer:
 
     def export(self, call: Call, cidr: IPNetwork | None) -> Sequence[SubnetDump]:
         """Return a subnet, or all of them, as they are. Raises SubnetNotFound."""
-        subnets = [self._store.subnets.get(cidr)] if cidr else self._store.subnets.all()
+        subnets = [self._store.subnets.find(cidr)] if cidr else self._store.subnets.all()
         return [self._dump(call, subnet) for subnet in subnets]
 
     def check(self, call: Call, dumps: Sequence[SubnetDump], backend: str) -> None:

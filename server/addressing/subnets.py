@@ -63,7 +63,7 @@ class Registry:
             cidr = self._store.subnets.add(spec, ground, backend.name, datetime.now(UTC), kept=True)
             if not spec.cidr:
                 held.enter_context(self._locks.exclusive(call, "subnet", str(cidr)))
-                self._store.subnets.get(cidr)  # somebody may have guessed and deleted it
+                self._store.subnets.find(cidr)  # somebody may have guessed and deleted it
             self.open(call, backend, cidr)
             try:
                 require_caller(call)
@@ -84,7 +84,7 @@ class Registry:
 
     def rules(self, cidr: IPNetwork) -> ipam.Subnet:
         """Return a subnet with the rules that hold in it. Raises SubnetNotFound."""
-        return self.complete(self._store.subnets.get(cidr))
+        return self.complete(self._store.subnets.find(cidr))
 
     def complete(self, subnet: BookedSubnet) -> ipam.Subnet:
         """Return a subnet with the rules that hold in it."""
@@ -109,7 +109,7 @@ class Registry:
 
     def report(self, call: Call, cidr: IPNetwork) -> SubnetReport:
         """Say who uses a subnet and how full it is. Raises SubnetNotFound."""
-        return self._report(call, self._store.subnets.get(cidr))
+        return self._report(call, self._store.subnets.find(cidr))
 
     def reports(
         self, call: Call, behind: IPNetwork | None, limit: int
@@ -168,7 +168,7 @@ class Registry:
 
     def unused(self, call: Call, cidr: IPNetwork) -> Plugin[Backend] | None:
         """Return the backend of a subnet that may go, or None where it is to stay."""
-        subnet = self._store.subnets.find(cidr)
+        subnet = self._store.subnets.get(cidr)
         if subnet is None or subnet.network_id or subnet.kept:
             return None
         backend = self._backends.get(subnet.backend)
@@ -184,11 +184,11 @@ class Registry:
             rollback(error, f"book subnet {cidr}"),
             self._locks.exclusive(call, "subnet", str(cidr)),
         ):
-            if self._store.subnets.find(cidr) is None:
+            if self._store.subnets.get(cidr) is None:
                 backend.run(call, Backend.close_subnet, cidr)
 
     def _delete(self, call: Call, cidr: IPNetwork) -> None:
-        subnet = self._store.subnets.get(cidr)
+        subnet = self._store.subnets.find(cidr)
         if subnet.network_id:
             raise _used(subnet)
         backend = self._backends.get(subnet.backend)
@@ -203,7 +203,7 @@ class Registry:
                 metadata={"allocated": str(held)},
             )
         if not self._store.subnets.drop(cidr):
-            raise _used(self._store.subnets.get(cidr))  # a network was faster
+            raise _used(self._store.subnets.find(cidr))  # a network was faster
         with best_effort(f"close subnet {cidr}"):
             backend.run(call, Backend.close_subnet, cidr)
 
@@ -217,11 +217,8 @@ class Registry:
     def _report(self, call: Call, subnet: BookedSubnet) -> SubnetReport:
         rules = self.complete(subnet)
         usage = self._backends.get(subnet.backend).run(call, Backend.usage, rules)
-        gateways = {
-            each.cidr: each.gateway
-            for network in self._store.networks.with_id(subnet.network_id)
-            for each in network.subnets
-        }
+        network = self._store.networks.get(subnet.network_id)
+        gateways = {part.cidr: part.gateway for part in network.subnets} if network else {}
         return SubnetReport(subnet, rules, gateways.get(subnet.cidr), usage)
 
 

@@ -96,7 +96,7 @@ class EndpointUpdates:
         with rollback(error, f"update endpoint {endpoint.id}"), ExitStack() as held:
             if is_under_way(error):
                 held.enter_context(self._locks.endpoint(clean_up, *_keys(endpoint)))
-            for recorded in self._store.endpoints.with_id(endpoint.id):
+            if recorded := self._store.endpoints.get(endpoint.id):
                 network = self._store.networks.find(recorded.network_id)
                 held.callback(self._ports.settle, network, recorded)
                 if recorded.state is EndpointState.READY:

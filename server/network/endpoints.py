@@ -116,14 +116,14 @@ class Endpoints:
 
     def remove(self, call: Call, endpoint_id: str) -> Endpoint | None:
         """Take one endpoint away and return it as it was; None where it was gone already."""
-        known = self._store.endpoints.by_id_prefix(endpoint_id)
-        if not known:
+        known = self._store.endpoints.get(endpoint_id)
+        if known is None:
             return None
-        with self._locks.endpoint(call, known[0].spec.container_id, known[0].network_id):
-            still = self._store.endpoints.by_id_prefix(endpoint_id)
-            for endpoint in still:
+        with self._locks.endpoint(call, known.spec.container_id, known.network_id):
+            endpoint = self._store.endpoints.get(endpoint_id)
+            if endpoint:
                 self._finish(call, self._store.networks.find(endpoint.network_id), endpoint)
-        return still[0] if still else None
+        return endpoint
 
     def get(self, selector: EndpointSelector) -> Endpoint:
         """Return one endpoint. Raises EndpointNotFound and Ambiguous."""

@@ -102,10 +102,9 @@ class Updates:
         with rollback(error, f"update network {network.name}"), ExitStack() as held:
             if is_under_way(error):
                 held.enter_context(self._locks.exclusive(clean_up, "network", network.id))
-            for recorded in self._store.networks.with_id(network.id):
-                if recorded.state is NetworkState.READY:
-                    endpoints = self._store.endpoints.of_network(network.id)
-                    self.settle(clean_up, recorded, endpoints)
+            recorded = self._store.networks.get(network.id)
+            if recorded and recorded.state is NetworkState.READY:
+                self.settle(clean_up, recorded, self._store.endpoints.of_network(network.id))
 
 
 def _fixed(

@@ -101,11 +101,11 @@ class Networks:
             if endpoints and not force:
                 raise _in_use(network, endpoints)
             # From here on nobody connects; Disconnect needs this lock, so it is let go of.
-            network = self._store.networks.put(replace(network, state=NetworkState.DELETING))
+            self._store.networks.put(replace(network, state=NetworkState.DELETING))
         self._endpoints.remove_all(call, endpoints)
-        with self._locks.exclusive(call, "network", network.id):
-            for network in self._store.networks.with_id(found.id):  # or another call was faster
-                self.tear_down(call, network)
+        with self._locks.exclusive(call, "network", found.id):
+            if still := self._store.networks.get(found.id):  # else another call was faster
+                self.tear_down(call, still)
 
     def tear_down(self, call: Call, network: Network) -> None:
         """Take away whatever is left of a network, driven by its record alone."""
@@ -128,18 +128,20 @@ class Networks:
 
     def _finish(self, call: Call, taken: NetworkExists) -> None:
         """Tear down what a failed call has left under a name; what stands is ``taken``."""
-        for network in self._store.networks.by_id_prefix(taken.holder):
-            if network.state is NetworkState.READY:
-                raise taken  # at once, whoever works with it at this moment
-        # The caller holds the lock of a network that nobody else can know yet, so this waits for
-        # nobody who waits for that.
+        network = self._store.networks.get(taken.holder)
+        if network and network.state is NetworkState.READY:
+            raise taken  # at once, whichever call holds its lock
+        # The lock that the caller holds already is of a new id that no other call knows yet, so
+        # this wait cannot be part of a circle.
         with self._locks.exclusive(call, "network", taken.holder):
-            for network in self._store.networks.by_id_prefix(taken.holder):
-                if network.state is NetworkState.READY:
-                    raise taken
-                if self._store.endpoints.of_network(network.id):
-                    raise not_ready(network)
-                self.tear_down(call, network)
+            network = self._store.networks.get(taken.holder)
+            if network is None:
+                return
+            if network.state is NetworkState.READY:
+                raise taken
+            if self._store.endpoints.of_network(network.id):
+                raise not_ready(network)
+            self.tear_down(call, network)
 
     def _make(self, call: Call, network: Network) -> Network:
         """Make a network that is recorded, or take away what was made of it."""

@@ -44,7 +44,7 @@ class Books:
 
     def examine(self, report: Report) -> None:
         """Compare the registry, the backends' subnets, and who holds what."""
-        for subnet in self._store.subnets.of_nobody():
+        for subnet in self._store.subnets.without_network():
             cidr = subnet.cidr
             with (
                 report.step(f"subnet {cidr}") as call,
@@ -85,7 +85,7 @@ class Books:
 
     def _of_nobody(self, call: Call, cidr: IPNetwork) -> Iterator[Problem]:
         """Look at a subnet that no network uses, and that the caller holds."""
-        subnet = self._store.subnets.find(cidr)
+        subnet = self._store.subnets.get(cidr)
         if subnet is None or subnet.network_id:
             return
         backend = self._backends.get(subnet.backend)
@@ -132,7 +132,7 @@ class Books:
         for cidr in {allocation.subnet for allocation in released}:
             with self._locks.exclusive(call, "subnet", str(cidr)):
                 self._registry.drop_unused_held(call, cidr)
-                is_booked = self._store.subnets.find(cidr) is not None
+                is_booked = self._store.subnets.get(cidr) is not None
                 query = AllocationQuery(subnet=cidr, limit=1)
                 if not is_booked and not backend.run(call, Backend.allocations, query):
                     backend.run(call, Backend.close_subnet, cidr)
@@ -140,7 +140,7 @@ class Books:
     def _unbooked(self, call: Call, backend: Plugin[Backend]) -> Iterator[Problem]:
         """Find subnets that have addresses in the backend, and that the registry does not know."""
         for cidr in self._held_in(call, backend):
-            if self._store.subnets.find(cidr) is None and self._is_held(call, backend, cidr):
+            if self._store.subnets.get(cidr) is None and self._is_held(call, backend, cidr):
                 yield Problem(
                     f"subnet {cidr}",
                     f"Addresses of it are held in backend {backend.name}, and it is not in the"
@@ -161,7 +161,7 @@ class Books:
         query = AllocationQuery(subnet=cidr, limit=1)
         with self._locks.shared(call, "subnet", str(cidr)):
             held = backend.run(call, Backend.allocations, query)
-            return bool(held) and self._store.subnets.find(cidr) is None
+            return bool(held) and self._store.subnets.get(cidr) is None
 
     def _book(self, backend: str, cidr: IPNetwork, call: Call) -> None:
         with self._locks.exclusive(call, "subnet", str(cidr)):

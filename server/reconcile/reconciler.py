@@ -84,17 +84,18 @@ class Doctor:
         """
         endpoints = [
             each
-            for endpoint_id in ids
-            for each in self.store.endpoints.with_id(endpoint_id)
-            if each.state is EndpointState.READY and each.place.sandbox
+            for each in map(self.store.endpoints.get, ids)
+            if each and each.state is EndpointState.READY and each.place.sandbox
         ]
         known = Known(self.checkup.sandboxes_of(endpoints), {})
         living = [each for each in endpoints if not known.why_gone(each)]
         networks = {
             network.id: network
-            for network_id in dict.fromkeys([*ids, *(each.network_id for each in living)])
-            for network in self.store.networks.with_id(network_id)
-            if network.state is NetworkState.READY
+            for network in map(
+                self.store.networks.get,
+                dict.fromkeys([*ids, *(each.network_id for each in living)]),
+            )
+            if network and network.state is NetworkState.READY
         }
         for network in networks.values():
             yield network.id, partial(self._examine_network, network)
@@ -105,24 +106,19 @@ class Doctor:
     def _examine_network(self, network: Network, report: Report) -> None:
         """Examine one network as it is now, if it is to stay."""
         with report.step(f"network {network.name}") as call, self._held(call, network):
-            for each in self.store.networks.now(network):
-                if each.state is NetworkState.READY:
-                    report.extend(self.checkup.of_network(call, each))
+            now = self.store.networks.current(network)
+            if now and now.state is NetworkState.READY:
+                report.extend(self.checkup.of_network(call, now))
 
     def _examine_endpoint(
         self, network: Network, endpoint: Endpoint, known: Known, report: Report
     ) -> None:
         """Examine one endpoint, unless it has changed since ``known`` was asked."""
         with report.step(endpoint.display_name) as call, self._held_with(call, endpoint):
-            for now, each in self._now(network, endpoint):
-                if each == endpoint and each.is_ready_on(now):
-                    report.extend(self.checkup.of_endpoint(call, now, each, known))
-
-    def _now(self, network: Network, endpoint: Endpoint) -> Iterator[tuple[Network, Endpoint]]:
-        """Yield an endpoint as it is now, which the caller holds, with its network."""
-        for each in self.store.endpoints.now(endpoint):
-            for now in self.store.networks.now(network):
-                yield now, each
+            now = self.store.networks.current(network)
+            unchanged = self.store.endpoints.current(endpoint) == endpoint
+            if now and unchanged and endpoint.is_ready_on(now):
+                report.extend(self.checkup.of_endpoint(call, now, endpoint, known))
 
     def _compare_books(self, report: Report) -> Listing:
         """Take away what has no end, and compare the books; return what there was."""
@@ -131,8 +127,8 @@ class Doctor:
         self.books.examine(report)
         for network in listing.standing:
             with report.step(f"network {network.name}") as call, self._held(call, network):
-                for each in self.store.networks.now(network):
-                    report.extend(self.books.of_network(call, each))
+                if now := self.store.networks.current(network):
+                    report.extend(self.books.of_network(call, now))
         return listing
 
     def _finish(self, report: Report, listing: Listing) -> None:
@@ -140,15 +136,16 @@ class Doctor:
         for network, endpoint in listing.placed:
             if not endpoint.is_ready_on(network):
                 with report.step(endpoint.display_name) as call, self._held_with(call, endpoint):
-                    for now, each in self._now(network, endpoint):
-                        if not each.is_ready_on(now):
-                            report.add(self.checkup.half_endpoint(now, each))
-        for half in listing.networks:
-            if half.state is not NetworkState.READY:
-                with report.step(f"network {half.name}") as call, self._held(call, half):
-                    for found in self.store.networks.now(half):
-                        if found.state is not NetworkState.READY:
-                            report.add(self.checkup.half_network(found))
+                    now = self.store.networks.current(network)
+                    half = self.store.endpoints.current(endpoint)
+                    if now and half and not half.is_ready_on(now):
+                        report.add(self.checkup.half_endpoint(now, half))
+        for network in listing.networks:
+            if network.state is not NetworkState.READY:
+                with report.step(f"network {network.name}") as call, self._held(call, network):
+                    now = self.store.networks.current(network)
+                    if now and now.state is not NetworkState.READY:
+                        report.add(self.checkup.half_network(now))
 
     def _hold_ports(self, listing: Listing) -> None:
         """Hold the ports of all endpoints before anybody else can.
@@ -209,7 +206,7 @@ class Doctor:
 
     def _look_around(self, report: Report, listing: Listing) -> None:
         """Tell what others on the host do to networks, after all of ours that could be mended."""
-        standing = [each for one in listing.standing for each in self.store.networks.now(one)]
+        standing = [now for now in map(self.store.networks.current, listing.standing) if now]
         with report.step("conditions") as call:
             report.extend(self.conditions.problems(call, standing))
 

@@ -19,8 +19,8 @@ class Listing:
         if before is None:
             self.networks, self.endpoints = store.networks.all(), store.endpoints.all()
         else:
-            self.networks = store.networks.renewed(before.networks)
-            self.endpoints = store.endpoints.renewed(before.endpoints)
+            self.networks = store.networks.refreshed(before.networks)
+            self.endpoints = store.endpoints.refreshed(before.endpoints)
 
     @property
     def standing(self) -> Sequence[Network]:

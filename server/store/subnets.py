@@ -223,16 +223,16 @@ class SubnetRecords:
         with self._database.read() as connection:
             return overlapping(connection, cidr)
 
-    def find(self, cidr: IPNetwork) -> BookedSubnet | None:
-        """Return a subnet, or None where it is not in the book."""
+    def get(self, cidr: IPNetwork) -> BookedSubnet | None:
+        """Return a subnet, or None where it is not in the registry."""
         with self._database.read() as connection:
             row = connection.execute(f"SELECT {_COLUMNS} WHERE cidr = ?", (str(cidr),)).fetchone()
         return _subnet(row) if row else None
 
-    def get(self, cidr: IPNetwork) -> BookedSubnet:
+    def find(self, cidr: IPNetwork) -> BookedSubnet:
         """Return a subnet. Raises SubnetNotFound."""
-        if found := self.find(cidr):
-            return found
+        if subnet := self.get(cidr):
+            return subnet
         raise SubnetNotFound(
             f"subnet {cidr} is not in the book; ListSubnets (mynetctl ipam subnet ls) shows those"
             " that are",
@@ -243,7 +243,7 @@ class SubnetRecords:
         """Return every subnet, IPv4 first, by address."""
         return self.page(None, -1)
 
-    def of_nobody(self) -> Sequence[BookedSubnet]:
+    def without_network(self) -> Sequence[BookedSubnet]:
         """Return the subnets that no network uses."""
         with self._database.read() as connection:
             rows = connection.execute(f"SELECT {_COLUMNS} WHERE network_id IS NULL").fetchall()

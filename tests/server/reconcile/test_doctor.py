@@ -137,7 +137,8 @@ def test_a_network_that_the_kernel_lacks_is_made_again(world: World) -> None:
 
 def test_what_carries_a_mark_without_a_record_is_removed(world: World) -> None:
     lost = world.connect("c2")
-    (record,) = world.store.endpoints.with_id(lost.id)
+    record = world.store.endpoints.get(lost.id)
+    assert record
     world.store.endpoints.remove(record)
     world.backend.release_owner(CALL, f"endpoint:{lost.id}")
     problem = f"It carries the mark of {lost.id[:12]}, of which there is no record."

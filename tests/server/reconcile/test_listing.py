@@ -17,8 +17,8 @@ def listing(world: World) -> Listing:
 
 def test_what_has_not_changed_is_as_it_was_read(world: World, listing: Listing) -> None:
     (network,), (endpoint,) = listing.networks, listing.endpoints
-    assert world.store.networks.now(network)[0] is network
-    assert world.store.endpoints.now(endpoint)[0] is endpoint
+    assert world.store.networks.current(network) is network
+    assert world.store.endpoints.current(endpoint) is endpoint
     assert listing.whole == {network.id: [endpoint]}
     assert listing.placed == [(network, endpoint)]
 
@@ -26,22 +26,23 @@ def test_what_has_not_changed_is_as_it_was_read(world: World, listing: Listing) 
 def test_a_network_that_has_changed_is_read_again(world: World, listing: Listing) -> None:
     (network,) = listing.networks
     world.update("web", labels={"team": "red"})
-    (now,) = world.store.networks.now(network)
+    now = world.store.networks.current(network)
+    assert now
     assert now.spec.labels == {"team": "red"}
 
 
 def test_what_is_gone_is_not_there_any_more(world: World, listing: Listing) -> None:
     (network,), (endpoint,) = listing.networks, listing.endpoints
     world.disconnect("c1")
-    assert world.store.endpoints.now(endpoint) == []
+    assert world.store.endpoints.current(endpoint) is None
     world.delete("web")
-    assert world.store.networks.now(network) == []
+    assert world.store.networks.current(network) is None
 
 
 def test_an_endpoint_that_came_back_is_another(world: World, listing: Listing) -> None:
     (endpoint,) = listing.endpoints
     world.disconnect("c1")
     world.connect("c1", netns_name="c1")
-    assert world.store.endpoints.now(endpoint) == []
+    assert world.store.endpoints.current(endpoint) is None
     (now,) = world.store.endpoints.all()
     assert now.state is EndpointState.READY

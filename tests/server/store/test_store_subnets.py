@@ -47,7 +47,7 @@ def with_rules(number: int, rules: Rules) -> Network:
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_subnet_comes_back_as_it_was_booked(store: Store, tmp_path: Path, *, kept: bool) -> None:
     book(store, kept=kept)
-    found = store.subnets.get(ONE)
+    found = store.subnets.find(ONE)
     assert (found.cidr, found.backend, found.rules, found.kept) == (ONE, "bitmap", RULES, kept)
     assert (found.network_id, found.network, found.create_time) == ("", "", NOW)
     assert found.revision > 0
@@ -97,7 +97,7 @@ def test_a_subnet_is_booked_once(store: Store) -> None:
     with pytest.raises(SubnetExists, match="network n1") as caught:
         book(store)
     assert (caught.value.resource, caught.value.holder) == ("subnet 10.1.0.0/24", "network n1")
-    assert store.subnets.get(ONE).network_id == web.id
+    assert store.subnets.find(ONE).network_id == web.id
 
 
 def test_a_subnet_that_nobody_uses_is_taken_over_by_its_own_backend_alone(store: Store) -> None:
@@ -107,24 +107,24 @@ def test_a_subnet_that_nobody_uses_is_taken_over_by_its_own_backend_alone(store:
     assert store.subnets.drop(ONE)
     book(store)
     web = add(store, network())
-    assert store.subnets.get(ONE).network_id == web.id
-    assert store.subnets.get(ONE).network == "n1"
+    assert store.subnets.find(ONE).network_id == web.id
+    assert store.subnets.find(ONE).network == "n1"
 
 
 def test_a_network_that_has_no_rules_takes_those_of_the_book(store: Store) -> None:
     book(store)
     add(store, network())
-    assert store.subnets.get(ONE).rules == RULES
+    assert store.subnets.find(ONE).rules == RULES
 
 
 def test_a_networks_own_rules_hold_for_as_long_as_it_is_there(store: Store) -> None:
     book(store)
     own = Rules(cooldown=0.0)
     web = add(store, with_rules(1, own))
-    assert store.subnets.get(ONE).rules == own
+    assert store.subnets.find(ONE).rules == own
     store.networks.remove(web)
-    assert store.subnets.get(ONE).rules == RULES
-    assert store.subnets.get(ONE).kept
+    assert store.subnets.find(ONE).rules == RULES
+    assert store.subnets.find(ONE).kept
 
 
 @pytest.mark.parametrize("kept", [True, False])
@@ -132,11 +132,11 @@ def test_a_subnet_is_as_before_when_its_network_is_gone_but_for_its_revision(
     store: Store, *, kept: bool
 ) -> None:
     book(store, kept=kept)
-    before = store.subnets.get(ONE)
+    before = store.subnets.find(ONE)
     web = add(store, network())
-    claimed = store.subnets.get(ONE)
+    claimed = store.subnets.find(ONE)
     store.networks.remove(web)
-    after = store.subnets.get(ONE)
+    after = store.subnets.find(ONE)
     assert before.revision < claimed.revision < after.revision
     assert replace(after, revision=before.revision) == before
 
@@ -144,18 +144,18 @@ def test_a_subnet_is_as_before_when_its_network_is_gone_but_for_its_revision(
 def test_a_subnet_in_use_is_not_dropped(store: Store) -> None:
     web = add(store, network())
     assert not store.subnets.drop(ONE)
-    assert store.subnets.of_nobody() == []
+    assert store.subnets.without_network() == []
     store.networks.remove(web)
-    assert [each.cidr for each in store.subnets.of_nobody()] == [ONE]
+    assert [each.cidr for each in store.subnets.without_network()] == [ONE]
     assert store.subnets.drop(ONE)
     assert not store.subnets.drop(ONE)
     assert store.subnets.all() == []
 
 
 def test_what_is_not_in_the_book_is_not_found(store: Store) -> None:
-    assert store.subnets.find(ONE) is None
+    assert store.subnets.get(ONE) is None
     with pytest.raises(SubnetNotFound, match=r"10\.1\.0\.0/24 is not in the book"):
-        store.subnets.get(ONE)
+        store.subnets.find(ONE)
 
 
 def test_pages_are_ordered_by_address_ipv4_first(store: Store) -> None:
@@ -178,10 +178,10 @@ def load(store: Store, *cidrs: IPNetwork, backend: str = "bitmap") -> None:
 
 def test_a_subnet_that_is_loaded_leaves_one_that_is_there_as_it_is(store: Store) -> None:
     web = add(store, network())
-    before = store.subnets.get(ONE)
+    before = store.subnets.find(ONE)
     load(store, ONE, ip_network("10.2.0.0/24"))
-    assert store.subnets.get(ONE) == before
-    assert store.subnets.get(ip_network("10.2.0.0/24")).rules == RULES
+    assert store.subnets.find(ONE) == before
+    assert store.subnets.find(ip_network("10.2.0.0/24")).rules == RULES
     assert before.network_id == web.id
 
 
