@@ -1,7 +1,12 @@
 # The project's commands. Each sets up what it needs first: see .ci/setup.
 
-.PHONY: help demo test test-all run check bench proto lock clean
+.PHONY: help demo test test-all test-matrix run check bench proto lock clean
 .DEFAULT_GOAL := help
+
+# PYTHON=python3.13 works with that version, in a folder of its own beside .venv.
+version = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+VENV := .venv$(if $(PYTHON),-$(version))
+export PYTHON VENV
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1\t/p' Makefile | expand -t 16
@@ -18,22 +23,25 @@ test-all: ## Run the tests with their whole matrices, as CI does
 	@.ci/setup dev
 	@.ci/test --exhaustive --numprocesses=auto --dist=worksteal $(ARGS)
 
+test-matrix: ## Run the tests with each Python from 3.11 on that is installed; ARGS as for test
+	@.ci/test-matrix $(ARGS)
+
 run: ## Run the daemon on this host, in the foreground (as root); ARGS='--log-level debug'
 	@.ci/setup
-	.venv/bin/mynetd $(ARGS)
+	$(VENV)/bin/mynetd $(ARGS)
 
 check: ## Lint, format, types, import directions, the API's rules
 	@.ci/setup dev
-	.venv/bin/ruff check
-	.venv/bin/ruff format --check
-	.venv/bin/mypy
-	.venv/bin/lint-imports
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
 	.ci/check-prose
 	.ci/check-proto
 
 bench: ## Measure, beside what others take for it; ARGS='ipam-durable' measures some
 	@.ci/setup bench
-	.venv/bin/python -m benchmarks $(ARGS)
+	$(VENV)/bin/python -m benchmarks $(ARGS)
 
 proto: ## Generate proto/gen from the .proto files
 	@.ci/setup dev
@@ -43,6 +51,6 @@ lock: ## Pin the newest releases that pyproject.toml allows in constraints.txt
 	@.ci/setup dev
 	.ci/lock
 
-clean: ## Remove .venv, caches and built files
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## Remove the venvs, caches and built files
+	rm -rf .venv* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

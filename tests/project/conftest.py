@@ -40,7 +40,7 @@ def run(root: Path) -> Callable[..., str]:
 @pytest.fixture(scope="session")
 def our_files(root: Path) -> list[Path]:
     """Every file of the repository, found without git: an unpacked sdist has none."""
-    made = {".git", ".venv", ".hypothesis", "build", "dist", "__pycache__"}
+    made = {".git", ".hypothesis", "build", "dist", "__pycache__"}
     found: list[Path] = []
     for folder, subfolders, names in os.walk(root):
         here = Path(folder)
@@ -48,6 +48,7 @@ def our_files(root: Path) -> list[Path]:
             name
             for name in subfolders
             if name not in made
+            and not name.startswith(".venv")
             and not name.endswith((".egg-info", "_cache"))
             # ruff, mypy, pytest, hypothesis and import-linter mark what they leave
             and not (here / name / "CACHEDIR.TAG").exists()

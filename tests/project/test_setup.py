@@ -12,7 +12,7 @@ case "$*" in
     *version_info\\[*) echo 3.11 ;;
     *version_info*) echo "$0" ;;
     *ensurepip*) ;;
-    "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+    "-m venv .venv"*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
     *pip*install*) echo "$*" >>pip-calls; [ ! -e pip-fails ] ;;
     *) exit 2 ;;
 esac
@@ -40,11 +40,16 @@ def python(tmp_path: Path) -> Path:
 
 
 def set_up(
-    clone: Path, python: Path, *extra: str, status: int = 0, path: str = "/usr/bin:/bin"
+    clone: Path,
+    python: Path,
+    *extra: str,
+    status: int = 0,
+    path: str = "/usr/bin:/bin",
+    venv: str = "",
 ) -> str:
     done = subprocess.run(
         [clone / ".ci" / "setup", *extra],
-        env={"PATH": f"{python.parent}:{path}", "PYTHON": str(python)},
+        env={"PATH": f"{python.parent}:{path}", "PYTHON": str(python), "VENV": venv},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -97,6 +102,32 @@ def test_a_venv_whose_python_is_gone_is_made_anew(clone: Path, python: Path) -> 
     set_up(clone, python)
     (clone / ".venv" / "bin" / "python").unlink()
     assert "Making .venv" in set_up(clone, python)
+
+
+def test_each_version_of_python_has_a_venv_that_stays(clone: Path, python: Path) -> None:
+    set_up(clone, python)
+    assert "Making .venv-3.13" in set_up(clone, python, venv=".venv-3.13")
+    assert set_up(clone, python) == ""
+    assert set_up(clone, python, venv=".venv-3.13") == ""
+
+
+def test_make_has_everything_in_the_venv_of_the_python_that_it_is_given(
+    root: Path, python: Path
+) -> None:
+    def commands(*settings: str) -> str:
+        return subprocess.run(
+            ["make", "--dry-run", "check", *settings],
+            cwd=root,
+            env={"PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    python.write_text("#!/bin/sh\necho 3.13\n")
+    in_default = commands()
+    assert in_default.count(".venv/bin/") == 4
+    assert commands(f"PYTHON={python}") == in_default.replace(".venv/", ".venv-3.13/")
 
 
 def test_an_interrupted_set_up_is_started_afresh(clone: Path, python: Path) -> None:
