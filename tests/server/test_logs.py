@@ -13,7 +13,8 @@ import logging, sys, tempfile
 from pathlib import Path
 from mynet.drivers.errors import KernelError
 from mynet.server.logs import configure
-from tests.server.support.asking import create, refusal
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import create
 from tests.server.support.world import World
 
 configure(sys.argv[1], sys.argv[2])

@@ -10,7 +10,8 @@ import pytest
 from mynet.server import host
 from mynet.server.model.subnets import AddressPool, Defaults
 from mynet.v1 import network_pb2
-from tests.server.support.asking import create, create_subnet, refusal
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import create, create_subnet
 from tests.server.support.world import World
 
 SMALL = (AddressPool(ip_network("10.64.0.0/22"), 24), AddressPool(ip_network("fd77::/62"), 64))

@@ -7,8 +7,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from mynet.ipam.errors import StoreUnavailable
 from mynet.v1 import ipam_pb2
-from tests.server.support.asking import LONG, refusal, shown
-from tests.server.support.refusing import check
+from tests.server.support.refusals import check, refusal
+from tests.server.support.requests import LONG, shown
 from tests.server.support.world import World
 
 NINE = "10.9.0.0/24"

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from mynet.v1 import ipam_pb2, network_pb2
-from tests.server.support.asking import allocate, create, create_subnet, refusal
 from tests.server.support.daemon import counted_writes
-from tests.server.support.failing import REASONS, Step, book, case, kernel, store
-from tests.server.support.importing import MYNET, ask, holding, mynet, subnet
+from tests.server.support.documents import MYNET, ask, holding, mynet, subnet
+from tests.server.support.failure_points import REASONS, Step, book, case, kernel, store
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import allocate, create, create_subnet
 from tests.server.support.stack import Stack
 
 NINE, EIGHT = "10.9.0.0/24", "10.8.0.0/24"

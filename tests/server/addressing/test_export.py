@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from mynet.v1 import ipam_pb2
-from tests.server.support.asking import refusal
+from tests.server.support.refusals import refusal
 from tests.server.support.stack import Stack
 from tests.server.support.world import World
 

@@ -8,8 +8,9 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from mynet.server.model.subnets import Defaults
-from tests.server.support.asking import allocate, connect, refusal, unpacked
 from tests.server.support.daemon import POOLS
+from tests.server.support.refusals import refusal, unpacked
+from tests.server.support.requests import allocate, connect
 from tests.server.support.world import World
 
 NINE = "10.9.0.0/29"  # 10.9.0.1 to 10.9.0.6

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from mynet.v1 import ipam_pb2
-from tests.server.support.importing import MYNET, TUTORIAL, ask, export, load
+from tests.server.support.documents import MYNET, TUTORIAL, ask, export, load
 from tests.server.support.stack import Stack
-from tests.server.support.storming import CALLERS, ROUNDS, Holders, Run, allowed, storm
+from tests.server.support.stress import CALLERS, ROUNDS, Holders, Run, allowed, storm
 from tests.server.support.world import World
 
 NINE = "10.9.0.0/24"

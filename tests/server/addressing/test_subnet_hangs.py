@@ -6,7 +6,9 @@ import pytest
 
 from mynet.v1 import ipam_pb2
 from tests.server.plugins.test_hangs import LATE, timeout
-from tests.server.support.asking import allocate, create_subnet, eventually, refusal
+from tests.server.support.polling import eventually
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import allocate, create_subnet
 from tests.server.support.world import World
 
 NINE = "10.9.0.0/24"

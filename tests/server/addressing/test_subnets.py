@@ -7,7 +7,8 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from mynet.v1 import ipam_pb2
-from tests.server.support.asking import allocate, create, create_subnet, refusal
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import allocate, create, create_subnet
 from tests.server.support.world import World
 
 NINE = "10.9.0.0/24"

@@ -9,7 +9,7 @@ import pytest
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.errors import Busy
-from tests.server.support.asking import eventually
+from tests.server.support.polling import eventually
 
 KEY = ("network", "web")
 

@@ -13,7 +13,9 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 from mynet.v1 import network_pb2
-from tests.server.support.asking import connect, create, eventually, refusal
+from tests.server.support.polling import eventually
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import connect, create
 from tests.server.support.world import World
 
 NAMES = ("", "mynet.v1.NetworkService", "mynet.v1.IPAMService")

@@ -7,7 +7,7 @@ import pytest
 
 from mynet.drivers.api import Call, Network
 from mynet.v1 import network_pb2
-from tests.server.support.asking import create
+from tests.server.support.requests import create
 from tests.server.support.world import World
 
 KEY = "x-request-id"

@@ -7,7 +7,8 @@ import pytest
 from mynet.drivers.errors import DriverError, KernelError
 from mynet.ipam.errors import AddressInUse, IpamError
 from mynet.server.errors import NetworkNotFound
-from tests.server.support.asking import allocate, connect, create, refusal
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import allocate, connect, create
 from tests.server.support.world import World
 
 NONSENSE: list[BaseException] = [

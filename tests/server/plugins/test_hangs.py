@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from mynet.v1 import ipam_pb2, network_pb2
-from tests.server.support.asking import Refusal, allocate, connect, create, eventually, refusal
+from tests.server.support.polling import eventually
+from tests.server.support.refusals import Refusal, refusal
+from tests.server.support.requests import allocate, connect, create
 from tests.server.support.world import World
 
 pytestmark = pytest.mark.usefixtures("web")

@@ -1,7 +1,8 @@
 """ListDrivers and ListBackends: what was loaded, and what was refused and why."""
 
 from mynet.v1 import ipam_pb2, network_pb2
-from tests.server.support.asking import create, refusal
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import create
 from tests.server.support.world import TORN, World
 
 

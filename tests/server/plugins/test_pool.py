@@ -11,7 +11,7 @@ from mynet.server.calls.call import Call
 from mynet.server.errors import Busy, PluginTimeout, ShuttingDown
 from mynet.server.plugins import executor as pools
 from mynet.server.plugins.executor import Pool
-from tests.server.support.asking import eventually
+from tests.server.support.polling import eventually
 
 
 class Refused(Exception):

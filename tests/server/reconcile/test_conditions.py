@@ -8,7 +8,7 @@ from mynet.drivers.api import Condition
 from mynet.drivers.errors import KernelError
 from mynet.server.reconcile.recovery import recover
 from mynet.v1 import network_pb2
-from tests.server.support.asking import create
+from tests.server.support.requests import create
 from tests.server.support.world import World
 
 DOCKER = Condition("Docker drops its packets.", "Run:", ("iptables -N a", "iptables -I b"))

@@ -10,8 +10,9 @@ from mynet.ipam.api import AllocateRequest, Subnet
 from mynet.ipam.testing import SampleCall
 from mynet.server.reconcile.recovery import recover
 from mynet.v1 import network_pb2
-from tests.server.support.asking import connect, refusal
-from tests.server.support.examining import mended
+from tests.server.support.findings import mended
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import connect
 from tests.server.support.world import World
 
 CALL = SampleCall()

@@ -20,8 +20,8 @@ from mynet.server.reconcile import healer as healer_module
 from mynet.server.reconcile.findings import Report
 from mynet.server.reconcile.healer import Healer, healers
 from mynet.v1 import network_pb2
-from tests.server.support.asking import eventually
 from tests.server.support.fakes import FakeDriver
+from tests.server.support.polling import eventually
 from tests.server.support.stack import Stack
 from tests.server.support.world import World
 

@@ -5,9 +5,10 @@ import pytest
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.values.ports import Binding
 from mynet.server.reconcile.recovery import recover
-from tests.server.support.asking import connect, refusal
-from tests.server.support.examining import mended
-from tests.server.support.publishing import BOTH, CHOSEN, NGINX, TCP, WEB, held, numbers
+from tests.server.support.findings import mended
+from tests.server.support.ports import BOTH, CHOSEN, NGINX, TCP, WEB, held, numbers
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import connect
 from tests.server.support.world import World
 
 pytestmark = pytest.mark.usefixtures("web")

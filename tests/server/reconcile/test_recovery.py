@@ -11,8 +11,10 @@ from mynet.server.network import endpoints
 from mynet.server.reconcile import checks, recovery
 from mynet.server.reconcile.recovery import recover
 from mynet.v1 import network_pb2
-from tests.server.support.asking import connect, create, eventually, refusal
-from tests.server.support.examining import left, mended
+from tests.server.support.findings import left, mended
+from tests.server.support.polling import eventually
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import connect, create
 from tests.server.support.world import World
 
 CALL = SampleCall()

@@ -2,11 +2,12 @@
 
 from mynet.ipam.errors import StoreUnavailable
 from mynet.server.reconcile.recovery import recover
-from tests.server.support.asking import allocate, create_subnet, refusal
 from tests.server.support.daemon import counted_writes
-from tests.server.support.examining import left, mended
-from tests.server.support.failing import book, store
-from tests.server.support.importing import MYNET, ask, holding, mynet, subnet
+from tests.server.support.documents import MYNET, ask, holding, mynet, subnet
+from tests.server.support.failure_points import book, store
+from tests.server.support.findings import left, mended
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import allocate, create_subnet
 from tests.server.support.stack import Stack
 from tests.server.support.world import World
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.server.support.asking import LONG, shown
-from tests.server.support.refusing import check
+from tests.server.support.refusals import check
+from tests.server.support.requests import LONG, shown
 from tests.server.support.world import World
 
 NINE = "10.9.0.0/24"

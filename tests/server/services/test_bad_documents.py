@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.support.asking import LONG, shown
-from tests.server.support.importing import (
+from tests.server.support.documents import (
     HOST_LOCAL,
     MYNET,
     TUTORIAL,
@@ -17,6 +16,7 @@ from tests.server.support.importing import (
     mynet,
     subnet,
 )
+from tests.server.support.requests import LONG, shown
 from tests.server.support.world import World
 
 NINE = "10.99.0.0/24"

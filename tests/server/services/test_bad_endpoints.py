@@ -6,8 +6,8 @@ import pytest
 
 from mynet.v1 import network_pb2
 from mynet.v1.network_pb2 import PortMapping
-from tests.server.support.asking import LONG, connect, refusal, shown
-from tests.server.support.refusing import require_faults
+from tests.server.support.refusals import refusal, require_faults
+from tests.server.support.requests import LONG, connect, shown
 from tests.server.support.world import World
 
 ONE_MAC = "02:00:00:00:00:01"

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from tests.server.support.asking import LONG, shown
-from tests.server.support.importing import (
+from tests.server.support.documents import (
     HOST_LOCAL,
     MYNET,
     TUTORIAL,
@@ -17,6 +16,7 @@ from tests.server.support.importing import (
     refused,
     subnet,
 )
+from tests.server.support.requests import LONG, shown
 from tests.server.support.world import World
 
 NINE = "10.99.0.0/24"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from mynet.v1 import network_pb2
-from tests.server.support.asking import LONG, create, refusal, shown
-from tests.server.support.refusing import require_faults
+from tests.server.support.refusals import refusal, require_faults
+from tests.server.support.requests import LONG, create, shown
 from tests.server.support.stack import Stack
 from tests.server.support.world import World
 

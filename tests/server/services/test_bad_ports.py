@@ -9,8 +9,8 @@ import pytest
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.values.ports import Binding
 from mynet.v1.network_pb2 import PortMapping
-from tests.server.support.asking import connect, refusal, shown
-from tests.server.support.refusing import require_faults
+from tests.server.support.refusals import refusal, require_faults
+from tests.server.support.requests import connect, shown
 from tests.server.support.world import World
 
 WEB = {"host_port": 8080, "container_port": 80}

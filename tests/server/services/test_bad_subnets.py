@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from tests.server.support.asking import LONG, create, create_subnet, refusal, shown
-from tests.server.support.refusing import check
+from tests.server.support.refusals import check, refusal
+from tests.server.support.requests import LONG, create, create_subnet, shown
 from tests.server.support.world import World
 
 NINE = "10.99.0.0/24"

@@ -9,8 +9,9 @@ from mynet.drivers import errors as drivers
 from mynet.ipam import errors as ipam
 from mynet.server import errors
 from mynet.v1 import ipam_pb2, network_pb2
-from tests.server.support.asking import Refusal, allocate, connect, create, create_subnet, refusal
-from tests.server.support.promised import PROMISED, RESOURCE, RETRY, classes
+from tests.server.support.error_contract import PROMISED, RESOURCE, RETRY, classes
+from tests.server.support.refusals import Refusal, refusal
+from tests.server.support.requests import allocate, connect, create, create_subnet
 from tests.server.support.world import World
 
 Ask = tuple[Callable[..., Any], object]

@@ -11,7 +11,8 @@ from mynet.drivers.api import DriverInfo, Option
 from mynet.drivers.errors import DriverError, InterfaceExists, InvalidOptions, SandboxNotFound
 from mynet.ipam.errors import AddressInUse, SubnetExhausted
 from mynet.v1 import ipam_pb2, network_pb2
-from tests.server.support.asking import LONG, Refusal, create, refusal
+from tests.server.support.refusals import Refusal, refusal
+from tests.server.support.requests import LONG, create
 from tests.server.support.world import World
 
 DETAILS, TRAILERS = 4096, 8192  # bytes

@@ -9,7 +9,7 @@ from mynet.drivers import errors as drivers
 from mynet.ipam import errors as ipam
 from mynet.server import errors
 from mynet.server.services.status import TABLE, row_of
-from tests.server.support.promised import PROMISED, classes
+from tests.server.support.error_contract import PROMISED, classes
 
 NO_ROW: dict[type[Exception], str] = {
     errors.MynetError: "a base, never raised itself",

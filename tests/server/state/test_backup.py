@@ -25,8 +25,8 @@ from mynet.server.state.archive import unpack
 from mynet.server.state.backup import Backups
 from mynet.server.state.directory import StateDir
 from mynet.v1 import network_pb2
-from tests.server.support.asking import refusal
 from tests.server.support.daemon import INSTANCE
+from tests.server.support.refusals import refusal
 from tests.server.support.stack import BOOK, Stack
 
 CALLERS = 8

@@ -25,7 +25,7 @@ from mynet.server.services.server import Server
 from mynet.server.state.directory import StateDir
 from mynet.server.store import Store
 from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
-from tests.server.support import asking
+from tests.server.support import requests
 
 INSTANCE = "0011223344556677"
 SECONDS = 10.0  # what a call may take, unless a test gives its own
@@ -72,11 +72,11 @@ class Daemon:
 
     def network(self, name: str = "web", *cidrs: str, **fields: Any) -> network_pb2.Network:
         """Create a network, on 10.1.0.0/24 unless told otherwise."""
-        return self.net.CreateNetwork(asking.create(name, *cidrs, **fields)).network
+        return self.net.CreateNetwork(requests.create(name, *cidrs, **fields)).network
 
     def update(self, network: str = "web", **fields: Any) -> network_pb2.Network:
         """Change a network, web unless told otherwise."""
-        return self.net.UpdateNetwork(asking.change(network, **fields)).network
+        return self.net.UpdateNetwork(requests.change(network, **fields)).network
 
     def delete(self, name: str = "web", *, force: bool = False) -> None:
         """Delete a network."""
@@ -88,11 +88,11 @@ class Daemon:
 
     def connect(self, container: str = "c1", **fields: Any) -> network_pb2.Endpoint:
         """Connect a container, to network web unless told otherwise."""
-        return self.net.Connect(asking.connect(container, **fields)).endpoint
+        return self.net.Connect(requests.connect(container, **fields)).endpoint
 
     def update_endpoint(self, container: str = "c1", **fields: Any) -> network_pb2.Endpoint:
         """Change a container's endpoint, on network web unless told otherwise."""
-        return self.net.UpdateEndpoint(asking.change_endpoint(container, **fields)).endpoint
+        return self.net.UpdateEndpoint(requests.change_endpoint(container, **fields)).endpoint
 
     def disconnect(self, container: str = "c1", **fields: Any) -> list[network_pb2.Endpoint]:
         """Disconnect a container."""
@@ -110,7 +110,7 @@ class Daemon:
 
     def allocate(self, subnet: str = "10.9.0.0/24", **fields: Any) -> ipam_pb2.Allocation:
         """Allocate an address."""
-        return self.ipam.AllocateAddress(asking.allocate(subnet, **fields)).allocation
+        return self.ipam.AllocateAddress(requests.allocate(subnet, **fields)).allocation
 
     def release(self, subnet: str, address: str, **fields: Any) -> ipam_pb2.Allocation:
         """Release an address."""
@@ -129,7 +129,7 @@ class Daemon:
 
     def create_subnet(self, cidr: str = "10.9.0.0/24", **fields: Any) -> ipam_pb2.Subnet:
         """Take a subnet into the book."""
-        return self.ipam.CreateSubnet(asking.create_subnet(cidr, **fields)).subnet
+        return self.ipam.CreateSubnet(requests.create_subnet(cidr, **fields)).subnet
 
     def delete_subnet(self, cidr: str = "10.9.0.0/24", *, allow_missing: bool = False) -> None:
         """Take a subnet out of the book."""

@@ -22,7 +22,7 @@ from mynet.drivers.errors import InterfaceExists, SandboxNotFound
 from mynet.drivers.linux.fake.ports import FakeHold, Ports
 from mynet.drivers.linux.values.ports import Binding, Program
 from mynet.ipam.api import IPNetwork
-from tests.server.support.trouble import Trouble
+from tests.server.support.faults import Trouble
 
 HERE = 0  # the "cookie" of the daemon's own namespace
 MYNETD = Program(1, "mynetd")

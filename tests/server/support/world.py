@@ -10,8 +10,8 @@ from mynet.server.plugins import catalog
 from mynet.server.plugins.catalog import Catalog, Listing
 from tests.ipam.support.clocks import FakeClock
 from tests.server.support.daemon import Daemon, list_backend, list_driver
+from tests.server.support.fake_backend import FakeBackend
 from tests.server.support.fakes import FakeDriver, FakeHost
-from tests.server.support.memory import FakeBackend
 
 TORN = "ImportError: no module named rope"
 

@@ -8,7 +8,8 @@ import pytest
 
 from mynet.drivers.api import Sandbox
 from mynet.v1 import network_pb2
-from tests.server.support.asking import connect, refusal
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import connect
 from tests.server.support.world import World
 
 MAC = re.compile("02(:[0-9a-f]{2}){5}")

@@ -6,7 +6,8 @@ import pytest
 
 from mynet.drivers.errors import KernelError
 from mynet.v1 import network_pb2
-from tests.server.support.asking import connect, refusal
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import connect
 from tests.server.support.world import World
 
 pytestmark = pytest.mark.usefixtures("web")

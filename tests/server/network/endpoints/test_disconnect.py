@@ -6,7 +6,7 @@ import pytest
 
 from mynet.drivers.errors import KernelError
 from mynet.v1 import network_pb2
-from tests.server.support.asking import refusal
+from tests.server.support.refusals import refusal
 from tests.server.support.world import World
 
 

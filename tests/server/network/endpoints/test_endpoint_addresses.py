@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from mynet.drivers.errors import KernelError
-from tests.server.support.asking import connect, refusal
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import connect
 from tests.server.support.world import World
 
 

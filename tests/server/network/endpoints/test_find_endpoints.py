@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mynet.v1 import network_pb2
-from tests.server.support.asking import refusal
+from tests.server.support.refusals import refusal
 from tests.server.support.world import World
 
 

@@ -8,8 +8,9 @@ from google.protobuf.duration_pb2 import Duration
 from mynet.drivers.errors import KernelError
 from mynet.server.model.subnets import Defaults
 from mynet.v1 import ipam_pb2
-from tests.server.support.asking import connect, refusal
 from tests.server.support.daemon import POOLS
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import connect
 from tests.server.support.world import World
 
 WEB = ("10.1.0.0/29", "fd00:1::/64")

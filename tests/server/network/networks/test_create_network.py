@@ -10,7 +10,9 @@ import pytest
 from mynet.drivers.api import Subnet
 from mynet.drivers.errors import KernelError
 from mynet.v1 import network_pb2
-from tests.server.support.asking import connect, create, eventually, refusal
+from tests.server.support.polling import eventually
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import connect, create
 from tests.server.support.world import World
 
 

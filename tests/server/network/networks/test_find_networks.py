@@ -3,7 +3,8 @@
 import pytest
 
 from mynet.v1 import network_pb2
-from tests.server.support.asking import create, refusal
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import create
 from tests.server.support.world import World
 
 

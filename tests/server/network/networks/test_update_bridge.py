@@ -7,9 +7,9 @@ import pytest
 
 from mynet.server.calls.call import Call
 from mynet.server.reconcile.recovery import recover
-from tests.server.support import asking
-from tests.server.support.asking import refusal
-from tests.server.support.examining import left
+from tests.server.support import requests
+from tests.server.support.findings import left
+from tests.server.support.refusals import refusal
 from tests.server.support.stack import Stack
 
 
@@ -52,10 +52,10 @@ def test_a_family_is_routed_and_masqueraded_again(stack: Stack) -> None:
 
 def test_what_contradicts_what_stays_is_refused(stack: Stack) -> None:
     stack.network("web", internal=True)
-    asked = asking.change(options={"gateway_mode_ipv4": "routed"})
+    asked = requests.change(options={"gateway_mode_ipv4": "routed"})
     refused = refusal(stack.net.UpdateNetwork, asked)
     assert refused.faults == ["options[gateway_mode_ipv4]"]
-    asked = asking.change(options={"gateway_mode_ipv4": "isolated"})
+    asked = requests.change(options={"gateway_mode_ipv4": "isolated"})
     refused = refusal(stack.net.UpdateNetwork, asked)
     assert refused.short == ("UNIMPLEMENTED", "CAPABILITY_UNSUPPORTED")
     assert "isolated would have the host's address come or go" in refused.message
@@ -66,7 +66,7 @@ def test_what_contradicts_what_stays_is_refused(stack: Stack) -> None:
 def test_a_failure_at_any_step_leaves_the_network_as_it_was(stack: Stack, point: str) -> None:
     before = stack.state()
     stack.kernel.fail(point)
-    asked = asking.change(
+    asked = requests.change(
         options={"icc": "false", "gateway_mode_ipv4": "routed"}, labels={"a": "b"}
     )
     assert refusal(stack.net.UpdateNetwork, asked).reason == "KERNEL_ERROR"

@@ -7,8 +7,10 @@ import pytest
 
 from mynet.drivers.errors import KernelError
 from mynet.v1 import network_pb2
-from tests.server.support import asking
-from tests.server.support.asking import connect, eventually, refusal
+from tests.server.support import requests
+from tests.server.support.polling import eventually
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import connect
 from tests.server.support.world import World
 
 
@@ -27,7 +29,7 @@ def test_a_driver_that_fails_is_told_again_what_the_network_was(
     before = world.state()
     world.driver.trouble.fail("update", KernelError("no"), late=late)
     refused = refusal(
-        world.net.UpdateNetwork, asking.change(options={"icc": "false"}, labels={"a": "b"})
+        world.net.UpdateNetwork, requests.change(options={"icc": "false"}, labels={"a": "b"})
     )
     assert refused.reason == "KERNEL_ERROR"
     assert world.state() == before
@@ -37,7 +39,7 @@ def test_a_driver_that_fails_is_told_again_what_the_network_was(
 def test_a_change_that_cannot_be_recorded_is_taken_back(world: World) -> None:
     before = world.state()
     with world.broken_write():
-        refused = refusal(world.net.UpdateNetwork, asking.change(options={"icc": "false"}))
+        refused = refusal(world.net.UpdateNetwork, requests.change(options={"icc": "false"}))
     assert refused.reason == "STORE_UNAVAILABLE"
     assert world.state() == before
     assert world.update(options={"icc": "false"}).options["icc"] == "false"
@@ -50,7 +52,7 @@ def test_a_change_whose_driver_hangs_is_taken_back_when_it_returns(
     before = world.state()
     hang = world.driver.trouble.hang("update", late=late)
     with world.patience(0.2):
-        refused = refusal(world.net.UpdateNetwork, asking.change(options={"icc": "false"}))
+        refused = refusal(world.net.UpdateNetwork, requests.change(options={"icc": "false"}))
     assert refused.short == ("DEADLINE_EXCEEDED", "PLUGIN_TIMEOUT")
     hang.end()
     assert eventually(lambda: world.driver.trouble.calls["update"] == 2)
@@ -60,7 +62,7 @@ def test_a_change_whose_driver_hangs_is_taken_back_when_it_returns(
 def test_what_is_taken_back_late_is_what_the_record_says_by_then(world: World) -> None:
     hang = world.driver.trouble.hang("update")
     with world.patience(0.2):
-        refusal(world.net.UpdateNetwork, asking.change(options={"icc": "false"}))
+        refusal(world.net.UpdateNetwork, requests.change(options={"icc": "false"}))
     world.update(labels={"team": "blue"})
     hang.end()
     assert eventually(lambda: world.driver.trouble.calls["update"] == 2)
@@ -73,7 +75,7 @@ def test_what_is_taken_back_late_is_what_the_record_says_by_then(world: World) -
 def test_what_is_taken_back_late_waits_for_those_who_have_come_since(world: World) -> None:
     changing = world.driver.trouble.hang("update")
     with world.patience(0.2):
-        refusal(world.net.UpdateNetwork, asking.change(options={"icc": "false"}))
+        refusal(world.net.UpdateNetwork, requests.change(options={"icc": "false"}))
     connecting = world.driver.trouble.hang("connect")
     call = world.net.Connect.future(connect("c3"))
     connecting.await_victim()
@@ -90,7 +92,7 @@ def test_what_is_taken_back_late_waits_for_those_who_have_come_since(world: Worl
 def test_a_network_that_is_deleted_meanwhile_is_not_brought_back(world: World) -> None:
     hang = world.driver.trouble.hang("update")
     with world.patience(0.2):
-        refusal(world.net.UpdateNetwork, asking.change(options={"icc": "false"}))
+        refusal(world.net.UpdateNetwork, requests.change(options={"icc": "false"}))
     deleting = network_pb2.DeleteNetworkRequest(network="web", force=True)
     assert refusal(world.net.DeleteNetwork, deleting).reason == "BUSY"  # but it is on its way out
     hang.end()
@@ -104,7 +106,7 @@ def test_a_network_that_is_deleted_meanwhile_is_not_brought_back(world: World) -
 def test_a_change_for_a_caller_who_has_gone_is_taken_back(world: World) -> None:
     before = world.state()
     hang = world.driver.trouble.hang("update")
-    call = world.net.UpdateNetwork.future(asking.change(options={"icc": "false"}))
+    call = world.net.UpdateNetwork.future(requests.change(options={"icc": "false"}))
     hang.await_victim()
     call.cancel()
     assert eventually(lambda: not _caller(world)())
@@ -121,7 +123,7 @@ def _caller(world: World) -> Callable[[], bool]:
 
 def test_a_connect_waits_for_a_change_and_finds_it_made(world: World) -> None:
     hang = world.driver.trouble.hang("update")
-    changing = world.net.UpdateNetwork.future(asking.change(options={"icc": "false"}))
+    changing = world.net.UpdateNetwork.future(requests.change(options={"icc": "false"}))
     hang.await_victim()
     connecting = world.net.Connect.future(connect("c3"))
     assert eventually(lambda: world.queue("network") == 2)

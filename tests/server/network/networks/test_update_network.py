@@ -6,8 +6,9 @@ import pytest
 
 from mynet.drivers.errors import KernelError
 from mynet.v1 import network_pb2
-from tests.server.support import asking
-from tests.server.support.asking import LONG, refusal, shown
+from tests.server.support import requests
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import LONG, shown
 from tests.server.support.world import World
 
 LABELS = {"team": "red", "tier": "web"}
@@ -134,7 +135,7 @@ def test_a_request_with_faults_is_refused_with_all_of_them(
     world: World, change: dict[str, Any], faults: list[str]
 ) -> None:
     before = world.state()
-    refused = refusal(world.net.UpdateNetwork, asking.change(**change))
+    refused = refusal(world.net.UpdateNetwork, requests.change(**change))
     assert refused.short == ("INVALID_ARGUMENT", "INVALID_ARGUMENT")
     assert refused.faults == faults
     assert world.state() == before
@@ -147,7 +148,7 @@ def test_an_option_that_cannot_change_is_refused_with_the_way_out(
     world: World, change: dict[str, Any]
 ) -> None:
     before = world.state()
-    asked = asking.change(labels={"team": "blue"}, **{"options": {"icc": "false"}, **change})
+    asked = requests.change(labels={"team": "blue"}, **{"options": {"icc": "false"}, **change})
     refused = refusal(world.net.UpdateNetwork, asked)
     assert refused.short == ("UNIMPLEMENTED", "CAPABILITY_UNSUPPORTED")
     assert refused.metadata == {"vlan": "it cannot change"}
@@ -158,7 +159,7 @@ def test_an_option_that_cannot_change_is_refused_with_the_way_out(
 
 
 def test_a_network_that_is_not_there_is_not_changed(world: World) -> None:
-    refused = refusal(world.net.UpdateNetwork, asking.change("nobody", labels={"a": "b"}))
+    refused = refusal(world.net.UpdateNetwork, requests.change("nobody", labels={"a": "b"}))
     assert refused.short == ("NOT_FOUND", "NETWORK_NOT_FOUND")
 
 
@@ -166,7 +167,7 @@ def test_a_network_that_is_not_there_is_not_changed(world: World) -> None:
 def test_a_network_on_its_way_out_is_not_changed(world: World) -> None:
     world.driver.trouble.fail("delete", KernelError("no"))
     refusal(world.net.DeleteNetwork, network_pb2.DeleteNetworkRequest(network="web", force=True))
-    refused = refusal(world.net.UpdateNetwork, asking.change(labels={"a": "b"}))
+    refused = refusal(world.net.UpdateNetwork, requests.change(labels={"a": "b"}))
     assert refused.short == ("ABORTED", "BUSY")
 
 

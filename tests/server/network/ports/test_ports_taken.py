@@ -6,9 +6,10 @@ import pytest
 
 from mynet.drivers.linux.values.ports import Binding
 from mynet.v1.network_pb2 import PROTOCOL_UDP, PortMapping
-from tests.server.support.asking import connect, refusal
-from tests.server.support.publishing import CHOSEN, NGINX, TCP, WEB
-from tests.server.support.storming import storm
+from tests.server.support.ports import CHOSEN, NGINX, TCP, WEB
+from tests.server.support.refusals import refusal
+from tests.server.support.requests import connect
+from tests.server.support.stress import storm
 from tests.server.support.world import World
 
 pytestmark = pytest.mark.usefixtures("web")

@@ -1,6 +1,5 @@
-"""Requests to make, and refusals to look at."""
+"""Refused calls: their status unpacked, and the claim that they changed nothing."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -10,8 +9,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from mynet.v1 import ipam_pb2, network_pb2
-
-LONG = "ü" * 2**19  # 1 MiB
+from tests.server.support.world import World
 
 _DETAILS = (
     error_details_pb2.ErrorInfo,
@@ -21,44 +19,6 @@ _DETAILS = (
     error_details_pb2.QuotaFailure,
     error_details_pb2.RetryInfo,
 )
-
-
-def create(name: str = "web", *cidrs: str, **fields: Any) -> network_pb2.CreateNetworkRequest:
-    """Ask for a network, on 10.1.0.0/24 unless told otherwise."""
-    allow_existing = fields.pop("allow_existing", False)
-    subnets = [ipam_pb2.Subnet(cidr=cidr) for cidr in cidrs or ("10.1.0.0/24",)]
-    return network_pb2.CreateNetworkRequest(
-        network=network_pb2.Network(name=name, **{"subnets": subnets, **fields}),
-        allow_existing=allow_existing,
-    )
-
-
-def connect(container: str = "c1", **fields: Any) -> network_pb2.ConnectRequest:
-    """Ask for an endpoint on network web, unless told otherwise."""
-    return network_pb2.ConnectRequest(container_id=container, **{"network": "web", **fields})
-
-
-def change(network: str = "web", **fields: Any) -> network_pb2.UpdateNetworkRequest:
-    """Ask for a change of network web, unless told otherwise."""
-    return network_pb2.UpdateNetworkRequest(network=network, **fields)
-
-
-def change_endpoint(container: str = "c1", **fields: Any) -> network_pb2.UpdateEndpointRequest:
-    """Ask for a change of an endpoint on network web, unless told otherwise."""
-    return network_pb2.UpdateEndpointRequest(container_id=container, **{"network": "web", **fields})
-
-
-def allocate(subnet: str = "10.9.0.0/24", **fields: Any) -> ipam_pb2.AllocateAddressRequest:
-    """Ask for an address."""
-    return ipam_pb2.AllocateAddressRequest(subnet=subnet, **fields)
-
-
-def create_subnet(
-    cidr: str = "10.9.0.0/24", *, backend: str = "", **fields: Any
-) -> ipam_pb2.CreateSubnetRequest:
-    """Ask for a subnet in the book."""
-    subnet = ipam_pb2.Subnet(cidr=cidr, **fields)
-    return ipam_pb2.CreateSubnetRequest(subnet=subnet, backend=backend)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +83,6 @@ def unpacked(error: grpc.RpcError) -> Refusal:
     )
 
 
-def shown(value: object) -> str:
-    """Name a test's case by what it is given, however long that is."""
-    return ascii(value)[:40]
-
-
-def eventually(condition: Callable[[], object], seconds: float = 5.0) -> bool:
-    """Wait until something is the case; say whether it came to be."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.005)
-    return True
-
-
 def _size_on_the_wire(call: grpc.Call) -> int:
     """Count as HTTP/2 does, RFC 9113 6.5.2: 32 bytes for each field, binary ones in base64.
 
@@ -155,3 +100,22 @@ def _encoded(key: str, value: str | bytes) -> int:
 
 def _percent(byte: int) -> int:
     return 1 if 0x20 <= byte <= 0x7E and byte != ord("%") else 3
+
+
+def require_faults(
+    world: World, method: Callable[..., Any], request: object, faults: Sequence[str]
+) -> None:
+    """State that a call is refused for these fields, each with words."""
+    before = world.state()
+    refused = refusal(method, request)
+    assert refused.short == ("INVALID_ARGUMENT", "INVALID_ARGUMENT")
+    assert refused.faults == faults
+    violations = refused.details["BadRequest"].field_violations
+    assert all(violation.description for violation in violations)
+    assert world.state() == before
+
+
+def check(world: World, verb: str, fields: dict[str, Any], faults: Sequence[str]) -> None:
+    """State it of a verb by its name, and of a request with these fields."""
+    stub, module = (world.ipam, ipam_pb2) if hasattr(world.ipam, verb) else (world.net, network_pb2)
+    require_faults(world, getattr(stub, verb), getattr(module, f"{verb}Request")(**fields), faults)

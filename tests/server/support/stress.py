@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
-from tests.server.support.asking import unpacked
+from tests.server.support.refusals import unpacked
 
 CALLERS = 32
 ROUNDS = 3

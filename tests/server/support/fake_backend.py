@@ -23,7 +23,7 @@ from mynet.ipam.api import (
 )
 from tests.ipam.conformance.plain import PlainBackend
 from tests.ipam.support.clocks import FakeClock
-from tests.server.support.trouble import Trouble
+from tests.server.support.faults import Trouble
 
 INSTANCE = "test"
 

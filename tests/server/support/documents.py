@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from mynet.v1 import ipam_pb2
-from tests.server.support.asking import Refusal, refusal
 from tests.server.support.daemon import Daemon
+from tests.server.support.refusals import Refusal, refusal
 from tests.server.support.world import World
 
 MYNET = ipam_pb2.SUBNET_FORMAT_MYNET
