@@ -1,24 +1,35 @@
-"""The IPAM contract: what mynet asks of an address backend, and nothing else.
+"""The IPAM contract: what mynet requires of an address backend.
 
-A backend keeps, for each open subnet, which addresses are held and by whom. Which subnets there
-are, that they do not overlap, and by which rules each is handed out is the daemon's business: a
-backend is told the rules with every request. What it answers is durable *before* it answers: an
-address that was handed out is never handed out again because a machine lost its power.
+A backend keeps, for each open subnet, which addresses are allocated and to which owner. The daemon
+decides which subnets exist, keeps them from overlapping, and sends the rules of a subnet with every
+request. A backend stores no rules.
 
-Never handed out: the network and broadcast addresses of an IPv4 subnet up to /30, and the
-subnet-router anycast address of an IPv6 subnet up to /126 (RFC 4291, 2.6.1); a /31 gives two (RFC
-3021), so does a /127 (RFC 6164), and a single-address subnet gives one. Nor are those addresses
-handed out that a subnet's rules reserve.
+**Durability.** A change is on the disk *before* the verb returns. An allocated address stays
+allocated over a crash of the daemon and over a power failure.
 
-A released address *cools down*: it is not handed out before its subnet's cooldown has passed, and
-then as the last one, so that a neighbour's stale ARP entry finds nobody. Whoever asks for it by
-name, or comes back with the sticky key that it was allocated with, may have it sooner. Neither a
-restart nor a clock that is set shortens a cooldown; a reboot begins it anew.
+**Reserved addresses.** A backend never hands out the network and broadcast addresses of an IPv4
+subnet up to /30, or the subnet-router anycast address of an IPv6 subnet up to /126 (RFC 4291,
+2.6.1). A /31 has two usable addresses (RFC 3021), as has a /127 (RFC 6164). A /32 and a /128 have
+one. :func:`usable` computes this. Addresses that the subnet's rules reserve are not handed out
+either.
 
-Verbs run on a bounded pool of threads of their backend, many at once. They may block, but no longer
-than ``call.deadline``. The contract grows by fields with defaults and by declared capabilities,
-never by a new method that a backend must have. :func:`mynet.ipam.testing.check_backend` is this
-page as a test.
+**Cooldown.** A released address is not handed out before the subnet's cooldown has passed, and then
+only when no unused address is left, so that stale ARP entries on other hosts expire first. A caller
+that names the address, or sends the sticky key that it was allocated with, may have it sooner.
+Neither a restart of the daemon nor a change of the wall clock shortens a cooldown. A reboot starts
+it again.
+
+**Threads.** The daemon calls verbs from a bounded pool of threads for each backend, many at a time.
+A verb may block, but not longer than ``call.deadline``.
+
+**Errors.** Verbs raise the errors of :mod:`mynet.ipam.errors` and no others. A verb that raises has
+changed nothing. Besides the errors that a verb lists, each may raise StoreUnavailable and
+StoreDamaged.
+
+**Versions.** The contract grows by fields with defaults and by declared capabilities, never by a
+new method that a backend must implement.
+
+:func:`mynet.ipam.testing.check_backend` tests a backend against this page.
 """
 
 from abc import ABC, abstractmethod
@@ -46,11 +57,11 @@ IPNetwork = IPv4Network | IPv6Network
 
 
 class Call(Protocol):
-    """Who asks, until when, and whether anybody still waits for the answer."""
+    """The request on behalf of which the daemon calls a verb."""
 
     @property
     def request_id(self) -> str:
-        """Ties together everything that is logged for one request."""
+        """The id that all log lines of one request share."""
 
     @property
     def deadline(self) -> float:
@@ -61,44 +72,47 @@ class Call(Protocol):
         """The peer that made the request."""
 
     def alive(self) -> bool:
-        """Say whether the caller still waits."""
+        """Return whether the caller still waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackendInfo:
-    """What a backend says of itself; ListBackends shows it. ``name`` is its entry point's too."""
+    """A backend's description of itself, which ListBackends shows."""
 
+    # The name that users write, which is also the name of the entry point.
     name: str
+    # The API_VERSION that the backend was written for.
     api_version: int = API_VERSION
+    # Optional parts of the contract that the backend implements. None are defined yet.
     capabilities: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class BackendContext:
-    """What a backend is given when the daemon makes it.
+    """What the daemon gives to a backend that it makes."""
 
-    ``instance`` identifies the daemon's state and is kept with every allocation. ``state_dir`` is a
-    folder of the backend's own, already there.
-    """
-
+    # The id of the daemon's state directory, which is stored with every allocation.
     instance: str
+    # An existing directory for the backend's files. No other plugin uses it.
     state_dir: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The addresses from ``first`` to ``last``, both included."""
+    """A range of addresses of one IP version."""
 
+    # The first address of the range.
     first: IPAddress
+    # The last address, which is in the range too.
     last: IPAddress
 
     def __contains__(self, address: IPAddress) -> bool:
-        """Say whether an address lies in the span; one of the other family does not."""
+        """Return whether an address is in the span; an address of the other IP version is not."""
         same = address.version == self.first.version
         return same and int(self.first) <= int(address) <= int(self.last)
 
     def __str__(self) -> str:
-        """Write it as people do: an address alone, a subnet where it is one, or first-last."""
+        """Return the shortest notation: an address, a prefix if the span is one, or first-last."""
         if self.first == self.last:
             return str(self.first)
         parts = list(islice(summarize_address_range(self.first, self.last), 2))
@@ -106,11 +120,11 @@ class Span:
 
 
 def usable(cidr: IPNetwork) -> Span:
-    """Return the addresses of a subnet that can ever be handed out, whatever its rules."""
+    """Return the addresses of a subnet that can be handed out, whatever its rules."""
     first, last = 0, cidr.num_addresses - 1
-    if cidr.version == 4:  # noqa: PLR2004 - the IP version
-        kept = cidr.prefixlen <= _IPV4_WITH_BROADCAST
-        first, last = first + kept, last - kept
+    if isinstance(cidr, IPv4Network):
+        edges = cidr.prefixlen <= _IPV4_WITH_BROADCAST
+        first, last = first + edges, last - edges
     elif cidr.prefixlen <= _IPV6_WITH_ANYCAST:
         first += 1
     return Span(cidr.network_address + first, cidr.network_address + last)
@@ -118,250 +132,280 @@ def usable(cidr: IPNetwork) -> Span:
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A subnet, and the rules by which its addresses are handed out.
+    """A subnet, and the rules by which its addresses are handed out."""
 
-    ``range`` bounds those that are chosen; one that is asked for by name may lie outside. Those in
-    ``reserved`` are never handed out. ``cooldown`` is how long a released address rests, and
-    ``retention`` how long a sticky key leads back to its address, both in seconds.
-    """
-
+    # The subnet's prefix.
     cidr: IPNetwork
+    # The addresses that a backend chooses from; None is all of them. A caller that names an address
+    # may have it although it is outside.
     range: Span | None = None
+    # Addresses that are never handed out. Spans may overlap, and come in any order.
     reserved: tuple[Span, ...] = ()
+    # Seconds that a released address is not chosen again.
     cooldown: float = 0.0
+    # Seconds after its release that a sticky key leads back to its address.
     retention: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """An address and who holds it; ``owner`` may be empty. ``revision`` grows with every commit."""
+    """An allocated address and its owner."""
 
+    # The subnet that the address is in.
     subnet: IPNetwork
+    # The allocated address.
     address: IPAddress
+    # The owner that the caller named, or "".
     owner: str
+    # The ``instance`` of the BackendContext that made the allocation.
     instance: str
+    # When the allocation was made, with a time zone.
     create_time: datetime
+    # The number of the commit that made the allocation. It grows with every commit of a backend.
     revision: int
+    # The labels of the request.
     labels: Mapping[str, str] = field(default_factory=dict)
+    # The sticky key of the request, or "".
     sticky_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AllocateRequest:
-    """Asks for ``address``, or for any.
+    """A request for one address."""
 
-    With an ``owner`` the call is idempotent: asked again, it returns what that owner has
-    (``address`` if it was named, else the one it got first). An ``address`` held by ``take_from``
-    is handed over to ``owner`` in one step, without being free in between.
-
-    A ``sticky_key`` is for those who come back under another owner. The address that was last
-    released with it is handed out again, wherever the range lies: if nobody holds it, if the
-    subnet's retention has not passed since, and if the key was not used again meanwhile.
-    """
-
+    # The subnet, which must be open, and its rules.
     subnet: Subnet
+    # The owner, or "". With an owner the call is idempotent: it returns the allocation that the
+    # owner has, of ``address`` if that is given, and otherwise the first that it got.
     owner: str = ""
+    # The address that the caller wants, or None for any.
     address: IPAddress | None = None
+    # An owner from which ``address`` is transferred in one commit, so that it is never free in
+    # between. "" transfers from no owner. If the address is free, it is allocated.
     take_from: str = ""
+    # A key that leads back to an address under another owner, or "". A request for any address gets
+    # the address that was last released with this key, even outside the range, if it is free and
+    # not reserved, the retention has not passed, and the key was not used again meanwhile.
     sticky_key: str = ""
+    # Labels to store with a new allocation. An existing one keeps its own.
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """Asks for an address for each of ``owners``, all or none; one that has one gets that again.
+    """A request for an address for each of several owners, all or none."""
 
-    An empty owner gets a new address each time it is named.
-    """
-
+    # The subnet, which must be open, and its rules.
     subnet: Subnet
+    # The owners. An owner that has an address gets that again. An empty owner gets a new address
+    # each time it is listed.
     owners: Sequence[str]
+    # Labels to store with each new allocation.
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRequest:
-    """Gives ``address`` back.
+    """A request to release one address."""
 
-    With an ``owner`` only if exactly that one holds it ("" is who allocated without an owner);
-    None stands for whoever it is.
-    """
-
+    # The subnet, which must be open, and its rules.
     subnet: Subnet
+    # The address to release.
     address: IPAddress
+    # The owner that must have the address; "" is an allocation without an owner, None is any owner.
     owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AllocationQuery:
-    """Selects allocations: of one subnet, of one address in it, of one owner, or all.
+    """A selection of allocations, by all fields that are set.
 
-    An empty ``owner`` stands for every owner, and ``owner_prefix`` for those that begin so. They
-    come ordered by IP version, subnet and address, at most ``limit``, from behind ``after``.
+    The answer is ordered by IP version, subnet and address, all as numbers.
     """
 
+    # Select the allocations in one subnet.
     subnet: IPNetwork | None = None
+    # Select the allocation of one address.
     address: IPAddress | None = None
+    # Select the allocations of one owner; "" is every owner.
     owner: str = ""
+    # Return the allocations behind this subnet and address, which need not be allocated any more.
     after: tuple[IPNetwork, IPAddress] | None = None
+    # Return at most this many allocations.
     limit: int = 1000
+    # Select the allocations of owners that begin with this text.
     owner_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """An address that is to be somebody's, in a :class:`Holdings`."""
+    """An address and the owner that has it or is to have it."""
 
+    # The address.
     address: IPAddress
+    # The owner, or "".
     owner: str = ""
+    # The sticky key to store with the allocation, or "".
     sticky_key: str = ""
+    # The labels to store with the allocation.
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """A subnet and who is to have which of its addresses."""
+    """The addresses of one subnet that owners have or are to have."""
 
+    # The subnet and its rules.
     subnet: Subnet
+    # The addresses, in any order.
     held: Sequence[Holding]
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Counts of addresses: ``capacity`` is the sum of all others.
+    """Numbers of addresses in a subnet. Each usable address is counted in one of the states."""
 
-    ``cooling`` are those that were released and may not be handed out yet, ``reserved`` those that
-    the rules reserve and nobody holds.
-    """
-
+    # All usable addresses: the sum of the allocated, reserved, cooling and free.
     capacity: int
+    # Allocated addresses, whether reserved or not.
     allocated: int
+    # Addresses that the rules reserve and that are not allocated.
     reserved: int = 0
+    # Released addresses whose cooldown has not passed, if they are not reserved.
     cooling: int = 0
 
     @property
     def free(self) -> int:
-        """Addresses that the next callers can have."""
+        """Addresses that can be allocated now."""
         return self.capacity - self.allocated - self.reserved - self.cooling
 
 
 @dataclass(frozen=True, slots=True)
 class MapQuery:
-    """Asks how full each part of a subnet is; a part has prefix length ``prefixlen``."""
+    """A request for the usage of each part of a subnet."""
 
+    # The subnet, which must be open, and its rules.
     subnet: Subnet
+    # The prefix length of each part, at least that of the subnet.
     prefixlen: int
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a subnet, and how many of its addresses are held, and how many cool down."""
+    """The usage of a part of a subnet."""
 
+    # The part's prefix.
     cidr: IPNetwork
+    # Allocated addresses in the part.
     allocated: int
+    # Addresses in the part whose cooldown has not passed, if they are not reserved.
     cooling: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What was found in a backend's books that nobody has open; see ``mynet_ipam_audit``.
+    """The result of ``mynet_ipam_audit``: a check of a backend's files while none is open."""
 
-    ``findings`` are sentences on what is wrong. ``holdings`` is who holds what, of each subnet that
-    is open, by whatever rules. Where the books are not ``whole``, some of it could not be read:
-    what is not in the holdings may be held all the same.
-    """
-
+    # Sentences on what is wrong, without their subject, for example "has lost its newest commits".
     findings: Sequence[str] = ()
+    # Every allocation of each open subnet. The subnets come without rules.
     holdings: Sequence[Holdings] = ()
+    # False if something could not be read. Addresses that are not in ``holdings`` may be allocated
+    # then.
     complete: bool = True
 
 
 class Backend(ABC):
-    """An IPAM backend. Raises only what ``mynet.ipam.errors`` has."""
+    """An IPAM backend. It raises only the errors of :mod:`mynet.ipam.errors`."""
 
     @property
     @abstractmethod
     def info(self) -> BackendInfo:
-        """What this backend is and can do; the same answer every time."""
+        """The backend's description, the same every time."""
 
     @abstractmethod
     def open_subnet(self, call: Call, subnet: IPNetwork) -> None:
-        """Begin to keep book of a subnet. Opening one that is open changes nothing."""
+        """Open a subnet, durably, so that its addresses can be allocated.
+
+        Opening an open subnet changes nothing.
+        """
 
     @abstractmethod
     def close_subnet(self, call: Call, subnet: IPNetwork) -> None:
-        """Forget a subnet; closing one that is not open is success.
+        """Close a subnet, durably, and forget its cooldowns and sticky keys.
 
-        Raises :exc:`~mynet.ipam.errors.SubnetInUse` while allocations stand.
+        Closing a subnet that is not open succeeds. Raises SubnetInUse if it has allocations.
         """
 
     @abstractmethod
     def allocate(self, call: Call, request: AllocateRequest) -> Allocation:
-        """Hand out an address, durably.
+        """Allocate an address, durably, and return the allocation.
 
-        Raises SubnetNotFound, SubnetExhausted, AddressInUse, AddressReserved, AddressOutOfRange;
-        having raised, it has changed nothing. Where all that is free cools down, SubnetExhausted
-        says when the first address comes free.
+        Raises SubnetNotFound, SubnetExhausted, AddressInUse, AddressReserved, AddressOutOfRange. If
+        the only free addresses are cooling down, ``SubnetExhausted.retry_after`` is the number of
+        seconds until the first of them can be allocated.
         """
 
     @abstractmethod
     def allocate_batch(self, call: Call, request: BatchRequest) -> Sequence[Allocation]:
-        """Hand out an address for each owner, in their order, in one commit.
+        """Allocate an address for each owner, in one durable commit, all or none.
 
-        Raises SubnetNotFound and SubnetExhausted; having raised, it has changed nothing.
+        Returns the allocations in the order of the owners. Raises SubnetNotFound, SubnetExhausted.
         """
 
     @abstractmethod
     def release(self, call: Call, request: ReleaseRequest) -> Allocation:
-        """Take an address back, durably, and return the allocation as it was.
+        """Release an address, durably, and return the allocation as it was.
 
         Raises SubnetNotFound, AllocationNotFound, AddressOutOfRange, OwnerMismatch.
         """
 
     @abstractmethod
     def release_owner(self, call: Call, owner: str) -> Sequence[Allocation]:
-        """Take back all that an owner holds, in one commit, and return it as it was.
+        """Release all addresses of an owner, in one durable commit.
 
-        ``owner`` is not empty. One that holds nothing is success.
+        Returns the allocations as they were, in any order; none if the owner has none. ``owner`` is
+        not empty.
         """
 
     def release_owners(self, call: Call, owners: Sequence[str]) -> Sequence[Allocation]:
-        """Take back all that several owners hold, as :meth:`release_owner` does for each.
+        """Release all addresses of several owners, as :meth:`release_owner` does for each.
 
-        A backend that can do so in one commit does: after a reboot that is every endpoint.
+        A backend that can do so in one commit should: after a reboot the daemon calls this with
+        every endpoint.
         """
-        return [each for owner in owners for each in self.release_owner(call, owner)]
+        return [allocation for owner in owners for allocation in self.release_owner(call, owner)]
 
     @abstractmethod
     def load(self, call: Call, holdings: Sequence[Holdings]) -> None:
-        """Give addresses to those who had them elsewhere, all or none, in one commit.
+        """Allocate the given addresses to their owners, in one durable commit, all or none.
 
-        Subnets that are not open are opened. What the same owner holds already stays as it is.
-        Raises what :meth:`allocate` does; having raised, it has changed nothing.
+        Subnets that are not open are opened. An address that the same owner has already stays as it
+        is. Raises AddressInUse, AddressReserved, AddressOutOfRange.
         """
 
     @abstractmethod
     def allocations(self, call: Call, query: AllocationQuery) -> Sequence[Allocation]:
-        """List allocations; of a subnet that is not open there are none."""
+        """Return the selected allocations; none for a subnet that is not open."""
 
     def recall(self, call: Call, request: AllocateRequest) -> IPAddress | None:
-        """Return the address that the request's sticky key leads to now, if any.
+        """Return the address that the request's sticky key leads to now, or None.
 
-        It is asked where several subnets could give an address: the one that knows the key goes
-        first. Changes nothing. Raises SubnetNotFound.
+        The daemon asks this where several subnets can serve a request, to try the one that knows
+        the key first. It changes nothing. Raises SubnetNotFound.
         """
         return None
 
     @abstractmethod
     def usage(self, call: Call, subnet: Subnet) -> Usage:
-        """Count a subnet's addresses. Raises SubnetNotFound."""
+        """Return the numbers of a subnet's addresses by state. Raises SubnetNotFound."""
 
     @abstractmethod
     def parts(self, call: Call, query: MapQuery) -> Sequence[Part]:
-        """Say how full each part of a subnet is; those in which nothing is are left out.
+        """Return the usage of each part of a subnet, in the order of their addresses.
 
-        In the order of their addresses. Raises SubnetNotFound.
+        Parts without an allocated or cooling address are left out. Raises SubnetNotFound.
         """
 
     def close(self) -> None:
-        """Let go of files and threads; called once, when the daemon ends."""
+        """Close files and end threads. The daemon calls it once, when it stops."""

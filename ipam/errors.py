@@ -1,31 +1,34 @@
-"""What an IPAM backend may raise. Anything else that leaves one is reported as its own bug.
+"""The errors that an IPAM backend may raise. The daemon reports any other as the backend's bug.
 
 ::
 
     IpamError                      the backend failed (BACKEND_ERROR)
-    ├── SubnetNotFound             no such subnet is open here
-    ├── SubnetInUse                it still has allocations
+    ├── SubnetNotFound             the subnet is not open
+    ├── SubnetInUse                the subnet has allocations
     ├── SubnetExhausted            no address is free
-    ├── AllocationNotFound         nobody holds that address
-    ├── AddressInUse               somebody else holds it
-    ├── AddressReserved            it is never handed out (network, broadcast, anycast, rules)
-    ├── AddressOutOfRange          it is not in the subnet
-    ├── OwnerMismatch              it is held, but by another owner than the caller named
+    ├── AllocationNotFound         the address is not allocated
+    ├── AddressInUse               another owner has the address
+    ├── AddressReserved            never handed out (network, broadcast, anycast, or by the rules)
+    ├── AddressOutOfRange          the address is not in the subnet
+    ├── OwnerMismatch              another owner than the caller named has the address
     ├── StoreUnavailable           the disk is full or failing; nothing was changed
-    └── StoreDamaged               a file is not what it should be; it was left as it is
+    └── StoreDamaged               a file is damaged; it was left as it is
 
-The daemon turns each of them into one gRPC status (``server/services/status.py``), so a message is
-written for the person who made the call: what was asked, what stands in the way, what to do.
+The daemon translates each of them into one gRPC status (``server/services/status.py``). A message
+is for the person who made the call: what was asked, what stands in the way, what to do.
 """
 
 from collections.abc import Mapping
 
 
 class IpamError(Exception):
-    """Base of everything a backend raises on purpose.
+    """The base of all errors that a backend raises on purpose.
 
-    ``resource`` names the object in the way (``"address 10.1.0.2"``), ``holder`` who has it;
-    ``metadata`` is what a program needs to act on the error, all strings.
+    Attributes:
+        resource: the object in the way, for example ``"address 10.1.0.2"``.
+        holder: the owner that has the object, or "".
+        metadata: what a program needs to act on the error, as strings.
+
     """
 
     def __init__(
@@ -43,18 +46,20 @@ class IpamError(Exception):
 
 
 class SubnetNotFound(IpamError):
-    """No such subnet is open in this backend."""
+    """The subnet is not open in this backend."""
 
 
 class SubnetInUse(IpamError):
-    """The subnet still has allocations, so it is not closed."""
+    """The subnet has allocations, so it cannot be closed."""
 
 
 class SubnetExhausted(IpamError):
-    """Every address of the subnet that can be handed out is, or cools down.
+    """Every usable address of the subnet is allocated, reserved or cooling down.
 
-    ``retry_after`` says in how many seconds as many have cooled down as were asked for; 0 where
-    waiting is no help.
+    Attributes:
+        retry_after: seconds until as many addresses have cooled down as were asked for, or 0 if
+            waiting does not help.
+
     """
 
     def __init__(
@@ -71,11 +76,11 @@ class SubnetExhausted(IpamError):
 
 
 class AllocationNotFound(IpamError):
-    """Nobody holds that address."""
+    """The address is not allocated."""
 
 
 class AddressInUse(IpamError):
-    """The address asked for is held by somebody else: ``holder``."""
+    """Another owner, ``holder``, has the address."""
 
 
 class AddressReserved(IpamError):
@@ -83,16 +88,16 @@ class AddressReserved(IpamError):
 
 
 class AddressOutOfRange(IpamError):
-    """The address asked for does not lie in the subnet."""
+    """The address is not in the subnet."""
 
 
 class OwnerMismatch(IpamError):
-    """The address is held, but not by the owner that the caller named: by ``holder``."""
+    """The address is allocated to ``holder``, which is not the owner that the caller named."""
 
 
 class StoreUnavailable(IpamError):
-    """The disk is full or failing. Nothing was changed; it works again when the disk does."""
+    """The disk is full or failing. Nothing was changed; calls work again when the disk does."""
 
 
 class StoreDamaged(IpamError):
-    """A state file cannot be read as what it is. It was left as it is, never replaced."""
+    """A state file cannot be read as what it should be. It was left as it is, never replaced."""

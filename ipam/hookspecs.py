@@ -1,11 +1,11 @@
-"""The door that IPAM backends come in by: pluggy hooks, in entry-point group ``mynet.ipam``.
+"""The pluggy hooks of IPAM backends, in entry-point group ``mynet.ipam``.
 
-The entry point names a module or object with the hook; its name is the backend's::
+The entry point names a module or object with the hooks; its name is the backend's name::
 
     [project.entry-points."mynet.ipam"]
     bitmap = "mynet.ipam.bitmap"
 
-The first hook is what makes a backend; the others are for those who have more to offer.
+A plugin must implement ``mynet_ipam_backend``. The other hook is optional.
 """
 
 import pluggy
@@ -20,20 +20,21 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 
 @hookspec(firstresult=True)
 def mynet_ipam_backend(context: BackendContext) -> Backend:  # type: ignore[empty-body]
-    """Make the backend. Raising refuses it: the daemon goes on without, ListBackends says why.
+    """Return the backend. The daemon calls this once, when it starts.
 
-    But StoreDamaged and StoreUnavailable keep the daemon from starting: addresses that are on
-    record somewhere must not be handed out by somebody who cannot read that record.
+    If it raises, the daemon goes on without the backend, and ListBackends shows the reason. But
+    StoreDamaged and StoreUnavailable stop the start of the daemon: addresses that a file records as
+    allocated must not be handed out by a backend that cannot read the file.
     """
 
 
 @hookspec(firstresult=True)
 def mynet_ipam_audit(context: BackendContext) -> Audit:  # type: ignore[empty-body]
-    """Check the books in ``context.state_dir``, which nobody has open: for ``mynetd fsck``.
+    """Return a check of the files in ``context.state_dir``, for ``mynetd fsck``.
 
-    Optional. It changes nothing, not by opening a file either, and goes on where something is
-    damaged. Where the daemon never had the backend make its books, there is nothing to find.
-    :func:`mynet.ipam.sqlite.inspected` does the half of it for a file of
-    :class:`mynet.ipam.sqlite.Database`. Of a backend without this hook, the SQLite databases in its
-    folder are checked as such, and who holds what is not compared with the daemon's own book.
+    Optional. No process has the files open. The hook must change nothing, not even by opening a
+    file, and should go on after damage. If the files were never created, it returns no findings.
+    :func:`mynet.ipam.sqlite.inspected` does half of this for a
+    :class:`mynet.ipam.sqlite.Database`. For a backend without this hook, fsck checks the SQLite
+    databases in its directory as such, and does not compare allocations with the daemon's records.
     """
