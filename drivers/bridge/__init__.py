@@ -1,4 +1,4 @@
-"""The bridge driver: a Linux bridge a network, a veth pair an endpoint, NAT by nftables."""
+"""The bridge driver: a Linux bridge per network, a veth pair per endpoint, NAT by nftables."""
 
 from mynet.drivers.api import Driver, DriverContext
 from mynet.drivers.bridge.driver import BridgeDriver
@@ -10,5 +10,5 @@ __all__ = ["BridgeDriver", "mynet_driver"]
 
 @hookimpl
 def mynet_driver(context: DriverContext) -> Driver:
-    """Make the driver, on the kernel of this host."""
+    """Return the driver on the kernel of this host."""
     return BridgeDriver(context, LinuxKernel())

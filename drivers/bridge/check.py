@@ -1,4 +1,4 @@
-"""The kernel against endpoints and networks: what differs, a sentence each."""
+"""Differences between the kernel and an endpoint or a network, a sentence each."""
 
 from collections.abc import Iterator
 
@@ -9,17 +9,17 @@ from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot
 
 
 def differences(veth: Veth, seen: Snapshot) -> list[str]:
-    """Compare what there is with what there should be."""
+    """Return the differences of an endpoint: of its outer end, and of its inner end."""
     return [*_outer(veth, seen), *_inner(veth, seen)]
 
 
 def outer_differences(veth: Veth, seen: Snapshot) -> list[str]:
-    """Compare the host's end alone."""
+    """Return the differences of an endpoint's outer end."""
     return list(_outer(veth, seen))
 
 
 def bridge_differences(bridge: Bridge, seen: BridgeSnapshot) -> list[str]:
-    """Compare the bridge that there is with what it should be."""
+    """Return the differences of a network's bridge."""
     return list(_bridge(bridge, seen))
 
 
@@ -38,7 +38,7 @@ def _bridge(bridge: Bridge, seen: BridgeSnapshot) -> Iterator[str]:
 
 
 def _outer(veth: Veth, seen: Snapshot) -> Iterator[str]:
-    """Compare the host's end."""
+    """Yield the differences of the outer end."""
     link = seen.outer
     if link is None:
         yield f"The host's interface {veth.name} is not there."
@@ -61,7 +61,7 @@ def _outer(veth: Veth, seen: Snapshot) -> Iterator[str]:
 
 
 def _port(veth: Veth, link: Link) -> Iterator[str]:
-    """Compare how the bridge treats the host's end."""
+    """Yield the differences in how the bridge treats the outer end."""
     if link.isolated != veth.isolated:
         said = "is not" if veth.isolated else "is"
         yield f"{veth.name} {said} isolated from the other ports of {veth.bridge}."
@@ -69,12 +69,12 @@ def _port(veth: Veth, link: Link) -> Iterator[str]:
         yield f"{veth.name} is not in hairpin mode."
 
 
-def _limit(what: str, wanted: Rate | None, found: Rate | None) -> Iterator[str]:
-    """Compare a limit; one that nobody asked for is somebody else's business."""
-    if wanted and found is None:
-        yield f"{what} is not limited to {wanted}."
-    elif wanted and found != wanted:
-        yield f"{what} is limited to {_written(found)} instead of {_written(wanted)}."
+def _limit(traffic: str, desired: Rate | None, observed: Rate | None) -> Iterator[str]:
+    """Yield the difference of a limit. A limit that the endpoint does not ask for is ignored."""
+    if desired and observed is None:
+        yield f"{traffic} is not limited to {desired}."
+    elif desired and observed != desired:
+        yield f"{traffic} is limited to {_written(observed)} instead of {_written(desired)}."
 
 
 def _written(rate: Rate | None) -> str:
@@ -82,7 +82,10 @@ def _written(rate: Rate | None) -> str:
 
 
 def _inner(veth: Veth, seen: Snapshot) -> Iterator[str]:
-    """Compare the sandbox's end; where there is no sandbox, its caller may have moved it."""
+    """Yield the differences of the inner end.
+
+    Without a sandbox the caller may have moved the inner end, so it is not compared.
+    """
     if veth.sandbox is None:
         return
     if not seen.sandbox_there:
@@ -110,7 +113,7 @@ def _link(link: Link, mac: str, mtu: int) -> Iterator[str]:
 
 
 def _addresses(veth: Veth, seen: Snapshot) -> Iterator[str]:
-    """Compare addresses; one that somebody added is their business."""
+    """Yield the addresses that are missing. Addresses that another program added are ignored."""
     for address in with_link_local(veth.addresses, veth.mac):
         if address not in seen.addresses:
             yield f"{veth.interface} lacks the address {address}."
@@ -125,7 +128,7 @@ def _routes(veth: Veth, seen: Snapshot, link: Link) -> Iterator[str]:
 
 def _settings(veth: Veth, seen: Snapshot) -> Iterator[str]:
     for key, value in veth.settings.items():
-        found = seen.settings.get(key, "")
-        if found != value:
-            name = key.replace("IFNAME", veth.interface.replace(".", "/"))  # as sysctl(8) has it
-            yield f"{name} is {found or 'not there'} instead of {value}."
+        current = seen.settings.get(key, "")
+        if current != value:
+            name = key.replace("IFNAME", veth.interface.replace(".", "/"))  # as in sysctl(8)
+            yield f"{name} is {current or 'not there'} instead of {value}."

@@ -1,87 +1,77 @@
-"""All networks against the kernel at one look, and the firewall that they share."""
+"""Differences between the kernel and all networks, found with one inspection for all of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from mynet.drivers.api import ExpectedState
 from mynet.drivers.bridge.check import bridge_differences, outer_differences
-from mynet.drivers.bridge.specs import Specs, possible_publication, segment_of
+from mynet.drivers.bridge.specs import DesiredNetwork, Specs, possible_forwards_of, rules_of
 from mynet.drivers.linux.interface import Kernel
 from mynet.drivers.linux.links.alias import is_ours
-from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
-from mynet.drivers.linux.values.ports import PortForwards
+from mynet.drivers.linux.values.desired import NetworkRules
 
 _SETTINGS = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a network with that id should be in the kernel: ``veths`` are its endpoints', by id.
+def drifted(kernel: Kernel, networks: Sequence[DesiredNetwork]) -> Sequence[str]:
+    """Return the ids of networks and endpoints that differ from what they should be.
 
-    ``forwarded`` are the IP versions that the host forwards for it.
-    """
-
-    id: str
-    bridge: Bridge
-    segment: NetworkRules
-    forwarded: frozenset[int]
-    veths: Mapping[str, Veth]
-    publications: Sequence[PortForwards]
-
-
-def suspects(kernel: Kernel, looks: Sequence[Look]) -> Sequence[str]:
-    """Return the ids of networks and endpoints that are not as they should be.
-
-    Three questions for all of them. What is inside sandboxes is not looked at. Where a bridge's
-    name is another's, what passes there is not ours to filter.
+    It asks the kernel three questions for all of them, and does not look into sandboxes. If a
+    bridge's name belongs to another device, mynet must not filter that device's packets, so its
+    rules are not compared.
     """
     seen, forwards = kernel.survey(), kernel.forwards()
     ours = [
-        look
-        for look in looks
-        if (link := seen.links.get(look.bridge.name)) is None or is_ours(link, look.bridge)
+        network
+        for network in networks
+        if (link := seen.links.get(network.bridge.name)) is None or is_ours(link, network.bridge)
     ]
     unserved = kernel.unserved(
-        [look.segment for look in ours], [each for look in ours for each in look.publications]
+        [network.rules for network in ours],
+        [forwards for network in ours for forwards in network.port_forwards],
     )
 
-    def found() -> Iterator[str]:
-        for look in looks:
+    def ids() -> Iterator[str]:
+        for network in networks:
             if (
-                bridge_differences(look.bridge, seen.bridge(look.bridge.name))
-                or look.bridge.name in unserved
-                or not look.forwarded <= forwards
+                bridge_differences(network.bridge, seen.bridge(network.bridge.name))
+                or network.bridge.name in unserved
+                or not network.forwarded <= forwards
             ):
-                yield look.id
-            for name, veth in look.veths.items():
-                if name in unserved or outer_differences(veth, seen.outer(veth.name, veth.bridge)):
-                    yield name
+                yield network.id
+            for endpoint, veth in network.veths.items():
+                outer = seen.outer(veth.name, veth.bridge)
+                if endpoint in unserved or outer_differences(veth, outer):
+                    yield endpoint
 
-    return list(found())
+    return list(ids())
 
 
-def rule_differences(kernel: Kernel, segment: NetworkRules, forwarded: frozenset[int]) -> list[str]:
-    """Compare the firewall, and the host's forwarding, with what a network needs."""
-    found = [] if kernel.rules_stand() else ["The firewall's rules are not as they were loaded."]
-    found += [f"The firewall lacks {each}." for each in kernel.unfiltered(segment)]
-    found += [
+def rule_differences(kernel: Kernel, rules: NetworkRules, forwarded: frozenset[int]) -> list[str]:
+    """Return what a network needs of the firewall, and of the host's forwarding, and lacks."""
+    differences = []
+    if not kernel.rules_stand():
+        differences.append("The firewall's rules are not as they were loaded.")
+    differences += [f"The firewall lacks {element}." for element in kernel.unfiltered(rules)]
+    differences += [
         f"The host does not forward IPv{version} ({_SETTINGS[version]} is 0)."
         for version in sorted(forwarded - kernel.forwards())
     ]
-    return found
+    return differences
 
 
 def table_differences(kernel: Kernel, specs: Specs, expected: ExpectedState) -> Sequence[str]:
-    """Compare the firewall with all that is on record: rules, networks, and what is nobody's."""
-    networks = {
-        network.id: network for network in (*expected.unfinished, *expected.networks)
-    }.values()
+    """Return the differences between the firewall's table and all records."""
+    recorded = {network.id: network for network in (*expected.unfinished, *expected.networks)}
     return kernel.misfiltered(
         specs.instance,
-        [segment_of(each) for each in expected.networks if not kernel.is_taken(specs.bridge(each))],
-        [segment_of(each) for each in networks],
         [
-            possible_publication(endpoint)
+            rules_of(network)
+            for network in expected.networks
+            if not kernel.is_taken(specs.bridge(network))
+        ],
+        [rules_of(network) for network in recorded.values()],
+        [
+            possible_forwards_of(endpoint)
             for network in (*expected.networks, *expected.unfinished)
             for endpoint in network.endpoints
         ],

@@ -1,8 +1,9 @@
-"""The verbs of the bridge driver: each says what there should be, the kernel object makes it."""
+"""The verbs of the bridge driver: each computes what the kernel should have and applies it."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from mynet.drivers.api import (
+    IPV4,
     PORTS,
     WATCH,
     Call,
@@ -19,35 +20,30 @@ from mynet.drivers.api import (
 from mynet.drivers.bridge.bandwidth import bandwidth_contradictions
 from mynet.drivers.bridge.check import bridge_differences, differences
 from mynet.drivers.bridge.conditions import conditions_of
-from mynet.drivers.bridge.drift import Look, rule_differences, suspects, table_differences
+from mynet.drivers.bridge.drift import drifted, rule_differences, table_differences
 from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS, require_usable
-from mynet.drivers.bridge.options import (
-    OPTIONS,
-    contradictions,
-    require_sound,
-)
+from mynet.drivers.bridge.options import OPTIONS, contradictions, require_sound
 from mynet.drivers.bridge.specs import (
     PORT_PREFIX,
     Specs,
+    forwarded_versions,
+    forwards_of,
     leaves_by_ipv6,
-    publication_of,
-    segment_of,
-    versions_out,
+    port_forwards_of,
+    rules_of,
 )
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
 from mynet.drivers.linux.interface import Kernel, Watch
 from mynet.drivers.linux.links.alias import is_ours, read_mark
 from mynet.drivers.linux.values.desired import BRIDGE_PORTS
-from mynet.drivers.linux.values.observed import Link
 
-_IPV4 = 4  # the IP version
-MAX_SUBNETS = 64  # of a network: all of it goes into the firewall in one transaction
+MAX_SUBNETS = 64  # of one network: all of them enter the firewall in one transaction
 
 
 class BridgeDriver(Driver):
-    """A Linux bridge a network, a veth pair an endpoint; isolation, NAT and ports by nftables.
+    """Makes a Linux bridge per network, a veth pair per endpoint, and rules in nftables.
 
-    It keeps nothing but its kernel, and who watches that, so its verbs need no lock.
+    Verbs share nothing but the kernel object, which may be called concurrently.
     """
 
     def __init__(self, context: DriverContext, kernel: Kernel) -> None:
@@ -72,148 +68,143 @@ class BridgeDriver(Driver):
         )
 
     def create(self, call: Call, network: Network) -> None:
-        """Make the bridge, then let its packets through."""
+        """Make the bridge, then add the network to the firewall.
+
+        Raises InvalidOptions, CapabilityUnsupported for too many subnets, and InterfaceExists.
+        """
         require_sound(network)
         _require_few_subnets(network)
         self._kernel.ensure_bridge(self._specs.bridge(network))
-        self._kernel.add_segment(self._instance, segment_of(network))
+        self._kernel.add_segment(self._instance, rules_of(network))
         self._forward(network)
         if leaves_by_ipv6(network):
             self._kernel.hear_advertisements()
 
     def delete(self, call: Call, network: Network) -> None:
-        """Take the network out of the firewall, then the bridge away.
+        """Remove the network from the firewall, then delete the bridge.
 
-        Where another's device has the name, the network was never made and nothing is ours: the
-        firewall may know the name as that other's.
+        If another device has the bridge's name, nothing is deleted: the firewall may have rules for
+        the network of that device.
         """
         bridge = self._specs.bridge(network)
         if self._kernel.is_taken(bridge):
             return
-        self._kernel.remove_segment(segment_of(network))
+        self._kernel.remove_segment(rules_of(network))
         self._kernel.delete_bridge(bridge)
 
     def connect(self, call: Call, endpoint: Endpoint) -> None:
-        """Make the pair, with its inner end in the sandbox; then let its ports lead there."""
+        """Make the pair with its inner end in the sandbox, then publish the ports."""
         require_usable(endpoint)
         self._kernel.attach(self._specs.veth(endpoint))
         if endpoint.ports:
             self._publish(endpoint)
 
     def update_endpoint(self, call: Call, endpoint: Endpoint) -> None:
-        """Let its ports lead there, and no others."""
+        """Publish the endpoint's ports, and no others."""
         self._kernel.adjust([self._specs.veth(endpoint)])
         self._publish(endpoint)
 
     def _publish(self, endpoint: Endpoint) -> None:
-        publication = publication_of(endpoint)
-        if publication.opens_loopback:
+        forwards = forwards_of(endpoint)
+        if forwards.opens_loopback:
             self._kernel.open_loopback(endpoint.network.interface)
-        self._kernel.publish(self._instance, publication)
+        self._kernel.publish(self._instance, forwards)
 
     def disconnect(self, call: Call, endpoint: Endpoint) -> None:
-        """Let its ports lead nowhere, then take the pair away."""
+        """Unpublish the ports, then delete the pair."""
         if endpoint.ports:
-            self._kernel.unpublish(publication_of(endpoint))
+            self._kernel.unpublish(forwards_of(endpoint))
         self._kernel.detach([self._specs.veth(endpoint)])
 
     def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
-        """Compare the kernel with the endpoint: a sentence for each difference."""
+        """Return a sentence for each difference between the kernel and the endpoint."""
         veth = self._specs.veth(endpoint)
-        found = differences(veth, self._kernel.inspect(veth))
+        problems = differences(veth, self._kernel.inspect(veth))
         if endpoint.ports:
-            publication = publication_of(endpoint)
-            missing = self._kernel.unpublished(publication)
-            found += [f"The firewall does not lead {forward}." for forward in missing]
-            if publication.opens_loopback and not self._kernel.is_loopback_open(veth.bridge):
-                found.append(f"{veth.bridge} lets nothing from 127.0.0.1 pass (route_localnet).")
-        return found
+            forwards = forwards_of(endpoint)
+            missing = self._kernel.unpublished(forwards)
+            problems += [f"The firewall does not lead {forward}." for forward in missing]
+            if forwards.opens_loopback and not self._kernel.is_loopback_open(veth.bridge):
+                problems.append(f"{veth.bridge} lets nothing from 127.0.0.1 pass (route_localnet).")
+        return problems
 
     def update(self, call: Call, update: NetworkUpdate) -> None:
-        """Let the firewall and the bridge's ports be what the network's options say now."""
+        """Apply the network's options to the firewall and to the bridge's ports."""
         self.create(call, update.network)
         self._kernel.adjust([self._specs.veth(endpoint) for endpoint in update.endpoints])
 
     def check_network(self, call: Call, network: Network) -> Sequence[str]:
-        """Compare the kernel with the network: a sentence for each difference."""
+        """Return a sentence for each difference between the kernel and the network."""
         bridge = self._specs.bridge(network)
         seen = self._kernel.inspect_bridge(bridge)
-        found = bridge_differences(bridge, seen)
-        if seen.link is None or is_ours(seen.link, bridge):  # what is another's, we do not filter
-            found += rule_differences(self._kernel, segment_of(network), versions_out(network))
-        return found
+        problems = bridge_differences(bridge, seen)
+        if seen.link is None or is_ours(seen.link, bridge):  # other devices are not filtered
+            problems += rule_differences(
+                self._kernel, rules_of(network), forwarded_versions(network)
+            )
+        return problems
 
     def watch(self, call: Call, alarm: Callable[[Collection[str]], None]) -> None:
-        """Tell of links of this instance that somebody has damaged, and of all else."""
+        """Report damaged links of this instance, and every change that no link explains."""
 
         def notice(marks: frozenset[str]) -> None:
-            read = [read_mark(mark) for mark in marks]
-            records = {record for instance, record in read if instance == self._instance}
+            owners = [read_mark(mark) for mark in marks]
+            records = {record for instance, record in owners if instance == self._instance}
             if records or not marks:
                 alarm(records)
 
         self._watches.append(self._kernel.watch(notice))
 
     def survey(self, call: Call, networks: Sequence[Network]) -> Collection[str]:
-        """Look at all links, and at the firewall where it changed; not into sandboxes."""
-        looks = [
-            Look(
-                network.id,
-                self._specs.bridge(network),
-                segment_of(network),
-                versions_out(network),
-                {each.id: self._specs.veth(each) for each in network.endpoints},
-                [publication_of(each) for each in network.endpoints if each.ports],
-            )
-            for network in networks
-        ]
-        return suspects(self._kernel, looks)
+        """Compare all links of the host, and the firewall if it has changed; not the sandboxes."""
+        return drifted(self._kernel, [self._specs.network(network) for network in networks])
 
     def conditions(
         self, call: Call, networks: Sequence[Network]
     ) -> Mapping[str, Sequence[Condition]]:
-        """Tell what others on this host do to these networks, which are judged by one look."""
-        around = self._kernel.look_around()
-        return {network.id: conditions_of(network, around) for network in networks}
+        """Return what other programs of this host do to these networks; the host is read once."""
+        host = self._kernel.look_around()
+        return {network.id: conditions_of(network, host) for network in networks}
 
     def orphans(self, call: Call, known: Collection[str]) -> Sequence[Orphan]:
-        """List the links that carry this instance's mark and are of nothing known."""
-        return [Orphan(record, f"interface {link.name}") for record, link in self._orphans(known)]
+        """Return the links with this instance's mark and an unknown id."""
+        marked = [(*read_mark(link.mark), link) for link in self._kernel.marked()]
+        return [
+            Orphan(record, f"interface {link.name}")
+            for instance, record, link in marked
+            if instance == self._instance and record not in known
+        ]
 
     def discard(self, call: Call, orphan: Orphan) -> None:
-        """Take the links of one orphan record away."""
+        """Delete the links with the orphan's id."""
         for link in self._kernel.marked():
             if read_mark(link.mark) == (self._instance, orphan.id):
                 self._kernel.remove(link)
 
-    def _orphans(self, known: Collection[str]) -> Iterator[tuple[str, Link]]:
-        for link in self._kernel.marked():
-            instance, record = read_mark(link.mark)
-            if instance == self._instance and record not in known:
-                yield record, link
-
     def audit(self, call: Call, expected: ExpectedState) -> Sequence[str]:
-        """Compare the firewall with the records: rules, networks, and whose ports are published."""
+        """Return the differences between the firewall's table and the records."""
         return table_differences(self._kernel, self._specs, expected)
 
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
-        """Load the firewall whole, once, and make every bridge that is not there.
+        """Load the whole firewall, and make or repair every bridge.
 
-        One network that cannot be made does not stop the others: they are tried all, and the error
-        names each that failed, by its id, in its metadata. Where another's device has taken a name
-        meanwhile, the firewall does not get it: what passes there is not ours to judge.
+        Raises DriverError after all networks were tried, if any failed; its metadata has a message
+        by the id of each of them. If another device has taken a bridge's name, the firewall gets no
+        rules for it, because mynet must not filter that device's packets.
         """
-        ours = [each for each in networks if not self._kernel.is_taken(self._specs.bridge(each))]
-        publications = [
-            publication_of(endpoint)
-            for network in ours
-            for endpoint in network.endpoints
-            if endpoint.ports
+        ours = [
+            network
+            for network in networks
+            if not self._kernel.is_taken(self._specs.bridge(network))
         ]
-        self._kernel.load_firewall(self._instance, map(segment_of, ours), publications)
+        self._kernel.load_firewall(
+            self._instance,
+            map(rules_of, ours),
+            [forwards for network in ours for forwards in port_forwards_of(network)],
+        )
         if any(map(leaves_by_ipv6, ours)):
             self._kernel.hear_advertisements()
-        failures = {network.id: error for network in networks if (error := self._revive(network))}
+        failures = {network.id: error for network in networks if (error := self._restore(network))}
         if failures:
             raise DriverError(
                 f"{len(failures)} of {len(networks)} networks could not be restored: "
@@ -222,32 +213,32 @@ class BridgeDriver(Driver):
             ) from ExceptionGroup("networks not restored", list(failures.values()))
 
     def close(self) -> None:
-        """Watch no more, and let go of what the kernel object keeps."""
+        """Stop watching, and release what the kernel object keeps."""
         while self._watches:
             self._watches.pop().close()
         self._kernel.close()
 
-    def _revive(self, network: Network) -> DriverError | None:
-        """Make the network's bridge, or say why not."""
+    def _restore(self, network: Network) -> DriverError | None:
+        """Make or repair the network's bridge; return the error if that fails."""
         bridge = self._specs.bridge(network)
         try:
             if bridge_differences(bridge, self._kernel.inspect_bridge(bridge)):
                 self._kernel.ensure_bridge(bridge)
             self._forward(network)
-            if any(publication_of(endpoint).opens_loopback for endpoint in network.endpoints):
+            if any(forwards.opens_loopback for forwards in port_forwards_of(network)):
                 self._kernel.open_loopback(network.interface)
         except DriverError as error:
             return error
         return None
 
     def _forward(self, network: Network) -> None:
-        """Have the host forward packets, if the network has any that leave it."""
-        if out := versions_out(network):
-            self._kernel.enable_forwarding(ipv4=_IPV4 in out, ipv6=leaves_by_ipv6(network))
+        """Enable the host's forwarding of the IP versions that leave the network."""
+        if versions := forwarded_versions(network):
+            self._kernel.enable_forwarding(ipv4=IPV4 in versions, ipv6=leaves_by_ipv6(network))
 
 
 def _require_few_subnets(network: Network) -> None:
-    """Refuse what the kernel's answers to one transaction have no room for."""
+    """Raise CapabilityUnsupported if one transaction has no room for all the subnets."""
     if len(network.subnets) > MAX_SUBNETS:
         raise CapabilityUnsupported(
             f"network {network.name} has {len(network.subnets)} subnets, and the bridge driver"

@@ -1,12 +1,12 @@
-"""The options of an endpoint: its bandwidth, and sysctls of the interface in the sandbox.
+"""The options of an endpoint: its bandwidth, and sysctls of its interface in the sandbox.
 
 ::
 
     bandwidth_egress=10Mbit             see bandwidth.py
     net.ipv4.conf.IFNAME.rp_filter=2    the name of a sysctl, IFNAME for the interface's name
 
-Docker writes sysctls the same way. They are those that concern this interface alone and cannot take
-away what mynet itself has set on it: its addresses, its MTU, IPv6 itself. Source of what each does:
+Docker writes sysctls the same way. Only sysctls are options that affect this interface alone and
+cannot remove what mynet sets on it: addresses, the MTU, and IPv6 itself. The kernel documents each:
 https://docs.kernel.org/networking/ip-sysctl.html
 """
 
@@ -19,7 +19,7 @@ from mynet.drivers.api import Endpoint, Option
 from mynet.drivers.bridge.bandwidth import BANDWIDTH_OPTIONS
 from mynet.drivers.errors import CapabilityUnsupported
 
-IFNAME = "IFNAME"  # stands for the interface's name
+IFNAME = "IFNAME"  # the placeholder for the interface's name
 ACCEPT_RA = "net.ipv6.conf.IFNAME.accept_ra"
 
 _DAY = 24 * 3600
@@ -28,23 +28,25 @@ _FLAG, _THREE = range(2), range(3)
 
 @dataclass(frozen=True, slots=True)
 class Sysctl:
-    """A setting that an endpoint may have: whole numbers, and what they decide."""
+    """A sysctl that an endpoint may set."""
 
     name: str
+    # The numbers that the kernel accepts.
     values: range
+    # What the sysctl decides, for people.
     decides: str
 
     @property
     def option(self) -> Option:
-        """Return it as an option of an endpoint."""
-        words = f"{self.values[0]} to {self.values[-1]}: {self.decides}"
-        return Option(self.name, words, partial(_fault, self.values))
+        """Return the sysctl as an option of an endpoint."""
+        description = f"{self.values[0]} to {self.values[-1]}: {self.decides}"
+        return Option(self.name, description, partial(_fault, self.values))
 
 
 def _fault(values: range, value: str) -> str | None:
-    """Say what is wrong with a value; it is written as the kernel writes it."""
-    known = value.isascii() and value.isdecimal() and len(value) <= len(str(values[-1]))
-    if known and int(value) in values and value == str(int(value)):
+    """Return what is wrong with a value, or None if it is written as the kernel writes it."""
+    is_number = value.isascii() and value.isdecimal() and len(value) <= len(str(values[-1]))
+    if is_number and int(value) in values and value == str(int(value)):
         return None
     return f"is a whole number from {values[0]} to {values[-1]}"
 
@@ -57,7 +59,7 @@ def _conf(family: str, settings: Mapping[str, tuple[range, str]]) -> tuple[Sysct
 
 
 def _neigh(family: str) -> tuple[Sysctl, ...]:
-    """List what decides about neighbours, the same for both families."""
+    """Return the sysctls of neighbours, which are the same for both families."""
     return tuple(
         Sysctl(f"net.{family}.neigh.{IFNAME}.{name}", values, decides)
         for name, (values, decides) in {
@@ -123,10 +125,10 @@ _NAMES = frozenset(sysctl.name for sysctl in SYSCTLS)
 
 
 def sysctls(endpoint: Endpoint) -> Mapping[str, str]:
-    """Return what is to be set of the interface in the sandbox, by the names of the sysctls.
+    """Return the values to set on the interface in the sandbox, by sysctl.
 
-    Router advertisements are not taken unless they are asked for: addresses and routes come from
-    mynet, and no neighbour is to make itself the router.
+    Router advertisements are ignored unless the endpoint's options accept them. Addresses and
+    routes come from mynet, so that another sandbox cannot become the router.
     """
     asked = _asked(endpoint)
     has_ipv6 = any(isinstance(address, IPv6Interface) for address in endpoint.addresses)
@@ -134,11 +136,11 @@ def sysctls(endpoint: Endpoint) -> Mapping[str, str]:
 
 
 def require_usable(endpoint: Endpoint) -> None:
-    """Refuse options that nothing can come of. Raises CapabilityUnsupported."""
+    """Raise CapabilityUnsupported if the endpoint has sysctls but no sandbox."""
     if endpoint.sandbox is None and (asked := _asked(endpoint)):
         raise CapabilityUnsupported(
-            f"{', '.join(asked)} cannot be set without a sandbox, as {endpoint.interface} is to be"
-            " moved: name the sandbox, or set them there yourself",
+            f"{', '.join(asked)} cannot be set without a sandbox, because the caller moves"
+            f" {endpoint.interface}: name the sandbox, or set them there yourself",
             resource=f"interface {endpoint.interface}",
         )
 

@@ -1,8 +1,8 @@
-"""The lines that have somebody else's firewall accept a network's packets, for people to run.
+"""Command lines that make another program's firewall accept a network's packets.
 
-Whether a firewall accepts them is not seen in a list of its chains. So the lines make a chain with
-a name of its own, ``mynet-`` and the bridge's, with rules and a jump there, which are counted: that
-is seen. ufw and firewalld are told in their own words, which they keep in files.
+A list of chains does not show whether a firewall accepts the packets. The lines therefore add a
+chain named ``mynet-`` and the bridge's name, with rules and a jump to it. The list shows the chain
+and counts its rules and jumps. ufw and firewalld get their own commands, and keep them in files.
 """
 
 import re
@@ -14,52 +14,54 @@ from mynet.drivers.api import Network
 from mynet.drivers.bridge.options import GatewayMode, Options
 from mynet.drivers.linux.values.host_firewalls import FIREWALLD, UFW_CHAINS, Chain, Surroundings
 
-DOCKERS: Final = "DOCKER-USER"  # the chain that Docker leaves to people
+DOCKERS: Final = "DOCKER-USER"  # the chain that Docker reserves for users
 
 _PROGRAMS: Final = {"ip": "iptables", "ip6": "ip6tables"}
-_UNNAMED = re.compile(r"[^A-Za-z0-9_.-]")  # what nft(8) takes in no chain's name
+_INVALID = re.compile(r"[^A-Za-z0-9_.-]")  # what nft(8) refuses in the name of a chain
 
 Table = Mapping[str, Chain]  # the chains of one table, by their names
 
 
 def is_firewalld(chain: Chain) -> bool:
-    """Say whether it is where firewalld rejects, by its last rule: its policy is to accept."""
+    """Return whether firewalld filters here. Its last rule rejects, while its policy accepts."""
     return (chain.table, chain.name) == (FIREWALLD, "filter_FORWARD")
 
 
 def is_ufw(table: Table) -> bool:
-    """Say whether ufw has made its chains in a table."""
+    """Return whether a table has ufw's chains."""
     return not table.keys().isdisjoint(UFW_CHAINS)
 
 
-def lines(network: Network, chain: Chain, table: Table, around: Surroundings) -> Sequence[str]:
-    """Write them for a chain of the hook ``forward``: none where it lets the network pass."""
+def command_lines(
+    network: Network, chain: Chain, table: Table, host: Surroundings
+) -> Sequence[str]:
+    """Return the lines for a chain of the hook ``forward``, or none if it accepts the network."""
     if is_firewalld(chain):
-        return _firewalld(network.interface, around)
+        return _firewalld(network.interface, host)
     if not chain.drops:
         return []
     if chain.family == "bridge":
         return [_nft(f"chain bridge {chain.table} {chain.name} {{ policy accept; }}")]
     if is_ufw(table):
-        return _ufw(network.interface, table, around)
-    marker = "mynet-" + _UNNAMED.sub("_", network.interface)
+        return _ufw(network.interface, table, host)
+    marker = "mynet-" + _INVALID.sub("_", network.interface)
     is_iptables = chain.family in _PROGRAMS and chain.name == "FORWARD"
-    written = (_iptables if is_iptables else _nftables)(network, chain, table, marker)
-    _, *rules, _ = written
-    return [] if marker in table and table[marker].uses > len(rules) else written
+    commands = (_iptables if is_iptables else _nftables)(network, chain, table, marker)
+    _, *rules, _ = commands
+    return [] if marker in table and table[marker].uses > len(rules) else commands
 
 
-def _firewalld(bridge: str, around: Surroundings) -> Sequence[str]:
-    if bridge in around.trusted:
+def _firewalld(bridge: str, host: Surroundings) -> Sequence[str]:
+    if bridge in host.trusted:
         return []
     command = ("firewall-cmd", "--zone=trusted", f"--add-interface={bridge}")
     return [join((*command, "--permanent")), join(command)]
 
 
-def _ufw(bridge: str, table: Table, around: Surroundings) -> Sequence[str]:
+def _ufw(bridge: str, table: Table, host: Surroundings) -> Sequence[str]:
     versions = {version for name, version in UFW_CHAINS.items() if name in table}
-    wanted = {(version, way, bridge) for version in versions for way in ("in", "out")}
-    if wanted <= around.ufw_routes:
+    needed = {(version, way, bridge) for version in versions for way in ("in", "out")}
+    if needed <= host.ufw_routes:
         return []
     return [join(("ufw", "route", "allow", way, "on", bridge)) for way in ("in", "out")]
 
@@ -96,10 +98,10 @@ def _nftables(network: Network, chain: Chain, table: Table, marker: str) -> Sequ
 
 
 def _is_routed(network: Network, chain: Chain) -> bool:
-    """Say whether anything may come in by this chain; our own table judges what does."""
+    """Return whether the chain must accept every packet to the network; our table filters them."""
     options = Options.parse(network.options)
     return any(options.mode(version) is GatewayMode.ROUTED for version in chain.versions)
 
 
-def _nft(words: str) -> str:
-    return join(("nft", words))
+def _nft(command: str) -> str:
+    return join(("nft", command))

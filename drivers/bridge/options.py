@@ -1,46 +1,51 @@
-"""The options of a network: what each may be, and what they cannot be together.
+"""The options of a network: their values, and which of them exclude each other.
 
 ::
 
     icc                 true     endpoints of the network reach each other
-    gateway_mode_ipv4   nat      how IPv4 leaves the network, and who comes in
-    gateway_mode_ipv6   nat      likewise IPv6
+    gateway_mode_ipv4   nat      how IPv4 packets leave and enter the network
+    gateway_mode_ipv6   nat      how IPv6 packets leave and enter the network
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from mynet.drivers.api import Network, NetworkRequest, Option, changeable
+from mynet.drivers.api import IPV4, IPV6, Network, NetworkRequest, Option, changeable
 from mynet.drivers.errors import InvalidOptions
 
 ICC = "icc"
-MODES = {4: "gateway_mode_ipv4", 6: "gateway_mode_ipv6"}  # by IP version
+MODES = {IPV4: "gateway_mode_ipv4", IPV6: "gateway_mode_ipv6"}
 
 
 class GatewayMode(Enum):
-    """How the packets of one IP version pass between a network and the world outside."""
+    """How the packets of one IP version pass between a network and other devices."""
 
-    NAT = "nat"  # out under the host's address, unless masquerading is off; nobody comes in
-    ROUTED = "routed"  # out and in with the endpoints' own addresses
-    ISOLATED = "isolated"  # neither; not even the host has an address on the network
+    # Packets leave with the host's address, unless masquerade is off. Only answers come in.
+    NAT = "nat"
+    # Packets leave and come in with the endpoints' own addresses.
+    ROUTED = "routed"
+    # Packets neither leave nor come in, and the host has no address on the network.
+    ISOLATED = "isolated"
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of a network, parsed; ``modes`` has the IP versions that one is given for."""
+    """The options of a network, parsed."""
 
+    # Whether endpoints of the network reach each other.
     icc: bool = True
+    # The modes that are given, by IP version.
     modes: Mapping[int, GatewayMode] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> "Options":
-        """Read options that each have passed their check."""
+        """Parse options that have passed their checks."""
         modes = {version: GatewayMode(given[key]) for version, key in MODES.items() if key in given}
         return cls(icc=given.get(ICC) != "false", modes=modes)
 
     def mode(self, version: int) -> GatewayMode:
-        """Tell the mode of an IP version."""
+        """Return the mode of an IP version, NAT by default."""
         return self.modes.get(version, GatewayMode.NAT)
 
 
@@ -54,9 +59,12 @@ def _gateway_mode(value: str) -> str | None:
 
 
 def _mode_change(before: str | None, after: str | None) -> str | None:
-    """Let NAT come and go; the host's addresses stay, as connections hang on them."""
+    """Allow changes between NAT and routed.
+
+    Isolated would add or remove the host's address, which open connections depend on.
+    """
     if GatewayMode.ISOLATED.value in (before, after):
-        return "isolated would have the host's address come or go"
+        return "isolated would add or remove the host's address"
     return None
 
 
@@ -70,8 +78,8 @@ OPTIONS = (
     *(
         Option(
             key,
-            f"nat (the default), routed or isolated: how IPv{version} packets leave the network and"
-            " who comes in",
+            f"nat (the default), routed or isolated: how IPv{version} packets leave and enter the"
+            " network",
             _gateway_mode,
             _mode_change,
         )
@@ -81,41 +89,46 @@ OPTIONS = (
 
 
 def contradictions(asked: NetworkRequest) -> Mapping[str, str]:
-    """Tell what options cannot be together with each other and with what else is asked for."""
+    """Return what in a request excludes each other: a sentence by field."""
     options = Options.parse(asked.options)
     against = _against_internal(options, internal=asked.internal)
-    found = {f"options[{key}]": fault for key, fault in against}
+    violations = {f"options[{key}]": violation for key, violation in against}
     versions = asked.versions or MODES.keys()
-    if asked.masquerade and all(options.mode(each) is GatewayMode.ROUTED for each in versions):
-        found["masquerade"] = "what is routed keeps its address: leave it out, or choose mode nat"
-    return found
+    if asked.masquerade and all(
+        options.mode(version) is GatewayMode.ROUTED for version in versions
+    ):
+        violations["masquerade"] = (
+            "routed packets keep their addresses: leave it out, or choose mode nat"
+        )
+    return violations
 
 
 def _against_internal(options: Options, *, internal: bool) -> Iterator[tuple[str, str]]:
-    """Compare each mode that is given with whether there is a way out at all."""
+    """Yield the modes that contradict ``internal``, with a sentence each."""
     for version, mode in options.modes.items():
         if internal and mode is not GatewayMode.ISOLATED:
-            fault = f"{mode.value} is a way out, and an internal network has none; leave it out"
-            yield MODES[version], fault
+            violation = f"{mode.value} is a way out, and an internal network has none; leave it out"
+            yield MODES[version], violation
         elif mode is GatewayMode.ISOLATED and not internal:
-            fault = "isolated is for internal networks: set internal too, or choose another mode"
-            yield MODES[version], fault
+            violation = (
+                "isolated is for internal networks: set internal too, or choose another mode"
+            )
+            yield MODES[version], violation
 
 
 def require_sound(network: Network) -> None:
-    """Refuse what would otherwise be ignored, or mean something else. Raises InvalidOptions."""
+    """Raise InvalidOptions if the driver would ignore or misread an option of the network."""
     known = {option.name: option for option in OPTIONS}
-    faults = {
+    checked = {
         key: "the bridge driver has no such option" if key not in known else known[key].check(value)
         for key, value in network.options.items()
     }
-    violations = {key: fault for key, fault in faults.items() if fault}
-    sound = {key: value for key, value in network.options.items() if key not in violations}
-    against = _against_internal(Options.parse(sound), internal=network.internal)
-    violations.update(against)
+    violations = {key: violation for key, violation in checked.items() if violation}
+    valid = {key: value for key, value in network.options.items() if key not in violations}
+    violations.update(_against_internal(Options.parse(valid), internal=network.internal))
     if violations:
         raise InvalidOptions(
             f"the bridge driver cannot make network {network.name}: "
-            + "; ".join(f"option {key}: {fault}" for key, fault in sorted(violations.items())),
+            + "; ".join(f"option {key}: {words}" for key, words in sorted(violations.items())),
             violations,
         )

@@ -1,9 +1,10 @@
-"""What the kernel is to have of networks and endpoints: links, and what the firewall knows."""
+"""What the kernel should have for networks and endpoints: links and rules of the firewall."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_interface
 
-from mynet.drivers.api import Endpoint, Network
+from mynet.drivers.api import IPV6, Endpoint, Network
 from mynet.drivers.bridge.bandwidth import EGRESS, INGRESS, limit
 from mynet.drivers.bridge.endpoint_options import sysctls
 from mynet.drivers.bridge.options import MODES, GatewayMode, Options
@@ -12,18 +13,34 @@ from mynet.drivers.linux.links.mac import mac_from
 from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Shaper, Veth
 from mynet.drivers.linux.values.ports import Forward, PortForwards
 
-PORT_PREFIX, SHAPER_PREFIX = "veth", "ifb-"  # of equal length: as much is left of the id
-_IPV6 = 6  # the IP version
+# Prefixes of equal length leave equal room for the id.
+PORT_PREFIX, SHAPER_PREFIX = "veth", "ifb-"
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredNetwork:
+    """Everything that the kernel should have for one network and its endpoints."""
+
+    # The id of the network.
+    id: str
+    bridge: Bridge
+    rules: NetworkRules
+    # The IP versions that the host must forward for the network.
+    forwarded: frozenset[int]
+    # The links of the endpoints, by their ids.
+    veths: Mapping[str, Veth]
+    # The published ports of the endpoints that have any.
+    port_forwards: Sequence[PortForwards]
 
 
 @dataclass(frozen=True, slots=True)
 class Specs:
-    """Describes the links of an instance."""
+    """Computes what the kernel should have for one instance of the daemon."""
 
     instance: str
 
     def bridge(self, network: Network) -> Bridge:
-        """Describe a network's bridge."""
+        """Return a network's bridge."""
         options = Options.parse(network.options)
         return Bridge(
             name=network.interface,
@@ -38,7 +55,7 @@ class Specs:
         )
 
     def veth(self, endpoint: Endpoint) -> Veth:
-        """Describe an endpoint's pair."""
+        """Return an endpoint's pair of links."""
         return Veth(
             name=endpoint.host_interface,
             mark=self._mark(endpoint.id),
@@ -59,6 +76,17 @@ class Specs:
             shaper=self._shaper(endpoint),
         )
 
+    def network(self, network: Network) -> DesiredNetwork:
+        """Return everything for a network and its endpoints."""
+        return DesiredNetwork(
+            id=network.id,
+            bridge=self.bridge(network),
+            rules=rules_of(network),
+            forwarded=forwarded_versions(network),
+            veths={endpoint.id: self.veth(endpoint) for endpoint in network.endpoints},
+            port_forwards=port_forwards_of(network),
+        )
+
     def _shaper(self, endpoint: Endpoint) -> Shaper | None:
         rate = limit(endpoint.options, EGRESS, endpoint.network.mtu)
         if rate is None:
@@ -71,42 +99,47 @@ class Specs:
         )
 
     def _mark(self, object_id: str) -> str:
-        """Write whose a link is; it becomes the link's alias."""
+        """Return the alias that identifies the owner of a link."""
         return mark_of(self.instance, object_id)
 
 
-def versions_out(network: Network) -> frozenset[int]:
-    """Tell of which IP versions the network has packets that leave it."""
+def forwarded_versions(network: Network) -> frozenset[int]:
+    """Return the IP versions of the packets that leave the network."""
     if network.internal:
         return frozenset()
     return frozenset(subnet.cidr.version for subnet in network.subnets)
 
 
 def leaves_by_ipv6(network: Network) -> bool:
-    """Say whether the network's packets need the host's own way out by IPv6."""
-    return _IPV6 in versions_out(network)
+    """Return whether IPv6 packets leave the network, by the host's own IPv6 routes."""
+    return IPV6 in forwarded_versions(network)
 
 
-def segment_of(network: Network) -> NetworkRules:
-    """Tell what the firewall should know of the network."""
+def rules_of(network: Network) -> NetworkRules:
+    """Return the rules of a network for the firewall."""
     options = Options.parse(network.options)
     routed = {version for version in MODES if options.mode(version) is GatewayMode.ROUTED}
-    hidden = network.masquerade and not network.internal
+    masquerade = network.masquerade and not network.internal
     return NetworkRules(
         bridge=network.interface,
         internal=network.internal,
         masquerade=tuple(
             subnet.cidr
             for subnet in network.subnets
-            if hidden and subnet.cidr.version not in routed
+            if masquerade and subnet.cidr.version not in routed
         ),
         icc=options.icc,
         routed=tuple(sorted(routed)),
     )
 
 
-def publication_of(endpoint: Endpoint) -> PortForwards:
-    """Tell what the firewall should know of the endpoint: its ports, in each family it has."""
+def port_forwards_of(network: Network) -> Sequence[PortForwards]:
+    """Return the published ports of those of a network's endpoints that have any."""
+    return [forwards_of(endpoint) for endpoint in network.endpoints if endpoint.ports]
+
+
+def forwards_of(endpoint: Endpoint) -> PortForwards:
+    """Return an endpoint's published ports, for each IP version that it has an address of."""
     targets = {address.version: address.ip for address in reversed(endpoint.addresses)}
     return PortForwards(
         endpoint.id,
@@ -126,10 +159,10 @@ def publication_of(endpoint: Endpoint) -> PortForwards:
     )
 
 
-def possible_publication(endpoint: Endpoint) -> PortForwards:
-    """Tell what the firewall may know of an endpoint that may have no addresses yet.
+def possible_forwards_of(endpoint: Endpoint) -> PortForwards:
+    """Return the published ports of an endpoint that may have no addresses yet.
 
-    Its ports are on record, in each family of its network; where they lead is anybody's guess.
+    Only the host's ports are certain then, so they lead to the gateways of the network.
     """
-    somewhere = tuple(ip_interface(subnet.gateway) for subnet in endpoint.network.subnets)
-    return publication_of(replace(endpoint, addresses=endpoint.addresses or somewhere))
+    gateways = tuple(ip_interface(subnet.gateway) for subnet in endpoint.network.subnets)
+    return forwards_of(replace(endpoint, addresses=endpoint.addresses or gateways))

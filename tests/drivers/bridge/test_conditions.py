@@ -93,10 +93,10 @@ def test_what_does_not_work_is_said_and_nothing_else(
 @pytest.mark.parametrize(
     ("chains", "words"),
     [
-        ([WALL4], "A firewall of this host drops the forwarded packets of IPv4"),
-        ([WALL4, DOCKERS], "Docker drops the forwarded packets of IPv4"),
-        ([WALL4, *UFWS, DOCKERS], "ufw drops the forwarded packets of IPv4"),
-        ([FIREWALLD, DOCKERS], "firewalld drops the forwarded packets of IPv4 and IPv6"),
+        ([WALL4], "A firewall of this host drops forwarded IPv4 packets"),
+        ([WALL4, DOCKERS], "Docker drops forwarded IPv4 packets"),
+        ([WALL4, *UFWS, DOCKERS], "ufw drops forwarded IPv4 packets"),
+        ([FIREWALLD, DOCKERS], "firewalld drops forwarded IPv4 and IPv6 packets"),
         (
             [replace(WALL4, legacy=True), DOCKERS],
             "(iptables-legacy, table ip filter, chain FORWARD",
@@ -231,7 +231,7 @@ def test_ufw_has_to_be_told_both_ways_and_of_the_family(
         routes = frozenset(each for each in ways if each != left)
         around(kernel, WALL4, WALL6, *UFWS, ufw_routes=routes)
         (one,) = told(driver, BLUE)
-        assert f"packets of IPv{left[0]} " in one.problem
+        assert f" IPv{left[0]} packets " in one.problem
     around(kernel, WALL4, WALL6, *UFWS, ufw_routes=frozenset(ways))
     assert told(driver, BLUE) == []
     assert len(told(driver, replace(BLUE, interface="br-red"))) == 2

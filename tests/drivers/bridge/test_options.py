@@ -10,7 +10,7 @@ IPV4, IPV6 = "gateway_mode_ipv4", "gateway_mode_ipv6"
 NAT, ROUTED, ISOLATED = GatewayMode.NAT, GatewayMode.ROUTED, GatewayMode.ISOLATED
 WAY_OUT = "{} is a way out, and an internal network has none; leave it out"
 ONLY_INTERNAL = "isolated is for internal networks: set internal too, or choose another mode"
-NO_MASQUERADE = "what is routed keeps its address: leave it out, or choose mode nat"
+NO_MASQUERADE = "routed packets keep their addresses: leave it out, or choose mode nat"
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_a_gateway_mode_is_one_of_three(key: str, value: str) -> None:
         (IPV4, None, "routed", None),
         (IPV4, "routed", None, None),
         (IPV6, "nat", "routed", None),
-        (IPV6, None, "isolated", "isolated would have the host's address come or go"),
-        (IPV4, "isolated", None, "isolated would have the host's address come or go"),
-        (IPV4, "isolated", "nat", "isolated would have the host's address come or go"),
+        (IPV6, None, "isolated", "isolated would add or remove the host's address"),
+        (IPV4, "isolated", None, "isolated would add or remove the host's address"),
+        (IPV4, "isolated", "nat", "isolated would add or remove the host's address"),
     ],
 )
 def test_what_leaves_the_host_s_addresses_alone_can_change(

@@ -155,7 +155,7 @@ def test_an_uplink_that_became_deaf_is_named(empty_testbed: Testbed) -> None:
     route = "2001:db8:7::/64 via 2001:db8::2 dev uplink proto ra"
     empty_testbed.run("ip", "-6", "route", "add", *route.split())
     (told,) = daemon.networks()[0].conditions
-    assert "hears no router advertisements on uplink any more" in told.problem
+    assert "ignores router advertisements on uplink" in told.problem
     (found,) = daemon.net.Doctor(network_pb2.DoctorRequest()).findings
     empty_testbed.run("sh", "-euc", *found.commands)
     setting = "/proc/sys/net/ipv6/conf/uplink/accept_ra"

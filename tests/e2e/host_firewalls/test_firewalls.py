@@ -69,7 +69,7 @@ def test_docker_first_on_a_host_that_does_not_forward(
         assert blue.ways(4) == {"out": False, "in": False, "between": not frames}
         assert blue.ways(6) == {"out": True, "in": True, "between": True}
         (told,) = blue.conditions()
-        assert told.problem.startswith("Docker drops the forwarded packets of IPv4")
+        assert told.problem.startswith("Docker drops forwarded IPv4 packets")
         assert [each.split()[:3] for each in told.commands][-1] == ["iptables", "-I", "DOCKER-USER"]
         blue.obey()
         blue.require_cured()
@@ -84,7 +84,7 @@ def test_ufw_is_told_in_its_own_words(shared_testbed: Testbed) -> None:
         assert blue.ways(version) == {"out": False, "in": False, "between": False}
     told = blue.conditions()
     assert [each.problem.split(" (")[0] for each in told] == [
-        f"ufw drops the forwarded packets of IPv{version} that its rules do not accept"
+        f"ufw drops forwarded IPv{version} packets that its rules do not accept"
         for version in FAMILIES
     ]
     assert [*told[0].commands] == [
@@ -104,7 +104,7 @@ def test_firewalld_is_told_in_its_own_words(shared_testbed: Testbed) -> None:
         for version in FAMILIES:
             assert blue.ways(version) == {"out": False, "in": True, "between": False}
         (told,) = blue.conditions()
-        assert told.problem.startswith("firewalld drops the forwarded packets of IPv4 and IPv6")
+        assert told.problem.startswith("firewalld drops forwarded IPv4 and IPv6 packets")
         assert "published ports" not in told.problem
         blue.obey()
         blue.require_cured()

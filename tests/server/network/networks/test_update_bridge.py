@@ -58,7 +58,7 @@ def test_what_contradicts_what_stays_is_refused(stack: Stack) -> None:
     asked = requests.change(options={"gateway_mode_ipv4": "isolated"})
     refused = refusal(stack.net.UpdateNetwork, asked)
     assert refused.short == ("UNIMPLEMENTED", "CAPABILITY_UNSUPPORTED")
-    assert "isolated would have the host's address come or go" in refused.message
+    assert "isolated would add or remove the host's address" in refused.message
 
 
 @pytest.mark.parametrize("point", ["ensure_bridge", "add_segment", "enable_forwarding", "adjust"])
