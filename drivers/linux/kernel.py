@@ -27,7 +27,7 @@ from mynet.drivers.linux.values.ports import (
     PortForwards,
     Program,
 )
-from mynet.drivers.linux.watch.monitor import Listener
+from mynet.drivers.linux.watch.monitor import Monitor
 
 
 class LinuxKernel:
@@ -212,7 +212,7 @@ class LinuxKernel:
 
     def watch(self, notice: Callable[[frozenset[str]], None]) -> Watch:
         """Like: ip monitor link address netconf; nft monitor."""
-        return Listener(notice, self._firewall.authors)
+        return Monitor(notice, self._firewall.authors)
 
     def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
         """Like: sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from mynet.drivers.api import IPAddress, IPNetwork, PortProtocol
 from mynet.drivers.errors import CapabilityUnsupported
+from mynet.drivers.linux.netlink.nftables import Key
 
 IFNAME_BYTES: Final = 16
 
@@ -31,20 +32,6 @@ class Element:
     set: str
     value: Value
     data: Value | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key of a set as the kernel holds it.
-
-    An interval of one part is two of them, its start and, past it, its end (``ends_interval``); one
-    of several parts is a single key that goes up to ``end``.
-    """
-
-    value: bytes
-    data: bytes = b""
-    end: bytes = b""
-    ends_interval: bool = False
 
 
 def text(element: Element) -> str:

@@ -1,65 +1,41 @@
-"""What the kernel has of the firewall's table beside elements: as it was loaded, or not.
+"""A fingerprint of the firewall's table without its elements, to tell whether it was changed.
 
-Nothing here is understood, only compared: the kernel describes the same table, chains and rules by
-the same bytes every time. Rules and chains have numbers that are not used again, so one that was
-taken away and put back is another.
+The bytes are compared and not understood: the kernel describes the same table, chains and rules by
+the same bytes every time. Numbers of rules and chains are never used again, so a rule that was
+deleted and added again changes the fingerprint.
 """
 
 import errno
-import struct
-from typing import Final
 
 from mynet.drivers.linux.firewall.ruleset import TABLE
-from mynet.drivers.linux.firewall.set_elements import (
-    NETLINK_NETFILTER,
-    NFPROTO_INET,
-    NFPROTO_UNSPEC,
-)
-from mynet.drivers.linux.netlink.attributes import attribute, find
+from mynet.drivers.linux.netlink import nftables
+from mynet.drivers.linux.netlink.header import NETFILTER_HEADER_BYTES, NETLINK_NETFILTER
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 
-_NFNL_SUBSYS_NFTABLES: Final = 10
-_GETTABLE: Final = _NFNL_SUBSYS_NFTABLES << 8 | 1
-_GETCHAIN: Final = _NFNL_SUBSYS_NFTABLES << 8 | 4
-_GETRULE: Final = _NFNL_SUBSYS_NFTABLES << 8 | 7
-_GETGEN: Final = _NFNL_SUBSYS_NFTABLES << 8 | 16
-_OF_TABLE = 1  # NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE
-_GEN_ID = 1
-
-_HEADER = struct.Struct("@IHHII")  # nlmsghdr; the socket fills in the last two
-_NFGEN = struct.Struct("!BBH")  # family, version, the number of the transaction
-_BODY: Final = _HEADER.size + _NFGEN.size
 _GONE = frozenset({errno.ENOENT})
 
 
 def generation() -> int:
-    """Tell how many transactions there were, of all tables. Like: ``nft monitor``, "generation"."""
+    """Return the number of transactions so far, of all tables. Like: ``nft monitor``."""
     with Netlink(NETLINK_NETFILTER) as nl:
-        answer = nl.get(_question(_GETGEN, NFPROTO_UNSPEC, b""))
-    return int.from_bytes(find(memoryview(answer or b"")[_BODY:], _GEN_ID))
+        reply = nl.get(_request(nftables.get_generation()))
+    return nftables.read_generation(reply) if reply else 0
 
 
 def skeleton() -> bytes:
-    """Describe the table, its chains and its rules; b"" where there is no table.
+    """Return the description of the table, its chains and rules; b"" if there is no table.
 
     Like: ``nft -a -t list table inet mynet``.
     """
-    named = attribute(_OF_TABLE, TABLE.encode() + b"\0")
     with Netlink(NETLINK_NETFILTER) as nl:
-        table = nl.get(_question(_GETTABLE, NFPROTO_INET, named))
+        table = nl.get(_request(nftables.get_table(TABLE)))
         if table is None:
             return b""
-        chains = nl.dump(_question(_GETCHAIN, NFPROTO_INET, named))
-        rules = nl.dump(_question(_GETRULE, NFPROTO_INET, named))
-    ours = [each for each in (*chains, *rules) if each[_BODY:].startswith(named)]
-    return b"".join(each[_BODY:] for each in (table, *ours))
+        chains = nl.dump(_request(nftables.get_chains(TABLE)))
+        rules = nl.dump(_request(nftables.get_rules(TABLE)))
+    ours = [message for message in (*chains, *rules) if nftables.is_of_table(message, TABLE)]
+    return b"".join(message[NETFILTER_HEADER_BYTES:] for message in (table, *ours))
 
 
-def _question(kind: int, family: int, attributes: bytes) -> Request:
-    body = _NFGEN.pack(family, 0, 0) + attributes
-    return Request(
-        _HEADER.pack(_HEADER.size + len(body), kind, 0, 0, 0) + body,
-        "look at the firewall's rules",
-        f"table inet {TABLE}",
-        _GONE,
-    )
+def _request(message: bytes) -> Request:
+    return Request(message, "look at the firewall's rules", f"table inet {TABLE}", _GONE)

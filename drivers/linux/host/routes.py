@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from mynet.drivers.api import IPNetwork
 from mynet.drivers.linux.interface import DEFAULT_MTU
 from mynet.drivers.linux.links.bridges import link_at
-from mynet.drivers.linux.netlink import route_replies, route_requests
+from mynet.drivers.linux.netlink import pyroute2_requests, route_replies, rtnetlink
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.observed import Route
 
@@ -23,7 +23,7 @@ def default_routes(nl: Netlink, version: int) -> list[Route]:
 
 def _main_routes(nl: Netlink, version: int) -> list[bytes]:
     """List the routes of the main table, unread: a host with many networks has thousands."""
-    message = route_requests.get_routes(version, table=route_requests.RT_TABLE_MAIN)
+    message = pyroute2_requests.get_routes(version, table=rtnetlink.RT_TABLE_MAIN)
     return nl.dump(Request(message, f"list IPv{version} routes", "routes", _NO_TABLE))
 
 
@@ -33,11 +33,13 @@ def occupied() -> Sequence[IPNetwork]:
     Like: ``ip addr show; ip route show table all``.
     """
     with Netlink() as nl:
-        addresses = nl.dump(Request(route_requests.get_addresses(), "list addresses", "addresses"))
+        addresses = nl.dump(
+            Request(pyroute2_requests.get_addresses(), "list addresses", "addresses")
+        )
         found = {cidr for data in addresses for cidr in route_replies.subnets_of_address(data)}
         for version in (4, 6):
             request = Request(
-                route_requests.get_routes(version), f"list IPv{version} routes", "routes"
+                pyroute2_requests.get_routes(version), f"list IPv{version} routes", "routes"
             )
             found |= {
                 cidr for data in nl.dump(request) for cidr in route_replies.subnets_of_route(data)
@@ -65,6 +67,6 @@ def learned_from_advertisements(nl: Netlink) -> frozenset[int]:
     The kernel picks them: a host with many networks has thousands of others.
     Like: ``ip -6 route show proto ra``.
     """
-    message = route_requests.get_routes(6, protocol=route_requests.RTPROT_RA)
+    message = pyroute2_requests.get_routes(6, protocol=rtnetlink.RTPROT_RA)
     found = nl.dump(Request(message, "list routes from advertisements", "routes"))
     return frozenset(route.device for route in map(route_replies.read_route, found) if route.device)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from mynet.drivers.linux.links.bridges import GONE
-from mynet.drivers.linux.netlink import route_requests
+from mynet.drivers.linux.netlink import link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.observed import Link
 
@@ -86,7 +86,7 @@ def _requests(links: Sequence[Link]) -> Iterator[Request]:
     """
     group = secrets.randbits(30) + (1 << 30)  # nobody's: those that people use are small
     for link in links:
-        aside = route_requests.set_aside(link.index, group)
+        aside = link_requests.set_down_in_group(link.index, group)
         yield Request(aside, f"set {link.name} aside", f"interface {link.name}", GONE)
     words = ", ".join(link.name for link in links[:3])
-    yield Request(route_requests.delete_group(group), f"delete {words}", f"interface {words}", GONE)
+    yield Request(link_requests.delete_group(group), f"delete {words}", f"interface {words}", GONE)

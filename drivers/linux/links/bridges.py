@@ -7,7 +7,12 @@ from mynet.drivers.api import IPInterface
 from mynet.drivers.linux.kernel_errors import refusals
 from mynet.drivers.linux.links.alias import is_ours, read_mark, taken
 from mynet.drivers.linux.links.mac import with_link_local
-from mynet.drivers.linux.netlink import route_replies, route_requests
+from mynet.drivers.linux.netlink import (
+    address_requests,
+    link_requests,
+    pyroute2_requests,
+    route_replies,
+)
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Bridge
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Survey
@@ -33,7 +38,7 @@ def is_there(name: str) -> bool:
 def find_link(nl: Netlink, name: str) -> Link | None:
     """Look at a link. Like: ``ip -d link show dev NAME``."""
     answer = nl.get(
-        Request(route_requests.get_link(name=name), f"look up {name}", f"interface {name}", GONE)
+        Request(link_requests.get_link(name=name), f"look up {name}", f"interface {name}", GONE)
     )
     return route_replies.read_link(answer) if answer else None
 
@@ -41,7 +46,7 @@ def find_link(nl: Netlink, name: str) -> Link | None:
 def link_at(nl: Netlink, index: int) -> Link | None:
     """Look at the link of that index."""
     answer = nl.get(
-        Request(route_requests.get_link(index=index), "look up a link", "interface", GONE)
+        Request(link_requests.get_link(index=index), "look up a link", "interface", GONE)
     )
     return route_replies.read_link(answer) if answer else None
 
@@ -51,19 +56,19 @@ def bring_up(name: str, index: int) -> tuple[Request, ...]:
     resource = f"interface {name}"
     return (
         Request(
-            route_requests.no_generated_address(index),
+            link_requests.generate_no_address(index),
             f"keep {name} from generating addresses",
             resource,
             NO_IPV6,
         ),
-        Request(route_requests.set_up(index), f"set {name} up", resource),
+        Request(link_requests.set_up(index), f"set {name} up", resource),
     )
 
 
 def shape(name: str, index: int, mac: str, mtu: int) -> Request:
     """Set what is seen on the wire. Like: ``ip link set dev NAME address MAC mtu N``."""
     return Request(
-        route_requests.shape_link(index, mac, mtu),
+        link_requests.set_mac_and_mtu(index, mac, mtu),
         f"set {name} to MAC address {mac} and MTU {mtu}",
         f"interface {name}",
     )
@@ -83,7 +88,7 @@ def ensure_bridge(bridge: Bridge) -> None:
 
 def _new_bridge(bridge: Bridge) -> Request:
     return Request(
-        route_requests.new_bridge(bridge),
+        pyroute2_requests.new_bridge(bridge),
         f"make the bridge {bridge.name}",
         f"interface {bridge.name}",
         STANDS,
@@ -106,12 +111,12 @@ def _shape(bridge: Bridge, index: int) -> tuple[Request, ...]:
     """
     name, resource = bridge.name, f"interface {bridge.name}"
     return (
-        Request(route_requests.mark_link(index, bridge.mark), f"mark {name}", resource),
+        Request(link_requests.set_alias(index, bridge.mark), f"mark {name}", resource),
         shape(name, index, bridge.mac, bridge.mtu),
         *bring_up(name, index),
         *(
             Request(
-                route_requests.add_address(index, address),
+                address_requests.add_address(index, address),
                 f"add address {address} to {name}",
                 resource,
             )
@@ -134,7 +139,7 @@ def delete_bridge(bridge: Bridge) -> None:
         if link is not None and is_ours(link, bridge):
             nl.ask(
                 Request(
-                    route_requests.delete_link(link.index),
+                    pyroute2_requests.delete_link(link.index),
                     f"delete the bridge {bridge.name}",
                     f"interface {bridge.name}",
                     GONE,
@@ -145,7 +150,7 @@ def delete_bridge(bridge: Bridge) -> None:
 def marked() -> list[Link]:
     """List the links here whose alias is a mark of mynet. Like: ``ip -d link``."""
     with Netlink() as nl:
-        request = Request(route_requests.get_link(), "list interfaces", "interfaces")
+        request = Request(link_requests.get_link(), "list interfaces", "interfaces")
         links = [route_replies.read_link(data) for data in nl.dump(request)]
     return [link for link in links if read_mark(link.mark) != ("", "")]
 
@@ -153,8 +158,8 @@ def marked() -> list[Link]:
 def survey() -> Survey:
     """Look at all links at once. Like: ``ip -d addr``."""
     with Netlink() as nl:
-        found = nl.dump(Request(route_requests.get_link(), "list interfaces", "interfaces"))
-        listed = nl.dump(Request(route_requests.get_addresses(), "list addresses", "addresses"))
+        found = nl.dump(Request(link_requests.get_link(), "list interfaces", "interfaces"))
+        listed = nl.dump(Request(pyroute2_requests.get_addresses(), "list addresses", "addresses"))
     addresses: dict[int, set[IPInterface]] = {}
     for index, address in map(route_replies.read_address, listed):
         addresses.setdefault(index, set()).add(address)
@@ -173,7 +178,7 @@ def inspect_bridge(bridge: Bridge) -> BridgeSnapshot:
 
 def addresses_of(nl: Netlink, index: int) -> frozenset[IPInterface]:
     """List a link's addresses. Like: ``ip addr show``."""
-    request = Request(route_requests.get_addresses(index), "list addresses", "addresses")
+    request = Request(pyroute2_requests.get_addresses(index), "list addresses", "addresses")
     return frozenset(route_replies.read_address(data)[1] for data in nl.dump(request))
 
 
@@ -185,6 +190,6 @@ def remove(link: Link) -> None:
             resource = f"interface {link.name}"
             nl.ask(
                 Request(
-                    route_requests.delete_link(link.index), f"delete {link.name}", resource, GONE
+                    pyroute2_requests.delete_link(link.index), f"delete {link.name}", resource, GONE
                 )
             )

@@ -18,8 +18,8 @@ from ipaddress import IPv4Address, IPv6Address
 
 from mynet.drivers.api import IPAddress
 from mynet.drivers.linux.kernel_errors import refusals
-from mynet.drivers.linux.netlink.attributes import attribute
-from mynet.drivers.linux.netlink.netlink_socket import NLM_F_REPLACE, Request
+from mynet.drivers.linux.netlink.address_requests import change_neighbour
+from mynet.drivers.linux.netlink.netlink_socket import Request
 from mynet.drivers.linux.values.desired import Veth
 
 _ETHERNET = struct.Struct("!6s6sH")  # destination, source, type
@@ -30,10 +30,6 @@ _ETH_P_ARP, _ETH_P_IPV6 = 0x0806, 0x86DD
 _BROADCAST, _ALL_NODES_MAC = b"\xff" * 6, bytes.fromhex("333300000001")
 _ALL_NODES = IPv6Address("ff02::1").packed
 _REQUEST, _NEIGHBOUR_ADVERTISEMENT, _OVERRIDE, _TARGET_MAC = 1, 136, 0x20000000, 2
-
-_NLMSG, _NDMSG = struct.Struct("@IHHII"), struct.Struct("@BxHiHBB")
-_RTM_NEWNEIGH, _NUD_STALE, _NDA_DST, _NDA_LLADDR = 28, 0x04, 1, 2
-_FAMILY = {4: int(socket.AF_INET), 6: int(socket.AF_INET6)}
 
 _UNKNOWN = frozenset({errno.ENOENT})
 _NOBODY_HEARS = frozenset({errno.ENETDOWN, errno.ENOBUFS})  # a bridge without a carrier
@@ -119,15 +115,8 @@ def corrections(veth: Veth, bridge: int) -> Iterator[Request]:
     """
     for address in veth.addresses:
         yield Request(
-            _neighbour(bridge, address.ip, veth.mac),
+            change_neighbour(bridge, address.ip, veth.mac),
             f"correct the neighbour {address.ip} of {veth.bridge}",
             f"interface {veth.bridge}",
             _UNKNOWN,
         )
-
-
-def _neighbour(index: int, address: IPAddress, mac: str) -> bytes:
-    body = _NDMSG.pack(_FAMILY[address.version], 0, index, _NUD_STALE, 0, 0)
-    body += attribute(_NDA_DST, address.packed)
-    body += attribute(_NDA_LLADDR, bytes.fromhex(mac.replace(":", "")))
-    return _NLMSG.pack(_NLMSG.size + len(body), _RTM_NEWNEIGH, NLM_F_REPLACE, 0, 0) + body

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from mynet.drivers.linux.links.alias import is_ours, taken
 from mynet.drivers.linux.links.bridges import STANDS, bring_up, find_link
-from mynet.drivers.linux.netlink import route_requests, tc
+from mynet.drivers.linux.netlink import link_requests, tc
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Rate, Shaper, Veth
 from mynet.drivers.linux.values.observed import Link, Snapshot
@@ -35,9 +35,9 @@ def _from_sandbox(nl: Netlink, veth: Veth, index: int) -> Iterator[Request]:
         device = _ensure(nl, veth.shaper)
         resource = f"interface {veth.name}"
         words = f"lead what {veth.name} receives through {veth.shaper.name}"
-        yield Request(tc.stop_leading(index), words, resource, _NONE)
-        yield Request(tc.begin_leading(index), words, resource)
-        yield Request(tc.lead(index, device), words, resource)
+        yield Request(tc.delete_ingress(index), words, resource, _NONE)
+        yield Request(tc.add_ingress(index), words, resource)
+        yield Request(tc.redirect(index, device), words, resource)
 
 
 def _ensure(nl: Netlink, shaper: Shaper) -> int:
@@ -47,13 +47,13 @@ def _ensure(nl: Netlink, shaper: Shaper) -> int:
     """
     name, resource = shaper.name, f"interface {shaper.name}"
     made = Request(
-        route_requests.new_ifb(name, shaper.mac), f"make the shaper {name}", resource, STANDS
+        link_requests.new_ifb(name, shaper.mac), f"make the shaper {name}", resource, STANDS
     )
     if nl.ask(made) != (0,) and find_shaper(nl, shaper) is None:
         raise taken(name)
     index = nl.index(name)
     nl.ask(
-        Request(route_requests.mark_link(index, shaper.mark), f"mark {name}", resource),
+        Request(link_requests.set_alias(index, shaper.mark), f"mark {name}", resource),
         _limit(name, index, shaper.rate),
         *bring_up(name, index),
     )
@@ -61,7 +61,9 @@ def _ensure(nl: Netlink, shaper: Shaper) -> int:
 
 
 def _limit(name: str, index: int, rate: Rate) -> Request:
-    return Request(tc.limit(index, rate), f"limit what {name} sends to {rate}", f"interface {name}")
+    return Request(
+        tc.set_rate(index, rate), f"limit what {name} sends to {rate}", f"interface {name}"
+    )
 
 
 def find_shaper(nl: Netlink, shaper: Shaper) -> Link | None:
@@ -82,13 +84,13 @@ def inspect(nl: Netlink, veth: Veth, seen: Snapshot) -> Snapshot:
 
 
 def _limit_of(nl: Netlink, link: Link) -> Rate | None:
-    message = tc.get_limit(link.index)
+    message = tc.get_root(link.index)
     asked = Request(message, f"look up the queue of {link.name}", f"interface {link.name}", _NONE)
-    answer = nl.probe(asked)
-    return tc.read_limit(answer) if answer else None
+    answer = nl.get_acknowledged(asked)
+    return tc.read_rate(answer) if answer else None
 
 
 def _led_through(nl: Netlink, link: Link) -> set[int]:
-    message = tc.get_leading(link.index)
+    message = tc.get_ingress_filters(link.index)
     asked = Request(message, f"list the filters of {link.name}", f"interface {link.name}", _NONE)
-    return {device for data in nl.dump(asked) for device in tc.read_leading(data)}
+    return {device for data in nl.dump(asked) for device in tc.read_redirections(data)}

@@ -20,7 +20,7 @@ from mynet.drivers.linux.links.alias import is_ours, taken
 from mynet.drivers.linux.links.bridges import GONE, STANDS, addresses_of, bring_up, find_link, shape
 from mynet.drivers.linux.links.gratuitous_arp import Announcer
 from mynet.drivers.linux.links.mac import with_link_local
-from mynet.drivers.linux.netlink import route_requests
+from mynet.drivers.linux.netlink import address_requests, link_requests, pyroute2_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Veth, priority
 from mynet.drivers.linux.values.observed import Link, Snapshot
@@ -96,7 +96,7 @@ def attach(veth: Veth, announcer: Announcer) -> None:
 def _make(host: Netlink, veth: Veth, master: int, place: _Place) -> bool:
     """Make the pair; False if one of its names is there already."""
     request = Request(
-        route_requests.new_veth(veth, master, place.fd),
+        link_requests.new_veth(veth, master, place.fd),
         f"make the pair {veth.name} and {veth.interface} in {veth.bridge}",
         f"interface {veth.name}",
         STANDS,
@@ -119,7 +119,7 @@ def _take_over(host: Netlink, veth: Veth, master: int, place: _Place) -> bool:
         if veth.sandbox is not None:
             place.nl.ask(shape(veth.interface, outer.peer, veth.mac, veth.mtu))
         return not outer.up
-    delete = route_requests.delete_link(outer.index)
+    delete = pyroute2_requests.delete_link(outer.index)
     host.ask(Request(delete, f"delete {veth.name}", f"interface {veth.name}", GONE))
     if not _make(host, veth, master, place):
         raise taken(veth.interface, place.words)
@@ -139,7 +139,7 @@ def _is_pair(veth: Veth, outer: Link, place: _Place) -> bool:
 
 def _reshape(veth: Veth, index: int, master: int) -> tuple[Request, ...]:
     """Set again on the outer end what it was made with."""
-    enslave = route_requests.enslave(index, master)
+    enslave = link_requests.set_master(index, master)
     return (
         shape(veth.name, index, veth.outer_mac, veth.mtu),
         Request(enslave, f"put {veth.name} into {veth.bridge}", f"interface {veth.name}"),
@@ -149,7 +149,7 @@ def _reshape(veth: Veth, index: int, master: int) -> tuple[Request, ...]:
 
 def _port(veth: Veth, index: int) -> Request:
     """Set how the bridge treats the outer end."""
-    message = route_requests.set_port(index, isolated=veth.isolated, hairpin=veth.hairpin)
+    message = link_requests.set_bridge_port(index, isolated=veth.isolated, hairpin=veth.hairpin)
     doing = f"set isolation and hairpin of {veth.name}"
     return Request(message, doing, f"interface {veth.name}", GONE)
 
@@ -159,7 +159,7 @@ def _outer(veth: Veth, index: int) -> tuple[Request, ...]:
 
     So does isolation, before the end is up and any frame can pass.
     """
-    mark, resource = route_requests.mark_link(index, veth.mark), f"interface {veth.name}"
+    mark, resource = link_requests.set_alias(index, veth.mark), f"interface {veth.name}"
     requests = [Request(mark, f"mark {veth.name}", resource)]
     if veth.isolated or veth.hairpin:
         requests.append(_port(veth, index))
@@ -177,11 +177,11 @@ def _finish_inner(nl: Netlink, veth: Veth) -> None:
 def _inner(veth: Veth, index: int) -> tuple[Request, ...]:
     name, resource = veth.interface, f"interface {veth.interface}"
     return (
-        Request(route_requests.set_up(_LOOPBACK), "set lo up", "interface lo"),
+        Request(link_requests.set_up(_LOOPBACK), "set lo up", "interface lo"),
         *bring_up(name, index),
         *(
             Request(
-                route_requests.add_address(index, address),
+                address_requests.add_address(index, address),
                 f"add address {address} to {name}",
                 resource,
             )
@@ -193,7 +193,7 @@ def _inner(veth: Veth, index: int) -> tuple[Request, ...]:
 def _routes(veth: Veth, index: int) -> Iterator[Request]:
     for gateway in veth.gateways:
         yield Request(
-            route_requests.add_default_route(index, gateway, veth.metric),
+            address_requests.add_default_route(index, gateway, veth.metric),
             f"add a default route via {gateway} to {veth.interface}",
             f"interface {veth.interface}",
             STANDS,

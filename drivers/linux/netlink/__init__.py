@@ -1,1 +1,1 @@
-"""Netlink messages: how they are packed, sent and read."""
+"""Netlink messages: packing, sending and reading. No other room packs or reads a header."""

@@ -1,45 +1,69 @@
-"""Attributes of netlink messages, for what is not read or written by pyroute2.
+"""Attributes of netlink messages.
 
 Source: https://docs.kernel.org/userspace-api/netlink/intro.html
 """
 
+import os
 import struct
+from typing import Final
 
 _HEADER = struct.Struct("@HH")  # length, type
-_NESTED = 0x8000
-_KIND = 0x3FFF  # of the type; the two bits above are flags
-_NOTHING = memoryview(b"")
+_U32 = struct.Struct("@I")
+_NESTED: Final = 0x8000
+_TYPE_MASK: Final = 0x3FFF  # the two bits above are flags
+_EMPTY = memoryview(b"")
 
 
 def attribute(kind: int, payload: bytes) -> bytes:
-    """Write an attribute, padded to where the next may begin."""
+    """Pack an attribute, padded to the multiple of 4 bytes where the next may begin."""
     length = _HEADER.size + len(payload)
     return _HEADER.pack(length, kind) + payload + bytes(-length % 4)
 
 
-def nested(kind: int, inner: bytes) -> bytes:
-    """Write an attribute that is made of others."""
-    return attribute(kind | _NESTED, inner)
+def nested(kind: int, *attributes: bytes) -> bytes:
+    """Pack an attribute that consists of others."""
+    return attribute(kind | _NESTED, b"".join(attributes))
+
+
+def number_attribute(kind: int, number: int) -> bytes:
+    """Pack an attribute with a 32 bit number in the host's byte order."""
+    return attribute(kind, _U32.pack(number))
+
+
+def text_attribute(kind: int, text: str) -> bytes:
+    """Pack an attribute with a text, which ends with a zero byte."""
+    return attribute(kind, os.fsencode(text) + b"\0")
 
 
 def find(data: memoryview, wanted: int) -> memoryview:
-    """Return what the first attribute of a kind has in it; nothing where there is none."""
+    """Return the payload of the first attribute of a type, empty if there is none."""
     offset = 0
     while offset + _HEADER.size <= len(data):
         length, kind = _HEADER.unpack_from(data, offset)
-        if kind & _KIND == wanted:
+        if kind & _TYPE_MASK == wanted:
             return data[offset + _HEADER.size : offset + length]
         offset += max((length + 3) & ~3, _HEADER.size)
-    return _NOTHING
+    return _EMPTY
 
 
-def attributes(data: bytes, offset: int) -> dict[int, bytes]:
-    """Cut all attributes from an offset on apart, by their kinds; the last of a kind stands."""
-    found: dict[int, bytes] = {}
-    # A start reads hundreds of thousands: what does not change is looked up before.
+def read_attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
+    """Return the payloads of all attributes from an offset on, by type; the last of a type wins."""
+    payloads: dict[int, bytes] = {}
+    # A start reads hundreds of thousands, so what does not change is looked up once.
     unpack, header, last = _HEADER.unpack_from, _HEADER.size, len(data) - _HEADER.size
     while offset <= last:
         length, kind = unpack(data, offset)
-        found[kind & _KIND] = data[offset + header : offset + length]
+        payloads[kind & _TYPE_MASK] = data[offset + header : offset + length]
         offset += (length + 3) & ~3 or header
-    return found
+    return payloads
+
+
+def read_number(payload: bytes | None) -> int:
+    """Read a 32 bit number in the host's byte order, 0 if the attribute is missing."""
+    number: int = _U32.unpack(payload)[0] if payload else 0
+    return number
+
+
+def read_text(payload: bytes | None) -> str:
+    """Read a text, "" if the attribute is missing. Bytes that are no text are kept."""
+    return payload.rstrip(b"\0").decode(errors="surrogateescape") if payload else ""

@@ -1,8 +1,8 @@
-"""One netlink socket, one conversation: requests go out together, every answer is read.
+"""One netlink socket, one conversation: requests go out together, every reply is read.
 
-A socket is opened for each verb and closed after it (10 us), by the thread that needs it. Nothing
-is shared, so there is no lock to wait for and no descriptor left behind by a thread that ended; and
-a socket belongs to the namespace it was made in, wherever its thread goes afterwards.
+A thread opens a socket for each kernel operation and closes it afterwards (10 us). Threads share
+nothing, so none waits for a lock, and a thread that ends leaves no descriptor behind. A socket
+belongs to the namespace where it was made, wherever its thread goes afterwards.
 """
 
 import errno
@@ -17,9 +17,16 @@ from typing import NamedTuple, Self
 
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.kernel_errors import refusals, refused
-
-NLM_F_REQUEST, NLM_F_ACK, NLM_F_ECHO, NLM_F_DUMP = 0x1, 0x4, 0x8, 0x300
-NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
+from mynet.drivers.linux.netlink.attributes import read_attributes, read_text
+from mynet.drivers.linux.netlink.header import (
+    HEADER_BYTES,
+    NLM_F_ACK,
+    NLM_F_DUMP,
+    NLM_F_REQUEST,
+    Header,
+    complete_request,
+    split_datagram,
+)
 
 _NLM_F_DUMP_INTR = 0x10
 _NLM_F_ACK_TLVS = 0x200
@@ -28,62 +35,62 @@ _NLMSGERR_ATTR_MSG = 1
 _SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK = 270, 10, 11, 12
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
 _SIOCGIFNAME, _SIOCGIFINDEX, _SIOCGIFHWADDR = 0x8910, 0x8933, 0x8927
-_IFREQ = struct.Struct("@16s24x")  # the name, and what is asked or told of it
-_INDEX = struct.Struct("@i")
-_UNION = 16  # where the latter begins
-_HARDWARE = slice(18, 24)  # in it, of a struct sockaddr: behind the family
-_HEADER = struct.Struct("@IHHII")  # length, type, flags, sequence number, port
-_NAME_BYTES = 15  # of a link: IFNAMSIZ less the final zero
-_BUFFER = 1 << 16  # bytes; the kernel fills at most half of it with one answer
-_ATTEMPTS = 10  # at a dump that others keep changing
-_ANSWER = 1 << 11  # bytes that a refusal takes of the socket that it waits in
+_IFREQ = struct.Struct("@16s24x")  # struct ifreq: a name, and a union with the value
+_INT = struct.Struct("@i")
+_UNION = 16  # offset of the union in a struct ifreq
+_MAC = slice(18, 24)  # of a struct ifreq with a hardware address, after the address family
+_NAME_BYTES = 15  # of a link: IFNAMSIZ without the final zero
+_BUFFER = 1 << 16  # bytes; the kernel fills at most half of it with one reply
+_ATTEMPTS = 10  # at a list that other programs keep changing
+_REFUSAL = 1 << 11  # bytes that a refusal takes in the buffer of its socket
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A message, and the words for what it asks if the kernel refuses.
-
-    ``doing`` is an infinitive ("add address 10.1.0.2/24 to eth0"), ``resource`` the object in the
-    way. An errno among ``forgive`` is an answer, not an error. What is not ``acknowledged`` has no
-    answer of its own unless it is refused.
-    """
+    """A message, and what the error says if the kernel refuses it."""
 
     message: bytes
+    # An infinitive: "add address 10.1.0.2/24 to eth0".
     doing: str
+    # The object that the request is about.
     resource: str
+    # The errnos that are a reply and not an error.
     forgive: frozenset[int] = frozenset()
+    # Whether the kernel replies on success; it always replies on refusal.
     acknowledged: bool = True
 
 
-class _Answer(NamedTuple):
-    """A message that came back; ``errno`` is 0 where it is not an error.
+class _Reply(NamedTuple):
+    """A message from the kernel; ``errno`` is 0 where the message is not an error.
 
-    There may be thousands: a frozen dataclass takes four times as long to make.
+    A dump has thousands, and a frozen dataclass takes four times as long to make.
     """
 
-    kind: int
-    flags: int
-    sequence: int
+    header: Header
     message: bytes
     errno: int = 0
     detail: str = ""
 
 
 class Netlink:
-    """A netlink socket of the namespace that its thread was in. For one thread at a time."""
+    """A netlink socket of the namespace that its thread was in. For one thread at a time.
+
+    Every method raises :exc:`~mynet.drivers.errors.KernelError` or
+    :exc:`~mynet.drivers.errors.PrivilegeMissing` where the kernel refuses.
+    """
 
     def __init__(self, protocol: int = socket.NETLINK_ROUTE) -> None:
         with refusals("open a netlink socket", "netlink"):
             self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
             self._socket.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
             self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
-            # So that a list of one link's addresses is that, and not of all links'.
+            # Otherwise a dump of one link's addresses has those of all links.
             self._socket.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
         self._sequence = 0
 
     @classmethod
     def inside(cls, fd: int) -> Self:
-        """Open one in the namespace ``fd``; this thread is back home on return (5 us)."""
+        """Open a socket in the namespace ``fd``; the thread is back on return (5 us)."""
         with netns.inside(fd):
             return cls()
 
@@ -100,46 +107,46 @@ class Netlink:
 
     @property
     def cookie(self) -> int:
-        """That of the namespace that the socket belongs to."""
+        """The cookie of the namespace that the socket belongs to."""
         return netns.cookie_of(self._socket)
 
     @property
     def port(self) -> int:
-        """What the kernel names as the author when it notifies others of our changes."""
+        """The port by which the kernel names this socket when it notifies others of changes."""
         if not self._socket.getsockname()[0]:
             self._socket.bind((0, 0))
         port: int = self._socket.getsockname()[0]
         return port
 
     def index(self, name: str) -> int:
-        """Tell the index of a link, 0 where there is none. Like: ``ip link show NAME``."""
-        answer = self._about(_SIOCGIFINDEX, name)
-        index: int = _INDEX.unpack_from(answer, _UNION)[0] if answer else 0
+        """Return the index of a link, 0 if there is none. Like: ``ip link show NAME``."""
+        answer = self._ioctl_by_name(_SIOCGIFINDEX, name)
+        index: int = _INT.unpack_from(answer, _UNION)[0] if answer else 0
         return index
 
     def mac(self, name: str) -> str:
-        """Tell the MAC address of a link, "" where there is none. Like: ``ip link show NAME``."""
-        answer = self._about(_SIOCGIFHWADDR, name)
-        return answer[_HARDWARE].hex(":") if answer else ""
+        """Return the MAC address of a link, "" if there is none. Like: ``ip link show NAME``."""
+        answer = self._ioctl_by_name(_SIOCGIFHWADDR, name)
+        return answer[_MAC].hex(":") if answer else ""
 
     def name(self, index: int) -> str:
-        """Tell the name of the link of that index, "" where there is none. Like: ``ip link``."""
+        """Return the name of the link with an index, "" if there is none. Like: ``ip link``."""
         request = bytearray(_IFREQ.size)
-        _INDEX.pack_into(request, _UNION, index)
+        _INT.pack_into(request, _UNION, index)
         answer = self._ioctl(_SIOCGIFNAME, bytes(request), "a link")
         return os.fsdecode(answer[:_UNION].rstrip(b"\0")) if answer else ""
 
-    def _about(self, command: int, name: str) -> bytes | None:
-        """Ask about the link of that name. A name that is too long would be cut to another's."""
+    def _ioctl_by_name(self, command: int, name: str) -> bytes | None:
+        """Ask about a link by name. A name that is too long would be cut to another link's."""
         encoded = os.fsencode(name)
         if len(encoded) > _NAME_BYTES:
             return None
         return self._ioctl(command, _IFREQ.pack(encoded), name)
 
-    def _ioctl(self, command: int, request: bytes, what: str) -> bytes | None:
-        """Ask for what a link has, None where there is none.
+    def _ioctl(self, command: int, request: bytes, link: str) -> bytes | None:
+        """Return the struct ifreq that the kernel answers with, None if there is no such link.
 
-        An ioctl costs 2 us where a message costs 300; see netdevice(7).
+        An ioctl costs 2 us where a message costs 300. Source: netdevice(7).
         """
         try:
             return fcntl.ioctl(self._socket, command, request)
@@ -147,149 +154,142 @@ class Netlink:
             if error.errno == errno.ENODEV:
                 return None
             raise refused(
-                error.errno or errno.EIO, f"look up {what}", f"interface {what}"
+                error.errno or errno.EIO, f"look up {link}", f"interface {link}"
             ) from error
 
     def ask(self, *requests: Request) -> tuple[int, ...]:
-        """Send the requests in one datagram; return the errno of each, 0 for done.
+        """Send the requests in one datagram; return the errno of each, 0 for success.
 
-        The kernel acts on all of them, in their order, whether or not an earlier one failed; so
-        what may fail and matters to the rest is asked alone. Raises the first refusal that its
-        request does not forgive.
+        The kernel acts on all requests, in their order, even after one that failed. A request that
+        may fail and matters to the rest must therefore be sent alone. Raises the first refusal that
+        its request does not forgive.
 
-        A refusal is answered in any case, and success for the last request alone, which says that
-        all of them were read: a socket holds no more than some 200 answers.
+        The kernel replies to each refused request, but on success to the last request alone, since
+        a socket holds no more than some 200 replies.
         """
         last = max(place for place, request in enumerate(requests) if request.acknowledged)
         first = self._send(requests, NLM_F_ACK, last)
-        arrived = (answer for answer in self._arrived() if answer.sequence >= first)
-        answers = {answer.sequence - first: answer for answer in arrived}
-        for place, answer in sorted(answers.items()):
-            _judge(requests[place], answer)
-        if last not in answers:
+        replies = {
+            reply.header.sequence - first: reply
+            for reply in self._waiting_replies()
+            if reply.header.sequence >= first
+        }
+        for place, reply in sorted(replies.items()):
+            _raise_refusal(requests[place], reply)
+        if last not in replies:
             raise refused(errno.ENOBUFS, requests[last].doing, requests[last].resource)
         return tuple(
-            answers[place].errno if place in answers else 0 for place in range(len(requests))
+            replies[place].errno if place in replies else 0 for place in range(len(requests))
         )
 
-    def make_room(self, *requests: Request) -> None:
-        """Let the socket send so many requests at once, and hold a refusal of each."""
+    def reserve_buffers(self, *requests: Request) -> None:
+        """Make the socket's buffers large enough to send so many requests and to hold refusals."""
         size = sum(len(request.message) for request in requests)
         for option, wanted in (
             (_SO_SNDBUFFORCE, size + _BUFFER),
-            (_SO_RCVBUFFORCE, len(requests) * _ANSWER + _BUFFER),
+            (_SO_RCVBUFFORCE, len(requests) * _REFUSAL + _BUFFER),
         ):
-            with refusals("make room for a large transaction", "netlink"):
+            with refusals("reserve buffers for a large transaction", "netlink"):
                 self._socket.setsockopt(socket.SOL_SOCKET, option, wanted)
 
     def get(self, request: Request) -> bytes | None:
-        """Ask for one object: its message, or None where the errno is forgiven."""
+        """Return the message of one object, None where the request forgives the errno."""
         first = self._send((request,), 0)
-        answer = next(answer for answer in self._received() if answer.sequence == first)
-        _judge(request, answer)
-        return None if answer.errno else answer.message
+        reply = next(reply for reply in self._replies() if reply.header.sequence == first)
+        _raise_refusal(request, reply)
+        return None if reply.errno else reply.message
 
-    def probe(self, request: Request) -> bytes | None:
-        """Ask for one object of which the kernel says nothing at all where there is none.
+    def get_acknowledged(self, request: Request) -> bytes | None:
+        """Return the message of one object, None if there is none.
 
-        So it is asked for an acknowledgement, too, which comes last.
+        Some requests have no reply at all where there is no object, so this one asks for an
+        acknowledgement too, which comes last.
         """
-        first, found = self._send((request,), NLM_F_ACK), None
-        for answer in self._received():
-            if answer.sequence != first:
+        first, message = self._send((request,), NLM_F_ACK), None
+        for reply in self._replies():
+            if reply.header.sequence != first:
                 continue
-            _judge(request, answer)
-            if answer.kind == _NLMSG_ERROR:
+            _raise_refusal(request, reply)
+            if reply.header.kind == _NLMSG_ERROR:
                 break
-            found = answer.message
-        return found
+            message = reply.message
+        return message
 
     def dump(self, request: Request) -> list[bytes]:
-        """Ask for a list. One that changed while it was read judges nothing: it is read again."""
+        """Return the messages of a list. A list that changed while it was read is read again."""
         for _ in range(_ATTEMPTS):
-            whole, messages = self._dump_once(request)
-            if whole:
+            is_consistent, messages = self._dump_once(request)
+            if is_consistent:
                 return messages
         raise refused(errno.EINTR, request.doing, request.resource, detail="it keeps changing")
 
     def _dump_once(self, request: Request) -> tuple[bool, list[bytes]]:
         first = self._send((request,), NLM_F_DUMP)
-        whole, messages = True, []
-        for answer in self._received():
-            if answer.sequence != first:
+        is_consistent, messages = True, []
+        for reply in self._replies():
+            if reply.header.sequence != first:
                 continue
-            _judge(request, answer)
-            whole = whole and not answer.flags & _NLM_F_DUMP_INTR
-            if answer.kind in (_NLMSG_DONE, _NLMSG_ERROR):
+            _raise_refusal(request, reply)
+            is_consistent = is_consistent and not reply.header.flags & _NLM_F_DUMP_INTR
+            if reply.header.kind in (_NLMSG_DONE, _NLMSG_ERROR):
                 break
-            messages.append(answer.message)
-        return whole, messages
+            messages.append(reply.message)
+        return is_consistent, messages
 
     def _send(self, requests: tuple[Request, ...], flags: int, flagged: int = 0) -> int:
-        """Send everything in one datagram, one with the flags; return the first's number."""
+        """Send all in one datagram; return the sequence number of the first.
+
+        The request at the place ``flagged`` gets the flags.
+        """
         first = self._sequence + 1
         datagram = bytearray()
         for sequence, request in enumerate(requests, first):
-            start = len(datagram)
+            offset = len(datagram)
             datagram += request.message
-            length, kind, own, _, _ = _HEADER.unpack_from(datagram, start)
-            asked = NLM_F_REQUEST | (flags if sequence == first + flagged else 0)
-            _HEADER.pack_into(datagram, start, length, kind, own | asked, sequence, 0)
+            more = NLM_F_REQUEST | (flags if sequence == first + flagged else 0)
+            complete_request(datagram, offset, more, sequence)
         self._sequence += len(requests)
         with refusals(requests[0].doing, requests[0].resource):
             self._socket.send(datagram)
         return first
 
-    def _arrived(self) -> Iterator[_Answer]:
-        """Yield the answers that are here: on return from send, the kernel has answered all."""
+    def _waiting_replies(self) -> Iterator[_Reply]:
+        """Yield the replies that wait: when send returns, the kernel has replied to all."""
         while True:
-            with refusals("read the kernel's answers", "netlink"):
+            with refusals("read the kernel's replies", "netlink"):
                 try:
                     data = self._socket.recv(_BUFFER, socket.MSG_DONTWAIT)
                 except BlockingIOError:
                     return
-            yield from _parse(data)
+            yield from _read(data)
 
-    def _received(self) -> Iterator[_Answer]:
-        """Yield answers as they come, for ever."""
+    def _replies(self) -> Iterator[_Reply]:
+        """Yield replies as they come, without end."""
         while True:
-            with refusals("read the kernel's answer", "netlink"):
+            with refusals("read the kernel's reply", "netlink"):
                 data = self._socket.recv(_BUFFER)
-            yield from _parse(data)
+            yield from _read(data)
 
 
-def _judge(request: Request, answer: _Answer) -> None:
-    """Raise what the answer says, unless the request forgives it."""
-    if answer.errno and answer.errno not in request.forgive:
-        raise refused(answer.errno, request.doing, request.resource, detail=answer.detail)
+def _raise_refusal(request: Request, reply: _Reply) -> None:
+    """Raise the error of a reply, unless the request forgives it."""
+    if reply.errno and reply.errno not in request.forgive:
+        raise refused(reply.errno, request.doing, request.resource, detail=reply.detail)
 
 
-def _parse(data: bytes) -> Iterator[_Answer]:
-    """Cut a datagram into its messages."""
-    offset = 0
-    while offset < len(data):
-        length, kind, flags, sequence, _ = _HEADER.unpack_from(data, offset)
-        message = data[offset : offset + length]
-        number, detail = _error(kind, flags, message)
-        yield _Answer(kind, flags, sequence, message, number, detail)
-        offset += (length + 3) & ~3
+def _read(data: bytes) -> Iterator[_Reply]:
+    """Yield the replies in a datagram."""
+    for header, message in split_datagram(data):
+        yield _Reply(header, message, *_error(header, message))
 
 
-def _error(kind: int, flags: int, message: bytes) -> tuple[int, str]:
-    """Read the errno, and the kernel's own words, of an acknowledgement or the end of a dump."""
-    if kind not in (_NLMSG_ERROR, _NLMSG_DONE) or len(message) < _HEADER.size + 4:
+def _error(header: Header, message: bytes) -> tuple[int, str]:
+    """Return the errno, and the kernel's own words, of an acknowledgement or the end of a dump."""
+    if header.kind not in (_NLMSG_ERROR, _NLMSG_DONE) or len(message) < HEADER_BYTES + _INT.size:
         return 0, ""
-    (number,) = struct.unpack_from("@i", message, _HEADER.size)
-    words = _words(message[_HEADER.size + 4 :], kind) if flags & _NLM_F_ACK_TLVS else ""
-    return -number, words
-
-
-def _words(rest: bytes, kind: int) -> str:
-    """Find NLMSGERR_ATTR_MSG among the attributes that follow the errno."""
-    offset = _HEADER.size if kind == _NLMSG_ERROR else 0
-    while offset + 4 <= len(rest):
-        length, attribute = struct.unpack_from("@HH", rest, offset)
-        if attribute == _NLMSGERR_ATTR_MSG:
-            return rest[offset + 4 : offset + length].rstrip(b"\0").decode(errors="replace")
-        offset += max((length + 3) & ~3, 4)
-    return ""
+    (number,) = _INT.unpack_from(message, HEADER_BYTES)
+    if not header.flags & _NLM_F_ACK_TLVS:
+        return -number, ""
+    # An acknowledgement repeats the header of its request.
+    offset = HEADER_BYTES + _INT.size + (HEADER_BYTES if header.kind == _NLMSG_ERROR else 0)
+    return -number, read_text(read_attributes(message, offset).get(_NLMSGERR_ATTR_MSG))

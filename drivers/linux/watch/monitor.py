@@ -1,87 +1,72 @@
-"""Who listens to the kernel's notifications: a thread with two sockets.
+"""A thread that reads the kernel's notifications and reports damage.
 
-The kernel tells everybody everything, our own changes too, so a window of some time is read at
-once: what we make ourselves is whole again by then, and a thread that wakes up for each message
-would cost those who work. What does not fit into a socket is lost, and the kernel says so.
+The kernel notifies of every change, those of the daemon too, so the thread reads the notifications
+of a short window at once. By its end the daemon has completed its own changes, and a thread that
+wakes up for each message would slow down the others. Notifications that do not fit into the buffer
+are lost, and the kernel reports that.
 """
 
-import errno
 import logging
 import os
 import select
 import socket
-import struct
 import threading
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container
 from contextlib import suppress
 from typing import Final
 
-from mynet.drivers.linux.firewall.set_elements import NETLINK_NETFILTER
-from mynet.drivers.linux.kernel_errors import refusals
-from mynet.drivers.linux.netlink import route_requests
+from mynet.drivers.linux.firewall.ruleset import TABLE
+from mynet.drivers.linux.netlink import notifications as nl
+from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
+from mynet.drivers.linux.netlink.link_requests import get_link
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.watch.filter import ANYTHING, HERE, Notification, Sieve, touches_our_table
+from mynet.drivers.linux.watch.filter import ANYTHING, NotificationFilter, is_changed_by_others
 
 logger = logging.getLogger(__name__)
 
-WINDOW: Final = 0.05  # seconds from the first notification to when it is looked at
-_ROOM: Final = 8 << 20  # bytes for notifications that are not read yet; taken only when needed
-_MOST: Final = 8192  # datagrams read of a window; what is behind them is of the next
-_DATAGRAM: Final = 1 << 16
-
-# linux/rtnetlink.h, linux/netfilter/nfnetlink.h
-_RTNLGRP_LINK, _RTNLGRP_IPV4_IFADDR, _RTNLGRP_IPV6_IFADDR = 1, 5, 9
-_RTNLGRP_IPV4_NETCONF, _RTNLGRP_IPV6_NETCONF = 24, 25
-_NFNLGRP_NFTABLES = 7
-
-_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, _NETLINK_LISTEN_ALL_NSID = 270, 1, 8
-_SO_RCVBUFFORCE = 33
-_INT = struct.Struct("@i")
-_LENGTH = struct.Struct("@I")
+WINDOW: Final = 0.05  # seconds from the first notification to when all are read
 
 
-class Listener:
-    """Tells ``notice`` of damage until it is closed. It listens where its maker's thread is.
+class Monitor:
+    """Calls ``notice`` with the marks of what may be damaged, until it is closed.
 
-    ``authors`` are the netlink ports of those who change the firewall's table on our behalf.
+    It reads the notifications of the namespace that its creator's thread is in. ``own_ports`` are
+    the netlink ports of the sockets that change the firewall's table for the daemon.
     """
 
-    def __init__(self, notice: Callable[[frozenset[str]], None], authors: Container[int]) -> None:
+    def __init__(self, notice: Callable[[frozenset[str]], None], own_ports: Container[int]) -> None:
         self._notice = notice
-        self._authors = authors
-        self._sieve = Sieve()
-        self._links = _subscribed(
+        self._own_ports = own_ports
+        self._filter = NotificationFilter()
+        self._links = nl.Subscription(
             socket.NETLINK_ROUTE,
-            *(_RTNLGRP_LINK, _RTNLGRP_IPV4_IFADDR, _RTNLGRP_IPV6_IFADDR),
-            *(_RTNLGRP_IPV4_NETCONF, _RTNLGRP_IPV6_NETCONF),
+            *(nl.RTNLGRP_LINK, nl.RTNLGRP_IPV4_IFADDR, nl.RTNLGRP_IPV6_IFADDR),
+            *(nl.RTNLGRP_IPV4_NETCONF, nl.RTNLGRP_IPV6_NETCONF),
         )
-        self._firewall = _subscribed(NETLINK_NETFILTER, _NFNLGRP_NFTABLES)
-        with suppress(PermissionError):  # CAP_NET_BROADCAST: without it, sandboxes are not heard
-            self._links.setsockopt(_SOL_NETLINK, _NETLINK_LISTEN_ALL_NSID, 1)
-        self._learn()
+        self._firewall = nl.Subscription(NETLINK_NETFILTER, nl.NFNLGRP_NFTABLES)
+        with suppress(PermissionError):  # then damage inside sandboxes is not noticed
+            self._links.include_other_namespaces()
+        self._list_links()
         self._end, self._ending = os.pipe2(os.O_CLOEXEC)
-        self._thread = threading.Thread(target=self._listen, name="listener", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread and let go of the sockets."""
+        """End the thread and close the sockets; ``notice`` is not called after the return."""
         os.close(self._ending)
         self._thread.join()
         os.close(self._end)
         self._links.close()
         self._firewall.close()
 
-    def _learn(self) -> None:
-        """Learn of all links that are there."""
-        with Netlink() as nl:
-            self._sieve.learn(
-                nl.dump(Request(route_requests.get_link(), "list links", "interfaces"))
-            )
+    def _list_links(self) -> None:
+        with Netlink() as netlink:
+            self._filter.add_links(netlink.dump(Request(get_link(), "list links", "interfaces")))
 
-    def _listen(self) -> None:
+    def _run(self) -> None:
         waiting = select.poll()
-        for each in (self._links.fileno(), self._firewall.fileno(), self._end):
-            waiting.register(each, select.POLLIN)
+        for descriptor in (self._links.fileno(), self._firewall.fileno(), self._end):
+            waiting.register(descriptor, select.POLLIN)
         ending = select.poll()
         ending.register(self._end, select.POLLIN)
         while True:
@@ -92,63 +77,17 @@ class Listener:
                 damaged = self._read()
                 if damaged is not None:
                     self._notice(damaged)
-            except Exception:  # whatever it is, the next notification has its turn
+            except Exception:  # the next notification is read nevertheless
                 logger.exception("reading the kernel's notifications failed")
 
     def _read(self) -> frozenset[str] | None:
-        """Read what was notified; return what may be damaged, None where nothing is."""
-        links, lost_links = _drained(self._links)
-        firewall, lost = _drained(self._firewall)
-        if lost_links:
-            self._learn()
-        damaged = self._sieve.damaged(links)
-        if lost_links or lost or touches_our_table((each for _, each in firewall), self._authors):
+        """Read the notifications; return what may be damaged, None if nothing is."""
+        of_links, is_lossy = self._links.read()
+        of_firewall, is_firewall_lossy = self._firewall.read()
+        if is_lossy:
+            self._list_links()
+        damaged = self._filter.find_damage(of_links)
+        messages = (notification.message for notification in of_firewall)
+        if is_lossy or is_firewall_lossy or is_changed_by_others(messages, TABLE, self._own_ports):
             return ANYTHING
         return damaged
-
-
-def _subscribed(protocol: int, *groups: int) -> socket.socket:
-    """Open a socket that is notified."""
-    with refusals("listen to the kernel's notifications", "netlink"):
-        made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol)
-        made.bind((0, 0))
-        made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _ROOM)
-        for group in groups:
-            made.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, group)
-    return made
-
-
-def _drained(notified: socket.socket) -> tuple[list[Notification], bool]:
-    """Read what a socket holds, each message with its namespace; say whether some were lost."""
-    found: list[Notification] = []
-    lost = False
-    for _ in range(_MOST):
-        try:
-            data, notes, _, _ = notified.recvmsg(_DATAGRAM, 64)
-        except BlockingIOError:
-            break
-        except OSError as error:
-            if error.errno != errno.ENOBUFS:
-                raise
-            lost = True
-            continue
-        found += [(_namespace(notes), message) for message in _messages(data)]
-    return found, lost
-
-
-def _namespace(notes: list[tuple[int, int, bytes]]) -> int:
-    """Tell which other namespace a datagram is from."""
-    for level, kind, data in notes:
-        if (level, kind) == (_SOL_NETLINK, _NETLINK_LISTEN_ALL_NSID):
-            (number,) = _INT.unpack(data)
-            return int(number)
-    return HERE
-
-
-def _messages(data: bytes) -> Iterator[bytes]:
-    """Cut a datagram into its messages."""
-    offset = 0
-    while offset < len(data):
-        (length,) = _LENGTH.unpack_from(data, offset)
-        yield data[offset : offset + length]
-        offset += (length + 3) & ~3

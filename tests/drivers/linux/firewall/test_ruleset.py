@@ -10,8 +10,9 @@ import pytest
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import CapabilityUnsupported
-from mynet.drivers.linux.firewall.elements import Key, Value, keys
+from mynet.drivers.linux.firewall.elements import Value, keys
 from mynet.drivers.linux.firewall.ruleset import elements, published, ruleset
+from mynet.drivers.linux.netlink.nftables import Key
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.ports import Forward, PortForwards
 

@@ -9,7 +9,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.links.mac import mac_from
-from mynet.drivers.linux.netlink import route_requests
+from mynet.drivers.linux.netlink import pyroute2_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Bridge
 from tests.drivers.linux.support.kernels import KernelTestbed
@@ -167,6 +167,6 @@ def test_ten_thousand_routes_do_not_make_it_slow(host: Namespace, kernel: LinuxK
     took = time.process_time() - started
     started = time.process_time()
     with Netlink() as nl:
-        for data in nl.dump(Request(route_requests.get_routes(4), "list IPv4 routes", "routes")):
+        for data in nl.dump(Request(pyroute2_requests.get_routes(4), "list IPv4 routes", "routes")):
             decoded(rtmsg, data).get_attr("RTA_DST")
     assert took < time.process_time() - started

@@ -8,7 +8,7 @@ import pytest
 from mynet.drivers.api import Endpoint, Sandbox
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.errors import InterfaceExists, SandboxNotFound
-from mynet.drivers.linux.netlink import route_requests
+from mynet.drivers.linux.netlink import link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.testing import SampleCall, sample_network
 from tests.drivers.linux.support.namespaces import Namespace
@@ -104,7 +104,7 @@ def _make_unfinished(
     """Do the first message of an attach, as a daemon that was killed after it."""
     with Netlink() as nl:
         master = nl.index(endpoint.network.interface)
-        message = route_requests.new_veth(driver._specs.veth(endpoint), master, box.fd)
+        message = link_requests.new_veth(driver._specs.veth(endpoint), master, box.fd)
         nl.ask(Request(message, "make a pair", "interface"))
     outer = host.link(endpoint.host_interface)
     assert outer

@@ -10,8 +10,8 @@ from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.links.bridges import STANDS
 from mynet.drivers.linux.netlink import tc
+from mynet.drivers.linux.netlink.link_requests import new_ifb
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.netlink.route_requests import new_ifb
 from mynet.drivers.linux.values.desired import Rate
 from mynet.drivers.testing import SampleCall
 from tests.drivers.linux.support.namespaces import Namespace
@@ -128,8 +128,8 @@ def test_the_kernel_keeps_every_rate_as_it_was_said(
 ) -> None:
     with Netlink() as nl:
         index = nl.index(IFB)
-        nl.ask(Request(tc.limit(index, rate), "limit", IFB))
-        answer = nl.probe(Request(tc.get_limit(index), "look", IFB))
+        nl.ask(Request(tc.set_rate(index, rate), "limit", IFB))
+        answer = nl.get_acknowledged(Request(tc.get_root(index), "look", IFB))
     assert answer
-    assert tc.read_limit(answer) == rate
+    assert tc.read_rate(answer) == rate
     assert root(host, IFB)["rate"] == rate.bytes_per_second

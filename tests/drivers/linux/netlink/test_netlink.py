@@ -8,7 +8,7 @@ import pytest
 
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.links.bridges import GONE, find_link, shape
-from mynet.drivers.linux.netlink import route_replies, route_requests
+from mynet.drivers.linux.netlink import link_requests, pyroute2_requests, route_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Bridge
 from tests.drivers.linux.support.namespaces import Namespace
@@ -22,16 +22,18 @@ from tests.drivers.linux.support.scripted import (
     put_in,
 )
 
-LINKS = Request(route_requests.get_link(), "list links", "links")
+LINKS = Request(link_requests.get_link(), "list links", "links")
 
 
 def bridge(name: str, *, forgive: frozenset[int] = frozenset()) -> Request:
-    made = route_requests.new_bridge(Bridge(name, "", "02:00:00:00:00:01", 1500))
+    made = pyroute2_requests.new_bridge(Bridge(name, "", "02:00:00:00:00:01", 1500))
     return Request(made, f"make {name}", f"interface {name}", forgive)
 
 
 def deletion(index: int, *, forgive: frozenset[int] = frozenset()) -> Request:
-    return Request(route_requests.delete_link(index), f"delete {index}", f"link {index}", forgive)
+    return Request(
+        pyroute2_requests.delete_link(index), f"delete {index}", f"link {index}", forgive
+    )
 
 
 def test_many_requests_go_in_one_datagram_and_are_done_in_order(host: Namespace) -> None:
@@ -100,7 +102,7 @@ def test_one_object_is_found_or_not(host: Namespace) -> None:
         assert find_link(nl, "none") is None
         assert nl.index("none") == 0
         assert (nl.name(found.index), nl.name(found.index + 999)) == ("lo", "")
-        strict = Request(route_requests.get_link(name="none"), "look up none", "interface none")
+        strict = Request(link_requests.get_link(name="none"), "look up none", "interface none")
         with pytest.raises(KernelError, match="look up none") as caught:
             nl.get(strict)
     assert caught.value.metadata["errno"] == "ENODEV"
@@ -120,7 +122,7 @@ def test_a_list_that_changes_while_it_is_read_is_read_again(host: Namespace) -> 
     with Netlink() as nl:
         watched = Watched(nl._socket, change)
         put_in(nl, watched)
-        listed = nl.dump(Request(route_requests.get_addresses(), "list addresses", "addresses"))
+        listed = nl.dump(Request(pyroute2_requests.get_addresses(), "list addresses", "addresses"))
     assert len(watched.sent) == 2
     addresses = [str(route_replies.read_address(data)[1]) for data in listed]
     assert "192.0.2.1/32" in addresses

@@ -11,6 +11,7 @@ import pytest
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.links.mac import mac_from
+from mynet.drivers.linux.netlink import notifications
 from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
 from mynet.drivers.linux.values.ports import Forward, PortForwards
 from mynet.drivers.linux.watch import monitor
@@ -191,7 +192,7 @@ def test_what_others_do_to_what_is_theirs_is_not_told(
 def test_where_notifications_are_lost_it_may_be_anything(
     watched: Callable[[], Told], host: Namespace, monkeypatch: pytest.MonkeyPatch, storm: str
 ) -> None:
-    monkeypatch.setattr(monitor, "_ROOM", 4096)
+    monkeypatch.setattr(notifications, "_RECEIVE_BUFFER", 4096)
     told = watched()
     if storm == "nft":
         ports = ", ".join(map(str, range(1, 20000)))
@@ -210,7 +211,7 @@ def test_after_a_loss_links_that_were_made_meanwhile_are_known(
     host: Namespace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(monitor, "_ROOM", 4096)
+    monkeypatch.setattr(notifications, "_RECEIVE_BUFFER", 4096)
     monkeypatch.setattr(monitor, "WINDOW", 0.5)  # in which nobody reads
     told = watched()
     lines = "".join(f"link add mine{number} type bridge\n" for number in range(10))

@@ -1,0 +1,132 @@
+"""Requests to rtnetlink about links, packed by hand: they are on the path of Connect.
+
+pyroute2 takes 100 to 400 us to build one of them; this takes less than 5.
+Sources: rtnetlink(7), linux/if_link.h, linux/veth.h.
+"""
+
+from socket import AF_INET6, AF_UNSPEC
+from typing import Final
+
+from mynet.drivers.linux.netlink import rtnetlink as rt
+from mynet.drivers.linux.netlink.attributes import (
+    attribute,
+    nested,
+    number_attribute,
+    text_attribute,
+)
+from mynet.drivers.linux.netlink.header import NLM_F_CREATE, NLM_F_EXCL, pack_message
+from mynet.drivers.linux.values.desired import Veth
+
+_IFLA_INET6_ADDR_GEN_MODE, _IN6_ADDR_GEN_MODE_NONE = 8, 1
+_VETH_INFO_PEER: Final = 1
+_RTEXT_FILTER_SKIP_STATS: Final = 8
+_NEW: Final = NLM_F_CREATE | NLM_F_EXCL
+
+
+def new_veth(veth: Veth, master: int, netns: int | None) -> bytes:
+    """Like: ip link add NAME address MAC mtu N master BRIDGE type veth peer IFACE ... netns NS.
+
+    The kernel creates the peer in the namespace ``netns`` (an open descriptor) under its final
+    name. To move a device later costs every caller an rcu_barrier under RTNL. A link cannot be
+    created up.
+    """
+    peer = rt.IFINFOMSG.pack(AF_UNSPEC, 0, 0, 0, 0) + _identity(veth.interface, veth.mac)
+    peer += number_attribute(rt.IFLA_MTU, veth.mtu)
+    if netns is not None:
+        peer += number_attribute(rt.IFLA_NET_NS_FD, netns)
+    return _link(
+        rt.RTM_NEWLINK,
+        _identity(veth.name, veth.outer_mac),
+        number_attribute(rt.IFLA_MTU, veth.mtu),
+        number_attribute(rt.IFLA_MASTER, master),
+        nested(
+            rt.IFLA_LINKINFO,
+            text_attribute(rt.IFLA_INFO_KIND, "veth"),
+            nested(rt.IFLA_INFO_DATA, nested(_VETH_INFO_PEER, peer)),
+        ),
+        flags=_NEW,
+    )
+
+
+def new_ifb(name: str, mac: str) -> bytes:
+    """Like: ip link add NAME address MAC type ifb."""
+    kind = nested(rt.IFLA_LINKINFO, text_attribute(rt.IFLA_INFO_KIND, "ifb"))
+    return _link(rt.RTM_NEWLINK, _identity(name, mac), kind, flags=_NEW)
+
+
+def set_alias(index: int, alias: str) -> bytes:
+    """Like: ip link set dev NAME alias ALIAS."""
+    return _link(rt.RTM_SETLINK, text_attribute(rt.IFLA_IFALIAS, alias), index=index)
+
+
+def set_mac_and_mtu(index: int, mac: str, mtu: int) -> bytes:
+    """Like: ip link set dev NAME address MAC mtu N."""
+    return _link(rt.RTM_SETLINK, _mac(mac), number_attribute(rt.IFLA_MTU, mtu), index=index)
+
+
+def generate_no_address(index: int) -> bytes:
+    """Like: ip link set dev NAME addrgenmode none.
+
+    Otherwise the kernel adds a link-local address as the link comes up, which stays tentative for
+    a second or two. The kernel needs this in a message before the one that sets the link up.
+    """
+    mode = attribute(_IFLA_INET6_ADDR_GEN_MODE, bytes([_IN6_ADDR_GEN_MODE_NONE]))
+    return _link(rt.RTM_SETLINK, nested(rt.IFLA_AF_SPEC, nested(AF_INET6, mode)), index=index)
+
+
+def set_master(index: int, master: int) -> bytes:
+    """Like: ip link set dev NAME master BRIDGE."""
+    return _link(rt.RTM_SETLINK, number_attribute(rt.IFLA_MASTER, master), index=index)
+
+
+def set_bridge_port(index: int, *, isolated: bool, hairpin: bool) -> bytes:
+    """Like: ip link set dev NAME type bridge_slave isolated on hairpin on.
+
+    RTM_SETLINK would set neither, and the kernel ignores both in the message that creates a link.
+    """
+    port = nested(
+        rt.IFLA_INFO_SLAVE_DATA,
+        attribute(rt.IFLA_BRPORT_ISOLATED, bytes([isolated])),
+        attribute(rt.IFLA_BRPORT_MODE, bytes([hairpin])),
+    )
+    kind = text_attribute(rt.IFLA_INFO_SLAVE_KIND, "bridge")
+    return _link(rt.RTM_NEWLINK, nested(rt.IFLA_LINKINFO, kind, port), index=index)
+
+
+def set_up(index: int) -> bytes:
+    """Like: ip link set dev NAME up."""
+    return _link(rt.RTM_SETLINK, index=index, up=True)
+
+
+def set_down_in_group(index: int, group: int) -> bytes:
+    """Like: ip link set dev NAME down group N. No packet passes after it."""
+    return _link(rt.RTM_SETLINK, number_attribute(rt.IFLA_GROUP, group), index=index, up=False)
+
+
+def delete_group(group: int) -> bytes:
+    """Like: ip link delete group N."""
+    return _link(rt.RTM_DELLINK, number_attribute(rt.IFLA_GROUP, group))
+
+
+def get_link(*, name: str = "", index: int = 0) -> bytes:
+    """Like: ip link show dev NAME; without a name and an index, ip link show."""
+    without_statistics = number_attribute(rt.IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
+    names = [text_attribute(rt.IFLA_IFNAME, name)] if name else []
+    return _link(rt.RTM_GETLINK, without_statistics, *names, index=index)
+
+
+def _link(
+    kind: int, *attributes: bytes, index: int = 0, flags: int = 0, up: bool | None = None
+) -> bytes:
+    """Pack a message about a link; ``up`` is None where the link stays up or down as it is."""
+    change = 0 if up is None else rt.IFF_UP
+    header = rt.IFINFOMSG.pack(AF_UNSPEC, 0, index, rt.IFF_UP if up else 0, change)
+    return pack_message(kind, header + b"".join(attributes), flags)
+
+
+def _identity(name: str, mac: str) -> bytes:
+    return text_attribute(rt.IFLA_IFNAME, name) + _mac(mac)
+
+
+def _mac(mac: str) -> bytes:
+    return attribute(rt.IFLA_ADDRESS, bytes.fromhex(mac.replace(":", "")))

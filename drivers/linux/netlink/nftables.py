@@ -1,0 +1,178 @@
+"""Requests to nftables and its replies: elements of sets, and what a table consists of.
+
+Packed by hand: pyroute2 0.9.7 writes 0 for the flag that ends an interval.
+Source: linux/netfilter/nf_tables.h.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from mynet.drivers.linux.netlink.attributes import (
+    attribute,
+    find,
+    nested,
+    read_attributes,
+    read_text,
+    text_attribute,
+)
+from mynet.drivers.linux.netlink.header import (
+    NETFILTER_HEADER_BYTES,
+    NFPROTO_INET,
+    NFPROTO_UNSPEC,
+    NLM_F_CREATE,
+    pack_netfilter_message,
+    read_netfilter_family,
+)
+from mynet.drivers.linux.values.host_firewalls import Chain
+
+_SUBSYSTEM: Final = 10  # NFNL_SUBSYS_NFTABLES
+_GETTABLE, _GETCHAIN, _GETRULE, _GETGEN = (_SUBSYSTEM << 8 | number for number in (1, 4, 7, 16))
+_NEWSETELEM, _GETSETELEM, _DELSETELEM = (_SUBSYSTEM << 8 | number for number in (12, 13, 14))
+_BATCH_BEGIN, _BATCH_END = 0x10, 0x11
+
+_NFTA_TABLE: Final = 1  # the name of the table, in messages about tables, chains, rules and sets
+_NFTA_SET, _NFTA_SET_ELEMENTS, _NFTA_LIST_ELEM = 2, 3, 1
+_NFTA_KEY, _NFTA_DATA, _NFTA_FLAGS, _NFTA_KEY_END, _NFTA_DATA_VALUE = 1, 2, 3, 10, 1
+_INTERVAL_END: Final = (1).to_bytes(4)
+_NFTA_CHAIN_NAME, _NFTA_CHAIN_HOOK, _NFTA_CHAIN_POLICY, _NFTA_CHAIN_USE = 3, 4, 5, 6
+_NFTA_HOOK_NUMBER, _NFTA_GEN_ID = 1, 1
+_NF_DROP, _NF_ACCEPT = 0, 1
+_FAMILIES: Final = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of a set as the kernel holds it.
+
+    An interval of one part is two keys: its start and, after its last value, its end. An interval
+    of several parts is a single key.
+    """
+
+    value: bytes
+    # What a map leads the key to.
+    data: bytes = b""
+    # The last value of an interval of several parts.
+    end: bytes = b""
+    # Whether the key ends an interval of one part.
+    ends_interval: bool = False
+
+
+def begin_batch() -> bytes:
+    """Begin a transaction."""
+    return _message(_BATCH_BEGIN, family=NFPROTO_UNSPEC, resource=_SUBSYSTEM)
+
+
+def end_batch() -> bytes:
+    """End a transaction."""
+    return _message(_BATCH_END, family=NFPROTO_UNSPEC, resource=_SUBSYSTEM)
+
+
+def add_element(table: str, name: str, key: Key) -> bytes:
+    """Like: nft add element inet TABLE NAME { KEY }."""
+    data = nested(_NFTA_DATA, attribute(_NFTA_DATA_VALUE, key.data)) if key.data else b""
+    return _message(_NEWSETELEM, _element(table, name, key, data), flags=NLM_F_CREATE)
+
+
+def delete_element(table: str, name: str, key: Key) -> bytes:
+    """Like: nft delete element inet TABLE NAME { KEY }."""
+    return _message(_DELSETELEM, _element(table, name, key))
+
+
+def get_element(table: str, name: str, key: Key) -> bytes:
+    """Like: nft get element inet TABLE NAME { KEY }."""
+    return _message(_GETSETELEM, _element(table, name, key))
+
+
+def read_element(reply: bytes) -> Key:
+    """Read a reply to :func:`get_element`."""
+    body = memoryview(reply)[NETFILTER_HEADER_BYTES:]
+    element = find(find(body, _NFTA_SET_ELEMENTS), _NFTA_LIST_ELEM)
+    value, data, end = (
+        bytes(find(find(element, kind), _NFTA_DATA_VALUE))
+        for kind in (_NFTA_KEY, _NFTA_DATA, _NFTA_KEY_END)
+    )
+    return Key(value, data, end, bytes(find(element, _NFTA_FLAGS)) == _INTERVAL_END)
+
+
+def get_table(table: str) -> bytes:
+    """Like: nft list table inet TABLE, without what is in it."""
+    return _message(_GETTABLE, text_attribute(_NFTA_TABLE, table))
+
+
+def get_chains(table: str) -> bytes:
+    """Like: nft list chains, of a table."""
+    return _message(_GETCHAIN, text_attribute(_NFTA_TABLE, table))
+
+
+def get_rules(table: str) -> bytes:
+    """Like: nft -a list table inet TABLE."""
+    return _message(_GETRULE, text_attribute(_NFTA_TABLE, table))
+
+
+def is_of_table(message: bytes, table: str) -> bool:
+    """Return whether a message is about an inet table, or about something in it."""
+    named = text_attribute(_NFTA_TABLE, table)
+    return read_netfilter_family(message) == NFPROTO_INET and message.startswith(
+        named, NETFILTER_HEADER_BYTES
+    )
+
+
+def get_all_chains() -> bytes:
+    """Like: nft list chains."""
+    return _message(_GETCHAIN, family=NFPROTO_UNSPEC)
+
+
+def read_chain(reply: bytes) -> Chain:
+    """Read a reply to :func:`get_all_chains`."""
+    family = read_netfilter_family(reply)
+    chain = read_attributes(reply, NETFILTER_HEADER_BYTES)
+    hook = read_attributes(chain.get(_NFTA_CHAIN_HOOK, b""))
+    return Chain(
+        family=_FAMILIES.get(family, str(family)),
+        table=read_text(chain[_NFTA_TABLE]),
+        name=read_text(chain[_NFTA_CHAIN_NAME]),
+        hook=_number(hook, _NFTA_HOOK_NUMBER) if hook else None,
+        drops=_number(chain, _NFTA_CHAIN_POLICY, _NF_ACCEPT) == _NF_DROP,
+        uses=_number(chain, _NFTA_CHAIN_USE),
+    )
+
+
+def get_generation() -> bytes:
+    """Ask for the number of transactions. Like: ``nft monitor``, "generation"."""
+    return _message(_GETGEN, family=NFPROTO_UNSPEC)
+
+
+def read_generation(reply: bytes) -> int:
+    """Read a reply to :func:`get_generation`."""
+    return _number(read_attributes(reply, NETFILTER_HEADER_BYTES), _NFTA_GEN_ID)
+
+
+def _message(
+    kind: int,
+    attributes: bytes = b"",
+    *,
+    family: int = NFPROTO_INET,
+    flags: int = 0,
+    resource: int = 0,
+) -> bytes:
+    return pack_netfilter_message(kind, family, attributes, flags=flags, resource=resource)
+
+
+def _element(table: str, name: str, key: Key, data: bytes = b"") -> bytes:
+    """Pack a list of one element of a set."""
+    element = nested(_NFTA_KEY, attribute(_NFTA_DATA_VALUE, key.value))
+    if key.end:
+        element += nested(_NFTA_KEY_END, attribute(_NFTA_DATA_VALUE, key.end))
+    if key.ends_interval:
+        element += attribute(_NFTA_FLAGS, _INTERVAL_END)
+    return (
+        text_attribute(_NFTA_TABLE, table)
+        + text_attribute(_NFTA_SET, name)
+        + nested(_NFTA_SET_ELEMENTS, nested(_NFTA_LIST_ELEM, element + data))
+    )
+
+
+def _number(attributes: Mapping[int, bytes], kind: int, default: int = 0) -> int:
+    """Read a number, which netfilter writes in network byte order."""
+    return int.from_bytes(attributes[kind]) if kind in attributes else default

@@ -1,0 +1,158 @@
+"""Notifications of the kernel: the socket that receives them, and reading those of rtnetlink.
+
+Sources: netlink(7), rtnetlink(7), linux/netconf.h, linux/netfilter/nfnetlink.h.
+"""
+
+import errno
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from mynet.drivers.linux.kernel_errors import refusals
+from mynet.drivers.linux.netlink import rtnetlink as rt
+from mynet.drivers.linux.netlink.attributes import (
+    attribute,
+    read_attributes,
+    read_number,
+    read_text,
+)
+from mynet.drivers.linux.netlink.header import HEADER_BYTES, read_header, split_datagram
+
+# The number of the socket's own namespace, which has none among those of other namespaces.
+OWN_NAMESPACE: Final = -1
+
+RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR = 1, 5, 9
+RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF = 24, 25
+NFNLGRP_NFTABLES: Final = 7
+
+_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, _NETLINK_LISTEN_ALL_NSID = 270, 1, 8
+_SO_RCVBUFFORCE: Final = 33
+_RECEIVE_BUFFER: Final = 8 << 20  # bytes for notifications not read yet; used only when needed
+_MAX_DATAGRAMS: Final = 8192  # read at once; the rest is left for the next time
+_DATAGRAM: Final = 1 << 16  # bytes
+_ANCILLARY: Final = 64  # bytes
+
+_NETCONFA_IFINDEX, _NETCONFA_FORWARDING, _NETCONFA_IFINDEX_ALL = 1, 2, -1
+_NETCONFMSG_BYTES: Final = 4
+_INT = struct.Struct("@i")
+_FORWARDING_OFF = attribute(_NETCONFA_IFINDEX, _INT.pack(_NETCONFA_IFINDEX_ALL)) + attribute(
+    _NETCONFA_FORWARDING, _INT.pack(0)
+)
+
+
+class Notification(NamedTuple):
+    """A message, and the number of the namespace that it is from."""
+
+    namespace: int
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChange:
+    """What a notification says of a link; 0 and "" stand for what the link does not have."""
+
+    index: int
+    alias: str
+    is_gone: bool
+    is_up: bool
+    has_carrier: bool
+    # The index of the bridge.
+    master: int
+    # The index of a veth's other end, and the namespace that it is in, None for the link's own.
+    peer: int
+    peer_namespace: int | None
+
+
+class Subscription:
+    """A socket that receives the notifications of some groups. For one thread at a time."""
+
+    def __init__(self, protocol: int, *groups: int) -> None:
+        with refusals("receive the kernel's notifications", "netlink"):
+            self._socket = socket.socket(
+                socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol
+            )
+            self._socket.bind((0, 0))
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+            for group in groups:
+                self._socket.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, group)
+
+    def include_other_namespaces(self) -> None:
+        """Receive from namespaces that have a number here; CAP_NET_BROADCAST is needed for it.
+
+        Raises :exc:`PermissionError`.
+        """
+        self._socket.setsockopt(_SOL_NETLINK, _NETLINK_LISTEN_ALL_NSID, 1)
+
+    def fileno(self) -> int:
+        """Return the descriptor, to poll."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def read(self) -> tuple[list[Notification], bool]:
+        """Return the notifications that wait, and whether the kernel dropped others."""
+        notifications: list[Notification] = []
+        is_lossy = False
+        for _ in range(_MAX_DATAGRAMS):
+            try:
+                data, ancillary, _, _ = self._socket.recvmsg(_DATAGRAM, _ANCILLARY)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                is_lossy = True
+                continue
+            namespace = _namespace(ancillary)
+            notifications += [
+                Notification(namespace, message) for _, message in split_datagram(data)
+            ]
+        return notifications, is_lossy
+
+
+def _namespace(ancillary: list[tuple[int, int, bytes]]) -> int:
+    """Return the number of the namespace that a datagram is from."""
+    for level, kind, data in ancillary:
+        if (level, kind) == (_SOL_NETLINK, _NETLINK_LISTEN_ALL_NSID):
+            (number,) = _INT.unpack(data)
+            return int(number)
+    return OWN_NAMESPACE
+
+
+def read_link_change(message: bytes) -> LinkChange | None:
+    """Read a notification of a link, or a reply; None for any other message."""
+    kind = read_header(message).kind
+    if kind not in (rt.RTM_NEWLINK, rt.RTM_DELLINK):
+        return None
+    family, _, index, flags, _ = rt.IFINFOMSG.unpack_from(message, HEADER_BYTES)
+    if family:  # such a message is about the link as the port of a bridge
+        return None
+    attributes = read_attributes(message, HEADER_BYTES + rt.IFINFOMSG.size)
+    namespace = attributes.get(rt.IFLA_LINK_NETNSID)
+    return LinkChange(
+        index=index,
+        alias=read_text(attributes.get(rt.IFLA_IFALIAS)),
+        is_gone=kind == rt.RTM_DELLINK,
+        is_up=bool(flags & rt.IFF_UP),
+        has_carrier=bool(flags & rt.IFF_LOWER_UP),
+        master=read_number(attributes.get(rt.IFLA_MASTER)),
+        peer=read_number(attributes.get(rt.IFLA_LINK)),
+        peer_namespace=None if namespace is None else _INT.unpack(namespace)[0],
+    )
+
+
+def read_deleted_address(message: bytes) -> int | None:
+    """Return the index of the link that lost an address, None for any other message."""
+    if read_header(message).kind != rt.RTM_DELADDR:
+        return None
+    index: int = rt.IFADDRMSG.unpack_from(message, HEADER_BYTES)[4]
+    return index
+
+
+def is_forwarding_turned_off(message: bytes) -> bool:
+    """Return whether a notification says that the host forwards one IP version no longer."""
+    is_netconf = read_header(message).kind == rt.RTM_NEWNETCONF
+    return is_netconf and message[HEADER_BYTES + _NETCONFMSG_BYTES :] == _FORWARDING_OFF

@@ -1,0 +1,33 @@
+"""Numbers and layouts of rtnetlink that requests, replies and notifications share.
+
+Sources: rtnetlink(7), linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h.
+"""
+
+import struct
+from typing import Final
+
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
+RTM_NEWROUTE, RTM_GETROUTE = 24, 26
+RTM_NEWNEIGH, RTM_NEWNETCONF = 28, 80
+
+# The fixed parts of messages, between the nlmsghdr and the attributes.
+IFINFOMSG = struct.Struct("@BxHiII")  # family, type, index, flags, change
+IFADDRMSG = struct.Struct("@BBBBI")  # family, prefix length, flags, scope, index
+# family, lengths of destination and source, TOS, table, protocol, scope, type, flags
+RTMSG = struct.Struct("@BBBBBBBBI")
+
+IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER = 1, 3, 4, 5, 10
+IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP = 18, 20, 26, 27
+IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_LINK_NETNSID = 28, 29, 37
+IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
+IFLA_BRPORT_MODE, IFLA_BRPORT_ISOLATED = 4, 33
+
+IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
+
+RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_MULTIPATH = 1, 4, 5, 6, 9
+RT_TABLE_MAIN: Final = 254
+RTPROT_KERNEL, RTPROT_STATIC, RTPROT_RA = 2, 4, 9
+RTN_UNICAST, RTN_LOCAL, RTN_BROADCAST = 1, 2, 3
+RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT, RTN_THROW = 6, 7, 8, 9

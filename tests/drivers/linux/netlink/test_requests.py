@@ -1,0 +1,280 @@
+"""Requests that are packed by hand say what is meant, as pyroute2 decodes them."""
+
+from ipaddress import ip_address, ip_interface
+from typing import Any
+
+import pytest
+from pyroute2.netlink.nfnetlink.nfctsocket import nfct_msg
+from pyroute2.netlink.nfnetlink.nftsocket import nft_set_elem_list_msg
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.ndmsg import ndmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+from pyroute2.netlink.rtnl.tcmsg import tcmsg
+
+from mynet.drivers.linux.netlink import (
+    address_requests,
+    conntrack,
+    link_requests,
+    nftables,
+    pyroute2_requests,
+    tc,
+)
+from mynet.drivers.linux.netlink.conntrack import Flow
+from mynet.drivers.linux.netlink.nftables import Key
+from mynet.drivers.linux.values.desired import Bridge, Rate, Veth
+from tests.drivers.linux.support.namespaces import decoded
+
+MAC, OUTER_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
+NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
+CREATE, EXCLUSIVE, REPLACE = 0x400, 0x200, 0x100
+UP = 1
+VETH = Veth("veth1", "mynet:i:e1", OUTER_MAC, "br-web", 1400, "eth0", MAC)
+OUTER = {"IFLA_IFNAME": "veth1", "IFLA_ADDRESS": OUTER_MAC, "IFLA_MTU": 1400, "IFLA_MASTER": 7}
+PEER = {"IFLA_IFNAME": "eth0", "IFLA_ADDRESS": MAC, "IFLA_MTU": 1400}
+
+
+def attributes(message: Any) -> Any:
+    """Return the attributes of a decoded message as nested dictionaries."""
+    if isinstance(message, list):
+        return [attributes(part) for part in message]
+    try:
+        pairs = message["attrs"]
+    except (TypeError, KeyError):
+        return message
+    return {pair[0]: attributes(pair[1]) for pair in pairs}
+
+
+def veth_info(peer: dict[str, object]) -> dict[str, object]:
+    return {"IFLA_INFO_KIND": "veth", "IFLA_INFO_DATA": {"VETH_INFO_PEER": peer}}
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "flags", "fields", "expected"),
+    [
+        (
+            link_requests.new_veth(VETH, 7, 5),
+            *(NEWLINK, CREATE | EXCLUSIVE, {"index": 0}),
+            {**OUTER, "IFLA_LINKINFO": veth_info({**PEER, "IFLA_NET_NS_FD": 5})},
+        ),
+        (
+            link_requests.new_veth(VETH, 7, None),
+            *(NEWLINK, CREATE | EXCLUSIVE, {"index": 0}),
+            {**OUTER, "IFLA_LINKINFO": veth_info(PEER)},
+        ),
+        (
+            link_requests.new_ifb("ifb-1", MAC),
+            *(NEWLINK, CREATE | EXCLUSIVE, {"index": 0}),
+            {
+                "IFLA_IFNAME": "ifb-1",
+                "IFLA_ADDRESS": MAC,
+                "IFLA_LINKINFO": {"IFLA_INFO_KIND": "ifb"},
+            },
+        ),
+        (
+            pyroute2_requests.new_bridge(Bridge("br-web", "", MAC, 1500)),
+            *(NEWLINK, CREATE | EXCLUSIVE, {"index": 0}),
+            {
+                "IFLA_IFNAME": "br-web",
+                "IFLA_ADDRESS": MAC,
+                "IFLA_LINKINFO": {"IFLA_INFO_KIND": "bridge"},
+            },
+        ),
+        (
+            link_requests.set_alias(3, "mynet:i:e1"),
+            *(SETLINK, 0, {"index": 3, "change": 0}),
+            {"IFLA_IFALIAS": "mynet:i:e1"},
+        ),
+        (
+            link_requests.set_mac_and_mtu(3, MAC, 1400),
+            *(SETLINK, 0, {"index": 3, "change": 0}),
+            {"IFLA_ADDRESS": MAC, "IFLA_MTU": 1400},
+        ),
+        (
+            link_requests.generate_no_address(3),
+            *(SETLINK, 0, {"index": 3, "change": 0}),
+            {"IFLA_AF_SPEC": {"AF_INET6": {"IFLA_INET6_ADDR_GEN_MODE": 1}}},
+        ),
+        (
+            link_requests.set_master(3, 7),
+            *(SETLINK, 0, {"index": 3, "change": 0}),
+            {"IFLA_MASTER": 7},
+        ),
+        (
+            link_requests.set_bridge_port(3, isolated=True, hairpin=False),
+            *(NEWLINK, 0, {"index": 3, "change": 0}),
+            {
+                "IFLA_LINKINFO": {
+                    "IFLA_INFO_SLAVE_KIND": "bridge",
+                    "IFLA_INFO_SLAVE_DATA": {"IFLA_BRPORT_ISOLATED": 1, "IFLA_BRPORT_MODE": 0},
+                }
+            },
+        ),
+        (link_requests.set_up(3), SETLINK, 0, {"index": 3, "flags": UP, "change": UP}, {}),
+        (
+            link_requests.set_down_in_group(3, 4711),
+            *(SETLINK, 0, {"index": 3, "flags": 0, "change": UP}),
+            {"IFLA_GROUP": 4711},
+        ),
+        (link_requests.delete_group(4711), DELLINK, 0, {"index": 0}, {"IFLA_GROUP": 4711}),
+        (pyroute2_requests.delete_link(3), DELLINK, 0, {"index": 3}, {}),
+        (
+            link_requests.get_link(name="veth1"),
+            *(GETLINK, 0, {"index": 0}),
+            {"IFLA_EXT_MASK": 8, "IFLA_IFNAME": "veth1"},
+        ),
+        (link_requests.get_link(index=3), GETLINK, 0, {"index": 3}, {"IFLA_EXT_MASK": 8}),
+    ],
+)
+def test_pyroute2_decodes_a_request_about_a_link_as_meant(
+    message: bytes, kind: int, flags: int, fields: dict[str, int], expected: object
+) -> None:
+    link = decoded(ifinfmsg, message)
+    assert (link["header"]["type"], link["header"]["flags"]) == (kind, flags)
+    assert link["header"]["length"] == len(message)
+    assert {name: link[name] for name in fields} == fields
+    assert attributes(link) == expected
+
+
+@pytest.mark.parametrize(
+    ("cidr", "family", "expected"),
+    [
+        ("10.1.0.2/24", 2, {"IFA_BROADCAST": "10.1.0.255"}),
+        ("10.1.0.2/31", 2, {}),
+        ("fd00:1::2/64", 10, {}),
+    ],
+)
+def test_pyroute2_decodes_a_new_address_as_meant(
+    cidr: str, family: int, expected: dict[str, object]
+) -> None:
+    interface = ip_interface(cidr)
+    address = decoded(ifaddrmsg, address_requests.add_address(3, interface))
+    assert (address["header"]["type"], address["header"]["flags"]) == (20, CREATE | REPLACE)
+    assert (address["family"], address["prefixlen"], address["index"]) == (
+        family,
+        interface.network.prefixlen,
+        3,
+    )
+    assert address["flags"] == (2 if family == 10 else 0)  # IFA_F_NODAD
+    both = {"IFA_ADDRESS": str(interface.ip), "IFA_LOCAL": str(interface.ip)}
+    assert attributes(address) == both | expected
+
+
+@pytest.mark.parametrize(
+    ("gateway", "metric", "family", "priority"),
+    [("10.1.0.1", 0, 2, 0), ("10.1.0.1", 7, 2, 7), ("fd00::1", 0, 10, 1), ("fd00::1", 7, 10, 7)],
+)
+def test_pyroute2_decodes_a_default_route_as_meant(
+    gateway: str, metric: int, family: int, priority: int
+) -> None:
+    message = address_requests.add_default_route(3, ip_address(gateway), metric)
+    route = decoded(rtmsg, message)
+    assert (route["header"]["type"], route["header"]["flags"]) == (24, CREATE | EXCLUSIVE)
+    fields = {"family": family, "dst_len": 0, "table": 254, "proto": 4, "scope": 0, "type": 1}
+    assert {name: route[name] for name in fields} == fields
+    expected = {"RTA_GATEWAY": gateway, "RTA_OIF": 3, "RTA_PRIORITY": priority}
+    assert attributes(route) == expected
+
+
+@pytest.mark.parametrize(("address", "family"), [("10.1.0.2", 2), ("fd00::2", 10)])
+def test_pyroute2_decodes_a_changed_neighbour_as_meant(address: str, family: int) -> None:
+    message = address_requests.change_neighbour(3, ip_address(address), MAC)
+    neighbour = decoded(ndmsg, message)
+    assert (neighbour["header"]["type"], neighbour["header"]["flags"]) == (28, REPLACE)
+    fields = {"family": family, "ifindex": 3, "state": 4, "flags": 0, "ndm_type": 0}
+    assert {name: neighbour[name] for name in fields} == fields
+    assert attributes(neighbour) == {"NDA_DST": address, "NDA_LLADDR": MAC}
+
+
+def test_pyroute2_decodes_a_limit_as_meant() -> None:
+    queue = decoded(tcmsg, tc.set_rate(3, Rate(1_250_000, 16384)))
+    assert (queue["header"]["type"], queue["header"]["flags"]) == (36, CREATE | REPLACE)
+    assert (queue["index"], queue["parent"]) == (3, 0xFFFFFFFF)
+    found = attributes(queue)
+    assert found["TCA_KIND"] == "tbf"
+    parameters = found["TCA_OPTIONS"]["TCA_TBF_PARMS"]
+    assert (parameters["rate"], parameters["peak"]) == (1_250_000, 0)
+    assert parameters["limit"] == 1_250_000 // 20 + 16384  # what may wait 50 ms, and the burst
+
+
+def test_pyroute2_decodes_a_redirection_as_meant() -> None:
+    message = tc.redirect(3, 9)
+    rule = decoded(tcmsg, message)
+    assert (rule["header"]["type"], rule["header"]["flags"]) == (44, CREATE | EXCLUSIVE)
+    assert (rule["index"], rule["parent"]) == (3, 0xFFFF0000)
+    options = attributes(rule)["TCA_OPTIONS"]
+    (key,) = options["TCA_U32_SEL"]["keys"]
+    assert (key["key_mask"], key["key_val"]) == (0, 0)
+    action = options["TCA_U32_ACT"]["TCA_ACT_PRIO_1"]
+    assert action["TCA_ACT_KIND"] == "mirred"
+    parameters = action["TCA_ACT_OPTIONS"]["TCA_MIRRED_PARMS"]
+    assert (parameters["eaction"], parameters["ifindex"], parameters["action"]) == (1, 9, 4)
+
+
+@pytest.mark.parametrize(
+    ("version", "port", "family", "protocol", "flags"),
+    [
+        (4, 53, 2, {"CTA_PROTO_NUM": 17, "CTA_PROTO_DST_PORT": 53}, 0b101000),
+        (6, None, 10, {"CTA_PROTO_NUM": 17}, 0b1000),
+    ],
+)
+def test_pyroute2_decodes_a_question_for_flows_as_meant(
+    version: int, port: int | None, family: int, protocol: object, flags: int
+) -> None:
+    question = decoded(nfct_msg, conntrack.get_udp_flows(version, port))
+    assert (question["header"]["type"], question["nfgen_family"]) == (0x101, family)
+    assert attributes(question) == {
+        "CTA_TUPLE_ORIG": {"CTA_TUPLE_PROTO": protocol},
+        "CTA_FILTER": {"CTA_FILTER_ORIG_FLAGS": flags},
+    }
+
+
+def test_a_flow_is_deleted_by_the_bytes_that_the_kernel_wrote() -> None:
+    address = ip_address("fd00::1")
+    flow = Flow(address, 53, address, 53, b"\x08\0\x01\0abcd")
+    request = conntrack.delete_flow(flow)
+    question = decoded(nfct_msg, request)
+    assert (question["header"]["type"], question["nfgen_family"]) == (0x102, 10)
+    assert request.endswith(flow.tuple)
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "flags", "expected"),
+    [
+        (
+            nftables.add_element("mynet", "pub4", Key(b"1234", b"5678")),
+            *(12, CREATE),
+            {
+                "NFTA_SET_ELEM_KEY": {"NFTA_DATA_VALUE": b"1234"},
+                "NFTA_SET_ELEM_DATA": {"NFTA_DATA_VALUE": b"5678"},
+            },
+        ),
+        (
+            nftables.delete_element("mynet", "pub4", Key(b"1234", ends_interval=True)),
+            *(14, 0),
+            {
+                "NFTA_SET_ELEM_KEY": {"NFTA_DATA_VALUE": b"1234"},
+                "NFTA_SET_ELEM_FLAGS": frozenset({1}),
+            },
+        ),
+        (
+            nftables.get_element("mynet", "pub4", Key(b"1234", end=b"1239")),
+            *(13, 0),
+            {
+                "NFTA_SET_ELEM_KEY": {"NFTA_DATA_VALUE": b"1234"},
+                "NFTA_SET_ELEM_KEY_END": {"NFTA_DATA_VALUE": b"1239"},
+            },
+        ),
+    ],
+)
+def test_pyroute2_decodes_a_request_about_an_element_as_meant(
+    message: bytes, kind: int, flags: int, expected: object
+) -> None:
+    request = decoded(nft_set_elem_list_msg, message)
+    assert (request["header"]["type"], request["header"]["flags"]) == (10 << 8 | kind, flags)
+    assert request["nfgen_family"] == 1  # inet
+    assert attributes(request) == {
+        "NFTA_SET_ELEM_LIST_TABLE": "mynet",
+        "NFTA_SET_ELEM_LIST_SET": "pub4",
+        "NFTA_SET_ELEM_LIST_ELEMENTS": [expected],
+    }
