@@ -1,4 +1,4 @@
-"""The built-in IPAM backend ``bitmap``: a bit an address, and its owner beside it."""
+"""The built-in IPAM backend ``bitmap``: a bit for each address, and its owner beside it."""
 
 from mynet.ipam.api import Audit, Backend, BackendContext
 from mynet.ipam.bitmap.audit import audit
@@ -10,11 +10,11 @@ __all__ = ["BitmapBackend", "mynet_ipam_audit", "mynet_ipam_backend"]
 
 @hookimpl
 def mynet_ipam_backend(context: BackendContext) -> Backend:
-    """Make the backend; mynetd calls this once, at start."""
+    """Return the backend."""
     return BitmapBackend(context)
 
 
 @hookimpl
 def mynet_ipam_audit(context: BackendContext) -> Audit:
-    """Check the books in a folder; mynetd calls this for ``mynetd fsck``."""
+    """Return a check of the backend's file."""
     return audit(context)

@@ -67,7 +67,7 @@ def _holdings(inspection: Inspection, subnets: dict[int, _Open]) -> list[Holding
     ):
         if subnet := subnets.get(subnet_id):
             try:
-                address = unpacked(subnet.cidr.version, packed_address)
+                address = unpacked(subnet.cidr, packed_address)
                 held[subnet_id].append(Holding(address, owner, key, json.loads(labels)))
             except ValueError as error:
                 inspection.report_unreadable(

@@ -1,4 +1,4 @@
-"""The backend ``bitmap``: the contract's verbs over one file of books."""
+"""The backend ``bitmap``: the contract's verbs over one SQLite file."""
 
 import contextlib
 import sqlite3
@@ -23,11 +23,11 @@ from mynet.ipam.api import (
     Subnet,
     Usage,
 )
-from mynet.ipam.bitmap import allocation
-from mynet.ipam.bitmap.book import Book, Turn
+from mynet.ipam.bitmap.allocation import Allocator
+from mynet.ipam.bitmap.allocation_table import AllocationTable, Transaction
 from mynet.ipam.bitmap.clock import BootClock, Clock
-from mynet.ipam.bitmap.queries import Reading, held_by
-from mynet.ipam.bitmap.ranges import Pool, packed
+from mynet.ipam.bitmap.queries import Queries, held_by
+from mynet.ipam.bitmap.ranges import packed
 from mynet.ipam.bitmap.schema import MIGRATIONS
 from mynet.ipam.errors import StoreDamaged, SubnetInUse
 from mynet.ipam.sqlite.database import Database, Work
@@ -44,146 +44,140 @@ class BitmapBackend(Backend):
     def __init__(self, context: BackendContext, clock: Clock | None = None) -> None:
         self._path = context.state_dir / FILE
         self._clock = clock or BootClock()
-        # The books that are in use, and those that this commit has changed. Only the database's
-        # writer thread touches them: no lock.
-        self._books: dict[IPNetwork, Book] = {}
-        self._changed: set[Book] = set()
+        # The tables in memory, and those that this commit has changed. Only the database's writer
+        # thread uses them, so they need no lock.
+        self._tables: dict[IPNetwork, AllocationTable] = {}
+        self._changed: set[AllocationTable] = set()
         self._database = Database(
             self._path,
             MIGRATIONS,
             before_commit=self._flush,
             on_rollback=self._forget,
         )
-        self._reading = Reading(self._database, self._clock, context.instance)
+        self._queries = Queries(self._database, self._clock, context.instance)
 
     @property
     def info(self) -> BackendInfo:
-        """What this backend is."""
+        """The backend's description."""
         return BackendInfo(name="bitmap")
 
     def open_subnet(self, call: Call, subnet: IPNetwork) -> None:
-        """Begin a book, where there is none."""
+        """Insert the subnet, unless it is open."""
         self._write(lambda connection, _: _open(connection, subnet))
 
     def close_subnet(self, call: Call, subnet: IPNetwork) -> None:
-        """End a book in which no allocation stands."""
+        """Delete the subnet, unless it has allocations."""
         self._write(lambda connection, _: self._close(connection, subnet))
 
     def allocate(self, call: Call, request: AllocateRequest) -> Allocation:
-        """Hand out an address; it is on the disk when this returns."""
+        """Allocate an address."""
         subnet = request.subnet
-        row = self._change(subnet, lambda book, turn: allocation.allocate(book, turn, request))
-        return self._reading.allocation(subnet.cidr, row)
+        row = self._change(subnet, lambda allocator: allocator.allocate(request))
+        return self._queries.allocation(subnet.cidr, row)
 
     def allocate_batch(self, call: Call, request: BatchRequest) -> Sequence[Allocation]:
-        """Hand out several; they are on the disk when this returns."""
+        """Allocate an address for each owner."""
         subnet = request.subnet
-        rows = self._change(
-            subnet, lambda book, turn: allocation.allocate_batch(book, turn, request)
-        )
-        return [self._reading.allocation(subnet.cidr, row) for row in rows]
+        rows = self._change(subnet, lambda allocator: allocator.allocate_batch(request))
+        return [self._queries.allocation(subnet.cidr, row) for row in rows]
 
     def release(self, call: Call, request: ReleaseRequest) -> Allocation:
-        """Take an address back; that is on the disk when this returns."""
+        """Release an address."""
         subnet = request.subnet
-        row = self._change(subnet, lambda book, turn: allocation.release(book, turn, request))
-        return self._reading.allocation(subnet.cidr, row)
+        row = self._change(subnet, lambda allocator: allocator.release(request))
+        return self._queries.allocation(subnet.cidr, row)
 
     def release_owner(self, call: Call, owner: str) -> Sequence[Allocation]:
-        """Take all back; that is on the disk when this returns."""
+        """Release all addresses of an owner."""
         return self.release_owners(call, [owner])
 
     def release_owners(self, call: Call, owners: Sequence[str]) -> Sequence[Allocation]:
-        """Take all back of several, in one commit; that is on the disk when this returns."""
+        """Release all addresses of several owners, in one commit."""
 
         def work(connection: sqlite3.Connection, revision: int) -> Sequence[Allocation]:
-            turn = Turn(connection, revision, self._clock.now())
+            transaction = Transaction(connection, revision, self._clock.now())
             released = []
             for owner in owners:
                 for cidr, rows in held_by(connection, owner).items():
-                    self._touched(connection, cidr).let_rest(turn, rows)
-                    released += [self._reading.allocation(cidr, row) for row in rows]
+                    self._changing(connection, cidr).release(transaction, rows)
+                    released += [self._queries.allocation(cidr, row) for row in rows]
             return released
 
         return self._write(work)
 
     def load(self, call: Call, holdings: Sequence[Holdings]) -> None:
-        """Give addresses to those who had them elsewhere; on the disk when this returns."""
+        """Allocate the given addresses, in one commit."""
 
         def work(connection: sqlite3.Connection, revision: int) -> None:
-            turn = Turn(connection, revision, self._clock.now())
-            for each in holdings:
-                _open(connection, each.subnet.cidr)
-                book = self._touched(connection, each.subnet.cidr)
-                book.insert(turn, Pool.of(each.subnet), allocation.plan(book, turn, each))
+            transaction = Transaction(connection, revision, self._clock.now())
+            for subnet_holdings in holdings:
+                cidr = subnet_holdings.subnet.cidr
+                _open(connection, cidr)
+                Allocator(self._changing(connection, cidr), transaction).load(subnet_holdings)
 
         with self._contradictions():
             self._database.write_alone(work)
 
     def allocations(self, call: Call, query: AllocationQuery) -> Sequence[Allocation]:
-        """List allocations, from the file."""
-        return self._reading.allocations(query)
+        """Return allocations."""
+        return self._queries.allocations(query)
 
     def recall(self, call: Call, request: AllocateRequest) -> IPAddress | None:
-        """Look a sticky key up, in the file."""
-        return self._reading.recall(request)
+        """Return the address that a sticky key leads to."""
+        return self._queries.recall(request)
 
     def usage(self, call: Call, subnet: Subnet) -> Usage:
-        """Count, from the file."""
-        return self._reading.usage(subnet)
+        """Return the usage of a subnet."""
+        return self._queries.usage(subnet)
 
     def parts(self, call: Call, query: MapQuery) -> Sequence[Part]:
-        """Count part by part, from the file."""
-        return self._reading.parts(query)
+        """Return the usage of each part of a subnet."""
+        return self._queries.parts(query)
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
 
-    def _change(self, subnet: Subnet, verb: Callable[[Book, Turn], T]) -> T:
-        """Run a verb on a subnet's book, in the writer thread."""
+    def _change(self, subnet: Subnet, verb: Callable[[Allocator], T]) -> T:
+        """Run a verb on a subnet, in the writer thread."""
 
         def work(connection: sqlite3.Connection, revision: int) -> T:
-            book = self._touched(connection, subnet.cidr)
-            book.told(subnet)
-            return verb(book, Turn(connection, revision, self._clock.now()))
+            table = self._changing(connection, subnet.cidr)
+            table.set_rules(subnet)
+            return verb(Allocator(table, Transaction(connection, revision, self._clock.now())))
 
         return self._write(work)
 
     def _write(self, work: Work[T]) -> T:
-        """Run work in the writer thread."""
+        """Run a function in the writer thread."""
         with self._contradictions():
             return self._database.write(work)
 
     @contextlib.contextmanager
     def _contradictions(self) -> Iterator[None]:
-        """Say that the file is damaged where bits, rows and counters say different things."""
+        """Raise StoreDamaged if bits, rows and counters contradict each other."""
         try:
             yield
         except sqlite3.IntegrityError as error:
             raise store_error(StoreDamaged, self._path, error) from error
 
-    def _touched(self, connection: sqlite3.Connection, cidr: IPNetwork) -> Book:
-        """Return a book that is going to change."""
-        book = self._book(connection, cidr)
-        self._changed.add(book)
-        return book
-
-    def _book(self, connection: sqlite3.Connection, cidr: IPNetwork) -> Book:
-        book = self._books.get(cidr)
-        if book is None:
-            book = self._books[cidr] = Book(connection, cidr)
-        return book
+    def _changing(self, connection: sqlite3.Connection, cidr: IPNetwork) -> AllocationTable:
+        """Return a subnet's table, which the caller is about to change."""
+        table = self._tables.get(cidr)
+        if table is None:
+            table = self._tables[cidr] = AllocationTable(connection, cidr)
+        self._changed.add(table)
+        return table
 
     def _flush(self, connection: sqlite3.Connection) -> None:
         now = self._clock.now()
-        for book in self._changed:
-            book.flush(connection, now)
+        for table in self._changed:
+            table.flush(connection, now)
         self._changed.clear()
 
     def _forget(self) -> None:
         self._changed.clear()
-        self._books.clear()
+        self._tables.clear()
 
     def _close(self, connection: sqlite3.Connection, subnet: IPNetwork) -> None:
         row = connection.execute("SELECT id FROM subnets WHERE cidr = ?", (str(subnet),)).fetchone()
@@ -197,11 +191,11 @@ class BitmapBackend(Backend):
                 f"{held} addresses of {subnet} are held; release them first",
                 resource=f"subnet {subnet}",
             )
-        for table in ("pages", "resting", "remembered"):
-            connection.execute(f"DELETE FROM {table} WHERE subnet = ?", row)
+        for name in ("pages", "resting", "remembered"):
+            connection.execute(f"DELETE FROM {name} WHERE subnet = ?", row)
         connection.execute("DELETE FROM subnets WHERE id = ?", row)
-        if book := self._books.pop(subnet, None):
-            self._changed.discard(book)
+        if table := self._tables.pop(subnet, None):
+            self._changed.discard(table)
 
 
 def _open(connection: sqlite3.Connection, subnet: IPNetwork) -> None:

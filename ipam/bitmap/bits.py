@@ -1,8 +1,9 @@
-"""A bitmap of any size whose memory follows what is set, and whose search does not.
+"""A bitmap of any size, which takes memory for the bits that are set and finds a clear bit fast.
 
-Bits lie in pages of 4096; a page that has no bit set is not there. Which pages are *full* is itself
-kept in such a bitmap, one level up, and so on. To find a free bit is to look at a page a level, on
-the way up and again on the way down: at three for a /8 however full it is, at 21 for all of IPv6.
+Bits are kept in pages of 4096. A page in which no bit is set takes no memory. Another bitmap of
+this kind records which pages are *full*, and so on for each level. A search reads one page a level
+on the way up and one on the way down: three pages for a /8, however full it is, and 21 for all of
+IPv6.
 """
 
 from collections.abc import Iterator
@@ -12,14 +13,14 @@ _FULL = (1 << PAGE_BITS) - 1
 
 
 class SparseBits:
-    """Bits numbered from 0, without an end. Not safe for two threads at once."""
+    """Bits numbered from 0, without an end. Not safe for concurrent use."""
 
     def __init__(self) -> None:
         self._pages: dict[int, int] = {}
         self._full: SparseBits | None = None
 
     def __contains__(self, position: int) -> bool:
-        """Say whether a bit is set."""
+        """Return whether a bit is set."""
         number, bit = divmod(position, PAGE_BITS)
         return bool(self._pages.get(number, 0) >> bit & 1)
 
@@ -34,7 +35,7 @@ class SparseBits:
         self.put_page(number, self._pages.get(number, 0) & ~(1 << bit))
 
     def page(self, number: int) -> int:
-        """Return a page as a number: its bit 0 is bit ``number * 4096`` of the map."""
+        """Return a page as an integer, whose bit 0 is bit ``number * 4096`` of the map."""
         return self._pages.get(number, 0)
 
     def put_page(self, number: int, bits: int) -> None:
@@ -51,7 +52,7 @@ class SparseBits:
             self._full.clear(number)
 
     def pages(self) -> Iterator[tuple[int, int]]:
-        """Iterate over the pages that have a bit set: number and bits, in no order."""
+        """Return the number and bits of each page that has a bit set, in no order."""
         return iter(self._pages.items())
 
     def next_clear(self, start: int) -> int:

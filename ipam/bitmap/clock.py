@@ -1,4 +1,4 @@
-"""Time that neither a restart nor a clock that is set can bend: the boot, and seconds in it."""
+"""A clock that neither a restart of the daemon nor a change of the wall clock affects."""
 
 import time
 from dataclasses import dataclass
@@ -11,35 +11,46 @@ SECOND = 1_000_000_000  # nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """A moment: the boot it is in, and nanoseconds of CLOCK_BOOTTIME (clock_gettime(2))."""
+class BootTime:
+    """A time, as CLOCK_BOOTTIME counts it (clock_gettime(2))."""
 
+    # The id of the boot.
     boot: str
+    # Nanoseconds since that boot.
     nanoseconds: int
 
 
 class Clock(Protocol):
-    """Tells the time; tests have clocks of their own."""
+    """A source of the time; tests have their own."""
 
-    def now(self) -> Moment:
-        """Return this moment."""
+    def now(self) -> BootTime:
+        """Return the current time."""
 
 
 class BootClock:
-    """The host's clock that counts from its boot and goes on while it sleeps."""
+    """The kernel's clock that counts from the boot, also while the host is suspended."""
 
     def __init__(self) -> None:
         self._boot = _BOOT_ID.read_text(encoding="ascii").strip()
 
-    def now(self) -> Moment:
-        """Return this moment."""
-        return Moment(self._boot, time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+    def now(self) -> BootTime:
+        """Return the current time."""
+        return BootTime(self._boot, time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
 
-def elapsed(since: Moment, now: Moment) -> float:
-    """Return the seconds since a moment; since one of an earlier boot, those since this boot.
+def elapsed(since: BootTime, now: BootTime) -> float:
+    """Return the seconds between two times; if ``since`` is of an earlier boot, since this boot.
 
-    How long the host was off is not known, so nothing that was to rest has rested while it was.
+    How long the host was off is unknown, so that time does not count.
     """
     then = since.nanoseconds if since.boot == now.boot else 0
     return (now.nanoseconds - then) / SECOND
+
+
+def cutoff(seconds: float, now: BootTime) -> tuple[int, bool]:
+    """Return the time so many seconds ago, and whether that was before this boot.
+
+    For queries that compare many times at once, as :func:`elapsed` does for one.
+    """
+    nanoseconds = now.nanoseconds - round(seconds * SECOND)
+    return nanoseconds, nanoseconds < 0

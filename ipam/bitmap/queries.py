@@ -1,4 +1,4 @@
-"""Questions to the file that change nothing: they see one commit's state and wait for no writer."""
+"""Queries, which see the state after one commit and never wait for a writer."""
 
 import json
 import sqlite3
@@ -19,17 +19,17 @@ from mynet.ipam.api import (
     Subnet,
     Usage,
 )
-from mynet.ipam.bitmap import cooldown
+from mynet.ipam.bitmap import cooldown, sticky_keys
+from mynet.ipam.bitmap.allocation_table import COLUMNS, Row, subnet_not_found
 from mynet.ipam.bitmap.bits import PAGE_BITS
-from mynet.ipam.bitmap.book import COLUMNS, Row, subnet_not_found
 from mynet.ipam.bitmap.clock import Clock
-from mynet.ipam.bitmap.ranges import Pool, packed, unpacked
+from mynet.ipam.bitmap.ranges import UsableRange, packed, unpacked
 from mynet.ipam.errors import StoreDamaged
 from mynet.ipam.sqlite.database import Database
 
 
-class Reading:
-    """Answers from the file of books."""
+class Queries:
+    """The contract's queries, answered from the file."""
 
     def __init__(self, database: Database, clock: Clock, instance: str) -> None:
         self._database = database
@@ -37,11 +37,11 @@ class Reading:
         self._instance = instance
 
     def allocation(self, subnet: IPNetwork, row: Row) -> Allocation:
-        """Return a row as the contract has it."""
+        """Return a row as the contract's allocation. Raises StoreDamaged if it cannot be read."""
         try:
             return Allocation(
                 subnet=subnet,
-                address=unpacked(subnet.version, row.address),
+                address=unpacked(subnet, row.address),
                 owner=row.owner,
                 instance=self._instance,
                 create_time=datetime.fromisoformat(row.create_time),
@@ -56,7 +56,7 @@ class Reading:
             ) from error
 
     def allocations(self, query: AllocationQuery) -> Sequence[Allocation]:
-        """List allocations, by IP version, subnet and address."""
+        """Return allocations, by IP version, subnet and address."""
         conditions, values = _conditions(query)
         with self._database.read() as connection:
             rows = connection.execute(
@@ -68,51 +68,54 @@ class Reading:
         return [self.allocation(ip_network(cidr), Row(*row)) for cidr, *row in rows]
 
     def recall(self, request: AllocateRequest) -> IPAddress | None:
-        """Return what a sticky key leads to, if it would be handed out. Raises SubnetNotFound."""
+        """Return the address that a sticky key leads to now, or None. Raises SubnetNotFound."""
         subnet, key, now = request.subnet, request.sticky_key, self._clock.now()
-        pool = Pool.of(subnet)
+        usable = UsableRange.of(subnet)
         with self._database.read() as connection:
-            number = _number(connection, subnet.cidr)
-            address = cooldown.recall(connection, number, key, subnet.retention, now)
-            position = None if address is None else pool.place(address)
-            if position is None or pool.is_reserved(position):
+            subnet_id = _subnet_id(connection, subnet.cidr)
+            address = sticky_keys.recall(connection, subnet_id, key, subnet.retention, now)
+            position = None if address is None else usable.position_of(address)
+            if position is None or usable.is_reserved(position):
                 return None
-            if _held_between(connection, number, pool, position, position):
+            if _held_between(connection, subnet_id, usable, position, position):
                 return None
-        return pool.address(position)
+        return usable.address(position)
 
     def usage(self, subnet: Subnet) -> Usage:
-        """Count a subnet's addresses. Raises SubnetNotFound."""
-        pool, now = Pool.of(subnet), self._clock.now()
+        """Return the usage of a subnet. Raises SubnetNotFound."""
+        usable, now = UsableRange.of(subnet), self._clock.now()
         with self._database.read() as connection:
-            number = _number(connection, subnet.cidr)
+            subnet_id = _subnet_id(connection, subnet.cidr)
             (allocated,) = connection.execute(
-                "SELECT allocated FROM subnets WHERE id = ?", (number,)
+                "SELECT allocated FROM subnets WHERE id = ?", (subnet_id,)
             ).fetchone()
-            held = sum(_held_between(connection, number, pool, *each) for each in pool.reserved)
-            cooling = cooldown.count_cooling(connection, number, pool, subnet.cooldown, now)
-        return Usage(pool.capacity, allocated, pool.reserved_count - held, cooling)
+            held = sum(
+                _held_between(connection, subnet_id, usable, *span) for span in usable.reserved
+            )
+            cooling = cooldown.count_cooling(connection, subnet_id, usable, subnet.cooldown, now)
+        return Usage(usable.capacity, allocated, usable.reserved_count - held, cooling)
 
     def parts(self, query: MapQuery) -> Sequence[Part]:
-        """Say how full each part of a subnet is. Raises SubnetNotFound."""
+        """Return the usage of each part of a subnet. Raises SubnetNotFound."""
         subnet, now = query.subnet, self._clock.now()
-        pool, shift = Pool.of(subnet), subnet.cidr.max_prefixlen - query.prefixlen
+        usable, shift = UsableRange.of(subnet), subnet.cidr.max_prefixlen - query.prefixlen
         with self._database.read() as connection:
-            number = _number(connection, subnet.cidr)
+            subnet_id = _subnet_id(connection, subnet.cidr)
             pages = connection.execute(
-                "SELECT number, bits FROM pages WHERE subnet = ?", (number,)
+                "SELECT number, bits FROM pages WHERE subnet = ?", (subnet_id,)
             ).fetchall()
-            resting = cooldown.oldest(connection, number)
+            released = cooldown.oldest(connection, subnet_id)
         allocated: Counter[int] = Counter()
         cooling: Counter[int] = Counter()
         for page, bits in pages:
             first = int.from_bytes(page, "big") * PAGE_BITS
             for offset, count in _counts(int.from_bytes(bits, "little"), shift):
                 allocated[(first + offset) >> shift] += count
-        for one in resting:
-            position = pool.place(one.address)
+        for entry in released:
+            position = usable.position_of(entry.address)
             allocated[position >> shift] -= 1
-            if cooldown.is_cooling(one, subnet.cooldown, now) and not pool.is_reserved(position):
+            is_cooling = cooldown.is_cooling(entry, subnet.cooldown, now)
+            if is_cooling and not usable.is_reserved(position):
                 cooling[position >> shift] += 1
         return [
             Part(_part(subnet.cidr, part, query.prefixlen), allocated[part], cooling[part])
@@ -122,7 +125,7 @@ class Reading:
 
 
 def held_by(connection: sqlite3.Connection, owner: str) -> dict[IPNetwork, Sequence[Row]]:
-    """Return all that an owner holds, by subnet."""
+    """Return the allocations of an owner, by subnet."""
     rows = connection.execute(
         f"SELECT cidr, {COLUMNS} FROM allocations JOIN subnets ON subnets.id = subnet"
         " WHERE owner = ? ORDER BY version, first, address",
@@ -134,7 +137,7 @@ def held_by(connection: sqlite3.Connection, owner: str) -> dict[IPNetwork, Seque
     return dict(held)
 
 
-def _number(connection: sqlite3.Connection, cidr: IPNetwork) -> int:
+def _subnet_id(connection: sqlite3.Connection, cidr: IPNetwork) -> int:
     row = connection.execute("SELECT id FROM subnets WHERE cidr = ?", (str(cidr),)).fetchone()
     if row is None:
         raise subnet_not_found(cidr)
@@ -142,17 +145,17 @@ def _number(connection: sqlite3.Connection, cidr: IPNetwork) -> int:
 
 
 def _held_between(
-    connection: sqlite3.Connection, number: int, pool: Pool, first: int, last: int
+    connection: sqlite3.Connection, subnet_id: int, usable: UsableRange, first: int, last: int
 ) -> int:
     count: int = connection.execute(
         "SELECT count(*) FROM allocations WHERE subnet = ? AND address BETWEEN ? AND ?",
-        (number, pool.packed(first), pool.packed(last)),
+        (subnet_id, usable.packed(first), usable.packed(last)),
     ).fetchone()[0]
     return count
 
 
 def _counts(bits: int, shift: int) -> Iterator[tuple[int, int]]:
-    """Count the bits of a page in steps of 2^shift: where each step begins, and how many."""
+    """Yield the first bit of each 2^shift bits of a page, and how many of those are set."""
     step = 1 << shift
     if step >= PAGE_BITS:
         yield 0, bits.bit_count()
@@ -169,7 +172,7 @@ def _part(cidr: IPNetwork, number: int, prefixlen: int) -> IPNetwork:
 
 
 def _conditions(query: AllocationQuery) -> tuple[list[str], list[object]]:
-    """Return what a row must fulfil, and the values for it."""
+    """Return the SQL conditions of a query, and their values."""
     conditions, values = ["true"], list[object]()
     if query.subnet is not None:
         conditions.append("cidr = ?")

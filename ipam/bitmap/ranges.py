@@ -1,36 +1,36 @@
-"""Which addresses of a subnet can be handed out, as numbers counted from its first address."""
+"""The addresses of a subnet that can be handed out, as positions counted from its first address."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from mynet.ipam.api import IPAddress, IPNetwork, Span, Subnet, usable
 from mynet.ipam.bitmap.bits import SparseBits
 from mynet.ipam.errors import AddressOutOfRange, AddressReserved
 
-Interval = tuple[int, int]  # the positions from the one to the other, both included
+Interval = tuple[int, int]  # the first and the last position, both included
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
-    """The positions of a subnet from ``first`` to ``last``; 0 is the subnet's own address.
-
-    ``low`` and ``high`` bound those that are chosen; ``reserved`` are left out, in order and apart.
-    """
+class UsableRange:
+    """A subnet and its rules, in positions. Position 0 is the subnet's own address."""
 
     subnet: IPNetwork
+    # The first and last position that can ever be handed out.
     first: int
     last: int
+    # The first and last position that is chosen from.
     low: int
     high: int
+    # Positions that the rules reserve. The intervals are ordered and do not touch.
     reserved: Sequence[Interval]
 
     @classmethod
-    @lru_cache(maxsize=4096)  # the rules of a subnet are told with every request, and seldom change
-    def of(cls, subnet: Subnet) -> "Pool":
-        """Leave out network and broadcast address, or the subnet-router anycast address."""
+    @lru_cache(maxsize=4096)  # the rules come with every request, and seldom change
+    def of(cls, subnet: Subnet) -> "UsableRange":
+        """Return the range of a subnet with rules."""
         whole = usable(subnet.cidr)
         first, last = _clipped(subnet.cidr, whole, whole)
         low, high = _clipped(subnet.cidr, subnet.range or whole, whole)
@@ -39,12 +39,12 @@ class Pool:
 
     @property
     def capacity(self) -> int:
-        """How many addresses can ever be handed out."""
+        """The number of addresses that can ever be handed out."""
         return self.last - self.first + 1
 
     @property
     def reserved_count(self) -> int:
-        """How many of those the rules reserve."""
+        """The number of those that the rules reserve."""
         return sum(last - first + 1 for first, last in self.reserved)
 
     def address(self, position: int) -> IPAddress:
@@ -52,18 +52,18 @@ class Pool:
         return self.subnet.network_address + position
 
     def packed(self, position: int) -> bytes:
-        """Return the address at a position, as :func:`packed` does."""
+        """Return the packed address at a position."""
         return (int(self.subnet.network_address) + position).to_bytes(16, "big")
 
-    def place(self, address: bytes) -> int:
-        """Return the position of a packed address that is in the subnet for certain."""
+    def position_of(self, address: bytes) -> int:
+        """Return the position of a packed address, which must be in the subnet."""
         return int.from_bytes(address, "big") - int(self.subnet.network_address)
 
     def next_free(self, bits: SparseBits, start: int) -> int:
         """Return the first position from ``start`` on that is neither set nor reserved.
 
-        It may lie behind ``high``, or behind the subnet's end. At most one look at the bits for
-        each span that is reserved.
+        It may be behind ``high``, or behind the subnet's end. The bits are searched once for each
+        reserved interval that is passed, whatever its size.
         """
         position = bits.next_clear(start)
         while (past := self._past_reserved(position)) != position:
@@ -71,7 +71,7 @@ class Pool:
         return position
 
     def require(self, address: IPAddress) -> None:
-        """Raise AddressOutOfRange for an address of another subnet."""
+        """Raise AddressOutOfRange if the address is not in the subnet."""
         if address not in self.subnet:
             raise AddressOutOfRange(
                 f"{address} is not in {self.subnet}; ask for an address from"
@@ -80,11 +80,11 @@ class Pool:
             )
 
     def position(self, address: IPAddress) -> int:
-        """Return the position of an address that may be asked for.
+        """Return the position of an address that can be allocated.
 
-        Raises AddressOutOfRange and AddressReserved.
+        Raises AddressOutOfRange, and AddressReserved for any reason.
         """
-        position = self.position_of_any(address)
+        position = self.require_usable(address)
         if self.is_reserved(position):
             raise AddressReserved(
                 f"{address} is reserved in {self.subnet} and is not handed out; ask for another, or"
@@ -93,10 +93,10 @@ class Pool:
             )
         return position
 
-    def position_of_any(self, address: IPAddress) -> int:
-        """Return the position of an address, though it be reserved by the rules.
+    def require_usable(self, address: IPAddress) -> int:
+        """Return the position of an address, whether the rules reserve it or not.
 
-        Raises AddressOutOfRange, and AddressReserved for what is nobody's by its nature.
+        Raises AddressOutOfRange, and AddressReserved for a network, broadcast or anycast address.
         """
         self.require(address)
         position = int(address) - int(self.subnet.network_address)
@@ -110,41 +110,41 @@ class Pool:
         return position
 
     def is_reserved(self, position: int) -> bool:
-        """Say whether the rules reserve a position."""
+        """Return whether the rules reserve a position."""
         return self._past_reserved(position) != position
 
     def _past_reserved(self, position: int) -> int:
-        """Return the position behind the reserved span that one is in, or the same position."""
+        """Return the position behind the reserved interval that one is in, or the same position."""
         index = bisect_right(self.reserved, position, key=_first) - 1
         if index >= 0 and position <= self.reserved[index][1]:
             return self.reserved[index][1] + 1
         return position
 
     def _role(self, position: int) -> str:
-        if self.subnet.version == 6:  # noqa: PLR2004 - the IP version
+        if isinstance(self.subnet, IPv6Network):
             return "subnet-router anycast"
         return "broadcast" if position else "network"
 
 
 def packed(address: IPAddress) -> bytes:
-    """Return 16 bytes that sort as the address does; IPv4 stands in the last four."""
+    """Return 16 bytes that sort as the address does; an IPv4 address is in the last four."""
     return int(address).to_bytes(16, "big")
 
 
-def unpacked(version: int, data: bytes) -> IPAddress:
-    """Return the address of :func:`packed` bytes."""
-    return IPv4Address(data[-4:]) if version == 4 else IPv6Address(data)  # noqa: PLR2004
+def unpacked(subnet: IPNetwork, data: bytes) -> IPAddress:
+    """Return the address of :func:`packed` bytes. Raises ValueError for another length."""
+    return IPv4Address(data[-4:]) if isinstance(subnet, IPv4Network) else IPv6Address(data)
 
 
 def _clipped(cidr: IPNetwork, span: Span, bounds: Span) -> Interval:
-    """Return the positions of a span, as far as they are within the bounds."""
+    """Return the positions of the part of a span that is within the bounds."""
     start = int(cidr.network_address)
     first, last = max(span.first, bounds.first), min(span.last, bounds.last)
     return int(first) - start, int(last) - start
 
 
 def _merged(intervals: Iterable[Interval]) -> list[Interval]:
-    """Put intervals into order, and those that touch together; empty ones vanish."""
+    """Return the intervals in order, joined where they touch, without empty ones."""
     merged: list[Interval] = []
     for first, last in sorted(interval for interval in intervals if interval[0] <= interval[1]):
         if merged and first <= merged[-1][1] + 1:

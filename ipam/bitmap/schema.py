@@ -1,8 +1,8 @@
-"""What is in ``bitmap.db``. A script that was ever released is never edited: add the next one."""
+"""The schema of ``bitmap.db``. Never edit a script that was released: append the next one."""
 
 from mynet.ipam.sqlite.checksums import checksum_column
 
-_SEALED_ALLOCATION = checksum_column(
+_ALLOCATION_CHECKSUM = checksum_column(
     *("subnet", "address", "owner", "create_time", "revision", "labels", "sticky_key")
 )
 
@@ -13,14 +13,14 @@ MIGRATIONS = (
       version INTEGER NOT NULL,
       first BLOB NOT NULL,      -- 16 bytes, as all addresses here, so that they sort as numbers
       cidr TEXT NOT NULL UNIQUE,
-      cursor BLOB NOT NULL,     -- where the search for a free bit begins: a position in 17 bytes
+      cursor BLOB NOT NULL,     -- where the next search begins: a position in 17 bytes
       allocated INTEGER NOT NULL,
       resting INTEGER NOT NULL,
       {checksum_column("id", "version", "first", "cidr", "cursor", "allocated", "resting")}
     ) STRICT;
     CREATE UNIQUE INDEX subnets_in_order ON subnets (version, first);
 
-    -- The bitmap. A bit is set for an address that is allocated or resting.
+    -- The bitmap. A bit is set for an address that is allocated or in the release queue.
     CREATE TABLE pages (
       subnet INTEGER NOT NULL REFERENCES subnets (id),
       number BLOB NOT NULL,     -- 16 bytes: an IPv6 subnet may have 2^116 pages
@@ -37,13 +37,12 @@ MIGRATIONS = (
       revision INTEGER NOT NULL,
       labels TEXT NOT NULL,     -- JSON
       sticky_key TEXT NOT NULL,
-      {_SEALED_ALLOCATION},
+      {_ALLOCATION_CHECKSUM},
       PRIMARY KEY (subnet, address)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX allocations_by_owner ON allocations (owner, subnet, revision);
 
-    -- Released addresses rest here in the order of their release, until no other is left. When
-    -- they were released is a boot, and nanoseconds of CLOCK_BOOTTIME in it.
+    -- The release queue. The time of release is a boot, and nanoseconds of CLOCK_BOOTTIME in it.
     CREATE TABLE resting (
       seq INTEGER PRIMARY KEY AUTOINCREMENT,
       subnet INTEGER NOT NULL REFERENCES subnets (id),
@@ -55,7 +54,7 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX resting_in_order ON resting (subnet, seq);
 
-    -- Which address whoever comes back with a sticky key had.
+    -- Sticky keys that are not in use, with the address that each had.
     CREATE TABLE remembered (
       subnet INTEGER NOT NULL REFERENCES subnets (id),
       sticky_key TEXT NOT NULL,

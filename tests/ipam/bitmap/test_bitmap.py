@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mynet.ipam.api import IPNetwork, Subnet
-from mynet.ipam.bitmap import book
+from mynet.ipam.bitmap import allocation_table
 from mynet.ipam.errors import AllocationNotFound, SubnetExhausted
 from mynet.ipam.testing.bench import Bench
 from tests.ipam.support.audit import count
@@ -44,7 +44,7 @@ def test_the_search_goes_on_behind_the_last_also_after_a_restart(
 def test_the_search_begins_again_at_the_first_address(
     bench: Bench, subnet: IPNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(book, "MOST_RESTING", 0)
+    monkeypatch.setattr(allocation_table, "MOST_RELEASED", 0)
     bench.open(subnet)
     taken(bench, subnet, 4)
     for position in (3, 1):
@@ -65,7 +65,7 @@ def test_an_address_asked_for_does_not_move_the_search(bench: Bench) -> None:
 def test_of_very_many_released_the_longest_released_are_free_again(
     bench: Bench, subnet: IPNetwork, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(book, "MOST_RESTING", 2)
+    monkeypatch.setattr(allocation_table, "MOST_RELEASED", 2)
     bench.open(subnet)
     taken(bench, subnet, 5)
     for position in (4, 2, 5, 1):
@@ -123,7 +123,7 @@ def test_what_a_subnet_takes_follows_what_is_used_of_it(
 def test_a_page_is_gone_when_nothing_of_it_is_used(
     bench: Bench, subnet: IPNetwork, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(book, "MOST_RESTING", 0)
+    monkeypatch.setattr(allocation_table, "MOST_RELEASED", 0)
     bench.open(subnet)
     bench.release(subnet, bench.allocate(subnet).address)
     assert count(tmp_path, "pages") == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mynet.ipam.api import Holding, Subnet
-from mynet.ipam.bitmap import book
+from mynet.ipam.bitmap import allocation_table
 from mynet.ipam.errors import SubnetExhausted
 from mynet.ipam.testing.bench import Bench
 from tests.ipam.support.audit import count
@@ -20,7 +20,7 @@ MOST = 4
 
 @pytest.fixture(autouse=True)
 def few_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(book, "MOST_RESTING", MOST)
+    monkeypatch.setattr(allocation_table, "MOST_RELEASED", MOST)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_the_longest_at_rest_is_freed_first(full: Bench, clock: FakeClock) -> No
 def test_a_commit_frees_no_more_than_it_may(
     full: Bench, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(book, "_FREED_AT_ONCE", 10)
+    monkeypatch.setattr(allocation_table, "_FREED_AT_ONCE", 10)
     full.release_owner("a")
     clock.advance(30)
     counts = []

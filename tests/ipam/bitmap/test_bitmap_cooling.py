@@ -150,7 +150,7 @@ def test_a_batch_is_told_when_enough_is_free(timed: Bench, clock: FakeClock) -> 
 
 
 HELD = "every address of {} is held or reserved; release some, or use a larger subnet"
-COOLING = "every address of {} is held, reserved or cooling down; there are enough in 2.0 s: call"
+COOLING = "every address of {} is held, reserved or cooling down; enough will be free in 2.0 s"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,11 @@ COOLING = "every address of {} is held, reserved or cooling down; there are enou
         ),
         (1, {"range": Span(IPV4[2], IPV4[3])}, HELD.format("the range 10.1.0.2/31 of 10.1.0.0/29")),
         (1, {"reserved": (Span(IPV4[1], IPV4[6]),)}, HELD.format("10.1.0.0/29")),
-        (2, {}, "all but fewer than 2 addresses of 10.1.0.0/29 are held or reserved; release some"),
+        (
+            2,
+            {},
+            "fewer than 2 addresses of 10.1.0.0/29 are free or cooling down; release some",
+        ),
     ],
 )
 def test_an_exhausted_subnet_says_why_and_what_to_do(

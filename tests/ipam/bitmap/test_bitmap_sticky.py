@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mynet.ipam.api import Holding, Subnet
-from mynet.ipam.bitmap import book
+from mynet.ipam.bitmap import allocation_table
 from mynet.ipam.testing.bench import Bench
 from tests.ipam.support.audit import count
 from tests.ipam.support.clocks import FakeClock
@@ -78,7 +78,7 @@ def test_a_handover_takes_the_key_of_the_one_before(timed: Bench) -> None:
 def test_an_address_no_longer_at_rest_is_still_led_to(
     timed: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(book, "MOST_RESTING", 0)
+    monkeypatch.setattr(allocation_table, "MOST_RELEASED", 0)
     timed.open(CIDR)
     eager = replace(SUBNET, cooldown=0)
     old = timed.allocate(eager, sticky_key="k").address

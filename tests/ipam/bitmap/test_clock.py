@@ -5,22 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from mynet.ipam.bitmap.clock import SECOND, BootClock, Moment, elapsed
+from mynet.ipam.bitmap.clock import SECOND, BootClock, BootTime, elapsed
 
 
 @pytest.mark.parametrize(
     ("since", "now", "seconds"),
     [
-        (Moment("one", 5 * SECOND), Moment("one", 5 * SECOND), 0.0),
-        (Moment("one", 5 * SECOND), Moment("one", 7 * SECOND + SECOND // 2), 2.5),
-        (Moment("one", 5 * SECOND), Moment("two", 3 * SECOND), 3.0),
-        (Moment("one", 5 * SECOND), Moment("two", 0), 0.0),
-        (Moment("one", 5 * SECOND), Moment("two", 9 * SECOND), 9.0),
-        (Moment("one", 1), Moment("one", 0), -1e-9),
+        (BootTime("one", 5 * SECOND), BootTime("one", 5 * SECOND), 0.0),
+        (BootTime("one", 5 * SECOND), BootTime("one", 7 * SECOND + SECOND // 2), 2.5),
+        (BootTime("one", 5 * SECOND), BootTime("two", 3 * SECOND), 3.0),
+        (BootTime("one", 5 * SECOND), BootTime("two", 0), 0.0),
+        (BootTime("one", 5 * SECOND), BootTime("two", 9 * SECOND), 9.0),
+        (BootTime("one", 1), BootTime("one", 0), -1e-9),
     ],
 )
 def test_what_passed_before_this_boot_does_not_count(
-    since: Moment, now: Moment, seconds: float
+    since: BootTime, now: BootTime, seconds: float
 ) -> None:
     assert elapsed(since, now) == seconds
 

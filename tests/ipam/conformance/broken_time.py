@@ -15,7 +15,7 @@ from mynet.ipam.api import (
     IPAddress,
     Subnet,
 )
-from mynet.ipam.bitmap.clock import Moment
+from mynet.ipam.bitmap.clock import BootTime
 from mynet.ipam.errors import SubnetExhausted
 from tests.ipam.conformance.plain import PlainBackend
 from tests.ipam.conformance.plain_book import Book
@@ -24,12 +24,12 @@ FOR_EVER = 1e9  # seconds
 
 
 class NeverCools(PlainBackend):
-    def cools(self, subnet: Subnet, since: Moment) -> bool:
+    def cools(self, subnet: Subnet, since: BootTime) -> bool:
         return False
 
 
 class CoolsLongerThanItSays(PlainBackend):
-    def cools(self, subnet: Subnet, since: Moment) -> bool:
+    def cools(self, subnet: Subnet, since: BootTime) -> bool:
         return self.passed(since) < 3 * subnet.cooldown
 
 
@@ -45,7 +45,7 @@ class TakesCooledForFresh(PlainBackend):
 
 
 class CoolsWithoutACooldown(PlainBackend):
-    def cools(self, subnet: Subnet, since: Moment) -> bool:
+    def cools(self, subnet: Subnet, since: BootTime) -> bool:
         return self.passed(since) < max(subnet.cooldown, 1)
 
 
@@ -74,7 +74,7 @@ class ForgetsCooldowns(PlainBackend):
     def __init__(self, context: BackendContext) -> None:
         super().__init__(context)
         for book in self.state.books.values():
-            book.resting = dict.fromkeys(book.resting, Moment("another boot", 0))
+            book.resting = dict.fromkeys(book.resting, BootTime("another boot", 0))
 
 
 class CoolsForEverAfterARestart(PlainBackend):
@@ -88,7 +88,7 @@ class CoolsForEverAfterARestart(PlainBackend):
 class HasOneCooldown(PlainBackend):
     longest = 0.0
 
-    def cools(self, subnet: Subnet, since: Moment) -> bool:
+    def cools(self, subnet: Subnet, since: BootTime) -> bool:
         self.longest = max(self.longest, subnet.cooldown)
         return self.passed(since) < self.longest
 

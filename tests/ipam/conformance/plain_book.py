@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mynet.ipam.api import Allocation, IPAddress, IPNetwork, Span, Subnet
-from mynet.ipam.bitmap.clock import Moment
+from mynet.ipam.bitmap.clock import BootTime
 
 
 def bounds(subnet: IPNetwork) -> tuple[int, int]:
@@ -23,8 +23,8 @@ class Book:
         self.first, self.last = bounds(subnet)
         self.cursor = self.first
         self.held: dict[IPAddress, Allocation] = {}  # in the order that they were given
-        self.resting: dict[IPAddress, Moment] = {}  # in the order that they were released
-        self.remembered: dict[str, tuple[IPAddress, Moment]] = {}  # by sticky key
+        self.resting: dict[IPAddress, BootTime] = {}  # in the order that they were released
+        self.remembered: dict[str, tuple[IPAddress, BootTime]] = {}  # by sticky key
 
     def address(self, number: int) -> IPAddress:
         return type(self.subnet[0])(number)

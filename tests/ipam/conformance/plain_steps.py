@@ -19,7 +19,7 @@ from mynet.ipam.api import (
     ReleaseRequest,
     Subnet,
 )
-from mynet.ipam.bitmap.clock import BootClock, Clock, Moment
+from mynet.ipam.bitmap.clock import BootClock, BootTime, Clock
 from mynet.ipam.errors import (
     AddressInUse,
     AddressOutOfRange,
@@ -213,10 +213,10 @@ class Steps:
                 break
             del book.resting[longest]
 
-    def cools(self, subnet: Subnet, since: Moment) -> bool:
+    def cools(self, subnet: Subnet, since: BootTime) -> bool:
         return self.passed(since) < subnet.cooldown
 
-    def passed(self, since: Moment) -> float:
+    def passed(self, since: BootTime) -> float:
         """Return the seconds since a moment, or since the boot where that was in an earlier one."""
         now = self.clock.now()
         then = since.nanoseconds if since.boot == now.boot else 0

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mynet.ipam.bitmap.clock import SECOND, Moment
+from mynet.ipam.bitmap.clock import SECOND, BootTime
 
 
 @dataclass
@@ -12,8 +12,8 @@ class FakeClock:
     boot: int = 1
     nanoseconds: int = 1_000 * SECOND
 
-    def now(self) -> Moment:
-        return Moment(f"boot {self.boot}", self.nanoseconds)
+    def now(self) -> BootTime:
+        return BootTime(f"boot {self.boot}", self.nanoseconds)
 
     def advance(self, seconds: float) -> None:
         self.nanoseconds += round(seconds * SECOND)

@@ -32,8 +32,7 @@ from mynet.ipam.api import (
     Span,
     Subnet,
 )
-from mynet.ipam.bitmap import BitmapBackend
-from mynet.ipam.bitmap import book as bitmap_book
+from mynet.ipam.bitmap import BitmapBackend, allocation_table
 from mynet.ipam.testing import SampleCall
 from tests.ipam.conformance.plain import PlainBackend
 from tests.ipam.support.audit import audit
@@ -65,7 +64,9 @@ class BitmapMachine(RuleBasedStateMachine):
         self.bitmap = BitmapBackend(self.context, self.clock)
         self.plain = PlainBackend(self.context, self.clock)
         self.subnets: dict[IPNetwork, Subnet] = {}
-        self.bound = mock.patch.object(bitmap_book, "MOST_RESTING", bitmap_book.MOST_RESTING)
+        self.bound = mock.patch.object(
+            allocation_table, "MOST_RELEASED", allocation_table.MOST_RELEASED
+        )
         self.bound.start()
 
     @initialize(
@@ -74,7 +75,7 @@ class BitmapMachine(RuleBasedStateMachine):
         most_resting=st.sampled_from([0, 1, 3, 65536]),
     )
     def begin(self, data: st.DataObject, cidrs: list[IPNetwork], most_resting: int) -> None:
-        self.plain.most_resting = bitmap_book.MOST_RESTING = most_resting
+        self.plain.most_resting = allocation_table.MOST_RELEASED = most_resting
         for cidr in cidrs:
             self.subnets[cidr] = data.draw(rules(cidr), "rules")
             self.both(Backend.open_subnet, cidr)

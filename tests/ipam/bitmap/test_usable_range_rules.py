@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mynet.ipam.api import IPNetwork, Span, Subnet
 from mynet.ipam.bitmap.bits import SparseBits
-from mynet.ipam.bitmap.ranges import Pool
+from mynet.ipam.bitmap.ranges import UsableRange
 from mynet.ipam.errors import AddressReserved
 
 IPV4 = IPv4Network("10.1.0.0/26")
@@ -22,10 +22,10 @@ def pool_of(
     cidr: IPNetwork,
     reserved: list[tuple[int, int]],
     bounds: tuple[int, int] | None = None,
-) -> Pool:
+) -> UsableRange:
     spans = tuple(Span(cidr[first], cidr[last]) for first, last in reserved)
     between = Span(cidr[bounds[0]], cidr[bounds[1]]) if bounds else None
-    return Pool.of(Subnet(cidr, between, spans))
+    return UsableRange.of(Subnet(cidr, between, spans))
 
 
 def numbers(reserved: list[tuple[int, int]]) -> set[int]:
@@ -90,7 +90,7 @@ def test_what_is_reserved_is_no_position_to_ask_for(
     inside = numbers(reserved)
     for position in range(pool.first, pool.last + 1):
         assert pool.is_reserved(position) == (position in inside)
-        assert pool.position_of_any(cidr[position]) == position
+        assert pool.require_usable(cidr[position]) == position
         if position in inside:
             with pytest.raises(AddressReserved, match="what the subnet reserves"):
                 pool.position(cidr[position])
@@ -121,12 +121,14 @@ def test_a_span_is_passed_in_one_step_however_large() -> None:
 
 @families
 def test_rules_do_not_touch_what_can_ever_be_handed_out(cidr: IPNetwork) -> None:
-    plain = Pool.of(Subnet(cidr))
+    plain = UsableRange.of(Subnet(cidr))
     pool = pool_of(cidr, [(3, 9)], (20, 30))
     assert (pool.first, pool.last, pool.capacity) == (plain.first, plain.last, plain.capacity)
 
 
 def test_a_pool_is_worked_out_once_for_equal_rules() -> None:
     span = Span(ip_address("10.1.0.5"), ip_address("10.1.0.9"))
-    assert Pool.of(Subnet(IPV4, reserved=(span,))) is Pool.of(Subnet(IPV4, reserved=(span,)))
-    assert Pool.of(Subnet(IPV4, reserved=(span,))) is not Pool.of(Subnet(IPV4))
+    assert UsableRange.of(Subnet(IPV4, reserved=(span,))) is UsableRange.of(
+        Subnet(IPV4, reserved=(span,))
+    )
+    assert UsableRange.of(Subnet(IPV4, reserved=(span,))) is not UsableRange.of(Subnet(IPV4))
