@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from mynet.server import host
+from tests.server.support import servers
 from tests.server.support.stack import Stack
 from tests.server.support.world import World
 
@@ -30,6 +31,13 @@ def _no_nameservers() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(host, "_RESOLV_CONF", Path("/dev/null"))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _servers() -> Iterator[None]:
+    """Close the servers that tests have shared."""
+    yield
+    servers.close_all()
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, cast
 
-import grpc
-
 from mynet.drivers.api import Driver
 from mynet.drivers.errors import DriverError
 from mynet.ipam.api import Backend
@@ -21,11 +19,10 @@ from mynet.server.host import Host
 from mynet.server.model.subnets import AddressPool, Defaults
 from mynet.server.plugins.catalog import Catalog, Listing, Plugin
 from mynet.server.plugins.executor import Pool
-from mynet.server.services.server import Server
 from mynet.server.state.directory import StateDir
 from mynet.server.store import Store
 from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
-from tests.server.support import requests
+from tests.server.support import requests, servers
 
 INSTANCE = "0011223344556677"
 SECONDS = 10.0  # what a call may take, unless a test gives its own
@@ -49,24 +46,24 @@ class Daemon:
         defaults: Defaults = DEFAULTS,
     ) -> None:
         self.drivers, self.backends = drivers, backends
+        self._is_closed = False
         state = StateDir(folder, INSTANCE)
         self.store = Store(folder / "mynet.db")
         self.core = assemble(state, self.store, drivers, backends, host, defaults)
-        self.address = f"unix://{folder}/d.sock"
-        self.server = Server(self.core, [self.address], seconds)
-        self.channel = grpc.insecure_channel(
-            self.address,
-            options=[("grpc.max_receive_message_length", -1)],  # exports are large
-        )
+        self._server = servers.take()
+        self._server.begin(self.core, seconds)
+        self.server, self.channel = self._server.server, self._server.channel
         self.net = network_pb2_grpc.NetworkServiceStub(self.channel)
         self.ipam = ipam_pb2_grpc.IPAMServiceStub(self.channel)
         if serving:
             self.server.serve()
 
     def close(self) -> None:
-        """End it. What hangs has to be let go of before."""
-        self.channel.close()
-        self.server.stop(1)
+        """Close the daemon, once. A test ends its hangs before."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        servers.give_back(self._server)
         assert all(catalog.close(5) for catalog in (self.drivers, self.backends))
         self.store.close()
 
