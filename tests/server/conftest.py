@@ -11,6 +11,7 @@ from mynet.server import host
 from tests.server.support import servers
 from tests.server.support.stack import Stack
 from tests.server.support.world import World
+from tests.support.matrix import matrix
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -95,7 +96,7 @@ def furnished_world(still_world: World) -> World:
 BOTH: list[Callable[[Path], World | Stack]] = [World, Stack]
 
 
-@pytest.fixture(params=BOTH, ids=["fakes", "stack"])
+@pytest.fixture(params=matrix(BOTH, short=lambda made: made is Stack), ids=["fakes", "stack"])
 def daemon(request: pytest.FixtureRequest, folder: Path) -> Iterator[World | Stack]:
     """Each of the two."""
     made: World | Stack = request.param(folder)

@@ -10,6 +10,7 @@ from mynet.v1 import ipam_pb2
 from tests.server.support.refusals import refusal
 from tests.server.support.stack import Stack
 from tests.server.support.world import World
+from tests.support.matrix import matrix
 
 NINE = "10.9.0.0/24"
 MYNET = ipam_pb2.SUBNET_FORMAT_MYNET
@@ -133,7 +134,7 @@ def test_an_empty_book_is_an_empty_document(world: World, kind: int, empty: obje
     assert export(world, kind) == empty
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", matrix(FORMATS, short=3))
 def test_more_addresses_than_the_backend_tells_at_once_are_all_there(
     stack: Stack, kind: int
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from mynet.v1 import ipam_pb2
 from tests.server.support.documents import MYNET, TUTORIAL, ask, export, load
 from tests.server.support.stack import Stack
-from tests.server.support.stress import CALLERS, ROUNDS, Holders, Run, allowed, storm
+from tests.server.support.stress import CALLERS, ROUNDS, Holders, Run, allowed, stress
 from tests.server.support.world import World
 
 NINE = "10.9.0.0/24"
@@ -28,7 +28,7 @@ def test_batches_and_single_addresses_at_once(daemon: World | Stack) -> None:
             for address in (*batch[1:], single):
                 daemon.release("10.8.0.0/16", address)
 
-    storm(work)
+    stress(work)
     request = ipam_pb2.ListAllocationsRequest(page_size=1000)
     left = daemon.ipam.ListAllocations(request).allocations
     assert len(left) == CALLERS * ROUNDS
@@ -39,7 +39,7 @@ def test_batches_and_single_addresses_at_once(daemon: World | Stack) -> None:
 
 def test_owners_who_ask_for_one_batch_get_one(daemon: World | Stack) -> None:
     answers: list[tuple[str, ...]] = []
-    storm(lambda _: answers.append(tuple(daemon.allocate_batch(NINE, owner_prefix="a", count=9))))
+    stress(lambda _: answers.append(tuple(daemon.allocate_batch(NINE, owner_prefix="a", count=9))))
     assert len(set(answers)) == 1
     assert len(set(answers[0])) == 9
 
@@ -54,7 +54,7 @@ def test_one_owner_allocates_and_releases_all_at_once(daemon: World | Stack) -> 
             else:
                 daemon.release_owner("vm-7")
 
-    storm(work)
+    stress(work)
     daemon.release_owner("vm-7")
     assert daemon.state() == before
 
@@ -75,7 +75,7 @@ def test_every_caller_gets_a_subnet_of_its_own(daemon: World | Stack) -> None:
             holders.give(*made)
             daemon.delete_subnet(made[0]) if caller % 2 else daemon.delete(f"n{caller}")
 
-    storm(work)
+    stress(work)
     assert daemon.state() == before
 
 
@@ -98,7 +98,7 @@ def test_who_makes_and_deletes_one_subnet_at_once_is_told_what_is_so(
                 case 3:
                     daemon.release_owner(f"vm-{caller}")
 
-    storm(work)
+    stress(work)
     for caller in range(CALLERS):
         daemon.release_owner(f"vm-{caller}")
     daemon.delete_subnet(NINE, allow_missing=True)
@@ -107,7 +107,7 @@ def test_who_makes_and_deletes_one_subnet_at_once_is_told_what_is_so(
 
 def test_imports_of_the_same_at_once_are_one(daemon: World | Stack) -> None:
     document = {NINE: "11", "10.8.0.0/24": "01", "10.7.0.0/24": "0001"}
-    storm(lambda _: load(daemon, TUTORIAL, document))
+    stress(lambda _: load(daemon, TUTORIAL, document))
     assert daemon.subnets() == ["10.7.0.0/24", "10.8.0.0/24", NINE]
     request = ipam_pb2.ListAllocationsRequest()
     assert len(daemon.ipam.ListAllocations(request).allocations) == 4
@@ -124,7 +124,7 @@ def test_everything_at_once(daemon: World | Stack, seed: int) -> None:
             run, call = step(daemon, caller, dice[caller])
             run(call)
 
-    storm(work)
+    stress(work)
     for caller in range(CALLERS):
         daemon.release_owner(f"vm-{caller}")
     if daemon.networks():

@@ -144,9 +144,7 @@ def test_allocations_of_several_backends_are_one_list(world: World) -> None:
 
 
 def test_a_page_has_100_items_by_default_and_1000_at_most(world: World) -> None:
-    for number in range(1, 1003):
-        high, low = divmod(number, 256)
-        world.allocate("10.9.0.0/16", address=f"10.9.{high}.{low}")
+    world.allocate_batch("10.9.0.0/16", count=1002)
     pages = Pages(world, *LISTS["allocations"])
     assert [len(page) for page in pages.every(1001)] == [1000, 2]
     assert len(pages.page()[0]) == 100

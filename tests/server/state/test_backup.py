@@ -28,10 +28,10 @@ from mynet.v1 import network_pb2
 from tests.server.support.daemon import INSTANCE
 from tests.server.support.refusals import refusal
 from tests.server.support.stack import BOOK, Stack
+from tests.support.matrix import matrix
 
 CALLERS = 8
-BACKUPS = 12
-KILLS = 8
+BACKUPS = 6
 
 
 @pytest.fixture
@@ -238,24 +238,22 @@ for number in count():
 """
 
 
-def test_whenever_it_is_killed_what_has_a_name_is_whole(
-    state: Path, place: Path, tmp_path: Path
+@pytest.mark.parametrize("milliseconds", matrix(range(0, 56, 7), short=4))
+def test_after_a_kill_each_file_with_a_final_name_is_complete(
+    state: Path, place: Path, tmp_path: Path, milliseconds: int
 ) -> None:
     Stack(state).close()
     (state / "drivers").mkdir()
     (state / "drivers" / "noise").write_bytes(os.urandom(2_000_000))
-    for number in range(KILLS):
-        folder = place / str(number)
-        folder.mkdir()
-        with subprocess.Popen([sys.executable, "-c", BACKING_UP, state, folder]) as process:
-            while not (folder / "1").exists():
-                time.sleep(0.001)
-            time.sleep(0.007 * number)
-            process.kill()
-        for path in folder.glob("[0-9]*"):
-            brought_back(path, tmp_path / f"back-{number}-{path.name}")
-        beside = {path.name[:14] for path in folder.iterdir() if not path.name.isdecimal()}
-        assert beside <= {".mynet-backup-"}
+    with subprocess.Popen([sys.executable, "-c", BACKING_UP, state, place]) as process:
+        while not (place / "1").exists():
+            time.sleep(0.001)
+        time.sleep(milliseconds / 1000)
+        process.kill()
+    for path in place.glob("[0-9]*"):
+        brought_back(path, tmp_path / f"back-{path.name}")
+    other_files = {path.name[:14] for path in place.iterdir() if not path.name.isdecimal()}
+    assert other_files <= {".mynet-backup-"}
 
 
 def test_a_caller_who_has_gone_leaves_nothing(state: Path, stack: Stack, place: Path) -> None:

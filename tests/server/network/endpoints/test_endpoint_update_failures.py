@@ -11,7 +11,7 @@ from tests.server.support.polling import eventually
 from tests.server.support.ports import WEB
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import change_endpoint, connect
-from tests.server.support.stress import storm
+from tests.server.support.stress import stress
 from tests.server.support.world import World
 
 TLS = PortMapping(host_port=8443, container_port=443)
@@ -150,7 +150,7 @@ def test_callers_who_change_one_endpoint_at_once_all_get_what_they_asked_for(wor
         port = PortMapping(host_port=20000 + number, container_port=number + 1)
         world.update_endpoint(ports=[port], labels={str(number): ""})
 
-    storm(change)
+    stress(change)
     [endpoint] = world.endpoints()
     ports = {each.host_port for each in endpoint.ports}
     assert ports - {8080} == {20000 + int(number) for number in endpoint.labels}

@@ -8,7 +8,7 @@ import pytest
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.server.support.daemon import Daemon
 from tests.server.support.stack import Stack
-from tests.server.support.stress import CALLERS, ROUNDS, Holders, Run, allowed, storm
+from tests.server.support.stress import CALLERS, ROUNDS, Holders, Run, allowed, stress
 from tests.server.support.world import World
 
 POOL = "10.9.0.0/24"
@@ -37,7 +37,7 @@ def test_connecting_and_allocating_at_once(daemon: World | Stack, networks: int)
             holders.give(held.address)
             daemon.release(held.subnet, held.address, owner=held.owner)
 
-    storm(work)
+    stress(work)
     assert daemon.endpoints() == []
     for number in range(networks):
         daemon.delete(f"n{number}")
@@ -64,7 +64,7 @@ def test_founding_and_dropping_one_subnet_at_once(daemon: World | Stack) -> None
             holders.give(held.address)
             daemon.release(POOL, held.address)
 
-    storm(work)
+    stress(work)
     assert daemon.state() == before
 
 
@@ -84,7 +84,7 @@ def test_a_full_subnet_is_shared_without_giving_anything_twice(daemon: World | S
         for _ in range(ROUNDS):
             run(once)
 
-    storm(work)
+    stress(work)
     assert daemon.endpoints() == []
     daemon.delete()
     assert daemon.state() == before
@@ -93,7 +93,7 @@ def test_a_full_subnet_is_shared_without_giving_anything_twice(daemon: World | S
 def test_all_callers_who_connect_one_container_get_one_endpoint(daemon: World | Stack) -> None:
     daemon.network()
     ids: set[str] = set()
-    storm(lambda _: ids.add(daemon.connect("c1").id))
+    stress(lambda _: ids.add(daemon.connect("c1").id))
     assert ids == {endpoint.id for endpoint in daemon.endpoints()}
     assert len(ids) == 1
 
@@ -109,7 +109,7 @@ def test_connecting_and_disconnecting_one_container_at_once(daemon: World | Stac
             else:
                 daemon.disconnect("c1", allow_missing=True)
 
-    storm(work)
+    stress(work)
     daemon.disconnect("c1", allow_missing=True)
     daemon.delete()
     assert daemon.state() == before
@@ -125,7 +125,7 @@ def test_everything_at_once(daemon: World | Stack) -> None:
             run, call = step(daemon, caller, dice[caller])
             run(call)
 
-    storm(work)
+    stress(work)
     for number in range(3):
         request = network_pb2.DeleteNetworkRequest(
             network=f"n{number}", force=True, allow_missing=True

@@ -12,7 +12,7 @@ from tests.server.support.records import endpoint
 from tests.server.support.refusals import refusal, unpacked
 from tests.server.support.requests import connect
 from tests.server.support.stack import Stack
-from tests.server.support.stress import CALLERS, storm
+from tests.server.support.stress import CALLERS, stress
 from tests.server.support.world import World
 
 FULL = ("RESOURCE_EXHAUSTED", "BRIDGE_FULL")
@@ -47,7 +47,7 @@ def race(daemon: World | Stack) -> list[str]:
         except grpc.RpcError as error:
             reasons.append(unpacked(error).reason)
 
-    storm(work)
+    stress(work)
     return reasons
 
 

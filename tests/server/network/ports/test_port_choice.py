@@ -10,7 +10,7 @@ from mynet.v1.network_pb2 import PROTOCOL_UDP, PortMapping
 from tests.server.support.ports import BOTH, CHOSEN, NGINX, TCP, numbers
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import connect
-from tests.server.support.stress import storm
+from tests.server.support.stress import CALLERS, stress
 from tests.server.support.world import World
 
 pytestmark = pytest.mark.usefixtures("web")
@@ -83,10 +83,10 @@ def test_a_choice_takes_nothing_that_is_named_beside_it(world: World) -> None:
 
 
 def test_whoever_is_chosen_for_at_once_gets_a_port_of_its_own(world: World) -> None:
-    world.host.choosable = [range(50000, 50032)]
+    world.host.choosable = [range(50000, 50000 + CALLERS)]
     found: list[int] = []
-    storm(lambda number: found.extend(numbers(world.connect(f"r{number}", ports=[CHOSEN]))))
-    assert sorted(found) == list(range(50000, 50032))
+    stress(lambda number: found.extend(numbers(world.connect(f"r{number}", ports=[CHOSEN]))))
+    assert sorted(found) == list(range(50000, 50000 + CALLERS))
 
 
 @pytest.mark.parametrize("count", [1, 3])

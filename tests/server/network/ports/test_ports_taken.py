@@ -9,7 +9,7 @@ from mynet.v1.network_pb2 import PROTOCOL_UDP, PortMapping
 from tests.server.support.ports import CHOSEN, NGINX, TCP, WEB
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import connect
-from tests.server.support.stress import storm
+from tests.server.support.stress import stress
 from tests.server.support.world import World
 
 pytestmark = pytest.mark.usefixtures("web")
@@ -101,7 +101,7 @@ def test_of_those_who_want_a_port_at_once_one_gets_it(
         else:
             won.append(future.result().endpoint.id)
 
-    storm(race)
+    stress(race)
     assert len(won) == 1
     assert {each.reason for each in refused} == {"PORT_IN_USE"}
     assert {each.metadata["endpoint"] for each in refused} == set(won)
