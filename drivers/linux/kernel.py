@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mynet.drivers.api import IPNetwork, Sandbox
 from mynet.drivers.linux import netns
-from mynet.drivers.linux.firewall import conntrack
 from mynet.drivers.linux.firewall.audit import differences
-from mynet.drivers.linux.firewall.table import Firewall
+from mynet.drivers.linux.firewall.firewall import Firewall
+from mynet.drivers.linux.group_commit import GroupCommit
 from mynet.drivers.linux.host import routes, sysctl
 from mynet.drivers.linux.host_firewalls import inspect
 from mynet.drivers.linux.interface import Watch
 from mynet.drivers.linux.links import bridges, veths
 from mynet.drivers.linux.links.alias import read_mark
-from mynet.drivers.linux.links.batch_delete import Reaper
+from mynet.drivers.linux.links.batch_delete import delete_links
 from mynet.drivers.linux.links.gratuitous_arp import Announcer
 from mynet.drivers.linux.netlink.netlink_socket import Netlink
 from mynet.drivers.linux.ports import reservations
@@ -39,7 +39,7 @@ class LinuxKernel:
     """
 
     def __init__(self) -> None:
-        self._reaper = Reaper()
+        self._deletions = GroupCommit(delete_links)
         self._firewall = Firewall()
         self._announcer = Announcer()
 
@@ -99,7 +99,7 @@ class LinuxKernel:
         """Like: ip link delete NAME, for many at once."""
         with Netlink() as nl:
             ours = [link for veth in endpoints for link in veths.links_of(nl, veth)]
-        self._reaper.delete(ours)
+        self._deletions.submit(ours)
 
     def adjust(self, endpoints: Iterable[Veth]) -> None:
         """Like: ip link set dev NAME type bridge_slave isolated on hairpin on, for many at once."""
@@ -139,20 +139,12 @@ class LinuxKernel:
         self._firewall.remove(segment)
 
     def publish(self, instance: str, publication: PortForwards) -> None:
-        """Like: nft add element inet mynet pub4 ...; conntrack -D -p udp --orig-port-dst PORT.
-
-        In this order: a flow that was forgotten before could be remembered again as it was. Where
-        all stands already, flows that are under way are not disturbed.
-        """
-        conntrack.forget(self._firewall.publish(instance, publication))
+        """Like: nft add element inet mynet pub4 ...; conntrack -D --orig-port-dst PORT."""
+        self._firewall.publish(instance, publication)
 
     def unpublish(self, publication: PortForwards) -> None:
-        """Like: nft delete element inet mynet pub4 ...; conntrack -D -p udp --orig-port-dst PORT.
-
-        In this order, likewise.
-        """
+        """Like: nft delete element inet mynet pub4 ...; conntrack -D --orig-port-dst PORT."""
         self._firewall.unpublish(publication)
-        conntrack.forget(publication.forwards)
 
     def unpublished(self, publication: PortForwards) -> Sequence[Forward]:
         """Like: nft get element inet mynet pub4 ..."""
@@ -188,17 +180,17 @@ class LinuxKernel:
 
     def rules_stand(self) -> bool:
         """Like: nft -a -t list table inet mynet."""
-        return self._firewall.rules_stand()
+        return self._firewall.is_intact()
 
     def unfiltered(self, segment: NetworkRules) -> Sequence[str]:
         """Like: nft get element inet mynet br_all ..."""
-        return self._firewall.unfiltered(segment)
+        return self._firewall.missing(segment)
 
     def unserved(
         self, segments: Sequence[NetworkRules], publications: Sequence[PortForwards]
     ) -> frozenset[str]:
         """Like: nft list ruleset, where there was a transaction since the last time."""
-        return self._firewall.unserved(segments, publications)
+        return self._firewall.drifted(segments, publications)
 
     def misfiltered(
         self,

@@ -1,1 +1,1 @@
-"""The table inet mynet: its ruleset, its elements, and the connections it tracks."""
+"""The table inet mynet: its rules, its elements, and the connections through it."""

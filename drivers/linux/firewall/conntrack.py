@@ -1,12 +1,12 @@
-"""Flows of UDP that the kernel remembers, and that a published port has to make it forget.
+"""Deletes the UDP flows to published ports from the kernel's connection tracking.
 
-Conntrack holds on to a flow, and to where it leads, for as long as packets come: a client that goes
-on sending to a port would reach whoever had it before, for ever. Every flow to the *host's* port is
-forgotten when a port is published and when that ends; the next packet then begins a new one.
+The kernel keeps a flow, and where it leads, as long as packets come. A client that goes on sending
+to a port would reach the endpoint that had the port before. So every flow to a port of the host is
+deleted when the port is published and when it is unpublished, and the next packet begins a new one.
 """
 
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from mynet.drivers.api import IPAddress, PortProtocol
 from mynet.drivers.linux.netlink import conntrack, route_replies
@@ -19,28 +19,30 @@ from mynet.drivers.linux.values.ports import Forward
 _GONE = frozenset({errno.ENOENT})
 
 
-def forget(forwards: Sequence[Forward]) -> int:
-    """Forget the flows of UDP to ports of the host; say how many that were.
+def forget(forwards: Iterable[Forward]) -> int:
+    """Delete the UDP flows to published ports, and return how many there were.
 
-    Those at the host's addresses, wherever they lead, and those that lead to the endpoint, at
-    whichever address: the host may have lost that in the meantime.
+    These are the flows to the host's addresses, wherever they lead, and the flows that lead to the
+    endpoint, from any address: the host may have lost the address in the meantime.
     Like: ``conntrack -D -p udp --orig-port-dst PORT``.
     """
-    ours: dict[int, list[Forward]] = {}
+    by_version: dict[int, list[Forward]] = {}
     for forward in forwards:
         if forward.protocol is PortProtocol.UDP:
-            ours.setdefault(forward.target.version, []).append(forward)
-    if not ours:
+            by_version.setdefault(forward.target.version, []).append(forward)
+    if not by_version:
         return 0
     with Netlink(NETLINK_NETFILTER) as nl:
-        to_ports = {version: _flows_to(nl, version, _ports(ours[version])) for version in ours}
-        # A host with many networks has thousands of addresses: they are listed if anyone asks.
+        to_ports = {
+            version: _flows_to(nl, version, _ports(by_version[version])) for version in by_version
+        }
+        # A host with many networks has thousands of addresses, so they are listed only if needed.
         local = _addresses() if any(to_ports.values()) else frozenset[IPAddress]()
         forgotten = {
             flow.tuple: flow
             for version, flows in to_ports.items()
             for flow in flows
-            if any(is_of(flow, forward, local) for forward in ours[version])
+            if any(is_of(flow, forward, local) for forward in by_version[version])
         }
         for flow in forgotten.values():
             message = conntrack.delete_flow(flow)
@@ -49,7 +51,7 @@ def forget(forwards: Sequence[Forward]) -> int:
 
 
 def _ports(forwards: Iterable[Forward]) -> frozenset[int]:
-    """Return the host's ports that lead somewhere."""
+    """Return the host's ports."""
     return frozenset(
         number
         for forward in forwards
@@ -58,7 +60,7 @@ def _ports(forwards: Iterable[Forward]) -> frozenset[int]:
 
 
 def is_of(flow: Flow, forward: Forward, local: frozenset[IPAddress]) -> bool:
-    """Say whether a flow is one to the ports: to the host's, or by way of them to the endpoint."""
+    """Return whether a flow is to the host's ports, or leads to the endpoint through them."""
     number = flow.to_port - forward.host_port
     if not 0 <= number < forward.count:
         return False
@@ -69,14 +71,16 @@ def is_of(flow: Flow, forward: Forward, local: frozenset[IPAddress]) -> bool:
         return True
     if forward.host is not None:
         return flow.to == forward.host
-    return flow.to in local or flow.to.is_loopback  # all of 127.0.0.0/8, of which one is listed
+    return (
+        flow.to in local or flow.to.is_loopback
+    )  # 127.0.0.0/8 is local, though one address is listed
 
 
 def _flows_to(nl: Netlink, version: int, ports: frozenset[int]) -> list[Flow]:
-    """List flows of UDP of the IP version to any of the ports.
+    """Return the UDP flows of an IP version to any of the ports.
 
-    The kernel takes 5 ms to go through its table for any question, and filters by one port at most.
-    Where there are several ports, all flows are listed once.
+    The kernel takes 5 ms to search its table for any question, and filters by one port at most. For
+    several ports all flows are therefore listed once.
     """
     port = next(iter(ports)) if len(ports) == 1 else None
     message = conntrack.get_udp_flows(version, port)
@@ -85,7 +89,7 @@ def _flows_to(nl: Netlink, version: int, ports: frozenset[int]) -> list[Flow]:
 
 
 def _addresses() -> frozenset[IPAddress]:
-    """List the host's own addresses. Like: ``ip addr``."""
+    """Return the host's own addresses. Like: ``ip addr``."""
     with Netlink() as nl:
         replies = nl.dump(Request(get_addresses(), "list addresses", "addresses"))
     return frozenset(route_replies.read_address(reply)[1].ip for reply in replies)

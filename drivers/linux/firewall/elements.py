@@ -1,7 +1,7 @@
-"""Elements of the firewall's sets and maps, each written twice: as text, and as the kernel has it.
+"""Elements of the firewall's sets and maps, as text for nft(8) and as bytes for the kernel.
 
-A key, and what a map leads it to, is one part or a concatenation of several. A part that stands for
-many values makes an interval of it: a subnet, a range of ports.
+A key, and the data that a map leads it to, is one part or a concatenation of parts. A part that
+stands for many values, a subnet or a range of ports, makes the key an interval.
 """
 
 import re
@@ -21,27 +21,31 @@ _NUMBERS: Final = {PortProtocol.TCP: 6, PortProtocol.UDP: 17, PortProtocol.SCTP:
 _PORT_BYTES: Final = 2
 _REGISTER: Final = 4  # bytes that each part of a concatenation is padded to
 
-Part = str | IPAddress | IPNetwork | PortProtocol | int | range  # a device ... a port, and ports
+# In this order: a device, an address, a subnet, a protocol, a port, a range of ports.
+Part = str | IPAddress | IPNetwork | PortProtocol | int | range
 Value = Part | tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """An element of a set; of a map, if it has ``data`` that its key leads to."""
+    """An element of a set or a map."""
 
+    # The name of the set or map.
     set: str
+    # The key.
     value: Value
+    # What the key leads to, in a map.
     data: Value | None = None
 
 
 def text(element: Element) -> str:
-    """Write an element for nft(8)."""
+    """Return an element as text for nft(8)."""
     key = _words(element.value)
     return key if element.data is None else f"{key} : {_words(element.data)}"
 
 
 def keys(value: Value, data: Value | None = None) -> tuple[Key, ...]:
-    """Tell the keys that an element is in the kernel."""
+    """Return the keys that the kernel has for an element."""
     parts = _parts(value)
     leads_to = b"" if data is None else _joined([_first(part) for part in _parts(data)])
     if len(parts) == 1 and isinstance(parts[0], range | IPv4Network | IPv6Network):
@@ -53,9 +57,10 @@ def keys(value: Value, data: Value | None = None) -> tuple[Key, ...]:
 
 
 def plain(name: str) -> str:
-    """Refuse what would be more, or less, than a name between quotes.
+    """Return a name that nft(8) reads as itself between quotes.
 
-    The language cannot escape a quote, and a star at the end stands for any ending.
+    Raises CapabilityUnsupported for any other: nft cannot escape a quote, and takes a star at the
+    end for any ending.
     """
     if not _PLAIN.fullmatch(name):
         raise CapabilityUnsupported(
@@ -90,19 +95,19 @@ def _interval(part: range | IPNetwork, data: bytes) -> tuple[Key, ...]:
     start, last = _first(part), _last(part)
     past = int.from_bytes(last) + 1
     if past >> (8 * len(last)):
-        return (Key(start, data),)  # it reaches the end of what there is, and so has none
+        return (Key(start, data),)  # an interval up to the last value has no end
     return (Key(start, data), Key(past.to_bytes(len(last)), ends_interval=True))
 
 
 def _joined(parts: Sequence[bytes]) -> bytes:
-    """Put parts together; alone, one is not padded."""
+    """Concatenate parts, each padded to whole registers. A single part is not padded."""
     if len(parts) == 1:
         return parts[0]
     return b"".join(part + bytes(-len(part) % _REGISTER) for part in parts)
 
 
 def _first(part: Part) -> bytes:
-    """Write the part, or the first of those that it stands for."""
+    """Return the part as bytes, or the first value of an interval."""
     match part:
         case str():
             return part.encode().ljust(IFNAME_BYTES, b"\0")
@@ -119,6 +124,7 @@ def _first(part: Part) -> bytes:
 
 
 def _last(part: Part) -> bytes:
+    """Return the part as bytes, or the last value of an interval."""
     match part:
         case range():
             return part[-1].to_bytes(_PORT_BYTES)

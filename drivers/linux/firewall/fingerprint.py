@@ -3,6 +3,10 @@
 The bytes are compared and not understood: the kernel describes the same table, chains and rules by
 the same bytes every time. Numbers of rules and chains are never used again, so a rule that was
 deleted and added again changes the fingerprint.
+
+A fingerprint takes 0.2 ms, whatever the sets have. A run of ``nft list`` takes 4 ms with 10
+networks and 108 ms with 2,000, too long for every creation of a network. It is compared with the
+fingerprint of the table that this daemon has loaded, which ``audit`` does not have.
 """
 
 import errno
@@ -22,7 +26,7 @@ def generation() -> int:
     return nftables.read_generation(reply) if reply else 0
 
 
-def skeleton() -> bytes:
+def fingerprint() -> bytes:
     """Return the description of the table, its chains and rules; b"" if there is no table.
 
     Like: ``nft -a -t list table inet mynet``.

@@ -1,4 +1,4 @@
-"""Running nft(8), the only program that mynet starts: it loads the firewall and lists it."""
+"""Runs nft(8), the only program that mynet starts, to load and list the firewall."""
 
 import os
 import shutil
@@ -12,15 +12,16 @@ from mynet.drivers.linux.kernel_errors import refusals
 
 TABLE_NAME: Final = f"table inet {TABLE}"
 
-_PATIENCE = 30  # seconds for a run of nft; 2,000 networks load in 0.1
+_TIMEOUT = 30  # seconds; 2,000 networks load in 0.1
 _SYSTEM_FOLDERS = "/usr/sbin:/sbin:/usr/local/sbin"  # not on every daemon's PATH
 
 
-def run_nft(doing: str, words: Sequence[str], text: str = "") -> str:
-    """Run it in the namespace of this thread, with a text to read; return what it prints.
+def run_nft(doing: str, arguments: Sequence[str], text: str = "") -> str:
+    """Run nft in the namespace of this thread with ``text`` as its input, and return its output.
 
-    ``doing`` is what it does to the table, for errors: "load". Raises CapabilityUnsupported where
-    there is no such program, PrivilegeMissing, and KernelError.
+    ``doing`` is what it does to the table, for messages: "load". Raises CapabilityUnsupported if
+    nft is not installed, PrivilegeMissing if the daemon may not do this, and KernelError if nft
+    fails or does not end in time.
     """
     program = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM_FOLDERS}")
     if program is None:
@@ -30,17 +31,17 @@ def run_nft(doing: str, words: Sequence[str], text: str = "") -> str:
         )
     try:
         with refusals("start nft", TABLE_NAME):
-            done = subprocess.run(  # noqa: S603 - our own text, no shell, found on PATH as ever
-                [program, *words],
+            done = subprocess.run(  # noqa: S603 - our own text, no shell, and a program from PATH
+                [program, *arguments],
                 input=text,
                 capture_output=True,
                 text=True,
-                timeout=_PATIENCE,
+                timeout=_TIMEOUT,
                 check=False,
             )
     except subprocess.TimeoutExpired as error:
         raise KernelError(
-            f"nft did not {doing} {TABLE_NAME} within {_PATIENCE} s",
+            f"nft did not {doing} {TABLE_NAME} within {_TIMEOUT} s",
             resource=TABLE_NAME,
             metadata={"errno": "ETIMEDOUT", "object": TABLE_NAME},
         ) from error
@@ -49,16 +50,16 @@ def run_nft(doing: str, words: Sequence[str], text: str = "") -> str:
     return done.stdout
 
 
-def _refusal(doing: str, words: str) -> DriverError:
-    """Read what nft says of its failure."""
-    if "Operation not permitted" in words:
+def _refusal(doing: str, message: str) -> DriverError:
+    """Return the error for a message of nft."""
+    if "Operation not permitted" in message:
         return PrivilegeMissing(
             f"mynetd may not {doing} {TABLE_NAME}: it lacks CAP_NET_ADMIN",
             resource=TABLE_NAME,
             metadata={"capability": "CAP_NET_ADMIN", "errno": "EPERM", "object": TABLE_NAME},
         )
     return KernelError(
-        f"nft could not {doing} {TABLE_NAME}: {words.strip()[:500]}",
+        f"nft could not {doing} {TABLE_NAME}: {message.strip()[:500]}",
         resource=TABLE_NAME,
         metadata={"errno": "EINVAL", "object": TABLE_NAME},
     )

@@ -1,4 +1,4 @@
-"""The firewall as data: ``ruleset.nft`` beside this, and what networks and endpoints add to it."""
+"""The firewall as text: ``ruleset.nft``, and the elements of networks and published ports."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -14,30 +14,30 @@ TABLE: Final = "mynet"
 _RULES = Path(__file__).with_name("ruleset.nft")
 
 
-def elements(segment: NetworkRules) -> Iterator[Element]:
-    """Tell what a network puts into the sets."""
-    yield Element("br_all", segment.bridge)
-    yield Element("br_self", (segment.bridge, segment.bridge))
-    if segment.icc:
-        yield Element("br_icc", (segment.bridge, segment.bridge))
-    if segment.internal:
-        yield Element("br_internal", segment.bridge)
-    for version in segment.routed:
-        yield Element(f"br_routed{version}", segment.bridge)
-    for subnet in segment.masquerade:
+def elements(rules: NetworkRules) -> Iterator[Element]:
+    """Yield the elements of a network."""
+    yield Element("br_all", rules.bridge)
+    yield Element("br_self", (rules.bridge, rules.bridge))
+    if rules.icc:
+        yield Element("br_icc", (rules.bridge, rules.bridge))
+    if rules.internal:
+        yield Element("br_internal", rules.bridge)
+    for version in rules.routed:
+        yield Element(f"br_routed{version}", rules.bridge)
+    for subnet in rules.masquerade:
         yield Element(f"masq{subnet.version}", subnet)
 
 
-def published(publication: PortForwards) -> Iterator[Element]:
-    """Tell what an endpoint's ports put into the maps."""
-    return chain.from_iterable(map(forwarded, publication.forwards))
+def published(forwards: PortForwards) -> Iterator[Element]:
+    """Return the elements of an endpoint's published ports."""
+    return chain.from_iterable(map(forwarded, forwards.forwards))
 
 
 def forwarded(forward: Forward) -> Iterator[Element]:
-    """Tell what one of them puts there.
+    """Yield the elements of one published port or range.
 
-    A range that keeps its numbers is one element. Any other is one for each port: an element can
-    lead an interval to one number only.
+    A range with the same numbers on both sides is one element. Any other range has one element for
+    each port, because an interval can lead to a single number only.
     """
     version = forward.target.version
     if forward.count > 1 and forward.host_port == forward.target_port:
@@ -58,16 +58,16 @@ def forwarded(forward: Forward) -> Iterator[Element]:
 
 
 def ruleset(
-    instance: str, segments: Iterable[NetworkRules], publications: Iterable[PortForwards] = ()
+    instance: str, rules: Iterable[NetworkRules], forwards: Iterable[PortForwards] = ()
 ) -> str:
-    """Write the transaction that replaces the table whole. Like: ``nft -f FILE``.
+    """Return the text of the transaction that replaces the table, for ``nft -f FILE``.
 
-    It is added before it is deleted for the first time, when there is nothing to delete.
+    It adds the table before it deletes the table, because there may be none to delete.
     """
     sets: dict[str, list[str]] = {}
     for element in chain(
-        chain.from_iterable(map(elements, segments)),
-        chain.from_iterable(map(published, publications)),
+        chain.from_iterable(map(elements, rules)),
+        chain.from_iterable(map(published, forwards)),
     ):
         sets.setdefault(element.set, []).append(text(element))
     head = (
@@ -75,8 +75,8 @@ def ruleset(
         f"delete table inet {TABLE}\n"
         f'table inet {TABLE} {{ comment "managed by mynet, instance {plain(instance)}"; }}\n'
     )
-    filled = (
+    filling = (
         f"add element inet {TABLE} {name} {{ {', '.join(texts)} }}\n"
         for name, texts in sorted(sets.items())
     )
-    return head + _RULES.read_text() + "".join(filled)
+    return head + _RULES.read_text() + "".join(filling)

@@ -5,7 +5,7 @@ A batch takes 0.1 ms, where a run of ``nft`` takes 4 to 20.
 
 import errno
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from mynet.drivers.linux.firewall.elements import Element, keys
@@ -16,77 +16,68 @@ from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.netlink.nftables import Key
 
 _MANY: Final = 128  # requests that any socket has room for
-_GONE = frozenset({errno.ENOENT})  # the reply for an element, a set or a table that is not there
-# The reply for a port that leads elsewhere, which only another program can have changed.
-_OTHERWISE = frozenset({errno.EEXIST, errno.ENOTEMPTY})
+_GONE = frozenset({errno.ENOENT})  # the element, the set or the table does not exist
+# The port leads elsewhere. Only another program can have changed that.
+_CONFLICT = frozenset({errno.EEXIST, errno.ENOTEMPTY})
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One element that is to come or to go."""
+def commit(
+    removed: Sequence[Element], added: Sequence[Element], sign: Callable[[int], object]
+) -> bool:
+    """Remove and add elements in one transaction.
 
-    element: Element
-    add: bool
+    ``sign`` receives, before the transaction, the netlink port that the kernel will name as its
+    author when it notifies other programs. Returns False, with nothing changed, if the table does
+    not exist or a port that is added leads elsewhere.
 
-
-def commit(changes: Sequence[Change], sign: Callable[[int], object] = lambda _: None) -> bool:
-    """Make the changes, all or none; False where the table is not there, or not as we left it.
-
-    Adding what is there is success to the kernel. Removing what is gone is not, and spoils the
-    batch: then the rest is asked again, until all of it applies. ``sign`` is told beforehand the
-    port that the kernel names as the author when it notifies others.
-    Like: ``nft -f -`` with ``add element`` and ``delete element``.
+    The kernel accepts the addition of an existing element. It refuses to remove a missing one, and
+    the whole batch with it, so the batch is tried again without the refused requests.
+    Like: ``nft -f -`` with ``delete element`` and ``add element``.
     """
-    pending = [
-        (change.add, _request(change, key))
-        for change in changes
-        for key in keys(change.element.value, change.element.data)
-    ]
+    pending = [(False, request) for element in removed for request in _removal(element)]
+    pending += [(True, request) for element in added for request in _addition(element)]
     with Netlink(NETLINK_NETFILTER) as nl:
         sign(nl.port)
         while pending:
-            answers = _batch(nl, [request for _, request in pending])
-            if not any(answers):
+            replies = _batch(nl, [request for _, request in pending])
+            if not any(replies):
                 break
-            refused = [asked for asked, answer in zip(pending, answers, strict=True) if answer]
-            if any(add for add, _ in refused):
+            refused = [asked for asked, reply in zip(pending, replies, strict=True) if reply]
+            if any(is_addition for is_addition, _ in refused):
                 return False
             pending = [asked for asked in pending if asked not in refused]
     return True
 
 
-def stands(element: Element) -> bool:
-    """Say whether the element is there as it should be. Like: ``nft get element``."""
-    return not any(absent([element]))
+def missing_elements(elements: Iterable[Element]) -> Iterator[Element]:
+    """Yield the elements that the kernel lacks, or that lead elsewhere.
 
-
-def absent(elements: Iterable[Element]) -> Iterator[Element]:
-    """Yield those that are not there as they should be."""
+    Like: ``nft get element``.
+    """
     with Netlink(NETLINK_NETFILTER) as nl:
         for element in elements:
-            if not all(_is_there(nl, element, key) for key in keys(element.value, element.data)):
+            if not all(_has(nl, element, key) for key in keys(element.value, element.data)):
                 yield element
 
 
-def _is_there(nl: Netlink, element: Element, key: Key) -> bool:
-    """Say whether the kernel has the key, leading where it should.
+def _has(nl: Netlink, element: Element, key: Key) -> bool:
+    """Return whether the kernel has the key, and leads it where it should.
 
-    Where an interval ends and the next begins, the kernel does not find the end: the beginning will
-    do, as it ends what is before it.
+    If one interval ends where the next begins, the kernel does not find the end. It finds the
+    beginning then, which ends the interval before it as well.
     """
-    if _found(nl, element, key) == key:
+    if _get(nl, element, key) == key:
         return True
-    begins = replace(key, ends_interval=False)
-    return key.ends_interval and _found(nl, element, begins).value == key.value
+    beginning = replace(key, ends_interval=False)
+    return key.ends_interval and _get(nl, element, beginning).value == key.value
 
 
-def _found(nl: Netlink, element: Element, key: Key) -> Key:
+def _get(nl: Netlink, element: Element, key: Key) -> Key:
     """Return the key that the kernel has in the place of a key, an empty one if it has none."""
     reply = nl.get(
-        Request(
+        _request(
             nftables.get_element(TABLE, element.set, key),
             f"look into the firewall's set {element.set}",
-            f"table inet {TABLE}",
             _GONE,
         )
     )
@@ -94,7 +85,7 @@ def _found(nl: Netlink, element: Element, key: Key) -> Key:
 
 
 def _batch(nl: Netlink, requests: Sequence[Request]) -> tuple[int, ...]:
-    """Ask for all or none; return the errno of each.
+    """Send one transaction, and return the errno of each request.
 
     Every reply counts: the first message of a batch that fails is acknowledged like a success.
     """
@@ -105,18 +96,21 @@ def _batch(nl: Netlink, requests: Sequence[Request]) -> tuple[int, ...]:
 
 def _mark(message: bytes) -> Request:
     """Begin or end a batch. The kernel acknowledges neither, but may refuse the beginning."""
-    resource = f"table inet {TABLE}"
-    return Request(message, "change the firewall", resource, acknowledged=False)
+    return replace(_request(message, "change the firewall"), acknowledged=False)
 
 
-def _request(change: Change, key: Key) -> Request:
-    name, resource = change.element.set, f"table inet {TABLE}"
-    if not change.add:
-        message = nftables.delete_element(TABLE, name, key)
-        return Request(message, f"remove from the firewall's set {name}", resource, _GONE)
-    return Request(
-        nftables.add_element(TABLE, name, key),
-        f"add to the firewall's set {name}",
-        resource,
-        _GONE if change.element.data is None else _GONE | _OTHERWISE,
-    )
+def _removal(element: Element) -> Iterator[Request]:
+    for key in keys(element.value, element.data):
+        message = nftables.delete_element(TABLE, element.set, key)
+        yield _request(message, f"remove from the firewall's set {element.set}", _GONE)
+
+
+def _addition(element: Element) -> Iterator[Request]:
+    accepted = _GONE if element.data is None else _GONE | _CONFLICT
+    for key in keys(element.value, element.data):
+        message = nftables.add_element(TABLE, element.set, key)
+        yield _request(message, f"add to the firewall's set {element.set}", accepted)
+
+
+def _request(message: bytes, doing: str, accepted: frozenset[int] = frozenset()) -> Request:
+    return Request(message, doing, f"table inet {TABLE}", accepted)

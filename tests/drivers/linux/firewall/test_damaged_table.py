@@ -1,4 +1,4 @@
-"""Whatever somebody does to the table is seen, and is not taken for sound before it is mended."""
+"""Damage to the table by another program is noticed until it is repaired."""
 
 from ipaddress import ip_address, ip_network
 
@@ -24,7 +24,7 @@ PORTS = [
         ),
     )
 ]
-EVERYBODY = {"br-web", "br-shop", "e1"}
+EVERYTHING = {"br-web", "br-shop", "e1"}
 
 
 @pytest.fixture(autouse=True)
@@ -47,22 +47,22 @@ def _loaded(kernel: LinuxKernel) -> None:
         "chain inet mynet forward { policy drop ; }",
     ],
 )
-def test_other_rules_are_seen_and_loaded_anew(
+def test_other_rules_are_noticed_and_the_table_is_loaded_again(
     kernel: LinuxKernel, host: Namespace, damage: str
 ) -> None:
     before = host.table()
     host.run("nft", damage)
     assert not kernel.rules_stand()
-    assert kernel.unserved(SEGMENTS, PORTS) == EVERYBODY
+    assert kernel.unserved(SEGMENTS, PORTS) == EVERYTHING
     kernel.add_segment("i", SHOP)
     assert kernel.rules_stand()
     assert kernel.unserved(SEGMENTS, PORTS) == frozenset()
     assert host.table() == before
 
 
-def test_a_rule_in_the_place_of_another_is_seen(kernel: LinuxKernel, host: Namespace) -> None:
+def test_a_rule_in_the_place_of_another_is_noticed(kernel: LinuxKernel, host: Namespace) -> None:
     listed = host.json("nft", "-a", "-j", "list", "chain", "inet", "mynet", "raw_pre")["nftables"]
-    handle = next(each["rule"]["handle"] for each in listed if "rule" in each)
+    handle = next(entry["rule"]["handle"] for entry in listed if "rule" in entry)
     host.run("nft", f"replace rule inet mynet raw_pre handle {handle} counter accept")
     assert not kernel.rules_stand()
     kernel.add_segment("i", SHOP)
@@ -80,7 +80,7 @@ def test_a_rule_in_the_place_of_another_is_seen(kernel: LinuxKernel, host: Names
         ("flush map inet mynet pubr_udp4", {"e1"}),
     ],
 )
-def test_elements_that_are_gone_are_seen_and_put_back(
+def test_missing_elements_are_noticed_and_added_again(
     kernel: LinuxKernel, host: Namespace, damage: str, lacks: set[str]
 ) -> None:
     before = host.table()
@@ -96,40 +96,40 @@ def test_elements_that_are_gone_are_seen_and_put_back(
     assert host.table() == before
 
 
-def test_where_nobody_changed_anything_one_question_is_enough(
+def test_while_no_program_changes_a_table_one_question_is_enough(
     kernel: LinuxKernel, host: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks: list[str] = []
-    seen = fingerprint.skeleton
+    taken: list[str] = []
+    original = fingerprint.fingerprint
 
     def counted() -> bytes:
-        looks.append("look")
-        return seen()
+        taken.append("fingerprint")
+        return original()
 
-    monkeypatch.setattr(table, "skeleton", counted)
+    monkeypatch.setattr(table, "fingerprint", counted)
     assert kernel.unserved(SEGMENTS, PORTS) == frozenset()
-    assert looks == []
+    assert taken == []
     host.run("nft", "add table inet other")
     assert kernel.unserved(SEGMENTS, PORTS) == frozenset()
-    assert looks == ["look"]
+    assert taken == ["fingerprint"]
 
 
-def test_a_table_that_was_flushed_as_it_was_loaded_is_not_taken_for_sound(
+def test_a_table_that_was_flushed_while_it_was_loaded_is_noticed(
     kernel: LinuxKernel, host: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = fingerprint.skeleton
+    original = fingerprint.fingerprint
 
     def flushed() -> bytes:
         host.run("nft", "flush", "ruleset")
-        return seen()
+        return original()
 
     with monkeypatch.context() as patch:
-        patch.setattr(table, "skeleton", flushed)
+        patch.setattr(table, "fingerprint", flushed)
         kernel.load_firewall("i", SEGMENTS, PORTS)
     assert not kernel.rules_stand()
 
 
-def test_somebody_elses_tables_are_nothing_to_us(kernel: LinuxKernel, host: Namespace) -> None:
+def test_tables_of_other_programs_are_ignored(kernel: LinuxKernel, host: Namespace) -> None:
     host.run("nft", "add table inet other; add chain inet other c; add rule inet other c drop")
     host.run("nft", "add table ip mynet; add chain ip mynet c; add rule ip mynet c drop")
     assert kernel.rules_stand()

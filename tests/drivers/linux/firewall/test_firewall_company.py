@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from mynet.drivers.linux.firewall.table import Firewall
+from mynet.drivers.linux.firewall.firewall import Firewall
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.values.desired import NetworkRules
 from tests.drivers.linux.support.namespaces import Namespace

@@ -1,4 +1,4 @@
-"""Published ports in the table: by the element, it is the table that is loaded whole."""
+"""Published ports: adding elements leads to the same table as loading it."""
 
 import threading
 import time
@@ -11,9 +11,10 @@ import pytest
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import KernelError
+from mynet.drivers.linux.firewall import conntrack
 from mynet.drivers.linux.firewall.fingerprint import generation
+from mynet.drivers.linux.firewall.firewall import Firewall
 from mynet.drivers.linux.firewall.set_elements import commit
-from mynet.drivers.linux.firewall.table import Firewall
 from mynet.drivers.linux.values.ports import Forward, PortForwards
 from tests.drivers.linux.firewall.test_ruleset import PORTS, WEB, forward
 from tests.drivers.linux.support.namespaces import Namespace, playing_host
@@ -45,14 +46,14 @@ each_case = pytest.mark.parametrize("forwards", CASES.values(), ids=CASES.keys()
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Namespace]:
-    """One for all: each test begins by loading the table anew."""
+    """One namespace for all tests, each of which begins by loading the table."""
     with playing_host() as namespace:
         yield namespace
 
 
 @pytest.fixture
 def firewall(host: Namespace) -> Firewall:
-    """A firewall that holds a network, and another endpoint's ports."""
+    """A firewall with a network and another endpoint's ports."""
     assert host
     made = Firewall()
     made.load(INSTANCE, [WEB], [OTHER])
@@ -115,14 +116,14 @@ def test_what_stands_is_not_missed_and_what_does_not_is(
     ],
     ids=str,
 )
-def test_a_port_that_leads_elsewhere_is_missed(
+def test_a_port_that_leads_elsewhere_is_unpublished(
     firewall: Firewall, changed: Forward, standing: Forward
 ) -> None:
     firewall.publish(INSTANCE, PortForwards("web", [standing]))
     assert firewall.unpublished(PortForwards("web", [changed])) == [changed]
 
 
-def test_other_ports_replace_those_there_were(host: Namespace, firewall: Firewall) -> None:
+def test_other_ports_replace_earlier_ones(host: Namespace, firewall: Firewall) -> None:
     first = [forward("", 8080, "10.1.0.2", 80), forward("", 90, "10.1.0.2", 90, count=9)]
     then = [forward("", 8080, "10.1.0.2", 81), forward("", 95, "10.1.0.2", 95, count=9)]
     firewall.publish(INSTANCE, PortForwards("web", first))
@@ -132,7 +133,17 @@ def test_other_ports_replace_those_there_were(host: Namespace, firewall: Firewal
     assert changed == host.table()
 
 
-def test_those_that_led_elsewhere_until_now_are_told(host: Namespace, firewall: Firewall) -> None:
+def test_flows_to_ports_that_led_elsewhere_are_forgotten(
+    host: Namespace, firewall: Firewall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten: set[Forward] = set()
+
+    def published(*forwards: Forward) -> set[Forward]:
+        forgotten.clear()
+        firewall.publish(INSTANCE, PortForwards("web", forwards))
+        return set(forgotten)
+
+    monkeypatch.setattr(conntrack, "forget", forgotten.update)
     a, b, c = (forward("", number, "10.1.0.2", 80) for number in (1001, 1002, 1003))
     steps: Sequence[tuple[list[Forward], set[Forward]]] = [
         ([a], {a}),
@@ -144,14 +155,14 @@ def test_those_that_led_elsewhere_until_now_are_told(host: Namespace, firewall: 
         ([], set()),
         ([b], {b}),
     ]
-    for forwards, told in steps:
-        assert set(firewall.publish(INSTANCE, PortForwards("web", forwards))) == told
+    for forwards, changed in steps:
+        assert published(*forwards) == changed
     host.run("nft", "flush", "map", *PUB4.split())
-    assert set(firewall.publish(INSTANCE, PortForwards("web", [b, c]))) == {b, c}
-    assert firewall.publish(INSTANCE, PortForwards("web", [b, c])) == ()
+    assert published(b, c) == {b, c}
+    assert published(b, c) == set()
 
 
-def test_what_another_endpoint_has_is_not_taken_from_it(
+def test_a_port_of_another_endpoint_is_not_taken_from_it(
     host: Namespace, firewall: Firewall
 ) -> None:
     before = host.table()
@@ -188,7 +199,7 @@ def test_an_endpoint_of_an_earlier_daemon_is_unpublished(
         f"flush map {PUB4}; add element {PUB4} {{ tcp . 8080 : 10.9.9.9 . 9 }}",
     ],
 )
-def test_what_somebody_has_damaged_is_mended(
+def test_publish_repairs_what_another_program_has_damaged(
     host: Namespace, firewall: Firewall, damage: str
 ) -> None:
     ports = PortForwards("web", [forward("", 8080, "10.1.0.2", 80)])
@@ -200,43 +211,43 @@ def test_what_somebody_has_damaged_is_mended(
     assert host.table() == whole
 
 
-def test_unpublishing_what_is_gone_is_success(host: Namespace, firewall: Firewall) -> None:
+def test_unpublishing_missing_ports_is_success(host: Namespace, firewall: Firewall) -> None:
     host.run("nft", "flush map inet mynet pub4")
     many = PortForwards("many", [forward("", 20000, "fd00:1::2", 1, count=1024)])
-    firewall.unpublish(many)  # a refusal for each of them
+    firewall.unpublish(many)  # the kernel refuses each of them
     firewall.unpublish(OTHER)
     host.run("nft", "flush", "ruleset")
     firewall.unpublish(OTHER)
     assert host.table() == ""
 
 
-def together(firewall: Firewall, publications: Sequence[PortForwards]) -> list[KernelError]:
-    """Let many leave while the table is being changed; return what they were told."""
+def unpublish_together(firewall: Firewall, endpoints: Sequence[PortForwards]) -> list[KernelError]:
+    """Unpublish endpoints in a thread each while the table is in use, and return the errors."""
     errors: list[KernelError] = []
 
-    def leave(publication: PortForwards) -> None:
+    def unpublish(forwards: PortForwards) -> None:
         try:
-            firewall.unpublish(publication)
+            firewall.unpublish(forwards)
         except KernelError as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=leave, args=(each,)) for each in publications]
+    threads = [threading.Thread(target=unpublish, args=(forwards,)) for forwards in endpoints]
     with firewall._lock:
         for thread in threads:
             thread.start()
-        deadline = time.monotonic() + 10
-        while len(firewall._leaving.publications) < len(threads):
+        deadline = time.monotonic() + 60
+        while len(firewall._unpublishing._next.items) < len(threads):
             assert time.monotonic() < deadline
     for thread in threads:
         thread.join()
     return errors
 
 
-def crowd() -> list[PortForwards]:
+def many_endpoints() -> list[PortForwards]:
     return [PortForwards(f"e{n}", [forward("", 9000 + n, "10.1.0.2", 80)]) for n in range(16)]
 
 
-def test_whatever_ports_come_and_go_together_it_is_one_transaction(firewall: Firewall) -> None:
+def test_ports_that_change_together_take_one_transaction(firewall: Firewall) -> None:
     before = generation()
     steps = (["one", "a range with other numbers"], ["at one address", "a thousand"], ["none"])
     for number, cases in enumerate(steps, 1):
@@ -245,29 +256,29 @@ def test_whatever_ports_come_and_go_together_it_is_one_transaction(firewall: Fir
         assert generation() == before + number
 
 
-def test_many_leave_in_one_transaction(
+def test_many_endpoints_are_unpublished_in_one_transaction(
     host: Namespace, firewall: Firewall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = host.table()
-    for each in crowd():
-        firewall.publish(INSTANCE, each)
+    for forwards in many_endpoints():
+        firewall.publish(INSTANCE, forwards)
     commits = Mock(wraps=commit)
     monkeypatch.setattr("mynet.drivers.linux.firewall.table.commit", commits)
-    assert together(firewall, crowd()) == []
+    assert unpublish_together(firewall, many_endpoints()) == []
     assert commits.call_count == 1
     assert host.table() == before
-    firewall.publish(INSTANCE, crowd()[0])
-    firewall.unpublish(crowd()[0])
+    firewall.publish(INSTANCE, many_endpoints()[0])
+    firewall.unpublish(many_endpoints()[0])
     assert commits.call_count == 3
     assert host.table() == before
 
 
-def test_of_many_who_leave_each_is_told_that_it_failed(
+def test_each_of_many_endpoints_is_told_that_unpublishing_failed(
     firewall: Firewall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusals = Mock(side_effect=KernelError("no"))
     with monkeypatch.context() as patch:
         patch.setattr("mynet.drivers.linux.firewall.table.commit", refusals)
-        assert len(together(firewall, crowd())) == 16
+        assert len(unpublish_together(firewall, many_endpoints())) == 16
     assert refusals.call_count == 1
-    assert together(firewall, crowd()) == []
+    assert unpublish_together(firewall, many_endpoints()) == []

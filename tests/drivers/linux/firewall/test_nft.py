@@ -9,7 +9,7 @@ import pytest
 
 from mynet.drivers.errors import CapabilityUnsupported, KernelError, PrivilegeMissing
 from mynet.drivers.linux.firewall import nft as running
-from mynet.drivers.linux.firewall.table import Firewall
+from mynet.drivers.linux.firewall.firewall import Firewall
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_refusal_for_want_of_privilege_names_the_capability(nft: Path) -> None
 
 def test_one_that_hangs_is_ended(nft: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(nft, f"echo $$ >{nft}.pid; exec sleep 60")
-    monkeypatch.setattr(running, "_PATIENCE", 0.2)
+    monkeypatch.setattr(running, "_TIMEOUT", 0.2)
     start = time.monotonic()
     with pytest.raises(KernelError, match=r"within 0\.2 s") as caught:
         load()

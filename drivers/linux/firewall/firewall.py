@@ -1,0 +1,192 @@
+"""The firewall: which networks and published ports the table should have, and keeping it so."""
+
+import logging
+import threading
+from collections.abc import Container, Iterable, Sequence
+from itertools import chain
+
+from mynet.drivers.api import IPAddress
+from mynet.drivers.linux.firewall import conntrack
+from mynet.drivers.linux.firewall.elements import Element, plain, text
+from mynet.drivers.linux.firewall.fingerprint import generation
+from mynet.drivers.linux.firewall.nft import TABLE_NAME
+from mynet.drivers.linux.firewall.ruleset import elements, forwarded, published, ruleset
+from mynet.drivers.linux.firewall.set_elements import missing_elements
+from mynet.drivers.linux.firewall.table import Table
+from mynet.drivers.linux.group_commit import GroupCommit
+from mynet.drivers.linux.values.desired import NetworkRules
+from mynet.drivers.linux.values.ports import Forward, PortForwards
+
+logger = logging.getLogger(__name__)
+
+
+class Firewall:
+    """Keeps the table at the networks and the published ports that it was given.
+
+    A table that another program has changed is loaded again with all of them.
+    """
+
+    def __init__(self) -> None:
+        # Guards the table, from a decision to the kernel's reply, and the two dicts.
+        self._lock = threading.Lock()
+        self._table = Table()
+        self._rules: dict[str, NetworkRules] = {}  # by bridge
+        self._forwards: dict[str, PortForwards] = {}  # by endpoint
+        # The kernel takes 15 ms to remove an element, and hardly longer for a thousand.
+        self._unpublishing = GroupCommit(self._unpublish, self._lock)
+        # The generation of the kernel's tables when drifted() last found nothing.
+        self._verified = -1
+
+    @property
+    def authors(self) -> Container[int]:
+        """The netlink ports by which the kernel names us when it notifies other programs."""
+        return self._table.authors
+
+    def load(
+        self,
+        instance: str,
+        rules: Iterable[NetworkRules],
+        forwards: Iterable[PortForwards] = (),
+    ) -> None:
+        """Replace the table in one transaction, so that there is no moment without rules.
+
+        Like: ``nft -f -``.
+        """
+        with self._lock:
+            self._rules = {network.bridge: network for network in rules}
+            self._forwards = {endpoint.endpoint: endpoint for endpoint in forwards}
+            self._load(instance)
+
+    def add(self, instance: str, rules: NetworkRules) -> None:
+        """Add the network in one transaction, or bring it to other rules.
+
+        A network that the kernel or nft refuses is not remembered, because the table could not be
+        loaded with it again. Like: ``nft add element inet mynet ...``.
+        """
+        plain(rules.bridge)
+        with self._lock:
+            before = self._rules.get(rules.bridge)
+            exists = self._table.change(elements(before) if before else (), elements(rules))
+            self._rules[rules.bridge] = rules
+            if not (exists and self._table.is_intact()):
+                self._load_again(instance)
+
+    def remove(self, rules: NetworkRules) -> None:
+        """Remove the network in one transaction. Like: ``nft delete element inet mynet ...``."""
+        with self._lock:
+            self._rules.pop(rules.bridge, None)
+            self._table.change(elements(rules), ())
+
+    def publish(self, instance: str, forwards: PortForwards) -> None:
+        """Lead an endpoint's ports to it, and no others, in one transaction.
+
+        Flows to ports that led elsewhere before are forgotten afterwards: the kernel could remember
+        a flow again as it was if it were forgotten before.
+        Like: ``nft add element inet mynet pub4 ...; conntrack -D -p udp --orig-port-dst PORT``.
+        """
+        with self._lock:
+            before = self._forwards.get(forwards.endpoint, PortForwards(forwards.endpoint))
+            kept = [forward for forward in forwards.forwards if forward in before.forwards]
+            lost = _missing(kept)
+            if before == forwards and not lost:
+                return
+            if not self._table.change(published(before), published(forwards)):
+                self._load_again(instance, forwards)
+            self._forwards[forwards.endpoint] = forwards
+        intact = [forward for forward in kept if forward not in lost]
+        changed = {*before.forwards, *forwards.forwards}.difference(intact)
+        conntrack.forget(changed)
+
+    def unpublish(self, forwards: PortForwards) -> None:
+        """Lead an endpoint's ports nowhere, then forget the flows to them.
+
+        Endpoints that are unpublished at the same time share a transaction.
+        Like: ``nft delete element inet mynet pub4 ...; conntrack -D -p udp --orig-port-dst PORT``.
+        """
+        self._unpublishing.submit([forwards])
+        conntrack.forget(forwards.forwards)
+
+    def _unpublish(self, endpoints: Sequence[PortForwards]) -> None:
+        """Remove the ports of endpoints in one transaction. Holds ``_lock``."""
+        self._table.change(chain.from_iterable(map(self._forget, endpoints)), ())
+
+    def _forget(self, forwards: PortForwards) -> Iterable[Element]:
+        """Forget an endpoint, and return its elements. Holds ``_lock``.
+
+        The ports of an unknown endpoint may be another endpoint's by now. Only those that still
+        lead to it are returned then.
+        """
+        before = self._forwards.pop(forwards.endpoint, None)
+        if before:
+            return published(before)
+        return (element for element in published(forwards) if not any(missing_elements([element])))
+
+    def unpublished(self, forwards: PortForwards) -> Sequence[Forward]:
+        """Return those of an endpoint's ports that the table does not lead to it.
+
+        Like: ``nft get element inet mynet pub4 ...``.
+        """
+        with self._lock:
+            return _missing(forwards.forwards)
+
+    def targets(self) -> frozenset[IPAddress]:
+        """Return the addresses that published ports lead to."""
+        with self._lock:
+            endpoints = list(self._forwards.values())
+        return frozenset(forward.target for endpoint in endpoints for forward in endpoint.forwards)
+
+    def is_intact(self) -> bool:
+        """Return whether table, chains and rules are as they were loaded, if they ever were.
+
+        Like: ``nft -a -t list table inet mynet``.
+        """
+        with self._lock:
+            return self._table.is_intact()
+
+    def missing(self, rules: NetworkRules) -> Sequence[str]:
+        """Return the elements of a network that the table lacks, in the words of nft(8).
+
+        Before the first :meth:`load` nothing is missing.
+        """
+        with self._lock:
+            if not self._table.is_loaded:
+                return ()
+            return [
+                f"{text(element)} in the set {element.set}"
+                for element in missing_elements(elements(rules))
+            ]
+
+    def drifted(
+        self, rules: Sequence[NetworkRules], forwards: Sequence[PortForwards]
+    ) -> frozenset[str]:
+        """Return the bridges, and the ids of endpoints, that the table is not right for.
+
+        While no program has changed any table since this found nothing, it asks the kernel one
+        question. Like: ``nft list ruleset``.
+        """
+        now = generation()
+        if now == self._verified:
+            return frozenset()
+        if not self.is_intact():
+            return frozenset(
+                [network.bridge for network in rules] + [endpoint.endpoint for endpoint in forwards]
+            )
+        names = [network.bridge for network in rules if self.missing(network)]
+        names += [endpoint.endpoint for endpoint in forwards if self.unpublished(endpoint)]
+        if not names:
+            self._verified = now
+        return frozenset(names)
+
+    def _load_again(self, instance: str, *more: PortForwards) -> None:
+        """Load a table that another program has deleted or changed. Holds ``_lock``."""
+        logger.warning("%s was not as it was left: it is loaded anew", TABLE_NAME)
+        self._load(instance, *more)
+
+    def _load(self, instance: str, *more: PortForwards) -> None:
+        """Load the table with all networks and ports, and with ``more``. Holds ``_lock``."""
+        forwards = self._forwards | {endpoint.endpoint: endpoint for endpoint in more}
+        self._table.load(ruleset(instance, self._rules.values(), forwards.values()))
+
+
+def _missing(forwards: Iterable[Forward]) -> Sequence[Forward]:
+    return [forward for forward in forwards if any(missing_elements(forwarded(forward)))]
