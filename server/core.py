@@ -17,7 +17,7 @@ from mynet.server.network.endpoints import Endpoints
 from mynet.server.network.network_updates import Updates
 from mynet.server.network.networks import Networks
 from mynet.server.network.planning import Planner
-from mynet.server.network.port_allocator import Ports
+from mynet.server.network.port_allocator import PortAllocator
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.reconcile.checks import Checkup
 from mynet.server.reconcile.conditions import Conditions
@@ -59,7 +59,7 @@ def assemble(
     planner = Planner(store, drivers, host)
     registry = Registry(store, backends, locks, host, defaults)
     leases = Leases(backends, registry, locks)
-    ports = Ports(host)
+    ports = PortAllocator(store, host)
     attachments = Attachments(store, drivers, leases, ports)
     endpoints = Endpoints(store, drivers, leases, locks, host, planner, attachments)
     networks = Networks(store, drivers, backends, leases, endpoints, locks, planner, registry)

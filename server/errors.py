@@ -32,6 +32,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+from mynet.drivers.errors import PortInUse
+from mynet.drivers.linux.values.ports import Binding
+
 _SHOWN = 64
 
 
@@ -185,3 +188,14 @@ class CannotStart(MynetError):
 
 class CannotRestore(MynetError):
     """A file is no backup that this mynetd can restore, or there is no place for it."""
+
+
+def port_in_use(binding: Binding, holder: str, metadata: Mapping[str, str]) -> PortInUse:
+    """Return the error for a port of the host that ``holder`` has; it may be ""."""
+    return PortInUse(
+        f"{binding} of this host is taken by {holder or 'another program'}; publish another port,"
+        " leave the choice to mynetd (host port 0), or end what has it",
+        resource=f"port {binding.port}/{binding.protocol.value}",
+        holder=holder,
+        metadata=metadata,
+    )

@@ -121,6 +121,11 @@ class Endpoint:
         return f"endpoint {self.id[:12]} of container {self.spec.container_id}"
 
     @property
+    def metadata(self) -> Mapping[str, str]:
+        """What identifies the endpoint in the metadata of errors."""
+        return {"endpoint": self.id, "container_id": self.spec.container_id}
+
+    @property
     def conditions(self) -> Sequence[drivers.Condition]:
         """What keeps it from working."""
         if not self.failure:

@@ -17,7 +17,7 @@ from mynet.server.calls.rollback import rollback
 from mynet.server.errors import PluginTimeout
 from mynet.server.model.endpoints import Endpoint, EndpointState
 from mynet.server.model.networks import Network
-from mynet.server.network.port_allocator import Ports
+from mynet.server.network.port_allocator import PortAllocator
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.store import Store
 
@@ -26,7 +26,7 @@ class Attachments:
     """Makes endpoints, makes them whole, and takes them away."""
 
     def __init__(
-        self, store: Store, drivers: Catalog[Driver], leases: Leases, ports: Ports
+        self, store: Store, drivers: Catalog[Driver], leases: Leases, ports: PortAllocator
     ) -> None:
         self._store = store
         self._drivers = drivers
@@ -36,7 +36,7 @@ class Attachments:
     def record(self, network: Network, endpoint: Endpoint) -> Endpoint:
         """Take the endpoint's ports, and record it: from there on it is torn down by its record."""
         most = self._drivers.get(network.spec.driver).implementation.info.most_endpoints
-        endpoint = self._ports.take(network, endpoint, endpoint.spec.ports)
+        endpoint = self._ports.allocate(network, endpoint, endpoint.spec.ports)
         try:
             return self._store.endpoints.add(endpoint, network.versions, most=most)
         except BaseException:
@@ -68,20 +68,23 @@ class Attachments:
             raise
         return self._remember(endpoint, "")
 
-    def hold_ports(self, network: Network, endpoint: Endpoint) -> None:
-        """Hold what is not held of an endpoint's ports. Raises PortInUse; the others are held."""
-        for failure in self._ports.retake(network, endpoint):
+    def reacquire_ports(self, network: Network, endpoint: Endpoint) -> None:
+        """Reserve the ports on an endpoint's record, as far as possible.
+
+        Raises PortInUse where another program has one of them.
+        """
+        for failure in self._ports.reacquire(network, endpoint):
             raise failure
 
-    def unheld_ports(self, network: Network, endpoint: Endpoint) -> Sequence[str]:
-        """Say which of an endpoint's ports are not held, a sentence each."""
+    def missing_ports(self, network: Network, endpoint: Endpoint) -> Sequence[str]:
+        """Return a sentence for each of an endpoint's ports that is not reserved."""
         return self._ports.missing(network, endpoint)
 
     def differences(self, call: Call, network: Network, endpoint: Endpoint) -> Sequence[str]:
         """Say how kernel and host differ from an endpoint, a sentence each."""
         driver = self._drivers.get(network.spec.driver)
         problems = driver.run(call, Driver.check, endpoint.for_driver(network))
-        return [*problems, *self.unheld_ports(network, endpoint)]
+        return [*problems, *self.missing_ports(network, endpoint)]
 
     def detach(self, call: Call, network: Network, endpoint: Endpoint) -> None:
         """Take away what the kernel has of it; addresses, ports and record stay."""

@@ -19,7 +19,7 @@ from mynet.server.errors import Busy, InvalidArgument, Violation
 from mynet.server.model.changes import EndpointChange, Published
 from mynet.server.model.endpoints import Endpoint, EndpointSelector, EndpointState
 from mynet.server.model.networks import MAX_LABELS, Network
-from mynet.server.network.port_allocator import Ports
+from mynet.server.network.port_allocator import PortAllocator
 from mynet.server.network.port_rules import (
     clashes,
     port_faults,
@@ -36,7 +36,7 @@ class EndpointUpdates:
     """Changes of endpoints that are there."""
 
     def __init__(
-        self, store: Store, drivers: Catalog[Driver], locks: KeyedLocks, ports: Ports
+        self, store: Store, drivers: Catalog[Driver], locks: KeyedLocks, ports: PortAllocator
     ) -> None:
         self._store = store
         self._drivers = drivers
@@ -70,7 +70,7 @@ class EndpointUpdates:
         asked: Sequence[PortMapping],
     ) -> Endpoint:
         """Have the driver change it, then record it; or bring all back to what the record says."""
-        changed = self._ports.take(network, changed, asked)
+        changed = self._ports.allocate(network, changed, asked, endpoint.ports)
         try:
             self._tell(call, network, changed)
             require_caller(call)

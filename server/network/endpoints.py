@@ -201,7 +201,7 @@ class Endpoints:
 
     def _whole(self, call: Call, network: Network, existing: Endpoint) -> Endpoint:
         """Return an endpoint that is there, made whole where somebody has damaged it."""
-        self._attachments.hold_ports(network, existing)
+        self._attachments.reacquire_ports(network, existing)
         return self._attachments.restore(call, network, existing)
 
     def _move(self, call: Call, network: Network, existing: Endpoint, place: Place) -> Endpoint:
@@ -209,7 +209,7 @@ class Endpoints:
 
         Where that fails, it stays on record as it was, with its addresses, for the next call.
         """
-        self._attachments.hold_ports(network, existing)
+        self._attachments.reacquire_ports(network, existing)
         self._attachments.detach(call, network, existing)
         moved = self._store.endpoints.put(self._planner.moved(existing, place))
         try:

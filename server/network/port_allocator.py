@@ -1,130 +1,151 @@
-"""The host's ports that endpoints publish: chosen, and held with a socket each.
+"""Allocates the host's ports that endpoints publish, and reserves each with a socket.
 
-A held port is nobody else's for as long as the daemon runs: another program that wants it is told
-so, and one that has it already is found. Ports are taken before the endpoint is on record, as the
-one thing that a crash cannot leave behind; the next start takes them again.
+Two things know whose a port is. A socket keeps it from every other program, and from other
+endpoints that are being connected, for as long as the daemon runs. The table of ports in the store
+keeps it for its endpoint where the daemon has no socket: between two starts, or where another
+program took the port in the meantime. Sockets come first, before the endpoint is on record, as a
+crash cannot leave them behind; the next start reserves the ports on record again.
 """
 
 import errno
 import resource
 import secrets
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from mynet.drivers.api import PortMapping
-from mynet.drivers.errors import (
-    DriverError,
-    KernelError,
-    PortInUse,
-    PortsExhausted,
-)
+from mynet.drivers.errors import DriverError, KernelError, PortInUse, PortsExhausted
 from mynet.drivers.linux.values.ports import Binding, Hold
-from mynet.server.errors import InvalidArgument, Violation
+from mynet.server.errors import InvalidArgument, Violation, port_in_use
 from mynet.server.host import Host
 from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import Network
 from mynet.server.network.port_rules import all_bindings, bindings, chosen_together, in_the_way
-from mynet.server.store.ports import endpoint_has, taken_by
+from mynet.server.store import Store
 
 _SPARE = 256  # file descriptors that are left for everything else
 
 
-class Ports:
-    """Takes, holds and gives back the ports of endpoints.
+@dataclass(frozen=True, slots=True)
+class _Reserved:
+    """The sockets of one endpoint."""
 
-    ``_lock`` guards ``_claims``, who has or wants which port by its number, and ``_holds``, what is
-    held by endpoint and port: ``_count`` of them, and None for what is on record and is not to be
-    had. It is never held while the kernel is asked.
+    endpoint: Endpoint
+    sockets: dict[Binding, Hold] = field(default_factory=dict)
+
+
+class PortAllocator:
+    """Allocates, reserves and releases the ports of endpoints.
+
+    The caller must hold the lock of the endpoint that it calls for.
     """
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, store: Store, host: Host) -> None:
+        self._records = store.endpoints
         self._host = host
+        # Guards `_reserved`, by the ids of endpoints. It is held while a socket is bound or closed,
+        # for two reasons. Where the kernel refuses a port because of another endpoint's socket,
+        # `_reserved` always has that socket. And each socket has SO_REUSEADDR until it is bound, so
+        # the kernel would let two that are bound at the same instant share a port.
         self._lock = threading.Lock()
-        self._claims: dict[int, dict[Binding, Endpoint]] = {}
-        self._holds: dict[str, dict[Binding, Hold | None]] = {}
-        self._count = 0
+        self._reserved: dict[str, _Reserved] = {}
 
-    def take(self, network: Network, endpoint: Endpoint, asked: Sequence[PortMapping]) -> Endpoint:
-        """Take what an endpoint is to have and has not; return it with those that were chosen.
+    def allocate(
+        self,
+        network: Network,
+        endpoint: Endpoint,
+        asked: Sequence[PortMapping],
+        before: Sequence[PortMapping] = (),
+    ) -> Endpoint:
+        """Reserve an endpoint's ports, choose those left open, and return it with them.
 
-        What it has and is not to have is kept until :meth:`settle`, unless it is in the way.
-        Raises PortInUse, PortsExhausted, and InvalidArgument, which names a port by its place among
-        those that were ``asked`` for; then the endpoint has what it had.
+        ``asked`` are the ports in the order of the request, and ``before`` those on record. What is
+        on record and not wanted any more stays reserved until :meth:`settle`, unless it is in the
+        way. Raises PortInUse, PortsExhausted, and InvalidArgument, which names a port by its place
+        in ``asked``; then the endpoint has what it had.
         """
-        had = self._has(endpoint.id)
-        taken = dict(enumerate(endpoint.ports))
-        fresh = {
-            n: port for n, port in taken.items() if not had.issuperset(bindings(network, port))
-        }
-        self._require_descriptors(fresh.values())
-        named = {n: port for n, port in fresh.items() if port.host_port}
-        left_open = {n: port for n, port in fresh.items() if not port.host_port}
+        had = frozenset(all_bindings(network, before))
+        ports = dict(enumerate(endpoint.ports))
+        new = {n: port for n, port in ports.items() if not had.issuperset(bindings(network, port))}
+        self._require_descriptors(new.values())
+        named = [port for port in new.values() if port.host_port]
+        left_open = {n: port for n, port in new.items() if not port.host_port}
         spans = self._host.choosable_ports() if left_open else ()
-        with ExitStack() as undo:
-            blocking = in_the_way(had, frozenset(all_bindings(network, endpoint)))
-            undo.callback(self._hold_again, endpoint, blocking)
-            self._let_go(endpoint.id, blocking)
-            undo.callback(self._let_go_of_others, endpoint.id, had)
-            # Those that are named come first: a choice takes nothing that is asked for.
-            for binding in chain.from_iterable(bindings(network, port) for port in named.values()):
-                if binding not in had:
-                    self._hold_asked(endpoint, binding, asked)
+        with ExitStack() as rollback:
+            blocking = in_the_way(had, frozenset(all_bindings(network, endpoint.ports)))
+            rollback.callback(self._reserve_each, endpoint, blocking)
+            self._free(endpoint.id, blocking)
+            rollback.callback(self._free_all_but, endpoint.id, had)
+            # The named ports come first, so that automatic choice cannot take them.
+            self._reserve_named(network, endpoint, named, asked, had)
             for places in chosen_together(left_open):
                 alike = [left_open[place] for place in places]
                 chosen = self._choose(network, endpoint, alike, asked, spans)
-                taken |= zip(places, chosen, strict=True)
-            undo.pop_all()
-        return replace(endpoint, ports=tuple(taken.values()))
+                ports |= zip(places, chosen, strict=True)
+            rollback.pop_all()
+        return replace(endpoint, ports=tuple(ports.values()))
 
     def settle(self, network: Network, endpoint: Endpoint) -> Sequence[DriverError]:
-        """Let go of what an endpoint has and is not to have, and hold the rest as retake does."""
-        self._let_go_of_others(endpoint.id, frozenset(all_bindings(network, endpoint)))
-        return self.retake(network, endpoint)
+        """Release what is not on the endpoint's record, and reserve the rest as reacquire does."""
+        self._free_all_but(endpoint.id, frozenset(all_bindings(network, endpoint.ports)))
+        return self.reacquire(network, endpoint)
 
-    def retake(self, network: Network, endpoint: Endpoint) -> Sequence[DriverError]:
-        """Hold what an endpoint has on record; return why, for each port that is not to be had.
+    def reacquire(self, network: Network, endpoint: Endpoint) -> Sequence[DriverError]:
+        """Reserve the ports on an endpoint's record; return an error for each that failed.
 
-        That one stays the endpoint's: no other is given it.
+        A port that another program has stays on record for the endpoint, so no other endpoint gets
+        it.
         """
-        return self._hold_again(endpoint, self._not_held(network, endpoint))
+        return self._reserve_each(endpoint, self._not_reserved(network, endpoint))
 
     def missing(self, network: Network, endpoint: Endpoint) -> Sequence[str]:
-        """Say which of an endpoint's ports are not held, a sentence each. Takes none."""
+        """Return a sentence for each of an endpoint's ports that is not reserved."""
         return [
             f"{binding} is not held"
             + (f": {program} has it." if (program := self._host.program_at(binding)) else ".")
-            for binding in self._not_held(network, endpoint)
+            for binding in self._not_reserved(network, endpoint)
         ]
 
     def release(self, endpoint_id: str) -> None:
-        """Let go of all that an endpoint holds; none is fine."""
-        with self._lock:
-            holds = self._holds.pop(endpoint_id, {})
-        self._close(holds)
+        """Release all ports of an endpoint; it may have none."""
+        self._free_all_but(endpoint_id, frozenset())
 
-    def _has(self, endpoint_id: str) -> frozenset[Binding]:
-        """Tell what an endpoint has, be it to be had or not."""
+    def _not_reserved(self, network: Network, endpoint: Endpoint) -> Sequence[Binding]:
+        wanted = all_bindings(network, endpoint.ports)
         with self._lock:
-            return frozenset(self._holds.get(endpoint_id, ()))
+            reserved = self._sockets(endpoint.id)
+            return [binding for binding in wanted if binding not in reserved]
 
-    def _not_held(self, network: Network, endpoint: Endpoint) -> Sequence[Binding]:
-        with self._lock:
-            held = self._holds.get(endpoint.id, {})
-            wanted = all_bindings(network, endpoint)
-            return [binding for binding in wanted if held.get(binding) is None]
-
-    def _hold_again(self, endpoint: Endpoint, lost: Iterable[Binding]) -> Sequence[DriverError]:
+    def _reserve_each(
+        self, endpoint: Endpoint, recorded: Iterable[Binding]
+    ) -> Sequence[DriverError]:
         failures = []
-        for binding in lost:
+        for binding in recorded:
             try:
-                self._hold(endpoint, binding, on_record=True)
+                self._reserve(endpoint, binding)
             except DriverError as error:
                 failures.append(error)
         return failures
+
+    def _reserve_named(
+        self,
+        network: Network,
+        endpoint: Endpoint,
+        named: Sequence[PortMapping],
+        asked: Sequence[PortMapping],
+        had: AbstractSet[Binding],
+    ) -> None:
+        for port in named:
+            if clash := self._records.port_holder(port, network.versions, but_for=endpoint.id):
+                binding, holder = clash
+                raise port_in_use(binding, holder.display_name, holder.metadata)
+            for binding in bindings(network, port):
+                if binding not in had:
+                    self._reserve_asked(endpoint, binding, asked)
 
     def _choose(
         self,
@@ -134,24 +155,33 @@ class Ports:
         asked: Sequence[PortMapping],
         spans: Sequence[range],
     ) -> Sequence[PortMapping]:
-        """Take ports that are free at all the addresses, one after the other."""
+        """Reserve ports that are free at all the addresses, one after the other."""
         blocked, count = 0, ports[0].count
         for first in candidates(spans, count):
             if first <= blocked < first + count:
                 continue
-            chosen, held = [replace(port, host_port=first) for port in ports], list[Binding]()
+            chosen, reserved = [replace(port, host_port=first) for port in ports], list[Binding]()
             try:
-                for binding in chain.from_iterable(bindings(network, each) for each in chosen):
+                for binding in all_bindings(network, chosen):
                     blocked = binding.port
-                    self._hold_asked(endpoint, binding, asked, chosen=True)
-                    held.append(binding)
+                    self._reserve_asked(endpoint, binding, asked, chosen=True)
+                    reserved.append(binding)
             except PortInUse:
-                self._let_go(endpoint.id, held)
-            else:
+                self._free(endpoint.id, reserved)
+                continue
+            # The record of an endpoint keeps a port that another program had until a moment ago.
+            clash = next(filter(None, (self._recorded(network, port) for port in chosen)), None)
+            if clash is None:
                 return chosen
+            blocked = clash.port
+            self._free(endpoint.id, reserved)
         raise _exhausted(ports[0])
 
-    def _hold_asked(
+    def _recorded(self, network: Network, port: PortMapping) -> Binding | None:
+        clash = self._records.port_holder(port, network.versions)
+        return clash[0] if clash else None
+
+    def _reserve_asked(
         self,
         endpoint: Endpoint,
         binding: Binding,
@@ -159,14 +189,14 @@ class Ports:
         *,
         chosen: bool = False,
     ) -> None:
-        """Hold a port; an address that this host does not have is a fault of those who ask."""
+        """Reserve a port. An address that this host does not have is a fault of the request."""
         try:
-            self._hold(endpoint, binding, chosen=chosen)
+            self._reserve(endpoint, binding, chosen=chosen)
         except KernelError as error:
             is_elsewhere = error.metadata.get("errno") == errno.errorcode[errno.EADDRNOTAVAIL]
             if not is_elsewhere or binding.address is None:
                 raise
-            fault = f"{binding.address} is no address of this host"
+            fault = f"{binding.address} is not an address of this host"
             raise InvalidArgument(
                 [
                     Violation(f"ports[{place}].host_ip", fault)
@@ -175,73 +205,56 @@ class Ports:
                 ]
             ) from error
 
-    def _hold(
-        self,
-        endpoint: Endpoint,
-        binding: Binding,
-        *,
-        chosen: bool = False,
-        on_record: bool = False,
-    ) -> None:
-        """Hold a port for an endpoint; who else has it is looked up unless it is ``chosen``."""
-        self._claim(endpoint, binding, on_record=on_record)
-        hold = None
-        try:
-            hold = self._host.hold(binding)
-        finally:
-            with self._lock:
-                if hold or on_record:
-                    self._holds.setdefault(endpoint.id, {})[binding] = hold
-                    self._count += hold is not None
-                else:
-                    self._unclaim(binding)
-        if hold is None:
-            program = None if chosen else self._host.program_at(binding)
-            known = {"pid": str(program.pid), "program": program.name} if program else {}
-            raise taken_by(binding, str(program or ""), known)
+    def _reserve(self, endpoint: Endpoint, binding: Binding, *, chosen: bool = False) -> None:
+        """Reserve a port. Raises PortInUse.
 
-    def _let_go_of_others(self, endpoint_id: str, kept: AbstractSet[Binding]) -> None:
-        self._let_go(endpoint_id, self._has(endpoint_id) - kept)
-
-    def _let_go(self, endpoint_id: str, held: Collection[Binding]) -> None:
+        The error names what has the port, unless it is one of many that are tried (``chosen``).
+        """
         with self._lock:
-            of_endpoint = self._holds.get(endpoint_id, {})
-            holds = {binding: of_endpoint.pop(binding) for binding in held}
-        self._close(holds)
+            socket = self._host.hold(binding)
+            if socket:
+                reserved = self._reserved.setdefault(endpoint.id, _Reserved(endpoint))
+                reserved.sockets[binding] = socket
+                return
+            holder = None if chosen else self._holder(binding)
+        if holder:
+            raise port_in_use(binding, holder.display_name, holder.metadata)
+        program = None if chosen else self._host.program_at(binding)
+        metadata = {"pid": str(program.pid), "program": program.name} if program else {}
+        raise port_in_use(binding, str(program or ""), metadata)
 
-    def _close(self, holds: Mapping[Binding, Hold | None]) -> None:
-        """Let go of ports. The socket goes first: who can claim a port finds it free."""
-        held = [hold for hold in holds.values() if hold]
-        for hold in held:
-            hold.close()
+    def _holder(self, binding: Binding) -> Endpoint | None:
+        """Return the endpoint whose socket is in the way. The caller must hold ``_lock``."""
+        for reserved in self._reserved.values():
+            if any(map(binding.clashes, reserved.sockets)):
+                return reserved.endpoint
+        return None
+
+    def _free_all_but(self, endpoint_id: str, kept: AbstractSet[Binding]) -> None:
         with self._lock:
-            self._count -= len(held)
-            for binding in holds:
-                self._unclaim(binding)
+            others = self._sockets(endpoint_id).keys() - kept
+        self._free(endpoint_id, others)
 
-    def _claim(self, endpoint: Endpoint, binding: Binding, *, on_record: bool) -> None:
-        """Keep other endpoints from a port. Of those that want one at once, one is first here."""
+    def _free(self, endpoint_id: str, unwanted: Collection[Binding]) -> None:
         with self._lock:
-            claims = self._claims.setdefault(binding.port, {})
-            for other, holder in claims.items():
-                is_own = on_record and holder.id == endpoint.id
-                if other.clashes(binding) and not is_own:
-                    raise endpoint_has(binding, holder)
-            claims[binding] = endpoint
+            sockets = self._sockets(endpoint_id)
+            for binding in unwanted:
+                if socket := sockets.pop(binding, None):
+                    socket.close()
+            if not sockets:
+                self._reserved.pop(endpoint_id, None)
 
-    def _unclaim(self, binding: Binding) -> None:
-        """Let others have a port. Holds ``_lock``."""
-        claims = self._claims[binding.port]
-        del claims[binding]
-        if not claims:
-            del self._claims[binding.port]
+    def _sockets(self, endpoint_id: str) -> dict[Binding, Hold]:
+        """Return an endpoint's sockets. The caller must hold ``_lock``."""
+        reserved = self._reserved.get(endpoint_id)
+        return reserved.sockets if reserved else {}
 
     def _require_descriptors(self, ports: Iterable[PortMapping]) -> None:
-        """Refuse what there are no file descriptors for, before any is taken."""
+        """Raise PortsExhausted, before any is reserved, where file descriptors would run out."""
         wanted = sum(port.count for port in ports)
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         with self._lock:
-            held = self._count
+            held = sum(len(reserved.sockets) for reserved in self._reserved.values())
         if wanted and held + wanted + _SPARE > limit:
             raise PortsExhausted(
                 f"{wanted} more ports cannot be held: that takes a file descriptor each, mynetd may"
@@ -253,7 +266,7 @@ class Ports:
 
 
 def candidates(spans: Sequence[range], count: int) -> Iterator[int]:
-    """Yield where ``count`` ports could begin, each place once, from any one of them on."""
+    """Yield each place where ``count`` ports fit, beginning at a random one."""
     begins = [range(span.start, span.stop - count + 1) for span in spans if len(span) >= count]
     if not begins:
         return

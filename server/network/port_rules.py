@@ -1,6 +1,6 @@
 """What a spec for ports means on a network: whether it can be had, and what is held for it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import chain, combinations
@@ -9,7 +9,6 @@ from mynet.drivers.api import PORTS, DriverInfo, PortMapping
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.drivers.linux.values.ports import Binding
 from mynet.server.errors import Violation
-from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import Network
 
 MAX_PORTS = 256  # entries of an endpoint
@@ -51,9 +50,9 @@ def bindings(network: Network, port: PortMapping) -> Iterator[Binding]:
         yield Binding(port.protocol, number, versions, port.address)
 
 
-def all_bindings(network: Network, endpoint: Endpoint) -> Iterator[Binding]:
-    """Tell what is held for all ports of an endpoint."""
-    return chain.from_iterable(bindings(network, port) for port in endpoint.ports)
+def all_bindings(network: Network, ports: Iterable[PortMapping]) -> Iterator[Binding]:
+    """Yield the bindings of several mappings."""
+    return chain.from_iterable(bindings(network, port) for port in ports)
 
 
 def in_the_way(had: AbstractSet[Binding], wanted: AbstractSet[Binding]) -> Sequence[Binding]:

@@ -127,12 +127,12 @@ class Checkup:
                 place = replace(endpoint.place, sandbox=replace(sandbox, path=path))
                 endpoint = replace(endpoint, place=place)
                 yield self._moved(endpoint, sandbox.path)
-        if unheld := self.attachments.unheld_ports(network, endpoint):
+        if unheld := self.attachments.missing_ports(network, endpoint):
             yield Problem(
                 endpoint.display_name,
                 " ".join(unheld),
                 "They are held again, once nobody else has them.",
-                lambda _: self.attachments.hold_ports(network, endpoint),
+                lambda _: self.attachments.reacquire_ports(network, endpoint),
             )
         differences = self._differences(call, network, endpoint, known)
         if endpoint.failure and not differences:

@@ -155,7 +155,7 @@ class Doctor:
         for network in listing.standing:
             for endpoint in listing.whole.get(network.id, ()):
                 with contextlib.suppress(DriverError):
-                    self.checkup.attachments.hold_ports(network, endpoint)
+                    self.checkup.attachments.reacquire_ports(network, endpoint)
 
     def _restore(
         self, call: Call, report: Report, listing: Listing, driver: Plugin[Driver]

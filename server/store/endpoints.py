@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from mynet.drivers.api import PortMapping
 from mynet.drivers.errors import BridgeFull
+from mynet.drivers.linux.values.ports import Binding
 from mynet.ipam.sqlite.database import Database
 from mynet.server.errors import EndpointNotFound, NetworkNotFound
 from mynet.server.model.endpoints import Endpoint
@@ -92,6 +94,16 @@ class EndpointRecords(Documents[Endpoint]):
     def of_sandbox(self, cookie: int) -> Sequence[Endpoint]:
         """Return the endpoints in the sandbox with that cookie, the oldest first."""
         return self._select("cookie = ?", str(cookie))
+
+    def port_holder(
+        self, port: PortMapping, versions: frozenset[int], *, but_for: str = ""
+    ) -> tuple[Binding, Endpoint] | None:
+        """Return the first recorded port in the way of a mapping, and its endpoint; or None.
+
+        Ports of the endpoint with the id ``but_for`` are not in the way.
+        """
+        with self._database.read() as connection:
+            return ports.holder_of(connection, port, versions, but_for=but_for)
 
     def counts(self) -> dict[str, int]:
         """Return how many endpoints each network has, by the network's id."""

@@ -266,7 +266,7 @@ def test_a_port_that_another_program_has_got_is_in_nobody_s_way(world: World) ->
     world.core.endpoint_updates._ports.release(one.id)
     world.host.take_port(Binding(TCP, 8080, frozenset({4})), NGINX)
     network = world.store.networks.find("web")
-    assert len(world.core.endpoint_updates._ports.retake(network, one)) == 1
+    assert len(world.core.endpoint_updates._ports.reacquire(network, one)) == 1
     changed = world.update_endpoint(ports=[TLS])
     assert list(changed.ports) == [WEB, DNS, TLS]
     assert world.problems(changed.id) == [

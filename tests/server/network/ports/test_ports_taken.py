@@ -1,12 +1,14 @@
 """Ports that somebody has already: refused, and whoever has them is named."""
 
+import threading
+import time
 from typing import Any
 
 import pytest
 
 from mynet.drivers.linux.values.ports import Binding
 from mynet.v1.network_pb2 import PROTOCOL_UDP, PortMapping
-from tests.server.support.ports import CHOSEN, NGINX, TCP, WEB
+from tests.server.support.ports import CHOSEN, NGINX, TCP, WEB, numbers
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import connect
 from tests.server.support.stress import stress
@@ -106,3 +108,31 @@ def test_of_those_who_want_a_port_at_once_one_gets_it(
     assert {each.reason for each in refused} == {"PORT_IN_USE"}
     assert {each.metadata["endpoint"] for each in refused} == set(won)
     assert [each.id for each in world.endpoints()] == won
+
+
+def test_a_port_on_record_is_not_chosen_though_no_program_has_it(world: World) -> None:
+    holder = world.connect("c1", ports=[WEB])
+    world.core.endpoint_updates._ports.release(holder.id)  # as after a start that found it taken
+    world.host.choosable = [range(8079, 8082)]
+    pair = PortMapping(container_port=80, count=2)
+    assert refusal(world.net.Connect, connect("c2", ports=[pair])).reason == "PORTS_EXHAUSTED"
+    assert not world.host.held()
+    assert sorted(numbers(world.connect("c2", ports=[CHOSEN, CHOSEN]))) == [8079, 8081]
+
+
+def test_the_kernel_is_asked_for_one_port_at_a_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold, alone = world.host.hold, threading.Lock()
+
+    def slow(binding: Binding) -> object:
+        assert alone.acquire(blocking=False)
+        time.sleep(0.001)
+        try:
+            return hold(binding)
+        finally:
+            alone.release()
+
+    monkeypatch.setattr(world.host, "hold", slow)
+    storm(lambda number: world.connect(f"r{number}", ports=[CHOSEN]))
+    assert len(world.endpoints()) == len(world.host.held())
