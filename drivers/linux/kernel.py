@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mynet.drivers.api import IPNetwork, Sandbox
 from mynet.drivers.linux import netns
-from mynet.drivers.linux.firewall.audit import differences
 from mynet.drivers.linux.firewall.firewall import Firewall
 from mynet.drivers.linux.group_commit import GroupCommit
 from mynet.drivers.linux.host import routes, sysctl
@@ -148,7 +147,7 @@ class LinuxKernel:
 
     def unpublished(self, publication: PortForwards) -> Sequence[Forward]:
         """Like: nft get element inet mynet pub4 ..."""
-        return self._firewall.unpublished(publication)
+        return self._firewall.missing_forwards(publication)
 
     def open_loopback(self, bridge: str) -> None:
         """Like: sysctl -w net.ipv4.conf.BRIDGE.route_localnet=1."""
@@ -200,11 +199,11 @@ class LinuxKernel:
         publications: Iterable[PortForwards],
     ) -> Sequence[str]:
         """Like: nft -s list table inet mynet, here and where it was loaded just now."""
-        return list(differences(instance, segments, possible, publications))
+        return self._firewall.unexpected(instance, segments, possible, publications)
 
     def watch(self, notice: Callable[[frozenset[str]], None]) -> Watch:
         """Like: ip monitor link address netconf; nft monitor."""
-        return Monitor(notice, self._firewall.authors)
+        return Monitor(notice, self._firewall.own_netlink_ports)
 
     def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
         """Like: sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1."""

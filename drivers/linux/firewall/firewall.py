@@ -7,6 +7,7 @@ from itertools import chain
 
 from mynet.drivers.api import IPAddress
 from mynet.drivers.linux.firewall import conntrack
+from mynet.drivers.linux.firewall.audit import differences
 from mynet.drivers.linux.firewall.elements import Element, plain, text
 from mynet.drivers.linux.firewall.fingerprint import generation
 from mynet.drivers.linux.firewall.nft import TABLE_NAME
@@ -38,9 +39,9 @@ class Firewall:
         self._verified = -1
 
     @property
-    def authors(self) -> Container[int]:
+    def own_netlink_ports(self) -> Container[int]:
         """The netlink ports by which the kernel names us when it notifies other programs."""
-        return self._table.authors
+        return self._table.own_netlink_ports
 
     def load(
         self,
@@ -121,7 +122,7 @@ class Firewall:
             return published(before)
         return (element for element in published(forwards) if not any(missing_elements([element])))
 
-    def unpublished(self, forwards: PortForwards) -> Sequence[Forward]:
+    def missing_forwards(self, forwards: PortForwards) -> Sequence[Forward]:
         """Return those of an endpoint's ports that the table does not lead to it.
 
         Like: ``nft get element inet mynet pub4 ...``.
@@ -172,10 +173,24 @@ class Firewall:
                 [network.bridge for network in rules] + [endpoint.endpoint for endpoint in forwards]
             )
         names = [network.bridge for network in rules if self.missing(network)]
-        names += [endpoint.endpoint for endpoint in forwards if self.unpublished(endpoint)]
+        names += [endpoint.endpoint for endpoint in forwards if self.missing_forwards(endpoint)]
         if not names:
             self._verified = now
         return frozenset(names)
+
+    def unexpected(
+        self,
+        instance: str,
+        rules: Sequence[NetworkRules],
+        possible: Sequence[NetworkRules],
+        forwards: Iterable[PortForwards],
+    ) -> Sequence[str]:
+        """Return a sentence for each difference from the table that a start would load.
+
+        The table must have the elements of ``rules``, and may have those of ``possible`` and
+        ``forwards``, but no others. Like: ``nft -s list table inet mynet``, there and here.
+        """
+        return list(differences(instance, rules, possible, forwards))
 
     def _load_again(self, instance: str, *more: PortForwards) -> None:
         """Load a table that another program has deleted or changed. Holds ``_lock``."""

@@ -17,15 +17,15 @@ class Table:
     def __init__(self) -> None:
         # The fingerprint after the last load(), None before the first.
         self._loaded: bytes | None = None
-        self._authors: deque[int] = deque(maxlen=_REMEMBERED)
+        self._own_netlink_ports: deque[int] = deque(maxlen=_REMEMBERED)
 
     @property
-    def authors(self) -> Container[int]:
+    def own_netlink_ports(self) -> Container[int]:
         """The netlink ports of this object's latest transactions, for the reader of notifications.
 
         Appending and searching are atomic in Python, so they need no lock.
         """
-        return self._authors
+        return self._own_netlink_ports
 
     @property
     def is_loaded(self) -> bool:
@@ -46,7 +46,7 @@ class Table:
         """
         added = dict.fromkeys(after)
         removed = [element for element in dict.fromkeys(before) if element not in added]
-        return commit(removed, list(added), self._authors.append)
+        return commit(removed, list(added), self._own_netlink_ports.append)
 
     def is_intact(self) -> bool:
         """Return whether table, chains and rules are as they were loaded, if they ever were."""

@@ -94,11 +94,11 @@ def test_what_stands_is_not_missed_and_what_does_not_is(
     host: Namespace, firewall: Firewall, forwards: list[Forward]
 ) -> None:
     ports = PortForwards("web", forwards)
-    assert firewall.unpublished(ports) == forwards
+    assert firewall.missing_forwards(ports) == forwards
     firewall.publish(INSTANCE, ports)
-    assert firewall.unpublished(ports) == []
+    assert firewall.missing_forwards(ports) == []
     host.run("nft", "flush", "ruleset")
-    assert firewall.unpublished(ports) == forwards
+    assert firewall.missing_forwards(ports) == forwards
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_port_that_leads_elsewhere_is_unpublished(
     firewall: Firewall, changed: Forward, standing: Forward
 ) -> None:
     firewall.publish(INSTANCE, PortForwards("web", [standing]))
-    assert firewall.unpublished(PortForwards("web", [changed])) == [changed]
+    assert firewall.missing_forwards(PortForwards("web", [changed])) == [changed]
 
 
 def test_other_ports_replace_earlier_ones(host: Namespace, firewall: Firewall) -> None:
