@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 from mynet.drivers.api import Driver
 from mynet.ipam.api import Backend
-from mynet.server.addressing.allocations import AddressBook
-from mynet.server.addressing.import_export import Transfer
+from mynet.server.addressing.allocations import Allocations
+from mynet.server.addressing.import_export import ImportExport
 from mynet.server.addressing.leases import Leases
-from mynet.server.addressing.subnets import Registry
+from mynet.server.addressing.subnets import SubnetRegistry
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.host import Host
 from mynet.server.model.subnets import Defaults
 from mynet.server.network.attachments import Attachments
 from mynet.server.network.endpoint_updates import EndpointUpdates
 from mynet.server.network.endpoints import Endpoints
-from mynet.server.network.network_updates import Updates
+from mynet.server.network.network_updates import NetworkUpdates
 from mynet.server.network.networks import Networks
 from mynet.server.network.planning import Planner
 from mynet.server.network.port_allocator import PortAllocator
@@ -34,12 +34,12 @@ class Core:
 
     networks: Networks
     conditions: Conditions
-    updates: Updates
+    network_updates: NetworkUpdates
     endpoints: Endpoints
     endpoint_updates: EndpointUpdates
-    registry: Registry
-    book: AddressBook
-    transfer: Transfer
+    subnets: SubnetRegistry
+    allocations: Allocations
+    import_export: ImportExport
     doctor: Doctor
     backups: Backups
     drivers: Catalog[Driver]
@@ -57,13 +57,13 @@ def assemble(
     """Wire the core up over a state directory and its store, the plugins, and the host's kernel."""
     locks = KeyedLocks()
     planner = Planner(store, drivers, host)
-    registry = Registry(store, backends, locks, host, defaults)
+    registry = SubnetRegistry(store, backends, locks, host, defaults)
     leases = Leases(backends, registry, locks)
     ports = PortAllocator(store, host)
     attachments = Attachments(store, drivers, leases, ports)
     endpoints = Endpoints(store, drivers, leases, locks, host, planner, attachments)
     networks = Networks(store, drivers, backends, leases, endpoints, locks, planner, registry)
-    updates = Updates(store, drivers, locks)
+    updates = NetworkUpdates(store, drivers, locks)
     books = Books(store, backends, registry, locks)
     checkup = Checkup(store, drivers, networks, updates, attachments, leases, host)
     conditions = Conditions(drivers)
@@ -74,8 +74,8 @@ def assemble(
         endpoints,
         EndpointUpdates(store, drivers, locks, ports),
         registry,
-        AddressBook(store, backends, locks, registry),
-        Transfer(store, backends, locks, registry),
+        Allocations(store, backends, locks, registry),
+        ImportExport(store, backends, locks, registry),
         Doctor(store, drivers, books, checkup, conditions, locks),
         Backups(state),
         drivers,

@@ -24,7 +24,7 @@ from mynet.ipam.api import (
 )
 from mynet.ipam.errors import AddressOutOfRange, AllocationNotFound
 from mynet.ipam.errors import SubnetNotFound as NotOpen
-from mynet.server.addressing.subnets import Registry
+from mynet.server.addressing.subnets import SubnetRegistry
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.calls.rollback import best_effort, is_under_way, on_completion, rollback
@@ -37,7 +37,7 @@ from mynet.server.errors import (
     SubnetNotFound,
 )
 from mynet.server.model.endpoints import ENDPOINT_OWNER, is_own
-from mynet.server.model.subnets import AllocationKey, BookedSubnet, SubnetCandidates, SubnetSpec
+from mynet.server.model.subnets import AllocationKey, RegisteredSubnet, SubnetCandidates, SubnetSpec
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
 
@@ -48,11 +48,11 @@ T = TypeVar("T", Allocation, Sequence[Allocation])
 Verb = Callable[[Backend, Call, A], T]
 
 
-class AddressBook:
+class Allocations:
     """Addresses for anybody who asks."""
 
     def __init__(
-        self, store: Store, backends: Catalog[Backend], locks: KeyedLocks, registry: Registry
+        self, store: Store, backends: Catalog[Backend], locks: KeyedLocks, registry: SubnetRegistry
     ) -> None:
         self._store = store
         self._backends = backends
@@ -141,7 +141,7 @@ class AddressBook:
                     self._registry.drop_unused_held(call.to_clean_up(), cidr)
                 raise
 
-    def _in_held(self, call: Call, booked: BookedSubnet, verb: Verb[A, T], request: A) -> T:
+    def _in_held(self, call: Call, booked: RegisteredSubnet, verb: Verb[A, T], request: A) -> T:
         """Run a verb on a subnet held exclusively; one that a failed undo has left is opened."""
         try:
             return self._in_booked(call, booked, verb, request)
@@ -150,12 +150,12 @@ class AddressBook:
         self._registry.open(call, self._backends.get(booked.backend), booked.cidr)
         return self._in_booked(call, booked, verb, request)
 
-    def _in_booked(self, call: Call, booked: BookedSubnet, verb: Verb[A, T], request: A) -> T:
+    def _in_booked(self, call: Call, booked: RegisteredSubnet, verb: Verb[A, T], request: A) -> T:
         backend = self._backends.get(booked.backend)
         request = replace(request, subnet=self._registry.complete(booked))
         return self._answered(call, backend, verb, request)
 
-    def _found(self, call: Call, cidr: IPNetwork) -> BookedSubnet:
+    def _found(self, call: Call, cidr: IPNetwork) -> RegisteredSubnet:
         """Book a subnet and open it; the caller holds it exclusively."""
         backend = self._backends.get(DEFAULT_BACKEND)
         now = datetime.now(UTC)
@@ -280,7 +280,7 @@ def _give_back(
         backend.run(call.to_clean_up(), Backend.release, request)
 
 
-def _refuse_unmade(booked: BookedSubnet, error: NotOpen) -> None:
+def _refuse_unmade(booked: RegisteredSubnet, error: NotOpen) -> None:
     """Raise Busy for an unopened subnet that a network or CreateSubnet is going to open.
 
     Whoever founds one holds it exclusively all the time, so any other has been left.

@@ -22,13 +22,13 @@ from mynet.ipam.api import (
     usable,
 )
 from mynet.ipam.errors import AddressInUse, AddressReserved
-from mynet.server.addressing.subnets import Registry
+from mynet.server.addressing.subnets import SubnetRegistry
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.calls.rollback import best_effort, on_completion, rollback
 from mynet.server.errors import InvalidArgument, PluginTimeout, Violation
 from mynet.server.model.endpoints import is_own
-from mynet.server.model.subnets import LONGEST, MOST_SPANS, BookedSubnet, Rules, SubnetDump
+from mynet.server.model.subnets import LONGEST, MOST_SPANS, RegisteredSubnet, Rules, SubnetDump
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
 from mynet.server.store.subnets import Loaded, overlap
@@ -36,11 +36,11 @@ from mynet.server.store.subnets import Loaded, overlap
 _PAGE = 10_000
 
 
-class Transfer:
+class ImportExport:
     """Takes subnets out of the book and into it."""
 
     def __init__(
-        self, store: Store, backends: Catalog[Backend], locks: KeyedLocks, registry: Registry
+        self, store: Store, backends: Catalog[Backend], locks: KeyedLocks, registry: SubnetRegistry
     ) -> None:
         self._store = store
         self._backends = backends
@@ -115,7 +115,7 @@ class Transfer:
             with best_effort(f"drop subnet {cidr}"):
                 self._registry.drop_unused_held(call, cidr)
 
-    def _dump(self, call: Call, subnet: BookedSubnet) -> SubnetDump:
+    def _dump(self, call: Call, subnet: RegisteredSubnet) -> SubnetDump:
         backend = self._backends.get(subnet.backend)
         held: list[Allocation] = []
         while len(held) % _PAGE == 0:

@@ -24,7 +24,7 @@ from mynet.ipam.errors import (
     AddressReserved,
     SubnetExhausted,
 )
-from mynet.server.addressing.subnets import Registry
+from mynet.server.addressing.subnets import SubnetRegistry
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.errors import Violation
@@ -36,7 +36,9 @@ from mynet.server.plugins.catalog import Catalog, Plugin
 class Leases:
     """Takes and gives back the addresses of networks and endpoints."""
 
-    def __init__(self, backends: Catalog[Backend], registry: Registry, locks: KeyedLocks) -> None:
+    def __init__(
+        self, backends: Catalog[Backend], registry: SubnetRegistry, locks: KeyedLocks
+    ) -> None:
         self._backends = backends
         self._registry = registry
         self._locks = locks

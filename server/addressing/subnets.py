@@ -19,8 +19,8 @@ from mynet.server.errors import SubnetInUse, SubnetNotFound
 from mynet.server.host import Host, nameservers
 from mynet.server.model.subnets import (
     MIN_MTU_IPV6,
-    BookedSubnet,
     Defaults,
+    RegisteredSubnet,
     SubnetCandidates,
     SubnetMap,
     SubnetReport,
@@ -33,7 +33,7 @@ from mynet.server.store import Store
 MOST_PARTS = 4096  # of a map: what an answer can hold, and a person take in
 
 
-class Registry:
+class SubnetRegistry:
     """The subnets that there are."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Registry:
         Raises SubnetExists, SubnetOverlap, PoolsExhausted and BackendNotFound.
         """
         backend = self._backends.get(backend_name)
-        ground = self.ground([spec])
+        ground = self.candidates([spec])
         with contextlib.ExitStack() as held:
             if spec.cidr:  # what is not opened yet could be deleted
                 held.enter_context(self._locks.exclusive(call, "subnet", str(spec.cidr)))
@@ -86,11 +86,11 @@ class Registry:
         """Return a subnet with the rules that hold in it. Raises SubnetNotFound."""
         return self.complete(self._store.subnets.find(cidr))
 
-    def complete(self, subnet: BookedSubnet) -> ipam.Subnet:
+    def complete(self, subnet: RegisteredSubnet) -> ipam.Subnet:
         """Return a subnet with the rules that hold in it."""
         return self._defaults.applied(subnet.cidr, subnet.rules)
 
-    def ground(self, specs: Sequence[SubnetSpec]) -> SubnetCandidates:
+    def candidates(self, specs: Sequence[SubnetSpec]) -> SubnetCandidates:
         """Return what the subnets that nobody named are chosen from: a look at the host."""
         if all(spec.cidr for spec in specs):
             return SubnetCandidates(())
@@ -214,7 +214,7 @@ class Registry:
         if self._store.subnets.drop(cidr):
             backend.run(call, Backend.close_subnet, cidr)
 
-    def _report(self, call: Call, subnet: BookedSubnet) -> SubnetReport:
+    def _report(self, call: Call, subnet: RegisteredSubnet) -> SubnetReport:
         rules = self.complete(subnet)
         usage = self._backends.get(subnet.backend).run(call, Backend.usage, rules)
         network = self._store.networks.get(subnet.network_id)
@@ -222,7 +222,7 @@ class Registry:
         return SubnetReport(subnet, rules, gateways.get(subnet.cidr), usage)
 
 
-def _used(subnet: BookedSubnet) -> SubnetInUse:
+def _used(subnet: RegisteredSubnet) -> SubnetInUse:
     return SubnetInUse(
         f"subnet {subnet.cidr} is used by network {subnet.network}; delete that first",
         resource=f"subnet {subnet.cidr}",

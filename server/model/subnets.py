@@ -94,7 +94,7 @@ class SubnetCandidates:
 
 
 @dataclass(frozen=True, slots=True)
-class BookedSubnet:
+class RegisteredSubnet:
     """A subnet in the registry, and the network that uses it, if one does.
 
     One that is ``kept`` stays though nobody uses it and nobody has an address of it.
@@ -114,7 +114,7 @@ class BookedSubnet:
 class SubnetReport:
     """A subnet with the rules that hold in it, its gateway and how full it is."""
 
-    subnet: BookedSubnet
+    subnet: RegisteredSubnet
     rules: ipam.Subnet
     gateway: IPAddress | None
     usage: Usage

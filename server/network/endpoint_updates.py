@@ -22,12 +22,12 @@ from mynet.server.model.networks import MAX_LABELS, Network
 from mynet.server.network.port_allocator import PortAllocator
 from mynet.server.network.port_rules import (
     clashes,
-    port_faults,
+    port_violations,
     require_publishable,
     shown,
     too_many,
 )
-from mynet.server.network.selectors import Selection
+from mynet.server.network.selectors import EndpointFinder
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.store import Store
 
@@ -42,13 +42,13 @@ class EndpointUpdates:
         self._drivers = drivers
         self._locks = locks
         self._ports = ports
-        self._selection = Selection(store)
+        self._finder = EndpointFinder(store)
 
     def update(self, call: Call, selector: EndpointSelector, change: EndpointChange) -> Endpoint:
         """Change an endpoint; a failure leaves it as it was. Asking twice is asking once."""
-        found = self._selection.one(selector)
+        found = self._finder.one(selector)
         with self._locks.endpoint(call, *_keys(found)):
-            endpoint = self._selection.one(EndpointSelector(endpoint=found.id))
+            endpoint = self._finder.one(EndpointSelector(endpoint=found.id))
             if endpoint.state is not EndpointState.READY:
                 raise _not_ready(endpoint)
             network = self._store.networks.find(endpoint.network_id)
@@ -114,7 +114,7 @@ def _checked(network: Network, endpoint: Endpoint, change: EndpointChange) -> En
     )
     changed = replace(endpoint, spec=spec, ports=tuple(each.port for each in ports))
     faults = [
-        *port_faults(network, change.ports.put),
+        *port_violations(network, change.ports.put),
         *(Violation("ports", fault) for fault in _crowd_faults(changed.ports)),
     ]
     if len(spec.labels) > MAX_LABELS:

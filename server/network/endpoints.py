@@ -37,10 +37,10 @@ from mynet.server.model.endpoints import (
 from mynet.server.model.networks import Network, NetworkState
 from mynet.server.network.attachments import Attachments
 from mynet.server.network.planning import Planner
-from mynet.server.network.port_rules import port_faults, require_publishable
-from mynet.server.network.selectors import Selection
+from mynet.server.network.port_rules import port_violations, require_publishable
+from mynet.server.network.selectors import EndpointFinder
 from mynet.server.plugins.catalog import Catalog
-from mynet.server.plugins.options import endpoint_faults
+from mynet.server.plugins.options import endpoint_violations
 from mynet.server.store import Store
 
 _AT_ONCE = 16  # endpoints that one call takes away: fewer than a plugin has threads
@@ -66,7 +66,7 @@ class Endpoints:
         self._host = host
         self._planner = planner
         self._attachments = attachments
-        self._selection = Selection(store)
+        self._finder = EndpointFinder(store)
 
     def connect(
         self, call: Call, selector: str, spec: EndpointSpec, sandbox: SandboxSpec | None
@@ -94,7 +94,7 @@ class Endpoints:
     ) -> Sequence[Endpoint]:
         """Detach what the selector names; return the endpoints as they were."""
         try:
-            found = self._selection.several(selector)
+            found = self._finder.several(selector)
         except (EndpointNotFound, NetworkNotFound):
             if allow_missing:
                 return []
@@ -127,11 +127,11 @@ class Endpoints:
 
     def get(self, selector: EndpointSelector) -> Endpoint:
         """Return one endpoint. Raises EndpointNotFound and Ambiguous."""
-        return self._selection.one(selector)
+        return self._finder.one(selector)
 
     def check(self, call: Call, selector: EndpointSelector) -> tuple[Endpoint, Sequence[str]]:
         """Return an endpoint, and how the kernel differs from it, a sentence each."""
-        endpoint = self._selection.one(selector)
+        endpoint = self._finder.one(selector)
         network = self._store.networks.find(endpoint.network_id)
         return endpoint, self._attachments.differences(call, network, endpoint)
 
@@ -158,8 +158,8 @@ class Endpoints:
         """Refuse options, ports and addresses that the driver, or the network, does not have."""
         info = self._drivers.get(network.spec.driver).implementation.info
         if faults := [
-            *endpoint_faults(spec.options, info),
-            *port_faults(network, spec.ports),
+            *endpoint_violations(spec.options, info),
+            *port_violations(network, spec.ports),
             *self._leases.faults(network, spec),
         ]:
             raise InvalidArgument(faults)
@@ -168,7 +168,7 @@ class Endpoints:
 
     def _same_key(self, call: Call, network: Network, spec: EndpointSpec) -> Endpoint | None:
         """Return the endpoint with the same natural key; finish one that is half gone."""
-        existing = self._selection.same_key(network, spec)
+        existing = self._finder.same_key(network, spec)
         if existing and existing.state is not EndpointState.READY:
             self._attachments.tear_down(call, (network, existing))
             return None

@@ -21,11 +21,11 @@ from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import MAX_LABELS, Network, NetworkReport, NetworkState
 from mynet.server.network.endpoints import not_ready
 from mynet.server.plugins.catalog import Catalog
-from mynet.server.plugins.options import network_faults
+from mynet.server.plugins.options import network_violations
 from mynet.server.store import Store
 
 
-class Updates:
+class NetworkUpdates:
     """Changes of networks that are there."""
 
     def __init__(self, store: Store, drivers: Catalog[Driver], locks: KeyedLocks) -> None:
@@ -73,7 +73,7 @@ class Updates:
         if change.options:
             info = self._drivers.get(spec.driver).implementation.info
             versions = frozenset(subnet.cidr.version for subnet in network.subnets)
-            faults += network_faults(
+            faults += network_violations(
                 "", NetworkRequest(spec.options, versions, spec.internal), info
             )
             fixed = _fixed(info, network.spec.options, spec.options)

@@ -12,7 +12,7 @@ from functools import partial
 from mynet.drivers.api import Driver
 from mynet.ipam.api import Backend
 from mynet.server.addressing.leases import Leases
-from mynet.server.addressing.subnets import Registry
+from mynet.server.addressing.subnets import SubnetRegistry
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.calls.rollback import best_effort, on_completion, rollback
@@ -44,7 +44,7 @@ class Networks:
         endpoints: Endpoints,
         locks: KeyedLocks,
         planner: Planner,
-        registry: Registry,
+        registry: SubnetRegistry,
     ) -> None:
         self._registry = registry
         self._store = store
@@ -60,7 +60,7 @@ class Networks:
         self._backends.get(spec.ipam)
         network = self._planner.network(spec)
         subnets = spec.subnets or self._registry.unnamed(network.mtu)
-        ground = self._registry.ground(subnets)
+        ground = self._registry.candidates(subnets)
         with self._locks.exclusive(call, "network", network.id):
             try:
                 network = self._add(call, network, subnets, ground)

@@ -15,7 +15,7 @@ MAX_PORTS = 256  # entries of an endpoint
 MAX_RENUMBERED = 1024  # ports of an endpoint whose number changes: each is a rule of its own
 
 
-def port_faults(network: Network, ports: Sequence[PortMapping]) -> Iterator[Violation]:
+def port_violations(network: Network, ports: Sequence[PortMapping]) -> Iterator[Violation]:
     """Yield what of ports the network cannot publish, whatever the host has."""
     if ports and network.spec.internal:
         fault = f"network {network.name} is internal: nothing outside of it reaches its endpoints"

@@ -8,7 +8,7 @@ from mynet.server.model.networks import Network
 from mynet.server.store import Store
 
 
-class Selection:
+class EndpointFinder:
     """Looks endpoints up by id prefix, by network and container, or by container."""
 
     def __init__(self, store: Store) -> None:

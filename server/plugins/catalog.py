@@ -25,7 +25,7 @@ from mynet.ipam import hookspecs as ipam_hooks
 from mynet.ipam.errors import IpamError, StoreDamaged, StoreUnavailable
 from mynet.server.calls.call import Call
 from mynet.server.errors import BackendNotFound, DriverNotFound, NotFound
-from mynet.server.plugins.executor import Pool
+from mynet.server.plugins.executor import PluginExecutor
 from mynet.server.plugins.timeouts import PATIENCE, within
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -105,7 +105,7 @@ BACKENDS: Kind[ipam.Backend] = Kind(
 class Plugin(Generic[P]):
     """A plugin that can be used, and the pool that its verbs run on."""
 
-    def __init__(self, name: str, implementation: P, pool: Pool) -> None:
+    def __init__(self, name: str, implementation: P, pool: PluginExecutor) -> None:
         self.name = name
         self.implementation = implementation
         self._pool = pool
@@ -116,7 +116,7 @@ class Plugin(Generic[P]):
         """Run a verb of the contract, such as ``Driver.connect``, on the plugin's pool.
 
         Never two at a time for one ``subject``. Raises what
-        :meth:`~mynet.server.plugins.executor.Pool.run` does.
+        :meth:`~mynet.server.plugins.executor.PluginExecutor.run` does.
         """
         method: Callable[[Call, A], T] = getattr(self.implementation, verb.__name__)
         return self._pool.run(call, verb.__name__, subject, lambda: method(call, request))
@@ -136,7 +136,7 @@ class Plugin(Generic[P]):
 
 
 @dataclass(frozen=True, slots=True)
-class Listing(Generic[P]):
+class CatalogEntry(Generic[P]):
     """A plugin that was found; either ``plugin`` is set or ``error`` says why it is refused."""
 
     name: str
@@ -149,13 +149,13 @@ class Listing(Generic[P]):
 class Catalog(Generic[P]):
     """All plugins of one kind that were found on this host, by name."""
 
-    def __init__(self, kind: Kind[P], listings: Sequence[Listing[P]]) -> None:
+    def __init__(self, kind: Kind[P], listings: Sequence[CatalogEntry[P]]) -> None:
         self._kind = kind
         self._listings = sorted(listings, key=lambda listing: listing.name)
         self._usable = {each.name: each.plugin for each in listings if each.plugin}
         self._refused = {each.name: each.error for each in listings if each.error}
 
-    def __iter__(self) -> Iterator[Listing[P]]:
+    def __iter__(self) -> Iterator[CatalogEntry[P]]:
         """Iterate over all of them, the refused ones too."""
         return iter(self._listings)
 
@@ -192,9 +192,9 @@ def load(kind: Kind[P], instance: str, state_dir: Path, patience: float = PATIEN
     """
     manager = pluggy.PluginManager(kind.group)
     manager.add_hookspecs(kind.hookspecs)
-    listings: list[Listing[P]] = []
+    listings: list[CatalogEntry[P]] = []
     for point in sorted(entry_points(group=kind.group), key=_built_in_first):
-        listing: Listing[P] = Listing(
+        listing: CatalogEntry[P] = CatalogEntry(
             name=point.name,
             distribution=point.dist.name if point.dist else "",
             version=point.dist.version if point.dist else "",
@@ -221,7 +221,7 @@ def _built_in_first(point: EntryPoint) -> tuple[bool, str, str]:
     return (distribution != "mynetd", distribution, point.name)
 
 
-def _refuse_taken(listing: Listing[P], other: Listing[P]) -> None:
+def _refuse_taken(listing: CatalogEntry[P], other: CatalogEntry[P]) -> None:
     if listing.name == other.name:
         raise ValueError(
             f"the name {listing.name!r} is taken by {other.distribution}; uninstall one of the two"
@@ -258,7 +258,7 @@ def _load_one(
             f" version {kind.api_version}; install a release of it that fits"
         )
     name = f"{kind.title} {info.name}"
-    return Plugin(info.name, made, Pool(name, kind.error))
+    return Plugin(info.name, made, PluginExecutor(name, kind.error))
 
 
 def _require_sound(info: Info) -> None:

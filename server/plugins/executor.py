@@ -25,7 +25,7 @@ THREADS = 32  # verbs that run at once: enough to fill one group commit, or RTNL
 CALLERS = 96  # callers that run or wait: fewer than the daemon's threads, so that some stay free
 
 
-class Pool:
+class PluginExecutor:
     """The threads of one plugin. ``failure`` makes the contract's error out of a message."""
 
     def __init__(self, plugin: str, contract: type[Exception]) -> None:

@@ -11,7 +11,7 @@ from mynet.server.errors import Violation
 _NAMES = 64  # characters of the names of other options that a refusal has room for
 
 
-def option_faults(
+def option_violations(
     field: str, given: Mapping[str, str], known: Sequence[Option], driver: str
 ) -> Sequence[Violation]:
     """Return a violation for each key that the driver does not know or whose value it refuses."""
@@ -30,21 +30,21 @@ def option_faults(
     return faults
 
 
-def network_faults(prefix: str, asked: NetworkRequest, info: DriverInfo) -> Sequence[Violation]:
+def network_violations(prefix: str, asked: NetworkRequest, info: DriverInfo) -> Sequence[Violation]:
     """Return a violation for each option that is at fault, by itself or beside what else is asked.
 
     ``prefix`` stands before each field's name.
     """
     field = f"{prefix}options"
-    faults = option_faults(field, asked.options, info.options, info.name)
+    faults = option_violations(field, asked.options, info.options, info.name)
     sound = _without(field, asked.options, faults)
     against = info.contradictions(replace(asked, options=sound))
     return [*faults, *(Violation(prefix + field, fault) for field, fault in against.items())]
 
 
-def endpoint_faults(options: Mapping[str, str], info: DriverInfo) -> Sequence[Violation]:
+def endpoint_violations(options: Mapping[str, str], info: DriverInfo) -> Sequence[Violation]:
     """Return a violation for each option of an endpoint that is at fault, likewise."""
-    faults = option_faults("options", options, info.endpoint_options, info.name)
+    faults = option_violations("options", options, info.endpoint_options, info.name)
     against = info.endpoint_contradictions(_without("options", options, faults))
     return [*faults, *(Violation(field, fault) for field, fault in against.items())]
 

@@ -19,7 +19,7 @@ from mynet.server.host import Host, boot_id
 from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import Network
 from mynet.server.network.attachments import Attachments
-from mynet.server.network.network_updates import Updates
+from mynet.server.network.network_updates import NetworkUpdates
 from mynet.server.network.networks import Networks
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.reconcile.findings import Problem
@@ -50,7 +50,7 @@ class Checkup:
     store: Store
     drivers: Catalog[Driver]
     networks: Networks
-    updates: Updates
+    updates: NetworkUpdates
     attachments: Attachments
     leases: Leases
     host: Host

@@ -14,7 +14,7 @@ from functools import partial
 from mynet.ipam import api as ipam
 from mynet.ipam.api import AllocateRequest, AllocationQuery, Backend, IPAddress, IPNetwork
 from mynet.ipam.errors import SubnetNotFound
-from mynet.server.addressing.subnets import Registry
+from mynet.server.addressing.subnets import SubnetRegistry
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.model.endpoints import ENDPOINT_OWNER, is_own
@@ -34,7 +34,7 @@ class Books:
         self,
         store: Store,
         backends: Catalog[Backend],
-        registry: Registry,
+        registry: SubnetRegistry,
         locks: KeyedLocks,
     ) -> None:
         self._store = store

@@ -24,33 +24,33 @@ class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
         self, request: pb.CreateSubnetRequest, _: grpc.ServicerContext
     ) -> pb.CreateSubnetResponse:
         spec, backend = from_proto.new_subnet(request)
-        report = self._core.registry.create(current_call(), spec, backend)
+        report = self._core.subnets.create(current_call(), spec, backend)
         return pb.CreateSubnetResponse(subnet=to_proto.subnet(report))
 
     def DeleteSubnet(
         self, request: pb.DeleteSubnetRequest, _: grpc.ServicerContext
     ) -> pb.DeleteSubnetResponse:
         subnet = from_proto.cidr(request.subnet)
-        self._core.registry.delete(current_call(), subnet, allow_missing=request.allow_missing)
+        self._core.subnets.delete(current_call(), subnet, allow_missing=request.allow_missing)
         return pb.DeleteSubnetResponse()
 
     def AllocateAddress(
         self, request: pb.AllocateAddressRequest, _: grpc.ServicerContext
     ) -> pb.AllocateAddressResponse:
-        allocation = self._core.book.allocate(current_call(), from_proto.allocation(request))
+        allocation = self._core.allocations.allocate(current_call(), from_proto.allocation(request))
         return pb.AllocateAddressResponse(allocation=to_proto.allocation(allocation))
 
     def BatchAllocateAddresses(
         self, request: pb.BatchAllocateAddressesRequest, _: grpc.ServicerContext
     ) -> pb.BatchAllocateAddressesResponse:
-        found = self._core.book.allocate_batch(current_call(), from_proto.batch(request))
+        found = self._core.allocations.allocate_batch(current_call(), from_proto.batch(request))
         return pb.BatchAllocateAddressesResponse(allocations=map(to_proto.allocation, found))
 
     def ReleaseAddress(
         self, request: pb.ReleaseAddressRequest, _: grpc.ServicerContext
     ) -> pb.ReleaseAddressResponse:
         subnet, address, owner = from_proto.release(request)
-        released = self._core.book.release(
+        released = self._core.allocations.release(
             current_call(), subnet, address, owner, allow_missing=request.allow_missing
         )
         return pb.ReleaseAddressResponse(
@@ -60,7 +60,7 @@ class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
     def ReleaseOwner(
         self, request: pb.ReleaseOwnerRequest, _: grpc.ServicerContext
     ) -> pb.ReleaseOwnerResponse:
-        released = self._core.book.release_owner(current_call(), from_proto.owner(request))
+        released = self._core.allocations.release_owner(current_call(), from_proto.owner(request))
         return pb.ReleaseOwnerResponse(allocations=map(to_proto.allocation, released))
 
     def ListAllocations(
@@ -69,7 +69,7 @@ class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
         with gathered() as faults:
             page = paging.by_allocation(faults, request)
             subnet = from_proto.cidr_if_any(faults, request.subnet)
-        found = self._core.book.allocations(
+        found = self._core.allocations.allocations(
             current_call(), subnet, request.owner, page.after, page.limit
         )
         return pb.ListAllocationsResponse(
@@ -80,21 +80,21 @@ class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
     def GetSubnet(
         self, request: pb.GetSubnetRequest, _: grpc.ServicerContext
     ) -> pb.GetSubnetResponse:
-        report = self._core.registry.report(current_call(), from_proto.cidr(request.subnet))
+        report = self._core.subnets.report(current_call(), from_proto.cidr(request.subnet))
         return pb.GetSubnetResponse(subnet=to_proto.subnet(report))
 
     def GetSubnetMap(
         self, request: pb.GetSubnetMapRequest, _: grpc.ServicerContext
     ) -> pb.GetSubnetMapResponse:
         subnet, prefixlen = from_proto.map_request(request)
-        return to_proto.subnet_map(self._core.registry.map(current_call(), subnet, prefixlen))
+        return to_proto.subnet_map(self._core.subnets.map(current_call(), subnet, prefixlen))
 
     def ListSubnets(
         self, request: pb.ListSubnetsRequest, _: grpc.ServicerContext
     ) -> pb.ListSubnetsResponse:
         with gathered() as faults:
             page = paging.by_subnet(faults, request)
-        found = self._core.registry.reports(current_call(), page.after, page.limit)
+        found = self._core.subnets.reports(current_call(), page.after, page.limit)
         return pb.ListSubnetsResponse(
             subnets=[to_proto.subnet(report) for _, report in page.of(found)],
             next_page_token=page.next_token(found),
@@ -106,7 +106,7 @@ class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
         with gathered() as faults:
             subnet_formats.check_format(faults, request.format)
             subnet = from_proto.cidr_if_any(faults, request.subnet)
-        dumps = self._core.transfer.export(current_call(), subnet)
+        dumps = self._core.import_export.export(current_call(), subnet)
         return pb.ExportSubnetsResponse(document=subnet_formats.write(request.format, dumps))
 
     def ImportSubnets(
@@ -115,7 +115,7 @@ class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
         with gathered() as faults:
             backend = faults.parse("backend", request.backend, fields.text) or DEFAULT_BACKEND
             dumps = subnet_formats.read(faults, request.format, request.document, backend)
-        transfer = self._core.transfer
+        transfer = self._core.import_export
         act = transfer.check if request.validate_only else transfer.load
         act(current_call(), dumps, backend)
         return pb.ImportSubnetsResponse(subnets=map(to_proto.imported, dumps))

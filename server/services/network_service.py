@@ -63,7 +63,7 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
         self, request: pb.UpdateNetworkRequest, _: grpc.ServicerContext
     ) -> pb.UpdateNetworkResponse:
         selector, change = from_proto.network_change(request)
-        report = self._core.updates.update(current_call(), selector, change)
+        report = self._core.network_updates.update(current_call(), selector, change)
         return pb.UpdateNetworkResponse(network=self._network(report))
 
     def DeleteNetwork(

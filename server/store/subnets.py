@@ -9,7 +9,13 @@ from ipaddress import ip_network
 from mynet.ipam.api import IPNetwork
 from mynet.ipam.sqlite.database import Database
 from mynet.server.errors import SubnetExists, SubnetNotFound, SubnetOverlap
-from mynet.server.model.subnets import BookedSubnet, Rules, SubnetCandidates, SubnetDump, SubnetSpec
+from mynet.server.model.subnets import (
+    RegisteredSubnet,
+    Rules,
+    SubnetCandidates,
+    SubnetDump,
+    SubnetSpec,
+)
 from mynet.server.store import codec
 from mynet.server.store.subnet_chooser import choose
 
@@ -54,7 +60,7 @@ class Loaded:
     kept: Sequence[IPNetwork]
 
 
-def overlapping(connection: sqlite3.Connection, cidr: IPNetwork) -> BookedSubnet | None:
+def overlapping(connection: sqlite3.Connection, cidr: IPNetwork) -> RegisteredSubnet | None:
     """Return a booked subnet that shares addresses with ``cidr``, or None.
 
     Booked subnets do not overlap each other, so the last one that begins before the end of ``cidr``
@@ -111,7 +117,7 @@ def claim(connection: sqlite3.Connection, revision: int, now: datetime, entry: E
         raise overlap(entry.cidr, other)
 
 
-def overlap(cidr: IPNetwork, other: BookedSubnet) -> SubnetOverlap:
+def overlap(cidr: IPNetwork, other: RegisteredSubnet) -> SubnetOverlap:
     """Say that two subnets share addresses."""
     user = _user(other)
     return SubnetOverlap(
@@ -132,7 +138,7 @@ def _keep(
     )
 
 
-def _exists(other: BookedSubnet) -> SubnetExists:
+def _exists(other: RegisteredSubnet) -> SubnetExists:
     return SubnetExists(
         f"subnet {other.cidr} is in the book already, of {_user(other)}",
         resource=f"subnet {other.cidr}",
@@ -140,13 +146,13 @@ def _exists(other: BookedSubnet) -> SubnetExists:
     )
 
 
-def _user(subnet: BookedSubnet) -> str:
+def _user(subnet: RegisteredSubnet) -> str:
     return f"network {subnet.network}" if subnet.network else f"backend {subnet.backend}"
 
 
-def _subnet(row: Sequence[str]) -> BookedSubnet:
+def _subnet(row: Sequence[str]) -> RegisteredSubnet:
     cidr, backend, rules, kept, network_id, network, create_time, revision = row
-    return BookedSubnet(
+    return RegisteredSubnet(
         cidr=ip_network(cidr),
         backend=backend,
         rules=codec.decode(rules, Rules),
@@ -218,18 +224,18 @@ class SubnetRecords:
             )
         )
 
-    def overlapping(self, cidr: IPNetwork) -> BookedSubnet | None:
+    def overlapping(self, cidr: IPNetwork) -> RegisteredSubnet | None:
         """Return a booked subnet that shares addresses with ``cidr``, or None."""
         with self._database.read() as connection:
             return overlapping(connection, cidr)
 
-    def get(self, cidr: IPNetwork) -> BookedSubnet | None:
+    def get(self, cidr: IPNetwork) -> RegisteredSubnet | None:
         """Return a subnet, or None where it is not in the registry."""
         with self._database.read() as connection:
             row = connection.execute(f"SELECT {_COLUMNS} WHERE cidr = ?", (str(cidr),)).fetchone()
         return _subnet(row) if row else None
 
-    def find(self, cidr: IPNetwork) -> BookedSubnet:
+    def find(self, cidr: IPNetwork) -> RegisteredSubnet:
         """Return a subnet. Raises SubnetNotFound."""
         if subnet := self.get(cidr):
             return subnet
@@ -239,17 +245,17 @@ class SubnetRecords:
             resource=f"subnet {cidr}",
         )
 
-    def all(self) -> Sequence[BookedSubnet]:
+    def all(self) -> Sequence[RegisteredSubnet]:
         """Return every subnet, IPv4 first, by address."""
         return self.page(None, -1)
 
-    def without_network(self) -> Sequence[BookedSubnet]:
+    def without_network(self) -> Sequence[RegisteredSubnet]:
         """Return the subnets that no network uses."""
         with self._database.read() as connection:
             rows = connection.execute(f"SELECT {_COLUMNS} WHERE network_id IS NULL").fetchall()
         return [_subnet(row) for row in rows]
 
-    def page(self, after: IPNetwork | None, limit: int) -> Sequence[BookedSubnet]:
+    def page(self, after: IPNetwork | None, limit: int) -> Sequence[RegisteredSubnet]:
         """Return at most ``limit`` subnets behind ``after``, IPv4 first, by address."""
         version, first = (0, b"") if after is None else (after.version, SubnetKey.of(after).first)
         with self._database.read() as connection:

@@ -19,7 +19,7 @@ from mynet.server.model.endpoints import (
 from mynet.server.model.networks import MAX_LABELS, NetworkSpec
 from mynet.server.model.subnets import MIN_MTU_IPV6, SubnetSpec
 from mynet.server.plugins.catalog import Catalog
-from mynet.server.plugins.options import network_faults
+from mynet.server.plugins.options import network_violations
 from mynet.server.services.from_proto import fields, ipam
 from mynet.server.services.from_proto.ports import unpack_ports, unpack_ports_change
 from mynet.server.services.violations import Faults
@@ -73,7 +73,7 @@ def network(message: network_pb2.Network, drivers: Catalog[Driver]) -> NetworkSp
     for listing in drivers:
         if listing.plugin and listing.name == spec.driver:
             info = listing.plugin.implementation.info
-            faults.extend(network_faults("network.", asked, info))
+            faults.extend(network_violations("network.", asked, info))
     faults.refuse()
     return spec
 

@@ -3,7 +3,7 @@
 from mynet.ipam.api import Allocation, Usage
 from mynet.ipam.api import Backend as BackendPlugin
 from mynet.server.model.subnets import SubnetDump, SubnetMap, SubnetReport
-from mynet.server.plugins.catalog import Listing
+from mynet.server.plugins.catalog import CatalogEntry
 from mynet.server.services.to_proto.network import duration, text, time
 from mynet.v1 import ipam_pb2
 
@@ -62,7 +62,7 @@ def imported(dump: SubnetDump) -> ipam_pb2.ImportedSubnet:
     return ipam_pb2.ImportedSubnet(subnet=str(dump.cidr), allocations=len(dump.held))
 
 
-def backend(listing: Listing[BackendPlugin]) -> ipam_pb2.Backend:
+def backend(listing: CatalogEntry[BackendPlugin]) -> ipam_pb2.Backend:
     """Pack an IPAM backend, usable or refused."""
     packed = ipam_pb2.Backend(
         name=listing.name,

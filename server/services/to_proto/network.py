@@ -12,7 +12,7 @@ from mynet.drivers.api import Driver as DriverPlugin
 from mynet.server.model.endpoints import Endpoint, EndpointState
 from mynet.server.model.networks import NetworkReport, NetworkState
 from mynet.server.model.subnets import Rules
-from mynet.server.plugins.catalog import Listing
+from mynet.server.plugins.catalog import CatalogEntry
 from mynet.server.reconcile.findings import Finding
 from mynet.v1 import ipam_pb2, network_pb2
 
@@ -120,7 +120,7 @@ def finding(found: Finding) -> network_pb2.Finding:
     )
 
 
-def driver(listing: Listing[DriverPlugin]) -> network_pb2.Driver:
+def driver(listing: CatalogEntry[DriverPlugin]) -> network_pb2.Driver:
     """Pack a driver, usable or refused."""
     packed = network_pb2.Driver(
         name=listing.name,

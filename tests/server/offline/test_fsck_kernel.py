@@ -14,7 +14,7 @@ from mynet.drivers.errors import PrivilegeMissing
 from mynet.server.offline.fsck import examine, kernel
 from mynet.server.offline.fsck.kernel import Comparison, compare
 from mynet.server.plugins import catalog as plugin_catalog
-from mynet.server.plugins.catalog import Catalog, Listing
+from mynet.server.plugins.catalog import Catalog, CatalogEntry
 from mynet.v1.network_pb2 import PortMapping
 from tests.server.offline.test_fsck import edit, shortened
 from tests.server.support.daemon import INSTANCE, list_driver
@@ -49,7 +49,7 @@ def left(folder: Path) -> Stack:
     return stack
 
 
-def look(stack: Stack, *listings: Listing[Driver]) -> Comparison:
+def look(stack: Stack, *listings: CatalogEntry[Driver]) -> Comparison:
     """Compare the books of a daemon that has ended with its kernel."""
     catalog = Catalog(plugin_catalog.DRIVERS, listings or [list_driver(stack.driver())])
     found = Comparison()
@@ -186,7 +186,9 @@ def test_a_driver_that_is_not_there_costs_its_own_networks_alone(left: Stack) ->
     found = look(left)
     assert len(found.remarks) == 1
     assert found.remarks[0].startswith("the kernel was not compared by driver other: there is no")
-    broken: Listing[Driver] = Listing("other", "x", "1", error="RuntimeError: the rope is torn")
+    broken: CatalogEntry[Driver] = CatalogEntry(
+        "other", "x", "1", error="RuntimeError: the rope is torn"
+    )
     found = look(left, broken)
     assert found.remarks == [
         (
@@ -198,7 +200,9 @@ def test_a_driver_that_is_not_there_costs_its_own_networks_alone(left: Stack) ->
 
 
 def test_a_driver_that_was_refused_and_has_nothing_is_not_missed(left: Stack) -> None:
-    broken: Listing[Driver] = Listing("other", "x", "1", error="RuntimeError: the rope is torn")
+    broken: CatalogEntry[Driver] = CatalogEntry(
+        "other", "x", "1", error="RuntimeError: the rope is torn"
+    )
     found = look(left, broken, list_driver(left.driver()))
     assert (found.findings, found.remarks) == ([], [])
 

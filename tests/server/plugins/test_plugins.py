@@ -13,7 +13,7 @@ from mynet.ipam.api import Backend
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
 from mynet.server.errors import BackendNotFound, DriverNotFound
 from mynet.server.plugins import catalog as plugin_catalog
-from mynet.server.plugins.catalog import Catalog, Listing
+from mynet.server.plugins.catalog import Catalog, CatalogEntry
 
 HEAD = """
 from mynet.drivers.api import Driver, DriverInfo
@@ -65,7 +65,7 @@ def load(tmp_path: Path) -> Iterator[Load]:
     assert all(catalog.close(5) for catalog in loaded)
 
 
-def listing(catalog: Catalog[Driver], name: str = "paper") -> Listing[Driver]:
+def listing(catalog: Catalog[Driver], name: str = "paper") -> CatalogEntry[Driver]:
     [found] = [each for each in catalog if each.name == name]
     return found
 

@@ -10,7 +10,7 @@ import structlog
 from mynet.server.calls.call import Call
 from mynet.server.errors import Busy, PluginTimeout, ShuttingDown
 from mynet.server.plugins import executor as pools
-from mynet.server.plugins.executor import Pool
+from mynet.server.plugins.executor import PluginExecutor
 from tests.server.support.polling import eventually
 
 
@@ -19,11 +19,11 @@ class Refused(Exception):
 
 
 @pytest.fixture
-def make() -> Iterator[Callable[..., Pool]]:
-    made: list[Pool] = []
+def make() -> Iterator[Callable[..., PluginExecutor]]:
+    made: list[PluginExecutor] = []
 
-    def make() -> Pool:
-        made.append(Pool("driver bridge", Refused))
+    def make() -> PluginExecutor:
+        made.append(PluginExecutor("driver bridge", Refused))
         return made[-1]
 
     yield make
@@ -31,7 +31,7 @@ def make() -> Iterator[Callable[..., Pool]]:
 
 
 @pytest.fixture
-def pool(make: Callable[..., Pool]) -> Pool:
+def pool(make: Callable[..., PluginExecutor]) -> PluginExecutor:
     return make()
 
 
@@ -47,11 +47,11 @@ def call(seconds: float = 5) -> Call:
     return Call.internal(seconds)
 
 
-def test_the_result_comes_back(pool: Pool) -> None:
+def test_the_result_comes_back(pool: PluginExecutor) -> None:
     assert pool.run(call(), "check", "", lambda: 7) == 7
 
 
-def test_what_the_contract_has_comes_back_as_it_is(pool: Pool) -> None:
+def test_what_the_contract_has_comes_back_as_it_is(pool: PluginExecutor) -> None:
     error = Refused("no")
 
     def refuse() -> None:
@@ -62,14 +62,14 @@ def test_what_the_contract_has_comes_back_as_it_is(pool: Pool) -> None:
     assert caught.value is error
 
 
-def test_anything_else_is_the_plugins_fault(pool: Pool) -> None:
+def test_anything_else_is_the_plugins_fault(pool: PluginExecutor) -> None:
     with pytest.raises(Refused, match="driver bridge broke in check: ZeroDivisionError") as caught:
         pool.run(call(), "check", "", lambda: 1 // 0)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
 def test_who_waits_too_long_is_told_what_is_still_under_way(
-    pool: Pool, ended: threading.Event
+    pool: PluginExecutor, ended: threading.Event
 ) -> None:
     with pytest.raises(PluginTimeout, match="driver bridge did not answer check") as caught:
         pool.run(call(0.05), "check", "", lambda: ended.wait(10))
@@ -80,7 +80,7 @@ def test_who_waits_too_long_is_told_what_is_still_under_way(
 
 
 def test_what_never_began_is_not_under_way(
-    make: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch, ended: threading.Event
+    make: Callable[..., PluginExecutor], monkeypatch: pytest.MonkeyPatch, ended: threading.Event
 ) -> None:
     monkeypatch.setattr(pools, "THREADS", 1)
     pool = make()
@@ -95,7 +95,7 @@ def test_what_never_began_is_not_under_way(
     assert not began.is_set()
 
 
-def test_two_verbs_never_run_for_one_object(pool: Pool, ended: threading.Event) -> None:
+def test_two_verbs_never_run_for_one_object(pool: PluginExecutor, ended: threading.Event) -> None:
     with pytest.raises(PluginTimeout):
         pool.run(call(0.05), "connect", "endpoint 1", lambda: ended.wait(10))
     with pytest.raises(Busy, match="still works on endpoint 1") as caught:
@@ -108,7 +108,7 @@ def test_two_verbs_never_run_for_one_object(pool: Pool, ended: threading.Event) 
     assert pool.run(call(), "disconnect", "endpoint 1", lambda: 1) == 1
 
 
-def test_an_object_is_free_again_before_its_caller_is_answered(pool: Pool) -> None:
+def test_an_object_is_free_again_before_its_caller_is_answered(pool: PluginExecutor) -> None:
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     failures: list[Exception] = []
@@ -131,14 +131,14 @@ def test_an_object_is_free_again_before_its_caller_is_answered(pool: Pool) -> No
     assert failures == []
 
 
-def test_an_object_is_free_again_after_a_failure(pool: Pool) -> None:
+def test_an_object_is_free_again_after_a_failure(pool: PluginExecutor) -> None:
     for _ in range(2):
         with pytest.raises(Refused):
             pool.run(call(), "connect", "endpoint 1", lambda: 1 // 0)
 
 
 def test_so_many_callers_wait_and_no_more(
-    make: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch, ended: threading.Event
+    make: Callable[..., PluginExecutor], monkeypatch: pytest.MonkeyPatch, ended: threading.Event
 ) -> None:
     monkeypatch.setattr(pools, "CALLERS", 2)
     pool = make()
@@ -157,20 +157,20 @@ def test_so_many_callers_wait_and_no_more(
     assert pool.run(call(), "check", "", lambda: 7) == 7
 
 
-def test_a_verb_sees_the_context_of_its_caller(pool: Pool) -> None:
+def test_a_verb_sees_the_context_of_its_caller(pool: PluginExecutor) -> None:
     with structlog.contextvars.bound_contextvars(request_id="seven"):
         seen = pool.run(call(), "check", "", structlog.contextvars.get_contextvars)
     assert seen == {"request_id": "seven"}
 
 
-def test_a_closed_pool_takes_no_more_verbs(pool: Pool) -> None:
+def test_a_closed_pool_takes_no_more_verbs(pool: PluginExecutor) -> None:
     assert pool.close(5)
     for _ in range(2):
         with pytest.raises(ShuttingDown):
             pool.run(call(), "check", "endpoint 1", lambda: None)
 
 
-def test_closing_does_not_wait_for_ever(pool: Pool, ended: threading.Event) -> None:
+def test_closing_does_not_wait_for_ever(pool: PluginExecutor, ended: threading.Event) -> None:
     with pytest.raises(PluginTimeout):
         pool.run(call(0.05), "check", "", lambda: ended.wait(10))
     assert not pool.close(0.05)

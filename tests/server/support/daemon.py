@@ -17,8 +17,8 @@ from mynet.ipam.sqlite.database import Database
 from mynet.server.core import assemble
 from mynet.server.host import Host
 from mynet.server.model.subnets import AddressPool, Defaults
-from mynet.server.plugins.catalog import Catalog, Listing, Plugin
-from mynet.server.plugins.executor import Pool
+from mynet.server.plugins.catalog import Catalog, CatalogEntry, Plugin
+from mynet.server.plugins.executor import PluginExecutor
 from mynet.server.state.directory import StateDir
 from mynet.server.store import Store
 from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
@@ -201,15 +201,15 @@ def _before_each_write(database: Database, act: Callable[[], object]) -> Iterato
             delattr(database, name)
 
 
-def list_driver(driver: Driver) -> Listing[Driver]:
+def list_driver(driver: Driver) -> CatalogEntry[Driver]:
     """List a driver as one that was loaded."""
     name = driver.info.name
-    plugin = Plugin(name, driver, Pool(f"driver {name}", DriverError))
-    return Listing(name, "mynetd", "0.1.0", plugin)
+    plugin = Plugin(name, driver, PluginExecutor(f"driver {name}", DriverError))
+    return CatalogEntry(name, "mynetd", "0.1.0", plugin)
 
 
-def list_backend(backend: Backend) -> Listing[Backend]:
+def list_backend(backend: Backend) -> CatalogEntry[Backend]:
     """List a backend as one that was loaded."""
     name = backend.info.name
-    plugin = Plugin(name, backend, Pool(f"backend {name}", IpamError))
-    return Listing(name, "mynetd", "0.1.0", plugin)
+    plugin = Plugin(name, backend, PluginExecutor(f"backend {name}", IpamError))
+    return CatalogEntry(name, "mynetd", "0.1.0", plugin)

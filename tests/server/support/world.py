@@ -7,7 +7,7 @@ from typing import Any
 from mynet.drivers.api import Driver
 from mynet.ipam.api import Backend
 from mynet.server.plugins import catalog
-from mynet.server.plugins.catalog import Catalog, Listing
+from mynet.server.plugins.catalog import Catalog, CatalogEntry
 from tests.ipam.support.clocks import FakeClock
 from tests.server.support.daemon import Daemon, list_backend, list_driver
 from tests.server.support.fake_backend import FakeBackend
@@ -29,8 +29,8 @@ class World(Daemon):
         self.clock = FakeClock()
         self.backend = FakeBackend(folder, self.clock)
         self.spare = FakeBackend(folder, self.clock, "spare")
-        torn: Listing[Driver] = Listing("torn", "mynet-torn", "0.3", error=TORN)
-        frayed: Listing[Backend] = Listing("torn", "mynet-torn", "0.3", error=TORN)
+        torn: CatalogEntry[Driver] = CatalogEntry("torn", "mynet-torn", "0.3", error=TORN)
+        frayed: CatalogEntry[Backend] = CatalogEntry("torn", "mynet-torn", "0.3", error=TORN)
         super().__init__(
             folder,
             self.host,

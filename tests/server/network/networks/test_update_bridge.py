@@ -84,7 +84,7 @@ def test_the_next_start_takes_back_what_was_not_recorded(
     [network] = stack.store.networks.all()
     spec = replace(network.spec, options={"icc": made})
     changed, endpoints = replace(network, spec=spec), stack.store.endpoints.all()
-    stack.core.updates.settle(Call.internal(5), changed, endpoints)
+    stack.core.network_updates.settle(Call.internal(5), changed, endpoints)
     assert stack.state() != before
     assert left(recover(stack.core.doctor)) == []
     assert stack.state() == before

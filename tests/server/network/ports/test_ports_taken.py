@@ -134,5 +134,5 @@ def test_the_kernel_is_asked_for_one_port_at_a_time(
             alone.release()
 
     monkeypatch.setattr(world.host, "hold", slow)
-    storm(lambda number: world.connect(f"r{number}", ports=[CHOSEN]))
+    stress(lambda number: world.connect(f"r{number}", ports=[CHOSEN]))
     assert len(world.endpoints()) == len(world.host.held())
