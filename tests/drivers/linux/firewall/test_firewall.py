@@ -1,4 +1,4 @@
-"""The table ``inet mynet`` in the kernel: loaded whole and by the element, it is the same table."""
+"""Networks in the table: adding elements leads to the same table as loading it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,43 +14,43 @@ from tests.drivers.linux.support.namespaces import Namespace, playing_host
 INSTANCE = "7f3a"
 
 
-def segment(bridge: str, *subnets: str, internal: bool = False) -> NetworkRules:
+def rules_of(bridge: str, *subnets: str, internal: bool = False) -> NetworkRules:
     return NetworkRules(bridge, internal, tuple(ip_network(subnet) for subnet in subnets))
 
 
-BYSTANDER = segment("br-other", "172.16.0.0/24", "fd01::/64")
+BYSTANDER = rules_of("br-other", "172.16.0.0/24", "fd01::/64")
 CASES = {
-    "ipv4": [segment("br-a", "10.1.0.0/24")],
-    "ipv6": [segment("br-a", "fd00:1::/64")],
-    "both": [segment("br-a", "10.1.0.0/24", "fd00:1::/64")],
-    "no masquerade": [segment("br-a")],
-    "internal": [segment("br-a", internal=True)],
+    "ipv4": [rules_of("br-a", "10.1.0.0/24")],
+    "ipv6": [rules_of("br-a", "fd00:1::/64")],
+    "both": [rules_of("br-a", "10.1.0.0/24", "fd00:1::/64")],
+    "no masquerade": [rules_of("br-a")],
+    "internal": [rules_of("br-a", internal=True)],
     "routed": [NetworkRules("br-a", routed=(4, 6))],
     "apart": [NetworkRules("br-a", icc=False, routed=(6,)), NetworkRules("br-b", icc=False)],
-    "a host": [segment("br-a", "10.1.0.7/32", "fd00::7/128")],
-    "the first addresses": [segment("br-a", "0.0.0.0/8", "::/64")],
-    "the last addresses": [segment("br-a", "255.255.255.0/24", "ffff:ffff:ffff:ffff::/64")],
-    "the last address": [segment("br-a", "255.255.255.255/32")],
-    "a half": [segment("br-a", "0.0.0.0/1", "8000::/1")],
-    "both halves": [segment("br-a", "0.0.0.0/1"), segment("br-b", "128.0.0.0/1")],
-    "everything": [segment("br-a", "0.0.0.0/0", "::/0")],
-    "neighbours": [segment("br-b", "10.1.1.0/24"), segment("br-a", "10.1.0.0/24")],
-    "many": [segment(f"br-{n}", f"10.1.{n}.0/24", internal=n % 3 == 0) for n in range(9)],
-    "odd names": [segment("br.1@x-15_chars"), segment("a;#$!&,=~^+"), segment("*x")],
+    "a host": [rules_of("br-a", "10.1.0.7/32", "fd00::7/128")],
+    "the first addresses": [rules_of("br-a", "0.0.0.0/8", "::/64")],
+    "the last addresses": [rules_of("br-a", "255.255.255.0/24", "ffff:ffff:ffff:ffff::/64")],
+    "the last address": [rules_of("br-a", "255.255.255.255/32")],
+    "a half": [rules_of("br-a", "0.0.0.0/1", "8000::/1")],
+    "both halves": [rules_of("br-a", "0.0.0.0/1"), rules_of("br-b", "128.0.0.0/1")],
+    "everything": [rules_of("br-a", "0.0.0.0/0", "::/0")],
+    "neighbours": [rules_of("br-b", "10.1.1.0/24"), rules_of("br-a", "10.1.0.0/24")],
+    "many": [rules_of(f"br-{n}", f"10.1.{n}.0/24", internal=n % 3 == 0) for n in range(9)],
+    "odd names": [rules_of("br.1@x-15_chars"), rules_of("a;#$!&,=~^+"), rules_of("*x")],
 }
-both_ways = pytest.mark.parametrize("segments", CASES.values(), ids=CASES.keys())
+both_ways = pytest.mark.parametrize("networks", CASES.values(), ids=CASES.keys())
 
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Namespace]:
-    """One for all: each test begins by loading the table anew."""
+    """One namespace for all tests, each of which begins by loading the table."""
     with playing_host() as namespace:
         yield namespace
 
 
 @pytest.fixture
 def firewall(host: Namespace) -> Firewall:
-    """A firewall whose table is there, and empty."""
+    """A firewall with an empty table."""
     assert host
     made = Firewall()
     made.load(INSTANCE, [])
@@ -58,37 +58,39 @@ def firewall(host: Namespace) -> Firewall:
 
 
 @both_ways
-def test_added_by_the_element_it_is_the_table_that_is_loaded_whole(
-    host: Namespace, firewall: Firewall, segments: list[NetworkRules]
+def test_adding_networks_leads_to_the_table_that_loading_makes(
+    host: Namespace, firewall: Firewall, networks: list[NetworkRules]
 ) -> None:
-    for one in segments:
-        firewall.add(INSTANCE, one)
+    for network in networks:
+        firewall.add(INSTANCE, network)
     by_element = host.table()
-    firewall.load(INSTANCE, segments)
+    firewall.load(INSTANCE, networks)
     assert by_element == host.table()
-    assert segments[0].bridge in by_element
+    assert networks[0].bridge in by_element
 
 
 @both_ways
 @pytest.mark.parametrize("loaded", [True, False], ids=["loaded", "added"])
-def test_removed_by_the_element_it_leaves_no_trace(
-    host: Namespace, firewall: Firewall, segments: list[NetworkRules], *, loaded: bool
+def test_removing_networks_leaves_no_trace(
+    host: Namespace, firewall: Firewall, networks: list[NetworkRules], *, loaded: bool
 ) -> None:
     empty = host.table()
     if loaded:
-        firewall.load(INSTANCE, segments)
-    for one in segments:
-        firewall.add(INSTANCE, one)
+        firewall.load(INSTANCE, networks)
+    for network in networks:
+        firewall.add(INSTANCE, network)
     assert host.table() != empty
-    for one in segments:
-        firewall.remove(one)
+    for network in networks:
+        firewall.remove(network)
     assert host.table() == empty
 
 
-def test_a_network_takes_nothing_of_another_along(host: Namespace, firewall: Firewall) -> None:
+def test_removing_a_network_keeps_the_elements_of_another(
+    host: Namespace, firewall: Firewall
+) -> None:
     firewall.add(INSTANCE, BYSTANDER)
     before = host.table()
-    neighbour = segment("br-a", "172.16.1.0/24", "fd01:0:0:1::/64")
+    neighbour = rules_of("br-a", "172.16.1.0/24", "fd01:0:0:1::/64")
     firewall.add(INSTANCE, neighbour)
     firewall.remove(neighbour)
     assert host.table() == before
@@ -101,7 +103,7 @@ def test_adding_twice_is_adding_once(host: Namespace, firewall: Firewall) -> Non
     assert host.table() == once
 
 
-def test_loading_again_replaces_what_was_there(host: Namespace, firewall: Firewall) -> None:
+def test_loading_again_replaces_the_table(host: Namespace, firewall: Firewall) -> None:
     empty = host.table()
     firewall.load(INSTANCE, [BYSTANDER])
     firewall.load("other", [BYSTANDER])
@@ -113,17 +115,17 @@ def test_loading_again_replaces_what_was_there(host: Namespace, firewall: Firewa
 @pytest.mark.parametrize(
     "after",
     [
-        segment("br-a", "10.1.0.0/24"),
-        segment("br-a", "10.9.0.0/24", "fd00:9::/64"),
-        segment("br-a", internal=True),
-        segment("br-a"),
+        rules_of("br-a", "10.1.0.0/24"),
+        rules_of("br-a", "10.9.0.0/24", "fd00:9::/64"),
+        rules_of("br-a", internal=True),
+        rules_of("br-a"),
         NetworkRules("br-a", icc=False, routed=(4,)),
     ],
 )
-def test_a_network_that_changes_keeps_nothing_of_before(
+def test_a_network_that_changes_keeps_no_earlier_elements(
     host: Namespace, firewall: Firewall, after: NetworkRules
 ) -> None:
-    firewall.add(INSTANCE, segment("br-a", "10.1.0.0/24", "fd00:1::/64"))
+    firewall.add(INSTANCE, rules_of("br-a", "10.1.0.0/24", "fd00:1::/64"))
     firewall.add(INSTANCE, after)
     changed = host.table()
     firewall.load(INSTANCE, [after])
@@ -139,7 +141,7 @@ def test_a_network_that_changes_keeps_nothing_of_before(
         "flush set inet mynet masq4; flush set inet mynet br_icc; flush set inet mynet br_all",
     ],
 )
-def test_what_somebody_took_out_is_put_back_and_removed_all_the_same(
+def test_elements_that_another_program_removed_are_added_again(
     host: Namespace, firewall: Firewall, lost: str
 ) -> None:
     empty = host.table()
@@ -153,7 +155,7 @@ def test_what_somebody_took_out_is_put_back_and_removed_all_the_same(
     assert host.table() == empty
 
 
-def test_removing_what_is_gone_is_success(host: Namespace, firewall: Firewall) -> None:
+def test_removing_a_missing_network_is_success(host: Namespace, firewall: Firewall) -> None:
     firewall.remove(BYSTANDER)
     firewall.load(INSTANCE, [BYSTANDER])
     host.run("nft", "flush", "ruleset")
@@ -166,27 +168,23 @@ def test_a_change_that_is_refused_changes_nothing(host: Namespace, firewall: Fir
     host.run("nft", "add element inet mynet masq4 { 10.0.0.0/8 }")
     before = host.table()
     with pytest.raises(KernelError, match="masq4") as caught:
-        firewall.add(INSTANCE, segment("br-a", "10.1.0.0/24"))
+        firewall.add(INSTANCE, rules_of("br-a", "10.1.0.0/24"))
     assert caught.value.metadata == {"errno": "EEXIST", "object": "table inet mynet"}
     assert host.table() == before
 
 
-def test_a_name_that_could_not_be_loaded_is_not_added_either(
-    host: Namespace, firewall: Firewall
-) -> None:
+def test_a_name_that_nft_cannot_load_is_not_added(host: Namespace, firewall: Firewall) -> None:
     before = host.table()
     with pytest.raises(CapabilityUnsupported, match="'br\\*' cannot be written"):
-        firewall.add(INSTANCE, segment("br*"))
+        firewall.add(INSTANCE, rules_of("br*"))
     assert host.table() == before
-    firewall.remove(segment("br*"))  # as the daemon does after a failure
+    firewall.remove(rules_of("br*"))  # as the daemon does after a failure
 
 
-def test_a_network_that_was_refused_does_not_come_with_the_next(
-    host: Namespace, firewall: Firewall
-) -> None:
+def test_a_refused_network_is_not_loaded_with_the_next(host: Namespace, firewall: Firewall) -> None:
     host.run("nft", "add element inet mynet masq4 { 10.0.0.0/8 }")
     with pytest.raises(KernelError):
-        firewall.add(INSTANCE, segment("br-a", "10.1.0.0/24"))
+        firewall.add(INSTANCE, rules_of("br-a", "10.1.0.0/24"))
     host.run("nft", "flush", "ruleset")
     firewall.add(INSTANCE, BYSTANDER)
     assert "br-a" not in host.table()
@@ -196,13 +194,13 @@ def test_a_network_that_was_refused_does_not_come_with_the_next(
 def test_a_load_that_fails_leaves_the_table_as_it_was(host: Namespace, firewall: Firewall) -> None:
     firewall.load(INSTANCE, [BYSTANDER])
     before = host.table()
-    overlapping = [segment("br-a", "10.0.0.0/8"), segment("br-b", "10.1.0.0/24")]
+    overlapping = [rules_of("br-a", "10.0.0.0/8"), rules_of("br-b", "10.1.0.0/24")]
     with pytest.raises(KernelError, match="conflicting intervals"):
         firewall.load(INSTANCE, overlapping)
     assert host.table() == before
 
 
-def test_what_a_failed_load_was_to_hold_is_loaded_when_it_can_be(
+def test_networks_of_a_failed_load_are_loaded_later(
     host: Namespace, firewall: Firewall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host.run("nft", "flush", "ruleset")

@@ -1,4 +1,4 @@
-"""The table among others: who changes it, who empties it, who stands beside it."""
+"""The table beside other tables, and with many threads that change it."""
 
 import logging
 import threading
@@ -31,7 +31,7 @@ table inet theirs {
 """
 
 
-def segment(number: int) -> NetworkRules:
+def rules_of(number: int) -> NetworkRules:
     subnets = (ip_network(f"10.0.{number}.0/24"), ip_network(f"fd00:0:0:{number:x}::/64"))
     return NetworkRules(f"br-n{number}", masquerade=subnets)
 
@@ -40,7 +40,7 @@ def segment(number: int) -> NetworkRules:
 def firewall(host: Namespace) -> Firewall:
     assert host
     made = Firewall()
-    made.load(INSTANCE, [segment(200)])
+    made.load(INSTANCE, [rules_of(200)])
     return made
 
 
@@ -53,77 +53,77 @@ def at_once(verb: Callable[[int], None], numbers: range) -> None:
         thread.join()
 
 
-def test_foreign_tables_are_byte_for_byte_what_they_were(host: Namespace) -> None:
+def test_tables_of_other_programs_are_not_changed(host: Namespace) -> None:
     host.run("nft", "-f", "-", text=FOREIGN)
     before = host.run("nft", "-a", "list", "ruleset")
     firewall = Firewall()
     for _ in range(2):
-        firewall.load(INSTANCE, [segment(0)])
-        firewall.add(INSTANCE, segment(1))
-        firewall.remove(segment(1))
-        firewall.remove(segment(0))
+        firewall.load(INSTANCE, [rules_of(0)])
+        firewall.add(INSTANCE, rules_of(1))
+        firewall.remove(rules_of(1))
+        firewall.remove(rules_of(0))
     host.run("nft", "delete", "table", "inet", "mynet")
     assert host.run("nft", "-a", "list", "ruleset") == before
 
 
 @pytest.mark.parametrize("how", ["flush ruleset", "delete table inet mynet"])
-def test_a_table_that_was_taken_away_comes_back_whole_with_the_next_network(
+def test_a_deleted_table_is_loaded_whole_with_the_next_network(
     host: Namespace, firewall: Firewall, caplog: pytest.LogCaptureFixture, how: str
 ) -> None:
-    firewall.add(INSTANCE, segment(0))
-    firewall.add(INSTANCE, segment(1))
-    firewall.remove(segment(0))
+    firewall.add(INSTANCE, rules_of(0))
+    firewall.add(INSTANCE, rules_of(1))
+    firewall.remove(rules_of(0))
     host.run("nft", *how.split())
     assert not host.table()
-    firewall.add(INSTANCE, segment(2))
+    firewall.add(INSTANCE, rules_of(2))
     assert "table inet mynet was not as it was left: it is loaded anew" in caplog.messages
     healed = host.table()
-    firewall.load(INSTANCE, [segment(200), segment(1), segment(2)])
+    firewall.load(INSTANCE, [rules_of(200), rules_of(1), rules_of(2)])
     assert healed == host.table()
 
 
-def test_a_table_that_is_there_is_no_news(
+def test_an_intact_table_is_not_logged(
     firewall: Firewall, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    firewall.add(INSTANCE, segment(0))
-    firewall.remove(segment(0))
+    firewall.add(INSTANCE, rules_of(0))
+    firewall.remove(rules_of(0))
     assert not caplog.messages
 
 
 def test_many_threads_add_and_remove_at_once(host: Namespace, firewall: Firewall) -> None:
     errors: list[Exception] = []
 
-    def come_and_go(number: int) -> None:
+    def add_and_remove(number: int) -> None:
         try:
             for _ in range(3):
-                firewall.add(INSTANCE, segment(number))
-                firewall.remove(segment(number))
+                firewall.add(INSTANCE, rules_of(number))
+                firewall.remove(rules_of(number))
             if number % 2:
-                firewall.add(INSTANCE, segment(number))
-        except Exception as error:  # noqa: BLE001 - it is looked at below
+                firewall.add(INSTANCE, rules_of(number))
+        except Exception as error:  # noqa: BLE001 - the test looks at it below
             errors.append(error)
 
-    at_once(come_and_go, range(THREADS))
+    at_once(add_and_remove, range(THREADS))
     assert not errors
     changed = host.table()
-    firewall.load(INSTANCE, [segment(number) for number in (200, *range(1, THREADS, 2))])
+    firewall.load(INSTANCE, [rules_of(number) for number in (200, *range(1, THREADS, 2))])
     assert changed == host.table()
 
 
-def test_threads_that_all_find_the_table_gone_lose_no_network(
+def test_threads_that_find_the_table_gone_lose_no_network(
     host: Namespace, firewall: Firewall
 ) -> None:
     host.run("nft", "flush", "ruleset")
-    at_once(lambda number: firewall.add(INSTANCE, segment(number)), range(THREADS))
+    at_once(lambda number: firewall.add(INSTANCE, rules_of(number)), range(THREADS))
     healed = host.table()
-    firewall.load(INSTANCE, [segment(number) for number in (200, *range(THREADS))])
+    firewall.load(INSTANCE, [rules_of(number) for number in (200, *range(THREADS))])
     assert healed == host.table()
 
 
 def test_the_kernel_object_asks_its_one_firewall(host: Namespace, kernel: LinuxKernel) -> None:
-    kernel.load_firewall(INSTANCE, [segment(0)])
-    kernel.add_segment(INSTANCE, segment(1))
-    kernel.remove_segment(segment(0))
+    kernel.load_firewall(INSTANCE, [rules_of(0)])
+    kernel.add_segment(INSTANCE, rules_of(1))
+    kernel.remove_segment(rules_of(0))
     assert "br-n1" in host.table()
     assert "br-n0" not in host.table()

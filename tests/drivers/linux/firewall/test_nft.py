@@ -1,8 +1,7 @@
-"""The one program that mynet starts, and how it may fail."""
+"""Running nft(8), and how that may fail."""
 
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from mynet.drivers.linux.firewall.firewall import Firewall
 
 @pytest.fixture
 def nft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a program may be put that is found instead of the real nft."""
+    """Where a test can put a program that is found instead of the real nft."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     return tmp_path / "nft"
 
@@ -28,21 +27,21 @@ def load() -> None:
     Firewall().load("7f3a", [])
 
 
-def test_it_is_given_the_table_and_nothing_else(nft: Path) -> None:
+def test_nft_is_given_the_table_and_nothing_else(nft: Path) -> None:
     pretend(nft, f'echo "$@" >{nft}.arguments; cat >{nft}.text')
     load()
     assert Path(f"{nft}.arguments").read_text() == "-f -\n"
     assert Path(f"{nft}.text").read_text().startswith("add table inet mynet\n")
 
 
-def test_without_the_program_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_nft_the_error_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(running, "_SYSTEM_FOLDERS", "/nowhere/else")
     with pytest.raises(CapabilityUnsupported, match="install the package nftables"):
         load()
 
 
-def test_it_is_found_where_a_daemons_path_does_not_lead(
+def test_nft_is_found_in_system_folders_outside_path(
     nft: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(nft, f": >{nft}.ran")
@@ -52,40 +51,38 @@ def test_it_is_found_where_a_daemons_path_does_not_lead(
     assert Path(f"{nft}.ran").exists()
 
 
-def test_its_own_words_are_passed_on(nft: Path) -> None:
+def test_the_error_has_the_message_of_nft(nft: Path) -> None:
     pretend(nft, "echo 'line 7: syntax error, unexpected flux' >&2; exit 1")
     with pytest.raises(KernelError, match="line 7: syntax error, unexpected flux") as caught:
         load()
     assert caught.value.resource == "table inet mynet"
 
 
-def test_many_words_are_cut_short(nft: Path) -> None:
+def test_a_long_message_is_cut(nft: Path) -> None:
     pretend(nft, "yes error | head -n 10000 >&2; exit 1")
     with pytest.raises(KernelError) as caught:
         load()
     assert len(str(caught.value)) < 700
 
 
-def test_a_refusal_for_want_of_privilege_names_the_capability(nft: Path) -> None:
+def test_a_missing_privilege_names_the_capability(nft: Path) -> None:
     pretend(nft, "echo 'Error: Could not process rule: Operation not permitted' >&2; exit 1")
     with pytest.raises(PrivilegeMissing, match="CAP_NET_ADMIN") as caught:
         load()
     assert caught.value.metadata["capability"] == "CAP_NET_ADMIN"
 
 
-def test_one_that_hangs_is_ended(nft: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_nft_is_killed(nft: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(nft, f"echo $$ >{nft}.pid; exec sleep 60")
     monkeypatch.setattr(running, "_TIMEOUT", 0.2)
-    start = time.monotonic()
     with pytest.raises(KernelError, match=r"within 0\.2 s") as caught:
         load()
-    assert time.monotonic() - start < 10
     assert caught.value.metadata["errno"] == "ETIMEDOUT"
     pid = Path(f"{nft}.pid").read_text().strip()
     assert subprocess.run(["kill", "-0", pid], check=False, stderr=-3).returncode != 0
 
 
-def test_one_that_cannot_be_started_is_an_error_of_ours(nft: Path) -> None:
+def test_a_program_that_cannot_be_started_is_a_kernel_error(nft: Path) -> None:
     nft.write_bytes(b"\x7fELF but not really")
     nft.chmod(0o755)
     with pytest.raises(KernelError, match="start nft") as caught:

@@ -1,4 +1,4 @@
-"""Published ports on a real kernel: who reaches them, whom the endpoint sees, and who does not."""
+"""Published ports on a real kernel: which clients reach them, and what address is seen."""
 
 import socket
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 
 from mynet.drivers.api import PortMapping, PortProtocol
 from tests.drivers.linux.firewall.test_flows import FILTERED
-from tests.drivers.linux.support.topology import BRIDGE_SETTINGS, FAMILIES, HOST, NETWORKS, Town
+from tests.drivers.linux.support.topology import BRIDGE_SETTINGS, FAMILIES, HOST, NETWORKS, Topology
 from tests.drivers.linux.support.wire import answer_to_init
 
 UDP, SCTP = PortProtocol.UDP, PortProtocol.SCTP
@@ -41,13 +41,13 @@ GATEWAY: dict[str, dict[int, str]] = {
 @pytest.fixture(
     scope="module", params=["0", "1"] if FILTERED else [""], ids="br_netfilter={}".format
 )
-def town(
+def topology(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Town]:
-    """A town in which the box red1 has published ports."""
-    made = Town(tmp_path_factory.mktemp("town"))
+) -> Iterator[Topology]:
+    """A topology in which the box red1 has published ports."""
+    made = Topology(tmp_path_factory.mktemp("topology"))
     for setting in BRIDGE_SETTINGS if request.param else ():
-        made.people["host"].set(setting, request.param)
+        made.namespaces["host"].set(setting, request.param)
     made.publish("red1", *PORTS)
     yield made
     made.close()
@@ -56,13 +56,15 @@ def town(
 by_family = pytest.mark.parametrize("version", BOTH, ids=["IPv4", "IPv6"])
 
 
-def caller(town: Town, client: str, to: tuple[str, int], port: int, box: str = "red1") -> str:
-    """Connect by TCP, say something and be answered; tell whom the box sees."""
+def caller(
+    topology: Topology, client: str, to: tuple[str, int], port: int, box: str = "red1"
+) -> str:
+    """Connect by TCP, exchange data, and return the client's address as the box sees it."""
     version = ip_address(to[0]).version
     with ExitStack() as stack:
-        listener = stack.enter_context(town.listening(box, version, socket.SOCK_STREAM, port))
+        listener = stack.enter_context(topology.listening(box, version, socket.SOCK_STREAM, port))
         listener.listen()
-        with town.people[client].entered():
+        with topology.namespaces[client].entered():
             ours = stack.enter_context(socket.socket(listener.family))
         ours.settimeout(5)
         ours.connect(to)
@@ -76,11 +78,16 @@ def caller(town: Town, client: str, to: tuple[str, int], port: int, box: str = "
         return str(address)
 
 
-def asker(town: Town, client: str, to: tuple[str, int], port: int, box: str = "red1") -> str:
-    """Ask by UDP and be answered from where was asked; tell whom the box sees."""
+def asker(
+    topology: Topology, client: str, to: tuple[str, int], port: int, box: str = "red1"
+) -> str:
+    """Exchange UDP datagrams, and return the client's address as the box sees it.
+
+    The answer must come from the address that was asked.
+    """
     version = ip_address(to[0]).version
-    with town.listening(box, version, socket.SOCK_DGRAM, port) as listener:
-        with town.people[client].entered():
+    with topology.listening(box, version, socket.SOCK_DGRAM, port) as listener:
+        with topology.namespaces[client].entered():
             ours = socket.socket(listener.family, socket.SOCK_DGRAM)
         with ours:
             ours.settimeout(5)
@@ -93,9 +100,9 @@ def asker(town: Town, client: str, to: tuple[str, int], port: int, box: str = "r
             return str(address)
 
 
-def is_refused(town: Town, client: str, to: tuple[str, int]) -> bool:
-    """Say whether a connection is refused at once: neither made, nor waited for."""
-    with town.people[client].entered():
+def is_refused(topology: Topology, client: str, to: tuple[str, int]) -> bool:
+    """Return whether a connection is refused at once, without a timeout."""
+    with topology.namespaces[client].entered():
         sock = socket.socket(FAMILIES[ip_address(to[0]).version])
     with sock:
         sock.settimeout(5)
@@ -106,7 +113,7 @@ def is_refused(town: Town, client: str, to: tuple[str, int]) -> bool:
         return False
 
 
-# Who connects, by which address of the host, and whom the box sees.
+# The client, the address of the host by IP version, and the address that the box sees.
 WAYS: dict[str, tuple[str, dict[int, str], str | dict[int, str]]] = {
     "from outside, by the host's address": ("outside", HOST, "outside"),
     "from the host, by its own address": ("host", HOST, "host"),
@@ -125,134 +132,138 @@ WAYS: dict[str, tuple[str, dict[int, str], str | dict[int, str]]] = {
 
 @by_family
 @pytest.mark.parametrize("way", WAYS)
-def test_a_published_port_is_reached_over_tcp(town: Town, version: int, way: str) -> None:
+def test_a_published_port_is_reached_over_tcp(topology: Topology, version: int, way: str) -> None:
     client, by, seen = WAYS[way]
-    expected = town.address(seen, version) if isinstance(seen, str) else seen[version]
-    assert caller(town, client, (by[version], 8080), 80) == expected
+    expected = topology.address(seen, version) if isinstance(seen, str) else seen[version]
+    assert caller(topology, client, (by[version], 8080), 80) == expected
 
 
 @by_family
 @pytest.mark.parametrize("way", WAYS)
-def test_a_published_port_is_reached_over_udp(town: Town, version: int, way: str) -> None:
+def test_a_published_port_is_reached_over_udp(topology: Topology, version: int, way: str) -> None:
     client, by, seen = WAYS[way]
-    expected = town.address(seen, version) if isinstance(seen, str) else seen[version]
-    assert asker(town, client, (by[version], 8053), 53) == expected
+    expected = topology.address(seen, version) if isinstance(seen, str) else seen[version]
+    assert asker(topology, client, (by[version], 8053), 53) == expected
 
 
 @pytest.mark.parametrize("port", [8080, 8081])
-def test_the_host_reaches_it_by_the_loopback(town: Town, port: int) -> None:
-    assert caller(town, "host", ("127.0.0.1", port), 80) == GATEWAY["red"][4]
+def test_the_host_reaches_a_port_by_the_loopback(topology: Topology, port: int) -> None:
+    assert caller(topology, "host", ("127.0.0.1", port), 80) == GATEWAY["red"][4]
 
 
 @pytest.mark.parametrize("port", [8053, 8081])
-def test_the_host_reaches_it_by_the_loopback_over_udp(town: Town, port: int) -> None:
-    assert asker(town, "host", ("127.0.0.1", port), 53) == GATEWAY["red"][4]
+def test_the_host_reaches_a_port_by_the_loopback_over_udp(topology: Topology, port: int) -> None:
+    assert asker(topology, "host", ("127.0.0.1", port), 53) == GATEWAY["red"][4]
 
 
 @by_family
 @pytest.mark.parametrize("port", [9000, 9005, 9009])
-def test_a_range_keeps_its_numbers(town: Town, version: int, port: int) -> None:
-    outside = town.address("outside", version)
-    assert caller(town, "outside", (HOST[version], port), port) == outside
-    assert asker(town, "outside", (HOST[version], port), port) == outside
+def test_a_range_keeps_its_numbers(topology: Topology, version: int, port: int) -> None:
+    outside = topology.address("outside", version)
+    assert caller(topology, "outside", (HOST[version], port), port) == outside
+    assert asker(topology, "outside", (HOST[version], port), port) == outside
 
 
 @by_family
 @pytest.mark.parametrize("number", range(3))
-def test_a_range_may_lead_to_other_numbers(town: Town, version: int, number: int) -> None:
-    seen = caller(town, "outside", (HOST[version], 7100 + number), 7000 + number)
-    assert seen == town.address("outside", version)
+def test_a_range_may_lead_to_other_numbers(topology: Topology, version: int, number: int) -> None:
+    seen = caller(topology, "outside", (HOST[version], 7100 + number), 7000 + number)
+    assert seen == topology.address("outside", version)
 
 
 @pytest.mark.parametrize("port", [6000, 6004])
-def test_a_range_may_be_of_one_address(town: Town, port: int) -> None:
-    assert caller(town, "host", ("127.0.0.1", port), port) == GATEWAY["red"][4]
-    assert is_refused(town, "host", (HOST[4], port))
-    assert is_refused(town, "outside", (HOST[4], port))
+def test_a_range_may_be_of_one_address(topology: Topology, port: int) -> None:
+    assert caller(topology, "host", ("127.0.0.1", port), port) == GATEWAY["red"][4]
+    assert is_refused(topology, "host", (HOST[4], port))
+    assert is_refused(topology, "outside", (HOST[4], port))
 
 
 @by_family
 @pytest.mark.parametrize("client", ["outside", "host", "red1", "red2", "blue1"])
-def test_a_port_of_one_address_is_at_no_other(town: Town, version: int, client: str) -> None:
+def test_a_port_of_one_address_is_at_no_other(
+    topology: Topology, version: int, client: str
+) -> None:
     for port, of_box in ((8082, 80), (6104, 6104)):
-        caller(town, client, (HOST[version], port), of_box)
-        assert is_refused(town, client, (GATEWAY["red"][version], port))
+        caller(topology, client, (HOST[version], port), of_box)
+        assert is_refused(topology, client, (GATEWAY["red"][version], port))
 
 
 @by_family
 @pytest.mark.parametrize("port", [8999, 9010, 7099, 7103, 8079])
-def test_the_ports_beside_are_not_published(town: Town, version: int, port: int) -> None:
-    assert is_refused(town, "outside", (HOST[version], port))
+def test_the_ports_beside_are_not_published(topology: Topology, version: int, port: int) -> None:
+    assert is_refused(topology, "outside", (HOST[version], port))
 
 
 @pytest.mark.parametrize("client", ["outside", "red1", "red2", "blue1"])
 @pytest.mark.parametrize("address", ["host", "red"])
-def test_a_port_of_the_loopback_is_closed_to_everybody_else(
-    town: Town, client: str, address: str
+def test_a_port_of_the_loopback_is_closed_to_other_hosts(
+    topology: Topology, client: str, address: str
 ) -> None:
     to = HOST[4] if address == "host" else GATEWAY["red"][4]
-    assert is_refused(town, client, (to, 8081))
+    assert is_refused(topology, client, (to, 8081))
 
 
 @pytest.mark.parametrize("port", [8080, 9000])
-def test_over_the_loopback_of_ipv6_it_is_refused_at_once(town: Town, port: int) -> None:
-    assert is_refused(town, "host", ("::1", port))
+def test_over_the_loopback_of_ipv6_it_is_refused_at_once(topology: Topology, port: int) -> None:
+    assert is_refused(topology, "host", ("::1", port))
 
 
 @by_family
 @pytest.mark.parametrize(("port", "of_box"), [(8090, 90), (9009, 9009)])
-def test_sctp_is_led_to_the_box(town: Town, version: int, port: int, of_box: int) -> None:
-    """Nobody listens there, and this kernel may have no SCTP: so a raw INIT is looked for."""
-    seen = answer_to_init(town, "outside", (HOST[version], port), "red1")
-    assert seen == (town.address("outside", version), of_box)
+def test_sctp_is_led_to_the_box(topology: Topology, version: int, port: int, of_box: int) -> None:
+    """This kernel may have no SCTP, so the test looks for a raw INIT chunk in the box."""
+    seen = answer_to_init(topology, "outside", (HOST[version], port), "red1")
+    assert seen == (topology.address("outside", version), of_box)
 
 
 @by_family
-def test_an_internal_network_reaches_no_published_port(town: Town, version: int) -> None:
+def test_an_internal_network_reaches_no_published_port(topology: Topology, version: int) -> None:
     to = GATEWAY["inner"][version], 8053
-    with town.listening("red1", version, socket.SOCK_DGRAM, 53) as listener:
-        town.speak("inner1", b"a stranger", version, to)
-        town.speak("outside", b"a witness", version, (HOST[version], 8053))
+    with topology.listening("red1", version, socket.SOCK_DGRAM, 53) as listener:
+        topology.speak("inner1", b"a stranger", version, to)
+        topology.speak("outside", b"a witness", version, (HOST[version], 8053))
         assert listener.recv(100) == b"a witness"
 
 
-def let_out_of_the_loopback(town: Town, name: str, device: str, via: str) -> None:
-    """Make somebody a bad neighbour: packets to 127.0.0.1 leave by a device, and are counted."""
-    person = town.people[name]
-    person.set(f"ipv4/conf/{device}/route_localnet", "1")
-    person.run("ip", "route", "replace", "127.0.0.0/8", "via", via)
+def route_loopback_out(topology: Topology, name: str, device: str, via: str) -> None:
+    """Send packets to 127.0.0.1 of a namespace out by a device, and count them."""
+    namespace = topology.namespaces[name]
+    namespace.set(f"ipv4/conf/{device}/route_localnet", "1")
+    namespace.run("ip", "route", "replace", "127.0.0.0/8", "via", via)
     for local in ("127.0.0.0/8", "127.0.0.1"):
-        person.run("ip", "route", "del", "local", local, "table", "local", check=False)
+        namespace.run("ip", "route", "del", "local", local, "table", "local", check=False)
     leaving = f'oifname "{device}" ip daddr 127.0.0.0/8 counter'
     chain = f"chain out {{\n type filter hook postrouting priority 300;\n {leaving}\n}}\n"
-    person.run("nft", f"table ip witness {{\n{chain}}}")
+    namespace.run("nft", f"table ip witness {{\n{chain}}}")
 
 
-def left(town: Town, name: str) -> int:
-    """Count the packets to 127.0.0.1 that have left somebody."""
-    listing = town.people[name].json("nft", "-j", "list", "chain", "ip", "witness", "out")
-    (rule,) = (each["rule"] for each in listing["nftables"] if "rule" in each)
-    (count,) = (each["counter"]["packets"] for each in rule["expr"] if "counter" in each)
+def loopback_packets_sent(topology: Topology, name: str) -> int:
+    """Return the number of packets to 127.0.0.1 that have left a namespace."""
+    listing = topology.namespaces[name].json("nft", "-j", "list", "chain", "ip", "witness", "out")
+    (rule,) = (entry["rule"] for entry in listing["nftables"] if "rule" in entry)
+    (count,) = (
+        expression["counter"]["packets"] for expression in rule["expr"] if "counter" in expression
+    )
     return int(count)
 
 
-def test_no_neighbour_reaches_a_port_of_the_loopback_through_the_uplink(town: Town) -> None:
-    let_out_of_the_loopback(town, "outside", "out0", HOST[4])
-    with town.listening("red1", 4, socket.SOCK_DGRAM, 53) as listener:
-        town.speak("outside", b"a stranger", 4, ("127.0.0.1", 8081))
-        assert left(town, "outside") == 1
-        town.speak("host", b"a witness", 4, ("127.0.0.1", 8081))
+def test_no_neighbour_reaches_a_port_of_the_loopback_through_the_uplink(topology: Topology) -> None:
+    route_loopback_out(topology, "outside", "out0", HOST[4])
+    with topology.listening("red1", 4, socket.SOCK_DGRAM, 53) as listener:
+        topology.speak("outside", b"a stranger", 4, ("127.0.0.1", 8081))
+        assert loopback_packets_sent(topology, "outside") == 1
+        topology.speak("host", b"a witness", 4, ("127.0.0.1", 8081))
         assert listener.recv(100) == b"a witness"
 
 
-def test_no_box_reaches_what_listens_on_the_hosts_loopback(town: Town) -> None:
-    let_out_of_the_loopback(town, "red2", "check2", GATEWAY["red"][4])
-    with town.people["host"].entered():
+def test_no_box_reaches_what_listens_on_the_hosts_loopback(topology: Topology) -> None:
+    route_loopback_out(topology, "red2", "check2", GATEWAY["red"][4])
+    with topology.namespaces["host"].entered():
         listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with listener:
         listener.settimeout(5)
         listener.bind(("127.0.0.1", 0))
-        town.speak("red2", b"a stranger", 4, listener.getsockname())
-        assert left(town, "red2") == 1
-        town.speak("host", b"a witness", 4, listener.getsockname())
+        topology.speak("red2", b"a stranger", 4, listener.getsockname())
+        assert loopback_packets_sent(topology, "red2") == 1
+        topology.speak("host", b"a witness", 4, listener.getsockname())
         assert listener.recv(100) == b"a witness"

@@ -1,4 +1,4 @@
-"""The firewall as text: what each network and each published port adds to it, and the whole."""
+"""The firewall as text: what each network and each published port adds, and the whole."""
 
 import re
 from dataclasses import replace
@@ -20,7 +20,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 RULES = Path(ruleset.__code__.co_filename).with_name("ruleset.nft")
 
 
-def segment(bridge: str, *subnets: str, internal: bool = False) -> NetworkRules:
+def rules_of(bridge: str, *subnets: str, internal: bool = False) -> NetworkRules:
     cidrs = tuple(ip_network(subnet) for subnet in subnets)
     return NetworkRules(bridge, internal, cidrs)
 
@@ -32,11 +32,11 @@ def forward(host: str, port: int, target: str, to: int, **fields: object) -> For
     return replace(made, **fields)  # type: ignore[arg-type]
 
 
-WEB = segment("br-web", "10.1.0.0/24", "fd00:1::/64")
-DB = segment("br-db", "10.2.0.0/24")
-PLAIN = segment("br-plain")
+WEB = rules_of("br-web", "10.1.0.0/24", "fd00:1::/64")
+DB = rules_of("br-db", "10.2.0.0/24")
+PLAIN = rules_of("br-plain")
 APART = NetworkRules("br-apart", icc=False, routed=(4, 6))
-INNER = segment("br-inner", internal=True)
+INNER = rules_of("br-inner", internal=True)
 UDP, SCTP = PortProtocol.UDP, PortProtocol.SCTP
 PORTS = {
     "one": (
@@ -86,7 +86,7 @@ PORTS = {
 
 
 @pytest.mark.parametrize(
-    ("segments", "expected"),
+    ("networks", "expected"),
     [
         ([], ""),
         (
@@ -140,9 +140,9 @@ PORTS = {
     ids=["none", "masqueraded", "plain", "routed", "internal", "three"],
 )
 def test_each_network_adds_its_elements_after_the_rules(
-    segments: list[NetworkRules], expected: str
+    networks: list[NetworkRules], expected: str
 ) -> None:
-    assert added(ruleset("7f3a", segments)) == lines_of(expected)
+    assert added(ruleset("7f3a", networks)) == lines_of(expected)
 
 
 @pytest.mark.parametrize(("forwards", "expected"), PORTS.values(), ids=PORTS.keys())
@@ -151,7 +151,7 @@ def test_each_published_port_adds_its_elements(forwards: list[Forward], expected
 
 
 def added(text: str) -> list[str]:
-    """Return the lines that come after the rules."""
+    """Return the lines after the rules."""
     return text.partition(RULES.read_text())[2].splitlines()
 
 
@@ -159,14 +159,14 @@ def lines_of(expected: str) -> list[str]:
     return [line.strip() for line in expected.strip().splitlines()]
 
 
-def test_the_whole_of_it_is_one_transaction_that_replaces_the_table() -> None:
+def test_the_text_is_one_transaction_that_replaces_the_table() -> None:
     golden = GOLDEN / "networks-and-ports.nft"
     ports = [PortForwards(name, forwards) for name, (forwards, _) in PORTS.items()]
     assert ruleset("7f3a", [WEB, DB, APART, INNER], ports) == golden.read_text()
 
 
-def test_the_rules_declare_every_set_that_is_filled() -> None:
-    inside = segment("br-x", "10.0.0.0/8", "fd00::/64", internal=True)
+def test_the_rules_declare_exactly_the_sets_that_are_filled() -> None:
+    inside = rules_of("br-x", "10.0.0.0/8", "fd00::/64", internal=True)
     everything = replace(inside, routed=(4, 6))
     forwards = [
         forward(host, 9000, target, 9000, protocol=protocol, count=count)
@@ -185,12 +185,12 @@ def test_the_rules_declare_every_set_that_is_filled() -> None:
 
 
 @pytest.mark.parametrize("name", ['br"x', "br*", "br x", "br\nx", "br\\x", "br{", "", "brü"])
-def test_a_name_that_would_be_more_than_a_name_is_refused(name: str) -> None:
+def test_a_name_that_nft_would_read_differently_is_refused(name: str) -> None:
     with pytest.raises(CapabilityUnsupported, match="cannot be written in a firewall ruleset"):
-        ruleset("7f3a", [segment(name)])
+        ruleset("7f3a", [rules_of(name)])
 
 
-def test_an_instance_is_no_place_for_rules_either() -> None:
+def test_an_instance_cannot_contain_rules() -> None:
     with pytest.raises(CapabilityUnsupported):
         ruleset('"; } flush ruleset; #', [])
 
@@ -219,7 +219,7 @@ def test_an_instance_is_no_place_for_rules_either() -> None:
     ],
     ids=str,
 )
-def test_an_element_is_these_keys_in_the_kernel(value: Value, expected: list[str]) -> None:
+def test_an_element_has_these_keys_in_the_kernel(value: Value, expected: list[str]) -> None:
     assert [_hex(key) for key in keys(value)] == expected
 
 

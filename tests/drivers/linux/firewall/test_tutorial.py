@@ -1,4 +1,4 @@
-"""The tutorial's mode: no sandbox is given, the caller moves the device and sets it up."""
+"""Without a sandbox, as in the tutorial: the caller moves the device and configures it."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.drivers.linux.support.namespaces import Namespace
 
 @pytest.fixture
 def moved(box: Namespace, host: Namespace, driver: BridgeDriver, network: Network) -> Namespace:
-    """The box, after a caller has done what the tutorial says."""
+    """The box, after the caller has followed the tutorial."""
     endpoint = sample_endpoint(network)
     driver.connect(SampleCall(), endpoint)
     host.run("ip", "link", "set", endpoint.interface, "netns", box.path)
@@ -31,7 +31,7 @@ def test_the_moved_device_reaches_the_network_and_the_outside(
         assert moved.pings(address), address
 
 
-def test_what_the_caller_set_up_stays_when_connect_is_called_again(
+def test_connect_again_keeps_what_the_caller_has_configured(
     moved: Namespace, driver: BridgeDriver, network: Network
 ) -> None:
     before = moved.configuration()

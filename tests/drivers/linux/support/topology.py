@@ -1,6 +1,6 @@
-"""A host with four networks, a few endpoints on them, and a world outside that knows a way in.
+"""A host with four networks, their endpoints, and a host outside with routes to the networks.
 
-Sockets do the talking: one belongs to the namespace it was made in, so a test holds both ends.
+A socket stays in the namespace that it was made in, so one test can use both ends of a connection.
 """
 
 import socket
@@ -29,56 +29,56 @@ BRIDGE_SETTINGS = ("bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6t
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
-class Town:
-    """Everybody in it by name: ``host``, ``outside``, and the boxes, such as ``red1``."""
+class Topology:
+    """The namespaces by name: ``host``, ``outside``, and the boxes, such as ``red1``."""
 
     def __init__(self, folder: Path) -> None:
-        self.people = {name: Namespace() for name in ("host", "outside", *BOXES)}
-        host = self.people["host"]
+        self.namespaces = {name: Namespace() for name in ("host", "outside", *BOXES)}
+        host = self.namespaces["host"]
         self.endpoints: dict[str, Endpoint] = {}
         stop_forwarding(host)
-        give_uplink(host, self.people["outside"])
+        give_uplink(host, self.namespaces["outside"])
         with host.entered():
-            self.driver = BridgeDriver(DriverContext("town", folder), LinuxKernel())
+            self.driver = BridgeDriver(DriverContext("topology", folder), LinuxKernel())
             for network in NETWORKS.values():
                 self.driver.create(SampleCall(), network)
             for number, name in enumerate(BOXES, 1):
                 self._connect(name, number)
-        self._open_ways_back()
-        for name in BOXES:  # neighbours know each other: the first packet of a test does not wait
+        self._add_routes_back()
+        for name in BOXES:  # resolve neighbours, so that the first packet of a test does not wait
             for version in (4, 6):
                 host.run("ping", "-c1", "-W5", self.address(name, version))
 
     def _connect(self, name: str, number: int) -> None:
         network = network_of(name)
-        sandbox = self.people[name].sandbox
+        sandbox = self.namespaces[name].sandbox
         sample = sample_endpoint(network, BOXES[name], sandbox=sandbox)
         self.endpoints[name] = replace(sample, id=name, host_interface=f"veth{number}-{name}")
         self.driver.connect(SampleCall(), self.endpoints[name])
 
     def publish(self, name: str, *ports: PortMapping) -> None:
-        """Let ports of the host lead to a box, and no others."""
+        """Publish ports of the host for a box, and no others."""
         self.endpoints[name] = replace(self.endpoints[name], ports=ports)
-        with self.people["host"].entered():
+        with self.namespaces["host"].entered():
             self.driver.connect(SampleCall(), self.endpoints[name])
 
     def disconnect(self, name: str) -> None:
         """Disconnect a box."""
-        with self.people["host"].entered():
+        with self.namespaces["host"].entered():
             self.driver.disconnect(SampleCall(), self.endpoints[name])
 
-    def _open_ways_back(self) -> None:
-        """Let the outside know where the networks are: what it cannot do then is refused."""
-        outside = self.people["outside"]
+    def _add_routes_back(self) -> None:
+        """Give the outside routes to the networks, so that only the firewall keeps it out."""
+        outside = self.namespaces["outside"]
         outside.run("ip", "route", "add", "198.18.0.0/16", "via", HOST[4])
         outside.run("ip", "route", "add", "fd6d:796e:6574::/48", "via", HOST[6])
 
     def close(self) -> None:
-        for namespace in self.people.values():
+        for namespace in self.namespaces.values():
             namespace.close()
 
     def address(self, name: str, version: int) -> str:
-        """Tell somebody's address."""
+        """Return an address of a namespace."""
         if name in BOXES:
             subnet = network_of(name).subnets[0 if version == 4 else 1]
             return str(subnet.cidr[BOXES[name] + 1])
@@ -88,7 +88,7 @@ class Town:
     def listening(
         self, name: str, version: int, kind: int, port: int = 0
     ) -> Iterator[socket.socket]:
-        with self.people[name].entered():
+        with self.namespaces[name].entered():
             sock = socket.socket(FAMILIES[version], kind)
         with sock:
             sock.settimeout(5)
@@ -99,13 +99,13 @@ class Town:
 
     def speak(self, name: str, word: bytes, version: int, to: tuple[str, int]) -> None:
         """Send one UDP datagram."""
-        with self.people[name].entered():
+        with self.namespaces[name].entered():
             sock = socket.socket(FAMILIES[version], socket.SOCK_DGRAM)
         with sock:
             sock.sendto(word, to)
 
     def hears(self, listener: str, speaker: str, version: int, witness: str = "host") -> bool:
-        """Say whether a datagram arrives. One of a witness follows it, who is always heard."""
+        """Return whether a datagram arrives. One from a witness follows, which always arrives."""
         with self.listening(listener, version, socket.SOCK_DGRAM) as sock:
             to = self.address(listener, version), sock.getsockname()[1]
             self.speak(speaker, b"a stranger", version, to)
@@ -116,16 +116,16 @@ class Town:
             assert (first, sock.recv(100)) == (b"a stranger", b"a witness")
             return True
 
-    def is_told_that_nobody_listens(self, client: str, server: str, version: int) -> bool:
-        """Send to a port where nobody is: an error message has to find the way back."""
+    def is_told_that_the_port_is_closed(self, client: str, server: str, version: int) -> bool:
+        """Send to a closed port, and return whether the error message comes back."""
         with self.listening(server, version, socket.SOCK_DGRAM) as gone:
             port = gone.getsockname()[1]
-        with self.people[client].entered():
+        with self.namespaces[client].entered():
             sock = socket.socket(FAMILIES[version], socket.SOCK_DGRAM)
         with sock:
             sock.settimeout(5)
             sock.connect((self.address(server, version), port))
-            sock.send(b"anybody there?")
+            sock.send(b"question")
             try:
                 sock.recv(100)
             except ConnectionRefusedError:
@@ -133,11 +133,11 @@ class Town:
             return False
 
     def caller_seen(self, server: str, client: str, version: int) -> str:
-        """Open a TCP connection, have an answer, and tell whose address the server sees."""
+        """Open a TCP connection, receive an answer, and return the address that the server sees."""
         with ExitStack() as stack:
             listener = stack.enter_context(self.listening(server, version, socket.SOCK_STREAM))
             listener.listen()
-            with self.people[client].entered():
+            with self.namespaces[client].entered():
                 ours = stack.enter_context(socket.socket(FAMILIES[version]))
             ours.settimeout(5)
             ours.connect((self.address(server, version), listener.getsockname()[1]))

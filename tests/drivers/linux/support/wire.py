@@ -4,7 +4,7 @@ import socket
 import struct
 from ipaddress import ip_address
 
-from tests.drivers.linux.support.topology import FAMILIES, Town
+from tests.drivers.linux.support.topology import FAMILIES, Topology
 
 _COMMON = struct.Struct("!HHII")  # source port, destination port, tag, checksum
 _INIT = struct.Struct("!BBHIIHHI")  # type, flags, length, tag, window, streams out and in, TSN
@@ -33,12 +33,14 @@ def init(source: int, destination: int) -> bytes:
     return _COMMON.pack(source, destination, 0, checksum) + chunk
 
 
-def answer_to_init(town: Town, client: str, to: tuple[str, int], box: str) -> tuple[str, int]:
+def answer_to_init(
+    topology: Topology, client: str, to: tuple[str, int], box: str
+) -> tuple[str, int]:
     """Send an INIT; return whose it is for the box that it comes to, and at which port."""
     family = FAMILIES[ip_address(to[0]).version]
-    with town.people[box].entered():
+    with topology.namespaces[box].entered():
         theirs = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_SCTP)
-    with town.people[client].entered():
+    with topology.namespaces[client].entered():
         ours = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_SCTP)
     with theirs, ours:
         theirs.settimeout(5)
