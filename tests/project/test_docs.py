@@ -90,7 +90,7 @@ def test_the_config_files_that_are_shown_have_keys_that_mynetd_knows(
 def test_the_capabilities_that_mynetd_asks_for_are_those_that_are_documented(
     pages: dict[str, Page], root: Path
 ) -> None:
-    table = rows(pages["docs/mynetd.md"].section("What it may"))
+    table = rows(pages["docs/mynetd.md"].section("Capabilities"))
     documented = {span for cell in table for span in spans(cell)}
     sources = (path for folder in ("drivers", "server") for path in (root / folder).rglob("*.py"))
     said = {name for path in sources for name in re.findall(r'"(CAP_[A-Z_]+)"', path.read_text())}

@@ -50,7 +50,7 @@ def test_when_mynet_is_taken_away_nothing_is_left(empty_testbed: Testbed) -> Non
     for name in ("one", "two"):
         testbed.run("mynetctl", "network", "create", name)
         testbed.run("mynetctl", "connect", "--netns", "box", name, "box")
-    remove, disable, *rest = lines_of("Away with it")
+    remove, disable, *rest = lines_of("Uninstall")
     testbed.run("sh", "-euc", remove)
     assert disable == "systemctl disable --now mynetd"
     daemon.stop()
