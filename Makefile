@@ -1,6 +1,6 @@
 # The project's commands. Each sets up what it needs first: see .ci/setup.
 
-.PHONY: help demo test test-all test-matrix run check bench proto lock clean
+.PHONY: help demo test test-all test-matrix run check bench proto man lock clean
 .DEFAULT_GOAL := help
 
 # PYTHON=python3.13 works with that version, in a folder of its own beside .venv.
@@ -46,6 +46,10 @@ bench: ## Measure, beside what others take for it; ARGS='ipam-durable' measures 
 proto: ## Generate proto/gen from the .proto files
 	@.ci/setup dev
 	proto/generate
+
+man: ## Generate docs/man from the commands and options
+	@.ci/setup dev
+	$(VENV)/bin/python .ci/man
 
 lock: ## Pin the newest releases that pyproject.toml allows in constraints.txt
 	@.ci/setup dev

@@ -1,4 +1,4 @@
-"""mynetctl, the client: it speaks gRPC and nothing else of mynet's.
+"""mynetctl, the client. It uses the gRPC API and no other part of mynet.
 
-grpc takes longer to import than all the rest: only a command that calls imports it.
+Importing grpc takes longer than everything else, so only a command that calls the daemon does it.
 """

@@ -1,4 +1,4 @@
-"""What an endpoint should have: the options of all commands that make one, and the request."""
+"""The options of ``connect`` and ``run``, which both create an endpoint."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,50 +8,58 @@ import click
 from mynet.cli.options import label_option, opt_option
 from mynet.cli.port_syntax import publish_option
 
+_IPV4 = 4
+_IPV6 = 6
 
-def _of_version(version: int) -> Callable[[click.Context, click.Parameter, str], str]:
-    """Make the check that an address is none of the other IP version."""
+
+def _address_of_version(version: int) -> Callable[[click.Context, click.Parameter, str], str]:
+    """Return a callback that refuses addresses of the other IP version."""
 
     def check(_context: click.Context, parameter: click.Parameter, value: str) -> str:
-        if value and (":" in value) != (version == 6):  # noqa: PLR2004 - the IP version
-            raise click.BadParameter(f"{value!r} is no IPv{version} address", param=parameter)
+        if value and (":" in value) != (version == _IPV6):
+            raise click.BadParameter(f"{value!r} is not an IPv{version} address", param=parameter)
         return value
 
     return check
 
 
 def endpoint_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say what an endpoint should have."""
+    """Add the options for an endpoint's spec to a command."""
     for option in reversed(
         (
             click.option(
                 "--ip",
                 default="",
                 metavar="ADDRESS",
-                callback=_of_version(4),
-                help="The IPv4 address wanted.",
+                callback=_address_of_version(_IPV4),
+                help="The IPv4 address. [default: any free one]",
             ),
             click.option(
                 "--ip6",
                 default="",
                 metavar="ADDRESS",
-                callback=_of_version(6),
-                help="The IPv6 address wanted.",
+                callback=_address_of_version(_IPV6),
+                help="The IPv6 address. [default: any free one]",
             ),
             click.option(
                 "--address-owner",
                 default="",
                 metavar="OWNER",
-                help="An address wanted may be one that this owner got from `ipam allocate`.",
+                help="The owner that has the address from `ipam allocate`. The endpoint takes it"
+                " over.",
             ),
             click.option(
                 "--interface",
                 default="",
                 metavar="DEVICE",
-                help="The device inside. [default: the first free of eth0, eth1, ...]",
+                help="The name of the interface in the sandbox. [default: the first free of eth0,"
+                " eth1, ...]",
             ),
             click.option(
-                "--mac-address", default="", metavar="MAC", help="The MAC address wanted."
+                "--mac-address",
+                default="",
+                metavar="MAC",
+                help="The MAC address. [default: from the first address]",
             ),
             click.option(
                 "--gw-priority",
@@ -59,8 +67,9 @@ def endpoint_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 type=int,
                 default=0,
                 metavar="NUMBER",
-                help="Of its networks, a sandbox leaves by the one with the highest number, -1000"
-                " to 1000; among equals, by the first. [default: 0]",
+                help="Of several networks, the sandbox has its default route on the one with the"
+                " highest number, -1000 to 1000. Among equals it is the one connected first."
+                " [default: 0]",
             ),
             publish_option,
             label_option,
@@ -72,7 +81,6 @@ def endpoint_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def connect_request(network: str, container: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """Make a ConnectRequest out of :func:`endpoint_options` and whatever else is a field of it."""
-    wanted = [fields.pop("ip"), fields.pop("ip6")]
-    addresses = [address for address in wanted if address]
+    """Return a ConnectRequest for the values of :func:`endpoint_options` and other fields."""
+    addresses = [address for address in (fields.pop("ip"), fields.pop("ip6")) if address]
     return {"network": network, "container_id": container, "addresses": addresses, **fields}

@@ -1,16 +1,23 @@
-"""What can go wrong, as a user sees it: one line on standard error, and an exit status."""
+"""Errors as users see them: one line on standard error, and an exit status.
+
+::
+
+    click.ClickException
+        Failed           1  the daemon refused, or a file cannot be read or written
+            Unreachable  3  the daemon did not answer
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-_HINTS = {"Permission denied": "its socket is for root and its group: try sudo"}
-_HINT = "start it (mynetd), or say where it is with --address"
+_HINT = "start it (mynetd), or give its address with --address"
+_HINTS = {"Permission denied": "only root and the group of its socket may use it: try sudo"}
 
 
 class Failed(click.ClickException):
-    """The daemon answered with an error: exit status 1."""
+    """The daemon refused the request, or a file cannot be read or written."""
 
     exit_code = 1
 
@@ -18,18 +25,18 @@ class Failed(click.ClickException):
         super().__init__(f"{reason}: {one_line(text)}")
 
     def show(self, file: Any = None) -> None:
-        """Print the line."""
+        """Print the line on standard error."""
         complain(self.message)
 
 
 class Unreachable(Failed):
-    """The daemon did not answer: exit status 3."""
+    """The daemon did not answer."""
 
     exit_code = 3
 
 
 def one_line(text: str) -> str:
-    """Make one line of a text, whoever wrote it."""
+    """Return a text on one line. Texts from plugins and the kernel may have several."""
     return " ".join(text.split())
 
 
@@ -39,14 +46,14 @@ def complain(text: str) -> None:
 
 
 def from_rpc(error: Any, address: str, timeout: float) -> Failed:
-    """Turn an RpcError, which is the call too, into what the user is told."""
+    """Return the error that the user sees for an RpcError. That is the call object as well."""
     from grpc_status import rpc_status
 
     status = rpc_status.from_call(error)
     code, text = error.code().name, error.details() or ""
     if status is not None:
-        reason, faults = _details(status)
-        return Failed(reason or code, "; ".join(faults) or status.message)
+        reason, violations = _details(status)
+        return Failed(reason or code, "; ".join(violations) or status.message)
     if code == "UNAVAILABLE":
         cause = text.rpartition(": ")[2].rstrip("]")
         hint = _HINTS.get(cause, _HINT)
@@ -54,14 +61,14 @@ def from_rpc(error: Any, address: str, timeout: float) -> Failed:
     if code == "DEADLINE_EXCEEDED":
         return Unreachable(
             "TIMEOUT",
-            f"mynetd at {address} did not answer within {timeout:g} s; --timeout waits longer."
-            " What was asked may have happened all the same",
+            f"mynetd at {address} did not answer within {timeout:g} s; wait longer with --timeout."
+            " The request may still have been carried out",
         )
     return Failed(code, text)
 
 
 def _details(status: Any) -> tuple[str, Sequence[str]]:
-    """Return the reason, and every fault of a request that has some."""
+    """Return the reason of an error, and all violations of the request."""
     from google.rpc import error_details_pb2
 
     info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
@@ -69,4 +76,7 @@ def _details(status: Any) -> tuple[str, Sequence[str]]:
         for kind in (info, request):
             if detail.Is(kind.DESCRIPTOR):
                 detail.Unpack(kind)
-    return info.reason, [f"{each.field}: {each.description}" for each in request.field_violations]
+    violations = [
+        f"{violation.field}: {violation.description}" for violation in request.field_violations
+    ]
+    return info.reason, violations

@@ -1,4 +1,4 @@
-"""Files of import and export, and what becomes of those that cannot be read or written."""
+"""Reading and writing the files of ``mynetctl ipam import`` and ``export``."""
 
 import contextlib
 import os
@@ -9,42 +9,46 @@ from typing import BinaryIO
 
 from mynet.cli.errors import Failed
 
-LARGEST = 60 << 20  # bytes; the daemon takes a little more in one request
+LARGEST = 60 << 20  # bytes; the daemon's limit for a request is a little higher
 _STDIN = 0
 
 
 def read(path: Path) -> str:
-    """Read a file, a pipe, or for "-" standard input. Raises Failed."""
+    """Return the text of a file, a pipe, or standard input if the path is "-". Raises Failed."""
     stdin = str(path) == "-"
-    with _refusing(path, "read"):
+    with _translated(path, "read"):
         return _read(path, open(_STDIN, "rb", closefd=False) if stdin else path.open("rb"))
 
 
 def read_folder(path: Path) -> Mapping[str, str]:
-    """Read all files of a folder, by their names. Raises Failed, also where one is no file."""
+    """Return the texts of all files of a folder by their names.
+
+    Raises Failed, also if the folder contains anything but regular files.
+    """
     files: dict[str, str] = {}
     size = 0
-    with _refusing(path, "read"):
-        for each in sorted(path.iterdir()):
-            if not each.is_file():  # a pipe would keep us waiting
-                raise _failed(each, "read", "it is no file")
-            with _refusing(each, "read"):
-                files[each.name] = _read(each, each.open("rb"))
-            size += len(each.name) + len(files[each.name])
+    with _translated(path, "read"):
+        for entry in sorted(path.iterdir()):
+            if not entry.is_file():  # reading a pipe would block
+                raise _failed(entry, "read", "it is not a regular file")
+            with _translated(entry, "read"):
+                files[entry.name] = _read(entry, entry.open("rb"))
+            size += len(entry.name) + len(files[entry.name])
             if size > LARGEST:
                 raise _too_large(path)
     return files
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file; the one that was there stays as it was until all is written. Raises Failed."""
-    with _refusing(path, "write"):
-        if path.exists() and not path.is_file():  # a pipe, a device
+    """Write a file. An existing file is replaced only when all is written. Raises Failed."""
+    with _translated(path, "write"):
+        if path.exists() and not path.is_file():  # a pipe or a device
             path.write_text(text, encoding="utf-8")
             return
         target = path.resolve()
         scratch = target.with_name(f".{target.name}.{os.getpid()}")
-        scratch.touch(exist_ok=False)  # what is there is somebody's, or a trap
+        # An existing file of this name, or a symbolic link, may be another program's.
+        scratch.touch(exist_ok=False)
         try:
             scratch.write_text(text, encoding="utf-8")
             if target.exists():
@@ -55,12 +59,17 @@ def write(path: Path, text: str) -> None:
 
 
 def write_folder(path: Path, files: Mapping[str, str]) -> None:
-    """Write files into a folder that is empty, or not there yet. Raises Failed."""
-    with _refusing(path, "write"):
+    """Write files into a folder that is empty or does not exist yet. Raises Failed."""
+    with _translated(path, "write"):
         with contextlib.suppress(FileExistsError):
             path.mkdir(parents=True)
         if any(path.iterdir()):
-            raise _failed(path, "write", "it has files already, which would count as well")
+            raise _failed(
+                path,
+                "write",
+                "it is not empty, and its other files would count as allocations;"
+                " give an empty folder",
+            )
         for name, content in files.items():
             (path / name).write_bytes(content.encode())
 
@@ -71,14 +80,14 @@ def _read(path: Path, opened: BinaryIO) -> str:
     if len(content) > LARGEST:
         raise _too_large(path)
     try:
-        return content.decode("utf-8-sig")  # Windows begins a text with a mark
+        return content.decode("utf-8-sig")  # Windows puts a byte order mark before the text
     except UnicodeDecodeError as error:
-        raise _failed(path, "read", "it is no UTF-8 text") from error
+        raise _failed(path, "read", "it is not UTF-8 text") from error
 
 
 @contextlib.contextmanager
-def _refusing(path: Path, verb: str) -> Iterator[None]:
-    """Say in one line what the system refuses."""
+def _translated(path: Path, verb: str) -> Iterator[None]:
+    """Raise an OSError of the block as Failed."""
     try:
         yield
     except OSError as error:
@@ -89,6 +98,6 @@ def _too_large(path: Path) -> Failed:
     return _failed(path, "read", f"it has more than {LARGEST >> 20} MiB; import it in parts")
 
 
-def _failed(path: Path, verb: str, why: str) -> Failed:
-    done = {"read": "read", "write": "written"}[verb]
-    return Failed("IO_ERROR", f"{path} cannot be {done}: {why}")
+def _failed(path: Path, verb: str, reason: str) -> Failed:
+    participle = {"read": "read", "write": "written"}[verb]
+    return Failed("IO_ERROR", f"{path} cannot be {participle}: {reason}")

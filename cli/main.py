@@ -1,15 +1,18 @@
-"""The program ``mynetctl``. It imports the rest late: Ctrl-C is quiet from the first moment."""
+"""The entry point of ``mynetctl``.
+
+It imports all other modules late, so that Ctrl-C prints no traceback even during the imports.
+"""
 
 import sys
 from typing import NoReturn
 
-_INTERRUPTED = 130  # as shells say it: 128 and the number of SIGINT
+_INTERRUPTED = 130  # shells report 128 plus the number of the signal
 
 
 def main() -> NoReturn:
-    """Run the command that the arguments name, and end the process."""
+    """Run the command that the arguments name, and exit."""
     try:
-        from mynet.cli.root import mynetctl
+        from mynet.cli.program import mynetctl
 
         mynetctl.main(prog_name="mynetctl")
     except KeyboardInterrupt:

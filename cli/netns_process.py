@@ -1,7 +1,8 @@
-"""A process in a fresh network namespace that waits for the word to become a command.
+"""A child process in a new network namespace, which waits before it executes its command.
 
-The process is forked before anything here has threads, that is before grpc is imported. It and its
-parent talk over two pipes: it says that it is ready, and is told to go.
+The child is forked before this process has threads, that is before grpc is imported. Parent and
+child talk over two pipes. On the first the child reports that its namespace exists, or an error. On
+the second the parent tells it to execute the command.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from mynet.cli.errors import Failed, complain
 
 _CLONE_NEWNET = 0x40000000
 _PR_SET_PDEATHSIG = 1
-_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells say it
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # the exit statuses of a shell
 _BY_SIGNAL = 128
 _FROM_TERMINALS = (signal.SIGINT, signal.SIGQUIT)
 _SIGNALS = (*_FROM_TERMINALS, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -24,33 +25,34 @@ _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 class Sandbox:
-    """A child in a network namespace of its own, which ends with the ``with`` that it is used in.
+    """A child process in a network namespace of its own.
 
-    Inside of that, signals end this process by SystemExit, so that whatever has to be undone can
-    be undone; from its end on they are ignored.
+    It is a context manager, and the child ends with its block. Within the block, signals raise
+    SystemExit, so that the caller can clean up. After it, signals are ignored.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
+        """Fork the child. Raises Failed if it may not create a network namespace."""
         ready_end, child_ready = os.pipe()
         child_go, self._go_end = os.pipe()
-        self._told = 0  # the number of the signal that told us to end
+        self._signalled = 0  # the number of the signal that ended this process's work
         self.pid = os.fork()
         if not self.pid:
             try:
                 os.close(ready_end)
                 os.close(self._go_end)
-                _become(command, child_ready, child_go)
+                _run_child(command, child_ready, child_go)
             finally:
-                os._exit(1)  # whatever happens, it does not go on as a second mynetctl
+                os._exit(1)  # on any error, the child must not continue as a second mynetctl
         os.close(child_ready)
         os.close(child_go)
         with os.fdopen(ready_end, encoding="utf-8") as ready:
             reason = ready.read()
         if reason:
-            self._end()
+            self._wait()
             raise Failed(
                 "PRIVILEGE_MISSING",
-                f"a network namespace cannot be made: {reason}; run mynetctl as root",
+                f"a network namespace cannot be created: {reason}; run mynetctl as root",
             )
 
     def __enter__(self) -> Self:
@@ -64,33 +66,34 @@ class Sandbox:
         _traceback: TracebackType | None,
     ) -> None:
         if self._go_end >= 0:
-            self._end()
+            self._wait()
 
     def go(self) -> int:
-        """Let it become the command; return that one's exit status, as a shell has it."""
+        """Execute the command, wait for it, and return its exit status as a shell reports it."""
         _handle(self._forward)
-        if self._told:  # the exception was lost: grpc's callbacks print theirs and go on
-            raise SystemExit(_BY_SIGNAL + self._told)
-        with contextlib.suppress(BrokenPipeError):  # it was killed while it waited
+        if self._signalled:  # the exception was raised in a callback of grpc, which swallows it
+            raise SystemExit(_BY_SIGNAL + self._signalled)
+        with contextlib.suppress(BrokenPipeError):  # the child was killed while it waited
             os.write(self._go_end, b"go")
-        code = self._end()
+        code = self._wait()
         return code if code >= 0 else _BY_SIGNAL - code
 
     def _leave(self, number: int, _frame: FrameType | None) -> NoReturn:
-        self._told = number
+        self._signalled = number
         _ignore()
         raise SystemExit(_BY_SIGNAL + number)
 
     def _forward(self, number: int, _frame: FrameType | None) -> None:
-        """Pass a signal on, unless the terminal sent it to the command as well."""
+        """Send a signal to the child, unless the terminal already did."""
         if number not in _FROM_TERMINALS or not _is_in_foreground():
             os.kill(self.pid, number)
 
-    def _end(self) -> int:
-        """Wait for its end; without having been told to go it ends now.
+    def _wait(self) -> int:
+        """Wait for the child to end. A child that was not told to go ends at once.
 
-        A signal may come to another thread than the one that waits, or just before it waits. Python
-        would then handle it when the waiting is over, so it is woken by a pipe.
+        The kernel may deliver a signal to another thread than the waiting one, or just before the
+        wait begins. Python would then call the handler only after the wait, so the signal also
+        writes to a pipe that ends the wait.
         """
         os.close(self._go_end)
         self._go_end = -1
@@ -99,13 +102,13 @@ class Sandbox:
         ended = os.pidfd_open(self.pid)
         while ended not in select.select([ended, signals], [], [])[0]:
             os.read(signals, 1)
-        # It is not reaped before signals are ignored: until then its pid can be nobody else's.
+        # Once the child is reaped, another process may get its pid and must not be signalled.
         _ignore()
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def _become(command: Sequence[str], ready: int, go: int) -> NoReturn:
-    """Be the child: enter a fresh namespace, say so, wait, and turn into the command."""
+def _run_child(command: Sequence[str], ready: int, go: int) -> NoReturn:
+    """Create the namespace, report it, wait, and execute the command."""
     import ctypes
 
     _handle(signal.SIG_DFL)
@@ -120,7 +123,7 @@ def _become(command: Sequence[str], ready: int, go: int) -> NoReturn:
     if os.read(go, 2) != b"go":
         os._exit(1)
     try:
-        os.execvp(command[0], list(command))  # noqa: S606 - that is what it is for
+        os.execvp(command[0], list(command))  # noqa: S606 - the user named the program
     except FileNotFoundError:
         complain(f"{command[0]}: command not found")
         os._exit(_NOT_FOUND)
@@ -130,7 +133,7 @@ def _become(command: Sequence[str], ready: int, go: int) -> NoReturn:
 
 
 def _handle(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-    """Have signals handled, except those that whoever started us wants ignored, as nohup does."""
+    """Set the handler of all signals that are not ignored, as under nohup."""
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
@@ -142,7 +145,7 @@ def _ignore() -> None:
 
 
 def _is_in_foreground() -> bool:
-    """Say whether a terminal has just us, and with us the command, in the foreground."""
+    """Return whether this process, and so the child, is in the terminal's foreground group."""
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

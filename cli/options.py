@@ -1,4 +1,4 @@
-"""What all commands have in common: the session, ``--output``, and ``key=value`` options."""
+"""Options and behaviour that several commands share."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -22,10 +22,10 @@ def _set_output(context: click.Context, _: click.Parameter, value: str | None) -
 def command(
     name: str, *groups: click.Group, outputs: Sequence[str] = ("table", "json")
 ) -> Callable[[Callable[..., Any]], click.Command]:
-    """Make a command, and add it to groups; its function gets the session first.
+    """Return a decorator that makes a function a command, and adds it to groups.
 
-    ``--output`` may stand before the command's name and behind it: people write it behind, where it
-    takes these ``outputs``, the one for people first.
+    The function gets the session as its first argument. The command takes ``--output`` with these
+    ``outputs``, because people write the option after the command as often as before it.
     """
 
     def make(function: Callable[..., Any]) -> click.Command:
@@ -41,7 +41,7 @@ def command(
                 type=click.Choice(outputs),
                 expose_value=False,
                 callback=_set_output,
-                help=f"Show a {_or(outputs)}. [default: as given before the command]",
+                help=f"Print a {_alternatives(outputs)}. [default: as given before the command]",
             )
         )
         for group in groups:
@@ -51,42 +51,43 @@ def command(
     return make
 
 
-def _or(words: Sequence[str]) -> str:
+def _alternatives(words: Sequence[str]) -> str:
     *others, last = (word.upper() if word == "json" else word for word in words)
     return f"{', '.join(others)} or {last}"
 
 
-def each(names: Sequence[str], function: Callable[[str], T]) -> tuple[list[T], int]:
-    """Do something for each name; return what came of it, and the exit status.
+def for_each(names: Sequence[str], function: Callable[[str], T]) -> tuple[list[T], int]:
+    """Call a function for each name, and return the results and the exit status.
 
-    One that the daemon refuses is told at once and does not keep the others.
+    If the daemon refuses one name, its error is printed and the next name follows. Raises
+    Unreachable.
     """
-    found: list[T] = []
+    results: list[T] = []
     status = 0
     for name in names:
         try:
-            found.append(function(name))
+            results.append(function(name))
         except Unreachable:
             raise
         except Failed as error:
             error.show()
             status = error.exit_code
-    return found, status
+    return results, status
 
 
 def key_values(
-    _context: click.Context, parameter: click.Parameter, given: Sequence[str]
+    _context: click.Context, parameter: click.Parameter, values: Sequence[str]
 ) -> dict[str, str]:
-    """Read ``KEY=VALUE`` options; a key alone has an empty value."""
-    found: dict[str, str] = {}
-    for each in given:
-        key, _, value = each.partition("=")
+    """Parse ``KEY=VALUE`` options. A key without "=" has an empty value."""
+    pairs: dict[str, str] = {}
+    for text in values:
+        key, _, value = text.partition("=")
         if not key:
-            raise click.BadParameter(f"{each!r} has no key; write KEY=VALUE", param=parameter)
-        if key in found:
+            raise click.BadParameter(f"{text!r} has no key; write KEY=VALUE", param=parameter)
+        if key in pairs:
             raise click.BadParameter(f"key {key!r} is given twice", param=parameter)
-        found[key] = value
-    return found
+        pairs[key] = value
+    return pairs
 
 
 label_option = click.option(
@@ -102,7 +103,7 @@ label_rm_option = click.option(
     "remove_labels",
     multiple=True,
     metavar="KEY",
-    help="A label to take away. May be repeated.",
+    help="A label to remove. May be repeated.",
 )
 filter_option = click.option(
     "-f",
@@ -110,10 +111,10 @@ filter_option = click.option(
     "labels",
     multiple=True,
     metavar="label=KEY=VALUE",
-    callback=lambda context, parameter, given: key_values(
-        context, parameter, [_label(each, parameter) for each in given]
+    callback=lambda context, parameter, values: key_values(
+        context, parameter, [_label(text, parameter) for text in values]
     ),
-    help="Only those with this label. May be repeated; all must match.",
+    help="Show only objects with this label. May be repeated; all must match.",
 )
 opt_option = click.option(
     "-o",
@@ -122,14 +123,14 @@ opt_option = click.option(
     multiple=True,
     metavar="KEY=VALUE",
     callback=key_values,
-    help="An option of the driver; `mynetctl driver ls --output json` has them. May be repeated.",
+    help="An option of the driver; see `mynetctl driver ls --output json`. May be repeated.",
 )
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print ids alone.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print ids only.")
 no_trunc_option = click.option("--no-trunc", is_flag=True, help="Print ids in full.")
 
 
-def _label(given: str, parameter: click.Parameter) -> str:
-    kind, _, label = given.partition("=")
+def _label(text: str, parameter: click.Parameter) -> str:
+    kind, _, label = text.partition("=")
     if kind != "label" or "=" not in label:
-        raise click.BadParameter(f"{given!r}: write label=KEY=VALUE", param=parameter)
+        raise click.BadParameter(f"{text!r}: write label=KEY=VALUE", param=parameter)
     return label

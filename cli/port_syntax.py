@@ -1,7 +1,7 @@
-"""Published ports as people write them, ``[HOST_IP:][HOST_PORT:]PORT[-LAST][/PROTOCOL]``, and back.
+"""The syntax of published ports: ``[HOST_IP:][HOST_PORT:]PORT[-LAST][/PROTOCOL]``.
 
-The grammar is that of ``docker run --publish``. A range of the host is as long as that of the
-container, and an IPv6 address stands in brackets.
+It is the syntax of ``docker run --publish``. The host's range is as long as the container's, and
+an IPv6 address is in brackets.
 """
 
 import re
@@ -12,20 +12,20 @@ import click
 
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _LAST_PORT = 65535
-_SPAN = r"\d+(?:-\d+)?"
+_RANGE = r"\d+(?:-\d+)?"
 _PUBLISH = re.compile(
     r"(?:(?P<address>\[[^\[\]/]*\]|[^:\[\]/]*):(?=.*:))?"
-    rf"(?:(?P<host>{_SPAN})?:)?"
-    rf"(?P<container>{_SPAN})"
+    rf"(?:(?P<host>{_RANGE})?:)?"
+    rf"(?P<container>{_RANGE})"
     r"(?:/(?P<protocol>[a-z]+))?"
 )
 
 
-def read_ports(
-    _context: click.Context, parameter: click.Parameter, given: Sequence[str]
+def parse_ports(
+    _context: click.Context, parameter: click.Parameter, values: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Read every value of an option like ``--publish``."""
-    return [_mapping(each, parameter) for each in given]
+    """Parse the values of an option such as ``--publish`` into PortMappings."""
+    return [_mapping(text, parameter) for text in values]
 
 
 publish_option = click.option(
@@ -34,62 +34,64 @@ publish_option = click.option(
     "ports",
     multiple=True,
     metavar="PORTS",
-    callback=read_ports,
-    help="Ports of the host that lead here: [HOST_IP:][HOST_PORT:]PORT[-LAST][/PROTOCOL], tcp, udp"
-    " or sctp. Without HOST_PORT one is chosen. May be repeated.",
+    callback=parse_ports,
+    help="Publish ports: [HOST_IP:][HOST_PORT:]PORT[-LAST][/PROTOCOL], with tcp, udp or sctp."
+    " Without HOST_PORT mynetd chooses one. May be repeated.",
 )
 
 
-def shown(ports: Sequence[dict[str, Any]]) -> str:
-    """Write an endpoint's ports in the manner of ``docker ps``, the host's first."""
-    return ",".join(map(written, ports))
+def format_ports(ports: Sequence[dict[str, Any]]) -> str:
+    """Return the ports of an endpoint as ``docker ps`` prints them, the host's first."""
+    return ",".join(map(format_port, ports))
 
 
-def _mapping(given: str, parameter: click.Parameter) -> dict[str, Any]:
-    found = _PUBLISH.fullmatch(given.lower())
-    if found is None:
+def format_port(port: dict[str, Any]) -> str:
+    """Return one PortMapping as ``docker ps`` prints it: "0.0.0.0:8080->80/tcp"."""
+    address = port["host_ip"]
+    host = f"[{address}]:" if ":" in address else f"{address}:" if address else ""
+    container = _format_range(port["container_port"], port["count"])
+    protocol = port["protocol"].removeprefix("PROTOCOL_").lower()
+    return f"{host}{_format_range(port['host_port'], port['count'])}->{container}/{protocol}"
+
+
+def _format_range(first: int, count: int) -> str:
+    return str(first) if count <= 1 else f"{first}-{first + count - 1}"
+
+
+def _mapping(text: str, parameter: click.Parameter) -> dict[str, Any]:
+    match = _PUBLISH.fullmatch(text.lower())
+    if match is None:
         raise click.BadParameter(
-            f"{given!r} is not [HOST_IP:][HOST_PORT:]PORT[-LAST][/PROTOCOL], with an IPv6 address"
+            f"{text!r} is not [HOST_IP:][HOST_PORT:]PORT[-LAST][/PROTOCOL], with an IPv6 address"
             " in brackets",
             param=parameter,
         )
-    protocol = found["protocol"] or "tcp"
+    protocol = match["protocol"] or "tcp"
     if protocol not in _PROTOCOLS:
-        raise click.BadParameter(f"{given!r}: {protocol} is not tcp, udp or sctp", param=parameter)
-    container, count = _span(given, found["container"], parameter)
+        raise click.BadParameter(f"{text!r}: {protocol} is not tcp, udp or sctp", param=parameter)
+    container, count = _parse_range(text, match["container"], parameter)
     mapping = {"protocol": f"PROTOCOL_{protocol.upper()}", "container_port": container}
-    if found["host"]:
-        mapping["host_port"], many = _span(given, found["host"], parameter)
-        if many != count:
+    if match["host"]:
+        mapping["host_port"], host_count = _parse_range(text, match["host"], parameter)
+        if host_count != count:
             raise click.BadParameter(
-                f"{given!r} has {many} ports of the host for {count} of the container",
+                f"{text!r} has {host_count} ports of the host for {count} of the container;"
+                " both ranges must have the same length",
                 param=parameter,
             )
-    if found["address"]:
-        mapping["host_ip"] = found["address"].strip("[]")
+    if match["address"]:
+        mapping["host_ip"] = match["address"].strip("[]")
     return {**mapping, "count": count} if count > 1 else mapping
 
 
-def _span(given: str, words: str, parameter: click.Parameter) -> tuple[int, int]:
-    """Read ``9000`` or ``9000-9010``: the first port, and how many there are."""
-    start, dash, end = words.partition("-")
+def _parse_range(text: str, ports: str, parameter: click.Parameter) -> tuple[int, int]:
+    """Parse ``9000`` or ``9000-9010`` into the first port and the number of ports."""
+    start, dash, end = ports.partition("-")
     first = int(start)
     last = int(end) if dash else first
     if not 0 < first <= last <= _LAST_PORT:
         raise click.BadParameter(
-            f"{given!r}: {words} does not go up from 1 to {_LAST_PORT} at most", param=parameter
+            f"{text!r}: {ports} is not a port or an ascending range within 1-{_LAST_PORT}",
+            param=parameter,
         )
     return first, last - first + 1
-
-
-def written(port: dict[str, Any]) -> str:
-    """Write one published port, or a range: the host's, and where it leads."""
-    address = port["host_ip"]
-    host = f"[{address}]:" if ":" in address else f"{address}:" if address else ""
-    leads_to = _numbers(port["container_port"], port["count"])
-    protocol = port["protocol"].removeprefix("PROTOCOL_").lower()
-    return f"{host}{_numbers(port['host_port'], port['count'])}->{leads_to}/{protocol}"
-
-
-def _numbers(first: int, count: int) -> str:
-    return str(first) if count <= 1 else f"{first}-{first + count - 1}"

@@ -1,4 +1,4 @@
-"""The outermost command: whatever goes wrong below it is one line and an exit status."""
+"""The command ``mynetctl``: its global options, its commands, and how it reports errors."""
 
 import io
 import os
@@ -8,42 +8,129 @@ from typing import Any, NoReturn
 import click
 from click.exceptions import NoArgsIsHelpError
 
+from mynet.cli.client import DEFAULT_ADDRESS, Session
+from mynet.cli.commands.backup import backup
+from mynet.cli.commands.completion import completion
+from mynet.cli.commands.connect import connect, disconnect
+from mynet.cli.commands.doctor import doctor
+from mynet.cli.commands.endpoint import endpoint
+from mynet.cli.commands.ipam import ipam
+from mynet.cli.commands.network import network
+from mynet.cli.commands.plugins import driver
+from mynet.cli.commands.run import run
+from mynet.cli.commands.topology import topology
+from mynet.cli.commands.version import version
 from mynet.cli.errors import Failed, complain
+from mynet.cli.options import CONTEXT
 
+_LONGEST_PATH = 107  # bytes of a socket's path; unix(7)
 _STDOUT = 1
 
 
 class Program(click.Group):
-    """A group that ends the process itself; click's own way takes three lines for an error."""
+    """A group that prints each error on one line; click itself prints three."""
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
-        """Run the command that the arguments name, and end the process."""
+        """Run the command that the arguments name, and exit."""
         for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):  # and not closed
-                stream.reconfigure(errors="backslashreplace")  # what the locale has no sign for
+            if isinstance(stream, io.TextIOWrapper):  # it is None where it is closed
+                # A name may have characters that the locale's encoding lacks.
+                stream.reconfigure(errors="backslashreplace")
         try:
             status = super().main(*args, **{**extra, "standalone_mode": False})
         except NoArgsIsHelpError as error:
             error.show()
             status = error.exit_code
         except click.UsageError as error:
-            complain(f"USAGE: {_sentence(error)}")
+            complain(f"USAGE: {_with_help_hint(error)}")
             status = error.exit_code
         except click.ClickException as error:
             error.show()
             status = error.exit_code
         except click.Abort as error:
             raise KeyboardInterrupt from error
-        except OSError as error:  # a full disk behind `>`; click has taken care of a closed pipe
-            complain(f"IO_ERROR: {error}")
+        except OSError as error:  # such as a full disk; click itself handles a closed pipe
+            complain(f"IO_ERROR: output cannot be written: {error}")
             status = Failed.exit_code
-            os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)  # or Python tries again, in the end
+            # Otherwise Python flushes standard output when it exits, and fails again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
         sys.exit(status if isinstance(status, int) else 0)
 
 
-def _sentence(error: click.UsageError) -> str:
+def _with_help_hint(error: click.UsageError) -> str:
     text = error.format_message()
     if error.ctx is None:
         return text
     stop = "" if text.endswith((".", "?")) else "."
     return f"{text}{stop} See: {error.ctx.command_path} --help"
+
+
+def _check_address(_context: click.Context, _parameter: click.Parameter, address: str) -> str:
+    if address.startswith("unix:///"):
+        if len(address.removeprefix("unix://").encode(errors="replace")) > _LONGEST_PATH:
+            raise click.BadParameter(
+                f"the path is too long: the path of a socket has at most {_LONGEST_PATH} bytes"
+            )
+        return address
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        raise click.BadParameter(f"{address!r} is neither unix:///PATH nor HOST:PORT")
+    return address
+
+
+@click.group(cls=Program, context_settings=CONTEXT)
+@click.version_option(package_name="mynetd", message="%(prog)s %(version)s")
+@click.option(
+    "--address",
+    envvar="MYNET_ADDRESS",
+    default=DEFAULT_ADDRESS,
+    show_default=True,
+    show_envvar=True,
+    metavar="ADDRESS",
+    callback=_check_address,
+    help="Where mynetd listens: unix:///PATH or HOST:PORT.",
+)
+@click.option(
+    "--output",
+    envvar="MYNET_OUTPUT",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    show_envvar=True,
+    help="Tables for people or JSON for programs. Also accepted after the command.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for an answer.",
+)
+@click.pass_context
+def mynetctl(context: click.Context, address: str, output: str, timeout: float) -> None:
+    """Manage networks, endpoints and addresses of mynetd.
+
+    \b
+    Examples:
+      mynetctl network create --subnet 10.1.0.0/24 blue
+      mynetctl connect --netns one blue one
+      mynetctl run blue -- ping -c 1 10.1.0.2
+      mynetctl endpoint ls
+
+    \b
+    Exit status:
+      0  success
+      1  the daemon refused the request, or a check found a problem
+      2  wrong usage
+      3  the daemon did not answer
+    """
+    context.obj = Session(address, timeout, output)
+
+
+_NETWORKING = (network, connect, disconnect, endpoint, run, topology, ipam)
+_ADMINISTRATION = (driver, doctor, backup, completion, version)
+for _command in (*_NETWORKING, *_ADMINISTRATION):
+    mynetctl.add_command(_command)
+for _command in (connect, disconnect):  # `docker network` has them there
+    network.add_command(_command)

@@ -1,1 +1,1 @@
-"""The commands of mynetctl, a module each."""
+"""The commands of mynetctl, one module for each group or command."""

@@ -1,4 +1,4 @@
-"""``mynetctl backup``: all that the daemon remembers, in one file."""
+"""``mynetctl backup``."""
 
 from pathlib import Path
 
@@ -12,18 +12,18 @@ from mynet.cli.output import render
 @command("backup")
 @click.argument("file", type=click.Path(readable=False, path_type=Path))
 def backup(session: Session, *, file: Path) -> None:
-    """Have mynetd write a backup of all that it remembers to FILE.
+    """Back up all state of mynetd to FILE.
 
-    FILE is made by mynetd, on its host, and must not be there yet. Calls go on meanwhile. Bring it
-    back with `mynetd restore FILE`, while mynetd is not running.
+    mynetd creates FILE on its host. FILE must not exist yet. Calls continue during the backup. To
+    restore it, stop mynetd and run `mynetd restore FILE`.
 
     \b
     Examples:
       mynetctl backup /srv/mynet.backup
       mynetctl backup /srv/mynet-$(date +%F).backup
     """
-    made = session.call("NetworkService.Backup", {"path": str(file.absolute())})
+    result = session.call("NetworkService.Backup", {"path": str(file.absolute())})
     if session.output == "json":
-        render.document(made)
+        render.document(result)
     else:
-        click.echo(f"{file}: {made['size_bytes']} bytes, revision {made['revision']}")
+        click.echo(f"{file}: {result['size_bytes']} bytes, revision {result['revision']}")

@@ -1,4 +1,4 @@
-"""Shell completion: the scripts, and names asked of the daemon."""
+"""``mynetctl completion``, and the completion of names by asking the daemon."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -12,37 +12,37 @@ from mynet.cli.options import CONTEXT
 Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 _SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
-_SECONDS = 1.0  # a key press waits no longer for a daemon that does not answer
+_TIMEOUT = 1.0  # seconds that a user who presses the tab key waits at most
 
 
-def _offer(verb: str, field: str, key: str) -> Completer:
-    """Complete what a list has; without a daemon there is nothing to offer."""
+def _completer(verb: str, field: str, key: str) -> Completer:
+    """Return a completer for one key of a list verb's items. Without a daemon it offers nothing."""
 
     def complete(
         context: click.Context, _: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         address = context.find_root().params.get("address") or DEFAULT_ADDRESS
         try:
-            found = Session(address, timeout=_SECONDS).pages(verb, {}, field)
+            items = Session(address, timeout=_TIMEOUT).pages(verb, {}, field)
         except click.ClickException:
             return []
-        names = dict.fromkeys(each[key] for each in found)
+        names = dict.fromkeys(item[key] for item in items)
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
     return complete
 
 
-network_names = _offer("NetworkService.ListNetworks", "networks", "name")
-endpoint_ids = _offer("NetworkService.ListEndpoints", "endpoints", "id")
-container_names = _offer("NetworkService.ListEndpoints", "endpoints", "container_id")
-subnet_cidrs = _offer("IPAMService.ListSubnets", "subnets", "cidr")
+network_names = _completer("NetworkService.ListNetworks", "networks", "name")
+endpoint_ids = _completer("NetworkService.ListEndpoints", "endpoints", "id")
+container_names = _completer("NetworkService.ListEndpoints", "endpoints", "container_id")
+subnet_cidrs = _completer("IPAMService.ListSubnets", "subnets", "cidr")
 
 
 @click.command(context_settings=CONTEXT)
 @click.argument("shell", type=click.Choice(list(_SHELLS)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the script that has a shell complete commands and names.
+    """Print the script for shell completion of commands, options and names.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``mynetctl connect`` and ``disconnect``: sandboxes on networks."""
+"""``mynetctl connect`` and ``disconnect``."""
 
 from typing import Any
 
@@ -15,7 +15,10 @@ from mynet.cli.output import render
 def _not_empty(
     _context: click.Context, parameter: click.Parameter, value: str | None
 ) -> str | None:
-    """Refuse what a shell makes of a variable that is not set: no sandbox is a spec of its own."""
+    """Refuse an empty value, as a shell makes it of a variable that is not set.
+
+    Otherwise mynetd would create an endpoint without a sandbox.
+    """
     if value == "":
         raise click.BadParameter("it is empty", param=parameter)
     return value
@@ -29,26 +32,26 @@ def _not_empty(
     "netns_name",
     metavar="NAME",
     callback=_not_empty,
-    help="The sandbox, as a name of `ip netns`.",
+    help="The sandbox, as a name in `ip netns`.",
 )
 @click.option(
     "--netns-path",
     metavar="PATH",
     callback=_not_empty,
-    help="The sandbox, as a path to a network namespace.",
+    help="The sandbox, as the path of a network namespace.",
 )
 @click.option(
     "--pid",
     type=click.IntRange(min=1),
     metavar="PID",
-    help="The sandbox, as a process in it.",
+    help="The sandbox, as the pid of a process in it.",
 )
 @endpoint_options
 def connect(session: Session, *, network: str, container: str, **fields: Any) -> None:
     """Connect a sandbox to a network.
 
-    CONTAINER is what you call it. Without a sandbox the device is made for you to move: it stays on
-    the host, down, and the addresses are yours to set.
+    CONTAINER is a name of your choice. Without a sandbox, mynetd creates the device on the host for
+    you to move. The device is down, and you set its addresses.
 
     \b
     Examples:
@@ -71,7 +74,7 @@ def connect(session: Session, *, network: str, container: str, **fields: Any) ->
     "--interface",
     default="",
     metavar="DEVICE",
-    help="Which one, where it is on the network twice.",
+    help="Which interface, if the container is on the network twice.",
 )
 @click.option(
     "--endpoint",
@@ -86,9 +89,9 @@ def connect(session: Session, *, network: str, container: str, **fields: Any) ->
     default="",
     metavar="CONTAINER",
     shell_complete=container_names,
-    help="All that a container has.",
+    help="All endpoints of a container.",
 )
-@click.option("--allow-missing", is_flag=True, help="What is not connected is success.")
+@click.option("--allow-missing", is_flag=True, help="Succeed if the container is not connected.")
 def disconnect(
     session: Session,
     *,
@@ -101,7 +104,7 @@ def disconnect(
 ) -> None:
     """Disconnect a container from a network.
 
-    It works whatever has become of the container, its namespace or the bridge.
+    This works even if the container, its namespace or the bridge is gone.
 
     \b
     Examples:
@@ -119,8 +122,8 @@ def disconnect(
         "endpoint": endpoint,
         "allow_missing": allow_missing,
     }
-    gone = session.call("NetworkService.Disconnect", request)["endpoints"]
+    endpoints = session.call("NetworkService.Disconnect", request)["endpoints"]
     if session.output == "json":
-        render.document({"endpoints": gone})
+        render.document({"endpoints": endpoints})
     else:
-        render.lines(each["id"] for each in gone)
+        render.lines(disconnected["id"] for disconnected in endpoints)

@@ -1,4 +1,4 @@
-"""The command ``mynetctl doctor``."""
+"""``mynetctl doctor``."""
 
 import click
 
@@ -8,13 +8,14 @@ from mynet.cli.output import render
 
 
 @command("doctor")
-@click.option("--repair", is_flag=True, help="Mend what can be mended; else nothing is changed.")
+@click.option("--repair", is_flag=True, help="Repair what can be repaired.")
 def doctor(session: Session, *, repair: bool) -> None:
-    """Compare mynetd's books with each other and with the kernel.
+    """Check mynetd's databases against each other and against the kernel.
 
-    What others on the host do to networks is found too, such as a firewall that drops their
-    packets: the lines below it are for root to run. The exit status is 0 where all is well, or was
-    mended, and 1 where something is left.
+    Without --repair nothing is changed. The command also reports other programs on the host that
+    block a network, such as a firewall that drops its packets. It prints the commands that fix
+    this, for root to run. The exit status is 0 if everything is in order or was repaired, and 1 if
+    a problem is left.
 
     \b
     Examples:
@@ -22,21 +23,22 @@ def doctor(session: Session, *, repair: bool) -> None:
       mynetctl doctor --repair
     """
     findings = session.call("NetworkService.Doctor", {"repair": repair})["findings"]
+    left = [finding for finding in findings if not finding["repaired"]]
     if session.output == "json":
         render.document({"findings": findings})
     else:
-        for found in findings:
-            state = "repaired" if found["repaired"] else "found"
-            click.echo(f"{state}: {found['object']}: {found['problem']} {found['remedy']}")
-            render.lines(render.indented(found["commands"]))
-        click.echo(_summary(len(findings), sum(not found["repaired"] for found in findings)))
-        if not repair and any(not found["commands"] for found in findings):
-            click.echo("Nothing was changed: mynetctl doctor --repair mends what can be mended.")
-    if not all(found["repaired"] for found in findings):
+        for finding in findings:
+            state = "repaired" if finding["repaired"] else "found"
+            click.echo(f"{state}: {finding['object']}: {finding['problem']} {finding['remedy']}")
+            render.lines(render.indented(finding["commands"]))
+        click.echo(_summary(len(findings), len(left)))
+        if not repair and any(not finding["commands"] for finding in findings):
+            click.echo("Nothing was changed. To repair: mynetctl doctor --repair")
+    if left:
         raise click.exceptions.Exit(1)
 
 
-def _summary(number: int, left: int) -> str:
-    if not number:
+def _summary(count: int, left: int) -> str:
+    if not count:
         return "All is well."
-    return f"{number} found, {number - left} repaired, {left} left."
+    return f"{count} found, {count - left} repaired, {left} left."

@@ -1,4 +1,4 @@
-"""``mynetctl endpoint``: what is connected to networks, and whether it is whole."""
+"""``mynetctl endpoint``."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,9 +7,18 @@ import click
 
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import container_names, endpoint_ids, network_names
-from mynet.cli.options import CONTEXT, command, each, filter_option, no_trunc_option, quiet_option
+from mynet.cli.options import (
+    CONTEXT,
+    command,
+    filter_option,
+    for_each,
+    label_option,
+    label_rm_option,
+    no_trunc_option,
+    quiet_option,
+)
 from mynet.cli.output import render
-from mynet.cli.port_syntax import shown
+from mynet.cli.port_syntax import format_ports, parse_ports, publish_option
 
 HEADERS = (
     *("ENDPOINT ID", "NETWORK", "CONTAINER", "INTERFACE"),
@@ -18,7 +27,7 @@ HEADERS = (
 
 
 def row(endpoint: dict[str, Any], *, whole: bool = False) -> Sequence[str]:
-    """Write an endpoint under ``HEADERS``."""
+    """Return an endpoint's cells under ``HEADERS``, with a short id unless ``whole``."""
     return (
         render.short(endpoint["id"], whole=whole),
         endpoint["network"],
@@ -27,16 +36,16 @@ def row(endpoint: dict[str, Any], *, whole: bool = False) -> Sequence[str]:
         ",".join(endpoint["addresses"]),
         endpoint["mac_address"],
         str(endpoint["gateway_priority"]),
-        shown(endpoint["ports"]),
+        format_ports(endpoint["ports"]),
         render.state(endpoint["state"]),
     )
 
 
 @click.group(context_settings=CONTEXT)
 def endpoint() -> None:
-    """Show, check and change endpoints: what is connected to networks.
+    """List, check and change endpoints: the connections of containers to networks.
 
-    An endpoint is named by its id, or by the beginning of it: `endpoint ls` has them.
+    An endpoint is named by its id, or by the beginning of it. `endpoint ls` prints the ids.
 
     \b
     Examples:
@@ -51,7 +60,7 @@ def endpoint() -> None:
     default="",
     metavar="NETWORK",
     shell_complete=network_names,
-    help="Only those on this network.",
+    help="Show only endpoints of this network.",
 )
 @click.option(
     "--container",
@@ -59,12 +68,12 @@ def endpoint() -> None:
     default="",
     metavar="CONTAINER",
     shell_complete=container_names,
-    help="Only those of this container.",
+    help="Show only endpoints of this container.",
 )
 @quiet_option
 @no_trunc_option
 @filter_option
-def ls(session: Session, *, quiet: bool, no_trunc: bool, **wanted: Any) -> None:
+def ls(session: Session, *, quiet: bool, no_trunc: bool, **request: Any) -> None:
     """List endpoints, the oldest first.
 
     \b
@@ -73,24 +82,24 @@ def ls(session: Session, *, quiet: bool, no_trunc: bool, **wanted: Any) -> None:
       mynetctl endpoint ls --container web --quiet
       mynetctl endpoint ls --network blue --output json
     """
-    found = session.pages("NetworkService.ListEndpoints", wanted, "endpoints")
+    endpoints = session.pages("NetworkService.ListEndpoints", request, "endpoints")
     if session.output == "json":
-        render.document({"endpoints": found})
+        render.document({"endpoints": endpoints})
     elif quiet:
-        render.lines(render.short(each["id"], whole=no_trunc) for each in found)
+        render.lines(render.short(endpoint["id"], whole=no_trunc) for endpoint in endpoints)
     else:
-        render.table(HEADERS, (row(each, whole=no_trunc) for each in found))
+        render.table(HEADERS, (row(endpoint, whole=no_trunc) for endpoint in endpoints))
 
 
 @command("inspect", endpoint)
 @click.argument(
-    "endpoints", nargs=-1, required=True, metavar="ENDPOINT...", shell_complete=endpoint_ids
+    "selectors", nargs=-1, required=True, metavar="ENDPOINT...", shell_complete=endpoint_ids
 )
-def inspect(session: Session, *, endpoints: Sequence[str]) -> None:
-    """Show all there is to know of endpoints, as JSON.
+def inspect(session: Session, *, selectors: Sequence[str]) -> None:
+    """Print all details of endpoints as JSON.
 
-    ENDPOINT is an id or the beginning of one. One that is not found does not keep the others; the
-    exit status is 1 then.
+    ENDPOINT is an id or the beginning of one. If one is not found, the others are still printed,
+    and the exit status is 1.
 
     \b
     Examples:
@@ -98,30 +107,78 @@ def inspect(session: Session, *, endpoints: Sequence[str]) -> None:
       mynetctl endpoint inspect $(mynetctl endpoint ls --quiet)
     """
 
-    def look(selected: str) -> Any:
-        return session.call("NetworkService.GetEndpoint", {"endpoint": selected})["endpoint"]
+    def get(selector: str) -> Any:
+        return session.call("NetworkService.GetEndpoint", {"endpoint": selector})["endpoint"]
 
-    found, status = each(endpoints, look)
-    render.document(found)
+    endpoints, status = for_each(selectors, get)
+    render.document(endpoints)
     raise SystemExit(status)
 
 
 @command("check", endpoint)
-@click.argument("selected", metavar="ENDPOINT", shell_complete=endpoint_ids)
-def check(session: Session, *, selected: str) -> None:
-    """Compare an endpoint with the kernel; each difference is a line, and any makes exit status 1.
+@click.argument("selector", metavar="ENDPOINT", shell_complete=endpoint_ids)
+def check(session: Session, *, selector: str) -> None:
+    """Compare an endpoint with the kernel, and print each difference on a line.
 
-    ENDPOINT is an id or the beginning of one. Nothing is mended: `mynetctl doctor --repair` mends.
+    The exit status is 1 if there are any. ENDPOINT is an id or the beginning of one. The command
+    repairs nothing; `mynetctl doctor --repair` does.
 
     \b
     Examples:
       mynetctl endpoint check 3f0c
       mynetctl endpoint check $(mynetctl endpoint ls --container web --quiet)
     """
-    answer = session.call("NetworkService.CheckEndpoint", {"endpoint": selected})
+    answer = session.call("NetworkService.CheckEndpoint", {"endpoint": selector})
     if session.output == "json":
         render.document(answer)
     else:
         render.lines(answer["problems"])
     if answer["problems"]:
         raise SystemExit(1)
+
+
+@command("update", endpoint)
+@click.argument("selector", metavar="ENDPOINT", shell_complete=endpoint_ids)
+@publish_option
+@click.option(
+    "--publish-rm",
+    "remove_ports",
+    multiple=True,
+    metavar="PORTS",
+    callback=parse_ports,
+    help="Remove published ports, written as for --publish. Without HOST_IP or HOST_PORT, all that"
+    " match are removed. May be repeated.",
+)
+@click.option(
+    "--replace-ports",
+    is_flag=True,
+    help="Remove all published ports except those given by --publish.",
+)
+@label_option
+@label_rm_option
+@click.option(
+    "--replace-labels", is_flag=True, help="Remove all labels except those given by --label."
+)
+def update(session: Session, *, selector: str, **changes: Any) -> None:
+    """Change published ports and labels of an endpoint in use, and print its id.
+
+    ENDPOINT is an id or the beginning of one. Everything else stays as it is, and so do connections
+    through the remaining ports.
+
+    \b
+    Examples:
+      mynetctl endpoint update --publish 8443:443 --publish-rm 8080:80 3f0c
+      mynetctl endpoint update --replace-ports 3f0c
+      mynetctl endpoint update --label version=2 3f0c
+    """
+    if not any(changes.values()):
+        raise click.UsageError(
+            "nothing to change; give --publish, --publish-rm, --replace-ports, --label, --label-rm"
+            " or --replace-labels"
+        )
+    request = {"endpoint": selector, **changes}
+    updated = session.call("NetworkService.UpdateEndpoint", request)["endpoint"]
+    if session.output == "json":
+        render.document(updated)
+    else:
+        click.echo(updated["id"])

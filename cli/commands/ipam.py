@@ -1,4 +1,4 @@
-"""``mynetctl ipam``: the address book."""
+"""``mynetctl ipam``."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from mynet.cli.output import render
 
 @click.group(context_settings=CONTEXT)
 def ipam() -> None:
-    """Allocate, release and show addresses.
+    """Allocate, release and list addresses.
 
     \b
     Examples:
@@ -38,31 +38,31 @@ def backend() -> None:
 @command("allocate", ipam)
 @click.argument("subnet", metavar="SUBNET", shell_complete=subnet_cidrs)
 @click.option(
-    "--address", default="", metavar="ADDRESS", help="This one. [default: any that is free]"
+    "--address", default="", metavar="ADDRESS", help="The address. [default: any free one]"
 )
 @click.option(
     "--owner",
     default="",
     metavar="OWNER",
-    help="Who it is for; asking again gives the same address.",
+    help="The owner of the address. Asking again returns the same address.",
 )
 @click.option(
     "--sticky-key",
     default="",
     metavar="KEY",
-    help="Whoever comes back with it gets its old address, under whatever owner.",
+    help="A key that leads back to the last address allocated with it, whatever the owner.",
 )
 @click.option(
     "--count",
     type=click.IntRange(min=1),
     metavar="NUMBER",
-    help="So many at once, all or none.",
+    help="Allocate so many addresses, all or none.",
 )
 @click.option(
     "--owner-prefix",
     default="",
     metavar="PREFIX",
-    help="With --count: owners PREFIX1, PREFIX2, ...",
+    help="With --count: the owners are PREFIX1, PREFIX2, ...",
 )
 @label_option
 def allocate(
@@ -77,7 +77,7 @@ def allocate(
 ) -> None:
     """Allocate addresses of a subnet and print them.
 
-    A subnet that nobody has used yet is founded, and vanishes with its last address.
+    If the subnet does not exist, it is created, and deleted again with its last address.
 
     \b
     Examples:
@@ -88,18 +88,19 @@ def allocate(
     """
     if count is None:
         if owner_prefix:
-            raise click.UsageError("--owner-prefix goes with --count")
+            raise click.UsageError("--owner-prefix needs --count")
         request |= {"address": address, "owner": owner, "sticky_key": sticky_key}
-        found = [session.call("IPAMService.AllocateAddress", request)["allocation"]]
+        allocations = [session.call("IPAMService.AllocateAddress", request)["allocation"]]
     else:
         if address or owner or sticky_key:
-            raise click.UsageError("--count goes with --owner-prefix and --label alone")
+            raise click.UsageError("--count can only be combined with --owner-prefix and --label")
         request |= {"count": count, "owner_prefix": owner_prefix}
-        found = session.call("IPAMService.BatchAllocateAddresses", request)["allocations"]
+        answer = session.call("IPAMService.BatchAllocateAddresses", request)
+        allocations = answer["allocations"]
     if session.output == "json":
-        render.document(found[0] if count is None else {"allocations": found})
+        render.document(allocations[0] if count is None else {"allocations": allocations})
     else:
-        render.lines(each["address"] for each in found)
+        render.lines(allocation["address"] for allocation in allocations)
 
 
 @command("release", ipam)
@@ -109,13 +110,14 @@ def allocate(
     "--owner",
     default="",
     metavar="OWNER",
-    help="Only if this owner has it; without an address, all that this owner has.",
+    help="Release the address only if this owner has it. Without an address, release all addresses"
+    " of this owner.",
 )
-@click.option("--allow-missing", is_flag=True, help="An address that nobody has is success.")
+@click.option("--allow-missing", is_flag=True, help="Succeed if the address is not allocated.")
 def release(
     session: Session, *, subnet: str, address: str, owner: str, allow_missing: bool
 ) -> None:
-    """Give an address back, or all that an owner has.
+    """Release an address, or all addresses of an owner.
 
     \b
     Examples:
@@ -140,16 +142,16 @@ def release(
     if session.output == "json":
         render.document(answer)
     else:
-        render.lines(each["address"] for each in released)
+        render.lines(allocation["address"] for allocation in released)
 
 
 @command("ls", ipam)
 @click.argument(
     "subnet", required=False, default="", metavar="[SUBNET]", shell_complete=subnet_cidrs
 )
-@click.option("--owner", default="", metavar="OWNER", help="Only what this owner has.")
-def ls(session: Session, **wanted: Any) -> None:
-    """List allocations: of a subnet, of an owner, or all.
+@click.option("--owner", default="", metavar="OWNER", help="Show only addresses of this owner.")
+def ls(session: Session, **request: Any) -> None:
+    """List allocations of a subnet, of an owner, or all.
 
     \b
     Examples:
@@ -157,19 +159,22 @@ def ls(session: Session, **wanted: Any) -> None:
       mynetctl ipam ls 10.9.0.0/24
       mynetctl ipam ls --owner vm-7 --output json
     """
-    found = session.pages("IPAMService.ListAllocations", wanted, "allocations")
+    allocations = session.pages("IPAMService.ListAllocations", request, "allocations")
     if session.output == "json":
-        render.document({"allocations": found})
+        render.document({"allocations": allocations})
     else:
         render.table(
             ("SUBNET", "ADDRESS", "OWNER"),
-            ((each["subnet"], each["address"], each["owner"]) for each in found),
+            (
+                (allocation["subnet"], allocation["address"], allocation["owner"])
+                for allocation in allocations
+            ),
         )
 
 
 @command("ls", backend)
 def ls_backends(session: Session) -> None:
-    """List the IPAM backends that were found, and why one was refused.
+    """List the IPAM backends, and why mynetd refused one.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``mynetctl ipam subnet`` and ``map``: the subnets in the address book."""
+"""``mynetctl ipam subnet`` and ``mynetctl ipam map``."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -7,23 +7,23 @@ import click
 
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import subnet_cidrs
-from mynet.cli.options import CONTEXT, command, each
+from mynet.cli.options import CONTEXT, command, for_each
 from mynet.cli.output import render
 
 Function: TypeAlias = Callable[..., Any]
 
-_LONGEST = 1e9  # seconds: more than the daemon takes, and less than JSON's durations can say
+_LONGEST = 1e9  # seconds; a Duration in JSON can express it, and the daemon refuses it
 _COUNTS = ("allocated", "reserved", "cooling", "free")
 
 
 def _duration(
     _context: click.Context, parameter: click.Parameter, seconds: float | None
 ) -> str | None:
-    """Write seconds as the JSON form of the API has them."""
+    """Return seconds as a Duration in JSON, such as "30.000000000s"."""
     if seconds is None:
         return None
     if not 0 <= seconds <= _LONGEST:
-        raise click.BadParameter(f"{seconds} is no number of seconds", param=parameter)
+        raise click.BadParameter(f"{seconds} is not a valid number of seconds", param=parameter)
     return f"{seconds:.9f}s"
 
 
@@ -33,7 +33,7 @@ def _seconds_option(name: str, text: str) -> Callable[[Function], Function]:
 
 @click.group(context_settings=CONTEXT)
 def subnet() -> None:
-    """Make, show and remove subnets in the address book.
+    """Create, list and remove subnets.
 
     \b
     Examples:
@@ -49,21 +49,26 @@ def subnet() -> None:
     "bounds",
     default="",
     metavar="ADDRESSES",
-    help="Where addresses are chosen from. [default: all of the subnet]",
+    help="Choose addresses only from here. [default: the whole subnet]",
 )
 @click.option(
     "--reserved",
     multiple=True,
     metavar="ADDRESSES",
-    help="Never handed out: an address, a subnet, or FIRST-LAST. May be repeated.",
+    help="Never allocate these: an address, a subnet, or FIRST-LAST. May be repeated.",
 )
 @_seconds_option(
-    "--cooldown", "How long a released address is kept back. [default: the daemon's, 30]"
+    "--cooldown", "How long a released address is not reused. [default: the daemon's, 30]"
 )
 @_seconds_option(
     "--retention", "How long a sticky key leads back to its address. [default: the daemon's, a day]"
 )
-@click.option("--backend", default="", metavar="BACKEND", help="Who keeps it. [default: bitmap]")
+@click.option(
+    "--backend",
+    default="",
+    metavar="BACKEND",
+    help="The IPAM backend that stores the allocations. [default: bitmap]",
+)
 def create(
     session: Session,
     *,
@@ -72,9 +77,10 @@ def create(
     backend: str,
     **rules: Any,
 ) -> None:
-    """Take a subnet into the book, where it stays until it is removed; print it.
+    """Create a subnet, which stays until you remove it, and print it.
 
-    Without SUBNET, or with a size alone such as 0.0.0.0/26, it is chosen from the default pools.
+    Without SUBNET, or with only a size such as 0.0.0.0/26, mynetd chooses one from the default
+    pools.
 
     \b
     Examples:
@@ -83,33 +89,34 @@ def create(
       mynetctl ipam subnet create ::/80
     """
     spec = {"cidr": cidr, "range": bounds, **rules}
-    made = session.call("IPAMService.CreateSubnet", {"subnet": spec, "backend": backend})["subnet"]
+    request = {"subnet": spec, "backend": backend}
+    created = session.call("IPAMService.CreateSubnet", request)["subnet"]
     if session.output == "json":
-        render.document(made)
+        render.document(created)
     else:
-        click.echo(made["cidr"])
+        click.echo(created["cidr"])
 
 
 @command("ls", subnet)
 def ls(session: Session) -> None:
-    """List the subnets and how full they are.
+    """List all subnets and how full they are.
 
     \b
     Examples:
       mynetctl ipam subnet ls
     """
-    found = session.pages("IPAMService.ListSubnets", {}, "subnets")
+    subnets = session.pages("IPAMService.ListSubnets", {}, "subnets")
     if session.output == "json":
-        render.document({"subnets": found})
+        render.document({"subnets": subnets})
     else:
         render.table(
             ("SUBNET", "NETWORK", "GATEWAY", "BACKEND", *map(str.upper, _COUNTS)),
             (
                 (
-                    *(one["cidr"], one["network"], one["gateway"], one["backend"]),
-                    *(one["usage"][count] for count in _COUNTS),
+                    *(subnet["cidr"], subnet["network"], subnet["gateway"], subnet["backend"]),
+                    *(subnet["usage"][count] for count in _COUNTS),
                 )
-                for one in found
+                for subnet in subnets
             ),
         )
 
@@ -117,7 +124,7 @@ def ls(session: Session) -> None:
 @command("inspect", subnet)
 @click.argument("cidr", metavar="SUBNET", shell_complete=subnet_cidrs)
 def inspect(session: Session, *, cidr: str) -> None:
-    """Show all there is to know of a subnet, as JSON.
+    """Print all details of a subnet as JSON.
 
     \b
     Examples:
@@ -128,9 +135,11 @@ def inspect(session: Session, *, cidr: str) -> None:
 
 @command("rm", subnet)
 @click.argument("cidrs", nargs=-1, required=True, metavar="SUBNET...", shell_complete=subnet_cidrs)
-@click.option("--allow-missing", is_flag=True, help="A subnet that is not there is success.")
+@click.option("--allow-missing", is_flag=True, help="Succeed if the subnet does not exist.")
 def rm(session: Session, *, cidrs: Sequence[str], allow_missing: bool) -> None:
-    """Take subnets out of the book, of which nobody has an address any more.
+    """Delete subnets.
+
+    No network may use them, and none of their addresses may be allocated.
 
     \b
     Examples:
@@ -144,7 +153,7 @@ def rm(session: Session, *, cidrs: Sequence[str], allow_missing: bool) -> None:
             click.echo(cidr)
         return cidr
 
-    removed, status = each(cidrs, remove)
+    removed, status = for_each(cidrs, remove)
     if session.output == "json":
         render.document({"removed": removed})
     raise SystemExit(status)
@@ -155,9 +164,9 @@ def rm(session: Session, *, cidrs: Sequence[str], allow_missing: bool) -> None:
 def draw_map(session: Session, *, cidr: str) -> None:
     """Draw how full a subnet is.
 
-    Up to 1024 addresses are drawn one by one: allocated, reserved, cooling or free. A subnet of up
-    to 2^32 is drawn as 256 parts, by how full each is; a larger one as its pages of 4096 addresses
-    in which anything is.
+    Up to 1024 addresses are drawn one by one: allocated, reserved, cooling or free. Up to 2^32
+    addresses are drawn as 256 parts, each showing how full it is. Of a larger subnet, only pages of
+    4096 addresses that contain allocations are drawn.
 
     \b
     Examples:
@@ -167,19 +176,20 @@ def draw_map(session: Session, *, cidr: str) -> None:
     from mynet.cli.output import subnet_map
 
     request = {"subnet": cidr, "part_prefix_length": subnet_map.part_prefix_length(cidr)}
-    found = session.call("IPAMService.GetSubnetMap", request)
+    answer = session.call("IPAMService.GetSubnetMap", request)
     if session.output == "json":
-        render.document(found)
+        render.document(answer)
     else:
-        render.lines(subnet_map.draw(found, unicode=render.is_unicode()))
+        render.lines(subnet_map.draw(answer, unicode=render.is_unicode()))
 
 
 def subnet_specs(
     cidrs: Sequence[str], gateways: Sequence[str], ranges: Sequence[str], reserved: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Put gateways, ranges and what is reserved each to the subnet that has it, or to the first.
+    """Return the specs of subnets, each with the gateway, range and reservations that it contains.
 
-    If that has it not either, the daemon says so, with all else that is wrong.
+    An address in none of them goes to the first, and the daemon refuses it together with all other
+    violations. Raises click.UsageError if no subnet is left for a value.
     """
     specs: list[dict[str, Any]] = [{"cidr": cidr} for cidr in cidrs]
     for option, field, values in (
@@ -187,23 +197,25 @@ def subnet_specs(
         ("--ip-range", "range", ranges),
     ):
         for value in values:
-            free = [spec for spec in _fitting(specs, value) if field not in spec]
+            free = [spec for spec in _containing(specs, value) if field not in spec]
             if not free:
-                raise click.UsageError(f"{option} {value}: there is no --subnet left for it")
+                raise click.UsageError(
+                    f"{option} {value}: there is no --subnet left for it; give one for each value"
+                )
             free[0][field] = value
     for value in reserved:
         if not specs:
-            raise click.UsageError(f"--reserved {value}: there is no --subnet for it")
-        _fitting(specs, value)[0].setdefault("reserved", []).append(value)
+            raise click.UsageError(f"--reserved {value}: there is no --subnet for it; give one")
+        _containing(specs, value)[0].setdefault("reserved", []).append(value)
     return specs
 
 
-def _fitting(specs: list[dict[str, Any]], addresses: str) -> list[dict[str, Any]]:
+def _containing(specs: list[dict[str, Any]], addresses: str) -> list[dict[str, Any]]:
     first = addresses.partition("-")[0].partition("/")[0]
-    return [spec for spec in specs if _has(spec["cidr"], first)] or specs
+    return [spec for spec in specs if _contains(spec["cidr"], first)] or specs
 
 
-def _has(cidr: str, address: str) -> bool:
+def _contains(cidr: str, address: str) -> bool:
     from ipaddress import ip_address, ip_network
 
     try:

@@ -1,4 +1,4 @@
-"""``mynetctl ipam import`` and ``export``: addresses from elsewhere, and to there."""
+"""``mynetctl ipam import`` and ``mynetctl ipam export``."""
 
 import json
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ _FORMATS = {
     "tutorial": "SUBNET_FORMAT_TUTORIAL",
     _HOST_LOCAL: "SUBNET_FORMAT_HOST_LOCAL",
 }
-_PATH = click.Path(readable=False, path_type=Path)  # what may be read shows when it is
+_PATH = click.Path(readable=False, path_type=Path)  # mynet.cli.files reports unreadable ones
 _format_option = click.option(
     "--format",
     "form",
     type=click.Choice(list(_FORMATS)),
     default="mynet",
     show_default=True,
-    help="How it is written: mynet's JSON, the tutorial's bitmap, or CNI host-local's folder.",
+    help="The format: mynet's JSON, the tutorial's bitmap, or the folder of CNI's host-local.",
 )
 
 
@@ -37,10 +37,14 @@ _format_option = click.option(
     "subnets",
     multiple=True,
     metavar="SUBNET",
-    help="With a folder of host-local, which does not say: a subnet that its addresses are in."
-    " May be repeated.",
+    help="With a folder of host-local: a subnet that its addresses belong to. May be repeated.",
 )
-@click.option("--backend", default="", metavar="BACKEND", help="Who keeps them. [default: bitmap]")
+@click.option(
+    "--backend",
+    default="",
+    metavar="BACKEND",
+    help="The IPAM backend that stores the allocations. [default: bitmap]",
+)
 @click.option("--validate-only", is_flag=True, help="Check everything and change nothing.")
 def import_subnets(
     session: Session,
@@ -51,10 +55,10 @@ def import_subnets(
     backend: str,
     validate_only: bool,
 ) -> None:
-    """Take in subnets and who has their addresses.
+    """Import subnets and their allocations, all or nothing.
 
-    PATH is a file, a folder of host-local's, or "-" for standard input. All or nothing, and checked
-    before anything is changed. Importing twice is importing once.
+    PATH is a file, a folder of host-local, or "-" for standard input. Everything is checked before
+    anything is changed. Importing twice has the same result as importing once.
 
     \b
     Examples:
@@ -68,12 +72,13 @@ def import_subnets(
         "validate_only": validate_only,
         "backend": backend,
     }
-    found = session.call("IPAMService.ImportSubnets", request)["subnets"]
+    imported = session.call("IPAMService.ImportSubnets", request)["subnets"]
     if session.output == "json":
-        render.document({"subnets": found})
+        render.document({"subnets": imported})
     else:
         render.table(
-            ("SUBNET", "ALLOCATIONS"), ((each["subnet"], each["allocations"]) for each in found)
+            ("SUBNET", "ALLOCATIONS"),
+            ((subnet["subnet"], subnet["allocations"]) for subnet in imported),
         )
 
 
@@ -91,7 +96,7 @@ def import_subnets(
     help="A file, or with host-local a folder. [default: standard output, as JSON]",
 )
 def export_subnets(session: Session, *, subnet: str, form: str, target: Path) -> None:
-    """Write subnets and who has their addresses: one, or all.
+    """Export one subnet or all subnets, with their allocations.
 
     \b
     Examples:
@@ -110,11 +115,15 @@ def export_subnets(session: Session, *, subnet: str, form: str, target: Path) ->
 
 
 def _document(path: Path, form: str, subnets: Sequence[str]) -> str:
-    """Read what is to be imported; host-local's folder becomes the document that is made of it."""
+    """Return the document to import. A folder of host-local becomes one JSON document."""
     if subnets and form != _HOST_LOCAL:
-        raise click.UsageError(f"--subnet goes with --format {_HOST_LOCAL}; {form} has its own")
+        raise click.UsageError(
+            f"--subnet needs --format {_HOST_LOCAL}; documents in format {form} name their subnets"
+        )
     if form == _HOST_LOCAL and path.is_dir() and not subnets:
-        raise click.UsageError(f"{path} does not say which subnets it is of; --subnet does")
+        raise click.UsageError(
+            f"the folder {path} does not name its subnets; give them with --subnet"
+        )
     if not subnets:
         return files.read(path)
     return json.dumps({"subnets": list(subnets), "files": files.read_folder(path)})

@@ -1,4 +1,4 @@
-"""``mynetctl network``: making, showing, changing and removing networks."""
+"""``mynetctl network``."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,8 +11,8 @@ from mynet.cli.commands.ipam_subnet import subnet_specs
 from mynet.cli.options import (
     CONTEXT,
     command,
-    each,
     filter_option,
+    for_each,
     label_option,
     label_rm_option,
     no_trunc_option,
@@ -24,7 +24,7 @@ from mynet.cli.output import render
 
 @click.group(context_settings=CONTEXT)
 def network() -> None:
-    """Make, show, change and remove networks, and connect sandboxes to them.
+    """Create, list, change and remove networks, and connect sandboxes to them.
 
     \b
     Examples:
@@ -37,56 +37,67 @@ def network() -> None:
 @command("create", network)
 @click.argument("name")
 @click.option(
-    "-d", "--driver", default="", metavar="DRIVER", help="Who makes it. [default: bridge]"
+    "-d", "--driver", default="", metavar="DRIVER", help="The network driver. [default: bridge]"
 )
 @click.option(
     "--subnet",
     "subnets",
     multiple=True,
     metavar="CIDR",
-    help="A subnet, IPv4 or IPv6; 10.1.0.1/24 names the gateway too, 0.0.0.0/26 is any of that"
-    " size. May be repeated. [default: of the daemon's pools, one of each family]",
+    help="A subnet, IPv4 or IPv6. 10.1.0.1/24 also sets the gateway; 0.0.0.0/26 takes any free"
+    " subnet of that size. May be repeated. [default: one of each family from the daemon's pools]",
 )
 @click.option(
     "--gateway",
     "gateways",
     multiple=True,
     metavar="ADDRESS",
-    help="The host's address in the subnet that has it. [default: the first of each subnet]",
+    help="The host's address in the subnet that contains it. May be repeated. [default: the first"
+    " address of each subnet]",
 )
 @click.option(
     "--ip-range",
     "ranges",
     multiple=True,
     metavar="ADDRESSES",
-    help="Where addresses of the subnet that has it are chosen from. [default: all of it]",
+    help="Choose addresses only from this range of the subnet that contains it. May be repeated."
+    " [default: the whole subnet]",
 )
 @click.option(
     "--reserved",
     multiple=True,
     metavar="ADDRESSES",
-    help="Never handed out: an address, a subnet, or FIRST-LAST. May be repeated.",
+    help="Never allocate these: an address, a subnet, or FIRST-LAST. May be repeated.",
 )
-@click.option("--internal", is_flag=True, help="No way out of the network.")
+@click.option("--internal", is_flag=True, help="No access to other networks or the outside.")
 @click.option(
     "--mtu",
     type=click.IntRange(min=1),
     metavar="BYTES",
-    help="The largest packet. [default: that of the host's uplink]",
+    help="The largest packet size. [default: the MTU of the host's uplink]",
 )
-@click.option("--no-masquerade", is_flag=True, help="Packets leave with the sandbox's address.")
 @click.option(
-    "--interface", default="", metavar="DEVICE", help="The host's device. [default: br-NAME]"
+    "--no-masquerade", is_flag=True, help="Packets leave the host with the sandbox's own address."
+)
+@click.option(
+    "--interface",
+    default="",
+    metavar="DEVICE",
+    help="The name of the host's device. [default: br-NAME]",
 )
 @click.option(
     "--ipam-driver",
     default="",
     metavar="BACKEND",
-    help="Who keeps its addresses. [default: bitmap]",
+    help="The IPAM backend that stores the allocations. [default: bitmap]",
 )
 @opt_option
 @label_option
-@click.option("--allow-existing", is_flag=True, help="The same network already there is success.")
+@click.option(
+    "--allow-existing",
+    is_flag=True,
+    help="Succeed if the network already exists with the same spec.",
+)
 def create(
     session: Session,
     *,
@@ -100,10 +111,10 @@ def create(
     allow_existing: bool,
     **fields: Any,
 ) -> None:
-    """Make a network and print its id.
+    """Create a network and print its id.
 
-    Where others on the host stand in its way, such as a firewall that drops its packets, standard
-    error says so, and what to do.
+    If another firewall on the host drops the network's packets, a warning on standard error says
+    so, with the commands that fix it.
 
     \b
     Examples:
@@ -120,12 +131,12 @@ def create(
         **fields,
     }
     request = {"network": spec, "allow_existing": allow_existing}
-    made = session.call("NetworkService.CreateNetwork", request)["network"]
+    created = session.call("NetworkService.CreateNetwork", request)["network"]
     if session.output == "json":
-        render.document(made)
+        render.document(created)
     else:
-        click.echo(made["id"])
-        for condition in made["conditions"]:
+        click.echo(created["id"])
+        for condition in created["conditions"]:
             words = f"mynetctl: warning: {condition['problem']} {condition['remedy']}"
             click.echo("\n".join((words, *render.indented(condition["commands"]))), err=True)
 
@@ -143,24 +154,24 @@ def ls(session: Session, *, quiet: bool, no_trunc: bool, labels: dict[str, str])
       mynetctl network ls --filter label=team=red --quiet
       mynetctl network ls --output json
     """
-    found = session.pages("NetworkService.ListNetworks", {"labels": labels}, "networks")
+    networks = session.pages("NetworkService.ListNetworks", {"labels": labels}, "networks")
     if session.output == "json":
-        render.document({"networks": found})
+        render.document({"networks": networks})
     elif quiet:
-        render.lines(render.short(each["id"], whole=no_trunc) for each in found)
+        render.lines(render.short(network["id"], whole=no_trunc) for network in networks)
     else:
         render.table(
             ("NETWORK ID", "NAME", "DRIVER", "SUBNETS", "ENDPOINTS", "STATE"),
             (
                 (
-                    render.short(each["id"], whole=no_trunc),
-                    each["name"],
-                    each["driver"],
-                    ",".join(subnet["cidr"] for subnet in each["subnets"]),
-                    each["endpoint_count"],
-                    render.state(each["state"]),
+                    render.short(network["id"], whole=no_trunc),
+                    network["name"],
+                    network["driver"],
+                    ",".join(subnet["cidr"] for subnet in network["subnets"]),
+                    network["endpoint_count"],
+                    render.state(network["state"]),
                 )
-                for each in found
+                for network in networks
             ),
         )
 
@@ -170,10 +181,10 @@ def ls(session: Session, *, quiet: bool, no_trunc: bool, labels: dict[str, str])
     "names", nargs=-1, required=True, metavar="NETWORK...", shell_complete=network_names
 )
 def inspect(session: Session, *, names: Sequence[str]) -> None:
-    """Show all there is to know of networks, as JSON.
+    """Print all details of networks as JSON.
 
-    NETWORK is a name, an id, or the beginning of an id. One that is not found does not keep the
-    others; the exit status is 1 then.
+    NETWORK is a name, an id, or the beginning of an id. If one is not found, the others are still
+    printed, and the exit status is 1.
 
     \b
     Examples:
@@ -181,11 +192,11 @@ def inspect(session: Session, *, names: Sequence[str]) -> None:
       mynetctl network inspect blue | jq -r '.[0].subnets[].gateway'
     """
 
-    def look(name: str) -> Any:
+    def get(name: str) -> Any:
         return session.call("NetworkService.GetNetwork", {"network": name})["network"]
 
-    found, status = each(names, look)
-    render.document(found)
+    networks, status = for_each(names, get)
+    render.document(networks)
     raise SystemExit(status)
 
 
@@ -199,13 +210,13 @@ def inspect(session: Session, *, names: Sequence[str]) -> None:
     "remove_options",
     multiple=True,
     metavar="KEY",
-    help="An option to take away: its default holds then. May be repeated.",
+    help="An option to remove, so that it has its default again. May be repeated.",
 )
 def update(session: Session, *, name: str, **changes: Any) -> None:
-    """Change labels and options of a network while it is in use, and print its name.
+    """Change labels and options of a network in use, and print its name.
 
-    What is not named stays. Which options can change is the driver's to say; connections that the
-    new ones allow are not disturbed.
+    Everything else stays as it is. The driver decides which options can change. Connections that
+    the new options allow are not disturbed.
 
     \b
     Examples:
@@ -214,12 +225,12 @@ def update(session: Session, *, name: str, **changes: Any) -> None:
       mynetctl network update --opt-rm gateway_mode_ipv6 web
     """
     if not any(changes.values()):
-        raise click.UsageError("say what is to change: --label, --label-rm, --opt or --opt-rm")
-    changed = session.call("NetworkService.UpdateNetwork", {"network": name, **changes})["network"]
+        raise click.UsageError("nothing to change; give --label, --label-rm, --opt or --opt-rm")
+    updated = session.call("NetworkService.UpdateNetwork", {"network": name, **changes})["network"]
     if session.output == "json":
-        render.document(changed)
+        render.document(updated)
     else:
-        click.echo(changed["name"])
+        click.echo(updated["name"])
 
 
 @command("rm", network)
@@ -227,11 +238,11 @@ def update(session: Session, *, name: str, **changes: Any) -> None:
     "names", nargs=-1, required=True, metavar="NETWORK...", shell_complete=network_names
 )
 @click.option("-f", "--force", is_flag=True, help="Disconnect its endpoints first.")
-@click.option("--allow-missing", is_flag=True, help="A network that is not there is success.")
+@click.option("--allow-missing", is_flag=True, help="Succeed if the network does not exist.")
 def rm(session: Session, *, names: Sequence[str], force: bool, allow_missing: bool) -> None:
-    """Remove networks with all that was made for them.
+    """Delete networks and everything that was created for them.
 
-    One that cannot be removed does not keep the others; the exit status is 1 then.
+    If one cannot be deleted, the others are still deleted, and the exit status is 1.
 
     \b
     Examples:
@@ -246,7 +257,7 @@ def rm(session: Session, *, names: Sequence[str], force: bool, allow_missing: bo
             click.echo(name)
         return name
 
-    removed, status = each(names, remove)
+    removed, status = for_each(names, remove)
     if session.output == "json":
         render.document({"removed": removed})
     raise SystemExit(status)

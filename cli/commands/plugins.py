@@ -1,4 +1,4 @@
-"""``mynetctl driver``: the plugins that the daemon found."""
+"""``mynetctl driver``, and the listing of plugins that ``mynetctl ipam backend`` shares."""
 
 import click
 
@@ -20,7 +20,7 @@ def driver() -> None:
 
 @command("ls", driver)
 def ls(session: Session) -> None:
-    """List the network drivers that were found, their options, and why one was refused.
+    """List the network drivers and their options, and why mynetd refused one.
 
     \b
     Examples:
@@ -31,25 +31,25 @@ def ls(session: Session) -> None:
 
 
 def show_plugins(session: Session, verb: str, field: str) -> None:
-    """Show plugins of either kind."""
-    found = session.call(verb, {})[field]
+    """Print the drivers or the backends that a list verb returns."""
+    plugins = session.call(verb, {})[field]
     if session.output == "json":
-        render.document({field: found})
+        render.document({field: plugins})
         return
     render.table(
         ("NAME", "STATE", "DISTRIBUTION", "VERSION", "OPTIONS"),
         (
             (
-                each["name"],
-                render.state(each["state"]),
-                each["distribution"],
-                each["version"],
-                ",".join(option["name"] for option in each.get("options", [])),
+                plugin["name"],
+                render.state(plugin["state"]),
+                plugin["distribution"],
+                plugin["version"],
+                ",".join(option["name"] for option in plugin.get("options", [])),
             )
-            for each in found
+            for plugin in plugins
         ),
     )
-    for each in found:
-        if each["error"]:
-            reason = one_line(each["error"])
-            click.echo(f"{each['name']} ({each['distribution']}) was refused: {reason}")
+    for plugin in plugins:
+        if plugin["error"]:
+            reason = one_line(plugin["error"])
+            click.echo(f"{plugin['name']} ({plugin['distribution']}) was refused: {reason}")

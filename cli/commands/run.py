@@ -1,4 +1,4 @@
-"""``mynetctl run``: a command in a sandbox of its own, on a network while it runs."""
+"""``mynetctl run``."""
 
 import contextlib
 import secrets
@@ -15,23 +15,26 @@ from mynet.cli.errors import Failed, complain
 from mynet.cli.netns_process import Sandbox
 from mynet.cli.options import CONTEXT
 
-_SECONDS = 5.0  # for cleaning up after a failure, where the daemon may have one too
+_CLEANUP_TIMEOUT = 5.0  # seconds, because the daemon may be what failed
 
 
 @click.command(context_settings=CONTEXT)
 @click.argument("network", shell_complete=network_names)
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
 @click.option(
-    "--name", default="", metavar="CONTAINER", help="What it is called. [default: run-RANDOM]"
+    "--name",
+    default="",
+    metavar="CONTAINER",
+    help="The name of the container. [default: run-RANDOM]",
 )
 @endpoint_options
 @click.pass_obj
 def run(session: Session, /, network: str, words: Sequence[str], name: str, **fields: Any) -> None:
-    """Run a command in a fresh network namespace on a network.
+    """Run a command in a new network namespace on a network.
 
-    The sandbox has that network and nothing else. It is disconnected when the command ends, or when
-    mynetctl is told to end: signals go to the command. The exit status is the command's, 128 and
-    the signal's number if one ended it, 127 if there is no such command. Needs root.
+    The sandbox has only that network. When the command ends, mynetctl disconnects the sandbox.
+    Signals are passed to the command. The exit status is that of the command. It is 128 plus the
+    signal's number if a signal ended the command, and 127 if there is no such command. Needs root.
 
     \b
     Examples:
@@ -47,22 +50,27 @@ def run(session: Session, /, network: str, words: Sequence[str], name: str, **fi
         with sandbox:
             session.call("NetworkService.Connect", request)
             status = sandbox.go()
-    except BaseException:  # it was refused, or not answered, or a signal came at any moment
+    except BaseException:  # also a signal, and a Connect whose answer was lost
         with contextlib.suppress(Failed):
-            _disconnect(replace(session, timeout=_SECONDS), container, sandbox.pid)
+            _disconnect(replace(session, timeout=_CLEANUP_TIMEOUT), container, sandbox.pid)
         raise
     try:
         _disconnect(session, container, sandbox.pid)
-    except Failed as error:  # the command has ended all the same, and its status is what counts
+    except Failed as error:  # the user asked for the status of the command, which has ended
         error.show()
-        complain(f"{container} is still connected; mynetctl disconnect --all {container} ends that")
+        complain(
+            f"{container} is still connected; disconnect it with:"
+            f" mynetctl disconnect --all {container}"
+        )
     raise SystemExit(status)
 
 
 def _disconnect(session: Session, container: str, pid: int) -> None:
-    """End what this sandbox has, and nothing that a container of the same name has elsewhere."""
-    found = session.pages("NetworkService.ListEndpoints", {"container_id": container}, "endpoints")
-    for endpoint in found:
+    """Disconnect this sandbox, but no other sandbox of a container with the same name."""
+    endpoints = session.pages(
+        "NetworkService.ListEndpoints", {"container_id": container}, "endpoints"
+    )
+    for endpoint in endpoints:
         if endpoint["pid"] == pid:
-            gone = {"endpoint": endpoint["id"], "allow_missing": True}
-            session.call("NetworkService.Disconnect", gone)
+            request = {"endpoint": endpoint["id"], "allow_missing": True}
+            session.call("NetworkService.Disconnect", request)

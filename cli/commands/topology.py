@@ -1,4 +1,4 @@
-"""``mynetctl topology``: networks, their devices, who is on them, and published ports, drawn."""
+"""``mynetctl topology``."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,22 +9,25 @@ import click
 from mynet.cli import port_syntax
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import network_names
-from mynet.cli.options import command, each
+from mynet.cli.options import command, for_each
 from mynet.cli.output import graph, render
 
-Network = dict[str, Any]  # in the API's JSON form, with its endpoints as one more field
+Network = dict[str, Any]  # the message in JSON form, with the additional field "endpoints"
 
 _GAP = "   "
+# What precedes a branch, the last branch, and the lines below a branch.
+_UNICODE_LINES = ("├── ", "└── ", "│   ")
+_ASCII_LINES = ("|-- ", "`-- ", "|   ")
 
 
 @command("topology", outputs=("tree", "dot", "mermaid", "json"))
 @click.argument("names", nargs=-1, metavar="[NETWORK]...", shell_complete=network_names)
 def topology(session: Session, *, names: Sequence[str]) -> None:
-    """Draw networks, their devices, and who is on them; without NETWORK all there are.
+    """Draw networks, their devices and their containers; all networks if you name none.
 
-    In the terminal it is a tree. --output dot is for Graphviz, --output mermaid for Markdown: there
-    a container that is on several networks is drawn once. NETWORK is a name, an id, or the
-    beginning of an id; one that is not found does not keep the others, and the exit status is 1.
+    By default it is a tree. --output dot is for Graphviz, --output mermaid for Markdown. In these
+    graphs, a container on several networks is one node. NETWORK is a name, an id, or the beginning
+    of an id. If one is not found, the others are still drawn, and the exit status is 1.
 
     \b
     Examples:
@@ -32,67 +35,69 @@ def topology(session: Session, *, names: Sequence[str]) -> None:
       mynetctl topology --output dot | dot -Tsvg > networks.svg
       mynetctl topology blue red --output mermaid
     """
-    found, status = _named(session, names) if names else (_all(session), 0)
+    networks, status = _named(session, names) if names else (_all(session), 0)
     if session.output == "json":
-        render.document({"networks": found})
+        render.document({"networks": networks})
     elif session.output in graph.WRITERS:
         write = graph.WRITERS[session.output]
-        render.lines(write(found, unicode=render.is_unicode()))
+        render.lines(write(networks, unicode=render.is_unicode()))
     else:
-        render.lines(tree(found, unicode=render.is_unicode()))
+        render.lines(tree(networks, unicode=render.is_unicode()))
     raise SystemExit(status)
 
 
 def _named(session: Session, names: Sequence[str]) -> tuple[list[Network], int]:
-    """Ask for some networks with their endpoints; return the exit status too."""
+    """Return some networks with their endpoints, and the exit status."""
 
-    def look(name: str) -> Network:
+    def get(name: str) -> Network:
         network = session.call("NetworkService.GetNetwork", {"network": name})["network"]
-        wanted = {"network": network["id"]}
-        endpoints = session.pages("NetworkService.ListEndpoints", wanted, "endpoints")
+        request = {"network": network["id"]}
+        endpoints = session.pages("NetworkService.ListEndpoints", request, "endpoints")
         return {**network, "endpoints": endpoints}
 
-    return each(list(dict.fromkeys(names)), look)
+    return for_each(list(dict.fromkeys(names)), get)
 
 
 def _all(session: Session) -> list[Network]:
-    """Ask for all networks and all endpoints, and put them together."""
-    networks = session.pages("NetworkService.ListNetworks", {}, "networks")
-    together: dict[str, Network] = {one["id"]: {**one, "endpoints": []} for one in networks}
+    """Return all networks with their endpoints."""
+    networks: dict[str, Network] = {
+        network["id"]: {**network, "endpoints": []}
+        for network in session.pages("NetworkService.ListNetworks", {}, "networks")
+    }
     for endpoint in session.pages("NetworkService.ListEndpoints", {}, "endpoints"):
-        if endpoint["network_id"] in together:  # or the network was made just now
-            together[endpoint["network_id"]]["endpoints"].append(endpoint)
-    return list(together.values())
+        if endpoint["network_id"] in networks:  # its network may be newer than the list
+            networks[endpoint["network_id"]]["endpoints"].append(endpoint)
+    return list(networks.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A line of a tree, and what hangs on it."""
+    """A line of a tree, and the branches below it."""
 
     text: str
     branches: Sequence["Branch"] = ()
 
 
 def tree(networks: Sequence[Network], *, unicode: bool) -> Iterator[str]:
-    """Draw networks as trees, line by line, in colours that click takes out again."""
+    """Yield the lines of networks as trees, with colours."""
     for network in networks:
         branch = _network(network)
         yield branch.text
-        yield from _below(branch, "├── └── │   " if unicode else "|-- `-- |   ")
+        yield from _below(branch, _UNICODE_LINES if unicode else _ASCII_LINES)
 
 
-def _below(branch: Branch, signs: str, before: str = "") -> Iterator[str]:
-    """Draw what hangs on a branch; ``signs`` are those of a branch, the last one, and a stem."""
-    fork, end, stem = signs[:4], signs[4:8], signs[8:]
-    for number, each_branch in enumerate(branch.branches, 1):
+def _below(branch: Branch, lines: Sequence[str], indent: str = "") -> Iterator[str]:
+    """Yield the lines below a branch."""
+    fork, end, stem = lines
+    for number, inner in enumerate(branch.branches, 1):
         is_last = number == len(branch.branches)
-        yield before + (end if is_last else fork) + each_branch.text
-        yield from _below(each_branch, signs, before + ("    " if is_last else stem))
+        yield indent + (end if is_last else fork) + inner.text
+        yield from _below(inner, lines, indent + ("    " if is_last else stem))
 
 
 def _network(network: Network) -> Branch:
-    """Make a network's tree; its device, where it has one, is what all endpoints hang on."""
-    subnets = (f"{one['cidr']} gateway {one['gateway']}" for one in network["subnets"])
+    """Return a network's tree. Its endpoints are below its device, if it has one."""
+    subnets = (f"{subnet['cidr']} gateway {subnet['gateway']}" for subnet in network["subnets"])
     options = (f"{key}={value}" for key, value in sorted(network["options"].items()))
     words = (
         click.style(render.cell(network["name"]), bold=True),
@@ -109,18 +114,18 @@ def _network(network: Network) -> Branch:
 
 
 def _endpoint(endpoint: dict[str, Any]) -> Branch:
-    """Make an endpoint's branch; its published ports hang on it."""
+    """Return an endpoint's branch, with its published ports below it."""
     words = (
         click.style(render.cell(endpoint["container_id"]), fg="green"),
         render.cell(endpoint["interface"]),
         ", ".join(endpoint["addresses"]),
         _unless_ready(endpoint),
     )
-    published = tuple(Branch(port_syntax.written(port)) for port in endpoint["ports"])
+    published = tuple(Branch(port_syntax.format_port(port)) for port in endpoint["ports"])
     return Branch(_GAP.join(filter(None, words)), published)
 
 
-def _unless_ready(found: dict[str, Any]) -> str:
-    """Say a state that is worth a look."""
-    state = render.state(found["state"])
+def _unless_ready(record: dict[str, Any]) -> str:
+    """Return the state of a network or endpoint, or nothing if it is ready."""
+    state = render.state(record["state"])
     return "" if state == "ready" else click.style(state, fg="yellow")

@@ -1,18 +1,18 @@
-"""``mynetctl version``: what a report of a fault should begin with."""
+"""``mynetctl version``."""
 
 from mynet.cli.client import Session
 from mynet.cli.errors import Failed
 from mynet.cli.options import command
 from mynet.cli.output import render
 
-_DISTRIBUTION = "mynetd"  # it brings the client, the daemon and the built-in plugins
+_DISTRIBUTION = "mynetd"  # it contains the client, the daemon and the built-in plugins
 
 
 @command("version")
 def version(session: Session) -> None:
     """Print the versions of this client and of the daemon.
 
-    `mynetctl --version` prints the client's alone, and asks no daemon.
+    `mynetctl --version` prints only the client's version and does not call the daemon.
 
     \b
     Examples:
@@ -28,18 +28,18 @@ def version(session: Session) -> None:
         "grpcio": installed("grpcio"),
     }
     try:
-        daemon = _ask(session)
+        daemon = _daemon_version(session)
     except Failed:
         _show(session, client, {})
         raise
     _show(session, client, daemon)
 
 
-def _ask(session: Session) -> dict[str, str]:
-    """Ask the daemon, which says its version where it says who brings its plugins."""
+def _daemon_version(session: Session) -> dict[str, str]:
+    """Return the daemon's version, which is that of its built-in plugins' distribution."""
     drivers = session.call("NetworkService.ListDrivers", {})["drivers"]
     backends = session.call("IPAMService.ListBackends", {})["backends"]
-    versions = {each["distribution"]: each["version"] for each in (*drivers, *backends)}
+    versions = {plugin["distribution"]: plugin["version"] for plugin in (*drivers, *backends)}
     return {"version": versions.get(_DISTRIBUTION, ""), "address": session.address}
 
 

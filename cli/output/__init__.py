@@ -1,1 +1,1 @@
-"""How answers are drawn: tables, graphs, maps of subnets."""
+"""Output: tables, JSON, graphs and maps of subnets."""

@@ -1,7 +1,7 @@
-"""Networks as graphs, in languages that others draw: networks and containers, joined by endpoints.
+"""Graphs for Graphviz and Mermaid. Nodes are networks and containers, edges are endpoints.
 
-A container that is on several networks is one node, so that the graph shows what joins them. Nodes
-are numbered, as names may be anything; what is anybody's own words stands in labels alone.
+A container on several networks is one node, so that the graph shows what connects them. Nodes have
+numbers as identifiers, because a name may have any characters. Names appear only in labels.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,12 +10,12 @@ from typing import Any
 
 from mynet.cli import port_syntax
 
-Label = Sequence[str]  # a line each
+Label = Sequence[str]  # its lines
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An endpoint: from which node to which, and what is said of it."""
+    """An endpoint: the nodes that it connects, and its label."""
 
     network: str
     container: str
@@ -24,7 +24,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """What is to be drawn: the labels of networks and containers by their nodes, and endpoints."""
+    """The labels of networks and containers by their nodes, and the edges between them."""
 
     networks: Mapping[str, Label]
     containers: Mapping[str, Label]
@@ -32,18 +32,21 @@ class Graph:
 
     @classmethod
     def of(cls, networks: Sequence[Mapping[str, Any]]) -> "Graph":
-        """Make the graph of networks that each have their endpoints; nodes are in their order."""
+        """Return the graph of networks, each with its ``endpoints``, in the same order."""
         ends = [
-            (f"n{place}", one)
-            for place, network in enumerate(networks, 1)
-            for one in network["endpoints"]
+            (f"n{number}", endpoint)
+            for number, network in enumerate(networks, 1)
+            for endpoint in network["endpoints"]
         ]
         names = dict.fromkeys(endpoint["container_id"] for _, endpoint in ends)
-        nodes = {name: f"c{place}" for place, name in enumerate(names, 1)}
+        nodes = {name: f"c{number}" for number, name in enumerate(names, 1)}
         return cls(
-            {f"n{place}": _of_network(one) for place, one in enumerate(networks, 1)},
+            {f"n{number}": _of_network(network) for number, network in enumerate(networks, 1)},
             {node: [name] for name, node in nodes.items()},
-            [Edge(node, nodes[one["container_id"]], _of_endpoint(one)) for node, one in ends],
+            [
+                Edge(node, nodes[endpoint["container_id"]], _of_endpoint(endpoint))
+                for node, endpoint in ends
+            ],
         )
 
 
@@ -53,12 +56,12 @@ def _of_network(network: Mapping[str, Any]) -> Label:
 
 
 def _of_endpoint(endpoint: Mapping[str, Any]) -> Label:
-    published = map(port_syntax.written, endpoint["ports"])
+    published = map(port_syntax.format_port, endpoint["ports"])
     return [endpoint["interface"], *endpoint["addresses"], *published]
 
 
 def dot(networks: Sequence[Mapping[str, Any]], *, unicode: bool) -> Iterator[str]:
-    """Write a graph for Graphviz, line by line. Source: https://graphviz.org/doc/info/lang.html."""
+    """Yield the lines of a graph for Graphviz. Source: https://graphviz.org/doc/info/lang.html."""
 
     def label(lines: Label) -> str:
         return '"' + r"\n".join(_for_dot(line, unicode=unicode) for line in lines) + '"'
@@ -76,7 +79,7 @@ def dot(networks: Sequence[Mapping[str, Any]], *, unicode: bool) -> Iterator[str
 
 
 def mermaid(networks: Sequence[Mapping[str, Any]], *, unicode: bool) -> Iterator[str]:
-    """Write a flowchart for Mermaid, line by line. Source: https://mermaid.js.org/syntax."""
+    """Yield the lines of a flowchart for Mermaid. Source: https://mermaid.js.org/syntax."""
 
     def label(lines: Label) -> str:
         return '"' + "<br>".join(_for_mermaid(line, unicode=unicode) for line in lines) + '"'
@@ -92,30 +95,27 @@ def mermaid(networks: Sequence[Mapping[str, Any]], *, unicode: bool) -> Iterator
 
 
 def _for_dot(text: str, *, unicode: bool) -> str:
-    r"""Write a text as part of a label: it ends at a quote, and knows \N and &amp; otherwise."""
-    known = {"\\": r"\\", '"': r"\"", "&": "&amp;"}
+    r"""Return a text escaped for a label, where quotes, \N and &amp; have a meaning."""
+    escapes = {"\\": r"\\", '"': r"\"", "&": "&amp;"}
     return "".join(
-        known.get(sign, sign) if _is_shown(sign, unicode=unicode) else f"&#{ord(sign)};"
-        for sign in text
+        escapes.get(char, char) if _is_printable(char, unicode=unicode) else f"&#{ord(char)};"
+        for char in text
     )
 
 
 def _for_mermaid(text: str, *, unicode: bool) -> str:
-    """Write a text as part of a label: as it is only what Mermaid and Markdown see nothing in.
-
-    "1. one" would be a list, for one.
-    """
+    """Return a text escaped for a label, also from Markdown: "1. one" would become a list."""
     return "".join(
-        sign
-        if _is_shown(sign, unicode=unicode) and (sign.isalnum() or sign in "_.:/-")
-        else f"#{ord(sign)};"
-        for sign in text
+        char
+        if _is_printable(char, unicode=unicode) and (char.isalnum() or char in "_.:/-")
+        else f"#{ord(char)};"
+        for char in text
     )
 
 
-def _is_shown(sign: str, *, unicode: bool) -> bool:
-    """Say whether a sign can stand for itself where the graph is written to."""
-    return sign.isprintable() and (unicode or sign.isascii())
+def _is_printable(char: str, *, unicode: bool) -> bool:
+    """Return whether the output can print a character."""
+    return char.isprintable() and (unicode or char.isascii())
 
 
 WRITERS: Mapping[str, Callable[..., Iterator[str]]] = {"dot": dot, "mermaid": mermaid}

@@ -1,4 +1,4 @@
-"""Showing answers: columns for people, JSON for programs."""
+"""Printing answers: tables for people, JSON for programs."""
 
 import json
 import os
@@ -14,7 +14,7 @@ _NOTHING = "-"
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print columns as wide as what is in them, in the manner of ``docker network ls``."""
+    """Print a table whose columns are as wide as their content, as ``docker network ls`` does."""
     lines = [tuple(headers), *(tuple(map(cell, row)) for row in rows)]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     for line in lines:
@@ -25,29 +25,29 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def document(data: object) -> None:
-    """Print JSON; where the terminal knows no Unicode, with escapes that JSON has for it."""
+    """Print JSON. Without Unicode, other characters than ASCII become JSON escapes."""
     click.echo(json.dumps(data, indent=2, ensure_ascii=not is_unicode()))
 
 
 def lines(texts: Iterable[str]) -> None:
-    """Print a line each; colours go where no terminal shows them."""
+    """Print each text on a line, with its colours only if they are wanted."""
     for text in texts:
         click.echo(text, color=colours())
 
 
 def indented(commands: Iterable[str]) -> Iterable[str]:
-    """Set lines for a shell off from the words before them."""
-    return (f"    {each}" for each in commands)
+    """Yield shell commands, indented to set them off from the text before them."""
+    return (f"    {line}" for line in commands)
 
 
 def is_unicode() -> bool:
-    """Say whether the terminal, or whatever standard output leads to, has more signs than ASCII."""
+    """Return whether standard output can print more characters than ASCII."""
     encoding = getattr(sys.stdout, "encoding", None) or ""
     return encoding.lower().replace("-", "").startswith("utf8")
 
 
 def colours() -> bool | None:
-    """Say that no colours are wanted; None leaves it to click, which has them in a terminal.
+    """Return False if the user wants no colours. With None, click uses them in a terminal.
 
     Source: https://no-color.org
     """
@@ -56,26 +56,26 @@ def colours() -> bool | None:
 
 
 def short(identifier: str, *, whole: bool = False) -> str:
-    """Shorten an id to the 12 digits that tell it from all others, in practice."""
+    """Return the first 12 digits of an id, which are unique in practice, or the ``whole`` id."""
     return identifier if whole else identifier[:_SHORT_ID]
 
 
 def state(value: str) -> str:
-    """Say a state without its enum's name: NETWORK_STATE_READY is ready."""
+    """Return a state without the name of its enum: "ready" for NETWORK_STATE_READY."""
     return value.partition("_STATE_")[2].lower()
 
 
 def cell(value: object) -> str:
-    """Show a value so that it keeps to its cell: no escape sequence of whoever chose the name."""
-    text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(value))
+    """Return a value as a cell's text. Escape sequences in names are made visible."""
+    text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(value))
     return text or _NOTHING
 
 
 def _width(text: str) -> int:
-    """Count the columns of a terminal: a sign may take two, or stand on the one before it."""
+    """Return how many columns of a terminal a text takes. A character takes none, one or two."""
     if text.isascii():
         return len(text)
     return sum(
-        0 if category(sign) in {"Mn", "Me"} else 1 + (east_asian_width(sign) in {"W", "F"})
-        for sign in text
+        0 if category(char) in {"Mn", "Me"} else 1 + (east_asian_width(char) in {"W", "F"})
+        for char in text
     )

@@ -1,7 +1,7 @@
-"""Drawing a subnet: an address a character where it is small, else how full each part of it is.
+"""Drawing how full a subnet is, from the answer to GetSubnetMap.
 
-What is drawn follows from the answer to GetSubnetMap alone: parts that are addresses, parts that
-are few enough to draw all of them, or such as the answer has, of more than anybody can look at.
+Of a small subnet, each character is an address. Of a larger one, each character is a part, such as
+a /24. Of the largest, only parts with allocations are drawn, each as a bar on a line of its own.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,19 +13,19 @@ from typing import Any
 import click
 
 Network = IPv4Network | IPv6Network
-Span = tuple[int, int]  # from the one to the other address, as distances from the subnet's first
+Span = tuple[int, int]  # first and last address, as distances from the subnet's first address
 
 _PER_LINE = 64
-_LONGEST_LABEL = 15  # with this, a space and 64 signs, a line fits a terminal of 80 columns
-_MOST_SINGLE = 1 << 10  # addresses: so many are drawn one by one,
-_MOST_DENSE = 1 << 32  # and so many as parts that are all drawn
-_PARTS = 8  # bits: 256 of them
+_LONGEST_LABEL = 15  # with a space and 64 characters it fills a terminal of 80 columns
+_MOST_SINGLE = 1 << 10  # the most addresses that are drawn one by one
+_MOST_DENSE = 1 << 32  # the most addresses that are drawn as parts of the same size
+_PARTS_BITS = 8  # 256 parts
 _MOST_BARS = 64
 _BAR = 32
 
 _ALLOCATED, _COOLING, _RESERVED, _NEVER, _FREE = "#", "~", "x", "-", "."
-_LEVELS = "▁▂▃▄▅▆▇█"  # how much of a part is allocated, in eighths; anything at all is one
-_PLAIN_LEVELS = "1234567#"  # the same, where the terminal has no such signs
+_LEVELS = "▁▂▃▄▅▆▇█"  # eighths of a part that are allocated, at least one
+_PLAIN_LEVELS = "1234567#"  # the same in ASCII
 _COLOURS = {_COOLING: "cyan", _RESERVED: "yellow", _NEVER: "bright_black", _FREE: None}
 _WORDS = {
     _ALLOCATED: "allocated",
@@ -37,30 +37,30 @@ _WORDS = {
 
 
 def part_prefix_length(cidr: str) -> int:
-    """Return the size of parts that is best drawn; 0 leaves it to the daemon."""
+    """Return the prefix length of parts to ask for. With 0 the daemon chooses it."""
     try:
         subnet = ip_network(cidr, strict=False)
     except ValueError:
-        return 0  # the daemon says what is wrong with it
+        return 0  # the daemon refuses it and says why
     if subnet.num_addresses <= _MOST_SINGLE:
         return subnet.max_prefixlen
-    return subnet.prefixlen + _PARTS if subnet.num_addresses <= _MOST_DENSE else 0
+    return subnet.prefixlen + _PARTS_BITS if subnet.num_addresses <= _MOST_DENSE else 0
 
 
 def draw(answer: Mapping[str, Any], *, unicode: bool) -> Iterator[str]:
-    """Draw the answer to GetSubnetMap, line by line, in colours that click takes out again."""
+    """Yield the lines of a drawing of the answer to GetSubnetMap, with colours."""
     plan = Plan.of(answer)
     yield from _head(answer["subnet"])
     yield ""
     if plan.size == 1:
-        signs = [_address(plan, number) for number in range(plan.length)]
-        yield from _rows(plan, signs)
-        yield from _legend(signs)
+        chars = [_address(plan, number) for number in range(plan.length)]
+        yield from _rows(plan, chars)
+        yield from _legend(chars)
     elif plan.length <= _MOST_SINGLE:
         levels = _LEVELS if unicode else _PLAIN_LEVELS
-        signs = [_level(plan, number, levels) for number in range(plan.length)]
-        yield from _rows(plan, signs)
-        yield from _legend(set(signs) - set(levels))
+        chars = [_level(plan, number, levels) for number in range(plan.length)]
+        yield from _rows(plan, chars)
+        yield from _legend(set(chars) - set(levels))
         yield f"each character is a /{plan.prefixlen}, and {levels} is how much of it is allocated"
     else:
         yield from _bars(plan)
@@ -68,7 +68,7 @@ def draw(answer: Mapping[str, Any], *, unicode: bool) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What there is to draw: a subnet's parts of ``size`` addresses, by their numbers."""
+    """A subnet divided into parts of ``size`` addresses, which are numbered from 0."""
 
     subnet: Network
     size: int
@@ -79,7 +79,7 @@ class Plan:
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> "Plan":
-        """Read the answer to GetSubnetMap."""
+        """Parse the answer to GetSubnetMap."""
         subnet = ip_network(answer["subnet"]["cidr"])
         size = 1 << (subnet.max_prefixlen - int(answer["part_prefix_length"]))
         first, usable = int(subnet.network_address), _usable(subnet)
@@ -99,24 +99,24 @@ class Plan:
 
     @property
     def length(self) -> int:
-        """How many parts there are."""
+        """The number of parts."""
         return self.subnet.num_addresses // self.size
 
     @property
     def prefixlen(self) -> int:
-        """How large a part is."""
+        """The prefix length of a part."""
         return self.subnet.max_prefixlen - (self.size.bit_length() - 1)
 
     def label(self, number: int) -> str:
         """Return the first address of a part."""
         return str(self.subnet[number * self.size])
 
-    def room(self, number: int) -> int:
-        """Count a part's addresses that can be a host's."""
+    def usable_in(self, number: int) -> int:
+        """Return how many addresses of a part can be allocated, reserved ones included."""
         return self._shared(number, self.usable)
 
-    def kept(self, number: int) -> int:
-        """Count those of them that are reserved."""
+    def reserved_in(self, number: int) -> int:
+        """Return how many of them are reserved."""
         return sum(self._shared(number, span) for span in self.reserved)
 
     def _shared(self, number: int, span: Span) -> int:
@@ -124,7 +124,7 @@ class Plan:
         return max(0, min(span[1], end) - max(span[0], start) + 1)
 
     def coarser(self) -> "Plan":
-        """Return the same with parts of twice the size."""
+        """Return the plan with parts of twice the size."""
         allocated: dict[int, int] = {}
         cooling: dict[int, int] = {}
         for before, after in ((self.allocated, allocated), (self.cooling, cooling)):
@@ -143,17 +143,17 @@ def _head(subnet: Mapping[str, Any]) -> Iterator[str]:
 def _address(plan: Plan, number: int) -> str:
     if plan.allocated.get(number):
         return _ALLOCATED
-    if not plan.room(number):
+    if not plan.usable_in(number):
         return _NEVER
-    if plan.kept(number):
+    if plan.reserved_in(number):
         return _RESERVED
     return _COOLING if plan.cooling.get(number) else _FREE
 
 
 def _level(plan: Plan, number: int, levels: str) -> str:
-    room = plan.room(number) - plan.kept(number)
+    room = plan.usable_in(number) - plan.reserved_in(number)
     allocated = plan.allocated.get(number, 0)
-    if allocated >= max(room, 1):  # more than that where some were reserved only later
+    if allocated >= max(room, 1):  # more if some were reserved after they were allocated
         return levels[-1]
     if allocated:
         return levels[max(0, allocated * len(levels) // room - 1)]
@@ -162,22 +162,22 @@ def _level(plan: Plan, number: int, levels: str) -> str:
     return _COOLING if plan.cooling.get(number) else _FREE
 
 
-def _rows(plan: Plan, signs: list[str]) -> Iterator[str]:
-    """Draw a sign for each part."""
+def _rows(plan: Plan, chars: list[str]) -> Iterator[str]:
+    """Yield lines with a character for each part."""
     per_line = _PER_LINE if len(plan.label(plan.length - 1)) <= _LONGEST_LABEL else _PER_LINE // 2
-    labels = [plan.label(start) for start in range(0, len(signs), per_line)]
+    labels = [plan.label(start) for start in range(0, len(chars), per_line)]
     width = max(map(len, labels))
     for row, label in enumerate(labels):
-        line = signs[row * per_line : (row + 1) * per_line]
+        line = chars[row * per_line : (row + 1) * per_line]
         yield f"{label.rjust(width)} {_painted(line)}"
 
 
 def _bars(plan: Plan) -> Iterator[str]:
-    """Draw a bar for each part in which anything is: most of an IPv6 subnet is empty."""
+    """Yield a bar for each part with allocations. Most of an IPv6 subnet is empty."""
     while len(plan.allocated) > _MOST_BARS:
         plan = plan.coarser()
     if not plan.allocated:
-        yield "nobody has an address of it, and none cools down"
+        yield "no address is allocated or cooling down"
         return
     labels = {number: plan.label(number) for number in sorted(plan.allocated)}
     width = max(map(len, labels.values()))
@@ -196,38 +196,38 @@ def _bars(plan: Plan) -> Iterator[str]:
 
 
 def _bar(plan: Plan, number: int) -> list[str]:
-    """Divide a bar, so that whatever is there at all has a sign of it."""
+    """Return the characters of a bar, at least one for each state of its addresses."""
     counts = {
         _ALLOCATED: plan.allocated[number],
         _COOLING: plan.cooling[number],
-        _RESERVED: plan.kept(number),
+        _RESERVED: plan.reserved_in(number),
     }
-    signs = {sign: max(count * _BAR // plan.size, count > 0) for sign, count in counts.items()}
-    while sum(signs.values()) > _BAR:
-        signs[max(signs, key=lambda sign: signs[sign])] -= 1
-    signs[_FREE] = _BAR - sum(signs.values())
-    return [sign for sign, length in signs.items() for _ in range(length)]
+    chars = {char: max(count * _BAR // plan.size, count > 0) for char, count in counts.items()}
+    while sum(chars.values()) > _BAR:
+        chars[max(chars, key=lambda char: chars[char])] -= 1
+    chars[_FREE] = _BAR - sum(chars.values())
+    return [char for char, length in chars.items() for _ in range(length)]
 
 
-def _legend(signs: Iterable[str]) -> Iterator[str]:
-    """Say what those signs mean that are there."""
-    there = set(signs)
-    words = [f"{_painted([sign])} {word}" for sign, word in _WORDS.items() if sign in there]
+def _legend(chars: Iterable[str]) -> Iterator[str]:
+    """Yield the meaning of the characters that were drawn."""
+    drawn = set(chars)
+    words = [f"{_painted([char])} {word}" for char, word in _WORDS.items() if char in drawn]
     yield ""
     if words:
         yield "  ".join(words)
 
 
-def _painted(signs: Iterable[str]) -> str:
-    """Join signs, each in its colour; all that say how much is allocated have the same."""
-    runs = groupby(signs, key=lambda sign: _COLOURS.get(sign, "green"))
+def _painted(chars: Iterable[str]) -> str:
+    """Return characters joined, with their colours. All levels have the same colour."""
+    runs = groupby(chars, key=lambda char: _COLOURS.get(char, "green"))
     return "".join(
         click.style("".join(run), fg=colour) if colour else "".join(run) for colour, run in runs
     )
 
 
 def _span(text: str, base: int) -> Span:
-    """Read addresses as the API writes them: one alone, a subnet, or first-last."""
+    """Parse an address, a subnet, or FIRST-LAST."""
     first, dash, last = text.partition("-")
     if dash:
         return int(ip_address(first)) - base, int(ip_address(last)) - base
@@ -236,7 +236,7 @@ def _span(text: str, base: int) -> Span:
 
 
 def _united(spans: Iterable[Span], usable: Span) -> Iterator[Span]:
-    """Cut spans to what is usable, and so that none has an address that another has."""
+    """Yield spans without overlaps, cut to the usable addresses."""
     behind, end = usable
     for first, last in sorted(spans):
         cut = max(first, behind), min(last, end)
@@ -246,8 +246,8 @@ def _united(spans: Iterable[Span], usable: Span) -> Iterator[Span]:
 
 
 def _usable(subnet: Network) -> Span:
-    """Return what of a subnet can be a host's address: see docs/ipam.md."""
+    """Return the addresses of a subnet that can be allocated. See docs/ipam.md."""
     last = subnet.num_addresses - 1
     if last <= 1:
         return 0, last
-    return (1, last - 1) if subnet.version == 4 else (1, last)  # noqa: PLR2004 - the IP version
+    return (1, last - 1) if isinstance(subnet, IPv4Network) else (1, last)

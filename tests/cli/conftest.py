@@ -1,4 +1,4 @@
-"""mynetctl and a daemon that only pretends: no network, no root, no real daemon."""
+"""mynetctl against a fake daemon, without root and without a network."""
 
 import os
 import subprocess
@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from mynet.cli.root import mynetctl
+from mynet.cli.program import mynetctl
 from tests.cli.support.attached import Attached
 from tests.cli.support.fake import FakeDaemon
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a run of mynetctl came to."""
+    """The result of a run of mynetctl."""
 
     status: int
     out: str
@@ -38,9 +38,9 @@ def program(
     before: Sequence[str] = (),
     given: bytes | None = None,
 ) -> "subprocess.CompletedProcess[bytes]":
-    """Run mynetctl as a program, in the plainest of environments, by way of what stands before.
+    """Run mynetctl as a process with a minimal environment.
 
-    What is given to it comes by way of standard input.
+    ``before`` are the words of a program that starts it, and ``given`` is its standard input.
     """
     return subprocess.run(
         [*before, BIN / "mynetctl", *arguments],
@@ -74,7 +74,7 @@ def attached(daemon: FakeDaemon) -> Iterator[Attached]:
 
 @pytest.fixture
 def ctl(daemon: FakeDaemon) -> Ctl:
-    """Run mynetctl in this process, against the daemon unless another address is given."""
+    """Return a function that runs mynetctl in this process, by default against the fake daemon."""
 
     def ctl(*arguments: str, address: str = daemon.address, **environ: str) -> Done:
         env = {"MYNET_ADDRESS": address, "MYNET_OUTPUT": None, **environ}

@@ -1,4 +1,4 @@
-"""Errors: one line on standard error that begins with the reason, and an exit status."""
+"""Errors: one line on standard error with the reason, and an exit status."""
 
 import socket
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from tests.cli.support.fake import FakeDaemon, Refusal
         ("UNAVAILABLE", "STORE_UNAVAILABLE"),
     ],
 )
-def test_an_error_answer_is_one_line_with_its_reason_and_status_1(
+def test_a_refusal_is_one_line_with_its_reason_and_status_1(
     ctl: Ctl, daemon: FakeDaemon, code: str, reason: str
 ) -> None:
     daemon.answer("ListNetworks", Refusal(code, reason, "what was asked;\n  what to do"))
@@ -35,7 +35,7 @@ def test_an_error_answer_is_one_line_with_its_reason_and_status_1(
     assert done.err == f"mynetctl: {reason}: what was asked; what to do\n"
 
 
-def test_every_fault_of_a_request_stands_in_the_line(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_the_line_has_every_violation_of_the_request(ctl: Ctl, daemon: FakeDaemon) -> None:
     faults = {"network.name": "is required", "network.mtu": "12 is not from 68 to 65535"}
     refusal = Refusal("INVALID_ARGUMENT", "INVALID_ARGUMENT", "two faults", faults)
     daemon.answer("CreateNetwork", refusal)
@@ -47,12 +47,12 @@ def test_every_fault_of_a_request_stands_in_the_line(ctl: Ctl, daemon: FakeDaemo
     )
 
 
-def test_an_error_without_a_reason_is_told_by_its_code(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_an_error_without_a_reason_shows_its_code(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("ListNetworks", Refusal("RESOURCE_EXHAUSTED", "", "too much"))
     assert ctl("network", "ls").err == "mynetctl: RESOURCE_EXHAUSTED: too much\n"
 
 
-def test_a_daemon_that_does_not_know_the_verb_is_an_error_answer(
+def test_a_daemon_without_the_method_is_status_1(
     ctl: Ctl, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(daemon, "service", lambda _: None)
@@ -66,11 +66,11 @@ def test_no_socket_is_status_3_and_says_what_to_do(ctl: Ctl, tmp_path: Path) -> 
     assert (done.status, done.out) == (3, "")
     assert done.err == (
         f"mynetctl: UNREACHABLE: no mynetd answers at {address} (No such file or directory);"
-        " start it (mynetd), or say where it is with --address\n"
+        " start it (mynetd), or give its address with --address\n"
     )
 
 
-def test_a_socket_that_nobody_listens_on_is_status_3(ctl: Ctl, tmp_path: Path) -> None:
+def test_a_stale_socket_is_status_3(ctl: Ctl, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(tmp_path / "socket"))
     done = ctl("network", "ls", address=f"unix://{tmp_path}/socket")
@@ -78,7 +78,7 @@ def test_a_socket_that_nobody_listens_on_is_status_3(ctl: Ctl, tmp_path: Path) -
     assert "(Connection refused); start it" in done.err
 
 
-def test_a_tcp_port_that_nobody_listens_on_is_status_3(ctl: Ctl) -> None:
+def test_a_closed_tcp_port_is_status_3(ctl: Ctl) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         done = ctl("network", "ls", address=f"127.0.0.1:{taken.getsockname()[1]}")
@@ -87,18 +87,20 @@ def test_a_tcp_port_that_nobody_listens_on_is_status_3(ctl: Ctl) -> None:
 
 
 @pytest.fixture
-def deaf(tmp_path: Path) -> Iterator[str]:
-    """A socket that takes connections and never says a word."""
+def silent_daemon(tmp_path: Path) -> Iterator[str]:
+    """Return a socket that accepts connections and never answers."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "deaf"))
         listener.listen()
         yield f"unix://{tmp_path}/deaf"
 
 
-def test_a_daemon_that_does_not_answer_in_time_is_status_3(ctl: Ctl, deaf: str) -> None:
-    done = ctl("--timeout", "0.2", "network", "ls", address=deaf)
+def test_a_daemon_that_does_not_answer_in_time_is_status_3(ctl: Ctl, silent_daemon: str) -> None:
+    done = ctl("--timeout", "0.2", "network", "ls", address=silent_daemon)
     assert (done.status, done.err.count("\n")) == (3, 1)
-    assert done.err.startswith(f"mynetctl: TIMEOUT: mynetd at {deaf} did not answer within 0.2 s;")
+    assert done.err.startswith(
+        f"mynetctl: TIMEOUT: mynetd at {silent_daemon} did not answer within 0.2 s;"
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,7 @@ def test_a_daemon_that_does_not_answer_in_time_is_status_3(ctl: Ctl, deaf: str) 
         ("run blue", "Missing argument '-- COMMAND...'. See: mynetctl run --help"),
     ],
 )
-def test_wrong_usage_is_one_line_that_leads_to_the_help_and_status_2(
+def test_wrong_usage_is_one_line_with_a_hint_and_status_2(
     ctl: Ctl, daemon: FakeDaemon, arguments: str, told: str
 ) -> None:
     done = ctl(*arguments.split())
@@ -136,20 +138,18 @@ def test_wrong_usage_is_one_line_that_leads_to_the_help_and_status_2(
         *("tcp://host:50051", "http://127.0.0.1:50051"),
     ],
 )
-def test_an_address_that_is_none_is_wrong_usage(ctl: Ctl, address: str) -> None:
+def test_an_invalid_address_is_wrong_usage(ctl: Ctl, address: str) -> None:
     done = ctl("network", "ls", address=address)
     assert done.status == 2
     assert f"{address!r} is neither unix:///PATH nor HOST:PORT" in done.err
 
 
 @pytest.mark.parametrize(("length", "status"), [(107, 3), (108, 2)])
-def test_a_socket_s_path_is_as_long_as_the_kernel_takes_it(
-    ctl: Ctl, length: int, status: int
-) -> None:
+def test_a_socket_s_path_has_the_kernel_s_limit(ctl: Ctl, length: int, status: int) -> None:
     assert ctl("network", "ls", address=f"unix:///{'n' * (length - 1)}").status == status
 
 
-def test_arguments_that_are_no_text_are_wrong_usage(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_arguments_that_are_not_utf8_are_wrong_usage(ctl: Ctl, daemon: FakeDaemon) -> None:
     done = ctl("network", "inspect", "\udcff")  # what Python makes of the byte 0xff
     assert (done.status, done.err.count("\n"), daemon.asked) == (2, 1, [])
 

@@ -1,11 +1,11 @@
-"""--help teaches: every command has examples that parse, every option says what it does."""
+"""--help: every command has examples that parse, every option has a description."""
 
 import click
 import pytest
 
 from tests.cli.support.lines import called, walk
 
-# Section "Commands" of the API, as far as its verbs are there.
+# The commands that the documentation promises.
 API = """
     network create, ls, inspect, update, rm, connect, disconnect
     endpoint ls, inspect, update, check

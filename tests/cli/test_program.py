@@ -1,4 +1,4 @@
-"""mynetctl as a program: what it loads, whom it calls, and how it takes Ctrl-C."""
+"""mynetctl as a process: its imports, its connection and Ctrl-C."""
 
 import signal
 import subprocess
@@ -15,7 +15,7 @@ from tests.cli.support.samples import BLUE_ID
 
 SECONDS = 20.0
 
-# As if the key was pressed while a module is being imported.
+# Raises what Ctrl-C raises, while a module is being imported.
 INTERRUPTED_IMPORT = """
 import sys
 
@@ -33,17 +33,17 @@ main()
 @pytest.mark.parametrize(
     "arguments", ["--help", "--version", "network create --help", "run --help", "network create"]
 )
-def test_what_asks_no_daemon_does_not_load_what_it_takes_to_ask(
+def test_commands_that_do_not_call_the_daemon_do_not_import_grpc(
     daemon: FakeDaemon, arguments: str
 ) -> None:
     done = program(daemon, *arguments.split(), env={"PYTHONPROFILEIMPORTTIME": "1"})
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()}
-    assert "mynet.cli.root" in loaded
+    assert "mynet.cli.program" in loaded
     heavy = {name for name in loaded if name.split(".")[0] in {"grpc", "google", "ctypes"}}
     assert heavy == set()
 
 
-def test_no_web_proxy_stands_between_it_and_the_daemon(daemon: FakeDaemon) -> None:
+def test_a_web_proxy_is_not_used(daemon: FakeDaemon) -> None:
     daemon.answer("ListNetworks", {"networks": [{"id": BLUE_ID}]})
     proxy = "http://127.0.0.1:1"
     environ = {"http_proxy": proxy, "grpc_proxy": proxy, "no_proxy": ""}
@@ -51,13 +51,13 @@ def test_no_web_proxy_stands_between_it_and_the_daemon(daemon: FakeDaemon) -> No
     assert program(daemon, *arguments, env=environ).stdout.decode() == "4aa980159bc1\n"
 
 
-def test_an_address_that_grpc_refuses_is_one_line(daemon: FakeDaemon) -> None:
+def test_an_address_that_grpc_refuses_is_one_line_of_error(daemon: FakeDaemon) -> None:
     done = program(daemon, "--address", "ipv4:1.2.3:4", "network", "ls")
     assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
     assert done.stderr.startswith(b"mynetctl: ")
 
 
-def test_a_socket_that_others_may_not_use_is_status_3_and_says_who_may(
+def test_a_socket_without_permission_is_status_3_and_names_who_may_use_it(
     daemon: FakeDaemon,
 ) -> None:
     drop = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all")  # even root has to ask
@@ -69,13 +69,13 @@ def test_a_socket_that_others_may_not_use_is_status_3_and_says_who_may(
     assert done.returncode == 3
     assert done.stderr.decode() == (
         f"mynetctl: UNREACHABLE: no mynetd answers at {daemon.address} (Permission denied);"
-        " its socket is for root and its group: try sudo\n"
+        " only root and the group of its socket may use it: try sudo\n"
     )
 
 
 @pytest.fixture
 def hanging(daemon: FakeDaemon) -> Iterator[threading.Event]:
-    """Have the daemon hang in ListNetworks; set when it does."""
+    """Make the daemon hang in ListNetworks. The event is set when it does."""
     arrived, over = threading.Event(), threading.Event()
 
     def hang(_: object) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def hanging(daemon: FakeDaemon) -> Iterator[threading.Event]:
     over.set()
 
 
-def test_ctrl_c_ends_a_call_without_a_word(daemon: FakeDaemon, hanging: threading.Event) -> None:
+def test_ctrl_c_ends_a_call_without_output(daemon: FakeDaemon, hanging: threading.Event) -> None:
     with subprocess.Popen(
         [BIN / "mynetctl", "--address", daemon.address, "network", "ls"],
         stdout=subprocess.PIPE,
@@ -100,7 +100,7 @@ def test_ctrl_c_ends_a_call_without_a_word(daemon: FakeDaemon, hanging: threadin
     assert (process.returncode, said.strip()) == (130, b"")
 
 
-def test_ctrl_c_is_quiet_from_the_first_moment() -> None:
+def test_ctrl_c_during_the_imports_prints_no_traceback() -> None:
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED_IMPORT], capture_output=True, check=False
     )

@@ -25,49 +25,49 @@ class Page:
         return _FENCE.sub("", self.text)
 
     def blocks(self, *languages: str) -> list[str]:
-        """Return its blocks of code in some languages."""
+        """Return its code blocks in some languages."""
         return [block for language, block in _FENCE.findall(self.text) if language in languages]
 
     def transcript(self) -> list[tuple[str, str]]:
-        """Return the commands typed in its consoles, in their order, each with what it printed.
-
-        A command goes on for as long as a shell would wait for its end: see :func:`commands`.
-        """
-        return [each for block in self.blocks("console") for each in commands(block)]
+        """Return the commands in its console blocks, each with its output, as :func:`commands`."""
+        return [command for block in self.blocks("console") for command in commands(block)]
 
     def section(self, title: str) -> str:
-        """Return what stands between a heading and the next."""
+        """Return the text between a heading and the next heading."""
         _, _, rest = f"\n{self.text}".partition(f"\n## {title}\n")
         assert rest, f"{self.path} has no section {title}"
         return rest.partition("\n## ")[0]
 
     def headings(self) -> list[str]:
-        """Return the titles of all headings but the first, which is the page's own."""
+        """Return all headings except the first, which is the title of the page."""
         return [title for _, title in _HEADING.findall(self.prose)][1:]
 
     def anchors(self) -> set[str]:
-        """Return what a link to a place in this page may end with, as GitHub makes it."""
+        """Return the anchors of the headings, as GitHub makes them."""
         titles = (title.lower() for _, title in _HEADING.findall(self.prose))
         return {re.sub(r"[^\w -]", "", title).replace(" ", "-") for title in titles}
 
     def links(self) -> list[str]:
-        """Return where its links lead."""
+        """Return the targets of its links."""
         return _LINK.findall(_CODE.sub("", self.prose))
 
 
 def rows(text: str) -> Mapping[str, str]:
-    """Return the rows of tables, by their first cell."""
-    found = re.findall(r"^\| (.+?) \|(.*)\|$", text.replace(r"\|", "/"), re.MULTILINE)
-    return dict(found)
+    """Return the rows of all tables by their first cell."""
+    return dict(re.findall(r"^\| (.+?) \|(.*)\|$", text.replace(r"\|", "/"), re.MULTILINE))
 
 
 def spans(text: str) -> list[str]:
-    """Return what stands in `backquotes` in a text without blocks of code."""
+    """Return the texts in `backquotes`, except in code blocks."""
     return [code.strip("`") for code in _CODE.findall(_FENCE.sub("", text))]
 
 
 def commands(block: str) -> Iterator[tuple[str, str]]:
-    """Yield the commands of a console, which stand behind "$ ", each with what it printed."""
+    """Yield the commands of a console block, each with its output.
+
+    A command begins with "$ " and continues on the next line if a quote is open, or after a
+    backslash.
+    """
     for typed in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
         lines = typed.splitlines(keepends=True)
         length = next(
@@ -78,7 +78,7 @@ def commands(block: str) -> Iterator[tuple[str, str]]:
 
 
 def _ended(command: str) -> bool:
-    """Say whether a command has no open quotes, and no backslash at its end."""
+    """Return whether a command has no open quotes, and no backslash at its end."""
     try:
         shlex.split(command.rstrip("\n"))
     except ValueError:

@@ -1,4 +1,4 @@
-"""``mynetctl backup``: which file is asked for, and what is said of it."""
+"""``mynetctl backup``: its request and its output."""
 
 import json
 from pathlib import Path
@@ -11,22 +11,22 @@ from tests.cli.support.fake import FakeDaemon, Refusal
 MADE = {"size_bytes": "4711", "revision": "42"}
 
 
-def test_it_says_what_was_made(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_it_prints_the_file_with_its_size_and_revision(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("Backup", MADE)
     done = ctl("backup", "/srv/mynet.backup")
     assert (done.status, done.out) == (0, "/srv/mynet.backup: 4711 bytes, revision 42\n")
     assert daemon.asked == [("Backup", {"path": "/srv/mynet.backup"})]
 
 
-def test_as_json_it_is_what_the_api_has(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_as_json_it_is_the_answer_of_the_api(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("Backup", MADE)
     assert json.loads(ctl("backup", "/srv/mynet.backup", "--output", "json").out) == MADE
 
 
-def test_a_path_is_meant_as_the_shell_means_it(
+def test_a_relative_path_begins_in_the_client_s_directory(
     ctl: Ctl, daemon: FakeDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The daemon has another working directory."""
+    """The daemon's working directory is another one."""
     monkeypatch.chdir(tmp_path)
     ctl("backup", "mynet.backup")
     assert daemon.asked == [("Backup", {"path": str(tmp_path / "mynet.backup")})]
@@ -42,6 +42,6 @@ def test_a_refusal_is_one_line(ctl: Ctl, daemon: FakeDaemon) -> None:
     )
 
 
-def test_a_file_has_to_be_named(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_the_file_is_a_required_argument(ctl: Ctl, daemon: FakeDaemon) -> None:
     assert ctl("backup").status == 2
     assert daemon.asked == []

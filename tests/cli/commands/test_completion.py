@@ -1,4 +1,4 @@
-"""Completion: the scripts in a real shell, and the names that only the daemon knows."""
+"""Completion: the scripts in a real shell, and the names that the daemon knows."""
 
 import subprocess
 import time
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from click.shell_completion import ShellComplete
 
-from mynet.cli.root import mynetctl
+from mynet.cli.program import mynetctl
 from tests.cli.conftest import BIN, Ctl, program
 from tests.cli.support.fake import FakeDaemon
 from tests.cli.support.samples import BLUE, ONE, ONE_ID, RED, TWO
@@ -28,7 +28,7 @@ done
 
 @pytest.fixture
 def full(daemon: FakeDaemon) -> FakeDaemon:
-    """A daemon with two networks, two endpoints and two subnets."""
+    """Return a daemon with two networks, two endpoints and two subnets."""
     daemon.answer("ListNetworks", {"networks": [BLUE, RED]})
     daemon.answer("ListEndpoints", {"endpoints": [ONE, TWO, ONE]})
     daemon.answer("ListSubnets", {"subnets": [{"cidr": "10.9.0.0/24"}, {"cidr": "fd09::/64"}]})
@@ -37,7 +37,7 @@ def full(daemon: FakeDaemon) -> FakeDaemon:
 
 @pytest.fixture
 def complete(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], list[str]]:
-    """Complete the last word of a line of arguments."""
+    """Return a function that completes the last word of a line of arguments."""
 
     def complete(line: str, address: str) -> list[str]:
         monkeypatch.setenv("MYNET_ADDRESS", address)
@@ -67,7 +67,7 @@ def test_bash_completes_commands_and_options_and_names(full: FakeDaemon) -> None
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_each_shell_s_script_asks_in_the_way_that_is_answered(
+def test_the_script_of_each_shell_uses_the_supported_protocol(
     ctl: Ctl, full: FakeDaemon, shell: str
 ) -> None:
     assert f"_MYNETCTL_COMPLETE={shell}_complete" in ctl("completion", shell).out
@@ -102,13 +102,13 @@ def test_each_shell_s_script_asks_in_the_way_that_is_answered(
         ("ipam subnet rm fd09::/64 ", ["10.9.0.0/24", "fd09::/64"]),
     ],
 )
-def test_names_are_asked_of_the_daemon(
+def test_names_come_from_the_daemon(
     complete: Callable[[str, str], list[str]], full: FakeDaemon, line: str, offered: list[str]
 ) -> None:
     assert complete(line, full.address) == offered
 
 
-def test_the_daemon_named_on_the_line_is_asked(
+def test_names_come_from_the_daemon_given_by_address(
     complete: Callable[[str, str], list[str]], full: FakeDaemon
 ) -> None:
     line = f"--address {full.address} network rm "
@@ -119,7 +119,7 @@ def test_without_a_daemon_nothing_is_offered(complete: Callable[[str, str], list
     assert complete("network rm ", "unix:///nowhere/socket") == []
 
 
-def test_a_key_press_does_not_wait_for_a_daemon_that_hangs(
+def test_completion_does_not_wait_for_a_daemon_that_hangs(
     complete: Callable[[str, str], list[str]], daemon: FakeDaemon
 ) -> None:
     def hang(_: object) -> dict[str, object]:

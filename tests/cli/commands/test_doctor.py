@@ -1,4 +1,4 @@
-"""``mynetctl doctor``: what it asks, how it shows the answer, and how it ends."""
+"""``mynetctl doctor``: its request, its output and its exit status."""
 
 import json
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ LOOSE = {
     "remedy": "Disconnect it and connect it again: its interface is its caller's.",
 }
 
-MENDS = "Nothing was changed: mynetctl doctor --repair mends what can be mended."
+HINT = "Nothing was changed. To repair: mynetctl doctor --repair"
 
 
 @pytest.mark.parametrize(("options", "asked"), [("", {}), ("--repair", {"repair": True})])
-def test_it_asks_for_a_repair_only_if_told(
+def test_it_requests_a_repair_only_with_the_option(
     ctl: Ctl, daemon: FakeDaemon, options: str, asked: dict[str, bool]
 ) -> None:
     daemon.answer("Doctor", {})
@@ -41,7 +41,7 @@ def test_it_asks_for_a_repair_only_if_told(
         ((True, True), 0, "2 found, 2 repaired, 0 left."),
     ],
 )
-def test_it_ends_well_only_where_nothing_is_left(
+def test_the_exit_status_is_0_only_if_no_finding_is_left(
     ctl: Ctl, daemon: FakeDaemon, repaired: tuple[bool, bool], status: int, words: str
 ) -> None:
     findings: list[dict[str, Any]] = [
@@ -58,14 +58,14 @@ def test_it_ends_well_only_where_nothing_is_left(
     ]
 
 
-def test_as_json_it_has_what_the_api_has(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_as_json_it_is_the_answer_of_the_api(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("Doctor", {"findings": [BRIDGE]})
     done = ctl("doctor", "--output", "json")
     assert done.status == 1
     assert json.loads(done.out) == {"findings": [{**BRIDGE, "repaired": False, "commands": []}]}
 
 
-def test_lines_to_run_stand_below_the_finding(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_commands_are_printed_below_the_finding(ctl: Ctl, daemon: FakeDaemon) -> None:
     wall = {
         "object": "network blue",
         "problem": "Docker drops its packets.",
@@ -79,15 +79,15 @@ def test_lines_to_run_stand_below_the_finding(ctl: Ctl, daemon: FakeDaemon) -> N
         "    nft 'add chain b'",
         "found: network blue: The bridge br-blue is not there. It is made whole.",
         "2 found, 0 repaired, 2 left.",
-        MENDS,
+        HINT,
     ]
 
 
 @pytest.mark.parametrize(
     ("options", "commands", "hints"),
-    [("", [], [MENDS]), ("--repair", [], []), ("", ["iptables -N a"], [])],
+    [("", [], [HINT]), ("--repair", [], []), ("", ["iptables -N a"], [])],
 )
-def test_who_can_mend_by_a_repair_is_told_so(
+def test_the_hint_to_repair_appears_only_if_a_repair_helps(
     ctl: Ctl, daemon: FakeDaemon, options: str, commands: Sequence[str], hints: Sequence[str]
 ) -> None:
     daemon.answer("Doctor", {"findings": [{**BRIDGE, "commands": commands}]})

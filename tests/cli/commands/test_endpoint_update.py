@@ -1,4 +1,4 @@
-"""``mynetctl endpoint update``: what it asks for, and what it shows."""
+"""``mynetctl endpoint update``: its request and its output."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ from tests.cli.support.samples import ONE, ONE_ID
         ("--replace-labels --label a=b", {"replace_labels": True, "labels": {"a": "b"}}),
     ],
 )
-def test_it_asks_for_what_is_to_change_and_prints_the_id(
+def test_it_requests_the_changes_and_prints_the_id(
     ctl: Ctl, daemon: FakeDaemon, options: str, asked: dict[str, Any]
 ) -> None:
     daemon.answer("UpdateEndpoint", {"endpoint": ONE})
@@ -43,13 +43,13 @@ def test_it_shows_the_whole_endpoint_as_json(ctl: Ctl, daemon: FakeDaemon) -> No
     assert json.loads(done.out)["addresses"] == ONE["addresses"]
 
 
-def test_to_change_nothing_is_wrong_usage(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_no_change_is_wrong_usage(ctl: Ctl, daemon: FakeDaemon) -> None:
     done = ctl("endpoint", "update", ONE_ID)
     assert (done.status, daemon.asked) == (2, [])
-    assert "say what is to change" in done.err
+    assert "nothing to change" in done.err
 
 
-def test_a_port_that_is_none_is_wrong_usage(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_an_invalid_port_is_wrong_usage(ctl: Ctl, daemon: FakeDaemon) -> None:
     done = ctl("endpoint", "update", "--publish-rm", "http", ONE_ID)
     assert (done.status, daemon.asked) == (2, [])
     assert "--publish-rm" in done.err

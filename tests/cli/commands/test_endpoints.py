@@ -1,4 +1,4 @@
-"""``connect``, ``disconnect`` and ``endpoint``: what each asks, and how it shows the answer."""
+"""``connect``, ``disconnect`` and ``endpoint``: the requests and the output of each command."""
 
 import json
 from typing import Any
@@ -49,7 +49,7 @@ TABLE = (
     ],
 )
 @pytest.mark.parametrize("group", ["", "network "])
-def test_connect_asks_for_what_was_given_and_nothing_else(
+def test_connect_requests_exactly_what_was_given(
     ctl: Ctl, daemon: FakeDaemon, group: str, options: str, asked: dict[str, Any]
 ) -> None:
     daemon.answer("Connect", {"endpoint": ONE})
@@ -67,7 +67,7 @@ def test_connect_shows_the_endpoint(ctl: Ctl, daemon: FakeDaemon) -> None:
     ]
 
 
-def test_connect_as_json_has_what_the_api_has(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_connect_as_json_is_the_answer_of_the_api(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("Connect", {"endpoint": ONE})
     shown = json.loads(ctl("connect", "blue", "one", "--output", "json").out)
     assert {field: shown[field] for field in ONE} == ONE
@@ -99,7 +99,7 @@ def test_disconnect_selects_by_name_or_id_or_container(
 @pytest.mark.parametrize(
     "arguments", ["", "blue", "blue one --all one", "--endpoint fd06 --all one", "blue --all one"]
 )
-def test_disconnect_has_to_be_told_what_and_only_once(
+def test_disconnect_takes_exactly_one_selection(
     ctl: Ctl, daemon: FakeDaemon, arguments: str
 ) -> None:
     done = ctl("disconnect", *arguments.split())
@@ -118,27 +118,27 @@ def test_ls_shows_a_table(ctl: Ctl, daemon: FakeDaemon) -> None:
     assert ctl("endpoint", "ls").out == TABLE
 
 
-def test_ls_asks_for_those_of_a_network_and_a_container_and_a_label(
-    ctl: Ctl, daemon: FakeDaemon
-) -> None:
+def test_ls_filters_by_network_and_container_and_label(ctl: Ctl, daemon: FakeDaemon) -> None:
     ctl("endpoint", "ls", "--network", "blue", "--container", "one", "--filter", "label=a=b")
     wanted = {"network": "blue", "container_id": "one", "labels": {"a": "b"}}
     assert daemon.asked == [("ListEndpoints", {**wanted, "page_size": 1000})]
 
 
 @pytest.mark.parametrize(("options", "printed"), [("-q", ONE_ID[:12]), ("-q --no-trunc", ONE_ID)])
-def test_ls_prints_ids_alone(ctl: Ctl, daemon: FakeDaemon, options: str, printed: str) -> None:
+def test_ls_with_quiet_prints_only_ids(
+    ctl: Ctl, daemon: FakeDaemon, options: str, printed: str
+) -> None:
     daemon.answer("ListEndpoints", {"endpoints": [ONE]})
     assert ctl("endpoint", "ls", *options.split()).out == f"{printed}\n"
 
 
-def test_ls_as_json_has_what_the_api_has(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_ls_as_json_is_the_answer_of_the_api(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("ListEndpoints", {"endpoints": [TWO]})
     (shown,) = json.loads(ctl("endpoint", "ls", "--output", "json").out)["endpoints"]
     assert {field: shown[field] for field in TWO} == TWO
 
 
-def test_inspect_shows_those_that_are_found(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_inspect_shows_the_endpoints_that_exist(ctl: Ctl, daemon: FakeDaemon) -> None:
     refusal = Refusal("INVALID_ARGUMENT", "AMBIGUOUS", "several endpoints begin with 'b'")
     daemon.answer("GetEndpoint", {"endpoint": ONE}, refusal)
     done = ctl("endpoint", "inspect", "fd06", "b")
@@ -148,7 +148,7 @@ def test_inspect_shows_those_that_are_found(ctl: Ctl, daemon: FakeDaemon) -> Non
     assert [request for _, request in daemon.asked] == [{"endpoint": "fd06"}, {"endpoint": "b"}]
 
 
-def test_check_of_a_sound_endpoint_is_silent(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_check_of_an_undamaged_endpoint_prints_nothing(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("CheckEndpoint", {"endpoint": ONE})
     done = ctl("endpoint", "check", "fd06")
     assert (done.status, done.out, done.err) == (0, "", "")
@@ -156,7 +156,9 @@ def test_check_of_a_sound_endpoint_is_silent(ctl: Ctl, daemon: FakeDaemon) -> No
 
 
 @pytest.mark.parametrize("output", ["table", "json"])
-def test_check_names_each_difference_and_fails(ctl: Ctl, daemon: FakeDaemon, output: str) -> None:
+def test_check_prints_each_difference_and_exits_with_1(
+    ctl: Ctl, daemon: FakeDaemon, output: str
+) -> None:
     problems = ["eth0 is down.", "eth0 lacks the address 10.88.0.2/24."]
     daemon.answer("CheckEndpoint", {"endpoint": ONE, "problems": problems})
     done = ctl("endpoint", "check", "fd06", "--output", output)

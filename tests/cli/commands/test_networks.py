@@ -1,4 +1,4 @@
-"""``mynetctl network``: what each command asks, and how it shows the answer."""
+"""``mynetctl network``: the requests and the output of each command."""
 
 import json
 from typing import Any
@@ -32,7 +32,7 @@ NOT_FOUND = Refusal("NOT_FOUND", "NETWORK_NOT_FOUND", "there is no network 'nope
         ("--label team=red --label seen", {"labels": {"team": "red", "seen": ""}}),
     ],
 )
-def test_create_asks_for_what_was_given_and_nothing_else(
+def test_create_requests_exactly_what_was_given(
     ctl: Ctl, daemon: FakeDaemon, options: str, asked: dict[str, Any]
 ) -> None:
     daemon.answer("CreateNetwork", {"network": BLUE})
@@ -45,7 +45,7 @@ def test_create_prints_the_whole_id(ctl: Ctl, daemon: FakeDaemon) -> None:
     assert ctl("network", "create", "blue").out == f"{BLUE_ID}\n"
 
 
-def test_create_warns_of_what_stands_in_the_network_s_way(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_create_prints_the_network_s_conditions_as_warnings(ctl: Ctl, daemon: FakeDaemon) -> None:
     wall = {"problem": "Docker drops all.", "remedy": "Run:", "commands": ["a -b", "c"]}
     other = {"problem": "The host is deaf.", "remedy": "Speak up."}
     daemon.answer("CreateNetwork", {"network": {**BLUE, "conditions": [wall, other]}})
@@ -62,7 +62,7 @@ def test_create_warns_of_what_stands_in_the_network_s_way(ctl: Ctl, daemon: Fake
     assert done.err == ""
 
 
-def test_create_accepts_the_same_network_where_it_is_told_to(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_create_passes_on_allow_existing(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("CreateNetwork", {"network": BLUE})
     ctl("network", "create", "--allow-existing", "blue")
     assert daemon.asked == [
@@ -81,7 +81,7 @@ SUBNETS = ("--subnet", "10.1.0.0/24", "--subnet", "fd00:1::/64", "--subnet", "10
         ("--ip-range", "range", "fd00:1::8-fd00:1::f", "10.2.0.128/25"),
     ],
 )
-def test_each_rule_goes_to_the_subnet_that_has_its_addresses(
+def test_each_rule_goes_to_the_subnet_that_contains_it(
     ctl: Ctl, daemon: FakeDaemon, option: str, field: str, first: str, second: str
 ) -> None:
     daemon.answer("CreateNetwork", {"network": BLUE})
@@ -110,7 +110,7 @@ def test_a_subnet_may_reserve_several_addresses(ctl: Ctl, daemon: FakeDaemon) ->
     ("option", "field"), [("--gateway", "gateway"), ("--ip-range", "range"), ("--reserved", "")]
 )
 @pytest.mark.parametrize("addresses", ["10.9.0.1", "nonsense"])
-def test_a_rule_that_fits_nowhere_is_left_to_the_daemon_to_refuse(
+def test_a_rule_in_no_subnet_is_refused_by_the_daemon(
     ctl: Ctl, daemon: FakeDaemon, option: str, field: str, addresses: str
 ) -> None:
     daemon.answer("CreateNetwork", {"network": BLUE})
@@ -130,7 +130,7 @@ def test_a_rule_that_fits_nowhere_is_left_to_the_daemon_to_refuse(
         "--subnet 10.1.0.0/24 --ip-range 10.1.0.1 --ip-range 10.1.0.2",
     ],
 )
-def test_no_rule_is_dropped_in_silence(ctl: Ctl, daemon: FakeDaemon, options: str) -> None:
+def test_a_rule_without_a_subnet_is_wrong_usage(ctl: Ctl, daemon: FakeDaemon, options: str) -> None:
     done = ctl("network", "create", *options.split(), "blue")
     assert (done.status, daemon.asked) == (2, [])
     assert "10.1.0" in done.err
@@ -159,7 +159,9 @@ def test_ls_of_no_networks_shows_the_headers(ctl: Ctl) -> None:
         ("--quiet --no-trunc", f"{BLUE_ID}\n{RED_ID}\n"),
     ],
 )
-def test_ls_prints_ids_alone(ctl: Ctl, daemon: FakeDaemon, options: str, printed: str) -> None:
+def test_ls_with_quiet_prints_only_ids(
+    ctl: Ctl, daemon: FakeDaemon, options: str, printed: str
+) -> None:
     daemon.answer("ListNetworks", {"networks": [BLUE, RED]})
     assert ctl("network", "ls", *options.split()).out == printed
 
@@ -169,20 +171,20 @@ def test_ls_shows_ids_in_full(ctl: Ctl, daemon: FakeDaemon) -> None:
     assert ctl("network", "ls", "--no-trunc").out.splitlines()[1].startswith(f"{BLUE_ID}   blue")
 
 
-def test_ls_asks_for_those_that_have_all_labels(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_ls_filters_by_all_labels(ctl: Ctl, daemon: FakeDaemon) -> None:
     ctl("network", "ls", "--filter", "label=team=red", "-f", "label=tier=a=b")
     ((_, request),) = daemon.asked
     assert request["labels"] == {"team": "red", "tier": "a=b"}
 
 
-def test_ls_as_json_has_what_the_api_has(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_ls_as_json_is_the_answer_of_the_api(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("ListNetworks", {"networks": [RED]})
     (shown,) = json.loads(ctl("network", "ls", "--output", "json").out)["networks"]
     assert shown["labels"] == {"team": "red"}
     assert shown["state"] == "NETWORK_STATE_DELETING"
 
 
-def test_ls_asks_for_page_after_page(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_ls_requests_page_after_page(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer(
         "ListNetworks",
         {"networks": [BLUE], "next_page_token": "more"},
@@ -201,7 +203,7 @@ def test_inspect_shows_every_network_as_json(ctl: Ctl, daemon: FakeDaemon) -> No
     assert [request for _, request in daemon.asked] == [{"network": "blue"}, {"network": "c3b4"}]
 
 
-def test_inspect_shows_the_others_where_one_is_not_found(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_inspect_shows_the_others_if_one_is_not_found(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("GetNetwork", NOT_FOUND, {"network": BLUE})
     done = ctl("network", "inspect", "nope", "blue")
     assert [each["name"] for each in json.loads(done.out)] == ["blue"]
@@ -215,15 +217,13 @@ def test_rm_prints_the_names_of_what_it_removed(ctl: Ctl, daemon: FakeDaemon) ->
     assert daemon.asked == [("DeleteNetwork", {"network": each}) for each in ("blue", "red")]
 
 
-def test_rm_passes_on_what_to_do_with_endpoints_and_missing_networks(
-    ctl: Ctl, daemon: FakeDaemon
-) -> None:
+def test_rm_passes_on_force_and_allow_missing(ctl: Ctl, daemon: FakeDaemon) -> None:
     ctl("network", "rm", "-f", "--allow-missing", "blue")
     request = {"network": "blue", "force": True, "allow_missing": True}
     assert daemon.asked == [("DeleteNetwork", request)]
 
 
-def test_rm_of_several_goes_on_after_one_that_is_refused(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_rm_continues_after_a_refusal(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("DeleteNetwork", {}, NOT_FOUND, {})
     done = ctl("network", "rm", "blue", "nope", "red")
     assert done.out == "blue\nred\n"
@@ -231,13 +231,13 @@ def test_rm_of_several_goes_on_after_one_that_is_refused(ctl: Ctl, daemon: FakeD
     assert done.status == 1
 
 
-def test_rm_as_json_says_what_was_removed(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_rm_as_json_lists_what_was_removed(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("DeleteNetwork", {}, NOT_FOUND)
     done = ctl("--output", "json", "network", "rm", "blue", "nope")
     assert (done.status, json.loads(done.out)) == (1, {"removed": ["blue"]})
 
 
-def test_rm_does_not_ask_a_daemon_twice_that_does_not_answer(ctl: Ctl) -> None:
+def test_rm_stops_if_the_daemon_does_not_answer(ctl: Ctl) -> None:
     done = ctl("network", "rm", "blue", "red", address="unix:///nowhere/socket")
     assert (done.status, done.err.count("\n")) == (3, 1)
 
@@ -251,7 +251,7 @@ def test_rm_does_not_ask_a_daemon_twice_that_does_not_answer(ctl: Ctl) -> None:
         ("--opt-rm icc --label a=b", {"remove_options": ["icc"], "labels": {"a": "b"}}),
     ],
 )
-def test_update_asks_for_what_is_to_change_and_prints_the_name(
+def test_update_requests_the_changes_and_prints_the_name(
     ctl: Ctl, daemon: FakeDaemon, options: str, asked: dict[str, Any]
 ) -> None:
     daemon.answer("UpdateNetwork", {"network": BLUE})
@@ -265,7 +265,7 @@ def test_update_shows_the_whole_network_as_json(ctl: Ctl, daemon: FakeDaemon) ->
     assert json.loads(done.out)["id"] == BLUE_ID
 
 
-def test_update_of_nothing_is_wrong_usage(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_update_without_changes_is_wrong_usage(ctl: Ctl, daemon: FakeDaemon) -> None:
     done = ctl("network", "update", "blue")
     assert (done.status, daemon.asked) == (2, [])
-    assert "say what is to change" in done.err
+    assert "nothing to change" in done.err

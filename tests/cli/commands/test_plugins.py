@@ -1,4 +1,4 @@
-"""``driver ls``, ``ipam backend ls`` and ``version``: what is installed, here and there."""
+"""``driver ls``, ``ipam backend ls`` and ``version``: the installed plugins and versions."""
 
 import json
 from importlib.metadata import version
@@ -13,7 +13,7 @@ INSTALLED = {"distribution": "mynetd", "version": "1.2.3", "api_version": 1}
 
 
 def plugins(kind: str, name: str, **fields: Any) -> list[dict[str, Any]]:
-    """One that works, and one that was refused."""
+    """Return a plugin that was loaded, and one that was refused."""
     sound = {**INSTALLED, "name": name, "state": f"{kind}_STATE_LOADED", **fields}
     torn = {"name": "torn", "distribution": "torn-plugin", "version": "0.1"}
     error = {"state": f"{kind}_STATE_FAILED", "error": "it raised\n  ValueError: no"}
@@ -51,7 +51,7 @@ def test_backend_ls_shows_why_one_was_refused(ctl: Ctl, daemon: FakeDaemon) -> N
         ("ipam backend ls", "ListBackends", "backends", BACKENDS),
     ],
 )
-def test_as_json_they_have_what_the_api_has(
+def test_as_json_they_are_the_answers_of_the_api(
     ctl: Ctl, daemon: FakeDaemon, words: str, verb: str, field: str, found: list[dict[str, Any]]
 ) -> None:
     daemon.answer(verb, {field: found})
@@ -70,7 +70,7 @@ def test_version_shows_the_client_s_and_the_daemon_s(ctl: Ctl, daemon: FakeDaemo
     assert server == ["mynetd", "1.2.3", daemon.address]
 
 
-def test_version_as_json_is_for_reports(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_version_as_json_has_both_versions(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("ListDrivers", {"drivers": DRIVERS})
     shown = json.loads(ctl("version", "--output", "json").out)
     assert shown["client"]["version"] == version("mynetd")
@@ -95,7 +95,7 @@ def test_version_while_the_daemon_starts_shows_the_client_s_and_why(
     assert done.status == 1
 
 
-def test_the_option_version_asks_no_daemon(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_the_option_version_does_not_call_the_daemon(ctl: Ctl, daemon: FakeDaemon) -> None:
     done = ctl("--version")
     assert (done.status, done.out) == (0, f"mynetctl {version('mynetd')}\n")
     assert daemon.asked == []

@@ -1,10 +1,10 @@
-"""``--publish``: what people write, what is asked for it, and how it is shown."""
+"""``--publish``: its syntax, the request and the output."""
 
 from typing import Any
 
 import pytest
 
-from mynet.cli.port_syntax import shown
+from mynet.cli.port_syntax import format_ports
 from tests.cli.conftest import Ctl
 from tests.cli.support.fake import FakeDaemon
 from tests.cli.support.samples import ONE
@@ -41,7 +41,7 @@ def mapping(container: int, host: int = 0, **fields: Any) -> dict[str, Any]:
     ],
 )
 @pytest.mark.parametrize("flag", ["-p", "--publish"])
-def test_what_is_written_is_asked_for(
+def test_the_syntax_becomes_a_port_mapping(
     ctl: Ctl, daemon: FakeDaemon, flag: str, written: str, asked: dict[str, Any]
 ) -> None:
     daemon.answer("Connect", {"endpoint": ONE})
@@ -64,18 +64,18 @@ def test_what_is_written_is_asked_for(
         ("::1:8080:80", "an IPv6 address in brackets"),
         ("[::1]80", "is not [HOST_IP:]"),
         ("127.0.0.1:80:80:80", "is not [HOST_IP:]"),
-        ("0", "0 does not go up from 1 to 65535"),
-        ("0:80", "0 does not go up"),
-        ("80-0", "80-0 does not go up"),
-        ("65536", "65536 does not go up"),
-        ("65530-65536", "65530-65536 does not go up"),
-        ("9009-9000", "9009-9000 does not go up"),
+        ("0", "0 is not a port or an ascending range within 1-65535"),
+        ("0:80", "0 is not a port or an ascending"),
+        ("80-0", "80-0 is not a port or an ascending"),
+        ("65536", "65536 is not a port or an ascending"),
+        ("65530-65536", "65530-65536 is not a port or an ascending"),
+        ("9009-9000", "9009-9000 is not a port or an ascending"),
         ("80/icmp", "icmp is not tcp, udp or sctp"),
         ("8000-8010:80", "has 11 ports of the host for 1 of the container"),
         ("8000:80-81", "has 1 ports of the host for 2 of the container"),
     ],
 )
-def test_what_cannot_be_meant_is_wrong_usage(
+def test_an_invalid_port_is_wrong_usage(
     ctl: Ctl, daemon: FakeDaemon, written: str, wrong: str
 ) -> None:
     result = ctl("connect", "--publish", written, "blue", "one")
@@ -95,7 +95,7 @@ def test_what_cannot_be_meant_is_wrong_usage(
         ({"host_port": 9000, "container_port": 9000, "count": 10}, "9000-9009->9000-9009/tcp"),
     ],
 )
-def test_a_port_is_shown_as_docker_does(port: dict[str, Any], words: str) -> None:
+def test_a_port_is_printed_as_docker_does(port: dict[str, Any], words: str) -> None:
     whole = {"protocol": "PROTOCOL_TCP", "host_ip": "", "count": 1, **port}
-    assert shown([whole]) == words
-    assert shown([whole, whole]) == f"{words},{words}"
+    assert format_ports([whole]) == words
+    assert format_ports([whole, whole]) == f"{words},{words}"

@@ -1,4 +1,4 @@
-"""``mynetctl run``: the command, its sandbox, its exit status, and that it is disconnected."""
+"""``mynetctl run``: the command, its sandbox, its exit status and the cleanup."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.cli.support.fake import FakeDaemon, Refusal
 
 
 def run(daemon: FakeDaemon, *arguments: str) -> tuple[int, str, str]:
-    """Run ``mynetctl run``; return its exit status and what it printed."""
+    """Run ``mynetctl run``, and return its exit status and its output."""
     done = program(daemon, "run", *arguments, env={"PATH": PATH})
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
@@ -20,7 +20,7 @@ def run(daemon: FakeDaemon, *arguments: str) -> tuple[int, str, str]:
     ("script", "status"),
     [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137), ("kill -PIPE $$", 141)],
 )
-def test_its_status_is_the_command_s_and_it_is_disconnected(
+def test_the_exit_status_is_the_command_s_and_the_sandbox_is_disconnected(
     daemon: FakeDaemon, attached: Attached, script: str, status: int
 ) -> None:
     assert run(daemon, "blue", "--", "sh", "-c", script) == (status, "", "")
@@ -35,7 +35,7 @@ def test_its_status_is_the_command_s_and_it_is_disconnected(
         ("/etc/passwd", 126, "mynetctl: /etc/passwd: Permission denied\n"),
     ],
 )
-def test_a_command_that_cannot_be_run_is_told_as_shells_do(
+def test_a_command_that_cannot_be_run_has_the_exit_status_of_a_shell(
     daemon: FakeDaemon, attached: Attached, command: str, status: int, told: str
 ) -> None:
     assert run(daemon, "blue", "--", command) == (status, "", told)
@@ -57,7 +57,7 @@ def test_the_command_runs_in_the_fresh_namespace_that_was_connected(
     assert out.strip() != str(Path("/proc/self/ns/net").readlink())
 
 
-def test_it_asks_for_what_was_given(daemon: FakeDaemon, attached: Attached) -> None:
+def test_it_requests_what_was_given(daemon: FakeDaemon, attached: Attached) -> None:
     options = "--ip 10.1.0.7 --ip6 fd00::7 --interface wan0 --mac-address 02:00:00:00:00:07"
     others = "--name probe --label a=b -o rate=9 --address-owner vm-7"
     run(daemon, *options.split(), "blue", *others.split(), "--", "true")
@@ -75,9 +75,7 @@ def test_it_asks_for_what_was_given(daemon: FakeDaemon, attached: Attached) -> N
     }
 
 
-def test_a_sandbox_without_a_name_gets_one_of_its_own(
-    daemon: FakeDaemon, attached: Attached
-) -> None:
+def test_a_sandbox_without_a_name_gets_a_random_one(daemon: FakeDaemon, attached: Attached) -> None:
     run(daemon, "blue", "--", "true")
     run(daemon, "blue", "--", "true")
     names = [request["container_id"] for verb, request in attached.asked if verb == "Connect"]
@@ -85,7 +83,7 @@ def test_a_sandbox_without_a_name_gets_one_of_its_own(
     assert len(set(names)) == 2
 
 
-def test_what_is_refused_is_never_run(
+def test_a_refused_command_is_never_run(
     daemon: FakeDaemon, attached: Attached, tmp_path: Path
 ) -> None:
     mark = tmp_path / "mark"
@@ -95,7 +93,7 @@ def test_what_is_refused_is_never_run(
     assert not mark.exists()
 
 
-def test_without_a_daemon_nothing_is_run(tmp_path: Path, daemon: FakeDaemon) -> None:
+def test_without_a_daemon_the_command_is_not_run(tmp_path: Path, daemon: FakeDaemon) -> None:
     mark = tmp_path / "mark"
     address = {"MYNET_ADDRESS": f"unix://{tmp_path}/socket", "PATH": PATH}
     done = program(daemon, "run", "blue", "--", "touch", str(mark), env=address)
@@ -103,7 +101,7 @@ def test_without_a_daemon_nothing_is_run(tmp_path: Path, daemon: FakeDaemon) -> 
     assert not mark.exists()
 
 
-def test_a_connect_without_an_answer_is_undone(
+def test_a_connect_whose_answer_is_lost_is_disconnected(
     daemon: FakeDaemon, attached: Attached, tmp_path: Path
 ) -> None:
     attached.lost = True
@@ -116,7 +114,7 @@ def test_a_connect_without_an_answer_is_undone(
     assert not mark.exists()
 
 
-def test_what_others_of_the_same_name_have_is_left_alone(
+def test_other_sandboxes_of_the_same_name_stay_connected(
     daemon: FakeDaemon, attached: Attached
 ) -> None:
     attached.add("theirs", pid=1)
@@ -124,22 +122,22 @@ def test_what_others_of_the_same_name_have_is_left_alone(
     assert list(attached.present) == ["theirs"]
 
 
-def test_what_cannot_be_disconnected_is_told(daemon: FakeDaemon, attached: Attached) -> None:
+def test_a_failed_disconnect_is_reported(daemon: FakeDaemon, attached: Attached) -> None:
     daemon.answer("Disconnect", Refusal("INTERNAL", "KERNEL_ERROR", "the kernel refused"))
     told = (
         "mynetctl: KERNEL_ERROR: the kernel refused\n"
-        "mynetctl: probe is still connected; mynetctl disconnect --all probe ends that\n"
+        "mynetctl: probe is still connected; disconnect it with: mynetctl disconnect --all probe\n"
     )
     command = ("--name", "probe", "blue", "--", "sh", "-c")
     for words, status in (("exit 0", 0), ("exit 7", 7)):
         assert run(daemon, *command, words) == (status, "", told)
 
 
-def test_without_the_privilege_it_says_so_and_asks_nothing(daemon: FakeDaemon) -> None:
+def test_without_privilege_it_fails_before_any_call(daemon: FakeDaemon) -> None:
     drop = ("setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin")
     done = program(daemon, "run", "blue", "--", "true", env={"PATH": PATH}, before=drop)
     assert (done.returncode, daemon.asked) == (1, [])
     assert done.stderr == (
-        b"mynetctl: PRIVILEGE_MISSING: a network namespace cannot be made: Operation not permitted;"
-        b" run mynetctl as root\n"
+        b"mynetctl: PRIVILEGE_MISSING: a network namespace cannot be created:"
+        b" Operation not permitted; run mynetctl as root\n"
     )

@@ -1,4 +1,4 @@
-"""``mynetctl run`` and signals: the command gets them, and is disconnected at whatever moment."""
+"""``mynetctl run`` and signals: the command gets them, and the sandbox is always disconnected."""
 
 import contextlib
 import os
@@ -43,7 +43,7 @@ def running(
     stdin: int = subprocess.DEVNULL,
     **environ: str,
 ) -> Iterator["subprocess.Popen[str]"]:
-    """Have ``mynetctl run`` run a command, in a session of its own as a supervisor's."""
+    """Start ``mynetctl run`` in a session of its own, as a supervisor does."""
     words = (*before, str(BIN / "mynetctl"), "run", "blue", "--", *command)
     with subprocess.Popen(
         words,
@@ -66,7 +66,7 @@ def lines(process: "subprocess.Popen[str]") -> Iterator[str]:
 
 
 @pytest.mark.parametrize("number", [SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1])
-def test_a_signal_goes_to_the_command_which_may_go_on(
+def test_a_signal_goes_to_the_command_which_may_continue(
     daemon: FakeDaemon, attached: Attached, number: signal.Signals
 ) -> None:
     with running(daemon, *LISTEN) as process:
@@ -81,7 +81,7 @@ def test_a_signal_goes_to_the_command_which_may_go_on(
 
 
 @pytest.mark.parametrize("number", [SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2])
-def test_a_signal_that_ends_the_command_is_its_status(
+def test_a_signal_that_ends_the_command_is_the_exit_status(
     daemon: FakeDaemon, attached: Attached, number: signal.Signals
 ) -> None:
     with running(daemon, "sh", "-c", "echo ready; exec sleep 60") as process:
@@ -92,7 +92,7 @@ def test_a_signal_that_ends_the_command_is_its_status(
 
 
 @pytest.mark.parametrize("number", [SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1])
-def test_a_signal_while_it_connects_undoes_what_was_made(
+def test_a_signal_while_it_connects_disconnects_again(
     daemon: FakeDaemon, attached: Attached, number: signal.Signals
 ) -> None:
     attached.lost = True
@@ -104,9 +104,7 @@ def test_a_signal_while_it_connects_undoes_what_was_made(
     assert attached.present == {}
 
 
-def test_a_signal_while_it_disconnects_does_not_keep_it_from_that(
-    daemon: FakeDaemon, attached: Attached
-) -> None:
+def test_a_signal_while_it_disconnects_is_ignored(daemon: FakeDaemon, attached: Attached) -> None:
     present = attached.present
 
     def disconnect(request: object) -> dict[str, object]:
@@ -122,7 +120,7 @@ def test_a_signal_while_it_disconnects_does_not_keep_it_from_that(
     assert present == {}
 
 
-def test_a_signal_whose_exception_somebody_swallows_is_not_forgotten(tmp_path: Path) -> None:
+def test_a_signal_whose_exception_grpc_swallows_still_ends_mynetctl(tmp_path: Path) -> None:
     script = f"""
 import contextlib, signal
 from mynet.cli.netns_process import Sandbox
@@ -136,7 +134,7 @@ with Sandbox(["touch", "{tmp_path}/mark"]) as sandbox:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_signal_before_it_asks_anything_just_ends_it(daemon: FakeDaemon, tmp_path: Path) -> None:
+def test_a_signal_before_any_call_ends_mynetctl(daemon: FakeDaemon, tmp_path: Path) -> None:
     # Loading grpc twice, after it was interrupted, would abort; here the signal comes amid that.
     (tmp_path / "sitecustomize.py").write_text("""
 import signal, sys
@@ -154,9 +152,7 @@ sys.meta_path.insert(0, Finder())
     assert daemon.asked == []
 
 
-def test_a_hangup_that_nohup_wants_ignored_is_ignored(
-    daemon: FakeDaemon, attached: Attached
-) -> None:
+def test_a_hangup_is_ignored_under_nohup(daemon: FakeDaemon, attached: Attached) -> None:
     before = ("sh", "-c", 'trap "" HUP; exec "$@"', "nohup")
     with running(daemon, *LISTEN, before=before) as process:
         said = lines(process)
@@ -175,11 +171,11 @@ def test_the_command_does_not_outlive_mynetctl(daemon: FakeDaemon, attached: Att
         while Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes():
             assert time.monotonic() < end
             time.sleep(0.01)
-    assert list(attached.present) == ["id0"]  # nobody was left to disconnect it
+    assert list(attached.present) == ["id0"]  # mynetctl was killed, so nothing disconnected it
 
 
 @pytest.mark.parametrize(("key", "number"), [(b"\x03", SIGINT), (b"\x1c", SIGQUIT)])
-def test_a_key_at_a_terminal_reaches_the_command_once(
+def test_ctrl_c_at_a_terminal_reaches_the_command_once(
     daemon: FakeDaemon, attached: Attached, key: bytes, number: signal.Signals
 ) -> None:
     ours, theirs = pty.openpty()

@@ -1,4 +1,4 @@
-"""``mynetctl topology``: what it asks, and each of its drawings to the letter."""
+"""``mynetctl topology``: its requests, and each drawing in full."""
 
 import json
 from typing import Any
@@ -65,7 +65,7 @@ flowchart LR
 
 @pytest.fixture
 def host(daemon: FakeDaemon) -> FakeDaemon:
-    """A daemon with three networks, of which one is empty, and a container on two of them."""
+    """Return a daemon with three networks. One is empty, and a container is on the other two."""
     endpoints = [ONE, TWO, ON_RED]
 
     def of_network(request: JSON) -> JSON:
@@ -116,7 +116,7 @@ def test_json_has_each_network_with_its_endpoints_as_the_api_has_them(ctl: Ctl) 
 
 
 @pytest.mark.usefixtures("host")
-def test_what_stands_before_the_command_or_in_the_environment_holds(ctl: Ctl) -> None:
+def test_output_before_the_command_and_in_the_environment_is_used(ctl: Ctl) -> None:
     as_json = ctl("topology", "--output", "json").out
     assert ctl("--output", "json", "topology").out == as_json
     assert ctl("topology", MYNET_OUTPUT="json").out == as_json
@@ -125,7 +125,7 @@ def test_what_stands_before_the_command_or_in_the_environment_holds(ctl: Ctl) ->
     assert ctl("network", "ls", "--output", "dot").status == 2
 
 
-def test_named_networks_alone_are_asked_for_and_drawn(ctl: Ctl, host: FakeDaemon) -> None:
+def test_only_the_named_networks_are_requested_and_drawn(ctl: Ctl, host: FakeDaemon) -> None:
     done = ctl("topology", "apart", "deep-red.1", "apart")
     lines = TREE.splitlines(keepends=True)
     assert (done.status, done.out) == (0, "".join([*lines[6:], *lines[4:6]]))
@@ -137,7 +137,7 @@ def test_named_networks_alone_are_asked_for_and_drawn(ctl: Ctl, host: FakeDaemon
 
 
 @pytest.mark.usefixtures("host")
-def test_a_network_that_is_not_found_does_not_keep_the_others(ctl: Ctl) -> None:
+def test_the_others_are_drawn_if_a_network_is_not_found(ctl: Ctl) -> None:
     done = ctl("topology", "nope", "deep-red.1")
     assert done.status == 1
     assert done.out == "".join(TREE.splitlines(keepends=True)[4:6])
@@ -153,12 +153,12 @@ def test_a_network_that_is_not_found_does_not_keep_the_others(ctl: Ctl) -> None:
         ("json", '{\n  "networks": []\n}\n'),
     ],
 )
-def test_without_networks_there_is_nothing_to_see(ctl: Ctl, output: str, drawing: str) -> None:
+def test_without_networks_the_drawing_is_empty(ctl: Ctl, output: str, drawing: str) -> None:
     done = ctl("topology", "--output", output)
     assert (done.status, done.out) == (0, drawing)
 
 
-def test_a_thousand_endpoints_come_page_by_page(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_endpoints_are_requested_page_by_page(ctl: Ctl, daemon: FakeDaemon) -> None:
     many = [
         {
             **ONE,
@@ -182,7 +182,7 @@ def test_a_thousand_endpoints_come_page_by_page(ctl: Ctl, daemon: FakeDaemon) ->
     assert pages == [{"page_size": 1000}, {"page_size": 1000, "page_token": "more"}]
 
 
-def test_an_endpoint_of_a_network_that_was_made_just_now_waits_for_the_next_time(
+def test_an_endpoint_of_a_network_newer_than_the_list_is_left_out(
     ctl: Ctl, daemon: FakeDaemon
 ) -> None:
     daemon.answer("ListNetworks", {"networks": [BLUE]})
@@ -193,7 +193,7 @@ def test_an_endpoint_of_a_network_that_was_made_just_now_waits_for_the_next_time
     ]
 
 
-def test_a_terminal_without_unicode_gets_signs_that_it_has(host: FakeDaemon) -> None:
+def test_a_terminal_without_unicode_gets_ascii(host: FakeDaemon) -> None:
     def printed(output: str) -> str:
         done = program(host, "topology", "--output", output, env={"PYTHONIOENCODING": "latin-1"})
         assert (done.returncode, done.stderr) == (0, b"")
@@ -209,7 +209,7 @@ def test_a_terminal_without_unicode_gets_signs_that_it_has(host: FakeDaemon) -> 
 
 
 @pytest.mark.usefixtures("host")
-def test_nobody_s_words_move_the_cursor(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_escape_sequences_in_names_are_not_printed(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("ListNetworks", {"networks": [{**BLUE, "options": {"a": "\x1b[2J"}}]})
     daemon.answer("ListEndpoints", {"endpoints": [{**ONE, "container_id": "one\n\x07"}]})
     for output in ("tree", "dot", "mermaid"):

@@ -1,4 +1,4 @@
-"""``mynetctl ipam``: what each command about addresses asks, and how it shows the answer."""
+"""``mynetctl ipam``: the requests and the output of the commands for addresses."""
 
 import json
 from typing import Any
@@ -64,10 +64,10 @@ def test_allocate_with_a_count_as_json_shows_a_list(ctl: Ctl, daemon: FakeDaemon
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ("--owner-prefix pod-", "--owner-prefix goes with --count"),
-        ("--count 2 --owner vm-7", "--count goes with --owner-prefix and --label alone"),
-        ("--count 2 --address 10.9.0.20", "--count goes with --owner-prefix and --label alone"),
-        ("--count 2 --sticky-key k", "--count goes with --owner-prefix and --label alone"),
+        ("--owner-prefix pod-", "--owner-prefix needs --count"),
+        ("--count 2 --owner vm-7", "--count can only be combined with --owner-prefix"),
+        ("--count 2 --address 10.9.0.20", "--count can only be combined with --owner-prefix"),
+        ("--count 2 --sticky-key k", "--count can only be combined with --owner-prefix"),
         ("--count 0", "0 is not in the range x>=1"),
     ],
 )
@@ -98,13 +98,13 @@ def test_release_prints_the_address(
 
 
 @pytest.mark.parametrize(("output", "printed"), [("table", ""), ("json", "{}\n")])
-def test_release_of_what_nobody_has_prints_nothing(ctl: Ctl, output: str, printed: str) -> None:
+def test_release_of_a_free_address_prints_nothing(ctl: Ctl, output: str, printed: str) -> None:
     arguments = ("ipam", "release", "--allow-missing", "10.9.0.0/24", "10.9.0.1")
     done = ctl("--output", output, *arguments)
     assert (done.status, done.out) == (0, printed)
 
 
-def test_release_of_an_owner_prints_all_that_it_had(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_release_of_an_owner_prints_all_its_addresses(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("ReleaseOwner", {"allocations": [HELD, FREE]})
     done = ctl("ipam", "release", "--owner", "vm-7")
     assert (done.status, done.out) == (0, "10.9.0.1\nfd09::1\n")
@@ -116,14 +116,14 @@ def test_release_of_an_owner_that_has_nothing_is_success(ctl: Ctl) -> None:
     assert (done.status, done.out) == (0, "")
 
 
-def test_release_of_an_owner_as_json_has_what_the_api_has(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_release_of_an_owner_as_json_is_the_answer_of_the_api(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("ReleaseOwner", {"allocations": [HELD]})
     done = ctl("ipam", "release", "--owner", "vm-7", "--output", "json")
     assert json.loads(done.out) == {"allocations": [{**HELD, **EMPTY}]}
 
 
 @pytest.mark.parametrize("arguments", ["", "10.9.0.0/24", "10.9.0.0/24 --owner vm-7"])
-def test_release_never_guesses_what_is_meant(ctl: Ctl, daemon: FakeDaemon, arguments: str) -> None:
+def test_an_ambiguous_release_is_wrong_usage(ctl: Ctl, daemon: FakeDaemon, arguments: str) -> None:
     done = ctl("ipam", "release", *arguments.split())
     assert (done.status, daemon.asked) == (2, [])
     assert "give SUBNET and ADDRESS, or --owner alone" in done.err
@@ -149,7 +149,7 @@ def test_ls_shows_a_table(
     assert daemon.asked == [("ListAllocations", {"page_size": 1000, **asked})]
 
 
-def test_ls_as_json_has_what_the_api_has(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_ls_as_json_is_the_answer_of_the_api(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("ListAllocations", {"allocations": [HELD]})
     shown = json.loads(ctl("ipam", "ls", "--output", "json").out)
     assert shown == {"allocations": [{**HELD, **EMPTY}]}

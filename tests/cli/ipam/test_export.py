@@ -1,4 +1,4 @@
-"""``mynetctl ipam export``: what is written, where, and what stays as it was."""
+"""``mynetctl ipam export``: what it writes, and which files it keeps."""
 
 import json
 import os
@@ -52,7 +52,7 @@ def test_a_file_is_written_and_nothing_is_printed(
     assert contents(tmp_path) == {"book.json": f"{DOCUMENT}\n".encode()}
 
 
-def test_a_file_that_is_there_is_replaced_and_keeps_its_mode_and_the_link_to_it(
+def test_an_existing_file_is_replaced_and_keeps_its_mode_and_the_link_to_it(
     ctl: Ctl, daemon: FakeDaemon, tmp_path: Path
 ) -> None:
     old, link = tmp_path / "old.json", tmp_path / "link.json"
@@ -65,9 +65,7 @@ def test_a_file_that_is_there_is_replaced_and_keeps_its_mode_and_the_link_to_it(
     assert link.is_symlink()
 
 
-def test_a_file_stays_as_it_was_where_the_new_one_finds_no_room(
-    daemon: FakeDaemon, tmp_path: Path
-) -> None:
+def test_an_existing_file_is_kept_if_the_disk_is_full(daemon: FakeDaemon, tmp_path: Path) -> None:
     path = tmp_path / "book.json"
     path.write_text("old")
     before = ("prlimit", "--fsize=10")  # bytes
@@ -79,7 +77,7 @@ def test_a_file_stays_as_it_was_where_the_new_one_finds_no_room(
     assert contents(tmp_path) == {"book.json": b"old"}
 
 
-def test_nothing_is_written_by_way_of_a_link_that_others_have_laid(
+def test_a_link_with_the_name_of_the_scratch_file_is_not_followed(
     ctl: Ctl, daemon: FakeDaemon, tmp_path: Path
 ) -> None:
     (tmp_path / f".book.json.{os.getpid()}").symlink_to(tmp_path / "victim")
@@ -118,7 +116,7 @@ def test_a_file_that_cannot_be_written_is_one_line(
 
 
 def export_folder(ctl: Ctl, daemon: FakeDaemon, folder: Path) -> str:
-    """Export into a folder; return what mynetctl said."""
+    """Export into a folder, and return the error."""
     daemon.answer("ExportSubnets", {"document": FOLDER})
     done = ctl("ipam", "export", "10.1.0.0/16", "--format", "host-local", "--to", str(folder))
     assert (done.status, done.out) == (1 if done.err else 0, "")
@@ -133,18 +131,20 @@ def test_a_folder_gets_a_file_for_each_address(
     assert contents(tmp_path / name) == {"10.1.0.2": b"abc\r\neth0", "10.1.0.3": b"vm-7"}
 
 
-def test_what_a_folder_has_already_is_neither_mixed_with_the_new_nor_lost(
+def test_a_folder_with_files_is_refused_and_keeps_them(
     ctl: Ctl, daemon: FakeDaemon, tmp_path: Path
 ) -> None:
     (tmp_path / "10.1.0.99").write_text("another's")
     assert export_folder(ctl, daemon, tmp_path) == (
-        f"mynetctl: IO_ERROR: {tmp_path} cannot be written: it has files already, which would"
-        " count as well\n"
+        f"mynetctl: IO_ERROR: {tmp_path} cannot be written: it is not empty, and its other"
+        " files would count as allocations; give an empty folder\n"
     )
     assert contents(tmp_path) == {"10.1.0.99": b"another's"}
 
 
-def test_a_folder_that_is_none_is_one_line(ctl: Ctl, daemon: FakeDaemon, tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_folder_is_one_line(
+    ctl: Ctl, daemon: FakeDaemon, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
     said = export_folder(ctl, daemon, tmp_path / "file")
     assert said == f"mynetctl: IO_ERROR: {tmp_path}/file cannot be written: Not a directory\n"

@@ -1,4 +1,4 @@
-"""``mynetctl ipam import``: what is read, from where, and what is refused unasked."""
+"""``mynetctl ipam import``: what it reads, and what it refuses without a call."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def daemon(daemon: FakeDaemon) -> FakeDaemon:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder as host-local keeps it for a network."""
+    """Return a folder as host-local stores it for a network."""
     folder = tmp_path / "web"
     folder.mkdir()
     (folder / "10.1.0.2").write_bytes(b"abc\r\neth0")
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def document(daemon: FakeDaemon) -> str:
-    """Return the one document that the daemon was given."""
+    """Return the one document that the daemon received."""
     ((_, request),) = daemon.asked
     text = request["document"]
     assert isinstance(text, str)
@@ -61,7 +61,7 @@ def test_a_file_is_given_to_the_daemon_as_it_is(
     assert daemon.asked == [("ImportSubnets", {"document": ' {"ü": 1}\n', **asked})]
 
 
-def test_what_was_taken_in_is_shown_as_a_table(
+def test_the_imported_subnets_are_shown_as_a_table(
     ctl: Ctl, daemon: FakeDaemon, tmp_path: Path
 ) -> None:
     (tmp_path / "book.json").write_text("{}")
@@ -70,13 +70,15 @@ def test_what_was_taken_in_is_shown_as_a_table(
     )
 
 
-def test_what_was_taken_in_is_shown_as_json(ctl: Ctl, daemon: FakeDaemon, tmp_path: Path) -> None:
+def test_the_imported_subnets_are_shown_as_json(
+    ctl: Ctl, daemon: FakeDaemon, tmp_path: Path
+) -> None:
     (tmp_path / "book.json").write_text("{}")
     shown = json.loads(ctl("ipam", "import", str(tmp_path / "book.json"), "--output", "json").out)
     assert shown["subnets"][1] == {"subnet": "fd09::/64", "allocations": "0"}
 
 
-def test_a_text_s_mark_of_windows_is_not_part_of_it(
+def test_a_byte_order_mark_is_not_part_of_the_document(
     ctl: Ctl, daemon: FakeDaemon, tmp_path: Path
 ) -> None:
     (tmp_path / "book.json").write_text("{}", encoding="utf-8-sig")
@@ -85,7 +87,7 @@ def test_a_text_s_mark_of_windows_is_not_part_of_it(
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
-def test_a_dash_is_standard_input_which_is_utf8_whatever_the_terminal_is(
+def test_a_dash_is_standard_input_and_utf8_in_every_locale(
     daemon: FakeDaemon, encoding: str
 ) -> None:
     env = {"PYTHONIOENCODING": encoding}
@@ -100,7 +102,7 @@ def test_a_pipe_is_read_like_a_file(daemon: FakeDaemon) -> None:
     assert document(daemon) == "{}\n"
 
 
-def test_without_a_standard_input_a_dash_is_one_line(daemon: FakeDaemon) -> None:
+def test_a_dash_without_standard_input_is_one_line_of_error(daemon: FakeDaemon) -> None:
     shell = ("sh", "-c", '"$@" <&-', "sh")
     done = program(daemon, "ipam", "import", "-", before=shell)
     assert done.returncode == 1
@@ -112,10 +114,10 @@ def test_without_a_standard_input_a_dash_is_one_line(daemon: FakeDaemon) -> None
     [
         ("nowhere", "No such file or directory"),
         ("web", "Is a directory"),
-        ("latin", "it is no UTF-8 text"),
+        ("latin", "it is not UTF-8 text"),
     ],
 )
-def test_what_cannot_be_read_is_one_line_and_nobody_is_asked(
+def test_a_file_that_cannot_be_read_is_one_line_and_no_call(
     ctl: Ctl, daemon: FakeDaemon, folder: Path, name: str, why: str
 ) -> None:
     path = folder.parent / name
@@ -125,7 +127,7 @@ def test_what_cannot_be_read_is_one_line_and_nobody_is_asked(
     assert done.err == f"mynetctl: IO_ERROR: {path} cannot be read: {why}\n"
 
 
-def test_a_file_that_one_may_not_read_is_one_line(daemon: FakeDaemon, folder: Path) -> None:
+def test_a_file_without_read_permission_is_one_line(daemon: FakeDaemon, folder: Path) -> None:
     drop = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all")  # even root has to ask
     (folder / "lock").chmod(0)
     for arguments in ([folder / "lock"], ["--format=host-local", "--subnet=10.1.0.0/16", folder]):
@@ -135,7 +137,7 @@ def test_a_file_that_one_may_not_read_is_one_line(daemon: FakeDaemon, folder: Pa
     assert daemon.asked == []
 
 
-def test_a_file_is_read_up_to_a_size_that_the_daemon_takes(
+def test_a_file_is_read_up_to_the_size_of_a_request(
     ctl: Ctl, daemon: FakeDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "LARGEST", 2 << 20)
@@ -158,7 +160,7 @@ def test_a_file_is_read_up_to_a_size_that_the_daemon_takes(
 
 
 def import_folder(ctl: Ctl, folder: Path) -> str:
-    """Import a folder, which has to be refused; return what mynetctl said."""
+    """Import a folder that mynetctl must refuse, and return its error."""
     done = ctl("ipam", "import", "--format", "host-local", "--subnet", "10.1.0.0/16", str(folder))
     assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
     return done.err
@@ -185,7 +187,7 @@ def test_an_empty_folder_has_no_files(ctl: Ctl, daemon: FakeDaemon, tmp_path: Pa
     assert json.loads(document(daemon)) == {"subnets": ["10.1.0.0/16"], "files": {}}
 
 
-def test_a_name_that_is_no_text_is_left_to_the_daemon_to_refuse(
+def test_a_file_name_that_is_not_utf8_is_refused_by_the_daemon(
     ctl: Ctl, daemon: FakeDaemon, folder: Path
 ) -> None:
     Path(os.fsdecode(bytes(folder) + b"/\xff")).touch()
@@ -194,7 +196,7 @@ def test_a_name_that_is_no_text_is_left_to_the_daemon_to_refuse(
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "link to nowhere"])
-def test_what_is_no_file_in_a_folder_is_refused_and_not_waited_for(
+def test_a_folder_with_other_entries_than_files_is_refused_without_blocking(
     ctl: Ctl, daemon: FakeDaemon, folder: Path, kind: str
 ) -> None:
     path = folder / "10.1.0.9"
@@ -205,20 +207,20 @@ def test_what_is_no_file_in_a_folder_is_refused_and_not_waited_for(
     else:
         path.symlink_to("nowhere")
     assert import_folder(ctl, folder) == (
-        f"mynetctl: IO_ERROR: {path} cannot be read: it is no file\n"
+        f"mynetctl: IO_ERROR: {path} cannot be read: it is not a regular file\n"
     )
     assert daemon.asked == []
 
 
-def test_the_file_of_a_folder_that_is_no_text_is_named(
+def test_a_file_of_a_folder_that_is_not_utf8_is_named(
     ctl: Ctl, daemon: FakeDaemon, folder: Path
 ) -> None:
     (folder / "10.1.0.9").write_bytes(b"\xff")
-    assert f"{folder}/10.1.0.9 cannot be read: it is no UTF-8 text" in import_folder(ctl, folder)
+    assert f"{folder}/10.1.0.9 cannot be read: it is not UTF-8 text" in import_folder(ctl, folder)
     assert daemon.asked == []
 
 
-def test_a_folder_is_read_up_to_a_size_that_the_daemon_takes(
+def test_a_folder_is_read_up_to_the_size_of_a_request(
     ctl: Ctl, daemon: FakeDaemon, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "LARGEST", 40)  # none of the files alone has as much
@@ -229,7 +231,7 @@ def test_a_folder_is_read_up_to_a_size_that_the_daemon_takes(
 @pytest.mark.parametrize(
     ("name", "why"), [("nowhere", "No such file or directory"), ("web/lock", "Not a directory")]
 )
-def test_a_folder_that_is_none_is_one_line(
+def test_a_path_that_is_not_a_folder_is_one_line(
     ctl: Ctl, daemon: FakeDaemon, folder: Path, name: str, why: str
 ) -> None:
     path = folder.parent / name
@@ -240,11 +242,14 @@ def test_a_folder_that_is_none_is_one_line(
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"--subnet": "10.1.0.0/16"}, "--subnet goes with --format host-local; mynet has its own"),
-        ({"--format": "host-local"}, "web does not say which subnets it is of; --subnet does"),
+        (
+            {"--subnet": "10.1.0.0/16"},
+            "--subnet needs --format host-local; documents in format mynet",
+        ),
+        ({"--format": "host-local"}, "web does not name its subnets; give them with --subnet"),
     ],
 )
-def test_a_folder_alone_needs_its_subnets_told(
+def test_only_a_folder_needs_subnet_options(
     ctl: Ctl, daemon: FakeDaemon, folder: Path, options: Mapping[str, str], told: str
 ) -> None:
     done = ctl("ipam", "import", *(word for pair in options.items() for word in pair), str(folder))

@@ -1,4 +1,4 @@
-"""``mynetctl ipam map``: what it asks, and what it shows where there are colours and where not."""
+"""``mynetctl ipam map``: its requests, and its output with and without colours."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def test_the_daemon_is_asked_for_parts_that_can_be_drawn(
 
 
 @pytest.mark.parametrize("cidr", ["fd00::/95", "fd00::/64", "::/0", "nonsense", "10.9.0.0.0/24"])
-def test_what_is_larger_or_none_at_all_is_left_to_the_daemon(
+def test_the_daemon_chooses_the_parts_of_larger_and_invalid_subnets(
     ctl: Ctl, daemon: FakeDaemon, cidr: str
 ) -> None:
     daemon.answer("GetSubnetMap", answer("10.9.0.0/24", {}))
@@ -63,7 +63,7 @@ def test_what_is_larger_or_none_at_all_is_left_to_the_daemon(
     assert daemon.asked == [("GetSubnetMap", {"subnet": cidr})]
 
 
-def test_map_as_json_has_what_the_api_has(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_map_as_json_is_the_answer_of_the_api(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("GetSubnetMap", answer("10.9.0.0/24", {"10.9.0.1/32": (1, 0)}))
     shown = json.loads(ctl("ipam", "map", "10.9.0.0/24", "--output", "json").out)
     assert list(shown) == ["subnet", "part_prefix_length", "parts"]
@@ -77,7 +77,7 @@ def daemon(daemon: FakeDaemon) -> FakeDaemon:
 
 
 def in_terminal(daemon: FakeDaemon, **environ: str) -> str:
-    """Return what the command sends to a terminal."""
+    """Return the output of the command on a terminal."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [BIN / "mynetctl", "ipam", "map", "10.9.0.0/29"],
@@ -118,7 +118,7 @@ def test_all_levels_of_density_have_the_colour_of_what_is_allocated(daemon: Fake
 @pytest.mark.parametrize(
     ("encoding", "signs"), [("utf-8", "█▁~"), ("ascii", "#1~"), ("latin-1", "#1~"), ("", "█▁~")]
 )
-def test_a_terminal_that_is_not_unicode_gets_what_it_can_show(
+def test_a_terminal_without_unicode_gets_ascii_levels(
     daemon: FakeDaemon, encoding: str, signs: str
 ) -> None:
     daemon.answer("GetSubnetMap", answer("10.9.0.0/16", FULL, 24))

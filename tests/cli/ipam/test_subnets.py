@@ -1,4 +1,4 @@
-"""``mynetctl ipam subnet``: what each command asks, and how it shows the answer."""
+"""``mynetctl ipam subnet``: the requests and the output of each command."""
 
 import json
 from typing import Any
@@ -52,7 +52,7 @@ NOT_FOUND = Refusal("NOT_FOUND", "SUBNET_NOT_FOUND", "subnet 10.8.0.0/24 is not 
         ("--cooldown 0.25", {"cooldown": "0.250s"}),
     ],
 )
-def test_create_asks_for_what_was_given_and_prints_the_subnet(
+def test_create_requests_what_was_given_and_prints_the_subnet(
     ctl: Ctl, daemon: FakeDaemon, arguments: str, asked: dict[str, Any]
 ) -> None:
     daemon.answer("CreateSubnet", {"subnet": BOOK})
@@ -61,7 +61,9 @@ def test_create_asks_for_what_was_given_and_prints_the_subnet(
     assert daemon.asked == [("CreateSubnet", {"subnet": asked})]
 
 
-def test_create_without_a_subnet_has_the_daemon_choose_one(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_create_without_a_subnet_leaves_the_choice_to_the_daemon(
+    ctl: Ctl, daemon: FakeDaemon
+) -> None:
     daemon.answer("CreateSubnet", {"subnet": BOOK})
     assert ctl("ipam", "subnet", "create", "--backend", "other").out == "10.9.0.0/24\n"
     assert daemon.asked == [("CreateSubnet", {"subnet": {}, "backend": "other"})]
@@ -69,7 +71,7 @@ def test_create_without_a_subnet_has_the_daemon_choose_one(ctl: Ctl, daemon: Fak
 
 @pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "1e20", "soon"])
 @pytest.mark.parametrize("option", ["--cooldown", "--retention"])
-def test_create_refuses_what_is_no_number_of_seconds(
+def test_create_refuses_invalid_numbers_of_seconds(
     ctl: Ctl, daemon: FakeDaemon, option: str, seconds: str
 ) -> None:
     done = ctl("ipam", "subnet", "create", option, seconds)
@@ -93,7 +95,7 @@ def test_ls_shows_how_full_they_are(ctl: Ctl, daemon: FakeDaemon) -> None:
     ]
 
 
-def test_ls_as_json_has_what_the_api_has(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_ls_as_json_is_the_answer_of_the_api(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("ListSubnets", {"subnets": [BOOK]})
     shown = json.loads(ctl("ipam", "subnet", "ls", "--output", "json").out)
     assert shown == {"subnets": [{**EMPTY, **BOOK}]}
@@ -113,19 +115,19 @@ def test_rm_prints_what_it_removed(ctl: Ctl, daemon: FakeDaemon) -> None:
     assert daemon.asked == [("DeleteSubnet", {"subnet": each}) for each in subnets]
 
 
-def test_rm_of_several_goes_on_after_one_that_is_refused(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_rm_continues_after_a_refusal(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("DeleteSubnet", {}, NOT_FOUND, {})
     done = ctl("ipam", "subnet", "rm", "10.9.0.0/24", "10.8.0.0/24", "10.7.0.0/24")
     assert (done.status, done.out) == (1, "10.9.0.0/24\n10.7.0.0/24\n")
     assert done.err == "mynetctl: SUBNET_NOT_FOUND: subnet 10.8.0.0/24 is not in the book\n"
 
 
-def test_rm_passes_on_what_to_do_with_a_missing_subnet(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_rm_passes_on_allow_missing(ctl: Ctl, daemon: FakeDaemon) -> None:
     ctl("ipam", "subnet", "rm", "--allow-missing", "10.9.0.0/24")
     assert daemon.asked == [("DeleteSubnet", {"subnet": "10.9.0.0/24", "allow_missing": True})]
 
 
-def test_rm_as_json_says_what_was_removed(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_rm_as_json_lists_what_was_removed(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("DeleteSubnet", {}, NOT_FOUND)
     done = ctl("--output", "json", "ipam", "subnet", "rm", "10.9.0.0/24", "10.8.0.0/24")
     assert (done.status, json.loads(done.out)) == (1, {"removed": ["10.9.0.0/24"]})

@@ -1,4 +1,4 @@
-"""Graphs in dot and in Mermaid: whatever a name is made of, it is shown as it is."""
+"""Graphs in dot and in Mermaid: names with any characters are shown as they are."""
 
 import html
 import re
@@ -51,8 +51,8 @@ def test_mermaid_shows_a_name_as_it_is(name: str, written: str) -> None:
     assert line == f'  n1["{written}"]'
 
 
-def test_what_is_written_reads_back_as_the_same_names() -> None:
-    """By the rules of the two languages, and not by those of this program."""
+def test_names_survive_the_parsers_of_both_languages() -> None:
+    """The test parses them by the rules of the languages, without the code of this program."""
     (in_dot,) = [each for each in dot(networks(AWKWARD), unicode=True) if "n1 [" in each]
     (in_mermaid,) = [each for each in mermaid(networks(AWKWARD), unicode=True) if "n1[" in each]
     quoted = re.fullmatch(r'  n1 \[shape=box, label="((?:[^"\\]|\\.)*)"\]', in_dot)

@@ -1,4 +1,4 @@
-"""``mynetctl ipam map``: subnets of all sizes as they look in a terminal."""
+"""``mynetctl ipam map``: the drawings of subnets of all sizes."""
 
 from collections.abc import Mapping
 from ipaddress import ip_network
@@ -14,24 +14,24 @@ from tests.cli.support.samples import Counts, answer
 
 
 def drawn(found: Mapping[str, Any], *, unicode: bool = True) -> str:
-    """Draw without colours and without the head: two lines and an empty one."""
+    """Return a drawing without colours and without its head of three lines."""
     lines = [unstyle(line) for line in subnet_map.draw(found, unicode=unicode)]
     return "\n".join(lines[3:])
 
 
 def golden(text: str) -> str:
-    """Return what stands behind the bar of each line."""
+    """Return the number at the end of each bar."""
     return "\n".join(line.partition("|")[2] for line in text.strip().splitlines())
 
 
 def spread(first: str, *counts: int, part: int) -> Counts:
-    """Count what is allocated in one part after the other, from a first address on."""
+    """Return parts with these counts of allocated addresses, from a first address on."""
     step = ip_network(f"{first}/{part}")
     start, size = step.network_address, step.num_addresses
     return {f"{start + number * size}/{part}": (count, 0) for number, count in enumerate(counts)}
 
 
-def test_the_head_says_whose_the_subnet_is_and_how_full() -> None:
+def test_the_head_has_the_subnet_s_network_and_usage() -> None:
     found = answer("10.9.0.0/24", {}, network="blue", range="10.9.0.128/25")
     lines = [unstyle(line) for line in subnet_map.draw(found, unicode=True)]
     assert lines[:3] == [
@@ -56,10 +56,10 @@ def test_a_24_is_drawn_address_by_address() -> None:
     """)
 
 
-def test_a_26_with_everything_in_it() -> None:
+def test_a_26_with_addresses_in_every_state() -> None:
     reserved = ["192.168.100.200-192.168.100.203", "192.168.100.203", "192.168.100.208/30"]
     parts = {"192.168.100.193/32": (1, 0), "192.168.100.194/32": (0, 1)}
-    parts |= {"192.168.100.201/32": (1, 0)}  # reserved only when somebody had it
+    parts |= {"192.168.100.201/32": (1, 0)}  # reserved after it was allocated
     assert drawn(answer("192.168.100.192/26", parts, reserved=reserved)) == golden("""
         |192.168.100.192 -#~.....x#xx....xxxx...........................................-
         |
@@ -78,7 +78,7 @@ def test_a_26_with_everything_in_it() -> None:
         ("fd00::1/128", "#"),
     ],
 )
-def test_the_smallest_subnets_have_the_addresses_that_they_have(cidr: str, signs: str) -> None:
+def test_the_smallest_subnets_show_all_their_addresses(cidr: str, signs: str) -> None:
     longest = ip_network(cidr).max_prefixlen
     first = "10.0.0.1/32" if longest == 32 else "fd00::1/128"
     found = answer(cidr, {first: (1, 0)}, longest)
@@ -139,7 +139,7 @@ def test_without_unicode_density_is_a_digit() -> None:
     ]
 
 
-def test_where_every_part_is_in_use_levels_are_all_there_is_to_explain() -> None:
+def test_the_legend_explains_only_what_is_drawn() -> None:
     lines = drawn(answer("10.9.0.0/16", spread("10.9.0.0", *[1] * 256, part=24), 24)).splitlines()
     assert lines[3:] == [
         "10.9.192.0 " + "▁" * 64,
@@ -148,7 +148,7 @@ def test_where_every_part_is_in_use_levels_are_all_there_is_to_explain() -> None
     ]
 
 
-def test_the_level_of_a_part_tells_of_those_that_are_not_reserved() -> None:
+def test_the_level_of_a_part_ignores_reserved_addresses() -> None:
     reserved = ["10.9.0.0/25", "10.9.1.0/25", "10.9.1.0/26"]
     parts = spread("10.9.0.0", 127, 128, 128, 64, part=24)
     lines = drawn(answer("10.9.0.0/16", parts, 24, reserved=reserved)).splitlines()
@@ -171,7 +171,7 @@ def test_an_ipv6_subnet_of_an_ipv4_one_s_size_is_drawn_like_it() -> None:
 # --- as pages ---------------------------------------------------------------------------------
 
 
-def test_a_64_is_drawn_as_those_of_its_pages_in_which_anything_is() -> None:
+def test_of_a_64_only_pages_with_allocations_are_drawn() -> None:
     parts = {
         "fd00:9::/116": (2048, 1),
         "fd00:9::1000/116": (4096, 0),
@@ -192,7 +192,7 @@ def test_a_64_is_drawn_as_those_of_its_pages_in_which_anything_is() -> None:
 
 def test_an_empty_64_says_so() -> None:
     found = answer("fd00:9::/64", {}, 116)
-    assert drawn(found) == "nobody has an address of it, and none cools down"
+    assert drawn(found) == "no address is allocated or cooling down"
 
 
 def test_thousands_of_pages_in_a_row_become_larger_ones() -> None:
@@ -217,7 +217,7 @@ def test_pages_far_from_each_other_become_parts_of_the_subnet() -> None:
 
 @st.composite
 def answers(draw: st.DrawFn) -> dict[str, Any]:
-    """Whatever a daemon may answer to what mynetctl asks it."""
+    """Return any answer that a daemon may give to mynetctl."""
     bits = draw(st.sampled_from([32, 128]))
     prefixlen = draw(st.integers(0, bits))
     number = draw(st.integers(0, 2**bits - 1))
@@ -238,7 +238,7 @@ def answers(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(found=answers(), unicode=st.booleans())
-def test_whatever_there_is_fits_a_terminal(*, found: Mapping[str, Any], unicode: bool) -> None:
+def test_every_map_fits_a_terminal(*, found: Mapping[str, Any], unicode: bool) -> None:
     lines = drawn(found, unicode=unicode).splitlines()
     assert max(map(len, lines)) <= 80
     assert len(lines) <= 64 + 3

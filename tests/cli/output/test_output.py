@@ -1,4 +1,4 @@
-"""Tables for people and JSON for programs, whatever is in them and wherever they go."""
+"""Tables and JSON, with any content and in any locale."""
 
 import json
 import os
@@ -20,11 +20,11 @@ from tests.cli.support.samples import BLUE, ONE, TWO
         "--output table network ls --output json",
     ],
 )
-def test_output_may_stand_before_the_command_and_goes_by_the_last(ctl: Ctl, arguments: str) -> None:
+def test_output_is_accepted_before_and_after_the_command(ctl: Ctl, arguments: str) -> None:
     assert json.loads(ctl(*arguments.split()).out) == {"networks": []}
 
 
-def test_output_behind_the_command_turns_json_off_again(ctl: Ctl) -> None:
+def test_output_after_the_command_takes_precedence(ctl: Ctl) -> None:
     assert ctl("network", "ls", "--output", "table", MYNET_OUTPUT="json").out.startswith("NETWORK")
 
 
@@ -39,7 +39,7 @@ def test_json_has_the_fields_in_the_order_of_the_api(ctl: Ctl, daemon: FakeDaemo
     assert list(shown["subnets"][0])[:4] == ["cidr", "gateway", "backend", "network"]
 
 
-def test_json_has_the_fields_that_are_empty(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_json_includes_empty_fields(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("GetNetwork", {"network": {"name": "bare"}})
     (shown,) = json.loads(ctl("network", "inspect", "bare").out)
     empty = {"subnets": [], "labels": {}, "internal": False, "endpoint_count": 0, "id": ""}
@@ -58,7 +58,7 @@ def test_json_keeps_labels_as_they_are(ctl: Ctl, daemon: FakeDaemon) -> None:
     assert shown["labels"] == labels
 
 
-def test_a_long_page_is_no_error(ctl: Ctl, daemon: FakeDaemon) -> None:
+def test_a_page_larger_than_grpc_s_default_limit_is_read(ctl: Ctl, daemon: FakeDaemon) -> None:
     labels = {f"label-{number}": "x" * 4000 for number in range(60)}
     daemon.answer("ListEndpoints", {"endpoints": [{**ONE, "labels": labels}] * 40})
     done = ctl("endpoint", "ls", "-q")
@@ -76,7 +76,7 @@ def test_a_long_page_is_no_error(ctl: Ctl, daemon: FakeDaemon) -> None:
         (["\u202eevil\u009b", "x"], [r"\u202eevil\x9b   x", "A                B"]),
     ],
 )
-def test_columns_stay_in_line_whatever_is_in_them(
+def test_columns_are_aligned_with_any_characters(
     capsys: pytest.CaptureFixture[str], cells: Sequence[object], shown: Sequence[str]
 ) -> None:
     render.table(("A", "B"), [cells])
@@ -84,7 +84,7 @@ def test_columns_stay_in_line_whatever_is_in_them(
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", ""])
-def test_no_locale_keeps_a_table_from_being_shown(daemon: FakeDaemon, encoding: str) -> None:
+def test_a_table_is_shown_in_every_locale(daemon: FakeDaemon, encoding: str) -> None:
     daemon.answer("ListEndpoints", {"endpoints": [TWO]})
     plain = {"PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "LC_ALL": "C"}
     done = program(daemon, "endpoint", "ls", env={"PYTHONIOENCODING": encoding, **plain})
@@ -92,7 +92,7 @@ def test_no_locale_keeps_a_table_from_being_shown(daemon: FakeDaemon, encoding: 
     assert b"cif-b1cdc4b0a7d" in done.stdout
 
 
-def test_json_is_json_in_every_locale(daemon: FakeDaemon) -> None:
+def test_json_is_valid_in_every_locale(daemon: FakeDaemon) -> None:
     daemon.answer("ListEndpoints", {"endpoints": [{**TWO, "container_id": "zwölf-😀"}]})
     done = program(
         daemon, "endpoint", "ls", "--output", "json", env={"PYTHONIOENCODING": "latin-1"}
@@ -101,18 +101,21 @@ def test_json_is_json_in_every_locale(daemon: FakeDaemon) -> None:
 
 
 @pytest.mark.parametrize("arguments", ["network ls", "network ls --output json", "--help"])
-def test_a_full_disk_is_one_line(daemon: FakeDaemon, arguments: str) -> None:
+def test_a_full_disk_is_one_line_of_error(daemon: FakeDaemon, arguments: str) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     try:
         done = program(daemon, *arguments.split(), stdout=full)
     finally:
         os.close(full)
     assert done.returncode == 1
-    assert done.stderr == b"mynetctl: IO_ERROR: [Errno 28] No space left on device\n"
+    assert (
+        done.stderr
+        == b"mynetctl: IO_ERROR: output cannot be written: [Errno 28] No space left on device\n"
+    )
 
 
 @pytest.mark.parametrize("arguments", ["network ls", "network ls --output json", "--help"])
-def test_a_reader_that_went_away_is_not_worth_a_word(daemon: FakeDaemon, arguments: str) -> None:
+def test_a_closed_pipe_is_silent(daemon: FakeDaemon, arguments: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:

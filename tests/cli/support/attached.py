@@ -1,4 +1,4 @@
-"""Endpoints, as far as ``mynetctl run`` cares: what it connects is there until it disconnects."""
+"""A fake daemon's endpoints for ``mynetctl run``: they exist until they are disconnected."""
 
 import threading
 from pathlib import Path
@@ -10,10 +10,10 @@ SECONDS = 20.0
 
 
 class Attached:
-    """What is connected, by id, and the namespaces of the processes that were, in their order.
+    """The connected endpoints by id, and the namespaces of all connected processes in order.
 
-    With ``lost`` set a Connect does its work but never answers, until the test ends; ``arrived`` is
-    set when it has done it.
+    With ``lost`` set, a Connect creates the endpoint but does not answer until the test ends. It
+    sets ``arrived`` when the endpoint exists.
     """
 
     def __init__(self, daemon: FakeDaemon) -> None:
@@ -27,11 +27,11 @@ class Attached:
         daemon.answer("Disconnect", self._disconnect)
 
     def verbs(self) -> list[str]:
-        """Return the verbs that were asked for, in their order."""
+        """Return the verbs that were called, in order."""
         return [verb for verb, _ in self.asked]
 
     def add(self, name: str, pid: int) -> None:
-        """Add an endpoint that somebody else has connected."""
+        """Add an endpoint that another client has connected."""
         self.present[name] = {"id": name, "container_id": "probe", "pid": pid}
 
     def _connect(self, request: JSON) -> dict[str, Any]:
@@ -47,8 +47,8 @@ class Attached:
 
     def _list(self, request: JSON) -> dict[str, Any]:
         named = request["container_id"]
-        found = [each for each in self.present.values() if each["container_id"] == named]
-        return {"endpoints": found}
+        endpoints = [one for one in self.present.values() if one["container_id"] == named]
+        return {"endpoints": endpoints}
 
     def _disconnect(self, request: JSON) -> dict[str, Any]:
         return {"endpoints": [self.present.pop(request["endpoint"])]}

@@ -1,4 +1,4 @@
-"""A daemon that only pretends: it takes down what it is asked and answers what it was told to."""
+"""A fake daemon: it records the requests and gives the answers that a test sets."""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ _METHODS = {
 
 @dataclass(frozen=True)
 class Refusal(Exception):
-    """An answer that is an error, as mynetd makes them."""
+    """An error answer in the form of mynetd's."""
 
     code: str
     reason: str
@@ -56,12 +56,12 @@ Answer = JSON | Exception | Callable[[JSON], JSON]
 
 
 class FakeDaemon(grpc.GenericRpcHandler):
-    """Serves every verb of the API, on a unix socket and on a TCP port.
+    """Serve every verb of the API, on a unix socket and on a TCP port.
 
-    ``asked`` has what it was asked, as (verb, request in JSON form without what is empty). It
-    answers what :meth:`answer` was told for the verb: a message in JSON form, an error, or a
-    function of the request; told several, it gives them one after the other and then stays with the
-    last. To a verb that it was told nothing about it answers the empty message.
+    ``asked`` has the requests, as (verb, request in JSON form without empty fields). The answers
+    are those that :meth:`answer` set for the verb: messages in JSON form, errors, or functions of
+    the request. Of several, each is given once, and the last one from then on. By default the
+    answer is an empty message.
     """
 
     def __init__(self, socket: Path) -> None:
@@ -78,7 +78,7 @@ class FakeDaemon(grpc.GenericRpcHandler):
         self._answers[verb] = list(answers)
 
     def forget(self) -> None:
-        """Be as it was made."""
+        """Delete the requests and the answers."""
         self.asked.clear()
         self._answers.clear()
 

@@ -1,4 +1,4 @@
-"""A line with mynetctl in it, as the shell and mynetctl read it."""
+"""Parsing a line that calls mynetctl, as the shell and mynetctl do."""
 
 import re
 import shlex
@@ -7,11 +7,11 @@ from itertools import takewhile
 
 import click
 
-from mynet.cli.root import mynetctl
+from mynet.cli.program import mynetctl
 
 
 def walk(command: click.Command = mynetctl, *names: str) -> Iterator[tuple[str, click.Command]]:
-    """Yield every command below one, and the command itself, by its path."""
+    """Yield a command and every command below it, with their paths."""
     yield " ".join(("mynetctl", *names)), command
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
@@ -19,11 +19,11 @@ def walk(command: click.Command = mynetctl, *names: str) -> Iterator[tuple[str, 
 
 
 def named(line: str) -> tuple[list[click.Command], list[str]]:
-    """Return the command that a line names, behind all those above it, and the words left over.
+    """Return the command that a line names, after all its groups, and the remaining words.
 
-    Raises click.UsageError where there is none.
+    Raises click.UsageError if there is no such command.
     """
-    line = re.sub(r"\$\(.*\)", "ID", line)  # what another command prints
+    line = re.sub(r"\$\(.*\)", "ID", line)  # stands for the output of another command
     shell = shlex.shlex(line.partition("mynetctl ")[2], posix=True, punctuation_chars=True)
     shell.whitespace_split = True
     words = list(takewhile(lambda word: not set(word) <= set("|><;&()"), shell))
@@ -33,15 +33,15 @@ def named(line: str) -> tuple[list[click.Command], list[str]]:
     while rest and isinstance(group := chain[-1], click.Group):
         name = rest.pop(0)
         if name not in group.commands:
-            raise click.UsageError(f"{line}: there is no {name}")
+            raise click.UsageError(f"{line}: there is no command {name}")
         chain.append(group.commands[name])
     return chain, rest
 
 
 def called(line: str) -> list[click.Command]:
-    """Parse a line to its end, but do nothing; return the command and all those above it.
+    """Parse a line without running it, and return the command after all its groups.
 
-    Raises click.UsageError where the line cannot be typed.
+    Raises click.UsageError if the line is not valid.
     """
     chain, rest = named(line)
     if len(chain) > 1:

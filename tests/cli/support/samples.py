@@ -1,4 +1,4 @@
-"""What a daemon has, in the JSON form of the API."""
+"""Networks and endpoints in the JSON form of the API."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -81,7 +81,7 @@ Counts = Mapping[str, tuple[int, int]]  # allocated and cooling, by part
 
 
 def answer(cidr: str, parts: Counts, part: int = 32, **fields: Any) -> dict[str, Any]:
-    """Make an answer to GetSubnetMap; how full the subnet is as a whole is not looked at."""
+    """Return an answer to GetSubnetMap. The usage of the whole subnet is made up."""
     usage = {"allocated": "1", "reserved": "2", "cooling": "3", "free": "4"}
     subnet = {"cidr": cidr, "network": "", "range": "", "reserved": [], "usage": usage, **fields}
     return {

@@ -1,8 +1,8 @@
 """The smallest network driver for mynet.
 
-It makes nothing in the kernel, so there is nothing to take away and nothing that could differ. Nor
-does it remember anything: mynetd does that, also when it is started again. A driver of your own
-begins as a copy of this file.
+It creates nothing in the kernel, so it has nothing to delete and nothing to compare. It also stores
+nothing, because mynetd stores all records and restores them at a start. Begin your own driver as a
+copy of this file.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ def _one_of_the_colours(value: str) -> str | None:
 
 
 class NoopDriver(Driver):
-    """Networks and endpoints that exist in mynet's books alone."""
+    """Networks and endpoints that exist only in mynetd's records."""
 
     @property
     def info(self) -> DriverInfo:
         return DriverInfo(
             name="noop",
-            options=[Option("colour", "red or blue; nobody will see it", _one_of_the_colours)],
+            options=[Option("colour", "red or blue; it has no effect", _one_of_the_colours)],
         )
 
     def create(self, call: Call, network: Network) -> None:
@@ -43,5 +43,5 @@ class NoopDriver(Driver):
 
 @hookimpl
 def mynet_driver(context: DriverContext) -> Driver:
-    """Make the driver; mynetd calls this once, at start."""
+    """Return the driver. mynetd calls this once, at start."""
     return NoopDriver()
