@@ -1,13 +1,13 @@
-"""The IPAM contract as a test: what :mod:`mynet.ipam.api` says in words, asked of a backend.
+"""The conformance suite of the IPAM contract, which tests a backend against :mod:`mynet.ipam.api`.
 
-One call from one test of any test runner::
+One call from a test of any test runner::
 
     def test_the_backend_keeps_the_contract(tmp_path):
         check_backend(lambda context: MyBackend(context), tmp_path)
 
-A claim is a function of a :class:`~mynet.ipam.testing.bench.Bench`; each module has those of one
-subject, in its ``CLAIMS``. What a crash leaves on the disk cannot be asked of a backend by its
-verbs: kill it in a test of its own.
+A claim is a function of a :class:`~mynet.ipam.testing.bench.Bench`. Each module has the claims
+about one subject, in its ``CLAIMS``. The suite cannot crash a backend, so test what a kill and a
+power failure leave on the disk separately.
 """
 
 import tempfile
@@ -16,25 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mynet.ipam.api import Backend, BackendContext
-from mynet.ipam.testing import (
-    batches,
-    cooling,
-    counting,
-    handovers,
-    lasting,
-    leaving,
-    listing,
-    loading,
-    maps,
-    owners,
-    racing,
-    releasing,
-    rules,
-    sizes,
-    sticky,
-    subnets,
-)
-from mynet.ipam.testing.bench import Bench, SampleCall, running
+from mynet.ipam.testing import allocation, concurrency, durability, queries, release, subnets
+from mynet.ipam.testing.bench import Bench, running
+from mynet.ipam.testing.call import SampleCall
 
 __all__ = ["CLAIMS", "SampleCall", "check_backend", "check_claim"]
 
@@ -42,45 +26,34 @@ Claim = Callable[[Bench], None]
 
 CLAIMS: Sequence[Claim] = (
     *subnets.CLAIMS,
-    *sizes.CLAIMS,
-    *owners.CLAIMS,
-    *handovers.CLAIMS,
-    *batches.CLAIMS,
-    *rules.CLAIMS,
-    *releasing.CLAIMS,
-    *leaving.CLAIMS,
-    *cooling.CLAIMS,
-    *sticky.CLAIMS,
-    *loading.CLAIMS,
-    *listing.CLAIMS,
-    *counting.CLAIMS,
-    *maps.CLAIMS,
-    *lasting.CLAIMS,
-    *racing.CLAIMS,
+    *allocation.CLAIMS,
+    *release.CLAIMS,
+    *queries.CLAIMS,
+    *durability.CLAIMS,
+    *concurrency.CLAIMS,
 )
 
 
 def check_backend(make: Callable[[BackendContext], Backend], state_dir: Path) -> None:
     """Raise :exc:`AssertionError` with a sentence if the backend does not keep the contract.
 
-    ``make`` is called several times: for each claim with a folder below ``state_dir`` and an
-    instance of its own, and again with the same ones, after ``close``, as for a daemon that is
-    started again.
+    ``make`` is called several times: for each claim with a directory below ``state_dir`` and an
+    instance of its own, and again with the same two after ``close``, as for a daemon that restarts.
     """
     for claim in CLAIMS:
         check_claim(claim, make, state_dir)
 
 
 def check_claim(claim: Claim, make: Callable[[BackendContext], Backend], state_dir: Path) -> None:
-    """Check one of ``CLAIMS``."""
+    """Raise :exc:`AssertionError` with a sentence if the backend breaks one of ``CLAIMS``."""
     folder = Path(tempfile.mkdtemp(prefix=f"{claim.__name__}-", dir=state_dir))
-    with _named(claim), running(make, folder) as bench:
+    with _prefixed_errors(claim), running(make, folder) as bench:
         claim(bench)
 
 
 @contextmanager
-def _named(claim: Claim) -> Iterator[None]:
-    """Put the claim's name before what is wrong, whatever the backend raised."""
+def _prefixed_errors(claim: Claim) -> Iterator[None]:
+    """Turn whatever the claim or the backend raises into an AssertionError that names the claim."""
     words = claim.__name__.replace("_", " ")
     try:
         yield

@@ -1,10 +1,8 @@
-"""What claims are made with: a backend at work, and a sentence for what it does wrong."""
+"""The bench that a claim works on: a running backend, and assertions about its errors."""
 
 import secrets
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -26,9 +24,9 @@ from mynet.ipam.api import (
     Usage,
 )
 from mynet.ipam.errors import IpamError, SubnetExhausted
-from mynet.ipam.testing.stating import only_ipam_errors, require, require_explained
+from mynet.ipam.testing.assertions import only_ipam_errors, require, require_explained
+from mynet.ipam.testing.call import SampleCall
 
-_DEADLINE = 60  # seconds that every call is given
 _EVERYTHING = 100_000  # more allocations than any claim makes
 
 Ruled = IPNetwork | Subnet  # a subnet alone has no rules
@@ -36,40 +34,28 @@ E = TypeVar("E", bound=IpamError)
 R = TypeVar("R", bound=Ruled)
 
 
-@dataclass(frozen=True, slots=True)
-class SampleCall:
-    """A call that somebody waits for, for a minute."""
-
-    request_id: str = "conformance"
-    deadline: float = field(default_factory=lambda: time.monotonic() + _DEADLINE)
-    principal: str = "conformance"
-
-    def alive(self) -> bool:
-        """Say that the caller still waits."""
-        return True
-
-
 class Refusal(Generic[E]):
-    """What a refused call raised."""
+    """The error that a refused call raised."""
 
     error: E
 
 
 class Bench:
-    """A backend with a folder and an instance of its own, to be stopped and started again.
+    """A backend with a directory and an instance of its own, which can be restarted.
 
-    Its verbs are the contract's. What a backend may not raise becomes an AssertionError here.
+    The bench has the contract's verbs. An error that a backend may not raise becomes an
+    AssertionError.
     """
 
     def __init__(self, make: Callable[[BackendContext], Backend], folder: Path) -> None:
         self.context = BackendContext(instance=secrets.token_hex(8), state_dir=folder)
         self._make = make
         self._running: Backend | None = None
-        self._subnets: dict[IPNetwork, None] = {}  # those that are open, in the order of opening
+        self._subnets: dict[IPNetwork, None] = {}  # the open ones, in the order of opening
 
     @property
     def backend(self) -> Backend:
-        """The backend that runs."""
+        """The running backend."""
         if self._running is None:
             raise AssertionError("no backend runs")
         return self._running
@@ -87,7 +73,7 @@ class Bench:
                 running.close()
 
     def restart(self) -> None:
-        """Close the backend and make it again, as a daemon does that is started again."""
+        """Close the backend and make it again, as a restart of the daemon does."""
         self.stop()
         self.start()
 
@@ -136,17 +122,17 @@ class Bench:
             return self.backend.release(SampleCall(), request)
 
     def release_owner(self, owner: str) -> list[Allocation]:
-        """Release all that an owner has."""
+        """Release all addresses of an owner."""
         with only_ipam_errors("release_owner"):
             return list(self.backend.release_owner(SampleCall(), owner))
 
     def release_owners(self, *owners: str) -> list[Allocation]:
-        """Release all that several owners have."""
+        """Release all addresses of several owners."""
         with only_ipam_errors("release_owners"):
             return list(self.backend.release_owners(SampleCall(), owners))
 
     def load(self, *holdings: tuple[Ruled, Sequence[Holding]]) -> None:
-        """Load subnets with who is to have which of their addresses."""
+        """Load addresses of several subnets."""
         with only_ipam_errors("load"):
             loaded = [Holdings(ruled(subnet), held) for subnet, held in holdings]
             self.backend.load(SampleCall(), loaded)
@@ -162,34 +148,34 @@ class Bench:
         limit: int = _EVERYTHING,
         owner_prefix: str = "",
     ) -> list[Allocation]:
-        """List allocations."""
+        """Return the selected allocations."""
         cidr = ruled(subnet).cidr if subnet is not None else None
         query = AllocationQuery(cidr, address, owner, after, limit, owner_prefix)
         with only_ipam_errors("allocations"):
             return list(self.backend.allocations(SampleCall(), query))
 
     def recall(self, subnet: Ruled, sticky_key: str) -> IPAddress | None:
-        """Look a sticky key up."""
+        """Return the address that a sticky key leads to."""
         request = AllocateRequest(ruled(subnet), sticky_key=sticky_key)
         with only_ipam_errors("recall"):
             return self.backend.recall(SampleCall(), request)
 
     def usage(self, subnet: Ruled) -> Usage:
-        """Count a subnet's addresses."""
+        """Return the usage of a subnet."""
         with only_ipam_errors("usage"):
             return self.backend.usage(SampleCall(), ruled(subnet))
 
     def parts(self, subnet: Ruled, prefixlen: int) -> list[Part]:
-        """Count part by part."""
+        """Return the usage of the parts of a subnet."""
         with only_ipam_errors("parts"):
             return list(self.backend.parts(SampleCall(), MapQuery(ruled(subnet), prefixlen)))
 
     def take(self, subnet: Ruled, count: int) -> list[IPAddress]:
-        """Take so many addresses, for nobody."""
+        """Allocate so many addresses, without an owner."""
         return [self.allocate(subnet).address for _ in range(count)]
 
     def take_all(self, subnet: Ruled) -> list[IPAddress]:
-        """Take addresses, for nobody, until there are no more."""
+        """Allocate addresses without an owner until the subnet is exhausted."""
         taken: list[IPAddress] = []
         with suppress(SubnetExhausted):
             while len(taken) <= ruled(subnet).cidr.num_addresses:
@@ -207,11 +193,11 @@ class Bench:
     def refusing(
         self, kind: type[E], thing: IPAddress | Ruled, *, holder: str = ""
     ) -> Iterator[Refusal[E]]:
-        """Claim that the block raises just this, naming the thing and who holds it.
+        """Require that the block raises this error, about this address or subnet and holder.
 
-        And that, having raised it, the backend has changed nothing.
+        And that the backend has changed nothing.
         """
-        before, refusal = self._picture(), Refusal[E]()
+        before, refusal = self._observed(), Refusal[E]()
         named = thing.cidr if isinstance(thing, Subnet) else thing
         try:
             yield refusal
@@ -225,21 +211,21 @@ class Bench:
         else:
             raise AssertionError(f"{kind.__name__} was not raised about {named}")
         require(
-            self._picture() == before, f"having raised {kind.__name__}, it has changed something"
+            self._observed() == before, f"having raised {kind.__name__}, it has changed something"
         )
 
-    def _picture(self) -> tuple[Sequence[Allocation], Sequence[Usage]]:
+    def _observed(self) -> tuple[Sequence[Allocation], Sequence[Usage]]:
         return self.allocations(), [self.usage(subnet) for subnet in self._subnets]
 
 
 def ruled(subnet: Ruled) -> Subnet:
-    """Return a subnet with its rules, or with none."""
+    """Return a subnet with its rules; a prefix has none."""
     return subnet if isinstance(subnet, Subnet) else Subnet(subnet)
 
 
 @contextmanager
 def running(make: Callable[[BackendContext], Backend], folder: Path) -> Iterator[Bench]:
-    """Make a backend and close it; where that fails, what failed in the block comes first."""
+    """Make a backend and close it. An error of the block takes precedence over one of close."""
     bench = Bench(make, folder)
     bench.start()
     try:

@@ -1,4 +1,4 @@
-"""The subnets that claims are made about, and what the RFCs let each of them hand out."""
+"""Sample subnets, and the addresses of each that the RFCs allow to hand out."""
 
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -8,14 +8,14 @@ from mynet.ipam.api import IPAddress, IPNetwork
 _IPV4 = "198.18.77.208"  # for tests of networks, RFC 2544
 _IPV6 = "fd6d:796e:6574:77::d0"
 
-# The usual ones, and those where a machine's word ends.
+# The usual lengths, and those around the size of a machine word.
 _IPV6_LENGTHS = (0, 1, 8, 31, 32, 33, 48, 56, 63, 64, 65, 95, 96, 97, 112, 120, *range(123, 129))
 
 IPV4 = IPv4Network("198.18.1.0/24")
 IPV6 = IPv6Network("fd6d:796e:6574:1::/64")
 BOTH: Sequence[IPNetwork] = (IPV4, IPV6)
 
-# Fourteen and fifteen addresses: few enough to take them all.
+# Fourteen and fifteen addresses: few enough to allocate all of them.
 SMALL: Sequence[IPNetwork] = (
     IPv4Network("198.18.2.32/28"),
     IPv6Network("fd6d:796e:6574:2::40/124"),
@@ -35,9 +35,9 @@ def every_size() -> Iterator[IPNetwork]:
             yield ip_network((base, length), strict=False)
 
 
-def nobodys(subnet: IPNetwork) -> Sequence[IPAddress]:
+def never_handed_out(subnet: IPNetwork) -> Sequence[IPAddress]:
     """Return the addresses that are never handed out (RFC 3021, RFC 4291, RFC 6164)."""
-    if subnet.num_addresses <= 2:  # noqa: PLR2004 - a /31 or a /127, or a single address
+    if subnet.prefixlen >= subnet.max_prefixlen - 1:  # a /31 or a /127, or a single address
         return ()
     if isinstance(subnet, IPv4Network):
         return (subnet.network_address, subnet.broadcast_address)
@@ -46,19 +46,19 @@ def nobodys(subnet: IPNetwork) -> Sequence[IPAddress]:
 
 def edges(subnet: IPNetwork) -> tuple[IPAddress, IPAddress]:
     """Return the first and the last address that can be handed out."""
-    kept = nobodys(subnet)
+    kept = never_handed_out(subnet)
     first, last = subnet[0], subnet[-1]
     return first + (first in kept), last - (last in kept)
 
 
 def usable(subnet: IPNetwork) -> Sequence[IPAddress]:
-    """Return every address that can be handed out, of a subnet that has few."""
-    kept = nobodys(subnet)
+    """Return every address of a small subnet that can be handed out."""
+    kept = never_handed_out(subnet)
     return [address for address in subnet if address not in kept]
 
 
 def outside(subnet: IPNetwork) -> Iterator[IPAddress]:
-    """Yield the addresses before and behind the subnet, and one of the other family."""
+    """Yield the addresses before and behind the subnet, and one of the other IP version."""
     yield IPV4[7] if isinstance(subnet, IPv6Network) else IPV6[7]
     for number in (int(subnet[0]) - 1, int(subnet[-1]) + 1):
         if 0 <= number < 1 << subnet.max_prefixlen:
@@ -66,5 +66,5 @@ def outside(subnet: IPNetwork) -> Iterator[IPAddress]:
 
 
 def shuffled(addresses: Sequence[IPAddress], step: int) -> list[IPAddress]:
-    """Return them in another order: ``step`` has no divisor in common with their number."""
+    """Return addresses in another order. ``step`` and their number must have no common divisor."""
     return [addresses[(number + 1) * step % len(addresses)] for number in range(len(addresses))]

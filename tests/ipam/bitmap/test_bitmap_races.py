@@ -9,8 +9,8 @@ import pytest
 
 from mynet.ipam.api import Holding, IPAddress, IPNetwork, Subnet
 from mynet.ipam.errors import AddressInUse, SubnetExhausted, SubnetInUse, SubnetNotFound
+from mynet.ipam.testing.assertions import in_threads
 from mynet.ipam.testing.bench import Bench
-from mynet.ipam.testing.stating import at_once
 
 THREADS = 16
 SMALL: list[IPNetwork] = [IPv4Network("10.1.0.0/26"), IPv6Network("fd00:1::/122")]
@@ -30,7 +30,7 @@ def test_the_last_addresses_go_to_one_thread_each(bench: Bench, subnet: IPNetwor
     bench.open(subnet)
     capacity = bench.usage(subnet).capacity
     for _ in range(3):
-        taken = at_once([partial(take_all, bench, subnet, f"{n}") for n in range(THREADS)])
+        taken = in_threads([partial(take_all, bench, subnet, f"{n}") for n in range(THREADS)])
         given = Counter(address for addresses in taken for address in addresses)
         assert set(given.values()) == {1}
         assert len(given) == capacity == bench.usage(subnet).allocated
@@ -56,10 +56,10 @@ def test_batches_and_single_callers_share_the_last_addresses(
     for _ in range(3):
         works = [partial(take_batches, f"batch {number}") for number in range(THREADS // 2)]
         works += [partial(take_all, bench, subnet, f"{n}") for n in range(THREADS // 2)]
-        given = Counter(address for addresses in at_once(works) for address in addresses)
+        given = Counter(address for addresses in in_threads(works) for address in addresses)
         assert set(given.values()) == {1}
         assert len(given) == capacity == bench.usage(subnet).allocated
-        at_once([partial(bench.release_owner, each.owner) for each in bench.allocations(subnet)])
+        in_threads([partial(bench.release_owner, each.owner) for each in bench.allocations(subnet)])
         assert bench.usage(subnet).allocated == 0
 
 
@@ -74,7 +74,7 @@ def test_an_address_that_cools_goes_to_nobody_while_threads_want_it(bench: Bench
             bench.allocate(subnet, f"{number}")
         assert bench.allocate(subnet, f"{number}", address=taken[number]).owner == f"{number}"
 
-    at_once([partial(live, number) for number in range(THREADS)])
+    in_threads([partial(live, number) for number in range(THREADS)])
     assert bench.usage(subnet).allocated == len(taken)
 
 
@@ -89,7 +89,7 @@ def test_loads_race_for_one_address_and_are_whole(bench: Bench) -> None:
             return True
         return False
 
-    loaded = at_once([partial(load, number) for number in range(THREADS)])
+    loaded = in_threads([partial(load, number) for number in range(THREADS)])
     assert loaded.count(True) == 1
     winner = f"{loaded.index(True)}"
     held = bench.allocations()
@@ -109,7 +109,7 @@ def test_subnets_do_not_get_in_each_others_way(bench: Bench) -> None:
                 bench.release(subnet, address, f"{subnet}/{taken.index(address)}")
             bench.close(subnet)
 
-    at_once([partial(live, subnet) for subnet in subnets])
+    in_threads([partial(live, subnet) for subnet in subnets])
     assert bench.allocations() == []
 
 
@@ -125,5 +125,5 @@ def test_a_subnet_is_closed_before_or_after_an_allocation_never_under_it(bench: 
                 bench.release(subnet, held.address, owner)
                 bench.close(subnet)
 
-    at_once([partial(use, f"{number}") for number in range(THREADS)])
+    in_threads([partial(use, f"{number}") for number in range(THREADS)])
     assert bench.allocations() == []

@@ -21,59 +21,61 @@ from mynet.ipam.bitmap import mynet_ipam_backend
 from mynet.ipam.errors import AddressInUse, IpamError
 from mynet.ipam.testing import CLAIMS, Claim, check_backend, check_claim
 from tests.ipam.conformance import (
-    broken_batches,
-    broken_giving,
-    broken_keeping,
-    broken_rules,
-    broken_time,
+    nonconforming_allocation,
+    nonconforming_batches,
+    nonconforming_cooldown,
+    nonconforming_durability,
+    nonconforming_rules,
 )
-from tests.ipam.conformance.plain import PlainBackend
-from tests.ipam.conformance.plain_book import Book
+from tests.ipam.conformance.reference_backend import ReferenceBackend
+from tests.ipam.conformance.reference_state import SubnetTable
 
-BROKEN = (
-    broken_giving.BROKEN
-    | broken_batches.BROKEN
-    | broken_rules.BROKEN
-    | broken_keeping.BROKEN
-    | broken_time.BROKEN
+NONCONFORMING = (
+    nonconforming_allocation.NONCONFORMING
+    | nonconforming_batches.NONCONFORMING
+    | nonconforming_rules.NONCONFORMING
+    | nonconforming_durability.NONCONFORMING
+    | nonconforming_cooldown.NONCONFORMING
 )
 
 
-class RaisesWhatItLikes(PlainBackend):
-    def book(self, subnet: IPNetwork) -> Book:
-        return self.state.books[subnet]  # or a KeyError
+class RaisesWhatItLikes(ReferenceBackend):
+    def table(self, subnet: IPNetwork) -> SubnetTable:
+        return self.state.tables[subnet]  # or a KeyError
 
 
-class FailsToClose(PlainBackend):
+class FailsToClose(ReferenceBackend):
     def close(self) -> None:
         raise OSError("the disk is gone")
 
 
-class RaisesIpamErrorOnly(PlainBackend):
+class RaisesIpamErrorOnly(ReferenceBackend):
     def in_use(self, held: Allocation) -> IpamError:  # type: ignore[override]
         return IpamError("it is held", resource=f"address {held.address}", holder=held.owner)
 
 
-class NamesNothing(PlainBackend):
+class NamesNothing(ReferenceBackend):
     def in_use(self, held: Allocation) -> AddressInUse:
         return AddressInUse("it is held", holder=held.owner)
 
 
-class SaysNothing(PlainBackend):
+class SaysNothing(ReferenceBackend):
     def in_use(self, held: Allocation) -> AddressInUse:
         return AddressInUse("", resource=f"address {held.address}", holder=held.owner)
 
 
-class GivesWhatItRefuses(PlainBackend):
-    def give_this(self, book: Book, request: AllocateRequest, address: IPAddress) -> Allocation:
+class GivesWhatItRefuses(ReferenceBackend):
+    def allocate_address(
+        self, table: SubnetTable, request: AllocateRequest, address: IPAddress
+    ) -> Allocation:
         try:
-            return super().give_this(book, request, address)
+            return super().allocate_address(table, request, address)
         except AddressInUse:
-            book.held[address] = replace(book.held[address], owner=request.owner)
+            table.held[address] = replace(table.held[address], owner=request.owner)
             raise
 
 
-class RefusesToStart(PlainBackend):
+class RefusesToStart(ReferenceBackend):
     def __init__(self, context: BackendContext) -> None:
         raise RuntimeError("it has a fault")
 
@@ -81,7 +83,7 @@ class RefusesToStart(PlainBackend):
 @pytest.fixture(autouse=True, scope="module")
 def nothing_stays_open() -> Iterator[None]:
     yield
-    for descriptor in broken_keeping.LeavesFilesOpen.left:
+    for descriptor in nonconforming_durability.LeavesFilesOpen.left:
         os.close(descriptor)
 
 
@@ -89,7 +91,7 @@ def bitmap(context: BackendContext) -> Backend:
     return mynet_ipam_backend(context=context)
 
 
-@pytest.mark.parametrize("make", [bitmap, PlainBackend])
+@pytest.mark.parametrize("make", [bitmap, ReferenceBackend])
 def test_a_backend_that_keeps_the_contract_passes(
     make: Callable[[BackendContext], Backend], tmp_path: Path
 ) -> None:
@@ -99,12 +101,12 @@ def test_a_backend_that_keeps_the_contract_passes(
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.__name__)
 def test_each_claim_finds_a_backend_that_breaks_it(claim: Claim, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=claim.__name__.replace("_", " ")) as caught:
-        check_claim(claim, BROKEN[claim.__name__], tmp_path)
+        check_claim(claim, NONCONFORMING[claim.__name__], tmp_path)
     assert "is not an IpamError" not in str(caught.value), "it is more broken than it should be"
 
 
 def test_a_claim_is_made_once() -> None:
-    assert len({claim.__name__ for claim in CLAIMS}) == len(CLAIMS) == len(BROKEN)
+    assert len({claim.__name__ for claim in CLAIMS}) == len(CLAIMS) == len(NONCONFORMING)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_a_claim_is_made_once() -> None:
     ],
 )
 def test_errors_are_held_to_the_contract(
-    broken: type[PlainBackend], sentence: str, tmp_path: Path
+    broken: type[ReferenceBackend], sentence: str, tmp_path: Path
 ) -> None:
     with pytest.raises(AssertionError, match=sentence):
         check_backend(broken, tmp_path)
@@ -128,14 +130,14 @@ def test_errors_are_held_to_the_contract(
 
 def test_a_claim_may_be_checked_twice_in_one_folder(tmp_path: Path) -> None:
     for claim in (*CLAIMS[:9], *CLAIMS[:9]):
-        check_claim(claim, PlainBackend, tmp_path)
+        check_claim(claim, ReferenceBackend, tmp_path)
 
 
 OPTIMISED = """
 import sys
 from pathlib import Path
 from mynet.ipam.testing import check_backend
-from tests.ipam.conformance.broken_giving import IgnoresOwners
+from tests.ipam.conformance.nonconforming_allocation import IgnoresOwners
 assert False, "asserts are not compiled away"
 strangers = {"pytest", "hypothesis"} & set(sys.modules)
 if strangers:

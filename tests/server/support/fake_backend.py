@@ -21,7 +21,7 @@ from mynet.ipam.api import (
     Subnet,
     Usage,
 )
-from tests.ipam.conformance.plain import PlainBackend
+from tests.ipam.conformance.reference_backend import ReferenceBackend
 from tests.ipam.support.clocks import FakeClock
 from tests.server.support.faults import Trouble
 
@@ -36,7 +36,7 @@ class FakeBackend(Backend):
 
     def __init__(self, folder: Path, clock: FakeClock, name: str = "bitmap") -> None:
         self.trouble = Trouble()
-        self._inner = PlainBackend(BackendContext(INSTANCE, folder / name), clock)
+        self._inner = ReferenceBackend(BackendContext(INSTANCE, folder / name), clock)
         self._info = BackendInfo(name, capabilities=frozenset({"volatile"}))
 
     @property
@@ -98,4 +98,4 @@ class FakeBackend(Backend):
     def opened(self) -> frozenset[IPNetwork]:
         """Return the subnets that it keeps book of."""
         with self._inner.guard:
-            return frozenset(self._inner.state.books)
+            return frozenset(self._inner.state.tables)

@@ -34,7 +34,7 @@ from mynet.ipam.api import (
 )
 from mynet.ipam.bitmap import BitmapBackend, allocation_table
 from mynet.ipam.testing import SampleCall
-from tests.ipam.conformance.plain import PlainBackend
+from tests.ipam.conformance.reference_backend import ReferenceBackend
 from tests.ipam.support.audit import audit
 from tests.ipam.support.clocks import FakeClock
 from tests.ipam.support.comparing import outcome
@@ -62,7 +62,7 @@ class BitmapMachine(RuleBasedStateMachine):
         self.context = BackendContext(instance="machine", state_dir=Path(self.folder.name))
         self.clock = FakeClock()
         self.bitmap = BitmapBackend(self.context, self.clock)
-        self.plain = PlainBackend(self.context, self.clock)
+        self.reference = ReferenceBackend(self.context, self.clock)
         self.subnets: dict[IPNetwork, Subnet] = {}
         self.bound = mock.patch.object(
             allocation_table, "MOST_RELEASED", allocation_table.MOST_RELEASED
@@ -72,17 +72,17 @@ class BitmapMachine(RuleBasedStateMachine):
     @initialize(
         data=st.data(),
         cidrs=st.lists(subnets_of(32) | subnets_of(128), min_size=1, max_size=4).map(apart),
-        most_resting=st.sampled_from([0, 1, 3, 65536]),
+        most_released=st.sampled_from([0, 1, 3, 65536]),
     )
-    def begin(self, data: st.DataObject, cidrs: list[IPNetwork], most_resting: int) -> None:
-        self.plain.most_resting = allocation_table.MOST_RELEASED = most_resting
+    def begin(self, data: st.DataObject, cidrs: list[IPNetwork], most_released: int) -> None:
+        self.reference.most_released = allocation_table.MOST_RELEASED = most_released
         for cidr in cidrs:
             self.subnets[cidr] = data.draw(rules(cidr), "rules")
             self.both(Backend.open_subnet, cidr)
 
     def both(self, verb: Callable[[Any, Call, T], object], request: T) -> None:
         """Ask both, and compare."""
-        assert outcome(self.bitmap, verb, request) == outcome(self.plain, verb, request)
+        assert outcome(self.bitmap, verb, request) == outcome(self.reference, verb, request)
 
     def any_subnet(self, data: st.DataObject) -> Subnet:
         """Draw a subnet; now and then its rules change."""
@@ -93,11 +93,11 @@ class BitmapMachine(RuleBasedStateMachine):
 
     def known(self, cidr: IPNetwork) -> list[IPAddress]:
         """Return the addresses of a subnet that are held or rest."""
-        book = self.plain.state.books.get(cidr)
-        return [*book.held, *book.resting] if book else []
+        table = self.reference.state.tables.get(cidr)
+        return [*table.held, *table.released] if table else []
 
     def held(self) -> list[Allocation]:
-        return list(self.plain.allocations(SampleCall(), AllocationQuery()))
+        return list(self.reference.allocations(SampleCall(), AllocationQuery()))
 
     @rule(data=st.data(), owner=OWNERS, key=KEYS, labels=LABELS)
     def allocate_any(
@@ -175,9 +175,9 @@ class BitmapMachine(RuleBasedStateMachine):
     @rule(data=st.data(), owner=OWNERS, reserved=st.booleans())
     def come_back(self, data: st.DataObject, owner: str, *, reserved: bool) -> None:
         remembered = [
-            (self.subnets[book.subnet], key, address)
-            for book in self.plain.state.in_order()
-            for key, (address, _) in book.remembered.items()
+            (self.subnets[table.subnet], key, address)
+            for table in self.reference.state.in_order()
+            for key, (address, _) in table.remembered.items()
         ]
         if remembered:
             subnet, key, address = data.draw(st.sampled_from(remembered), "remembered")
@@ -225,7 +225,7 @@ class BitmapMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.bitmap.close()
         self.bound.stop()
-        PlainBackend.disk.pop(self.context.state_dir)
+        ReferenceBackend.disk.pop(self.context.state_dir)
         audit(self.context.state_dir)
         self.folder.cleanup()
 

@@ -1,15 +1,15 @@
-"""Claims about an address that goes from one owner to another without being free in between."""
+"""Claims about the transfer of an address, which is not free in between."""
 
 from collections.abc import Callable, Sequence
 
 from mynet.ipam.errors import AddressInUse
+from mynet.ipam.testing.assertions import require, require_equal
 from mynet.ipam.testing.bench import Bench
 from mynet.ipam.testing.samples import BOTH, SMALL, usable
-from mynet.ipam.testing.stating import require, require_equal
 
 
-def an_address_is_handed_over(bench: Bench) -> None:
-    """As a new allocation; the old owner has nothing more."""
+def an_address_is_transferred_to_another_owner(bench: Bench) -> None:
+    """Require that the transfer is a new allocation, and the former owner has none."""
     for subnet in BOTH:
         bench.open(subnet)
         before = bench.allocate(subnet, "a")
@@ -22,8 +22,8 @@ def an_address_is_handed_over(bench: Bench) -> None:
         require(other.address != before.address, "the old owner got the address again")
 
 
-def handing_over_twice_is_handing_over_once(bench: Bench) -> None:
-    """Whoever lost the answer asks again."""
+def a_repeated_transfer_returns_the_same_allocation(bench: Bench) -> None:
+    """Ask again, as a caller does that lost the answer."""
     for subnet in BOTH:
         bench.open(subnet)
         address = bench.allocate(subnet, "a").address
@@ -32,8 +32,8 @@ def handing_over_twice_is_handing_over_once(bench: Bench) -> None:
         require_equal(twice, once, "handed over again, the answer is")
 
 
-def an_address_is_handed_over_in_an_exhausted_subnet(bench: Bench) -> None:
-    """For that it takes no address that is free."""
+def an_address_is_transferred_in_an_exhausted_subnet(bench: Bench) -> None:
+    """Require that a transfer needs no free address."""
     for subnet in SMALL:
         bench.open(subnet)
         for address in usable(subnet):
@@ -44,8 +44,8 @@ def an_address_is_handed_over_in_an_exhausted_subnet(bench: Bench) -> None:
         bench.clear(subnet)
 
 
-def only_the_holder_is_taken_from(bench: Bench) -> None:
-    """Not another, and not one without a name: to name nobody is to take from nobody."""
+def an_address_is_transferred_only_from_its_holder(bench: Bench) -> None:
+    """Name another owner and none, also for an address without an owner."""
     for subnet in BOTH:
         bench.open(subnet)
         named, unnamed = bench.allocate(subnet, "a"), bench.allocate(subnet)
@@ -56,16 +56,16 @@ def only_the_holder_is_taken_from(bench: Bench) -> None:
                 bench.allocate(subnet, "c", address=unnamed.address, take_from=take_from)
 
 
-def a_free_address_needs_no_holder_to_take_it_from(bench: Bench) -> None:
-    """For the one who was to hand it over may have released it."""
+def a_transfer_of_a_free_address_allocates_it(bench: Bench) -> None:
+    """Require that its former owner may have released it meanwhile."""
     for subnet in BOTH:
         bench.open(subnet)
         given = bench.allocate(subnet, "b", address=subnet[5], take_from="a")
         require_equal((given.address, given.owner), (subnet[5], "b"), "allocated was")
 
 
-def what_is_taken_over_comes_after_what_an_owner_has(bench: Bench) -> None:
-    """Asked for any address, it is the one that the owner had before."""
+def a_transferred_address_comes_after_those_that_an_owner_has(bench: Bench) -> None:
+    """Require that a request for any address returns the one that the owner had first."""
     for subnet in BOTH:
         bench.open(subnet)
         taken = bench.allocate(subnet, "a", address=subnet[3])
@@ -75,10 +75,10 @@ def what_is_taken_over_comes_after_what_an_owner_has(bench: Bench) -> None:
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
-    an_address_is_handed_over,
-    handing_over_twice_is_handing_over_once,
-    an_address_is_handed_over_in_an_exhausted_subnet,
-    only_the_holder_is_taken_from,
-    a_free_address_needs_no_holder_to_take_it_from,
-    what_is_taken_over_comes_after_what_an_owner_has,
+    an_address_is_transferred_to_another_owner,
+    a_repeated_transfer_returns_the_same_allocation,
+    an_address_is_transferred_in_an_exhausted_subnet,
+    an_address_is_transferred_only_from_its_holder,
+    a_transfer_of_a_free_address_allocates_it,
+    a_transferred_address_comes_after_those_that_an_owner_has,
 )

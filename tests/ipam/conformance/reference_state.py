@@ -15,7 +15,7 @@ def bounds(subnet: IPNetwork) -> tuple[int, int]:
     return first + 1, last - 1 if subnet.version == 4 else last
 
 
-class Book:
+class SubnetTable:
     """What is known of one subnet."""
 
     def __init__(self, subnet: IPNetwork) -> None:
@@ -23,7 +23,7 @@ class Book:
         self.first, self.last = bounds(subnet)
         self.cursor = self.first
         self.held: dict[IPAddress, Allocation] = {}  # in the order that they were given
-        self.resting: dict[IPAddress, BootTime] = {}  # in the order that they were released
+        self.released: dict[IPAddress, BootTime] = {}  # in the order that they were released
         self.remembered: dict[str, tuple[IPAddress, BootTime]] = {}  # by sticky key
 
     def address(self, number: int) -> IPAddress:
@@ -34,12 +34,12 @@ class Book:
 class State:
     """What is known at all."""
 
-    books: dict[IPNetwork, Book] = field(default_factory=dict)
+    tables: dict[IPNetwork, SubnetTable] = field(default_factory=dict)
     revision: int = 0
 
-    def in_order(self) -> Iterator[Book]:
-        places = sorted(self.books, key=lambda cidr: (cidr.version, int(cidr[0])))
-        return (self.books[cidr] for cidr in places)
+    def in_order(self) -> Iterator[SubnetTable]:
+        places = sorted(self.tables, key=lambda cidr: (cidr.version, int(cidr[0])))
+        return (self.tables[cidr] for cidr in places)
 
 
 def reserving(subnet: Subnet, address: IPAddress) -> Span | None:

@@ -1,4 +1,4 @@
-"""Claims about taking a book over from elsewhere: all of it, in one commit, or none."""
+"""Claims about loading given allocations: all of them in one commit, or none."""
 
 from collections.abc import Callable, Sequence
 from ipaddress import ip_network
@@ -11,15 +11,15 @@ from mynet.ipam.errors import (
     IpamError,
     SubnetNotFound,
 )
+from mynet.ipam.testing.assertions import require_equal
 from mynet.ipam.testing.bench import Bench, Ruled
-from mynet.ipam.testing.samples import BOTH, SMALL, nobodys, outside, usable
-from mynet.ipam.testing.stating import require_equal
+from mynet.ipam.testing.samples import BOTH, SMALL, never_handed_out, outside, usable
 
 _LONG = 600.0
 
 
-def what_is_loaded_is_held(bench: Bench) -> None:
-    """In subnets that were open as well as in those that are opened for it."""
+def a_loaded_address_is_allocated(bench: Bench) -> None:
+    """Load into an open subnet and into one that the load opens."""
     first, second = BOTH
     bench.open(first)
     kept = bench.allocate(first, "b", address=first[3])
@@ -31,16 +31,16 @@ def what_is_loaded_is_held(bench: Bench) -> None:
     ]
     bench.load((first, held[:2]), (second, held[2:]))
     for holding in held:
-        (found,) = bench.allocations(address=holding.address)
-        require_equal(_essence(found), _essence(holding), "loaded was")
-        require_equal(found.instance, bench.context.instance, "the instance of what was loaded")
+        (actual,) = bench.allocations(address=holding.address)
+        require_equal(_common_fields(actual), _common_fields(holding), "loaded was")
+        require_equal(actual.instance, bench.context.instance, "the instance of what was loaded")
     require_equal(bench.allocations(owner="b"), [kept], "what was there is")
     for cidr, count in ((first, 3), (second, 2)):
         require_equal(bench.usage(cidr).allocated, count, f"allocated of {cidr}")
 
 
-def what_is_loaded_is_as_if_it_had_been_allocated(bench: Bench) -> None:
-    """Its owner gets it again, nobody else does, and it can be released."""
+def a_loaded_address_behaves_like_an_allocated_one(bench: Bench) -> None:
+    """Require that its owner gets it again, other owners do not, and it can be released."""
     for cidr in SMALL:
         bench.load((cidr, [_holding(cidr[1], "a"), Holding(cidr[5])]))
         held = bench.allocations(cidr)
@@ -52,8 +52,8 @@ def what_is_loaded_is_as_if_it_had_been_allocated(bench: Bench) -> None:
         require_equal(bench.release(cidr, cidr[1], "a"), held[0], "released was")
 
 
-def loading_twice_is_loading_once(bench: Bench) -> None:
-    """For what an owner holds already stays as it is, with or without a name."""
+def a_repeated_load_changes_nothing(bench: Bench) -> None:
+    """Require that an address that its owner has already stays as it is, also without an owner."""
     for cidr in BOTH:
         held = [_holding(cidr[5], "a"), Holding(cidr[6]), _holding(cidr[7], "a")]
         bench.load((cidr, held))
@@ -65,8 +65,8 @@ def loading_twice_is_loading_once(bench: Bench) -> None:
         require_equal(bench.usage(cidr).allocated, 4, f"allocated of {cidr}")
 
 
-def what_cannot_be_loaded_whole_is_not_loaded(bench: Bench) -> None:
-    """Whatever is wrong with the last of it, and in whichever subnet."""
+def a_load_with_an_error_loads_nothing(bench: Bench) -> None:
+    """Load with one bad address, in the first or in the second subnet."""
     for cidr in BOTH:
         bench.open(cidr)
         bench.allocate(cidr, "b", address=cidr[9])
@@ -76,14 +76,14 @@ def what_cannot_be_loaded_whole_is_not_loaded(bench: Bench) -> None:
         _require_refused(bench, subnet, Holding(cidr[9]), AddressInUse, "b")
         _require_refused(bench, subnet, Holding(cidr[10], "a"), AddressInUse)
         _require_refused(bench, subnet, Holding(cidr[13], "a"), AddressReserved)
-        for address in nobodys(cidr):
+        for address in never_handed_out(cidr):
             _require_refused(bench, subnet, Holding(address, "a"), AddressReserved)
         for address in outside(cidr):
             _require_refused(bench, subnet, Holding(address, "a"), AddressOutOfRange)
 
 
-def an_address_is_not_loaded_for_two(bench: Bench) -> None:
-    """Named for both in one load, be it in one list or in two."""
+def an_address_is_not_loaded_for_two_owners(bench: Bench) -> None:
+    """Load both in one list, and in two lists of one load."""
     for cidr in BOTH:
         bench.open(cidr)
         one, other = Holding(cidr[5], "a"), Holding(cidr[5], "b")
@@ -93,19 +93,19 @@ def an_address_is_not_loaded_for_two(bench: Bench) -> None:
             bench.load((cidr, [Holding(cidr[4], "a"), one]), (cidr, [other]))
 
 
-def the_range_does_not_bound_what_is_loaded(bench: Bench) -> None:
-    """Nor does it matter that an address cools down: each is named."""
+def a_load_ignores_range_and_cooldown(bench: Bench) -> None:
+    """Load addresses outside the range, and one that is cooling."""
     for cidr in BOTH:
         subnet = bench.open(Subnet(cidr, range=Span(cidr[4], cidr[5]), cooldown=_LONG))
         bench.release(subnet, bench.allocate(subnet, address=cidr[4]).address)
         bench.load((subnet, [Holding(cidr[4], "a"), Holding(cidr[9], "a")]))
-        found = [each.address for each in bench.allocations(cidr)]
-        require_equal(found, [cidr[4], cidr[9]], "loaded were")
+        actual = [allocation.address for allocation in bench.allocations(cidr)]
+        require_equal(actual, [cidr[4], cidr[9]], "loaded were")
         require_equal(bench.usage(subnet).cooling, 0, "cooling, though it is held,")
 
 
-def what_is_held_and_reserved_may_be_loaded_again(bench: Bench) -> None:
-    """For it is held already: that it was reserved later changes nothing."""
+def an_allocated_address_that_is_reserved_may_be_loaded_again(bench: Bench) -> None:
+    """Require that a later reservation does not matter."""
     for cidr in BOTH:
         held = [Holding(cidr[5], "a"), Holding(cidr[6], "b")]
         bench.load((cidr, held))
@@ -114,8 +114,8 @@ def what_is_held_and_reserved_may_be_loaded_again(bench: Bench) -> None:
         require_equal(bench.allocations(cidr), before, "loaded again, the allocations are")
 
 
-def a_subnet_may_be_loaded_empty(bench: Bench) -> None:
-    """Then it is open; and to load nothing at all is no mistake."""
+def an_empty_load_opens_the_subnet(bench: Bench) -> None:
+    """Require that a load without subnets succeeds too."""
     bench.load()
     for cidr in BOTH:
         bench.load((cidr, []))
@@ -123,8 +123,8 @@ def a_subnet_may_be_loaded_empty(bench: Bench) -> None:
         require_equal(bench.allocate(cidr, "a").owner, "a", "the owner of the first allocation")
 
 
-def what_was_loaded_outlives_the_backend(bench: Bench) -> None:
-    """To the last field."""
+def loaded_addresses_are_the_same_after_a_restart(bench: Bench) -> None:
+    """Compare all fields."""
     for cidr in BOTH:
         bench.load((cidr, [_holding(cidr[5], "a"), Holding(cidr[6])]))
     before = bench.allocations()
@@ -136,7 +136,7 @@ def what_was_loaded_outlives_the_backend(bench: Bench) -> None:
 def _require_refused(
     bench: Bench, subnet: Subnet, last: Holding, kind: type[IpamError], holder: str = ""
 ) -> None:
-    """State that one bad holding keeps all of a load out, before it and behind it."""
+    """Require that one bad holding makes a load fail, wherever it is in it."""
     good, new = Holding(subnet.cidr[5], "a"), ip_network("198.18.7.0/24")
     loads: Sequence[Sequence[tuple[Ruled, Sequence[Holding]]]] = (
         [(subnet, [good, last])],
@@ -154,19 +154,19 @@ def _holding(address: IPAddress, owner: str) -> Holding:
     return Holding(address, owner, f"key of {address}", {"of": f"{address}"})
 
 
-def _essence(held: object) -> object:
-    """Return what an allocation and a holding have in common."""
+def _common_fields(held: object) -> object:
+    """Return the fields that allocations and holdings have in common."""
     return [getattr(held, name) for name in ("address", "owner", "sticky_key", "labels")]
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
-    what_is_loaded_is_held,
-    what_is_loaded_is_as_if_it_had_been_allocated,
-    loading_twice_is_loading_once,
-    what_cannot_be_loaded_whole_is_not_loaded,
-    an_address_is_not_loaded_for_two,
-    the_range_does_not_bound_what_is_loaded,
-    what_is_held_and_reserved_may_be_loaded_again,
-    a_subnet_may_be_loaded_empty,
-    what_was_loaded_outlives_the_backend,
+    a_loaded_address_is_allocated,
+    a_loaded_address_behaves_like_an_allocated_one,
+    a_repeated_load_changes_nothing,
+    a_load_with_an_error_loads_nothing,
+    an_address_is_not_loaded_for_two_owners,
+    a_load_ignores_range_and_cooldown,
+    an_allocated_address_that_is_reserved_may_be_loaded_again,
+    an_empty_load_opens_the_subnet,
+    loaded_addresses_are_the_same_after_a_restart,
 )

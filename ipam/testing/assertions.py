@@ -1,4 +1,4 @@
-"""What a claim states things with: sentences in place of ``assert``, which ``python -O`` drops."""
+"""Assertions with a sentence each, in place of ``assert``, which ``python -O`` removes."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,24 +14,24 @@ _PATIENCE = 60  # seconds that threads wait for one another
 T = TypeVar("T")
 
 
-def require(holds: object, sentence: str) -> None:
-    """State a thing."""
-    if not holds:
+def require(condition: object, sentence: str) -> None:
+    """Raise AssertionError unless the condition holds."""
+    if not condition:
         raise AssertionError(sentence)
 
 
-def require_equal(found: object, expected: object, what: str) -> None:
-    """State that two things are equal."""
-    require(found == expected, f"{what}: {found}, where it should be {expected}")
+def require_equal(actual: object, expected: object, what: str) -> None:
+    """Raise AssertionError unless two values are equal."""
+    require(actual == expected, f"{what}: {actual}, where it should be {expected}")
 
 
-def require_between(least: float, found: float, most: float, what: str) -> None:
-    """State that a number is not too small and not too large."""
-    require(least <= found <= most, f"{what}: {found}, which is not from {least} to {most}")
+def require_between(least: float, actual: float, most: float, what: str) -> None:
+    """Raise AssertionError unless a number is within two bounds."""
+    require(least <= actual <= most, f"{what}: {actual}, which is not from {least} to {most}")
 
 
 def require_explained(error: IpamError, thing: IPAddress | IPNetwork, holder: str) -> None:
-    """State that an error has a message, and names the thing in the way and who has it."""
+    """Raise AssertionError unless an error has a message, its resource and the holder."""
     name = type(error).__name__
     require(str(error).strip(), f"{name} about {thing} says nothing")
     require(
@@ -43,7 +43,7 @@ def require_explained(error: IpamError, thing: IPAddress | IPNetwork, holder: st
 
 @contextmanager
 def only_ipam_errors(verb: str) -> Iterator[None]:
-    """Let pass what a backend may raise, and name what it may not."""
+    """Turn an error that a backend may not raise into an AssertionError that names the verb."""
     try:
         yield
     except (IpamError, AssertionError):
@@ -54,8 +54,8 @@ def only_ipam_errors(verb: str) -> Iterator[None]:
         ) from error
 
 
-def at_once(works: Sequence[Callable[[], T]]) -> list[T]:
-    """Do each in a thread of its own, all at once; return, or raise, what they do."""
+def in_threads(works: Sequence[Callable[[], T]]) -> list[T]:
+    """Run each function in a thread of its own, all at once; return their results in order."""
     ready = threading.Barrier(len(works))
 
     def run(work: Callable[[], T]) -> T:

@@ -28,11 +28,11 @@ from mynet.ipam.api import (
     Usage,
 )
 from mynet.ipam.errors import AllocationNotFound, IpamError, OwnerMismatch, SubnetInUse
-from tests.ipam.conformance.plain_book import Book, numbers_reserved, reserving
-from tests.ipam.conformance.plain_steps import Steps
+from tests.ipam.conformance.reference_state import SubnetTable, numbers_reserved, reserving
+from tests.ipam.conformance.reference_steps import ReferenceSteps
 
 
-class PlainBackend(Steps, Backend):
+class ReferenceBackend(ReferenceSteps, Backend):
     """Keeps the contract."""
 
     @property
@@ -41,50 +41,50 @@ class PlainBackend(Steps, Backend):
 
     def open_subnet(self, call: Call, subnet: IPNetwork) -> None:
         with self.guard:
-            self.state.books.setdefault(subnet, Book(subnet))
+            self.state.tables.setdefault(subnet, SubnetTable(subnet))
 
     def close_subnet(self, call: Call, subnet: IPNetwork) -> None:
         with self.guard:
-            book = self.state.books.get(subnet)
-            if book and book.held:
+            table = self.state.tables.get(subnet)
+            if table and table.held:
                 raise SubnetInUse(f"{subnet} has allocations", resource=f"subnet {subnet}")
-            self.state.books.pop(subnet, None)
+            self.state.tables.pop(subnet, None)
 
     def allocate(self, call: Call, request: AllocateRequest) -> Allocation:
-        with self.turn(request.subnet) as book:
+        with self.transaction(request.subnet) as table:
             if request.address is not None:
-                return self.give_this(book, request, request.address)
-            if held := self.first_of(book, request.owner):
+                return self.allocate_address(table, request, request.address)
+            if held := self.first_of(table, request.owner):
                 return held
-            address = self.recalled(book, request) or self.next_free(book, request.subnet)
-            return self.give(book, self.holding(request, address))
+            address = self.recalled(table, request) or self.next_free(table, request.subnet)
+            return self.insert(table, self.holding(request, address))
 
     def allocate_batch(self, call: Call, request: BatchRequest) -> Sequence[Allocation]:
-        with self.turn(request.subnet) as book:
+        with self.transaction(request.subnet) as table:
             new: list[str] = []
             for owner in request.owners:
-                if not owner or (owner not in new and not self.first_of(book, owner)):
+                if not owner or (owner not in new and not self.first_of(table, owner)):
                     new.append(owner)
-            addresses = self.choose(book, request.subnet, len(new))
+            addresses = self.choose(table, request.subnet, len(new))
             made = [
-                self.give(book, Holding(address, owner, labels=request.labels))
+                self.insert(table, Holding(address, owner, labels=request.labels))
                 for owner, address in zip(new, addresses, strict=True)
             ]
             nameless = iter([each for each in made if not each.owner])
-            return [self.first_of(book, owner) or next(nameless) for owner in request.owners]
+            return [self.first_of(table, owner) or next(nameless) for owner in request.owners]
 
     def release(self, call: Call, request: ReleaseRequest) -> Allocation:
-        with self.turn(request.subnet) as book:
+        with self.transaction(request.subnet) as table:
             address = request.address
-            self.require_inside(book, address)
-            held = book.held.get(address)
+            self.require_inside(table, address)
+            held = table.held.get(address)
             if held is None:
                 raise AllocationNotFound("nobody has it", resource=f"address {address}")
             if not self.may_release(held, request):
                 raise OwnerMismatch(
                     "another has it", resource=f"address {address}", holder=held.owner
                 )
-            self.rest(book, held)
+            self.enqueue(table, held)
             return held
 
     def release_owner(self, call: Call, owner: str) -> Sequence[Allocation]:
@@ -92,20 +92,20 @@ class PlainBackend(Steps, Backend):
             query = AllocationQuery(owner=owner)
             held = [each for each in self.held() if self.selects(query, each)]
             for each in held:
-                self.rest(self.book(each.subnet), each)
+                self.enqueue(self.table(each.subnet), each)
             return held
 
     def load(self, call: Call, holdings: Sequence[Holdings]) -> None:
         with self.guard:
-            before = deepcopy(self.state.books)
+            before = deepcopy(self.state.tables)
             self.state.revision += 1
             try:
                 for each in holdings:
                     self.open_subnet(call, each.subnet.cidr)
                     for holding in each.held:
-                        self.load_one(self.book(each.subnet.cidr), each.subnet, holding)
+                        self.load_one(self.table(each.subnet.cidr), each.subnet, holding)
             except IpamError:
-                self.state.books = before
+                self.state.tables = before
                 raise
 
     def allocations(self, call: Call, query: AllocationQuery) -> Sequence[Allocation]:
@@ -113,33 +113,33 @@ class PlainBackend(Steps, Backend):
 
     def recall(self, call: Call, request: AllocateRequest) -> IPAddress | None:
         with self.guard:
-            return self.recalled(self.book(request.subnet.cidr), request)
+            return self.recalled(self.table(request.subnet.cidr), request)
 
     def usage(self, call: Call, subnet: Subnet) -> Usage:
         with self.guard:
-            book = self.book(subnet.cidr)
-            held = sum(1 for address in book.held if reserving(subnet, address))
-            cooling = len(self.cooling(book, subnet))
-            capacity = book.last - book.first + 1
-            return Usage(capacity, len(book.held), numbers_reserved(subnet) - held, cooling)
+            table = self.table(subnet.cidr)
+            held = sum(1 for address in table.held if reserving(subnet, address))
+            cooling = len(self.cooling(table, subnet))
+            capacity = table.last - table.first + 1
+            return Usage(capacity, len(table.held), numbers_reserved(subnet) - held, cooling)
 
     def parts(self, call: Call, query: MapQuery) -> Sequence[Part]:
         with self.guard:
-            book = self.book(query.subnet.cidr)
-            held = self.by_part(book.held, query)
-            cooling = self.by_part(self.cooling(book, query.subnet), query)
+            table = self.table(query.subnet.cidr)
+            held = self.by_part(table.held, query)
+            cooling = self.by_part(self.cooling(table, query.subnet), query)
         found = sorted({*held, *cooling}, key=lambda part: int(part[0]))
         return [Part(part, held[part], cooling[part]) for part in found]
 
     def held(self) -> Sequence[Allocation]:
         """Return all allocations, in order."""
         with self.guard:
-            held = [each for book in self.state.books.values() for each in book.held.values()]
+            held = [each for table in self.state.tables.values() for each in table.held.values()]
         return sorted(held, key=self.place)
 
-    def cooling(self, book: Book, subnet: Subnet) -> Sequence[IPAddress]:
+    def cooling(self, table: SubnetTable, subnet: Subnet) -> Sequence[IPAddress]:
         """Return those that cool down and are not reserved."""
-        cooling = [each for each, since in book.resting.items() if self.cools(subnet, since)]
+        cooling = [each for each, since in table.released.items() if self.is_cooling(subnet, since)]
         return [address for address in cooling if not reserving(subnet, address)]
 
     def by_part(self, addresses: Iterable[IPAddress], query: MapQuery) -> Counter[IPNetwork]:

@@ -1,4 +1,4 @@
-"""Claims about the parts of a subnet: how full each is, and that they add up to the whole."""
+"""Claims about the parts of a subnet: their usage, and that they add up to the whole."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -6,13 +6,13 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
 
 from mynet.ipam.api import IPAddress, IPNetwork, Part, Span, Subnet
+from mynet.ipam.testing.assertions import require, require_equal
 from mynet.ipam.testing.bench import Bench
 from mynet.ipam.testing.samples import BOTH, SMALL
-from mynet.ipam.testing.stating import require, require_equal
 
-_FOR_EVER = 86400.0  # a cooldown that no claim sees the end of
+_FOR_EVER = 86400.0  # a cooldown that does not end during a claim
 
-# Beyond what a backend may keep together in one piece, whatever its size.
+# Larger than what a backend may store together.
 _LARGE: Sequence[IPNetwork] = (
     IPv4Network("10.0.0.0/8"),
     IPv6Network("fd6d:796e:6574:6::/64"),
@@ -20,8 +20,8 @@ _LARGE: Sequence[IPNetwork] = (
 )
 
 
-def a_part_says_how_many_of_its_addresses_are_held(bench: Bench) -> None:
-    """Down to single addresses, and up to the whole subnet."""
+def a_part_counts_its_allocated_addresses(bench: Bench) -> None:
+    """Query parts from a single address up to the whole subnet."""
     for cidr in SMALL:
         subnet = bench.open(Subnet(cidr, cooldown=_FOR_EVER))
         require_equal(bench.parts(subnet, cidr.prefixlen), [], f"parts of {cidr}, empty,")
@@ -37,8 +37,8 @@ def a_part_says_how_many_of_its_addresses_are_held(bench: Bench) -> None:
             _require_parts(bench, subnet, shift, [(at, n, 0) for at, n in expected.items()])
 
 
-def a_part_tells_held_and_cooling_apart(bench: Bench) -> None:
-    """As usage does: reserved is not cooling, and what has cooled down is free."""
+def a_part_counts_cooling_addresses_separately(bench: Bench) -> None:
+    """Require that they are counted as in usage."""
     for cidr in SMALL:
         subnet = bench.open(Subnet(cidr, cooldown=_FOR_EVER))
         for number in (1, 2, 4, 5, 6, 9):
@@ -52,8 +52,8 @@ def a_part_tells_held_and_cooling_apart(bench: Bench) -> None:
         _require_parts(bench, replace(subnet, cooldown=0), 2, [(0, 1, 0), (4, 1, 0)])
 
 
-def parts_of_any_size_add_up_to_usage(bench: Bench) -> None:
-    """In subnets of which little is held, and that little far apart."""
+def parts_of_any_size_add_up_to_the_usage(bench: Bench) -> None:
+    """Query subnets with few allocations that are far apart."""
     for cidr in (*BOTH, *_LARGE):
         subnet = bench.open(Subnet(cidr, cooldown=_FOR_EVER))
         addresses = list(dict.fromkeys(_scattered(cidr)))
@@ -70,8 +70,8 @@ def parts_of_any_size_add_up_to_usage(bench: Bench) -> None:
             _require_in_order(cidr, prefixlen, parts)
 
 
-def parts_outlive_the_backend(bench: Bench) -> None:
-    """They are what they were before it was closed."""
+def parts_are_the_same_after_a_restart(bench: Bench) -> None:
+    """Compare the parts before and after."""
     for cidr in BOTH:
         subnet = bench.open(Subnet(cidr, cooldown=_FOR_EVER))
         for address in _scattered(cidr):
@@ -86,14 +86,14 @@ def parts_outlive_the_backend(bench: Bench) -> None:
 def _scattered(cidr: IPNetwork) -> Iterator[IPAddress]:
     """Yield addresses in the corners of a subnet, and next to one another."""
     size = cidr.num_addresses
-    for at in (1, size // 2 - 2, size // 2, size // 3, size - 4):
-        yield from (cidr[at], cidr[at + 1], cidr[at + 2])
+    for position in (1, size // 2 - 2, size // 2, size // 3, size - 4):
+        yield from (cidr[position], cidr[position + 1], cidr[position + 2])
 
 
 def _require_parts(
     bench: Bench, subnet: Subnet, shift: int, expected: Sequence[tuple[int, int, int]]
 ) -> None:
-    """State the parts of 2^shift addresses: where they begin, what is held, what cools."""
+    """Require these parts of 2^shift addresses: first position, allocated, cooling."""
     prefixlen = subnet.cidr.max_prefixlen - shift
     parts = [
         Part(ip_network((subnet.cidr[at], prefixlen)), held, cooling)
@@ -106,16 +106,16 @@ def _require_in_order(cidr: IPNetwork, prefixlen: int, parts: Sequence[Part]) ->
     for part in parts:
         inside = part.cidr.prefixlen == prefixlen and part.cidr[0] in cidr
         require(inside, f"{part.cidr} is not a part /{prefixlen} of {cidr}")
-        require(part.allocated or part.cooling, f"part {part.cidr}, in which nothing is, is named")
+        require(part.allocated or part.cooling, f"part {part.cidr}, which is empty, is listed")
     require(
         all(int(one.cidr[0]) < int(other.cidr[0]) for one, other in pairwise(parts)),
-        f"the parts /{prefixlen} of {cidr} are not in their order",
+        f"the parts /{prefixlen} of {cidr} are not in order",
     )
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
-    a_part_says_how_many_of_its_addresses_are_held,
-    a_part_tells_held_and_cooling_apart,
-    parts_of_any_size_add_up_to_usage,
-    parts_outlive_the_backend,
+    a_part_counts_its_allocated_addresses,
+    a_part_counts_cooling_addresses_separately,
+    parts_of_any_size_add_up_to_the_usage,
+    parts_are_the_same_after_a_restart,
 )

@@ -1,4 +1,4 @@
-"""Claims about usage: what is held, reserved, cooling and free, each address counted once."""
+"""Claims about usage: allocated, reserved, cooling and free, each address counted once."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,23 +6,23 @@ from dataclasses import replace
 from ipaddress import IPv6Network
 
 from mynet.ipam.api import Span, Subnet, Usage
+from mynet.ipam.testing.assertions import require_equal
 from mynet.ipam.testing.bench import Bench
 from mynet.ipam.testing.samples import BOTH, SMALL, usable
-from mynet.ipam.testing.stating import require_equal
 
-_FOR_EVER = 86400.0  # a cooldown that no claim sees the end of
+_FOR_EVER = 86400.0  # a cooldown that does not end during a claim
 _SHORT = 0.05
 
 
-def usage_counts_what_is_held(bench: Bench) -> None:
-    """Not what was asked for twice, handed over, refused or released."""
+def usage_counts_allocations(bench: Bench) -> None:
+    """Require that repeated requests, transfers and releases are not counted."""
     for subnet in SMALL:
         bench.open(subnet)
         capacity = len(usable(subnet))
         for count, address in enumerate(usable(subnet)):
             usage = bench.usage(subnet)
-            found = (usage.capacity, usage.allocated, usage.free)
-            require_equal(found, (capacity, count, capacity - count), f"the usage of {subnet}")
+            actual = (usage.capacity, usage.allocated, usage.free)
+            require_equal(actual, (capacity, count, capacity - count), f"the usage of {subnet}")
             require_equal(len(bench.allocations(subnet)), count, f"the allocations of {subnet}")
             bench.allocate(subnet, f"for {address}", address=address)
             bench.allocate(subnet, f"for {address}")
@@ -33,8 +33,8 @@ def usage_counts_what_is_held(bench: Bench) -> None:
             require_equal(bench.usage(subnet).allocated, before - 1, f"allocated of {subnet}")
 
 
-def usage_tells_held_cooling_reserved_and_free_apart(bench: Bench) -> None:
-    """Held is held though it be reserved, and what is reserved does not count as cooling."""
+def usage_counts_each_address_in_one_state(bench: Bench) -> None:
+    """Require that a reserved address counts as allocated, and otherwise as reserved."""
     for cidr in SMALL:
         subnet = bench.open(Subnet(cidr, cooldown=_FOR_EVER))
         for number in range(1, 9):
@@ -44,7 +44,7 @@ def usage_tells_held_cooling_reserved_and_free_apart(bench: Bench) -> None:
         bench.release_owner("owner 8")
         capacity = len(usable(cidr))
         require_equal(bench.usage(subnet), Usage(capacity, 4, 0, 4), f"the usage of {cidr}")
-        # One held, two that cool, and one that never was used.
+        # One allocated, two cooling and one unused.
         spans = (Span(cidr[2], cidr[4]), Span(cidr[12], cidr[12]))
         reserving = replace(subnet, reserved=spans)
         require_equal(bench.usage(reserving), Usage(capacity, 4, 3, 2), "with four reserved")
@@ -54,8 +54,8 @@ def usage_tells_held_cooling_reserved_and_free_apart(bench: Bench) -> None:
         require_equal(bench.usage(reserving), Usage(capacity, 4, 4, 1), "with one taken by name")
 
 
-def what_is_reserved_counts_once(bench: Bench) -> None:
-    """However often it is named; and what is nobody's anyway does not count."""
+def a_reserved_address_is_counted_once(bench: Bench) -> None:
+    """Require that spans may overlap. Network, broadcast and anycast addresses are not counted."""
     for cidr in BOTH:
         bench.open(cidr)
         capacity = bench.usage(cidr).capacity
@@ -74,8 +74,8 @@ def what_is_reserved_counts_once(bench: Bench) -> None:
             require_equal(usage, Usage(capacity, 0, reserved), f"the usage of {cidr}, {rules}")
 
 
-def free_is_what_the_next_callers_get(bench: Bench) -> None:
-    """So many, and no more; the range bounds what is chosen, not what is free."""
+def free_is_the_number_of_addresses_that_can_be_allocated(bench: Bench) -> None:
+    """Require that the range bounds what is chosen, not what is free."""
     for cidr in SMALL:
         subnet = bench.open(Subnet(cidr, reserved=(Span(cidr[2], cidr[4]),)))
         for number in (3, 5, 7, 8):
@@ -89,8 +89,8 @@ def free_is_what_the_next_callers_get(bench: Bench) -> None:
         require_equal(bench.usage(subnet).free, 0, f"free of {cidr}, exhausted")
 
 
-def what_has_cooled_down_counts_as_free(bench: Bench) -> None:
-    """Nobody has to take it first."""
+def an_address_that_has_cooled_down_counts_as_free(bench: Bench) -> None:
+    """Require that it counts as free before it is allocated again."""
     for cidr in BOTH:
         subnet = bench.open(Subnet(cidr, cooldown=_SHORT))
         bench.release(subnet, bench.allocate(subnet).address)
@@ -99,8 +99,8 @@ def what_has_cooled_down_counts_as_free(bench: Bench) -> None:
         require_equal((usage.cooling, usage.free), (0, usage.capacity), "cooling and free")
 
 
-def a_large_subnet_is_counted_to_the_last_address(bench: Bench) -> None:
-    """Though it has more of them than fit a word of the machine."""
+def a_large_subnet_is_counted_exactly(bench: Bench) -> None:
+    """Count more addresses than a machine word can."""
     cidr = IPv6Network("::/0")
     half = Span(cidr[1 << 127], cidr[-1])
     subnet = bench.open(Subnet(cidr, reserved=(half,), cooldown=_FOR_EVER))
@@ -112,10 +112,10 @@ def a_large_subnet_is_counted_to_the_last_address(bench: Bench) -> None:
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
-    usage_counts_what_is_held,
-    usage_tells_held_cooling_reserved_and_free_apart,
-    what_is_reserved_counts_once,
-    free_is_what_the_next_callers_get,
-    what_has_cooled_down_counts_as_free,
-    a_large_subnet_is_counted_to_the_last_address,
+    usage_counts_allocations,
+    usage_counts_each_address_in_one_state,
+    a_reserved_address_is_counted_once,
+    free_is_the_number_of_addresses_that_can_be_allocated,
+    an_address_that_has_cooled_down_counts_as_free,
+    a_large_subnet_is_counted_exactly,
 )

@@ -1,7 +1,7 @@
-"""Claims about released addresses: how long nobody gets them by chance, and who may sooner.
+"""Claims about the cooldown of released addresses.
 
-Those that see a cooldown end have a short one. Those that see that it has not ended have one that
-does not end while a claim is made, however busy the machine.
+Claims that wait for the end of a cooldown use a short one. Claims that require that it has not
+ended use one that does not end during a claim, however busy the machine.
 """
 
 import time
@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from mynet.ipam.api import IPNetwork, Span, Subnet
 from mynet.ipam.errors import SubnetExhausted
+from mynet.ipam.testing.assertions import require, require_between, require_equal
 from mynet.ipam.testing.bench import Bench
 from mynet.ipam.testing.samples import BOTH, SMALL, shuffled, usable
-from mynet.ipam.testing.stating import require, require_between, require_equal
 
 _LONG = 600.0
 _SHORT = 0.1
@@ -20,8 +20,8 @@ _APART = 0.1
 _TOLERANCE = 0.05  # seconds: clocks of different kinds, and their rounding
 
 
-def a_released_address_is_not_reused_before_its_time(bench: Bench) -> None:
-    """Not where it is all that is left, either."""
+def a_cooling_address_is_not_chosen(bench: Bench) -> None:
+    """Require that it is not chosen even if no other address is left."""
     for cidr in SMALL:
         subnet = bench.open(Subnet(cidr, cooldown=_LONG))
         taken = bench.take_all(subnet)
@@ -32,8 +32,11 @@ def a_released_address_is_not_reused_before_its_time(bench: Bench) -> None:
                     bench.allocate(subnet, owner)
 
 
-def a_released_address_is_reused_when_its_time_has_come(bench: Bench) -> None:
-    """When the refusal said; not before the cooldown has passed, and not long after it."""
+def a_released_address_is_reused_when_its_cooldown_has_passed(bench: Bench) -> None:
+    """Wait as long as retry_after says.
+
+    The address is not reused before the cooldown has passed.
+    """
     for cidr in BOTH:
         subnet = bench.open(_two_of(cidr, _SHORT))
         first, _ = bench.take(subnet, 2)
@@ -50,8 +53,8 @@ def a_released_address_is_reused_when_its_time_has_come(bench: Bench) -> None:
         require(passed >= _SHORT - _TOLERANCE, f"{first} was reused {passed} s after its release")
 
 
-def what_has_cooled_down_comes_last_and_in_the_order_of_its_release(bench: Bench) -> None:
-    """After all that never were used, for the longer the safer."""
+def addresses_that_have_cooled_down_are_chosen_last_in_the_order_of_release(bench: Bench) -> None:
+    """Require that unused addresses are chosen first."""
     used = {}
     for cidr in SMALL:
         subnet = bench.open(Subnet(cidr, cooldown=_SHORT))
@@ -67,7 +70,7 @@ def what_has_cooled_down_comes_last_and_in_the_order_of_its_release(bench: Bench
 
 
 def without_a_cooldown_an_address_is_reused_at_once(bench: Bench) -> None:
-    """If it is all that is left."""
+    """Require that it is reused when no other address is left."""
     for cidr in BOTH:
         subnet = bench.open(_two_of(cidr, 0))
         first, second = bench.take(subnet, 2)
@@ -77,8 +80,8 @@ def without_a_cooldown_an_address_is_reused_at_once(bench: Bench) -> None:
             require_equal(bench.take(subnet, 1), [address], "reused at once was")
 
 
-def retry_after_says_when_the_first_comes_free(bench: Bench) -> None:
-    """By the time that the one released first still has to cool."""
+def retry_after_is_the_time_until_the_first_address_is_free(bench: Bench) -> None:
+    """Require the time that the address released first has left to cool down."""
     released = {}
     for cidr in BOTH:
         subnet = bench.open(_two_of(cidr, _LONG))
@@ -93,12 +96,12 @@ def retry_after_says_when_the_first_comes_free(bench: Bench) -> None:
         with bench.refusing(SubnetExhausted, subnet) as refusal:
             bench.allocate(subnet)
         least, most = _LONG - (time.monotonic() - before), _LONG - (asked - after)
-        found = refusal.error.retry_after
-        require_between(least - _TOLERANCE, found, most + _TOLERANCE / 2, "retry_after")
+        actual = refusal.error.retry_after
+        require_between(least - _TOLERANCE, actual, most + _TOLERANCE / 2, "retry_after")
 
 
-def where_waiting_is_no_help_none_is_promised(bench: Bench) -> None:
-    """For all is held, or what cools is reserved, or lies outside the range."""
+def retry_after_is_zero_if_waiting_does_not_help(bench: Bench) -> None:
+    """Allocate every address, or reserve the cooling one or leave it out of the range."""
     for cidr in SMALL:
         subnet = bench.open(Subnet(cidr, cooldown=_LONG))
         taken = bench.take_all(subnet)
@@ -109,8 +112,8 @@ def where_waiting_is_no_help_none_is_promised(bench: Bench) -> None:
         _require_hopeless(bench, replace(subnet, range=Span(taken[4], taken[6])))
 
 
-def a_cooling_address_is_had_by_whoever_asks_for_it(bench: Bench) -> None:
-    """And when it is released again, it cools anew, behind all others."""
+def a_cooling_address_can_be_allocated_by_name(bench: Bench) -> None:
+    """Require that when it is released again, it cools down again, and is reused last."""
     for cidr in BOTH:
         subnet = bench.open(_two_of(cidr, _LONG))
         first, second = bench.take(subnet, 2)
@@ -123,8 +126,8 @@ def a_cooling_address_is_had_by_whoever_asks_for_it(bench: Bench) -> None:
         require_equal(bench.take_all(at_once), [second, first], "reused in order were")
 
 
-def a_cooldown_outlives_the_backend(bench: Bench) -> None:
-    """By a restart it is neither ended nor made shorter."""
+def a_cooldown_continues_after_a_restart(bench: Bench) -> None:
+    """Require that a restart neither ends nor shortens it."""
     for cidr in BOTH:
         subnet = bench.open(_two_of(cidr, _LONG))
         before = time.monotonic()
@@ -138,8 +141,8 @@ def a_cooldown_outlives_the_backend(bench: Bench) -> None:
             require_equal(bench.usage(subnet).cooling, 1, "cooling, after a restart,")
 
 
-def a_cooldown_ends_though_the_backend_was_closed(bench: Bench) -> None:
-    """When it would have ended, or a cooldown after the restart."""
+def a_cooldown_ends_after_a_restart(bench: Bench) -> None:
+    """Require that it ends at the latest one cooldown after the restart."""
     released = {}
     for cidr in BOTH:
         subnet = bench.open(_two_of(cidr, _SHORT))
@@ -151,8 +154,8 @@ def a_cooldown_ends_though_the_backend_was_closed(bench: Bench) -> None:
         require_equal(bench.take_all(subnet), [first], "after a restart and a cooldown it gave")
 
 
-def a_cooldown_is_the_subnets_own(bench: Bench) -> None:
-    """Each has its rules, and its own order of release."""
+def each_subnet_has_its_own_cooldown(bench: Bench) -> None:
+    """Require that each subnet has its rules and its order of release."""
     for slow, quick in (BOTH, BOTH[::-1]):
         patient, eager = bench.open(_two_of(slow, _LONG)), bench.open(_two_of(quick, 0))
         for subnet in (patient, eager):
@@ -165,7 +168,7 @@ def a_cooldown_is_the_subnets_own(bench: Bench) -> None:
 
 
 def _two_of(cidr: IPNetwork, cooldown: float) -> Subnet:
-    """Return rules by which two addresses are chosen and no more."""
+    """Return rules with a range of two addresses."""
     return Subnet(cidr, range=Span(cidr[6], cidr[7]), cooldown=cooldown)
 
 
@@ -178,14 +181,14 @@ def _require_hopeless(bench: Bench, subnet: Subnet) -> None:
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
-    a_released_address_is_not_reused_before_its_time,
-    a_released_address_is_reused_when_its_time_has_come,
-    what_has_cooled_down_comes_last_and_in_the_order_of_its_release,
+    a_cooling_address_is_not_chosen,
+    a_released_address_is_reused_when_its_cooldown_has_passed,
+    addresses_that_have_cooled_down_are_chosen_last_in_the_order_of_release,
     without_a_cooldown_an_address_is_reused_at_once,
-    retry_after_says_when_the_first_comes_free,
-    where_waiting_is_no_help_none_is_promised,
-    a_cooling_address_is_had_by_whoever_asks_for_it,
-    a_cooldown_outlives_the_backend,
-    a_cooldown_ends_though_the_backend_was_closed,
-    a_cooldown_is_the_subnets_own,
+    retry_after_is_the_time_until_the_first_address_is_free,
+    retry_after_is_zero_if_waiting_does_not_help,
+    a_cooling_address_can_be_allocated_by_name,
+    a_cooldown_continues_after_a_restart,
+    a_cooldown_ends_after_a_restart,
+    each_subnet_has_its_own_cooldown,
 )

@@ -1,4 +1,4 @@
-"""Claims about allocations of many at once: all of them, in one commit, or none."""
+"""Claims about batches: all addresses are allocated in one commit, or none."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,34 +6,42 @@ from dataclasses import replace
 
 from mynet.ipam.api import Span, Subnet
 from mynet.ipam.errors import SubnetExhausted
+from mynet.ipam.testing.assertions import require, require_between, require_equal
 from mynet.ipam.testing.bench import Bench
 from mynet.ipam.testing.samples import BOTH, SMALL, usable
-from mynet.ipam.testing.stating import require, require_between, require_equal
 
-_LARGE = 5000  # more than a backend may keep together in one piece
+_LARGE = 5000  # more than a backend may store together
 _LONG = 600.0
 _APART = 0.2
 _TOLERANCE = 0.05
 
 
-def a_batch_gives_each_owner_an_address(bench: Bench) -> None:
-    """In the order of the owners, and of one commit."""
+def a_batch_allocates_an_address_for_each_owner(bench: Bench) -> None:
+    """Require that the answer is in the order of the owners, and of one commit."""
     owners = ["c", "a", "b", "ä", "0"]
     for cidr in BOTH:
         bench.open(cidr)
         made = bench.allocate_batch(cidr, owners, {"kind": "pod"})
-        require_equal([each.owner for each in made], owners, "a batch was given to")
-        require_equal(len({each.address for each in made}), len(owners), "different addresses")
-        require_equal(len({each.revision for each in made}), 1, "the number of its commits")
+        require_equal([allocation.owner for allocation in made], owners, "a batch was given to")
+        require_equal(
+            len({allocation.address for allocation in made}), len(owners), "different addresses"
+        )
+        require_equal(
+            len({allocation.revision for allocation in made}), 1, "the number of its commits"
+        )
         listed = bench.allocations(cidr)
-        require_equal(sorted(made, key=lambda each: int(each.address)), listed, "listed are")
-        for owner, each in zip(owners, made, strict=True):
-            require_equal(dict(each.labels), {"kind": "pod"}, "the labels of one of a batch")
-            require_equal(bench.allocate(cidr, owner), each, f"{owner}, asking alone, was given")
+        require_equal(
+            sorted(made, key=lambda allocation: int(allocation.address)), listed, "listed are"
+        )
+        for owner, allocation in zip(owners, made, strict=True):
+            require_equal(dict(allocation.labels), {"kind": "pod"}, "the labels of one of a batch")
+            require_equal(
+                bench.allocate(cidr, owner), allocation, f"{owner}, asking alone, was given"
+            )
 
 
-def a_batch_is_all_or_nothing(bench: Bench) -> None:
-    """One that asks for more than there is takes none of it."""
+def a_batch_is_allocated_whole_or_not_at_all(bench: Bench) -> None:
+    """Require that a batch that is larger than what is free allocates nothing."""
     for cidr in SMALL:
         bench.open(cidr)
         bench.take(cidr, 3)
@@ -47,8 +55,8 @@ def a_batch_is_all_or_nothing(bench: Bench) -> None:
         require_equal(bench.usage(cidr).free, 0, f"free of {cidr}")
 
 
-def a_batch_gives_owners_what_they_have(bench: Bench) -> None:
-    """Asked again it is answered as before, also where nothing is left."""
+def a_batch_returns_what_its_owners_have(bench: Bench) -> None:
+    """Require that a repeated batch gets the same answer, also if no address is left."""
     for cidr in SMALL:
         bench.open(cidr)
         held = bench.allocate(cidr, "b")
@@ -62,21 +70,27 @@ def a_batch_gives_owners_what_they_have(bench: Bench) -> None:
             bench.allocate_batch(cidr, [*owners, "d"])
 
 
-def without_an_owner_each_of_a_batch_is_another(bench: Bench) -> None:
-    """And one that is named twice has one address, as if it had asked twice."""
+def each_empty_owner_of_a_batch_gets_another_address(bench: Bench) -> None:
+    """Require that an owner that is listed twice gets one address."""
     for cidr in BOTH:
         bench.open(cidr)
         made = bench.allocate_batch(cidr, ["", "a", "", "b", "a", ""])
-        require_equal([each.owner for each in made], ["", "a", "", "b", "a", ""], "it was given to")
+        require_equal(
+            [allocation.owner for allocation in made],
+            ["", "a", "", "b", "a", ""],
+            "it was given to",
+        )
         require_equal(made[4], made[1], "named a second time, it was given")
-        require_equal(len({each.address for each in made}), 5, "different addresses of a batch")
+        require_equal(
+            len({allocation.address for allocation in made}), 5, "different addresses of a batch"
+        )
         more = bench.allocate_batch(cidr, ["", "a"])
-        require(more[0] not in made, "asked again, nobody was given what nobody has")
+        require(more[0] not in made, "a second empty owner got the address of the first")
         require_equal(bench.usage(cidr).allocated, 6, f"allocated of {cidr}")
 
 
-def an_empty_batch_is_nothing(bench: Bench) -> None:
-    """Also in a subnet that has nothing left."""
+def an_empty_batch_allocates_nothing(bench: Bench) -> None:
+    """Require that it succeeds in an exhausted subnet too."""
     for cidr in SMALL:
         bench.open(cidr)
         require_equal(bench.allocate_batch(cidr, []), [], "an empty batch was given")
@@ -84,20 +98,20 @@ def an_empty_batch_is_nothing(bench: Bench) -> None:
         require_equal(bench.allocate_batch(cidr, []), [], "an empty batch was given")
 
 
-def a_batch_keeps_the_rules(bench: Bench) -> None:
-    """By them it chooses as one alone does, and with them it ends."""
+def a_batch_follows_the_rules(bench: Bench) -> None:
+    """Require that range and reservations apply as for one address."""
     for cidr in BOTH:
         rules = Subnet(cidr, range=Span(cidr[4], cidr[9]), reserved=(Span(cidr[5], cidr[7]),))
         subnet = bench.open(rules)
         with bench.refusing(SubnetExhausted, subnet):
             bench.allocate_batch(subnet, [""] * 4)
         made = bench.allocate_batch(subnet, ["a", "b", "c"])
-        found = sorted(each.address for each in made)
-        require_equal(found, [cidr[4], cidr[8], cidr[9]], "the addresses of a batch")
+        actual = sorted(allocation.address for allocation in made)
+        require_equal(actual, [cidr[4], cidr[8], cidr[9]], "the addresses of a batch")
 
 
-def a_batch_waits_for_as_many_as_it_needs(bench: Bench) -> None:
-    """Refused, it is told when that many have cooled down."""
+def a_refused_batch_learns_when_enough_addresses_are_free(bench: Bench) -> None:
+    """Require that retry_after is the time until as many as it needs have cooled down."""
     subnets = [Subnet(cidr, range=Span(cidr[4], cidr[7]), cooldown=_LONG) for cidr in BOTH]
     released = {}
     for subnet in subnets:
@@ -114,28 +128,28 @@ def a_batch_waits_for_as_many_as_it_needs(bench: Bench) -> None:
         least = _LONG - (time.monotonic() - before) - _TOLERANCE
         require_between(least, refusal.error.retry_after, _LONG, "retry_after")
         at_once = replace(subnet, cooldown=0)
-        made = [each.address for each in bench.allocate_batch(at_once, ["b", "c"])]
+        made = [allocation.address for allocation in bench.allocate_batch(at_once, ["b", "c"])]
         require_equal(made, [first, second], "reused in order were")
 
 
-def a_large_batch_is_given_as_a_small_one_is(bench: Bench) -> None:
-    """From addresses that were never used, and in one commit."""
+def a_large_batch_is_allocated_like_a_small_one(bench: Bench) -> None:
+    """Allocate more addresses than a backend may store together."""
     cidr = BOTH[1]
     bench.open(cidr)
     made = bench.allocate_batch(cidr, [f"owner {number}" for number in range(_LARGE)])
-    require_equal(len({each.address for each in made}), _LARGE, "different addresses")
+    require_equal(len({allocation.address for allocation in made}), _LARGE, "different addresses")
     require_equal(bench.usage(cidr).allocated, _LARGE, f"allocated of {cidr}")
-    again = bench.allocate_batch(cidr, [each.owner for each in made[-9:]])
+    again = bench.allocate_batch(cidr, [allocation.owner for allocation in made[-9:]])
     require_equal(again, made[-9:], "asked again, the last of a large batch got")
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
-    a_batch_gives_each_owner_an_address,
-    a_batch_is_all_or_nothing,
-    a_batch_gives_owners_what_they_have,
-    without_an_owner_each_of_a_batch_is_another,
-    an_empty_batch_is_nothing,
-    a_batch_keeps_the_rules,
-    a_batch_waits_for_as_many_as_it_needs,
-    a_large_batch_is_given_as_a_small_one_is,
+    a_batch_allocates_an_address_for_each_owner,
+    a_batch_is_allocated_whole_or_not_at_all,
+    a_batch_returns_what_its_owners_have,
+    each_empty_owner_of_a_batch_gets_another_address,
+    an_empty_batch_allocates_nothing,
+    a_batch_follows_the_rules,
+    a_refused_batch_learns_when_enough_addresses_are_free,
+    a_large_batch_is_allocated_like_a_small_one,
 )

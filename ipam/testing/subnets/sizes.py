@@ -1,15 +1,23 @@
-"""Claims about what a subnet hands out, from /0 to /32 and from /0 to /128."""
+"""Claims about the addresses of subnets of every size, from /0 to /32 and from /0 to /128."""
 
 from collections.abc import Callable, Sequence
 
 from mynet.ipam.errors import AddressOutOfRange, AddressReserved, SubnetExhausted
+from mynet.ipam.testing.assertions import require, require_equal
 from mynet.ipam.testing.bench import Bench
-from mynet.ipam.testing.samples import BOTH, TINY, edges, every_size, nobodys, outside, usable
-from mynet.ipam.testing.stating import require, require_equal
+from mynet.ipam.testing.samples import (
+    BOTH,
+    TINY,
+    edges,
+    every_size,
+    never_handed_out,
+    outside,
+    usable,
+)
 
 
-def a_subnet_gives_all_it_has_and_is_then_exhausted(bench: Bench) -> None:
-    """Never the network, broadcast or anycast address, and none twice."""
+def a_subnet_hands_out_every_usable_address_once(bench: Bench) -> None:
+    """Require that network, broadcast and anycast addresses are not among them."""
     for subnet in TINY:
         bench.open(subnet)
         expected = usable(subnet)
@@ -23,15 +31,15 @@ def a_subnet_gives_all_it_has_and_is_then_exhausted(bench: Bench) -> None:
         bench.clear(subnet)
 
 
-def a_subnet_of_any_size_gives_its_first_and_last_address(bench: Bench) -> None:
-    """And any; those three it counts, whatever its capacity."""
+def a_subnet_of_any_size_hands_out_its_first_and_last_address(bench: Bench) -> None:
+    """Allocate both by name and one more by choice. Usage counts them and the whole capacity."""
     for subnet in every_size():
         bench.open(subnet)
         wanted = dict.fromkeys(edges(subnet))
         for address in wanted:
             given = bench.allocate(subnet, f"has {address}", address=address)
             require_equal(given.address, address, f"asked for {address}, {subnet} gave")
-        capacity = subnet.num_addresses - len(nobodys(subnet))
+        capacity = subnet.num_addresses - len(never_handed_out(subnet))
         more = [bench.allocate(subnet).address] if capacity > len(wanted) else []
         require(
             all(address in subnet and address not in wanted for address in more),
@@ -43,18 +51,18 @@ def a_subnet_of_any_size_gives_its_first_and_last_address(bench: Bench) -> None:
         bench.clear(subnet)
 
 
-def a_reserved_address_is_never_handed_out(bench: Bench) -> None:
-    """Not to whoever asks for it by name, either."""
+def network_broadcast_and_anycast_addresses_are_never_handed_out(bench: Bench) -> None:
+    """Ask for them by name."""
     for subnet in every_size():
         bench.open(subnet)
-        for address in nobodys(subnet):
+        for address in never_handed_out(subnet):
             with bench.refusing(AddressReserved, address):
                 bench.allocate(subnet, "a", address=address)
         bench.close(subnet)
 
 
 def an_address_of_another_subnet_is_out_of_range(bench: Bench) -> None:
-    """One before, one behind, and one of the other family, be its number in the subnet."""
+    """Ask for the addresses before and behind the subnet, and for one of the other IP version."""
     for subnet in every_size():
         bench.open(subnet)
         for address in outside(subnet):
@@ -66,7 +74,7 @@ def an_address_of_another_subnet_is_out_of_range(bench: Bench) -> None:
 
 
 def an_address_that_was_asked_for_is_not_handed_out_again(bench: Bench) -> None:
-    """Whoever asks for any address gets another."""
+    """Require that a request for any address gets another."""
     for subnet in BOTH:
         bench.open(subnet)
         asked = {bench.allocate(subnet, address=subnet[number]).address for number in range(1, 9)}
@@ -76,9 +84,9 @@ def an_address_that_was_asked_for_is_not_handed_out_again(bench: Bench) -> None:
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
-    a_subnet_gives_all_it_has_and_is_then_exhausted,
-    a_subnet_of_any_size_gives_its_first_and_last_address,
-    a_reserved_address_is_never_handed_out,
+    a_subnet_hands_out_every_usable_address_once,
+    a_subnet_of_any_size_hands_out_its_first_and_last_address,
+    network_broadcast_and_anycast_addresses_are_never_handed_out,
     an_address_of_another_subnet_is_out_of_range,
     an_address_that_was_asked_for_is_not_handed_out_again,
 )

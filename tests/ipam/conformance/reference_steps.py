@@ -27,14 +27,14 @@ from mynet.ipam.errors import (
     SubnetExhausted,
     SubnetNotFound,
 )
-from tests.ipam.conformance.plain_book import Book, State, reserving
+from tests.ipam.conformance.reference_state import State, SubnetTable, reserving
 
 
-class Steps:
+class ReferenceSteps:
     """What the verbs of PlainBackend are made of."""
 
     disk: ClassVar[dict[Path, State]] = {}  # what is left when a backend is closed
-    most_resting = 65536
+    most_released = 65536
 
     def __init__(self, context: BackendContext, clock: Clock | None = None) -> None:
         self.instance = context.instance
@@ -43,81 +43,81 @@ class Steps:
         self.state = self.disk.setdefault(context.state_dir, State())
 
     @contextmanager
-    def turn(self, subnet: Subnet) -> Iterator[Book]:
+    def transaction(self, subnet: Subnet) -> Iterator[SubnetTable]:
         """Take the turn of a verb in a subnet."""
         with self.guard:
-            book = self.book(subnet.cidr)
+            table = self.table(subnet.cidr)
             self.state.revision += 1
             try:
-                yield book
+                yield table
             finally:
-                self.tidy(book, subnet)
+                self.delete_expired(table, subnet)
 
-    def book(self, cidr: IPNetwork) -> Book:
-        if cidr not in self.state.books:
+    def table(self, cidr: IPNetwork) -> SubnetTable:
+        if cidr not in self.state.tables:
             raise SubnetNotFound(f"{cidr} is not open", resource=f"subnet {cidr}")
-        return self.state.books[cidr]
+        return self.state.tables[cidr]
 
     # Choosing.
 
-    def first_of(self, book: Book, owner: str) -> Allocation | None:
-        mine = [each for each in book.held.values() if owner and each.owner == owner]
+    def first_of(self, table: SubnetTable, owner: str) -> Allocation | None:
+        mine = [each for each in table.held.values() if owner and each.owner == owner]
         return min(mine, key=lambda each: (each.revision, int(each.address)), default=None)
 
-    def recalled(self, book: Book, request: AllocateRequest) -> IPAddress | None:
+    def recalled(self, table: SubnetTable, request: AllocateRequest) -> IPAddress | None:
         """Return what the sticky key leads to, if it is to be had."""
-        if request.sticky_key not in book.remembered:
+        if request.sticky_key not in table.remembered:
             return None
-        address, since = book.remembered[request.sticky_key]
-        late = self.passed(since) >= request.subnet.retention
-        if late or address in book.held or reserving(request.subnet, address):
+        address, since = table.remembered[request.sticky_key]
+        late = self.elapsed(since) >= request.subnet.retention
+        if late or address in table.held or reserving(request.subnet, address):
             return None
         return address
 
-    def next_free(self, book: Book, subnet: Subnet) -> IPAddress:
-        return self.choose(book, subnet, 1)[0]
+    def next_free(self, table: SubnetTable, subnet: Subnet) -> IPAddress:
+        return self.choose(table, subnet, 1)[0]
 
-    def choose(self, book: Book, subnet: Subnet, count: int) -> Sequence[IPAddress]:
-        unused = list(islice(self.unused(book, subnet), count))
-        rested = self.rested(book, subnet, count - len(unused))
+    def choose(self, table: SubnetTable, subnet: Subnet, count: int) -> Sequence[IPAddress]:
+        unused = list(islice(self.unused(table, subnet), count))
+        cooled_down = self.cooled_down(table, subnet, count - len(unused))
         if unused:
-            book.cursor = int(unused[-1]) + 1
-        return [*unused, *rested]
+            table.cursor = int(unused[-1]) + 1
+        return [*unused, *cooled_down]
 
-    def unused(self, book: Book, subnet: Subnet) -> Iterator[IPAddress]:
-        low, high = self.chosen_from(book, subnet)
-        start = max(book.cursor, low)
+    def unused(self, table: SubnetTable, subnet: Subnet) -> Iterator[IPAddress]:
+        low, high = self.chosen_from(table, subnet)
+        start = max(table.cursor, low)
         for first, last in ((start, high), (low, min(start - 1, high))):
             number = first
             while number <= last:
-                address = book.address(number)
+                address = table.address(number)
                 if span := reserving(subnet, address):
                     number = int(span.last)
-                elif address not in book.held and address not in book.resting:
+                elif address not in table.held and address not in table.released:
                     yield address
                 number += 1
 
-    def rested(self, book: Book, subnet: Subnet, count: int) -> Sequence[IPAddress]:
+    def cooled_down(self, table: SubnetTable, subnet: Subnet, count: int) -> Sequence[IPAddress]:
         if not count:
             return []
-        waiting = self.waiting(book, subnet)
-        if len(waiting) < count:
+        usable_released = self.usable_released(table, subnet)
+        if len(usable_released) < count:
             raise self.exhausted(subnet, 0.0)
-        last = book.resting[waiting[count - 1]]
-        if self.cools(subnet, last):
-            raise self.exhausted(subnet, subnet.cooldown - self.passed(last))
-        return waiting[:count]
+        last = table.released[usable_released[count - 1]]
+        if self.is_cooling(subnet, last):
+            raise self.exhausted(subnet, subnet.cooldown - self.elapsed(last))
+        return usable_released[:count]
 
-    def waiting(self, book: Book, subnet: Subnet) -> Sequence[IPAddress]:
+    def usable_released(self, table: SubnetTable, subnet: Subnet) -> Sequence[IPAddress]:
         """Return those that rest and may be chosen, the longest released first."""
-        low, high = self.chosen_from(book, subnet)
-        inside = [address for address in book.resting if low <= int(address) <= high]
+        low, high = self.chosen_from(table, subnet)
+        inside = [address for address in table.released if low <= int(address) <= high]
         return [address for address in inside if not reserving(subnet, address)]
 
-    def chosen_from(self, book: Book, subnet: Subnet) -> tuple[int, int]:
+    def chosen_from(self, table: SubnetTable, subnet: Subnet) -> tuple[int, int]:
         if subnet.range is None:
-            return book.first, book.last
-        return max(book.first, int(subnet.range.first)), min(book.last, int(subnet.range.last))
+            return table.first, table.last
+        return max(table.first, int(subnet.range.first)), min(table.last, int(subnet.range.last))
 
     def exhausted(self, subnet: Subnet, seconds: float) -> SubnetExhausted:
         resource = f"subnet {subnet.cidr}"
@@ -125,41 +125,43 @@ class Steps:
 
     # Giving.
 
-    def give_this(self, book: Book, request: AllocateRequest, address: IPAddress) -> Allocation:
-        self.require_inside(book, address)
-        self.require_usable(book, address)
-        held = book.held.get(address)
+    def allocate_address(
+        self, table: SubnetTable, request: AllocateRequest, address: IPAddress
+    ) -> Allocation:
+        self.require_inside(table, address)
+        self.require_usable(table, address)
+        held = table.held.get(address)
         if held and request.owner and held.owner == request.owner:
             return held
-        if held and not self.may_take(held, request):
+        if held and not self.may_transfer(held, request):
             raise self.in_use(held)
         if not held:
             self.require_unreserved(request.subnet, address)
-        return self.give(book, self.holding(request, address))
+        return self.insert(table, self.holding(request, address))
 
-    def load_one(self, book: Book, subnet: Subnet, holding: Holding) -> None:
-        self.require_inside(book, holding.address)
-        self.require_usable(book, holding.address)
-        held = book.held.get(holding.address)
+    def load_one(self, table: SubnetTable, subnet: Subnet, holding: Holding) -> None:
+        self.require_inside(table, holding.address)
+        self.require_usable(table, holding.address)
+        held = table.held.get(holding.address)
         if held and held.owner != holding.owner:
             raise self.in_use(held)
         if not held:
             self.require_unreserved(subnet, holding.address)
-            self.give(book, holding)
+            self.insert(table, holding)
 
-    def require_inside(self, book: Book, address: IPAddress) -> None:
-        if address not in book.subnet:
+    def require_inside(self, table: SubnetTable, address: IPAddress) -> None:
+        if address not in table.subnet:
             raise AddressOutOfRange(f"{address} is outside", resource=f"address {address}")
 
-    def require_usable(self, book: Book, address: IPAddress) -> None:
-        if not book.first <= int(address) <= book.last:
+    def require_usable(self, table: SubnetTable, address: IPAddress) -> None:
+        if not table.first <= int(address) <= table.last:
             raise AddressReserved(f"{address} is nobody's", resource=f"address {address}")
 
     def require_unreserved(self, subnet: Subnet, address: IPAddress) -> None:
         if reserving(subnet, address):
             raise AddressReserved(f"{address} is reserved", resource=f"address {address}")
 
-    def may_take(self, held: Allocation, request: AllocateRequest) -> bool:
+    def may_transfer(self, held: Allocation, request: AllocateRequest) -> bool:
         return request.take_from != "" and held.owner == request.take_from
 
     def in_use(self, held: Allocation) -> AddressInUse:
@@ -170,15 +172,15 @@ class Steps:
     def holding(self, request: AllocateRequest, address: IPAddress) -> Holding:
         return Holding(address, request.owner, request.sticky_key, request.labels)
 
-    def give(self, book: Book, holding: Holding) -> Allocation:
-        book.resting.pop(holding.address, None)
-        book.remembered.pop(holding.sticky_key, None)
-        book.held[holding.address] = self.allocation(book, holding)
-        return book.held[holding.address]
+    def insert(self, table: SubnetTable, holding: Holding) -> Allocation:
+        table.released.pop(holding.address, None)
+        table.remembered.pop(holding.sticky_key, None)
+        table.held[holding.address] = self.allocation(table, holding)
+        return table.held[holding.address]
 
-    def allocation(self, book: Book, holding: Holding) -> Allocation:
+    def allocation(self, table: SubnetTable, holding: Holding) -> Allocation:
         return Allocation(
-            book.subnet,
+            table.subnet,
             holding.address,
             holding.owner,
             self.instance,
@@ -193,30 +195,30 @@ class Steps:
     def may_release(self, held: Allocation, request: ReleaseRequest) -> bool:
         return request.owner in (None, held.owner)
 
-    def rest(self, book: Book, held: Allocation) -> None:
-        del book.held[held.address]
-        book.resting[held.address] = self.clock.now()
+    def enqueue(self, table: SubnetTable, held: Allocation) -> None:
+        del table.held[held.address]
+        table.released[held.address] = self.clock.now()
         if held.sticky_key:
-            self.remember(book, held)
+            self.remember(table, held)
 
-    def remember(self, book: Book, held: Allocation) -> None:
-        book.remembered[held.sticky_key] = held.address, self.clock.now()
+    def remember(self, table: SubnetTable, held: Allocation) -> None:
+        table.remembered[held.sticky_key] = held.address, self.clock.now()
 
-    def tidy(self, book: Book, subnet: Subnet) -> None:
+    def delete_expired(self, table: SubnetTable, subnet: Subnet) -> None:
         """Forget the keys whose time is over, and what rested longest of too much that rests."""
-        for key, (_, since) in list(book.remembered.items()):
-            if self.passed(since) >= subnet.retention:
-                del book.remembered[key]
-        while len(book.resting) > self.most_resting:
-            longest = next(iter(book.resting))
-            if self.cools(subnet, book.resting[longest]):
+        for key, (_, since) in list(table.remembered.items()):
+            if self.elapsed(since) >= subnet.retention:
+                del table.remembered[key]
+        while len(table.released) > self.most_released:
+            longest = next(iter(table.released))
+            if self.is_cooling(subnet, table.released[longest]):
                 break
-            del book.resting[longest]
+            del table.released[longest]
 
-    def cools(self, subnet: Subnet, since: BootTime) -> bool:
-        return self.passed(since) < subnet.cooldown
+    def is_cooling(self, subnet: Subnet, since: BootTime) -> bool:
+        return self.elapsed(since) < subnet.cooldown
 
-    def passed(self, since: BootTime) -> float:
+    def elapsed(self, since: BootTime) -> float:
         """Return the seconds since a moment, or since the boot where that was in an earlier one."""
         now = self.clock.now()
         then = since.nanoseconds if since.boot == now.boot else 0

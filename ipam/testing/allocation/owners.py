@@ -1,24 +1,24 @@
-"""Claims about owners: whoever asks again gets what it has, and nobody gets another's."""
+"""Claims about owners: allocation is idempotent, and an address has one owner."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from mynet.ipam.errors import AddressInUse
+from mynet.ipam.testing.assertions import require, require_equal
 from mynet.ipam.testing.bench import Bench
 from mynet.ipam.testing.samples import BOTH, SMALL, usable
-from mynet.ipam.testing.stating import require, require_equal
 
 
-def an_allocation_says_whose_it_is_and_since_when(bench: Bench) -> None:
-    """With the instance that the backend was made for."""
+def an_allocation_has_its_owner_instance_and_creation_time(bench: Bench) -> None:
+    """Require that the instance is that of the backend's context."""
     for subnet in BOTH:
         bench.open(subnet)
         before = datetime.now(UTC)
         held = bench.allocate(subnet, "a", address=subnet[7])
         after = datetime.now(UTC)
-        found = (held.subnet, held.address, held.owner, held.instance)
+        actual = (held.subnet, held.address, held.owner, held.instance)
         expected = (subnet, subnet[7], "a", bench.context.instance)
-        require_equal(found, expected, "subnet, address, owner and instance")
+        require_equal(actual, expected, "subnet, address, owner and instance")
         require(held.create_time.tzinfo, f"create_time {held.create_time} has no time zone")
         require(
             before - timedelta(seconds=1) <= held.create_time <= after,
@@ -26,8 +26,8 @@ def an_allocation_says_whose_it_is_and_since_when(bench: Bench) -> None:
         )
 
 
-def an_owner_that_asks_again_gets_the_same(bench: Bench) -> None:
-    """Any address, or the one that it has: the same allocation, and no second."""
+def an_owner_that_asks_again_gets_the_same_allocation(bench: Bench) -> None:
+    """Ask for any address and for the address that it has. No second allocation is made."""
     for subnet in BOTH:
         bench.open(subnet)
         held = bench.allocate(subnet, "a")
@@ -38,8 +38,8 @@ def an_owner_that_asks_again_gets_the_same(bench: Bench) -> None:
         require_equal(bench.usage(subnet).allocated, 2, f"allocated of {subnet}")
 
 
-def labels_are_kept_with_an_allocation(bench: Bench) -> None:
-    """And are not changed by whoever asks again with others."""
+def labels_are_stored_with_an_allocation(bench: Bench) -> None:
+    """Require that a repeated request with other labels does not change them."""
     labels = {"app": "web", "empty": "", "ä/'%\"": "🜁\n"}
     for subnet in BOTH:
         bench.open(subnet)
@@ -56,8 +56,8 @@ def labels_are_kept_with_an_allocation(bench: Bench) -> None:
     require_equal(bench.allocations(), before, "after a restart the allocations are")
 
 
-def an_owner_of_several_gets_the_first_again(bench: Bench) -> None:
-    """By the time that it got them, not by their numbers."""
+def an_owner_of_several_addresses_gets_the_first_again(bench: Bench) -> None:
+    """Require the first by time, not by number."""
     for subnet in BOTH:
         bench.open(subnet)
         held = [bench.allocate(subnet, "a", address=subnet[number]) for number in (9, 3, 12)]
@@ -67,8 +67,8 @@ def an_owner_of_several_gets_the_first_again(bench: Bench) -> None:
         require_equal(bench.allocate(subnet, "a"), held[1], "an owner of two left gets")
 
 
-def without_an_owner_each_call_takes_another(bench: Bench) -> None:
-    """And an address that nobody by name has is refused to the next who has no name."""
+def each_call_without_an_owner_gets_another_address(bench: Bench) -> None:
+    """Require that an address without an owner is refused to the next call without one."""
     for subnet in BOTH:
         bench.open(subnet)
         held = [bench.allocate(subnet) for _ in range(3)]
@@ -78,8 +78,8 @@ def without_an_owner_each_call_takes_another(bench: Bench) -> None:
             bench.allocate(subnet, address=held[0].address)
 
 
-def owners_are_told_apart_to_the_letter(bench: Bench) -> None:
-    """They are the callers' own words, of up to 255 characters."""
+def owners_are_compared_exactly(bench: Bench) -> None:
+    """Allocate for similar owners, and for owners of 255 characters."""
     names = ["a", "A", "a ", "á", "a\u0301", "a%", "a_", "'", "*", "0", "00", "x" * 255, "🜁" * 255]
     for subnet in BOTH:
         bench.open(subnet)
@@ -91,16 +91,18 @@ def owners_are_told_apart_to_the_letter(bench: Bench) -> None:
         bench.clear(subnet)
 
 
-def an_owner_has_one_of_each_subnet(bench: Bench) -> None:
-    """For what it has of one does not count in the other."""
+def an_owner_gets_an_address_in_each_subnet(bench: Bench) -> None:
+    """Require that an allocation in one subnet does not answer a request for another."""
     held = [bench.allocate(bench.open(subnet), "a") for subnet in BOTH]
     again = [bench.allocate(subnet, "a") for subnet in BOTH]
-    require_equal([each.subnet for each in held], list(BOTH), "an owner was given addresses of")
+    require_equal(
+        [allocation.subnet for allocation in held], list(BOTH), "an owner was given addresses of"
+    )
     require_equal(again, held, "asked again, the answers are")
 
 
-def an_owner_gets_its_own_of_an_exhausted_subnet(bench: Bench) -> None:
-    """For it needs none that is free."""
+def an_owner_gets_its_allocation_again_in_an_exhausted_subnet(bench: Bench) -> None:
+    """Require that a repeated request needs no free address."""
     for subnet in SMALL:
         bench.open(subnet)
         held = [bench.allocate(subnet, f"owner {number}") for number in range(len(usable(subnet)))]
@@ -108,8 +110,8 @@ def an_owner_gets_its_own_of_an_exhausted_subnet(bench: Bench) -> None:
         require_equal(again, held, f"owners that ask again of {subnet}, exhausted, get")
 
 
-def an_address_that_is_held_is_refused_with_its_holder(bench: Bench) -> None:
-    """To another owner and to nobody by name, also where no other address is left."""
+def an_allocated_address_is_refused_with_its_holder(bench: Bench) -> None:
+    """Ask for it under another owner and without one, also if no other address is left."""
     for subnet in SMALL:
         bench.open(subnet)
         for number, address in enumerate(usable(subnet)):
@@ -121,13 +123,13 @@ def an_address_that_is_held_is_refused_with_its_holder(bench: Bench) -> None:
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
-    an_allocation_says_whose_it_is_and_since_when,
-    an_owner_that_asks_again_gets_the_same,
-    labels_are_kept_with_an_allocation,
-    an_owner_of_several_gets_the_first_again,
-    without_an_owner_each_call_takes_another,
-    owners_are_told_apart_to_the_letter,
-    an_owner_has_one_of_each_subnet,
-    an_owner_gets_its_own_of_an_exhausted_subnet,
-    an_address_that_is_held_is_refused_with_its_holder,
+    an_allocation_has_its_owner_instance_and_creation_time,
+    an_owner_that_asks_again_gets_the_same_allocation,
+    labels_are_stored_with_an_allocation,
+    an_owner_of_several_addresses_gets_the_first_again,
+    each_call_without_an_owner_gets_another_address,
+    owners_are_compared_exactly,
+    an_owner_gets_an_address_in_each_subnet,
+    an_owner_gets_its_allocation_again_in_an_exhausted_subnet,
+    an_allocated_address_is_refused_with_its_holder,
 )

@@ -1,4 +1,4 @@
-"""Claims about what outlives a backend: all that was answered, in the order that it was in."""
+"""Claims about restarts: every change that was answered is kept."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -7,15 +7,15 @@ from pathlib import Path
 
 from mynet.ipam.api import IPNetwork
 from mynet.ipam.errors import SubnetNotFound
+from mynet.ipam.testing.assertions import in_threads, require, require_equal
 from mynet.ipam.testing.bench import Bench
 from mynet.ipam.testing.samples import BOTH, SMALL, usable
-from mynet.ipam.testing.stating import at_once, require, require_equal
 
 _ROUNDS = 8
 
 
-def allocations_outlive_the_backend(bench: Bench) -> None:
-    """To the last field, and nobody else gets their addresses."""
+def allocations_are_the_same_after_a_restart(bench: Bench) -> None:
+    """Compare all fields. Other callers do not get the addresses."""
     for subnet in SMALL:
         bench.open(subnet)
         bench.allocate(subnet, "a")
@@ -37,8 +37,8 @@ def allocations_outlive_the_backend(bench: Bench) -> None:
         require(not twice, f"after a restart {twice} were handed out again")
 
 
-def releases_outlive_the_backend(bench: Bench) -> None:
-    """So that what was given back is free, and what was closed is not open."""
+def releases_are_kept_after_a_restart(bench: Bench) -> None:
+    """Require that a released address is free, and a closed subnet is not open."""
     first, second = BOTH
     for subnet in BOTH:
         bench.open(subnet)
@@ -51,8 +51,8 @@ def releases_outlive_the_backend(bench: Bench) -> None:
     require_equal(bench.allocations(), [], "after a restart the allocations are")
 
 
-def the_order_of_reuse_outlives_the_backend(bench: Bench) -> None:
-    """For a restart is no reason to reuse an address at once."""
+def the_order_of_reuse_is_kept_after_a_restart(bench: Bench) -> None:
+    """Require that a restart does not make a released address the next to be reused."""
     for subnet in SMALL:
         bench.open(subnet)
         for address in usable(subnet):
@@ -65,8 +65,8 @@ def the_order_of_reuse_outlives_the_backend(bench: Bench) -> None:
         require_equal(reused, released, "after restarts, reused in order were")
 
 
-def revisions_grow_over_a_restart(bench: Bench) -> None:
-    """Also where the newest of them is no allocation's any more."""
+def revisions_grow_after_a_restart(bench: Bench) -> None:
+    """Require that they grow even if no allocation has the newest revision any more."""
     for subnet in BOTH:
         bench.open(subnet)
         for _ in range(3):
@@ -81,14 +81,14 @@ def revisions_grow_over_a_restart(bench: Bench) -> None:
             bench.release(subnet, after.address)
 
 
-def closing_lets_go_of_descriptors_and_threads(bench: Bench) -> None:
-    """Add up what is left of many backends, each of which was used by threads."""
+def closing_releases_descriptors_and_threads(bench: Bench) -> None:
+    """Count what is left of many backends, each of which was used by threads."""
     for subnet in BOTH:
         bench.open(subnet)
     before = _open_descriptors(), threading.active_count()
     for _ in range(_ROUNDS):
         bench.restart()
-        at_once([partial(_use, bench, subnet) for subnet in BOTH])
+        in_threads([partial(_use, bench, subnet) for subnet in BOTH])
     bench.restart()
     after = _open_descriptors(), threading.active_count()
     for what, old, new in zip(("file descriptors", "threads"), before, after, strict=True):
@@ -106,9 +106,9 @@ def _open_descriptors() -> int:
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
-    allocations_outlive_the_backend,
-    releases_outlive_the_backend,
-    the_order_of_reuse_outlives_the_backend,
-    revisions_grow_over_a_restart,
-    closing_lets_go_of_descriptors_and_threads,
+    allocations_are_the_same_after_a_restart,
+    releases_are_kept_after_a_restart,
+    the_order_of_reuse_is_kept_after_a_restart,
+    revisions_grow_after_a_restart,
+    closing_releases_descriptors_and_threads,
 )

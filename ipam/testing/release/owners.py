@@ -1,34 +1,37 @@
-"""Claims about an owner that gives back all it has, wherever it has it."""
+"""Claims about the release of all addresses of an owner."""
 
 from collections.abc import Callable, Sequence
 
 from mynet.ipam.api import Subnet
 from mynet.ipam.errors import SubnetExhausted
+from mynet.ipam.testing.assertions import require, require_equal
 from mynet.ipam.testing.bench import Bench
 from mynet.ipam.testing.samples import BOTH, SMALL, usable
-from mynet.ipam.testing.stating import require, require_equal
 
 _LONG = 600.0
 
 
-def an_owner_gives_back_all_it_has(bench: Bench) -> None:
-    """Of every subnet; the answer is what it had, and others keep theirs."""
+def release_owner_releases_all_addresses_of_an_owner(bench: Bench) -> None:
+    """Require that it releases in every subnet and returns the allocations.
+
+    Other owners keep theirs.
+    """
     for cidr in BOTH:
         bench.open(cidr)
         for number, owner in enumerate(("a", "b", "a", "", "A", "a"), start=3):
             bench.allocate(cidr, owner, address=cidr[number])
     held = bench.allocations(owner="a")
-    others = [each for each in bench.allocations() if each.owner != "a"]
+    others = [allocation for allocation in bench.allocations() if allocation.owner != "a"]
     released = bench.release_owner("a")
-    released.sort(key=lambda each: (each.address.version, int(each.address)))
+    released.sort(key=lambda allocation: (allocation.address.version, int(allocation.address)))
     require_equal(released, held, "released was")
     require_equal(bench.allocations(), others, "what is left is")
     for cidr in BOTH:
         require_equal(bench.usage(cidr).allocated, 3, f"allocated of {cidr}")
 
 
-def who_has_nothing_gives_nothing_back(bench: Bench) -> None:
-    """Because it never had, or gave it back already: that is success."""
+def release_owner_succeeds_for_an_owner_without_addresses(bench: Bench) -> None:
+    """Release an owner that never had any, and one a second time."""
     for cidr in BOTH:
         bench.open(cidr)
         held = bench.allocate(cidr, "b")
@@ -37,22 +40,22 @@ def who_has_nothing_gives_nothing_back(bench: Bench) -> None:
         require_equal(bench.release_owner("b"), [], "released, the second time, was")
 
 
-def several_owners_give_back_all_they_have(bench: Bench) -> None:
-    """In any order, one that has nothing and one that is named twice among them."""
+def release_owners_releases_all_addresses_of_each_owner(bench: Bench) -> None:
+    """Name the owners in any order, with an unknown and a repeated one."""
     for cidr in BOTH:
         bench.open(cidr)
         bench.allocate_batch(cidr, ["a", "b", "c", "a", ""])
-    kept = [each for each in bench.allocations() if each.owner not in {"a", "c"}]
-    held = [each for each in bench.allocations() if each.owner in {"a", "c"}]
-    require_equal(bench.release_owners(), [], "released of nobody was")
-    released = bench.release_owners("c", "nobody", "a", "c")
-    released.sort(key=lambda each: (each.address.version, int(each.address)))
+    kept = [allocation for allocation in bench.allocations() if allocation.owner not in {"a", "c"}]
+    held = [allocation for allocation in bench.allocations() if allocation.owner in {"a", "c"}]
+    require_equal(bench.release_owners(), [], "released, for no owners, was")
+    released = bench.release_owners("c", "unknown", "a", "c")
+    released.sort(key=lambda allocation: (allocation.address.version, int(allocation.address)))
     require_equal(released, held, "released was")
     require_equal(bench.allocations(), kept, "what is left is")
 
 
-def what_is_given_back_together_cools_down(bench: Bench) -> None:
-    """As if each had been released alone; and afterwards all of it is free."""
+def addresses_released_together_cool_down(bench: Bench) -> None:
+    """Require that they cool down as if each had been released alone."""
     for cidr in SMALL:
         subnet = bench.open(Subnet(cidr, cooldown=_LONG))
         for address in usable(cidr):
@@ -65,8 +68,8 @@ def what_is_given_back_together_cools_down(bench: Bench) -> None:
         require_equal(set(bench.take_all(cidr)), set(usable(cidr)), f"{cidr} handed out again")
 
 
-def what_is_given_back_together_stays_so(bench: Bench) -> None:
-    """After a restart it is nobody's."""
+def addresses_released_together_stay_released_after_a_restart(bench: Bench) -> None:
+    """Require that another owner keeps its addresses."""
     for cidr in BOTH:
         bench.open(cidr)
         bench.allocate_batch(cidr, ["a", "b"])
@@ -77,9 +80,9 @@ def what_is_given_back_together_stays_so(bench: Bench) -> None:
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
-    an_owner_gives_back_all_it_has,
-    who_has_nothing_gives_nothing_back,
-    several_owners_give_back_all_they_have,
-    what_is_given_back_together_cools_down,
-    what_is_given_back_together_stays_so,
+    release_owner_releases_all_addresses_of_an_owner,
+    release_owner_succeeds_for_an_owner_without_addresses,
+    release_owners_releases_all_addresses_of_each_owner,
+    addresses_released_together_cool_down,
+    addresses_released_together_stay_released_after_a_restart,
 )

@@ -1,16 +1,16 @@
-"""Claims about subnets: open, closed, in use, never heard of."""
+"""Claims about opening and closing subnets."""
 
 from collections.abc import Callable, Sequence
 
 from mynet.ipam.api import API_VERSION, IPNetwork
 from mynet.ipam.errors import SubnetInUse, SubnetNotFound
+from mynet.ipam.testing.assertions import require, require_equal
 from mynet.ipam.testing.bench import Bench
 from mynet.ipam.testing.samples import BOTH
-from mynet.ipam.testing.stating import require, require_equal
 
 
 def info_is_the_same_every_time(bench: Bench) -> None:
-    """Its name is what users write, its version what the daemon was built for."""
+    """Require a name and the API version of the contract, also after a restart."""
     info = bench.backend.info
     require(info.name, "info.name is empty")
     require_equal(info.api_version, API_VERSION, "info.api_version")
@@ -20,7 +20,7 @@ def info_is_the_same_every_time(bench: Bench) -> None:
 
 
 def opening_an_open_subnet_changes_nothing(bench: Bench) -> None:
-    """As a daemon does that died before it wrote down that the subnet is open."""
+    """Open a subnet again, as the daemon does after a crash."""
     for subnet in BOTH:
         bench.open(subnet)
         held = bench.allocate(subnet, "a")
@@ -30,14 +30,14 @@ def opening_an_open_subnet_changes_nothing(bench: Bench) -> None:
 
 
 def a_subnet_that_is_not_open_is_not_found(bench: Bench) -> None:
-    """By no verb that is about its addresses; allocations lists none."""
+    """Call every verb on its addresses. A query for its allocations finds none."""
     for subnet in BOTH:
         _require_not_found(bench, subnet)
         bench.close(subnet)
 
 
 def a_closed_subnet_is_forgotten(bench: Bench) -> None:
-    """And begins anew when it is opened again; the other subnets do not notice."""
+    """Require that if it is opened again, it has no allocations. Other subnets keep theirs."""
     for subnet, other in (BOTH, BOTH[::-1]):
         bench.open(other)
         kept = bench.allocate(other, "a")
@@ -54,8 +54,8 @@ def a_closed_subnet_is_forgotten(bench: Bench) -> None:
         bench.clear(other)
 
 
-def a_subnet_in_use_stays_open(bench: Bench) -> None:
-    """Until its last address is released."""
+def a_subnet_with_allocations_cannot_be_closed(bench: Bench) -> None:
+    """Require that it can be closed when the last address is released."""
     for subnet in BOTH:
         bench.open(subnet)
         first, second = bench.allocate(subnet, "a"), bench.allocate(subnet)
@@ -87,5 +87,5 @@ CLAIMS: Sequence[Callable[[Bench], None]] = (
     opening_an_open_subnet_changes_nothing,
     a_subnet_that_is_not_open_is_not_found,
     a_closed_subnet_is_forgotten,
-    a_subnet_in_use_stays_open,
+    a_subnet_with_allocations_cannot_be_closed,
 )

@@ -1,20 +1,20 @@
-"""Claims about sticky keys: whoever comes back with one gets the address that it had."""
+"""Claims about sticky keys, which lead back to the address that they had."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mynet.ipam.api import Holding, IPNetwork, Span, Subnet
+from mynet.ipam.testing.assertions import require, require_equal
 from mynet.ipam.testing.bench import Bench
 from mynet.ipam.testing.samples import BOTH, SMALL
-from mynet.ipam.testing.stating import require, require_equal
 
 _LONG = 600.0
 _SHORT = 0.1
 
 
-def whoever_comes_back_gets_its_old_address(bench: Bench) -> None:
-    """Whatever its owner is now, though others are fresh, and though it cools for all others."""
+def a_sticky_key_leads_back_to_its_address(bench: Bench) -> None:
+    """Come back under any owner, while unused addresses are left and the address is cooling."""
     for cidr in BOTH:
         subnet = bench.open(_sticky(cidr))
         bench.take(subnet, 2)
@@ -26,25 +26,23 @@ def whoever_comes_back_gets_its_old_address(bench: Bench) -> None:
             last = bench.allocations(subnet, address=held.address)[0]
             bench.release(subnet, held.address)
             again = bench.allocate(subnet, owner, sticky_key="web")
-            require_equal(
-                again.address, held.address, f"whoever came back was given in run {number}"
-            )
-            require(again.revision > last.revision, "who came back has an old allocation")
+            require_equal(again.address, held.address, f"in run {number} the key led to")
+            require(again.revision > last.revision, "a sticky key returned an old allocation")
 
 
-def whoever_gave_all_back_comes_back_as_well(bench: Bench) -> None:
-    """For release_owner remembers a key as release does."""
+def release_owner_remembers_sticky_keys(bench: Bench) -> None:
+    """Require that it does so as release does."""
     for cidr in BOTH:
         subnet = bench.open(_sticky(cidr))
         held = bench.allocate(subnet, "run 1", sticky_key="web")
         bench.release_owner("run 1")
         bench.take(subnet, 2)
         again = bench.allocate(subnet, "run 2", sticky_key="web")
-        require_equal(again.address, held.address, "whoever came back was given")
+        require_equal(again.address, held.address, "the key led to")
 
 
-def whoever_comes_back_too_late_gets_another(bench: Bench) -> None:
-    """After the retention, or without one."""
+def a_sticky_key_leads_nowhere_after_the_retention(bench: Bench) -> None:
+    """Wait for the end of a retention, and use a retention of 0."""
     for cidr in BOTH:
         bench.open(cidr)
         for seconds in (0, _SHORT):
@@ -56,8 +54,8 @@ def whoever_comes_back_too_late_gets_another(bench: Bench) -> None:
             require(new != old, f"after {seconds} s of retention a key led back to {old}")
 
 
-def an_address_that_another_has_is_not_given_back(bench: Bench) -> None:
-    """Who comes back gets another, and the holder keeps it."""
+def a_sticky_key_does_not_take_an_allocated_address(bench: Bench) -> None:
+    """Require that the request gets another address, and the holder keeps its own."""
     for cidr in BOTH:
         subnet = bench.open(_sticky(cidr))
         old = bench.allocate(subnet, "run 1", sticky_key="web").address
@@ -68,8 +66,8 @@ def an_address_that_another_has_is_not_given_back(bench: Bench) -> None:
         require_equal(bench.allocations(subnet, address=old), [other], f"the holder of {old} is")
 
 
-def an_address_that_is_reserved_now_is_not_given_back(bench: Bench) -> None:
-    """For what the rules reserve nobody gets."""
+def a_sticky_key_does_not_lead_to_a_reserved_address(bench: Bench) -> None:
+    """Reserve the address after its release."""
     for cidr in BOTH:
         subnet = bench.open(_sticky(cidr))
         old = bench.allocate(subnet, sticky_key="web").address
@@ -79,8 +77,8 @@ def an_address_that_is_reserved_now_is_not_given_back(bench: Bench) -> None:
         require(new != old, f"{old}, which is reserved, was given back")
 
 
-def the_key_leads_to_the_address_that_it_had_last(bench: Bench) -> None:
-    """However it came by that: by name, or from another's hands."""
+def a_sticky_key_leads_to_the_last_address_that_it_had(bench: Bench) -> None:
+    """Allocate the last one by name, and by a transfer."""
     for cidr in BOTH:
         subnet = bench.open(_sticky(cidr))
         old = bench.allocate(subnet, "run 1", sticky_key="web").address
@@ -96,21 +94,21 @@ def the_key_leads_to_the_address_that_it_had_last(bench: Bench) -> None:
         bench.release(subnet, other)
         bench.release(subnet, cidr[12])
         again = bench.allocate(subnet, "run 6", sticky_key="web")
-        require_equal(again.address, cidr[12], "whoever came back was given")
+        require_equal(again.address, cidr[12], "the key led to")
 
 
-def a_key_leads_outside_the_range(bench: Bench) -> None:
-    """Whose address was asked for by name comes back to it as well."""
+def a_sticky_key_leads_outside_the_range(bench: Bench) -> None:
+    """Allocate its address by name."""
     for cidr in SMALL:
         subnet = bench.open(replace(_sticky(cidr), range=Span(cidr[4], cidr[6])))
         bench.allocate(subnet, "run 1", address=cidr[9], sticky_key="web")
         bench.release(subnet, cidr[9])
         again = bench.allocate(subnet, "run 2", sticky_key="web")
-        require_equal(again.address, cidr[9], "whoever came back was given")
+        require_equal(again.address, cidr[9], "the key led to")
 
 
-def what_an_owner_has_comes_before_its_key(bench: Bench) -> None:
-    """And what it asks for by name before both."""
+def the_allocation_of_an_owner_comes_before_its_sticky_key(bench: Bench) -> None:
+    """Require that an address that the request names comes before both."""
     for cidr in BOTH:
         subnet = bench.open(_sticky(cidr))
         old = bench.allocate(subnet, "run 1", sticky_key="web").address
@@ -122,8 +120,8 @@ def what_an_owner_has_comes_before_its_key(bench: Bench) -> None:
         require_equal(named.address, cidr[9], "an owner that asked for one was given")
 
 
-def keys_are_told_apart(bench: Bench) -> None:
-    """To the letter, and by subnet; and who has none does not come back."""
+def sticky_keys_are_compared_exactly(bench: Bench) -> None:
+    """Require that a subnet has its own keys, and no key means an unused address."""
     keys = ("a", "A", "a ", "á", "%", "x" * 255, "")
     for cidr, other in (BOTH, BOTH[::-1]):
         subnet = bench.open(_sticky(cidr))
@@ -134,16 +132,16 @@ def keys_are_told_apart(bench: Bench) -> None:
         elsewhere = bench.allocate(_sticky(other), sticky_key="a").address
         require(elsewhere in other, f"in {other} a key of {cidr} led to {elsewhere}")
         new = bench.allocate(subnet).address
-        require(new not in old.values(), f"who has no key was given {new}, which is cooling")
+        require(new not in old.values(), f"a request without a key got {new}, which is cooling")
         for key in keys[:-1]:
             again = bench.allocate(subnet, sticky_key=key).address
-            require_equal(again, old[key], f"whoever came back with {key!r} was given")
+            require_equal(again, old[key], f"key {key!r} led to")
         bench.clear(subnet)
         bench.clear(other)
 
 
-def keys_outlive_the_backend(bench: Bench) -> None:
-    """Those in use as well as those that are remembered."""
+def sticky_keys_are_kept_after_a_restart(bench: Bench) -> None:
+    """Require that both the keys in use and those of released addresses are kept."""
     for cidr in BOTH:
         subnet = bench.open(_sticky(cidr))
         for number, key in ((5, "in use"), (9, "at rest")):
@@ -151,19 +149,19 @@ def keys_outlive_the_backend(bench: Bench) -> None:
         bench.release(subnet, cidr[9])
         bench.restart()
         again = bench.allocate(subnet, sticky_key="at rest")
-        require_equal(again.address, cidr[9], "after a restart, whoever came back was given")
+        require_equal(again.address, cidr[9], "after a restart, the key led to")
         bench.release(subnet, cidr[5])
         bench.restart()
         again = bench.allocate(subnet, sticky_key="in use")
-        require_equal(again.address, cidr[5], "whoever was loaded with a key, and came back, got")
+        require_equal(again.address, cidr[5], "after a restart, the loaded key led to")
 
 
 def _sticky(cidr: IPNetwork) -> Subnet:
     return Subnet(cidr, cooldown=_LONG, retention=_LONG)
 
 
-def what_is_recalled_is_what_would_be_given(bench: Bench) -> None:
-    """To whoever comes with the key, by a backend that recalls; asking changes nothing."""
+def recall_returns_what_the_sticky_key_would_get(bench: Bench) -> None:
+    """Require that address or None, and that recalling changes nothing."""
     for cidr in BOTH:
         subnet = bench.open(_sticky(cidr))
         require_equal(bench.recall(subnet, "web"), None, "of a key that was never used is recalled")
@@ -171,22 +169,24 @@ def what_is_recalled_is_what_would_be_given(bench: Bench) -> None:
         require_equal(bench.recall(subnet, "web"), None, "of a key that is in use is recalled")
         bench.release(subnet, held.address)
         for _ in range(2):
-            found = bench.recall(subnet, "web")
-            require(found in (None, held.address), f"a key that had {held.address} recalls {found}")
+            actual = bench.recall(subnet, "web")
+            require(
+                actual in (None, held.address), f"a key that had {held.address} recalls {actual}"
+            )
         bench.allocate(subnet, "other", address=held.address)
         require_equal(bench.recall(subnet, "web"), None, "of an address that is held is recalled")
 
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
-    what_is_recalled_is_what_would_be_given,
-    whoever_comes_back_gets_its_old_address,
-    whoever_gave_all_back_comes_back_as_well,
-    whoever_comes_back_too_late_gets_another,
-    an_address_that_another_has_is_not_given_back,
-    an_address_that_is_reserved_now_is_not_given_back,
-    the_key_leads_to_the_address_that_it_had_last,
-    a_key_leads_outside_the_range,
-    what_an_owner_has_comes_before_its_key,
-    keys_are_told_apart,
-    keys_outlive_the_backend,
+    recall_returns_what_the_sticky_key_would_get,
+    a_sticky_key_leads_back_to_its_address,
+    release_owner_remembers_sticky_keys,
+    a_sticky_key_leads_nowhere_after_the_retention,
+    a_sticky_key_does_not_take_an_allocated_address,
+    a_sticky_key_does_not_lead_to_a_reserved_address,
+    a_sticky_key_leads_to_the_last_address_that_it_had,
+    a_sticky_key_leads_outside_the_range,
+    the_allocation_of_an_owner_comes_before_its_sticky_key,
+    sticky_keys_are_compared_exactly,
+    sticky_keys_are_kept_after_a_restart,
 )

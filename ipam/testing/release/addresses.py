@@ -1,15 +1,15 @@
-"""Claims about addresses that are given back: by whom, and when they are had again."""
+"""Claims about the release of an address, and about its reuse."""
 
 from collections.abc import Callable, Sequence
 
 from mynet.ipam.errors import AllocationNotFound, OwnerMismatch, SubnetExhausted
+from mynet.ipam.testing.assertions import require, require_equal
 from mynet.ipam.testing.bench import Bench
-from mynet.ipam.testing.samples import BOTH, SMALL, nobodys, shuffled, usable
-from mynet.ipam.testing.stating import require, require_equal
+from mynet.ipam.testing.samples import BOTH, SMALL, never_handed_out, shuffled, usable
 
 
 def a_release_returns_the_allocation_as_it_was(bench: Bench) -> None:
-    """And the address is nobody's."""
+    """Require that the address is not allocated afterwards."""
     for subnet in BOTH:
         bench.open(subnet)
         for owner in ("a", ""):
@@ -19,20 +19,20 @@ def a_release_returns_the_allocation_as_it_was(bench: Bench) -> None:
             require_equal(bench.usage(subnet).allocated, 0, f"allocated of {subnet}")
 
 
-def what_nobody_holds_is_not_found(bench: Bench) -> None:
-    """Because it never was held, is not any more, or can never be."""
+def an_address_that_is_not_allocated_is_not_found(bench: Bench) -> None:
+    """Release an unused address, a released one, and those that are never handed out."""
     for subnet in BOTH:
         bench.open(subnet)
         held = bench.allocate(subnet, "a")
         bench.release(subnet, held.address)
-        for address in (held.address, subnet[9], *nobodys(subnet)):
+        for address in (held.address, subnet[9], *never_handed_out(subnet)):
             for owner in (None, "", "a"):
                 with bench.refusing(AllocationNotFound, address):
                     bench.release(subnet, address, owner)
 
 
-def only_the_owner_named_is_released(bench: Bench) -> None:
-    """Where the empty name is who allocated without one, and None whoever it is."""
+def an_address_is_released_only_from_the_named_owner(bench: Bench) -> None:
+    """Require that an empty owner stands for an allocation without one, and None for any owner."""
     for subnet in BOTH:
         bench.open(subnet)
         for holder, others in (("a", ("b", "A", "")), ("", ("a", "b"))):
@@ -45,8 +45,8 @@ def only_the_owner_named_is_released(bench: Bench) -> None:
             require_equal(bench.release(subnet, held.address), held, "released was")
 
 
-def an_owner_gets_another_after_it_released(bench: Bench) -> None:
-    """For what it released is no longer what it has."""
+def an_owner_gets_another_address_after_a_release(bench: Bench) -> None:
+    """Require that the released address is no longer its own, and is not reused at once."""
     for subnet in BOTH:
         bench.open(subnet)
         first = bench.allocate(subnet, "a")
@@ -57,7 +57,7 @@ def an_owner_gets_another_after_it_released(bench: Bench) -> None:
 
 
 def addresses_are_reused_in_the_order_of_their_release(bench: Bench) -> None:
-    """So that a neighbour's ARP cache has forgotten whose it was."""
+    """Require this order, so that ARP caches have as much time as possible to expire."""
     for subnet in SMALL:
         bench.open(subnet)
         addresses = usable(subnet)
@@ -69,8 +69,8 @@ def addresses_are_reused_in_the_order_of_their_release(bench: Bench) -> None:
             require_equal(bench.take(subnet, len(order)), order, "reused in order were")
 
 
-def addresses_never_used_come_before_released_ones(bench: Bench) -> None:
-    """As long as there is another, one that was released is left in peace."""
+def unused_addresses_are_chosen_before_released_ones(bench: Bench) -> None:
+    """Require that a released address is reused only if no unused one is left."""
     for subnet in SMALL:
         bench.open(subnet)
         used = bench.take(subnet, 6)
@@ -82,8 +82,8 @@ def addresses_never_used_come_before_released_ones(bench: Bench) -> None:
         require_equal(bench.take(subnet, 3), released, "reused in order were")
 
 
-def a_released_address_is_had_by_whoever_asks_for_it(bench: Bench) -> None:
-    """At once, and then it is nobody else's."""
+def a_released_address_can_be_allocated_by_name(bench: Bench) -> None:
+    """Require that it is allocated at once, and to no other caller."""
     for subnet in SMALL:
         bench.open(subnet)
         address = bench.allocate(subnet, "a").address
@@ -98,10 +98,10 @@ def a_released_address_is_had_by_whoever_asks_for_it(bench: Bench) -> None:
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
     a_release_returns_the_allocation_as_it_was,
-    what_nobody_holds_is_not_found,
-    only_the_owner_named_is_released,
-    an_owner_gets_another_after_it_released,
+    an_address_that_is_not_allocated_is_not_found,
+    an_address_is_released_only_from_the_named_owner,
+    an_owner_gets_another_address_after_a_release,
     addresses_are_reused_in_the_order_of_their_release,
-    addresses_never_used_come_before_released_ones,
-    a_released_address_is_had_by_whoever_asks_for_it,
+    unused_addresses_are_chosen_before_released_ones,
+    a_released_address_can_be_allocated_by_name,
 )

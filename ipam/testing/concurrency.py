@@ -1,4 +1,4 @@
-"""Claims about many threads at once: the daemon calls a backend from a pool of them."""
+"""Claims about concurrent calls: the daemon calls a backend from a pool of threads."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -7,34 +7,34 @@ from functools import partial
 
 from mynet.ipam.api import Allocation, IPAddress, IPNetwork, Subnet
 from mynet.ipam.errors import AddressInUse, SubnetExhausted
+from mynet.ipam.testing.assertions import in_threads, require_equal
 from mynet.ipam.testing.bench import Bench
 from mynet.ipam.testing.samples import BOTH, SMALL, usable
-from mynet.ipam.testing.stating import at_once, require_equal
 
 _THREADS = 8
 _ROUNDS = 10
-_BATCH = 4  # does not divide what there is
+_BATCH = 4  # not a divisor of the number of addresses
 _LONG = 600.0
 
 
 def the_last_addresses_go_to_one_thread_each(bench: Bench) -> None:
-    """All threads take until nothing is left: each address went once, and none was left over."""
+    """Allocate in all threads until the subnet is exhausted. Each address is handed out once."""
     for subnet in SMALL:
         bench.open(subnet)
-        taken = at_once([partial(bench.take_all, subnet)] * _THREADS)
+        taken = in_threads([partial(bench.take_all, subnet)] * _THREADS)
         given = Counter(address for addresses in taken for address in addresses)
         require_equal(given, Counter(usable(subnet)), f"threads were given of {subnet}")
         require_equal(bench.usage(subnet).free, 0, f"free of {subnet}")
 
 
-def an_address_goes_to_one_of_those_who_ask_for_it(bench: Bench) -> None:
-    """And the others are told who got it."""
+def an_address_goes_to_one_of_the_threads_that_ask_for_it(bench: Bench) -> None:
+    """Require that the other threads learn which owner has it."""
     for subnet in BOTH:
         bench.open(subnet)
         for number in range(1, _ROUNDS):
             address = subnet[number]
             owners = [f"thread {thread}" for thread in range(_THREADS)]
-            answers = at_once([partial(_ask, bench, subnet, address, owner) for owner in owners])
+            answers = in_threads([partial(_ask, bench, subnet, address, owner) for owner in owners])
             winners = [answer.owner for answer in answers if isinstance(answer, Allocation)]
             require_equal(len(winners), 1, f"the number of threads that were given {address}")
             told = [answer.holder for answer in answers if isinstance(answer, AddressInUse)]
@@ -42,48 +42,48 @@ def an_address_goes_to_one_of_those_who_ask_for_it(bench: Bench) -> None:
 
 
 def an_owner_in_many_threads_gets_one_address(bench: Bench) -> None:
-    """However often it asks at the same time."""
+    """Ask in all threads at the same time."""
     for subnet in BOTH:
         bench.open(subnet)
         for number in range(1, _ROUNDS):
-            answers = at_once([partial(bench.allocate, subnet, f"owner {number}")] * _THREADS)
+            answers = in_threads([partial(bench.allocate, subnet, f"owner {number}")] * _THREADS)
             held = bench.allocations(subnet, owner=f"owner {number}")
             require_equal(answers, held * _THREADS, "threads of one owner were given")
             require_equal(len(held), 1, "the number of allocations that one owner has")
 
 
 def the_last_addresses_go_to_whole_batches(bench: Bench) -> None:
-    """Each thread gets all that it asked for, or nothing; and of that no other gets any."""
+    """Require that each thread gets all that it asked for or nothing."""
     for subnet in SMALL:
         bench.open(subnet)
-        taken = at_once([partial(_take_batches, bench, subnet)] * _THREADS)
+        taken = in_threads([partial(_take_batches, bench, subnet)] * _THREADS)
         batches = [batch for thread in taken for batch in thread]
-        given = Counter(each.address for batch in batches for each in batch)
+        given = Counter(allocation.address for batch in batches for allocation in batch)
         count = len(usable(subnet)) // _BATCH
         require_equal([len(batch) for batch in batches], [_BATCH] * count, "the sizes of batches")
         require_equal(set(given.values()), {1}, "how often an address was given")
         require_equal(bench.usage(subnet).allocated, count * _BATCH, f"allocated of {subnet}")
 
 
-def a_key_leads_one_thread_back(bench: Bench) -> None:
-    """Of those that come with it at the same time; the others get others."""
+def a_sticky_key_leads_one_thread_to_its_address(bench: Bench) -> None:
+    """Require that the other threads that come with the key get other addresses."""
     for cidr in BOTH:
         subnet = bench.open(Subnet(cidr, retention=_LONG))
         for number in range(1, _ROUNDS):
             old = bench.allocate(subnet, sticky_key=f"{number}").address
             bench.release(subnet, old)
             come_back = partial(bench.allocate, subnet, sticky_key=f"{number}")
-            given = [each.address for each in at_once([come_back] * _THREADS)]
+            given = [allocation.address for allocation in in_threads([come_back] * _THREADS)]
             require_equal(given.count(old), 1, f"how often {old} was given back")
             require_equal(len(set(given)), _THREADS, "different addresses")
 
 
-def no_two_threads_hold_an_address(bench: Bench) -> None:
-    """While all of them take and give back, and at the end everything is free."""
+def no_two_threads_have_the_same_address(bench: Bench) -> None:
+    """Allocate and release in all threads. At the end every address is free."""
     for subnet in SMALL:
         bench.open(subnet)
         owners = [f"thread {thread}" for thread in range(_THREADS)]
-        at_once([partial(_take_and_give_back, bench, subnet, owner) for owner in owners])
+        in_threads([partial(_take_and_give_back, bench, subnet, owner) for owner in owners])
         require_equal(bench.allocations(subnet), [], f"at the end {subnet} has")
         require_equal(bench.usage(subnet).allocated, 0, f"at the end, allocated of {subnet}")
         free = set(bench.take_all(subnet))
@@ -116,9 +116,9 @@ def _take_and_give_back(bench: Bench, subnet: IPNetwork, owner: str) -> None:
 
 CLAIMS: Sequence[Callable[[Bench], None]] = (
     the_last_addresses_go_to_one_thread_each,
-    an_address_goes_to_one_of_those_who_ask_for_it,
+    an_address_goes_to_one_of_the_threads_that_ask_for_it,
     an_owner_in_many_threads_gets_one_address,
     the_last_addresses_go_to_whole_batches,
-    a_key_leads_one_thread_back,
-    no_two_threads_hold_an_address,
+    a_sticky_key_leads_one_thread_to_its_address,
+    no_two_threads_have_the_same_address,
 )
