@@ -1,1 +1,1 @@
-"""Subnets and addresses: which subnet a network gets, and who holds which address."""
+"""Subnets and addresses: which subnet a network gets, and which owner holds which address."""

@@ -1,11 +1,12 @@
-"""The address book: addresses for anybody who asks, in whatever subnet.
+"""Allocations: addresses for callers that ask for them, in any subnet.
 
-Whoever asks for an address of an unknown subnet founds it; it vanishes with its last allocation.
-Networks and endpoints get theirs through ``Leases``, out of the same book.
+An allocation in a subnet that is not registered adds the subnet, which vanishes with its last
+allocation. Networks and endpoints get their addresses through ``Leases``, from the same subnets.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -24,7 +25,7 @@ from mynet.ipam.api import (
 )
 from mynet.ipam.errors import AddressOutOfRange, AllocationNotFound
 from mynet.ipam.errors import SubnetNotFound as NotOpen
-from mynet.server.addressing.subnets import SubnetRegistry
+from mynet.server.addressing.subnets import SubnetRegistry, is_open
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.calls.rollback import best_effort, is_under_way, on_completion, rollback
@@ -49,7 +50,7 @@ Verb = Callable[[Backend, Call, A], T]
 
 
 class Allocations:
-    """Addresses for anybody who asks."""
+    """Addresses that callers allocate and release by themselves."""
 
     def __init__(
         self, store: Store, backends: Catalog[Backend], locks: KeyedLocks, registry: SubnetRegistry
@@ -60,12 +61,16 @@ class Allocations:
         self._registry = registry
 
     def allocate(self, call: Call, request: AllocateRequest) -> Allocation:
-        """Hand out an address; the request's subnet needs no rules, the book has them."""
-        return self._in_subnet(call, Backend.allocate, request)
+        """Allocate an address. The rules of its subnet come from the registry.
+
+        Raises Busy where another call is creating the subnet, SubnetOverlap, CallerGone, and what
+        the backend's verb raises.
+        """
+        return self._allocate(call, Backend.allocate, request)
 
     def allocate_batch(self, call: Call, request: BatchRequest) -> Sequence[Allocation]:
-        """Hand out an address to each owner, all or none."""
-        return self._in_subnet(call, Backend.allocate_batch, request)
+        """Allocate an address to each owner, all or none. Raises what :meth:`allocate` does."""
+        return self._allocate(call, Backend.allocate_batch, request)
 
     def release(
         self,
@@ -76,10 +81,10 @@ class Allocations:
         *,
         allow_missing: bool,
     ) -> Allocation | None:
-        """Take an address back; with an ``owner``, only from that one.
+        """Release an address, and with an ``owner`` only if that owner holds it.
 
-        Raises SubnetNotFound and AllocationNotFound, unless ``allow_missing``; OwnerMismatch and
-        AddressOwned.
+        Raises SubnetNotFound and AllocationNotFound, unless ``allow_missing``; AddressOutOfRange,
+        OwnerMismatch and AddressOwned.
         """
         try:
             released = self._release(call, cidr, address, owner)
@@ -89,13 +94,13 @@ class Allocations:
             raise
         except PluginTimeout as timeout:
             if is_under_way(timeout):
-                on_completion(timeout, lambda: self._drop(call.to_clean_up(), [cidr]))
+                on_completion(timeout, lambda: self._drop(call.for_rollback(), [cidr]))
             raise
         self._drop(call, [cidr])
         return released
 
     def release_owner(self, call: Call, owner: str) -> Sequence[Allocation]:
-        """Take back all that an owner has, in whatever subnet."""
+        """Release all addresses of an owner, in all subnets, and return them."""
         return [
             allocation
             for backend in self._backends.usable()
@@ -110,127 +115,122 @@ class Allocations:
         behind: AllocationKey | None,
         limit: int,
     ) -> Sequence[tuple[AllocationKey, Allocation]]:
-        """List allocations behind a key, each with its own: by backend, subnet and address."""
-        found: list[tuple[AllocationKey, Allocation]] = []
-        for backend in self._asked(cidr, behind):
-            place = behind.place if behind and behind.backend == backend.name else None
-            query = AllocationQuery(subnet=cidr, owner=owner, after=place, limit=limit - len(found))
-            part = backend.run(call, Backend.allocations, query)
-            found += [
-                (AllocationKey(backend.name, each.subnet, each.address), each) for each in part
+        """Return allocations behind a key, each with its own: by backend, subnet and address."""
+        listed: list[tuple[AllocationKey, Allocation]] = []
+        for backend in self._backends_to_list(cidr, behind):
+            after = behind.in_backend if behind and behind.backend == backend.name else None
+            query = AllocationQuery(
+                subnet=cidr, owner=owner, after=after, limit=limit - len(listed)
+            )
+            listed += [
+                (AllocationKey(backend.name, allocation.subnet, allocation.address), allocation)
+                for allocation in backend.run(call, Backend.allocations, query)
             ]
-            if len(found) >= limit:
+            if len(listed) >= limit:
                 break
-        return found
+        return listed
 
-    def _in_subnet(self, call: Call, verb: Verb[A, T], request: A) -> T:
-        """Run a verb on its request's subnet, which is founded where it is not in the book."""
+    def _allocate(self, call: Call, verb: Verb[A, T], request: A) -> T:
         cidr = request.subnet.cidr
         with self._locks.shared(call, "subnet", str(cidr)):
-            if booked := self._store.subnets.get(cidr):
+            if subnet := self._store.subnets.get(cidr):
                 try:
-                    return self._in_booked(call, booked, verb, request)
-                except NotOpen as error:
-                    _refuse_unmade(booked, error)
+                    return self._run(call, subnet, verb, request)
+                except NotOpen:
+                    _require_abandoned(subnet)
+        with self._ensured(call, cidr) as subnet:
+            return self._run(call, subnet, verb, request)
+
+    @contextmanager
+    def _ensured(self, call: Call, cidr: IPNetwork) -> Iterator[RegisteredSubnet]:
+        """Hold a subnet exclusively, and register and open it where it is missing.
+
+        Where the block fails, a subnet that has no address is dropped again.
+        """
         with self._locks.exclusive(call, "subnet", str(cidr)):
-            booked = self._store.subnets.get(cidr) or self._found(call, cidr)
+            if self._store.subnets.get(cidr) is None:
+                with suppress(SubnetExists):  # a network claims a subnet without this lock
+                    self._store.subnets.add(
+                        *(SubnetSpec(cidr), SubnetCandidates(()), DEFAULT_BACKEND),
+                        *(datetime.now(UTC),),
+                        kept=False,
+                    )
+            subnet = self._store.subnets.find(cidr)
+            backend = self._backends.get(subnet.backend)
+            if not is_open(call, backend, self._registry.complete(subnet)):
+                _require_abandoned(subnet)
+                self._registry.open(call, backend, cidr)
             try:
-                return self._in_held(call, booked, verb, request)
+                yield subnet
             except Exception as error:
-                with rollback(error, f"found subnet {cidr}"):
-                    self._registry.drop_unused_held(call.to_clean_up(), cidr)
+                with rollback(error, f"add subnet {cidr}"):
+                    self._registry.drop_unused_held(call.for_rollback(), cidr)
                 raise
 
-    def _in_held(self, call: Call, booked: RegisteredSubnet, verb: Verb[A, T], request: A) -> T:
-        """Run a verb on a subnet held exclusively; one that a failed undo has left is opened."""
-        try:
-            return self._in_booked(call, booked, verb, request)
-        except NotOpen as error:
-            _refuse_unmade(booked, error)
-        self._registry.open(call, self._backends.get(booked.backend), booked.cidr)
-        return self._in_booked(call, booked, verb, request)
+    def _run(self, call: Call, subnet: RegisteredSubnet, verb: Verb[A, T], request: A) -> T:
+        """Run a verb that allocates, and release what a caller that has gone would not learn of.
 
-    def _in_booked(self, call: Call, booked: RegisteredSubnet, verb: Verb[A, T], request: A) -> T:
-        backend = self._backends.get(booked.backend)
-        request = replace(request, subnet=self._registry.complete(booked))
-        return self._answered(call, backend, verb, request)
-
-    def _found(self, call: Call, cidr: IPNetwork) -> RegisteredSubnet:
-        """Book a subnet and open it; the caller holds it exclusively."""
-        backend = self._backends.get(DEFAULT_BACKEND)
-        now = datetime.now(UTC)
-        try:
-            self._store.subnets.add(
-                SubnetSpec(cidr), SubnetCandidates(()), backend.name, now, kept=False
-            )
-        except SubnetExists:
-            return self._store.subnets.find(cidr)  # a network was faster, and opens it
-        self._registry.open(call, backend, cidr)
-        return self._store.subnets.find(cidr)
-
-    def _answered(self, call: Call, backend: Plugin[Backend], verb: Verb[A, T], request: A) -> T:
-        """Allocate what the caller will know of.
-
-        Of an address without an owner nobody would ever know if that is not answered; one with an
-        owner is found by a retry.
+        If the reply is lost, an address without an owner can never be found again. A retry finds
+        one with an owner.
         """
+        backend = self._backends.get(subnet.backend)
+        rules = self._registry.complete(subnet)
         try:
-            answer = backend.run(call, verb, request)
+            answer = backend.run(call, verb, replace(request, subnet=rules))
         except PluginTimeout as timeout:
             if is_under_way(timeout):
-                on_completion(
-                    timeout, partial(self._release_late, call, backend, request.subnet, timeout)
-                )
+                on_completion(timeout, partial(self._release_late, call, backend, rules, timeout))
             raise
-        nameless = _nameless(answer)
+        without_owner = _without_owner(answer)
         try:
-            if nameless:
+            if without_owner:
                 require_caller(call)
         except CallerGone as gone:
-            with rollback(gone, f"allocate in {request.subnet.cidr}"):
-                _give_back(call, backend, request.subnet, nameless)
+            with rollback(gone, f"allocate in {rules.cidr}"):
+                _give_back(call, backend, rules, without_owner)
             raise
         return answer
 
     def _release_late(
         self, call: Call, backend: Plugin[Backend], subnet: Subnet, timeout: PluginTimeout
     ) -> None:
-        """Give back what a verb allocated after its caller had been sent away, if it did."""
+        """Release what a verb allocated after its caller had got PLUGIN_TIMEOUT."""
         if timeout.pending is None or timeout.pending.exception():
             return
         with rollback(timeout, f"allocate in {subnet.cidr}"):
-            _give_back(call, backend, subnet, _nameless(timeout.pending.result()))
-            self._registry.drop_unused(call.to_clean_up(), subnet.cidr)
+            _give_back(call, backend, subnet, _without_owner(timeout.pending.result()))
+            self._registry.drop_unused(call.for_rollback(), subnet.cidr)
 
     def _release(self, call: Call, cidr: IPNetwork, address: IPAddress, owner: str) -> Allocation:
         with self._locks.shared(call, "subnet", str(cidr)):
-            booked = self._store.subnets.find(cidr)
-            backend = self._backends.get(booked.backend)
+            subnet = self._store.subnets.find(cidr)
+            backend = self._backends.get(subnet.backend)
             if address not in cidr:
                 raise AddressOutOfRange(
-                    f"{address} is not in {cidr}, so nobody has it there",
-                    resource=f"address {address}",
+                    f"{address} is not in {cidr}", resource=f"address {address}"
                 )
             holder = owner or self._holder(call, backend, cidr, address)
             _refuse_own(address, holder)
-            request = ReleaseRequest(self._registry.complete(booked), address, owner=holder)
+            request = ReleaseRequest(self._registry.complete(subnet), address, owner=holder)
             return backend.run(call, Backend.release, request)
 
     def _release_all(
         self, call: Call, backend: Plugin[Backend], owner: str
     ) -> Sequence[Allocation]:
-        """Take back what an owner has in one backend, and the subnets that nobody needs then."""
+        """Release an owner's addresses in one backend, and drop subnets that are unused then."""
         try:
             released = backend.run(call, Backend.release_owner, owner)
         except PluginTimeout as timeout:
             if pending := timeout.pending:
-                on_completion(timeout, lambda: self._drop(call.to_clean_up(), _subnets_of(pending)))
+                on_completion(
+                    timeout, lambda: self._drop(call.for_rollback(), _subnets_of(pending))
+                )
             raise
         self._drop(call, (allocation.subnet for allocation in released))
         return released
 
     def _drop(self, call: Call, cidrs: Iterable[IPNetwork]) -> None:
-        """Drop those of some subnets whose last addresses were released."""
+        """Drop each of the subnets whose last address was released."""
         for cidr in dict.fromkeys(cidrs):
             with best_effort(f"drop subnet {cidr}"):
                 self._registry.drop_unused(call, cidr)
@@ -242,16 +242,16 @@ class Allocations:
         held = backend.run(call, Backend.allocations, query)
         if not held:
             raise AllocationNotFound(
-                f"nobody has {address} of {cidr}; ListAllocations (mynetctl ipam ls) shows who has"
-                " what",
+                f"{address} of {cidr} is not allocated; ListAllocations (mynetctl ipam ls) shows"
+                " the addresses that are",
                 resource=f"address {address}",
             )
         return held[0].owner
 
-    def _asked(
+    def _backends_to_list(
         self, cidr: IPNetwork | None, behind: AllocationKey | None
     ) -> Sequence[Plugin[Backend]]:
-        """Return the backends that a list goes over, from the one where it had stopped."""
+        """Return the backends that a list still goes over, from the one that it had stopped at."""
         if cidr is None:
             backends = sorted(self._backends.usable(), key=lambda backend: backend.name)
         else:
@@ -260,36 +260,37 @@ class Allocations:
         return [backend for backend in backends if behind is None or backend.name >= behind.backend]
 
 
-def _subnets_of(ended: Future[Sequence[Allocation]]) -> Sequence[IPNetwork]:
-    """Return the subnets of what was released after its caller had been sent away, if it was."""
-    return [] if ended.exception() else [allocation.subnet for allocation in ended.result()]
+def _subnets_of(released: Future[Sequence[Allocation]]) -> Sequence[IPNetwork]:
+    """Return the subnets of what a late verb released."""
+    if released.exception():
+        return []
+    return [allocation.subnet for allocation in released.result()]
 
 
-def _nameless(answer: Allocation | Sequence[Allocation]) -> Sequence[Allocation]:
-    """Return those without an owner."""
-    found = [answer] if isinstance(answer, Allocation) else answer
-    return [allocation for allocation in found if not allocation.owner]
+def _without_owner(answer: Allocation | Sequence[Allocation]) -> Sequence[Allocation]:
+    allocations = [answer] if isinstance(answer, Allocation) else answer
+    return [allocation for allocation in allocations if not allocation.owner]
 
 
 def _give_back(
     call: Call, backend: Plugin[Backend], subnet: Subnet, unwanted: Sequence[Allocation]
 ) -> None:
-    """Give back what was allocated for nobody."""
-    for each in unwanted:
-        request = ReleaseRequest(subnet, each.address, owner=each.owner)
-        backend.run(call.to_clean_up(), Backend.release, request)
+    for allocation in unwanted:
+        request = ReleaseRequest(subnet, allocation.address, owner=allocation.owner)
+        backend.run(call.for_rollback(), Backend.release, request)
 
 
-def _refuse_unmade(booked: RegisteredSubnet, error: NotOpen) -> None:
+def _require_abandoned(subnet: RegisteredSubnet) -> None:
     """Raise Busy for an unopened subnet that a network or CreateSubnet is going to open.
 
-    Whoever founds one holds it exclusively all the time, so any other has been left.
+    An allocation that adds a subnet holds it exclusively until it is open. So any other unopened
+    subnet was left by a rollback that failed.
     """
-    if booked.network_id or booked.kept:
+    if subnet.network_id or subnet.kept:
         raise Busy(
-            f"subnet {booked.cidr} is being made by another call; call again in a moment",
-            resource=f"subnet {booked.cidr}",
-        ) from error
+            f"subnet {subnet.cidr} is being created by another call; call again in a moment",
+            resource=f"subnet {subnet.cidr}",
+        )
 
 
 def _refuse_own(address: IPAddress, holder: str) -> None:

@@ -102,12 +102,12 @@ class ImportExport:
         """
         with held:
             if isinstance(error, PluginTimeout) and error.pending and not error.pending.exception():
-                self._drop_empty(call.to_clean_up(), booked)
+                self._drop_empty(call.for_rollback(), booked)
                 return
             with rollback(error, "import subnets"):
                 self._store.subnets.unkeep(booked.kept)
                 for cidr in booked.new:
-                    self._registry.drop(call.to_clean_up(), backend, cidr)
+                    self._registry.drop(call.for_rollback(), backend, cidr)
 
     def _drop_empty(self, call: Call, booked: Loaded) -> None:
         """Drop those of the new subnets that have no address and are not kept."""

@@ -1,7 +1,7 @@
-"""The subnets of the address book: founding and ending them, and how full they are.
+"""The registry of subnets: adding and dropping them, and how full they are.
 
-A subnet comes into the book with a network, by CreateSubnet, or with the first address that
-somebody allocates of it. The last kind vanishes with its last allocation.
+A subnet is registered with a network, by CreateSubnet, or with the first address that a caller
+allocates in it. The last kind vanishes with its last allocation.
 """
 
 import contextlib
@@ -18,6 +18,8 @@ from mynet.server.calls.rollback import best_effort, is_under_way, on_completion
 from mynet.server.errors import SubnetInUse, SubnetNotFound
 from mynet.server.host import Host, nameservers
 from mynet.server.model.subnets import (
+    IPV4,
+    IPV6,
     MIN_MTU_IPV6,
     Defaults,
     RegisteredSubnet,
@@ -30,11 +32,11 @@ from mynet.server.model.subnets import (
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
 
-MOST_PARTS = 4096  # of a map: what an answer can hold, and a person take in
+MAX_PARTS = 4096  # of a map: what an answer can hold, and a person take in
 
 
 class SubnetRegistry:
-    """The subnets that there are."""
+    """All subnets of this daemon, of networks and of callers."""
 
     def __init__(
         self,
@@ -51,30 +53,32 @@ class SubnetRegistry:
         self._defaults = defaults
 
     def create(self, call: Call, spec: SubnetSpec, backend_name: str) -> SubnetReport:
-        """Book a subnet that stays until it is deleted. A failure leaves nothing.
+        """Register a subnet that stays until it is deleted. A failure leaves nothing.
 
-        Raises SubnetExists, SubnetOverlap, PoolsExhausted and BackendNotFound.
+        Raises SubnetExists, SubnetOverlap, PoolsExhausted, BackendNotFound and CallerGone.
         """
         backend = self._backends.get(backend_name)
-        ground = self.candidates([spec])
+        candidates = self.candidates([spec])
         with contextlib.ExitStack() as held:
-            if spec.cidr:  # what is not opened yet could be deleted
+            if spec.cidr:  # before it is opened, another call could delete it
                 held.enter_context(self._locks.exclusive(call, "subnet", str(spec.cidr)))
-            cidr = self._store.subnets.add(spec, ground, backend.name, datetime.now(UTC), kept=True)
+            cidr = self._store.subnets.add(
+                spec, candidates, backend.name, datetime.now(UTC), kept=True
+            )
             if not spec.cidr:
                 held.enter_context(self._locks.exclusive(call, "subnet", str(cidr)))
-                self._store.subnets.find(cidr)  # somebody may have guessed and deleted it
+                self._store.subnets.find(cidr)  # another call may have deleted it by now
             self.open(call, backend, cidr)
             try:
                 require_caller(call)
                 return self.report(call, cidr)
             except Exception as error:
-                with rollback(error, f"book subnet {cidr}"):
-                    self.drop(call.to_clean_up(), backend, cidr)
+                with rollback(error, f"register subnet {cidr}"):
+                    self.drop(call.for_rollback(), backend, cidr)
                 raise
 
     def delete(self, call: Call, cidr: IPNetwork, *, allow_missing: bool) -> None:
-        """Take a subnet out of the book. Raises SubnetNotFound and SubnetInUse."""
+        """Delete a subnet. Raises SubnetInUse, and SubnetNotFound unless ``allow_missing``."""
         try:
             with self._locks.exclusive(call, "subnet", str(cidr)):
                 self._delete(call, cidr)
@@ -83,91 +87,93 @@ class SubnetRegistry:
                 raise
 
     def rules(self, cidr: IPNetwork) -> ipam.Subnet:
-        """Return a subnet with the rules that hold in it. Raises SubnetNotFound."""
+        """Return the rules that hold in a subnet. Raises SubnetNotFound."""
         return self.complete(self._store.subnets.find(cidr))
 
     def complete(self, subnet: RegisteredSubnet) -> ipam.Subnet:
-        """Return a subnet with the rules that hold in it."""
+        """Return the rules that hold in a registered subnet."""
         return self._defaults.applied(subnet.cidr, subnet.rules)
 
     def candidates(self, specs: Sequence[SubnetSpec]) -> SubnetCandidates:
-        """Return what the subnets that nobody named are chosen from: a look at the host."""
+        """Return what subnets without a CIDR are chosen from, on the host as it is now."""
         if all(spec.cidr for spec in specs):
             return SubnetCandidates(())
         return SubnetCandidates(self._defaults.pools, [*self._host.occupied(), *nameservers()])
 
     def unnamed(self, mtu: int) -> tuple[SubnetSpec, ...]:
-        """Return the specs of whoever has none: a subnet of each family that has a pool.
+        """Return the specs of a network that names no subnet: one of each family with a pool.
 
-        Devices too small for IPv6 get none of it. Where nothing is left to spec for, one of IPv4:
-        so whoever chooses says that there is none.
+        A network with an MTU too small for IPv6 gets no IPv6 subnet. Where that leaves no family,
+        the spec of an IPv4 subnet is returned, and its choice raises PoolsExhausted.
         """
         versions = {pool.base.version for pool in self._defaults.pools}
         if mtu < MIN_MTU_IPV6:
-            versions.discard(6)
-        return tuple(SubnetSpec(None, size=SubnetSize(each)) for each in sorted(versions or {4}))
+            versions.discard(IPV6)
+        return tuple(
+            SubnetSpec(None, size=SubnetSize(version)) for version in sorted(versions or {IPV4})
+        )
 
     def report(self, call: Call, cidr: IPNetwork) -> SubnetReport:
-        """Say who uses a subnet and how full it is. Raises SubnetNotFound."""
+        """Return the user of a subnet and how full it is. Raises SubnetNotFound."""
         return self._report(call, self._store.subnets.find(cidr))
 
     def reports(
         self, call: Call, behind: IPNetwork | None, limit: int
     ) -> Sequence[tuple[IPNetwork, SubnetReport]]:
-        """Say so of at most ``limit`` subnets behind a CIDR, IPv4 first, by address.
+        """Return up to ``limit`` reports for the subnets after ``behind``, IPv4 first, by address.
 
-        One that is being founded or dropped at this moment is left out: its backend has no book.
+        A subnet that is being added or dropped is left out, as its backend has not opened it.
         """
-        found: list[tuple[IPNetwork, SubnetReport]] = []
-        while booked := self._store.subnets.page(behind, limit - len(found)):
-            for subnet in booked:
+        reports: list[tuple[IPNetwork, SubnetReport]] = []
+        while page := self._store.subnets.page(behind, limit - len(reports)):
+            for subnet in page:
                 with contextlib.suppress(NotOpen):
-                    found.append((subnet.cidr, self._report(call, subnet)))
-            behind = booked[-1].cidr
-        return found
+                    reports.append((subnet.cidr, self._report(call, subnet)))
+            behind = page[-1].cidr
+        return reports
 
     def map(self, call: Call, cidr: IPNetwork, prefixlen: int) -> SubnetMap:
-        """Say how full the parts of a subnet are; larger parts, where there would be too many.
+        """Return how full the parts of a subnet are.
 
-        Raises SubnetNotFound.
+        The parts are larger than asked for where there would be too many. Raises SubnetNotFound.
         """
         report = self.report(call, cidr)
         backend = self._backends.get(report.subnet.backend)
         while True:
             query = MapQuery(report.rules, prefixlen)
             parts = backend.run(call, Backend.parts, query)
-            if len(parts) <= MOST_PARTS:
+            if len(parts) <= MAX_PARTS:
                 return SubnetMap(report, prefixlen, parts)
             prefixlen = max(prefixlen - 4, cidr.prefixlen)
 
     def open(self, call: Call, backend: Plugin[Backend], cidr: IPNetwork) -> None:
-        """Have the backend open a subnet that was just booked; else it is unbooked.
+        """Open a subnet in its backend, or drop it where that fails.
 
-        The caller holds it exclusively.
+        The caller must hold it exclusively. Raises what the backend raises.
         """
         try:
             backend.run(call, Backend.open_subnet, cidr)
         except Exception as error:
-            with rollback(error, f"book subnet {cidr}"):
-                self.drop(call.to_clean_up(), backend, cidr)
+            with rollback(error, f"register subnet {cidr}"):
+                self.drop(call.for_rollback(), backend, cidr)
             if is_under_way(error):
-                on_completion(error, partial(self._close_stray, call, backend, cidr, error))
+                on_completion(error, partial(self._close_orphan, call, backend, cidr, error))
             raise
 
     def drop_unused(self, call: Call, cidr: IPNetwork) -> None:
-        """Take a subnet out of the book if it is not kept, nobody uses it or has an address."""
-        # Seldom true, and asked after every release: so look first, and lock to be certain.
+        """Drop a subnet that is not kept, has no network and no allocation."""
+        # This is seldom true and checked after every release. So check, and lock to be certain.
         if self.unused(call, cidr):
             with self._locks.exclusive(call, "subnet", str(cidr)):
                 self.drop_unused_held(call, cidr)
 
     def drop_unused_held(self, call: Call, cidr: IPNetwork) -> None:
-        """Do so for a subnet that the caller holds exclusively."""
+        """Do the same for a subnet that the caller holds exclusively."""
         if backend := self.unused(call, cidr):
             self.drop(call, backend, cidr)
 
     def unused(self, call: Call, cidr: IPNetwork) -> Plugin[Backend] | None:
-        """Return the backend of a subnet that may go, or None where it is to stay."""
+        """Return the backend of a subnet that may be dropped, or None where it must stay."""
         subnet = self._store.subnets.get(cidr)
         if subnet is None or subnet.network_id or subnet.kept:
             return None
@@ -175,13 +181,13 @@ class SubnetRegistry:
         query = AllocationQuery(subnet=cidr, limit=1)
         return None if backend.run(call, Backend.allocations, query) else backend
 
-    def _close_stray(
+    def _close_orphan(
         self, call: Call, backend: Plugin[Backend], cidr: IPNetwork, error: Exception
     ) -> None:
-        """Close a subnet that a verb opened after it had been dropped again."""
-        call = call.to_clean_up()
+        """Close a subnet that a late verb opened after it had been dropped."""
+        call = call.for_rollback()
         with (
-            rollback(error, f"book subnet {cidr}"),
+            rollback(error, f"register subnet {cidr}"),
             self._locks.exclusive(call, "subnet", str(cidr)),
         ):
             if self._store.subnets.get(cidr) is None:
@@ -193,12 +199,12 @@ class SubnetRegistry:
             raise _used(subnet)
         backend = self._backends.get(subnet.backend)
         held = 0
-        with contextlib.suppress(NotOpen):  # an undo may have failed half-way
+        with contextlib.suppress(NotOpen):  # a rollback may have failed
             held = backend.run(call, Backend.usage, self.complete(subnet)).allocated
         if held:
             raise SubnetInUse(
-                f"{held} addresses of subnet {cidr} are held; release them first"
-                " (ListAllocations, mynetctl ipam ls, shows who has them)",
+                f"{held} addresses of subnet {cidr} are allocated; release them first"
+                " (ListAllocations, mynetctl ipam ls, shows their owners)",
                 resource=f"subnet {cidr}",
                 metadata={"allocated": str(held)},
             )
@@ -208,9 +214,9 @@ class SubnetRegistry:
             backend.run(call, Backend.close_subnet, cidr)
 
     def drop(self, call: Call, backend: Plugin[Backend], cidr: IPNetwork) -> None:
-        """Take a subnet that no network uses out of the book; the caller holds it exclusively."""
-        # The registry first: a network that claims the subnet from here on founds it again, and
-        # waits for the lock before it opens it.
+        """Drop a subnet that no network uses. The caller must hold it exclusively."""
+        # The record goes first. A network that claims the subnet from here on registers it again,
+        # and waits for the lock before it opens it.
         if self._store.subnets.drop(cidr):
             backend.run(call, Backend.close_subnet, cidr)
 
@@ -220,6 +226,15 @@ class SubnetRegistry:
         network = self._store.networks.get(subnet.network_id)
         gateways = {part.cidr: part.gateway for part in network.subnets} if network else {}
         return SubnetReport(subnet, rules, gateways.get(subnet.cidr), usage)
+
+
+def is_open(call: Call, backend: Plugin[Backend], subnet: ipam.Subnet) -> bool:
+    """Return whether a backend has opened a subnet."""
+    try:
+        backend.run(call, Backend.usage, subnet)
+    except NotOpen:
+        return False
+    return True
 
 
 def _used(subnet: RegisteredSubnet) -> SubnetInUse:

@@ -1,1 +1,1 @@
-"""One call on its way through the core: who asks and until when, its locks, its rollback."""
+"""One call on its way through the core: its caller and deadline, its locks, its rollback."""

@@ -1,4 +1,4 @@
-"""Who asks, until when, and whether anybody still waits."""
+"""One call: its caller, its deadline, and whether the caller still waits."""
 
 import secrets
 import time
@@ -7,7 +7,24 @@ from dataclasses import dataclass, field, replace
 
 from mynet.server.errors import CallerGone
 
-CLEAN_UP = 30.0  # seconds that undoing a failed call may take, whatever the call itself had left
+ROLLBACK_SECONDS = 30.0  # for the rollback of a failed call, whatever time the call itself had left
+
+
+class UnresponsivePlugins:
+    """The names of plugins that did not answer in time during a run of several calls.
+
+    No later call of the run waits for them, so a plugin that hangs costs the run one timeout.
+    """
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    def add(self, name: str) -> None:
+        """Note that a plugin did not answer in time."""
+        self._names.add(name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
 
 
 def _always() -> bool:
@@ -16,28 +33,26 @@ def _always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request on its way down; what plugins see as ``mynet.drivers.api.Call``.
+    """One request on its way down; plugins see it as ``mynet.drivers.api.Call``."""
 
-    ``deadline`` is in seconds of :func:`time.monotonic`.
-    """
-
+    # In seconds of time.monotonic().
     deadline: float
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
     principal: str = "mynetd"
+    # Returns whether the caller still waits.
     is_active: Callable[[], bool] = _always
-    cleans_up: bool = False
-    # The plugins that have not answered in time: this call, and those that share the set with it,
-    # do not wait for them again.
-    given_up: set[str] = field(default_factory=set)
+    # Whether the call rolls another one back.
+    is_rollback: bool = False
+    # Shared by the calls of one run; a call of its own has none.
+    unresponsive: UnresponsivePlugins | None = None
 
     @classmethod
-    def internal(cls, seconds: float, given_up: set[str] | None = None) -> "Call":
-        """Make a call of the daemon's own, with so much time; several may share ``given_up``."""
-        deadline = time.monotonic() + seconds
-        return cls(deadline, given_up=set() if given_up is None else given_up)
+    def internal(cls, seconds: float, unresponsive: UnresponsivePlugins | None = None) -> "Call":
+        """Return a call of the daemon's own with that much time."""
+        return cls(time.monotonic() + seconds, unresponsive=unresponsive)
 
     def alive(self) -> bool:
-        """Say whether the caller still waits."""
+        """Return whether the caller still waits."""
         return self.is_active()
 
     def remaining(self) -> float:
@@ -45,16 +60,21 @@ class Call:
         return max(0.0, self.deadline - time.monotonic())
 
     def within(self, seconds: float) -> "Call":
-        """Make the same call with no more time than that."""
+        """Return the same call with no more time than that."""
         return replace(self, deadline=min(self.deadline, time.monotonic() + seconds))
 
-    def to_clean_up(self) -> "Call":
-        """Make the call that undoes this one: it has time of its own, and cannot be cancelled."""
-        deadline = time.monotonic() + CLEAN_UP
-        return replace(self, deadline=deadline, is_active=_always, cleans_up=True, given_up=set())
+    def for_rollback(self) -> "Call":
+        """Return the call that rolls this one back. It has its own time and cannot be cancelled."""
+        deadline = time.monotonic() + ROLLBACK_SECONDS
+        return replace(
+            self, deadline=deadline, is_active=_always, is_rollback=True, unresponsive=None
+        )
 
 
 def require_caller(call: Call) -> None:
-    """Refuse to finish what nobody waits for: the last moment at which it can still be undone."""
+    """Raise CallerGone where the caller does not wait any more.
+
+    It is called at the last moment at which the work can still be rolled back.
+    """
     if not call.alive():
-        raise CallerGone("the caller has gone away; what was made for it is undone")
+        raise CallerGone("the caller has gone away; what was made for it is rolled back")

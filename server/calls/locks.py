@@ -1,13 +1,14 @@
-"""Locks by key, shared or exclusive, that a call waits for no longer than its deadline.
+"""Shared and exclusive locks by key. A call waits for them until its deadline.
 
-The order in which the core takes them, so that no two calls wait for each other:
+The core takes them in this order, so that no two calls wait for each other:
 
 1. ``("container", container_id)``   exclusive: Connect, Disconnect and UpdateEndpoint of one
                                      container
 2. ``("sandbox", cookie)``           exclusive: two networks must not race for ``eth0`` in it
-3. ``("network", id)``               shared by those, exclusive for DeleteNetwork and UpdateNetwork
-4. ``("subnet", cidr)``              shared by allocate and release, exclusive to found and drop it;
-                                     several of them in the order of their addresses
+3. ``("network", id)``               shared by those calls, exclusive for DeleteNetwork and
+                                     UpdateNetwork
+4. ``("subnet", cidr)``              shared to allocate and release, exclusive to add and drop the
+                                     subnet; several of them in the order of their addresses
 """
 
 import contextlib
@@ -18,12 +19,12 @@ from dataclasses import dataclass
 from mynet.server.calls.call import Call
 from mynet.server.errors import Busy
 
-WAITERS = 64  # for one key: half of the daemon's threads, so that the others stay free
+MAX_WAITERS = 64  # for one key: half of the daemon's threads, so that the others stay free
 
 
 @dataclass(slots=True)
 class _State:
-    """Who holds one key and who wants it; a key that nobody has or wants has no state."""
+    """The calls that hold and want one key. A key without any has no state."""
 
     sharers: int = 0
     exclusive: bool = False
@@ -33,22 +34,22 @@ class _State:
 
 
 class KeyedLocks:
-    """A family of shared/exclusive locks, one a key."""
+    """A family of locks, one for each key."""
 
     def __init__(self) -> None:
-        # Guards `_states` and all that is in them, and wakes the waiting when something changes.
+        # Guards `_states` and their fields, and wakes the waiting calls when a key is freed.
         self._changed = threading.Condition()
         self._states: dict[Hashable, _State] = {}
 
     @contextlib.contextmanager
     def shared(self, call: Call, *key: Hashable) -> Iterator[None]:
-        """Hold the key together with others.
+        """Hold the key together with other calls that share it.
 
-        Raises Busy when the call's deadline passes, and where too many wait already.
+        Raises Busy when the call's deadline passes, and where too many calls wait already.
         """
         with self._state_of(key) as state:
             with self._changed:
-                # Those who want it alone go first: a stream of sharers must not keep them out.
+                # Exclusive calls go first, so that a stream of sharing calls cannot starve them.
                 free = lambda: not state.exclusive and not state.wanted_exclusive  # noqa: E731
                 self._wait(call, key, state, free)
                 state.sharers += 1
@@ -60,7 +61,7 @@ class KeyedLocks:
 
     @contextlib.contextmanager
     def exclusive(self, call: Call, *key: Hashable) -> Iterator[None]:
-        """Hold the key alone. Raises Busy as :meth:`shared` does."""
+        """Hold the key exclusively. Raises Busy as :meth:`shared` does."""
         with self._state_of(key) as state:
             with self._changed:
                 state.wanted_exclusive += 1
@@ -77,7 +78,10 @@ class KeyedLocks:
 
     @contextlib.contextmanager
     def endpoint(self, call: Call, container_id: str, network_id: str) -> Iterator[None]:
-        """Hold an endpoint that is there: its container alone, its network together with others."""
+        """Hold an existing endpoint: its container exclusively, its network shared.
+
+        Raises Busy as :meth:`shared` does.
+        """
         with (
             self.exclusive(call, "container", container_id),
             self.shared(call, "network", network_id),
@@ -104,7 +108,7 @@ class KeyedLocks:
         if free():
             return
         in_time = False
-        if state.waiters < WAITERS:
+        if state.waiters < MAX_WAITERS:
             state.waiters += 1
             in_time = self._changed.wait_for(free, timeout=call.remaining())
             state.waiters -= 1

@@ -1,4 +1,4 @@
-"""Undoing what a failed call had done, without ever hiding why it failed."""
+"""Rolling back a failed call without hiding why it failed."""
 
 import contextlib
 import threading
@@ -13,41 +13,43 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 @contextlib.contextmanager
 def rollback(first: BaseException, what: str) -> Iterator[None]:
-    """Run an undo step: if it fails too, that is logged and noted on the first error, not raised.
+    """Run a step that rolls back; its failure is logged and noted on the first error, not raised.
 
-    What it leaves behind has a record, so a retry of the call or the next start finishes the undo.
+    What the step leaves behind is on record, so a retry of the call or the next start removes it.
     """
     try:
         yield
-    except Exception as second:  # whatever it is, the caller is told of the first
-        log.exception("undo failed", what=what)
-        first.add_note(f"while undoing ({what}): {second}")
+    except Exception as second:  # whatever it is, the caller gets the first error
+        log.exception("rollback failed", what=what)
+        first.add_note(f"while rolling back ({what}): {second}")
 
 
 @contextlib.contextmanager
 def best_effort(what: str) -> Iterator[None]:
-    """Run a step that comes when all that was asked for is done: a failure is logged, not raised.
+    """Run a step that follows when the request is fulfilled; its failure is logged, not raised.
 
-    The caller would call again, and be told that there is nothing to do. The next start does it.
+    A caller that got the error would call again and find nothing to do. The next start repeats the
+    step.
     """
     try:
         yield
-    except Exception:  # whatever it is, what was asked for is done
+    except Exception:  # whatever it is, the request is fulfilled
         log.exception("left for the next start", what=what)
 
 
 def is_under_way(error: Exception) -> bool:
-    """Say whether the plugin's verb that the error is about still runs."""
+    """Return whether the error is of a plugin's verb that still runs."""
     return isinstance(error, PluginTimeout) and error.pending is not None
 
 
 def on_completion(error: Exception, function: Callable[[], None]) -> None:
-    """Run an undo: now, or where a plugin's verb is still under way, as soon as that has ended.
+    """Run a rollback now, or when the plugin's verb that the error is of has ended.
 
-    Then it gets a thread of its own: it will need the same plugin, whose threads may all be busy.
+    In the second case it gets a thread of its own. It will need the same plugin, all threads of
+    which may be busy.
     """
     if isinstance(error, PluginTimeout) and error.pending:
-        thread = threading.Thread(target=function, name="late-undo", daemon=True)
+        thread = threading.Thread(target=function, name="late-rollback", daemon=True)
         error.pending.add_done_callback(lambda _: thread.start())
     else:
         function()

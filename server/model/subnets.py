@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_network
+from typing import Final
 
 from mynet.ipam import api as ipam
 from mynet.ipam.api import Holding, IPAddress, IPNetwork, Part, Span, Usage
 
+IPV4: Final = 4
+IPV6: Final = 6
 MIN_MTU_IPV6 = 1280  # RFC 8200, 5: on a smaller device the kernel refuses IPv6 addresses
 MOST_SPANS = 64  # that a subnet reserves: each address that is chosen or checked passes them
 LONGEST = 10 * 365 * 86400  # seconds: the most that a time of a subnet, or any setting, may be
@@ -149,8 +152,8 @@ class AllocationKey:
     address: IPAddress
 
     @property
-    def place(self) -> tuple[IPNetwork, IPAddress]:
-        """Where it stands in its backend's list."""
+    def in_backend(self) -> tuple[IPNetwork, IPAddress]:
+        """The key in the backend's own list."""
         return self.cidr, self.address
 
 

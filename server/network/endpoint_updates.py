@@ -92,15 +92,15 @@ class EndpointUpdates:
 
         Where the driver was under way, the endpoint's locks were let go of in the meantime.
         """
-        clean_up = call.to_clean_up()
+        rollback_call = call.for_rollback()
         with rollback(error, f"update endpoint {endpoint.id}"), ExitStack() as held:
             if is_under_way(error):
-                held.enter_context(self._locks.endpoint(clean_up, *_keys(endpoint)))
+                held.enter_context(self._locks.endpoint(rollback_call, *_keys(endpoint)))
             if recorded := self._store.endpoints.get(endpoint.id):
                 network = self._store.networks.find(recorded.network_id)
                 held.callback(self._ports.settle, network, recorded)
                 if recorded.state is EndpointState.READY:
-                    self._tell(clean_up, network, recorded)
+                    self._tell(rollback_call, network, recorded)
 
 
 def _checked(network: Network, endpoint: Endpoint, change: EndpointChange) -> Endpoint:

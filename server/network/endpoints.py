@@ -230,14 +230,14 @@ class Endpoints:
         self, call: Call, network: Network, moved: Endpoint, existing: Endpoint, error: Exception
     ) -> None:
         with rollback(error, f"move endpoint {existing.id}"):
-            self._attachments.detach(call.to_clean_up(), network, moved)
+            self._attachments.detach(call.for_rollback(), network, moved)
             self._store.endpoints.put(existing)
 
     def _roll_back(
         self, call: Call, network: Network, endpoint: Endpoint, error: Exception
     ) -> None:
         with rollback(error, f"connect endpoint {endpoint.id}"):
-            self._attachments.tear_down(call.to_clean_up(), (network, endpoint))
+            self._attachments.tear_down(call.for_rollback(), (network, endpoint))
 
     def _finish(self, call: Call, network: Network, endpoint: Endpoint) -> None:
         """Disconnect: record the intent, then tear down; later, if the driver takes too long."""

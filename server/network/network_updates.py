@@ -98,13 +98,13 @@ class NetworkUpdates:
 
         Where the driver was under way, the network's lock was let go of in the meantime.
         """
-        clean_up = call.to_clean_up()
+        rollback_call = call.for_rollback()
         with rollback(error, f"update network {network.name}"), ExitStack() as held:
             if is_under_way(error):
-                held.enter_context(self._locks.exclusive(clean_up, "network", network.id))
+                held.enter_context(self._locks.exclusive(rollback_call, "network", network.id))
             recorded = self._store.networks.get(network.id)
             if recorded and recorded.state is NetworkState.READY:
-                self.settle(clean_up, recorded, self._store.endpoints.of_network(network.id))
+                self.settle(rollback_call, recorded, self._store.endpoints.of_network(network.id))
 
 
 def _fixed(

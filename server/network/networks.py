@@ -156,7 +156,7 @@ class Networks:
 
     def _roll_back(self, call: Call, network: Network, error: Exception) -> None:
         with rollback(error, f"create network {network.name}"):
-            self.tear_down(call.to_clean_up(), network)
+            self.tear_down(call.for_rollback(), network)
 
     def _existing(self, call: Call, spec: NetworkSpec, taken: NetworkExists) -> NetworkReport:
         """Return the network that has the name, if it is what is asked for."""

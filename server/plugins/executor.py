@@ -44,7 +44,7 @@ class PluginExecutor:
         verb still runs for the object or too many callers wait. What else the plugin raises comes
         out as the contract's base error: it is a fault of the plugin.
         """
-        if self._plugin in call.given_up:
+        if call.unresponsive and self._plugin in call.unresponsive:
             raise self._no_answer(verb)
         with self._admitted(call):
             future = self._submit(subject, function)
@@ -56,7 +56,7 @@ class PluginExecutor:
 
         Raises Busy where too many wait.
         """
-        if call.cleans_up:
+        if call.is_rollback:
             yield
             return
         if not self._callers.acquire(blocking=False):
@@ -113,7 +113,8 @@ class PluginExecutor:
             if future.cancel():  # it never began, so nothing else forgets it
                 pending = None
                 self._forget(subject)
-            call.given_up.add(self._plugin)
+            if call.unresponsive:
+                call.unresponsive.add(self._plugin)
             raise self._no_answer(verb, pending)
         try:
             return future.result()

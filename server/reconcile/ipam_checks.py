@@ -13,8 +13,7 @@ from functools import partial
 
 from mynet.ipam import api as ipam
 from mynet.ipam.api import AllocateRequest, AllocationQuery, Backend, IPAddress, IPNetwork
-from mynet.ipam.errors import SubnetNotFound
-from mynet.server.addressing.subnets import SubnetRegistry
+from mynet.server.addressing.subnets import SubnetRegistry, is_open
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.model.endpoints import ENDPOINT_OWNER, is_own
@@ -72,7 +71,7 @@ class Books:
         held = {each.address for each in backend.run(call, Backend.allocations, query)}
         for subnet in network.subnets:
             rules = self._registry.rules(subnet.cidr)
-            if not _is_open(call, backend, rules):
+            if not is_open(call, backend, rules):
                 yield _lost(backend, subnet.cidr)
             if subnet.gateway is not None and subnet.gateway not in held:
                 request = AllocateRequest(rules, owner=network.owner, address=subnet.gateway)
@@ -89,7 +88,7 @@ class Books:
         if subnet is None or subnet.network_id:
             return
         backend = self._backends.get(subnet.backend)
-        if subnet.kept and not _is_open(call, backend, self._registry.complete(subnet)):
+        if subnet.kept and not is_open(call, backend, self._registry.complete(subnet)):
             yield _lost(backend, cidr)
         elif self._registry.unused(call, cidr):
             yield Problem(
@@ -181,11 +180,3 @@ def _lost(backend: Plugin[Backend], cidr: IPNetwork) -> Problem:
 
 def _allocate(backend: Plugin[Backend], request: AllocateRequest, call: Call) -> None:
     backend.run(call, Backend.allocate, request)
-
-
-def _is_open(call: Call, backend: Plugin[Backend], subnet: ipam.Subnet) -> bool:
-    try:
-        backend.run(call, Backend.usage, subnet)
-    except SubnetNotFound:
-        return False
-    return True

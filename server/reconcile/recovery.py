@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from mynet.server.calls.call import Call
+from mynet.server.calls.call import Call, UnresponsivePlugins
 from mynet.server.reconcile.findings import Finding, Report
 from mynet.server.reconcile.reconciler import Doctor
 
@@ -16,8 +16,8 @@ _SECONDS = 60.0
 
 def recover(doctor: Doctor) -> Sequence[Finding]:
     """Recover; return what was found. What could not be mended is logged, and does not stop it."""
-    given_up: set[str] = set()
-    report = Report(lambda: Call.internal(_SECONDS, given_up), repair=True)
+    unresponsive = UnresponsivePlugins()
+    report = Report(lambda: Call.internal(_SECONDS, unresponsive), repair=True)
     doctor.recover(report)
     repaired = sum(finding.repaired for finding in report.findings)
     log.info("recovered", found=len(report.findings), repaired=repaired)

@@ -18,7 +18,7 @@ from mynet.drivers.api import Driver, ExpectedState
 from mynet.drivers.errors import DriverError
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.ipam.errors import IpamError
-from mynet.server.calls.call import Call
+from mynet.server.calls.call import Call, UnresponsivePlugins
 from mynet.server.errors import DriverNotFound, MynetError, PluginTimeout
 from mynet.server.host import Host, boot_id
 from mynet.server.model.endpoints import Endpoint, with_endpoints
@@ -105,7 +105,9 @@ def compare(
         except DriverNotFound as error:
             found.remark(f"{_NOT} by driver {name}: {error}")
         else:
-            _Look(found, records, endpoints, driver, patience, set()).compare(sandboxes)
+            _Look(found, records, endpoints, driver, patience, UnresponsivePlugins()).compare(
+                sandboxes
+            )
 
 
 def _sandboxes(found: Comparison, records: Records, host: Host) -> Mapping[int, str] | None:
@@ -125,7 +127,7 @@ def _sandboxes(found: Comparison, records: Records, host: Host) -> Mapping[int, 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What one driver sees. ``given_up`` has it, when it has not answered in time.
+    """What one driver sees. ``unresponsive`` has it, when it has not answered in time.
 
     ``endpoints`` are those on record, by the ids of their networks.
     """
@@ -135,7 +137,7 @@ class _Look:
     endpoints: Mapping[str, Sequence[Endpoint]]
     driver: Plugin[Driver]
     patience: float
-    given_up: set[str]
+    unresponsive: UnresponsivePlugins
 
     def compare(self, sandboxes: Mapping[int, str] | None) -> None:
         networks = [
@@ -190,10 +192,10 @@ class _Look:
 
     def _ask(self, verb: Callable[[Driver, Call, A], Sequence[T]], request: A) -> Sequence[T]:
         """Ask the driver; what it cannot say is a remark, and nothing found."""
-        if self.given_up:
+        if f"driver {self.driver.name}" in self.unresponsive:
             return ()
         try:
-            return self.driver.run(Call.internal(self.patience, self.given_up), verb, request)
+            return self.driver.run(Call.internal(self.patience, self.unresponsive), verb, request)
         except PluginTimeout:
             why = f"it did not answer {verb.__name__} within {self.patience:g} s"
         except (DriverError, MynetError) as error:

@@ -104,7 +104,7 @@ def test_who_gave_up_waiting_keeps_nobody_out(locks: KeyedLocks) -> None:
 def test_so_many_wait_for_a_key_and_no_more(
     locks: KeyedLocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mynet.server.calls.locks.WAITERS", 1)
+    monkeypatch.setattr("mynet.server.calls.locks.MAX_WAITERS", 1)
     with ExitStack() as waiting:
         with locks.exclusive(soon(), *KEY):
             other = waiting.enter_context(elsewhere(locks.exclusive(Call.internal(10), *KEY)))

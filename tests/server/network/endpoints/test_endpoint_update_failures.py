@@ -117,7 +117,7 @@ def test_an_endpoint_that_is_disconnected_meanwhile_is_not_brought_back(world: W
     leaving.start()
     hang.end()
     leaving.join(10)
-    assert eventually(lambda: "late-undo" not in [each.name for each in threading.enumerate()])
+    assert eventually(lambda: "late-rollback" not in [each.name for each in threading.enumerate()])
     assert world.driver.endpoints == {}
     assert world.endpoints() == []
     assert world.host.held() == frozenset()

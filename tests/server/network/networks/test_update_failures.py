@@ -98,7 +98,7 @@ def test_a_network_that_is_deleted_meanwhile_is_not_brought_back(world: World) -
     hang.end()
     assert eventually(lambda: world.driver.trouble.idle)
     world.net.DeleteNetwork(deleting)
-    assert eventually(lambda: "late-undo" not in [each.name for each in threading.enumerate()])
+    assert eventually(lambda: "late-rollback" not in [each.name for each in threading.enumerate()])
     assert world.driver.trouble.calls["update"] == 1
     assert world.driver.networks == {}
 

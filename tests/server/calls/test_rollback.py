@@ -1,4 +1,4 @@
-"""Undoing: the first error is the one that counts, and an undo waits for what is under way."""
+"""Rollback: the first error is the one that counts, and a rollback waits for what is under way."""
 
 import threading
 from concurrent.futures import Future
@@ -13,26 +13,26 @@ def fail() -> None:
     raise KeyError("second")
 
 
-def test_an_undo_that_fails_is_noted_on_the_first_error() -> None:
+def test_a_rollback_that_fails_is_noted_on_the_first_error() -> None:
     first = ValueError("first")
     with rollback(first, "make tea"):
         fail()
-    assert first.__notes__ == ["while undoing (make tea): 'second'"]
+    assert first.__notes__ == ["while rolling back (make tea): 'second'"]
 
 
-def test_an_undo_that_succeeds_says_nothing() -> None:
+def test_a_rollback_that_succeeds_says_nothing() -> None:
     first = ValueError("first")
     with rollback(first, "make tea"):
         pass
     assert not hasattr(first, "__notes__")
 
 
-def test_an_afterthought_that_fails_hurts_nobody() -> None:
+def test_a_best_effort_step_that_fails_raises_nothing() -> None:
     with best_effort("wash up"):
         fail()
 
 
-def test_an_interrupt_is_no_failure_of_an_undo() -> None:
+def test_an_interrupt_passes_through_a_rollback() -> None:
     with pytest.raises(KeyboardInterrupt), rollback(ValueError(), "make tea"):
         raise KeyboardInterrupt
 
@@ -40,7 +40,7 @@ def test_an_interrupt_is_no_failure_of_an_undo() -> None:
 @pytest.mark.parametrize(
     "error", [ValueError(), PluginTimeout("it never began", None, resource="driver bridge")]
 )
-def test_an_undo_runs_at_once_where_nothing_is_under_way(error: Exception) -> None:
+def test_a_rollback_runs_at_once_where_nothing_is_under_way(error: Exception) -> None:
     done: list[int] = []
     assert not is_under_way(error)
     on_completion(error, lambda: done.append(threading.get_ident()))
@@ -48,15 +48,15 @@ def test_an_undo_runs_at_once_where_nothing_is_under_way(error: Exception) -> No
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_an_undo_waits_for_what_is_under_way_and_has_a_thread_of_its_own(*, fails: bool) -> None:
+def test_a_rollback_waits_for_what_is_under_way_and_has_a_thread_of_its_own(*, fails: bool) -> None:
     pending: Future[None] = Future()
     error = PluginTimeout("slow", pending, resource="driver bridge")
     done: list[int] = []
-    undone = threading.Event()
+    ended = threading.Event()
 
     def note() -> None:
         done.append(threading.get_ident())
-        undone.set()
+        ended.set()
 
     assert is_under_way(error)
     on_completion(error, note)
@@ -65,5 +65,5 @@ def test_an_undo_waits_for_what_is_under_way_and_has_a_thread_of_its_own(*, fail
         pending.set_exception(ValueError())
     else:
         pending.set_result(None)
-    assert undone.wait(5)
+    assert ended.wait(5)
     assert done != [threading.get_ident()]
