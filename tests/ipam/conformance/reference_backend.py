@@ -1,7 +1,7 @@
 """A backend in dictionaries: the contract in as few lines as it takes.
 
 It is the model that the bitmap backend is compared with, so it hands out the same addresses; and
-the whole that the broken backends of ``broken_*.py`` each break in one place.
+the base of the backends in ``nonconforming_*.py``, each of which breaks one claim.
 """
 
 from collections import Counter

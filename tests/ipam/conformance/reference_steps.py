@@ -31,7 +31,7 @@ from tests.ipam.conformance.reference_state import State, SubnetTable, reserving
 
 
 class ReferenceSteps:
-    """What the verbs of PlainBackend are made of."""
+    """The steps of the verbs of ReferenceBackend."""
 
     disk: ClassVar[dict[Path, State]] = {}  # what is left when a backend is closed
     most_released = 65536

@@ -158,4 +158,4 @@ def test_it_works_without_asserts_and_without_a_test_runner(root: Path, tmp_path
         text=True,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "asked again, the answer is" in done.stdout
+    assert "where it should be" in done.stdout

@@ -1,4 +1,4 @@
-"""Any calls in any order: the bitmap backend answers as the dictionaries of PlainBackend do.
+"""Any calls in any order: the bitmap backend answers as the ReferenceBackend does.
 
 Subnets of both families and of every prefix length and by rules that change, time that passes, the
 backend closed and opened again, the host rebooted; and at the end of each run its file is in order.
