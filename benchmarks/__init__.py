@@ -1,4 +1,4 @@
-"""Benchmarks: what is measured, beside what others take for it in the same run.
+"""Benchmarks: mynet beside other programs that do the same, measured in one run.
 
 ``make bench`` runs all of them; ``make bench ARGS='ipam-durable ipam-search'`` runs some.
 """

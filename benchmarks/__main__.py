@@ -1,4 +1,7 @@
-"""Run benchmarks: ``python -m benchmarks [NAME...]``. Prints a table, and writes it with a plot."""
+"""Run benchmarks, print their results and write a table and a plot of them.
+
+Usage: ``python -m benchmarks [NAME...]``.
+"""
 
 import sys
 import tempfile
@@ -6,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import (  # noqa: F401 - they register
+from benchmarks import (  # noqa: F401 - importing registers them
     connect,
     ipam_book,
     ipam_grpc,
@@ -25,12 +28,12 @@ ROOT = Path(__file__).parents[1]
 @click.argument("names", nargs=-1, type=click.Choice(sorted(BENCHMARKS)))
 @click.option("--output", type=click.Path(path_type=Path), default=ROOT / "build" / "bench")
 def main(names: tuple[str, ...], output: Path) -> None:
-    """Run the benchmarks named, or all of them."""
+    """Run the named benchmarks, or all."""
     results: dict[str, list[Line]] = {}
     for name in names or BENCHMARKS:
         click.echo(f"\n{name}: {(BENCHMARKS[name].__doc__ or '').strip()}")
         results[name] = []
-        # On the disk that the project is on: a tmpfs would commit for nothing.
+        # On the project's disk, because a commit on a tmpfs costs nothing.
         with tempfile.TemporaryDirectory(dir=_scratch()) as folder:
             for line in BENCHMARKS[name](Path(folder)):
                 results[name].append(line)

@@ -8,16 +8,17 @@ from pathlib import Path
 from benchmarks.measure import Line, benchmark, latency_and_rate
 from benchmarks.peers import PEERS, hosted
 
-# Ports that each sandbox publishes, and how many sandboxes there are; others take seconds for one.
+# The number of sandboxes by the number of ports that each publishes. Other programs take seconds.
 SANDBOXES = {0: 32, 1: 32, 20: 16}
-ALONE = 16  # of them, where one comes after the other
+ALONE = 16  # sandboxes, if one caller connects them in turn
 
 
 @benchmark("connect")
 def connect(folder: Path) -> Iterator[Line]:
-    """Connect and disconnect sandboxes that are there, one by one and 16 at once.
+    """Connect and disconnect existing sandboxes, by one caller and by 16 at once.
 
-    mynet answers when it is on the disk. The CNI chain is bridge, host-local, ipMasq and portmap.
+    mynet answers when its records are on the disk. The CNI chain is bridge, host-local, ipMasq and
+    portmap.
     """
     with ExitStack() as held:
         peers = [
@@ -25,7 +26,7 @@ def connect(folder: Path) -> Iterator[Line]:
             for make in PEERS
         ]
         for peer in peers:
-            peer.connect(0, 0)  # whoever comes first makes the bridge
+            peer.connect(0, 0)  # the first call makes the bridge
             peer.disconnect(0, 0)
         for ports, many in SANDBOXES.items():
             for callers, sandboxes in ((1, ALONE), (16, many)):

@@ -1,4 +1,4 @@
-"""The bitmap backend in process: how fast, whatever is in it, and how much memory it takes."""
+"""The bitmap backend in process: its speed at any fill level, and its memory."""
 
 import gc
 import time
@@ -30,7 +30,7 @@ _FULL_PAGE = (1 << PAGE_BITS) - 1
 
 @benchmark("ipam-durable")
 def durable(folder: Path) -> Iterator[Line]:
-    """Allocate what is on the disk when it is answered."""
+    """Allocate addresses, each on the disk before it is returned."""
     backend = BitmapBackend(BackendContext("bench", folder))
     backend.open_subnet(CALL, SUBNET.cidr)
 
@@ -53,7 +53,7 @@ def durable(folder: Path) -> Iterator[Line]:
 
 @benchmark("ipam-search")
 def search(_: Path) -> Iterator[Line]:
-    """Find a free address in a pool, however full it is."""
+    """Find a free address in an empty and in a full pool."""
     for name, full_pages, free in (
         ("/8, empty", 0, 0),
         ("/8 with one free address, the last but one", 4096, (1 << 24) - 2),
@@ -65,7 +65,7 @@ def search(_: Path) -> Iterator[Line]:
             bits.put_page(number, _FULL_PAGE)
         if free < full_pages * PAGE_BITS:
             bits.clear(free)
-        assert bits.next_clear(0) == free, name  # noqa: S101 - else it measures something else
+        assert bits.next_clear(0) == free, name  # noqa: S101 - otherwise it measures another search
         best = min(_time_of(bits) for _ in range(7))
         goal = "within 5x of the empty one" if full_pages else ""
         yield Line(f"find a free address in a {name}", best * 1e6, "us", goal)
@@ -73,7 +73,7 @@ def search(_: Path) -> Iterator[Line]:
 
 @benchmark("ipam-memory")
 def memory(folder: Path) -> Iterator[Line]:
-    """Open a store of a million allocations, spread evenly over a /8."""
+    """Open a store with a million allocations, spread evenly over a /8."""
     backend = BitmapBackend(BackendContext("bench", folder))
     step = (1 << 24) // 1_000_000
     for start in range(0, 1_000_000, 50_000):
@@ -91,13 +91,13 @@ def memory(folder: Path) -> Iterator[Line]:
     yield Line(
         "open a store of 1,000,000 allocations", time.perf_counter() - start_time, "s", "under 3"
     )
-    yield Line("memory for that", memory_mib() - before, "MiB", "under 64")
+    yield Line("memory of 1,000,000 allocations", memory_mib() - before, "MiB", "under 64")
     again.close()
 
 
 @benchmark("ipam-choice")
 def choice(folder: Path) -> Iterator[Line]:
-    """Choose a subnet from the default pools beside ten thousand that are taken."""
+    """Choose a subnet from the default pools beside ten thousand others."""
     store = Store(folder / "mynet.db")
     spec, ground, now = (
         SubnetSpec(None, size=SubnetSize(4)),

@@ -13,12 +13,12 @@ import grpc
 from benchmarks.measure import Line, benchmark, latencies_at_once, quantile
 from mynet.v1 import ipam_pb2, ipam_pb2_grpc
 
-_PATIENCE = 20  # seconds for a daemon to start
+_START_TIMEOUT = 20  # seconds
 
 
 @benchmark("ipam-grpc")
 def allocate(folder: Path) -> Iterator[Line]:
-    """Tell how long each caller waits, with 1, 8 and 64 of them at once."""
+    """Measure how long a caller waits, with 1, 8 and 64 callers at once."""
     with daemon(folder) as address, grpc.insecure_channel(address) as channel:
         stub = ipam_pb2_grpc.IPAMServiceStub(channel)
 
@@ -30,18 +30,18 @@ def allocate(folder: Path) -> Iterator[Line]:
         for index in range(200):
             call("warm", index)
         for round_number, callers in enumerate((1, 8, 64)):
-            found = latencies_at_once(partial(call, str(round_number)), 3200, callers)
+            latencies = latencies_at_once(partial(call, str(round_number)), 3200, callers)
             for share in (0.5, 0.99):
                 yield Line(
                     f"AllocateAddress over gRPC, {callers} at once, p{share * 100:g}",
-                    quantile(found, share) * 1e3,
+                    quantile(latencies, share) * 1e3,
                     "ms",
                 )
 
 
 @contextmanager
 def daemon(folder: Path) -> Iterator[str]:
-    """Run a daemon in namespaces of its own while the block runs; yield its address."""
+    """Run a daemon in namespaces of its own during the block, and yield its address."""
     socket, log = folder / "mynetd.sock", folder / "mynetd.log"
     mynetd = Path(sys.executable).with_name("mynetd")
     isolated = Path(__file__).parents[1] / ".ci" / "isolated"
@@ -50,8 +50,8 @@ def daemon(folder: Path) -> Iterator[str]:
     with log.open("w") as output, subprocess.Popen(command, stderr=output) as process:
         try:
             with grpc.insecure_channel(f"unix://{socket}") as channel:
-                grpc.channel_ready_future(channel).result(_PATIENCE)
-            time.sleep(0.5)  # until it serves
+                grpc.channel_ready_future(channel).result(_START_TIMEOUT)
+            time.sleep(0.5)  # until the daemon serves
             yield f"unix://{socket}"
         finally:
             process.terminate()

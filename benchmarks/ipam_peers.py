@@ -1,4 +1,4 @@
-"""What others take for an address: the tutorial's file, and CNI's host-local binary."""
+"""Allocation by other programs: the tutorial's file, and CNI's host-local plugin."""
 
 import json
 import os
@@ -20,7 +20,7 @@ CALL = SampleCall()
 
 @benchmark("ipam-peers")
 def peers(folder: Path) -> Iterator[Line]:
-    """One allocation after the other, with so many addresses in use already."""
+    """Allocate addresses in turn, with none, 1,000 and 20,000 in use."""
     for used in IN_USE:
         place = folder / str(used)
         for name in ("mynet", "tutorial", "host-local"):
@@ -51,7 +51,7 @@ def _mynet(folder: Path, used: int) -> float:
 
 
 def _tutorial(file: Path, used: int) -> float:
-    """Load the file, look for a 0, write a 1, write the file: it is not even on the disk then."""
+    """Load the file, replace a 0 by a 1, and write the file, without a sync to the disk."""
     bits = "1" * used + "0" * (NETWORK.num_addresses - used)
     file.write_text(json.dumps({str(NETWORK): bits}))
 
@@ -68,7 +68,7 @@ def _tutorial(file: Path, used: int) -> float:
 
 
 def _host_local(folder: Path, used: int) -> float:
-    """Run the plugin as a container runtime does; it keeps a file for each address."""
+    """Run the plugin as a container runtime does. It keeps a file for each address."""
     state = folder / "bench"
     state.mkdir()
     for number in range(used):

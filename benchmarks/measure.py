@@ -1,4 +1,4 @@
-"""Measuring: a benchmark is a function that yields lines, under a name that runs it again."""
+"""How benchmarks measure. A benchmark is a named function that yields lines of results."""
 
 import resource
 import threading
@@ -13,11 +13,13 @@ PAGE_KIB = resource.getpagesize() // 1024
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One number: what was measured, how much, of what, and what it has to be, if anything."""
+    """One result."""
 
+    # What was measured.
     what: str
     value: float
     unit: str
+    # What the value should be, for people.
     goal: str = ""
 
 
@@ -27,7 +29,7 @@ BENCHMARKS: dict[str, Benchmark] = {}
 
 
 def benchmark(name: str) -> Callable[[Benchmark], Benchmark]:
-    """Register a benchmark; it is given an empty folder on a real disk."""
+    """Register a benchmark under a name. It receives an empty folder on a real disk."""
 
     def register(function: Benchmark) -> Benchmark:
         BENCHMARKS[name] = function
@@ -37,7 +39,7 @@ def benchmark(name: str) -> Callable[[Benchmark], Benchmark]:
 
 
 def rate(function: Callable[[int], object], number: int) -> float:
-    """Return how often a second a function can be called, one call after the other."""
+    """Return the calls per second of a function that one thread calls."""
     start = time.perf_counter()
     for index in range(number):
         function(index)
@@ -45,7 +47,7 @@ def rate(function: Callable[[int], object], number: int) -> float:
 
 
 def rate_at_once(function: Callable[[int], object], number: int, callers: int) -> float:
-    """Return how often a second ``callers`` threads together can call a function."""
+    """Return the calls per second of a function that ``callers`` threads call at once."""
     latencies, seconds = _at_once(function, number, callers)
     return len(latencies) / seconds
 
@@ -53,14 +55,14 @@ def rate_at_once(function: Callable[[int], object], number: int, callers: int) -
 def latencies_at_once(
     function: Callable[[int], object], number: int, callers: int
 ) -> Sequence[float]:
-    """Return the seconds that each call took, with so many callers at once, in order."""
+    """Return the seconds of each call, sorted, with ``callers`` threads at once."""
     return sorted(_at_once(function, number, callers)[0])
 
 
 def latency_and_rate(
     what: str, function: Callable[[int], object], number: int, callers: int
 ) -> Iterator[Line]:
-    """Say how long each caller waits, and how often a second all of them together are answered."""
+    """Yield the latency of a call, and the calls per second of all callers together."""
     latencies, seconds = _at_once(function, number, callers)
     for share in (0.5, 0.99):
         value = quantile(sorted(latencies), share) * 1e3
@@ -69,26 +71,26 @@ def latency_and_rate(
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """Return the value that a share of the others does not exceed."""
+    """Return the value that a share of the sorted values does not exceed."""
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
 
 def memory_mib() -> float:
-    """Return the memory that this process has at this moment. Source: proc(5), statm."""
+    """Return the resident memory of this process. Source: proc(5), statm."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_KIB / 1024
 
 
 def _at_once(
     function: Callable[[int], object], number: int, callers: int
 ) -> tuple[list[float], float]:
-    """Return how long each call took, and all of them together. Raises what one of them raises."""
-    each = number // callers
+    """Return the seconds of each call, and of all together. Raises what a call raises."""
+    share = number // callers
     ready = threading.Barrier(callers + 1)
 
     def run(caller: int) -> list[float]:
         latencies = []
         ready.wait()
-        for index in range(caller * each, (caller + 1) * each):
+        for index in range(caller * share, (caller + 1) * share):
             start = time.perf_counter()
             function(index)
             latencies.append(time.perf_counter() - start)

@@ -1,8 +1,8 @@
-"""Who connects sandboxes: mynet, and what others take for it, each on a host of its own.
+"""Programs that connect sandboxes: mynet, CNI's plugins and netavark, each on a host of its own.
 
-Every peer is called as its users call it: mynet over gRPC; the CNI plugins and netavark as
-programs, each with its JSON on standard input. All of them put a veth pair into a bridge, give an
-IPv4 address of the same subnet and a default route, masquerade, and publish ports of TCP.
+Every peer is called as its users call it: mynet over gRPC, and the CNI plugins and netavark as
+programs with JSON on standard input. All of them put a veth pair into a bridge, add an IPv4 address
+of the same subnet and a default route, masquerade, and publish TCP ports.
 """
 
 import json
@@ -23,7 +23,7 @@ from tests.e2e.support.testbed import Sandbox, Testbed
 SUBNET, GATEWAY = "10.88.0.0/16", "10.88.0.1"
 CNI = Path("/usr/lib/cni")
 NETAVARK = Path("/usr/lib/podman/netavark")
-_FIRST_PORT = 2000  # of the host's; 20 a sandbox
+_FIRST_PORT = 2000  # of the host, with 20 ports for each sandbox
 
 
 def host_ports(number: int, ports: int) -> range:
@@ -33,7 +33,7 @@ def host_ports(number: int, ports: int) -> range:
 
 
 class Peer(ABC):
-    """One that connects and disconnects sandboxes of a testbed, by their numbers."""
+    """Connects and disconnects the sandboxes of a testbed, by their numbers."""
 
     name = ""
 
@@ -43,14 +43,14 @@ class Peer(ABC):
 
     @abstractmethod
     def connect(self, number: int, ports: int) -> None:
-        """Connect sandbox ``c<number>`` and publish so many of its ports."""
+        """Connect sandbox ``c<number>``, with ``ports`` published ports."""
 
     @abstractmethod
     def disconnect(self, number: int, ports: int) -> None:
-        """Undo it."""
+        """Disconnect sandbox ``c<number>``."""
 
     def close(self) -> None:
-        """End what runs for it."""
+        """Stop what the peer has started."""
 
     def path_of(self, number: int) -> str:
         """Return the path of a sandbox's namespace."""
@@ -58,7 +58,7 @@ class Peer(ABC):
 
 
 class Mynet(Peer):
-    """The daemon. What it answers is on the disk."""
+    """The daemon, which answers when its records are on the disk."""
 
     name = "mynet"
 
@@ -68,7 +68,7 @@ class Mynet(Peer):
         self._daemon.create("blue", SUBNET)
 
     def connect(self, number: int, ports: int) -> None:
-        """Over gRPC."""
+        """Like: mynetctl connect."""
         mappings = [
             PortMapping(host_port=port, container_port=80 + place)
             for place, port in enumerate(host_ports(number, ports))
@@ -76,7 +76,7 @@ class Mynet(Peer):
         self._daemon.connect(f"c{number}", ports=mappings)
 
     def disconnect(self, number: int, ports: int) -> None:
-        """Over gRPC."""
+        """Like: mynetctl disconnect."""
         self._daemon.disconnect(f"c{number}")
 
     def close(self) -> None:
@@ -85,18 +85,18 @@ class Mynet(Peer):
 
 
 class Cni(Peer):
-    """CNI's bridge with host-local and ipMasq, then portmap: the chain that a runtime runs."""
+    """CNI's chain of plugins: bridge with host-local and ipMasq, then portmap."""
 
     name = "CNI"
 
     def connect(self, number: int, ports: int) -> None:
-        """ADD, one plugin after the other; each is told what the one before answered."""
+        """Run ADD of each plugin with the result of the plugin before."""
         result: Mapping[str, Any] = {}
         for plugin in ("bridge", "portmap"):
             result = self._run("ADD", plugin, number, ports, result)
 
     def disconnect(self, number: int, ports: int) -> None:
-        """DEL, the other way round."""
+        """Run DEL of each plugin in reverse order."""
         for plugin in ("portmap", "bridge"):
             self._run("DEL", plugin, number, ports, {})
 
@@ -139,16 +139,14 @@ class Cni(Peer):
 
 
 class Netavark(Peer):
-    """What podman runs. It is told the address: podman chooses that itself.
-
-    ``_turn`` lets one call run at a time, as podman's lock does: two at once take each other's
-    bridge and chains away.
-    """
+    """The program that podman runs. Podman chooses the address, so the benchmark does it here."""
 
     name = "netavark"
 
     def __init__(self, testbed: Testbed, folder: Path) -> None:
         super().__init__(testbed, folder)
+        # Allows one call at a time, as podman's lock does. Two concurrent calls delete each other's
+        # bridge and chains.
         self._turn = threading.Lock()
 
     def connect(self, number: int, ports: int) -> None:
@@ -204,7 +202,7 @@ PEERS: Sequence[type[Peer]] = (Mynet, Cni, Netavark)
 
 @contextmanager
 def hosted(make: type[Peer], folder: Path, sandboxes: int) -> Iterator[Peer]:
-    """Give a peer a host of its own, with sandboxes that are there already."""
+    """Yield a peer on a host of its own, with existing sandboxes."""
     folder.mkdir()
     testbed = Testbed(folder)
     try:
@@ -220,15 +218,15 @@ def hosted(make: type[Peer], folder: Path, sandboxes: int) -> Iterator[Peer]:
 def run_inside(
     testbed: Testbed, program: Sequence[str | Path], config: object, environment: Mapping[str, str]
 ) -> bytes:
-    """Run a program on a testbed's host, whose files are this machine's; return what it printed."""
+    """Run a program in a testbed's network with this machine's files, and return its output."""
     with netns.open_netns(testbed.path) as fd, netns.inside(fd):
-        done = subprocess.run(
+        completed = subprocess.run(
             program,
             input=json.dumps(config).encode(),
             env={**os.environ, **environment},
             capture_output=True,
             check=False,
         )
-    if done.returncode:
-        raise RuntimeError(f"{program} failed: {(done.stdout + done.stderr).decode()}")
-    return done.stdout
+    if completed.returncode:
+        raise RuntimeError(f"{program} failed: {(completed.stdout + completed.stderr).decode()}")
+    return completed.stdout

@@ -1,4 +1,4 @@
-"""How long a start takes that has much to bring together, from the program's start to SERVING."""
+"""The time from the start of the program to SERVING, with many networks and endpoints."""
 
 import os
 import signal
@@ -13,25 +13,24 @@ from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.testbed import Sandbox, Testbed
 
 NETWORKS, SANDBOXES = 200, 1000
-_SETTLING = (
-    25  # seconds: the kernel takes namespaces away in its own time, and holds RTNL meanwhile
-)
+# Seconds in which the kernel deletes namespaces in the background, while it holds RTNL.
+_SETTLING = 25
 
 
 @benchmark("recovery")
 def recovery(folder: Path) -> Iterator[Line]:
-    """Start with 1,000 endpoints on 200 networks, each in a sandbox of its own."""
+    """Start with 1,000 endpoints on 200 networks, each endpoint in a sandbox of its own."""
     testbed = Testbed(folder)
-    # A testbed's /var/lib is in memory; the books belong on the disk.
+    # The records belong on the disk, and a testbed's /var/lib is in memory.
     state = f"--state-dir={folder}/state"
     try:
         daemon, seconds = _start(testbed, state)
         yield Line("start with nothing on record", seconds, "s")
         _fill(testbed, daemon)
         for what, damage, goal in (
-            ("the daemon was killed", "", "under 3"),
-            ("it was killed, and every bridge and the firewall are gone", _WRECK, ""),
-            ("the host has booted", _REBOOT, "under 3"),
+            ("a kill of the daemon", "", "under 3"),
+            ("a kill and the loss of every bridge and the firewall", _WRECK, ""),
+            ("a boot of the host", _REBOOT, "under 3"),
         ):
             os.kill(daemon.pid, signal.SIGKILL)
             daemon.wait()
@@ -63,7 +62,7 @@ def _start(testbed: Testbed, state: str) -> tuple[Daemon, float]:
 
 
 def _fill(testbed: Testbed, daemon: Daemon) -> None:
-    """Make the networks and sandboxes, and connect each to one of them."""
+    """Make networks and sandboxes, and connect each sandbox to a network."""
 
     def make(number: int) -> None:
         cidr = f"10.{number // 256}.{number % 256}.0/24"

@@ -1,4 +1,4 @@
-"""The results as a table in Markdown, and a picture of it."""
+"""The results as a table in Markdown and as a plot."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ Results = Mapping[str, Sequence[Line]]
 
 
 def write(results: Results, folder: Path) -> tuple[Path, Path]:
-    """Write both files into the folder; return their paths."""
+    """Write both files into the folder, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     table, plot = folder / "benchmarks.md", folder / "benchmarks.svg"
     table.write_text(_table(results))
@@ -25,7 +25,7 @@ def _table(results: Results) -> str:
     head = (
         f"# Benchmarks, {now:%Y-%m-%d %H:%M} UTC\n\n"
         f"Linux {platform.release()}, {os.cpu_count()} CPUs, Python {platform.python_version()}."
-        " All of it in one run, one after the other; trust ratios, not last digits.\n\n"
+        " Measured in one run, in turn: ratios are more reliable than single values.\n\n"
         "| what | measured | | should be | again with |\n|---|---:|---|---|---|\n"
     )
     rows = (
@@ -38,12 +38,12 @@ def _table(results: Results) -> str:
 
 
 def _digits(value: float) -> int:
-    return 0 if value >= 100 else 1 if value >= 10 else 2  # noqa: PLR2004 - three digits in all
+    return 0 if value >= 100 else 1 if value >= 10 else 2  # noqa: PLR2004 - three digits altogether
 
 
 def _plot(results: Results, path: Path) -> None:
-    """Draw a panel for each benchmark and unit, on logarithmic axes: bars of one are compared."""
-    import matplotlib as mpl  # noqa: PLC0415 - it takes a second, and only this needs it
+    """Draw a panel of bars for each benchmark and unit, on logarithmic axes."""
+    import matplotlib as mpl  # noqa: PLC0415 - the import takes a second, and only this needs it
 
     mpl.use("svg")
     import matplotlib.pyplot as plt  # noqa: PLC0415

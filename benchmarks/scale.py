@@ -1,4 +1,4 @@
-"""How long calls take beside two thousand networks, and on a bridge with five hundred endpoints."""
+"""The time of calls beside 2,000 networks, and on a bridge with 500 endpoints."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ _WITHIN = "within 2x of the first"
 
 @benchmark("scale")
 def scale(folder: Path) -> Iterator[Line]:
-    """Call two hosts in turn, one with hardly anything on it and one full; medians of 50."""
+    """Call an almost empty host and a full host in turn; the results are medians of 50 calls."""
     with ExitStack() as held:
         hosts = [held.enter_context(_host(folder / name)) for name in ("empty", "full")]
         _fill(hosts[1])
@@ -37,7 +37,7 @@ def scale(folder: Path) -> Iterator[Line]:
 
 @contextmanager
 def _host(folder: Path) -> Iterator[Daemon]:
-    """Run a daemon on a host of its own, with sandboxes to connect."""
+    """Yield a daemon on a host of its own, with unconnected sandboxes."""
     folder.mkdir()
     testbed = Testbed(folder)
     try:
@@ -53,7 +53,7 @@ def _host(folder: Path) -> Iterator[Daemon]:
 
 
 def _fill(host: Daemon) -> None:
-    """Make the networks, and all of a bridge's endpoints but the last; these need no sandboxes."""
+    """Make the networks, and all endpoints of a bridge but the last 50, without sandboxes."""
     create = lambda n: host.create(f"n{n}", f"10.{n >> 8}.{n & 255}.0/24")  # noqa: E731
     connect = lambda n: host.connect(f"e{n}", network="green", netns_name="")  # noqa: E731
     with ThreadPoolExecutor(8) as callers:
@@ -67,7 +67,7 @@ def _compare(
     call: Callable[[Daemon, int], object],
     goal: str = "",
 ) -> Iterator[Line]:
-    """Make each call on one host and then on the other: what else goes on delays both."""
+    """Make each call on both hosts in turn, so that other load delays both alike."""
     times: list[list[float]] = [[] for _ in hosts]
     for number in range(SAMPLES):
         for host, taken in zip(hosts, times, strict=True):

@@ -1,4 +1,4 @@
-"""What packets feel of it: the way through a published port, and across a bridge."""
+"""The speed of packets through a published port, and across a bridge."""
 
 import json
 import socket
@@ -19,10 +19,10 @@ from tests.e2e.support.namespace import Namespace
 from tests.e2e.support.testbed import HOST, Sandbox, Testbed
 
 PORT = 8080
-BLOCK = 1000  # ports that lead to others' numbers: an element each
+BLOCK = 1000  # ports with other numbers at the endpoint, which take one element each
 CONNECTIONS = 1000
 HOSTS, ROUNDS, SECONDS = 8, 4, 1
-_RESET = struct.pack("@ii", 1, 0)  # SO_LINGER: closed connections leave no TIME_WAIT behind
+_RESET = struct.pack("@ii", 1, 0)  # SO_LINGER: closed connections leave no TIME_WAIT
 
 _CHAIN = """
 link add box type veth peer name eth0 netns box
@@ -33,7 +33,7 @@ link set box up
 
 @benchmark("published")
 def published(folder: Path) -> Iterator[Line]:
-    """Open TCP connections through a published port, with others published elsewhere."""
+    """Open TCP connections through a published port, beside many published ports."""
     for place in ("mynet", "iptables"):
         (folder / place).mkdir()
     yield from _with_mynet(folder / "mynet")
@@ -65,19 +65,19 @@ def _with_mynet(folder: Path) -> Iterator[Line]:
 
 
 def _with_iptables(folder: Path) -> Iterator[Line]:
-    """Publish as others do: a rule a port, in one chain."""
+    """Publish each port by one rule of iptables, in one chain."""
     testbed = Testbed(folder)
     try:
         server = Sandbox(testbed, "box")
         testbed.run(
             "sh", "-euc", f"ip -batch - <<.{_CHAIN}.\necho 1 >/proc/sys/net/ipv4/ip_forward"
         )
-        for words in (
+        for arguments in (
             "address add 10.77.0.2/24 dev eth0",
             "link set eth0 up",
             "route add default via 10.77.0.1",
         ):
-            server.run("ip", *words.split())
+            server.run("ip", *arguments.split())
         for count in (10, 10_000):
             rules = [
                 f"-A MANY -p tcp --dport {20_000 + number} -j DNAT --to-destination 10.77.0.9:80"
@@ -95,7 +95,7 @@ def _with_iptables(folder: Path) -> Iterator[Line]:
 
 
 def _connecting(client: Namespace, server: Namespace) -> float:
-    """Return the median of the seconds that a connection takes to open."""
+    """Return the median time to open a connection, in seconds."""
     with ExitStack() as held:
         listener = held.enter_context(server.listen("0.0.0.0", 80))  # noqa: S104 - in a sandbox
         listener.settimeout(None)
@@ -119,7 +119,7 @@ def _dial() -> float:
 
 
 def _accept(listener: socket.socket) -> None:
-    """Take connections until the listener is shut."""
+    """Accept connections until the listener is shut down."""
     while True:
         try:
             listener.accept()[0].close()
@@ -129,11 +129,11 @@ def _accept(listener: socket.socket) -> None:
 
 @benchmark("throughput")
 def throughput(folder: Path) -> Iterator[Line]:
-    """Send as much as goes from one sandbox to another: mynet and CNI in turn, the medians.
+    """Measure the throughput between two sandboxes of mynet and of CNI, in turn.
 
-    A host is as fast as it was lucky when it was made, by a tenth, whoever made its bridge and
-    without any rules too: so there are several. And what a machine can do changes from minute to
-    minute, so neighbours in time are compared, which take turns at being the first.
+    Hosts differ by a tenth from when they are made, whichever program makes the bridge and even
+    without rules. The benchmark therefore uses several hosts. The machine's speed also changes from
+    minute to minute, so consecutive measurements are compared, with either program first in turn.
     """
     rounds: list[dict[str, float]] = []
     for host in range(HOSTS):
@@ -148,22 +148,22 @@ def throughput(folder: Path) -> Iterator[Line]:
                 turns = peers if number % 2 else reversed(peers)
                 rounds.append({peer.name: _iperf(peer.testbed) for peer in turns})
     for name in (Mynet.name, Cni.name):
-        rate = median(each[name] for each in rounds)
+        rate = median(rates[name] for rates in rounds)
         yield Line(f"iperf3 between two sandboxes of {name}", rate / 1e9, "Gbit/s")
-    ratio = median(each[Mynet.name] / each[Cni.name] for each in rounds)
+    ratio = median(rates[Mynet.name] / rates[Cni.name] for rates in rounds)
     yield Line("iperf3, mynet beside CNI", ratio, "x", "no slower than 0.95")
 
 
 def _iperf(testbed: Testbed) -> float:
-    """Return the bits a second that arrive at c0, sent by c1."""
+    """Return the bits per second that c0 receives from c1."""
     boxes = [Namespace(f"{testbed.root}/run/netns/c{number}") for number in range(2)]
     (address,) = boxes[0].addresses("eth0")
     server = testbed.start("ip", "netns", "exec", "c0", "iperf3", "--server", "--one-off")
     try:
         while not boxes[0].run("ss", "-Hltn", "sport = :5201"):
             time.sleep(0.01)
-        words = ("--client", address.partition("/")[0], "--time", str(SECONDS), "--json")
-        report = json.loads(boxes[1].run("iperf3", *words))
+        arguments = ("--client", address.partition("/")[0], "--time", str(SECONDS), "--json")
+        report = json.loads(boxes[1].run("iperf3", *arguments))
     finally:
         server.wait(10)
     return float(report["end"]["sum_received"]["bits_per_second"])

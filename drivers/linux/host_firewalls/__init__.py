@@ -1,1 +1,1 @@
-"""Firewalls that are not ours: what they do to forwarded packets."""
+"""Firewalls of other programs, and what they do to forwarded packets."""

@@ -1,8 +1,8 @@
-"""The chains of iptables-legacy: a firewall beside nftables, which packets pass as well.
+"""The chains of iptables-legacy, a firewall beside nftables that packets pass as well.
 
-The kernel gives such a table as a whole or not at all. Of what it gives, the policy, the names of
-chains and how often each is used are looked at. A table that nobody has used in this namespace is
-not there, and asking for it would make it: so /proc is asked first.
+The kernel returns such a table only as a whole. This module reads the policy, the names of the
+chains, and how often each chain is used. Asking for a table that no program has used in this
+namespace would create the table, so /proc is read first.
 
 Layouts: linux/netfilter_ipv4/ip_tables.h, linux/netfilter_ipv6/ip6_tables.h, x_tables.h.
 """
@@ -26,26 +26,28 @@ _NET: Final = Path("/proc/thread-self/net")  # of the namespace that the thread 
 _GET_INFO, _GET_ENTRIES = 64, 65  # of SOL_IP and of SOL_IPV6
 _SOL_IPV6: Final = 41
 _INFO = struct.Struct("@32sI5I5III")  # name, valid hooks, first entries, policies, number, size
-_POLICIES = 7  # where they begin among the fields of _INFO
+_POLICIES = 7  # the index of the first policy in _INFO
 _ENTRIES = struct.Struct("@32sI4x")  # name, size; the entries follow
-_OFFSETS = struct.Struct("@HH")  # of an entry: where its target is, and the next entry
-_TARGET = struct.Struct("@2x29sB")  # name, revision; a verdict follows, or a chain's name
+_OFFSETS = struct.Struct("@HH")  # of an entry: the offset of its target, and of the next entry
+_TARGET = struct.Struct("@2x29sB")  # name, revision; a verdict or the name of a chain follows
 _VERDICT = struct.Struct("@i")
-_DROP: Final = -1  # the verdict NF_DROP; one above 0 is where a jump leads
-_HEAD: Final = b"ERROR"  # the target of the entry that begins a chain, and of a table's last
+_DROP: Final = -1  # the verdict NF_DROP; a positive verdict is the offset that a jump leads to
+_HEAD: Final = b"ERROR"  # the target of a chain's first entry, and of a table's last
 _NAME_BYTES: Final = 30
-_ATTEMPTS = 10  # at a table that others keep changing
+_ATTEMPTS = 10  # to read a table while other programs change it
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """One of the two kinds; ``offsets`` is where an entry has its _OFFSETS."""
+    """One of the two IP versions of iptables-legacy."""
 
     name: str
     socket: socket.AddressFamily
+    # The level of the socket options.
     level: int
+    # Where an entry has its _OFFSETS.
     offsets: int
 
 
@@ -56,45 +58,45 @@ _FAMILIES: Final = (
 
 
 def legacy_chains() -> Sequence[Chain]:
-    """List the chains of the tables ``filter``. Like: ``iptables-legacy -S``, for all it says."""
-    return [chain for family in _FAMILIES if _is_there(family) for chain in _chains(family)]
+    """Return the chains of the tables ``filter``. Like: ``iptables-legacy -S``."""
+    return [chain for family in _FAMILIES if _exists(family) for chain in _chains(family)]
 
 
-def _is_there(family: _Family) -> bool:
-    """Say whether somebody has the table in this namespace."""
+def _exists(family: _Family) -> bool:
+    """Return whether the table exists in this namespace."""
     try:
         return _TABLE in (_NET / f"{family.name}_tables_names").read_text().split()
-    except OSError:  # a kernel without iptables-legacy, or one that does not let us look
+    except OSError:  # a kernel without iptables-legacy, or without permission
         return False
 
 
 def _chains(family: _Family) -> Iterator[Chain]:
     policy, table = _read(family)
-    names: dict[int, str] = {}  # by the place of the chain's first rule, where jumps lead to
+    names: dict[int, str] = {}  # by the offset of the first rule, where jumps lead
     rules, jumps, first = Counter[int](), Counter[int](), 0
     for here, target, following in _entries(family, table):
         kind, _ = _TARGET.unpack_from(table, target)
-        said = target + _TARGET.size
+        body = target + _TARGET.size
         if kind.rstrip(b"\0") == _HEAD:
             first = following
-            names[first] = table[said : said + _NAME_BYTES].partition(b"\0")[0].decode()
+            names[first] = table[body : body + _NAME_BYTES].partition(b"\0")[0].decode()
             continue
         rules[first] += 1
         if kind.strip(b"\0"):
             continue
-        (verdict,) = _VERDICT.unpack_from(table, said)
+        (verdict,) = _VERDICT.unpack_from(table, body)
         jumps[verdict] += verdict > 0
         if here == policy:
             drops = verdict == _DROP
             yield Chain(family.name, _TABLE, "FORWARD", FORWARD, drops=drops, legacy=True)
-    names.pop(len(table))  # what ends the table begins no chain
+    names.pop(len(table))  # the table's last entry begins no chain
     for first, name in names.items():
-        # A chain's last entry returns from it, and is nobody's rule.
+        # A chain's last entry returns from the chain, and is not a rule.
         yield Chain(family.name, _TABLE, name, uses=rules[first] - 1 + jumps[first], legacy=True)
 
 
 def _entries(family: _Family, table: bytes) -> Iterator[tuple[int, int, int]]:
-    """Cut a table into its entries: where each stands, where its target does, where the next."""
+    """Yield the offsets of each entry, of its target, and of the next entry."""
     here = 0
     while here < len(table):
         target, size = _OFFSETS.unpack_from(table, here + family.offsets)
@@ -103,7 +105,7 @@ def _entries(family: _Family, table: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _read(family: _Family) -> tuple[int, bytes]:
-    """Return where the entry stands that is the policy of FORWARD, and the table."""
+    """Return the offset of the entry with the policy of FORWARD, and the table."""
     what = f"the table {_TABLE} of {family.name}tables-legacy"
     with (
         refusals(f"read {what}", what),
@@ -116,14 +118,14 @@ def _read(family: _Family) -> tuple[int, bytes]:
             table = bytearray(_ENTRIES.pack(_TABLE.encode(), fields[-1]) + bytes(fields[-1]))
             try:
                 _getsockopt(sock, family.level, _GET_ENTRIES, table)
-            except BlockingIOError:  # it has another size by now
+            except BlockingIOError:  # the size of the table has changed
                 continue
             return fields[_POLICIES + FORWARD], bytes(table[_ENTRIES.size :])
-        raise OSError(errno.EAGAIN, "it keeps changing")
+        raise OSError(errno.EAGAIN, "the table keeps changing")
 
 
 def _getsockopt(sock: socket.socket, level: int, option: int, data: bytearray) -> None:
-    """Ask with what is in ``data``, as these options want it: Python's own asks with nothing."""
+    """Read a socket option that takes its input from ``data``, which socket.getsockopt cannot."""
     buffer = (ctypes.c_char * len(data)).from_buffer(data)
     length = ctypes.c_uint(len(data))
     if _libc.getsockopt(sock.fileno(), level, option, buffer, ctypes.byref(length)) != 0:

@@ -1,11 +1,13 @@
-"""What people have told ufw and firewalld, in files of theirs: the rules themselves are not read.
+"""The configuration of ufw and firewalld, in their files. Their rules are not read.
 
-Both keep what they were told where anybody may read it, and make their rules from that.
+Both make their rules from files that every user may read.
 """
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+from mynet.drivers.api import IPV6
 
 UFW = Path("/etc/ufw")
 FIREWALLD = Path("/etc/firewalld")
@@ -21,16 +23,16 @@ _INTERFACE = re.compile(r"<interface\b[^>]*\bname=\"([^\"]+)\"")
 
 
 def ufw_routes(version: int) -> frozenset[tuple[str, str]]:
-    """List the interfaces that ufw forwards all packets from or to, each with "in" or "out".
+    """Return the interfaces from or to which ufw forwards all packets, each with "in" or "out".
 
     Like: ``ufw status``, the lines with ALLOW FWD.
     """
-    rules = _text(UFW / ("user.rules" if version == 4 else "user6.rules"))  # noqa: PLR2004 - IPv4
+    rules = _text(UFW / ("user6.rules" if version == IPV6 else "user.rules"))
     return frozenset((way, interface) for way, interface in _ROUTE.findall(rules))
 
 
 def accepted_by_firewalld() -> frozenset[str]:
-    """List the interfaces that are for good in a zone which accepts all, such as ``trusted``.
+    """Return the interfaces that are permanently in a zone that accepts all packets.
 
     Like: ``firewall-cmd --permanent --zone=trusted --list-interfaces``.
     """
@@ -45,7 +47,7 @@ def _zones() -> Iterator[str]:
 
 
 def _text(path: Path) -> str:
-    """Read a file; one that is not there, or not ours to read, says nothing."""
+    """Return the text of a file, or "" if it does not exist or cannot be read."""
     try:
         return path.read_text(errors="replace")
     except OSError:

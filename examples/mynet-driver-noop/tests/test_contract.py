@@ -1,4 +1,4 @@
-"""The whole test of a driver: the contract's own suite."""
+"""The driver passes the conformance suite of the contract."""
 
 from pathlib import Path
 
