@@ -12,7 +12,8 @@ import structlog
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.server.config import Settings
 from mynet.server.core import assemble
-from mynet.server.plugins import catalog as plugin_catalog
+from mynet.server.plugins.catalog import BACKENDS, DRIVERS
+from mynet.server.plugins.loading import load_plugins
 from mynet.server.reconcile.healer import healers
 from mynet.server.reconcile.recovery import recover
 from mynet.server.services.server import Server
@@ -38,10 +39,8 @@ def run(settings: Settings) -> None:
         require_no_foreign_devices(kernel, state.instance)
         store = Store(state.path / "mynet.db")
         open_things.callback(store.close)
-        drivers = plugin_catalog.load(
-            plugin_catalog.DRIVERS, state.instance, state.path / "drivers"
-        )
-        backends = plugin_catalog.load(plugin_catalog.BACKENDS, state.instance, state.path / "ipam")
+        drivers = load_plugins(DRIVERS, state.instance, state.path / "drivers")
+        backends = load_plugins(BACKENDS, state.instance, state.path / "ipam")
         state.complete()
         defaults = settings.defaults(state.instance)
         core = assemble(state, store, drivers, backends, kernel, defaults)

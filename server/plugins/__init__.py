@@ -1,1 +1,1 @@
-"""Drivers and IPAM backends: how they are found and loaded, and the threads their verbs run on."""
+"""Drivers and IPAM backends: finding and loading them, and the threads that run their verbs."""

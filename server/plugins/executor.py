@@ -1,8 +1,8 @@
-"""A bounded pool of threads for one plugin, so that a plugin that hangs hurts nobody else.
+"""A bounded pool of threads for one plugin, so that a plugin that hangs blocks no other.
 
-Callers wait for a verb until their deadline and are then told PLUGIN_TIMEOUT; the thread stays with
-the plugin. Two verbs never run at the same time for one object, also when the caller of the first
-has long been sent away.
+A caller waits for a verb until its deadline and then gets PLUGIN_TIMEOUT. The thread stays with the
+plugin. Two verbs never run at the same time for one object, even where the caller of the first has
+got its error long ago.
 """
 
 import contextlib
@@ -22,27 +22,28 @@ T = TypeVar("T")
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 THREADS = 32  # verbs that run at once: enough to fill one group commit, or RTNL, many times
-CALLERS = 96  # callers that run or wait: fewer than the daemon's threads, so that some stay free
+CALLERS = 96  # callers that run or wait: fewer than the daemon's threads, so that others stay free
 
 
 class PluginExecutor:
-    """The threads of one plugin. ``failure`` makes the contract's error out of a message."""
+    """The threads of one plugin. ``contract`` is the base of the contract's errors."""
 
     def __init__(self, plugin: str, contract: type[Exception]) -> None:
         self._plugin = plugin
         self._contract = contract
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix=plugin.replace(" ", "-"))
         self._callers = threading.BoundedSemaphore(CALLERS)
-        # Guards `_running`, the objects that a verb runs for at this moment.
+        # Guards `_running`, the objects for which a verb runs at this moment.
         self._guard = threading.Lock()
         self._running: set[str] = set()
 
     def run(self, call: Call, verb: str, subject: str, function: Callable[[], T]) -> T:
-        """Run one verb for one object (``subject``; "" where it is for none) and return its result.
+        """Run one verb for one object and return its result.
 
-        Raises what the contract has, PluginTimeout at the call's deadline, and Busy where another
-        verb still runs for the object or too many callers wait. What else the plugin raises comes
-        out as the contract's base error: it is a fault of the plugin.
+        ``subject`` names the object; "" stands for none. Raises the errors of the contract;
+        PluginTimeout at the call's deadline; Busy where another verb still runs for the object or
+        too many callers wait; and ShuttingDown. Any other exception is a fault of the plugin and
+        becomes the contract's base error.
         """
         if call.unresponsive and self._plugin in call.unresponsive:
             raise self._no_answer(verb)
@@ -52,7 +53,7 @@ class PluginExecutor:
 
     @contextlib.contextmanager
     def _admitted(self, call: Call) -> Iterator[None]:
-        """Count a caller while it waits. Who undoes something waits in a thread it has already.
+        """Count a caller while it waits. A rollback has its thread already and is not counted.
 
         Raises Busy where too many wait.
         """
@@ -70,7 +71,7 @@ class PluginExecutor:
             self._callers.release()
 
     def close(self, seconds: float) -> bool:
-        """Take no more verbs and wait for those that run; say whether all have ended in time."""
+        """Take no more verbs, wait for those that run, and return whether they ended in time."""
         ended = threading.Thread(target=self._executor.shutdown, daemon=True)
         ended.start()
         ended.join(seconds)
@@ -86,7 +87,7 @@ class PluginExecutor:
                 )
             if subject:
                 self._running.add(subject)
-        # The thread gets the caller's context: the request id in its log lines.
+        # The thread's log lines have the request id from the caller's context.
         context = contextvars.copy_context()
         try:
             future = self._executor.submit(context.run, self._work, subject, function)
@@ -96,7 +97,7 @@ class PluginExecutor:
         return future
 
     def _work(self, subject: str, function: Callable[[], T]) -> T:
-        """Run a verb, in its thread. Its object is free again before its caller is answered."""
+        """Run a verb in its thread, and free its object before its caller gets the result."""
         try:
             return function()
         finally:
@@ -120,7 +121,7 @@ class PluginExecutor:
             return future.result()
         except self._contract:
             raise
-        except BaseException as error:  # a plugin may break in any way it likes
+        except BaseException as error:  # a plugin may break in any way
             raise self._broken(verb, error) from error
 
     def _no_answer(self, verb: str, pending: Future[Any] | None = None) -> PluginTimeout:

@@ -1,4 +1,4 @@
-"""Checking options against what a driver declares: an unknown key is an error, never ignored."""
+"""Checks options against the driver's declaration. An unknown key is an error, never ignored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ from textwrap import shorten
 from mynet.drivers.api import DriverInfo, NetworkRequest, Option
 from mynet.server.errors import Violation
 
-_NAMES = 64  # characters of the names of other options that a refusal has room for
+_NAMES = 64  # characters for the names of other options in a message
 
 
 def option_violations(

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from mynet.drivers.api import Driver, DriverInfo
-from mynet.server.plugins import catalog as plugin_catalog
+from mynet.server.plugins.catalog import DRIVERS
+from mynet.server.plugins.loading import load_plugins
 from tests.project.markdown import Page, rows, spans
 
 HEADINGS = ["Name", "Description", "Options", "State it owns", "Examples"]
@@ -60,7 +61,7 @@ def test_a_plugin_s_readme_has_the_headings_of_all(root: Path, folder: str) -> N
 
 
 def test_a_driver_s_readme_has_the_options_that_it_has(root: Path, tmp_path: Path) -> None:
-    catalog = plugin_catalog.load(plugin_catalog.DRIVERS, "test", tmp_path)
+    catalog = load_plugins(DRIVERS, "test", tmp_path)
     try:
         infos = {each.name: each.implementation.info for each in catalog.usable()}
     finally:

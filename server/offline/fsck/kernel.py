@@ -25,8 +25,8 @@ from mynet.server.model.endpoints import Endpoint, with_endpoints
 from mynet.server.model.networks import Network, NetworkState
 from mynet.server.offline.fsck import Report
 from mynet.server.offline.fsck.records import Records
-from mynet.server.plugins import catalog as plugin_catalog
-from mynet.server.plugins.catalog import Catalog, Plugin
+from mynet.server.plugins.catalog import DRIVERS, Catalog, Plugin
+from mynet.server.plugins.loading import load_plugins
 from mynet.server.state.origin import why_elsewhere
 
 A = TypeVar("A")
@@ -64,7 +64,7 @@ def compare_kernel(state_dir: Path, report: Report, patience: float) -> Comparis
         return found
     with _copied(state_dir / "drivers") as folder:
         try:
-            catalog = plugin_catalog.load(plugin_catalog.DRIVERS, report.instance, folder, patience)
+            catalog = load_plugins(DRIVERS, report.instance, folder, patience)
         except IpamError as error:
             found.remark(f"{_NOT}: {error}")
         else:

@@ -13,8 +13,7 @@ from mynet.drivers.bridge import BridgeDriver
 from mynet.drivers.errors import PrivilegeMissing
 from mynet.server.offline.fsck import examine, kernel
 from mynet.server.offline.fsck.kernel import Comparison, compare
-from mynet.server.plugins import catalog as plugin_catalog
-from mynet.server.plugins.catalog import Catalog, CatalogEntry
+from mynet.server.plugins.catalog import DRIVERS, Catalog, CatalogEntry
 from mynet.v1.network_pb2 import PortMapping
 from tests.server.offline.test_fsck import edit, shortened
 from tests.server.support.daemon import INSTANCE, list_driver
@@ -51,7 +50,7 @@ def left(folder: Path) -> Stack:
 
 def look(stack: Stack, *listings: CatalogEntry[Driver]) -> Comparison:
     """Compare the books of a daemon that has ended with its kernel."""
-    catalog = Catalog(plugin_catalog.DRIVERS, listings or [list_driver(stack.driver())])
+    catalog = Catalog(DRIVERS, listings or [list_driver(stack.driver())])
     found = Comparison()
     compare(found, examine(stack.folder).records, catalog, stack.kernel, PATIENCE)
     return found
@@ -272,9 +271,9 @@ def test_drivers_are_made_with_a_copy_of_what_they_keep(
         assert (instance, patience) == (INSTANCE, PATIENCE)
         seen.append((folder, (folder / "bridge" / "notes").read_text()))
         (folder / "bridge" / "notes").write_text("scribbled over")
-        return Catalog(plugin_catalog.DRIVERS, [])
+        return Catalog(DRIVERS, [])
 
-    monkeypatch.setattr(plugin_catalog, "load", load)
+    monkeypatch.setattr(kernel, "load_plugins", load)
     whole(left.folder)
     assert [note for _, note in seen] == ["a note"]
     assert (kept / "notes").read_text() == "a note"

@@ -12,8 +12,8 @@ from mynet.drivers.api import Driver
 from mynet.ipam.api import Backend
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
 from mynet.server.errors import BackendNotFound, DriverNotFound
-from mynet.server.plugins import catalog as plugin_catalog
-from mynet.server.plugins.catalog import Catalog, CatalogEntry
+from mynet.server.plugins.catalog import BACKENDS, DRIVERS, Catalog, CatalogEntry
+from mynet.server.plugins.loading import load_plugins
 
 HEAD = """
 from mynet.drivers.api import Driver, DriverInfo
@@ -58,7 +58,7 @@ def load(tmp_path: Path) -> Iterator[Load]:
     loaded: list[Catalog[Driver]] = []
 
     def load() -> Catalog[Driver]:
-        loaded.append(plugin_catalog.load(plugin_catalog.DRIVERS, "0123", tmp_path / "state"))
+        loaded.append(load_plugins(DRIVERS, "0123", tmp_path / "state"))
         return loaded[-1]
 
     yield load
@@ -73,7 +73,7 @@ def listing(catalog: Catalog[Driver], name: str = "paper") -> CatalogEntry[Drive
 def test_the_built_in_plugins_come_in_by_the_same_door(load: Load, tmp_path: Path) -> None:
     bridge = listing(load(), "bridge")
     assert (bridge.distribution, bridge.error) == ("mynetd", "")
-    backends = plugin_catalog.load(plugin_catalog.BACKENDS, "0123", tmp_path / "ipam")
+    backends = load_plugins(BACKENDS, "0123", tmp_path / "ipam")
     assert [each.name for each in backends if each.distribution == "mynetd"] == ["bitmap"]
     assert backends.close(5)
 
@@ -114,7 +114,7 @@ BROKEN = {
     ),
     "a hook of another type": (
         HEAD + "@hookimpl\ndef mynet_driver(context):\n    return 'paper'",
-        "TypeError: its hook mynet_driver returned 'paper', which is no driver",
+        "TypeError: its hook mynet_driver returned 'paper', which is not a driver",
     ),
     "a driver that lacks a verb": (
         HEAD.replace("create = delete = ", "delete = ") + HOOK,
@@ -175,14 +175,14 @@ def test_a_backend_whose_books_are_damaged_keeps_the_daemon_from_starting(tmp_pa
     book.parent.mkdir()
     book.write_bytes(b"this is no database" * 100)
     with pytest.raises(StoreDamaged, match=r"bitmap\.db"):
-        plugin_catalog.load(plugin_catalog.BACKENDS, "0123", tmp_path)
+        load_plugins(BACKENDS, "0123", tmp_path)
     assert book.read_bytes() == b"this is no database" * 100
 
 
 def test_a_backend_whose_books_another_has_keeps_the_daemon_from_starting(tmp_path: Path) -> None:
-    first = plugin_catalog.load(plugin_catalog.BACKENDS, "0123", tmp_path)
+    first = load_plugins(BACKENDS, "0123", tmp_path)
     with pytest.raises(StoreUnavailable, match=r"bitmap\.db is in use"):
-        plugin_catalog.load(plugin_catalog.BACKENDS, "0123", tmp_path)
+        load_plugins(BACKENDS, "0123", tmp_path)
     assert first.close(5)
 
 
@@ -204,7 +204,7 @@ def test_a_plugin_that_breaks_when_it_is_closed_holds_up_nobody(
 ) -> None:
     begun = "import threading\nWAIT = threading.Event()\n"
     install("mynet_paper", f"{begun}{HEAD}    def close(self):\n        {body}\n{HOOK}")
-    catalog = plugin_catalog.load(plugin_catalog.DRIVERS, "0123", tmp_path / "state")
+    catalog = load_plugins(DRIVERS, "0123", tmp_path / "state")
     begin = time.monotonic()
     assert catalog.close(0.2) is in_time
     assert time.monotonic() - begin < 2
@@ -222,13 +222,13 @@ def test_a_plugin_that_hangs_while_it_is_loaded_is_refused(
         if not place
         else HEAD + HOOK.replace("    made.context", f"    {hang}    made.context"),
     )
-    catalog = plugin_catalog.load(plugin_catalog.DRIVERS, "0123", tmp_path / "state", 1)
+    catalog = load_plugins(DRIVERS, "0123", tmp_path / "state", 1)
     assert "not loaded within 1 s" in listing(catalog).error
     assert listing(catalog, "bridge").plugin
     assert catalog.close(5)
 
 
 def test_a_catalog_names_what_it_lacks() -> None:
-    empty: Catalog[Backend] = Catalog(plugin_catalog.BACKENDS, [])
+    empty: Catalog[Backend] = Catalog(BACKENDS, [])
     with pytest.raises(BackendNotFound, match="there is: none"):
         empty.get("bitmap")
