@@ -1,6 +1,6 @@
 # The project's commands. Each sets up what it needs first: see .ci/setup.
 
-.PHONY: help demo test test-all test-matrix run check bench proto man lock clean
+.PHONY: help demo test test-all test-matrix coverage run check bench proto man lock clean
 .DEFAULT_GOAL := help
 
 # PYTHON=python3.13 works with that version, in a folder of its own beside .venv.
@@ -24,7 +24,12 @@ test-all: ## Run the tests with their whole matrices, as CI does
 	@.ci/test --exhaustive --numprocesses=auto --dist=worksteal $(ARGS)
 
 test-matrix: ## Run the tests with each Python from 3.11 on that is installed; ARGS as for test
+	@.ci/setup
 	@.ci/test-matrix $(ARGS)
+
+coverage: ## Run the tests in process (all but tests/e2e), and see that they reach enough of the code
+	@.ci/setup dev
+	@.ci/test --numprocesses=auto --dist=worksteal --ignore=tests/e2e --cov $(ARGS)
 
 run: ## Run the daemon on this host, in the foreground (as root); ARGS='--log-level debug'
 	@.ci/setup
