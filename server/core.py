@@ -19,10 +19,10 @@ from mynet.server.network.networks import Networks
 from mynet.server.network.planning import Planner
 from mynet.server.network.port_allocator import PortAllocator
 from mynet.server.plugins.catalog import Catalog
-from mynet.server.reconcile.checks import Checkup
 from mynet.server.reconcile.conditions import Conditions
-from mynet.server.reconcile.ipam_checks import Books
-from mynet.server.reconcile.reconciler import Doctor
+from mynet.server.reconcile.doctor import Doctor
+from mynet.server.reconcile.ipam_checks import IpamChecks
+from mynet.server.reconcile.kernel_checks import KernelChecks
 from mynet.server.state.backup import Backups
 from mynet.server.state.directory import StateDir
 from mynet.server.store import Store
@@ -64,8 +64,8 @@ def assemble(
     endpoints = Endpoints(store, drivers, leases, locks, host, planner, attachments)
     networks = Networks(store, drivers, backends, leases, endpoints, locks, planner, registry)
     updates = NetworkUpdates(store, drivers, locks)
-    books = Books(store, backends, registry, locks)
-    checkup = Checkup(store, drivers, networks, updates, attachments, leases, host)
+    ipam_checks = IpamChecks(store, backends, registry, locks)
+    kernel_checks = KernelChecks(store, drivers, networks, attachments, leases, host)
     conditions = Conditions(drivers)
     return Core(
         networks,
@@ -76,7 +76,7 @@ def assemble(
         registry,
         Allocations(store, backends, locks, registry),
         ImportExport(store, backends, locks, registry),
-        Doctor(store, drivers, books, checkup, conditions, locks),
+        Doctor(store, drivers, ipam_checks, kernel_checks, updates, conditions, locks),
         Backups(state),
         drivers,
         backends,

@@ -15,7 +15,6 @@ from mynet.server.core import assemble
 from mynet.server.plugins.catalog import BACKENDS, DRIVERS
 from mynet.server.plugins.loading import load_plugins
 from mynet.server.reconcile.healer import healers
-from mynet.server.reconcile.recovery import recover
 from mynet.server.services.server import Server
 from mynet.server.state.directory import lock_state_dir
 from mynet.server.state.namespace import lock_namespace, require_no_foreign_devices
@@ -45,7 +44,7 @@ def run(settings: Settings) -> None:
         defaults = settings.defaults(state.instance)
         core = assemble(state, store, drivers, backends, kernel, defaults)
         server = Server(core, settings.listen, settings.plugin_timeout)
-        recover(core.doctor)
+        core.doctor.recover()
         record_origin(state.path)
         server.serve()
         watching = healers(core.doctor, drivers) if settings.heal else ()

@@ -1,4 +1,4 @@
-"""What others on the host do to networks: asked of the drivers whenever somebody looks at them."""
+"""Conditions of networks: what other programs on the host do to them, as the drivers see it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,45 +15,48 @@ from mynet.server.reconcile.findings import Problem
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-_PATIENCE = 2.0  # seconds that a driver may look: who asks for a network wants that above all
+_TIMEOUT = 2.0  # seconds for one driver, so that GetNetwork and ListNetworks answer soon
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Asks each driver once for all its networks, and keeps nothing."""
+    """Asks each driver once for all its networks. Nothing is cached."""
 
     drivers: Catalog[Driver]
 
     def of(self, call: Call, networks: Sequence[Network]) -> Mapping[str, Sequence[Condition]]:
-        """Tell the conditions of each network, by its id; one that has none may be left out.
+        """Return the conditions of networks, by id. A network without conditions may be missing.
 
-        A driver that cannot say costs nobody the answer: that is a condition of its networks then.
+        If a driver fails, that is a condition of its networks, and not an error of the call.
         """
-        found: dict[str, Sequence[Condition]] = {}
+        conditions: dict[str, Sequence[Condition]] = {}
         for name in dict.fromkeys(network.spec.driver for network in networks):
             its = [network for network in networks if network.spec.driver == name]
-            found |= self._of_driver(call.within(_PATIENCE), name, its)
-        return found
+            conditions |= self._of_driver(call.within(_TIMEOUT), name, its)
+        return conditions
 
     def problems(self, call: Call, networks: Sequence[Network]) -> Iterator[Problem]:
-        """Tell the conditions as what an examination finds. A person has to mend them."""
-        found = self.of(call, networks)
+        """Yield the conditions as problems of an examination. The daemon does not repair them."""
+        conditions = self.of(call, networks)
         for network in networks:
-            for each in found.get(network.id, ()):
+            for condition in conditions.get(network.id, ()):
                 yield Problem(
-                    f"network {network.name}", each.problem, each.remedy, commands=each.commands
+                    f"network {network.name}",
+                    condition.problem,
+                    condition.remedy,
+                    commands=condition.commands,
                 )
 
     def _of_driver(
         self, call: Call, name: str, networks: Sequence[Network]
     ) -> Mapping[str, Sequence[Condition]]:
-        told = [network.for_driver() for network in networks]
+        arguments = [network.for_driver() for network in networks]
         try:
-            return self.drivers.get(name).run(call, Driver.conditions, told)
+            return self.drivers.get(name).run(call, Driver.conditions, arguments)
         except (DriverError, MynetError) as error:
             log.warning("conditions are not known", driver=name, error=str(error))
             unknown = Condition(
-                f"What others on this host do to it is not known: {error}.",
+                f"What other programs on this host do to it is not known: {error}.",
                 "Look into the daemon's log, and ask again.",
             )
             return {network.id: (unknown,) for network in networks}

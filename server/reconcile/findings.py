@@ -1,4 +1,4 @@
-"""What an examination finds, and what becomes of it."""
+"""Findings of an examination, and the repair of what was found."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,39 +14,41 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it should be.
+    """A difference between what should be and what is, for people. Each text is a sentence."""
 
-    ``subject`` says what it is ("endpoint 3f2a..."), ``problem`` what is wrong with it, and
-    ``remedy`` what is done about it, or is to be done by hand; a sentence each. ``commands`` are
-    the remedy as lines for root's shell, where there are some.
-    """
-
+    # The object, such as "endpoint 3f2a... of container web-1".
     subject: str
+    # What is wrong with the object.
     problem: str
+    # What the daemon does about it, or what a person has to do.
     remedy: str
+    # Whether the object has been repaired.
     repaired: bool = False
+    # The remedy as lines for root's shell, if there are any.
     commands: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A finding before it is known whether it is mended. Without ``mend`` a person has to."""
+    """A difference before it is known whether it can be repaired."""
 
+    # As in Finding.
     subject: str
     description: str
     remedy: str
-    mend: Callable[[Call], object] | None = None
+    # Repairs the object; None where a person has to.
+    repair: Callable[[Call], object] | None = None
     commands: Sequence[str] = ()
 
-    def mended(self) -> Finding:
-        """Return what is told of it when something else has mended it."""
+    def repaired(self) -> Finding:
+        """Return the finding for a problem that has been repaired by other means."""
         return Finding(
             self.subject, self.description, self.remedy, repaired=True, commands=self.commands
         )
 
 
-def tell(finding: Finding, error: Exception | None) -> None:
-    """Log a finding, and what went wrong with examining or mending it."""
+def log_finding(finding: Finding, error: Exception | None) -> None:
+    """Log a finding, and the error of its examination or repair."""
     if error is not None:
         log.error("examining or mending failed", subject=finding.subject, exc_info=error)
     log.warning(
@@ -59,60 +61,62 @@ def tell(finding: Finding, error: Exception | None) -> None:
     )
 
 
-class Report:
-    """Collects findings. With ``repair`` it mends what it can, each with a call of its own.
-
-    ``tell`` is told each finding as it is made, and the error where there was one. ``left_alone``
-    are the objects that somebody else worked on.
-    """
+class Examination:
+    """One examination of some objects: it collects findings, and repairs if it is asked to."""
 
     def __init__(
         self,
         calls: Callable[[], Call],
         *,
         repair: bool,
-        tell: Callable[[Finding, Exception | None], None] = tell,
+        observe: Callable[[Finding, Exception | None], None] = log_finding,
     ) -> None:
+        """Begin an examination. ``observe`` gets each finding, and the error if there was one.
+
+        ``calls`` makes the call under which each object is examined, and each problem repaired.
+        """
         self._calls = calls
         self._repair = repair
-        self._tell = tell
+        self._observe = observe
         self.findings: list[Finding] = []
-        self.left_alone: list[str] = []
+        # The objects that were not examined, because a call was changing them.
+        self.skipped: list[str] = []
 
     def add(self, problem: Problem) -> None:
-        """Note something, and mend it if that is wanted and possible."""
+        """Record a problem, and repair it if that is asked for and possible."""
         description, repaired, failure = problem.description, False, None
-        if self._repair and problem.mend is not None:
+        if self._repair and problem.repair is not None:
             try:
-                problem.mend(self._calls())
+                problem.repair(self._calls())
                 repaired = True
-            except Exception as error:  # noqa: BLE001 - whatever it is, the others have their turn
+            except Exception as error:  # noqa: BLE001 - the other problems are still repaired
                 failure = error
                 description = f"{description} Mending it failed: {error}."
         finding = Finding(problem.subject, description, problem.remedy, repaired, problem.commands)
-        self.note(finding, failure)
+        self.record(finding, failure)
 
     def extend(self, problems: Iterable[Problem]) -> None:
-        """Note them one by one: what mends the first may be what the second stands on."""
+        """Add problems one by one: a repair may be what the check of the next relies on."""
         for problem in problems:
             self.add(problem)
 
     @contextlib.contextmanager
-    def step(self, what: str) -> Iterator[Call]:
-        """Examine one object: what cannot be examined is a finding, and the others have their turn.
+    def step(self, subject: str) -> Iterator[Call]:
+        """Run a block that examines one object, with a call of its own.
 
-        One that somebody works on at this moment is left to them.
+        An error in the block is recorded as a finding, and not raised. An object that a call is
+        changing is skipped.
         """
         try:
             yield self._calls()
         except Busy:
-            log.info("left alone: somebody works on it", subject=what)
-            self.left_alone.append(what)
-        except Exception as error:  # noqa: BLE001 - it is told
+            log.info("left alone: another call is changing it", subject=subject)
+            self.skipped.append(subject)
+        except Exception as error:  # noqa: BLE001 - the other objects are still examined
             remedy = "Look into the daemon's log, and examine again."
-            self.note(Finding(what, f"It could not be examined: {error}.", remedy), error)
+            self.record(Finding(subject, f"It could not be examined: {error}.", remedy), error)
 
-    def note(self, finding: Finding, error: Exception | None = None) -> None:
-        """Note something of which it is known what became, and what went wrong with it."""
+    def record(self, finding: Finding, error: Exception | None = None) -> None:
+        """Record a finding, and the error of its examination or repair."""
         self.findings.append(finding)
-        self._tell(finding, error)
+        self._observe(finding, error)

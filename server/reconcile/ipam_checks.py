@@ -1,8 +1,8 @@
-"""The daemon's book against those of its backends.
+"""Comparing the daemon's registry of subnets with the IPAM backends.
 
-They are files of their own, so one of them may have lost its newest commits, or come from a backup
-of another moment. What one knows and the other does not is made good from the other; only what this
-daemon's own networks and endpoints hold is ever released.
+They are separate files, so one of them may have lost its newest commits, or come from a backup of
+another moment. What one of them lacks is restored from the other. Only addresses that belong to
+this daemon's networks and endpoints are ever released.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,14 +20,14 @@ from mynet.server.model.endpoints import ENDPOINT_OWNER, is_own
 from mynet.server.model.networks import NETWORK_OWNER, Network
 from mynet.server.model.subnets import SubnetCandidates, SubnetSpec
 from mynet.server.plugins.catalog import Catalog, Plugin
-from mynet.server.reconcile.findings import Problem, Report
+from mynet.server.reconcile.findings import Examination, Problem
 from mynet.server.store import Store
 
 _PAGE = 1000
 
 
-class Books:
-    """Compares them, and says what to do."""
+class IpamChecks:
+    """Compares registry and backends, and repairs what differs."""
 
     def __init__(
         self,
@@ -41,34 +41,35 @@ class Books:
         self._registry = registry
         self._locks = locks
 
-    def examine(self, report: Report) -> None:
-        """Compare the registry, the backends' subnets, and who holds what."""
+    def examine(self, examination: Examination) -> None:
+        """Compare the subnets of the registry and of the backends, and the owners of addresses."""
         for subnet in self._store.subnets.without_network():
             cidr = subnet.cidr
             with (
-                report.step(f"subnet {cidr}") as call,
+                examination.step(f"subnet {cidr}") as call,
                 self._locks.exclusive(call, "subnet", str(cidr)),
             ):
-                report.extend(self._of_nobody(call, cidr))
+                examination.extend(self._unused(call, cidr))
         for backend in self._backends.usable():
-            with report.step(f"backend {backend.name}") as call:
-                report.extend(self._strays(call, backend))
-                report.extend(self._unbooked(call, backend))  # of what the strays have left
+            with examination.step(f"backend {backend.name}") as call:
+                examination.extend(self._orphans(call, backend))
+                examination.extend(self._unregistered(call, backend))
 
-    def holdings(self, report: Report) -> Mapping[str, AbstractSet[IPAddress]]:
-        """Return who of this daemon's networks and endpoints holds which addresses."""
-        found: dict[str, set[IPAddress]] = {}
+    def addresses(self, examination: Examination) -> Mapping[str, AbstractSet[IPAddress]]:
+        """Return the addresses of this daemon's networks and endpoints, by owner."""
+        addresses: dict[str, set[IPAddress]] = {}
         for backend in self._backends.usable():
-            with report.step(f"backend {backend.name}") as call:
+            with examination.step(f"backend {backend.name}") as call:
                 for allocation in self._own(call, backend):
-                    found.setdefault(allocation.owner, set()).add(allocation.address)
-        return found
+                    addresses.setdefault(allocation.owner, set()).add(allocation.address)
+        return addresses
 
     def of_network(self, call: Call, network: Network) -> Iterator[Problem]:
-        """Compare a network's subnets and gateways with its backend. The caller holds it."""
+        """Yield what a network's backend lacks of it. The caller holds the network's lock."""
         backend = self._backends.get(network.spec.ipam)
         query = AllocationQuery(owner=network.owner)
-        held = {each.address for each in backend.run(call, Backend.allocations, query)}
+        allocations = backend.run(call, Backend.allocations, query)
+        held = {allocation.address for allocation in allocations}
         for subnet in network.subnets:
             rules = self._registry.rules(subnet.cidr)
             if not is_open(call, backend, rules):
@@ -78,12 +79,12 @@ class Books:
                 yield Problem(
                     f"network {network.name}",
                     f"Its gateway address {subnet.gateway} is not allocated to it.",
-                    "It takes the address again.",
+                    "The address is allocated to it again.",
                     partial(_allocate, backend, request),
                 )
 
-    def _of_nobody(self, call: Call, cidr: IPNetwork) -> Iterator[Problem]:
-        """Look at a subnet that no network uses, and that the caller holds."""
+    def _unused(self, call: Call, cidr: IPNetwork) -> Iterator[Problem]:
+        """Yield the problem of a subnet without a network. The caller holds the subnet's lock."""
         subnet = self._store.subnets.get(cidr)
         if subnet is None or subnet.network_id:
             return
@@ -93,37 +94,41 @@ class Books:
         elif self._registry.unused(call, cidr):
             yield Problem(
                 f"subnet {cidr}",
-                "No network uses it, and nobody has an address of it.",
-                "It is taken out of the book.",
+                "No network uses it, and none of its addresses is allocated.",
+                "It is deleted from the registry.",
                 lambda call: self._registry.drop_unused_held(call, cidr),
             )
 
-    def _strays(self, call: Call, backend: Plugin[Backend]) -> Iterator[Problem]:
-        """Find what endpoints and networks hold that no record knows."""
-        for owner in sorted({each.owner for each in self._own(call, backend)}):
-            if not self._is_known(owner) and self._holds(call, backend, owner):
+    def _orphans(self, call: Call, backend: Plugin[Backend]) -> Iterator[Problem]:
+        """Yield the endpoints and networks that have addresses and no record."""
+        for owner in sorted({allocation.owner for allocation in self._own(call, backend)}):
+            if not self._is_on_record(owner) and self._has_addresses(call, backend, owner):
                 yield Problem(
                     owner.replace(":", " "),
-                    f"It holds addresses in backend {backend.name}, and there is no record of it.",
+                    f"It has addresses in backend {backend.name}, and is not on record.",
                     "They are released.",
                     partial(self._release, backend, owner),
                 )
 
     def _own(self, call: Call, backend: Plugin[Backend]) -> Iterator[ipam.Allocation]:
-        """Yield what networks and endpoints hold, whether or not there is a record of them."""
+        """Yield the allocations of networks and endpoints, whether or not they are on record."""
         for prefix in (ENDPOINT_OWNER, NETWORK_OWNER):
             query = AllocationQuery(owner_prefix=prefix, limit=_PAGE)
             while page := backend.run(call, Backend.allocations, query):
-                yield from (each for each in page if is_own(each.owner))
+                yield from (allocation for allocation in page if is_own(allocation.owner))
                 query = replace(query, after=(page[-1].subnet, page[-1].address))
 
-    def _is_known(self, owner: str) -> bool:
+    def _is_on_record(self, owner: str) -> bool:
         kind, _, record = owner.partition(":")
         records = self._store.networks if f"{kind}:" == NETWORK_OWNER else self._store.endpoints
         return records.has(record)
 
-    def _holds(self, call: Call, backend: Plugin[Backend], owner: str) -> bool:
-        """Say whether it still does: the record is removed after the addresses are released."""
+    def _has_addresses(self, call: Call, backend: Plugin[Backend], owner: str) -> bool:
+        """Return whether an owner has addresses now.
+
+        It is asked after the record was seen to be missing, because a record is removed after its
+        addresses are released.
+        """
         return bool(backend.run(call, Backend.allocations, AllocationQuery(owner=owner)))
 
     def _release(self, backend: Plugin[Backend], owner: str, call: Call) -> None:
@@ -131,49 +136,49 @@ class Books:
         for cidr in {allocation.subnet for allocation in released}:
             with self._locks.exclusive(call, "subnet", str(cidr)):
                 self._registry.drop_unused_held(call, cidr)
-                is_booked = self._store.subnets.get(cidr) is not None
+                is_registered = self._store.subnets.get(cidr) is not None
                 query = AllocationQuery(subnet=cidr, limit=1)
-                if not is_booked and not backend.run(call, Backend.allocations, query):
+                if not is_registered and not backend.run(call, Backend.allocations, query):
                     backend.run(call, Backend.close_subnet, cidr)
 
-    def _unbooked(self, call: Call, backend: Plugin[Backend]) -> Iterator[Problem]:
-        """Find subnets that have addresses in the backend, and that the registry does not know."""
-        for cidr in self._held_in(call, backend):
-            if self._store.subnets.get(cidr) is None and self._is_held(call, backend, cidr):
+    def _unregistered(self, call: Call, backend: Plugin[Backend]) -> Iterator[Problem]:
+        """Yield the subnets that have addresses in the backend and are not in the registry."""
+        for cidr in self._subnets_in_use(call, backend):
+            if self._store.subnets.get(cidr) is None and self._is_unregistered(call, backend, cidr):
                 yield Problem(
                     f"subnet {cidr}",
-                    f"Addresses of it are held in backend {backend.name}, and it is not in the"
-                    " book.",
-                    "It is booked again, with the default rules.",
-                    partial(self._book, backend.name, cidr),
+                    f"Backend {backend.name} has allocated addresses of it, and it is not in the"
+                    " registry.",
+                    "It is registered again, with the default rules.",
+                    partial(self._register, backend.name, cidr),
                 )
 
-    def _held_in(self, call: Call, backend: Plugin[Backend]) -> Iterator[IPNetwork]:
-        """Yield the subnets that have addresses, going from one to the next."""
+    def _subnets_in_use(self, call: Call, backend: Plugin[Backend]) -> Iterator[IPNetwork]:
+        """Yield the subnets that have addresses, with one query a subnet."""
         query = AllocationQuery(limit=1)
         while page := backend.run(call, Backend.allocations, query):
             cidr = page[0].subnet
             yield cidr
             query = AllocationQuery(limit=1, after=(cidr, cidr.broadcast_address))
 
-    def _is_held(self, call: Call, backend: Plugin[Backend], cidr: IPNetwork) -> bool:
+    def _is_unregistered(self, call: Call, backend: Plugin[Backend], cidr: IPNetwork) -> bool:
         query = AllocationQuery(subnet=cidr, limit=1)
         with self._locks.shared(call, "subnet", str(cidr)):
             held = backend.run(call, Backend.allocations, query)
             return bool(held) and self._store.subnets.get(cidr) is None
 
-    def _book(self, backend: str, cidr: IPNetwork, call: Call) -> None:
+    def _register(self, backend: str, cidr: IPNetwork, call: Call) -> None:
         with self._locks.exclusive(call, "subnet", str(cidr)):
-            now, nothing = datetime.now(UTC), SubnetCandidates(())
-            self._store.subnets.add(SubnetSpec(cidr), nothing, backend, now, kept=False)
+            now, candidates = datetime.now(UTC), SubnetCandidates(())
+            self._store.subnets.add(SubnetSpec(cidr), candidates, backend, now, kept=False)
 
 
 def _lost(backend: Plugin[Backend], cidr: IPNetwork) -> Problem:
-    """Tell of a subnet that is in the book and not in its backend's."""
+    """Return the problem of a subnet that is in the registry and not in its backend."""
     return Problem(
         f"subnet {cidr}",
-        f"Backend {backend.name} has lost its book.",
-        "It is begun anew, and endpoints take their addresses again.",
+        f"Backend {backend.name} has lost its allocations.",
+        "It is opened again, and endpoints get their addresses again.",
         lambda call: backend.run(call, Backend.open_subnet, cidr),
     )
 

@@ -1,4 +1,4 @@
-"""All networks and endpoints as they were read at one moment, for who looks at each of them."""
+"""All networks and endpoints on record at one moment."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -8,14 +8,14 @@ from mynet.server.model.networks import Network, NetworkState
 from mynet.server.store import Store
 
 
-class Listing:
-    """What was read; what has changed since is read again, when it is its turn.
+class Snapshot:
+    """The records at one moment. A record may have changed since, and is then read again.
 
-    To read a record takes ten times as long as to see that it has not changed. So what an earlier
-    listing has read (``before``) is taken from there.
+    To read a record takes ten times as long as to see that it has not changed, so unchanged records
+    are taken from the snapshot ``before``.
     """
 
-    def __init__(self, store: Store, before: "Listing | None" = None) -> None:
+    def __init__(self, store: Store, before: "Snapshot | None" = None) -> None:
         if before is None:
             self.networks, self.endpoints = store.networks.all(), store.endpoints.all()
         else:
@@ -23,17 +23,17 @@ class Listing:
             self.endpoints = store.endpoints.refreshed(before.endpoints)
 
     @property
-    def standing(self) -> Sequence[Network]:
-        """The networks that were READY."""
-        return [each for each in self.networks if each.state is NetworkState.READY]
+    def ready_networks(self) -> Sequence[Network]:
+        """The networks in state READY."""
+        return [network for network in self.networks if network.state is NetworkState.READY]
 
-    def of(self, driver: str) -> Sequence[Network]:
-        """Return the networks of a driver that were READY."""
-        return [each for each in self.standing if each.spec.driver == driver]
+    def ready_networks_of(self, driver: str) -> Sequence[Network]:
+        """Return the networks of a driver in state READY."""
+        return [network for network in self.ready_networks if network.spec.driver == driver]
 
     @cached_property
     def placed(self) -> Sequence[tuple[Network, Endpoint]]:
-        """The endpoints, each with its network: it is missing where that was made only now."""
+        """The endpoints, each with its network; without those of networks made since."""
         networks = {network.id: network for network in self.networks}
         return [
             (networks[endpoint.network_id], endpoint)
@@ -42,10 +42,10 @@ class Listing:
         ]
 
     @cached_property
-    def whole(self) -> Mapping[str, Sequence[Endpoint]]:
-        """The endpoints that no call was under way for, by the ids of their networks."""
-        found: dict[str, list[Endpoint]] = {}
+    def ready_endpoints(self) -> Mapping[str, Sequence[Endpoint]]:
+        """The endpoints that no call was changing, by the ids of their networks."""
+        ready: dict[str, list[Endpoint]] = {}
         for network, endpoint in self.placed:
             if endpoint.is_ready_on(network):
-                found.setdefault(network.id, []).append(endpoint)
-        return found
+                ready.setdefault(network.id, []).append(endpoint)
+        return ready

@@ -7,7 +7,7 @@ import grpc
 from mynet.server.core import Core
 from mynet.server.model.endpoints import EndpointSelector
 from mynet.server.model.networks import NetworkReport
-from mynet.server.reconcile.findings import Report
+from mynet.server.reconcile.findings import Examination
 from mynet.server.services import paging
 from mynet.server.services.from_proto import network as from_proto
 from mynet.server.services.interceptor import current_call
@@ -129,9 +129,9 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
         return pb.ListDriversResponse(drivers=map(to_proto.driver, self._core.drivers))
 
     def Doctor(self, request: pb.DoctorRequest, _: grpc.ServicerContext) -> pb.DoctorResponse:
-        report = Report(current_call, repair=request.repair)
-        self._core.doctor.examine(report)
-        return pb.DoctorResponse(findings=map(to_proto.finding, report.findings))
+        examination = Examination(current_call, repair=request.repair)
+        self._core.doctor.examine(examination)
+        return pb.DoctorResponse(findings=map(to_proto.finding, examination.findings))
 
     def Backup(self, request: pb.BackupRequest, _: grpc.ServicerContext) -> pb.BackupResponse:
         made = self._core.backups.make(current_call(), from_proto.backup_path(request.path))

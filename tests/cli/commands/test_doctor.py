@@ -12,7 +12,7 @@ from tests.cli.support.fake import FakeDaemon
 BRIDGE = {
     "object": "network blue",
     "problem": "The bridge br-blue is not there.",
-    "remedy": "It is made whole.",
+    "remedy": "It is repaired.",
 }
 LOOSE = {
     "object": "endpoint 94e0c9520c28 of container one",
@@ -77,7 +77,7 @@ def test_commands_are_printed_below_the_finding(ctl: Ctl, daemon: FakeDaemon) ->
         "found: network blue: Docker drops its packets. Run:",
         "    iptables -N a",
         "    nft 'add chain b'",
-        "found: network blue: The bridge br-blue is not there. It is made whole.",
+        "found: network blue: The bridge br-blue is not there. It is repaired.",
         "2 found, 0 repaired, 2 left.",
         HINT,
     ]

@@ -6,7 +6,6 @@ import pytest
 
 from mynet.drivers.api import Condition
 from mynet.drivers.errors import KernelError
-from mynet.server.reconcile.recovery import recover
 from mynet.v1 import network_pb2
 from tests.server.support.requests import create
 from tests.server.support.world import World
@@ -73,7 +72,7 @@ def test_an_examination_finds_them_and_leaves_them_to_people(world: World) -> No
 
 def test_a_start_finds_them_after_all_that_it_mends(world: World) -> None:
     world.driver.networks.clear()
-    found = recover(world.core.doctor)
+    found = world.core.doctor.recover()
     assert [(each.subject, each.repaired) for each in found] == [
         ("network web", True),
         ("network api", True),

@@ -1,4 +1,4 @@
-"""An examination of a daemon that serves: what it finds, what it mends, what it leaves alone."""
+"""The Doctor RPC: what it finds, what it repairs, and what it leaves alone."""
 
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address, ip_network
@@ -8,9 +8,8 @@ import pytest
 from mynet.drivers.errors import KernelError
 from mynet.ipam.api import AllocateRequest, Subnet
 from mynet.ipam.testing import SampleCall
-from mynet.server.reconcile.recovery import recover
 from mynet.v1 import network_pb2
-from tests.server.support.findings import mended
+from tests.server.support.findings import repaired
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import connect
 from tests.server.support.world import World
@@ -38,8 +37,8 @@ def name(endpoint: network_pb2.Endpoint) -> str:
     return f"endpoint {endpoint.id[:12]} of container {endpoint.container_id}"
 
 
-def require_mended(world: World, *problems: tuple[str, str]) -> None:
-    """State that these are found, changed by nothing but a repair, and by that for good."""
+def require_repaired(world: World, *problems: tuple[str, str]) -> None:
+    """Assert that these problems are found, and that a repair alone solves them, for good."""
     before = world.state()
     assert found(world) == [(*each, False) for each in problems]
     assert world.state() == before
@@ -47,7 +46,7 @@ def require_mended(world: World, *problems: tuple[str, str]) -> None:
     assert found(world) == []
 
 
-def test_where_all_is_well_nothing_is_found_or_changed(world: World) -> None:
+def test_nothing_is_found_or_changed_without_damage(world: World) -> None:
     world.connect("loose")
     world.create_subnet("10.8.0.0/24")
     world.allocate("10.9.0.0/24", owner="vm-7")
@@ -56,30 +55,32 @@ def test_where_all_is_well_nothing_is_found_or_changed(world: World) -> None:
     assert world.state() == before
 
 
-def test_an_address_that_a_book_has_lost_is_taken_again(
+def test_an_address_that_the_backend_has_lost_is_allocated_again(
     world: World, web: network_pb2.Endpoint
 ) -> None:
     world.backend.release_owner(CALL, f"endpoint:{web.id}")
-    require_mended(world, (name(web), "Its address 10.1.0.2 is not allocated to it."))
+    require_repaired(world, (name(web), "Its address 10.1.0.2 is not allocated to it."))
     assert world.held()["10.1.0.2"] == f"endpoint:{web.id}"
 
 
-def test_a_book_that_is_lost_whole_is_begun_anew(world: World, web: network_pb2.Endpoint) -> None:
+def test_the_allocations_of_a_lost_subnet_are_made_again(
+    world: World, web: network_pb2.Endpoint
+) -> None:
     (network,) = world.networks()
     world.backend.release_owner(CALL, f"endpoint:{web.id}")
     world.backend.release_owner(CALL, f"network:{network.id}")
     world.backend.close_subnet(CALL, WEB.cidr)
     gateway = "Its gateway address 10.1.0.1 is not allocated to it."
     lost = "Its address 10.1.0.2 is not allocated to it."
-    require_mended(
+    require_repaired(
         world,
-        ("subnet 10.1.0.0/24", "Backend bitmap has lost its book."),
+        ("subnet 10.1.0.0/24", "Backend bitmap has lost its allocations."),
         ("network web", gateway),
         (name(web), lost),
     )
 
 
-def test_an_address_that_another_has_by_now_stays_theirs(
+def test_a_lost_address_that_another_owner_has_stays_theirs(
     world: World, web: network_pb2.Endpoint
 ) -> None:
     world.backend.release_owner(CALL, f"endpoint:{web.id}")
@@ -93,7 +94,7 @@ def test_an_address_that_another_has_by_now_stays_theirs(
     assert world.connect("c1", netns_name="c1").addresses == ["10.1.0.3/24"]
 
 
-def test_connecting_again_takes_a_lost_address_too_or_says_who_has_it(
+def test_connect_allocates_a_lost_address_again_unless_another_owner_has_it(
     world: World, web: network_pb2.Endpoint
 ) -> None:
     world.backend.release_owner(CALL, f"endpoint:{web.id}")
@@ -105,24 +106,24 @@ def test_connecting_again_takes_a_lost_address_too_or_says_who_has_it(
     assert refused.reason == "ADDRESS_IN_USE"
 
 
-def test_what_an_endpoint_without_a_record_holds_is_released(world: World) -> None:
+def test_addresses_of_owners_without_a_record_are_released(world: World) -> None:
     for owner in ("endpoint:dead", "network:dead"):
         world.backend.allocate(CALL, AllocateRequest(WEB, owner))
-    problem = "It holds addresses in backend bitmap, and there is no record of it."
-    require_mended(world, ("endpoint dead", problem), ("network dead", problem))
+    problem = "It has addresses in backend bitmap, and is not on record."
+    require_repaired(world, ("endpoint dead", problem), ("network dead", problem))
 
 
-def test_a_subnet_that_only_its_backend_knows_is_booked_again(world: World) -> None:
-    stray = Subnet(ip_network("10.7.0.0/24"))
-    world.backend.open_subnet(CALL, stray.cidr)
-    world.backend.allocate(CALL, AllocateRequest(stray, "vm-7", ip_address("10.7.0.9")))
-    problem = "Addresses of it are held in backend bitmap, and it is not in the book."
-    require_mended(world, ("subnet 10.7.0.0/24", problem))
+def test_a_subnet_that_only_its_backend_has_is_registered_again(world: World) -> None:
+    unregistered = Subnet(ip_network("10.7.0.0/24"))
+    world.backend.open_subnet(CALL, unregistered.cidr)
+    world.backend.allocate(CALL, AllocateRequest(unregistered, "vm-7", ip_address("10.7.0.9")))
+    problem = "Backend bitmap has allocated addresses of it, and it is not in the registry."
+    require_repaired(world, ("subnet 10.7.0.0/24", problem))
     world.release("10.7.0.0/24", "10.7.0.9", owner="vm-7")
     assert "10.7.0.0/24" not in world.subnets()
 
 
-def test_a_subnet_in_the_way_of_another_is_left_to_people(world: World) -> None:
+def test_an_unregistered_subnet_that_overlaps_is_not_registered(world: World) -> None:
     wide = Subnet(ip_network("10.1.0.0/16"))
     world.backend.open_subnet(CALL, wide.cidr)
     world.backend.allocate(CALL, AllocateRequest(wide, "vm-7", ip_address("10.1.9.9")))
@@ -131,22 +132,22 @@ def test_a_subnet_in_the_way_of_another_is_left_to_people(world: World) -> None:
     assert "shares addresses with 10.1.0.0/24 of network web" in problem
 
 
-def test_a_network_that_the_kernel_lacks_is_made_again(world: World) -> None:
+def test_a_network_that_is_missing_in_the_kernel_is_restored(world: World) -> None:
     world.driver.networks.clear()
-    require_mended(world, ("network web", "br-web is not there."))
+    require_repaired(world, ("network web", "br-web is not there."))
 
 
-def test_what_carries_a_mark_without_a_record_is_removed(world: World) -> None:
+def test_an_orphan_is_removed(world: World) -> None:
     lost = world.connect("c2")
     record = world.store.endpoints.get(lost.id)
     assert record
     world.store.endpoints.remove(record)
     world.backend.release_owner(CALL, f"endpoint:{lost.id}")
-    problem = f"It carries the mark of {lost.id[:12]}, of which there is no record."
-    require_mended(world, (f"thing {lost.id}", problem))
+    problem = f"It carries the mark of {lost.id[:12]}, which is not on record."
+    require_repaired(world, (f"thing {lost.id}", problem))
 
 
-def test_what_a_call_works_on_is_left_to_it(world: World) -> None:
+def test_an_object_that_a_call_is_changing_is_skipped(world: World) -> None:
     hanging = world.driver.trouble.hang("connect")
     with ThreadPoolExecutor(1) as pool:
         making = pool.submit(world.connect, "c2")
@@ -157,7 +158,7 @@ def test_what_a_call_works_on_is_left_to_it(world: World) -> None:
     assert found(world) == []
 
 
-def test_a_step_that_cannot_be_taken_is_a_finding(world: World) -> None:
+def test_a_check_that_fails_is_a_finding(world: World) -> None:
     world.driver.trouble.fail("check_network", KernelError("no"))
     world.driver.trouble.fail("orphans", KernelError("no"))
     world.driver.networks.clear()
@@ -165,4 +166,4 @@ def test_a_step_that_cannot_be_taken_is_a_finding(world: World) -> None:
         ("network web", "It could not be examined: no.", False),
         ("driver bridge", "It could not be examined: no.", False),
     ]
-    assert mended(recover(world.core.doctor)) == ["network web"]
+    assert repaired(world.core.doctor.recover()) == ["network web"]

@@ -15,10 +15,10 @@ import structlog
 from mynet.drivers.api import Network
 from mynet.drivers.errors import KernelError
 from mynet.server.calls.call import Call
-from mynet.server.reconcile import backoff
 from mynet.server.reconcile import healer as healer_module
-from mynet.server.reconcile.findings import Report
-from mynet.server.reconcile.healer import Healer, healers
+from mynet.server.reconcile import repair_queue
+from mynet.server.reconcile.findings import Examination
+from mynet.server.reconcile.healer import Healer, examiners, healers
 from mynet.v1 import network_pb2
 from tests.server.support.fakes import FakeDriver
 from tests.server.support.polling import eventually
@@ -33,8 +33,8 @@ Log = list[MutableMapping[str, Any]]
 @pytest.fixture(autouse=True)
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
     """What is logged. Surveys are as rare as if they never were, and nobody waits long."""
-    monkeypatch.setattr(healer_module, "EVERY", 3600.0)
-    monkeypatch.setattr(backoff, "FIRST", 0.05)
+    monkeypatch.setattr(healer_module, "SURVEY_INTERVAL", 3600.0)
+    monkeypatch.setattr(repair_queue, "FIRST_RETRY", 0.05)
     with structlog.testing.capture_logs() as captured:
         yield captured
 
@@ -136,7 +136,7 @@ def nobody_told(stack: Stack) -> Iterator[None]:
 
 
 def test_surveys_come_by_themselves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(healer_module, "EVERY", 0.05)
+    monkeypatch.setattr(healer_module, "SURVEY_INTERVAL", 0.05)
     stack = Stack(folder)
     stack.network("web", "10.1.0.0/24")
     (healer,) = healers(stack.core.doctor, stack.drivers)
@@ -324,12 +324,13 @@ def test_a_survey_that_hangs_costs_one_thread_of_its_driver(
     log: Log,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(healer_module, "_SECONDS", 0.05)
+    monkeypatch.setattr(healer_module, "_TIMEOUT", 0.05)
+    monkeypatch.setattr(healer_module, "_SURVEY_PAUSE", 0.05)
     end, surveys = threading.Event(), itertools.count()
 
     def survey(*_: object) -> Collection[str]:
         next(surveys)
-        end.wait(2)
+        end.wait(10)
         return ()
 
     monkeypatch.setattr(world.driver, "survey", survey)
@@ -351,7 +352,7 @@ def test_what_is_being_made_is_left_to_its_call(
         making = pool.submit(world.network, "web", "10.1.0.0/24")
         hang.await_victim()
         (network,) = world.store.networks.all()
-        assert list(world.core.doctor.examinations([network.id])) == []
+        assert list(examiners(world.core.doctor, [network.id])) == []
         begin(world.driver).alarm([network.id])
         hang.end()
         assert making.result().name == "web"
@@ -359,12 +360,12 @@ def test_what_is_being_made_is_left_to_its_call(
 
 def test_an_endpoint_that_moved_since_it_was_suspected_is_not_removed(stack: Stack) -> None:
     (before,) = [each for each in stack.store.endpoints.all() if each.place.sandbox]
-    examine = dict(stack.core.doctor.examinations([before.id]))[before.id]
+    examine = dict(examiners(stack.core.doctor, [before.id]))[before.id]
     stack.kernel.add_sandbox("/run/netns/c1")  # the container has restarted
     stack.connect("c1", netns_name="c1", ports=[PORT])
-    report = Report(lambda: Call.internal(5), repair=True)
-    examine(report)
-    assert report.findings == []
+    examination = Examination(lambda: Call.internal(5), repair=True)
+    examine(examination)
+    assert examination.findings == []
     (after,) = [each for each in stack.store.endpoints.all() if each.place.sandbox]
     assert (after.id, after.addresses) == (before.id, before.addresses)
     assert after.place != before.place

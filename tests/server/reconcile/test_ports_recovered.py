@@ -4,8 +4,7 @@ import pytest
 
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.values.ports import Binding
-from mynet.server.reconcile.recovery import recover
-from tests.server.support.findings import mended
+from tests.server.support.findings import repaired
 from tests.server.support.ports import BOTH, CHOSEN, NGINX, TCP, WEB, held, numbers
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import connect
@@ -25,7 +24,7 @@ def test_after_a_start_the_ports_are_held_and_published_again(world: World) -> N
     first = world.connect("c1", netns_name="c1", ports=[WEB, CHOSEN])
     before = world.host.held()
     end(world)
-    assert recover(world.core.doctor) == []
+    assert world.core.doctor.recover() == []
     assert world.host.held() == before
     [restored] = world.driver.restored
     assert restored.ports == world.store.endpoints.all()[0].ports
@@ -41,7 +40,7 @@ def test_a_port_that_was_taken_meanwhile_is_shown_and_does_not_stop_the_start(
     end(world)
     nginx = world.host.take_port(Binding(TCP, 8080, BOTH), NGINX)
     assert nginx
-    (found,) = recover(world.core.doctor)
+    (found,) = world.core.doctor.recover()
     assert found.problem.startswith("TCP port 8080 is not held: nginx (pid 77) has it.")
     assert not found.repaired
     assert [each.id for each in world.driver.restored] == [endpoint.id]
@@ -70,7 +69,7 @@ def test_an_endpoint_whose_port_is_lost_gives_it_up(world: World) -> None:
     end(world)
     nginx = world.host.take_port(Binding(TCP, 8080, BOTH), NGINX)
     assert nginx
-    recover(world.core.doctor)
+    world.core.doctor.recover()
     world.disconnect("c1")
     refused = refusal(world.net.Connect, connect("c2", ports=[WEB]))
     assert refused.metadata == {"pid": "77", "program": "nginx"}
@@ -97,5 +96,5 @@ def test_what_a_crash_left_half_made_holds_nothing_after_the_start(world: World)
     refusal(world.net.Connect, connect("c1", netns_name="c1", ports=[WEB]))
     assert held(world) == {("tcp", 8080)}  # as long as there is a record that has it
     end(world)
-    assert mended(recover(world.core.doctor)) == ["container c1"]
+    assert repaired(world.core.doctor.recover()) == ["container c1"]
     assert world.state() == before

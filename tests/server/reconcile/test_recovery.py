@@ -8,10 +8,9 @@ import pytest
 from mynet.drivers.errors import DriverError, KernelError
 from mynet.ipam.testing import SampleCall
 from mynet.server.network import endpoints
-from mynet.server.reconcile import checks, recovery
-from mynet.server.reconcile.recovery import recover
+from mynet.server.reconcile import doctor, kernel_checks
 from mynet.v1 import network_pb2
-from tests.server.support.findings import left, mended
+from tests.server.support.findings import repaired, unrepaired
 from tests.server.support.polling import eventually
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import connect, create
@@ -82,9 +81,9 @@ def test_what_was_half_done_is_gone_and_what_stood_stands(world: World, crash: C
     before = world.state()
     crash(world)
     assert world.state() != before
-    found = recover(world.core.doctor)
+    found = world.core.doctor.recover()
     assert found
-    assert left(found) == []
+    assert unrepaired(found) == []
     assert world.state() == before
 
 
@@ -92,10 +91,10 @@ def test_all_of_it_at_once(world: World) -> None:
     before = world.state()
     for crash in CRASHES[2:]:
         crash(world)
-    found = recover(world.core.doctor)
+    found = world.core.doctor.recover()
     assert world.state() == before
-    assert left(found) == []
-    *containers, network, subnet = sorted(mended(found))
+    assert unrepaired(found) == []
+    *containers, network, subnet = sorted(repaired(found))
     assert len(containers) == 3  # one of the network's two went before the crash
     assert (network, subnet) == ("network api", "subnet 10.9.0.0/24")
 
@@ -104,7 +103,7 @@ def test_endpoints_that_differ_from_their_record_are_made_whole(world: World) ->
     before = world.state()
     world.driver.problems = ["It is not there."]
     world.driver.endpoints.clear()
-    (found,) = recover(world.core.doctor)
+    (found,) = world.core.doctor.recover()
     assert found.subject.endswith("of container c1")
     assert (found.problem, found.repaired) == ("It is not there.", True)
     assert world.state() == before
@@ -113,8 +112,8 @@ def test_endpoints_that_differ_from_their_record_are_made_whole(world: World) ->
 def test_an_interface_that_is_its_callers_is_told_of_and_left(world: World) -> None:
     loose = world.connect("loose")
     world.driver.problems = ["It is not there."]
-    found = recover(world.core.doctor)
-    assert left(found) == [f"endpoint {loose.id[:12]} of container loose"]
+    found = world.core.doctor.recover()
+    assert unrepaired(found) == [f"endpoint {loose.id[:12]} of container loose"]
     assert "Disconnect it and connect it again" in found[-1].remedy
 
 
@@ -124,7 +123,7 @@ def test_an_endpoint_whose_sandbox_is_gone_is_removed_and_comes_back_by_its_key(
     world.sandbox("c2")
     endpoint = world.connect("c2", netns_name="c2")
     world.host.remove_sandbox("/run/netns/c2")
-    (found,) = recover(world.core.doctor)
+    (found,) = world.core.doctor.recover()
     assert found.problem == "Its sandbox, which was at /run/netns/c2, is gone."
     assert [each.container_id for each in world.endpoints()] == ["c1"]
     assert f"endpoint:{endpoint.id}" not in world.held().values()
@@ -135,19 +134,19 @@ def test_an_endpoint_whose_sandbox_is_gone_is_removed_and_comes_back_by_its_key(
 def test_a_sandbox_that_another_path_leads_to_keeps_everything(world: World) -> None:
     world.host.move_sandbox("/run/netns/c1", "/proc/4711/ns/net")
     (before,) = world.endpoints()
-    (found,) = recover(world.core.doctor)
+    (found,) = world.core.doctor.recover()
     assert "not at /run/netns/c1 any more, but at /proc/4711/ns/net" in found.problem
     (endpoint,) = world.endpoints()
     assert endpoint.netns_path == "/proc/4711/ns/net"
     assert (endpoint.id, endpoint.addresses) == (before.id, before.addresses)
-    assert recover(world.core.doctor) == []
+    assert world.core.doctor.recover() == []
 
 
 def test_all_of_an_earlier_boot_are_removed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.connect("loose")
-    for module in (checks, endpoints):
+    for module in (kernel_checks, endpoints):
         monkeypatch.setattr(module, "boot_id", lambda: "another boot")
-    found = recover(world.core.doctor)
+    found = world.core.doctor.recover()
     assert {each.problem for each in found} == {"It is of an earlier boot of this host."}
     assert world.endpoints() == []
     assert [network.name for network in world.driver.networks.values()] == ["web"]
@@ -156,11 +155,11 @@ def test_all_of_an_earlier_boot_are_removed(world: World, monkeypatch: pytest.Mo
 def test_every_driver_restores_its_own_networks_also_when_it_has_none(world: World) -> None:
     other = world.network("lan", "10.3.0.0/24", driver="other")
     world.driver.networks.clear()
-    assert mended(recover(world.core.doctor)) == ["network web"]
+    assert repaired(world.core.doctor.recover()) == ["network web"]
     assert [network.name for network in world.driver.networks.values()] == ["web"]
     assert list(world.other.networks) == [other.id]
     world.delete("lan")
-    recover(world.core.doctor)
+    world.core.doctor.recover()
     assert world.other.trouble.calls["restore"] == 2
 
 
@@ -173,17 +172,17 @@ def test_a_step_that_fails_keeps_its_record_and_the_next_start_takes_it(
     for verb in ("disconnect", "delete", "restore"):
         world.driver.trouble.fail(verb, DriverError("no"), times=9)
     records = world.store.networks.all(), world.store.endpoints.all()
-    assert left(recover(world.core.doctor))
+    assert unrepaired(world.core.doctor.recover())
     assert (world.store.networks.all(), world.store.endpoints.all()) == records
     world.driver.trouble.end()
-    assert left(recover(world.core.doctor)) == []
+    assert unrepaired(world.core.doctor.recover()) == []
     assert world.state() == before
 
 
 def test_a_network_on_its_way_out_is_not_made_again_for_what_is_left_on_it(world: World) -> None:
     crash_in_forced_delete(world)
     world.driver.trouble.fail("disconnect", DriverError("no"), times=9)
-    assert left(recover(world.core.doctor))
+    assert unrepaired(world.core.doctor.recover())
     assert world.driver.trouble.calls["update"] == 0
 
 
@@ -191,9 +190,9 @@ def test_a_step_that_fails_does_not_keep_the_others_from_their_turn(world: World
     for crash in (crash_in_connect, crash_in_delete):
         crash(world)
     world.driver.trouble.fail("disconnect", DriverError("no"))
-    found = recover(world.core.doctor)
-    assert len(left(found)) == 1
-    assert "network api" in mended(found)
+    found = world.core.doctor.recover()
+    assert len(unrepaired(found)) == 1
+    assert "network api" in repaired(found)
     assert [driver.trouble.calls["restore"] for driver in (world.driver, world.other)] == [1, 1]
     assert [endpoint.container_id for endpoint in world.endpoints()] == ["c1", "c9"]
 
@@ -206,12 +205,12 @@ def test_of_many_that_are_gone_one_that_cannot_be_removed_does_not_keep_the_othe
     for number in range(1, 6):
         world.host.remove_sandbox(f"/run/netns/c{number}")
     world.driver.trouble.fail("disconnect", DriverError("no"), times=2)  # for all, and for the one
-    found = recover(world.core.doctor)
+    found = world.core.doctor.recover()
     (kept,) = world.endpoints()
     assert kept.container_id == "c1"
-    assert f"endpoint {kept.id[:12]} of container c1" in left(found)
-    assert len(mended(found)) == 4
-    recover(world.core.doctor)
+    assert f"endpoint {kept.id[:12]} of container c1" in unrepaired(found)
+    assert len(repaired(found)) == 4
+    world.core.doctor.recover()
     assert world.endpoints() == []
 
 
@@ -221,8 +220,8 @@ def test_a_boot_takes_one_commit_of_each_book(world: World) -> None:
         world.connect(f"c{number}", network=f"n{number}", netns_path=world.sandbox(f"c{number}"))
         world.host.remove_sandbox(f"/run/netns/c{number}")
     before = world.store.networks.all()
-    found = recover(world.core.doctor)
-    assert len(mended(found)) == 4
+    found = world.core.doctor.recover()
+    assert len(repaired(found)) == 4
     assert [endpoint.container_id for endpoint in world.endpoints()] == ["c1"]
     for fake in (world.backend, world.spare):
         assert fake.trouble.calls["release_owners"] == 1
@@ -236,9 +235,9 @@ def test_networks_that_a_driver_cannot_restore_together_are_made_one_by_one(worl
     world.network("api", "10.2.0.0/24")
     world.driver.networks.clear()
     world.driver.trouble.fail("restore", DriverError("one of two could not be restored"))
-    found = recover(world.core.doctor)
-    assert sorted(mended(found)) == ["network api", "network web"]
-    assert left(found) == ["driver bridge"]
+    found = world.core.doctor.recover()
+    assert sorted(repaired(found)) == ["network api", "network web"]
+    assert unrepaired(found) == ["driver bridge"]
     names = sorted(network.name for network in world.driver.networks.values())
     assert names == ["api", "web"]
 
@@ -254,15 +253,15 @@ def test_a_driver_that_hangs_is_waited_for_once(
     other = world.network("lan", "10.3.0.0/24", driver="other")
     world.other.networks.clear()
     hang = world.driver.trouble.hang(verb, times=99)
-    monkeypatch.setattr(recovery, "_SECONDS", 0.5)
+    monkeypatch.setattr(doctor, "_RECOVERY_TIMEOUT", 0.5)
     begin = time.monotonic()
-    found = recover(world.core.doctor)
+    found = world.core.doctor.recover()
     assert time.monotonic() - begin < 2
     assert any("driver bridge did not answer" in each.problem for each in found)
     assert list(world.other.networks) == [other.id]
     hang.end()
     assert eventually(lambda: world.driver.trouble.idle)
-    assert left(recover(world.core.doctor)) == []
+    assert unrepaired(world.core.doctor.recover()) == []
 
 
 @pytest.mark.parametrize("verb", ["usage", "allocations"])
@@ -272,14 +271,14 @@ def test_a_backend_that_hangs_is_waited_for_once(
     for number in range(2, 9):
         world.network(f"n{number}", f"10.2.{number}.0/24")
     hang = world.backend.trouble.hang(verb, times=99)
-    monkeypatch.setattr(recovery, "_SECONDS", 0.5)
+    monkeypatch.setattr(doctor, "_RECOVERY_TIMEOUT", 0.5)
     begin = time.monotonic()
-    found = recover(world.core.doctor)
+    found = world.core.doctor.recover()
     assert time.monotonic() - begin < 2
     assert any("backend bitmap did not answer" in each.problem for each in found)
     hang.end()
     assert eventually(lambda: world.backend.trouble.idle)
-    assert left(recover(world.core.doctor)) == []
+    assert unrepaired(world.core.doctor.recover()) == []
 
 
 def test_an_endpoint_that_cannot_be_made_whole_is_failed_and_keeps_what_it_has(
@@ -290,7 +289,9 @@ def test_an_endpoint_that_cannot_be_made_whole_is_failed_and_keeps_what_it_has(
     world.driver.endpoints.clear()
     for _ in range(2):
         world.driver.trouble.fail("connect", KernelError("the kernel is full"))
-        assert left(recover(world.core.doctor)) == [f"endpoint {before.id[:12]} of container c1"]
+        assert unrepaired(world.core.doctor.recover()) == [
+            f"endpoint {before.id[:12]} of container c1"
+        ]
         (failed,) = world.endpoints()
         assert failed.state == network_pb2.ENDPOINT_STATE_FAILED
         (condition,) = failed.conditions
@@ -298,7 +299,7 @@ def test_an_endpoint_that_cannot_be_made_whole_is_failed_and_keeps_what_it_has(
         assert "connect its container again" in condition.remedy
         assert (failed.id, failed.addresses) == (before.id, before.addresses)
     assert failed.revision == before.revision + 1  # the same reason is recorded once
-    assert mended(recover(world.core.doctor)) == ["container c1"]
+    assert repaired(world.core.doctor.recover()) == ["container c1"]
     (whole,) = world.endpoints()
     assert (whole.state, list(whole.conditions)) == (before.state, [])
 
@@ -309,7 +310,7 @@ def test_an_endpoint_whose_address_another_has_is_failed_until_that_is_released(
     (endpoint,) = world.endpoints()
     world.backend.release_owner(CALL, f"endpoint:{endpoint.id}")
     world.allocate("10.1.0.0/24", address="10.1.0.2", owner="vm-7")
-    assert left(recover(world.core.doctor))
+    assert unrepaired(world.core.doctor.recover())
     (failed,) = world.endpoints()
     assert failed.state == network_pb2.ENDPOINT_STATE_FAILED
     assert "10.1.0.2" in failed.conditions[0].problem
@@ -325,9 +326,9 @@ def test_what_has_failed_and_is_whole_again_by_itself_is_found_so(world: World) 
     (before,) = world.endpoints()
     world.driver.problems = ["It is not there."]
     world.driver.trouble.fail("connect", KernelError("the kernel is full"))
-    recover(world.core.doctor)
+    world.core.doctor.recover()
     world.driver.problems = []
-    (found,) = recover(world.core.doctor)
+    (found,) = world.core.doctor.recover()
     assert "nothing of it is missing any more" in found.problem
     assert world.endpoints()[0].state == before.state
-    assert recover(world.core.doctor) == []
+    assert world.core.doctor.recover() == []

@@ -1,11 +1,10 @@
 """What a start makes of the subnets that no network uses: those that a crash left go, or open."""
 
 from mynet.ipam.errors import StoreUnavailable
-from mynet.server.reconcile.recovery import recover
 from tests.server.support.daemon import counted_writes
 from tests.server.support.documents import MYNET, ask, holding, mynet, subnet
 from tests.server.support.failure_points import book, store
-from tests.server.support.findings import left, mended
+from tests.server.support.findings import repaired, unrepaired
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import allocate, create_subnet
 from tests.server.support.stack import Stack
@@ -28,7 +27,7 @@ def crash_in_allocate(stack: Stack, cidr: str = NINE) -> None:
 def test_a_kept_subnet_that_was_never_opened_is_opened(stack: Stack) -> None:
     crash_in_create_subnet(stack)
     assert stack.subnets() == []
-    assert mended(recover(stack.core.doctor)) == [f"subnet {NINE}"]
+    assert repaired(stack.core.doctor.recover()) == [f"subnet {NINE}"]
     assert stack.subnets() == [NINE]
     assert stack.allocate(NINE).address == "10.9.0.2"
 
@@ -37,7 +36,7 @@ def test_a_founded_subnet_that_was_never_opened_is_dropped(stack: Stack) -> None
     before = stack.state()
     crash_in_allocate(stack)
     assert stack.state() != before
-    assert mended(recover(stack.core.doctor)) == [f"subnet {NINE}"]
+    assert repaired(stack.core.doctor.recover()) == [f"subnet {NINE}"]
     assert stack.state() == before
 
 
@@ -47,7 +46,7 @@ def test_a_founded_subnet_whose_last_address_was_released_is_dropped(stack: Stac
     with store(0)(stack):
         stack.release_owner("vm-7")
     assert stack.subnets() == [NINE]
-    recover(stack.core.doctor)
+    stack.core.doctor.recover()
     assert stack.state() == before
 
 
@@ -57,7 +56,7 @@ def test_of_an_import_that_a_crash_cut_off_the_kept_subnets_stay_and_are_filled_
     document = mynet(subnet(NINE, holding("10.9.0.9")), subnet("10.8.0.0/24", kept=True))
     with book(0)(stack), store(1, times=9)(stack):
         refusal(stack.ipam.ImportSubnets, ask(MYNET, document))
-    recover(stack.core.doctor)
+    stack.core.doctor.recover()
     assert stack.subnets() == ["10.8.0.0/24"]
     stack.ipam.ImportSubnets(ask(MYNET, document))
     assert stack.subnets() == ["10.8.0.0/24", NINE]
@@ -74,7 +73,7 @@ def test_subnets_that_are_as_they_should_be_stay_so(stack: Stack) -> None:
         counted_writes(stack.store._database) as store_writes,
         counted_writes(stack.bitmap._database) as book_writes,
     ):
-        found = recover(stack.core.doctor)
+        found = stack.core.doctor.recover()
     assert found == []
     assert (store_writes["writes"], book_writes["writes"]) == (0, 0)
     assert stack.state() == before
@@ -90,8 +89,8 @@ def test_a_subnet_that_cannot_be_tidied_does_not_keep_the_others_from_their_turn
     with world.broken_write():
         world.release_owner("vm-7")
     world.spare.trouble.fail("usage", StoreUnavailable("no"))
-    found = recover(world.core.doctor)
-    assert (left(found), mended(found)) == (["subnet 10.7.0.0/24"], ["subnet 10.8.0.0/24"])
+    found = world.core.doctor.recover()
+    assert (unrepaired(found), repaired(found)) == (["subnet 10.7.0.0/24"], ["subnet 10.8.0.0/24"])
     assert world.subnets() == ["10.7.0.0/24", NINE]
 
 
@@ -101,6 +100,6 @@ def test_a_subnet_of_a_backend_that_is_gone_is_left_alone(world: World) -> None:
     with world.broken_write():
         world.release_owner("vm-7")
     usable = world.backends._usable.pop("spare")
-    assert left(recover(world.core.doctor)) == ["subnet 10.7.0.0/24"]
+    assert unrepaired(world.core.doctor.recover()) == ["subnet 10.7.0.0/24"]
     assert [str(each.cidr) for each in world.store.subnets.all()] == ["10.7.0.0/24"]
     world.backends._usable["spare"] = usable

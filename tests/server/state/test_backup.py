@@ -19,7 +19,6 @@ from mynet.ipam.errors import StoreUnavailable
 from mynet.server.calls.call import Call
 from mynet.server.errors import CallerGone, InvalidArgument
 from mynet.server.offline.fsck import examine
-from mynet.server.reconcile.recovery import recover
 from mynet.server.state import backup
 from mynet.server.state.archive import unpack
 from mynet.server.state.backup import Backups
@@ -85,7 +84,7 @@ def test_what_was_acknowledged_is_in_it(stack: Stack, place: Path, tmp_path: Pat
     again = Stack(folder)
     books = ("networks", "endpoints", "subnets", "open", "held")
     found = again.state()
-    recover(again.core.doctor)  # the kernel is another, too
+    again.core.doctor.recover()  # the kernel is another, too
     again.close()
     assert {name: found[name] for name in books} == {name: before[name] for name in books}
 

@@ -1,15 +1,15 @@
-"""What an examination found, in short."""
+"""The findings of an examination, in short."""
 
 from collections.abc import Sequence
 
 from mynet.server.reconcile.findings import Finding
 
 
-def left(findings: Sequence[Finding]) -> list[str]:
-    """Return the subjects of what was not mended."""
+def unrepaired(findings: Sequence[Finding]) -> list[str]:
+    """Return the subjects that were not repaired."""
     return [finding.subject for finding in findings if not finding.repaired]
 
 
-def mended(findings: Sequence[Finding]) -> list[str]:
-    """Return the subjects of what was mended; of endpoints, by their containers."""
+def repaired(findings: Sequence[Finding]) -> list[str]:
+    """Return the subjects that were repaired; endpoints are named by their containers."""
     return [finding.subject.split(" of ")[-1] for finding in findings if finding.repaired]

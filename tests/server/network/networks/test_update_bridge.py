@@ -6,9 +6,8 @@ from dataclasses import replace
 import pytest
 
 from mynet.server.calls.call import Call
-from mynet.server.reconcile.recovery import recover
 from tests.server.support import requests
-from tests.server.support.findings import left
+from tests.server.support.findings import unrepaired
 from tests.server.support.refusals import refusal
 from tests.server.support.stack import Stack
 
@@ -86,7 +85,7 @@ def test_the_next_start_takes_back_what_was_not_recorded(
     changed, endpoints = replace(network, spec=spec), stack.store.endpoints.all()
     stack.core.network_updates.settle(Call.internal(5), changed, endpoints)
     assert stack.state() != before
-    assert left(recover(stack.core.doctor)) == []
+    assert unrepaired(stack.core.doctor.recover()) == []
     assert stack.state() == before
     apart = {name for name, on in isolated(stack).items() if on}
     assert apart == (lan if recorded == "false" else set())

@@ -1,9 +1,9 @@
-"""One network, and one endpoint, against the kernel: what is wrong, and what mends it.
+"""Comparing one network or one endpoint with the kernel: what differs, and what repairs it.
 
-An endpoint whose sandbox is gone is removed: its addresses come free, and whoever comes back with
-the same container and interface within the subnet's retention gets them again. A sandbox is gone
-when no process and no mount leads to its namespace any more, or when the host has booted since: the
-cookie tells, whatever became of the path.
+An endpoint whose sandbox is gone is removed, and its addresses are released. A container that
+connects again with the same interface within the subnet's retention gets the same addresses. A
+sandbox is gone if no process and no mount refers to its namespace, or if the host has booted since.
+Its cookie identifies a namespace, also if its path has changed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,24 +19,27 @@ from mynet.server.host import Host, boot_id
 from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import Network
 from mynet.server.network.attachments import Attachments
-from mynet.server.network.network_updates import NetworkUpdates
 from mynet.server.network.networks import Networks
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.reconcile.findings import Problem
 from mynet.server.store import Store
 
+REPAIRED = "It is repaired."
+REMOVED = "It is removed."
 GONE_REMEDY = "It is removed, and its addresses are released."
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is asked once for all endpoints: where sandboxes are now, by cookie, and who holds what.
+class Observed:
+    """What is asked of the host and the backends once for all endpoints.
 
-    It may be of a moment ago, so an address that is missing in it is looked for again.
+    It may be out of date, so an address that is missing in it is looked up again.
     """
 
+    # A path to each living sandbox, by the cookie of its namespace.
     sandboxes: Mapping[int, str]
-    holdings: Mapping[str, AbstractSet[IPAddress]]
+    # The addresses of each network and endpoint, by owner.
+    addresses: Mapping[str, AbstractSet[IPAddress]]
 
     def why_gone(self, endpoint: Endpoint) -> str:
         """Return why an endpoint cannot exist any more, or "" where it can."""
@@ -44,64 +47,55 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Checkup:
-    """Compares; the caller holds what it asks about."""
+class KernelChecks:
+    """Compares records with the kernel. The caller holds the lock of what is compared."""
 
     store: Store
     drivers: Catalog[Driver]
     networks: Networks
-    updates: NetworkUpdates
     attachments: Attachments
     leases: Leases
     host: Host
 
-    def half_network(self, network: Network) -> Problem:
-        """Tell of a network whose CreateNetwork or DeleteNetwork has no end."""
+    def interrupted_network(self, network: Network) -> Problem:
+        """Return the problem of a network that an interrupted call left behind."""
         return Problem(
             f"network {network.name}",
             f"It is {network.state.value}, and no call is under way.",
-            "It is taken away.",
+            REMOVED,
             lambda call: self.networks.tear_down(call, network),
         )
 
-    def half_endpoint(self, network: Network, endpoint: Endpoint) -> Problem:
-        """Tell of an endpoint whose Connect, Disconnect or DeleteNetwork has no end."""
+    def interrupted_endpoint(self, network: Network, endpoint: Endpoint) -> Problem:
+        """Return the problem of an endpoint that an interrupted call left behind."""
         return Problem(
             endpoint.display_name,
             f"It is {endpoint.state.value} on a network that is {network.state.value}, and no call"
             " is under way.",
-            "It is taken away.",
+            REMOVED,
             lambda call: self.attachments.tear_down(call, (network, endpoint)),
         )
 
     def of_network(self, call: Call, network: Network) -> Iterator[Problem]:
-        """Compare a network with what the kernel has of it."""
+        """Yield the differences between a network and the kernel."""
         driver = self.drivers.get(network.spec.driver)
         differences = driver.run(call, Driver.check_network, network.for_driver())
         if differences:
             yield Problem(
                 f"network {network.name}",
                 " ".join(differences),
-                "It is made whole.",
-                lambda call: self._make_whole(call, network),
+                REPAIRED,
+                lambda call: self._repair_network(call, network),
             )
 
-    def _make_whole(self, call: Call, network: Network) -> None:
-        """Make a network again, unless its driver has restored it meanwhile."""
+    def _repair_network(self, call: Call, network: Network) -> None:
+        """Restore a network, unless its driver has restored it meanwhile."""
         driver = self.drivers.get(network.spec.driver)
         if driver.run(call, Driver.check_network, network.for_driver()):
             self.networks.restore(call, network)
 
-    def settle(self, call: Call, network: Network, loose: Sequence[Endpoint]) -> None:
-        """Bring a network's endpoints without a sandbox to what it should be, where they are.
-
-        Nobody makes them whole, as they are their callers'; but an UpdateNetwork may have been cut
-        off between the kernel and the record.
-        """
-        self.updates.settle(call, network, loose)
-
     def sandboxes_of(self, endpoints: Iterable[Endpoint]) -> Mapping[int, str]:
-        """Find where the sandboxes of this boot's endpoints are now, by their cookies."""
+        """Return a path to each living sandbox of this boot's endpoints, by cookie."""
         this_boot = boot_id()
         return self.host.locate(
             endpoint.place.sandbox
@@ -110,10 +104,14 @@ class Checkup:
         )
 
     def of_endpoint(
-        self, call: Call, network: Network, endpoint: Endpoint, known: Known
+        self, call: Call, network: Network, endpoint: Endpoint, observed: Observed
     ) -> Iterator[Problem]:
-        """Compare an endpoint with its sandbox, its addresses' book and the kernel."""
-        if reason := known.why_gone(endpoint):
+        """Yield what differs: the sandbox, reservations of published ports, addresses and devices.
+
+        A published port whose reservation was lost is reserved again. The driver's check covers the
+        forwarding of the port.
+        """
+        if reason := observed.why_gone(endpoint):
             yield Problem(
                 endpoint.display_name,
                 reason,
@@ -122,28 +120,28 @@ class Checkup:
             )
             return
         if sandbox := endpoint.place.sandbox:
-            path = known.sandboxes[sandbox.cookie]
+            path = observed.sandboxes[sandbox.cookie]
             if path != sandbox.path:
                 place = replace(endpoint.place, sandbox=replace(sandbox, path=path))
                 endpoint = replace(endpoint, place=place)
                 yield self._moved(endpoint, sandbox.path)
-        if unheld := self.attachments.missing_ports(network, endpoint):
+        if unreserved := self.attachments.missing_ports(network, endpoint):
             yield Problem(
                 endpoint.display_name,
-                " ".join(unheld),
-                "They are held again, once nobody else has them.",
+                " ".join(unreserved),
+                "They are reserved again as soon as no other program has them.",
                 lambda _: self.attachments.reacquire_ports(network, endpoint),
             )
-        differences = self._differences(call, network, endpoint, known)
+        differences = self._differences(call, network, endpoint, observed)
         if endpoint.failure and not differences:
             differences = ["It is on record as failed, and nothing of it is missing any more."]
         if differences:
             yield Problem(
                 endpoint.display_name,
                 " ".join(differences),
-                "It is made whole."
+                REPAIRED
                 if endpoint.place.sandbox
-                else "Disconnect it and connect it again: its interface is its caller's.",
+                else "Disconnect it and connect it again: its interface belongs to its caller.",
                 (lambda call: self.attachments.restore(call, network, endpoint))
                 if endpoint.place.sandbox
                 else None,
@@ -152,13 +150,16 @@ class Checkup:
     def orphans(
         self, call: Call, driver: Plugin[Driver], known: AbstractSet[str]
     ) -> Iterator[Problem]:
-        """Find what carries our mark in the kernel and has no record; ``known`` may be old."""
+        """Yield what a driver finds in the kernel with the daemon's mark and without a record.
+
+        ``known`` has the ids on record, and may be out of date.
+        """
         for orphan in driver.run(call, Driver.orphans, known):
-            if not self._is_known(orphan):  # a call may have recorded it while we looked
+            if not self._is_known(orphan):  # a call may have recorded it meanwhile
                 yield Problem(
                     orphan.name,
-                    f"It carries the mark of {orphan.id[:12]}, of which there is no record.",
-                    "It is removed.",
+                    f"It carries the mark of {orphan.id[:12]}, which is not on record.",
+                    REMOVED,
                     partial(_discard, driver, orphan),
                 )
 
@@ -175,11 +176,11 @@ class Checkup:
         )
 
     def _differences(
-        self, call: Call, network: Network, endpoint: Endpoint, known: Known
+        self, call: Call, network: Network, endpoint: Endpoint, observed: Observed
     ) -> list[str]:
         own = {address.ip for address in endpoint.addresses}
         lost: Sequence[IPAddress] = ()
-        if not own <= known.holdings.get(endpoint.owner, frozenset()):
+        if not own <= observed.addresses.get(endpoint.owner, frozenset()):
             lost = self.leases.lost(call, network, endpoint)
         driver = self.drivers.get(network.spec.driver)
         return [

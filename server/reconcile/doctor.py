@@ -1,0 +1,237 @@
+"""Examining everything: at a start, before the daemon serves, and by the Doctor RPC.
+
+Interrupted calls come first. Connect and CreateNetwork are rolled back, Disconnect and
+DeleteNetwork are completed. Both mean that what the record names is torn down. Then the registry of
+subnets is compared with the backends, and the kernel with the records. Each object is examined
+under its lock, so that a call that is under way is not taken for an interrupted one.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from mynet.drivers.api import Driver
+from mynet.drivers.errors import DriverError
+from mynet.server.calls.call import Call, UnresponsivePlugins
+from mynet.server.calls.locks import KeyedLocks
+from mynet.server.model.endpoints import Endpoint, with_endpoints
+from mynet.server.model.networks import Network, NetworkState
+from mynet.server.network.network_updates import NetworkUpdates
+from mynet.server.plugins.catalog import Catalog, Plugin
+from mynet.server.reconcile.conditions import Conditions
+from mynet.server.reconcile.findings import Examination, Finding
+from mynet.server.reconcile.ipam_checks import IpamChecks
+from mynet.server.reconcile.kernel_checks import GONE_REMEDY, KernelChecks, Observed
+from mynet.server.reconcile.snapshot import Snapshot
+from mynet.server.store import Store
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_LOCK_TIMEOUT = 1.0  # seconds; then an object is left to the call that holds its lock
+_RECOVERY_TIMEOUT = 60.0  # seconds that each step of a start may take
+
+
+@dataclass(frozen=True, slots=True)
+class Doctor:
+    """Examines and repairs all networks and endpoints."""
+
+    store: Store
+    drivers: Catalog[Driver]
+    ipam_checks: IpamChecks
+    kernel_checks: KernelChecks
+    updates: NetworkUpdates
+    conditions: Conditions
+    locks: KeyedLocks
+
+    def examine(self, examination: Examination) -> None:
+        """Examine everything while the daemon serves."""
+        snapshot = self._examine_records(examination)
+        for network in snapshot.ready_networks:
+            self.examine_network(network, examination)
+        self._examine_endpoints(examination, snapshot, self._observe(examination, snapshot))
+        self._examine_conditions(examination, snapshot)
+
+    def recover(self) -> Sequence[Finding]:
+        """Repair everything at a start, when the kernel may have nothing of any network.
+
+        A repair that fails is logged and does not prevent the start. A plugin that does not answer
+        in time is not asked again.
+        """
+        unresponsive = UnresponsivePlugins()
+        examination = Examination(
+            lambda: Call.internal(_RECOVERY_TIMEOUT, unresponsive), repair=True
+        )
+        snapshot = self._examine_records(examination)
+        self._reserve_ports(snapshot)
+        for driver in self.drivers.usable():
+            with examination.step(f"driver {driver.name}") as call:
+                self._restore(call, examination, snapshot, driver)
+        self._complete_updates(examination, snapshot)
+        observed = self._observe(examination, snapshot)
+        self._remove_gone(examination, snapshot, observed)
+        self._examine_endpoints(examination, snapshot, observed)
+        self._examine_conditions(examination, snapshot)
+        repaired = sum(finding.repaired for finding in examination.findings)
+        log.info("recovered", found=len(examination.findings), repaired=repaired)
+        return examination.findings
+
+    def examine_network(self, network: Network, examination: Examination) -> None:
+        """Examine one network as it is now, unless a call is creating or deleting it."""
+        with examination.step(f"network {network.name}") as call, self._locked(call, network):
+            now = self.store.networks.current(network)
+            if now and now.state is NetworkState.READY:
+                examination.extend(self.kernel_checks.of_network(call, now))
+
+    def examine_endpoint(
+        self, network: Network, endpoint: Endpoint, observed: Observed, examination: Examination
+    ) -> None:
+        """Examine one endpoint, unless it has changed since ``observed`` was made."""
+        with (
+            examination.step(endpoint.display_name) as call,
+            self._locked_endpoint(call, endpoint),
+        ):
+            now = self.store.networks.current(network)
+            unchanged = self.store.endpoints.current(endpoint) == endpoint
+            if now and unchanged and endpoint.is_ready_on(now):
+                examination.extend(self.kernel_checks.of_endpoint(call, now, endpoint, observed))
+
+    def _examine_records(self, examination: Examination) -> Snapshot:
+        """Tear down what interrupted calls left, and compare the records with the backends.
+
+        Return the records as they were before.
+        """
+        snapshot = Snapshot(self.store)
+        self._finish_interrupted(examination, snapshot)
+        self.ipam_checks.examine(examination)
+        for network in snapshot.ready_networks:
+            with examination.step(f"network {network.name}") as call, self._locked(call, network):
+                if now := self.store.networks.current(network):
+                    examination.extend(self.ipam_checks.of_network(call, now))
+        return snapshot
+
+    def _finish_interrupted(self, examination: Examination, snapshot: Snapshot) -> None:
+        for network, endpoint in snapshot.placed:
+            if not endpoint.is_ready_on(network):
+                with (
+                    examination.step(endpoint.display_name) as call,
+                    self._locked_endpoint(call, endpoint),
+                ):
+                    now = self.store.networks.current(network)
+                    half = self.store.endpoints.current(endpoint)
+                    if now and half and not half.is_ready_on(now):
+                        examination.add(self.kernel_checks.interrupted_endpoint(now, half))
+        for network in snapshot.networks:
+            if network.state is not NetworkState.READY:
+                with (
+                    examination.step(f"network {network.name}") as call,
+                    self._locked(call, network),
+                ):
+                    now = self.store.networks.current(network)
+                    if now and now.state is not NetworkState.READY:
+                        examination.add(self.kernel_checks.interrupted_network(now))
+
+    def _reserve_ports(self, snapshot: Snapshot) -> None:
+        """Reserve all published ports first, so that no other program can bind one meanwhile.
+
+        A port that cannot be reserved is found when its endpoint is examined.
+        """
+        for network in snapshot.ready_networks:
+            for endpoint in snapshot.ready_endpoints.get(network.id, ()):
+                with contextlib.suppress(DriverError):
+                    self.kernel_checks.attachments.reacquire_ports(network, endpoint)
+
+    def _restore(
+        self, call: Call, examination: Examination, snapshot: Snapshot, driver: Plugin[Driver]
+    ) -> None:
+        """Restore all networks of a driver in one call, and record what was missing of them."""
+        networks = snapshot.ready_networks_of(driver.name)
+        problems = [
+            problem
+            for network in networks
+            for problem in self.kernel_checks.of_network(call, network)
+        ]
+        arguments = [
+            with_endpoints(network, snapshot.ready_endpoints.get(network.id, ()))
+            for network in networks
+        ]
+        try:
+            driver.run(call, Driver.restore, arguments)
+        except DriverError:
+            examination.extend(problems)  # one by one, so that one failure leaves the others
+            raise
+        for problem in problems:
+            examination.record(problem.repaired())
+
+    def _complete_updates(self, examination: Examination, snapshot: Snapshot) -> None:
+        """Apply the record of each network to its endpoints without a sandbox.
+
+        Their callers have moved the interfaces, so these endpoints are not repaired. But an
+        UpdateNetwork may have been cut off between the kernel and the record.
+        """
+        for network in snapshot.ready_networks:
+            endpoints = snapshot.ready_endpoints.get(network.id, ())
+            if loose := [endpoint for endpoint in endpoints if not endpoint.place.sandbox]:
+                with examination.step(f"network {network.name}") as call:
+                    self.updates.settle(call, network, loose)
+
+    def _observe(self, examination: Examination, snapshot: Snapshot) -> Observed:
+        sandboxes = self.kernel_checks.sandboxes_of(snapshot.endpoints)
+        return Observed(sandboxes, self.ipam_checks.addresses(examination))
+
+    def _remove_gone(
+        self, examination: Examination, snapshot: Snapshot, observed: Observed
+    ) -> None:
+        """Remove the endpoints whose sandboxes are gone, with one call a driver: a boot ends all.
+
+        No locks are taken, because the daemon does not serve yet. If the call fails, the endpoints
+        are removed one by one later.
+        """
+        for driver in self.drivers.usable():
+            gone = [
+                (network, endpoint)
+                for network in snapshot.ready_networks_of(driver.name)
+                for endpoint in snapshot.ready_endpoints.get(network.id, ())
+                if observed.why_gone(endpoint)
+            ]
+            if gone:
+                with examination.step(f"driver {driver.name}") as call:
+                    self.kernel_checks.attachments.tear_down(call, *gone)
+                    for _, endpoint in gone:
+                        reason = observed.why_gone(endpoint)
+                        examination.record(
+                            Finding(endpoint.display_name, reason, GONE_REMEDY, repaired=True)
+                        )
+
+    def _examine_endpoints(
+        self, examination: Examination, snapshot: Snapshot, observed: Observed
+    ) -> None:
+        """Remove what has no record, and examine each endpoint."""
+        ids = {network.id for network in snapshot.networks}
+        ids |= {endpoint.id for endpoint in snapshot.endpoints}
+        for driver in self.drivers.usable():
+            with examination.step(f"driver {driver.name}") as call:
+                examination.extend(self.kernel_checks.orphans(call, driver, ids))
+        for network, endpoint in snapshot.placed:
+            self.examine_endpoint(network, endpoint, observed, examination)
+
+    def _examine_conditions(self, examination: Examination, snapshot: Snapshot) -> None:
+        """Record what other programs do to networks, after what the daemon could repair."""
+        current = map(self.store.networks.current, snapshot.ready_networks)
+        with examination.step("conditions") as call:
+            networks = [network for network in current if network]
+            examination.extend(self.conditions.problems(call, networks))
+
+    @contextlib.contextmanager
+    def _locked(self, call: Call, network: Network) -> Iterator[None]:
+        """Hold a network's lock exclusively. Raises Busy."""
+        with self.locks.exclusive(call.within(_LOCK_TIMEOUT), "network", network.id):
+            yield
+
+    @contextlib.contextmanager
+    def _locked_endpoint(self, call: Call, endpoint: Endpoint) -> Iterator[None]:
+        """Hold the locks of an endpoint, as Disconnect does. Raises Busy."""
+        call = call.within(_LOCK_TIMEOUT)
+        with self.locks.endpoint(call, endpoint.spec.container_id, endpoint.network_id):
+            yield
