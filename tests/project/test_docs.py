@@ -237,3 +237,33 @@ def test_every_link_leads_to_a_file_and_a_place_in_it(pages: dict[str, Page], ro
             ):
                 broken.append(f"{name}: {link}")
     assert broken == []
+
+
+def test_every_path_that_a_page_for_engineers_names_exists(
+    pages: dict[str, Page], root: Path
+) -> None:
+    text = pages["ARCHITECTURE.md"].text + pages["CONTRIBUTING.md"].text
+    tops = "|".join(path.name for path in root.iterdir() if path.is_dir())
+    paths = [span for span in spans(text) if re.fullmatch(rf"({tops})/[\w./-]*", span)]
+    assert len(paths) > 40
+    missing = [path for path in paths if not (root / path).exists()]
+    assert missing == []
+
+
+def test_the_architecture_draws_the_folders_that_there_are(
+    pages: dict[str, Page], root: Path
+) -> None:
+    drawn, parents = set(), [""] * 4
+    for indent, name in re.findall(r"^( *)([\w/]+)/ ", pages["ARCHITECTURE.md"].text, re.MULTILINE):
+        depth = len(indent) // 2
+        parents[depth] = f"{parents[depth - 1] if depth else ''}{name}/"
+        drawn.add(parents[depth])
+    packages = {
+        path.parent.relative_to(root)
+        for top in ("server", "drivers", "ipam", "cli")
+        for path in (root / top).rglob("__init__.py")
+    }
+    # Folders below these are named in the line of the folder that they are in.
+    rooms = {f"{path}/" for path in packages if len(path.parts) <= 2 or path.parts[1] == "linux"}
+    assert rooms - drawn == set()
+    assert {room for room in drawn if not (root / room).is_dir()} == set()

@@ -52,7 +52,7 @@ SCENES = {
 
 @pytest.fixture
 def host(empty_testbed: Testbed) -> Iterator[Testbed]:
-    """A host with two sandboxes, and a daemon that leaves damage to whoever asks for it."""
+    """Return a host with two sandboxes, and a daemon that repairs no damage by itself."""
     for name in ("one", "two"):
         empty_testbed.run("ip", "netns", "add", name)
     daemon = Daemon(empty_testbed, "--no-heal")
