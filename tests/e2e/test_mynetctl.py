@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.support.daemon import Daemon, eventually
-from tests.e2e.support.namespace import SECONDS
+from tests.e2e.support.namespace import PATIENCE
 from tests.e2e.support.publishing import ADDRESSES, GATEWAYS, answered, is_free
 from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox
 
@@ -169,6 +169,6 @@ def test_a_command_that_runs_publishes_while_it_does(daemon: Daemon) -> None:
             return near.recv(100)
 
     eventually(lambda: said() == b"it runs")
-    assert process.wait(SECONDS) == 0
+    assert process.wait(PATIENCE) == 0
     assert daemon.everything() == before
     assert is_free(daemon.testbed, 8080)

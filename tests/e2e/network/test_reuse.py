@@ -6,7 +6,6 @@ import pytest
 
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.e2e.support.daemon import Daemon
-from tests.e2e.support.namespace import Namespace
 from tests.e2e.support.testbed import Sandbox
 
 OLD, NEW = "02:00:00:00:00:aa", "02:00:00:00:00:bb"
@@ -23,14 +22,8 @@ def hasty(daemon: Daemon) -> None:
     daemon.net.CreateNetwork(network_pb2.CreateNetworkRequest(network=network))
 
 
-def reaches(asker: Namespace, address: str) -> bool:
-    """Say whether one of a few packets comes back within a second."""
-    done = asker.attempt("ping", "-c4", "-i0.2", "-W0.3", "-w1", address)
-    return " 0 received" not in done.stdout
-
-
 @pytest.mark.usefixtures("hasty")
-def test_an_address_that_moves_to_another_mac_is_reached_within_a_second(
+def test_an_address_that_moves_to_another_mac_is_reached_at_once(
     daemon: Daemon, one: Sandbox, two: Sandbox, new_sandbox: Callable[[str], Sandbox]
 ) -> None:
     neighbour = new_sandbox("neighbour")
@@ -43,7 +36,7 @@ def test_an_address_that_moves_to_another_mac_is_reached_within_a_second(
     for asker in askers:
         for address in ADDRESSES:
             assert NEW in asker.run("ip", "neigh", "show", address)
-            assert reaches(asker, address)
+            assert asker.pings(address)
 
 
 @pytest.mark.usefixtures("hasty")

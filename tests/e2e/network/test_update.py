@@ -13,7 +13,7 @@ import pytest
 
 from mynet.v1.network_pb2 import Network, UpdateNetworkRequest
 from tests.e2e.support.daemon import Daemon, eventually
-from tests.e2e.support.namespace import SECONDS, Namespace, talk
+from tests.e2e.support.namespace import PATIENCE, Namespace, talk
 from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 
 BLUE = {4: "10.88.0.2", 6: "fd88::2"}
@@ -42,7 +42,7 @@ def conversation(client: Namespace, server: Namespace, address: str) -> Iterator
         def say() -> str:
             word = os.urandom(9)
             for sender, receiver in ((near, far), (far, near)):
-                receiver.settimeout(5)
+                receiver.settimeout(PATIENCE)
                 sender.sendall(word)
                 assert receiver.recv(100) == word
             peer: str = far.getpeername()[0]
@@ -142,7 +142,7 @@ def test_a_daemon_killed_at_work_leaves_a_change_whole_or_none_of_it(
         changing = caller.submit(change)
         eventually(lambda: len(answered) > 5)
         daemon.signal(signal.SIGKILL)
-        changing.result(SECONDS)
+        changing.result(PATIENCE)
     daemon.wait()
 
     again = Daemon(empty_testbed)

@@ -15,6 +15,7 @@ from mynet.v1.network_pb2 import (
     UpdateEndpointRequest,
 )
 from tests.e2e.support.daemon import Daemon, refusal
+from tests.e2e.support.namespace import PATIENCE
 from tests.e2e.support.publishing import (
     ADDRESSES,
     DNS,
@@ -58,7 +59,7 @@ def test_a_connection_lives_on_while_ports_come_and_go(
         for change in changes:
             update(daemon, **change)
             for sender, receiver in ((near, far), (far, near)):
-                receiver.settimeout(5)
+                receiver.settimeout(PATIENCE)
                 sender.sendall(b"still here")
                 assert receiver.recv(100) == b"still here"
         with pytest.raises(ConnectionRefusedError):

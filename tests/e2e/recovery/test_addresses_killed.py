@@ -6,12 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import grpc
+import pytest
 
 from mynet.v1 import ipam_pb2
 from tests.e2e.support.daemon import Daemon, eventually
 from tests.e2e.support.testbed import Testbed
+from tests.support.matrix import matrix
 
-CALLERS, ROUNDS, ANSWERS = 32, 5, 120
+CALLERS, ANSWERS = 32, 120
 POOL, OTHER = "10.64.0.0/16", "fd64::/64"
 
 
@@ -93,7 +95,7 @@ def kill_among_callers(daemon: Daemon, known: Known, storm: int) -> None:
     with ThreadPoolExecutor(CALLERS) as callers:
         for number in range(CALLERS):
             callers.submit(Caller(daemon, known, number, storm).run)
-        eventually(lambda: known.answers > before + ANSWERS, seconds=30)
+        eventually(lambda: known.answers > before + ANSWERS)
         daemon.signal(signal.SIGKILL)
     daemon.wait()
     daemon.channel.close()
@@ -120,16 +122,17 @@ def check(daemon: Daemon, known: Known) -> None:
     known.asked.clear()
 
 
+@pytest.mark.parametrize("rounds", matrix([2, 5], short=2))
 def test_what_was_acknowledged_outlives_the_daemon_and_what_was_not_is_found_by_its_owner(
-    empty_testbed: Testbed,
+    empty_testbed: Testbed, rounds: int
 ) -> None:
     known = Known()
     daemon = Daemon(empty_testbed)
-    for storm in range(ROUNDS):
+    for storm in range(rounds):
         kill_among_callers(daemon, known, storm)
         assert empty_testbed.findings() == []
         daemon = Daemon(empty_testbed)
         check(daemon, known)
-    assert len(known.held) > ROUNDS * ANSWERS / 2
+    assert len(known.held) > rounds * ANSWERS / 2
     check(daemon, known)
     daemon.stop()

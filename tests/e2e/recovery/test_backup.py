@@ -93,7 +93,10 @@ def test_what_was_acknowledged_before_a_backup_is_back_after_it(empty_testbed: T
         assert again.problems(endpoint) == []
     assert talk(one, two, "10.88.0.3") == "10.88.0.2"
     assert "late" not in restored
-    assert list(late.links()) == ["lo"]  # nothing is left that nobody knows of
+    assert list(late.links()) == ["lo"]
+    # The backup may have caught endpoints of the callers, whose interfaces they have since removed.
+    for container in restored.keys() - {"one", "two"}:
+        again.disconnect(container)
     again.stop()
     (old,) = (empty_testbed.root / "var/lib").glob("mynet.before-restore-*")
     assert (old / "mynet.db").exists()

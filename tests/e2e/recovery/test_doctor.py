@@ -212,12 +212,12 @@ def test_a_daemon_does_not_start_among_anothers_networks(empty_testbed: Testbed)
     daemon = Daemon(empty_testbed)
     daemon.create("blue")
     daemon.stop()
-    before = empty_testbed.state("operstate", "flags")
+    before = empty_testbed.state()
     process = empty_testbed.start(
         "sh", "-c", "exec mynetd --state-dir /var/lib/other >/run/other.log 2>&1"
     )
     assert process.wait(30) == 1
     said = (empty_testbed.root / "run/other.log").read_text()
     assert "networks of another mynetd stand in this network namespace (br-blue)" in said
-    assert empty_testbed.state("operstate", "flags") == before
+    assert empty_testbed.state() == before
     assert [each.name for each in Daemon(empty_testbed).networks()] == ["blue"]

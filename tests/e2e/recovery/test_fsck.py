@@ -4,7 +4,6 @@ At home it compares the kernel with the books; elsewhere it says in one line tha
 """
 
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -50,13 +49,13 @@ def require_mended(testbed: Testbed) -> None:
 
 def test_in_order_it_says_that_the_kernel_agrees(ended: tuple[Testbed, Endpoint]) -> None:
     testbed, _ = ended
-    before, state = testbed.state("operstate", "flags"), testbed.root / STATE
+    before, state = testbed.state(), testbed.root / STATE
     files = {path: path.stat().st_mtime_ns for path in state.rglob("*")}
     done = fsck(testbed)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{ORDER} The kernel agrees.\n", "")
     done = testbed.attempt("mynetd", "fsck", "--books")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{ORDER}\n", "")
-    assert testbed.state("operstate", "flags") == before
+    assert testbed.state() == before
     assert {path: path.stat().st_mtime_ns for path in state.rglob("*")} == files
 
 
@@ -263,25 +262,23 @@ def not_compared(done: "subprocess.CompletedProcess[str]") -> list[str]:
 def test_a_driver_that_hangs_does_not_keep_it(
     faulty_testbed: Testbed, plugin: str, verb: str
 ) -> None:
-    mood = faulty_testbed.root / STATE / "drivers" / "faulty" / f"hang-{verb}"
-    mood.touch()
+    fault_file = faulty_testbed.root / STATE / "drivers" / "faulty" / f"hang-{verb}"
+    fault_file.touch()
     faulty_testbed.run("ip", "link", "del", "br-blue")
-    begin = time.monotonic()
     done = attempt(faulty_testbed, "--plugin-timeout", "1")
-    assert time.monotonic() - begin < 10
     assert done.returncode == 1  # by what the other driver sees
     assert f"kernel: network blue: The bridge br-blue is not there. {MENDS}" in done.stdout
     said = f"{NOT} in full by driver faulty: it did not answer {verb} within 1 s"
     assert not_compared(done) == ([said] if verb != "close" else [])
-    mood.unlink()
+    fault_file.unlink()
     Daemon(faulty_testbed, PYTHONPATH=plugin).stop()
 
 
 def test_a_driver_that_breaks_is_told_of(faulty_testbed: Testbed) -> None:
-    mood = faulty_testbed.root / STATE / "drivers" / "faulty" / "raise-check"
-    mood.touch()
+    fault_file = faulty_testbed.root / STATE / "drivers" / "faulty" / "raise-check"
+    fault_file.touch()
     done = attempt(faulty_testbed)
-    mood.unlink()
+    fault_file.unlink()
     assert done.returncode == 0
     (remark,) = not_compared(done)
     assert (
@@ -308,16 +305,14 @@ def test_a_plugin_that_does_not_even_load_does_not_keep_it(
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sleepy\nVersion: 1\n")
     (info / "entry_points.txt").write_text(f"[mynet.{group}]\nsleepy = sleepy\n")
-    begin = time.monotonic()
-    words: Sequence[str] = ("mynetd", "--plugin-timeout", "3", "fsck")
+    words: Sequence[str] = ("mynetd", "--plugin-timeout", "2", "fsck")
     done = testbed.attempt(*words, PYTHONPATH=str(tmp_path))
-    assert time.monotonic() - begin < 10
     assert done.returncode == 0
     assert (
         done.stderr
         == {
             "drivers": "",
-            "ipam": "ipam/sleepy: backend sleepy did not check its books within 3 s\n",
+            "ipam": "ipam/sleepy: backend sleepy did not check its books within 2 s\n",
         }[group]
     )
     assert done.stdout.endswith(" The kernel agrees.\n")

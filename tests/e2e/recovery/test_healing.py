@@ -1,9 +1,10 @@
-"""What somebody damages while a real daemon serves is whole again within a second."""
+"""A real daemon heals what another program damages in the kernel, as soon as it is notified."""
 
 import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.e2e.support.daemon import Daemon, eventually
 from tests.e2e.support.namespace import talk
 from tests.e2e.support.publishing import WEB
 from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
+from tests.support.matrix import matrix
 
 FOREIGN = """
 table inet shop {
@@ -22,8 +24,8 @@ table inet shop {
   }
 }
 """
-HEALED_WITHIN = 1.0  # seconds
 JSON = ("--log-format", "json")
+WITHOUT_SURVEYS = (str(Path(__file__).parents[1] / "support" / "daemon_without_surveys.py"),)
 
 DAMAGES = {
     "the bridge is deleted": "ip link del br-blue",
@@ -48,8 +50,25 @@ DAMAGES = {
 }
 
 
+SHORT = {
+    "the bridge is deleted",
+    "a veth is deleted in its sandbox",
+    "a chain is flushed",
+    "a map is flushed",
+    "the bridge loses its IPv6 address",
+    "IPv4 is not forwarded",
+}
+by_damage = pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(DAMAGES[name.values[0]], id=name.values[0], marks=name.marks)
+        for name in matrix(DAMAGES, short=SHORT.__contains__)
+    ],
+)
+
+
 class Scene:
-    """A host on which everything works, until somebody damages it."""
+    """A host on which everything works, until a test damages it."""
 
     def __init__(self, testbed: Testbed, daemon: Daemon) -> None:
         self.testbed, self.daemon = testbed, daemon
@@ -64,13 +83,13 @@ class Scene:
         return self.testbed.run("nft", "-a", "list", "table", "inet", "shop")
 
     def damage(self, command: str) -> None:
-        """Run a command of somebody's; {veth} is the host's end of container one."""
+        """Run a command of another program; {veth} is the host's end of container one."""
         self.testbed.run(*command.replace("{veth}", self.endpoint.host_interface).split())
 
     def works(self) -> None:
-        """State that traffic flows everywhere, through the published port and to the outside.
+        """Require that traffic flows between sandboxes, to the outside and to the published port.
 
-        And that somebody else's table is as it was.
+        The firewall table of the other program must be as it was.
         """
         assert talk(self.one, self.two, "10.88.0.3") == "10.88.0.2"
         assert talk(self.two, self.one, "fd88::2") == "fd88::3"
@@ -84,7 +103,7 @@ class Scene:
 
 
 def lines(daemon: Daemon, event: str) -> list[str]:
-    """Return the problems that the daemon has logged with an event."""
+    """Return the problems that the daemon has logged with this event."""
     return [each["problem"] for each in daemon.events() if each["event"] == event]
 
 
@@ -99,38 +118,33 @@ def quiet(daemon: Daemon) -> int:
 
 @pytest.fixture(scope="module")
 def scene(testbed: Testbed) -> Iterator[Scene]:
-    """One for all that leave it as it was."""
-    daemon = Daemon(testbed, *JSON)
+    """The scene of all tests that leave it as it was. Its daemon makes no surveys."""
+    daemon = Daemon(testbed, *JSON, program=WITHOUT_SURVEYS)
     yield Scene(testbed, daemon)
     daemon.stop()
 
 
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_damage_is_healed_within_a_second_counted_and_logged(scene: Scene, damage: str) -> None:
+@by_damage
+def test_damage_is_healed_when_the_kernel_tells_of_it_and_is_counted_and_logged(
+    scene: Scene, damage: str
+) -> None:
     scene.works()
-    require_quick(scene, damage)
-    quiet(scene.daemon)
+    require_healed(scene, damage)
     scene.works()
     totals = [each["total"] for each in scene.daemon.events() if each["event"] == "healed"]
     assert totals == list(range(1, len(totals) + 1))
     assert lines(scene.daemon, "not healed") == []
 
 
-def require_quick(scene: Scene, damage: str) -> None:
-    """State that damage is healed within a second, be it at the third time: others are at work."""
-
-    def seconds() -> float:
-        before = quiet(scene.daemon)
-        scene.damage(damage)
-        begin = time.monotonic()
-        eventually(lambda: len(lines(scene.daemon, "healed")) > before, 9)  # ... not by a survey
-        eventually(lambda: scene.daemon.problems(scene.endpoint) == [], 5)
-        return time.monotonic() - begin
-
-    assert any(seconds() < HEALED_WITHIN for _ in range(3))
+def require_healed(scene: Scene, damage: str) -> None:
+    before = quiet(scene.daemon)
+    scene.damage(damage)
+    eventually(lambda: len(lines(scene.daemon, "healed")) > before)
+    eventually(lambda: scene.daemon.problems(scene.endpoint) == [])
+    quiet(scene.daemon)
 
 
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@by_damage
 def test_damage_of_the_time_it_was_down_is_healed_by_a_start(down: Scene, damage: str) -> None:
     down.daemon.signal(signal.SIGKILL)
     down.daemon.wait()
@@ -142,7 +156,7 @@ def test_damage_of_the_time_it_was_down_is_healed_by_a_start(down: Scene, damage
 
 @pytest.fixture(scope="module")
 def down(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """One whose daemon is killed, time and again."""
+    """A scene whose daemon is killed by each test."""
     testbed = Testbed(tmp_path_factory.mktemp("down"))
     made = Scene(testbed, Daemon(testbed, *JSON))
     yield made
@@ -162,8 +176,18 @@ STORMS = {
 }
 
 
-@pytest.mark.parametrize("storm", STORMS.values(), ids=STORMS)
-@pytest.mark.parametrize("damage", ["nft delete table inet mynet", "ip link del br-blue"])
+@pytest.mark.parametrize(
+    ("storm", "damage"),
+    matrix(
+        [
+            ("firewall changes", "nft delete table inet mynet"),
+            ("links", "nft delete table inet mynet"),
+            ("firewall changes", "ip link del br-blue"),
+            ("links", "ip link del br-blue"),
+        ],
+        short=3,
+    ),
+)
 def test_damage_in_a_storm_that_overflows_the_socket_is_healed(
     empty_testbed: Testbed, storm: str, damage: str
 ) -> None:
@@ -171,23 +195,23 @@ def test_damage_in_a_storm_that_overflows_the_socket_is_healed(
     quiet(scene.daemon)
     # While it cannot read, all that fits is the beginning of the storm.
     scene.daemon.signal(signal.SIGSTOP)
-    scene.testbed.run("sh", "-euc", storm)
+    scene.testbed.run("sh", "-euc", STORMS[storm])
     scene.damage(damage)
     scene.daemon.signal(signal.SIGCONT)
-    eventually(lambda: lines(scene.daemon, "healed"), 9)
+    eventually(lambda: lines(scene.daemon, "healed"))
     quiet(scene.daemon)
     scene.works()
     scene.daemon.stop()
 
 
-def test_what_the_daemon_does_itself_is_no_damage(empty_testbed: Testbed) -> None:
+def test_what_the_daemon_does_itself_is_not_damage(empty_testbed: Testbed) -> None:
     daemon = Daemon(empty_testbed, *JSON)
     names = [f"c{number}" for number in range(8)]
     for name in names:
         Sandbox(empty_testbed, name)
 
     def life(name: str) -> None:
-        for _ in range(6):
+        for _ in range(3):
             daemon.create(name, subnet(name))
             daemon.connect(name, network=name, ports=[PortMapping(container_port=80)])
             daemon.connect(name, network=name, ports=[PortMapping(container_port=80)])
@@ -212,7 +236,7 @@ def test_an_endpoint_whose_namespace_was_deleted_waits_for_its_container(
     scene = Scene(empty_testbed, Daemon(empty_testbed, *JSON))
     before = quiet(scene.daemon)
     scene.one.close()
-    eventually(lambda: scene.endpoint.host_interface not in scene.testbed.links(), 10)
+    eventually(lambda: scene.endpoint.host_interface not in scene.testbed.links())
     assert quiet(scene.daemon) == before
     assert scene.endpoint.id in [each.id for each in scene.daemon.endpoints()]
     scene.one = Sandbox(scene.testbed, "one")
@@ -223,7 +247,7 @@ def test_an_endpoint_whose_namespace_was_deleted_waits_for_its_container(
     scene.daemon.stop()
 
 
-def test_a_device_that_got_a_bridges_name_is_told_once_and_not_touched(
+def test_a_device_that_took_a_bridge_s_name_is_reported_once_and_not_touched(
     empty_testbed: Testbed,
 ) -> None:
     scene = Scene(empty_testbed, Daemon(empty_testbed, *JSON))
@@ -231,43 +255,41 @@ def test_a_device_that_got_a_bridges_name_is_told_once_and_not_touched(
     scene.damage("ip link del br-blue")
     scene.damage("ip link add br-blue type bridge")
     scene.daemon.signal(signal.SIGCONT)
-    eventually(lambda: lines(scene.daemon, "not healed"), 9)
+    eventually(lambda: lines(scene.daemon, "not healed"))
     device = scene.testbed.links()["br-blue"]
-    time.sleep(4)  # ... in which it tries again
+    time.sleep(2)  # in which it tries again
     assert scene.testbed.links()["br-blue"] == device
     (told,) = [each for each in lines(scene.daemon, "not healed") if "network blue" in each]
     assert "The interface br-blue is not the network's bridge." in told
     scene.damage("ip link del br-blue")
-    eventually(lambda: scene.daemon.problems(scene.endpoint) == [], 15)
+    eventually(lambda: scene.daemon.problems(scene.endpoint) == [])
     quiet(scene.daemon)
     scene.works()
     scene.daemon.stop()
 
 
-def test_among_200_networks_it_takes_no_longer(empty_testbed: Testbed) -> None:
-    daemon = Daemon(empty_testbed, *JSON)
-    for number in range(199):
+@pytest.mark.parametrize("networks", matrix([30, 199], short=2))
+def test_among_many_networks_damage_is_healed_too(empty_testbed: Testbed, networks: int) -> None:
+    daemon = Daemon(empty_testbed, *JSON, program=WITHOUT_SURVEYS)
+    for number in range(networks):
         daemon.create(f"n{number}", f"10.99.{number}.0/24")
     scene = Scene(empty_testbed, daemon)
     scene.works()
     for damage in ("nft delete table inet mynet", "ip link del br-blue"):
-        require_quick(scene, damage)
-        quiet(daemon)
+        require_healed(scene, damage)
         scene.works()
     daemon.stop()
 
 
 def test_healing_does_not_hold_up_the_end(empty_testbed: Testbed) -> None:
-    scene = Scene(empty_testbed, Daemon(empty_testbed, *JSON))
+    scene = Scene(empty_testbed, Daemon(empty_testbed, "--shutdown-grace", "3600", *JSON))
     scene.damage("ip link del br-blue")
     scene.damage("nft flush ruleset")
-    begin = time.monotonic()
     scene.daemon.stop()
-    assert time.monotonic() - begin < 5  # seconds, of which there are 10 for calls alone
-    empty_testbed.spoilt = True  # as far as it had not come with it
+    empty_testbed.spoilt = True  # by what the daemon had not healed yet
 
 
-def test_who_does_not_want_it_is_not_healed(empty_testbed: Testbed) -> None:
+def test_with_no_heal_damage_stays(empty_testbed: Testbed) -> None:
     scene = Scene(empty_testbed, Daemon(empty_testbed, "--no-heal", *JSON))
     scene.damage("ip link del br-blue")
     time.sleep(1)

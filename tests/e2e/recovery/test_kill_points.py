@@ -1,10 +1,9 @@
 """kill -9 at each durable record and each kernel step of a verb, and a start after it.
 
-Whenever it was: what the call was to do has happened or it has not, nothing is between, the kernel
-is what the books say, and the same call succeeds.
+After it the call has been carried out whole or not at all, the kernel is as the records say, and
+the same call succeeds.
 """
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,8 +16,10 @@ import pytest
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.e2e.support.daemon import Daemon, connect, create
 from tests.e2e.support.testbed import HOST, Sandbox, Testbed
+from tests.support.matrix import matrix
 
-DOOMED = (sys.executable, str(Path(__file__).parents[1] / "support" / "kill_daemon.py"))
+KILL_DAEMON = str(Path(__file__).parents[1] / "support" / "kill_daemon.py")
+PARTS = 5  # each kills at the first, the last, and every fifth point
 POOL = "10.64.0.0/16"
 
 
@@ -120,17 +121,20 @@ IN_PLACE = {"UpdateNetwork", "UpdateEndpoint"}
 
 
 @dataclass
-class Theatre:
-    """A testbed on which one daemon after the other dies, and the folder that tells it where."""
+class Doomed:
+    """A testbed on which one daemon after the other is killed, and the folder that says where."""
 
     testbed: Testbed
     folder: Path
 
     def start(self) -> Daemon:
-        return Daemon(self.testbed, program=(*DOOMED, str(self.folder)))
+        return Daemon(self.testbed, program=(KILL_DAEMON, str(self.folder)))
 
     def run(self, daemon: Daemon, step: Step, point: int) -> tuple[bool, list[str]]:
-        """Take a step with death at a point; say whether it came, and what points were reached."""
+        """Take a step, and have the daemon killed at a point, or at none where that is 0.
+
+        Return whether it was killed, and the names of the points that it reached.
+        """
         points, armed = self.folder / "points", self.folder / "armed"
         points.write_text("")
         armed.write_text(str(point))
@@ -147,16 +151,16 @@ class Theatre:
 
 
 @pytest.fixture
-def theatre(empty_testbed: Testbed, tmp_path: Path) -> Theatre:
-    """A theatre with network blue, and a sandbox that is not on it."""
+def doomed(empty_testbed: Testbed, tmp_path: Path) -> Doomed:
+    """A testbed with sandbox one, on which no daemon has run yet."""
     folder = tmp_path / "points"
     folder.mkdir()
     Sandbox(empty_testbed, "one")
-    return Theatre(empty_testbed, folder)
+    return Doomed(empty_testbed, folder)
 
 
 def shape(daemon: Daemon) -> Mapping[str, object]:
-    """Return what there is, without what is another each time: ids, and who got which address."""
+    """Return networks, endpoints, addresses and the kernel's objects, without what varies: ids."""
     owners = daemon.allocations().values()
     testbed = daemon.testbed
     return {
@@ -171,7 +175,7 @@ def shape(daemon: Daemon) -> Mapping[str, object]:
 
 
 def _is_apart(link: Mapping[str, Any]) -> bool:
-    """Say whether a link is a bridge's port that exchanges no frames with others of its kind."""
+    """Return whether a link is an isolated port of a bridge."""
     return bool(link.get("linkinfo", {}).get("info_slave_data", {}).get("isolated"))
 
 
@@ -181,27 +185,30 @@ def require_sound(daemon: Daemon, where: str) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_wherever_it_is_killed_nothing_is_half_done(verb: str, theatre: Theatre) -> None:
+@pytest.mark.parametrize("part", matrix(range(PARTS), short=PARTS))
+def test_wherever_it_is_killed_nothing_is_half_done(doomed: Doomed, verb: str, part: int) -> None:
     act, undo = VERBS[verb]
-    daemon = theatre.start()
+    daemon = doomed.start()
     daemon.create("blue")
     undo(daemon)
     before = shape(daemon)
-    died, points = theatre.run(daemon, act, 0)
+    died, points = doomed.run(daemon, act, 0)
     after = shape(daemon)
     assert not died
     assert before != after
     assert len([point for point in points if "after a commit" in point]) >= 1
     seen, torn = [], []
     for number, name in enumerate(points, start=1):
+        if number % PARTS != part and number not in (1, len(points)):
+            continue
         undo(daemon)
         assert shape(daemon) == before, f"after the undo before point {number}, {name}"
-        died, reached = theatre.run(daemon, act, number)
+        died, reached = doomed.run(daemon, act, number)
         where = f"killed at point {number}, {reached[-1]}"
         assert died, where
-        findings = theatre.testbed.findings()  # though nothing has healed it yet
+        findings = doomed.testbed.findings()  # though nothing has healed it yet
         torn += [each.split(":")[0] for each in findings]
-        daemon = theatre.start()
+        daemon = doomed.start()
         seen.append(shape(daemon))
         assert seen[-1] in (before, after), where
         require_sound(daemon, where)
@@ -209,5 +216,5 @@ def test_wherever_it_is_killed_nothing_is_half_done(verb: str, theatre: Theatre)
         assert shape(daemon) == after, where
         require_sound(daemon, where)
     assert (seen[0], seen[-1]) == (before, after)
-    assert set(torn) == ({"kernel"} if verb in IN_PLACE else set())
+    assert set(torn) <= ({"kernel"} if verb in IN_PLACE else set())
     daemon.stop()

@@ -1,7 +1,6 @@
 """The daemon's life: how it ends, what goes on without it, and what the next one finds."""
 
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from mynet.v1.network_pb2 import EndpointState, ListNetworksRequest
 from tests.e2e.support.daemon import STATE, Daemon, connect, create, eventually, refusal
-from tests.e2e.support.namespace import SECONDS, talk
+from tests.e2e.support.namespace import PATIENCE, talk
 from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
@@ -42,16 +41,15 @@ def test_networks_carry_traffic_while_the_daemon_is_stopped_and_started(
     daemon = populated(empty_testbed)
     one, _ = boxes
     output = tmp_path / "ping"
-    with output.open("wb") as file:
-        enter = ("nsenter", f"--net={one.path}")
-        ping = empty_testbed.start(*enter, "ping", "-i0.01", "10.88.0.3", output=file)
+    enter = ("nsenter", f"--net={one.path}")
+    ping = empty_testbed.start(*enter, "ping", "-i0.01", "10.88.0.3", output=output)
     eventually(lambda: "icmp_seq=10 " in output.read_text())
     daemon.stop()
     assert talk(one, empty_testbed.outside, OUTSIDE[0]) == HOST[0]
     Daemon(empty_testbed)
     assert talk(one, empty_testbed.outside, OUTSIDE[1]) == HOST[1]
     ping.send_signal(signal.SIGINT)
-    ping.wait(SECONDS)
+    ping.wait(PATIENCE)
     assert ", 0% packet loss" in output.read_text()
 
 
@@ -82,7 +80,7 @@ def test_the_next_daemon_finds_everything_as_it_was(empty_testbed: Testbed, numb
 def test_a_signal_amid_the_very_first_calls_is_not_lost(empty_testbed: Testbed) -> None:
     daemon = Daemon(empty_testbed)
     calls = [daemon.net.ListNetworks.future(ListNetworksRequest()) for _ in range(32)]
-    calls[0].result(SECONDS)
+    calls[0].result(PATIENCE)
     daemon.signal(signal.SIGTERM)
     assert daemon.wait() == 0
 
@@ -100,7 +98,7 @@ def test_calls_under_way_may_end_and_new_ones_are_turned_away(
     refused = refusal(daemon.net.ListNetworks, ListNetworksRequest())
     assert (refused.code, refused.reason) == ("UNAVAILABLE", "SHUTTING_DOWN")
     (folder / "go").touch()
-    network = under_way.result(SECONDS).network
+    network = under_way.result(PATIENCE).network
     assert daemon.wait() == 0
     assert list(Daemon(empty_testbed, PYTHONPATH=slow).networks()) == [network]
 
@@ -113,11 +111,9 @@ def test_a_call_that_outlasts_the_grace_is_undone_by_the_next_daemon(
     under_way = daemon.net.CreateNetwork.future(create("blue", driver="slow"))
     eventually((folder / "begun").exists)
     daemon.signal(signal.SIGTERM)
-    start = time.monotonic()
-    assert daemon.wait() == 0
-    assert time.monotonic() - start < 3
+    assert daemon.wait() == 0  # although the driver has not ended
     with pytest.raises(grpc.RpcError):
-        under_way.result(SECONDS)
+        under_way.result(PATIENCE)
     assert not (folder / "deleted").exists()
     again = Daemon(empty_testbed, PYTHONPATH=slow)
     assert (folder / "deleted").exists()
@@ -129,7 +125,7 @@ def test_a_daemon_killed_at_work_leaves_whole_endpoints_or_none(empty_testbed: T
     daemon = Daemon(empty_testbed)
     daemon.create("blue")
     calls = [daemon.net.Connect.future(connect(box.name)) for box in boxes]
-    calls[3].result(SECONDS)
+    calls[3].result(PATIENCE)
     daemon.signal(signal.SIGKILL)
     daemon.wait()
 

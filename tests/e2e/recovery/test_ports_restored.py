@@ -8,7 +8,7 @@ import pytest
 
 from mynet.v1.network_pb2 import Endpoint, Network, PortMapping
 from tests.e2e.support.daemon import Daemon, connect
-from tests.e2e.support.namespace import SECONDS
+from tests.e2e.support.namespace import PATIENCE
 from tests.e2e.support.publishing import (
     ADDRESSES,
     CHOSEN,
@@ -116,7 +116,7 @@ def test_a_daemon_killed_at_work_leaves_whole_endpoints_or_none(empty_testbed: T
         daemon.net.Connect.future(connect(box.name, ports=ports(number)))
         for number, box in enumerate(boxes)
     ]
-    calls[3].result(SECONDS)
+    calls[3].result(PATIENCE)
     daemon.signal(signal.SIGKILL)
     daemon.wait()
 

@@ -1,4 +1,4 @@
-"""A state directory that is damaged: no start, and nothing changes in it."""
+"""mynetd refuses a damaged state directory and changes nothing in it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ Files = dict[str, bytes]
 
 
 def contents(folder: Path) -> Files:
-    """Return every file of a state directory but the locks, which any start takes."""
+    """Return the files of a state directory without the locks, which every start takes."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -69,16 +69,15 @@ def spoil_a_page(path: Path) -> None:
 )
 @pytest.mark.parametrize("name", ["mynet.json", "mynet.db", "ipam/bitmap/bitmap.db"])
 def test_a_damaged_state_directory_is_refused_and_left_as_it_is(
-    empty_testbed: Testbed, state: Files, name: str, damage: Damage
+    testbed: Testbed, state: Files, tmp_path: Path, name: str, damage: Damage
 ) -> None:
-    empty_testbed.spoilt = True
-    folder = empty_testbed.root / STATE
+    folder = testbed.root / "run" / tmp_path.name
     for relative, content in state.items():
         (folder / relative).parent.mkdir(parents=True, exist_ok=True)
         (folder / relative).write_bytes(content)
     damage(folder / name)
     before = contents(folder)
-    status, words = turned_away(empty_testbed)
+    status, words = turned_away(testbed, "--state-dir", f"/run/{folder.name}")
     assert status == 1
     assert name in words
     assert contents(folder) == before

@@ -15,14 +15,18 @@ import pytest
 from mynet.v1.network_pb2 import PortMapping
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.testbed import Sandbox, Testbed
+from tests.support.matrix import matrix
 
-NETWORKS, ENDPOINTS, EACH = 150, 400, 25  # ports that each endpoint publishes
+PORTS_OF_EACH = 25  # that an endpoint publishes
 PORTS = [PortMapping(container_port=80)]
 
 
-@pytest.fixture(scope="module")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, Daemon]]:
-    """A host with one network, and one with many, many endpoints on one, and 10,000 ports."""
+@pytest.fixture(scope="module", params=matrix([((40, 120),), ((150, 400),)], short=2))
+def hosts(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Daemon, Daemon]]:
+    """A host with one network, and one with many networks, endpoints and published ports."""
+    networks, endpoints = request.param
     with ExitStack() as ending, ThreadPoolExecutor(8) as callers:
         testbeds = [Testbed(tmp_path_factory.mktemp(name)) for name in ("little", "much")]
         for testbed in testbeds:
@@ -36,11 +40,13 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Daemon, Da
 
         def connect(number: int) -> None:
             """Without a sandbox: to make those would take longer than all the rest."""
-            ports = PortMapping(host_port=10_000 + EACH * number, container_port=1, count=EACH)
+            ports = PortMapping(
+                host_port=10_000 + PORTS_OF_EACH * number, container_port=1, count=PORTS_OF_EACH
+            )
             much.connect(f"c{number}", netns_name="", ports=[ports])
 
-        list(callers.map(create, range(NETWORKS)))
-        list(callers.map(connect, range(ENDPOINTS)))
+        list(callers.map(create, range(networks)))
+        list(callers.map(connect, range(endpoints)))
         yield little, much
 
 

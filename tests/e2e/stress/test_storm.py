@@ -14,15 +14,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
+import pytest
 
 from mynet.v1 import ipam_pb2, network_pb2
 from mynet.v1.network_pb2 import PortMapping
 from tests.e2e.support.daemon import Daemon, connect, create, eventually
-from tests.e2e.support.namespace import SECONDS
 from tests.e2e.support.publishing import elements
 from tests.e2e.support.testbed import Sandbox, Testbed
+from tests.support.matrix import matrix
 
-CLIENTS, ROUNDS = 16, 50
+CLIENTS = 16
 MOST = 48  # answers between a start and the kill
 POOL = "10.64.0.0/16"
 
@@ -159,7 +160,7 @@ def kill_among(daemon: Daemon, things: list[Thing], answers: int) -> None:
     enough = sum(thing.answers for thing in things) + answers
     with ThreadPoolExecutor(len(things)) as clients:
         working = [clients.submit(work, daemon, thing, over) for thing in things]
-        eventually(lambda: sum(thing.answers for thing in things) >= enough, SECONDS)
+        eventually(lambda: sum(thing.answers for thing in things) >= enough)
         over.set()
         daemon.signal(signal.SIGKILL)
         daemon.wait()
@@ -187,8 +188,9 @@ def check(daemon: Daemon, things: list[Thing]) -> None:
     assert not answer.findings, answer
 
 
+@pytest.mark.parametrize("rounds", matrix([8, 50], short=2))
 def test_one_start_after_each_kill_leaves_nothing_lost_and_nothing_half_made(
-    empty_testbed: Testbed,
+    empty_testbed: Testbed, rounds: int
 ) -> None:
     seed = time.time_ns()
     chance = random.Random(seed)  # noqa: S311 - dice, not keys
@@ -201,7 +203,7 @@ def test_one_start_after_each_kill_leaves_nothing_lost_and_nothing_half_made(
         thing.prepare(daemon)
     nothing = daemon.everything()
     try:
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             kill_among(daemon, things, chance.randrange(MOST))
             assert empty_testbed.books() == []  # they agree before anything heals them
             daemon = Daemon(empty_testbed)

@@ -1,7 +1,7 @@
-"""Two hundred endpoints with twenty ports each, connected and disconnected by sixteen callers.
+"""Many endpoints with twenty ports each, connected and disconnected by sixteen callers.
 
-All of them stand at one moment, with traffic to each. In the end nothing is left of any: no link,
-no element of the firewall, no flow that is remembered, no socket, no record.
+At one moment all of them are connected, with traffic to each. In the end nothing is left: no link,
+no element of the firewall, no tracked flow, no socket, no record.
 """
 
 import re
@@ -15,8 +15,9 @@ import pytest
 from mynet.v1.network_pb2 import PROTOCOL_TCP, PROTOCOL_UDP, Endpoint, PortMapping
 from tests.e2e.support.daemon import Daemon, eventually
 from tests.e2e.support.testbed import HOST, Sandbox, Testbed
+from tests.support.matrix import matrix
 
-ENDPOINTS, PORTS, CALLERS = 200, 20, 16
+PORTS, CALLERS = 20, 16
 KINDS: dict[int, socket.SocketKind] = {
     PROTOCOL_TCP: socket.SOCK_STREAM,
     PROTOCOL_UDP: socket.SOCK_DGRAM,
@@ -76,14 +77,14 @@ def require_free(testbed: Testbed, ports: Sequence[tuple[int, int]]) -> None:
     testbed._inside(take)
 
 
-@pytest.fixture
-def boxes(empty_testbed: Testbed) -> Sequence[Sandbox]:
+@pytest.fixture(params=matrix([40, 200], short=2), ids="{} endpoints".format)
+def boxes(request: pytest.FixtureRequest, empty_testbed: Testbed) -> Sequence[Sandbox]:
     with ThreadPoolExecutor(4) as makers:
-        return list(makers.map(lambda n: Sandbox(empty_testbed, f"c{n}"), range(ENDPOINTS)))
+        return list(makers.map(lambda n: Sandbox(empty_testbed, f"c{n}"), range(request.param)))
 
 
 def test_a_storm_leaves_nothing(empty_testbed: Testbed, boxes: Sequence[Sandbox]) -> None:
-    testbed, daemon = empty_testbed, Daemon(empty_testbed)
+    testbed, daemon, count = empty_testbed, Daemon(empty_testbed), len(boxes)
     daemon.create("blue")
     daemon.connect("c0", ports=specs(0))  # what a first call opens for good is open
     daemon.disconnect("c0")
@@ -91,21 +92,21 @@ def test_a_storm_leaves_nothing(empty_testbed: Testbed, boxes: Sequence[Sandbox]
 
     with ThreadPoolExecutor(CALLERS) as callers:
         connect = lambda n: daemon.connect(f"c{n}", ports=specs(n))  # noqa: E731
-        endpoints = list(callers.map(connect, range(ENDPOINTS)))
+        endpoints = list(callers.map(connect, range(count)))
         ports = [each for endpoint in endpoints for each in numbers(endpoint)]
         udp = {number for protocol, number in ports if protocol == PROTOCOL_UDP}
-        assert len(set(ports)) == ENDPOINTS * PORTS
+        assert len(set(ports)) == count * PORTS
         assert sockets(daemon) == had + len(ports)
         # Twelve ports alone and four that change their number; and a range that keeps them is one.
         assert elements(testbed) == {
-            **{f"pub{version}": 16 * ENDPOINTS for version in (4, 6)},
-            **{f"pubr_tcp{version}": ENDPOINTS for version in (4, 6)},
+            **{f"pub{version}": 16 * count for version in (4, 6)},
+            **{f"pubr_tcp{version}": count for version in (4, 6)},
         }
         with testbed.outside._inside(lambda: socket.socket(type=socket.SOCK_DGRAM)) as sock:
             for number in udp:
                 sock.sendto(b"anybody there?", (HOST[0], number))
         eventually(lambda: udp <= flows(testbed))
-        list(callers.map(lambda n: daemon.disconnect(f"c{n}"), range(ENDPOINTS)))
+        list(callers.map(lambda n: daemon.disconnect(f"c{n}"), range(count)))
 
     assert daemon.everything() == before
     assert elements(testbed) == {}

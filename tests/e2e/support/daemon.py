@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2
 from grpc_status import rpc_status
 
 from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
-from tests.e2e.support.namespace import SECONDS, Namespace
+from tests.e2e.support.namespace import PATIENCE, Namespace
 from tests.e2e.support.testbed import Testbed
 
 SOCKET, STATE = "run/mynet/mynetd.sock", "var/lib/mynet"  # the defaults, below a testbed's root
@@ -41,10 +41,9 @@ class Daemon:
         **environ: str,
     ) -> None:
         self.testbed = testbed
-        self.log = testbed.folder / f"mynetd-{len(testbed.logs())}.log"
+        self.log = testbed.folder / f"mynetd-{len(list(testbed.folder.glob('*.log')))}.log"
         enter = ["nsenter", f"--net={inside.path}"] if inside else []
-        with self.log.open("wb") as log:
-            self._process = testbed.start(*enter, *program, *options, output=log, **environ)
+        self._process = testbed.start(*enter, *program, *options, output=self.log, **environ)
         self.pid = self._process.pid
         self.channel = grpc.insecure_channel(f"unix:{testbed.root / socket}", options=_EAGER)
         self.net = network_pb2_grpc.NetworkServiceStub(self.channel)
@@ -54,7 +53,7 @@ class Daemon:
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )
-        eventually(self._serves, SECONDS)
+        eventually(self._serves)
         testbed.settings = environ
 
     def _serves(self) -> bool:
@@ -74,7 +73,7 @@ class Daemon:
 
     def wait(self) -> int:
         """Wait until it has ended; return its exit status."""
-        return self._process.wait(SECONDS)
+        return self._process.wait(PATIENCE)
 
     def stop(self) -> None:
         """End it as a supervisor does."""
@@ -137,8 +136,7 @@ class Daemon:
             "endpoints": [each.id for each in self.endpoints()],
             "allocations": self.allocations(),
             "subnets": [each.cidr for each in subnets],
-            # A bridge without ports loses its carrier, which these tell, sooner or later.
-            **self.testbed.state("operstate", "flags"),
+            **self.testbed.state(),
         }
 
 
@@ -157,8 +155,8 @@ def connect(container: str, **fields: Any) -> network_pb2.ConnectRequest:
 
 
 def turned_away(testbed: Testbed, *options: str, **environ: str) -> tuple[int, str]:
-    """Start a mynetd that has to end by itself at once; return its exit status and its words."""
-    done = testbed.attempt("timeout", "10", "mynetd", *options, **environ)
+    """Start a mynetd that has to end by itself; return its exit status and standard error."""
+    done = testbed.attempt("mynetd", *options, **environ)
     return done.returncode, done.stderr
 
 
@@ -174,7 +172,7 @@ class Refusal:
 def refusal(method: Callable[..., Any], request: object) -> Refusal:
     """Make a call that has to be refused, and return how it was."""
     with pytest.raises(grpc.RpcError) as caught:
-        method(request, timeout=SECONDS)
+        method(request, timeout=PATIENCE)
     return refused_as(caught.value)
 
 
@@ -187,9 +185,9 @@ def refused_as(error: Any) -> Refusal:
     return Refusal(error.code().name, info.reason, error.details())
 
 
-def eventually(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait until something is the case."""
-    end = time.monotonic() + seconds
+def eventually(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds. Raise AssertionError where it does not come to hold."""
+    end = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < end, f"it did not come to be within {seconds} s"
+        assert time.monotonic() < end, f"the condition did not hold within {PATIENCE} s"
         time.sleep(0.01)

@@ -7,7 +7,7 @@ each runs as it would if it were installed, and none is on this machine.
 from pathlib import Path
 
 from tests.e2e.support.daemon import eventually
-from tests.e2e.support.namespace import SECONDS, Namespace
+from tests.e2e.support.namespace import PATIENCE, Namespace
 from tests.e2e.support.testbed import Testbed
 
 FOLDER = Path(__file__).parents[3] / ".venv" / "host-firewalls"
@@ -52,10 +52,9 @@ class Docker:
         runtime = ("--add-runtime=plain=/run/runtime", "--default-runtime=plain")
         options = ("--rootless", "--storage-driver=vfs", "--userland-proxy=false", *runtime)
         self._environ = {"XDG_RUNTIME_DIR": "/run", "DOCKER_HOST": "unix:///run/docker.sock"}
-        log = (testbed.folder / "dockerd.log").open("wb")
-        with log:
-            self._process = testbed.start("dockerd", *options, output=log, **self._environ)
-        eventually(lambda: self._attempt("info") == 0, SECONDS)
+        log = testbed.folder / "dockerd.log"
+        self._process = testbed.start("dockerd", *options, output=log, **self._environ)
+        eventually(lambda: self._attempt("info") == 0)
         testbed.run("sh", "-c", f"tar -C /usr/bin -c busybox | {self._command} import - box")
 
     @property
@@ -80,7 +79,7 @@ class Docker:
         if containers:
             self.run("rm", "--force", *containers)
         self._process.terminate()
-        self._process.wait(SECONDS)
+        self._process.wait(PATIENCE)
 
 
 class Firewalld:
@@ -91,12 +90,12 @@ class Firewalld:
         (testbed.root / "run/bus.conf").write_text(_BUS)
         bus = ("dbus-daemon", "--config-file=/run/bus.conf", "--nofork", "--nopidfile")
         self._bus = testbed.start(*bus)
-        eventually((testbed.root / "run/dbus/system_bus_socket").exists, SECONDS)
+        eventually((testbed.root / "run/dbus/system_bus_socket").exists)
         self._process = testbed.start("firewalld", "--nofork", "--nopid")
-        eventually(lambda: testbed.attempt("firewall-cmd", "--state").returncode == 0, SECONDS)
+        eventually(lambda: testbed.attempt("firewall-cmd", "--state").returncode == 0)
 
     def close(self) -> None:
         """End both; what firewalld has made in the kernel goes with it."""
         for process in (self._process, self._bus):
             process.terminate()
-            process.wait(SECONDS)
+            process.wait(PATIENCE)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mynet.v1 import network_pb2
 from mynet.v1.network_pb2 import Condition, Finding
 from tests.e2e.support.daemon import Daemon, eventually
-from tests.e2e.support.namespace import Namespace
+from tests.e2e.support.namespace import PATIENCE, Namespace
 from tests.e2e.support.publishing import ADDRESSES, WEB
 from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 
@@ -69,7 +69,7 @@ def reaches(
             return False
         with near, listener.accept()[0] as far:
             near.sendall(b"word")
-            far.settimeout(5)
+            far.settimeout(PATIENCE)
             assert far.recv(100) == b"word"
             return True
 

@@ -6,20 +6,21 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.e2e.support import forks
+from tests.e2e.support.network_state import network_state
+
 T = TypeVar("T")
 
 BIN = Path(sys.executable).parent
-SECONDS = 30.0  # for a program that has only to look or to make something
+PATIENCE = 60.0  # seconds for what has to come about, however busy the machine is
 
 _CLONE_NEWNET = 0x40000000
 _PAYLOAD = bytes(range(256)) * 32  # several packets, and still less than a socket takes at once
-_SECONDS_LEFT = ("valid_life_time", "preferred_life_time", "expires")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -40,9 +41,12 @@ class Namespace:
     def __init__(self, path: str) -> None:
         self.path = path
         self._enter = ["nsenter", f"--net={path}"]
+        self._namespaces: Sequence[str] = [path]
 
     def attempt(self, *command: str | Path, **environ: str) -> "subprocess.CompletedProcess[str]":
         """Run a program in here, whatever comes of it."""
+        if forks.can_fork(command, environ):
+            return forks.run(command, environment(**environ), self._namespaces, PATIENCE)
         return subprocess.run(
             [*self._enter, *command],
             check=False,
@@ -50,7 +54,7 @@ class Namespace:
             text=True,
             stdin=subprocess.DEVNULL,
             env=environment(**environ),
-            timeout=SECONDS,
+            timeout=PATIENCE,
         )
 
     def run(self, *command: str | Path) -> str:
@@ -82,15 +86,13 @@ class Namespace:
         sets = [each[kind] for each in listed for kind in ("set", "map") if kind in each]
         return {each["name"]: each["elem"] for each in sets if each.get("elem")}
 
-    def state(self, *passing: str) -> dict[str, object]:
-        """Return all there is of a network here, but for seconds that run down and ``passing``."""
-        asked = {"links": "link", "addresses": "addr", "routes": "route", "routes6": "-6 route"}
-        found = {name: self.json("ip", "-j", *words.split()) for name, words in asked.items()}
-        lasting = _without(found, {*_SECONDS_LEFT, *passing})
-        return {**lasting, "rules": self.run("nft", "-s", "list", "ruleset")}
+    def state(self) -> Mapping[str, object]:
+        """Return this network's links, addresses, routes, routing rules and firewall."""
+        firewall = self.run("nft", "-s", "list", "ruleset")
+        return {**self._inside(network_state), "firewall": firewall}
 
-    def pings(self, address: str, *, within: float = 2.0) -> bool:
-        """Say whether one packet, sent now, comes back within so many seconds."""
+    def pings(self, address: str, *, within: float = PATIENCE / 2) -> bool:
+        """Return whether one packet, sent now, comes back within so many seconds."""
         return self.attempt("ping", "-q", "-c1", f"-W{within}", address).returncode == 0
 
     def listen(self, address: str, port: int = 0) -> socket.socket:
@@ -99,12 +101,12 @@ class Namespace:
         listener = self._inside(
             lambda: socket.create_server((address, port), family=family, reuse_port=True)
         )
-        listener.settimeout(5)
+        listener.settimeout(PATIENCE)
         return listener
 
     def dial(self, address: str, port: int) -> socket.socket:
         """Open a TCP connection from this namespace."""
-        return self._inside(lambda: socket.create_connection((address, port), timeout=5))
+        return self._inside(lambda: socket.create_connection((address, port), timeout=PATIENCE))
 
     def _inside(self, make: Callable[[], T]) -> T:
         """Make something in a thread that goes there, and ends instead of coming back."""
@@ -127,7 +129,7 @@ def talk(client: Namespace, server: Namespace, address: str) -> str:
         listener.accept()[0] as far,
     ):
         for sender, receiver in ((near, far), (far, near)):
-            receiver.settimeout(5)
+            receiver.settimeout(PATIENCE)
             sender.sendall(_PAYLOAD)
             assert _received(receiver) == _PAYLOAD
         peer: str = far.getpeername()[0]
@@ -139,10 +141,3 @@ def _received(connection: socket.socket) -> bytes:
     while len(received) < len(_PAYLOAD):
         received += connection.recv(len(_PAYLOAD)) or b"(closed)" * len(_PAYLOAD)
     return received
-
-
-def _without(found: Any, names: AbstractSet[str]) -> Any:
-    """Return what ``ip`` printed without some of its fields."""
-    if isinstance(found, Mapping):
-        return {key: _without(each, names) for key, each in found.items() if key not in names}
-    return [_without(each, names) for each in found] if isinstance(found, list) else found

@@ -9,7 +9,7 @@ import pytest
 
 from mynet.v1.network_pb2 import PROTOCOL_UDP, PortMapping
 from tests.e2e.support.daemon import eventually
-from tests.e2e.support.namespace import SECONDS, Namespace
+from tests.e2e.support.namespace import PATIENCE, Namespace
 from tests.e2e.support.testbed import Testbed
 
 WEB = PortMapping(host_port=8080, container_port=80)
@@ -29,7 +29,7 @@ def reached(client: Namespace, server: Namespace, at: tuple[str, int], to: tuple
         listener.accept()[0] as far,
     ):
         for sender, receiver in ((near, far), (far, near)):
-            receiver.settimeout(5)
+            receiver.settimeout(PATIENCE)
             sender.sendall(b"words")
             assert receiver.recv(100) == b"words"
         peer: str = far.getpeername()[0]
@@ -42,7 +42,7 @@ def answered(client: Namespace, server: Namespace, at: tuple[str, int], to: tupl
 
     def made() -> socket.socket:
         sock = socket.socket(family, socket.SOCK_DGRAM)
-        sock.settimeout(5)
+        sock.settimeout(PATIENCE)
         return sock
 
     with server._inside(made) as far, client._inside(made) as near:
@@ -84,4 +84,4 @@ def program(testbed: Testbed, port: int) -> Iterator[int]:
     eventually(lambda: not is_free(testbed, port))
     yield process.pid
     process.kill()
-    process.wait(SECONDS)
+    process.wait(PATIENCE)

@@ -9,18 +9,22 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import TypeAlias
 
 from mynet.server.offline.fsck import examine
-from tests.e2e.support.namespace import SECONDS, Namespace, environment
+from tests.e2e.support import forks
+from tests.e2e.support.namespace import PATIENCE, Namespace, environment
+
+Process: TypeAlias = "subprocess.Popen[bytes] | forks.ForkedProcess"
 
 HOST, OUTSIDE = ("203.0.113.1", "2001:db8::1"), ("203.0.113.2", "2001:db8::2")
 
-# A new namespace inherits forwarding from the one that makes it: here it is off, as on any host
-# that is no router. The world outside knows the host, and no way to any network behind it. For
-# what it forwards, the kernel asks for neighbours from a link-local address, or not at all; and
-# who has a new address is to be asked for it as soon as the kernel comes to that, on a busy machine
-# after seconds. `cat` holds the namespaces, and ends with whoever holds its standard input.
+# A new namespace inherits forwarding from the one that makes it. It is turned off here, as on any
+# host that is not a router. The outside has a route to the host, and none to a network behind it.
+# The links have link-local addresses, because the kernel forwards IPv6 only after it has asked for
+# the neighbour from one. The kernel notices the carrier of a new link after up to a second, or when
+# a program asks for that link; until then IPv6 does not answer on it. `cat` holds the namespaces,
+# and ends when its standard input is closed.
 _SET_UP = f"""
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /var/lib
@@ -44,7 +48,9 @@ address add {OUTSIDE[1]}/64 dev eth0 nodad
 address add fe80::2/64 dev eth0 nodad
 link set eth0 addrgenmode none up
 .
-for _ in 1 2 3 4 5 6 7 8; do ping -q -c 1 -W 2 {OUTSIDE[1]} >/dev/null && break; done
+ip link show dev uplink >/dev/null
+ip -n outside link show dev eth0 >/dev/null
+until ping -q -c 1 -W 2 {OUTSIDE[1]} >/dev/null; do :; done
 echo ready
 exec cat
 """
@@ -79,7 +85,7 @@ class Testbed(Namespace):
         self.folder = folder
         self.spoilt = False
         self.settings: Mapping[str, str] | None = None
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: list[Process] = []
         self._holder = subprocess.Popen(
             ["unshare", "--net", "--mount", "sh", "-euc", _SET_UP],
             stdin=subprocess.PIPE,
@@ -90,23 +96,37 @@ class Testbed(Namespace):
         assert self._holder.stdout.readline() == b"ready\n", "the testbed could not be set up"
         super().__init__(f"/proc/{self._holder.pid}/ns/net")
         self._enter = ["nsenter", f"--target={self._holder.pid}", "--net", "--mount"]
+        self._namespaces = [f"/proc/{self._holder.pid}/ns/{kind}" for kind in ("mnt", "net")]
         self._mounts = _mounts_of(self._holder.pid)
         self.root = Path(f"/proc/{self._holder.pid}/root")
         self.outside = Namespace(f"{self.root}/run/netns/outside")
 
     def start(
-        self, *command: str | Path, output: IO[bytes] | int = subprocess.DEVNULL, **environ: str
-    ) -> "subprocess.Popen[bytes]":
-        """Start a program that ends with the testbed at the latest, and if this process dies."""
-        process = subprocess.Popen(
+        self, *command: str | Path, output: Path = Path(os.devnull), **environ: str
+    ) -> Process:
+        """Start a program that ends with the testbed at the latest, and if this process dies.
+
+        ``output`` is the file for all that it prints.
+        """
+        with output.open("wb") as file:
+            process = self._start(command, file.fileno(), environ)
+        self._processes.append(process)
+        return process
+
+    def _start(
+        self, command: Sequence[str | Path], output: int, environ: Mapping[str, str]
+    ) -> Process:
+        if forks.can_fork(command, environ):
+            return forks.start(
+                command, environment(**environ), self._namespaces, output=output, errors=output
+            )
+        return subprocess.Popen(
             [*self._enter, "setpriv", "--pdeathsig=KILL", *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment(**environ),
         )
-        self._processes.append(process)
-        return process
 
     def forwarding(self) -> tuple[str, str]:
         """Return whether the host forwards IPv4 and IPv6, "0" or "1" each."""
@@ -146,12 +166,12 @@ class Testbed(Namespace):
         """End all processes, and with them all namespaces and mounts; miss none."""
         for process in self._processes:
             process.kill()
-            process.wait(SECONDS)
+            process.wait(PATIENCE)
         try:
             findings = [] if self.spoilt else self.findings()
         finally:
             left = [pid for pid in _processes() if _mounts_of(pid) == self._mounts]
-            self._holder.communicate(timeout=SECONDS)
+            self._holder.communicate(timeout=PATIENCE)
         assert left == [self._holder.pid], "a process was left on the testbed"
         assert findings == [], f"the daemons left their state in disorder: {findings}"
 

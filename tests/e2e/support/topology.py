@@ -1,24 +1,23 @@
-"""A district: networks of every kind on one host, and who in it hears whom.
+"""Networks of every kind on one host, and which namespace reaches which.
 
-Everybody listens while one calls all the others at once, over TCP, and sends each a datagram, which
-needs no way back. A call that is to fail is proven by its listener: a witness calls there
-afterwards, and is the first that it hears.
+All namespaces listen while one connects to the others at once, over TCP, and sends each a datagram,
+which needs no way back. That a connection did not come through is proven at its listener: a
+witness connects there afterwards, and is the first to be accepted.
 """
 
 import select
 import socket
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any
 
 from tests.e2e.support.daemon import Daemon
-from tests.e2e.support.namespace import Namespace
+from tests.e2e.support.namespace import PATIENCE, Namespace
 from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox
 
-PATIENCE = 0.3  # seconds for a call that nobody answers; one that is answered takes 0.001
+SILENCE = 0.3  # seconds to wait for an answer that is not expected; others take 0.001
 PAYLOAD = bytes(range(256)) * 16
 
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -28,11 +27,11 @@ _ISOLATED = {"gateway_mode_ipv4": "isolated", "gateway_mode_ipv6": "isolated"}
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of network: its number in the addresses, its sandboxes, and what it is asked to be."""
+    """A kind of network."""
 
-    number: int
+    number: int  # in its addresses
     sandboxes: int
-    fields: Mapping[str, Any]
+    fields: Mapping[str, Any]  # of the request that creates it
 
     def subnet(self, version: int) -> str:
         return f"10.{self.number}.0.0/24" if version == 4 else f"fd{self.number}::/64"
@@ -59,13 +58,13 @@ SANDBOXES = {
 }
 
 
-class District:
-    """Everybody in it by name: ``host``, ``outside``, and the sandboxes, such as ``blue1``."""
+class Topology:
+    """The namespaces by name: ``host``, ``outside``, and the sandboxes, such as ``blue1``."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._sandboxes = {name: Sandbox(daemon.testbed, name) for name in SANDBOXES}
-        self.people: dict[str, Namespace] = {
+        self.namespaces: dict[str, Namespace] = {
             "host": daemon.testbed,
             "outside": daemon.testbed.outside,
             **self._sandboxes,
@@ -75,33 +74,33 @@ class District:
         for name, (network, _) in SANDBOXES.items():
             daemon.connect(name, network=network)
         for version in (4, 6):
-            self._open_ways(version)
+            self._add_routes(version)
 
-    def _open_ways(self, version: int) -> None:
-        """Let everybody know a way to everybody: whoever is not heard then was kept out."""
+    def _add_routes(self, version: int) -> None:
+        """Give every namespace a route to every other: the firewall alone keeps them apart."""
         for name, kind in KINDS.items():
             route = ("ip", "route", "replace", kind.subnet(version), "via")
-            self.people["outside"].run(*route, HOST[version == 6])
+            self.namespaces["outside"].run(*route, HOST[version == 6])
             if not kind.fields.get("internal"):
                 continue
-            bridge = self.people["host"].links()[f"br-{name}"]["address"]
+            bridge = self.namespaces["host"].links()[f"br-{name}"]["address"]
             gateway = kind.address(1, version)
-            for sandbox in (each for each, (where, _) in SANDBOXES.items() if where == name):
-                run = self.people[sandbox].run
+            for sandbox in (box for box, (where, _) in SANDBOXES.items() if where == name):
+                run = self.namespaces[sandbox].run
                 run("ip", "neigh", "replace", gateway, "lladdr", bridge, "dev", "eth0")
                 run("ip", "route", "add", "default", "via", gateway, "dev", "eth0")
 
     def close(self) -> None:
-        """Take everything down."""
+        """Delete the networks, the routes and the sandboxes."""
         self._daemon.clear()
         for kind in KINDS.values():
             for version in (4, 6):
-                self.people["outside"].run("ip", "route", "del", kind.subnet(version))
+                self.namespaces["outside"].run("ip", "route", "del", kind.subnet(version))
         for sandbox in self._sandboxes.values():
             sandbox.close()
 
     def address(self, name: str, version: int, *, caller: str = "") -> str:
-        """Tell where somebody is called; ``gateway`` is that of the caller's own network."""
+        """Return a namespace's address; ``gateway`` is that of the caller's own network."""
         if name in SANDBOXES:
             network, place = SANDBOXES[name]
             return KINDS[network].address(place, version)
@@ -110,46 +109,47 @@ class District:
         return {"host": HOST, "outside": OUTSIDE}[name][version == 6]
 
     def own_address(self, caller: str, callee: str, version: int) -> str:
-        """Tell the address that a call has which nobody translates."""
+        """Return the source address of a connection that is not translated."""
         if caller == "host" and callee in SANDBOXES:
             return KINDS[SANDBOXES[callee][0]].address(1, version)
         return self.address(caller, version)
 
-    def heard(self, caller: str, callees: list[str], version: int) -> dict[str, str]:
-        """Call all of these at once; return by whose address each was called that heard it.
+    def require_reached(
+        self, caller: str, callees: list[str], version: int, expected: Mapping[str, str]
+    ) -> None:
+        """Connect to all of these at once. Raise AssertionError unless ``expected`` accept, alone.
 
-        Raises AssertionError where one that did not hear the caller does not hear a witness, and
-        where a datagram came through that a call did not, or the other way round.
+        They must see the caller by the source address that ``expected`` has. A datagram must come
+        through where the connection does, and the witness must reach the others.
         """
         with ExitStack() as stack:
             listeners = {
                 callee: stack.enter_context(self._listening(callee, version)) for callee in callees
             }
-            ears = {
-                callee: stack.enter_context(self._all_ears(callee, version)) for callee in callees
+            receivers = {
+                callee: stack.enter_context(self._receiving(callee, version)) for callee in callees
             }
-            for callee, ear in ears.items():
-                self._send(caller, caller, self._target(callee, caller, version, ear))
-            calls = {
+            for callee, receiver in receivers.items():
+                self._send(caller, caller, self._target(callee, caller, version, receiver))
+            connections = {
                 callee: stack.enter_context(
-                    self._calling(caller, self._target(callee, caller, version, listener))
+                    self._connecting(caller, self._target(callee, caller, version, listener))
                 )
                 for callee, listener in listeners.items()
             }
-            answered = _answered(calls)
-            found = {callee: _talk(answered[callee], listeners[callee]) for callee in answered}
-            for callee in listeners.keys() - found.keys():
+            answered = _answered(connections, expected)
+            sources = {callee: _talk(answered[callee], listeners[callee]) for callee in answered}
+            assert sources == expected
+            for callee in listeners.keys() - expected.keys():
                 witness = _witness(callee)
                 target = self._target(callee, caller, version, listeners[callee])
-                with self.people[witness].dial(*target) as sock:
+                with self.namespaces[witness].dial(*target) as sock:
                     source = _talk(sock, listeners[callee])
                 assert source == self.own_address(witness, callee, version), (callee, source)
-            for callee, ear in ears.items():
-                self._send(_witness(callee), "", self._target(callee, caller, version, ear))
-            words = {callee: ear.recv(100).decode() for callee, ear in ears.items()}
-            expected = {callee: caller if callee in found else "" for callee in callees}
-            assert words == expected, (words, expected)
-            return found
+            for callee, receiver in receivers.items():
+                self._send(_witness(callee), "", self._target(callee, caller, version, receiver))
+            words = {callee: receiver.recv(100).decode() for callee, receiver in receivers.items()}
+            assert words == {callee: caller if callee in expected else "" for callee in callees}
 
     def _target(
         self, callee: str, caller: str, version: int, listener: socket.socket
@@ -158,15 +158,15 @@ class District:
 
     @contextmanager
     def _listening(self, name: str, version: int) -> Iterator[socket.socket]:
-        where = self.people["host" if name == "gateway" else name]
+        where = self.namespaces["host" if name == "gateway" else name]
         with where.listen("0.0.0.0" if version == 4 else "::") as listener:  # noqa: S104 - a test's
             yield listener
 
     @contextmanager
-    def _all_ears(self, name: str, version: int) -> Iterator[socket.socket]:
-        where = self.people["host" if name == "gateway" else name]
+    def _receiving(self, name: str, version: int) -> Iterator[socket.socket]:
+        where = self.namespaces["host" if name == "gateway" else name]
         with where._inside(lambda: socket.socket(_FAMILIES[version], socket.SOCK_DGRAM)) as sock:
-            sock.settimeout(5)
+            sock.settimeout(PATIENCE)
             sock.bind(("", 0))
             yield sock
 
@@ -174,47 +174,52 @@ class District:
         """Send a datagram. Where there is no way to send it, it does not arrive either."""
         family = _FAMILIES[6 if ":" in target[0] else 4]
         with (
-            self.people[name]._inside(lambda: socket.socket(family, socket.SOCK_DGRAM)) as sock,
+            self.namespaces[name]._inside(lambda: socket.socket(family, socket.SOCK_DGRAM)) as sock,
             suppress(OSError),
         ):
             sock.sendto(word.encode(), target)
 
     @contextmanager
-    def _calling(self, name: str, target: tuple[str, int]) -> Iterator[socket.socket]:
-        """Begin to call."""
+    def _connecting(self, name: str, target: tuple[str, int]) -> Iterator[socket.socket]:
+        """Begin to connect, and do not wait."""
         make: Callable[[], socket.socket] = lambda: socket.socket(  # noqa: E731
             _FAMILIES[6 if ":" in target[0] else 4]
         )
-        with self.people[name]._inside(make) as sock:
+        with self.namespaces[name]._inside(make) as sock:
             sock.settimeout(0)
             sock.connect_ex(target)
             yield sock
 
 
-def _answered(calls: Mapping[str, socket.socket]) -> dict[str, socket.socket]:
-    """Wait for answers; whoever has not answered by the end of the time does not."""
-    waiting = {sock.fileno(): callee for callee, sock in calls.items()}
+def _answered(
+    connections: Mapping[str, socket.socket], expected: Collection[str]
+) -> dict[str, socket.socket]:
+    """Return the connections that were accepted: those expected, and others within SILENCE."""
+    waiting = {sock.fileno(): callee for callee, sock in connections.items()}
     poll = select.poll()
     for number in waiting:
         poll.register(number, select.POLLOUT)
-    answered = {}
-    end = time.monotonic() + PATIENCE
-    while waiting and (left := end - time.monotonic()) > 0:
-        for number, _ in poll.poll(left * 1000):
+    answered: dict[str, socket.socket] = {}
+    while waiting:
+        missing = set(expected) & set(waiting.values())
+        ready = poll.poll(1000 * (PATIENCE if missing else SILENCE))
+        if not ready:
+            break
+        for number, _ in ready:
             poll.unregister(number)
             callee = waiting.pop(number)
-            if calls[callee].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
-                answered[callee] = calls[callee]
+            if connections[callee].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
+                answered[callee] = connections[callee]
     return answered
 
 
 def _talk(near: socket.socket, listener: socket.socket) -> str:
-    """Send a payload there and back; return by whose address the listener was called, first."""
+    """Accept the first connection, and send a payload there and back. Return its source address."""
     far, (source, *_) = listener.accept()
     with far:
         for sender, receiver in ((near, far), (far, near)):
-            sender.settimeout(5)
-            receiver.settimeout(5)
+            sender.settimeout(PATIENCE)
+            receiver.settimeout(PATIENCE)
             sender.sendall(PAYLOAD)
             received = b""
             while len(received) < len(PAYLOAD):
@@ -226,7 +231,7 @@ def _talk(near: socket.socket, listener: socket.socket) -> str:
 
 
 def _witness(callee: str) -> str:
-    """Tell who is always heard by somebody."""
-    if callee.startswith("sealed"):  # where not even the host is
+    """Return a namespace that always reaches this one."""
+    if callee.startswith("sealed"):  # the host has no address there
         return {"sealed1": "sealed2", "sealed2": "sealed1"}[callee]
     return "outside" if callee in {"host", "gateway"} else "host"

@@ -1,8 +1,8 @@
-"""The built-in driver and backend, but with moods: a verb hangs or breaks when its folder says so.
+"""The built-in driver and backend with faults: a file in the plugin's folder makes a verb fail.
 
-A file ``hang-VERB`` has the verb wait until the file is gone, ``raise-VERB`` has it break, and with
-``late-`` in front it does so when its work is done. ``suffers-VERB`` is there from
-then on until it returns.
+A verb waits while there is a file ``hang-VERB``, and raises where there is ``raise-VERB``. With
+``late-`` in front of the name it does so when its work is done. The file ``hangs-VERB`` is there
+while a call of the verb waits.
 """
 
 import time
@@ -47,30 +47,30 @@ class Unfiltered(LinuxKernel):
 
 
 def faulty(contract: type, inner: Any, folder: Path) -> Any:
-    """Make an object of the contract that does all that ``inner`` does, when it is in the mood."""
+    """Return an object of the contract that calls ``inner`` and fails where it is told to."""
 
-    def suffer(when: str, verb: str) -> None:
+    def fail_if_told(when: str, verb: str) -> None:
         if (folder / f"{when}raise-{verb}").exists():
             raise RuntimeError("the rope is torn")
         while (folder / f"{when}hang-{verb}").exists():
-            (folder / f"suffers-{verb}").touch()
+            (folder / f"hangs-{verb}").touch()
             time.sleep(0.01)
 
-    def with_moods(verb: str) -> Callable[..., Any]:
+    def with_faults(verb: str) -> Callable[..., Any]:
         def work(_self: object, *arguments: Any) -> Any:
             try:
-                suffer("", verb)
+                fail_if_told("", verb)
                 result = getattr(inner, verb)(*arguments)
-                suffer("late-", verb)
+                fail_if_told("late-", verb)
             finally:
-                (folder / f"suffers-{verb}").unlink(missing_ok=True)
+                (folder / f"hangs-{verb}").unlink(missing_ok=True)
             return result
 
         return work
 
-    verbs = {name: with_moods(name) for name in dir(contract) if name[0] != "_" and name != "info"}
+    verbs = {name: with_faults(name) for name in dir(contract) if name[0] != "_" and name != "info"}
     info = property(lambda _: replace(inner.info, name="faulty"))
-    return type("Moody", (contract,), {**verbs, "info": info})()
+    return type("Faulty", (contract,), {**verbs, "info": info})()
 
 
 @driver_hook
