@@ -7,56 +7,56 @@ are free, and stay so, whichever driver leads them anywhere.
 
 import contextlib
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Protocol
 
-from mynet.drivers.api import IPNetwork, Sandbox
-from mynet.drivers.linux.values.ports import Binding, Hold, Program
+from mynet.drivers.api import IPNetwork
+from mynet.drivers.linux.interface import Ports, Sandboxes
 
 _RESOLV_CONF = Path("/etc/resolv.conf")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-class Host(Protocol):
-    """The host as the core sees it."""
-
-    def identify(self, path: str) -> Sandbox:
-        """Say which namespace a path leads to. Raises ``drivers.errors.SandboxNotFound``."""
-
-    def exists(self, sandbox: Sandbox) -> bool:
-        """Say whether that namespace still lives, be it under another path."""
-
-    def locate(self, sandboxes: Iterable[Sandbox]) -> Mapping[int, str]:
-        """Return a path that leads to each of the namespaces that still live, by its cookie."""
-
-    def foreigners(self, instance: str) -> Sequence[str]:
-        """Return the names of devices that carry another instance's mark."""
-
-    def device_names(self, sandbox: Sandbox) -> frozenset[str]:
-        """Return the names of all devices in a namespace."""
+class Links(Protocol):
+    """The devices of the daemon's own namespace."""
 
     def has_device(self, name: str) -> bool:
-        """Say whether a device in the daemon's own namespace has that name."""
+        """Return whether a device has that name."""
+
+    def foreign_devices(self, instance: str) -> Sequence[str]:
+        """Return the names of devices that carry another instance's mark."""
+
+
+class Routes(Protocol):
+    """The host's own routes."""
 
     def uplink_mtu(self) -> int:
-        """Return the MTU, in bytes, of the device that the host's default route leaves by."""
+        """Return the MTU in bytes of the default route's device, 1500 if there is none."""
 
-    def occupied(self) -> Sequence[IPNetwork]:
-        """Return where the host's addresses and routes lead, of all tables, but for defaults."""
+    def occupied_subnets(self) -> Sequence[IPNetwork]:
+        """Return the subnets of the host's addresses and routes in all tables, without defaults."""
 
-    def choosable_ports(self) -> Sequence[range]:
-        """Return the ports that the kernel chooses from, without those that are reserved."""
 
-    def hold(self, binding: Binding) -> Hold | None:
-        """Hold a port of the host; None where another program has it.
+class Host(Protocol):
+    """What the core asks of :class:`mynet.drivers.linux.interface.Kernel`."""
 
-        Raises ``drivers.errors.PortsExhausted`` where no file descriptor is left for it.
-        """
+    @property
+    def sandboxes(self) -> Sandboxes:
+        """The network namespaces that endpoints are in."""
 
-    def program_at(self, binding: Binding) -> Program | None:
-        """Return which program has a port, or None where that cannot be seen."""
+    @property
+    def links(self) -> Links:
+        """The devices of the daemon's own namespace."""
+
+    @property
+    def ports(self) -> Ports:
+        """The ports of the host."""
+
+    @property
+    def host(self) -> Routes:
+        """The host's own routes."""
 
 
 def nameservers() -> Sequence[IPNetwork]:

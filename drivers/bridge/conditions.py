@@ -75,7 +75,7 @@ def _ignored_advertisements(network: Network, host: Surroundings) -> Iterator[Co
     """Yield a condition for every uplink that ignores router advertisements."""
     if network.internal or IPV6 not in _versions(network):
         return
-    for uplink in host.deaf:
+    for uplink in host.ra_ignored:
         setting = f"net.ipv6.conf.{uplink.replace('.', '/')}.accept_ra"
         yield Condition(
             f"This host forwards IPv6 and therefore ignores router advertisements on {uplink}"

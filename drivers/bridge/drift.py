@@ -19,13 +19,13 @@ def drifted(kernel: Kernel, networks: Sequence[DesiredNetwork]) -> Sequence[str]
     bridge's name belongs to another device, mynet must not filter that device's packets, so its
     rules are not compared.
     """
-    seen, forwards = kernel.survey(), kernel.forwards()
+    seen, forwards = kernel.links.survey(), kernel.host.forwarded_versions()
     ours = [
         network
         for network in networks
         if (link := seen.links.get(network.bridge.name)) is None or is_ours(link, network.bridge)
     ]
-    unserved = kernel.unserved(
+    unserved = kernel.firewall.drifted(
         [network.rules for network in ours],
         [forwards for network in ours for forwards in network.port_forwards],
     )
@@ -49,12 +49,12 @@ def drifted(kernel: Kernel, networks: Sequence[DesiredNetwork]) -> Sequence[str]
 def rule_differences(kernel: Kernel, rules: NetworkRules, forwarded: frozenset[int]) -> list[str]:
     """Return what a network needs of the firewall, and of the host's forwarding, and lacks."""
     differences = []
-    if not kernel.rules_stand():
+    if not kernel.firewall.is_intact():
         differences.append("The firewall's rules are not as they were loaded.")
-    differences += [f"The firewall lacks {element}." for element in kernel.unfiltered(rules)]
+    differences += [f"The firewall lacks {element}." for element in kernel.firewall.missing(rules)]
     differences += [
         f"The host does not forward IPv{version} ({_SETTINGS[version]} is 0)."
-        for version in sorted(forwarded - kernel.forwards())
+        for version in sorted(forwarded - kernel.host.forwarded_versions())
     ]
     return differences
 
@@ -62,12 +62,12 @@ def rule_differences(kernel: Kernel, rules: NetworkRules, forwarded: frozenset[i
 def table_differences(kernel: Kernel, specs: Specs, expected: ExpectedState) -> Sequence[str]:
     """Return the differences between the firewall's table and all records."""
     recorded = {network.id: network for network in (*expected.unfinished, *expected.networks)}
-    return kernel.misfiltered(
+    return kernel.firewall.unexpected(
         specs.instance,
         [
             rules_of(network)
             for network in expected.networks
-            if not kernel.is_taken(specs.bridge(network))
+            if not kernel.links.is_taken(specs.bridge(network))
         ],
         [rules_of(network) for network in recorded.values()],
         [

@@ -74,11 +74,11 @@ class BridgeDriver(Driver):
         """
         require_sound(network)
         _require_few_subnets(network)
-        self._kernel.ensure_bridge(self._specs.bridge(network))
-        self._kernel.add_segment(self._instance, rules_of(network))
+        self._kernel.links.ensure_bridge(self._specs.bridge(network))
+        self._kernel.firewall.add(self._instance, rules_of(network))
         self._forward(network)
         if leaves_by_ipv6(network):
-            self._kernel.hear_advertisements()
+            self._kernel.host.accept_router_advertisements()
 
     def delete(self, call: Call, network: Network) -> None:
         """Remove the network from the firewall, then delete the bridge.
@@ -87,56 +87,56 @@ class BridgeDriver(Driver):
         the network of that device.
         """
         bridge = self._specs.bridge(network)
-        if self._kernel.is_taken(bridge):
+        if self._kernel.links.is_taken(bridge):
             return
-        self._kernel.remove_segment(rules_of(network))
-        self._kernel.delete_bridge(bridge)
+        self._kernel.firewall.remove(rules_of(network))
+        self._kernel.links.delete_bridge(bridge)
 
     def connect(self, call: Call, endpoint: Endpoint) -> None:
         """Make the pair with its inner end in the sandbox, then publish the ports."""
         require_usable(endpoint)
-        self._kernel.attach(self._specs.veth(endpoint))
+        self._kernel.links.attach(self._specs.veth(endpoint))
         if endpoint.ports:
             self._publish(endpoint)
 
     def update_endpoint(self, call: Call, endpoint: Endpoint) -> None:
         """Publish the endpoint's ports, and no others."""
-        self._kernel.adjust([self._specs.veth(endpoint)])
+        self._kernel.links.adjust([self._specs.veth(endpoint)])
         self._publish(endpoint)
 
     def _publish(self, endpoint: Endpoint) -> None:
         forwards = forwards_of(endpoint)
         if forwards.opens_loopback:
-            self._kernel.open_loopback(endpoint.network.interface)
-        self._kernel.publish(self._instance, forwards)
+            self._kernel.links.open_loopback(endpoint.network.interface)
+        self._kernel.firewall.publish(self._instance, forwards)
 
     def disconnect(self, call: Call, endpoint: Endpoint) -> None:
         """Unpublish the ports, then delete the pair."""
         if endpoint.ports:
-            self._kernel.unpublish(forwards_of(endpoint))
-        self._kernel.detach([self._specs.veth(endpoint)])
+            self._kernel.firewall.unpublish(forwards_of(endpoint))
+        self._kernel.links.detach([self._specs.veth(endpoint)])
 
     def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
         """Return a sentence for each difference between the kernel and the endpoint."""
         veth = self._specs.veth(endpoint)
-        problems = differences(veth, self._kernel.inspect(veth))
+        problems = differences(veth, self._kernel.links.inspect(veth))
         if endpoint.ports:
             forwards = forwards_of(endpoint)
-            missing = self._kernel.unpublished(forwards)
+            missing = self._kernel.firewall.missing_forwards(forwards)
             problems += [f"The firewall does not lead {forward}." for forward in missing]
-            if forwards.opens_loopback and not self._kernel.is_loopback_open(veth.bridge):
+            if forwards.opens_loopback and not self._kernel.links.is_loopback_open(veth.bridge):
                 problems.append(f"{veth.bridge} lets nothing from 127.0.0.1 pass (route_localnet).")
         return problems
 
     def update(self, call: Call, update: NetworkUpdate) -> None:
         """Apply the network's options to the firewall and to the bridge's ports."""
         self.create(call, update.network)
-        self._kernel.adjust([self._specs.veth(endpoint) for endpoint in update.endpoints])
+        self._kernel.links.adjust([self._specs.veth(endpoint) for endpoint in update.endpoints])
 
     def check_network(self, call: Call, network: Network) -> Sequence[str]:
         """Return a sentence for each difference between the kernel and the network."""
         bridge = self._specs.bridge(network)
-        seen = self._kernel.inspect_bridge(bridge)
+        seen = self._kernel.links.inspect_bridge(bridge)
         problems = bridge_differences(bridge, seen)
         if seen.link is None or is_ours(seen.link, bridge):  # other devices are not filtered
             problems += rule_differences(
@@ -153,7 +153,7 @@ class BridgeDriver(Driver):
             if records or not marks:
                 alarm(records)
 
-        self._watches.append(self._kernel.watch(notice))
+        self._watches.append(self._kernel.monitor.watch(notice))
 
     def survey(self, call: Call, networks: Sequence[Network]) -> Collection[str]:
         """Compare all links of the host, and the firewall if it has changed; not the sandboxes."""
@@ -163,12 +163,12 @@ class BridgeDriver(Driver):
         self, call: Call, networks: Sequence[Network]
     ) -> Mapping[str, Sequence[Condition]]:
         """Return what other programs of this host do to these networks; the host is read once."""
-        host = self._kernel.look_around()
+        host = self._kernel.firewall.inspect_surroundings()
         return {network.id: conditions_of(network, host) for network in networks}
 
     def orphans(self, call: Call, known: Collection[str]) -> Sequence[Orphan]:
         """Return the links with this instance's mark and an unknown id."""
-        marked = [(*read_mark(link.mark), link) for link in self._kernel.marked()]
+        marked = [(*read_mark(link.mark), link) for link in self._kernel.links.list_marked()]
         return [
             Orphan(record, f"interface {link.name}")
             for instance, record, link in marked
@@ -177,9 +177,9 @@ class BridgeDriver(Driver):
 
     def discard(self, call: Call, orphan: Orphan) -> None:
         """Delete the links with the orphan's id."""
-        for link in self._kernel.marked():
+        for link in self._kernel.links.list_marked():
             if read_mark(link.mark) == (self._instance, orphan.id):
-                self._kernel.remove(link)
+                self._kernel.links.delete(link)
 
     def audit(self, call: Call, expected: ExpectedState) -> Sequence[str]:
         """Return the differences between the firewall's table and the records."""
@@ -195,15 +195,15 @@ class BridgeDriver(Driver):
         ours = [
             network
             for network in networks
-            if not self._kernel.is_taken(self._specs.bridge(network))
+            if not self._kernel.links.is_taken(self._specs.bridge(network))
         ]
-        self._kernel.load_firewall(
+        self._kernel.firewall.load(
             self._instance,
             map(rules_of, ours),
             [forwards for network in ours for forwards in port_forwards_of(network)],
         )
         if any(map(leaves_by_ipv6, ours)):
-            self._kernel.hear_advertisements()
+            self._kernel.host.accept_router_advertisements()
         failures = {network.id: error for network in networks if (error := self._restore(network))}
         if failures:
             raise DriverError(
@@ -222,11 +222,11 @@ class BridgeDriver(Driver):
         """Make or repair the network's bridge; return the error if that fails."""
         bridge = self._specs.bridge(network)
         try:
-            if bridge_differences(bridge, self._kernel.inspect_bridge(bridge)):
-                self._kernel.ensure_bridge(bridge)
+            if bridge_differences(bridge, self._kernel.links.inspect_bridge(bridge)):
+                self._kernel.links.ensure_bridge(bridge)
             self._forward(network)
             if any(forwards.opens_loopback for forwards in port_forwards_of(network)):
-                self._kernel.open_loopback(network.interface)
+                self._kernel.links.open_loopback(network.interface)
         except DriverError as error:
             return error
         return None
@@ -234,7 +234,7 @@ class BridgeDriver(Driver):
     def _forward(self, network: Network) -> None:
         """Enable the host's forwarding of the IP versions that leave the network."""
         if versions := forwarded_versions(network):
-            self._kernel.enable_forwarding(ipv4=IPV4 in versions, ipv6=leaves_by_ipv6(network))
+            self._kernel.host.enable_forwarding(ipv4=IPV4 in versions, ipv6=leaves_by_ipv6(network))
 
 
 def _require_few_subnets(network: Network) -> None:

@@ -1,174 +1,231 @@
-"""What drivers ask of the kernel: the verbs.
+"""What drivers and the daemon ask of the kernel, by subject.
 
-:class:`Kernel` is implemented twice: by ``kernel.LinuxKernel`` over netlink and by
-``fake.FakeKernel`` in memory. Its verbs say what should be; asking twice is asking once. They are
-asked with values of ``desired`` and ``ports``, and answer with those of ``observed``.
+:class:`Kernel` is implemented twice: by :class:`~mynet.drivers.linux.kernel.LinuxKernel` over
+netlink, and by :class:`~mynet.drivers.linux.fake.kernel.FakeKernel` in memory. Each subject is an
+attribute of it, and an object of its own. Its methods take the values of ``values.desired`` and
+``values.ports``, and return those of ``values.observed``.
+
+All methods are idempotent, may be called from many threads at once, work in the network namespace
+of the calling thread, and raise only what :mod:`mynet.drivers.errors` has.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from mynet.drivers.api import IPNetwork, Sandbox
 from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
 from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
-from mynet.drivers.linux.values.ports import Binding, Forward, Hold, PortForwards, Program
+from mynet.drivers.linux.values.ports import Binding, Forward, PortForwards, Program, Reservation
 
-DEFAULT_MTU = 1500
+
+class Sandboxes(Protocol):
+    """The network namespaces that endpoints are in."""
+
+    def identify(self, path: str) -> Sandbox:
+        """Return the namespace that ``path`` leads to now. Raises ``SandboxNotFound``."""
+
+    def exists(self, sandbox: Sandbox) -> bool:
+        """Return whether the namespace still exists, at its path or at another."""
+
+    def locate(self, sandboxes: Iterable[Sandbox]) -> Mapping[int, str]:
+        """Return a path to each namespace that still exists, by its cookie."""
+
+    def device_names(self, sandbox: Sandbox) -> frozenset[str]:
+        """Return the names of all links in the sandbox. Raises ``SandboxNotFound``."""
+
+
+class Links(Protocol):
+    """The links of the host, and of the sandboxes that endpoints are in."""
+
+    def has_device(self, name: str) -> bool:
+        """Return whether a link of the host has that name, as its first or as an alternative."""
+
+    def list_marked(self) -> Sequence[Link]:
+        """Return the links of the host that carry a mark of mynet, of any instance."""
+
+    def foreign_devices(self, instance: str) -> Sequence[str]:
+        """Return the names of the host's links that carry the mark of another instance."""
+
+    def delete(self, link: Link) -> None:
+        """Delete a marked link, if its name, index and mark are still those that were listed."""
+
+    def survey(self) -> Survey:
+        """Return all links of the host with their addresses, from one inspection."""
+
+    def ensure_bridge(self, bridge: Bridge) -> None:
+        """Create the bridge, or change it to what it should be. Raises ``InterfaceExists``."""
+
+    def is_taken(self, bridge: Bridge) -> bool:
+        """Return whether another program's link has the bridge's name."""
+
+    def delete_bridge(self, bridge: Bridge) -> None:
+        """Delete the bridge, if it exists and is the daemon's own."""
+
+    def inspect_bridge(self, bridge: Bridge) -> BridgeSnapshot:
+        """Return what exists of the bridge."""
+
+    def open_loopback(self, bridge: str) -> None:
+        """Allow packets from 127.0.0.1 on the bridge; the firewall guards the way back."""
+
+    def is_loopback_open(self, bridge: str) -> bool:
+        """Return whether packets from 127.0.0.1 are allowed on the bridge."""
+
+    def attach(self, veth: Veth) -> None:
+        """Create the endpoint, or change it to what it should be. Packets flow on return.
+
+        Raises ``SandboxNotFound``, ``InterfaceExists`` and ``BridgeFull``.
+        """
+
+    def detach(self, endpoints: Iterable[Veth]) -> None:
+        """Delete the links of the endpoints that exist and are the daemon's own."""
+
+    def adjust(self, endpoints: Iterable[Veth]) -> None:
+        """Set ``isolated`` and ``hairpin`` of the endpoints that are in their bridge."""
+
+    def inspect(self, veth: Veth) -> Snapshot:
+        """Return what exists of the endpoint."""
+
+
+class Firewall(Protocol):
+    """The table ``inet mynet``, and the other firewalls of this host."""
+
+    def load(
+        self, instance: str, rules: Iterable[NetworkRules], forwards: Iterable[PortForwards] = ()
+    ) -> None:
+        """Replace the whole table, in one transaction."""
+
+    def add(self, instance: str, rules: NetworkRules) -> None:
+        """Add a network's rules, and delete those that it had and has no longer."""
+
+    def remove(self, rules: NetworkRules) -> None:
+        """Delete a network's rules; those that are missing are success."""
+
+    def publish(self, instance: str, forwards: PortForwards) -> None:
+        """Forward an endpoint's ports, and no others to it, in one transaction.
+
+        The kernel forgets the UDP flows of ports that led elsewhere before. Other flows stay.
+        """
+
+    def unpublish(self, forwards: PortForwards) -> None:
+        """Delete an endpoint's forwarded ports and their UDP flows; missing ports are success."""
+
+    def missing_forwards(self, forwards: PortForwards) -> Sequence[Forward]:
+        """Return those of an endpoint's ports that the table does not forward to it."""
+
+    def is_intact(self) -> bool:
+        """Return whether the table's rules are as they were loaded; its elements do not count.
+
+        Before the first load there is nothing to differ from, so that is True.
+        """
+
+    def missing(self, rules: NetworkRules) -> Sequence[str]:
+        """Return a network's elements that the sets lack, each as nft(8) writes it."""
+
+    def drifted(
+        self, rules: Sequence[NetworkRules], forwards: Sequence[PortForwards]
+    ) -> frozenset[str]:
+        """Return the bridges, and the ids of endpoints, whose part of the table is not right.
+
+        The call is cheap while no program has changed any table since the last one that found
+        nothing.
+        """
+
+    def unexpected(
+        self,
+        instance: str,
+        rules: Sequence[NetworkRules],
+        possible: Sequence[NetworkRules],
+        forwards: Iterable[PortForwards],
+    ) -> Sequence[str]:
+        """Return how the table differs from what a start would load, a sentence each.
+
+        This works in a process that has not loaded the table. The table must have what ``rules``
+        say, and may have what ``possible`` and ``forwards`` say, but nothing else.
+        :meth:`missing_forwards` compares where ports lead.
+        """
+
+    def inspect_surroundings(self) -> Surroundings:
+        """Return what else on this host decides about the daemon's packets."""
+
+
+class Ports(Protocol):
+    """The ports of the host."""
+
+    def reserve(self, binding: Binding) -> Reservation | None:
+        """Reserve a port; None if another program has it. Raises ``PortsExhausted``."""
+
+    def program_at(self, binding: Binding) -> Program | None:
+        """Return the program that has a port, None if that cannot be seen."""
+
+    def choosable_ports(self) -> Sequence[range]:
+        """Return the ports that the kernel itself chooses from, without reserved ones."""
+
+
+class Host(Protocol):
+    """The host's own routes and settings."""
+
+    def uplink_mtu(self) -> int:
+        """Return the MTU in bytes of the default route's device, 1500 if there is none."""
+
+    def occupied_subnets(self) -> Sequence[IPNetwork]:
+        """Return the subnets of the host's addresses and routes in all tables, without defaults."""
+
+    def forwarded_versions(self) -> frozenset[int]:
+        """Return the IP versions that the host forwards."""
+
+    def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
+        """Turn on forwarding of the IP versions asked for; it is never turned off again."""
+
+    def accept_router_advertisements(self) -> None:
+        """Make uplinks that need router advertisements accept them although the host forwards."""
 
 
 class Watch(Protocol):
-    """Somebody who is told of changes."""
+    """A watch that reports changes until it is closed."""
 
     def close(self) -> None:
-        """Be told of nothing any more: when this returns, nothing is on its way."""
+        """Stop the reports; when this returns, none is on its way."""
+
+
+class Monitor(Protocol):
+    """Changes that other programs make in the kernel."""
+
+    def watch(self, notice: Callable[[frozenset[str]], None]) -> Watch:
+        """Call ``notice`` from now on with the marks of links that may be damaged.
+
+        An empty set means that anything may be damaged: the firewall's table, forwarding, or what
+        the kernel notified of faster than it could be read. The calls come from a thread of the
+        watch.
+        """
 
 
 class Kernel(Protocol):
-    """The kernel's networking, for the namespace of the thread that calls.
+    """The kernel's networking."""
 
-    Every verb may be called from many threads at once and raises only what
-    :mod:`mynet.drivers.errors` has.
-    """
+    @property
+    def sandboxes(self) -> Sandboxes:
+        """The network namespaces that endpoints are in."""
 
-    def identify(self, path: str) -> Sandbox:
-        """Tell which namespace ``path`` leads to now, or raise ``SandboxNotFound``."""
+    @property
+    def links(self) -> Links:
+        """The links of the host, and of the sandboxes that endpoints are in."""
 
-    def exists(self, sandbox: Sandbox) -> bool:
-        """Say whether the namespace is still there, wherever it is found."""
+    @property
+    def firewall(self) -> Firewall:
+        """The table ``inet mynet``, and the other firewalls of this host."""
 
-    def device_names(self, sandbox: Sandbox | None) -> frozenset[str]:
-        """List the names of links that are taken, in the sandbox or on the host."""
+    @property
+    def ports(self) -> Ports:
+        """The ports of the host."""
 
-    def has_device(self, name: str) -> bool:
-        """Say whether a link of the host has that name, however many there are."""
+    @property
+    def host(self) -> Host:
+        """The host's own routes and settings."""
 
-    def uplink_mtu(self) -> int:
-        """Tell the MTU in bytes of the default route's device, 1500 where there is none."""
-
-    def occupied(self) -> Sequence[IPNetwork]:
-        """List where the host's addresses and routes lead, of all tables, but for defaults."""
-
-    def ensure_bridge(self, bridge: Bridge) -> None:
-        """Make the bridge, or bring it to what it should be."""
-
-    def is_taken(self, bridge: Bridge) -> bool:
-        """Say whether a link that is not ours stands under the bridge's name."""
-
-    def delete_bridge(self, bridge: Bridge) -> None:
-        """Take the bridge away, where it is there and ours."""
-
-    def attach(self, veth: Veth) -> None:
-        """Make the endpoint, or bring it to what it should be: packets flow on return."""
-
-    def detach(self, endpoints: Iterable[Veth]) -> None:
-        """Take the endpoints away, those that are there and ours: all links gone on return."""
-
-    def adjust(self, endpoints: Iterable[Veth]) -> None:
-        """Set ``isolated`` and ``hairpin`` of those that are there, ours and in their bridge."""
-
-    def inspect(self, veth: Veth) -> Snapshot:
-        """Look at what there is of the endpoint. Changes nothing."""
-
-    def marked(self) -> Sequence[Link]:
-        """List the links of the host that carry a mark of mynet, of whatever instance."""
-
-    def inspect_bridge(self, bridge: Bridge) -> BridgeSnapshot:
-        """Look at what there is of the bridge. Changes nothing."""
-
-    def remove(self, link: Link) -> None:
-        """Take a marked link away, if it is still the one that was listed."""
-
-    def load_firewall(
-        self,
-        instance: str,
-        segments: Iterable[NetworkRules],
-        publications: Iterable[PortForwards] = (),
-    ) -> None:
-        """Replace the firewall table whole, in one transaction."""
-
-    def add_segment(self, instance: str, segment: NetworkRules) -> None:
-        """Let the network's packets through as its segment says."""
-
-    def remove_segment(self, segment: NetworkRules) -> None:
-        """Forget the network; what is not in the firewall is success."""
-
-    def publish(self, instance: str, publication: PortForwards) -> None:
-        """Have the endpoint's ports lead to it, and no others, in one transaction."""
-
-    def unpublish(self, publication: PortForwards) -> None:
-        """Forget the endpoint's ports; what is not in the firewall is success."""
-
-    def unpublished(self, publication: PortForwards) -> Sequence[Forward]:
-        """List those of the endpoint's ports that the firewall does not lead to it."""
-
-    def open_loopback(self, bridge: str) -> None:
-        """Let packets from 127.0.0.1 pass the bridge; the firewall guards the way back."""
-
-    def hold(self, binding: Binding) -> Hold | None:
-        """Hold a port; None where another program has it. Raises ``PortsExhausted``."""
-
-    def program_at(self, binding: Binding) -> Program | None:
-        """Tell which program has a port, or None where that cannot be seen."""
-
-    def choosable_ports(self) -> Sequence[range]:
-        """List the ports that the kernel itself chooses from, without those that are reserved."""
-
-    def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
-        """Turn on what is off of the families asked for. It is never turned off again."""
-
-    def look_around(self) -> Surroundings:
-        """Tell what else on this host decides about our packets. Changes nothing."""
-
-    def hear_advertisements(self) -> None:
-        """Have uplinks that live by router advertisements hear them, although the host forwards."""
-
-    def forwards(self) -> frozenset[int]:
-        """Return the IP versions that the host forwards."""
-
-    def is_loopback_open(self, bridge: str) -> bool:
-        """Say whether packets from 127.0.0.1 may pass the bridge."""
-
-    def survey(self) -> Survey:
-        """Look at all links of the host at once. Changes nothing."""
-
-    def rules_stand(self) -> bool:
-        """Say whether the firewall's rules are as they were loaded, whatever is in its sets.
-
-        Before they are loaded for the first time there is nothing that they could differ from.
-        """
-
-    def unfiltered(self, segment: NetworkRules) -> Sequence[str]:
-        """List what the firewall's sets lack of the network, each as nft(8) would write it."""
-
-    def unserved(
-        self, segments: Sequence[NetworkRules], publications: Sequence[PortForwards]
-    ) -> frozenset[str]:
-        """Tell for which bridges, and which endpoints' ids, the firewall is not as it should be.
-
-        Costs nothing while nobody has changed any firewall since the last time that all was well.
-        """
-
-    def misfiltered(
-        self,
-        instance: str,
-        segments: Sequence[NetworkRules],
-        possible: Sequence[NetworkRules],
-        publications: Iterable[PortForwards],
-    ) -> Sequence[str]:
-        """Tell how the firewall is not what a start would make of these, a sentence each.
-
-        For who has not loaded it. It is to have what ``segments`` say, and may have what
-        ``possible`` ones and ``publications`` say, but nothing else. Whether ports lead where
-        they should, ``unpublished`` tells.
-        """
-
-    def watch(self, notice: Callable[[frozenset[str]], None]) -> Watch:
-        """Tell, from now on, the marks of links that somebody may have damaged, some at a time.
-
-        No marks mean that it may be anything: the firewall's table, forwarding, or what was
-        notified while nobody could read as fast. ``notice`` is called from a thread of its own.
-        """
+    @property
+    def monitor(self) -> Monitor:
+        """Changes that other programs make in the kernel."""
 
     def close(self) -> None:
-        """Let go of what is kept between calls, but for held ports."""
+        """Release what is kept between calls, except for reserved ports."""

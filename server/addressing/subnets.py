@@ -98,7 +98,9 @@ class SubnetRegistry:
         """Return what subnets without a CIDR are chosen from, on the host as it is now."""
         if all(spec.cidr for spec in specs):
             return SubnetCandidates(())
-        return SubnetCandidates(self._defaults.pools, [*self._host.occupied(), *nameservers()])
+        return SubnetCandidates(
+            self._defaults.pools, [*self._host.host.occupied_subnets(), *nameservers()]
+        )
 
     def unnamed(self, mtu: int) -> tuple[SubnetSpec, ...]:
         """Return the specs of a network that names no subnet: one of each family with a pool.

@@ -175,7 +175,9 @@ class Endpoints:
         return existing
 
     def _identify(self, sandbox: SandboxSpec | None) -> Place:
-        return Place(self._host.identify(sandbox.path), sandbox.pid) if sandbox else Place()
+        return (
+            Place(self._host.sandboxes.identify(sandbox.path), sandbox.pid) if sandbox else Place()
+        )
 
     def _again(
         self, call: Call, network: Network, existing: Endpoint, spec: EndpointSpec, place: Place
@@ -195,7 +197,7 @@ class Endpoints:
             if place != existing.place:  # another way to the same sandbox: the old one may be gone
                 existing = self._store.endpoints.put(replace(existing, place=place))
             return self._whole(call, network, existing)
-        if same_boot and self._host.exists(before):
+        if same_boot and self._host.sandboxes.exists(before):
             raise endpoint_exists(existing, f"in another sandbox, {before.path}")
         return self._move(call, network, existing, place)
 

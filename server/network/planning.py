@@ -85,7 +85,7 @@ class Planner:
 
     def _mtu(self, spec: NetworkSpec) -> int:
         """Return the uplink's, but what IPv6 needs where there is any (RFC 8200)."""
-        uplink = self._host.uplink_mtu()
+        uplink = self._host.host.uplink_mtu()
         has_ipv6 = any(subnet.version == 6 for subnet in spec.subnets)  # noqa: PLR2004
         return max(uplink, _LEAST_FOR_IPV6) if has_ipv6 else uplink
 
@@ -95,7 +95,7 @@ class Planner:
         speaking = prefix + name
         taken = (
             len(speaking) > _NAME_LENGTH
-            or self._host.has_device(speaking)
+            or self._host.links.has_device(speaking)
             or self._store.networks.has_interface(speaking)
         )
         return prefix + network_id[:12] if taken else speaking
@@ -104,7 +104,7 @@ class Planner:
         """Return the first of eth0, eth1, ... that neither the sandbox nor a record has."""
         if sandbox is None:
             return "cif-" + endpoint_id[:11]
-        taken = self._host.device_names(sandbox) | {
+        taken = self._host.sandboxes.device_names(sandbox) | {
             endpoint.interface for endpoint in self._store.endpoints.of_sandbox(sandbox.cookie)
         }
         return next(

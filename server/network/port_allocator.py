@@ -19,7 +19,7 @@ from itertools import chain
 
 from mynet.drivers.api import PortMapping
 from mynet.drivers.errors import DriverError, KernelError, PortInUse, PortsExhausted
-from mynet.drivers.linux.values.ports import Binding, Hold
+from mynet.drivers.linux.values.ports import Binding, Reservation
 from mynet.server.errors import InvalidArgument, Violation, port_in_use
 from mynet.server.host import Host
 from mynet.server.model.endpoints import Endpoint
@@ -35,7 +35,7 @@ class _Reserved:
     """The sockets of one endpoint."""
 
     endpoint: Endpoint
-    sockets: dict[Binding, Hold] = field(default_factory=dict)
+    sockets: dict[Binding, Reservation] = field(default_factory=dict)
 
 
 class PortAllocator:
@@ -74,7 +74,7 @@ class PortAllocator:
         self._require_descriptors(new.values())
         named = [port for port in new.values() if port.host_port]
         left_open = {n: port for n, port in new.items() if not port.host_port}
-        spans = self._host.choosable_ports() if left_open else ()
+        spans = self._host.ports.choosable_ports() if left_open else ()
         with ExitStack() as rollback:
             blocking = in_the_way(had, frozenset(all_bindings(network, endpoint.ports)))
             rollback.callback(self._reserve_each, endpoint, blocking)
@@ -106,7 +106,7 @@ class PortAllocator:
         """Return a sentence for each of an endpoint's ports that is not reserved."""
         return [
             f"{binding} is not held"
-            + (f": {program} has it." if (program := self._host.program_at(binding)) else ".")
+            + (f": {program} has it." if (program := self._host.ports.program_at(binding)) else ".")
             for binding in self._not_reserved(network, endpoint)
         ]
 
@@ -211,7 +211,7 @@ class PortAllocator:
         The error names what has the port, unless it is one of many that are tried (``chosen``).
         """
         with self._lock:
-            socket = self._host.hold(binding)
+            socket = self._host.ports.reserve(binding)
             if socket:
                 reserved = self._reserved.setdefault(endpoint.id, _Reserved(endpoint))
                 reserved.sockets[binding] = socket
@@ -219,7 +219,7 @@ class PortAllocator:
             holder = None if chosen else self._holder(binding)
         if holder:
             raise port_in_use(binding, holder.display_name, holder.metadata)
-        program = None if chosen else self._host.program_at(binding)
+        program = None if chosen else self._host.ports.program_at(binding)
         metadata = {"pid": str(program.pid), "program": program.name} if program else {}
         raise port_in_use(binding, str(program or ""), metadata)
 
@@ -244,7 +244,7 @@ class PortAllocator:
             if not sockets:
                 self._reserved.pop(endpoint_id, None)
 
-    def _sockets(self, endpoint_id: str) -> dict[Binding, Hold]:
+    def _sockets(self, endpoint_id: str) -> dict[Binding, Reservation]:
         """Return an endpoint's sockets. The caller must hold ``_lock``."""
         reserved = self._reserved.get(endpoint_id)
         return reserved.sockets if reserved else {}

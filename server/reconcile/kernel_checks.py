@@ -97,7 +97,7 @@ class KernelChecks:
     def sandboxes_of(self, endpoints: Iterable[Endpoint]) -> Mapping[int, str]:
         """Return a path to each living sandbox of this boot's endpoints, by cookie."""
         this_boot = boot_id()
-        return self.host.locate(
+        return self.host.sandboxes.locate(
             endpoint.place.sandbox
             for endpoint in endpoints
             if endpoint.place.sandbox and endpoint.boot_id == this_boot

@@ -61,7 +61,7 @@ def require_no_foreign_devices(host: Host, instance: str) -> None:
     The addresses of those networks are in a state directory that this daemon does not have, and
     this daemon's firewall would drop their packets.
     """
-    devices = sorted(host.foreigners(instance))
+    devices = sorted(host.links.foreign_devices(instance))
     if devices:
         shown = ", ".join(devices[:_SHOWN]) + (", ..." if len(devices) > _SHOWN else "")
         raise CannotStart(

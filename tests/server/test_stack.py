@@ -10,29 +10,29 @@ from tests.server.support.stack import Stack
 def test_a_network_is_a_bridge_with_its_gateways_behind_the_firewall(stack: Stack) -> None:
     network = stack.network("web", "10.1.0.0/24", "fd00:1::/64")
     assert network.mtu == 1450
-    [bridge] = stack.kernel.links()
+    [bridge] = stack.kernel.list_links()
     assert (bridge.name, bridge.kind, bridge.mtu, bridge.up) == ("br-web", "bridge", 1450, True)
     assert bridge.mark == f"mynet:{INSTANCE}:{network.id}"
     cidrs = (ip_network("10.1.0.0/24"), ip_network("fd00:1::/64"))
-    assert stack.kernel.segments == {"br-web": NetworkRules("br-web", masquerade=cidrs)}
-    assert stack.kernel.forwarding == {4, 6}
+    assert stack.kernel.firewall.networks == {"br-web": NetworkRules("br-web", masquerade=cidrs)}
+    assert stack.kernel.host.forwarding == {4, 6}
 
 
 def test_an_internal_network_is_masqueraded_nowhere(stack: Stack) -> None:
     stack.network(internal=True)
-    assert stack.kernel.segments == {"br-web": NetworkRules("br-web", internal=True)}
-    assert stack.kernel.forwarding == frozenset()
+    assert stack.kernel.firewall.networks == {"br-web": NetworkRules("br-web", internal=True)}
+    assert stack.kernel.host.forwarding == frozenset()
 
 
 def test_an_endpoint_is_a_pair_of_links(stack: Stack) -> None:
     stack.network()
     endpoint = stack.connect("c1", netns_name="c1")
-    [bridge, outer] = stack.kernel.links()
-    [inner] = stack.kernel.links(stack.sandboxes[0])
+    [bridge, outer] = stack.kernel.list_links()
+    [inner] = stack.kernel.list_links(stack.sandboxes[0])
     assert (outer.name, outer.master) == (endpoint.host_interface, bridge.index)
     assert (inner.name, inner.mac, inner.mtu) == ("eth0", endpoint.mac_address, 1450)
     assert outer.mark == f"mynet:{INSTANCE}:{endpoint.id}"
-    veth = stack.kernel._links.find("eth0", stack.sandboxes[0].cookie)
+    veth = stack.kernel._link_table.find("eth0", stack.sandboxes[0].cookie)
     assert veth
     assert ip_interface("10.1.0.2/24") in veth.addresses
 
@@ -44,7 +44,7 @@ def test_disconnect_works_when_sandbox_bridge_and_firewall_are_gone(stack: Stack
     stack.connect("c2", netns_name="c2")
     stack.kernel.delete_sandbox("/run/netns/c1")
     stack.kernel.delete_link("br-web")
-    stack.kernel.load_firewall(INSTANCE, [])
+    stack.kernel.firewall.load(INSTANCE, [])
     stack.disconnect("c1")
     stack.disconnect("c2")
     stack.delete()
@@ -75,4 +75,4 @@ def test_links_of_others_are_left_as_they_are(stack: Stack) -> None:
     network = stack.network("web")
     assert network.interface == f"br-{network.id[:12]}"
     stack.delete("web")
-    assert stack.kernel.links() == [foreign]
+    assert stack.kernel.list_links() == [foreign]

@@ -1,124 +1,158 @@
-"""The firewall of the kernel in memory: what its sets hold, unless somebody flushed it."""
+"""The firewall of the kernel in memory: what its sets hold, until a test flushes it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import chain
 
-from mynet.drivers.api import IPAddress
+from mynet.drivers.linux.fake.control import Control, Subject, counted
 from mynet.drivers.linux.firewall.elements import Element, text
 from mynet.drivers.linux.firewall.ruleset import elements, published
 from mynet.drivers.linux.values.desired import NetworkRules
+from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.ports import Forward, PortForwards
 
 
-class Firewall:
-    """The table. For one thread at a time: FakeKernel holds its lock.
+class FakeFirewall(Subject):
+    """Implements :class:`~mynet.drivers.linux.interface.Firewall` in memory.
 
-    What is put into a table that was flushed brings back all of it, as the real one is loaded anew.
+    A change of a table that was flushed brings back all of it, as the real one is loaded again.
     """
 
-    def __init__(self) -> None:
-        self._segments: dict[str, NetworkRules] = {}
-        self._publications: dict[str, PortForwards] = {}
+    subject = "firewall"
+
+    def __init__(self, control: Control) -> None:
+        super().__init__(control)
+        # What the host has besides the table.
+        self.surroundings = Surroundings()
+        self._networks: dict[str, NetworkRules] = {}
+        self._endpoints: dict[str, PortForwards] = {}
         self._is_loaded = self._is_flushed = False
 
     @property
-    def segments(self) -> dict[str, NetworkRules]:
-        """What it holds of networks, by bridge."""
-        return {} if self._is_flushed else dict(self._segments)
+    def networks(self) -> dict[str, NetworkRules]:
+        """The rules of networks in the table, by bridge."""
+        with self._control.lock:
+            return {} if self._is_flushed else dict(self._networks)
 
     @property
-    def publications(self) -> dict[str, PortForwards]:
-        """What it holds of published ports, by endpoint."""
-        return {} if self._is_flushed else dict(self._publications)
+    def endpoints(self) -> dict[str, PortForwards]:
+        """The forwarded ports in the table, by endpoint."""
+        with self._control.lock:
+            return {} if self._is_flushed else dict(self._endpoints)
 
     def flush(self) -> None:
-        """Lose all of it."""
-        self._is_flushed = True
+        """Like: nft flush ruleset."""
+        with self._control.lock:
+            self._is_flushed = True
 
-    def load(self, segments: Iterable[NetworkRules], publications: Iterable[PortForwards]) -> None:
-        """Replace what it holds."""
-        self._segments = {segment.bridge: segment for segment in segments}
-        self._publications = {each.endpoint: each for each in publications}
-        self._stand()
+    @counted
+    def load(
+        self, instance: str, rules: Iterable[NetworkRules], forwards: Iterable[PortForwards] = ()
+    ) -> None:
+        """Replace the whole table."""
+        self._networks = {network.bridge: network for network in rules}
+        self._endpoints = {endpoint.endpoint: endpoint for endpoint in forwards}
+        self._restore()
 
-    def add(self, segment: NetworkRules) -> None:
-        """Put a network in."""
-        self._segments[segment.bridge] = segment
-        self._stand()
+    @counted
+    def add(self, instance: str, rules: NetworkRules) -> None:
+        """Add a network's rules."""
+        self._networks[rules.bridge] = rules
+        self._restore()
 
-    def remove(self, segment: NetworkRules) -> None:
-        """Take a network out."""
-        self._segments.pop(segment.bridge, None)
+    @counted
+    def remove(self, rules: NetworkRules) -> None:
+        """Delete a network's rules."""
+        self._networks.pop(rules.bridge, None)
 
-    def publish(self, publication: PortForwards) -> None:
-        """Put an endpoint's ports in, and no others of it."""
-        self._publications[publication.endpoint] = publication
-        if not publication.forwards:
-            del self._publications[publication.endpoint]
-        self._stand()
+    @counted
+    def publish(self, instance: str, forwards: PortForwards) -> None:
+        """Forward an endpoint's ports, and no others to it."""
+        self._endpoints[forwards.endpoint] = forwards
+        if not forwards.forwards:
+            del self._endpoints[forwards.endpoint]
+        self._restore()
+        self._reach("publish.forget")
 
-    def unpublish(self, publication: PortForwards) -> None:
-        """Take an endpoint's ports out."""
-        self._publications.pop(publication.endpoint, None)
+    @counted
+    def unpublish(self, forwards: PortForwards) -> None:
+        """Delete an endpoint's forwarded ports."""
+        self._endpoints.pop(forwards.endpoint, None)
 
-    def targets(self) -> frozenset[IPAddress]:
-        """List where published ports lead."""
-        forwards = [each for one in self._publications.values() for each in one.forwards]
-        return frozenset(each.target for each in forwards)
+    @counted
+    def missing_forwards(self, forwards: PortForwards) -> Sequence[Forward]:
+        """Return those of an endpoint's ports that the table does not forward to it."""
+        return self._missing_forwards(forwards)
 
-    def rules_stand(self) -> bool:
-        """Say whether it was not flushed since it was loaded."""
+    @counted
+    def is_intact(self) -> bool:
+        """Return whether the table was not flushed since it was loaded."""
         return not (self._is_loaded and self._is_flushed)
 
-    def unfiltered(self, segment: NetworkRules) -> Sequence[str]:
-        """List what it lacks of a network."""
-        if not self._is_loaded or self.segments.get(segment.bridge) == segment:
-            return ()
-        return [f"{text(each)} in the set {each.set}" for each in elements(segment)]
+    @counted
+    def missing(self, rules: NetworkRules) -> Sequence[str]:
+        """Return a network's elements that the sets lack."""
+        return self._missing(rules)
 
-    def unpublished(self, publication: PortForwards) -> Sequence[Forward]:
-        """List those of an endpoint's ports that it lacks."""
-        standing = self.publications.get(publication.endpoint, PortForwards("")).forwards
-        return [each for each in publication.forwards if each not in standing]
-
-    def unserved(
-        self, segments: Sequence[NetworkRules], publications: Sequence[PortForwards]
+    @counted
+    def drifted(
+        self, rules: Sequence[NetworkRules], forwards: Sequence[PortForwards]
     ) -> frozenset[str]:
-        """Tell which bridges and endpoints it is not right for."""
+        """Return the bridges and endpoints whose part of the table is not right."""
         return frozenset(
-            [each.bridge for each in segments if self.unfiltered(each)]
-            + [each.endpoint for each in publications if self.unpublished(each)]
+            [network.bridge for network in rules if self._missing(network)]
+            + [endpoint.endpoint for endpoint in forwards if self._missing_forwards(endpoint)]
         )
 
-    def misfiltered(
+    @counted
+    def unexpected(
         self,
-        segments: Sequence[NetworkRules],
+        instance: str,
+        rules: Sequence[NetworkRules],
         possible: Sequence[NetworkRules],
-        publications: Iterable[PortForwards],
+        forwards: Iterable[PortForwards],
     ) -> Sequence[str]:
-        """Tell how it is not what these make of it."""
+        """Return how the table differs from what a start would load."""
         if not self._is_loaded or self._is_flushed:
             return ["The firewall's table inet mynet is not there."]
-        found = _elements(self._segments.values(), self._publications.values())
-        asked = {(each.set, each.value) for each in _elements(possible, publications)}
-        lacks = [each for each in _elements(segments) if each not in found]
+        present = _elements(self._networks.values(), self._endpoints.values())
+        allowed = {(element.set, element.value) for element in _elements(possible, forwards)}
+        missing = [element for element in _elements(rules) if element not in present]
         return [
-            *(f"The firewall lacks {text(each)} in the set {each.set}." for each in lacks),
             *(
-                f"The firewall has {text(each)} in the {'map' if each.data else 'set'}"
-                f" {each.set}, which nothing on record asks for."
-                for each in found
-                if (each.set, each.value) not in asked
+                f"The firewall lacks {text(element)} in the set {element.set}."
+                for element in missing
+            ),
+            *(
+                f"The firewall has {text(element)} in the {'map' if element.data else 'set'}"
+                f" {element.set}, which nothing on record asks for."
+                for element in present
+                if (element.set, element.value) not in allowed
             ),
         ]
 
-    def _stand(self) -> None:
+    @counted
+    def inspect_surroundings(self) -> Surroundings:
+        """Return ``surroundings``, and where published ports lead."""
+        ports = chain.from_iterable(forwards.forwards for forwards in self._endpoints.values())
+        return replace(self.surroundings, targets=frozenset(forward.target for forward in ports))
+
+    def _missing(self, rules: NetworkRules) -> Sequence[str]:
+        if not self._is_loaded or self.networks.get(rules.bridge) == rules:
+            return ()
+        return [f"{text(element)} in the set {element.set}" for element in elements(rules)]
+
+    def _missing_forwards(self, forwards: PortForwards) -> Sequence[Forward]:
+        present = self.endpoints.get(forwards.endpoint, PortForwards("")).forwards
+        return [forward for forward in forwards.forwards if forward not in present]
+
+    def _restore(self) -> None:
         self._is_loaded, self._is_flushed = True, False
 
 
 def _elements(
-    segments: Iterable[NetworkRules], publications: Iterable[PortForwards] = ()
+    rules: Iterable[NetworkRules], forwards: Iterable[PortForwards] = ()
 ) -> dict[Element, None]:
-    """Tell what all of these put into the firewall, in order."""
-    of_segments = chain.from_iterable(map(elements, segments))
-    return dict.fromkeys(chain(of_segments, *map(published, publications)))
+    """Return the elements that networks and endpoints have in the table, in order."""
+    of_networks = chain.from_iterable(map(elements, rules))
+    return dict.fromkeys(chain(of_networks, *map(published, forwards)))

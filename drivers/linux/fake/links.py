@@ -1,84 +1,125 @@
-"""The links of the kernel in memory: names are unique in a namespace, pairs go together."""
+"""The links of the kernel in memory, as :class:`~mynet.drivers.linux.interface.Links`."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from itertools import count
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from mynet.drivers.api import IPInterface
-from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.fake.sandboxes import HOST
-from mynet.drivers.linux.links.alias import is_ours, taken
-from mynet.drivers.linux.links.mac import with_link_local
-from mynet.drivers.linux.values.desired import Bridge, Rate
-from mynet.drivers.linux.values.observed import Link, Route
-
-_NAME_LENGTH = 15
+from mynet.drivers.errors import KernelError, SandboxNotFound
+from mynet.drivers.linux.fake import veths
+from mynet.drivers.linux.fake.control import Control, Subject, counted
+from mynet.drivers.linux.fake.link_table import LinkTable, finish_bridge
+from mynet.drivers.linux.fake.sandboxes import HOST, SandboxTable
+from mynet.drivers.linux.links.alias import is_ours, read_mark
+from mynet.drivers.linux.values.desired import Bridge, Veth
+from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
 
 
-@dataclass
-class Held:
-    """A link, the namespace it is in, and what it carries."""
+class FakeLinks(Subject):
+    """Its methods do to a table what those of the real kernel do by netlink."""
 
-    link: Link
-    cookie: int
-    addresses: set[IPInterface] = field(default_factory=set)
-    routes: set[Route] = field(default_factory=set)
-    settings: dict[str, str] = field(default_factory=dict)
-    rate: Rate | None = None  # how fast it sends
-    leads_through: int = 0  # the index of the link that what it receives passes first
+    subject = "links"
 
+    def __init__(self, control: Control, table: LinkTable, sandboxes: SandboxTable) -> None:
+        super().__init__(control)
+        self._table = table
+        self._sandboxes = sandboxes
+        # The bridges on which packets from 127.0.0.1 are allowed.
+        self.open_loopbacks: set[str] = set()
 
-class Links:
-    """All links of all namespaces. For one thread at a time: FakeKernel holds its lock."""
+    @counted
+    def has_device(self, name: str) -> bool:
+        """Return whether a link of the host has that name."""
+        return name == "lo" or self._table.find(name) is not None
 
-    def __init__(self) -> None:
-        self._numbers = count(1)
-        self._held: dict[int, Held] = {}
+    @counted
+    def list_marked(self) -> Sequence[Link]:
+        """Return the links of the host that carry a mark of mynet."""
+        links = [entry.link for entry in self._table.inside(HOST)]
+        return [link for link in links if read_mark(link.mark) != ("", "")]
 
-    def inside(self, cookie: int) -> Iterator[Held]:
-        """List what is in a namespace."""
-        return (held for held in list(self._held.values()) if held.cookie == cookie)
+    def foreign_devices(self, instance: str) -> Sequence[str]:
+        """Return the names of the host's links that carry the mark of another instance."""
+        return [link.name for link in self.list_marked() if read_mark(link.mark)[0] != instance]
 
-    def find(self, name: str, cookie: int = HOST) -> Held | None:
-        """Find a link by its name."""
-        return next((held for held in self.inside(cookie) if held.link.name == name), None)
-
-    def at(self, index: int) -> Held | None:
-        """Find a link by its index."""
-        return self._held.get(index)
-
-    def ports(self, master: int) -> list[Link]:
-        """List what is in a bridge."""
-        return [held.link for held in self._held.values() if held.link.master == master]
-
-    def joined(self, link: Link) -> list[Link]:
-        """List what loses something with a link: its other end, or the ports of a bridge."""
-        here = [held.link for held in self.inside(HOST)]
-        return [other for other in here if link.index in (other.peer, other.master)]
-
-    def add(self, link: Link, cookie: int = HOST) -> Held:
-        """Put a link into a namespace; it gets its index here."""
-        if len(link.name) > _NAME_LENGTH:
-            raise KernelError(f"{link.name} is too long a name", metadata={"errno": "ERANGE"})
-        index = next(self._numbers)
-        self._held[index] = Held(replace(link, index=index), cookie)
-        return self._held[index]
-
+    @counted
     def delete(self, link: Link) -> None:
-        """Take a link away, and its other end."""
-        self._held.pop(link.index, None)
-        self._held.pop(link.peer, None)
+        """Delete a marked link, if it is still the one that was listed."""
+        entry = self._table.at(link.index)
+        if entry is not None and entry.link.mark == link.mark:
+            self._table.delete(entry.link)
 
-    def begin_bridge(self, bridge: Bridge) -> Held:
-        """Find the bridge that stands under that name, or begin one."""
-        made = Link(0, bridge.name, "bridge", bridge.mac, bridge.mtu)
-        held = self.find(bridge.name) or self.add(made)
-        if not is_ours(held.link, bridge):
-            raise taken(bridge.name)
-        return held
+    @counted
+    def survey(self) -> Survey:
+        """Return all links of the host with their addresses."""
+        entries = list(self._table.inside(HOST))
+        return Survey(
+            {entry.link.name: entry.link for entry in entries},
+            {entry.link.index: frozenset(entry.addresses) for entry in entries},
+        )
 
+    @counted
+    def ensure_bridge(self, bridge: Bridge) -> None:
+        """Create the bridge, or change it to what it should be."""
+        entry = self._table.begin_bridge(bridge)
+        self._reach("ensure_bridge.mark")
+        finish_bridge(entry, bridge)
 
-def finish_bridge(held: Held, bridge: Bridge) -> None:
-    """Bring a bridge to what it should be."""
-    held.link = replace(held.link, mark=bridge.mark, mac=bridge.mac, mtu=bridge.mtu, up=True)
-    held.addresses |= set(with_link_local(bridge.addresses, bridge.mac))
+    @counted
+    def is_taken(self, bridge: Bridge) -> bool:
+        """Return whether another program's link has the bridge's name."""
+        entry = self._table.find(bridge.name)
+        return entry is not None and not is_ours(entry.link, bridge)
+
+    @counted
+    def delete_bridge(self, bridge: Bridge) -> None:
+        """Delete the bridge, if it exists and is the daemon's own."""
+        entry = self._table.find(bridge.name)
+        if entry is not None and is_ours(entry.link, bridge):
+            self._table.delete(entry.link)
+            self.open_loopbacks.discard(bridge.name)
+
+    @counted
+    def inspect_bridge(self, bridge: Bridge) -> BridgeSnapshot:
+        """Return what exists of the bridge."""
+        entry = self._table.find(bridge.name)
+        if entry is None:
+            return BridgeSnapshot(None)
+        return BridgeSnapshot(entry.link, frozenset(entry.addresses))
+
+    @counted
+    def open_loopback(self, bridge: str) -> None:
+        """Allow packets from 127.0.0.1 on the bridge."""
+        if self._table.find(bridge) is None:
+            raise KernelError(f"there is no {bridge}", metadata={"errno": "ENOENT"})
+        self.open_loopbacks.add(bridge)
+
+    @counted
+    def is_loopback_open(self, bridge: str) -> bool:
+        """Return whether packets from 127.0.0.1 are allowed on the bridge."""
+        return bridge in self.open_loopbacks
+
+    @counted
+    def attach(self, veth: Veth) -> None:
+        """Create the endpoint, or change it to what it should be."""
+        veths.attach(self._table, veth, self._sandboxes.enter(veth.sandbox), self._reach)
+
+    @counted
+    def detach(self, endpoints: Iterable[Veth]) -> None:
+        """Delete the links of the endpoints that exist and are the daemon's own."""
+        for veth in endpoints:
+            veths.detach(self._table, veth)
+
+    @counted
+    def adjust(self, endpoints: Iterable[Veth]) -> None:
+        """Set ``isolated`` and ``hairpin`` of the endpoints that are in their bridge."""
+        for veth in endpoints:
+            veths.adjust(self._table, veth)
+
+    @counted
+    def inspect(self, veth: Veth) -> Snapshot:
+        """Return what exists of the endpoint."""
+        outside = veths.inspect_outer(self._table, veth)
+        try:
+            cookie = self._sandboxes.enter(veth.sandbox)
+        except SandboxNotFound:
+            return replace(outside, sandbox_there=False)
+        return veths.inspect_inner(self._table, veth, cookie, outside)

@@ -1,50 +1,76 @@
-"""The ports of the host in memory: each is one program's alone."""
+"""The ports of the host in memory: each belongs to one program alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mynet.drivers.linux.fake.control import Control, Subject, counted
 from mynet.drivers.linux.values.ports import Binding, Program
+
+MYNETD = Program(1, "mynetd")
+NGINX = Program(4711, "nginx")
 
 
 @dataclass(frozen=True, eq=False)
-class FakeHold:
+class FakeReservation:
     """A port that ``program`` has."""
 
     binding: Binding
     program: Program
-    give_back: "Callable[[FakeHold], None]"
+    release: "Callable[[FakeReservation], None]"
 
     def close(self) -> None:
-        """Give the port back."""
-        self.give_back(self)
+        """Release the port; a second call does nothing."""
+        self.release(self)
 
 
-class Ports:
-    """All that are taken. For one thread at a time: FakeKernel holds its lock."""
+class FakePorts(Subject):
+    """Implements :class:`~mynet.drivers.linux.interface.Ports` in memory."""
 
-    def __init__(self) -> None:
-        self._taken: dict[int, list[FakeHold]] = {}  # by their number
+    subject = "ports"
+
+    def __init__(self, control: Control) -> None:
+        super().__init__(control)
+        # The ports that the kernel chooses from.
+        self.choosable = [range(32768, 61000)]
+        self._reservations: dict[int, list[FakeReservation]] = {}  # by port
+
+    @counted
+    def reserve(self, binding: Binding) -> FakeReservation | None:
+        """Reserve a port; None if another program has it."""
+        return self.take(binding, MYNETD)
+
+    @counted
+    def program_at(self, binding: Binding) -> Program | None:
+        """Return the program that has a port."""
+        return self._program_at(binding)
+
+    @counted
+    def choosable_ports(self) -> Sequence[range]:
+        """Return what ``choosable`` has."""
+        return list(self.choosable)
+
+    def take(self, binding: Binding, program: Program = NGINX) -> FakeReservation | None:
+        """Take a port as another program would; None if a program has it."""
+        with self._control.lock:
+            if self._program_at(binding):
+                return None
+            reservation = FakeReservation(binding, program, self._release)
+            self._reservations.setdefault(binding.port, []).append(reservation)
+            return reservation
 
     def taken(self) -> frozenset[Binding]:
-        """List those that programs have."""
-        return frozenset(hold.binding for holds in self._taken.values() for hold in holds)
+        """Return the ports that programs have."""
+        with self._control.lock:
+            lists = self._reservations.values()
+            return frozenset(port.binding for reservations in lists for port in reservations)
 
-    def program_at(self, binding: Binding) -> Program | None:
-        """Tell who has a port."""
-        here = self._taken.get(binding.port, ())
-        return next((each.program for each in here if each.binding.clashes(binding)), None)
+    def _program_at(self, binding: Binding) -> Program | None:
+        reservations = self._reservations.get(binding.port, ())
+        programs = (port.program for port in reservations if port.binding.clashes(binding))
+        return next(programs, None)
 
-    def take(
-        self, binding: Binding, program: Program, give_back: Callable[[FakeHold], None]
-    ) -> FakeHold | None:
-        """Give a port to a program; None where another has it."""
-        if self.program_at(binding):
-            return None
-        hold = FakeHold(binding, program, give_back)
-        self._taken.setdefault(binding.port, []).append(hold)
-        return hold
-
-    def give_back(self, hold: FakeHold) -> None:
-        """Take a port from its program; twice is once."""
-        here = self._taken.get(hold.binding.port, [])
-        self._taken[hold.binding.port] = [each for each in here if each is not hold]
+    def _release(self, reservation: FakeReservation) -> None:
+        with self._control.lock:
+            reservations = self._reservations.get(reservation.binding.port, [])
+            if reservation in reservations:
+                reservations.remove(reservation)

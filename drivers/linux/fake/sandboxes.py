@@ -1,54 +1,78 @@
 """The network namespaces of the kernel in memory, and the paths that lead to them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import SandboxNotFound
+from mynet.drivers.linux.fake.control import Control, Subject, counted
 
 HOST = 0  # the cookie that stands for the host's own namespace
 
 
-class Sandboxes:
-    """All that there are. For one thread at a time: FakeKernel holds its lock."""
+class SandboxTable:
+    """All namespaces. For one thread at a time: the caller holds the kernel's lock."""
 
     def __init__(self) -> None:
         self._cookies = count(1)
-        self._paths: dict[str, int] = {}
+        self.paths: dict[str, int] = {}
 
     def add(self, path: str) -> Sandbox:
-        """Make one that ``path`` leads to."""
-        self._paths[path] = next(self._cookies)
-        return Sandbox(path, self._paths[path])
+        """Create a namespace that ``path`` leads to."""
+        self.paths[path] = next(self._cookies)
+        return Sandbox(path, self.paths[path])
 
     def remove(self, path: str) -> int | None:
-        """Take away the one that ``path`` leads to, if any, and tell its cookie."""
-        return self._paths.pop(path, None)
+        """Delete the namespace that ``path`` leads to, if any; return its cookie."""
+        return self.paths.pop(path, None)
 
     def move(self, path: str, to: str) -> None:
-        """Let another path lead there, and the old one nowhere."""
-        self._paths[to] = self._paths.pop(path)
-
-    def identify(self, path: str) -> Sandbox:
-        """Tell which one ``path`` leads to now, or raise ``SandboxNotFound``."""
-        if path not in self._paths:
-            raise SandboxNotFound(f"{path} leads to no network namespace")
-        return Sandbox(path, self._paths[path])
-
-    def exists(self, sandbox: Sandbox) -> bool:
-        """Say whether it is still there, under whatever path."""
-        return sandbox.cookie in self._paths.values()
-
-    def locate(self, sandboxes: Iterable[Sandbox]) -> Mapping[int, str]:
-        """Find a path that leads to each now, by its cookie."""
-        paths = {cookie: path for path, cookie in self._paths.items()}
-        cookies = {sandbox.cookie for sandbox in sandboxes}
-        return {cookie: path for cookie, path in paths.items() if cookie in cookies}
+        """Let another path lead to the namespace."""
+        self.paths[to] = self.paths.pop(path)
 
     def enter(self, sandbox: Sandbox | None) -> int:
-        """Tell the cookie of where it is (None is the host), or raise ``SandboxNotFound``."""
+        """Return the cookie of a sandbox, or of the host for None. Raises ``SandboxNotFound``."""
         if sandbox is None:
             return HOST
-        if self._paths.get(sandbox.path) != sandbox.cookie:
+        if self.paths.get(sandbox.path) != sandbox.cookie:
             raise SandboxNotFound(f"{sandbox.path} does not lead to the sandbox any more")
         return sandbox.cookie
+
+
+class FakeSandboxes(Subject):
+    """Implements :class:`~mynet.drivers.linux.interface.Sandboxes` in memory.
+
+    ``names_in`` yields the names of the links in the namespace with a cookie.
+    """
+
+    subject = "sandboxes"
+
+    def __init__(
+        self, control: Control, table: SandboxTable, names_in: Callable[[int], Iterator[str]]
+    ) -> None:
+        super().__init__(control)
+        self._table = table
+        self._names_in = names_in
+
+    @counted
+    def identify(self, path: str) -> Sandbox:
+        """Return the namespace that ``path`` leads to now. Raises ``SandboxNotFound``."""
+        if path not in self._table.paths:
+            raise SandboxNotFound(f"{path} leads to no network namespace")
+        return Sandbox(path, self._table.paths[path])
+
+    @counted
+    def exists(self, sandbox: Sandbox) -> bool:
+        """Return whether the namespace still exists."""
+        return sandbox.cookie in self._table.paths.values()
+
+    @counted
+    def locate(self, sandboxes: Iterable[Sandbox]) -> Mapping[int, str]:
+        """Return a path to each namespace that still exists, by its cookie."""
+        cookies = {sandbox.cookie for sandbox in sandboxes}
+        return {cookie: path for path, cookie in self._table.paths.items() if cookie in cookies}
+
+    @counted
+    def device_names(self, sandbox: Sandbox) -> frozenset[str]:
+        """Return the names of all links in the sandbox."""
+        return frozenset({"lo", *self._names_in(self._table.enter(sandbox))})

@@ -1,43 +1,43 @@
-"""The endpoints of the kernel in memory: pairs that go together, and what limits them."""
+"""The endpoints of the kernel in memory: pairs that go together, and their limits."""
 
 import errno
 from collections.abc import Callable
 from dataclasses import replace
 
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.fake.links import Held, Links
+from mynet.drivers.linux.fake.link_table import Entry, LinkTable
 from mynet.drivers.linux.kernel_errors import refused
 from mynet.drivers.linux.links.alias import is_ours, taken
 from mynet.drivers.linux.links.mac import with_link_local
-from mynet.drivers.linux.values.desired import BRIDGE_PORTS, Shaper, Veth, priority
+from mynet.drivers.linux.values.desired import BRIDGE_PORTS, DEFAULT_MTU, Shaper, Veth, priority
 from mynet.drivers.linux.values.observed import Link, Route, Snapshot
 
 
-def attach(links: Links, veth: Veth, cookie: int, go_past: Callable[[str], None]) -> None:
-    """Make the endpoint, or bring it to what it should be; ``go_past`` is where it may fail."""
+def attach(links: LinkTable, veth: Veth, cookie: int, reach: Callable[[str], None]) -> None:
+    """Create the endpoint, or change it to what it should be; ``reach`` is called at each point."""
     bridge = links.find(veth.bridge)
     if bridge is None:
         raise KernelError(f"there is no {veth.bridge}", metadata={"errno": "ENODEV"})
     if bridge.link.kind != "bridge":
-        raise KernelError(f"{veth.bridge} is no bridge", metadata={"errno": "ENOTSUP"})
+        raise KernelError(f"{veth.bridge} is not a bridge", metadata={"errno": "ENOTSUP"})
     if veth.bridge_mac not in ("", bridge.link.mac):
         raise taken(veth.bridge)
     outer = _outer(links, veth, bridge.link.index, cookie)
-    go_past("attach.mark")
+    reach("attach.mark")
     _finish_outer(outer, veth, bridge.link.index)
     if veth.shaper:
         shaper = _shaper(links, veth.shaper)
-        go_past("attach.shaper")
+        reach("attach.shaper")
         shaper.link = replace(shaper.link, mark=veth.shaper.mark, up=True)
-        shaper.rate, outer.leads_through = veth.shaper.rate, shaper.link.index
-    go_past("attach.inner")
+        shaper.rate, outer.redirected_through = veth.shaper.rate, shaper.link.index
+    reach("attach.inner")
     inner = links.at(outer.link.peer)
     if inner is not None and veth.sandbox is not None:
         _finish_inner(links, inner, veth)
 
 
-def _outer(links: Links, veth: Veth, master: int, cookie: int) -> Held:
-    """Find the outer end whose peer is in the right place, or begin a pair."""
+def _outer(links: LinkTable, veth: Veth, master: int, cookie: int) -> Entry:
+    """Return the outer end, whose peer is in its place; created if need be."""
     outer = links.find(veth.name)
     if outer is not None and not is_ours(outer.link, veth):
         raise taken(veth.name)
@@ -52,7 +52,7 @@ def _outer(links: Links, veth: Veth, master: int, cookie: int) -> Held:
     return _pair(links, veth, master, cookie)
 
 
-def _pair(links: Links, veth: Veth, master: int, cookie: int) -> Held:
+def _pair(links: LinkTable, veth: Veth, master: int, cookie: int) -> Entry:
     if len(links.ports(master)) >= BRIDGE_PORTS:
         doing = f"make the pair {veth.name} and {veth.interface} in {veth.bridge}"
         raise refused(errno.EXFULL, doing, f"interface {veth.name}")
@@ -62,8 +62,8 @@ def _pair(links: Links, veth: Veth, master: int, cookie: int) -> Held:
     return outer
 
 
-def _finish_outer(outer: Held, veth: Veth, master: int) -> None:
-    """Mark the outer end, put it into the bridge and set it up."""
+def _finish_outer(outer: Entry, veth: Veth, master: int) -> None:
+    """Change the outer end to what it should be."""
     outer.link = replace(
         outer.link,
         mark=veth.mark,
@@ -77,22 +77,24 @@ def _finish_outer(outer: Held, veth: Veth, master: int) -> None:
     outer.rate = veth.ingress or outer.rate
 
 
-def _shaper(links: Links, shaper: Shaper) -> Held:
-    """Find the shaper, or begin one."""
-    held = links.find(shaper.name) or links.add(Link(0, shaper.name, "ifb", shaper.mac, 1500))
-    if not is_ours(held.link, shaper):
+def _shaper(links: LinkTable, shaper: Shaper) -> Entry:
+    """Return the shaper, created if need be."""
+    entry = links.find(shaper.name) or links.add(
+        Link(0, shaper.name, "ifb", shaper.mac, DEFAULT_MTU)
+    )
+    if not is_ours(entry.link, shaper):
         raise taken(shaper.name)
-    return held
+    return entry
 
 
-def _finish_inner(links: Links, inner: Held, veth: Veth) -> None:
+def _finish_inner(links: LinkTable, inner: Entry, veth: Veth) -> None:
     """Set the inner end up, with addresses and default routes."""
     inner.link = replace(inner.link, mac=veth.mac, mtu=veth.mtu, up=True)
     inner.settings |= veth.settings
     inner.addresses |= set(with_link_local(veth.addresses, veth.mac))
     for gateway in veth.gateways:
         route = Route(gateway, inner.link.index, priority(gateway, veth.metric))
-        standing = (other for held in links.inside(inner.cookie) for other in held.routes)
+        standing = (other for entry in links.inside(inner.cookie) for other in entry.routes)
         if any(_clash(route, other) for other in standing):
             raise KernelError(
                 f"the sandbox has another default route with metric {route.metric}",
@@ -101,31 +103,31 @@ def _finish_inner(links: Links, inner: Held, veth: Veth) -> None:
         inner.routes.add(route)
 
 
-def _clash(one: Route, other: Route) -> bool:
-    """Say whether two routes cannot both be: different, but of one family and one metric."""
-    alike = type(one.gateway) is type(other.gateway) and one.metric == other.metric
-    return alike and one != other
+def _clash(route: Route, other: Route) -> bool:
+    """Return whether two different routes have the same IP version and metric."""
+    is_alike = type(route.gateway) is type(other.gateway) and route.metric == other.metric
+    return is_alike and route != other
 
 
-def detach(links: Links, veth: Veth) -> None:
-    """Take the endpoint away, as far as it is there and ours."""
+def detach(links: LinkTable, veth: Veth) -> None:
+    """Delete the links of the endpoint that exist and are the daemon's own."""
     for wanted in (veth, veth.shaper):
-        held = links.find(wanted.name) if wanted else None
-        if wanted is not None and held is not None and is_ours(held.link, wanted):
-            links.delete(held.link)
+        entry = links.find(wanted.name) if wanted else None
+        if wanted is not None and entry is not None and is_ours(entry.link, wanted):
+            links.delete(entry.link)
 
 
-def adjust(links: Links, veth: Veth) -> None:
-    """Set isolation and hairpin, where it is there, ours and in its bridge."""
-    held = links.find(veth.name)
-    master = links.at(held.link.master) if held else None
+def adjust(links: LinkTable, veth: Veth) -> None:
+    """Set isolation and hairpin of an endpoint that is in its bridge."""
+    entry = links.find(veth.name)
+    master = links.at(entry.link.master) if entry else None
     in_place = master is not None and master.link.name == veth.bridge
-    if held is not None and in_place and is_ours(held.link, veth):
-        held.link = replace(held.link, isolated=veth.isolated, hairpin=veth.hairpin)
+    if entry is not None and in_place and is_ours(entry.link, veth):
+        entry.link = replace(entry.link, isolated=veth.isolated, hairpin=veth.hairpin)
 
 
-def inspect_outer(links: Links, veth: Veth) -> Snapshot:
-    """Look at what there is of the endpoint on the host."""
+def inspect_outer(links: LinkTable, veth: Veth) -> Snapshot:
+    """Return what exists of the endpoint on the host."""
     outer = links.find(veth.name)
     master = links.at(outer.link.master) if outer else None
     seen = Snapshot(
@@ -135,12 +137,12 @@ def inspect_outer(links: Links, veth: Veth) -> Snapshot:
     )
     if outer is None or not (veth.ingress or veth.shaper):
         return seen
-    shaper = links.at(outer.leads_through)
+    shaper = links.at(outer.redirected_through)
     return replace(seen, ingress=outer.rate, egress=shaper.rate if shaper else None)
 
 
-def inspect_inner(links: Links, veth: Veth, cookie: int, outside: Snapshot) -> Snapshot:
-    """Add what there is of it in the namespace."""
+def inspect_inner(links: LinkTable, veth: Veth, cookie: int, outside: Snapshot) -> Snapshot:
+    """Return a snapshot with what exists of the endpoint in a namespace."""
     inner = links.find(veth.interface, cookie)
     if inner is None:
         return outside

@@ -11,11 +11,13 @@ from mynet.drivers.linux.firewall.audit import differences
 from mynet.drivers.linux.firewall.elements import Element, plain, text
 from mynet.drivers.linux.firewall.fingerprint import generation
 from mynet.drivers.linux.firewall.nft import TABLE_NAME
-from mynet.drivers.linux.firewall.ruleset import elements, forwarded, published, ruleset
+from mynet.drivers.linux.firewall.ruleset import TABLE, elements, forwarded, published, ruleset
 from mynet.drivers.linux.firewall.set_elements import missing_elements
 from mynet.drivers.linux.firewall.table import Table
 from mynet.drivers.linux.group_commit import GroupCommit
+from mynet.drivers.linux.host_firewalls.inspect import inspect_surroundings
 from mynet.drivers.linux.values.desired import NetworkRules
+from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.ports import Forward, PortForwards
 
 logger = logging.getLogger(__name__)
@@ -191,6 +193,13 @@ class Firewall:
         ``forwards``, but no others. Like: ``nft -s list table inet mynet``, there and here.
         """
         return list(differences(instance, rules, possible, forwards))
+
+    def inspect_surroundings(self) -> Surroundings:
+        """Return what else on this host decides about the daemon's packets.
+
+        Like: ``nft list chains; sysctl net.bridge``.
+        """
+        return inspect_surroundings(TABLE, self.targets())
 
     def _load_again(self, instance: str, *more: PortForwards) -> None:
         """Load a table that another program has deleted or changed. Holds ``_lock``."""

@@ -1,24 +1,36 @@
 """Looking at what else on this host decides about our packets, in one go; nothing is changed."""
 
-from mynet.drivers.api import IPAddress
-from mynet.drivers.linux.firewall.ruleset import TABLE
-from mynet.drivers.linux.host import sysctl
+from typing import Final
+
+from mynet.drivers.api import IPV4, IPV6, IPAddress
+from mynet.drivers.linux import sysctl
+from mynet.drivers.linux.host.router_advertisements import ra_ignored
 from mynet.drivers.linux.host_firewalls import ufw_firewalld
 from mynet.drivers.linux.host_firewalls.iptables_legacy import legacy_chains
 from mynet.drivers.linux.host_firewalls.nft_chains import chains
-from mynet.drivers.linux.values.host_firewalls import FIREWALLD, UFW_CHAINS, Chain, Surroundings
+from mynet.drivers.linux.values.host_firewalls import FIREWALLD, UFW_CHAINS, Surroundings
+
+_BRIDGED: Final = {
+    IPV4: sysctl.NET / "bridge/bridge-nf-call-iptables",
+    IPV6: sysctl.NET / "bridge/bridge-nf-call-ip6tables",
+}
 
 
-def look_around(targets: frozenset[IPAddress] = frozenset()) -> Surroundings:
+def inspect_surroundings(
+    own_table: str, targets: frozenset[IPAddress] = frozenset()
+) -> Surroundings:
     """Look at all of it; files are read only of whom the chains show to be here.
 
     ``targets`` are where published ports lead, which only our own firewall knows.
     """
-    found = [*(each for each in chains() if not _is_ours(each)), *legacy_chains()]
+    found = [
+        *(chain for chain in chains() if (chain.family, chain.table) != ("inet", own_table)),
+        *legacy_chains(),
+    ]
     names = {each.name for each in found}
     return Surroundings(
         chains=found,
-        bridged=sysctl.bridged(),
+        bridged=_bridged(),
         ufw_routes=frozenset(
             (version, way, interface)
             for name, version in UFW_CHAINS.items()
@@ -28,10 +40,15 @@ def look_around(targets: frozenset[IPAddress] = frozenset()) -> Surroundings:
         trusted=ufw_firewalld.accepted_by_firewalld()
         if any(each.table == FIREWALLD for each in found)
         else frozenset(),
-        deaf=sysctl.deaf_uplinks(),
+        ra_ignored=ra_ignored(),
         targets=targets,
     )
 
 
-def _is_ours(chain: Chain) -> bool:
-    return (chain.family, chain.table) == ("inet", TABLE)
+def _bridged() -> frozenset[int]:
+    """Return the IP versions of which frames inside a bridge pass the host's firewall.
+
+    There are none while br_netfilter is not loaded.
+    Like: ``sysctl net.bridge.bridge-nf-call-iptables``.
+    """
+    return frozenset(version for version, setting in _BRIDGED.items() if sysctl.is_on(setting))

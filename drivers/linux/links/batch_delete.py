@@ -6,7 +6,7 @@ The kernel takes 16 to 20 ms to delete a link, and hardly longer for a group of 
 import secrets
 from collections.abc import Iterator, Sequence
 
-from mynet.drivers.linux.links.bridges import GONE
+from mynet.drivers.linux.links.lookup import GONE
 from mynet.drivers.linux.netlink import link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.observed import Link

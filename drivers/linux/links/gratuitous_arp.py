@@ -1,11 +1,11 @@
-"""Telling whose an address is now: an address that is used again may have another MAC address.
+"""Announcing the MAC address of an address that may have had another before.
 
-Neighbours that knew it would send to the old one for ten seconds and more. ``arp_notify`` of
-the kernel does not help: what an interface sends as it comes up, its port of the bridge does not
-pass yet. So the daemon sends the announcements into the bridge, which floods them to all other
-ports, just before the endpoint's own port comes up; on that, the sandbox would hear its own address
-being claimed, and the kernel would log a warning. The host itself hears nothing of what it sends,
-and is told by netlink.
+Neighbours that knew the address would send to its former MAC address for ten seconds and more.
+``arp_notify`` of the kernel does not help: what an interface sends as it comes up, its port of the
+bridge does not forward yet. So the daemon sends the announcements into the bridge, which floods
+them to all other ports, just before the endpoint's own port comes up. Afterwards the sandbox would
+receive an announcement of its own address, and the kernel would log a warning. The host itself does
+not receive what it sends, so netlink corrects its neighbour table.
 """
 
 import errno
@@ -31,15 +31,15 @@ _BROADCAST, _ALL_NODES_MAC = b"\xff" * 6, bytes.fromhex("333300000001")
 _ALL_NODES = IPv6Address("ff02::1").packed
 _REQUEST, _NEIGHBOUR_ADVERTISEMENT, _OVERRIDE, _TARGET_MAC = 1, 136, 0x20000000, 2
 
-_UNKNOWN = frozenset({errno.ENOENT})
-_NOBODY_HEARS = frozenset({errno.ENETDOWN, errno.ENOBUFS})  # a bridge without a carrier
+_NOT_A_NEIGHBOUR = frozenset({errno.ENOENT})
+_NO_CARRIER = frozenset({errno.ENETDOWN, errno.ENOBUFS})  # a bridge without ports that are up
 
 
 class Announcer:
     """Sends frames from bridges of the namespace that it is first used in.
 
-    It keeps one socket: to close one takes 14 ms and more, one time in ten, as the kernel waits
-    until nobody can be using it. ``_lock`` guards its making; sending needs none.
+    It keeps one socket. Closing one takes 14 ms and more in one of ten cases, as the kernel waits
+    until no other processor uses it. ``_lock`` guards its creation; sending needs no lock.
     """
 
     def __init__(self) -> None:
@@ -47,22 +47,22 @@ class Announcer:
         self._socket: socket.socket | None = None
 
     def announce(self, veth: Veth) -> None:
-        """Tell all that are on the bridge which MAC address the endpoint's addresses have.
+        """Send every port of the bridge the MAC address of the endpoint's addresses.
 
         Like: ``arping -U -c 1 -I BRIDGE ADDRESS``; ``ndsend ADDRESS BRIDGE``.
         """
-        words = f"announce the addresses of {veth.interface} on {veth.bridge}"
-        with refusals(words, f"interface {veth.bridge}", capability="CAP_NET_RAW"):
+        doing = f"announce the addresses of {veth.interface} on {veth.bridge}"
+        with refusals(doing, f"interface {veth.bridge}", capability="CAP_NET_RAW"):
             for address in veth.addresses:
                 frame = announcement(address.ip, veth.mac)
                 try:
                     self._opened().sendto(frame, (veth.bridge, 0))
                 except OSError as error:
-                    if error.errno not in _NOBODY_HEARS:
+                    if error.errno not in _NO_CARRIER:
                         raise
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket."""
         with self._lock:
             if self._socket is not None:
                 self._socket.close()
@@ -77,9 +77,9 @@ class Announcer:
 
 
 def announcement(address: IPAddress, mac: str) -> bytes:
-    """Build the frame: an ARP announcement (RFC 5227), or an unsolicited advertisement (RFC 4861).
+    """Return a frame: an ARP announcement (RFC 5227), or an unsolicited advertisement (RFC 4861).
 
-    Both override what their hearer knows; neither makes known who was not asked for.
+    Both override what a receiver knows, and neither adds a neighbour that it does not know.
     """
     octets = bytes.fromhex(mac.replace(":", ""))
     if isinstance(address, IPv4Address):
@@ -101,7 +101,7 @@ def _advertisement(own: bytes, mac: bytes, checksum: int) -> bytes:
 
 
 def _checksum(data: bytes) -> int:
-    """Sum up as RFC 1071 does."""
+    """Return the checksum of RFC 1071."""
     total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
@@ -109,7 +109,7 @@ def _checksum(data: bytes) -> int:
 
 
 def corrections(veth: Veth, bridge: int) -> Iterator[Request]:
-    """Correct what the host knows of the endpoint's addresses; the bridge's index is given.
+    """Yield requests that correct the host's neighbour table; ``bridge`` is the bridge's index.
 
     Like: ``ip neigh change ADDRESS lladdr MAC dev BRIDGE nud stale``.
     """
@@ -118,5 +118,5 @@ def corrections(veth: Veth, bridge: int) -> Iterator[Request]:
             change_neighbour(bridge, address.ip, veth.mac),
             f"correct the neighbour {address.ip} of {veth.bridge}",
             f"interface {veth.bridge}",
-            _UNKNOWN,
+            _NOT_A_NEIGHBOUR,
         )

@@ -1,4 +1,4 @@
-"""Which program has a port of the host, as far as it can be seen from here."""
+"""The programs that have a port of the host, as far as /proc shows them."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,21 +10,15 @@ from mynet.drivers.linux.values.ports import Binding, Program
 _HERE = Path("/proc/thread-self/net")
 _TABLES = {PortProtocol.TCP: ("tcp", "tcp6"), PortProtocol.UDP: ("udp", "udp6")}
 _LOCAL, _INODE = 1, 9  # columns of /proc/net/tcp and udp, proc(5)
-_NO_SOCKET = "0"  # the inode of a connection that has no program any more
+_NO_SOCKET = "0"  # the inode of a connection without a program
 
 
-def find_program(binding: Binding) -> Program | None:
-    """Find who has the port; None where that cannot be seen, as through another pid namespace.
-
-    It looks at every descriptor of every program: for an error's sake alone. One of TCP that is
-    bound and neither listens nor is connected, as ours, is in no list. Like: ``ss -antup``.
-    """
-    sockets = {f"socket:[{inode}]" for inode in _inodes(binding)}
-    return next(_owners(sockets), None) if sockets else None
+def sockets_at(binding: Binding) -> frozenset[str]:
+    """Return the sockets that have the port at any address, as links in /proc name them."""
+    return frozenset(f"socket:[{inode}]" for inode in _inodes(binding))
 
 
 def _inodes(binding: Binding) -> Iterator[str]:
-    """List the sockets that have the port, at whichever address."""
     for table in _TABLES.get(binding.protocol, ()):
         with suppress(OSError):  # a kernel without IPv6 has no tcp6
             for line in (_HERE / table).read_text().splitlines()[1:]:
@@ -34,10 +28,12 @@ def _inodes(binding: Binding) -> Iterator[str]:
                     yield columns[_INODE]
 
 
-def _owners(sockets: set[str]) -> Iterator[Program]:
-    """List the programs that have one of the sockets open."""
+def owners(sockets: frozenset[str]) -> Iterator[Program]:
+    """Yield the programs that have one of the sockets open."""
+    if not sockets:
+        return
     for process in Path("/proc").iterdir():
         if process.name.isdecimal():
-            with suppress(OSError):  # it ended while it was looked at, or is not ours to look at
+            with suppress(OSError):  # the process ended, or may not be looked at
                 if sockets & {str(fd.readlink()) for fd in (process / "fd").iterdir()}:
                     yield Program(int(process.name), (process / "comm").read_text().strip())

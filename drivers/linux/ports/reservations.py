@@ -1,8 +1,8 @@
-"""Ports of the host, held with sockets: what is published is nobody else's, and seen to be free.
+"""Reserving ports of the host with sockets.
 
-A socket that is bound and never listens keeps its port from every other program, and is in nobody's
-way: packets to a published port are led elsewhere before they would come to it. It costs one file
-descriptor.
+A socket that is bound and never listens keeps its port from every other program. It receives no
+packets, since the firewall forwards those of a published port before they would reach it. It costs
+one file descriptor.
 """
 
 import errno
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from mynet.drivers.api import PortProtocol
+from mynet.drivers.api import IPV6, PortProtocol
 from mynet.drivers.errors import DriverError, PortsExhausted
 from mynet.drivers.linux.kernel_errors import refused
-from mynet.drivers.linux.values.ports import Binding
+from mynet.drivers.linux.ports.owners import owners, sockets_at
+from mynet.drivers.linux.values.ports import Binding, Program
 
 _SETTINGS = Path("/proc/sys/net/ipv4")  # of the namespace of the thread that opens it
 _KINDS = {
@@ -25,43 +26,62 @@ _KINDS = {
 }
 _UNKNOWN = frozenset({errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT})
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_IPV6 = 6
 _DUAL = frozenset({4, 6})
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A held port. There is no socket for a protocol that this kernel has no sockets of."""
+class SocketReservation:
+    """A reserved port."""
 
+    # None for a protocol that this kernel has no sockets of.
     socket: socket.socket | None
 
     def close(self) -> None:
-        """Let go of the port."""
+        """Release the port."""
         if self.socket is not None:
             self.socket.close()
 
 
-def hold(binding: Binding) -> Held | None:
-    """Hold a port, in the namespace of the thread that calls; None where another program has it.
+class Ports:
+    """Implements :class:`~mynet.drivers.linux.interface.Ports` with sockets."""
 
-    Raises PortsExhausted where no descriptor is left. SCTP is held where the kernel has it; where
-    it has not, nobody else can take it either.
-    """
-    family = socket.AF_INET6 if _IPV6 in binding.versions else socket.AF_INET
-    try:
-        sock = socket.socket(family, *_KINDS[binding.protocol])
-    except OSError as error:
-        if binding.protocol is PortProtocol.SCTP and error.errno in _UNKNOWN:
-            return Held(None)
-        raise _refusal(binding, error) from error
-    try:
-        _bind(sock, binding)
-    except OSError as error:
-        sock.close()
-        if error.errno == errno.EADDRINUSE:
-            return None
-        raise _refusal(binding, error) from error
-    return Held(sock)
+    def reserve(self, binding: Binding) -> SocketReservation | None:
+        """Reserve a port with a socket that is bound and never listens.
+
+        A kernel without SCTP needs no socket for it, since no program can use the port either.
+        """
+        family = socket.AF_INET6 if IPV6 in binding.versions else socket.AF_INET
+        try:
+            sock = socket.socket(family, *_KINDS[binding.protocol])
+        except OSError as error:
+            if binding.protocol is PortProtocol.SCTP and error.errno in _UNKNOWN:
+                return SocketReservation(None)
+            raise _refusal(binding, error) from error
+        try:
+            _bind(sock, binding)
+        except OSError as error:
+            sock.close()
+            if error.errno == errno.EADDRINUSE:
+                return None
+            raise _refusal(binding, error) from error
+        return SocketReservation(sock)
+
+    def program_at(self, binding: Binding) -> Program | None:
+        """Like: ss -antup.
+
+        It looks at every descriptor of every program, so it is for error messages only. It does not
+        find a TCP socket that is bound and neither listens nor is connected, as the daemon's own.
+        """
+        return next(owners(sockets_at(binding)), None)
+
+    def choosable_ports(self) -> Sequence[range]:
+        """Like: sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports."""
+        first, last = map(int, (_SETTINGS / "ip_local_port_range").read_text().split())
+        free: list[range] = []
+        for reserved in sorted(_ranges((_SETTINGS / "ip_local_reserved_ports").read_text())):
+            free.append(range(first, min(reserved[0], last + 1)))
+            first = max(first, reserved[1] + 1)
+        return [span for span in (*free, range(first, last + 1)) if span]
 
 
 def _bind(sock: socket.socket, binding: Binding) -> None:
@@ -114,19 +134,6 @@ def _refusal(binding: Binding, error: OSError) -> DriverError:
         f"port {binding.port}/{binding.protocol.value}",
         capability="CAP_NET_BIND_SERVICE",
     )
-
-
-def choosable_ports() -> Sequence[range]:
-    """List the ports that the kernel itself chooses from, without those that are reserved.
-
-    Like: sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports.
-    """
-    first, last = map(int, (_SETTINGS / "ip_local_port_range").read_text().split())
-    free: list[range] = []
-    for reserved in sorted(_ranges((_SETTINGS / "ip_local_reserved_ports").read_text())):
-        free.append(range(first, min(reserved[0], last + 1)))
-        first = max(first, reserved[1] + 1)
-    return [span for span in (*free, range(first, last + 1)) if span]
 
 
 def _ranges(text: str) -> list[tuple[int, int]]:

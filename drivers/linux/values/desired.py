@@ -9,7 +9,8 @@ from ipaddress import IPv6Address
 
 from mynet.drivers.api import IPAddress, IPInterface, IPNetwork, Sandbox
 
-BRIDGE_PORTS = 1023  # BR_MAX_PORTS less the port number 0
+BRIDGE_PORTS = 1023  # BR_MAX_PORTS without the port number 0
+DEFAULT_MTU = 1500  # bytes
 
 
 @dataclass(frozen=True, slots=True)

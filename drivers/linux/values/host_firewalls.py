@@ -45,15 +45,15 @@ class Surroundings:
     ``chains`` are those of all tables but ours. Of the IP versions ``bridged``, frames that stay on
     a bridge pass the host's firewall too (br_netfilter). ``ufw_routes`` has what ufw was told to
     forward: IP version, "in" or "out", interface. ``trusted`` are the interfaces that firewalld was
-    told to accept all packets of. ``deaf`` are uplinks that have heard router advertisements, and
-    hear no more of them. Published ports of ours lead to ``targets``.
+    told to accept all packets of. ``ra_ignored`` are uplinks that have heard router
+    advertisements, and hear no more of them. Published ports of ours lead to ``targets``.
     """
 
     chains: Sequence[Chain] = ()
     bridged: frozenset[int] = frozenset()
     ufw_routes: frozenset[tuple[int, str, str]] = frozenset()
     trusted: frozenset[str] = frozenset()
-    deaf: Sequence[str] = ()
+    ra_ignored: Sequence[str] = ()
     targets: frozenset[IPAddress] = frozenset()
 
     def table_of(self, chain: Chain) -> Mapping[str, Chain]:

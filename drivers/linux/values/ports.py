@@ -77,11 +77,11 @@ class Binding:
         return f"{self.protocol.name} port {where}"
 
 
-class Hold(Protocol):
-    """A port of the host that nobody else can take until it is let go of."""
+class Reservation(Protocol):
+    """A port of the host that no other program can take until it is released."""
 
     def close(self) -> None:
-        """Let go of the port."""
+        """Release the port."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,24 @@ WINDOW: Final = 0.05  # seconds from the first notification to when all are read
 
 
 class Monitor:
+    """Implements :class:`~mynet.drivers.linux.interface.Monitor` with a thread for each watch.
+
+    ``own_ports`` are the netlink ports of the sockets that change the firewall's table for the
+    daemon.
+    """
+
+    def __init__(self, own_ports: Container[int]) -> None:
+        self._own_ports = own_ports
+
+    def watch(self, notice: Callable[[frozenset[str]], None]) -> "NotificationReader":
+        """Like: ip monitor link address netconf; nft monitor."""
+        return NotificationReader(notice, self._own_ports)
+
+
+class NotificationReader:
     """Calls ``notice`` with the marks of what may be damaged, until it is closed.
 
-    It reads the notifications of the namespace that its creator's thread is in. ``own_ports`` are
-    the netlink ports of the sockets that change the firewall's table for the daemon.
+    It reads the notifications of the namespace that its creator's thread is in.
     """
 
     def __init__(self, notice: Callable[[frozenset[str]], None], own_ports: Container[int]) -> None:

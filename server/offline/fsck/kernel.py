@@ -119,7 +119,7 @@ def _sandboxes(found: Comparison, records: Records, host: Host) -> Mapping[int, 
         if each.place.sandbox and each.boot_id == here
     ]
     try:
-        return host.locate(asked)
+        return host.sandboxes.locate(asked)
     except DriverError as error:
         found.remark(f"the kernel was not compared with endpoints: {error}")
         return None

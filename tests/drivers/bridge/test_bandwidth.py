@@ -146,4 +146,4 @@ def test_a_shaper_is_a_stray_when_its_record_is_gone(
     assert {orphan.name for orphan in orphans} == {"interface vethchk1", "interface ifb-chk1"}
     for orphan in orphans:
         driver.discard(SampleCall(), orphan)
-    assert {link.name for link in kernel.links()} == {"br-check1", "vethchk2"}
+    assert {link.name for link in kernel.list_links()} == {"br-check1", "vethchk2"}

@@ -37,7 +37,7 @@ def told(driver: BridgeDriver, network: Network) -> Sequence[Condition]:
 
 
 def around(kernel: FakeKernel, *chains: Chain, **others: object) -> None:
-    kernel.surroundings = replace(Surroundings(chains), **others)  # type: ignore[arg-type]
+    kernel.firewall.surroundings = replace(Surroundings(chains), **others)  # type: ignore[arg-type]
 
 
 def test_where_nobody_is_nothing_is_told(kernel: FakeKernel, driver: BridgeDriver) -> None:
@@ -248,7 +248,7 @@ def test_an_interface_that_firewalld_trusts_passes(
 def test_a_deaf_uplink_matters_to_who_leaves_by_ipv6(
     kernel: FakeKernel, driver: BridgeDriver
 ) -> None:
-    around(kernel, deaf=("eth0", "eth0.7"))
+    around(kernel, ra_ignored=("eth0", "eth0.7"))
     first, second = told(driver, BLUE)
     assert list(first.commands) == ["sysctl -w net.ipv6.conf.eth0.accept_ra=2"]
     assert list(second.commands) == ["sysctl -w net.ipv6.conf.eth0/7.accept_ra=2"]
@@ -302,4 +302,4 @@ def test_many_networks_are_judged_by_one_look(kernel: FakeKernel, driver: Bridge
     networks = [replace(BLUE, id=str(number)) for number in range(50)]
     found = driver.conditions(SampleCall(), networks)
     assert found.keys() == {each.id for each in networks}
-    assert kernel.calls["look_around"] == 1
+    assert kernel.control.calls["firewall.inspect_surroundings"] == 1

@@ -52,7 +52,7 @@ def test_a_network_that_the_firewall_lacks_is_suspicious_alone(
     kernel: FakeKernel, driver: BridgeDriver, networks: list[Network]
 ) -> None:
     _, two, _ = ids(networks)
-    kernel.remove_segment(kernel.segments["br-check2"])
+    kernel.firewall.remove(kernel.firewall.networks["br-check2"])
     assert driver.survey(CALL, networks) == [two]
     sentences = driver.check_network(CALL, networks[1])
     assert sentences[0] == 'The firewall lacks "br-check2" in the set br_all.'
@@ -62,8 +62,8 @@ def test_an_endpoint_whose_ports_lead_nowhere_is_suspicious_alone(
     kernel: FakeKernel, driver: BridgeDriver, networks: list[Network]
 ) -> None:
     _, _, endpoint = ids(networks)
-    (publication,) = kernel.publications.values()
-    kernel.unpublish(publication)
+    (publication,) = kernel.firewall.endpoints.values()
+    kernel.firewall.unpublish(publication)
     assert driver.survey(CALL, networks) == [endpoint]
 
 
@@ -90,14 +90,14 @@ def test_what_passes_a_device_of_anothers_is_not_ours_to_filter(
     kernel.delete_link("br-check2")
     kernel.add_link("br-check2")
     driver.restore(CALL, networks[:1])
-    assert "br-check2" not in kernel.segments
+    assert "br-check2" not in kernel.firewall.networks
     assert driver.survey(CALL, networks) == [two]
     assert driver.check_network(CALL, networks[1]) == [
         "The interface br-check2 is not the network's bridge."
     ]
-    kernel.calls.clear()
+    kernel.control.calls.clear()
     driver.survey(CALL, networks[1:])
-    assert not kernel.calls["unfiltered"]
+    assert not kernel.control.calls["firewall.missing"]
 
 
 def test_only_marks_of_our_own_are_told_and_anything_is(

@@ -22,7 +22,7 @@ def test_a_network_is_a_bridge_with_its_mark_and_addresses(
     kernel: FakeKernel, driver: BridgeDriver, network: Network
 ) -> None:
     driver.create(CALL, network)
-    (link,) = kernel.links()
+    (link,) = kernel.list_links()
     assert (link.name, link.kind, link.up) == (network.interface, "bridge", True)
     assert (link.mark, link.mtu) == (f"mynet:test:{network.id}", 1400)
     assert link.mac == mac_from(network.id)
@@ -84,8 +84,8 @@ def test_the_firewall_and_forwarding_follow_the_network(
         driver.create(CALL, network)
     else:
         driver.restore(CALL, [network])
-    assert kernel.segments == {"br-check1": segment}
-    assert kernel.forwarding == forwarding
+    assert kernel.firewall.networks == {"br-check1": segment}
+    assert kernel.host.forwarding == forwarding
 
 
 def test_an_endpoint_is_the_pair_that_it_describes(
@@ -153,7 +153,7 @@ def test_options_it_cannot_use_are_refused_before_anything_is_made(
     with pytest.raises(InvalidOptions, match="cannot make network conformance-1") as caught:
         driver.create(CALL, replace(network, **change))  # type: ignore[arg-type]
     assert set(caught.value.violations) == wrong
-    assert not kernel.calls
+    assert not kernel.control.calls
 
 
 def test_more_subnets_than_a_transaction_holds_are_refused_before_anything_is_made(
@@ -162,7 +162,7 @@ def test_more_subnets_than_a_transaction_holds_are_refused_before_anything_is_ma
     many = [IPV4] * (MAX_SUBNETS + 1)
     with pytest.raises(CapabilityUnsupported, match=r"65 subnets.*at most 64"):
         driver.create(CALL, replace(network, subnets=many))
-    assert not kernel.calls
+    assert not kernel.control.calls
 
 
 def test_an_update_brings_firewall_and_ports_to_the_new_options(
@@ -175,8 +175,8 @@ def test_an_update_brings_firewall_and_ports_to_the_new_options(
         network = replace(endpoint.network, options={"icc": icc})
         here, absent = (replace(each, network=network) for each in (endpoint, gone))
         driver.update(CALL, NetworkUpdate(network, (here, absent)))
-        assert kernel.segments["br-check1"].icc is not isolated
-        assert [each.isolated for each in kernel.links() if each.kind == "veth"] == [isolated]
+        assert kernel.firewall.networks["br-check1"].icc is not isolated
+        assert [each.isolated for each in kernel.list_links() if each.kind == "veth"] == [isolated]
         assert driver.check(CALL, here) == []
 
 
@@ -185,7 +185,7 @@ def test_an_update_to_options_it_cannot_use_changes_nothing(
 ) -> None:
     with pytest.raises(InvalidOptions):
         driver.update(CALL, NetworkUpdate(replace(network, options={"icc": "maybe"})))
-    assert not kernel.calls
+    assert not kernel.control.calls
 
 
 def test_deleting_takes_everything_and_nothing_else(
@@ -195,19 +195,19 @@ def test_deleting_takes_everything_and_nothing_else(
     driver.create(CALL, network)
     driver.create(CALL, other)
     driver.delete(CALL, network)
-    assert [link.name for link in kernel.links()] == [other.interface]
-    assert set(kernel.segments) == {other.interface}
-    assert kernel.forwarding == {4, 6}  # others may have come to need it
+    assert [link.name for link in kernel.list_links()] == [other.interface]
+    assert set(kernel.firewall.networks) == {other.interface}
+    assert kernel.host.forwarding == {4, 6}  # others may have come to need it
 
 
 def test_deleting_takes_the_network_out_of_the_firewall_first(
     kernel: FakeKernel, driver: BridgeDriver, network: Network
 ) -> None:
     driver.create(CALL, network)
-    kernel.fail("remove_segment")
+    kernel.control.fail("firewall.remove")
     with pytest.raises(KernelError):
         driver.delete(CALL, network)
-    assert kernel.links()
+    assert kernel.list_links()
 
 
 @pytest.mark.parametrize("mark", ["", "mynet:other:1"])
@@ -215,12 +215,12 @@ def test_deleting_a_network_whose_name_is_anothers_touches_nothing(
     kernel: FakeKernel, driver: BridgeDriver, network: Network, mark: str
 ) -> None:
     kernel.add_link(network.interface, kind="bridge", mark=mark)
-    kernel.add_segment("test", NetworkRules(network.interface))
-    before = kernel.links(), kernel.segments
+    kernel.firewall.add("test", NetworkRules(network.interface))
+    before = kernel.list_links(), kernel.firewall.networks
     with pytest.raises(InterfaceExists):
         driver.create(CALL, network)
     driver.delete(CALL, network)
-    assert (kernel.links(), kernel.segments) == before
+    assert (kernel.list_links(), kernel.firewall.networks) == before
 
 
 def test_disconnecting_does_not_look_at_the_sandbox(
@@ -231,7 +231,7 @@ def test_disconnecting_does_not_look_at_the_sandbox(
     kernel.move_sandbox("/run/netns/web", "/run/netns/elsewhere")
     driver.disconnect(CALL, endpoint)
     assert endpoint.sandbox
-    assert not kernel.links(endpoint.sandbox)
+    assert not kernel.list_links(endpoint.sandbox)
 
 
 def test_two_endpoints_do_not_get_in_each_others_way(

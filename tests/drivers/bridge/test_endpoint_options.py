@@ -68,10 +68,10 @@ def test_without_a_sandbox_what_can_only_be_set_there_is_refused_before_anything
     kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     driver.create(SampleCall(), endpoint.network)
-    before = kernel.links()
+    before = kernel.list_links()
     lone = replace(endpoint, sandbox=None, gateways=())
     with pytest.raises(CapabilityUnsupported, match=r"rp_filter cannot be set without a sandbox"):
         driver.connect(SampleCall(), replace(lone, options={RP_FILTER: "2"}))
-    assert kernel.links() == before
+    assert kernel.list_links() == before
     driver.connect(SampleCall(), lone)  # where nothing was asked for, nothing is refused
     assert driver.check(SampleCall(), lone) == []

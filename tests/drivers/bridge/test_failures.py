@@ -11,11 +11,16 @@ from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.drivers.testing import SampleCall, sample_network, sample_ports
 
 CALL = SampleCall()
-CREATE = ["ensure_bridge", "ensure_bridge.mark", "add_segment", "enable_forwarding"]
-DELETE = ["is_taken", "remove_segment", "delete_bridge"]
-PUBLISH = ["open_loopback", "publish", "publish.forget"]
-CONNECT = ["attach", "attach.mark", "attach.inner", *PUBLISH]
-DISCONNECT = ["unpublish", "detach"]
+CREATE = [
+    "links.ensure_bridge",
+    "links.ensure_bridge.mark",
+    "firewall.add",
+    "host.enable_forwarding",
+]
+DELETE = ["links.is_taken", "firewall.remove", "links.delete_bridge"]
+PUBLISH = ["links.open_loopback", "firewall.publish", "firewall.publish.forget"]
+CONNECT = ["links.attach", "links.attach.mark", "links.attach.inner", *PUBLISH]
+DISCONNECT = ["firewall.unpublish", "links.detach"]
 
 
 @pytest.fixture
@@ -28,25 +33,25 @@ def endpoint(endpoint: Endpoint) -> Endpoint:
 def test_a_create_that_fails_anywhere_is_undone_by_delete(
     kernel: FakeKernel, driver: BridgeDriver, network: Network, point: str
 ) -> None:
-    kernel.fail(point)
-    with pytest.raises(KernelError, match="it was told to"):
+    kernel.control.fail(point)
+    with pytest.raises(KernelError, match="a test asked for it"):
         driver.create(CALL, network)
     driver.delete(CALL, network)
-    assert not kernel.links()
-    assert not kernel.segments
+    assert not kernel.list_links()
+    assert not kernel.firewall.networks
 
 
 @pytest.mark.parametrize("point", CREATE)
 def test_a_create_that_failed_anywhere_is_completed_by_the_next(
     kernel: FakeKernel, driver: BridgeDriver, network: Network, point: str
 ) -> None:
-    kernel.fail(point)
+    kernel.control.fail(point)
     with pytest.raises(KernelError):
         driver.create(CALL, network)
     driver.create(CALL, network)
-    assert [link.mark for link in kernel.links()] == [f"mynet:test:{network.id}"]
-    assert set(kernel.segments) == {network.interface}
-    assert kernel.forwarding == {4, 6}
+    assert [link.mark for link in kernel.list_links()] == [f"mynet:test:{network.id}"]
+    assert set(kernel.firewall.networks) == {network.interface}
+    assert kernel.host.forwarding == {4, 6}
 
 
 @pytest.mark.parametrize("point", DELETE)
@@ -54,12 +59,12 @@ def test_a_delete_that_failed_anywhere_is_finished_by_the_next(
     kernel: FakeKernel, driver: BridgeDriver, network: Network, point: str
 ) -> None:
     driver.create(CALL, network)
-    kernel.fail(point)
+    kernel.control.fail(point)
     with pytest.raises(KernelError):
         driver.delete(CALL, network)
     driver.delete(CALL, network)
-    assert not kernel.links()
-    assert not kernel.segments
+    assert not kernel.list_links()
+    assert not kernel.firewall.networks
 
 
 @pytest.mark.parametrize("point", CONNECT)
@@ -67,14 +72,14 @@ def test_a_connect_that_fails_anywhere_is_undone_by_disconnect(
     kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint, point: str
 ) -> None:
     driver.create(CALL, endpoint.network)
-    kernel.fail(point)
+    kernel.control.fail(point)
     with pytest.raises(KernelError):
         driver.connect(CALL, endpoint)
-    assert driver.check(CALL, endpoint) or point == "publish.forget"
+    assert driver.check(CALL, endpoint) or point == "firewall.publish.forget"
     driver.disconnect(CALL, endpoint)
-    assert [link.kind for link in kernel.links()] == ["bridge"]
-    assert not kernel.links(endpoint.sandbox)
-    assert not kernel.publications
+    assert [link.kind for link in kernel.list_links()] == ["bridge"]
+    assert not kernel.list_links(endpoint.sandbox)
+    assert not kernel.firewall.endpoints
 
 
 @pytest.mark.parametrize("point", CONNECT)
@@ -82,12 +87,12 @@ def test_a_connect_that_failed_anywhere_is_completed_by_the_next(
     kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint, point: str
 ) -> None:
     driver.create(CALL, endpoint.network)
-    kernel.fail(point)
+    kernel.control.fail(point)
     with pytest.raises(KernelError):
         driver.connect(CALL, endpoint)
     driver.connect(CALL, endpoint)
     assert driver.check(CALL, endpoint) == []
-    assert len(kernel.links(endpoint.sandbox)) == 1
+    assert len(kernel.list_links(endpoint.sandbox)) == 1
 
 
 @pytest.mark.parametrize("point", DISCONNECT)
@@ -96,20 +101,20 @@ def test_a_disconnect_that_failed_is_finished_by_the_next(
 ) -> None:
     driver.create(CALL, endpoint.network)
     driver.connect(CALL, endpoint)
-    kernel.fail(point, times=2)
+    kernel.control.fail(point, times=2)
     for _ in range(2):
         with pytest.raises(KernelError):
             driver.disconnect(CALL, endpoint)
     driver.disconnect(CALL, endpoint)
-    assert not kernel.links(endpoint.sandbox)
-    assert not kernel.publications
+    assert not kernel.list_links(endpoint.sandbox)
+    assert not kernel.firewall.endpoints
 
 
 def test_the_kernels_own_error_comes_out_as_it_is(
     kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     refusal = PrivilegeMissing("no", metadata={"capability": "CAP_NET_ADMIN"})
-    kernel.fail("inspect", refusal)
+    kernel.control.fail("links.inspect", refusal)
     with pytest.raises(PrivilegeMissing) as caught:
         driver.check(CALL, endpoint)
     assert caught.value is refusal
@@ -129,7 +134,7 @@ def test_restoring_goes_on_past_a_network_that_cannot_be_made(
         assert network.interface in caught.value.metadata[network.id]
     assert isinstance(caught.value.__cause__, ExceptionGroup)
     assert len(caught.value.__cause__.exceptions) == 2
-    ours = {link.name for link in kernel.links() if link.mark.startswith("mynet:test:")}
+    ours = {link.name for link in kernel.list_links() if link.mark.startswith("mynet:test:")}
     assert ours == {"br-check1", "br-check4"}
 
 
@@ -140,16 +145,16 @@ def test_restoring_lets_the_firewall_judge_nothing_of_others(
     kernel.add_link("br-check2", kind="bridge")
     with pytest.raises(DriverError):
         driver.restore(CALL, networks)
-    assert set(kernel.segments) == {"br-check1"}
+    assert set(kernel.firewall.networks) == {"br-check1"}
 
 
 def test_a_network_that_is_half_restored_is_firewalled(
     kernel: FakeKernel, driver: BridgeDriver, network: Network
 ) -> None:
-    kernel.fail("enable_forwarding")
+    kernel.control.fail("host.enable_forwarding")
     with pytest.raises(DriverError, match="1 of 1"):
         driver.restore(CALL, [network])
-    assert set(kernel.segments) == {network.interface}
+    assert set(kernel.firewall.networks) == {network.interface}
 
 
 def test_restoring_forgets_what_is_no_network_any_more(
@@ -158,17 +163,17 @@ def test_restoring_forgets_what_is_no_network_any_more(
     driver.create(CALL, network)
     driver.create(CALL, sample_network(2))
     driver.restore(CALL, [network])
-    assert set(kernel.segments) == {network.interface}
+    assert set(kernel.firewall.networks) == {network.interface}
     driver.restore(CALL, [])
-    assert not kernel.segments
+    assert not kernel.firewall.networks
 
 
 def test_without_a_firewall_nothing_is_restored(
     kernel: FakeKernel, driver: BridgeDriver, network: Network
 ) -> None:
-    kernel.fail("load_firewall")
+    kernel.control.fail("firewall.load")
     with pytest.raises(KernelError):
         driver.restore(CALL, [network])
-    assert not kernel.links()
+    assert not kernel.list_links()
     driver.restore(CALL, [replace(network)])
-    assert len(kernel.links()) == 1
+    assert len(kernel.list_links()) == 1

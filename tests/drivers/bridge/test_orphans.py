@@ -40,7 +40,7 @@ def test_an_address_that_a_bridge_lacks_is_told(
 ) -> None:
     bridge = driver._specs.bridge(network)
     kernel.delete_link(network.interface)
-    kernel.ensure_bridge(type(bridge)(bridge.name, bridge.mark, bridge.mac, bridge.mtu))
+    kernel.links.ensure_bridge(type(bridge)(bridge.name, bridge.mark, bridge.mac, bridge.mtu))
     assert driver.check_network(CALL, network) == [
         f"{bridge.name} lacks the address {address}." for address in bridge.addresses
     ]
@@ -56,5 +56,5 @@ def test_strays_are_those_of_no_known_record_and_of_this_instance(
     assert driver.orphans(CALL, {network.id}) == [orphan]
     for _ in range(2):
         driver.discard(CALL, orphan)
-        names = {link.name for link in kernel.links()}
+        names = {link.name for link in kernel.list_links()}
         assert names == {network.interface, "br-other", "tun7"}

@@ -58,7 +58,7 @@ def test_a_port_leads_to_the_first_address_of_each_family(
 ) -> None:
     more = (*published.addresses, ip_interface("198.18.1.9/24"))
     driver.connect(CALL, replace(published, ports=[port], addresses=more))
-    assert kernel.publications == {published.id: PortForwards(published.id, tuple(forwards))}
+    assert kernel.firewall.endpoints == {published.id: PortForwards(published.id, tuple(forwards))}
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,10 @@ def test_the_loopback_is_opened_for_ports_that_are_reached_through_it(
     kernel: FakeKernel, driver: BridgeDriver, published: Endpoint, host_ip: None, *, opened: bool
 ) -> None:
     driver.connect(CALL, replace(published, ports=()))
-    assert kernel.loopbacks == frozenset()
+    assert kernel.links.open_loopbacks == frozenset()
     ports = [PortMapping(80, host_port=8080, host_ip=host_ip)]
     driver.connect(CALL, replace(published, ports=ports))
-    assert kernel.loopbacks == ({"br-check1"} if opened else set())
+    assert kernel.links.open_loopbacks == ({"br-check1"} if opened else set())
 
 
 def test_without_ports_the_firewall_is_not_asked(
@@ -89,7 +89,12 @@ def test_without_ports_the_firewall_is_not_asked(
     driver.connect(CALL, endpoint)
     driver.check(CALL, endpoint)
     driver.disconnect(CALL, endpoint)
-    assert not {"publish", "unpublish", "unpublished", "open_loopback"} & set(kernel.calls)
+    assert not {
+        "firewall.publish",
+        "firewall.unpublish",
+        "firewall.missing_forwards",
+        "links.open_loopback",
+    } & set(kernel.control.calls)
 
 
 def test_a_port_that_is_not_published_has_its_sentence(
@@ -97,7 +102,7 @@ def test_a_port_that_is_not_published_has_its_sentence(
 ) -> None:
     driver.connect(CALL, published)
     assert driver.check(CALL, published) == []
-    kernel.load_firewall("test", [])
+    kernel.firewall.load("test", [])
     assert driver.check(CALL, replace(published, ports=published.ports[:1])) == [
         "The firewall does not lead TCP port 48080 to 198.18.1.2:80.",
         "The firewall does not lead TCP port 48080 to [fd6d:796e:6574:1::2]:80.",
@@ -112,11 +117,11 @@ def test_disconnecting_ends_the_ports_before_the_link(
     kernel: FakeKernel, driver: BridgeDriver, published: Endpoint
 ) -> None:
     driver.connect(CALL, published)
-    kernel.fail("detach")
-    with pytest.raises(Exception, match="it was told to"):
+    kernel.control.fail("links.detach")
+    with pytest.raises(Exception, match="a test asked for it"):
         driver.disconnect(CALL, published)
-    assert kernel.publications == {}
-    assert kernel.links(published.sandbox)
+    assert kernel.firewall.endpoints == {}
+    assert kernel.list_links(published.sandbox)
 
 
 def test_restoring_loads_the_firewall_once_with_all_ports(
@@ -126,14 +131,14 @@ def test_restoring_loads_the_firewall_once_with_all_ports(
         published.network, endpoints=(published, replace(published, id="b", ports=()))
     )
     driver.connect(CALL, published)
-    before = kernel.publications
-    kernel.load_firewall("test", [])
-    kernel.calls.clear()
+    before = kernel.firewall.endpoints
+    kernel.firewall.load("test", [])
+    kernel.control.calls.clear()
     driver.restore(CALL, [network, sample_network(2)])
-    assert kernel.publications == before
-    assert kernel.calls["load_firewall"] == 1
-    assert kernel.calls["publish"] == 0
-    assert kernel.loopbacks == {"br-check1"}
+    assert kernel.firewall.endpoints == before
+    assert kernel.control.calls["firewall.load"] == 1
+    assert kernel.control.calls["firewall.publish"] == 0
+    assert kernel.links.open_loopbacks == {"br-check1"}
 
 
 def test_ports_of_a_network_whose_name_is_anothers_now_are_not_loaded(
@@ -143,7 +148,7 @@ def test_ports_of_a_network_whose_name_is_anothers_now_are_not_loaded(
     network = replace(endpoint.network, endpoints=(replace(endpoint, ports=sample_ports()),))
     with pytest.raises(Exception, match="1 of 1 networks"):
         driver.restore(CALL, [network])
-    assert kernel.publications == {}
+    assert kernel.firewall.endpoints == {}
 
 
 def test_an_update_publishes_what_is_to_be_published_and_nothing_else(
@@ -154,7 +159,7 @@ def test_an_update_publishes_what_is_to_be_published_and_nothing_else(
         changed = replace(published, ports=ports)
         driver.update_endpoint(CALL, changed)
         assert driver.check(CALL, changed) == []
-        standing = [each.forwards for each in kernel.publications.values()]
+        standing = [each.forwards for each in kernel.firewall.endpoints.values()]
         assert sum(map(len, standing)) == 2 * len(ports)
 
 
@@ -165,16 +170,16 @@ def test_an_update_makes_nothing_else_of_the_endpoint(
     assert published.sandbox
     driver.connect(CALL, published)
     kernel.delete_sandbox(published.sandbox.path)
-    before = kernel.links()
+    before = kernel.list_links()
     driver.update_endpoint(CALL, replace(published, ports=()))
-    assert kernel.links() == before
-    assert kernel.publications == {}
+    assert kernel.list_links() == before
+    assert kernel.firewall.endpoints == {}
 
 
 def test_an_update_opens_the_loopback_for_a_port_that_needs_it(
     kernel: FakeKernel, driver: BridgeDriver, published: Endpoint
 ) -> None:
     driver.connect(CALL, replace(published, ports=()))
-    assert kernel.loopbacks == frozenset()
+    assert kernel.links.open_loopbacks == frozenset()
     driver.update_endpoint(CALL, published)
-    assert kernel.loopbacks == {"br-check1"}
+    assert kernel.links.open_loopbacks == {"br-check1"}

@@ -51,9 +51,9 @@ def test_the_bridge_driver_passes_on_a_kernel_in_memory(
     kernel = FakeKernel()
     sandbox = kernel.add_sandbox("/run/netns/web") if in_sandbox else None
     check_driver(lambda context: BridgeDriver(context, kernel), tmp_path, sandbox=sandbox)
-    assert not kernel.links()
-    assert not kernel.segments
-    assert sandbox is None or not kernel.links(sandbox)
+    assert not kernel.list_links()
+    assert not kernel.firewall.networks
+    assert sandbox is None or not kernel.list_links(sandbox)
 
 
 def test_the_example_passes(tmp_path: Path) -> None:

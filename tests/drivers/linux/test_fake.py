@@ -16,7 +16,7 @@ BRIDGE = Bridge("br-web", "mynet:i:web", mac_from("web"), 1400)
 @pytest.fixture
 def kernel() -> FakeKernel:
     made = FakeKernel()
-    made.ensure_bridge(BRIDGE)
+    made.links.ensure_bridge(BRIDGE)
     return made
 
 
@@ -27,26 +27,26 @@ def veth(number: int = 1, *, sandbox: Sandbox | None = None) -> Veth:
 
 
 def test_a_verb_fails_as_often_as_it_was_told(kernel: FakeKernel) -> None:
-    kernel.fail("attach", times=2)
+    kernel.control.fail("links.attach", times=2)
     for _ in range(2):
         with pytest.raises(KernelError) as caught:
-            kernel.attach(veth())
+            kernel.links.attach(veth())
         assert caught.value.metadata["errno"] == "EIO"
-    kernel.attach(veth())
+    kernel.links.attach(veth())
 
 
 def test_a_verb_that_fails_at_once_has_done_nothing(kernel: FakeKernel) -> None:
-    kernel.fail("attach")
+    kernel.control.fail("links.attach")
     with pytest.raises(KernelError):
-        kernel.attach(veth())
-    assert [link.name for link in kernel.links()] == ["br-web"]
+        kernel.links.attach(veth())
+    assert [link.name for link in kernel.list_links()] == ["br-web"]
 
 
 def test_a_verb_that_fails_half_way_has_done_half(kernel: FakeKernel) -> None:
-    kernel.fail("attach.inner", BridgeFull("full"))
+    kernel.control.fail("links.attach.inner", BridgeFull("full"))
     with pytest.raises(BridgeFull, match="full"):
-        kernel.attach(veth())
-    assert {link.name: link.mark for link in kernel.links()} == {
+        kernel.links.attach(veth())
+    assert {link.name: link.mark for link in kernel.list_links()} == {
         "br-web": "mynet:i:web",
         "veth1": "mynet:i:1",
         "in1": "",
@@ -54,48 +54,48 @@ def test_a_verb_that_fails_half_way_has_done_half(kernel: FakeKernel) -> None:
 
 
 def test_the_verbs_are_counted_also_those_that_fail(kernel: FakeKernel) -> None:
-    kernel.fail("detach")
+    kernel.control.fail("links.detach")
     with pytest.raises(KernelError):
-        kernel.detach([])
-    kernel.detach([])
-    assert kernel.calls == {"ensure_bridge": 1, "detach": 2}
+        kernel.links.detach([])
+    kernel.links.detach([])
+    assert kernel.control.calls == {"links.ensure_bridge": 1, "links.detach": 2}
 
 
 def test_a_sandbox_that_moved_is_there_and_not_at_its_path(kernel: FakeKernel) -> None:
     box = kernel.add_sandbox("/run/netns/old")
-    kernel.attach(veth(sandbox=box))
+    kernel.links.attach(veth(sandbox=box))
     kernel.move_sandbox("/run/netns/old", "/run/netns/new")
-    assert kernel.exists(box)
-    assert kernel.identify("/run/netns/new").cookie == box.cookie
+    assert kernel.sandboxes.exists(box)
+    assert kernel.sandboxes.identify("/run/netns/new").cookie == box.cookie
     with pytest.raises(SandboxNotFound):
-        kernel.attach(veth(2, sandbox=box))
-    kernel.detach([veth(sandbox=box)])
-    assert not kernel.links(box)
+        kernel.links.attach(veth(2, sandbox=box))
+    kernel.links.detach([veth(sandbox=box)])
+    assert not kernel.list_links(box)
 
 
 def test_a_new_sandbox_at_a_path_ends_the_old_one(kernel: FakeKernel) -> None:
     old = kernel.add_sandbox("/run/netns/web")
-    kernel.attach(veth(sandbox=old))
+    kernel.links.attach(veth(sandbox=old))
     new = kernel.add_sandbox("/run/netns/web")
     assert new.cookie != old.cookie
-    assert not kernel.exists(old)
-    assert [link.name for link in kernel.links()] == ["br-web"]
+    assert not kernel.sandboxes.exists(old)
+    assert [link.name for link in kernel.list_links()] == ["br-web"]
 
 
 def test_to_end_what_is_not_there_is_nothing(kernel: FakeKernel) -> None:
     kernel.delete_sandbox("/run/netns/none")
     kernel.delete_link("none")
-    assert [link.name for link in kernel.links()] == ["br-web"]
+    assert [link.name for link in kernel.list_links()] == ["br-web"]
 
 
 def test_it_has_the_uplink_it_was_given() -> None:
-    assert FakeKernel(uplink_mtu=1420).uplink_mtu() == 1420
+    assert FakeKernel(uplink_mtu=1420).host.uplink_mtu() == 1420
 
 
 def test_what_it_shows_is_a_copy(kernel: FakeKernel) -> None:
-    kernel.segments.clear()
-    kernel.links().clear()
-    assert kernel.links()
+    kernel.firewall.networks.clear()
+    kernel.list_links().clear()
+    assert kernel.list_links()
 
 
 def test_many_threads_may_ask_at_once(kernel: FakeKernel) -> None:
@@ -103,14 +103,18 @@ def test_many_threads_may_ask_at_once(kernel: FakeKernel) -> None:
 
     def come_and_go(number: int) -> None:
         for _ in range(20):
-            kernel.attach(veth(number, sandbox=box))
-            kernel.detach([veth(number, sandbox=box)])
-        kernel.attach(veth(number, sandbox=box))
+            kernel.links.attach(veth(number, sandbox=box))
+            kernel.links.detach([veth(number, sandbox=box)])
+        kernel.links.attach(veth(number, sandbox=box))
 
     threads = [threading.Thread(target=come_and_go, args=(number,)) for number in range(1, 17)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {link.name for link in kernel.links(box)} == {f"in{number}" for number in range(1, 17)}
-    assert len({link.index for link in (*kernel.links(), *kernel.links(box))}) == 1 + 2 * 16
+    assert {link.name for link in kernel.list_links(box)} == {
+        f"in{number}" for number in range(1, 17)
+    }
+    assert (
+        len({link.index for link in (*kernel.list_links(), *kernel.list_links(box))}) == 1 + 2 * 16
+    )

@@ -31,19 +31,19 @@ INNER_SEEN = Seen("veth", "", "", VETH.mac, 1400, up=False)
 @pytest.fixture
 def ready(testbed: KernelTestbed) -> KernelTestbed:
     """A testbed with a bridge."""
-    testbed.kernel.ensure_bridge(BRIDGE)
+    testbed.kernel.links.ensure_bridge(BRIDGE)
     return testbed
 
 
 def test_a_bridge_is_made_as_it_should_be_and_only_once(testbed: KernelTestbed) -> None:
     for _ in range(2):
-        testbed.kernel.ensure_bridge(BRIDGE)
+        testbed.kernel.links.ensure_bridge(BRIDGE)
         assert testbed.links() == {"br-web": BRIDGE_SEEN}
-    assert not testbed.kernel.is_taken(BRIDGE)
+    assert not testbed.kernel.links.is_taken(BRIDGE)
 
 
 def test_a_bridge_is_brought_to_what_it_should_be(ready: KernelTestbed) -> None:
-    ready.kernel.ensure_bridge(replace(BRIDGE, mtu=1300))
+    ready.kernel.links.ensure_bridge(replace(BRIDGE, mtu=1300))
     assert ready.links() == {"br-web": replace(BRIDGE_SEEN, mtu=1300)}
 
 
@@ -52,60 +52,60 @@ def test_a_foreign_bridge_keeps_its_name(testbed: KernelTestbed, mark: str) -> N
     testbed.add_link("br-web", mark=mark)
     before = testbed.links()
     with pytest.raises(InterfaceExists, match="br-web") as caught:
-        testbed.kernel.ensure_bridge(BRIDGE)
+        testbed.kernel.links.ensure_bridge(BRIDGE)
     assert caught.value.resource == "interface br-web"
-    assert testbed.kernel.is_taken(BRIDGE)
-    testbed.kernel.delete_bridge(BRIDGE)
+    assert testbed.kernel.links.is_taken(BRIDGE)
+    testbed.kernel.links.delete_bridge(BRIDGE)
     assert testbed.links() == before
 
 
 def test_a_bridge_that_was_only_begun_is_ours(testbed: KernelTestbed) -> None:
     testbed.begin_bridge(BRIDGE)
     assert testbed.links()["br-web"].mark == ""
-    assert not testbed.kernel.is_taken(BRIDGE)
-    testbed.kernel.ensure_bridge(BRIDGE)
+    assert not testbed.kernel.links.is_taken(BRIDGE)
+    testbed.kernel.links.ensure_bridge(BRIDGE)
     assert testbed.links() == {"br-web": BRIDGE_SEEN}
 
 
 def test_a_bridge_that_was_only_begun_is_deleted(testbed: KernelTestbed) -> None:
     testbed.begin_bridge(BRIDGE)
-    testbed.kernel.delete_bridge(BRIDGE)
+    testbed.kernel.links.delete_bridge(BRIDGE)
     assert not testbed.links()
 
 
 def test_deleting_a_bridge_that_is_gone_is_success(ready: KernelTestbed) -> None:
     for _ in range(2):
-        ready.kernel.delete_bridge(BRIDGE)
+        ready.kernel.links.delete_bridge(BRIDGE)
         assert not ready.links()
 
 
 @pytest.mark.parametrize("name", ["br-of-16-letters", "br-" + "x" * 60])
 def test_a_name_that_is_too_long_is_refused(testbed: KernelTestbed, name: str) -> None:
     with pytest.raises(KernelError) as caught:
-        testbed.kernel.ensure_bridge(replace(BRIDGE, name=name))
+        testbed.kernel.links.ensure_bridge(replace(BRIDGE, name=name))
     assert caught.value.metadata["errno"] == "ERANGE"
     assert not testbed.links()
 
 
 def test_ports_outlive_their_bridge(ready: KernelTestbed) -> None:
-    ready.kernel.attach(VETH)
-    ready.kernel.delete_bridge(BRIDGE)
+    ready.kernel.links.attach(VETH)
+    ready.kernel.links.delete_bridge(BRIDGE)
     assert ready.links()["veth-shop"] == replace(OUTER_SEEN, master="")
-    assert ready.kernel.inspect(VETH).master == ""
-    ready.kernel.ensure_bridge(BRIDGE)
-    ready.kernel.attach(VETH)
+    assert ready.kernel.links.inspect(VETH).master == ""
+    ready.kernel.links.ensure_bridge(BRIDGE)
+    ready.kernel.links.attach(VETH)
     assert ready.links()["veth-shop"] == OUTER_SEEN
 
 
 def test_without_a_sandbox_the_inner_end_waits_beside_the_outer(ready: KernelTestbed) -> None:
     for _ in range(2):
-        ready.kernel.attach(VETH)
+        ready.kernel.links.attach(VETH)
         assert ready.links() == {
             "br-web": BRIDGE_SEEN,
             "veth-shop": OUTER_SEEN,
             "cif-shop": INNER_SEEN,
         }
-    seen = ready.kernel.inspect(VETH)
+    seen = ready.kernel.links.inspect(VETH)
     assert (seen.master, seen.addresses, seen.routes) == ("br-web", frozenset(), frozenset())
 
 
@@ -113,10 +113,10 @@ def test_without_a_sandbox_the_inner_end_waits_beside_the_outer(ready: KernelTes
 def test_there_is_no_attaching_to_what_is_no_bridge(
     ready: KernelTestbed, bridge: str, errno: str
 ) -> None:
-    ready.kernel.attach(VETH)
+    ready.kernel.links.attach(VETH)
     other = replace(VETH, name="veth-2", interface="cif-2", bridge=bridge)
     with pytest.raises(KernelError) as caught:
-        ready.kernel.attach(other)
+        ready.kernel.links.attach(other)
     assert caught.value.metadata["errno"] == errno
     assert set(ready.links()) == {"br-web", "veth-shop", "cif-shop"}
 
@@ -126,34 +126,34 @@ def test_a_name_that_is_taken_is_left_as_it_is(ready: KernelTestbed, name: str) 
     ready.add_link(name)
     before = ready.links()
     with pytest.raises(InterfaceExists, match=name) as caught:
-        ready.kernel.attach(VETH)
+        ready.kernel.links.attach(VETH)
     assert caught.value.resource == f"interface {name}"
     assert ready.links() == before
-    ready.kernel.detach([VETH])
+    ready.kernel.links.detach([VETH])
     assert ready.links() == before
 
 
 def test_the_ends_of_a_pair_go_together(ready: KernelTestbed) -> None:
     for end in ("veth-shop", "cif-shop"):
-        ready.kernel.attach(VETH)
+        ready.kernel.links.attach(VETH)
         ready.delete_link(end)
         assert ready.links() == {"br-web": BRIDGE_SEEN}
 
 
 def test_a_pair_moves_to_another_bridge(ready: KernelTestbed) -> None:
-    ready.kernel.attach(VETH)
+    ready.kernel.links.attach(VETH)
     other = replace(BRIDGE, name="br-db", mark="mynet:i:db", mac=mac_from("db"), addresses=())
-    ready.kernel.ensure_bridge(other)
-    ready.kernel.attach(replace(VETH, bridge="br-db"))
+    ready.kernel.links.ensure_bridge(other)
+    ready.kernel.links.attach(replace(VETH, bridge="br-db"))
     assert ready.links()["veth-shop"].master == "br-db"
 
 
 def test_a_port_is_isolated_from_others_or_not_as_it_should_be(ready: KernelTestbed) -> None:
     for isolated in (True, True, False, False, True):
         veth = replace(VETH, isolated=isolated)
-        ready.kernel.attach(veth)
+        ready.kernel.links.attach(veth)
         assert ready.links()["veth-shop"] == replace(OUTER_SEEN, isolated=isolated)
-        outer = ready.kernel.inspect(veth).outer
+        outer = ready.kernel.links.inspect(veth).outer
         assert outer
         assert outer.isolated == isolated
 
@@ -161,8 +161,8 @@ def test_a_port_is_isolated_from_others_or_not_as_it_should_be(ready: KernelTest
 def test_a_port_is_in_hairpin_mode_or_not_as_it_should_be(ready: KernelTestbed) -> None:
     for hairpin in (True, True, False, False, True):
         veth = replace(VETH, hairpin=hairpin)
-        ready.kernel.attach(veth)
-        outer = ready.kernel.inspect(veth).outer
+        ready.kernel.links.attach(veth)
+        outer = ready.kernel.links.inspect(veth).outer
         assert outer
         assert outer.hairpin == hairpin
 
@@ -170,17 +170,17 @@ def test_a_port_is_in_hairpin_mode_or_not_as_it_should_be(ready: KernelTestbed) 
 def test_a_pair_that_was_only_begun_is_isolated_with_the_rest_of_it(ready: KernelTestbed) -> None:
     veth = replace(VETH, isolated=True)
     ready.begin_pair(veth)
-    ready.kernel.attach(veth)
+    ready.kernel.links.attach(veth)
     assert ready.links()["veth-shop"] == replace(OUTER_SEEN, isolated=True)
 
 
 def test_many_ports_are_isolated_at_once_and_again_or_not(ready: KernelTestbed) -> None:
     others = [replace(VETH, name=f"veth-{n}", interface=f"cif-{n}") for n in range(3)]
     for veth in others:
-        ready.kernel.attach(veth)
+        ready.kernel.links.attach(veth)
     for isolated in (True, True, False, False):
-        ready.kernel.adjust([replace(veth, isolated=isolated) for veth in others[:2]])
-        ready.kernel.adjust([])
+        ready.kernel.links.adjust([replace(veth, isolated=isolated) for veth in others[:2]])
+        ready.kernel.links.adjust([])
         seen = ready.links()
         assert [seen[veth.name].isolated for veth in others] == [isolated, isolated, False]
 
@@ -189,26 +189,26 @@ def test_isolating_makes_nothing_and_touches_nobody_else_s(ready: KernelTestbed)
     apart = replace(VETH, isolated=True)
     ready.add_link("veth-shop")
     before = ready.links()
-    ready.kernel.adjust([apart, replace(apart, name="veth-gone")])
+    ready.kernel.links.adjust([apart, replace(apart, name="veth-gone")])
     assert ready.links() == before
 
 
 def test_a_port_that_somebody_took_out_of_its_bridge_is_left_there(ready: KernelTestbed) -> None:
-    ready.kernel.attach(VETH)
-    ready.kernel.delete_bridge(BRIDGE)
+    ready.kernel.links.attach(VETH)
+    ready.kernel.links.delete_bridge(BRIDGE)
     before = ready.links()
-    ready.kernel.adjust([replace(VETH, isolated=True)])
+    ready.kernel.links.adjust([replace(VETH, isolated=True)])
     assert ready.links() == before
 
 
 def test_detaching_what_is_gone_is_success(ready: KernelTestbed) -> None:
     others = [replace(VETH, name=f"veth-{n}", interface=f"cif-{n}") for n in range(3)]
     for veth in others:
-        ready.kernel.attach(veth)
-    ready.kernel.detach([])
-    ready.kernel.detach([VETH, *others[:2]])
+        ready.kernel.links.attach(veth)
+    ready.kernel.links.detach([])
+    ready.kernel.links.detach([VETH, *others[:2]])
     assert set(ready.links()) == {"br-web", "veth-2", "cif-2"}
-    ready.kernel.detach([VETH, *others])
+    ready.kernel.links.detach([VETH, *others])
     assert ready.links() == {"br-web": BRIDGE_SEEN}
 
 
@@ -217,34 +217,34 @@ def test_the_firewall_knows_what_it_was_told(testbed: KernelTestbed) -> None:
         NetworkRules("br-1", internal=True),
         NetworkRules("br-2", masquerade=[ip_network("10.1.0.0/24")]),
     )
-    testbed.kernel.add_segment("i", one)
-    testbed.kernel.add_segment("i", two)
-    testbed.kernel.add_segment("i", two)
+    testbed.kernel.firewall.add("i", one)
+    testbed.kernel.firewall.add("i", two)
+    testbed.kernel.firewall.add("i", two)
     assert testbed.firewalled() == {"br-1", "br-2"}
     for _ in range(2):
-        testbed.kernel.remove_segment(two)
+        testbed.kernel.firewall.remove(two)
         assert testbed.firewalled() == {"br-1"}
-    testbed.kernel.load_firewall("i", iter([two]))
+    testbed.kernel.firewall.load("i", iter([two]))
     assert testbed.firewalled() == {"br-2"}
 
 
 def test_forwarding_is_turned_on_and_never_off(testbed: KernelTestbed) -> None:
     assert testbed.forwarding() == set()
-    testbed.kernel.enable_forwarding(ipv4=True, ipv6=False)
+    testbed.kernel.host.enable_forwarding(ipv4=True, ipv6=False)
     assert testbed.forwarding() == {4}
-    testbed.kernel.enable_forwarding(ipv4=False, ipv6=True)
+    testbed.kernel.host.enable_forwarding(ipv4=False, ipv6=True)
     assert testbed.forwarding() == {4, 6}
 
 
 def test_the_mtu_without_an_uplink_is_ethernets(testbed: KernelTestbed) -> None:
-    assert testbed.kernel.uplink_mtu() == 1500
+    assert testbed.kernel.host.uplink_mtu() == 1500
 
 
 def test_links_that_carry_a_mark_are_listed_and_no_others(ready: KernelTestbed) -> None:
-    ready.kernel.attach(VETH)
+    ready.kernel.links.attach(VETH)
     ready.add_link("br-other", mark="mynet:other:lan")
     ready.add_link("tun7", mark="somebody else's")
-    marks = {link.name: link.mark for link in ready.kernel.marked()}
+    marks = {link.name: link.mark for link in ready.kernel.links.list_marked()}
     assert marks == {
         "br-web": BRIDGE.mark,
         "veth-shop": VETH.mark,
@@ -253,26 +253,26 @@ def test_links_that_carry_a_mark_are_listed_and_no_others(ready: KernelTestbed) 
 
 
 def test_a_marked_link_is_removed_with_its_other_end(ready: KernelTestbed) -> None:
-    ready.kernel.attach(VETH)
-    (link,) = [link for link in ready.kernel.marked() if link.mark == VETH.mark]
+    ready.kernel.links.attach(VETH)
+    (link,) = [link for link in ready.kernel.links.list_marked() if link.mark == VETH.mark]
     for _ in range(2):
-        ready.kernel.remove(link)
+        ready.kernel.links.delete(link)
         assert ready.links() == {"br-web": BRIDGE_SEEN}
 
 
 def test_a_link_that_is_another_by_now_is_not_removed(ready: KernelTestbed) -> None:
-    (link,) = ready.kernel.marked()
-    ready.kernel.delete_bridge(BRIDGE)
+    (link,) = ready.kernel.links.list_marked()
+    ready.kernel.links.delete_bridge(BRIDGE)
     ready.add_link("br-web", mark="mynet:other:lan")
     before = ready.links()
-    ready.kernel.remove(link)
+    ready.kernel.links.delete(link)
     assert ready.links() == before
 
 
 def test_a_bridge_is_looked_at(ready: KernelTestbed) -> None:
-    seen = ready.kernel.inspect_bridge(BRIDGE)
+    seen = ready.kernel.links.inspect_bridge(BRIDGE)
     assert seen.link is not None
     assert (seen.link.name, seen.link.mark, seen.link.up) == ("br-web", BRIDGE.mark, True)
     assert seen.addresses == frozenset(BRIDGE.addresses)
-    ready.kernel.delete_bridge(BRIDGE)
-    assert ready.kernel.inspect_bridge(BRIDGE).link is None
+    ready.kernel.links.delete_bridge(BRIDGE)
+    assert ready.kernel.links.inspect_bridge(BRIDGE).link is None

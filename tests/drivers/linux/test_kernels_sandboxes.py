@@ -26,7 +26,7 @@ BRIDGE = Bridge(
 @pytest.fixture
 def ready(testbed: KernelTestbed) -> KernelTestbed:
     """A testbed with a bridge."""
-    testbed.kernel.ensure_bridge(BRIDGE)
+    testbed.kernel.links.ensure_bridge(BRIDGE)
     return testbed
 
 
@@ -60,21 +60,21 @@ def other_than(veth: Veth, **changes: object) -> Veth:
 
 
 def test_a_namespace_is_known_by_path_and_cookie(ready: KernelTestbed, box: Sandbox) -> None:
-    assert ready.kernel.identify(box.path) == box
-    assert ready.kernel.exists(box)
+    assert ready.kernel.sandboxes.identify(box.path) == box
+    assert ready.kernel.sandboxes.exists(box)
     assert ready.add_sandbox().cookie != box.cookie
     with pytest.raises(SandboxNotFound, match="/no/where"):
-        ready.kernel.identify("/no/where")
-    assert not ready.kernel.exists(Sandbox("/no/where", 2**63))
+        ready.kernel.sandboxes.identify("/no/where")
+    assert not ready.kernel.sandboxes.exists(Sandbox("/no/where", 2**63))
 
 
 def test_the_inner_end_has_everything_on_return(
     ready: KernelTestbed, box: Sandbox, veth: Veth
 ) -> None:
     for _ in range(2):
-        ready.kernel.attach(veth)
+        ready.kernel.links.attach(veth)
         assert ready.links(box) == {"eth0": Seen("veth", "", "", veth.mac, 1400, up=True)}
-        seen = ready.kernel.inspect(veth)
+        seen = ready.kernel.links.inspect(veth)
         assert seen.outer
         assert seen.inner
         assert (seen.inner.peer, seen.outer.peer) == (seen.outer.index, seen.inner.index)
@@ -89,8 +89,8 @@ def test_the_inner_end_has_everything_on_return(
 def test_an_endpoint_without_ipv6_has_no_link_local_address(
     ready: KernelTestbed, veth: Veth
 ) -> None:
-    ready.kernel.attach(replace(veth, addresses=ADDRESSES[:1], gateways=GATEWAYS[:1]))
-    seen = ready.kernel.inspect(veth)
+    ready.kernel.links.attach(replace(veth, addresses=ADDRESSES[:1], gateways=GATEWAYS[:1]))
+    seen = ready.kernel.links.inspect(veth)
     assert seen.addresses == {ADDRESSES[0]}
     assert seen.inner
     assert {replace(route, protocol=0) for route in seen.routes} == {
@@ -99,8 +99,8 @@ def test_an_endpoint_without_ipv6_has_no_link_local_address(
 
 
 def test_metric_0_is_1_in_ipv6(ready: KernelTestbed, veth: Veth) -> None:
-    ready.kernel.attach(replace(veth, metric=0))
-    routes = ready.kernel.inspect(veth).routes
+    ready.kernel.links.attach(replace(veth, metric=0))
+    routes = ready.kernel.links.inspect(veth).routes
     assert {(route.gateway, route.metric) for route in routes} == {
         (GATEWAYS[0], 0),
         (GATEWAYS[1], 1),
@@ -108,11 +108,10 @@ def test_metric_0_is_1_in_ipv6(ready: KernelTestbed, veth: Veth) -> None:
 
 
 def test_names_are_of_one_namespace_each(ready: KernelTestbed, box: Sandbox, veth: Veth) -> None:
-    ready.kernel.attach(replace(veth, interface="br-web"))
-    assert ready.kernel.device_names(None) == {"lo", "br-web", "veth-shop"}
-    assert ready.kernel.device_names(box) == {"lo", "br-web"}
+    ready.kernel.links.attach(replace(veth, interface="br-web"))
+    assert ready.kernel.sandboxes.device_names(box) == {"lo", "br-web"}
     asked = ("lo", "br-web", "veth-shop", "eth0", "br-we")
-    assert [name for name in asked if ready.kernel.has_device(name)] == list(asked[:3])
+    assert [name for name in asked if ready.kernel.links.has_device(name)] == list(asked[:3])
 
 
 def test_a_name_taken_in_the_sandbox_is_left_as_it_is(
@@ -121,7 +120,7 @@ def test_a_name_taken_in_the_sandbox_is_left_as_it_is(
     ready.add_link("eth0", box)
     before = ready.links(), ready.links(box)
     with pytest.raises(InterfaceExists, match="eth0 in the sandbox"):
-        ready.kernel.attach(veth)
+        ready.kernel.links.attach(veth)
     assert (ready.links(), ready.links(box)) == before
 
 
@@ -130,53 +129,53 @@ def test_a_pair_that_was_only_begun_is_completed(
 ) -> None:
     ready.begin_pair(veth)
     assert ready.links()["veth-shop"].mark == ""
-    assert not ready.kernel.inspect(veth).addresses
-    ready.kernel.attach(veth)
+    assert not ready.kernel.links.inspect(veth).addresses
+    ready.kernel.links.attach(veth)
     assert ready.links()["veth-shop"].mark == veth.mark
-    assert len(ready.kernel.inspect(veth).routes) == 2
+    assert len(ready.kernel.links.inspect(veth).routes) == 2
 
 
 def test_a_pair_that_was_only_begun_is_detached(
     ready: KernelTestbed, box: Sandbox, veth: Veth
 ) -> None:
     ready.begin_pair(veth)
-    ready.kernel.detach([veth])
+    ready.kernel.links.detach([veth])
     assert not ready.links(box)
 
 
 def test_the_outer_end_goes_with_the_inner(ready: KernelTestbed, box: Sandbox, veth: Veth) -> None:
-    ready.kernel.attach(veth)
+    ready.kernel.links.attach(veth)
     ready.delete_link("eth0", box)
     assert set(ready.links()) == {"br-web"}
-    seen = ready.kernel.inspect(veth)
+    seen = ready.kernel.links.inspect(veth)
     assert (seen.outer, seen.inner, seen.master, seen.sandbox_there) == (None, None, "", True)
 
 
 def test_the_links_go_with_their_sandbox(ready: KernelTestbed, box: Sandbox, veth: Veth) -> None:
-    ready.kernel.attach(veth)
+    ready.kernel.links.attach(veth)
     ready.end_sandbox(box)
     assert set(ready.links()) == {"br-web"}
-    assert not ready.kernel.exists(box)
-    assert not ready.kernel.inspect(veth).sandbox_there
-    ready.kernel.detach([veth])
+    assert not ready.kernel.sandboxes.exists(box)
+    assert not ready.kernel.links.inspect(veth).sandbox_there
+    ready.kernel.links.detach([veth])
 
 
 def test_another_sandbox_at_the_path_is_not_it(ready: KernelTestbed, veth: Veth) -> None:
     lost = Sandbox(ready.add_sandbox().path, 2**63)
     orphan = replace(veth, sandbox=lost)
-    for verb in (ready.kernel.attach, lambda _: ready.kernel.device_names(lost)):
+    for verb in (ready.kernel.links.attach, lambda _: ready.kernel.sandboxes.device_names(lost)):
         with pytest.raises(SandboxNotFound, match=lost.path):
             verb(orphan)
     assert set(ready.links()) == {"br-web"}
-    assert not ready.kernel.inspect(orphan).sandbox_there
+    assert not ready.kernel.links.inspect(orphan).sandbox_there
 
 
 def test_an_endpoint_moves_to_another_sandbox(
     ready: KernelTestbed, box: Sandbox, veth: Veth
 ) -> None:
-    ready.kernel.attach(veth)
+    ready.kernel.links.attach(veth)
     other = ready.add_sandbox()
-    ready.kernel.attach(replace(veth, sandbox=other))
+    ready.kernel.links.attach(replace(veth, sandbox=other))
     assert not ready.links(box)
     assert set(ready.links(other)) == {"eth0"}
 
@@ -184,11 +183,11 @@ def test_an_endpoint_moves_to_another_sandbox(
 def test_it_does_not_move_over_somebody_else(
     ready: KernelTestbed, box: Sandbox, veth: Veth
 ) -> None:
-    ready.kernel.attach(veth)
+    ready.kernel.links.attach(veth)
     other = ready.add_sandbox()
     ready.add_link("eth0", other)
     with pytest.raises(InterfaceExists, match="eth0 in the sandbox"):
-        ready.kernel.attach(replace(veth, sandbox=other))
+        ready.kernel.links.attach(replace(veth, sandbox=other))
     assert ready.links(other)["eth0"].kind == "bridge"
     assert not ready.links(box)
 
@@ -199,15 +198,15 @@ def test_it_does_not_move_over_somebody_else(
 def test_two_default_routes_need_two_metrics(
     ready: KernelTestbed, veth: Veth, address: str, gateway: str
 ) -> None:
-    ready.kernel.attach(veth)
+    ready.kernel.links.attach(veth)
     second = other_than(
         veth, addresses=(ip_interface(address),), gateways=(ip_address(gateway),), metric=100
     )
     with pytest.raises(KernelError, match="metric 100") as caught:
-        ready.kernel.attach(second)
+        ready.kernel.links.attach(second)
     assert caught.value.metadata["errno"] == "EEXIST"
-    ready.kernel.attach(replace(second, metric=101))
-    assert len(ready.kernel.inspect(second).routes) == 1
+    ready.kernel.links.attach(replace(second, metric=101))
+    assert len(ready.kernel.links.inspect(second).routes) == 1
 
 
 def test_a_full_bridge_takes_no_more_until_a_port_is_free(ready: KernelTestbed, veth: Veth) -> None:
@@ -215,34 +214,34 @@ def test_a_full_bridge_takes_no_more_until_a_port_is_free(ready: KernelTestbed, 
     for port in ports:
         ready.begin_pair(port)
     with pytest.raises(BridgeFull, match="1023") as caught:
-        ready.kernel.attach(veth)
+        ready.kernel.links.attach(veth)
     assert caught.value.metadata["errno"] == "EXFULL"
-    assert ready.kernel.inspect(veth).outer is None
+    assert ready.kernel.links.inspect(veth).outer is None
     ready.delete_link("q0")
-    ready.kernel.attach(veth)
-    assert ready.kernel.inspect(veth).master == "br-web"
+    ready.kernel.links.attach(veth)
+    assert ready.kernel.links.inspect(veth).master == "br-web"
 
 
 def test_a_bridge_that_only_has_the_name_is_not_joined(
     ready: KernelTestbed, veth: Veth, box: Sandbox
 ) -> None:
     with pytest.raises(InterfaceExists, match="br-web"):
-        ready.kernel.attach(replace(veth, bridge_mac=mac_from("another")))
+        ready.kernel.links.attach(replace(veth, bridge_mac=mac_from("another")))
     assert set(ready.links()) == {"br-web"}
-    assert ready.kernel.device_names(box) == {"lo"}
+    assert ready.kernel.sandboxes.device_names(box) == {"lo"}
 
 
 SETTINGS = {"net.ipv4.conf.IFNAME.rp_filter": "2", "net.ipv6.neigh.IFNAME.mcast_solicit": "7"}
 
 
 def test_settings_of_the_inner_end_are_set_and_seen(ready: KernelTestbed, veth: Veth) -> None:
-    ready.kernel.attach(replace(veth, settings={"net.ipv4.conf.IFNAME.rp_filter": "1"}))
+    ready.kernel.links.attach(replace(veth, settings={"net.ipv4.conf.IFNAME.rp_filter": "1"}))
     asked = replace(veth, settings=SETTINGS)
-    assert ready.kernel.inspect(asked).settings != SETTINGS
+    assert ready.kernel.links.inspect(asked).settings != SETTINGS
     for _ in range(2):
-        ready.kernel.attach(asked)
-        assert ready.kernel.inspect(asked).settings == SETTINGS
-    assert ready.kernel.inspect(veth).settings == {}
+        ready.kernel.links.attach(asked)
+        assert ready.kernel.links.inspect(asked).settings == SETTINGS
+    assert ready.kernel.links.inspect(veth).settings == {}
 
 
 SLOW, FAST = Rate(125_000, 16384), Rate(5 * 10**9, 10**7)
@@ -256,31 +255,38 @@ def test_limits_are_set_and_seen_and_gone(
     limited = replace(veth, ingress=SLOW, shaper=SHAPER)
     if not with_sandbox:
         limited = replace(limited, sandbox=None, gateways=())
-    ready.kernel.attach(replace(limited, ingress=None, shaper=None))
-    seen = ready.kernel.inspect(limited)
+    ready.kernel.links.attach(replace(limited, ingress=None, shaper=None))
+    seen = ready.kernel.links.inspect(limited)
     assert (seen.ingress, seen.egress) == (None, None)
     for _ in range(2):
-        ready.kernel.attach(limited)
-        seen = ready.kernel.inspect(limited)
+        ready.kernel.links.attach(limited)
+        seen = ready.kernel.links.inspect(limited)
         assert (seen.ingress, seen.egress) == (SLOW, FAST)
         assert ready.links()["ifb-shop"].mark == "mynet:i:shop"
-        assert {link.name for link in ready.kernel.marked()} == {"br-web", "veth-shop", "ifb-shop"}
+        assert {link.name for link in ready.kernel.links.list_marked()} == {
+            "br-web",
+            "veth-shop",
+            "ifb-shop",
+        }
     for _ in range(2):
-        ready.kernel.detach([limited])
+        ready.kernel.links.detach([limited])
         assert set(ready.links()) == {"br-web"}
 
 
 def test_each_direction_may_be_limited_alone(ready: KernelTestbed, veth: Veth) -> None:
     inward, outward = replace(veth, ingress=FAST), replace(veth, shaper=SHAPER)
-    ready.kernel.attach(inward)
-    assert (ready.kernel.inspect(inward).ingress, ready.kernel.inspect(inward).egress) == (
+    ready.kernel.links.attach(inward)
+    assert (
+        ready.kernel.links.inspect(inward).ingress,
+        ready.kernel.links.inspect(inward).egress,
+    ) == (
         FAST,
         None,
     )
     assert set(ready.links()) == {"br-web", "veth-shop"}
-    ready.kernel.detach([inward])
-    ready.kernel.attach(outward)
-    seen = ready.kernel.inspect(outward)
+    ready.kernel.links.detach([inward])
+    ready.kernel.links.attach(outward)
+    seen = ready.kernel.links.inspect(outward)
     assert (seen.ingress, seen.egress) == (None, FAST)
 
 
@@ -288,11 +294,11 @@ def test_a_shaper_that_is_gone_limits_nothing_and_is_made_again(
     ready: KernelTestbed, veth: Veth
 ) -> None:
     limited = replace(veth, ingress=SLOW, shaper=SHAPER)
-    ready.kernel.attach(limited)
+    ready.kernel.links.attach(limited)
     ready.delete_link("ifb-shop")
-    assert ready.kernel.inspect(limited).egress is None
-    ready.kernel.attach(limited)
-    assert ready.kernel.inspect(limited).egress == FAST
+    assert ready.kernel.links.inspect(limited).egress is None
+    ready.kernel.links.attach(limited)
+    assert ready.kernel.links.inspect(limited).egress == FAST
 
 
 @pytest.mark.parametrize("mark", ["", "mynet:other:shop"])
@@ -303,6 +309,6 @@ def test_a_shaper_under_a_name_that_is_anothers_is_refused_and_left(
     ready.add_link("ifb-shop", mark=mark)
     before = ready.links()["ifb-shop"]
     with pytest.raises(InterfaceExists, match="ifb-shop"):
-        ready.kernel.attach(limited)
-    ready.kernel.detach([limited])
+        ready.kernel.links.attach(limited)
+    ready.kernel.links.detach([limited])
     assert ready.links()["ifb-shop"] == before

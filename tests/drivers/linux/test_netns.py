@@ -16,6 +16,7 @@ from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import KernelError, SandboxNotFound
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.kernel import LinuxKernel
+from mynet.drivers.linux.sandboxes import Sandboxes
 from tests.drivers.linux.support.namespaces import Namespace
 
 HERE = "/proc/thread-self/ns/net"
@@ -83,7 +84,7 @@ def test_another_namespace_at_the_path_is_not_the_sandbox(
     old = new_namespace()
     stale = Sandbox(new_namespace().path, old.sandbox.cookie)
     with pytest.raises(SandboxNotFound, match="another network namespace"):
-        kernel.device_names(stale)
+        kernel.sandboxes.device_names(stale)
 
 
 def test_device_names_are_those_of_the_namespace_asked(
@@ -92,8 +93,9 @@ def test_device_names_are_those_of_the_namespace_asked(
     box = new_sandbox()
     host.run("ip", "link", "add", "here", "type", "bridge")
     box.run("ip", "link", "add", "there", "type", "bridge")
-    assert kernel.device_names(None) == {"lo", "here"}
-    assert kernel.device_names(box.sandbox) == {"lo", "there"}
+    assert kernel.links.has_device("here")
+    assert not kernel.links.has_device("there")
+    assert kernel.sandboxes.device_names(box.sandbox) == {"lo", "there"}
 
 
 def test_a_thread_comes_back_and_takes_nobody_along(
@@ -160,7 +162,7 @@ def test_too_few_descriptors_are_a_kernel_error(
     path = new_namespace().path
     home = netns.identify(HERE).cookie
     with _descriptors_left(free), pytest.raises(KernelError) as caught:
-        netns.find(Sandbox(path, 1))
+        Sandboxes().exists(Sandbox(path, 1))
     assert caught.value.metadata["errno"] == "EMFILE"
     assert netns.identify(HERE).cookie == home
 

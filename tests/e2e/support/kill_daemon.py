@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.firewall import table
-from mynet.drivers.linux.host import sysctl
 from mynet.drivers.linux.netlink.netlink_socket import Netlink
 from mynet.ipam.sqlite.database import Database
 from mynet.server.main import main
@@ -64,6 +64,6 @@ if __name__ == "__main__":
     watch(Database, "_transact", commit("before"), commit("after"))
     watch(Netlink, "ask", lambda _, *requests: f"before: {requests[0].doing}", nothing)
     watch(table, "run_nft", lambda *_: "before: load the firewall", nothing)
-    watch(sysctl, "_write", lambda setting, value: f"before: write {value} to {setting}", nothing)
+    watch(sysctl, "write", lambda setting, value: f"before: write {value} to {setting}", nothing)
     sys.argv[:2] = ["mynetd"]
     main()

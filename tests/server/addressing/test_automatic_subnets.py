@@ -135,7 +135,7 @@ def test_a_subnet_that_is_named_is_made_wherever_the_host_has_routes(small: Worl
 def test_the_host_is_not_asked_where_every_subnet_is_named(
     small: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(type(small.host), "occupied")
+    monkeypatch.delattr(type(small.host), "occupied_subnets")
     small.network("web", "10.1.0.0/24")
     assert refusal(small.net.CreateNetwork, create("auto", subnets=[])).reason == "INTERNAL"
 

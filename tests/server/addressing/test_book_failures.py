@@ -43,7 +43,7 @@ def check(stack: Stack, verb: str, request: Any, step: Step) -> None:
 
 
 FOUND = [case("booking the subnet", store(0)), case("opening it", book(0))]
-CHOOSE = [case("looking at the host", kernel("occupied")), *FOUND]
+CHOOSE = [case("looking at the host", kernel("host.occupied_subnets")), *FOUND]
 
 
 @pytest.mark.parametrize("step", FOUND)

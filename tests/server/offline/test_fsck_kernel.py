@@ -166,7 +166,7 @@ def test_of_a_network_that_a_call_had_begun_with_too(left: Stack, state: str) ->
     assert findings(left) == []
     left.kernel.delete_link("br-web")
     assert findings(left) == []
-    left.kernel.load_firewall(INSTANCE, [])
+    left.kernel.firewall.load(INSTANCE, [])
     assert findings(left) == []
 
 
@@ -219,9 +219,18 @@ def test_a_driver_that_hangs_is_waited_for_once(left: Stack) -> None:
     assert [each.split(":")[1] for each in found.findings] == [" network web"]
 
 
-@pytest.mark.parametrize("verb", ["locate", "inspect", "marked", "misfiltered", "inspect_bridge"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "sandboxes.locate",
+        "links.inspect",
+        "links.list_marked",
+        "firewall.unexpected",
+        "links.inspect_bridge",
+    ],
+)
 def test_what_may_not_be_looked_at_is_a_remark(left: Stack, verb: str) -> None:
-    left.kernel.fail(verb, PrivilegeMissing("mynetd may not look"), times=9)
+    left.kernel.control.fail(verb, PrivilegeMissing("mynetd may not look"), times=9)
     found = look(left)
     assert found.findings == []
     (remark,) = found.remarks
@@ -230,14 +239,29 @@ def test_what_may_not_be_looked_at_is_a_remark(left: Stack, verb: str) -> None:
 
 
 def test_all_is_asked_and_nothing_is_done(left: Stack) -> None:
-    before, calls = left.kernel.links(), dict(left.kernel.calls)
+    before, calls = left.kernel.list_links(), dict(left.kernel.control.calls)
     assert look(left).findings == []
-    asked = {verb for verb, count in left.kernel.calls.items() if count > calls.get(verb, 0)}
-    assert asked == {
-        *("locate", "inspect_bridge", "rules_stand", "unfiltered", "forwards", "inspect"),
-        *("unpublished", "is_loopback_open", "marked", "misfiltered", "is_taken"),
+    asked = {
+        verb for verb, count in left.kernel.control.calls.items() if count > calls.get(verb, 0)
     }
-    assert left.kernel.links() == before
+    assert asked == {
+        *(
+            "sandboxes.locate",
+            "links.inspect_bridge",
+            "firewall.is_intact",
+            "firewall.missing",
+            "host.forwarded_versions",
+            "links.inspect",
+        ),
+        *(
+            "firewall.missing_forwards",
+            "links.is_loopback_open",
+            "links.list_marked",
+            "firewall.unexpected",
+            "links.is_taken",
+        ),
+    }
+    assert left.kernel.list_links() == before
 
 
 # --- where the kernel is not compared at all ---------------------------------------------------

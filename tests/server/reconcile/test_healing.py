@@ -48,7 +48,7 @@ def stack(folder: Path) -> Iterator[Stack]:
     made.connect("c2", interface="loose0")
     (healer,) = healers(made.core.doctor, made.drivers)
     healer.start()
-    assert eventually(lambda: made.kernel.calls["watch"] and surveyed(made))
+    assert eventually(lambda: made.kernel.control.calls["monitor.watch"] and surveyed(made))
     yield made
     healer.stop()
     assert healer.ended(5)
@@ -56,7 +56,7 @@ def stack(folder: Path) -> Iterator[Stack]:
 
 
 def surveyed(stack: Stack) -> int:
-    return stack.kernel.calls["unserved"]
+    return stack.kernel.control.calls["firewall.drifted"]
 
 
 def said(log: Log, event: str) -> list[tuple[str, str]]:
@@ -79,7 +79,7 @@ def host_end(stack: Stack, container: str = "c1") -> str:
 def quiet(stack: Stack) -> None:
     """Wait until the healer has nothing to do."""
     before = -1
-    while before != (now := sum(stack.kernel.calls.values())):
+    while before != (now := sum(stack.kernel.control.calls.values())):
         before = now
         time.sleep(0.3)
 
@@ -110,19 +110,21 @@ def test_a_bridge_comes_back_with_what_is_on_it(stack: Stack, log: Log) -> None:
 
 def test_an_endpoint_comes_back_with_its_addresses(stack: Stack, log: Log) -> None:
     before = stack.state()
-    links = stack.kernel.links(stack.sandboxes[0])
+    links = stack.kernel.list_links(stack.sandboxes[0])
     stack.kernel.delete_link(host_end(stack))
-    assert eventually(lambda: len(stack.kernel.links(stack.sandboxes[0])) == len(links))
+    assert eventually(lambda: len(stack.kernel.list_links(stack.sandboxes[0])) == len(links))
     assert eventually(lambda: said(log, "healed"))
     assert {**stack.state(), "links": ()} == {**before, "links": ()}
 
 
 def test_the_firewall_and_forwarding_come_back(stack: Stack, log: Log) -> None:
-    before = stack.kernel.segments, stack.kernel.publications
+    before = stack.kernel.firewall.networks, stack.kernel.firewall.endpoints
     stack.kernel.flush_firewall()
-    assert eventually(lambda: (stack.kernel.segments, stack.kernel.publications) == before)
+    assert eventually(
+        lambda: (stack.kernel.firewall.networks, stack.kernel.firewall.endpoints) == before
+    )
     stack.kernel.stop_forwarding()
-    assert eventually(lambda: stack.kernel.forwarding == {4, 6})
+    assert eventually(lambda: stack.kernel.host.forwarding == {4, 6})
     assert eventually(lambda: len(said(log, "healed")) == 2)
     assert {subject for subject, _ in said(log, "healed")} == {"network web"}
 
@@ -131,7 +133,7 @@ def test_the_firewall_and_forwarding_come_back(stack: Stack, log: Log) -> None:
 def nobody_told(stack: Stack) -> Iterator[None]:
     """Let nobody be told of what is done meanwhile."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stack.kernel, "_notify", lambda *_: None)
+        patch.setattr(stack.kernel.monitor, "notify", lambda *_: None)
         yield
 
 
@@ -157,7 +159,7 @@ def test_an_endpoint_whose_sandbox_is_gone_waits_for_its_caller(stack: Stack, lo
     stack.kernel.lose_notifications()
     quiet(stack)
     assert stack.store.endpoints.all() == before
-    assert name not in {link.name for link in stack.kernel.links()}
+    assert name not in {link.name for link in stack.kernel.list_links()}
     assert said(log, "healed") == said(log, "not healed") == []
     stack.kernel.add_sandbox("/run/netns/c1")
     assert stack.connect("c1", netns_name="c1", ports=[PORT]).id == before[0].id
@@ -171,7 +173,7 @@ def test_an_endpoint_without_a_sandbox_is_its_callers(stack: Stack, log: Log) ->
     stack.kernel.lose_notifications()
     quiet(stack)
     assert said(log, "healed") == said(log, "not healed") == []
-    assert not {"loose0", host_end(stack, "c2")} & {link.name for link in stack.kernel.links()}
+    assert not {"loose0", host_end(stack, "c2")} & {link.name for link in stack.kernel.list_links()}
     stack.disconnect("c2")  # which is its caller's to see to
 
 
@@ -181,12 +183,12 @@ def test_a_device_that_got_a_bridges_name_is_not_touched_and_told_once(
     with nobody_told(stack):
         stack.kernel.delete_link("br-web")
         foreign = stack.kernel.add_link("br-web")
-    before = stack.kernel.segments
+    before = stack.kernel.firewall.networks
     stack.kernel.lose_notifications()
-    attempts = stack.kernel.calls["ensure_bridge"]
-    assert eventually(lambda: stack.kernel.calls["ensure_bridge"] > attempts + 2)
-    assert foreign in stack.kernel.links()
-    assert stack.kernel.segments == before
+    attempts = stack.kernel.control.calls["links.ensure_bridge"]
+    assert eventually(lambda: stack.kernel.control.calls["links.ensure_bridge"] > attempts + 2)
+    assert foreign in stack.kernel.list_links()
+    assert stack.kernel.firewall.networks == before
     told = [problem for _, problem in said(log, "not healed") if "network web" in problem]
     assert len(told) == 1
     assert "The interface br-web is not the network's bridge." in told[0]
@@ -196,7 +198,7 @@ def test_a_device_that_got_a_bridges_name_is_not_touched_and_told_once(
 
 
 def test_what_could_not_be_mended_is_tried_again_and_told_once(stack: Stack, log: Log) -> None:
-    stack.kernel.fail("ensure_bridge", KernelError("no"), times=3)
+    stack.kernel.control.fail("links.ensure_bridge", KernelError("no"), times=3)
     stack.kernel.delete_link("br-web")
     assert eventually(lambda: in_order(stack))
     assert eventually(lambda: said(log, "healed"))
@@ -208,11 +210,11 @@ def test_what_could_not_be_mended_is_tried_again_and_told_once(stack: Stack, log
 
 
 def test_a_survey_that_fails_is_told_once_and_made_again(stack: Stack, log: Log) -> None:
-    stack.kernel.fail("survey", KernelError("no"), times=3)
+    stack.kernel.control.fail("links.survey", KernelError("no"), times=3)
     for number in range(4):
-        calls = stack.kernel.calls["survey"]
+        calls = stack.kernel.control.calls["links.survey"]
         stack.kernel.lose_notifications()
-        assert eventually(lambda: stack.kernel.calls["survey"] > calls), number  # noqa: B023
+        assert eventually(lambda: stack.kernel.control.calls["links.survey"] > calls), number  # noqa: B023
     assert [problem for _, problem in said(log, "not healed")] == ["bridge was not surveyed: no"]
 
 
@@ -230,11 +232,17 @@ def test_what_a_call_works_on_is_looked_at_when_that_has_ended(stack: Stack, log
 
 def test_what_is_being_made_or_taken_away_is_not_looked_at(stack: Stack) -> None:
     stack.delete(force=True)
-    before = stack.kernel.calls["inspect"], stack.kernel.calls["inspect_bridge"]
-    stack.kernel._notify("mynet:instance:gone")
+    before = (
+        stack.kernel.control.calls["links.inspect"],
+        stack.kernel.control.calls["links.inspect_bridge"],
+    )
+    stack.kernel.monitor.notify("mynet:instance:gone")
     stack.kernel.lose_notifications()
     quiet(stack)
-    assert (stack.kernel.calls["inspect"], stack.kernel.calls["inspect_bridge"]) == before
+    assert (
+        stack.kernel.control.calls["links.inspect"],
+        stack.kernel.control.calls["links.inspect_bridge"],
+    ) == before
 
 
 @pytest.fixture

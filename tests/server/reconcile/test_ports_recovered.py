@@ -17,20 +17,20 @@ def end(world: World) -> None:
     """Let go of every socket, as a daemon that ends does."""
     for endpoint in world.store.endpoints.all():
         world.core.endpoint_updates._ports.release(endpoint.id)
-    assert not world.host.held()
+    assert not world.host.ports.taken()
 
 
 def test_after_a_start_the_ports_are_held_and_published_again(world: World) -> None:
     first = world.connect("c1", netns_name="c1", ports=[WEB, CHOSEN])
-    before = world.host.held()
+    before = world.host.ports.taken()
     end(world)
     assert world.core.doctor.recover() == []
-    assert world.host.held() == before
+    assert world.host.ports.taken() == before
     [restored] = world.driver.restored
     assert restored.ports == world.store.endpoints.all()[0].ports
     assert world.connect("c1", netns_name="c1", ports=[WEB, CHOSEN]) == first
     world.disconnect("c1")
-    assert not world.host.held()
+    assert not world.host.ports.taken()
 
 
 def test_a_port_that_was_taken_meanwhile_is_shown_and_does_not_stop_the_start(
@@ -38,7 +38,7 @@ def test_a_port_that_was_taken_meanwhile_is_shown_and_does_not_stop_the_start(
 ) -> None:
     endpoint = world.connect("c1", netns_name="c1", ports=[WEB, CHOSEN])
     end(world)
-    nginx = world.host.take_port(Binding(TCP, 8080, BOTH), NGINX)
+    nginx = world.host.ports.take(Binding(TCP, 8080, BOTH), NGINX)
     assert nginx
     (found,) = world.core.doctor.recover()
     assert found.problem.startswith("TCP port 8080 is not held: nginx (pid 77) has it.")
@@ -49,7 +49,7 @@ def test_a_port_that_was_taken_meanwhile_is_shown_and_does_not_stop_the_start(
     # It stays the endpoint's: nobody else is given it, neither by name nor by choice.
     asked = connect("c2", ports=[WEB])
     assert refusal(world.net.Connect, asked).metadata["endpoint"] == endpoint.id
-    world.host.choosable = [range(8080, 8082)]
+    world.host.ports.choosable = [range(8080, 8082)]
     assert numbers(world.connect("c3", ports=[CHOSEN])) == [8081]
     assert refusal(world.net.Connect, connect("c4", ports=[CHOSEN])).reason == "PORTS_EXHAUSTED"
 
@@ -67,7 +67,7 @@ def test_a_port_that_was_taken_meanwhile_is_shown_and_does_not_stop_the_start(
 def test_an_endpoint_whose_port_is_lost_gives_it_up(world: World) -> None:
     world.connect("c1", ports=[WEB])
     end(world)
-    nginx = world.host.take_port(Binding(TCP, 8080, BOTH), NGINX)
+    nginx = world.host.ports.take(Binding(TCP, 8080, BOTH), NGINX)
     assert nginx
     world.core.doctor.recover()
     world.disconnect("c1")
@@ -80,7 +80,7 @@ def test_an_endpoint_whose_port_is_lost_gives_it_up(world: World) -> None:
 def test_an_endpoint_that_cannot_have_its_port_back_does_not_move(world: World) -> None:
     endpoint = world.connect("c1", netns_name="c1", ports=[WEB])
     end(world)
-    world.host.take_port(Binding(TCP, 8080, BOTH), NGINX)
+    world.host.ports.take(Binding(TCP, 8080, BOTH), NGINX)
     world.sandbox("c1")
     before = world.state()
     refused = refusal(world.net.Connect, connect("c1", netns_name="c1", ports=[WEB]))

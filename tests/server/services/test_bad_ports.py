@@ -105,7 +105,7 @@ def test_what_fits_at_the_edges_is_published(world: World) -> None:
     last = port(host_port=65535, container_port=65535)
     endpoint = world.connect("c1", ports=[kept, renumbered, last])
     assert [each.count for each in endpoint.ports] == [5000, 1024, 1]
-    assert len(world.host.held()) == 6025
+    assert len(world.host.ports.taken()) == 6025
 
 
 def test_an_internal_network_publishes_nothing(furnished_world: World) -> None:
@@ -151,7 +151,7 @@ def test_an_address_that_the_host_lacks_is_a_fault_of_the_request(
             raise KernelError("the kernel refused", metadata={"errno": errno})
         return Mock()
 
-    monkeypatch.setattr(furnished_world.host, "hold", hold)
+    monkeypatch.setattr(furnished_world.host.ports, "reserve", hold)
     before = furnished_world.state()
     strange = [port(host_port=number, host_ip="192.0.2.7", container_port=n) for n in (1, 2)]
     if number:

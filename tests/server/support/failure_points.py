@@ -18,7 +18,7 @@ Step = Callable[[Stack], AbstractContextManager[object]]
 
 def kernel(point: str) -> Step:
     def step(stack: Stack) -> AbstractContextManager[object]:
-        stack.kernel.fail(point)
+        stack.kernel.control.fail(point)
         return contextlib.nullcontext()
 
     return step

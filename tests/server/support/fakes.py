@@ -19,13 +19,12 @@ from mynet.drivers.api import (
     changeable,
 )
 from mynet.drivers.errors import InterfaceExists, SandboxNotFound
-from mynet.drivers.linux.fake.ports import FakeHold, Ports
-from mynet.drivers.linux.values.ports import Binding, Program
+from mynet.drivers.linux.fake.control import Control
+from mynet.drivers.linux.fake.ports import FakePorts
 from mynet.ipam.api import IPNetwork
 from tests.server.support.faults import Trouble
 
 HERE = 0  # the "cookie" of the daemon's own namespace
-MYNETD = Program(1, "mynetd")
 NOBODY = ""  # who owns a device that is not the daemon's
 
 
@@ -36,9 +35,9 @@ class FakeHost:
         self.mtu = 1500
         self.routes: list[IPNetwork] = []  # where its addresses and routes lead
         self.paths: dict[str, int] = {}
-        self.choosable = [range(32768, 61000)]  # where ports are chosen from
-        self._guard = threading.Lock()  # of `paths`, `_devices` and `_ports`
-        self._ports = Ports()
+        self._guard = threading.Lock()  # of `paths` and `_devices`
+        self.ports = FakePorts(Control())
+        self.sandboxes = self.links = self.host = self  # the subjects whose methods it has
         self._devices: dict[int, dict[str, str]] = {HERE: {"lo": NOBODY, "eth0": NOBODY}}
         self._cookies = itertools.count(2**63)  # real ones have 64 bits and no sign
 
@@ -100,7 +99,7 @@ class FakeHost:
             cookies = {sandbox.cookie for sandbox in sandboxes}
             return {cookie: path for path, cookie in self.paths.items() if cookie in cookies}
 
-    def foreigners(self, instance: str) -> Sequence[str]:
+    def foreign_devices(self, instance: str) -> Sequence[str]:
         return []
 
     def device_names(self, sandbox: Sandbox) -> frozenset[str]:
@@ -110,34 +109,10 @@ class FakeHost:
     def has_device(self, name: str) -> bool:
         return name in self.devices()[HERE]
 
-    def choosable_ports(self) -> Sequence[range]:
-        return self.choosable
-
-    def hold(self, binding: Binding) -> FakeHold | None:
-        return self.take_port(binding, MYNETD)
-
-    def program_at(self, binding: Binding) -> Program | None:
-        with self._guard:
-            return self._ports.program_at(binding)
-
-    def take_port(self, binding: Binding, program: Program) -> FakeHold | None:
-        """Let a program have a port, unless another has it."""
-        with self._guard:
-            return self._ports.take(binding, program, self._give_back)
-
-    def _give_back(self, hold: FakeHold) -> None:
-        with self._guard:
-            self._ports.give_back(hold)
-
-    def held(self) -> frozenset[Binding]:
-        """Return the ports that programs have."""
-        with self._guard:
-            return self._ports.taken()
-
     def uplink_mtu(self) -> int:
         return self.mtu
 
-    def occupied(self) -> Sequence[IPNetwork]:
+    def occupied_subnets(self) -> Sequence[IPNetwork]:
         return self.routes
 
 

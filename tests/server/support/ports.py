@@ -20,4 +20,4 @@ def numbers(endpoint: network_pb2.Endpoint) -> list[int]:
 
 def held(world: World) -> set[tuple[str, int]]:
     """Tell which ports of the host the daemon has, with their protocols."""
-    return {(each.protocol.value, each.port) for each in world.host.held()}
+    return {(each.protocol.value, each.port) for each in world.host.ports.taken()}

@@ -69,9 +69,9 @@ class Stack(Daemon):
             "subnets": self.store.subnets.page(None, 10**6),
             "open": self.open_subnets(),
             "held": self.bitmap.allocations(Call.internal(5), AllocationQuery()),
-            "links": [self.kernel.links(where) for where in (None, *self.sandboxes)],
-            "firewall": (self.kernel.segments, self.kernel.publications),
-            "ports": self.kernel.held,
+            "links": [self.kernel.list_links(where) for where in (None, *self.sandboxes)],
+            "firewall": (self.kernel.firewall.networks, self.kernel.firewall.endpoints),
+            "ports": self.kernel.ports.taken(),
         }
 
     def open_subnets(self) -> list[str]:

@@ -55,7 +55,7 @@ class World(Daemon):
             "open": (self.backend.opened(), self.spare.opened()),
             "kernel": [(dict(d.networks), dict(d.endpoints)) for d in (self.driver, self.other)],
             "devices": self.host.devices(),
-            "ports": self.host.held(),
+            "ports": self.host.ports.taken(),
         }
 
     def held(self) -> dict[str, str]:

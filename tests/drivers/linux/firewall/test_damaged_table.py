@@ -29,8 +29,8 @@ EVERYTHING = {"br-web", "br-shop", "e1"}
 
 @pytest.fixture(autouse=True)
 def _loaded(kernel: LinuxKernel) -> None:
-    kernel.load_firewall("i", SEGMENTS, PORTS)
-    assert kernel.unserved(SEGMENTS, PORTS) == frozenset()
+    kernel.firewall.load("i", SEGMENTS, PORTS)
+    assert kernel.firewall.drifted(SEGMENTS, PORTS) == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def test_other_rules_are_noticed_and_the_table_is_loaded_again(
 ) -> None:
     before = host.table()
     host.run("nft", damage)
-    assert not kernel.rules_stand()
-    assert kernel.unserved(SEGMENTS, PORTS) == EVERYTHING
-    kernel.add_segment("i", SHOP)
-    assert kernel.rules_stand()
-    assert kernel.unserved(SEGMENTS, PORTS) == frozenset()
+    assert not kernel.firewall.is_intact()
+    assert kernel.firewall.drifted(SEGMENTS, PORTS) == EVERYTHING
+    kernel.firewall.add("i", SHOP)
+    assert kernel.firewall.is_intact()
+    assert kernel.firewall.drifted(SEGMENTS, PORTS) == frozenset()
     assert host.table() == before
 
 
@@ -64,9 +64,9 @@ def test_a_rule_in_the_place_of_another_is_noticed(kernel: LinuxKernel, host: Na
     listed = host.json("nft", "-a", "-j", "list", "chain", "inet", "mynet", "raw_pre")["nftables"]
     handle = next(entry["rule"]["handle"] for entry in listed if "rule" in entry)
     host.run("nft", f"replace rule inet mynet raw_pre handle {handle} counter accept")
-    assert not kernel.rules_stand()
-    kernel.add_segment("i", SHOP)
-    assert kernel.rules_stand()
+    assert not kernel.firewall.is_intact()
+    kernel.firewall.add("i", SHOP)
+    assert kernel.firewall.is_intact()
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,14 @@ def test_missing_elements_are_noticed_and_added_again(
 ) -> None:
     before = host.table()
     host.run("nft", damage)
-    assert kernel.rules_stand()
+    assert kernel.firewall.is_intact()
     for _ in range(2):
-        assert kernel.unserved(SEGMENTS, PORTS) == lacks
+        assert kernel.firewall.drifted(SEGMENTS, PORTS) == lacks
     for segment in SEGMENTS:
-        assert bool(kernel.unfiltered(segment)) == (segment.bridge in lacks)
-        kernel.add_segment("i", segment)
-    kernel.publish("i", PORTS[0])
-    assert kernel.unserved(SEGMENTS, PORTS) == frozenset()
+        assert bool(kernel.firewall.missing(segment)) == (segment.bridge in lacks)
+        kernel.firewall.add("i", segment)
+    kernel.firewall.publish("i", PORTS[0])
+    assert kernel.firewall.drifted(SEGMENTS, PORTS) == frozenset()
     assert host.table() == before
 
 
@@ -107,10 +107,10 @@ def test_while_no_program_changes_a_table_one_question_is_enough(
         return original()
 
     monkeypatch.setattr(table, "fingerprint", counted)
-    assert kernel.unserved(SEGMENTS, PORTS) == frozenset()
+    assert kernel.firewall.drifted(SEGMENTS, PORTS) == frozenset()
     assert taken == []
     host.run("nft", "add table inet other")
-    assert kernel.unserved(SEGMENTS, PORTS) == frozenset()
+    assert kernel.firewall.drifted(SEGMENTS, PORTS) == frozenset()
     assert taken == ["fingerprint"]
 
 
@@ -125,12 +125,12 @@ def test_a_table_that_was_flushed_while_it_was_loaded_is_noticed(
 
     with monkeypatch.context() as patch:
         patch.setattr(table, "fingerprint", flushed)
-        kernel.load_firewall("i", SEGMENTS, PORTS)
-    assert not kernel.rules_stand()
+        kernel.firewall.load("i", SEGMENTS, PORTS)
+    assert not kernel.firewall.is_intact()
 
 
 def test_tables_of_other_programs_are_ignored(kernel: LinuxKernel, host: Namespace) -> None:
     host.run("nft", "add table inet other; add chain inet other c; add rule inet other c drop")
     host.run("nft", "add table ip mynet; add chain ip mynet c; add rule ip mynet c drop")
-    assert kernel.rules_stand()
-    assert kernel.unserved(SEGMENTS, PORTS) == frozenset()
+    assert kernel.firewall.is_intact()
+    assert kernel.firewall.drifted(SEGMENTS, PORTS) == frozenset()

@@ -122,8 +122,8 @@ def test_threads_that_find_the_table_gone_lose_no_network(
 
 
 def test_the_kernel_object_asks_its_one_firewall(host: Namespace, kernel: LinuxKernel) -> None:
-    kernel.load_firewall(INSTANCE, [rules_of(0)])
-    kernel.add_segment(INSTANCE, rules_of(1))
-    kernel.remove_segment(rules_of(0))
+    kernel.firewall.load(INSTANCE, [rules_of(0)])
+    kernel.firewall.add(INSTANCE, rules_of(1))
+    kernel.firewall.remove(rules_of(0))
     assert "br-n1" in host.table()
     assert "br-n0" not in host.table()

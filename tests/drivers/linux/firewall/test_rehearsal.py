@@ -41,13 +41,13 @@ def seen(
     possible: Sequence[NetworkRules] = (),
 ) -> list[str]:
     every = {each.bridge: each for each in (*segments, *possible)}
-    found = testbed.kernel.misfiltered("i", segments, list(every.values()), publications)
+    found = testbed.kernel.firewall.unexpected("i", segments, list(every.values()), publications)
     return sorted(found)
 
 
 @pytest.fixture
 def loaded(testbed: KernelTestbed) -> KernelTestbed:
-    testbed.kernel.load_firewall("i", NETWORKS, [PORTS, OTHERS, EVERYTHING])
+    testbed.kernel.firewall.load("i", NETWORKS, [PORTS, OTHERS, EVERYTHING])
     return testbed
 
 
@@ -56,18 +56,18 @@ def test_what_was_loaded_at_once_is_as_it_should_be(loaded: KernelTestbed) -> No
 
 
 def test_what_came_by_the_element_is_as_it_should_be(testbed: KernelTestbed) -> None:
-    testbed.kernel.load_firewall("i", [])
+    testbed.kernel.firewall.load("i", [])
     for segment in (ROUTED, SHOP, WEB):
-        testbed.kernel.add_segment("i", segment)
+        testbed.kernel.firewall.add("i", segment)
     for publication in (EVERYTHING, OTHERS, PORTS):
-        testbed.kernel.publish("i", publication)
+        testbed.kernel.firewall.publish("i", publication)
     assert seen(testbed) == []
 
 
 def test_a_table_that_is_not_there_is_one_sentence(testbed: KernelTestbed) -> None:
     gone = ["The firewall's table inet mynet is not there."]
     assert seen(testbed) == gone
-    testbed.kernel.load_firewall("i", NETWORKS)
+    testbed.kernel.firewall.load("i", NETWORKS)
     testbed.flush_firewall()
     assert seen(testbed) == gone
 
@@ -75,7 +75,7 @@ def test_a_table_that_is_not_there_is_one_sentence(testbed: KernelTestbed) -> No
 def test_what_a_network_lacks_is_told_and_what_a_half_made_one_lacks_is_not(
     testbed: KernelTestbed,
 ) -> None:
-    testbed.kernel.load_firewall("i", [WEB])
+    testbed.kernel.firewall.load("i", [WEB])
     assert seen(testbed, [WEB], possible=[SHOP]) == []
     assert seen(testbed, [WEB, SHOP], []) == [
         'The firewall lacks "br-shop" . "br-shop" in the set br_icc.',
@@ -146,20 +146,20 @@ OTHER_RULES = ["The firewall's rules are not those that this mynetd loads."]
 def test_damage_has_its_sentence(
     host: Namespace, kernel: LinuxKernel, damage: str, said: Sequence[str]
 ) -> None:
-    kernel.load_firewall("i", NETWORKS, [PORTS, OTHERS, EVERYTHING])
+    kernel.firewall.load("i", NETWORKS, [PORTS, OTHERS, EVERYTHING])
     host.run("nft", damage)
     other = LinuxKernel()  # which has loaded nothing
-    found = other.misfiltered("i", NETWORKS, NETWORKS, [PORTS, OTHERS, EVERYTHING])
+    found = other.firewall.unexpected("i", NETWORKS, NETWORKS, [PORTS, OTHERS, EVERYTHING])
     assert list(found) == said
 
 
 def test_to_look_changes_nothing_and_comes_back(host: Namespace, kernel: LinuxKernel) -> None:
-    kernel.load_firewall("i", NETWORKS, [PORTS])
+    kernel.firewall.load("i", NETWORKS, [PORTS])
     before = host.run("nft", "-a", "list", "ruleset")
     home = Path("/proc/thread-self/ns/net").readlink()
-    assert kernel.misfiltered("i", [], NETWORKS, [PORTS]) == []
+    assert kernel.firewall.unexpected("i", [], NETWORKS, [PORTS]) == []
     with pytest.raises(KernelError, match="could not load"):  # two that cannot be both
-        kernel.misfiltered("i", [], NETWORKS, [PORTS, PortForwards("x", _shifted(PORTS))])
+        kernel.firewall.unexpected("i", [], NETWORKS, [PORTS, PortForwards("x", _shifted(PORTS))])
     assert Path("/proc/thread-self/ns/net").readlink() == home
     assert host.run("nft", "-a", "list", "ruleset") == before
 

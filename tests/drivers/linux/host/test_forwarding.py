@@ -10,7 +10,8 @@ import pytest
 
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.host import sysctl
+from mynet.drivers.linux import sysctl
+from mynet.drivers.linux.host import settings
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.testing import SampleCall, sample_network
 from tests.drivers.linux.support.namespaces import Namespace
@@ -38,7 +39,7 @@ def test_what_is_off_is_turned_on_and_said(
     ipv6: bool,
     named: list[str],
 ) -> None:
-    kernel.enable_forwarding(ipv4=ipv4, ipv6=ipv6)
+    kernel.host.enable_forwarding(ipv4=ipv4, ipv6=ipv6)
     assert (host.setting(IPV4), host.setting(IPV6)) == (str(int(ipv4)), str(int(ipv6)))
     assert caplog.messages == [TURNED_ON.format(name) for name in named]
     assert {record.levelname for record in caplog.records} <= {"WARNING"}
@@ -49,8 +50,8 @@ def test_what_is_on_is_left_in_silence(
 ) -> None:
     host.set(IPV4, "1")
     host.set(IPV6, "1")
-    kernel.enable_forwarding(ipv4=True, ipv6=True)
-    kernel.enable_forwarding(ipv4=False, ipv6=False)
+    kernel.host.enable_forwarding(ipv4=True, ipv6=True)
+    kernel.host.enable_forwarding(ipv4=False, ipv6=False)
     assert (host.setting(IPV4), host.setting(IPV6)) == ("1", "1")
     assert not caplog.messages
 
@@ -79,13 +80,13 @@ def test_a_host_that_lives_by_advertisements_hears_them_when_it_forwards(
     _advertise(router)
     _await_route(host)
     before = host.run("ip", "-6", "route", "show", "default")
-    kernel.enable_forwarding(ipv4=False, ipv6=True)
+    kernel.host.enable_forwarding(ipv4=False, ipv6=True)
     kept = host.run("ip", "-6", "route", "show", "default")
     assert kept.split("expires")[0] == before.split("expires")[0] != ""
     assert host.setting(f"ipv6/conf/{uplink}/accept_ra") == "2"
     setting = f"net.ipv6.conf.{uplink.replace('.', '/')}.accept_ra"
     assert caplog.messages == [
-        f"set {setting}=2: the host forwards and still has its routes from there",
+        f"set {setting}=2: the host forwards and still has its routes from router advertisements",
         TURNED_ON.format("net.ipv6.conf.all.forwarding"),
     ]
     host.run("ip", "-6", "route", "del", "default")
@@ -106,17 +107,17 @@ def test_an_uplink_that_somebody_else_made_deaf_hears_again(
     _join(host, "up0", router)
     _advertise(router, prefix="2001:db8:7::")
     _await_route(host)
-    assert list(kernel.look_around().deaf) == []
+    assert list(kernel.firewall.inspect_surroundings().ra_ignored) == []
     host.set(IPV6, "1")
     assert host.run("ip", "-6", "route", "show", "default") == ""  # the kernel takes it away
     _advertise(router)
-    assert list(kernel.look_around().deaf) == ["up0"]
+    assert list(kernel.firewall.inspect_surroundings().ra_ignored) == ["up0"]
     network = sample_network()
     for other in (replace(network, internal=True), replace(network, subnets=network.subnets[:1])):
         driver.restore(CALL, [other]) if start else driver.create(CALL, other)
-        assert list(kernel.look_around().deaf) == ["up0"]
+        assert list(kernel.firewall.inspect_surroundings().ra_ignored) == ["up0"]
     driver.restore(CALL, [network]) if start else driver.create(CALL, network)
-    assert list(kernel.look_around().deaf) == []
+    assert list(kernel.firewall.inspect_surroundings().ra_ignored) == []
     _advertise(router)
     _await_route(host)
 
@@ -127,14 +128,14 @@ def test_only_what_accepts_advertisements_goes_on_to(
 ) -> None:
     host.run("ip", "-6", "route", "add", "2001:db8:7::/64", "via", "2001:db8::1", "proto", "ra")
     host.set("ipv6/conf/up0/accept_ra", before)
-    kernel.enable_forwarding(ipv4=True, ipv6=True)
+    kernel.host.enable_forwarding(ipv4=True, ipv6=True)
     assert host.setting("ipv6/conf/up0/accept_ra") == {"0": "0", "1": "2", "2": "2"}[before]
 
 
 def test_a_link_without_routes_from_advertisements_is_left_alone(
     host: Namespace, outside: Namespace, kernel: LinuxKernel
 ) -> None:
-    kernel.enable_forwarding(ipv4=True, ipv6=True)
+    kernel.host.enable_forwarding(ipv4=True, ipv6=True)
     assert host.setting("ipv6/conf/up0/accept_ra") == "1"
 
 
@@ -142,16 +143,16 @@ def test_ipv4_alone_changes_nothing_of_ipv6(
     host: Namespace, outside: Namespace, kernel: LinuxKernel
 ) -> None:
     host.run("ip", "-6", "route", "add", "2001:db8:7::/64", "via", "2001:db8::1", "proto", "ra")
-    kernel.enable_forwarding(ipv4=True, ipv6=False)
+    kernel.host.enable_forwarding(ipv4=True, ipv6=False)
     assert host.setting("ipv6/conf/up0/accept_ra") == "1"
 
 
 def test_a_setting_that_is_not_there_is_a_kernel_error(
     kernel: LinuxKernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sysctl, "_IPV6", sysctl._NET / "ipv7/forwarding")
+    monkeypatch.setitem(settings._FORWARDING, 6, sysctl.NET / "ipv7/forwarding")
     with pytest.raises(KernelError, match=r"read net\.ipv7\.forwarding") as caught:
-        kernel.enable_forwarding(ipv4=False, ipv6=True)
+        kernel.host.enable_forwarding(ipv4=False, ipv6=True)
     assert caught.value.metadata["errno"] == "ENOENT"
 
 

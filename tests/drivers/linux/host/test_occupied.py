@@ -39,7 +39,7 @@ def added(host: Namespace, kernel: LinuxKernel) -> Callable[..., set[str]]:
 
 
 def occupied(kernel: LinuxKernel) -> set[str]:
-    return {str(cidr) for cidr in kernel.occupied()}
+    return {str(cidr) for cidr in kernel.host.occupied_subnets()}
 
 
 def test_the_loopback_of_a_host_without_anything_is_all_there_is(
@@ -152,10 +152,10 @@ def test_each_kernel_tells_of_the_bridges_that_it_has(testbed: KernelTestbed) ->
     addresses = (ip_interface("10.9.0.1/24"), ip_interface("fd00:9::1/64"))
     bridge = Bridge("br-web", "mynet:i:web", mac_from("web"), 1400, addresses)
     subnets = {address.network for address in addresses}
-    testbed.kernel.ensure_bridge(bridge)
-    assert subnets <= set(testbed.kernel.occupied())
-    testbed.kernel.delete_bridge(bridge)
-    assert not subnets & set(testbed.kernel.occupied())
+    testbed.kernel.links.ensure_bridge(bridge)
+    assert subnets <= set(testbed.kernel.host.occupied_subnets())
+    testbed.kernel.links.delete_bridge(bridge)
+    assert not subnets & set(testbed.kernel.host.occupied_subnets())
 
 
 def test_ten_thousand_routes_do_not_make_it_slow(host: Namespace, kernel: LinuxKernel) -> None:
@@ -163,7 +163,7 @@ def test_ten_thousand_routes_do_not_make_it_slow(host: Namespace, kernel: LinuxK
     lines = [f"route add 10.{n // 256}.{n % 256}.0/24 dev lo table 100\n" for n in range(10_000)]
     host.run("ip", "-batch", "-", text="".join(lines))
     started = time.process_time()
-    assert len(kernel.occupied()) > 10_000
+    assert len(kernel.host.occupied_subnets()) > 10_000
     took = time.process_time() - started
     started = time.process_time()
     with Netlink() as nl:

@@ -9,8 +9,8 @@ from mynet.drivers.api import Endpoint
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.bridge.endpoint_options import SYSCTLS
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.host import sysctl
-from mynet.drivers.linux.links import veths
+from mynet.drivers.linux import sysctl
+from mynet.drivers.linux.links import inner_end, veths
 from mynet.drivers.testing import SampleCall
 from tests.drivers.linux.support.namespaces import Namespace
 
@@ -54,7 +54,7 @@ def test_they_hold_before_the_interface_is_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[tuple[str, bool]] = []
-    finish = veths._finish_inner
+    finish = inner_end.finish_inner
 
     def watched(*arguments: object) -> None:
         link = box.link("check1")
@@ -62,7 +62,7 @@ def test_they_hold_before_the_interface_is_up(
         seen.append((box.setting("ipv4/conf/check1/rp_filter"), "UP" in link["flags"]))
         finish(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(veths, "_finish_inner", watched)
+    monkeypatch.setattr(veths, "finish_inner", watched)
     driver.connect(CALL, replace(endpoint, options={RP_FILTER: "2"}))
     assert seen == [("2", False)]
 
@@ -86,7 +86,7 @@ def test_what_somebody_has_changed_is_told_and_set_again(
 def test_one_that_this_kernel_does_not_have_is_named(
     driver: BridgeDriver, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(sysctl, "_NET", tmp_path / "net")
+    monkeypatch.setattr(sysctl, "NET", tmp_path / "net")
     asked = replace(endpoint, options={RP_FILTER: "2"}, addresses=endpoint.addresses[:1])
     with pytest.raises(KernelError, match=r"refused to set net\.ipv4\.conf\.check1\.rp_filter=2"):
         driver.connect(CALL, asked)

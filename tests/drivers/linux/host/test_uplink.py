@@ -5,7 +5,7 @@ from tests.drivers.linux.support.namespaces import Namespace
 
 
 def test_without_a_default_route_the_mtu_is_ethernets(kernel: LinuxKernel) -> None:
-    assert kernel.uplink_mtu() == 1500
+    assert kernel.host.uplink_mtu() == 1500
 
 
 def test_the_uplinks_mtu_is_that_of_the_best_default_route(
@@ -18,9 +18,9 @@ def test_the_uplinks_mtu_is_that_of_the_best_default_route(
     ):
         _add(host, name, mtu)
         host.run("ip", family, "route", "add", "default", "dev", name, "metric", metric)
-    assert kernel.uplink_mtu() == 1420
+    assert kernel.host.uplink_mtu() == 1420
     host.run("ip", "link", "set", "dev", "b", "down")
-    assert kernel.uplink_mtu() == 1400
+    assert kernel.host.uplink_mtu() == 1400
 
 
 def test_ipv6_decides_where_there_is_no_other_default_route(
@@ -28,7 +28,7 @@ def test_ipv6_decides_where_there_is_no_other_default_route(
 ) -> None:
     _add(host, "c", "1300")
     host.run("ip", "-6", "route", "add", "default", "dev", "c")
-    assert kernel.uplink_mtu() == 1300
+    assert kernel.host.uplink_mtu() == 1300
 
 
 def test_only_the_main_table_and_real_routes_count(host: Namespace, kernel: LinuxKernel) -> None:
@@ -37,7 +37,7 @@ def test_only_the_main_table_and_real_routes_count(host: Namespace, kernel: Linu
         host.run("ip", family, "route", "add", "blackhole", "default", "metric", "1")
     host.run("ip", "route", "add", "default", "dev", "a", "table", "7")
     host.run("ip", "route", "add", "10.0.0.0/8", "dev", "a")
-    assert kernel.uplink_mtu() == 1500
+    assert kernel.host.uplink_mtu() == 1500
 
 
 def test_of_several_next_hops_the_first_stands_for_all(
@@ -48,7 +48,7 @@ def test_of_several_next_hops_the_first_stands_for_all(
         _add(host, name, mtu)
         hops += ["nexthop", "dev", name]
     host.run("ip", "route", "add", "default", *hops)
-    assert kernel.uplink_mtu() == 1400
+    assert kernel.host.uplink_mtu() == 1400
 
 
 def _add(host: Namespace, name: str, mtu: str) -> None:

@@ -65,9 +65,9 @@ def test_one_without_a_policy_that_is_said_accepts(host: Namespace) -> None:
 
 
 def test_ours_is_nobody_else_s(host: Namespace, kernel: LinuxKernel) -> None:
-    kernel.load_firewall("i", [])
+    kernel.firewall.load("i", [])
     assert {each.table for each in chains()} == {"mynet"}
-    assert list(kernel.look_around().chains) == []
+    assert list(kernel.firewall.inspect_surroundings().chains) == []
 
 
 # --- iptables-legacy ----------------------------------------------------------------------------

@@ -20,67 +20,67 @@ BRIDGE = Bridge("br-web", "mynet:i:web", mac_from("web"), 1500, (ip_interface("1
 
 
 def test_a_firewall_that_was_never_loaded_lacks_nothing(testbed: KernelTestbed) -> None:
-    assert testbed.kernel.rules_stand()
-    assert not testbed.kernel.unfiltered(WEB)
+    assert testbed.kernel.firewall.is_intact()
+    assert not testbed.kernel.firewall.missing(WEB)
 
 
 def test_of_what_was_loaded_and_added_nothing_is_amiss(testbed: KernelTestbed) -> None:
-    testbed.kernel.load_firewall("i", [WEB], [PORTS])
-    testbed.kernel.add_segment("i", SHOP)
-    testbed.kernel.publish("i", OTHERS)
-    assert testbed.kernel.rules_stand()
-    assert not any(map(testbed.kernel.unfiltered, (WEB, SHOP)))
+    testbed.kernel.firewall.load("i", [WEB], [PORTS])
+    testbed.kernel.firewall.add("i", SHOP)
+    testbed.kernel.firewall.publish("i", OTHERS)
+    assert testbed.kernel.firewall.is_intact()
+    assert not any(map(testbed.kernel.firewall.missing, (WEB, SHOP)))
     for _ in range(2):
-        assert testbed.kernel.unserved([WEB, SHOP], [PORTS, OTHERS]) == frozenset()
+        assert testbed.kernel.firewall.drifted([WEB, SHOP], [PORTS, OTHERS]) == frozenset()
 
 
 def test_what_was_never_added_is_missed(testbed: KernelTestbed) -> None:
-    testbed.kernel.load_firewall("i", [WEB])
-    assert list(testbed.kernel.unfiltered(SHOP)) == [
+    testbed.kernel.firewall.load("i", [WEB])
+    assert list(testbed.kernel.firewall.missing(SHOP)) == [
         '"br-shop" in the set br_all',
         '"br-shop" . "br-shop" in the set br_self',
         '"br-shop" . "br-shop" in the set br_icc',
         '"br-shop" in the set br_internal',
     ]
-    assert testbed.kernel.unserved([WEB, SHOP], [PORTS]) == {"br-shop", "e1"}
+    assert testbed.kernel.firewall.drifted([WEB, SHOP], [PORTS]) == {"br-shop", "e1"}
 
 
 def test_a_flushed_ruleset_serves_nobody_until_any_network_is_added_again(
     testbed: KernelTestbed,
 ) -> None:
-    testbed.kernel.load_firewall("i", [WEB, SHOP], [PORTS])
+    testbed.kernel.firewall.load("i", [WEB, SHOP], [PORTS])
     testbed.flush_firewall()
-    assert not testbed.kernel.rules_stand()
-    assert testbed.kernel.unfiltered(WEB)
-    assert testbed.kernel.unserved([WEB, SHOP], [PORTS]) == {"br-web", "br-shop", "e1"}
-    testbed.kernel.add_segment("i", SHOP)
-    assert testbed.kernel.rules_stand()
-    assert testbed.kernel.unserved([WEB, SHOP], [PORTS]) == frozenset()
+    assert not testbed.kernel.firewall.is_intact()
+    assert testbed.kernel.firewall.missing(WEB)
+    assert testbed.kernel.firewall.drifted([WEB, SHOP], [PORTS]) == {"br-web", "br-shop", "e1"}
+    testbed.kernel.firewall.add("i", SHOP)
+    assert testbed.kernel.firewall.is_intact()
+    assert testbed.kernel.firewall.drifted([WEB, SHOP], [PORTS]) == frozenset()
 
 
 def test_links_and_their_addresses_are_seen_at_one_look(testbed: KernelTestbed) -> None:
-    testbed.kernel.ensure_bridge(BRIDGE)
+    testbed.kernel.links.ensure_bridge(BRIDGE)
     testbed.add_link("br-other", mark="not mynet's")
-    seen = testbed.kernel.survey()
-    assert seen.bridge("br-web") == testbed.kernel.inspect_bridge(BRIDGE)
+    seen = testbed.kernel.links.survey()
+    assert seen.bridge("br-web") == testbed.kernel.links.inspect_bridge(BRIDGE)
     assert {"br-web", "br-other"} <= seen.links.keys()
     assert seen.bridge("br-none").link is None
 
 
 def test_which_families_are_forwarded_is_seen(testbed: KernelTestbed) -> None:
-    assert testbed.kernel.forwards() == frozenset()
-    testbed.kernel.enable_forwarding(ipv4=False, ipv6=True)
-    assert testbed.kernel.forwards() == {6}
-    testbed.kernel.enable_forwarding(ipv4=True, ipv6=False)
-    assert testbed.kernel.forwards() == {4, 6}
+    assert testbed.kernel.host.forwarded_versions() == frozenset()
+    testbed.kernel.host.enable_forwarding(ipv4=False, ipv6=True)
+    assert testbed.kernel.host.forwarded_versions() == {6}
+    testbed.kernel.host.enable_forwarding(ipv4=True, ipv6=False)
+    assert testbed.kernel.host.forwarded_versions() == {4, 6}
 
 
 def test_whether_the_loopback_leads_to_a_bridge_is_seen(testbed: KernelTestbed) -> None:
-    assert not testbed.kernel.is_loopback_open("br-web")
-    testbed.kernel.ensure_bridge(BRIDGE)
-    assert not testbed.kernel.is_loopback_open("br-web")
-    testbed.kernel.open_loopback("br-web")
-    assert testbed.kernel.is_loopback_open("br-web")
+    assert not testbed.kernel.links.is_loopback_open("br-web")
+    testbed.kernel.links.ensure_bridge(BRIDGE)
+    assert not testbed.kernel.links.is_loopback_open("br-web")
+    testbed.kernel.links.open_loopback("br-web")
+    assert testbed.kernel.links.is_loopback_open("br-web")
 
 
 def test_a_link_of_no_bridge_has_no_master_in_a_survey() -> None:

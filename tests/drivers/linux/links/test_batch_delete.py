@@ -1,5 +1,6 @@
 """Many links are deleted at the cost of one, and a link is gone when its caller returns."""
 
+import socket
 import threading
 
 import pytest
@@ -65,20 +66,23 @@ def test_many_threads_detach_at_once_on_the_real_kernel(
     numbers = range(1, THREADS + 1)
     veths = [driver._specs.veth(sample_endpoint(network, number)) for number in numbers]
     for veth in veths:
-        kernel.attach(veth)
-    left: list[frozenset[str]] = []
+        kernel.links.attach(veth)
+    left: list[set[str]] = []
     together = threading.Barrier(THREADS)
 
     def detach(number: int) -> None:
         together.wait(timeout=60)
-        kernel.detach([veths[number]])
-        left.append(kernel.device_names(None) & {veths[number].name, veths[number].interface})
+        kernel.links.detach([veths[number]])
+        left.append(
+            {name for _, name in socket.if_nameindex()}
+            & {veths[number].name, veths[number].interface}
+        )
 
     threads = [threading.Thread(target=detach, args=(number,)) for number in range(THREADS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert left == [frozenset()] * THREADS
+    assert left == [set()] * THREADS
     assert len(deletions) < THREADS / 2
     assert host.names() == {"lo", network.interface}

@@ -106,7 +106,7 @@ def test_an_error_leaves_nothing_open_and_nobody_away(
     assert descriptors(driver) == before
 
 
-@pytest.mark.parametrize("step", ["_make", "_outer", "_finish_inner"])
+@pytest.mark.parametrize("step", ["_make", "_finish_outer", "finish_inner"])
 def test_a_fault_of_our_own_in_the_sandbox_brings_the_thread_home_too(
     driver: BridgeDriver, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -127,8 +127,8 @@ def test_nothing_keeps_a_dead_sandbox_alive(
 ) -> None:
     driver.connect(CALL, endpoint)
     assert endpoint.sandbox
-    assert kernel.device_names(endpoint.sandbox) == {"lo", "check1"}
+    assert kernel.sandboxes.device_names(endpoint.sandbox) == {"lo", "check1"}
     box.close()
-    assert not kernel.exists(endpoint.sandbox)
+    assert not kernel.sandboxes.exists(endpoint.sandbox)
     driver.disconnect(CALL, endpoint)
     assert host.link(endpoint.host_interface) is None

@@ -134,6 +134,6 @@ def test_many_are_detached_at_once(
 ) -> None:
     veths = [driver._specs.veth(sample_endpoint(network, number)) for number in range(1, 121)]
     for veth in veths:
-        kernel.attach(veth)
-    kernel.detach(veths)
+        kernel.links.attach(veth)
+    kernel.links.detach(veths)
     assert host.names() == {"lo", network.interface}

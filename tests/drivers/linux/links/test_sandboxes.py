@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 
 from mynet.drivers.api import Sandbox
-from mynet.drivers.linux import netns
 from mynet.drivers.linux.kernel import LinuxKernel
+from mynet.drivers.linux.sandboxes import Sandboxes
 from tests.drivers.linux.support.namespaces import Namespace, open_descriptors
+
+
+def find(sandbox: Sandbox) -> str | None:
+    return Sandboxes().locate([sandbox]).get(sandbox.cookie)
 
 
 @pytest.fixture
@@ -21,17 +25,18 @@ def away(new_namespace: Callable[[], Namespace]) -> Namespace:
 
 
 def test_a_sandbox_is_found_where_it_was(away: Namespace, kernel: LinuxKernel) -> None:
-    assert netns.find(away.sandbox) == away.path
-    assert kernel.exists(away.sandbox)
+    assert find(away.sandbox) == away.path
+    assert kernel.sandboxes.exists(away.sandbox)
 
 
 def test_a_sandbox_is_found_when_its_path_moved(away: Namespace, kernel: LinuxKernel) -> None:
     sandbox = Sandbox("/run/netns/no-longer", away.sandbox.cookie)
-    assert not kernel.exists(sandbox)  # only a descriptor holds it: nothing that is searched
+    # Only a descriptor keeps it alive, and descriptors are not searched.
+    assert not kernel.sandboxes.exists(sandbox)
     with _process_in(away) as pid:
-        assert netns.find(sandbox) == f"/proc/{pid}/ns/net"
-        assert kernel.exists(sandbox)
-    assert not kernel.exists(sandbox)
+        assert find(sandbox) == f"/proc/{pid}/ns/net"
+        assert kernel.sandboxes.exists(sandbox)
+    assert not kernel.sandboxes.exists(sandbox)
 
 
 def test_a_sandbox_is_found_when_another_is_at_its_path(
@@ -39,7 +44,7 @@ def test_a_sandbox_is_found_when_another_is_at_its_path(
 ) -> None:
     with _process_in(away) as pid:
         moved = Sandbox(new_namespace().path, away.sandbox.cookie)
-        assert netns.find(moved) == f"/proc/{pid}/ns/net"
+        assert find(moved) == f"/proc/{pid}/ns/net"
 
 
 @pytest.mark.parametrize(
@@ -59,21 +64,21 @@ def test_a_sandbox_is_found_where_it_is_mounted(
 ) -> None:
     with _mounted(away, tmp_path / name):
         sandbox = Sandbox("/gone", away.sandbox.cookie)
-        assert netns.find(sandbox) == str(tmp_path / name)
-        assert kernel.exists(sandbox)
+        assert find(sandbox) == str(tmp_path / name)
+        assert kernel.sandboxes.exists(sandbox)
 
 
 def test_a_mount_whose_name_is_no_text_hides_nobody(away: Namespace, tmp_path: Path) -> None:
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe"))
     with _mounted(away, odd):
-        assert netns.find(Sandbox("/gone", away.sandbox.cookie)) == str(odd)
+        assert find(Sandbox("/gone", away.sandbox.cookie)) == str(odd)
 
 
 def test_the_search_leaves_no_descriptor_open(away: Namespace) -> None:
     before = open_descriptors()
     with _process_in(away):
         for _ in range(20):
-            assert netns.find(Sandbox("/gone", away.sandbox.cookie))
+            assert find(Sandbox("/gone", away.sandbox.cookie))
     assert open_descriptors() == before
 
 
@@ -89,7 +94,7 @@ def test_the_search_copes_with_processes_that_come_and_go(away: Namespace) -> No
     try:
         with _process_in(away) as pid:
             for _ in range(20):
-                assert netns.find(Sandbox("/gone", away.sandbox.cookie)) == f"/proc/{pid}/ns/net"
+                assert find(Sandbox("/gone", away.sandbox.cookie)) == f"/proc/{pid}/ns/net"
     finally:
         stop.set()
         thread.join()

@@ -8,7 +8,7 @@ import pytest
 from mynet.drivers.api import Endpoint
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.drivers.linux.links.bridges import STANDS
+from mynet.drivers.linux.links.lookup import EXISTS
 from mynet.drivers.linux.netlink import tc
 from mynet.drivers.linux.netlink.link_requests import new_ifb
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
@@ -90,7 +90,7 @@ def test_a_shaper_that_was_only_begun_is_finished_or_taken_away(
     for finish in (True, False):
         driver.disconnect(CALL, limited)
         with Netlink() as nl:
-            made = Request(new_ifb(shaper.name, shaper.mac), "begin a shaper", IFB, STANDS)
+            made = Request(new_ifb(shaper.name, shaper.mac), "begin a shaper", IFB, EXISTS)
             assert nl.ask(made) == (0,)
         if finish:
             driver.connect(CALL, limited)
@@ -115,8 +115,8 @@ def test_many_endpoints_with_limits_leave_nothing(
         for number in range(60)
     ]
     for each in every:
-        kernel.attach(each)
-    kernel.detach(every)
+        kernel.links.attach(each)
+    kernel.links.detach(every)
     assert host.names() == {"lo", "br-check1", VETH, IFB}
     qdisc = host.run("tc", "qdisc", "show")
     assert qdisc.count("tbf") == 2

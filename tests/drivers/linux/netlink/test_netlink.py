@@ -7,7 +7,8 @@ import socket
 import pytest
 
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.links.bridges import GONE, find_link, shape
+from mynet.drivers.linux.links.bridges import set_mac_and_mtu
+from mynet.drivers.linux.links.lookup import GONE, find_link
 from mynet.drivers.linux.netlink import link_requests, pyroute2_requests, route_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Bridge
@@ -69,7 +70,7 @@ def test_what_is_forgiven_is_an_answer(host: Namespace) -> None:
 def test_a_refusal_has_the_kernels_own_words(host: Namespace) -> None:
     host.run("ip", "link", "add", "v0", "type", "veth", "peer", "v1")
     with Netlink() as nl, pytest.raises(KernelError) as caught:
-        nl.ask(shape("v0", nl.index("v0"), "02:00:00:00:00:01", 7))
+        nl.ask(set_mac_and_mtu("v0", nl.index("v0"), "02:00:00:00:00:01", 7))
     assert caught.value.metadata == {"errno": "EINVAL", "object": "interface v0"}
     assert "mtu less than device minimum" in str(caught.value)
 

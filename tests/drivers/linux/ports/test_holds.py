@@ -13,12 +13,12 @@ import pytest
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import KernelError, PortsExhausted
-from mynet.drivers.linux.ports.owners import find_program
-from mynet.drivers.linux.ports.reservations import choosable_ports, hold
+from mynet.drivers.linux.ports.reservations import Ports
 from mynet.drivers.linux.values.ports import Binding, Program
 from tests.drivers.linux.support.namespaces import Namespace
 
 TCP, UDP, SCTP = PortProtocol
+PORTS = Ports()
 ANYWHERE = "0.0.0.0"  # noqa: S104 - what is tested
 ANY, IPV4, IPV6 = frozenset({4, 6}), frozenset({4}), frozenset({6})
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -61,10 +61,10 @@ def test_what_is_held_is_nobody_elses(
 ) -> None:
     everywhere = {ANYWHERE, "127.0.0.1", "127.0.0.2", "::", "::1"}
     binding = Binding(protocol, 8080, versions, ip_address(address) if address else None)
-    held = hold(binding)
+    held = PORTS.reserve(binding)
     assert held
     assert {each for each in everywhere if not can_take(protocol, each)} == kept
-    assert hold(binding) is None
+    assert PORTS.reserve(binding) is None
     held.close()
     assert all(can_take(protocol, each) for each in everywhere)
 
@@ -78,8 +78,8 @@ def test_what_another_program_has_is_not_held(protocol: PortProtocol, address: s
         other.bind((address, 8080))
         if protocol is TCP:
             other.listen()
-        assert hold(Binding(protocol, 8080, ANY)) is None
-    with closing(hold(Binding(protocol, 8080, ANY))) as held:  # type: ignore[type-var]
+        assert PORTS.reserve(Binding(protocol, 8080, ANY)) is None
+    with closing(PORTS.reserve(Binding(protocol, 8080, ANY))) as held:  # type: ignore[type-var]
         assert held
 
 
@@ -89,21 +89,21 @@ def test_a_connection_that_lingers_keeps_nobody_from_its_port() -> None:
         socket.create_connection(("127.0.0.1", 8080)),
     ):
         server.accept()[0].close()  # the side that closes first lingers
-    held = hold(Binding(TCP, 8080, ANY))
+    held = PORTS.reserve(Binding(TCP, 8080, ANY))
     assert held
     held.close()
 
 
 def test_a_held_port_refuses_connections() -> None:
     with (
-        closing(hold(Binding(TCP, 8080, ANY))),  # type: ignore[type-var]
+        closing(PORTS.reserve(Binding(TCP, 8080, ANY))),  # type: ignore[type-var]
         pytest.raises(ConnectionRefusedError),
     ):
         socket.create_connection(("::1", 8080), timeout=5)
 
 
 def test_sctp_is_held_where_the_kernel_has_it_and_fine_where_not() -> None:
-    held = hold(Binding(SCTP, 8080, ANY))
+    held = PORTS.reserve(Binding(SCTP, 8080, ANY))
     assert held
     held.close()
 
@@ -117,9 +117,9 @@ def test_an_address_that_the_host_does_not_have_is_an_error_that_says_so(
     host.run("ip", "addr", "add", "192.0.2.1/24", "dev", "lan")
     said = re.escape(f"hold {protocol.name} port {address}:8080")
     with pytest.raises(KernelError, match=said) as caught:
-        hold(Binding(protocol, 8080, IPV4, ip_address(address)))
+        PORTS.reserve(Binding(protocol, 8080, IPV4, ip_address(address)))
     assert caught.value.metadata["errno"] == "EADDRNOTAVAIL"
-    with closing(hold(Binding(protocol, 8080, IPV4, ip_address("192.0.2.1")))):  # type: ignore[type-var]
+    with closing(PORTS.reserve(Binding(protocol, 8080, IPV4, ip_address("192.0.2.1")))):  # type: ignore[type-var]
         assert not can_take(protocol, "192.0.2.1")
 
 
@@ -127,9 +127,9 @@ def test_a_low_port_without_the_capability_names_it(host: Namespace) -> None:
     script = (
         "from mynet.drivers.api import PortProtocol\n"
         "from mynet.drivers.errors import PrivilegeMissing\n"
-        "from mynet.drivers.linux.ports.reservations import hold\n"
+        "from mynet.drivers.linux.ports.reservations import Ports\n"
         "from mynet.drivers.linux.values.ports import Binding\n"
-        "try: hold(Binding(PortProtocol.TCP, 80, frozenset({4})))\n"
+        "try: Ports().reserve(Binding(PortProtocol.TCP, 80, frozenset({4})))\n"
         "except PrivilegeMissing as error: print(error)\n"
     )
     host.set("ipv4/ip_unprivileged_port_start", "1024")
@@ -145,7 +145,7 @@ def test_without_a_descriptor_left_the_limit_is_named() -> None:
 
         def hold_many() -> None:
             for port in range(1, 100):
-                opened.enter_context(closing(hold(Binding(UDP, port, ANY))))  # type: ignore[type-var]
+                opened.enter_context(closing(PORTS.reserve(Binding(UDP, port, ANY))))  # type: ignore[type-var]
 
         opened.callback(_limit, _BEFORE[0])
         _limit(64)
@@ -174,7 +174,7 @@ def test_the_program_that_has_a_port_is_found(protocol: PortProtocol, version: i
         assert child.stdin
         assert child.stdout
         child.stdout.readline()
-        found = find_program(Binding(protocol, 8080, ANY))
+        found = PORTS.program_at(Binding(protocol, 8080, ANY))
         child.stdin.close()
     assert found
     assert (found.pid, found.name[:6]) == (child.pid, "python")
@@ -182,8 +182,8 @@ def test_the_program_that_has_a_port_is_found(protocol: PortProtocol, version: i
 
 
 def test_a_port_that_nobody_has_is_no_programs() -> None:
-    assert find_program(Binding(TCP, 8080, ANY)) is None
-    assert find_program(Binding(SCTP, 8080, ANY)) is None
+    assert PORTS.program_at(Binding(TCP, 8080, ANY)) is None
+    assert PORTS.program_at(Binding(SCTP, 8080, ANY)) is None
 
 
 @pytest.mark.parametrize(
@@ -206,4 +206,4 @@ def test_ports_are_chosen_from_those_of_the_kernel_without_the_reserved(
 ) -> None:
     host.set("ipv4/ip_local_port_range", chosen_from)
     host.set("ipv4/ip_local_reserved_ports", f"{reserved}\n")
-    assert choosable_ports() == expected
+    assert PORTS.choosable_ports() == expected

@@ -68,7 +68,7 @@ class FakeStage:
         self.kernel.delete_link(name, sandbox=sandbox)
 
     def links(self, sandbox: Sandbox | None = None) -> dict[str, Seen]:
-        names = {link.index: link.name for link in self.kernel.links()}
+        names = {link.index: link.name for link in self.kernel.list_links()}
         return {
             link.name: Seen(
                 link.kind,
@@ -79,27 +79,27 @@ class FakeStage:
                 link.up,
                 link.isolated,
             )
-            for link in self.kernel.links(sandbox)
+            for link in self.kernel.list_links(sandbox)
         }
 
     def begin_bridge(self, bridge: Bridge) -> None:
-        self.kernel.fail("ensure_bridge.mark")
+        self.kernel.control.fail("links.ensure_bridge.mark")
         with suppress(KernelError):
-            self.kernel.ensure_bridge(bridge)
+            self.kernel.links.ensure_bridge(bridge)
 
     def begin_pair(self, veth: Veth) -> None:
-        self.kernel.fail("attach.mark")
+        self.kernel.control.fail("links.attach.mark")
         with suppress(KernelError):
-            self.kernel.attach(veth)
+            self.kernel.links.attach(veth)
 
     def flush_firewall(self) -> None:
         self.kernel.flush_firewall()
 
     def firewalled(self) -> set[str]:
-        return set(self.kernel.segments)
+        return set(self.kernel.firewall.networks)
 
     def forwarding(self) -> set[int]:
-        return set(self.kernel.forwarding)
+        return set(self.kernel.host.forwarding)
 
 
 class LinuxStage:

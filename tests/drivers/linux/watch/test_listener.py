@@ -62,15 +62,15 @@ def veth(box: Namespace) -> Veth:
 @pytest.fixture
 def watched(kernel: LinuxKernel, veth: Veth) -> Iterator[Callable[[], Told]]:
     """A kernel with a network and an endpoint; it is watched from when this is called."""
-    kernel.load_firewall("i", [SEGMENT], [PORTS])
-    kernel.enable_forwarding(ipv4=True, ipv6=True)
-    kernel.ensure_bridge(BRIDGE)
-    kernel.attach(veth)
+    kernel.firewall.load("i", [SEGMENT], [PORTS])
+    kernel.host.enable_forwarding(ipv4=True, ipv6=True)
+    kernel.links.ensure_bridge(BRIDGE)
+    kernel.links.attach(veth)
     watches = []
 
     def begin() -> Told:
         told = Told()
-        watches.append(kernel.watch(told.all.append))
+        watches.append(kernel.monitor.watch(told.all.append))
         return told
 
     yield begin
@@ -80,10 +80,10 @@ def watched(kernel: LinuxKernel, veth: Veth) -> Iterator[Callable[[], Told]]:
 
 def test_on_both_kernels_a_deleted_link_is_told_by_its_mark(testbed: KernelTestbed) -> None:
     told = Told()
-    testbed.kernel.ensure_bridge(BRIDGE)
+    testbed.kernel.links.ensure_bridge(BRIDGE)
     with_mark = replace(BRIDGE, name="br-shop", mark="mynet:i:shop", mac=mac_from("shop"))
-    watch = testbed.kernel.watch(told.all.append)
-    testbed.kernel.ensure_bridge(with_mark)
+    watch = testbed.kernel.monitor.watch(told.all.append)
+    testbed.kernel.links.ensure_bridge(with_mark)
     testbed.add_link("br-other", mark="not mynet's")
     assert told.marks() == set()
     testbed.delete_link("br-other")
@@ -132,7 +132,7 @@ def test_a_sandboxs_end_that_is_down_is_told_though_it_has_lost_nothing(
 ) -> None:
     alone = replace(veth, name="veth2", mark="mynet:i:e2", outer_mac=mac_from("e2"))
     alone = replace(alone, interface="eth1", mac=mac_from("eth1"), gateways=())
-    kernel.attach(replace(alone, addresses=(ip_interface("10.1.0.3/24"),)))
+    kernel.links.attach(replace(alone, addresses=(ip_interface("10.1.0.3/24"),)))
     told = watched()
     box.run("ip", "link", "set", "eth1", "down")
     assert told.marks() == {"mynet:i:e2"}
@@ -142,9 +142,9 @@ def test_what_is_made_after_the_watch_began_is_known_too(
     kernel: LinuxKernel, box: Namespace, veth: Veth
 ) -> None:
     told = Told()
-    watch = kernel.watch(told.all.append)
-    kernel.ensure_bridge(BRIDGE)
-    kernel.attach(veth)
+    watch = kernel.monitor.watch(told.all.append)
+    kernel.links.ensure_bridge(BRIDGE)
+    kernel.links.attach(veth)
     assert told.marks() == set()
     box.run("ip", "addr", "del", "10.1.0.2/24", "dev", "eth0")
     assert told.marks() == {"mynet:i:e1"}
@@ -158,18 +158,18 @@ def test_what_we_change_ourselves_is_not_told(
     shop = replace(SEGMENT, bridge="br-shop", masquerade=())
     more = PortForwards("e2", (Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.2"), 81),))
     for _ in range(3):
-        kernel.ensure_bridge(BRIDGE)
-        kernel.attach(veth)
-        kernel.adjust([veth])
-        kernel.add_segment("i", SEGMENT)
-        kernel.add_segment("i", shop)
-        kernel.remove_segment(shop)
-        kernel.publish("i", PORTS)
-        kernel.publish("i", more)
-        kernel.unpublish(more)
-        kernel.enable_forwarding(ipv4=True, ipv6=True)
+        kernel.links.ensure_bridge(BRIDGE)
+        kernel.links.attach(veth)
+        kernel.links.adjust([veth])
+        kernel.firewall.add("i", SEGMENT)
+        kernel.firewall.add("i", shop)
+        kernel.firewall.remove(shop)
+        kernel.firewall.publish("i", PORTS)
+        kernel.firewall.publish("i", more)
+        kernel.firewall.unpublish(more)
+        kernel.host.enable_forwarding(ipv4=True, ipv6=True)
     assert told.marks() == set()
-    kernel.detach([veth])
+    kernel.links.detach([veth])
     assert told.marks() <= {veth.mark}
 
 
@@ -217,7 +217,7 @@ def test_after_a_loss_links_that_were_made_meanwhile_are_known(
     lines = "".join(f"link add mine{number} type bridge\n" for number in range(10))
     host.run("ip", "-batch", "-", text=lines)
     shop = Bridge("br-shop", "mynet:i:shop", mac_from("shop"), 1500, (ip_interface("10.2.0.1/24"),))
-    kernel.ensure_bridge(shop)
+    kernel.links.ensure_bridge(shop)
     assert told.marks() == {"*"}
     told.all.clear()
     host.run("ip", "addr", "del", "10.2.0.1/24", "dev", "br-shop")
@@ -227,7 +227,7 @@ def test_after_a_loss_links_that_were_made_meanwhile_are_known(
 def test_closing_ends_the_thread_and_lets_go_of_descriptors(kernel: LinuxKernel) -> None:
     before = threading.active_count(), open_descriptors()
     for _ in range(5):
-        kernel.watch(lambda _: None).close()
+        kernel.monitor.watch(lambda _: None).close()
     assert (threading.active_count(), open_descriptors()) == before
 
 
@@ -240,7 +240,7 @@ def test_a_notice_that_raises_is_not_the_last(
         seen.append(marks)
         raise ValueError("no")
 
-    watch = kernel.watch(notice)
+    watch = kernel.monitor.watch(notice)
     watched()
     for _ in range(2):
         host.run("ip", "link", "set", "br-web", "down")

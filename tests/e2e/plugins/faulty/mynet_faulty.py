@@ -14,6 +14,7 @@ from typing import Any
 from mynet.drivers.api import Driver, DriverContext
 from mynet.drivers.bridge import BridgeDriver
 from mynet.drivers.hookspecs import hookimpl as driver_hook
+from mynet.drivers.linux.firewall.firewall import Firewall
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.values.ports import Forward
 from mynet.ipam.api import Backend, BackendContext
@@ -21,16 +22,16 @@ from mynet.ipam.bitmap import mynet_ipam_backend as make_backend
 from mynet.ipam.hookspecs import hookimpl as backend_hook
 
 
-class Unfiltered(LinuxKernel):
-    """The kernel but for the firewall's table, which is the built-in driver's."""
+class NoFirewall(Firewall):
+    """A firewall that leaves the table alone, which is the built-in driver's."""
 
-    def load_firewall(self, *_: object) -> None:
+    def load(self, *_: object) -> None:
         pass
 
-    def add_segment(self, *_: object) -> None:
+    def add(self, *_: object) -> None:
         pass
 
-    def remove_segment(self, *_: object) -> None:
+    def remove(self, *_: object) -> None:
         pass
 
     def publish(self, *_: object) -> None:
@@ -39,11 +40,19 @@ class Unfiltered(LinuxKernel):
     def unpublish(self, *_: object) -> None:
         pass
 
-    def unpublished(self, *_: object) -> Sequence[Forward]:
+    def missing_forwards(self, *_: object) -> Sequence[Forward]:
         return ()
 
-    def misfiltered(self, *_: object) -> Sequence[str]:
+    def unexpected(self, *_: object) -> Sequence[str]:
         return ()
+
+
+class Unfiltered(LinuxKernel):
+    """The kernel without the firewall's table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.firewall = NoFirewall()
 
 
 def faulty(contract: type, inner: Any, folder: Path) -> Any:

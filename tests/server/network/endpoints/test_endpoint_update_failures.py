@@ -41,13 +41,13 @@ def test_a_driver_that_fails_is_told_again_what_the_endpoint_was(
 def test_where_telling_it_again_fails_too_the_first_error_is_answered_and_ports_are_let_go(
     world: World,
 ) -> None:
-    held = world.host.held()
+    held = world.host.ports.taken()
     world.driver.trouble.fail("update_endpoint", KernelError("first"))
     world.driver.trouble.fail("update_endpoint", KernelError("second"), late=True)
     world.driver.trouble.fail("update_endpoint", KernelError("second"))
     refused = refusal(world.net.UpdateEndpoint, MOVE)
     assert "first" in refused.message
-    assert world.host.held() == held
+    assert world.host.ports.taken() == held
 
 
 @pytest.mark.parametrize("asked", [MOVE, NARROW], ids=["another port", "another address"])
@@ -88,7 +88,7 @@ def test_what_is_taken_back_late_is_what_the_record_says_by_then(world: World) -
     assert eventually(lambda: world.driver.trouble.idle)
     [endpoint] = world.driver.endpoints.values()
     assert [port.host_port for port in endpoint.ports] == [8080]
-    assert eventually(lambda: [each.port for each in world.host.held()] == [8080])
+    assert eventually(lambda: [each.port for each in world.host.ports.taken()] == [8080])
     assert world.endpoints()[0].labels["team"] == "blue"
 
 
@@ -120,7 +120,7 @@ def test_an_endpoint_that_is_disconnected_meanwhile_is_not_brought_back(world: W
     assert eventually(lambda: "late-rollback" not in [each.name for each in threading.enumerate()])
     assert world.driver.endpoints == {}
     assert world.endpoints() == []
-    assert world.host.held() == frozenset()
+    assert world.host.ports.taken() == frozenset()
 
 
 def test_a_change_for_a_caller_who_has_gone_is_taken_back(world: World) -> None:
@@ -155,6 +155,6 @@ def test_callers_who_change_one_endpoint_at_once_all_get_what_they_asked_for(wor
     ports = {each.host_port for each in endpoint.ports}
     assert ports - {8080} == {20000 + int(number) for number in endpoint.labels}
     assert len(ports) > 2
-    assert ports == {each.port for each in world.host.held()}
+    assert ports == {each.port for each in world.host.ports.taken()}
     [told] = world.driver.endpoints.values()
     assert ports == {each.host_port for each in told.ports}

@@ -34,7 +34,7 @@ def one(world: World) -> network_pb2.Endpoint:
 
 
 def held(world: World) -> set[tuple[str, int]]:
-    return {(each.protocol.value, each.port) for each in world.host.held()} - {("tcp", 7000)}
+    return {(each.protocol.value, each.port) for each in world.host.ports.taken()} - {("tcp", 7000)}
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_port_that_was_chosen_is_kept(world: World) -> None:
 
 
 def test_a_choice_avoids_what_is_named_beside_it(world: World) -> None:
-    world.host.choosable = [range(50000, 50002)]
+    world.host.ports.choosable = [range(50000, 50002)]
     named = PortMapping(host_port=50001, container_port=1)
     assert [each.host_port for each in world.update_endpoint(ports=[ANY, named]).ports[2:]] == [
         50000,
@@ -131,10 +131,10 @@ def test_a_choice_avoids_what_is_named_beside_it(world: World) -> None:
 
 def test_a_port_may_get_another_address_in_one_call(world: World) -> None:
     world.update_endpoint(remove_ports=[WEB, DNS], ports=[LOCAL])
-    [binding] = [each for each in world.host.held() if each.port == 8080]
+    [binding] = [each for each in world.host.ports.taken() if each.port == 8080]
     assert str(binding.address) == "127.0.0.1"
     world.update_endpoint(remove_ports=[LOCAL], ports=[WEB])
-    [binding] = [each for each in world.host.held() if each.port == 8080]
+    [binding] = [each for each in world.host.ports.taken() if each.port == 8080]
     assert binding == Binding(TCP, 8080, frozenset({4, 6}))
 
 
@@ -243,7 +243,7 @@ def test_an_address_that_is_not_the_host_s_is_named_by_its_place(
     def hold(binding: Binding) -> None:
         raise KernelError(f"no {binding}", metadata={"errno": "EADDRNOTAVAIL"})
 
-    monkeypatch.setattr(world.host, "hold", hold)
+    monkeypatch.setattr(world.host.ports, "reserve", hold)
     before = world.state()
     strange = PortMapping(host_ip="192.0.2.9", host_port=1, container_port=1)
     refused = refusal(world.net.UpdateEndpoint, change_endpoint(ports=[WEB, strange]))
@@ -264,7 +264,7 @@ def test_a_port_that_another_program_has_got_is_in_nobody_s_way(world: World) ->
     """As after a start at which it was taken: it may go, and others may come."""
     [one] = [each for each in world.store.endpoints.all() if each.spec.container_id == "c1"]
     world.core.endpoint_updates._ports.release(one.id)
-    world.host.take_port(Binding(TCP, 8080, frozenset({4})), NGINX)
+    world.host.ports.take(Binding(TCP, 8080, frozenset({4})), NGINX)
     network = world.store.networks.find("web")
     assert len(world.core.endpoint_updates._ports.reacquire(network, one)) == 1
     changed = world.update_endpoint(ports=[TLS])

@@ -16,48 +16,48 @@ from tests.server.support.requests import connect, create
 from tests.server.support.stack import Stack
 
 CREATE = [
-    case("choosing the device", kernel("has_device")),
-    case("choosing the MTU", kernel("uplink_mtu")),
+    case("choosing the device", kernel("links.has_device")),
+    case("choosing the MTU", kernel("host.uplink_mtu")),
     case("recording the intent", store(0)),
     case("opening the first subnet", book(0)),
     case("taking the first gateway", book(1)),
     case("opening the second subnet", book(2)),
     case("taking the second gateway", book(3)),
     case("recording the gateways", store(1)),
-    case("making the bridge", kernel("ensure_bridge")),
-    case("marking the bridge", kernel("ensure_bridge.mark")),
-    case("telling the firewall", kernel("add_segment")),
-    case("forwarding", kernel("enable_forwarding")),
+    case("making the bridge", kernel("links.ensure_bridge")),
+    case("marking the bridge", kernel("links.ensure_bridge.mark")),
+    case("telling the firewall", kernel("firewall.add")),
+    case("forwarding", kernel("host.enable_forwarding")),
     case("recording that it is ready", store(2)),
 ]
 CONNECT = [
-    case("finding the sandbox", kernel("identify")),
-    case("choosing the device", kernel("device_names")),
-    case("looking for a port", kernel("choosable_ports")),
-    case("holding a port", kernel("hold")),
+    case("finding the sandbox", kernel("sandboxes.identify")),
+    case("choosing the device", kernel("sandboxes.device_names")),
+    case("looking for a port", kernel("ports.choosable_ports")),
+    case("holding a port", kernel("ports.reserve")),
     case("recording the intent", store(0)),
     case("taking the first address", book(0)),
     case("taking the second address", book(1)),
-    case("making the pair", kernel("attach")),
-    case("marking the pair", kernel("attach.mark")),
-    case("finishing the inner end", kernel("attach.inner")),
-    case("opening the loopback", kernel("open_loopback")),
-    case("publishing the ports", kernel("publish")),
-    case("forgetting flows", kernel("publish.forget")),
+    case("making the pair", kernel("links.attach")),
+    case("marking the pair", kernel("links.attach.mark")),
+    case("finishing the inner end", kernel("links.attach.inner")),
+    case("opening the loopback", kernel("links.open_loopback")),
+    case("publishing the ports", kernel("firewall.publish")),
+    case("forgetting flows", kernel("firewall.publish.forget")),
     case("recording that it is ready", store(1)),
 ]
 DISCONNECT = [
     case("recording the intent", store(0)),
-    case("ending the ports", kernel("unpublish")),
-    case("taking the pair away", kernel("detach")),
+    case("ending the ports", kernel("firewall.unpublish")),
+    case("taking the pair away", kernel("links.detach")),
     case("giving the addresses back", book(0)),
     case("forgetting it", store(1)),
 ]
 DELETE = [
     case("recording the intent", store(0)),
-    case("looking whose the bridge is", kernel("is_taken")),
-    case("telling the firewall", kernel("remove_segment")),
-    case("taking the bridge away", kernel("delete_bridge")),
+    case("looking whose the bridge is", kernel("links.is_taken")),
+    case("telling the firewall", kernel("firewall.remove")),
+    case("taking the bridge away", kernel("links.delete_bridge")),
     case("giving the gateways back", book(0)),
     case("forgetting it", store(1)),
 ]
@@ -101,7 +101,7 @@ def test_nothing_is_left_of_an_endpoint_that_was_not_made(stack: Stack, step: St
     assert stack.state() == before
     endpoint = stack.net.Connect(C1).endpoint
     assert stack.problems(endpoint.id) == []
-    assert len(stack.kernel.held) == len(PORTS)
+    assert len(stack.kernel.ports.taken()) == len(PORTS)
     stack.disconnect("c1")
     assert stack.state() == before
 
@@ -162,15 +162,15 @@ def test_a_network_that_is_gone_is_gone_whatever_becomes_of_its_subnets(
 
 
 UNDO_CREATE = [
-    case("looking whose the bridge is", kernel("is_taken")),
-    case("telling the firewall", kernel("remove_segment")),
-    case("taking the bridge away", kernel("delete_bridge")),
+    case("looking whose the bridge is", kernel("links.is_taken")),
+    case("telling the firewall", kernel("firewall.remove")),
+    case("taking the bridge away", kernel("links.delete_bridge")),
     case("giving the gateways back", book(4)),
     case("forgetting it", store(2)),
 ]
 UNDO_CONNECT = [
-    case("ending the ports", kernel("unpublish")),
-    case("taking the pair away", kernel("detach")),
+    case("ending the ports", kernel("firewall.unpublish")),
+    case("taking the pair away", kernel("links.detach")),
     case("giving the addresses back", book(2)),
     case("forgetting it", store(1)),
 ]
@@ -179,7 +179,7 @@ UNDO_CONNECT = [
 @pytest.mark.parametrize("step", UNDO_CREATE)
 def test_what_an_undo_could_not_undo_is_undone_by_calling_again(stack: Stack, step: Step) -> None:
     before = stack.state()
-    stack.kernel.fail("enable_forwarding")
+    stack.kernel.control.fail("host.enable_forwarding")
     with step(stack):
         assert refusal(stack.net.CreateNetwork, API).reason == "KERNEL_ERROR"
     assert len(stack.networks()) == 2
@@ -192,7 +192,7 @@ def test_what_an_undo_could_not_undo_is_undone_by_calling_again(stack: Stack, st
 @pytest.mark.parametrize("step", UNDO_CONNECT)
 def test_what_an_undo_left_of_an_endpoint_goes_by_calling_again(stack: Stack, step: Step) -> None:
     before = stack.state()
-    stack.kernel.fail("attach.inner")
+    stack.kernel.control.fail("links.attach.inner")
     with step(stack):
         assert refusal(stack.net.Connect, C1).reason == "KERNEL_ERROR"
     assert len(stack.endpoints()) == 1

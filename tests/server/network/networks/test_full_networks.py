@@ -33,7 +33,7 @@ def crowded(stack: Stack) -> Stack:
     for number in range(BRIDGE_PORTS - 1):
         mac = mac_from(f"stranger {number}")
         names = f"tap{number}", "", mac, bridge, 1450, f"vm{number}", mac
-        stack.kernel.attach(Veth(*names))
+        stack.kernel.links.attach(Veth(*names))
     return stack
 
 
@@ -101,7 +101,7 @@ def test_of_many_at_once_the_last_place_is_one_s(small: World) -> None:
     assert race(small) == ["BRIDGE_FULL"] * (CALLERS - 1)
     assert len(small.endpoints()) == len(small.driver.endpoints) == 2
     assert len(small.held()) == 3  # with the gateway's
-    assert len(small.host.held()) == 1
+    assert len(small.host.ports.taken()) == 1
 
 
 def test_a_bridge_that_strangers_fill_leaves_nothing_of_who_comes_too_late(crowded: Stack) -> None:

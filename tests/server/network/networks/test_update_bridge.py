@@ -13,7 +13,7 @@ from tests.server.support.stack import Stack
 
 
 def isolated(stack: Stack) -> dict[str, bool]:
-    return {link.name: link.isolated for link in stack.kernel.links() if link.kind == "veth"}
+    return {link.name: link.isolated for link in stack.kernel.list_links() if link.kind == "veth"}
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_endpoints_are_kept_apart_and_let_together_again(stack: Stack, lan: set[
     for icc, apart in (("false", True), ("true", False)):
         stack.update(options={"icc": icc})
         assert {name for name, on in isolated(stack).items() if on} == (lan if apart else set())
-        assert stack.kernel.segments["br-web"].icc is not apart
+        assert stack.kernel.firewall.networks["br-web"].icc is not apart
         assert all(stack.problems(each.id) == [] for each in stack.endpoints())
     stack.update(remove_options=["icc"])
     after = stack.state()
@@ -40,13 +40,13 @@ def test_endpoints_are_kept_apart_and_let_together_again(stack: Stack, lan: set[
 
 @pytest.mark.usefixtures("lan")
 def test_a_family_is_routed_and_masqueraded_again(stack: Stack) -> None:
-    nat = stack.kernel.segments["br-web"]
+    nat = stack.kernel.firewall.networks["br-web"]
     options = {"gateway_mode_ipv4": "routed", "gateway_mode_ipv6": "routed"}
     stack.update(options=options)
     routed = replace(nat, masquerade=(), routed=(4, 6))
-    assert stack.kernel.segments == {"br-web": routed}
+    assert stack.kernel.firewall.networks == {"br-web": routed}
     stack.update(remove_options=list(options))
-    assert stack.kernel.segments == {"br-web": nat}
+    assert stack.kernel.firewall.networks == {"br-web": nat}
 
 
 def test_what_contradicts_what_stays_is_refused(stack: Stack) -> None:
@@ -60,11 +60,13 @@ def test_what_contradicts_what_stays_is_refused(stack: Stack) -> None:
     assert "isolated would add or remove the host's address" in refused.message
 
 
-@pytest.mark.parametrize("point", ["ensure_bridge", "add_segment", "enable_forwarding", "adjust"])
+@pytest.mark.parametrize(
+    "point", ["links.ensure_bridge", "firewall.add", "host.enable_forwarding", "links.adjust"]
+)
 @pytest.mark.usefixtures("lan")
 def test_a_failure_at_any_step_leaves_the_network_as_it_was(stack: Stack, point: str) -> None:
     before = stack.state()
-    stack.kernel.fail(point)
+    stack.kernel.control.fail(point)
     asked = requests.change(
         options={"icc": "false", "gateway_mode_ipv4": "routed"}, labels={"a": "b"}
     )
@@ -104,6 +106,6 @@ def test_whoever_connects_amid_changes_gets_what_the_network_is_in_the_end(stack
         list(callers.map(work, range(48)))
     [network] = stack.networks()
     apart = network.options["icc"] == "false"
-    outer = [link for link in stack.kernel.links() if link.name.startswith("veth")]
+    outer = [link for link in stack.kernel.list_links() if link.name.startswith("veth")]
     assert [link.isolated for link in outer] == [apart] * 24
-    assert stack.kernel.segments["br-web"].icc is not apart
+    assert stack.kernel.firewall.networks["br-web"].icc is not apart

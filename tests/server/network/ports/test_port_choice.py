@@ -17,8 +17,8 @@ pytestmark = pytest.mark.usefixtures("web")
 
 
 def test_a_port_that_is_left_open_is_chosen_from_those_of_the_host(world: World) -> None:
-    world.host.choosable = [range(50000, 50002), range(50009, 50010)]
-    world.host.take_port(Binding(TCP, 50000, frozenset({4}), ip_address("192.0.2.1")), NGINX)
+    world.host.ports.choosable = [range(50000, 50002), range(50009, 50010)]
+    world.host.ports.take(Binding(TCP, 50000, frozenset({4}), ip_address("192.0.2.1")), NGINX)
     found = [numbers(world.connect(name, ports=[CHOSEN])) for name in ("c1", "c2")]
     assert sorted(found) == [[50001], [50009]]
     refused = refusal(world.net.Connect, connect("c3", ports=[CHOSEN]))
@@ -30,34 +30,34 @@ def test_a_port_that_is_left_open_is_chosen_from_those_of_the_host(world: World)
 
 
 def test_a_range_that_is_left_open_is_chosen_in_one_piece(world: World) -> None:
-    world.host.choosable = [range(50000, 50004), range(50010, 50020)]
+    world.host.ports.choosable = [range(50000, 50004), range(50010, 50020)]
     taken = Binding(TCP, 50015, BOTH)
-    world.host.take_port(taken, NGINX)
+    world.host.ports.take(taken, NGINX)
     many = PortMapping(container_port=80, count=5)
     assert numbers(world.connect("c1", ports=[many])) == [50010]
     refused = refusal(world.net.Connect, connect("c2", ports=[many]))
     assert refused.reason == "PORTS_EXHAUSTED"
     assert "no 5 ports in a row" in refused.message
-    assert world.host.held() - {taken} == {Binding(TCP, 50010 + n, BOTH) for n in range(5)}
+    assert world.host.ports.taken() - {taken} == {Binding(TCP, 50010 + n, BOTH) for n in range(5)}
 
 
 def test_of_a_place_that_does_not_do_nothing_is_kept(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mynet.server.network.port_allocator.secrets.randbelow", lambda _: 0)
-    world.host.choosable = [range(50010, 50020)]
+    world.host.ports.choosable = [range(50010, 50020)]
     taken = Binding(TCP, 50012, BOTH)
-    world.host.take_port(taken, NGINX)
+    world.host.ports.take(taken, NGINX)
     many = PortMapping(container_port=80, count=5)
     assert numbers(world.connect("c1", ports=[many])) == [50013]
-    assert world.host.held() - {taken} == {Binding(TCP, 50013 + n, BOTH) for n in range(5)}
+    assert world.host.ports.taken() - {taken} == {Binding(TCP, 50013 + n, BOTH) for n in range(5)}
     assert numbers(world.connect("c2", ports=[PortMapping(container_port=80, count=2)])) == [50010]
 
 
 def test_what_differs_in_nothing_but_the_address_gets_the_same_port(world: World) -> None:
-    world.host.choosable = [range(50000, 50008)]
+    world.host.ports.choosable = [range(50000, 50008)]
     taken = Binding(TCP, 50003, frozenset({6}), ip_address("2001:db8::1"))
-    world.host.take_port(taken, NGINX)
+    world.host.ports.take(taken, NGINX)
     here, there = (
         PortMapping(host_ip=address, container_port=80, count=2)
         for address in ("127.0.0.1", "2001:db8::1")
@@ -69,7 +69,7 @@ def test_what_differs_in_nothing_but_the_address_gets_the_same_port(world: World
         assert first == second not in {50002, 50003}
         assert len({first, single, again, another}) == 4
         assert other_protocol in range(50000, 50007)
-        bound = {each for each in world.host.held() - {taken} if each.port == first}
+        bound = {each for each in world.host.ports.taken() - {taken} if each.port == first}
         assert {each.address for each in bound if each.protocol is TCP} == {
             ip_address("127.0.0.1"),
             ip_address("2001:db8::1"),
@@ -77,13 +77,13 @@ def test_what_differs_in_nothing_but_the_address_gets_the_same_port(world: World
 
 
 def test_a_choice_takes_nothing_that_is_named_beside_it(world: World) -> None:
-    world.host.choosable = [range(50000, 50002)]
+    world.host.ports.choosable = [range(50000, 50002)]
     asked = [CHOSEN, PortMapping(host_port=50001, container_port=81)]
     assert numbers(world.connect("c1", ports=asked)) == [50000, 50001]
 
 
 def test_whoever_is_chosen_for_at_once_gets_a_port_of_its_own(world: World) -> None:
-    world.host.choosable = [range(50000, 50000 + CALLERS)]
+    world.host.ports.choosable = [range(50000, 50000 + CALLERS)]
     found: list[int] = []
     stress(lambda number: found.extend(numbers(world.connect(f"r{number}", ports=[CHOSEN]))))
     assert sorted(found) == list(range(50000, 50000 + CALLERS))

@@ -29,7 +29,7 @@ def test_what_was_asked_for_is_held_told_to_the_driver_and_answered(world: World
     assert list(endpoint.ports) == asked
     assert list(world.endpoints()[0].ports) == asked
     loopback = ip_address("127.0.0.1")
-    assert world.host.held() == {
+    assert world.host.ports.taken() == {
         Binding(TCP, 8080, BOTH),
         Binding(UDP, 53, frozenset({4}), loopback),
         Binding(UDP, 54, frozenset({4}), loopback),
@@ -46,7 +46,7 @@ def test_what_was_asked_for_is_held_told_to_the_driver_and_answered(world: World
 def test_only_families_of_the_network_are_held(world: World) -> None:
     world.network("v4", "10.4.0.0/24")
     world.connect("c1", network="v4", ports=[WEB])
-    assert world.host.held() == {Binding(TCP, 8080, frozenset({4}))}
+    assert world.host.ports.taken() == {Binding(TCP, 8080, frozenset({4}))}
 
 
 def test_ports_go_with_their_endpoint(world: World) -> None:

@@ -78,7 +78,7 @@ def test_other_ports_are_in_nobodys_way(
 
 
 def test_a_port_of_another_program_is_refused_and_the_program_named(world: World) -> None:
-    world.host.take_port(Binding(TCP, 8080, frozenset({6})), NGINX)
+    world.host.ports.take(Binding(TCP, 8080, frozenset({6})), NGINX)
     before = world.state()
     refused = refusal(world.net.Connect, connect("c1", ports=[CHOSEN, WEB]))
     assert refused.short == ("ALREADY_EXISTS", "PORT_IN_USE")
@@ -113,17 +113,17 @@ def test_of_those_who_want_a_port_at_once_one_gets_it(
 def test_a_port_on_record_is_not_chosen_though_no_program_has_it(world: World) -> None:
     holder = world.connect("c1", ports=[WEB])
     world.core.endpoint_updates._ports.release(holder.id)  # as after a start that found it taken
-    world.host.choosable = [range(8079, 8082)]
+    world.host.ports.choosable = [range(8079, 8082)]
     pair = PortMapping(container_port=80, count=2)
     assert refusal(world.net.Connect, connect("c2", ports=[pair])).reason == "PORTS_EXHAUSTED"
-    assert not world.host.held()
+    assert not world.host.ports.taken()
     assert sorted(numbers(world.connect("c2", ports=[CHOSEN, CHOSEN]))) == [8079, 8081]
 
 
 def test_the_kernel_is_asked_for_one_port_at_a_time(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold, alone = world.host.hold, threading.Lock()
+    hold, alone = world.host.ports.reserve, threading.Lock()
 
     def slow(binding: Binding) -> object:
         assert alone.acquire(blocking=False)
@@ -133,6 +133,6 @@ def test_the_kernel_is_asked_for_one_port_at_a_time(
         finally:
             alone.release()
 
-    monkeypatch.setattr(world.host, "hold", slow)
+    monkeypatch.setattr(world.host.ports, "reserve", slow)
     stress(lambda number: world.connect(f"r{number}", ports=[CHOSEN]))
-    assert len(world.endpoints()) == len(world.host.held())
+    assert len(world.endpoints()) == len(world.host.ports.taken())

@@ -1,0 +1,87 @@
+"""All links of the kernel in memory: names are unique in a namespace, pairs go together."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from mynet.drivers.api import IPInterface
+from mynet.drivers.errors import KernelError
+from mynet.drivers.linux.fake.sandboxes import HOST
+from mynet.drivers.linux.links.alias import is_ours, taken
+from mynet.drivers.linux.links.mac import with_link_local
+from mynet.drivers.linux.values.desired import Bridge, Rate
+from mynet.drivers.linux.values.observed import Link, Route
+
+_NAME_LENGTH = 15
+
+
+@dataclass
+class Entry:
+    """A link, and what it carries."""
+
+    link: Link
+    # Of the namespace that the link is in.
+    cookie: int
+    addresses: set[IPInterface] = field(default_factory=set)
+    routes: set[Route] = field(default_factory=set)
+    settings: dict[str, str] = field(default_factory=dict)
+    # The limit on what it sends.
+    rate: Rate | None = None
+    # The index of the link that what it receives is redirected through, 0 for none.
+    redirected_through: int = 0
+
+
+class LinkTable:
+    """The links of all namespaces. For one thread at a time: the caller holds the kernel's lock."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self._entries: dict[int, Entry] = {}
+
+    def inside(self, cookie: int) -> Iterator[Entry]:
+        """Return the links in a namespace."""
+        return (entry for entry in list(self._entries.values()) if entry.cookie == cookie)
+
+    def find(self, name: str, cookie: int = HOST) -> Entry | None:
+        """Return the link with a name, if any."""
+        return next((entry for entry in self.inside(cookie) if entry.link.name == name), None)
+
+    def at(self, index: int) -> Entry | None:
+        """Return the link with an index, if any."""
+        return self._entries.get(index)
+
+    def ports(self, master: int) -> list[Link]:
+        """Return the links in a bridge."""
+        return [entry.link for entry in self._entries.values() if entry.link.master == master]
+
+    def joined(self, link: Link) -> list[Link]:
+        """Return the links that lose something with a link: its other end, or a bridge's ports."""
+        here = [entry.link for entry in self.inside(HOST)]
+        return [other for other in here if link.index in (other.peer, other.master)]
+
+    def add(self, link: Link, cookie: int = HOST) -> Entry:
+        """Add a link to a namespace, with a new index."""
+        if len(link.name) > _NAME_LENGTH:
+            raise KernelError(f"the name {link.name} is too long", metadata={"errno": "ERANGE"})
+        index = next(self._numbers)
+        self._entries[index] = Entry(replace(link, index=index), cookie)
+        return self._entries[index]
+
+    def delete(self, link: Link) -> None:
+        """Delete a link, and its other end."""
+        self._entries.pop(link.index, None)
+        self._entries.pop(link.peer, None)
+
+    def begin_bridge(self, bridge: Bridge) -> Entry:
+        """Return the bridge with that name, created if need be. Raises ``InterfaceExists``."""
+        new = Link(0, bridge.name, "bridge", bridge.mac, bridge.mtu)
+        entry = self.find(bridge.name) or self.add(new)
+        if not is_ours(entry.link, bridge):
+            raise taken(bridge.name)
+        return entry
+
+
+def finish_bridge(entry: Entry, bridge: Bridge) -> None:
+    """Change a bridge to what it should be."""
+    entry.link = replace(entry.link, mark=bridge.mark, mac=bridge.mac, mtu=bridge.mtu, up=True)
+    entry.addresses |= set(with_link_local(bridge.addresses, bridge.mac))

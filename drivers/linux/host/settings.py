@@ -1,0 +1,84 @@
+"""The host's routes, and the settings of the whole host that mynet changes."""
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from mynet.drivers.api import IPV4, IPV6, IPNetwork
+from mynet.drivers.linux import sysctl
+from mynet.drivers.linux.host.router_advertisements import IPV6_FORWARDING, ignoring_settings
+from mynet.drivers.linux.links.lookup import default_routes, link_at
+from mynet.drivers.linux.netlink import pyroute2_requests, route_replies
+from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.values.desired import DEFAULT_MTU
+
+logger = logging.getLogger(__name__)
+
+_FORWARDING: Final = {IPV4: sysctl.NET / "ipv4/ip_forward", IPV6: IPV6_FORWARDING}
+_ACCEPT_ALWAYS: Final = "2"  # of accept_ra
+
+
+class Host:
+    """Implements :class:`~mynet.drivers.linux.interface.Host` by netlink and sysctls."""
+
+    def uplink_mtu(self) -> int:
+        """Like: ip route show default; ip link show.
+
+        IPv4 comes before IPv6. A network must not exceed the uplink's MTU: cloud networks have 1400
+        to 1460 bytes and lose larger packets.
+        """
+        with Netlink() as nl:
+            for version in (IPV4, IPV6):
+                for route in default_routes(nl, version):
+                    link = link_at(nl, route.device) if route.device else None
+                    if link is not None:
+                        return link.mtu
+        return DEFAULT_MTU
+
+    def occupied_subnets(self) -> Sequence[IPNetwork]:
+        """Like: ip addr show; ip route show table all."""
+        with Netlink() as nl:
+            message = pyroute2_requests.get_addresses()
+            addresses = nl.dump(Request(message, "list addresses", "addresses"))
+            subnets = {
+                subnet for reply in addresses for subnet in route_replies.subnets_of_address(reply)
+            }
+            for version in (IPV4, IPV6):
+                message = pyroute2_requests.get_routes(version)
+                routes = nl.dump(Request(message, f"list IPv{version} routes", "routes"))
+                subnets |= {
+                    subnet for reply in routes for subnet in route_replies.subnets_of_route(reply)
+                }
+        return list(subnets)
+
+    def forwarded_versions(self) -> frozenset[int]:
+        """Like: sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding."""
+        return frozenset(
+            version for version, setting in _FORWARDING.items() if sysctl.is_on(setting)
+        )
+
+    def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
+        """Like: sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1."""
+        for version, wanted in ((IPV4, ipv4), (IPV6, ipv6)):
+            setting = _FORWARDING[version]
+            if not wanted or sysctl.read(setting) != "0":
+                continue
+            if version == IPV6:
+                self.accept_router_advertisements()
+            sysctl.write(setting, "1")
+            logger.warning(
+                "turned on IP forwarding on this host (%s): a network needs it",
+                sysctl.name_of(setting),
+            )
+
+    def accept_router_advertisements(self) -> None:
+        """Like: sysctl -w net.ipv6.conf.UPLINK.accept_ra=2.
+
+        This must come before forwarding is turned on, when the kernel deletes the default route.
+        """
+        for setting in ignoring_settings():
+            sysctl.write(setting, _ACCEPT_ALWAYS)
+            logger.warning(
+                "set %s=2: the host forwards and still has its routes from router advertisements",
+                sysctl.name_of(setting),
+            )

@@ -1,0 +1,63 @@
+"""The links of the host: whose they are, and all of them at once."""
+
+from collections.abc import Iterable, Sequence
+
+from mynet.drivers.api import IPInterface
+from mynet.drivers.linux.links.alias import read_mark
+from mynet.drivers.linux.links.bridges import Bridges
+from mynet.drivers.linux.links.lookup import GONE, find_link
+from mynet.drivers.linux.links.veths import Veths
+from mynet.drivers.linux.netlink import pyroute2_requests, route_replies
+from mynet.drivers.linux.netlink.link_requests import get_link
+from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.values.observed import Link, Survey
+
+
+class Links(Bridges, Veths):
+    """Implements :class:`~mynet.drivers.linux.interface.Links` over netlink."""
+
+    def has_device(self, name: str) -> bool:
+        """Like: ip link show NAME."""
+        with Netlink() as nl:
+            return nl.index(name) != 0
+
+    def list_marked(self) -> Sequence[Link]:
+        """Like: ip -d link."""
+        with Netlink() as nl:
+            links = map(route_replies.read_link, nl.dump(_list_links()))
+            return [link for link in links if read_mark(link.mark) != ("", "")]
+
+    def foreign_devices(self, instance: str) -> Sequence[str]:
+        """Like: ip -d link."""
+        return [link.name for link in self.list_marked() if read_mark(link.mark)[0] != instance]
+
+    def delete(self, link: Link) -> None:
+        """Like: ip link delete NAME."""
+        with Netlink() as nl:
+            current = find_link(nl, link.name)
+            if current is not None and (current.index, current.mark) == (link.index, link.mark):
+                message = pyroute2_requests.delete_link(link.index)
+                nl.ask(Request(message, f"delete {link.name}", f"interface {link.name}", GONE))
+
+    def survey(self) -> Survey:
+        """Like: ip -d addr."""
+        with Netlink() as nl:
+            links = nl.dump(_list_links())
+            message = pyroute2_requests.get_addresses()
+            addresses = nl.dump(Request(message, "list addresses", "addresses"))
+        return Survey(
+            {link.name: link for link in map(route_replies.read_link, links)},
+            _by_link(addresses),
+        )
+
+
+def _by_link(replies: Iterable[bytes]) -> dict[int, frozenset[IPInterface]]:
+    """Return addresses by the indexes of their links."""
+    addresses: dict[int, set[IPInterface]] = {}
+    for index, address in map(route_replies.read_address, replies):
+        addresses.setdefault(index, set()).add(address)
+    return {index: frozenset(of_link) for index, of_link in addresses.items()}
+
+
+def _list_links() -> Request:
+    return Request(get_link(), "list interfaces", "interfaces")
