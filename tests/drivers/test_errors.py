@@ -1,4 +1,4 @@
-"""What a driver may raise, as the module's page draws it."""
+"""The exceptions of the driver contract, as the module's docstring draws them."""
 
 import inspect
 
@@ -6,22 +6,22 @@ from mynet.drivers import errors
 from mynet.drivers.errors import DriverError, InvalidOptions, KernelError
 
 
-def test_the_tree_that_is_drawn_is_the_tree_there_is() -> None:
+def test_the_drawn_tree_has_every_exception() -> None:
     drawn = {
         line.split()[1]
         for line in inspect.cleandoc(errors.__doc__ or "").splitlines()
         if "──" in line
     }
-    there = {
+    existing = {
         name
         for name, kind in inspect.getmembers(errors, inspect.isclass)
         if kind.__module__ == errors.__name__ and kind is not DriverError
     }
-    assert drawn == there
-    assert all(issubclass(getattr(errors, name), DriverError) for name in there)
+    assert drawn == existing
+    assert all(issubclass(getattr(errors, name), DriverError) for name in existing)
 
 
-def test_an_error_has_words_for_people_and_data_for_programs() -> None:
+def test_an_error_has_a_message_a_resource_and_metadata() -> None:
     metadata = {"errno": "EIO"}
     error = KernelError("no", resource="interface eth0", metadata=metadata)
     metadata.clear()
@@ -30,6 +30,6 @@ def test_an_error_has_words_for_people_and_data_for_programs() -> None:
     assert (DriverError("no").resource, DriverError("no").metadata) == ("", {})
 
 
-def test_options_are_refused_key_by_key() -> None:
-    error = InvalidOptions("no such options", {"colour": "there is none"})
-    assert error.violations == error.metadata == {"colour": "there is none"}
+def test_invalid_options_have_a_violation_for_each_key() -> None:
+    error = InvalidOptions("unknown options", {"colour": "unknown"})
+    assert error.violations == error.metadata == {"colour": "unknown"}

@@ -1,4 +1,4 @@
-"""The driver on a kernel in memory: no privilege, and a failure wherever a test wants one."""
+"""The driver on a kernel in memory, without privileges and with failures on demand."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What differs is said, a sentence each: a table of kernels and sentences."""
+"""Differences between the kernel and an endpoint: a table of snapshots and sentences."""
 
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface
@@ -40,11 +40,11 @@ WHOLE = Snapshot(
 )
 
 
-def test_of_a_whole_endpoint_there_is_nothing_to_say() -> None:
+def test_a_whole_endpoint_has_no_differences() -> None:
     assert differences(VETH, WHOLE) == []
 
 
-def test_what_somebody_added_is_their_business() -> None:
+def test_addresses_and_routes_of_other_programs_are_ignored() -> None:
     more = replace(
         WHOLE,
         addresses=WHOLE.addresses | {ip_interface("192.0.2.7/32")},
@@ -53,7 +53,7 @@ def test_what_somebody_added_is_their_business() -> None:
     assert differences(VETH, more) == []
 
 
-def test_one_difference_of_a_port_of_the_bridge_does_not_hide_another() -> None:
+def test_differences_of_a_bridge_port_are_all_reported() -> None:
     assert differences(replace(VETH, isolated=True, hairpin=True), WHOLE) == [
         "veth1 is not isolated from the other ports of br-web.",
         "veth1 is not in hairpin mode.",
@@ -64,7 +64,7 @@ def test_one_difference_of_a_port_of_the_bridge_does_not_hide_another() -> None:
     ("wanted", "sentences"),
     [(False, ["veth1 is isolated from the other ports of br-web."]), (True, [])],
 )
-def test_isolation_is_compared_with_what_is_wanted(*, wanted: bool, sentences: list[str]) -> None:
+def test_isolation_is_compared(*, wanted: bool, sentences: list[str]) -> None:
     veth = replace(VETH, isolated=wanted)
     isolated = replace(WHOLE, outer=replace(OUTER, isolated=True))
     assert differences(veth, isolated) == sentences
@@ -194,11 +194,11 @@ def test_each_limit_that_differs_has_its_sentence(
     assert differences(LIMITED, replace(WHOLE, ingress=ingress, egress=egress)) == sentences
 
 
-def test_a_limit_that_nobody_asked_for_is_somebody_elses_business() -> None:
+def test_a_limit_that_the_endpoint_does_not_ask_for_is_ignored() -> None:
     assert differences(VETH, replace(WHOLE, ingress=FAST, egress=SLOW)) == []
 
 
-def test_where_the_caller_moves_the_inner_end_only_the_outer_is_compared() -> None:
+def test_without_a_sandbox_only_the_outer_end_is_compared() -> None:
     lone = replace(VETH, sandbox=None)
     assert differences(lone, replace(WHOLE, inner=None, routes=frozenset())) == []
     assert differences(lone, replace(WHOLE, master="")) == [

@@ -1,4 +1,4 @@
-"""The built-in driver comes in by the same door as anybody's."""
+"""The built-in driver is loaded like a third party's, by its entry point."""
 
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -10,7 +10,7 @@ from mynet.drivers.api import API_VERSION, DriverContext
 from mynet.drivers.bridge.driver import BridgeDriver
 
 
-def test_its_entry_point_leads_to_its_hook(tmp_path: Path) -> None:
+def test_the_entry_point_leads_to_the_hook(tmp_path: Path) -> None:
     (entry,) = entry_points(group=hookspecs.GROUP, name="bridge")
     manager = pluggy.PluginManager(hookspecs.GROUP)
     manager.add_hookspecs(hookspecs)

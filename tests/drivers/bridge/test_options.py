@@ -1,4 +1,4 @@
-"""The options of the bridge driver: what each may be, and what they cannot be together."""
+"""The options of the bridge driver: their values, changes and contradictions."""
 
 import pytest
 
@@ -23,7 +23,7 @@ NO_MASQUERADE = "routed packets keep their addresses: leave it out, or choose mo
         ({IPV6: "isolated", IPV4: "nat"}, True, (NAT, ISOLATED)),
     ],
 )
-def test_what_is_not_given_has_its_default(
+def test_an_option_that_is_not_given_has_its_default(
     given: dict[str, str], *, icc: bool, modes: tuple[GatewayMode, GatewayMode]
 ) -> None:
     options = Options.parse(given)
@@ -32,10 +32,10 @@ def test_what_is_not_given_has_its_default(
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("icc", each) for each in ("true", "false")]
+    [("icc", value) for value in ("true", "false")]
     + [(key, mode.value) for key in (IPV4, IPV6) for mode in GatewayMode],
 )
-def test_every_value_that_is_documented_is_accepted(key: str, value: str) -> None:
+def test_every_documented_value_is_accepted(key: str, value: str) -> None:
     assert CHECKS[key](value) is None
     (description,) = [option.description for option in OPTIONS if option.name == key]
     assert value in description
@@ -65,15 +65,15 @@ def test_a_gateway_mode_is_one_of_three(key: str, value: str) -> None:
         (IPV4, "isolated", "nat", "isolated would add or remove the host's address"),
     ],
 )
-def test_what_leaves_the_host_s_addresses_alone_can_change(
+def test_options_that_keep_the_host_s_addresses_can_change(
     key: str, before: str | None, after: str | None, reason: str | None
 ) -> None:
-    (option,) = [each for each in OPTIONS if each.name == key]
+    (option,) = [option for option in OPTIONS if option.name == key]
     assert option.change(before, after) == reason
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("asked", "expected"),
     [
         (NetworkRequest({}), {}),
         (NetworkRequest({}, internal=True, masquerade=True), {}),
@@ -115,7 +115,7 @@ def test_what_leaves_the_host_s_addresses_alone_can_change(
         ),
     ],
 )
-def test_what_contradicts_what_is_said_all_at_once(
-    asked: NetworkRequest, found: dict[str, str]
+def test_all_contradictions_are_reported_at_once(
+    asked: NetworkRequest, expected: dict[str, str]
 ) -> None:
-    assert contradictions(asked) == found
+    assert contradictions(asked) == expected

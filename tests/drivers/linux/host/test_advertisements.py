@@ -1,4 +1,4 @@
-"""A sandbox that advertises itself as a router: nobody takes a route or an address from it."""
+"""A sandbox that advertises itself as a router gives the host no route and no address."""
 
 import socket
 import struct
@@ -30,34 +30,34 @@ def advertise(box: Namespace, device: str) -> None:
 
 
 def learned(host: Namespace, device: str = "br-check1") -> str:
-    """Return the IPv6 routes that somebody has from advertisements, and the addresses."""
+    """Return the IPv6 routes and addresses that a namespace has from advertisements."""
     addresses = host.run("ip", "-6", "address", "show", "dev", device, "dynamic")
     return host.run("ip", "-6", "route", "show", "proto", "ra") + addresses
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["made", "made again"])
-def test_nobody_on_a_network_becomes_the_host_s_router(
+def test_no_sandbox_becomes_the_host_s_router(
     host: Namespace, box: Namespace, driver: BridgeDriver, endpoint: Endpoint, *, again: bool
 ) -> None:
     driver.connect(SampleCall(), endpoint)
-    host.set("ipv6/conf/all/forwarding", "0")  # a host that forwards takes no advertisements
+    host.set("ipv6/conf/all/forwarding", "0")  # a host that forwards ignores advertisements
     if again:
         host.set(ACCEPT, "1")
         driver.create(SampleCall(), endpoint.network)
         host.set("ipv6/conf/all/forwarding", "0")
     advertise(box, endpoint.interface)
-    assert box.pings(str(endpoint.gateways[1]))  # what was sent before it has arrived, too
+    assert box.pings(str(endpoint.gateways[1]))  # so the advertisement has arrived, too
     assert learned(host) == ""
 
-    host.set(ACCEPT, "1")  # so that is what kept it off
+    host.set(ACCEPT, "1")  # so the setting is what ignored the advertisement
     advertise(box, endpoint.interface)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while "default via fe80::" not in learned(host):
-        assert time.monotonic() < deadline, "the advertisement was not heard"
+        assert time.monotonic() < deadline, "the advertisement was ignored"
 
 
 @pytest.mark.parametrize("asked", [None, "1"])
-def test_nobody_on_a_network_becomes_its_neighbour_s_router_unasked(
+def test_a_sandbox_becomes_its_neighbour_s_router_only_by_an_option(
     box: Namespace,
     new_sandbox: Callable[[], Namespace],
     driver: BridgeDriver,
@@ -65,17 +65,17 @@ def test_nobody_on_a_network_becomes_its_neighbour_s_router_unasked(
     asked: str | None,
 ) -> None:
     neighbour = new_sandbox()
-    for each in (box, neighbour):
-        each.set("ipv6/conf/all/forwarding", "0")  # a new namespace has what the machine has
+    for namespace in (box, neighbour):  # a new namespace inherits the machine's settings
+        namespace.set("ipv6/conf/all/forwarding", "0")
     options = {"net.ipv6.conf.IFNAME.accept_ra": asked} if asked else {}
     second = sample_endpoint(endpoint.network, 2, sandbox=neighbour.sandbox)
     driver.connect(SampleCall(), endpoint)
     driver.connect(SampleCall(), replace(second, options=options))
     assert box.pings(str(second.addresses[1].ip))  # so frames pass
     advertise(box, endpoint.interface)
-    assert box.pings(str(second.addresses[1].ip))  # what was sent before it has arrived, too
-    deadline = time.monotonic() + 10
+    assert box.pings(str(second.addresses[1].ip))  # so the advertisement has arrived, too
+    deadline = time.monotonic() + 60
     while asked and "default via fe80::" not in learned(neighbour, "check2"):
-        assert time.monotonic() < deadline, "no advertisement was heard"
+        assert time.monotonic() < deadline, "every advertisement was ignored"
         advertise(box, endpoint.interface)
     assert asked or learned(neighbour, "check2") == ""

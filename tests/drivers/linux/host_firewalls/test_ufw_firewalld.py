@@ -1,4 +1,4 @@
-"""What people have told ufw and firewalld, from files as those two write them."""
+"""The configuration of ufw and firewalld, read from files as these write them."""
 
 from pathlib import Path
 
@@ -46,12 +46,12 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_ufw_routes_what_it_was_told_to_without_conditions(folders: Path) -> None:
+def test_only_unconditional_routes_of_ufw_are_returned(folders: Path) -> None:
     (folders / "ufw" / "user.rules").write_text(RULES)
     (folders / "ufw" / "user6.rules").write_text(RULES.replace("0.0.0.0/0", "::/0"))
     for version in (4, 6):
         routes = ufw_firewalld.ufw_routes(version)
-        assert {each for each in routes if each[1].startswith("br-")} == {
+        assert {route for route in routes if route[1].startswith("br-")} == {
             ("in", "br-blue"),
             ("out", "br-blue"),
         }
@@ -63,7 +63,7 @@ def test_firewalld_accepts_the_interfaces_of_zones_that_accept(folders: Path) ->
     assert ufw_firewalld.accepted_by_firewalld() == {"br-blue", "br-web"}
 
 
-def test_files_that_are_not_there_say_nothing(folders: Path) -> None:
+def test_missing_files_contain_nothing(folders: Path) -> None:
     assert ufw_firewalld.ufw_routes(4) == frozenset()
     assert ufw_firewalld.accepted_by_firewalld() == frozenset()
     (folders / "ufw" / "user.rules").mkdir()  # nor does one that cannot be read
