@@ -11,7 +11,7 @@ from mynet.server.reconcile import healer
 NEVER = 1e6  # seconds
 
 if __name__ == "__main__":
-    assert healer.EVERY < NEVER
-    healer.EVERY = NEVER  # type: ignore[misc] # Final, but for this
+    assert healer.SURVEY_INTERVAL < NEVER
+    healer.SURVEY_INTERVAL = NEVER  # type: ignore[misc] # Final, but for this
     sys.argv[0] = "mynetd"
     main()
