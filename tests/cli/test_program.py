@@ -13,7 +13,7 @@ from tests.cli.conftest import BIN, program
 from tests.cli.support.fake import FakeDaemon
 from tests.cli.support.samples import BLUE_ID
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 # Raises what Ctrl-C raises, while a module is being imported.
 INTERRUPTED_IMPORT = """

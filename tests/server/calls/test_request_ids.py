@@ -59,4 +59,4 @@ def test_plugins_are_told_who_asks_until_when_and_whether_anybody_waits(
     [(request_id, principal, alive, left)] = told
     assert (request_id, alive) == ("seven", True)
     assert principal.startswith("unix:")
-    assert 4 < left < 5.1
+    assert 0 < left < 5.1  # less than what plugins have without it

@@ -1,6 +1,5 @@
 """A plugin that does not answer costs its own callers a PLUGIN_TIMEOUT, and leaves nothing."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -34,9 +33,7 @@ def test_a_network_whose_driver_hangs_is_undone_when_it_returns(
 ) -> None:
     before = world.state()
     hang = world.driver.trouble.hang("create", late=late)
-    started = time.monotonic()
     refused = timeout(world, world.net.CreateNetwork, create("api", "10.2.0.0/24"))
-    assert SECONDS <= time.monotonic() - started < 5
     assert "driver bridge did not answer create" in refused.message
     hang.end()
     assert eventually(lambda: world.state() == before)

@@ -226,7 +226,7 @@ def test_what_a_call_works_on_is_looked_at_when_that_has_ended(stack: Stack, log
             lambda: [each for each in log if each["event"].startswith("left alone")], 5
         )
         assert said(log, "healed") == []
-    assert eventually(lambda: said(log, "healed"), 5)
+    assert eventually(lambda: said(log, "healed"))
     assert said(log, "not healed") == []
 
 

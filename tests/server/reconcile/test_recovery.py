@@ -254,9 +254,8 @@ def test_a_driver_that_hangs_is_waited_for_once(
     world.other.networks.clear()
     hang = world.driver.trouble.hang(verb, times=99)
     monkeypatch.setattr(doctor, "_RECOVERY_TIMEOUT", 0.5)
-    begin = time.monotonic()
     found = world.core.doctor.recover()
-    assert time.monotonic() - begin < 2
+    assert hang.victims == 1
     assert any("driver bridge did not answer" in each.problem for each in found)
     assert list(world.other.networks) == [other.id]
     hang.end()
@@ -272,9 +271,8 @@ def test_a_backend_that_hangs_is_waited_for_once(
         world.network(f"n{number}", f"10.2.{number}.0/24")
     hang = world.backend.trouble.hang(verb, times=99)
     monkeypatch.setattr(doctor, "_RECOVERY_TIMEOUT", 0.5)
-    begin = time.monotonic()
     found = world.core.doctor.recover()
-    assert time.monotonic() - begin < 2
+    assert hang.victims == 1
     assert any("backend bitmap did not answer" in each.problem for each in found)
     hang.end()
     assert eventually(lambda: world.backend.trouble.idle)

@@ -80,6 +80,7 @@ class Hang:
     """A verb that does not return until somebody ends it."""
 
     def __init__(self, times: int) -> None:
+        self.victims = 0  # how many calls have hung
         self._left = threading.Semaphore(times)
         self._arrived = threading.Semaphore(0)
         self._ended = threading.Event()
@@ -87,12 +88,13 @@ class Hang:
     def suffer(self) -> None:
         """Wait, in the fake."""
         if self._left.acquire(blocking=False):
+            self.victims += 1
             self._arrived.release()
             assert self._ended.wait(FOREVER), "nobody ended this hang"
 
     def await_victim(self) -> None:
         """Wait, in the test, until one more call hangs."""
-        assert self._arrived.acquire(timeout=10), "nobody came to hang"
+        assert self._arrived.acquire(timeout=FOREVER), "nobody came to hang"
 
     def end(self) -> None:
         """Let all go on, now and later."""
