@@ -1,7 +1,7 @@
-"""The addresses of networks and endpoints: allocations in the same book as everybody's.
+"""The addresses of networks and endpoints, allocated in the same subnets as those of callers.
 
-Their owners are ``network:<id>`` and ``endpoint:<id>``, so whatever half a call has done is found
-again, and given back, by the owner alone.
+Their owners are ``network:<id>`` and ``endpoint:<id>``. So the addresses of a call that was cut off
+are found, and released, by the owner alone.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ from mynet.server.plugins.catalog import Catalog, Plugin
 
 
 class Leases:
-    """Takes and gives back the addresses of networks and endpoints."""
+    """Allocates and releases the addresses of networks and endpoints."""
 
     def __init__(
         self, backends: Catalog[Backend], registry: SubnetRegistry, locks: KeyedLocks
@@ -44,7 +44,10 @@ class Leases:
         self._locks = locks
 
     def open(self, call: Call, network: Network) -> Network:
-        """Open the network's subnets, which it has claimed, and take its gateway addresses."""
+        """Open the subnets that a network has claimed, and allocate its gateway addresses.
+
+        Return the network with the gateways. Raises what the backend raises.
+        """
         backend = self._backends.get(network.spec.ipam)
         opened: list[Subnet] = []
         for subnet in network.subnets:
@@ -57,9 +60,9 @@ class Leases:
     def _gateway(
         self, call: Call, backend: Plugin[Backend], network: Network, subnet: Subnet
     ) -> Allocation:
-        """Take the gateway asked for, or the subnet's first address if it is to be had.
+        """Allocate the gateway of the spec, else the subnet's first address if it is free.
 
-        Wherever the range begins: that is for addresses that are chosen for endpoints.
+        The subnet's range does not apply, as it is for addresses that are chosen for endpoints.
         """
         rules = replace(self._registry.rules(subnet.cidr), range=None)
         request = AllocateRequest(rules, owner=network.owner, address=subnet.spec.gateway)
@@ -70,16 +73,16 @@ class Leases:
         return backend.run(call, Backend.allocate, request)
 
     def close(self, call: Call, network: Network) -> None:
-        """Give the gateway addresses back; the subnets go with :meth:`forget`."""
+        """Release the gateway addresses. :meth:`forget` drops the subnets."""
         self._backends.get(network.spec.ipam).run(call, Backend.release_owner, network.owner)
 
     def forget(self, call: Call, network: Network) -> None:
-        """Drop those of a removed network's subnets that nobody else has an address of."""
+        """Drop the subnets of a removed network that have no other allocation."""
         for subnet in network.subnets:
             self._registry.drop_unused(call, subnet.cidr)
 
-    def faults(self, network: Network, spec: EndpointSpec) -> Iterator[Violation]:
-        """Yield each prefix length that is asked for and is not that of the address's subnet."""
+    def violations(self, network: Network, spec: EndpointSpec) -> Iterator[Violation]:
+        """Yield a violation for each prefix length that is not that of the address's subnet."""
         for number, asked in enumerate(spec.addresses):
             for subnet in network.subnets:
                 length = subnet.cidr.prefixlen
@@ -88,12 +91,12 @@ class Leases:
                     yield Violation(f"addresses[{number}]", f"{fault} {asked.prefix_length}")
 
     def check(self, network: Network, spec: EndpointSpec) -> None:
-        """Refuse addresses that no subnet of the network has. Raises AddressOutOfRange."""
+        """Raise AddressOutOfRange for an address of the spec outside the network's subnets."""
         for asked in spec.addresses:
             _subnet_of(network, asked.address)
 
     def held_by(self, call: Call, network: Network, spec: EndpointSpec) -> tuple[IPAddress, ...]:
-        """Return those of the asked addresses that ``spec.address_owner`` has already."""
+        """Return the addresses of the spec that ``spec.address_owner`` holds already."""
         if not spec.address_owner:
             return ()
         backend = self._backends.get(network.spec.ipam)
@@ -112,9 +115,9 @@ class Leases:
         )
 
     def take(self, call: Call, network: Network, endpoint: Endpoint) -> tuple[IPInterface, ...]:
-        """Take the endpoint's addresses: those it asked for, and any one of every other family.
+        """Allocate the addresses of the spec, and any one address of every other family.
 
-        One that moves has addresses already, and keeps them.
+        An endpoint that moves keeps the addresses that it has. Raises what the backend raises.
         """
         backend = self._backends.get(network.spec.ipam)
         kept = [AddressSpec(address.ip) for address in endpoint.addresses]
@@ -129,24 +132,25 @@ class Leases:
         return tuple(_interface(allocation) for allocation in taken)
 
     def hold(self, call: Call, network: Network, endpoint: Endpoint) -> None:
-        """Take those of an endpoint's own addresses again that a book has lost.
+        """Allocate an endpoint's addresses again where its backend has lost them.
 
-        Raises AddressInUse where another has got one of them meanwhile.
+        Raises AddressInUse where another owner has one of them by now.
         """
         backend = self._backends.get(network.spec.ipam)
         for address in self.lost(call, network, endpoint):
             self._take_asked(call, backend, network, endpoint, AddressSpec(address))
 
     def lost(self, call: Call, network: Network, endpoint: Endpoint) -> Sequence[IPAddress]:
-        """Return those of an endpoint's own addresses that it does not hold."""
+        """Return the addresses on an endpoint's record that are not allocated to it."""
         backend = self._backends.get(network.spec.ipam)
         held = {allocation.address for allocation in self._held(call, backend, endpoint.owner)}
         return [address.ip for address in endpoint.addresses if address.ip not in held]
 
     def give_back(self, call: Call, placed: Sequence[tuple[Network, Endpoint]]) -> None:
-        """Give back all that endpoints of these networks hold.
+        """Release all addresses of these endpoints.
 
-        An endpoint that never got READY returns what it had taken over to the owner before it.
+        An endpoint that never got READY gives the addresses that it had taken over back to their
+        owner before.
         """
         owners: dict[str, list[str]] = {}
         for network, endpoint in placed:
@@ -181,9 +185,9 @@ class Leases:
         endpoint: Endpoint,
         version: int,
     ) -> Allocation:
-        """Take an address of the first subnet of the family that has one left.
+        """Allocate an address in the first subnet of the family that has one left.
 
-        The one that knows the endpoint by its sticky key goes before all others.
+        A subnet that remembers the endpoint's sticky key goes before all others.
         """
         subnets = [subnet for subnet in network.subnets if subnet.cidr.version == version]
         requests = [
@@ -195,7 +199,7 @@ class Leases:
             for subnet in subnets
         ]
         if len(requests) > 1:
-            requests.sort(key=lambda each: backend.run(call, Backend.recall, each) is None)
+            requests.sort(key=lambda request: backend.run(call, Backend.recall, request) is None)
         for request in requests[:-1]:
             try:
                 return backend.run(call, Backend.allocate, request)
@@ -225,7 +229,7 @@ def _subnet_of(network: Network, address: IPAddress) -> Subnet:
             return subnet
     known = ", ".join(str(subnet.cidr) for subnet in network.subnets)
     raise AddressOutOfRange(
-        f"{address} is in no subnet of network {network.name} ({known}); ask for one that is",
+        f"{address} is not in a subnet of network {network.name} ({known}); ask for one that is",
         resource=f"address {address}",
     )
 

@@ -160,7 +160,7 @@ class Endpoints:
         if faults := [
             *endpoint_violations(spec.options, info),
             *port_violations(network, spec.ports),
-            *self._leases.faults(network, spec),
+            *self._leases.violations(network, spec),
         ]:
             raise InvalidArgument(faults)
         require_publishable(network, spec.ports, info)

@@ -1,8 +1,8 @@
-"""What the daemon remembers: networks, endpoints with their ports, and the registry of subnets.
+"""The daemon's records: networks, endpoints with their ports, and the registry of subnets.
 
-One SQLite file, ``mynet.db``. A record is a JSON document; the columns beside it are what the
-records are found by, and what must be unique. Every change is durable when the call returns, and
-carries the revision of its commit.
+They are in one SQLite file, ``mynet.db``. A record is a JSON document. The columns beside it are
+those that records are found by and that must be unique. Every change is durable when the call
+returns, and carries the revision of its commit.
 """
 
 from pathlib import Path
@@ -88,7 +88,10 @@ MIGRATIONS = (
 
 
 class Store:
-    """The file, and its three kinds of records. Raises what ``mynet.ipam.sqlite`` raises."""
+    """The file, and its three kinds of records.
+
+    Every method raises what ``mynet.ipam.sqlite`` raises.
+    """
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path, MIGRATIONS)
@@ -97,5 +100,5 @@ class Store:
         self.endpoints = EndpointRecords(self._database)
 
     def close(self) -> None:
-        """Finish what was handed in, and close the file."""
+        """Commit the writes under way, and close the file."""
         self._database.close()

@@ -1,4 +1,4 @@
-"""Records to and from the JSON that the store keeps."""
+"""Converts records to the JSON of the store and back."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _PARSERS: dict[Any, Callable[[str], Any]] = {
 
 
 def _register(union: Any, parse: Callable[[str], Any]) -> None:  # noqa: ANN401 - a union of types
-    """Teach the converter a pair of address classes: the store has them as people write them."""
+    """Register a pair of address classes, which are stored as text."""
     _converter.register_structure_hook(union, lambda text, _: parse(text))
     _converter.register_unstructure_hook(union, str)
     _converter.register_structure_hook(
@@ -40,12 +40,12 @@ for _union, _parse in _PARSERS.items():
 _converter.register_unstructure_hook(datetime, datetime.isoformat)
 _converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
 
-# Records were written before these fields had their present names, and keep the old ones on disk.
+# Fields that were stored under another name before; they keep that name on the disk.
 _STORED_NAMES = {"spec": "wish"}
 
 
 def _overrides(record_type: type) -> dict[str, Any]:
-    names = {each.name for each in fields(record_type)}
+    names = {field.name for field in fields(record_type)}
     return {name: override(rename=old) for name, old in _STORED_NAMES.items() if name in names}
 
 
@@ -73,22 +73,22 @@ _converter.register_unstructure_hook_factory(
 
 
 def encode(record: object) -> str:
-    """Write a record as one line of JSON."""
+    """Return a record as one line of JSON."""
     return json.dumps(_converter.unstructure(record), separators=(",", ":"))
 
 
 def decode(text: str, record_type: type[R]) -> R:
-    """Read a record. Raises StoreDamaged where a field is unknown, or missing without a default."""
+    """Parse a record. Raises StoreDamaged for a field that is unknown or missing."""
     try:
         return structure(json.loads(text), record_type)
     except Exception as error:
         raise StoreDamaged(
-            f"a record of the store is no {record_type.__name__} ({error}). It was left as it is;"
-            " restore the state directory from a backup, or install the mynetd that wrote it",
+            f"a record of the store is not a valid {record_type.__name__} ({error}). It was left as it"
+            " is; restore the state directory from a backup, or install the mynetd that wrote it",
             resource="mynet.db",
         ) from error
 
 
-def structure(found: object, record_type: type[R]) -> R:
-    """Make a record of what JSON has. Raises cattrs.BaseValidationError with every fault."""
-    return _converter.structure(found, record_type)
+def structure(value: object, record_type: type[R]) -> R:
+    """Return a record of parsed JSON. Raises cattrs.BaseValidationError with every fault."""
+    return _converter.structure(value, record_type)

@@ -1,4 +1,4 @@
-"""The endpoints' records."""
+"""The records of endpoints."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _BOTH = frozenset({4, 6})
 
 
 class EndpointRecords(Documents[Endpoint]):
-    """The endpoints, as the core uses them."""
+    """The table of endpoints."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, "endpoints", Endpoint)
@@ -26,11 +26,11 @@ class EndpointRecords(Documents[Endpoint]):
     def add(
         self, endpoint: Endpoint, versions: frozenset[int] = _BOTH, *, most: int = 0
     ) -> Endpoint:
-        """Record a new endpoint, and that it has its ports in these families.
+        """Record a new endpoint, and its ports in these IP versions.
 
-        ``most`` is how many endpoints its network takes; 0 is as many as come. Of those that want
-        the last place at once, one gets it. Raises NetworkNotFound where its network is gone by
-        now, PortInUse, and BridgeFull.
+        ``most`` is the most endpoints that its network takes, 0 for any number. Of several calls
+        for the last place, one gets it. Raises NetworkNotFound where the network was deleted,
+        PortInUse, and BridgeFull.
         """
 
         def work(connection: sqlite3.Connection, revision: int) -> Endpoint:
@@ -58,13 +58,13 @@ class EndpointRecords(Documents[Endpoint]):
         return self._database.write(work)
 
     def put(self, endpoint: Endpoint) -> Endpoint:
-        """Record an endpoint's new state. Raises EndpointNotFound where it was removed by now."""
+        """Record an endpoint's new state. Raises EndpointNotFound where it was removed."""
         return self._database.write(partial(_update, endpoint))
 
     def republish(self, endpoint: Endpoint, versions: frozenset[int]) -> Endpoint:
-        """Record an endpoint's new state, and that it has its ports in these families, no others.
+        """Record an endpoint's new state, and its ports in place of those before.
 
-        Raises EndpointNotFound where it was removed by now, and PortInUse.
+        Raises EndpointNotFound where it was removed, and PortInUse.
         """
 
         def work(connection: sqlite3.Connection, revision: int) -> Endpoint:
@@ -75,7 +75,7 @@ class EndpointRecords(Documents[Endpoint]):
         return self._database.write(work)
 
     def remove(self, *endpoints: Endpoint) -> None:
-        """Forget endpoints; one that is not there is forgotten already."""
+        """Remove the records of endpoints; an endpoint without a record is no error."""
         ids = [(endpoint.id,) for endpoint in endpoints]
 
         def work(connection: sqlite3.Connection, _revision: int) -> None:
@@ -128,7 +128,7 @@ def _update(endpoint: Endpoint, connection: sqlite3.Connection, revision: int) -
 
 
 def _require_place(connection: sqlite3.Connection, endpoint: Endpoint, most: int) -> None:
-    """Refuse an endpoint more than its network takes, however far the others have come."""
+    """Raise BridgeFull where the network has no place left; unfinished endpoints count too."""
     (count,) = connection.execute(
         "SELECT count(*) FROM endpoints WHERE network_id = ?", (endpoint.network_id,)
     ).fetchone()
@@ -142,5 +142,5 @@ def _require_place(connection: sqlite3.Connection, endpoint: Endpoint, most: int
 
 
 def _cookie(endpoint: Endpoint) -> str:
-    """Return the cookie as text: it has 64 bits and no sign, SQLite's numbers have one."""
+    """Return the cookie as text. It has 64 bits unsigned, and SQLite's integers are signed."""
     return str(endpoint.place.sandbox.cookie) if endpoint.place.sandbox else ""

@@ -1,4 +1,4 @@
-"""The networks' records."""
+"""The records of networks."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from mynet.server.store.records import Documents
 
 
 class NetworkRecords(Documents[Network]):
-    """The networks, as the core uses them."""
+    """The table of networks."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, "networks", Network)
 
     def add(
-        self, network: Network, specs: Sequence[SubnetSpec], ground: SubnetCandidates
+        self, network: Network, specs: Sequence[SubnetSpec], candidates: SubnetCandidates
     ) -> Network:
-        """Record a new network and claim its subnets, in one commit; return it with these.
+        """Record a new network and claim its subnets in one commit; return it with its subnets.
 
         Raises NetworkExists, InterfaceExists, SubnetOverlap and PoolsExhausted; then nothing was
         recorded.
@@ -34,7 +34,7 @@ class NetworkRecords(Documents[Network]):
                 "INSERT INTO networks (id, name, interface, document) VALUES (?, ?, ?, '')",
                 (network.id, network.name, network.interface),
             )
-            claimed = _claim(connection, revision, network, specs, ground)
+            claimed = _claim(connection, revision, network, specs, candidates)
             return _write(connection, revision, replace(network, subnets=claimed))
 
         return self._database.write(work)
@@ -46,7 +46,7 @@ class NetworkRecords(Documents[Network]):
         )
 
     def remove(self, network: Network) -> None:
-        """Forget a network and let go of its subnets; they stay in the book, used by nobody."""
+        """Remove a network's record. Its subnets stay registered without a network."""
 
         def work(connection: sqlite3.Connection, revision: int) -> None:
             connection.execute(
@@ -59,14 +59,14 @@ class NetworkRecords(Documents[Network]):
         self._database.write(work)
 
     def has_interface(self, name: str) -> bool:
-        """Say whether a network has the host's device of that name."""
+        """Return whether a network on record has that name for its device on the host."""
         with self._database.read() as connection:
             return _with_interface(connection, name) is not None
 
     def find(self, selector: str) -> Network:
-        """Return the network with that exact id, else that exact name, else that id prefix.
+        """Return the network with that id, else with that name, else with an id that begins so.
 
-        Raises NetworkNotFound, and Ambiguous where a prefix fits several.
+        Raises NetworkNotFound, and Ambiguous where several ids begin so.
         """
         with self._database.read() as connection:
             rows = (
@@ -86,7 +86,7 @@ class NetworkRecords(Documents[Network]):
 
 
 def _write(connection: sqlite3.Connection, revision: int, network: Network) -> Network:
-    """Write a network's document; return it as written. Raises NetworkNotFound."""
+    """Write a network's document and return the network as written. Raises NetworkNotFound."""
     changed = replace(network, revision=revision)
     updated = connection.execute(
         "UPDATE networks SET document = ? WHERE id = ?", (codec.encode(changed), changed.id)
@@ -101,20 +101,20 @@ def _claim(
     revision: int,
     network: Network,
     specs: Sequence[SubnetSpec],
-    ground: SubnetCandidates,
+    candidates: SubnetCandidates,
 ) -> tuple[Subnet, ...]:
-    """Claim a network's subnets, those that are named before those that are chosen."""
+    """Claim a network's subnets. The named ones come first, so that choice cannot take them."""
     claimed: dict[int, Subnet] = {}
-    for number, spec in sorted(enumerate(specs), key=lambda each: each[1].cidr is None):
-        cidr = subnets.chosen(connection, spec, ground)
-        entry = subnets.Entry(cidr, network.spec.ipam, spec.rules, network_id=network.id)
+    for number, spec in sorted(enumerate(specs), key=lambda numbered: numbered[1].cidr is None):
+        cidr = subnets.chosen(connection, spec, candidates)
+        entry = subnets.NewSubnet(cidr, network.spec.ipam, spec.rules, network_id=network.id)
         subnets.claim(connection, revision, network.create_time, entry)
         claimed[number] = Subnet(cidr, None, spec)
     return tuple(claimed[number] for number in range(len(specs)))
 
 
 def _require_free(connection: sqlite3.Connection, network: Network) -> None:
-    """Refuse a name, or a device of the host, that another network has."""
+    """Raise NetworkExists or InterfaceExists where another network has the name or the device."""
     taken = connection.execute("SELECT id FROM networks WHERE name = ?", (network.name,)).fetchone()
     if taken:
         raise network_exists(network.name, taken[0])
@@ -128,7 +128,7 @@ def _require_free(connection: sqlite3.Connection, network: Network) -> None:
 
 
 def _with_interface(connection: sqlite3.Connection, name: str) -> str | None:
-    """Return the name of the network with that device; those without one share none."""
+    """Return the name of the network with that device, or None."""
     row = connection.execute(
         "SELECT name FROM networks WHERE interface = ? AND interface <> ''", (name,)
     ).fetchone()
@@ -136,7 +136,7 @@ def _with_interface(connection: sqlite3.Connection, name: str) -> str | None:
 
 
 def network_exists(name: str, holder: str) -> NetworkExists:
-    """Say that a name is taken."""
+    """Return the error for a name that another network has."""
     return NetworkExists(
         f"a network {name!r} is there already (id {holder[:12]}); choose another name, or set"
         " allow_existing to accept one with the same spec",
@@ -146,9 +146,9 @@ def network_exists(name: str, holder: str) -> NetworkExists:
 
 
 def network_not_found(selector: str) -> NetworkNotFound:
-    """Say that a network is not there."""
+    """Return the error for a network that does not exist."""
     return NetworkNotFound(
-        f"there is no network {quoted(selector)}; ListNetworks (mynetctl network ls) shows those"
-        " there are",
+        f"there is no network {quoted(selector)}; ListNetworks (mynetctl network ls) shows all"
+        " networks",
         resource=f"network {quoted(selector)}",
     )

@@ -1,4 +1,4 @@
-"""Choosing subnets that nobody named: the next that is free in the default pools."""
+"""Chooses the next free subnet of the default pools for a request that names no CIDR."""
 
 import heapq
 import sqlite3
@@ -9,31 +9,36 @@ from mynet.ipam.api import IPNetwork
 from mynet.server.errors import PoolsExhausted
 from mynet.server.model.subnets import AddressPool, SubnetCandidates, SubnetSize
 
-Interval = tuple[int, int]  # from the one to the other address, both included
+Interval = tuple[int, int]  # the first and the last address
 
 
-def choose(connection: sqlite3.Connection, size: SubnetSize, ground: SubnetCandidates) -> IPNetwork:
-    """Choose the next free subnet of a size, behind the one chosen last; then from the beginning.
+def choose(
+    connection: sqlite3.Connection, size: SubnetSize, candidates: SubnetCandidates
+) -> IPNetwork:
+    """Return the next free subnet of a size behind the one chosen last, else from the beginning.
 
-    So a subnet that was given up is the last to come back, and the choice takes the same time
-    however many there are. Raises PoolsExhausted. Runs in the transaction that books the subnet.
+    So a released subnet is the last to be chosen again, and the time of a choice does not depend on
+    the number of subnets. Raises PoolsExhausted. Runs in the transaction that registers the subnet.
     """
-    pools = [pool for pool in ground.pools if pool.base.version == size.version]
+    pools = [pool for pool in candidates.pools if pool.base.version == size.version]
     for pool in pools:
         prefixlen = size.prefixlen or pool.prefixlen
         for start in (_cursor(connection, pool), int(pool.base.network_address)):
-            busy = heapq.merge(_booked(connection, pool, start), _taken(pool, ground.taken))
-            found = first_gap(pool.base, prefixlen, start, busy)
-            if found is not None:
-                _set_cursor(connection, pool, int(found.broadcast_address) + 1)
-                return found
+            busy = heapq.merge(_registered(connection, pool, start), _taken(pool, candidates.taken))
+            chosen = first_gap(pool.base, prefixlen, start, busy)
+            if chosen is not None:
+                _set_cursor(connection, pool, int(chosen.broadcast_address) + 1)
+                return chosen
     raise _exhausted(size, pools)
 
 
 def first_gap(
     base: IPNetwork, prefixlen: int, start: int, busy: Iterable[Interval]
 ) -> IPNetwork | None:
-    """Return the first subnet from ``start`` on that shares nothing with ``busy``, in order."""
+    """Return the first subnet from ``start`` on that shares no address with ``busy``, or None.
+
+    The intervals of ``busy`` must be in order.
+    """
     if prefixlen < base.prefixlen:
         return None
     size = 1 << (base.max_prefixlen - prefixlen)
@@ -49,8 +54,10 @@ def first_gap(
     return ip_network((candidate.to_bytes(base.max_prefixlen // 8, "big"), prefixlen))
 
 
-def _booked(connection: sqlite3.Connection, pool: AddressPool, start: int) -> Iterator[Interval]:
-    """Yield what is in the book, from the last that begins before ``start`` on, as it is read."""
+def _registered(
+    connection: sqlite3.Connection, pool: AddressPool, start: int
+) -> Iterator[Interval]:
+    """Yield the registered subnets, beginning with the last one before ``start``."""
     rows = connection.execute(
         "SELECT first, last FROM subnets WHERE version = :version AND first <= :end AND first >="
         " (SELECT coalesce(max(first), x'') FROM subnets"
@@ -67,9 +74,9 @@ def _booked(connection: sqlite3.Connection, pool: AddressPool, start: int) -> It
 
 def _taken(pool: AddressPool, taken: Iterable[IPNetwork]) -> list[Interval]:
     return sorted(
-        (int(each.network_address), int(each.broadcast_address))
-        for each in taken
-        if each.version == pool.base.version
+        (int(cidr.network_address), int(cidr.broadcast_address))
+        for cidr in taken
+        if cidr.version == pool.base.version
     )
 
 
@@ -92,8 +99,8 @@ def _exhausted(size: SubnetSize, pools: Iterable[AddressPool]) -> PoolsExhausted
     known = ", ".join(f"{pool.base} in /{pool.prefixlen}" for pool in pools) or "none"
     wanted = f"/{size.prefixlen}" if size.prefixlen else "subnet"
     return PoolsExhausted(
-        f"no {family} {wanted} is free in the default pools ({known}), as networks, the address"
-        " book and the host's own routes have it; delete some, name a subnet, or give mynetd"
-        " larger pools (--default-address-pool)",
+        f"no {family} {wanted} is free in the default pools ({known}): networks, registered subnets"
+        " and the host's own routes have them; delete some, name a subnet, or give mynetd larger"
+        " pools (--default-address-pool)",
         resource=f"pools {family}",
     )

@@ -1,4 +1,4 @@
-"""The registry of subnets: which there are, who uses them, and that no two overlap."""
+"""The registry of subnets and the networks that use them. No two subnets overlap."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _COLUMNS = """
 
 @dataclass(frozen=True, slots=True)
 class SubnetKey:
-    """Where a subnet stands in the registry's order: IPv4 first, then by address."""
+    """A subnet's place in the registry's order: IPv4 first, then by address."""
 
     version: int
     first: bytes
@@ -42,29 +42,33 @@ class SubnetKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A subnet on its way into the book."""
+class NewSubnet:
+    """A subnet to be registered."""
 
     cidr: IPNetwork
+    # The name of the IPAM backend.
     backend: str
     rules: Rules
+    # Whether it stays registered without a network or an allocation.
     kept: bool = False
     network_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """What a load has changed: subnets that are new in the book, and those that are kept now."""
+class Imported:
+    """The changes that an import made to the registry."""
 
+    # Subnets that were not registered before.
     new: Sequence[IPNetwork]
+    # Subnets that are kept since the import.
     kept: Sequence[IPNetwork]
 
 
 def overlapping(connection: sqlite3.Connection, cidr: IPNetwork) -> RegisteredSubnet | None:
-    """Return a booked subnet that shares addresses with ``cidr``, or None.
+    """Return a registered subnet that shares addresses with ``cidr``, or None.
 
-    Booked subnets do not overlap each other, so the last one that begins before the end of ``cidr``
-    is the only one that can: one step in the index, however many there are.
+    Registered subnets do not overlap each other. So only the last one that begins before the end of
+    ``cidr`` can be in the way, which is one step in the index.
     """
     key = SubnetKey.of(cidr)
     row = connection.execute(
@@ -75,16 +79,20 @@ def overlapping(connection: sqlite3.Connection, cidr: IPNetwork) -> RegisteredSu
     return found if found and found.cidr.overlaps(cidr) else None
 
 
-def chosen(connection: sqlite3.Connection, spec: SubnetSpec, ground: SubnetCandidates) -> IPNetwork:
-    """Return the subnet asked for: the one that is named, or a free one. Raises PoolsExhausted."""
+def chosen(
+    connection: sqlite3.Connection, spec: SubnetSpec, candidates: SubnetCandidates
+) -> IPNetwork:
+    """Return the CIDR of the spec, or a free one of its size. Raises PoolsExhausted."""
     if spec.cidr is not None:
         return spec.cidr
-    assert spec.size is not None  # noqa: S101 - a spec has the one or the other
-    return choose(connection, spec.size, ground)
+    assert spec.size is not None  # noqa: S101 - a spec has a CIDR or a size
+    return choose(connection, spec.size, candidates)
 
 
-def book(connection: sqlite3.Connection, revision: int, now: datetime, entry: Entry) -> None:
-    """Book a subnet that is not in the book. Raises SubnetExists and SubnetOverlap."""
+def register(
+    connection: sqlite3.Connection, revision: int, now: datetime, entry: NewSubnet
+) -> None:
+    """Register a subnet. Raises SubnetExists and SubnetOverlap."""
     if other := overlapping(connection, entry.cidr):
         raise _exists(other) if other.cidr == entry.cidr else overlap(entry.cidr, other)
     key = SubnetKey.of(entry.cidr)
@@ -98,15 +106,15 @@ def book(connection: sqlite3.Connection, revision: int, now: datetime, entry: En
     )
 
 
-def claim(connection: sqlite3.Connection, revision: int, now: datetime, entry: Entry) -> None:
-    """Book a subnet for a network, which adopts one that no network uses.
+def claim(connection: sqlite3.Connection, revision: int, now: datetime, entry: NewSubnet) -> None:
+    """Register a subnet for a network, or let the network adopt a subnet without one.
 
-    Then the book's rules stand, unless the network has some of its own: those hold for as long as
-    it is there. Raises SubnetOverlap, naming the network or the subnet in the way.
+    An adopted subnet keeps its rules, unless the spec of the network has rules; those hold while
+    the network exists. Raises SubnetOverlap, which names the network or the subnet in the way.
     """
     other = overlapping(connection, entry.cidr)
     if other is None:
-        book(connection, revision, now, entry)
+        register(connection, revision, now, entry)
     elif (other.cidr, other.network_id, other.backend) == (entry.cidr, "", entry.backend):
         own = None if entry.rules == Rules() else codec.encode(entry.rules)
         connection.execute(
@@ -118,7 +126,7 @@ def claim(connection: sqlite3.Connection, revision: int, now: datetime, entry: E
 
 
 def overlap(cidr: IPNetwork, other: RegisteredSubnet) -> SubnetOverlap:
-    """Say that two subnets share addresses."""
+    """Return the error for a subnet that shares addresses with a registered one."""
     user = _user(other)
     return SubnetOverlap(
         f"{cidr} shares addresses with {other.cidr} of {user}; choose another subnet, or free that"
@@ -140,7 +148,7 @@ def _keep(
 
 def _exists(other: RegisteredSubnet) -> SubnetExists:
     return SubnetExists(
-        f"subnet {other.cidr} is in the book already, of {_user(other)}",
+        f"subnet {other.cidr} is registered already, of {_user(other)}",
         resource=f"subnet {other.cidr}",
         holder=_user(other),
     )
@@ -165,56 +173,62 @@ def _subnet(row: Sequence[str]) -> RegisteredSubnet:
 
 
 class SubnetRecords:
-    """The registry, as the core uses it."""
+    """The table of subnets."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def add(
-        self, spec: SubnetSpec, ground: SubnetCandidates, backend: str, now: datetime, *, kept: bool
+        self,
+        spec: SubnetSpec,
+        candidates: SubnetCandidates,
+        backend: str,
+        now: datetime,
+        *,
+        kept: bool,
     ) -> IPNetwork:
-        """Book a subnet that no network uses, and return it.
+        """Register a subnet without a network, and return its CIDR.
 
         Raises SubnetExists, SubnetOverlap and PoolsExhausted.
         """
 
         def work(connection: sqlite3.Connection, revision: int) -> IPNetwork:
-            cidr = chosen(connection, spec, ground)
-            book(connection, revision, now, Entry(cidr, backend, spec.rules, kept=kept))
+            cidr = chosen(connection, spec, candidates)
+            register(connection, revision, now, NewSubnet(cidr, backend, spec.rules, kept=kept))
             return cidr
 
         return self._database.write(work)
 
-    def load(self, dumps: Sequence[SubnetDump], backend: str, now: datetime) -> Loaded:
-        """Book those of the subnets that are not in the book, and keep those to be kept.
+    def load(self, dumps: Sequence[SubnetDump], backend: str, now: datetime) -> Imported:
+        """Register the subnets that are missing, and mark those that are to be kept; all or none.
 
-        All or none. Raises SubnetOverlap, also where one is in the book with another backend.
+        Raises SubnetOverlap, also where a subnet is registered with another backend.
         """
 
-        def work(connection: sqlite3.Connection, revision: int) -> Loaded:
+        def work(connection: sqlite3.Connection, revision: int) -> Imported:
             new, kept = [], []
             for dump in dumps:
                 other = overlapping(connection, dump.cidr)
                 if other is None:
-                    book(connection, revision, now, Entry(dump.cidr, backend, dump.rules))
+                    register(connection, revision, now, NewSubnet(dump.cidr, backend, dump.rules))
                     new.append(dump.cidr)
                 elif (other.cidr, other.backend) != (dump.cidr, backend):
                     raise overlap(dump.cidr, other)
                 if dump.kept and not (other and other.kept):
                     kept.append(dump.cidr)
             _keep(connection, revision, kept, kept=True)
-            return Loaded(new, kept)
+            return Imported(new, kept)
 
         return self._database.write(work)
 
     def unkeep(self, cidrs: Sequence[IPNetwork]) -> None:
-        """Let subnets not stay in the book for their own sake any more."""
+        """Mark subnets as not kept: they are dropped with their last user."""
         self._database.write(
             lambda connection, revision: _keep(connection, revision, cidrs, kept=False)
         )
 
     def drop(self, cidr: IPNetwork) -> bool:
-        """Take a subnet that no network uses out of the book; say whether it was there."""
+        """Remove a subnet that no network uses, and return whether there was one."""
         return self._database.write(
             lambda connection, _: (
                 connection.execute(
@@ -225,7 +239,7 @@ class SubnetRecords:
         )
 
     def overlapping(self, cidr: IPNetwork) -> RegisteredSubnet | None:
-        """Return a booked subnet that shares addresses with ``cidr``, or None."""
+        """Return a registered subnet that shares addresses with ``cidr``, or None."""
         with self._database.read() as connection:
             return overlapping(connection, cidr)
 
@@ -240,8 +254,7 @@ class SubnetRecords:
         if subnet := self.get(cidr):
             return subnet
         raise SubnetNotFound(
-            f"subnet {cidr} is not in the book; ListSubnets (mynetctl ipam subnet ls) shows those"
-            " that are",
+            f"there is no subnet {cidr}; ListSubnets (mynetctl ipam subnet ls) shows all subnets",
             resource=f"subnet {cidr}",
         )
 

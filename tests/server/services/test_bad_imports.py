@@ -51,7 +51,7 @@ def test_an_owner_who_is_the_daemon_itself_is_refused(
         document = mynet(subnet(NINE, holding("10.99.0.9", owner)))
     [(field, said)] = faults(furnished_world, kind, document)
     assert field == f"document[{NINE}]"
-    assert said == f"10.99.0.9 is of {owner}, which only mynetd itself gives"
+    assert said == f"10.99.0.9 has the owner {owner}, which is mynetd's own"
 
 
 def test_subnets_that_share_addresses_are_refused(furnished_world: World) -> None:
@@ -64,7 +64,7 @@ def test_subnets_that_share_addresses_are_refused(furnished_world: World) -> Non
 def test_an_address_that_stands_there_twice_is_refused(furnished_world: World) -> None:
     document = mynet(subnet(NINE, holding("10.99.0.1", "a"), holding("10.99.0.1", "a")))
     assert faults(furnished_world, MYNET, document) == [
-        (f"document[{NINE}]", "10.99.0.1 stands there twice")
+        (f"document[{NINE}]", "10.99.0.1 is listed twice")
     ]
 
 

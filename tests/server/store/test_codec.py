@@ -36,7 +36,7 @@ def test_a_record_is_one_line_that_a_person_can_read() -> None:
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
 def test_a_field_that_is_not_known_is_an_error(record: Network | Endpoint) -> None:
     found = {**json.loads(codec.encode(record)), "colour": "red"}
-    with pytest.raises(StoreDamaged, match="is no "):
+    with pytest.raises(StoreDamaged, match="is not a valid "):
         codec.decode(json.dumps(found), type(record))
 
 
@@ -44,7 +44,7 @@ def test_a_field_that_is_not_known_is_an_error(record: Network | Endpoint) -> No
 def test_a_field_that_is_missing_and_has_no_default_is_an_error(field: str) -> None:
     found = json.loads(codec.encode(network()))
     del found[field]
-    with pytest.raises(StoreDamaged, match="is no "):
+    with pytest.raises(StoreDamaged, match="is not a valid "):
         codec.decode(json.dumps(found), Network)
 
 
@@ -71,13 +71,13 @@ def test_a_field_that_came_later_gets_its_default() -> None:
 )
 def test_a_value_that_is_none_of_the_fields_is_an_error(field: str, value: object) -> None:
     found = {**json.loads(codec.encode(network())), field: value}
-    with pytest.raises(StoreDamaged, match="is no "):
+    with pytest.raises(StoreDamaged, match="is not a valid "):
         codec.decode(json.dumps(found), Network)
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "[]", '"record"'])
 def test_what_is_no_record_is_an_error(text: str) -> None:
-    with pytest.raises(StoreDamaged, match="is no Network"):
+    with pytest.raises(StoreDamaged, match="is not a valid Network"):
         codec.decode(text, Network)
 
 

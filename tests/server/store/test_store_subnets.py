@@ -154,7 +154,7 @@ def test_a_subnet_in_use_is_not_dropped(store: Store) -> None:
 
 def test_what_is_not_in_the_book_is_not_found(store: Store) -> None:
     assert store.subnets.get(ONE) is None
-    with pytest.raises(SubnetNotFound, match=r"10\.1\.0\.0/24 is not in the book"):
+    with pytest.raises(SubnetNotFound, match=r"there is no subnet 10\.1\.0\.0/24"):
         store.subnets.find(ONE)
 
 
