@@ -1,4 +1,4 @@
-"""What the kernel's errno means to the person who made the call."""
+"""What an errno of the kernel means to the caller of the daemon."""
 
 import errno
 import os
@@ -12,10 +12,12 @@ from mynet.drivers.linux.values.desired import BRIDGE_PORTS
 def refused(
     number: int, doing: str, resource: str, *, detail: str = "", capability: str = "CAP_NET_ADMIN"
 ) -> DriverError:
-    """Make the error that says what was refused.
+    """Return the error for what the kernel refused.
 
     ``number`` is the errno, ``doing`` an infinitive (``"add address 10.1.0.2/24 to eth0"``),
-    ``detail`` the kernel's own words where it sent some.
+    ``resource`` the object of it, ``detail`` the kernel's own words if it sent some, and
+    ``capability`` the one that EPERM means. The error is :exc:`PrivilegeMissing`,
+    :exc:`BridgeFull` or :exc:`KernelError`.
     """
     name = errno.errorcode.get(number, str(number))
     metadata = {"errno": name, "object": resource}
@@ -39,7 +41,7 @@ def refused(
 
 @contextmanager
 def refusals(doing: str, resource: str, *, capability: str = "CAP_NET_ADMIN") -> Iterator[None]:
-    """Turn an :exc:`OSError` of the block into the error that says what was refused."""
+    """Raise the error of :func:`refused` for an :exc:`OSError` of the block."""
     try:
         yield
     except OSError as error:

@@ -54,7 +54,7 @@ class FakeKernel:
                     self._link_table.delete(entry.link)
 
     def move_sandbox(self, path: str, to: str) -> None:
-        """Let another path lead to the namespace."""
+        """Like: mv PATH TO, of a bind-mounted namespace."""
         with self.control.lock:
             self._sandbox_table.move(path, to)
 

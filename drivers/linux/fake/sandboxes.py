@@ -27,7 +27,7 @@ class SandboxTable:
         return self.paths.pop(path, None)
 
     def move(self, path: str, to: str) -> None:
-        """Let another path lead to the namespace."""
+        """Make the path ``to`` lead to the namespace, instead of ``path``."""
         self.paths[to] = self.paths.pop(path)
 
     def enter(self, sandbox: Sandbox | None) -> int:

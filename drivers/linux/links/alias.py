@@ -1,8 +1,8 @@
-"""Whose a link is: that is written on it, its alias is its *mark*.
+"""The alias of a link shows which instance of the daemon it belongs to: it is the link's *mark*.
 
-The kernel takes no alias while it makes a link, so a daemon killed between the two messages leaves
-a link without; it is known by its name and by the MAC address it was made with (:func:`is_ours`).
-Nothing else is ever touched.
+The kernel accepts no alias in the message that creates a link. A daemon that was killed before the
+next message leaves a link without a mark, and recognises it by its name and MAC address
+(:func:`is_ours`). The daemon never changes any other link.
 """
 
 from mynet.drivers.errors import InterfaceExists
@@ -13,12 +13,12 @@ _MARK = "mynet"
 
 
 def mark_of(instance: str, record: str) -> str:
-    """Write whose a link is: the alias that it gets."""
+    """Return the mark of a link that belongs to a record of an instance."""
     return f"{_MARK}:{instance}:{record}"
 
 
 def read_mark(mark: str) -> tuple[str, str]:
-    """Read the instance and the record's id out of an alias; both "" where it is not of mynet."""
+    """Return the instance and the record's id from an alias, both "" if mynet did not set it."""
     match mark.split(":"):
         case [word, instance, record] if word == _MARK:
             return instance, record
@@ -27,7 +27,7 @@ def read_mark(mark: str) -> tuple[str, str]:
 
 
 def is_ours(link: Link, wanted: Bridge | Veth | Shaper) -> bool:
-    """Say whether ``link`` is the one that ``wanted`` describes, or its half-made beginning."""
+    """Return whether ``link`` is the one that ``wanted`` describes, complete or not."""
     match wanted:
         case Bridge():
             kind, mac = "bridge", wanted.mac
@@ -35,12 +35,12 @@ def is_ours(link: Link, wanted: Bridge | Veth | Shaper) -> bool:
             kind, mac = "veth", wanted.outer_mac
         case Shaper():
             kind, mac = "ifb", wanted.mac
-    unmarked = not link.mark and link.mac == mac
-    return link.kind == kind and (link.mark == wanted.mark or unmarked)
+    is_incomplete = not link.mark and link.mac == mac
+    return link.kind == kind and (link.mark == wanted.mark or is_incomplete)
 
 
 def taken(name: str, where: str = "on this host") -> InterfaceExists:
-    """Make the error for a name that belongs to somebody else's link."""
+    """Return the error for a name that belongs to another program's link."""
     return InterfaceExists(
         f"there is an interface {name} {where} already, and it is not this one's: it was left as"
         " it is; choose another name, or remove it",

@@ -1,41 +1,44 @@
-"""What the kernel is asked to have, as values: bridges, endpoints, and what the firewall lets pass.
+"""What the kernel should have, as values: bridges, endpoints, and a network's firewall rules.
 
-Published ports are in ``ports``, and what the kernel has instead in ``observed``.
+Published ports are in ``ports``, and what the kernel has instead is in ``observed``.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
+from typing import Final
 
 from mynet.drivers.api import IPAddress, IPInterface, IPNetwork, Sandbox
 
-BRIDGE_PORTS = 1023  # BR_MAX_PORTS without the port number 0
-DEFAULT_MTU = 1500  # bytes
+BRIDGE_PORTS: Final = 1023  # BR_MAX_PORTS without the port number 0
+DEFAULT_MTU: Final = 1500  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """A bridge as it should be; ``addresses`` are the host's own, ``mtu`` in bytes.
-
-    ``mac`` is fixed, or the bridge would take the lowest of its ports' and flap with them.
-    """
+    """A bridge as it should be."""
 
     name: str
+    # The alias that shows whose the bridge is.
     mark: str
+    # A bridge without a MAC address of its own would take its lowest port's, and change with it.
     mac: str
+    # In bytes.
     mtu: int
+    # The host's own addresses on the bridge.
     addresses: Sequence[IPInterface] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How much may pass: ``bytes_per_second``, and ``burst`` bytes at once."""
+    """A limit on traffic."""
 
     bytes_per_second: int
+    # The bytes that may pass at once.
     burst: int
 
     def __str__(self) -> str:
-        """Write it as tc(8) does, without the burst: ``10Mbit``."""
+        """Return the rate as tc(8) writes it, without the burst: ``10Mbit``."""
         bits = self.bytes_per_second * 8
         units = (("Gbit", 10**9), ("Mbit", 10**6), ("kbit", 10**3), ("bit", 1))
         return next(f"{bits // size}{unit}" for unit, size in units if bits % size == 0)
@@ -43,9 +46,10 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Shaper:
-    """A device that what comes from a sandbox is led through, as it sends no faster than this."""
+    """A device that limits what comes from a sandbox, which is redirected through it."""
 
     name: str
+    # The alias that shows whose the device is.
     mark: str
     mac: str
     rate: Rate
@@ -53,57 +57,65 @@ class Shaper:
 
 @dataclass(frozen=True, slots=True)
 class Veth:
-    """An endpoint as it should be: the host's end ``name`` in ``bridge``, the other in ``sandbox``.
+    """An endpoint as it should be: a pair of an outer end on the host and an inner end."""
 
-    The inner end is called ``interface`` and has ``mac``, ``addresses`` and a default route over
-    each of ``gateways`` with ``metric``. Without a sandbox it stays beside the host's end, down,
-    with nothing but its MAC address and MTU (bytes). ``outer_mac`` is set too: systemd-networkd
-    changes what nobody set. ``bridge_mac`` tells the bridge from another that got its name. No
-    frame passes between the bridge's ports that are ``isolated``. With ``hairpin`` the bridge sends
-    frames back where they came from: with br_netfilter, that is the way from an endpoint to a
-    published port of its own. ``settings`` are sysctls of the inner end by their names, in which
-    IFNAME stands for the interface's; they hold before it is up. ``ingress`` limits what goes to
-    the sandbox, and ``shaper`` what comes from it.
-    """
-
+    # The name of the outer end.
     name: str
+    # The alias of the outer end, which shows whose it is.
     mark: str
+    # systemd-networkd would change the MAC address of the outer end if the daemon did not set it.
     outer_mac: str
+    # The name of the bridge that the outer end is in.
     bridge: str
+    # Of both ends, in bytes.
     mtu: int
+    # The name of the inner end.
     interface: str
+    # The MAC address of the inner end.
     mac: str
+    # The addresses of the inner end.
     addresses: Sequence[IPInterface] = ()
+    # The inner end gets a default route over each of them.
     gateways: Sequence[IPAddress] = ()
+    # Of the default routes; see :func:`priority`.
     metric: int = 0
+    # Where the inner end is. Without a sandbox it stays on the host, down and without addresses.
     sandbox: Sandbox | None = None
+    # Distinguishes the bridge from another that got its name; "" for any bridge.
     bridge_mac: str = ""
+    # Whether the bridge passes no frames between this port and others that are isolated.
     isolated: bool = False
+    # Whether the bridge sends frames back to the port that they came from. An endpoint reaches its
+    # own published port that way where br_netfilter is loaded.
     hairpin: bool = False
+    # Sysctls of the inner end, written before it is up. IFNAME in a name stands for the interface.
     settings: Mapping[str, str] = field(default_factory=dict)
+    # The limit on what goes to the sandbox.
     ingress: Rate | None = None
+    # The device that limits what comes from the sandbox.
     shaper: Shaper | None = None
 
 
 def priority(gateway: IPAddress, metric: int) -> int:
-    """Tell the metric that a default route over ``gateway`` gets.
+    """Return the metric of a default route over ``gateway``.
 
-    IPv6 has no metric 0: the kernel would take it for 1024, and so turn the order of two networks
-    round. It is 1 there.
+    IPv6 has no metric 0: the kernel takes 0 for 1024, which would reverse the order of two
+    networks. It becomes 1.
     """
     return max(metric, 1) if isinstance(gateway, IPv6Address) else metric
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkRules:
-    """What the firewall knows of a network: its bridge, and which subnets are masqueraded.
+    """The firewall's rules for a network."""
 
-    Packets that come from the bridge go back there where ``icc`` allows it; ``routed`` are the IP
-    versions that the world outside may come in by.
-    """
-
+    # The name of the network's bridge.
     bridge: str
+    # Whether no packets pass between the network and the world outside.
     internal: bool = False
+    # The subnets whose packets leave with an address of the host.
     masquerade: Sequence[IPNetwork] = ()
+    # Whether packets from the bridge may go back to it.
     icc: bool = True
+    # The IP versions by which the world outside may reach the endpoints' own addresses.
     routed: Sequence[int] = ()

@@ -1,4 +1,4 @@
-"""What else on this host decides about our packets, as values; ``survey`` finds them."""
+"""What else on this host decides about the daemon's packets, as values."""
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -6,62 +6,67 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from mynet.drivers.api import IPAddress, IPNetwork
+from mynet.drivers.api import IPV4, IPV6, IPAddress, IPNetwork
 
-FORWARD: Final = 2  # the hook of packets that the host forwards, NF_INET_FORWARD
-UFW_CHAINS: Final = {"ufw-user-forward": 4, "ufw6-user-forward": 6}  # with their IP versions
-FIREWALLD: Final = "firewalld"  # its table
+FORWARD: Final = 2  # NF_INET_FORWARD, the hook of packets that the host forwards
+UFW_CHAINS: Final = {"ufw-user-forward": 4, "ufw6-user-forward": 6}  # with IP versions
+FIREWALLD: Final = "firewalld"  # the name of its table
 
-_VERSIONS: Final = {"ip": {4}, "ip6": {6}, "inet": {4, 6}, "bridge": {4, 6}}  # of families
+_BOTH: Final = frozenset({IPV4, IPV6})
+_VERSIONS: Final = {  # by family
+    "ip": frozenset({IPV4}),
+    "ip6": frozenset({IPV6}),
+    "inet": _BOTH,
+    "bridge": _BOTH,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A chain of somebody's: ``family`` and ``table`` are words of ``nft list chains``.
+    """A chain of another program's firewall."""
 
-    ``hook`` is :data:`FORWARD` or another, None for a chain that packets come to only by a jump;
-    ``drops`` says whether the policy at the hook is to drop. ``uses`` counts its rules and the
-    jumps that lead there. ``legacy`` is one of iptables-legacy.
-    """
-
+    # As ``nft list chains`` writes family and table.
     family: str
     table: str
     name: str
+    # :data:`FORWARD` or another hook, None for a chain that packets reach only by a jump.
     hook: int | None = None
+    # Whether the policy at the hook is to drop packets.
     drops: bool = False
+    # The number of rules in the chain and of jumps to it.
     uses: int = 0
+    # Whether the chain is one of iptables-legacy.
     legacy: bool = False
 
     @property
     def versions(self) -> frozenset[int]:
-        """The IP versions of the packets that pass it."""
-        return frozenset(_VERSIONS.get(self.family, ()))
+        """The IP versions of the packets that pass the chain."""
+        return _VERSIONS.get(self.family, frozenset())
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The others on this host.
+    """What else on this host decides about the daemon's packets."""
 
-    ``chains`` are those of all tables but ours. Of the IP versions ``bridged``, frames that stay on
-    a bridge pass the host's firewall too (br_netfilter). ``ufw_routes`` has what ufw was told to
-    forward: IP version, "in" or "out", interface. ``trusted`` are the interfaces that firewalld was
-    told to accept all packets of. ``ra_ignored`` are uplinks that have heard router
-    advertisements, and hear no more of them. Published ports of ours lead to ``targets``.
-    """
-
+    # The chains of all tables except the daemon's own.
     chains: Sequence[Chain] = ()
+    # The IP versions of which frames inside a bridge pass the host's firewall (br_netfilter).
     bridged: frozenset[int] = frozenset()
+    # What ufw was told to forward: IP version, "in" or "out", interface.
     ufw_routes: frozenset[tuple[int, str, str]] = frozenset()
+    # The interfaces that firewalld was told to accept all packets of.
     trusted: frozenset[str] = frozenset()
+    # The uplinks that received router advertisements and ignore them now.
     ra_ignored: Sequence[str] = ()
+    # The addresses that published ports of the daemon lead to.
     targets: frozenset[IPAddress] = frozenset()
 
     def table_of(self, chain: Chain) -> Mapping[str, Chain]:
-        """Return the chains of the table that a chain is in, by their names."""
+        """Return the chains in the table of a chain, by name."""
         return self._tables[chain.family, chain.table, chain.legacy]
 
     def leads_into(self, subnet: IPNetwork) -> bool:
-        """Say whether a published port of ours leads to an address of a subnet."""
+        """Return whether a published port of the daemon leads to an address of a subnet."""
         targets = self._targets[subnet.version]
         place = bisect_left(targets, int(subnet[0]))
         return place < len(targets) and targets[place] <= int(subnet[-1])
@@ -69,13 +74,13 @@ class Surroundings:
     @cached_property
     def _targets(self) -> Mapping[int, Sequence[int]]:
         return {
-            version: sorted(int(each) for each in self.targets if each.version == version)
-            for version in (4, 6)
+            version: sorted(int(target) for target in self.targets if target.version == version)
+            for version in (IPV4, IPV6)
         }
 
     @cached_property
     def _tables(self) -> Mapping[tuple[str, str, bool], Mapping[str, Chain]]:
         tables: dict[tuple[str, str, bool], dict[str, Chain]] = {}
-        for each in self.chains:
-            tables.setdefault((each.family, each.table, each.legacy), {})[each.name] = each
+        for chain in self.chains:
+            tables.setdefault((chain.family, chain.table, chain.legacy), {})[chain.name] = chain
         return tables

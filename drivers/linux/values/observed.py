@@ -1,4 +1,4 @@
-"""What the kernel shows, as values: links, routes, and what there is of what was asked for."""
+"""What the kernel has, as values: links, routes, and the state of bridges and endpoints."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,65 +9,71 @@ from mynet.drivers.linux.values.desired import Rate
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link as the kernel shows it; 0 and empty stand for what it does not have.
-
-    ``peer`` is the index of a veth's other end, in the namespace where that lives. ``isolated`` is
-    a bridge's port that exchanges no frames with others that are, ``hairpin`` one that frames go
-    back to where they came from.
-    """
+    """A link as the kernel shows it; 0 and "" stand for what it does not have."""
 
     index: int
     name: str
+    # "bridge", "veth" ...
     kind: str
     mac: str
+    # In bytes.
     mtu: int
+    # The alias.
     mark: str = ""
+    # The index of the bridge that the link is in.
     master: int = 0
+    # The index of a veth's other end, in the namespace of that end.
     peer: int = 0
     up: bool = False
+    # Whether the bridge passes no frames between this port and others that are isolated.
     isolated: bool = False
+    # Whether the bridge sends frames back to the port that they came from.
     hairpin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A default route: next hop, index of the device, metric, and who made it (RTPROT_*)."""
+    """A default route."""
 
     gateway: IPAddress | None
+    # The index of the device.
     device: int
     metric: int = 0
+    # What made the route: RTPROT_*.
     protocol: int = 0
 
     def leads_over(self, gateway: IPAddress, device: int, metric: int) -> bool:
-        """Say whether it is the default route described."""
+        """Return whether the route has that gateway, device and metric."""
         return (self.gateway, self.device, self.metric) == (gateway, device, metric)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What there is of an endpoint; None and empty where it is not.
+    """The state of an endpoint; None and empty stand for what does not exist."""
 
-    ``master`` names the bridge that the host's end is in, and ``master_mac`` tells which that is.
-    ``sandbox_there`` is False where the sandbox's path leads nowhere, or to another namespace.
-    ``settings`` has what the pair's are now, "" for those that the kernel does not have.
-    ``ingress`` and ``egress`` are the limits that hold, for an endpoint that should have any.
-    """
-
+    # The end on the host.
     outer: Link | None
+    # The name of the bridge that the outer end is in.
     master: str
+    # The end in the sandbox.
     inner: Link | None = None
+    # The addresses and default routes of the inner end.
     addresses: frozenset[IPInterface] = frozenset()
     routes: frozenset[Route] = frozenset()
+    # False if the sandbox's path leads nowhere, or to another namespace.
     sandbox_there: bool = True
+    # The MAC address of the bridge that the outer end is in.
     master_mac: str = ""
+    # The current sysctls of the inner end, "" for those that the kernel does not have.
     settings: Mapping[str, str] = field(default_factory=dict)
+    # The current limits, if the endpoint should have any.
     ingress: Rate | None = None
     egress: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BridgeSnapshot:
-    """What there is of a bridge; None and empty where it is not."""
+    """The state of a bridge; None and empty stand for what does not exist."""
 
     link: Link | None
     addresses: frozenset[IPInterface] = frozenset()
@@ -75,18 +81,20 @@ class BridgeSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The links of the host by name, and their addresses by index, as they were at one moment."""
+    """The links of the host at one moment."""
 
+    # By name.
     links: Mapping[str, Link]
+    # By the index of their link.
     addresses: Mapping[int, frozenset[IPInterface]]
 
     def bridge(self, name: str) -> BridgeSnapshot:
-        """Return what there is of a bridge."""
+        """Return the state of a bridge."""
         link = self.links.get(name)
         return BridgeSnapshot(link, self.addresses.get(link.index if link else 0, frozenset()))
 
     def outer(self, name: str, bridge: str) -> Snapshot:
-        """Return what there is of the host's end of an endpoint, whose bridge should be that."""
+        """Return the state of an endpoint's outer end, which should be in ``bridge``."""
         link = self.links.get(name)
         master = self.links.get(bridge)
         if link is None or master is None or link.master != master.index:

@@ -1,36 +1,36 @@
-"""Published ports as values: where they lead, and what is held for them."""
+"""Published ports as values: where they lead, and what is reserved for them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Protocol
 
-from mynet.drivers.api import IPAddress, PortProtocol
-
-_IPV4 = 4
+from mynet.drivers.api import IPV4, IPAddress, PortProtocol
 
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Ports of the host, at one address or (None) at all, and the ports of an endpoint's address.
-
-    ``count`` of them, one after the other.
-    """
+    """Consecutive ports of the host, and the ports of an endpoint that they lead to."""
 
     protocol: PortProtocol
+    # The host's address, None for all of its addresses.
     host: IPAddress | None
+    # The first port of the host.
     host_port: int
+    # The endpoint's address.
     target: IPAddress
+    # The first port of the endpoint.
     target_port: int
+    # The number of ports.
     count: int = 1
 
     @property
     def opens_loopback(self) -> bool:
-        """Whether it is reached through 127.0.0.1."""
-        return self.target.version == _IPV4 and (self.host is None or self.host.is_loopback)
+        """Whether clients reach the ports through 127.0.0.1."""
+        return self.target.version == IPV4 and (self.host is None or self.host.is_loopback)
 
     def __str__(self) -> str:
-        """Write it as ``TCP 127.0.0.1:8080 to 10.1.0.2:80``."""
+        """Return, for example, ``TCP 127.0.0.1:8080 to 10.1.0.2:80``."""
         more = "" if self.count == 1 else f" and the {self.count - 1} that follow"
         host = _with_port(self.host, self.host_port) if self.host else f"port {self.host_port}"
         target = _with_port(self.target, self.target_port)
@@ -43,28 +43,31 @@ def _with_port(address: IPAddress, port: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PortForwards:
-    """What the firewall knows of an endpoint: the ports that are published for it."""
+    """The published ports of an endpoint."""
 
+    # The id of the endpoint.
     endpoint: str
     forwards: Sequence[Forward] = ()
 
     @property
     def opens_loopback(self) -> bool:
-        """Whether any of them is reached through 127.0.0.1."""
+        """Whether clients reach any of the ports through 127.0.0.1."""
         return any(forward.opens_loopback for forward in self.forwards)
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A port of the host to be held: at one address or (None) at all of these IP versions."""
+    """A port of the host to reserve."""
 
     protocol: PortProtocol
     port: int
+    # The IP versions to reserve it for.
     versions: frozenset[int]
+    # The host's address, None for all addresses of these IP versions.
     address: IPAddress | None = None
 
     def clashes(self, other: "Binding") -> bool:
-        """Say whether two cannot be held both: one address is in the way of all."""
+        """Return whether the two exclude each other; a single address excludes all addresses."""
         return (
             (self.protocol, self.port) == (other.protocol, other.port)
             and bool(self.versions & other.versions)
@@ -72,7 +75,7 @@ class Binding:
         )
 
     def __str__(self) -> str:
-        """Write it as ``TCP port 127.0.0.1:8080``."""
+        """Return, for example, ``TCP port 127.0.0.1:8080``."""
         where = _with_port(self.address, self.port) if self.address else str(self.port)
         return f"{self.protocol.name} port {where}"
 
@@ -86,11 +89,12 @@ class Reservation(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that runs: its number, and its name as the kernel has it."""
+    """A program that runs."""
 
     pid: int
+    # The kernel's name of the program, from /proc/PID/comm.
     name: str
 
     def __str__(self) -> str:
-        """Write it as ``nginx (pid 4711)``."""
+        """Return, for example, ``nginx (pid 4711)``."""
         return f"{self.name} (pid {self.pid})"
