@@ -44,7 +44,7 @@ check: ## Lint, format, types, import directions, the API's rules
 	.ci/check-prose
 	.ci/check-proto
 
-bench: ## Measure, beside what others take for it; ARGS='ipam-durable' measures some
+bench: ## Measure, beside what others take; ARGS=ipam-durable measures one, ARGS=--history nothing
 	@.ci/setup bench
 	$(VENV)/bin/python -m benchmarks $(ARGS)
 

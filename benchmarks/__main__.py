@@ -1,6 +1,7 @@
 """Run benchmarks, print their results and write a table and a plot of them.
 
-Usage: ``python -m benchmarks [NAME...]``.
+Usage: ``python -m benchmarks [--history] [NAME...]``. Each run is appended to
+benchmarks/history.jsonl. With ``--history`` it measures nothing and prints the last runs.
 """
 
 import sys
@@ -11,6 +12,7 @@ import click
 
 from benchmarks import (  # noqa: F401 - importing registers them
     connect,
+    history,
     ipam_book,
     ipam_grpc,
     ipam_peers,
@@ -22,13 +24,19 @@ from benchmarks import (  # noqa: F401 - importing registers them
 from benchmarks.measure import BENCHMARKS, Line
 
 ROOT = Path(__file__).parents[1]
+SHOWN_RUNS = 5
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(sorted(BENCHMARKS)))
 @click.option("--output", type=click.Path(path_type=Path), default=ROOT / "build" / "bench")
-def main(names: tuple[str, ...], output: Path) -> None:
+@click.option("--history", "past", is_flag=True, help="Print the figures of the last runs.")
+def main(names: tuple[str, ...], output: Path, *, past: bool) -> None:
     """Run the named benchmarks, or all."""
+    if past:
+        for row in history.table(history.read(history.HISTORY)[-SHOWN_RUNS:], names):
+            click.echo(row)
+        return
     results: dict[str, list[Line]] = {}
     for name in names or BENCHMARKS:
         click.echo(f"\n{name}: {(BENCHMARKS[name].__doc__ or '').strip()}")
@@ -40,7 +48,8 @@ def main(names: tuple[str, ...], output: Path) -> None:
                 goal = f"   ({line.goal})" if line.goal else ""
                 click.echo(f"  {line.what:55} {line.value:12,.2f} {line.unit}{goal}")
                 sys.stdout.flush()
-    for path in report.write(results, output):
+    history.append(history.this_run(results), history.HISTORY)
+    for path in (*report.write(results, output), history.HISTORY):
         click.echo(f"written: {path}")
 
 
