@@ -1,6 +1,5 @@
 """What a start makes of what a crash left: intents are undone or finished, networks restored."""
 
-import time
 from collections.abc import Callable
 
 import pytest

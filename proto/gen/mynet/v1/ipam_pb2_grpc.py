@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class IPAMServiceStub:
-    """The address book: who has which address of which subnet.
+    """Manages subnets and the allocations of their addresses.
     """
 
     def __init__(self, channel):
@@ -103,112 +103,136 @@ class IPAMServiceStub:
 
 
 class IPAMServiceServicer:
-    """The address book: who has which address of which subnet.
+    """Manages subnets and the allocations of their addresses.
     """
 
     def CreateSubnet(self, request, context):
-        """Takes a subnet into the book, with rules of its own; it stays until DeleteSubnet. Without a
-        cidr, or with a size alone ("0.0.0.0/26", "::/80"), it is chosen from the default pools.
+        """Creates a subnet with rules of its own. It exists until DeleteSubnet. If cidr is empty or has a
+        size alone ("0.0.0.0/26", "::/80"), the daemon chooses a subnet of its default pools.
 
-        Fails with SUBNET_EXISTS, SUBNET_OVERLAP, POOLS_EXHAUSTED, BACKEND_NOT_FOUND.
+        Returns the subnet with every default filled in. Not idempotent: a second call fails with
+        SUBNET_EXISTS.
+
+        Errors: SUBNET_EXISTS, SUBNET_OVERLAP, POOLS_EXHAUSTED, BACKEND_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSubnet(self, request, context):
-        """Takes a subnet out of the book. Fails with SUBNET_NOT_FOUND, and SUBNET_IN_USE while a network
-        uses it or somebody has an address of it.
+        """Deletes a subnet that no network uses and that has no allocated addresses. Idempotent with
+        allow_missing.
+
+        Errors: SUBNET_NOT_FOUND, SUBNET_IN_USE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AllocateAddress(self, request, context):
-        """Hands out an address, any or the one asked for. With an owner, asking again returns the same
-        address, so a caller that lost the answer simply asks again.
+        """Allocates an address: the one in the request, or any free one. A subnet that does not exist is
+        created, and is deleted with its last allocation.
 
-        A subnet that is not in the book yet is founded, and vanishes with its last allocation.
+        Returns the allocation. Idempotent for a request with an owner: the same owner gets the same
+        address again, so a caller that lost the reply repeats the call.
 
-        Fails with ADDRESS_IN_USE, ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_OVERLAP, and
-        SUBNET_EXHAUSTED: with a RetryInfo where all that is left cools down.
+        Errors: ADDRESS_IN_USE, ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_OVERLAP and
+        SUBNET_EXHAUSTED. SUBNET_EXHAUSTED has a RetryInfo if addresses become free after their
+        cooldown.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchAllocateAddresses(self, request, context):
-        """Hands out several addresses at once, all or none. Fails like AllocateAddress.
+        """Allocates several addresses, or none if one of them cannot be allocated.
+
+        Returns the allocations in the order of the owners. Idempotent for owners with names, as
+        AllocateAddress is.
+
+        Errors: those of AllocateAddress.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseAddress(self, request, context):
-        """Takes an address back. Addresses of endpoints and gateways are not released here
-        (ADDRESS_OWNED): Disconnect and DeleteNetwork do that.
+        """Releases an address. Disconnect releases the addresses of endpoints, and DeleteNetwork those of
+        gateways. This RPC refuses them with ADDRESS_OWNED.
 
-        Fails with SUBNET_NOT_FOUND, ALLOCATION_NOT_FOUND, OWNER_MISMATCH, ADDRESS_OWNED.
+        Returns the allocation as it was. Idempotent with allow_missing.
+
+        Errors: SUBNET_NOT_FOUND, ALLOCATION_NOT_FOUND, OWNER_MISMATCH, ADDRESS_OWNED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseOwner(self, request, context):
-        """Takes back all that an owner has, in whatever subnet. An owner that has nothing is success.
+        """Releases all addresses of an owner, in all subnets.
+
+        Returns the allocations as they were. Idempotent: for an owner without addresses it returns
+        none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAllocations(self, request, context):
-        """Lists allocations by subnet and address; of one subnet, of one owner, or all.
+        """Lists allocations: of one subnet, of one owner, or all. They are ordered by subnet and address.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetSubnet(self, request, context):
-        """Returns a subnet and how full it is. Fails with SUBNET_NOT_FOUND.
+        """Returns a subnet with its usage.
+
+        Errors: SUBNET_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetSubnetMap(self, request, context):
-        """Says how full each part of a subnet is: what a picture of it needs. Fails with
-        SUBNET_NOT_FOUND.
+        """Returns how many addresses of each part of a subnet are in use, for a picture of the subnet.
+
+        Errors: SUBNET_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListSubnets(self, request, context):
-        """Lists the subnets in the book, IPv4 first, by address.
+        """Lists the subnets: IPv4 before IPv6, ordered by address.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExportSubnets(self, request, context):
-        """Writes subnets and who has their addresses into a document. Fails with SUBNET_NOT_FOUND.
+        """Returns subnets and their allocations as a document in one of several formats.
+
+        Errors: SUBNET_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ImportSubnets(self, request, context):
-        """Reads such a document and takes what it says into the book, all or nothing. The document is
-        checked before anything is changed; every fault is told at once.
+        """Creates the subnets and allocations of a document, all or none. The daemon checks the whole
+        document before it changes anything, and reports every fault.
 
-        Fails with SUBNET_OVERLAP, ADDRESS_IN_USE, ADDRESS_RESERVED.
+        Returns the subnets of the document. Idempotent: what exists already is left as it is.
+
+        Errors: SUBNET_OVERLAP, ADDRESS_IN_USE, ADDRESS_RESERVED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListBackends(self, request, context):
-        """Lists the IPAM backends that were found, the refused ones with the reason.
+        """Lists the IPAM backends on this host. A backend that was refused has the reason.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -291,7 +315,7 @@ def add_IPAMServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IPAMService:
-    """The address book: who has which address of which subnet.
+    """Manages subnets and the allocations of their addresses.
     """
 
     @staticmethod

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class NetworkServiceStub:
-    """Networks, and the endpoints on them.
+    """Manages networks and the endpoints on them.
     """
 
     def __init__(self, channel):
@@ -108,93 +108,112 @@ class NetworkServiceStub:
 
 
 class NetworkServiceServicer:
-    """Networks, and the endpoints on them.
+    """Manages networks and the endpoints on them.
     """
 
     def CreateNetwork(self, request, context):
-        """Makes a network: its device on the host, its subnets in the address book, its NAT.
+        """Creates a network: its device on the host, its subnets and its firewall rules.
 
-        Fails with NETWORK_EXISTS, SUBNET_OVERLAP, POOLS_EXHAUSTED, INTERFACE_EXISTS, DRIVER_NOT_FOUND,
-        BACKEND_NOT_FOUND. Then nothing is left of it.
+        Returns the network with every default filled in. Idempotent with allow_existing. After an
+        error nothing of the network is left.
+
+        Errors: NETWORK_EXISTS, SUBNET_OVERLAP, POOLS_EXHAUSTED, INTERFACE_EXISTS, DRIVER_NOT_FOUND,
+        BACKEND_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetNetwork(self, request, context):
-        """Returns a network. Fails with NETWORK_NOT_FOUND, AMBIGUOUS.
+        """Returns a network.
+
+        Errors: NETWORK_NOT_FOUND, AMBIGUOUS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListNetworks(self, request, context):
-        """Lists the networks, the oldest first.
+        """Lists networks, the oldest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateNetwork(self, request, context):
-        """Changes labels, and those options that the driver can change while the network is in use: all at
-        once, and connections that the new options allow are not disturbed. What is not named stays.
+        """Changes the labels and options of a network while it is in use. All changes are made at once.
+        Connections that the new options allow are not disturbed. Labels and options that the request
+        does not name stay as they are.
 
-        Fails with NETWORK_NOT_FOUND, and with CAPABILITY_UNSUPPORTED where an option cannot change. Then
-        the network is as it was.
+        Returns the network as it is now. Idempotent. After an error the network is as it was.
+
+        Errors: NETWORK_NOT_FOUND, AMBIGUOUS, and CAPABILITY_UNSUPPORTED if the driver cannot change an
+        option of a network that is in use.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteNetwork(self, request, context):
-        """Takes a network away with all that was made for it. Fails with NETWORK_IN_USE while endpoints
-        are on it, unless forced.
+        """Deletes a network and everything that was created for it. A network with endpoints is deleted
+        with force alone.
+
+        Idempotent with allow_missing.
+
+        Errors: NETWORK_NOT_FOUND, AMBIGUOUS, NETWORK_IN_USE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Connect(self, request, context):
-        """Attaches a sandbox to a network. When this returns, packets flow.
+        """Attaches a sandbox to a network. Packets flow when this RPC returns.
 
-        An endpoint is known by (network, container_id, interface). Connecting again with the same
-        wishes returns the same endpoint; with another spec it is ENDPOINT_EXISTS. Where the sandbox of
-        the first time is gone, the endpoint moves to the new one and keeps its addresses.
+        Network, container_id and interface identify an endpoint. A second call with the same request
+        returns the same endpoint, so the RPC is idempotent. A second call with another request fails
+        with ENDPOINT_EXISTS. If the first sandbox is gone, the endpoint moves to the new one and keeps
+        its addresses. After an error nothing of a new endpoint is left.
 
-        Fails with NETWORK_NOT_FOUND, SANDBOX_NOT_FOUND, INTERFACE_EXISTS, ADDRESS_IN_USE,
-        ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED, PORT_IN_USE, PORTS_EXHAUSTED. Then
-        nothing is left of it.
+        Errors: NETWORK_NOT_FOUND, AMBIGUOUS, ENDPOINT_EXISTS, SANDBOX_NOT_FOUND, INTERFACE_EXISTS,
+        ADDRESS_IN_USE, ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED, PORT_IN_USE,
+        PORTS_EXHAUSTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateEndpoint(self, request, context):
-        """Changes ports and labels of an endpoint while it is in use: all at once, and connections through
-        ports that stay are not disturbed. What is not named stays, unless all of its kind is replaced.
-        Asking twice is asking once: a port that is published already, and leads where it is asked to,
-        is left as it is, one that was chosen keeps its number.
+        """Changes the published ports and labels of an endpoint while it is in use. All changes are made
+        at once. Connections through ports that stay are not disturbed. Ports and labels that the
+        request does not name stay as they are, unless replace_ports or replace_labels is set.
 
-        A Connect that finds the endpoint again compares its wishes with what they are from now on.
+        Returns the endpoint as it is now. Idempotent: a port that is published as requested is left as
+        it is, and a host port that the daemon chose keeps its number. A later Connect compares its
+        request with the changed endpoint. After an error the endpoint is as it was.
 
-        Fails with ENDPOINT_NOT_FOUND, AMBIGUOUS, PORT_IN_USE, PORTS_EXHAUSTED, and with
-        CAPABILITY_UNSUPPORTED where the network's driver publishes no ports. Then the endpoint is as it
-        was.
+        Errors: ENDPOINT_NOT_FOUND, AMBIGUOUS, PORT_IN_USE, PORTS_EXHAUSTED, and CAPABILITY_UNSUPPORTED
+        if the network's driver cannot publish ports.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Disconnect(self, request, context):
-        """Detaches. It works whatever has happened to the sandbox, its namespace, the network's device or
-        the firewall in the meantime. container_id alone ends all endpoints of that container.
+        """Removes endpoints and releases their addresses and ports. It succeeds even if the sandbox, the
+        network's device or the firewall rules have been removed by another program.
+
+        Returns the endpoints as they were. Idempotent with allow_missing.
+
+        Errors: ENDPOINT_NOT_FOUND, NETWORK_NOT_FOUND, AMBIGUOUS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetEndpoint(self, request, context):
-        """Returns an endpoint. Fails with ENDPOINT_NOT_FOUND, AMBIGUOUS.
+        """Returns an endpoint.
+
+        Errors: ENDPOINT_NOT_FOUND, NETWORK_NOT_FOUND, AMBIGUOUS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -202,41 +221,51 @@ class NetworkServiceServicer:
 
     def ListEndpoints(self, request, context):
         """Lists endpoints, the oldest first.
+
+        Errors: NETWORK_NOT_FOUND, AMBIGUOUS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CheckEndpoint(self, request, context):
-        """Compares what the kernel has with what it should have. Repairs nothing.
+        """Compares an endpoint with the kernel, and repairs nothing.
+
+        Returns the differences.
+
+        Errors: ENDPOINT_NOT_FOUND, NETWORK_NOT_FOUND, AMBIGUOUS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListDrivers(self, request, context):
-        """Lists the network drivers that were found, the refused ones with the reason.
+        """Lists the network drivers on this host. A driver that was refused has the reason.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Doctor(self, request, context):
-        """Compares the books with each other and with the kernel, as a start does. Says what is not as it
-        should be, and with `repair` mends what can be mended. What a call works on at this moment is
-        left to that call.
+        """Compares all records with the IPAM backends and with the kernel, as a start of the daemon does.
+        With repair, it also repairs what it can. It skips objects that another call is changing.
+
+        Returns the differences. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Backup(self, request, context):
-        """Writes a backup of all that mynetd remembers, as it was at one moment, to a file of its host;
-        calls go on meanwhile. `mynetd restore` brings it back. What was acknowledged before this call
-        is in it.
+        """Writes a backup of the daemon's state, as it was at one moment, to a file on the daemon's host.
+        Other calls are served meanwhile. Every change that was acknowledged before this call is in the
+        backup. `mynetd restore` restores it.
 
-        Fails with INVALID_ARGUMENT where the file is there already or cannot be made, and with
-        STORE_UNAVAILABLE where the disk is full. Then there is no file, nor part of one.
+        Returns the size of the file. Not idempotent: a backup never replaces a file. After an error
+        there is no file.
+
+        Errors: INVALID_ARGUMENT if the file exists or cannot be created, STORE_UNAVAILABLE if the disk
+        is full or fails.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -324,7 +353,7 @@ def add_NetworkServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class NetworkService:
-    """Networks, and the endpoints on them.
+    """Manages networks and the endpoints on them.
     """
 
     @staticmethod
