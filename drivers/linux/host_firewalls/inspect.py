@@ -1,4 +1,4 @@
-"""Looking at what else on this host decides about our packets, in one go; nothing is changed."""
+"""What other programs of this host do to forwarded packets, read in one inspection."""
 
 from typing import Final
 
@@ -19,17 +19,18 @@ _BRIDGED: Final = {
 def inspect_surroundings(
     own_table: str, targets: frozenset[IPAddress] = frozenset()
 ) -> Surroundings:
-    """Look at all of it; files are read only of whom the chains show to be here.
+    """Return the chains and settings that affect forwarded packets. Changes nothing.
 
-    ``targets`` are where published ports lead, which only our own firewall knows.
+    The files of ufw and firewalld are read only if their chains exist. ``own_table`` is left out of
+    the chains, and ``targets`` are the addresses that published ports lead to.
     """
-    found = [
+    others = [
         *(chain for chain in chains() if (chain.family, chain.table) != ("inet", own_table)),
         *legacy_chains(),
     ]
-    names = {each.name for each in found}
+    names = {chain.name for chain in others}
     return Surroundings(
-        chains=found,
+        chains=others,
         bridged=_bridged(),
         ufw_routes=frozenset(
             (version, way, interface)
@@ -38,7 +39,7 @@ def inspect_surroundings(
             for way, interface in ufw_firewalld.ufw_routes(version)
         ),
         trusted=ufw_firewalld.accepted_by_firewalld()
-        if any(each.table == FIREWALLD for each in found)
+        if any(chain.table == FIREWALLD for chain in others)
         else frozenset(),
         ra_ignored=ra_ignored(),
         targets=targets,

@@ -85,62 +85,65 @@ class Ports:
 
 
 def _bind(sock: socket.socket, binding: Binding) -> None:
-    """Bind. Connections that have ended and linger (TIME_WAIT) do not keep us from it.
+    """Bind a socket, even if ended connections to the port linger (TIME_WAIT).
 
-    SO_REUSEADDR says so, and would let another program that says so too have the port beside us: it
-    is off again at once. UDP has no such connections, and there it would share the port for good.
-    What comes to a port of UDP while the firewall leads it nowhere stays in its socket, so that has
-    no room.
+    SO_REUSEADDR allows that. It is turned off again at once, because it would also share the port
+    with any other program that sets it. UDP has no lingering connections and would share the port,
+    so it is not set there. The socket has no receive buffer for datagrams that arrive before the
+    firewall redirects them.
     """
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, binding.versions != _DUAL)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
-    lingers = binding.protocol is not PortProtocol.UDP
-    if lingers:
+    may_linger = binding.protocol is not PortProtocol.UDP
+    if may_linger:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     anywhere = "::" if sock.family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104 - what was asked
     sock.bind((str(binding.address or anywhere), binding.port))
-    if lingers:
+    if may_linger:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
     if isinstance(binding.address, IPv4Address):
         _require_one_host(binding.address)
 
 
 def _require_one_host(address: IPv4Address) -> None:
-    """Refuse the broadcast address of a subnet, which sockets are bound to as to the host's own.
+    """Raise OSError for the broadcast address of a subnet, although sockets can be bound to it.
 
-    The kernel says of no address what it is, but forbids to connect to such a one; of UDP, that
-    sends nothing.
+    The kernel does not tell what kind an address is, but refuses to connect to a broadcast address.
+    Connecting a UDP socket sends no packet.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         try:
             sock.connect((str(address), 9))
         except PermissionError as error:
-            raise OSError(errno.EADDRNOTAVAIL, "a broadcast address is no host's") from error
+            raise OSError(
+                errno.EADDRNOTAVAIL, "a broadcast address does not belong to a host"
+            ) from error
 
 
 def _refusal(binding: Binding, error: OSError) -> DriverError:
-    """Make the error that says why a port cannot be held."""
+    """Return the error for a port that cannot be reserved."""
     if error.errno in _FULL:
         return PortsExhausted(
-            f"{binding} cannot be held: mynetd has no file descriptor left for it; end endpoints"
-            " that publish ports, or start mynetd with a higher limit (LimitNOFILE=, ulimit -n)",
+            f"{binding} cannot be reserved: mynetd has no file descriptor left; disconnect"
+            " endpoints that publish ports, or start mynetd with a higher limit (LimitNOFILE=,"
+            " ulimit -n)",
             resource=f"port {binding.port}/{binding.protocol.value}",
         )
     number = error.errno or errno.EIO
     return refused(
-        errno.EPERM if number == errno.EACCES else number,  # as for a port below 1024
-        f"hold {binding}",
+        errno.EPERM if number == errno.EACCES else number,  # the answer for a port below 1024
+        f"reserve {binding}",
         f"port {binding.port}/{binding.protocol.value}",
         capability="CAP_NET_BIND_SERVICE",
     )
 
 
 def _ranges(text: str) -> list[tuple[int, int]]:
-    """Read ``8080,9000-9010``."""
-    found = []
+    """Parse ``8080,9000-9010``."""
+    ranges = []
     for word in text.strip().split(","):
         if word:
             first, _, last = word.partition("-")
-            found.append((int(first), int(last or first)))
-    return found
+            ranges.append((int(first), int(last or first)))
+    return ranges

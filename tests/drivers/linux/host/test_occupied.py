@@ -1,4 +1,4 @@
-"""Where the host's addresses and routes lead, so that no network is put there."""
+"""The subnets of the host's addresses and routes, which no network may use."""
 
 import time
 from collections.abc import Callable
@@ -18,9 +18,9 @@ from tests.drivers.linux.support.namespaces import Namespace, decoded
 
 @pytest.fixture
 def added(host: Namespace, kernel: LinuxKernel) -> Callable[..., set[str]]:
-    """Run ``ip`` with some words; tell what is occupied since then, beside what was there.
+    """Return a function that runs ``ip`` and returns the subnets that it has occupied.
 
-    The kernel finishes IPv6 addresses in its own time, so what is of the link itself is left out.
+    The kernel configures IPv6 addresses asynchronously, so the links' own subnets are left out.
     """
     host.run("ip", "link", "add", "up0", "type", "veth", "peer", "up1")
     for name in ("up0", "up1"):
@@ -33,7 +33,8 @@ def added(host: Namespace, kernel: LinuxKernel) -> Callable[..., set[str]]:
         before = occupied(kernel)
         host.run("ip", *words)
         new = occupied(kernel) - before
-        return {each for each in new if not each.startswith(("198.51.", "2001:", "fe80:", "ff00:"))}
+        own = ("198.51.", "2001:", "fe80:", "ff00:")
+        return {subnet for subnet in new if not subnet.startswith(own)}
 
     return added
 
@@ -42,12 +43,10 @@ def occupied(kernel: LinuxKernel) -> set[str]:
     return {str(cidr) for cidr in kernel.host.occupied_subnets()}
 
 
-def test_the_loopback_of_a_host_without_anything_is_all_there_is(
-    host: Namespace, kernel: LinuxKernel
-) -> None:
-    found = occupied(kernel)
-    assert {"127.0.0.0/8", "::1/128"} <= found
-    assert all(each.startswith(("127.", "::1", "fe80:", "ff00:")) for each in found)
+def test_an_empty_host_occupies_only_its_loopback(host: Namespace, kernel: LinuxKernel) -> None:
+    subnets = occupied(kernel)
+    assert {"127.0.0.0/8", "::1/128"} <= subnets
+    assert all(subnet.startswith(("127.", "::1", "fe80:", "ff00:")) for subnet in subnets)
 
 
 @pytest.mark.parametrize("table", ["main", "local", "100", "4711"])
@@ -74,7 +73,7 @@ def test_routes_of_every_table_count(
     ],
     ids=" ".join,
 )
-def test_a_route_counts_whatever_there_is_at_its_end(
+def test_a_route_of_any_kind_to_a_destination_counts(
     added: Callable[..., set[str]], words: tuple[str, ...]
 ) -> None:
     assert added("route", "add", *words) == {"10.9.0.0/16"}
@@ -82,7 +81,7 @@ def test_a_route_counts_whatever_there_is_at_its_end(
 
 @pytest.mark.parametrize("kind", ["unreachable", "blackhole", "prohibit", "throw"])
 @pytest.mark.parametrize("route", ["10.0.0.0/8", "192.168.0.0/16", "fd00::/8"])
-def test_a_route_that_forbids_to_go_there_does_not_count(
+def test_a_route_that_rejects_packets_does_not_count(
     added: Callable[..., set[str]], kind: str, route: str
 ) -> None:
     assert added("route", "add", kind, route) == set()
@@ -120,14 +119,14 @@ def test_a_quarter_of_all_addresses_counts(added: Callable[..., set[str]]) -> No
         ("10.9.0.7/32", "10.9.0.7/32"),
     ],
 )
-def test_an_address_counts_with_its_subnet_also_where_no_route_leads_there(
+def test_an_address_counts_with_its_subnet_even_without_a_route(
     host: Namespace, added: Callable[..., set[str]], address: str, subnet: str, state: str
 ) -> None:
     host.run("ip", "link", "set", "up1", state)
     assert subnet in added("addr", "add", address, "dev", "up1", "noprefixroute")
 
 
-def test_of_an_address_with_a_peer_both_ends_count(added: Callable[..., set[str]]) -> None:
+def test_an_address_with_a_peer_counts_with_both_ends(added: Callable[..., set[str]]) -> None:
     words = ("10.9.0.7", "peer", "10.8.0.0/24", "dev", "up1", "noprefixroute")
     assert {"10.8.0.0/24", "10.9.0.7/32"} <= added("addr", "add", *words)
     words = ("fd00:9::7", "peer", "fd00:8::/64", "dev", "up1", "noprefixroute")
@@ -139,7 +138,7 @@ def test_a_secondary_address_counts(added: Callable[..., set[str]]) -> None:
     assert "10.8.0.0/24" in added("addr", "add", "10.8.0.7/24", "dev", "up1")
 
 
-def test_sandboxes_are_nobodys_business(
+def test_addresses_and_routes_in_sandboxes_do_not_count(
     box: Namespace, host: Namespace, kernel: LinuxKernel
 ) -> None:
     before = occupied(kernel)
@@ -148,7 +147,7 @@ def test_sandboxes_are_nobodys_business(
     assert occupied(kernel) == before
 
 
-def test_each_kernel_tells_of_the_bridges_that_it_has(testbed: KernelTestbed) -> None:
+def test_bridges_of_both_kernels_count(testbed: KernelTestbed) -> None:
     addresses = (ip_interface("10.9.0.1/24"), ip_interface("fd00:9::1/64"))
     bridge = Bridge("br-web", "mynet:i:web", mac_from("web"), 1400, addresses)
     subnets = {address.network for address in addresses}
@@ -159,7 +158,7 @@ def test_each_kernel_tells_of_the_bridges_that_it_has(testbed: KernelTestbed) ->
 
 
 def test_ten_thousand_routes_do_not_make_it_slow(host: Namespace, kernel: LinuxKernel) -> None:
-    """To read each with pyroute2 would take longer than all of it."""
+    """Reading only the routes with pyroute2 takes longer."""
     lines = [f"route add 10.{n // 256}.{n % 256}.0/24 dev lo table 100\n" for n in range(10_000)]
     host.run("ip", "-batch", "-", text="".join(lines))
     started = time.process_time()

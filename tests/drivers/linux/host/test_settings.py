@@ -25,7 +25,7 @@ def below_net(name: str, interface: str) -> str:
 
 @pytest.mark.parametrize("which", [0, -1], ids=["lowest", "highest"])
 @pytest.mark.parametrize("interface", ["check1", "lan.7"])
-def test_every_sysctl_of_the_list_is_set_in_the_sandbox_and_nowhere_else(
+def test_every_sysctl_is_set_in_the_sandbox_and_not_on_the_host(
     host: Namespace,
     box: Namespace,
     driver: BridgeDriver,
@@ -33,7 +33,7 @@ def test_every_sysctl_of_the_list_is_set_in_the_sandbox_and_nowhere_else(
     interface: str,
     which: int,
 ) -> None:
-    options = {each.name: str(each.values[which]) for each in SYSCTLS}
+    options = {setting.name: str(setting.values[which]) for setting in SYSCTLS}
     asked = replace(endpoint, interface=interface, options=options)
 
     def of_bridge() -> list[str]:
@@ -41,13 +41,12 @@ def test_every_sysctl_of_the_list_is_set_in_the_sandbox_and_nowhere_else(
 
     before = of_bridge()
     driver.connect(CALL, asked)
-    found = {name: box.setting(below_net(name, interface)) for name in options}
-    assert found == options
+    assert {name: box.setting(below_net(name, interface)) for name in options} == options
     assert driver.check(CALL, asked) == []
     assert of_bridge() == before
 
 
-def test_they_hold_before_the_interface_is_up(
+def test_sysctls_are_set_before_the_interface_is_up(
     box: Namespace,
     driver: BridgeDriver,
     endpoint: Endpoint,
@@ -67,7 +66,7 @@ def test_they_hold_before_the_interface_is_up(
     assert seen == [("2", False)]
 
 
-def test_what_somebody_has_changed_is_told_and_set_again(
+def test_a_sysctl_that_the_sandbox_changed_is_reported_and_set_again(
     box: Namespace, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     asked = replace(endpoint, options={RP_FILTER: "2"})
@@ -83,7 +82,7 @@ def test_what_somebody_has_changed_is_told_and_set_again(
     assert box.setting("ipv4/conf/check1/rp_filter") == "2"
 
 
-def test_one_that_this_kernel_does_not_have_is_named(
+def test_the_error_names_a_sysctl_that_the_kernel_lacks(
     driver: BridgeDriver, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sysctl, "NET", tmp_path / "net")

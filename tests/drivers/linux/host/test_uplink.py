@@ -1,16 +1,14 @@
-"""The default route's device, whose MTU a network follows."""
+"""The device of the default route, whose MTU networks use."""
 
 from mynet.drivers.linux.kernel import LinuxKernel
 from tests.drivers.linux.support.namespaces import Namespace
 
 
-def test_without_a_default_route_the_mtu_is_ethernets(kernel: LinuxKernel) -> None:
+def test_without_a_default_route_the_mtu_is_1500(kernel: LinuxKernel) -> None:
     assert kernel.host.uplink_mtu() == 1500
 
 
-def test_the_uplinks_mtu_is_that_of_the_best_default_route(
-    host: Namespace, kernel: LinuxKernel
-) -> None:
+def test_the_best_default_route_decides_the_mtu(host: Namespace, kernel: LinuxKernel) -> None:
     for name, mtu, family, metric in (
         ("a", "1400", "-4", "20"),
         ("b", "1420", "-4", "10"),
@@ -23,7 +21,7 @@ def test_the_uplinks_mtu_is_that_of_the_best_default_route(
     assert kernel.host.uplink_mtu() == 1400
 
 
-def test_ipv6_decides_where_there_is_no_other_default_route(
+def test_ipv6_decides_the_mtu_without_an_ipv4_default_route(
     host: Namespace, kernel: LinuxKernel
 ) -> None:
     _add(host, "c", "1300")
@@ -31,7 +29,9 @@ def test_ipv6_decides_where_there_is_no_other_default_route(
     assert kernel.host.uplink_mtu() == 1300
 
 
-def test_only_the_main_table_and_real_routes_count(host: Namespace, kernel: LinuxKernel) -> None:
+def test_only_default_routes_of_the_main_table_to_a_device_count(
+    host: Namespace, kernel: LinuxKernel
+) -> None:
     _add(host, "a", "1400")
     for family in ("-4", "-6"):
         host.run("ip", family, "route", "add", "blackhole", "default", "metric", "1")
@@ -40,7 +40,7 @@ def test_only_the_main_table_and_real_routes_count(host: Namespace, kernel: Linu
     assert kernel.host.uplink_mtu() == 1500
 
 
-def test_of_several_next_hops_the_first_stands_for_all(
+def test_the_first_of_several_next_hops_decides_the_mtu(
     host: Namespace, kernel: LinuxKernel
 ) -> None:
     hops = []

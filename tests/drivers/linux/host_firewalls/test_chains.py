@@ -1,4 +1,4 @@
-"""The chains of others, as the kernel lists them; the system's own programs say the same."""
+"""The chains of other programs, compared with what nft and iptables-legacy list."""
 
 import re
 
@@ -29,44 +29,44 @@ table bridge filter {
 HOOKS = {"prerouting": 0, "input": 1, "forward": FORWARD, "output": 3, "postrouting": 4}
 
 
-def test_they_are_those_that_nft_lists(host: Namespace) -> None:
+def test_the_chains_are_those_that_nft_lists(host: Namespace) -> None:
     host.run("nft", "-f", "-", text=OTHERS)
     listed = host.json("nft", "-j", "list", "chains")["nftables"]
     expected = {
         (
-            each["chain"]["family"],
-            each["chain"]["table"],
-            each["chain"]["name"],
-            HOOKS.get(each["chain"].get("hook")),
-            each["chain"].get("policy") == "drop",
+            chain["family"],
+            chain["table"],
+            chain["name"],
+            HOOKS.get(chain.get("hook")),
+            chain.get("policy") == "drop",
         )
-        for each in listed
-        if "chain" in each
+        for entry in listed
+        if (chain := entry.get("chain"))
     }
     assert len(expected) == 6
-    found = chains()
-    assert {(each.family, each.table, each.name, each.hook, each.drops) for each in found} == (
-        expected
-    )
-    assert {each.name: each.uses for each in found if each.family == "ip"} == {
+    read = chains()
+    assert {
+        (chain.family, chain.table, chain.name, chain.hook, chain.drops) for chain in read
+    } == expected
+    assert {chain.name: chain.uses for chain in read if chain.family == "ip"} == {
         "theirs": 3,
         "FORWARD": 1,
     }
 
 
-def test_where_nobody_is_there_are_none(host: Namespace) -> None:
+def test_an_empty_ruleset_has_no_chains(host: Namespace) -> None:
     assert host.run("nft", "list", "ruleset") == ""
     assert list(chains()) == []
 
 
-def test_one_without_a_policy_that_is_said_accepts(host: Namespace) -> None:
+def test_a_chain_without_a_policy_accepts(host: Namespace) -> None:
     host.run("nft", "add table ip t; add chain ip t c { type filter hook forward priority 0; }")
     assert list(chains()) == [Chain("ip", "t", "c", FORWARD)]
 
 
-def test_ours_is_nobody_else_s(host: Namespace, kernel: LinuxKernel) -> None:
+def test_the_table_of_mynet_is_left_out(host: Namespace, kernel: LinuxKernel) -> None:
     kernel.firewall.load("i", [])
-    assert {each.table for each in chains()} == {"mynet"}
+    assert {chain.table for chain in chains()} == {"mynet"}
     assert list(kernel.firewall.inspect_surroundings().chains) == []
 
 
@@ -74,11 +74,11 @@ def test_ours_is_nobody_else_s(host: Namespace, kernel: LinuxKernel) -> None:
 
 
 @pytest.mark.parametrize(("family", "program"), [("ip", "iptables"), ("ip6", "ip6tables")])
-def test_a_legacy_table_is_read_as_its_own_program_does(
+def test_a_legacy_table_is_read_as_iptables_legacy_does(
     host: Namespace, family: str, program: str
 ) -> None:
     run = f"{program}-legacy"
-    for words in (
+    for arguments in (
         "-N empty",
         "-N busy",
         "-A busy -i br-web -j ACCEPT",
@@ -91,26 +91,26 @@ def test_a_legacy_table_is_read_as_its_own_program_does(
         "-P FORWARD DROP",
         "-P INPUT DROP",
     ):
-        host.run(run, *words.split())
-    said = host.run(run, "-S")
-    uses = {name: len(re.findall(rf"-[Ajg] {name}\b", said)) for name in ("empty", "busy")}
+        host.run(run, *arguments.split())
+    listing = host.run(run, "-S")
+    uses = {name: len(re.findall(rf"-[Ajg] {name}\b", listing)) for name in ("empty", "busy")}
     assert uses == {"empty": 1, "busy": 5}
-    assert sorted(legacy_chains(), key=lambda each: each.name) == [
+    assert sorted(legacy_chains(), key=lambda chain: chain.name) == [
         Chain(family, "filter", "FORWARD", FORWARD, drops=True, legacy=True),
         Chain(family, "filter", "busy", uses=5, legacy=True),
         Chain(family, "filter", "empty", uses=1, legacy=True),
     ]
     host.run(run, "-P", "FORWARD", "ACCEPT")
-    assert not any(each.drops for each in legacy_chains())
-    assert host.run(run, "-S") == said.replace("-P FORWARD DROP", "-P FORWARD ACCEPT")
+    assert not any(chain.drops for chain in legacy_chains())
+    assert host.run(run, "-S") == listing.replace("-P FORWARD DROP", "-P FORWARD ACCEPT")
 
 
-def test_looking_makes_no_legacy_table(host: Namespace) -> None:
+def test_reading_creates_no_legacy_table(host: Namespace) -> None:
     assert list(legacy_chains()) == []
     names = "cat /proc/thread-self/net/ip_tables_names /proc/thread-self/net/ip6_tables_names"
     assert host.run("sh", "-c", names) == ""
 
 
-def test_a_legacy_table_of_the_other_kind_is_not_missed(host: Namespace) -> None:
-    host.run("iptables-legacy", "-t", "nat", "-L")  # that makes a table nat, and no table filter
+def test_a_host_with_a_legacy_table_nat_alone_has_no_chains(host: Namespace) -> None:
+    host.run("iptables-legacy", "-t", "nat", "-L")  # creates the table nat, and no table filter
     assert list(legacy_chains()) == []

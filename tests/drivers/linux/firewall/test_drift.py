@@ -1,4 +1,4 @@
-"""What is seen of damage to the firewall, to forwarding and to links, on both kernels."""
+"""Damage to the firewall, to forwarding and to links, as both kernels report it."""
 
 from ipaddress import ip_address, ip_interface, ip_network
 
@@ -24,7 +24,7 @@ def test_a_firewall_that_was_never_loaded_lacks_nothing(testbed: KernelTestbed) 
     assert not testbed.kernel.firewall.missing(WEB)
 
 
-def test_of_what_was_loaded_and_added_nothing_is_amiss(testbed: KernelTestbed) -> None:
+def test_nothing_is_missing_of_loaded_and_added_networks(testbed: KernelTestbed) -> None:
     testbed.kernel.firewall.load("i", [WEB], [PORTS])
     testbed.kernel.firewall.add("i", SHOP)
     testbed.kernel.firewall.publish("i", OTHERS)
@@ -34,7 +34,7 @@ def test_of_what_was_loaded_and_added_nothing_is_amiss(testbed: KernelTestbed) -
         assert testbed.kernel.firewall.drifted([WEB, SHOP], [PORTS, OTHERS]) == frozenset()
 
 
-def test_what_was_never_added_is_missed(testbed: KernelTestbed) -> None:
+def test_a_network_that_was_never_added_is_missing(testbed: KernelTestbed) -> None:
     testbed.kernel.firewall.load("i", [WEB])
     assert list(testbed.kernel.firewall.missing(SHOP)) == [
         '"br-shop" in the set br_all',
@@ -45,7 +45,7 @@ def test_what_was_never_added_is_missed(testbed: KernelTestbed) -> None:
     assert testbed.kernel.firewall.drifted([WEB, SHOP], [PORTS]) == {"br-shop", "e1"}
 
 
-def test_a_flushed_ruleset_serves_nobody_until_any_network_is_added_again(
+def test_a_flushed_ruleset_has_drifted_until_any_network_is_added_again(
     testbed: KernelTestbed,
 ) -> None:
     testbed.kernel.firewall.load("i", [WEB, SHOP], [PORTS])
@@ -58,7 +58,7 @@ def test_a_flushed_ruleset_serves_nobody_until_any_network_is_added_again(
     assert testbed.kernel.firewall.drifted([WEB, SHOP], [PORTS]) == frozenset()
 
 
-def test_links_and_their_addresses_are_seen_at_one_look(testbed: KernelTestbed) -> None:
+def test_a_survey_has_all_links_and_their_addresses(testbed: KernelTestbed) -> None:
     testbed.kernel.links.ensure_bridge(BRIDGE)
     testbed.add_link("br-other", mark="not mynet's")
     seen = testbed.kernel.links.survey()
@@ -67,7 +67,7 @@ def test_links_and_their_addresses_are_seen_at_one_look(testbed: KernelTestbed) 
     assert seen.bridge("br-none").link is None
 
 
-def test_which_families_are_forwarded_is_seen(testbed: KernelTestbed) -> None:
+def test_forwarded_ip_versions_are_reported(testbed: KernelTestbed) -> None:
     assert testbed.kernel.host.forwarded_versions() == frozenset()
     testbed.kernel.host.enable_forwarding(ipv4=False, ipv6=True)
     assert testbed.kernel.host.forwarded_versions() == {6}
@@ -75,7 +75,7 @@ def test_which_families_are_forwarded_is_seen(testbed: KernelTestbed) -> None:
     assert testbed.kernel.host.forwarded_versions() == {4, 6}
 
 
-def test_whether_the_loopback_leads_to_a_bridge_is_seen(testbed: KernelTestbed) -> None:
+def test_an_open_loopback_of_a_bridge_is_reported(testbed: KernelTestbed) -> None:
     assert not testbed.kernel.links.is_loopback_open("br-web")
     testbed.kernel.links.ensure_bridge(BRIDGE)
     assert not testbed.kernel.links.is_loopback_open("br-web")
@@ -83,5 +83,5 @@ def test_whether_the_loopback_leads_to_a_bridge_is_seen(testbed: KernelTestbed) 
     assert testbed.kernel.links.is_loopback_open("br-web")
 
 
-def test_a_link_of_no_bridge_has_no_master_in_a_survey() -> None:
+def test_a_link_without_a_bridge_has_no_master_in_a_survey() -> None:
     assert Survey({}, {}).outer("veth1", "br-web").outer is None

@@ -1,4 +1,4 @@
-"""What is seen of the firewall by who has not loaded it; where both kernels can, of both."""
+"""The ruleset audit by a kernel object that has not loaded the table, on both kernels."""
 
 from collections.abc import Sequence
 from ipaddress import ip_address
@@ -11,14 +11,14 @@ from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.ports import Forward, PortForwards
-from tests.drivers.linux.host_firewalls.test_looking import OTHERS, PORTS, SHOP, WEB
+from tests.drivers.linux.firewall.test_drift import OTHERS, PORTS, SHOP, WEB
 from tests.drivers.linux.support.kernels import KernelTestbed
 from tests.drivers.linux.support.namespaces import Namespace
 
 _HOSTS = (None, ip_address("203.0.113.1"), ip_address("2001:db8::1"))
 _TARGETS = (ip_address("10.1.0.2"), ip_address("fd00:1::2"))
-# Every kind of element: each protocol, at an address or at all, by itself and as a range, the last
-# of them up to the last port.
+# Every kind of element: each protocol, at one address and at all, single and as a range, and as a
+# range up to the last port.
 EVERYTHING = PortForwards(
     "e3",
     tuple(
@@ -34,15 +34,14 @@ ROUTED = NetworkRules("br-out", icc=False, routed=(4, 6))
 NETWORKS = (WEB, SHOP, ROUTED)
 
 
-def seen(
+def audited(
     testbed: KernelTestbed,
-    segments: Sequence[NetworkRules] = NETWORKS,
-    publications: Sequence[PortForwards] = (PORTS, OTHERS, EVERYTHING),
+    rules: Sequence[NetworkRules] = NETWORKS,
+    forwards: Sequence[PortForwards] = (PORTS, OTHERS, EVERYTHING),
     possible: Sequence[NetworkRules] = (),
 ) -> list[str]:
-    every = {each.bridge: each for each in (*segments, *possible)}
-    found = testbed.kernel.firewall.unexpected("i", segments, list(every.values()), publications)
-    return sorted(found)
+    recorded = {network.bridge: network for network in (*rules, *possible)}
+    return sorted(testbed.kernel.firewall.unexpected("i", rules, list(recorded.values()), forwards))
 
 
 @pytest.fixture
@@ -51,33 +50,33 @@ def loaded(testbed: KernelTestbed) -> KernelTestbed:
     return testbed
 
 
-def test_what_was_loaded_at_once_is_as_it_should_be(loaded: KernelTestbed) -> None:
-    assert seen(loaded) == []
+def test_a_loaded_table_has_no_differences(loaded: KernelTestbed) -> None:
+    assert audited(loaded) == []
 
 
-def test_what_came_by_the_element_is_as_it_should_be(testbed: KernelTestbed) -> None:
+def test_a_table_that_was_changed_by_the_element_has_no_differences(testbed: KernelTestbed) -> None:
     testbed.kernel.firewall.load("i", [])
-    for segment in (ROUTED, SHOP, WEB):
-        testbed.kernel.firewall.add("i", segment)
-    for publication in (EVERYTHING, OTHERS, PORTS):
-        testbed.kernel.firewall.publish("i", publication)
-    assert seen(testbed) == []
+    for network in (ROUTED, SHOP, WEB):
+        testbed.kernel.firewall.add("i", network)
+    for forwards in (EVERYTHING, OTHERS, PORTS):
+        testbed.kernel.firewall.publish("i", forwards)
+    assert audited(testbed) == []
 
 
-def test_a_table_that_is_not_there_is_one_sentence(testbed: KernelTestbed) -> None:
+def test_a_missing_table_is_one_difference(testbed: KernelTestbed) -> None:
     gone = ["The firewall's table inet mynet is not there."]
-    assert seen(testbed) == gone
+    assert audited(testbed) == gone
     testbed.kernel.firewall.load("i", NETWORKS)
     testbed.flush_firewall()
-    assert seen(testbed) == gone
+    assert audited(testbed) == gone
 
 
-def test_what_a_network_lacks_is_told_and_what_a_half_made_one_lacks_is_not(
+def test_missing_elements_are_reported_except_of_unfinished_networks(
     testbed: KernelTestbed,
 ) -> None:
     testbed.kernel.firewall.load("i", [WEB])
-    assert seen(testbed, [WEB], possible=[SHOP]) == []
-    assert seen(testbed, [WEB, SHOP], []) == [
+    assert audited(testbed, [WEB], possible=[SHOP]) == []
+    assert audited(testbed, [WEB, SHOP], []) == [
         'The firewall lacks "br-shop" . "br-shop" in the set br_icc.',
         'The firewall lacks "br-shop" . "br-shop" in the set br_self.',
         'The firewall lacks "br-shop" in the set br_all.',
@@ -85,18 +84,18 @@ def test_what_a_network_lacks_is_told_and_what_a_half_made_one_lacks_is_not(
     ]
 
 
-def test_what_nothing_on_record_asks_for_is_told(loaded: KernelTestbed) -> None:
-    assert seen(loaded, [WEB, ROUTED], possible=[SHOP]) == []
-    assert seen(loaded, [WEB, ROUTED]) == [
-        f"The firewall has {each}, which nothing on record asks for."
-        for each in (
+def test_elements_without_a_record_are_reported(loaded: KernelTestbed) -> None:
+    assert audited(loaded, [WEB, ROUTED], possible=[SHOP]) == []
+    assert audited(loaded, [WEB, ROUTED]) == [
+        f"The firewall has {element}, which nothing on record asks for."
+        for element in (
             '"br-shop" . "br-shop" in the set br_icc',
             '"br-shop" . "br-shop" in the set br_self',
             '"br-shop" in the set br_all',
             '"br-shop" in the set br_internal',
         )
     ]
-    assert seen(loaded, publications=[EVERYTHING, PORTS]) == [
+    assert audited(loaded, forwards=[EVERYTHING, PORTS]) == [
         (
             "The firewall has tcp . 81 : 10.1.0.3 . 80 in the map pub4, which nothing on record"
             " asks for."
@@ -104,10 +103,10 @@ def test_what_nothing_on_record_asks_for_is_told(loaded: KernelTestbed) -> None:
     ]
 
 
-def test_where_a_port_leads_is_not_looked_at(loaded: KernelTestbed) -> None:
-    """A call that died may have had it lead to an address that no record has."""
+def test_where_a_port_leads_is_not_compared(loaded: KernelTestbed) -> None:
+    """An interrupted call may have led the port to an address that no record has."""
     elsewhere = Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.1"), 80)
-    assert seen(loaded, publications=[PORTS, EVERYTHING, PortForwards("e2", [elsewhere])]) == []
+    assert audited(loaded, forwards=[PORTS, EVERYTHING, PortForwards("e2", [elsewhere])]) == []
 
 
 OTHER_RULES = ["The firewall's rules are not those that this mynetd loads."]
@@ -140,7 +139,7 @@ OTHER_RULES = ["The firewall's rules are not those that this mynetd loads."]
             ["The firewall lacks 10.1.0.0/24 in the set masq4."],
         ),
         ("add table inet other", []),
-        ("delete element inet mynet pub4 { tcp . 81 }", []),  # that is the endpoint's to miss
+        ("delete element inet mynet pub4 { tcp . 81 }", []),  # check() of the endpoint reports it
     ],
 )
 def test_damage_has_its_sentence(
@@ -153,20 +152,22 @@ def test_damage_has_its_sentence(
     assert list(found) == said
 
 
-def test_to_look_changes_nothing_and_comes_back(host: Namespace, kernel: LinuxKernel) -> None:
+def test_an_audit_changes_nothing_and_returns_to_its_namespace(
+    host: Namespace, kernel: LinuxKernel
+) -> None:
     kernel.firewall.load("i", NETWORKS, [PORTS])
     before = host.run("nft", "-a", "list", "ruleset")
     home = Path("/proc/thread-self/ns/net").readlink()
     assert kernel.firewall.unexpected("i", [], NETWORKS, [PORTS]) == []
-    with pytest.raises(KernelError, match="could not load"):  # two that cannot be both
+    with pytest.raises(KernelError, match="could not load"):  # the same ports twice
         kernel.firewall.unexpected("i", [], NETWORKS, [PORTS, PortForwards("x", _shifted(PORTS))])
     assert Path("/proc/thread-self/ns/net").readlink() == home
     assert host.run("nft", "-a", "list", "ruleset") == before
 
 
-def _shifted(publication: PortForwards) -> Sequence[Forward]:
-    """Lead the same ports elsewhere."""
+def _shifted(forwards: PortForwards) -> Sequence[Forward]:
+    """Return the same ports, leading elsewhere."""
     return [
-        Forward(each.protocol, each.host, each.host_port, ip_address("10.1.0.9"), 1)
-        for each in publication.forwards
+        Forward(forward.protocol, forward.host, forward.host_port, ip_address("10.1.0.9"), 1)
+        for forward in forwards.forwards
     ]

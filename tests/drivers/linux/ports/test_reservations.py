@@ -1,4 +1,4 @@
-"""Held ports: nobody else can take them, and whoever has one is found."""
+"""Reserved ports: no other program can take them, and the program that has one is found."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def _somewhere_else(host: Namespace) -> None:
 
 
 def can_take(protocol: PortProtocol, address: str, port: int = 8080) -> bool:
-    """Say whether another program could have a port, one that asks as servers do."""
+    """Return whether another program could bind a port with the options that servers set."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, KINDS[protocol]) as sock:
         if family == socket.AF_INET6:
@@ -56,22 +56,22 @@ def can_take(protocol: PortProtocol, address: str, port: int = 8080) -> bool:
         (IPV4, "127.0.0.1", {ANYWHERE, "127.0.0.1"}),
     ],
 )
-def test_what_is_held_is_nobody_elses(
+def test_no_other_program_can_take_a_reserved_port(
     protocol: PortProtocol, versions: frozenset[int], address: str | None, kept: set[str]
 ) -> None:
     everywhere = {ANYWHERE, "127.0.0.1", "127.0.0.2", "::", "::1"}
     binding = Binding(protocol, 8080, versions, ip_address(address) if address else None)
-    held = PORTS.reserve(binding)
-    assert held
-    assert {each for each in everywhere if not can_take(protocol, each)} == kept
+    reservation = PORTS.reserve(binding)
+    assert reservation
+    assert {taken for taken in everywhere if not can_take(protocol, taken)} == kept
     assert PORTS.reserve(binding) is None
-    held.close()
-    assert all(can_take(protocol, each) for each in everywhere)
+    reservation.close()
+    assert all(can_take(protocol, free) for free in everywhere)
 
 
 @pytest.mark.parametrize("protocol", [TCP, UDP])
 @pytest.mark.parametrize("address", [ANYWHERE, "127.0.0.1", "::", "::1"])
-def test_what_another_program_has_is_not_held(protocol: PortProtocol, address: str) -> None:
+def test_a_port_of_another_program_is_not_reserved(protocol: PortProtocol, address: str) -> None:
     family = FAMILIES[ip_address(address).version]
     with socket.socket(family, KINDS[protocol]) as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -79,22 +79,22 @@ def test_what_another_program_has_is_not_held(protocol: PortProtocol, address: s
         if protocol is TCP:
             other.listen()
         assert PORTS.reserve(Binding(protocol, 8080, ANY)) is None
-    with closing(PORTS.reserve(Binding(protocol, 8080, ANY))) as held:  # type: ignore[type-var]
-        assert held
+    with closing(PORTS.reserve(Binding(protocol, 8080, ANY))) as reservation:  # type: ignore[type-var]
+        assert reservation
 
 
-def test_a_connection_that_lingers_keeps_nobody_from_its_port() -> None:
+def test_a_port_with_a_lingering_connection_is_reserved() -> None:
     with (
         socket.create_server(("127.0.0.1", 8080)) as server,
         socket.create_connection(("127.0.0.1", 8080)),
     ):
         server.accept()[0].close()  # the side that closes first lingers
-    held = PORTS.reserve(Binding(TCP, 8080, ANY))
-    assert held
-    held.close()
+    reservation = PORTS.reserve(Binding(TCP, 8080, ANY))
+    assert reservation
+    reservation.close()
 
 
-def test_a_held_port_refuses_connections() -> None:
+def test_a_reserved_port_refuses_connections() -> None:
     with (
         closing(PORTS.reserve(Binding(TCP, 8080, ANY))),  # type: ignore[type-var]
         pytest.raises(ConnectionRefusedError),
@@ -102,21 +102,21 @@ def test_a_held_port_refuses_connections() -> None:
         socket.create_connection(("::1", 8080), timeout=5)
 
 
-def test_sctp_is_held_where_the_kernel_has_it_and_fine_where_not() -> None:
-    held = PORTS.reserve(Binding(SCTP, 8080, ANY))
-    assert held
-    held.close()
+def test_a_port_of_sctp_is_reserved_with_and_without_kernel_support() -> None:
+    reservation = PORTS.reserve(Binding(SCTP, 8080, ANY))
+    assert reservation
+    reservation.close()
 
 
 @pytest.mark.parametrize("protocol", [TCP, UDP])
-@pytest.mark.parametrize("address", ["192.0.2.7", "192.0.2.255"], ids=["nobody", "broadcast"])
-def test_an_address_that_the_host_does_not_have_is_an_error_that_says_so(
+@pytest.mark.parametrize("address", ["192.0.2.7", "192.0.2.255"], ids=["unknown", "broadcast"])
+def test_an_address_that_the_host_does_not_have_is_an_error(
     host: Namespace, address: str, protocol: PortProtocol
 ) -> None:
     host.run("ip", "link", "add", "lan", "up", "type", "bridge")
     host.run("ip", "addr", "add", "192.0.2.1/24", "dev", "lan")
-    said = re.escape(f"hold {protocol.name} port {address}:8080")
-    with pytest.raises(KernelError, match=said) as caught:
+    message = re.escape(f"reserve {protocol.name} port {address}:8080")
+    with pytest.raises(KernelError, match=message) as caught:
         PORTS.reserve(Binding(protocol, 8080, IPV4, ip_address(address)))
     assert caught.value.metadata["errno"] == "EADDRNOTAVAIL"
     with closing(PORTS.reserve(Binding(protocol, 8080, IPV4, ip_address("192.0.2.1")))):  # type: ignore[type-var]
@@ -137,20 +137,20 @@ def test_a_low_port_without_the_capability_names_it(host: Namespace) -> None:
         *("setpriv", "--bounding-set=-net_bind_service", "env"),
         *(f"PYTHONPATH={os.pathsep.join(sys.path)}", sys.executable, "-c", script),
     )
-    assert words == "mynetd may not hold TCP port 80: it lacks CAP_NET_BIND_SERVICE\n"
+    assert words == "mynetd may not reserve TCP port 80: it lacks CAP_NET_BIND_SERVICE\n"
 
 
 def test_without_a_descriptor_left_the_limit_is_named() -> None:
     with ExitStack() as opened:
 
-        def hold_many() -> None:
+        def reserve_many() -> None:
             for port in range(1, 100):
                 opened.enter_context(closing(PORTS.reserve(Binding(UDP, port, ANY))))  # type: ignore[type-var]
 
         opened.callback(_limit, _BEFORE[0])
         _limit(64)
         with pytest.raises(PortsExhausted, match="no file descriptor left"):
-            hold_many()
+            reserve_many()
 
 
 def _limit(number: int) -> None:
@@ -181,7 +181,7 @@ def test_the_program_that_has_a_port_is_found(protocol: PortProtocol, version: i
     assert str(Program(7, "nginx")) == "nginx (pid 7)"
 
 
-def test_a_port_that_nobody_has_is_no_programs() -> None:
+def test_a_free_port_has_no_program() -> None:
     assert PORTS.program_at(Binding(TCP, 8080, ANY)) is None
     assert PORTS.program_at(Binding(SCTP, 8080, ANY)) is None
 
@@ -201,7 +201,7 @@ def test_a_port_that_nobody_has_is_no_programs() -> None:
         ("40000 40009", "50000", [range(40000, 40010)]),
     ],
 )
-def test_ports_are_chosen_from_those_of_the_kernel_without_the_reserved(
+def test_choosable_ports_are_the_kernels_without_the_reserved_ones(
     host: Namespace, chosen_from: str, reserved: str, expected: list[range]
 ) -> None:
     host.set("ipv4/ip_local_port_range", chosen_from)
