@@ -1,4 +1,4 @@
-"""Options that limit an endpoint's bandwidth: what each may be, and what comes of them."""
+"""Options that limit an endpoint's bandwidth: their values, and the limits they set."""
 
 from dataclasses import replace
 
@@ -43,11 +43,11 @@ def test_there_is_a_rate_and_a_burst_for_each_direction() -> None:
     ],
 )
 @pytest.mark.parametrize("key", RATES)
-def test_rates_are_read_as_tc_reads_them(key: str, written: str, bytes_per_second: int) -> None:
+def test_rates_are_parsed_like_tc_does(key: str, written: str, bytes_per_second: int) -> None:
     assert CHECKS[key](written) is None
-    found = limit({key: written}, key, 1500)
-    assert found
-    assert found.bytes_per_second == bytes_per_second
+    rate = limit({key: written}, key, 1500)
+    assert rate
+    assert rate.bytes_per_second == bytes_per_second
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_rates_are_read_as_tc_reads_them(key: str, written: str, bytes_per_secon
     ids=lambda value: value[:12],
 )
 @pytest.mark.parametrize("key", RATES)
-def test_what_is_no_rate_is_refused(key: str, value: str) -> None:
+def test_an_invalid_rate_is_refused(key: str, value: str) -> None:
     assert CHECKS[key](value) == "is a rate from 8kbit to 100Gbit, such as 10Mbit"
 
 
@@ -68,22 +68,22 @@ def test_what_is_no_rate_is_refused(key: str, value: str) -> None:
     [("65536", 2**16), ("64k", 2**16), ("64kb", 2**16), ("2048b", 2048), ("1M", 2**20)],
 )
 @pytest.mark.parametrize("key", RATES)
-def test_bursts_are_read_as_tc_reads_them(key: str, written: str, size: int) -> None:
+def test_bursts_are_parsed_like_tc_does(key: str, written: str, size: int) -> None:
     assert CHECKS[f"{key}_burst"](written) is None
     assert limit({key: "10Mbit", f"{key}_burst": written}, key, 1500) == Rate(1_250_000, size)
 
 
 @pytest.mark.parametrize("value", ["", "1023", "0.9k", "2g", "64kbit", "k", "-1k", "1 k"])
 @pytest.mark.parametrize("key", BURSTS)
-def test_what_is_no_burst_is_refused(key: str, value: str) -> None:
+def test_an_invalid_burst_is_refused(key: str, value: str) -> None:
     assert CHECKS[key](value) == "is a size in bytes from 1k to 1g, such as 64k"
 
 
 @pytest.mark.parametrize(
     ("options", "mtu", "burst"),
     [
-        ({INGRESS: "10Mbit"}, 1500, 16384),  # more than 10 ms of it, and less would not do
-        ({INGRESS: "1Gbit"}, 1500, 1_250_000),  # 10 ms of it
+        ({INGRESS: "10Mbit"}, 1500, 16384),  # the smallest default, more than 10 ms of the rate
+        ({INGRESS: "1Gbit"}, 1500, 1_250_000),  # 10 ms of the rate
         ({INGRESS: "10Mbit"}, 65535, 65553),
         ({INGRESS: "10Mbit", f"{INGRESS}_burst": "1k"}, 1500, 1518),
     ],
@@ -91,13 +91,13 @@ def test_what_is_no_burst_is_refused(key: str, value: str) -> None:
 def test_a_burst_has_room_for_a_packet_and_for_a_step_of_the_clock(
     options: dict[str, str], mtu: int, burst: int
 ) -> None:
-    found = limit(options, INGRESS, mtu)
-    assert found
-    assert found.burst == burst
+    rate = limit(options, INGRESS, mtu)
+    assert rate
+    assert rate.burst == burst
 
 
 @pytest.mark.parametrize(
-    ("options", "found"),
+    ("options", "fields"),
     [
         ({}, set()),
         ({INGRESS: "1Mbit", f"{INGRESS}_burst": "2k", EGRESS: "1Mbit"}, set()),
@@ -108,8 +108,10 @@ def test_a_burst_has_room_for_a_packet_and_for_a_step_of_the_clock(
         ),
     ],
 )
-def test_a_burst_goes_with_a_rate(options: dict[str, str], found: set[str]) -> None:
-    assert set(bandwidth_contradictions(options)) == found
+def test_a_burst_without_a_rate_is_a_contradiction(
+    options: dict[str, str], fields: set[str]
+) -> None:
+    assert set(bandwidth_contradictions(options)) == fields
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ def test_each_direction_has_its_own_limit(driver: BridgeDriver, endpoint: Endpoi
     )
 
 
-def test_a_shaper_is_a_stray_when_its_record_is_gone(
+def test_a_shaper_without_a_record_is_an_orphan(
     kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     driver.create(SampleCall(), endpoint.network)

@@ -1,4 +1,4 @@
-"""What is told of others on the host: when, what of a network they stop, and the lines for it."""
+"""Conditions: which firewalls and settings cause them, what fails, and the commands."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -32,7 +32,7 @@ OUT, IN = "endpoints reach nothing outside", "nothing outside reaches published 
 BETWEEN = "endpoints do not reach each other, as frames on bridges pass there too"
 
 
-def told(driver: BridgeDriver, network: Network) -> Sequence[Condition]:
+def conditions(driver: BridgeDriver, network: Network) -> Sequence[Condition]:
     return driver.conditions(SampleCall(), [network])[network.id]
 
 
@@ -40,10 +40,12 @@ def around(kernel: FakeKernel, *chains: Chain, **others: object) -> None:
     kernel.firewall.surroundings = replace(Surroundings(chains), **others)  # type: ignore[arg-type]
 
 
-def test_where_nobody_is_nothing_is_told(kernel: FakeKernel, driver: BridgeDriver) -> None:
+def test_a_host_without_other_firewalls_has_no_conditions(
+    kernel: FakeKernel, driver: BridgeDriver
+) -> None:
     around(kernel, bridged=BOTH)
     for network in (BLUE, INTERNAL, APART, ROUTED):
-        assert told(driver, network) == []
+        assert conditions(driver, network) == []
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_where_nobody_is_nothing_is_told(kernel: FakeKernel, driver: BridgeDrive
         (Chain("arp", "filter", "FORWARD", FORWARD, drops=True), BLUE, (4, 6), None),
     ],
 )
-def test_what_does_not_work_is_said_and_nothing_else(
+def test_the_problem_names_exactly_what_fails(
     kernel: FakeKernel,
     driver: BridgeDriver,
     chain: Chain,
@@ -82,7 +84,7 @@ def test_what_does_not_work_is_said_and_nothing_else(
     lost: Sequence[str] | None,
 ) -> None:
     around(kernel, chain, bridged=frozenset(bridged))
-    problems = [each.problem for each in told(driver, network)]
+    problems = [condition.problem for condition in conditions(driver, network)]
     if lost is None:
         assert problems == []
     else:
@@ -105,12 +107,12 @@ def test_what_does_not_work_is_said_and_nothing_else(
         ([FIREWALLD], "(table inet firewalld, chain filter_FORWARD)"),
     ],
 )
-def test_who_it_is_is_said(
+def test_the_problem_names_the_program_and_the_chain(
     kernel: FakeKernel, driver: BridgeDriver, chains: Sequence[Chain], words: str
 ) -> None:
     around(kernel, *chains)
-    (one,) = told(driver, BLUE)
-    assert words in one.problem
+    (condition,) = conditions(driver, BLUE)
+    assert words in condition.problem
 
 
 LINES: Mapping[str, tuple[Sequence[Chain], Network, str]] = {
@@ -189,22 +191,22 @@ firewall-cmd --zone=trusted --add-interface=br-blue""",
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_the_lines_are_these(kernel: FakeKernel, driver: BridgeDriver, name: str) -> None:
+def test_the_commands_fit_the_firewall(kernel: FakeKernel, driver: BridgeDriver, name: str) -> None:
     chains, network, lines = LINES[name]
     around(kernel, *chains)
-    (one,) = told(driver, network)
-    assert list(one.commands) == lines.splitlines()
+    (condition,) = conditions(driver, network)
+    assert list(condition.commands) == lines.splitlines()
 
 
 @pytest.mark.parametrize(
     ("uses", "network", "cured"),
     [(0, BLUE, False), (3, BLUE, False), (4, BLUE, True), (2, ROUTED, False), (3, ROUTED, True)],
 )
-def test_rules_with_a_jump_to_them_are_believed(
+def test_a_chain_with_rules_and_a_jump_ends_the_condition(
     kernel: FakeKernel, driver: BridgeDriver, uses: int, network: Network, *, cured: bool
 ) -> None:
     around(kernel, WALL4, replace(MARKER, uses=uses))
-    assert (told(driver, network) == []) is cured
+    assert (conditions(driver, network) == []) is cured
 
 
 @pytest.mark.parametrize(
@@ -216,44 +218,44 @@ def test_rules_with_a_jump_to_them_are_believed(
         replace(MARKER, uses=9, name="mynet-br-red"),
     ],
 )
-def test_those_of_another_table_or_network_are_not(
+def test_a_chain_of_another_table_or_network_does_not_end_the_condition(
     kernel: FakeKernel, driver: BridgeDriver, marker: Chain
 ) -> None:
     around(kernel, WALL4, marker)
-    assert len(told(driver, BLUE)) == 1
+    assert len(conditions(driver, BLUE)) == 1
 
 
-def test_ufw_has_to_be_told_both_ways_and_of_the_family(
+def test_ufw_needs_a_route_for_each_direction_and_ip_version(
     kernel: FakeKernel, driver: BridgeDriver
 ) -> None:
     ways = [(version, way, "br-blue") for version in (4, 6) for way in ("in", "out")]
     for left in ways:
-        routes = frozenset(each for each in ways if each != left)
+        routes = frozenset(way for way in ways if way != left)
         around(kernel, WALL4, WALL6, *UFWS, ufw_routes=routes)
-        (one,) = told(driver, BLUE)
-        assert f" IPv{left[0]} packets " in one.problem
+        (condition,) = conditions(driver, BLUE)
+        assert f" IPv{left[0]} packets " in condition.problem
     around(kernel, WALL4, WALL6, *UFWS, ufw_routes=frozenset(ways))
-    assert told(driver, BLUE) == []
-    assert len(told(driver, replace(BLUE, interface="br-red"))) == 2
+    assert conditions(driver, BLUE) == []
+    assert len(conditions(driver, replace(BLUE, interface="br-red"))) == 2
 
 
-def test_an_interface_that_firewalld_trusts_passes(
+def test_an_interface_that_firewalld_trusts_has_no_condition(
     kernel: FakeKernel, driver: BridgeDriver
 ) -> None:
     around(kernel, FIREWALLD, trusted=frozenset({"br-blue"}))
-    assert told(driver, BLUE) == []
-    assert len(told(driver, replace(BLUE, interface="br-red"))) == 1
+    assert conditions(driver, BLUE) == []
+    assert len(conditions(driver, replace(BLUE, interface="br-red"))) == 1
 
 
-def test_a_deaf_uplink_matters_to_who_leaves_by_ipv6(
+def test_an_uplink_that_ignores_advertisements_affects_networks_with_ipv6(
     kernel: FakeKernel, driver: BridgeDriver
 ) -> None:
     around(kernel, ra_ignored=("eth0", "eth0.7"))
-    first, second = told(driver, BLUE)
+    first, second = conditions(driver, BLUE)
     assert list(first.commands) == ["sysctl -w net.ipv6.conf.eth0.accept_ra=2"]
     assert list(second.commands) == ["sysctl -w net.ipv6.conf.eth0/7.accept_ra=2"]
     for network in (IPV4, INTERNAL):
-        assert told(driver, network) == []
+        assert conditions(driver, network) == []
 
 
 @pytest.mark.parametrize(
@@ -265,7 +267,7 @@ def test_a_deaf_uplink_matters_to_who_leaves_by_ipv6(
         ((4, 6), ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"]),
     ],
 )
-def test_isolation_that_goes_too_far_is_told_where_there_are_ports(
+def test_unreachable_ports_of_isolated_endpoints_are_reported(
     kernel: FakeKernel,
     driver: BridgeDriver,
     bridged: Sequence[int],
@@ -273,13 +275,15 @@ def test_isolation_that_goes_too_far_is_told_where_there_are_ports(
 ) -> None:
     around(kernel, bridged=frozenset(bridged))
     driver.create(SampleCall(), APART)
-    assert told(driver, APART) == []
+    assert conditions(driver, APART) == []
     driver.connect(SampleCall(), replace(sample_endpoint(APART), ports=sample_ports()))
-    lines = [line for each in told(driver, APART) for line in each.commands]
-    assert lines == [f"sysctl -w net.bridge.{each}=0" for each in settings or ()]
-    assert told(driver, BLUE) == []
+    commands = [
+        command for condition in conditions(driver, APART) for command in condition.commands
+    ]
+    assert commands == [f"sysctl -w net.bridge.{setting}=0" for setting in settings or ()]
+    assert conditions(driver, BLUE) == []
     elsewhere = replace(APART, subnets=sample_network(2).subnets)
-    assert told(driver, elsewhere) == []
+    assert conditions(driver, elsewhere) == []
 
 
 @pytest.mark.parametrize(
@@ -292,14 +296,16 @@ def test_isolation_that_goes_too_far_is_told_where_there_are_ports(
         ("fd6d:796e:6574:1::7", False),
     ],
 )
-def test_where_ports_lead_is_found_by_its_subnet(target: str, *, inside: bool) -> None:
+def test_targets_of_ports_are_found_by_subnet(target: str, *, inside: bool) -> None:
     around = Surroundings(targets=frozenset({ip_address(target)}))
     assert around.leads_into(BLUE.subnets[0].cidr) is inside
 
 
-def test_many_networks_are_judged_by_one_look(kernel: FakeKernel, driver: BridgeDriver) -> None:
+def test_the_host_is_inspected_once_for_many_networks(
+    kernel: FakeKernel, driver: BridgeDriver
+) -> None:
     around(kernel, WALL4)
     networks = [replace(BLUE, id=str(number)) for number in range(50)]
-    found = driver.conditions(SampleCall(), networks)
-    assert found.keys() == {each.id for each in networks}
+    by_network = driver.conditions(SampleCall(), networks)
+    assert by_network.keys() == {network.id for network in networks}
     assert kernel.control.calls["firewall.inspect_surroundings"] == 1

@@ -1,4 +1,4 @@
-"""What one look at everything finds, and what the driver tells of what it is told."""
+"""What a survey finds, and which notifications of the kernel the driver reports."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -15,7 +15,7 @@ CALL = SampleCall()
 
 @pytest.fixture
 def networks(driver: BridgeDriver, endpoint: Endpoint) -> list[Network]:
-    """Two networks, made; the first has the endpoint, with ports."""
+    """Two networks in the kernel; the first has an endpoint with published ports."""
     published = replace(endpoint, ports=sample_ports())
     for network in (published.network, sample_network(2)):
         driver.create(CALL, network)
@@ -28,14 +28,14 @@ def ids(networks: list[Network]) -> tuple[str, str, str]:
     return one.id, two.id, one.endpoints[0].id
 
 
-def test_of_what_stands_nothing_is_suspicious(
+def test_a_survey_of_whole_networks_finds_nothing(
     driver: BridgeDriver, networks: list[Network]
 ) -> None:
     assert driver.survey(CALL, networks) == []
     assert driver.survey(CALL, []) == []
 
 
-def test_a_flushed_firewall_is_everybodys_damage(
+def test_a_flushed_firewall_damages_all_networks_and_endpoints(
     kernel: FakeKernel, driver: BridgeDriver, networks: list[Network]
 ) -> None:
     one, two, endpoint = ids(networks)
@@ -48,7 +48,7 @@ def test_a_flushed_firewall_is_everybodys_damage(
     assert driver.survey(CALL, networks) == []
 
 
-def test_a_network_that_the_firewall_lacks_is_suspicious_alone(
+def test_a_network_that_the_firewall_lacks_is_damaged_alone(
     kernel: FakeKernel, driver: BridgeDriver, networks: list[Network]
 ) -> None:
     _, two, _ = ids(networks)
@@ -58,16 +58,16 @@ def test_a_network_that_the_firewall_lacks_is_suspicious_alone(
     assert sentences[0] == 'The firewall lacks "br-check2" in the set br_all.'
 
 
-def test_an_endpoint_whose_ports_lead_nowhere_is_suspicious_alone(
+def test_an_endpoint_whose_ports_lead_nowhere_is_damaged_alone(
     kernel: FakeKernel, driver: BridgeDriver, networks: list[Network]
 ) -> None:
     _, _, endpoint = ids(networks)
-    (publication,) = kernel.firewall.endpoints.values()
-    kernel.firewall.unpublish(publication)
+    (forwards,) = kernel.firewall.endpoints.values()
+    kernel.firewall.unpublish(forwards)
     assert driver.survey(CALL, networks) == [endpoint]
 
 
-def test_without_forwarding_those_that_need_it_are_suspicious(
+def test_without_forwarding_the_networks_that_need_it_are_damaged(
     kernel: FakeKernel, driver: BridgeDriver, networks: list[Network]
 ) -> None:
     one, two, _ = ids(networks)
@@ -83,7 +83,7 @@ def test_without_forwarding_those_that_need_it_are_suspicious(
     ]
 
 
-def test_what_passes_a_device_of_anothers_is_not_ours_to_filter(
+def test_a_device_of_another_program_is_not_filtered(
     kernel: FakeKernel, driver: BridgeDriver, networks: list[Network]
 ) -> None:
     _, two, _ = ids(networks)
@@ -100,18 +100,18 @@ def test_what_passes_a_device_of_anothers_is_not_ours_to_filter(
     assert not kernel.control.calls["firewall.missing"]
 
 
-def test_only_marks_of_our_own_are_told_and_anything_is(
+def test_only_changes_of_this_instance_and_lost_notifications_are_reported(
     kernel: FakeKernel, driver: BridgeDriver, networks: list[Network]
 ) -> None:
-    told: list[Collection[str]] = []
-    driver.watch(CALL, told.append)
+    alarms: list[Collection[str]] = []
+    driver.watch(CALL, alarms.append)
     kernel.add_link("br-theirs", mark="mynet:other:1")
     kernel.delete_link("br-theirs")
-    assert told == []
+    assert alarms == []
     kernel.delete_link("br-check2")
-    assert told == [{networks[1].id}]
+    assert alarms == [{networks[1].id}]
     kernel.lose_notifications()
-    assert told == [{networks[1].id}, set()]
+    assert alarms == [{networks[1].id}, set()]
     driver.close()
     kernel.lose_notifications()
-    assert len(told) == 2
+    assert len(alarms) == 2

@@ -1,4 +1,4 @@
-"""What the bridge driver asks of its kernel."""
+"""What the bridge driver makes in its kernel."""
 
 from dataclasses import replace
 from ipaddress import ip_interface
@@ -26,12 +26,12 @@ def test_a_network_is_a_bridge_with_its_mark_and_addresses(
     assert (link.name, link.kind, link.up) == (network.interface, "bridge", True)
     assert (link.mark, link.mtu) == (f"mynet:test:{network.id}", 1400)
     assert link.mac == mac_from(network.id)
-    wanted = driver._specs.bridge(network).addresses
-    assert wanted == (ip_interface("198.18.1.1/24"), ip_interface("fd6d:796e:6574:1::1/64"))
+    addresses = driver._specs.bridge(network).addresses
+    assert addresses == (ip_interface("198.18.1.1/24"), ip_interface("fd6d:796e:6574:1::1/64"))
 
 
 @pytest.mark.parametrize(
-    ("change", "segment", "forwarding"),
+    ("change", "rules", "forwarding"),
     [
         ({}, NetworkRules("br-check1", masquerade=BOTH), {4, 6}),
         ({"subnets": [IPV4]}, NetworkRules("br-check1", masquerade=BOTH[:1]), {4}),
@@ -75,7 +75,7 @@ def test_the_firewall_and_forwarding_follow_the_network(
     kernel: FakeKernel,
     driver: BridgeDriver,
     change: dict[str, object],
-    segment: NetworkRules,
+    rules: NetworkRules,
     forwarding: set[int],
     verb: str,
 ) -> None:
@@ -84,7 +84,7 @@ def test_the_firewall_and_forwarding_follow_the_network(
         driver.create(CALL, network)
     else:
         driver.restore(CALL, [network])
-    assert kernel.firewall.networks == {"br-check1": segment}
+    assert kernel.firewall.networks == {"br-check1": rules}
     assert kernel.host.forwarding == forwarding
 
 
@@ -125,7 +125,7 @@ def test_without_icc_the_ports_of_the_bridge_are_isolated_from_each_other(
     assert driver._specs.veth(replace(endpoint, network=network)).isolated is isolated
 
 
-def test_what_it_says_of_itself() -> None:
+def test_info_has_the_name_the_prefixes_and_the_limit() -> None:
     info = BridgeDriver.info.fget(None)  # type: ignore[attr-defined]
     assert (info.name, info.device_prefix, info.port_prefix) == ("bridge", "br-", "veth")
     assert info.most_endpoints == 1023
@@ -143,7 +143,7 @@ def test_what_it_says_of_itself() -> None:
         ),
     ],
 )
-def test_options_it_cannot_use_are_refused_before_anything_is_made(
+def test_invalid_options_are_refused_before_anything_is_made(
     kernel: FakeKernel,
     driver: BridgeDriver,
     network: Network,
@@ -165,22 +165,22 @@ def test_more_subnets_than_a_transaction_holds_are_refused_before_anything_is_ma
     assert not kernel.control.calls
 
 
-def test_an_update_brings_firewall_and_ports_to_the_new_options(
+def test_an_update_applies_options_to_the_firewall_and_to_bridge_ports(
     kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     driver.create(CALL, endpoint.network)
     driver.connect(CALL, endpoint)
-    gone = sample_endpoint(endpoint.network, 2, sandbox=endpoint.sandbox)
+    missing = sample_endpoint(endpoint.network, 2, sandbox=endpoint.sandbox)
     for icc, isolated in (("false", True), ("false", True), ("true", False)):
         network = replace(endpoint.network, options={"icc": icc})
-        here, absent = (replace(each, network=network) for each in (endpoint, gone))
-        driver.update(CALL, NetworkUpdate(network, (here, absent)))
+        existing = replace(endpoint, network=network)
+        driver.update(CALL, NetworkUpdate(network, (existing, replace(missing, network=network))))
         assert kernel.firewall.networks["br-check1"].icc is not isolated
-        assert [each.isolated for each in kernel.list_links() if each.kind == "veth"] == [isolated]
-        assert driver.check(CALL, here) == []
+        assert [link.isolated for link in kernel.list_links() if link.kind == "veth"] == [isolated]
+        assert driver.check(CALL, existing) == []
 
 
-def test_an_update_to_options_it_cannot_use_changes_nothing(
+def test_an_update_to_invalid_options_changes_nothing(
     kernel: FakeKernel, driver: BridgeDriver, network: Network
 ) -> None:
     with pytest.raises(InvalidOptions):
@@ -188,7 +188,7 @@ def test_an_update_to_options_it_cannot_use_changes_nothing(
     assert not kernel.control.calls
 
 
-def test_deleting_takes_everything_and_nothing_else(
+def test_delete_removes_one_network_and_no_other(
     kernel: FakeKernel, driver: BridgeDriver, network: Network
 ) -> None:
     other = sample_network(2)
@@ -197,10 +197,10 @@ def test_deleting_takes_everything_and_nothing_else(
     driver.delete(CALL, network)
     assert [link.name for link in kernel.list_links()] == [other.interface]
     assert set(kernel.firewall.networks) == {other.interface}
-    assert kernel.host.forwarding == {4, 6}  # others may have come to need it
+    assert kernel.host.forwarding == {4, 6}  # other programs may need it by then
 
 
-def test_deleting_takes_the_network_out_of_the_firewall_first(
+def test_delete_removes_the_network_from_the_firewall_first(
     kernel: FakeKernel, driver: BridgeDriver, network: Network
 ) -> None:
     driver.create(CALL, network)
@@ -211,7 +211,7 @@ def test_deleting_takes_the_network_out_of_the_firewall_first(
 
 
 @pytest.mark.parametrize("mark", ["", "mynet:other:1"])
-def test_deleting_a_network_whose_name_is_anothers_touches_nothing(
+def test_delete_changes_nothing_if_another_device_has_the_name(
     kernel: FakeKernel, driver: BridgeDriver, network: Network, mark: str
 ) -> None:
     kernel.add_link(network.interface, kind="bridge", mark=mark)
@@ -234,7 +234,7 @@ def test_disconnecting_does_not_look_at_the_sandbox(
     assert not kernel.list_links(endpoint.sandbox)
 
 
-def test_two_endpoints_do_not_get_in_each_others_way(
+def test_disconnecting_one_endpoint_keeps_the_other(
     kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     second = sample_endpoint(endpoint.network, 2, sandbox=endpoint.sandbox)

@@ -1,4 +1,4 @@
-"""A failure at every point: what is half-made is taken away, or completed, by the next verb."""
+"""A failure at every step: the next verb deletes or completes what is half-made."""
 
 from dataclasses import replace
 
@@ -25,12 +25,12 @@ DISCONNECT = ["firewall.unpublish", "links.detach"]
 
 @pytest.fixture
 def endpoint(endpoint: Endpoint) -> Endpoint:
-    """The endpoint, with published ports."""
+    """An endpoint with published ports."""
     return replace(endpoint, ports=sample_ports())
 
 
 @pytest.mark.parametrize("point", CREATE)
-def test_a_create_that_fails_anywhere_is_undone_by_delete(
+def test_delete_undoes_a_create_that_fails_at_any_step(
     kernel: FakeKernel, driver: BridgeDriver, network: Network, point: str
 ) -> None:
     kernel.control.fail(point)
@@ -42,7 +42,7 @@ def test_a_create_that_fails_anywhere_is_undone_by_delete(
 
 
 @pytest.mark.parametrize("point", CREATE)
-def test_a_create_that_failed_anywhere_is_completed_by_the_next(
+def test_create_completes_a_create_that_failed_at_any_step(
     kernel: FakeKernel, driver: BridgeDriver, network: Network, point: str
 ) -> None:
     kernel.control.fail(point)
@@ -55,7 +55,7 @@ def test_a_create_that_failed_anywhere_is_completed_by_the_next(
 
 
 @pytest.mark.parametrize("point", DELETE)
-def test_a_delete_that_failed_anywhere_is_finished_by_the_next(
+def test_delete_completes_a_delete_that_failed_at_any_step(
     kernel: FakeKernel, driver: BridgeDriver, network: Network, point: str
 ) -> None:
     driver.create(CALL, network)
@@ -68,7 +68,7 @@ def test_a_delete_that_failed_anywhere_is_finished_by_the_next(
 
 
 @pytest.mark.parametrize("point", CONNECT)
-def test_a_connect_that_fails_anywhere_is_undone_by_disconnect(
+def test_disconnect_undoes_a_connect_that_fails_at_any_step(
     kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint, point: str
 ) -> None:
     driver.create(CALL, endpoint.network)
@@ -83,7 +83,7 @@ def test_a_connect_that_fails_anywhere_is_undone_by_disconnect(
 
 
 @pytest.mark.parametrize("point", CONNECT)
-def test_a_connect_that_failed_anywhere_is_completed_by_the_next(
+def test_connect_completes_a_connect_that_failed_at_any_step(
     kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint, point: str
 ) -> None:
     driver.create(CALL, endpoint.network)
@@ -96,7 +96,7 @@ def test_a_connect_that_failed_anywhere_is_completed_by_the_next(
 
 
 @pytest.mark.parametrize("point", DISCONNECT)
-def test_a_disconnect_that_failed_is_finished_by_the_next(
+def test_disconnect_completes_a_disconnect_that_failed(
     kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint, point: str
 ) -> None:
     driver.create(CALL, endpoint.network)
@@ -110,7 +110,7 @@ def test_a_disconnect_that_failed_is_finished_by_the_next(
     assert not kernel.firewall.endpoints
 
 
-def test_the_kernels_own_error_comes_out_as_it_is(
+def test_an_error_of_the_kernel_is_raised_unchanged(
     kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     refusal = PrivilegeMissing("no", metadata={"capability": "CAP_NET_ADMIN"})
@@ -120,7 +120,7 @@ def test_the_kernels_own_error_comes_out_as_it_is(
     assert caught.value is refusal
 
 
-def test_restoring_goes_on_past_a_network_that_cannot_be_made(
+def test_restore_continues_after_a_network_that_cannot_be_made(
     kernel: FakeKernel, driver: BridgeDriver
 ) -> None:
     networks = [sample_network(number) for number in range(1, 5)]
@@ -138,7 +138,7 @@ def test_restoring_goes_on_past_a_network_that_cannot_be_made(
     assert ours == {"br-check1", "br-check4"}
 
 
-def test_restoring_lets_the_firewall_judge_nothing_of_others(
+def test_restore_filters_no_device_of_another_program(
     kernel: FakeKernel, driver: BridgeDriver
 ) -> None:
     networks = [sample_network(number) for number in (1, 2)]
@@ -157,7 +157,7 @@ def test_a_network_that_is_half_restored_is_firewalled(
     assert set(kernel.firewall.networks) == {network.interface}
 
 
-def test_restoring_forgets_what_is_no_network_any_more(
+def test_restore_removes_other_networks_from_the_firewall(
     kernel: FakeKernel, driver: BridgeDriver, network: Network
 ) -> None:
     driver.create(CALL, network)

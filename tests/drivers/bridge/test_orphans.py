@@ -1,4 +1,4 @@
-"""What differs of a network, and what carries our mark of nothing that is known."""
+"""Differences of a network, and links of this instance without a record."""
 
 import pytest
 
@@ -16,11 +16,11 @@ def made(driver: BridgeDriver, network: Network, endpoint: Endpoint) -> None:
     driver.connect(CALL, endpoint)
 
 
-def test_a_whole_network_has_nothing_to_be_told(driver: BridgeDriver, network: Network) -> None:
+def test_a_whole_network_has_no_differences(driver: BridgeDriver, network: Network) -> None:
     assert list(driver.check_network(CALL, network)) == []
 
 
-def test_a_bridge_that_is_gone_or_anothers_is_told(
+def test_a_missing_bridge_and_another_device_are_reported(
     driver: BridgeDriver, kernel: FakeKernel, network: Network
 ) -> None:
     name = network.interface
@@ -35,7 +35,7 @@ def test_a_bridge_that_is_gone_or_anothers_is_told(
     assert list(driver.check_network(CALL, network)) == []
 
 
-def test_an_address_that_a_bridge_lacks_is_told(
+def test_a_missing_address_of_the_bridge_is_reported(
     driver: BridgeDriver, kernel: FakeKernel, network: Network
 ) -> None:
     bridge = driver._specs.bridge(network)
@@ -46,11 +46,11 @@ def test_an_address_that_a_bridge_lacks_is_told(
     ]
 
 
-def test_strays_are_those_of_no_known_record_and_of_this_instance(
+def test_orphans_are_links_of_this_instance_without_a_known_record(
     driver: BridgeDriver, kernel: FakeKernel, network: Network, endpoint: Endpoint
 ) -> None:
     kernel.add_link("br-other", mark="mynet:other instance:lan")
-    kernel.add_link("tun7", mark="somebody else's")
+    kernel.add_link("tun7", mark="another program's")
     assert driver.orphans(CALL, {network.id, endpoint.id}) == []
     orphan = Orphan(endpoint.id, f"interface {endpoint.host_interface}")
     assert driver.orphans(CALL, {network.id}) == [orphan]

@@ -1,4 +1,4 @@
-"""Published ports: what the bridge driver asks of its kernel for them."""
+"""Published ports: what the bridge driver makes in its kernel."""
 
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface
@@ -15,17 +15,17 @@ CALL = SampleCall()
 V4, V6 = ip_address("198.18.1.2"), ip_address("fd6d:796e:6574:1::2")
 TCP, UDP = PortProtocol.TCP, PortProtocol.UDP
 LOOPBACK = ip_address("127.0.0.1")
-ALL_V4, ALL_V6 = ip_address("0.0.0.0"), ip_address("::")  # noqa: S104 - as asked for
+ALL_V4, ALL_V6 = ip_address("0.0.0.0"), ip_address("::")  # noqa: S104 - what is tested
 
 
 @pytest.fixture
 def published(driver: BridgeDriver, endpoint: Endpoint) -> Endpoint:
-    """An endpoint with ports, not yet connected, on a network that is there."""
+    """An unconnected endpoint with published ports, on an existing network."""
     driver.create(CALL, endpoint.network)
     return replace(endpoint, ports=sample_ports())
 
 
-def test_it_says_that_it_can() -> None:
+def test_the_driver_declares_the_capability() -> None:
     info = BridgeDriver.info.fget(None)  # type: ignore[attr-defined]
     assert PORTS in info.capabilities
 
@@ -72,7 +72,7 @@ def test_a_port_leads_to_the_first_address_of_each_family(
     ],
     ids=str,
 )
-def test_the_loopback_is_opened_for_ports_that_are_reached_through_it(
+def test_the_loopback_is_opened_for_ports_that_it_reaches(
     kernel: FakeKernel, driver: BridgeDriver, published: Endpoint, host_ip: None, *, opened: bool
 ) -> None:
     driver.connect(CALL, replace(published, ports=()))
@@ -82,7 +82,7 @@ def test_the_loopback_is_opened_for_ports_that_are_reached_through_it(
     assert kernel.links.open_loopbacks == ({"br-check1"} if opened else set())
 
 
-def test_without_ports_the_firewall_is_not_asked(
+def test_without_ports_the_firewall_is_not_changed(
     kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     driver.create(CALL, endpoint.network)
@@ -97,7 +97,7 @@ def test_without_ports_the_firewall_is_not_asked(
     } & set(kernel.control.calls)
 
 
-def test_a_port_that_is_not_published_has_its_sentence(
+def test_a_port_that_is_not_published_is_a_difference(
     kernel: FakeKernel, driver: BridgeDriver, published: Endpoint
 ) -> None:
     driver.connect(CALL, published)
@@ -113,7 +113,7 @@ def test_a_port_that_is_not_published_has_its_sentence(
     ]
 
 
-def test_disconnecting_ends_the_ports_before_the_link(
+def test_disconnect_unpublishes_ports_before_it_deletes_the_link(
     kernel: FakeKernel, driver: BridgeDriver, published: Endpoint
 ) -> None:
     driver.connect(CALL, published)
@@ -124,7 +124,7 @@ def test_disconnecting_ends_the_ports_before_the_link(
     assert kernel.list_links(published.sandbox)
 
 
-def test_restoring_loads_the_firewall_once_with_all_ports(
+def test_restore_loads_the_firewall_once_with_all_ports(
     kernel: FakeKernel, driver: BridgeDriver, published: Endpoint
 ) -> None:
     network = replace(
@@ -141,7 +141,7 @@ def test_restoring_loads_the_firewall_once_with_all_ports(
     assert kernel.links.open_loopbacks == {"br-check1"}
 
 
-def test_ports_of_a_network_whose_name_is_anothers_now_are_not_loaded(
+def test_restore_loads_no_ports_if_another_device_has_the_name(
     kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     kernel.add_link(endpoint.network.interface)
@@ -151,7 +151,7 @@ def test_ports_of_a_network_whose_name_is_anothers_now_are_not_loaded(
     assert kernel.firewall.endpoints == {}
 
 
-def test_an_update_publishes_what_is_to_be_published_and_nothing_else(
+def test_an_update_publishes_the_given_ports_and_no_others(
     kernel: FakeKernel, driver: BridgeDriver, published: Endpoint
 ) -> None:
     driver.connect(CALL, published)
@@ -159,14 +159,14 @@ def test_an_update_publishes_what_is_to_be_published_and_nothing_else(
         changed = replace(published, ports=ports)
         driver.update_endpoint(CALL, changed)
         assert driver.check(CALL, changed) == []
-        standing = [each.forwards for each in kernel.firewall.endpoints.values()]
+        standing = [endpoint.forwards for endpoint in kernel.firewall.endpoints.values()]
         assert sum(map(len, standing)) == 2 * len(ports)
 
 
-def test_an_update_makes_nothing_else_of_the_endpoint(
+def test_an_update_makes_no_links(
     kernel: FakeKernel, driver: BridgeDriver, published: Endpoint
 ) -> None:
-    """Its sandbox may be gone: that is for a Connect or a Disconnect."""
+    """The sandbox may be gone; only connect and disconnect handle that."""
     assert published.sandbox
     driver.connect(CALL, published)
     kernel.delete_sandbox(published.sandbox.path)
