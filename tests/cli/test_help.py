@@ -38,7 +38,7 @@ def test_the_commands_are_those_of_the_api() -> None:
     for line in API.strip().splitlines():
         first, *others = line.strip().split(", ")
         group, _, name = first.rpartition(" ")
-        wanted |= {f"mynetctl {group} {each}".replace("  ", " ") for each in (name, *others)}
+        wanted |= {f"mynetctl {group} {word}".replace("  ", " ") for word in (name, *others)}
     assert {path for path, each in COMMANDS.items() if not isinstance(each, click.Group)} == wanted
 
 
@@ -56,7 +56,8 @@ def test_every_example_is_of_its_command_and_can_be_typed(path: str) -> None:
 
 @pytest.mark.parametrize("path", COMMANDS)
 def test_every_option_of_every_command_has_help(path: str) -> None:
-    options = [each for each in COMMANDS[path].params if isinstance(each, click.Option)]
+    parameters = COMMANDS[path].params
+    options = [option for option in parameters if isinstance(option, click.Option)]
     assert [option.name for option in options if not option.help] == []
 
 

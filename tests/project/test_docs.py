@@ -1,4 +1,4 @@
-"""The documentation: it has all there is, and nothing that there is not."""
+"""The documentation names all options, commands and files, and only existing ones."""
 
 import re
 import tomllib
@@ -21,9 +21,9 @@ FLAG = re.compile(r"(?<![\w-])--?[a-z][a-z0-9-]*")
 
 @pytest.fixture(scope="module")
 def pages(root: Path, our_files: list[Path]) -> dict[str, Page]:
-    """Every Markdown file of the repository."""
-    found = sorted(path for path in our_files if path.suffix == ".md")
-    return {path.relative_to(root).as_posix(): Page(path, path.read_text()) for path in found}
+    """Return every Markdown file of the repository by its path."""
+    paths = sorted(path for path in our_files if path.suffix == ".md")
+    return {path.relative_to(root).as_posix(): Page(path, path.read_text()) for path in paths}
 
 
 def options(command: click.Command) -> dict[str, click.Option]:
@@ -36,19 +36,19 @@ def options(command: click.Command) -> dict[str, click.Option]:
 
 
 def flags(text: str) -> set[str]:
-    """Return the flags that the first column of a table is about."""
+    """Return the flags in the first column of the tables."""
     return {flag for cell in rows(text) for span in spans(cell) for flag in FLAG.findall(span)}
 
 
 # --- mynetd -----------------------------------------------------------------------------------
 
 
-def test_the_options_of_mynetd_are_those_that_are_documented(pages: dict[str, Page]) -> None:
+def test_the_documentation_has_the_options_of_mynetd(pages: dict[str, Page]) -> None:
     known = set(options(mynetd)).union(*map(options, mynetd.commands.values()))
     assert flags(pages["docs/mynetd.md"].text) == {*known, "--help"}
 
 
-def test_the_commands_of_mynetd_are_those_that_are_documented(pages: dict[str, Page]) -> None:
+def test_the_documentation_has_the_commands_of_mynetd(pages: dict[str, Page]) -> None:
     said = pages["docs/mynetd.md"].section("Commands")
     for name, command in mynetd.commands.items():
         table = said.partition(f"`mynetd {name} ")[2].partition("\n`mynetd ")[0]
@@ -58,7 +58,7 @@ def test_the_commands_of_mynetd_are_those_that_are_documented(pages: dict[str, P
     assert named == mynetd.commands.keys()
 
 
-def test_the_defaults_of_mynetd_are_those_that_are_documented(pages: dict[str, Page]) -> None:
+def test_the_documentation_has_the_defaults_of_mynetd(pages: dict[str, Page]) -> None:
     for cell, rest in rows(pages["docs/mynetd.md"].section("Options")).items():
         option = options(mynetd).get(FLAG.findall(cell)[0]) if FLAG.search(cell) else None
         if option is None or not option.show_default:
@@ -68,7 +68,7 @@ def test_the_defaults_of_mynetd_are_those_that_are_documented(pages: dict[str, P
         assert shown == (f"{default:g}" if isinstance(default, float) else str(default)), cell
 
 
-def test_keys_and_variables_of_mynetd_follow_from_its_flags_as_documented(
+def test_keys_and_variables_of_mynetd_are_derived_from_its_flags(
     pages: dict[str, Page],
 ) -> None:
     said = pages["docs/mynetd.md"].section("Options")
@@ -78,7 +78,7 @@ def test_keys_and_variables_of_mynetd_follow_from_its_flags_as_documented(
         assert option.name == flag.removeprefix("--").replace("-", "_")
 
 
-def test_the_config_files_that_are_shown_have_keys_that_mynetd_knows(
+def test_config_files_in_the_documentation_have_valid_keys(
     pages: dict[str, Page],
 ) -> None:
     blocks = pages["docs/mynetd.md"].blocks("toml")
@@ -87,7 +87,7 @@ def test_the_config_files_that_are_shown_have_keys_that_mynetd_knows(
         assert tomllib.loads(block).keys() <= {option.name for option in mynetd.params}
 
 
-def test_the_capabilities_that_mynetd_asks_for_are_those_that_are_documented(
+def test_the_documentation_has_the_capabilities_that_mynetd_needs(
     pages: dict[str, Page], root: Path
 ) -> None:
     table = rows(pages["docs/mynetd.md"].section("Capabilities"))
@@ -95,7 +95,7 @@ def test_the_capabilities_that_mynetd_asks_for_are_those_that_are_documented(
     sources = (path for folder in ("drivers", "server") for path in (root / folder).rglob("*.py"))
     said = {name for path in sources for name in re.findall(r'"(CAP_[A-Z_]+)"', path.read_text())}
     assert said <= documented
-    assert documented - said <= {"CAP_NET_BROADCAST"}  # which is missed in silence
+    assert documented - said <= {"CAP_NET_BROADCAST"}  # without it, no call fails
 
 
 # --- mynetctl ---------------------------------------------------------------------------------
@@ -108,45 +108,43 @@ def section_of(path: str) -> str:
 
 
 @pytest.mark.parametrize("path", COMMANDS)
-def test_the_options_of_a_command_are_those_that_its_section_has(
-    pages: dict[str, Page], path: str
-) -> None:
+def test_the_section_of_a_command_has_its_options(pages: dict[str, Page], path: str) -> None:
     command = COMMANDS[path]
     if isinstance(command, click.Group) and path != "mynetctl":
         assert options(command) == {}
         return
     documented = flags(pages["docs/mynetctl.md"].section(section_of(path)))
     known = set(options(command))
-    # What all commands have is documented once, where it stands before the command.
+    # --output is documented once, for all commands.
     assert documented == (known | HELP if path == "mynetctl" else known - {"--output"})
 
 
-def test_every_section_of_a_command_is_of_one_that_there_is(pages: dict[str, Page]) -> None:
+def test_every_section_is_about_an_existing_command(pages: dict[str, Page]) -> None:
     sections = {section_of(path) for path, each in COMMANDS.items() if not each.no_args_is_help}
     assert set(pages["docs/mynetctl.md"].headings()) == {*sections, "For all commands"}
 
 
-def test_every_variable_of_mynetctl_is_documented(pages: dict[str, Page]) -> None:
-    known = {option.envvar for each in COMMANDS.values() for option in options(each).values()}
+def test_the_documentation_has_the_variables_of_mynetctl(pages: dict[str, Page]) -> None:
+    known = {option.envvar for command in COMMANDS.values() for option in options(command).values()}
     said = set(re.findall(r"MYNET_[A-Z_]+", pages["docs/mynetctl.md"].text))
     assert said == known - {None}
 
 
 def lines_of(page: Page) -> Iterator[str]:
-    """Yield the lines of a page's code that call mynetctl."""
+    """Yield the lines of code of a page that call mynetctl."""
     typed = [line for block in page.blocks("sh") for line in block.splitlines()]
     typed += [command.replace("\\\n", " ") for command, _ in page.transcript()]
     return (line for line in typed if re.match(r"(source <\()?mynetctl ", line))
 
 
-def test_every_line_with_mynetctl_that_is_shown_can_be_typed(pages: dict[str, Page]) -> None:
+def test_every_line_of_code_with_mynetctl_can_be_parsed(pages: dict[str, Page]) -> None:
     lines = [line for page in pages.values() for line in lines_of(page)]
     assert len(lines) > 40
     for line in lines:
         called(line)
 
 
-def test_every_command_of_mynetctl_that_is_spoken_of_exists(pages: dict[str, Page]) -> None:
+def test_every_command_of_mynetctl_in_the_text_exists(pages: dict[str, Page]) -> None:
     spoken = [span for page in pages.values() for span in spans(page.text)]
     lines = [span for span in spoken if span.startswith("mynetctl ")]
     assert len(lines) > 20
@@ -154,7 +152,7 @@ def test_every_command_of_mynetctl_that_is_spoken_of_exists(pages: dict[str, Pag
         named(re.sub(r"\[OPTIONS\] |\.\.\.", "", line))
 
 
-def test_what_docker_has_is_translated_into_what_can_be_typed(pages: dict[str, Page]) -> None:
+def test_docker_s_options_are_translated_into_valid_ones(pages: dict[str, Page]) -> None:
     text = pages["docs/docker.md"].text
     lines = [span for cells in rows(text).values() for span in spans(cells)]
     typed = [line for line in lines if line.startswith("mynetctl ")]
@@ -171,7 +169,7 @@ def test_what_docker_has_is_translated_into_what_can_be_typed(pages: dict[str, P
     assert {match[0] for match in matches if match} - known == set()
 
 
-def test_every_option_of_networks_and_endpoints_is_typed_on_a_page_that_explains_it(
+def test_every_option_of_networks_and_endpoints_has_an_example(
     pages: dict[str, Page],
 ) -> None:
     explained = [pages[f"docs/{name}.md"] for name in ("bridge", "ports", "ipam", "mynetctl")]
@@ -181,7 +179,7 @@ def test_every_option_of_networks_and_endpoints_is_typed_on_a_page_that_explains
         for path in ("mynetctl network create", "mynetctl connect")
         for option in options(COMMANDS[path]).values()
     }
-    shorter = {"--opt": "-o"}  # as everybody writes it
+    shorter = {"--opt": "-o"}  # as in docker run
     given = {flag for flag in wanted if f" {shorter.get(flag, flag)} " in typed}
     assert wanted - given == set()
 
@@ -196,7 +194,9 @@ def comments(root: Path) -> list[str]:
     ]
 
 
-def test_every_verb_of_the_api_is_spoken_of(pages: dict[str, Page], root: Path) -> None:
+def test_the_documentation_names_every_method_of_the_api(
+    pages: dict[str, Page], root: Path
+) -> None:
     said = "\n".join([*comments(root), *(page.text for page in pages.values())])
     verbs = {
         method.name
@@ -207,7 +207,7 @@ def test_every_verb_of_the_api_is_spoken_of(pages: dict[str, Page], root: Path) 
     assert {verb for verb in verbs if not re.search(rf"\b{verb}\b", said)} == set()
 
 
-def test_every_reason_that_the_api_files_name_is_one_that_there_is(root: Path) -> None:
+def test_every_reason_in_the_proto_files_exists(root: Path) -> None:
     said = set(re.findall(r"\b[A-Z]+_[A-Z_]+[A-Z]\b", "\n".join(comments(root))))
     values = {
         value
@@ -220,7 +220,9 @@ def test_every_reason_that_the_api_files_name_is_one_that_there_is(root: Path) -
 # --- links ------------------------------------------------------------------------------------
 
 
-def test_every_link_leads_to_a_file_and_a_place_in_it(pages: dict[str, Page], root: Path) -> None:
+def test_every_link_leads_to_an_existing_file_and_heading(
+    pages: dict[str, Page], root: Path
+) -> None:
     broken = []
     for name, page in pages.items():
         for link in page.links():
@@ -229,19 +231,17 @@ def test_every_link_leads_to_a_file_and_a_place_in_it(pages: dict[str, Page], ro
             path, _, place = link.partition("#")
             target = (page.path.parent / path).resolve() if path else page.path
             inside = target.is_relative_to(root)
-            found = pages.get(target.relative_to(root).as_posix()) if inside else None
+            linked = pages.get(target.relative_to(root).as_posix()) if inside else None
             if (
                 not inside
                 or not target.exists()
-                or (place and (not found or place not in found.anchors()))
+                or (place and (not linked or place not in linked.anchors()))
             ):
                 broken.append(f"{name}: {link}")
     assert broken == []
 
 
-def test_every_path_that_a_page_for_engineers_names_exists(
-    pages: dict[str, Page], root: Path
-) -> None:
+def test_every_path_in_the_pages_for_engineers_exists(pages: dict[str, Page], root: Path) -> None:
     text = pages["ARCHITECTURE.md"].text + pages["CONTRIBUTING.md"].text
     tops = "|".join(path.name for path in root.iterdir() if path.is_dir())
     paths = [span for span in spans(text) if re.fullmatch(rf"({tops})/[\w./-]*", span)]
@@ -250,9 +250,7 @@ def test_every_path_that_a_page_for_engineers_names_exists(
     assert missing == []
 
 
-def test_the_architecture_draws_the_folders_that_there_are(
-    pages: dict[str, Page], root: Path
-) -> None:
+def test_the_architecture_draws_every_folder(pages: dict[str, Page], root: Path) -> None:
     drawn, parents = set(), [""] * 4
     for indent, name in re.findall(r"^( *)([\w/]+)/ ", pages["ARCHITECTURE.md"].text, re.MULTILINE):
         depth = len(indent) // 2

@@ -1,4 +1,4 @@
-"""The documentation of plugins: each built-in one's README, and how to write one's own."""
+"""The documentation of plugins: the READMEs of the built-in ones, and the guide."""
 
 import ast
 import re
@@ -38,7 +38,7 @@ def readme(root: Path, folder: str) -> Page:
 
 
 def code(guide: Page) -> Iterator[ast.stmt]:
-    """Yield every statement of the Python that the guide shows."""
+    """Yield every statement of the Python code in the guide."""
     for block in guide.blocks("python"):
         yield from ast.parse(block).body
 
@@ -46,7 +46,7 @@ def code(guide: Page) -> Iterator[ast.stmt]:
 # --- the built-in ones ------------------------------------------------------------------------
 
 
-def test_every_plugin_that_has_a_folder_here_is_looked_at(root: Path) -> None:
+def test_the_list_of_built_in_plugins_is_complete(root: Path) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     modules = [module for group in project["entry-points"].values() for module in group.values()]
     folders = [module.removeprefix("mynet.").replace(".", "/") for module in modules]
@@ -54,16 +54,16 @@ def test_every_plugin_that_has_a_folder_here_is_looked_at(root: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", BUILT_IN)
-def test_a_plugin_s_readme_has_the_headings_of_all(root: Path, folder: str) -> None:
+def test_a_plugin_s_readme_has_the_standard_headings(root: Path, folder: str) -> None:
     page = readme(root, folder)
-    assert [each for each in page.headings() if each in HEADINGS] == HEADINGS
+    assert [title for title in page.headings() if title in HEADINGS] == HEADINGS
     assert spans(page.section("Name"))[0] == folder.rpartition("/")[2]
 
 
-def test_a_driver_s_readme_has_the_options_that_it_has(root: Path, tmp_path: Path) -> None:
+def test_a_driver_s_readme_has_its_options(root: Path, tmp_path: Path) -> None:
     catalog = load_plugins(DRIVERS, "test", tmp_path)
     try:
-        infos = {each.name: each.implementation.info for each in catalog.usable()}
+        infos = {plugin.name: plugin.implementation.info for plugin in catalog.usable()}
     finally:
         catalog.close(1)
     for folder in BUILT_IN:
@@ -78,20 +78,20 @@ def test_a_driver_s_readme_has_the_options_that_it_has(root: Path, tmp_path: Pat
 # --- docs/plugins.md --------------------------------------------------------------------------
 
 
-def test_the_python_that_is_shown_is_python(guide: Page) -> None:
+def test_the_python_in_the_guide_is_valid(guide: Page) -> None:
     assert len(guide.blocks("python")) >= 3
     assert list(code(guide)) != []
 
 
-def test_what_the_python_that_is_shown_imports_is_there(guide: Page) -> None:
-    imports = [each for each in code(guide) if isinstance(each, ast.ImportFrom)]
+def test_the_imports_in_the_guide_exist(guide: Page) -> None:
+    imports = [node for node in code(guide) if isinstance(node, ast.ImportFrom)]
     assert len(imports) >= 3
-    for each in imports:
-        module = import_module(each.module or "")
-        assert [alias.name for alias in each.names if not hasattr(module, alias.name)] == []
+    for node in imports:
+        module = import_module(node.module or "")
+        assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
 
 
-def test_the_entry_point_that_is_shown_is_the_example_s(guide: Page, root: Path) -> None:
+def test_the_entry_point_in_the_guide_is_the_example_s(guide: Page, root: Path) -> None:
     (block,) = guide.blocks("toml")
     shown = tomllib.loads(block)
     project = tomllib.loads((root / EXAMPLE / "pyproject.toml").read_text())["project"]
@@ -100,27 +100,30 @@ def test_the_entry_point_that_is_shown_is_the_example_s(guide: Page, root: Path)
 
 
 def function(name: str, statements: Any) -> str:
-    """Return what a function does, without what it says of itself."""
-    (found,) = [
-        each for each in statements if isinstance(each, ast.FunctionDef) and each.name == name
+    """Return the source of a function without its docstring."""
+    (definition,) = [
+        node for node in statements if isinstance(node, ast.FunctionDef) and node.name == name
     ]
-    if ast.get_docstring(found):
-        del found.body[0]
-    return "\n".join(ast.unparse(each) for each in [*found.decorator_list, found.args, *found.body])
+    if ast.get_docstring(definition):
+        del definition.body[0]
+    return "\n".join(
+        ast.unparse(node)
+        for node in [*definition.decorator_list, definition.args, *definition.body]
+    )
 
 
-def test_the_hook_that_is_shown_is_the_example_s(guide: Page, example: ast.Module) -> None:
+def test_the_hook_in_the_guide_is_the_example_s(guide: Page, example: ast.Module) -> None:
     assert function("mynet_driver", code(guide)) == function("mynet_driver", example.body)
 
 
-def test_the_test_that_is_shown_is_the_example_s(guide: Page, root: Path) -> None:
+def test_the_test_in_the_guide_is_the_example_s(guide: Page, root: Path) -> None:
     name = "test_the_driver_keeps_the_contract"
     theirs = ast.parse((root / EXAMPLE / "tests" / "test_contract.py").read_text())
     shown = function(name, code(guide)).replace("tmp_path", "tmp_path: Path", 1)
     assert shown == function(name, theirs.body)
 
 
-def test_the_options_that_are_shown_are_the_example_s(guide: Page, example: ast.Module) -> None:
+def test_the_options_in_the_guide_are_the_example_s(guide: Page, example: ast.Module) -> None:
     def constants(statements: Any) -> list[object]:
         """Return the name of the driver, and the name and the description of its option."""
         calls = [
@@ -136,7 +139,7 @@ def test_the_options_that_are_shown_are_the_example_s(guide: Page, example: ast.
     assert len(constants(example.body)) == 3
 
 
-def test_the_verbs_that_are_listed_are_those_that_a_driver_needs(guide: Page) -> None:
+def test_the_guide_lists_the_required_verbs_of_a_driver(guide: Page) -> None:
     section = guide.section("3. The driver")
     listed = {span.partition("(")[0] for cell in rows(section) for span in spans(cell)}
     assert listed == Driver.__abstractmethods__ - {"info"}

@@ -1,4 +1,4 @@
-"""What the README and docs/dependencies.md say about the project."""
+"""Claims of README.md and docs/dependencies.md about the project."""
 
 import re
 import tomllib
@@ -9,12 +9,12 @@ import pytest
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "run", "check"])
-def test_the_readme_names_the_commands_that_the_makefile_has(root: Path, target: str) -> None:
+def test_the_commands_in_the_readme_are_targets_of_the_makefile(root: Path, target: str) -> None:
     assert re.search(rf"^{target}:.* ## ", (root / "Makefile").read_text(), re.MULTILINE)
     assert re.search(rf"\bmake {target}\b", (root / "README.md").read_text())
 
 
-def test_each_dependency_has_one_line_that_says_what_it_is_here_for(root: Path) -> None:
+def test_each_dependency_has_one_line_with_its_purpose(root: Path) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     needed = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     names = [re.match(r"[A-Za-z0-9._-]+", requirement) for requirement in needed]

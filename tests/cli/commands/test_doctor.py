@@ -51,7 +51,7 @@ def test_the_exit_status_is_0_only_if_no_finding_is_left(
     done = ctl("doctor", "--repair")
     first, second, last = done.out.splitlines()
     assert (done.status, last) == (status, words)
-    states = ["repaired" if each else "found" for each in repaired]
+    states = ["repaired" if is_repaired else "found" for is_repaired in repaired]
     assert [first, second] == [
         f"{state}: {found['object']}: {found['problem']} {found['remedy']}"
         for state, found in zip(states, findings, strict=True)

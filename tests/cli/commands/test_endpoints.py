@@ -110,7 +110,7 @@ def test_disconnect_takes_exactly_one_selection(
 def test_disconnect_as_json_shows_the_endpoints_as_they_were(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("Disconnect", {"endpoints": [ONE]})
     shown = json.loads(ctl("disconnect", "--output", "json", "blue", "one").out)
-    assert [each["id"] for each in shown["endpoints"]] == [ONE_ID]
+    assert [endpoint["id"] for endpoint in shown["endpoints"]] == [ONE_ID]
 
 
 def test_ls_shows_a_table(ctl: Ctl, daemon: FakeDaemon) -> None:
@@ -142,7 +142,7 @@ def test_inspect_shows_the_endpoints_that_exist(ctl: Ctl, daemon: FakeDaemon) ->
     refusal = Refusal("INVALID_ARGUMENT", "AMBIGUOUS", "several endpoints begin with 'b'")
     daemon.answer("GetEndpoint", {"endpoint": ONE}, refusal)
     done = ctl("endpoint", "inspect", "fd06", "b")
-    assert [each["id"] for each in json.loads(done.out)] == [ONE_ID]
+    assert [endpoint["id"] for endpoint in json.loads(done.out)] == [ONE_ID]
     assert done.err == "mynetctl: AMBIGUOUS: several endpoints begin with 'b'\n"
     assert done.status == 1
     assert [request for _, request in daemon.asked] == [{"endpoint": "fd06"}, {"endpoint": "b"}]

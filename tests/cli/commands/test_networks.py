@@ -97,7 +97,13 @@ def test_each_rule_goes_to_the_subnet_that_contains_it(
 def test_a_subnet_may_reserve_several_addresses(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("CreateNetwork", {"network": BLUE})
     reserved = ("10.2.0.2", "fd00:1::/80", "10.2.0.8-10.2.0.9")
-    ctl("network", "create", *SUBNETS, *(f"--reserved={each}" for each in reserved), "blue")
+    ctl(
+        "network",
+        "create",
+        *SUBNETS,
+        *(f"--reserved={addresses}" for addresses in reserved),
+        "blue",
+    )
     ((_, request),) = daemon.asked
     assert request["network"]["subnets"] == [
         {"cidr": "10.1.0.0/24"},
@@ -199,14 +205,14 @@ def test_ls_requests_page_after_page(ctl: Ctl, daemon: FakeDaemon) -> None:
 def test_inspect_shows_every_network_as_json(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("GetNetwork", {"network": BLUE}, {"network": RED})
     shown = json.loads(ctl("network", "inspect", "blue", "c3b4").out)
-    assert [each["name"] for each in shown] == ["blue", "deep-red.1"]
+    assert [network["name"] for network in shown] == ["blue", "deep-red.1"]
     assert [request for _, request in daemon.asked] == [{"network": "blue"}, {"network": "c3b4"}]
 
 
 def test_inspect_shows_the_others_if_one_is_not_found(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("GetNetwork", NOT_FOUND, {"network": BLUE})
     done = ctl("network", "inspect", "nope", "blue")
-    assert [each["name"] for each in json.loads(done.out)] == ["blue"]
+    assert [network["name"] for network in json.loads(done.out)] == ["blue"]
     assert done.err == "mynetctl: NETWORK_NOT_FOUND: there is no network 'nope'\n"
     assert done.status == 1
 
@@ -214,7 +220,7 @@ def test_inspect_shows_the_others_if_one_is_not_found(ctl: Ctl, daemon: FakeDaem
 def test_rm_prints_the_names_of_what_it_removed(ctl: Ctl, daemon: FakeDaemon) -> None:
     done = ctl("network", "rm", "blue", "red")
     assert (done.status, done.out) == (0, "blue\nred\n")
-    assert daemon.asked == [("DeleteNetwork", {"network": each}) for each in ("blue", "red")]
+    assert daemon.asked == [("DeleteNetwork", {"network": name}) for name in ("blue", "red")]
 
 
 def test_rm_passes_on_force_and_allow_missing(ctl: Ctl, daemon: FakeDaemon) -> None:

@@ -56,7 +56,7 @@ def test_as_json_they_are_the_answers_of_the_api(
 ) -> None:
     daemon.answer(verb, {field: found})
     shown = json.loads(ctl(*words.split(), "--output", "json").out)[field]
-    assert [each["error"] for each in shown] == ["", "it raised\n  ValueError: no"]
+    assert [plugin["error"] for plugin in shown] == ["", "it raised\n  ValueError: no"]
 
 
 def test_version_shows_the_client_s_and_the_daemon_s(ctl: Ctl, daemon: FakeDaemon) -> None:

@@ -70,7 +70,8 @@ def host(daemon: FakeDaemon) -> FakeDaemon:
 
     def of_network(request: JSON) -> JSON:
         wanted = request.get("network", "")
-        return {"endpoints": [each for each in endpoints if wanted in ("", each["network_id"])]}
+        selected = [end for end in endpoints if wanted in ("", end["network_id"])]
+        return {"endpoints": selected}
 
     def find(request: JSON) -> JSON:
         for network in (BLUE, RED, APART):
@@ -104,15 +105,17 @@ def test_networks_devices_and_endpoints_are_drawn(
 
 @pytest.mark.usefixtures("host")
 def test_json_has_each_network_with_its_endpoints_as_the_api_has_them(ctl: Ctl) -> None:
-    found = json.loads(ctl("topology", "--output", "json").out)["networks"]
-    assert [each["id"] for each in found] == [BLUE_ID, RED_ID, APART["id"]]
-    assert [[one["id"] for one in each["endpoints"]] for each in found] == [
+    drawn = json.loads(ctl("topology", "--output", "json").out)["networks"]
+    assert [network["id"] for network in drawn] == [BLUE_ID, RED_ID, APART["id"]]
+    assert [[endpoint["id"] for endpoint in network["endpoints"]] for network in drawn] == [
         [ONE["id"], TWO["id"]],
         [ON_RED["id"]],
         [],
     ]
     listed = json.loads(ctl("--output", "json", "network", "ls").out)["networks"]
-    assert [{key: each[key] for key in each if key != "endpoints"} for each in found] == listed
+    assert [
+        {key: network[key] for key in network if key != "endpoints"} for network in drawn
+    ] == listed
 
 
 @pytest.mark.usefixtures("host")
@@ -175,7 +178,8 @@ def test_endpoints_are_requested_page_by_page(ctl: Ctl, daemon: FakeDaemon) -> N
     )
     lines = ctl("topology").out.splitlines()
     assert lines[2:-1] == [
-        f"    ├── {each['container_id']}   eth0   {each['addresses'][0]}" for each in many[:-1]
+        f"    ├── {endpoint['container_id']}   eth0   {endpoint['addresses'][0]}"
+        for endpoint in many[:-1]
     ]
     assert lines[-1] == "    └── c1199   eth0   10.88.4.175/16"
     pages = [request for verb, request in daemon.asked if verb == "ListEndpoints"]
@@ -226,6 +230,8 @@ def test_published_ports_are_drawn_with_their_endpoint(ctl: Ctl, host: FakeDaemo
         "    │   └── 53->53/udp",
         "    └── zwölf-容器   cif-b1cdc4b0a7d   10.88.0.3/24   connecting",
     ]
-    dot, mermaid = (ctl("topology", "blue", "--output", each).out for each in ("dot", "mermaid"))
+    dot, mermaid = (
+        ctl("topology", "blue", "--output", language).out for language in ("dot", "mermaid")
+    )
     assert r'[label="eth0\n10.88.0.2/24\nfd88::2/64\n8080->80/tcp\n53->53/udp"]' in dot
     assert "fd88::2/64<br>8080-#62;80/tcp<br>53-#62;53/udp" in mermaid

@@ -112,7 +112,7 @@ def test_rm_prints_what_it_removed(ctl: Ctl, daemon: FakeDaemon) -> None:
     done = ctl("ipam", "subnet", "rm", "10.9.0.0/24", "fd09::/64")
     assert (done.status, done.out) == (0, "10.9.0.0/24\nfd09::/64\n")
     subnets = ("10.9.0.0/24", "fd09::/64")
-    assert daemon.asked == [("DeleteSubnet", {"subnet": each}) for each in subnets]
+    assert daemon.asked == [("DeleteSubnet", {"subnet": subnet}) for subnet in subnets]
 
 
 def test_rm_continues_after_a_refusal(ctl: Ctl, daemon: FakeDaemon) -> None:

@@ -29,7 +29,7 @@ def networks(name: str) -> list[dict[str, Any]]:
     ],
 )
 def test_dot_shows_a_name_as_it_is(name: str, written: str) -> None:
-    (line,) = [each for each in dot(networks(name), unicode=True) if "n1 [" in each]
+    (line,) = [row for row in dot(networks(name), unicode=True) if "n1 [" in row]
     assert line == f'  n1 [shape=box, label="{written}"]'
 
 
@@ -47,14 +47,14 @@ def test_dot_shows_a_name_as_it_is(name: str, written: str) -> None:
     ],
 )
 def test_mermaid_shows_a_name_as_it_is(name: str, written: str) -> None:
-    (line,) = [each for each in mermaid(networks(name), unicode=True) if "n1[" in each]
+    (line,) = [row for row in mermaid(networks(name), unicode=True) if "n1[" in row]
     assert line == f'  n1["{written}"]'
 
 
 def test_names_survive_the_parsers_of_both_languages() -> None:
     """The test parses them by the rules of the languages, without the code of this program."""
-    (in_dot,) = [each for each in dot(networks(AWKWARD), unicode=True) if "n1 [" in each]
-    (in_mermaid,) = [each for each in mermaid(networks(AWKWARD), unicode=True) if "n1[" in each]
+    (in_dot,) = [row for row in dot(networks(AWKWARD), unicode=True) if "n1 [" in row]
+    (in_mermaid,) = [row for row in mermaid(networks(AWKWARD), unicode=True) if "n1[" in row]
     quoted = re.fullmatch(r'  n1 \[shape=box, label="((?:[^"\\]|\\.)*)"\]', in_dot)
     assert quoted
     assert html.unescape(re.sub(r"\\(.)", r"\1", quoted[1])) == AWKWARD

@@ -13,9 +13,9 @@ from mynet.cli.output import subnet_map
 from tests.cli.support.samples import Counts, answer
 
 
-def drawn(found: Mapping[str, Any], *, unicode: bool = True) -> str:
+def drawn(response: Mapping[str, Any], *, unicode: bool = True) -> str:
     """Return a drawing without colours and without its head of three lines."""
-    lines = [unstyle(line) for line in subnet_map.draw(found, unicode=unicode)]
+    lines = [unstyle(line) for line in subnet_map.draw(response, unicode=unicode)]
     return "\n".join(lines[3:])
 
 
@@ -32,8 +32,8 @@ def spread(first: str, *counts: int, part: int) -> Counts:
 
 
 def test_the_head_has_the_subnet_s_network_and_usage() -> None:
-    found = answer("10.9.0.0/24", {}, network="blue", range="10.9.0.128/25")
-    lines = [unstyle(line) for line in subnet_map.draw(found, unicode=True)]
+    response = answer("10.9.0.0/24", {}, network="blue", range="10.9.0.128/25")
+    lines = [unstyle(line) for line in subnet_map.draw(response, unicode=True)]
     assert lines[:3] == [
         "10.9.0.0/24   network blue   range 10.9.0.128/25",
         "1 allocated   2 reserved   3 cooling   4 free",
@@ -81,14 +81,14 @@ def test_a_26_with_addresses_in_every_state() -> None:
 def test_the_smallest_subnets_show_all_their_addresses(cidr: str, signs: str) -> None:
     longest = ip_network(cidr).max_prefixlen
     first = "10.0.0.1/32" if longest == 32 else "fd00::1/128"
-    found = answer(cidr, {first: (1, 0)}, longest)
-    assert drawn(found).splitlines()[0] == f"{cidr.partition('/')[0]} {signs}"
+    response = answer(cidr, {first: (1, 0)}, longest)
+    assert drawn(response).splitlines()[0] == f"{cidr.partition('/')[0]} {signs}"
 
 
 def test_long_addresses_have_shorter_lines() -> None:
     prefix = "2001:db8:1234:5678:9abc:def0:1234"
-    found = answer(f"{prefix}:5600/122", {f"{prefix}:5621/128": (1, 0)}, 128)
-    assert drawn(found) == golden("""
+    response = answer(f"{prefix}:5600/122", {f"{prefix}:5621/128": (1, 0)}, 128)
+    assert drawn(response) == golden("""
         |2001:db8:1234:5678:9abc:def0:1234:5600 -...............................
         |2001:db8:1234:5678:9abc:def0:1234:5620 .#..............................
         |
@@ -104,8 +104,8 @@ def test_a_16_is_drawn_as_its_24s() -> None:
     parts = {**counts, "10.9.64.0/24": (0, 1), "10.9.65.0/24": (1, 255)}
     reserved = ["10.9.128.0/23", "10.9.130.0-10.9.130.254", "10.9.192.0/25"]
     parts |= {"10.9.192.0/24": (64, 0), "10.9.193.0/24": (128, 0)}
-    found = answer("10.9.0.0/16", parts, 24, reserved=reserved)
-    assert drawn(found) == golden("""
+    response = answer("10.9.0.0/16", parts, 24, reserved=reserved)
+    assert drawn(response) == golden("""
         |  10.9.0.0 ██▇▆▄▃▁▁........................................................
         | 10.9.64.0 ~▁..............................................................
         |10.9.128.0 xx..............................................................
@@ -117,8 +117,8 @@ def test_a_16_is_drawn_as_its_24s() -> None:
 
 
 def test_an_8_is_drawn_as_its_16s() -> None:
-    found = answer("10.0.0.0/8", {"10.0.0.0/16": (1, 0), "10.255.0.0/16": (65535, 0)}, 16)
-    assert drawn(found) == golden("""
+    response = answer("10.0.0.0/8", {"10.0.0.0/16": (1, 0), "10.255.0.0/16": (65535, 0)}, 16)
+    assert drawn(response) == golden("""
         |  10.0.0.0 ▁...............................................................
         | 10.64.0.0 ................................................................
         |10.128.0.0 ................................................................
@@ -156,8 +156,8 @@ def test_the_level_of_a_part_ignores_reserved_addresses() -> None:
 
 
 def test_an_ipv6_subnet_of_an_ipv4_one_s_size_is_drawn_like_it() -> None:
-    found = answer("fd00:9::/112", {"fd00:9::/120": (128, 0), "fd00:9::ff00/120": (0, 1)}, 120)
-    assert drawn(found) == golden("""
+    response = answer("fd00:9::/112", {"fd00:9::/120": (128, 0), "fd00:9::ff00/120": (0, 1)}, 120)
+    assert drawn(response) == golden("""
         |    fd00:9:: ▄...............................................................
         |fd00:9::4000 ................................................................
         |fd00:9::8000 ................................................................
@@ -178,8 +178,8 @@ def test_of_a_64_only_pages_with_allocations_are_drawn() -> None:
         "fd00:9::2000/116": (4094, 2),
         "fd00:9::ffff:ffff:ffff:f000/116": (0, 7),
     }
-    found = answer("fd00:9::/64", parts, 116, reserved=["fd00:9::1-fd00:9::3ff"])
-    assert drawn(found) == golden("""
+    response = answer("fd00:9::/64", parts, 116, reserved=["fd00:9::1-fd00:9::3ff"])
+    assert drawn(response) == golden("""
         |                   fd00:9:: ################~xxxxxxx........ 2048
         |               fd00:9::1000 ################################ 4096
         |               fd00:9::2000 ###############################~ 4094
@@ -191,8 +191,8 @@ def test_of_a_64_only_pages_with_allocations_are_drawn() -> None:
 
 
 def test_an_empty_64_says_so() -> None:
-    found = answer("fd00:9::/64", {}, 116)
-    assert drawn(found) == "no address is allocated or cooling down"
+    response = answer("fd00:9::/64", {}, 116)
+    assert drawn(response) == "no address is allocated or cooling down"
 
 
 def test_thousands_of_pages_in_a_row_become_larger_ones() -> None:
@@ -237,9 +237,9 @@ def answers(draw: st.DrawFn) -> dict[str, Any]:
     return answer(str(subnet), counts, part, reserved=reserved)
 
 
-@given(found=answers(), unicode=st.booleans())
-def test_every_map_fits_a_terminal(*, found: Mapping[str, Any], unicode: bool) -> None:
-    lines = drawn(found, unicode=unicode).splitlines()
+@given(response=answers(), unicode=st.booleans())
+def test_every_map_fits_a_terminal(*, response: Mapping[str, Any], unicode: bool) -> None:
+    lines = drawn(response, unicode=unicode).splitlines()
     assert max(map(len, lines)) <= 80
     assert len(lines) <= 64 + 3
     assert unicode or all(line.isascii() for line in lines)

@@ -47,7 +47,8 @@ class Attached:
 
     def _list(self, request: JSON) -> dict[str, Any]:
         named = request["container_id"]
-        endpoints = [one for one in self.present.values() if one["container_id"] == named]
+        present = self.present.values()
+        endpoints = [endpoint for endpoint in present if endpoint["container_id"] == named]
         return {"endpoints": endpoints}
 
     def _disconnect(self, request: JSON) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""docs/bridge.md: typed as it stands, from top to bottom, it prints what it says."""
+"""docs/bridge.md: its commands, from top to bottom, print the output on the page."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ PATH = Path(__file__).parents[3] / "docs" / "bridge.md"
 PAGE = Page(PATH, PATH.read_text())
 
 
-def test_every_command_prints_what_the_page_says(empty_testbed: Testbed) -> None:
+def test_every_command_prints_the_output_on_the_page(empty_testbed: Testbed) -> None:
     type_out(PAGE, empty_testbed)
 
 
@@ -26,17 +26,17 @@ def test_every_option_is_in_the_table_and_has_an_example() -> None:
     assert {name for name in names if f"-o {name}=" not in typed} == set()
 
 
-def test_every_limit_is_in_a_table_and_has_an_example() -> None:
+def test_every_bandwidth_option_is_in_a_table_and_has_an_example() -> None:
     names = {option.name for option in BANDWIDTH_OPTIONS}
     assert {key.strip("`") for key in rows(PAGE.section("Bandwidth"))} - {"option"} == names
     typed = " ".join(command for command, _ in PAGE.transcript())
     assert {name for name in names if f"-o {name}=" not in typed} == set()
 
 
-def test_the_table_of_sysctls_is_the_list_that_the_driver_has() -> None:
+def test_the_table_of_sysctls_is_the_driver_s_list() -> None:
     table = rows(PAGE.text.partition("| sysctl |")[2].partition("\n## ")[0])
     listed = {
-        f"`{each.name}`": f" {each.values[0]} to {each.values[-1]} | {each.decides} "
-        for each in SYSCTLS
+        f"`{sysctl.name}`": f" {sysctl.values[0]} to {sysctl.values[-1]} | {sysctl.decides} "
+        for sysctl in SYSCTLS
     }
     assert {key: cells for key, cells in table.items() if key.startswith("`net.")} == listed

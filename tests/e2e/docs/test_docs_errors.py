@@ -1,4 +1,4 @@
-"""docs/errors.md: typed as it stands, it prints what it says."""
+"""docs/errors.md: its commands print the output on the page."""
 
 from pathlib import Path
 
@@ -9,5 +9,5 @@ from tests.project.markdown import Page
 PATH = Path(__file__).parents[3] / "docs" / "errors.md"
 
 
-def test_every_command_prints_what_the_page_says(empty_testbed: Testbed) -> None:
+def test_every_command_prints_the_output_on_the_page(empty_testbed: Testbed) -> None:
     type_out(Page(PATH, PATH.read_text()), empty_testbed)

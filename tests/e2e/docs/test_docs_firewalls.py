@@ -1,4 +1,4 @@
-"""docs/firewalls.md: typed as it stands, from top to bottom, it prints what it says."""
+"""docs/firewalls.md: its commands, from top to bottom, print the output on the page."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ from tests.project.markdown import Page
 PATH = Path(__file__).parents[3] / "docs" / "firewalls.md"
 
 
-def test_every_command_prints_what_the_page_says(empty_testbed: Testbed) -> None:
+def test_every_command_prints_the_output_on_the_page(empty_testbed: Testbed) -> None:
     empty_testbed.run("sysctl", "-w", "net.bridge.bridge-nf-call-iptables=0")
     type_out(Page(PATH, PATH.read_text()), empty_testbed)

@@ -1,4 +1,4 @@
-"""docs/ipam.md: typed as it stands, from top to bottom, it prints what it says."""
+"""docs/ipam.md: its commands, from top to bottom, print the output on the page."""
 
 import re
 from pathlib import Path
@@ -12,11 +12,11 @@ PATH = Path(__file__).parents[3] / "docs" / "ipam.md"
 PAGE = Page(PATH, PATH.read_text())
 
 
-def test_every_command_prints_what_the_page_says(empty_testbed: Testbed) -> None:
+def test_every_command_prints_the_output_on_the_page(empty_testbed: Testbed) -> None:
     type_out(PAGE, empty_testbed)
 
 
-def test_every_verb_of_the_address_book_is_shown() -> None:
+def test_every_method_of_the_ipam_service_has_an_example() -> None:
     shown = set(re.findall(r"mynet\.v1\.IPAMService/(\w+)", PAGE.text))
     service = ipam_pb2.DESCRIPTOR.services_by_name["IPAMService"]
     assert shown == {method.name for method in service.methods}

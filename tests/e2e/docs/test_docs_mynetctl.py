@@ -1,4 +1,4 @@
-"""docs/mynetctl.md: what a section shows, typed on a host as it is there, prints what it says."""
+"""docs/mynetctl.md: the commands of each section print its output, on a prepared host."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ PATH = Path(__file__).parents[3] / "docs" / "mynetctl.md"
 PAGE = Page(PATH, PATH.read_text())
 INTRODUCTION = PAGE.text.partition("\n## ")[0]
 
-# What a section takes for granted, for a shell.
+# The state that each section starts from, as shell commands.
 BLUE = "mynetctl network create --subnet 10.88.0.0/24 --subnet fd88::/64 blue"
 RED = "mynetctl network create --internal --subnet 10.3.0.0/24 -o icc=false --label team=red red"
 ONE, TWO = (f"mynetctl connect --netns {name} blue {name}" for name in ("one", "two"))
@@ -65,12 +65,12 @@ def part(section: str) -> Page:
     return Page(PATH, PAGE.section(section) if section else INTRODUCTION)
 
 
-def test_every_section_with_a_console_is_typed() -> None:
-    assert {each for each in ("", *PAGE.headings()) if part(each).transcript()} == SCENES.keys()
+def test_every_section_with_a_console_is_tested() -> None:
+    assert {title for title in ("", *PAGE.headings()) if part(title).transcript()} == SCENES.keys()
 
 
 @pytest.mark.parametrize("section", SCENES)
-def test_every_command_prints_what_its_section_says(host: Testbed, section: str) -> None:
+def test_every_command_prints_the_output_in_its_section(host: Testbed, section: str) -> None:
     for line in SCENES[section]:
         host.run("sh", "-euc", line)
     type_commands(part(section), host)

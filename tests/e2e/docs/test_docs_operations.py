@@ -1,4 +1,4 @@
-"""docs/operations.md: what it shows, typed where it holds, prints what it says."""
+"""docs/operations.md: its commands print the output on the page."""
 
 import re
 from pathlib import Path
@@ -18,15 +18,15 @@ def part(title: str) -> Page:
 
 
 def lines_of(title: str) -> list[str]:
-    """Return the lines of a section's script."""
+    """Return the lines of the script in a section."""
     (script,) = part(title).blocks("sh")
     return script.splitlines()
 
 
-def test_every_console_prints_what_the_page_says(empty_testbed: Testbed) -> None:
+def test_every_console_prints_the_output_on_the_page(empty_testbed: Testbed) -> None:
     testbed = empty_testbed
     daemon = Daemon(testbed)
-    for folder in ("srv", "tmp"):  # so what is written there is the testbed's, too
+    for folder in ("srv", "tmp"):  # files there disappear with the testbed
         testbed.run("mount", "-t", "tmpfs", "tmpfs", f"/{folder}")
     type_commands(part("What a start does"), testbed)
     for name in ("one", "two"):
@@ -42,7 +42,7 @@ def test_every_console_prints_what_the_page_says(empty_testbed: Testbed) -> None
     assert shown == {"What a start does", "Backup", "Fsck"}
 
 
-def test_when_mynet_is_taken_away_nothing_is_left(empty_testbed: Testbed) -> None:
+def test_the_commands_to_uninstall_leave_nothing(empty_testbed: Testbed) -> None:
     testbed = empty_testbed
     before = testbed.state()
     daemon = Daemon(testbed)
@@ -61,9 +61,9 @@ def test_when_mynet_is_taken_away_nothing_is_left(empty_testbed: Testbed) -> Non
     assert not (testbed.root / "var/lib/mynet").exists()
 
 
-def test_the_service_is_started_as_mynetd_can_be() -> None:
+def test_the_systemd_unit_starts_mynetd_with_valid_options() -> None:
     page = Page(FOLDER / "mynetd.md", (FOLDER / "mynetd.md").read_text())
     (unit,) = page.blocks("ini")
-    found = re.search(r"^ExecStart=/opt/mynet/bin/mynetd (.*)$", unit, re.MULTILINE)
-    assert found
-    mynetd.make_context("mynetd", found[1].split(), resilient_parsing=False)
+    command = re.search(r"^ExecStart=/opt/mynet/bin/mynetd (.*)$", unit, re.MULTILINE)
+    assert command
+    mynetd.make_context("mynetd", command[1].split(), resilient_parsing=False)

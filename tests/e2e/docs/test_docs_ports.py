@@ -1,4 +1,4 @@
-"""docs/ports.md: typed as it stands, from top to bottom, it prints what it says."""
+"""docs/ports.md: its commands, from top to bottom, print the output on the page."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ PATH = Path(__file__).parents[3] / "docs" / "ports.md"
 LISTEN = "import socket, time; held = socket.create_server(('', 22)); time.sleep(600)"
 
 
-def test_every_command_prints_what_the_page_says(empty_testbed: Testbed) -> None:
+def test_every_command_prints_the_output_on_the_page(empty_testbed: Testbed) -> None:
     daemon = Daemon(empty_testbed)
     daemon.create("blue")
     web, _ = (Sandbox(empty_testbed, name) for name in ("web", "two"))

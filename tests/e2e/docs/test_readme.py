@@ -1,4 +1,4 @@
-"""The first five minutes, as the README has them, typed as they stand."""
+"""The first five minutes of the README, run as they are."""
 
 import re
 from pathlib import Path
@@ -10,14 +10,14 @@ ROOT = Path(__file__).parents[3]
 
 
 def blocks() -> list[str]:
-    """Return the shell commands of the README's section, a block each."""
+    """Return the code blocks of the section."""
     readme = (ROOT / "README.md").read_text()
     section = re.search(r"^## The first five minutes\n(.*?)^## ", readme, re.DOTALL | re.MULTILINE)
     assert section
     return re.findall(r"^```sh\n(.*?)^```$", section[1], re.DOTALL | re.MULTILINE)
 
 
-def test_make_run_starts_mynetd_as_it_comes(testbed: Testbed) -> None:
+def test_make_run_starts_mynetd_without_options(testbed: Testbed) -> None:
     assert blocks()[0] == "make run\n"
     shown = testbed.run("make", "--directory", str(ROOT), "--no-print-directory", "-n", "run")
     assert [line.split() for line in shown.splitlines()] == [[".ci/setup"], [".venv/bin/mynetd"]]
