@@ -1,7 +1,7 @@
-"""What is made of an endpoint's record, and taken away again: one step each.
+"""The steps that attach an endpoint and detach it: ports, addresses, and the driver.
 
-The host's ports, addresses, and what the kernel has of it. Who calls holds the endpoint, and knows
-in which order; nothing here waits for anybody.
+The caller must hold the endpoint's lock and run these steps in order. No step takes a lock of the
+core, except that of a subnet.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from mynet.server.store import Store
 
 
 class Attachments:
-    """Makes endpoints, makes them whole, and takes them away."""
+    """Attaches, repairs and removes endpoints."""
 
     def __init__(
         self, store: Store, drivers: Catalog[Driver], leases: Leases, ports: PortAllocator
@@ -34,7 +34,10 @@ class Attachments:
         self._ports = ports
 
     def record(self, network: Network, endpoint: Endpoint) -> Endpoint:
-        """Take the endpoint's ports, and record it: from there on it is torn down by its record."""
+        """Allocate a new endpoint's ports and record it. From then on it is removed by its record.
+
+        Raises what PortAllocator.allocate and EndpointRecords.add raise.
+        """
         most = self._drivers.get(network.spec.driver).implementation.info.most_endpoints
         endpoint = self._ports.allocate(network, endpoint, endpoint.spec.ports)
         try:
@@ -44,20 +47,20 @@ class Attachments:
             raise
 
     def finish(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
-        """Make what is recorded: addresses, then what the kernel is to have of it; return it READY.
+        """Allocate a recorded endpoint's addresses and connect it; return it as recorded, READY.
 
-        Raises CallerGone where nobody waits for it any more; what was made is the caller's to undo.
+        Raises CallerGone, and what backend and driver raise. The caller must roll back then.
         """
         made = self._with_addresses(call, network, endpoint)
         self._attach(call, network, made)
         require_caller(call)
         return self._store.endpoints.put(replace(made, state=EndpointState.READY))
 
-    def restore(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
-        """Make an endpoint whole, its addresses and what the kernel has of it; return it.
+    def repair(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
+        """Allocate an endpoint's lost addresses and connect it again; return it as recorded.
 
-        Where that fails, the reason is on record until it succeeds. Raises AddressInUse where
-        another has got one of its addresses meanwhile, and SandboxNotFound.
+        Where that fails, the reason stays on record until it succeeds. Raises AddressInUse where
+        another owner has one of its addresses by now, and SandboxNotFound.
         """
         try:
             self._leases.hold(call, network, endpoint)
@@ -81,28 +84,28 @@ class Attachments:
         return self._ports.missing(network, endpoint)
 
     def differences(self, call: Call, network: Network, endpoint: Endpoint) -> Sequence[str]:
-        """Say how kernel and host differ from an endpoint, a sentence each."""
+        """Return how kernel and host differ from an endpoint, a sentence each."""
         driver = self._drivers.get(network.spec.driver)
-        problems = driver.run(call, Driver.check, endpoint.for_driver(network))
-        return [*problems, *self.missing_ports(network, endpoint)]
+        differences = driver.run(call, Driver.check, endpoint.for_driver(network))
+        return [*differences, *self.missing_ports(network, endpoint)]
 
     def detach(self, call: Call, network: Network, endpoint: Endpoint) -> None:
-        """Take away what the kernel has of it; addresses, ports and record stay."""
+        """Remove an endpoint from the kernel. Its addresses, ports and record stay."""
         driver = self._drivers.get(network.spec.driver)
         request = endpoint.for_driver(network)
         driver.run(call, Driver.disconnect, request, subject=f"endpoint {endpoint.id}")
 
-    def tear_down(self, call: Call, *placed: tuple[Network, Endpoint]) -> None:
-        """Take away whatever is left of endpoints, driven by their records alone.
+    def tear_down(self, call: Call, *attached: tuple[Network, Endpoint]) -> None:
+        """Remove all that is left of endpoints, as their records name it.
 
-        An address is given back only when the link that had it is gone for certain, and a port only
-        when no record has it. For many it takes a commit of each book, as for one.
+        An address is released only when the link that had it is gone, and a port only when it is on
+        no record. Many endpoints take one commit of each file, as one endpoint does.
         """
-        for network, endpoint in placed:
+        for network, endpoint in attached:
             self.detach(call, network, endpoint)
-        self._leases.give_back(call, placed)
-        self._store.endpoints.remove(*(endpoint for _, endpoint in placed))
-        for _, endpoint in placed:
+        self._leases.give_back(call, attached)
+        self._store.endpoints.remove(*(endpoint for _, endpoint in attached))
+        for _, endpoint in attached:
             self._ports.release(endpoint.id)
 
     def _remember(self, endpoint: Endpoint, failure: str) -> Endpoint:

@@ -1,9 +1,9 @@
 """UpdateEndpoint: ports and labels of an endpoint while it is in use.
 
-Order: is it sound? -> take the host's ports that are new -> driver -> is the caller still there? ->
-record -> let go of those that are not its any more -> answer. Until the record is written it says
-what the endpoint was: whatever goes wrong on the way, ports and driver are brought back to what the
-record says, and after a crash the next start does so.
+Order: check the request -> reserve the host's new ports -> driver -> check that the caller still
+waits -> record -> release the ports that were removed -> reply. Until it is written, the record has
+the endpoint as it was. After a failure, ports and driver are brought back to the record; after a
+crash, the next start does so.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ from mynet.server.store import Store
 
 
 class EndpointUpdates:
-    """Changes of endpoints that are there."""
+    """Updates endpoints."""
 
     def __init__(
         self, store: Store, drivers: Catalog[Driver], locks: KeyedLocks, ports: PortAllocator
@@ -45,18 +45,22 @@ class EndpointUpdates:
         self._finder = EndpointFinder(store)
 
     def update(self, call: Call, selector: EndpointSelector, change: EndpointChange) -> Endpoint:
-        """Change an endpoint; a failure leaves it as it was. Asking twice is asking once."""
-        found = self._finder.one(selector)
-        with self._locks.endpoint(call, *_keys(found)):
-            endpoint = self._finder.one(EndpointSelector(endpoint=found.id))
+        """Change an endpoint and return it; a failure leaves it as it was. The call is idempotent.
+
+        Raises EndpointNotFound, Ambiguous, Busy, InvalidArgument, CapabilityUnsupported,
+        PortInUse, PortsExhausted, CallerGone, and what the driver raises.
+        """
+        selected = self._finder.one(selector)
+        with self._locks.endpoint(call, *_keys(selected)):
+            endpoint = self._finder.one(EndpointSelector(endpoint=selected.id))
             if endpoint.state is not EndpointState.READY:
                 raise _not_ready(endpoint)
             network = self._store.networks.find(endpoint.network_id)
             info = self._drivers.get(network.spec.driver).implementation.info
             changed = _checked(network, endpoint, change)
             require_publishable(network, change.ports.put, info)
-            # Ports that are as asked for already are told all the same: somebody may have damaged
-            # what the driver made of them.
+            # The driver gets ports even where they did not change, as another program may have
+            # damaged their rules.
             if change.ports and PORTS in info.capabilities:
                 return self._apply(call, network, endpoint, changed, change.ports.put)
             return self._store.endpoints.put(changed) if changed != endpoint else endpoint
@@ -69,28 +73,28 @@ class EndpointUpdates:
         changed: Endpoint,
         asked: Sequence[PortMapping],
     ) -> Endpoint:
-        """Have the driver change it, then record it; or bring all back to what the record says."""
+        """Change ports and driver, then the record; a failure brings them back to the record."""
         changed = self._ports.allocate(network, changed, asked, endpoint.ports)
         try:
-            self._tell(call, network, changed)
+            self._update_driver(call, network, changed)
             require_caller(call)
             if changed != endpoint:
                 changed = self._store.endpoints.republish(changed, network.versions)
         except Exception as error:
-            on_completion(error, partial(self._take_back, call, endpoint, error))
+            on_completion(error, partial(self._roll_back, call, endpoint, error))
             raise
         self._ports.settle(network, changed)
         return changed
 
-    def _tell(self, call: Call, network: Network, endpoint: Endpoint) -> None:
+    def _update_driver(self, call: Call, network: Network, endpoint: Endpoint) -> None:
         driver = self._drivers.get(network.spec.driver)
         request = endpoint.for_driver(network)
         driver.run(call, Driver.update_endpoint, request, subject=f"endpoint {endpoint.id}")
 
-    def _take_back(self, call: Call, endpoint: Endpoint, error: Exception) -> None:
-        """Tell driver and ports what the record says; they were told something else.
+    def _roll_back(self, call: Call, endpoint: Endpoint, error: Exception) -> None:
+        """Bring driver and ports back to the record.
 
-        Where the driver was under way, the endpoint's locks were let go of in the meantime.
+        Where the driver's verb was still under way, the endpoint's locks were released meanwhile.
         """
         rollback_call = call.for_rollback()
         with rollback(error, f"update endpoint {endpoint.id}"), ExitStack() as held:
@@ -100,28 +104,28 @@ class EndpointUpdates:
                 network = self._store.networks.find(recorded.network_id)
                 held.callback(self._ports.settle, network, recorded)
                 if recorded.state is EndpointState.READY:
-                    self._tell(rollback_call, network, recorded)
+                    self._update_driver(rollback_call, network, recorded)
 
 
 def _checked(network: Network, endpoint: Endpoint, change: EndpointChange) -> Endpoint:
-    """Return the endpoint as it is to be. Raises InvalidArgument."""
+    """Return the endpoint with the change applied. Raises InvalidArgument."""
     before = tuple(map(Published, endpoint.spec.ports, endpoint.ports))
     ports = change.ports.applied(before)
     spec = replace(
         endpoint.spec,
         labels=change.labels.applied(endpoint.spec.labels),
-        ports=tuple(each.spec for each in ports),
+        ports=tuple(published.spec for published in ports),
     )
-    changed = replace(endpoint, spec=spec, ports=tuple(each.port for each in ports))
-    faults = [
+    changed = replace(endpoint, spec=spec, ports=tuple(published.port for published in ports))
+    violations = [
         *port_violations(network, change.ports.put),
-        *(Violation("ports", fault) for fault in _crowd_faults(changed.ports)),
+        *(Violation("ports", sentence) for sentence in _conflicts(changed.ports)),
     ]
     if len(spec.labels) > MAX_LABELS:
-        fault = f"there would be {len(spec.labels)}; up to {MAX_LABELS} are kept"
-        faults.append(Violation("labels", fault))
-    if faults:
-        raise InvalidArgument(faults)
+        sentence = f"there would be {len(spec.labels)}; up to {MAX_LABELS} are kept"
+        violations.append(Violation("labels", sentence))
+    if violations:
+        raise InvalidArgument(violations)
     return changed
 
 
@@ -129,18 +133,18 @@ def _keys(endpoint: Endpoint) -> tuple[str, str]:
     return endpoint.spec.container_id, endpoint.network_id
 
 
-def _crowd_faults(ports: Sequence[PortMapping]) -> Iterator[str]:
-    """Yield what is wrong with ports that are to stand beside each other."""
-    for one, other in clashes(ports):
+def _conflicts(ports: Sequence[PortMapping]) -> Iterator[str]:
+    """Yield a sentence for each conflict between ports of one endpoint."""
+    for first, second in clashes(ports):
         yield (
-            f"{shown(ports[other])} has ports of the host that are in {shown(ports[one])} already;"
-            " take that away in the same call"
+            f"{shown(ports[second])} has ports of the host that {shown(ports[first])} has already;"
+            " remove that in the same call"
         )
     yield from too_many(ports)
 
 
 def _not_ready(endpoint: Endpoint) -> Busy:
-    """Say that an endpoint is being made or taken away."""
+    """Return the error for an endpoint that is being connected or disconnected."""
     return Busy(
         f"endpoint {endpoint.id[:12]} is {endpoint.state.value}; connect its container again, or"
         " disconnect it",

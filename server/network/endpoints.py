@@ -1,8 +1,8 @@
 """Endpoints: Connect, Disconnect, and finding them.
 
-Order of a Connect: take the host's ports -> record {CONNECTING, with all names} -> addresses ->
-driver -> is the caller still there? -> record {READY} -> answer. A failure on the way tears down
-what the record names; so does Disconnect, and so does the next start after a crash.
+Order of a Connect: reserve the host's ports -> record {CONNECTING, with all names} -> addresses ->
+driver -> check that the caller still waits -> record {READY} -> reply. A failure tears down what
+the record names. So do Disconnect, and the next start after a crash.
 """
 
 import contextvars
@@ -43,7 +43,7 @@ from mynet.server.plugins.catalog import Catalog
 from mynet.server.plugins.options import endpoint_violations
 from mynet.server.store import Store
 
-_AT_ONCE = 16  # endpoints that one call takes away: fewer than a plugin has threads
+_AT_ONCE = 16  # endpoints that one call removes at a time: fewer than a plugin has threads
 
 
 class Endpoints:
@@ -71,7 +71,12 @@ class Endpoints:
     def connect(
         self, call: Call, selector: str, spec: EndpointSpec, sandbox: SandboxSpec | None
     ) -> Endpoint:
-        """Attach a sandbox, or return the endpoint it has already. A failure leaves nothing."""
+        """Connect a container, or return its endpoint repaired. A failure leaves nothing.
+
+        Raises NetworkNotFound, SandboxNotFound, Busy, InvalidArgument, EndpointExists,
+        CapabilityUnsupported, PortInUse, PortsExhausted, CallerGone, and what backend and driver
+        raise.
+        """
         network_id = self._store.networks.find(selector).id
         place = self._identify(sandbox)
         with ExitStack() as held:
@@ -92,30 +97,34 @@ class Endpoints:
     def disconnect(
         self, call: Call, selector: EndpointSelector, *, allow_missing: bool
     ) -> Sequence[Endpoint]:
-        """Detach what the selector names; return the endpoints as they were."""
+        """Disconnect the selected endpoints and return them as they were.
+
+        Raises EndpointNotFound and NetworkNotFound, unless ``allow_missing``; Ambiguous, and what
+        backend and driver raise.
+        """
         try:
-            found = self._finder.several(selector)
+            selected = self._finder.several(selector)
         except (EndpointNotFound, NetworkNotFound):
             if allow_missing:
                 return []
             raise
-        return self.remove_all(call, found)
+        return self.remove_all(call, selected)
 
     def remove_all(self, call: Call, endpoints: Sequence[Endpoint]) -> Sequence[Endpoint]:
-        """Take endpoints away, several at once: what takes long for one is shared by many."""
+        """Remove endpoints, several at a time: the kernel deletes many links at the cost of one."""
         tasks = [
             partial(contextvars.copy_context().run, self.remove, call, endpoint.id)
             for endpoint in endpoints
         ]
         if len(tasks) <= 1:
-            gone = [task() for task in tasks]
+            removed = [task() for task in tasks]
         else:
             with ThreadPoolExecutor(min(len(tasks), _AT_ONCE)) as pool:
-                gone = [future.result() for future in [pool.submit(task) for task in tasks]]
-        return [endpoint for endpoint in gone if endpoint]
+                removed = [future.result() for future in [pool.submit(task) for task in tasks]]
+        return [endpoint for endpoint in removed if endpoint]
 
     def remove(self, call: Call, endpoint_id: str) -> Endpoint | None:
-        """Take one endpoint away and return it as it was; None where it was gone already."""
+        """Remove one endpoint and return it as it was, or None where it does not exist."""
         known = self._store.endpoints.get(endpoint_id)
         if known is None:
             return None
@@ -126,11 +135,14 @@ class Endpoints:
         return endpoint
 
     def get(self, selector: EndpointSelector) -> Endpoint:
-        """Return one endpoint. Raises EndpointNotFound and Ambiguous."""
+        """Return one endpoint. Raises EndpointNotFound, NetworkNotFound and Ambiguous."""
         return self._finder.one(selector)
 
     def check(self, call: Call, selector: EndpointSelector) -> tuple[Endpoint, Sequence[str]]:
-        """Return an endpoint, and how the kernel differs from it, a sentence each."""
+        """Return an endpoint, and how the kernel differs from it, a sentence each.
+
+        Raises EndpointNotFound, NetworkNotFound, Ambiguous, and what the driver raises.
+        """
         endpoint = self._finder.one(selector)
         network = self._store.networks.find(endpoint.network_id)
         return endpoint, self._attachments.differences(call, network, endpoint)
@@ -142,7 +154,7 @@ class Endpoints:
         after: int,
         limit: int,
     ) -> Sequence[tuple[int, Endpoint]]:
-        """List endpoints of a network, of a container, with all labels, each with its place."""
+        """Return endpoints of a network and a container with all labels, each with its page key."""
         network_id = self._store.networks.find(selector.network).id if selector.network else ""
 
         def wanted(endpoint: Endpoint) -> bool:
@@ -155,19 +167,22 @@ class Endpoints:
         return self._store.endpoints.page(after, limit, wanted)
 
     def _check_spec(self, network: Network, spec: EndpointSpec) -> None:
-        """Refuse options, ports and addresses that the driver, or the network, does not have."""
+        """Raise for options, ports and addresses that the driver or the network does not have.
+
+        Raises InvalidArgument, CapabilityUnsupported and AddressOutOfRange.
+        """
         info = self._drivers.get(network.spec.driver).implementation.info
-        if faults := [
+        if violations := [
             *endpoint_violations(spec.options, info),
             *port_violations(network, spec.ports),
             *self._leases.violations(network, spec),
         ]:
-            raise InvalidArgument(faults)
+            raise InvalidArgument(violations)
         require_publishable(network, spec.ports, info)
         self._leases.check(network, spec)
 
     def _same_key(self, call: Call, network: Network, spec: EndpointSpec) -> Endpoint | None:
-        """Return the endpoint with the same natural key; finish one that is half gone."""
+        """Return the READY endpoint with the same natural key; remove one that is not READY."""
         existing = self._finder.same_key(network, spec)
         if existing and existing.state is not EndpointState.READY:
             self._attachments.tear_down(call, (network, existing))
@@ -182,34 +197,36 @@ class Endpoints:
     def _again(
         self, call: Call, network: Network, existing: Endpoint, spec: EndpointSpec, place: Place
     ) -> Endpoint:
-        """Connect what is connected: the same spec find the same endpoint."""
-        if spec.interface == existing.interface:  # that is which one is meant, and no other spec
+        """Return the existing endpoint for the same spec. Raises EndpointExists for another."""
+        if spec.interface == existing.interface:  # it selects the endpoint
             spec = replace(spec, interface=existing.spec.interface)
-        if others := spec.differs_from(existing.spec):
-            raise endpoint_exists(existing, f"with another spec: {', '.join(others)}")
+        if differing := spec.differs_from(existing.spec):
+            raise endpoint_exists(existing, f"with another spec: {', '.join(differing)}")
         before, now = existing.place.sandbox, place.sandbox
         if before is None or now is None:
             if before is now:
-                return self._whole(call, network, existing)
+                return self._repaired(call, network, existing)
             raise endpoint_exists(existing, "with a sandbox" if before else "without a sandbox")
         same_boot = existing.boot_id == boot_id()
         if same_boot and before.cookie == now.cookie:
-            if place != existing.place:  # another way to the same sandbox: the old one may be gone
+            if (
+                place != existing.place
+            ):  # another path to the same sandbox, as the old one may be gone
                 existing = self._store.endpoints.put(replace(existing, place=place))
-            return self._whole(call, network, existing)
+            return self._repaired(call, network, existing)
         if same_boot and self._host.sandboxes.exists(before):
             raise endpoint_exists(existing, f"in another sandbox, {before.path}")
         return self._move(call, network, existing, place)
 
-    def _whole(self, call: Call, network: Network, existing: Endpoint) -> Endpoint:
-        """Return an endpoint that is there, made whole where somebody has damaged it."""
+    def _repaired(self, call: Call, network: Network, existing: Endpoint) -> Endpoint:
+        """Return an existing endpoint, and repair what another program has damaged of it."""
         self._attachments.reacquire_ports(network, existing)
-        return self._attachments.restore(call, network, existing)
+        return self._attachments.repair(call, network, existing)
 
     def _move(self, call: Call, network: Network, existing: Endpoint, place: Place) -> Endpoint:
-        """Give the endpoint of a sandbox that is gone to its successor.
+        """Move the endpoint of a sandbox that is gone into its successor.
 
-        Where that fails, it stays on record as it was, with its addresses, for the next call.
+        Where that fails, the record stays as it was, with its addresses, for the next call.
         """
         self._attachments.reacquire_ports(network, existing)
         self._attachments.detach(call, network, existing)
@@ -221,7 +238,7 @@ class Endpoints:
             raise
 
     def _make(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
-        """Make an endpoint that is recorded, or take away what was made of it."""
+        """Finish a recorded endpoint, or tear it down."""
         try:
             return self._attachments.finish(call, network, endpoint)
         except Exception as error:
@@ -242,7 +259,7 @@ class Endpoints:
             self._attachments.tear_down(call.for_rollback(), (network, endpoint))
 
     def _finish(self, call: Call, network: Network, endpoint: Endpoint) -> None:
-        """Disconnect: record the intent, then tear down; later, if the driver takes too long."""
+        """Record the intent to disconnect, then tear down, if need be after a late driver."""
         if endpoint.state is EndpointState.READY:
             endpoint = self._store.endpoints.put(
                 replace(endpoint, state=EndpointState.DISCONNECTING)
@@ -256,7 +273,7 @@ class Endpoints:
 
 
 def not_ready(network: Network) -> Busy:
-    """Say that a network is being made or taken away."""
+    """Return the error for a network that is being created or deleted."""
     return Busy(
         f"network {network.name} is {network.state.value}; call again when that is done, or delete"
         " it again if it stays so",
@@ -265,7 +282,7 @@ def not_ready(network: Network) -> Busy:
 
 
 def endpoint_exists(existing: Endpoint, how: str) -> EndpointExists:
-    """Say that the natural key is taken."""
+    """Return the error for a natural key that an endpoint has."""
     return EndpointExists(
         f"container {existing.spec.container_id} is on network {existing.network} already, {how}"
         f" (endpoint {existing.id[:12]}, {existing.interface}); disconnect it first, or name"

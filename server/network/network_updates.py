@@ -1,8 +1,8 @@
-"""UpdateNetwork: labels, and those options that can change while a network is in use.
+"""UpdateNetwork: labels, and the options that can change while a network is in use.
 
-Order: is it sound? -> driver -> is the caller still there? -> record -> answer. Until the record is
-written it says what the network was. So whatever goes wrong on the way, the driver is told again
-what the record says; after a crash the next start does so.
+Order: check the request -> driver -> check that the caller still waits -> record -> reply. Until it
+is written, the record has the network as it was. After a failure, the driver is brought back to the
+record; after a crash, the next start does so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from mynet.server.store import Store
 
 
 class NetworkUpdates:
-    """Changes of networks that are there."""
+    """Updates networks."""
 
     def __init__(self, store: Store, drivers: Catalog[Driver], locks: KeyedLocks) -> None:
         self._store = store
@@ -34,15 +34,19 @@ class NetworkUpdates:
         self._locks = locks
 
     def update(self, call: Call, selector: str, change: NetworkChange) -> NetworkReport:
-        """Change a network; a failure leaves it as it was. Asking twice is asking once."""
+        """Change a network and return it; a failure leaves it as it was. The call is idempotent.
+
+        Raises NetworkNotFound, Ambiguous, Busy, InvalidArgument, CapabilityUnsupported,
+        CallerGone, and what the driver raises.
+        """
         network_id = self._store.networks.find(selector).id
         with self._locks.exclusive(call, "network", network_id):
             network = self._store.networks.find(network_id)
             if network.state is not NetworkState.READY:
                 raise not_ready(network)
             changed = self._checked(network, change)
-            # Options that are as asked for already are told all the same: somebody may have
-            # damaged what the driver made of them.
+            # The driver gets options even where they did not change, as another program may have
+            # damaged what it made of them.
             if change.options:
                 network = self._apply(call, network, changed)
             elif changed != network:
@@ -50,21 +54,24 @@ class NetworkUpdates:
             return NetworkReport(network, len(self._store.endpoints.of_network(network.id)))
 
     def settle(self, call: Call, network: Network, endpoints: Sequence[Endpoint]) -> None:
-        """Bring a network and what is there of its endpoints to what the network should be."""
-        told = NetworkUpdate(
-            network.for_driver(), tuple(each.for_driver(network) for each in endpoints)
+        """Bring a network, and its endpoints as far as they exist, to the network's record."""
+        request = NetworkUpdate(
+            network.for_driver(), tuple(endpoint.for_driver(network) for endpoint in endpoints)
         )
         driver = self._drivers.get(network.spec.driver)
-        driver.run(call, Driver.update, told, subject=f"network {network.id}")
+        driver.run(call, Driver.update, request, subject=f"network {network.id}")
 
     def _checked(self, network: Network, change: NetworkChange) -> Network:
-        """Return the network as it is to be. Raises InvalidArgument and CapabilityUnsupported."""
+        """Return the network with the change applied.
+
+        Raises InvalidArgument and CapabilityUnsupported.
+        """
         spec = replace(
             network.spec,
             labels=change.labels.applied(network.spec.labels),
             options=change.options.applied(network.spec.options),
         )
-        faults = [
+        violations = [
             Violation(name, f"there would be {len(entries)}; up to {MAX_LABELS} are kept")
             for name, entries in (("labels", spec.labels), ("options", spec.options))
             if len(entries) > MAX_LABELS
@@ -73,30 +80,30 @@ class NetworkUpdates:
         if change.options:
             info = self._drivers.get(spec.driver).implementation.info
             versions = frozenset(subnet.cidr.version for subnet in network.subnets)
-            faults += network_violations(
+            violations += network_violations(
                 "", NetworkRequest(spec.options, versions, spec.internal), info
             )
             fixed = _fixed(info, network.spec.options, spec.options)
-        if faults:
-            raise InvalidArgument(faults)
+        if violations:
+            raise InvalidArgument(violations)
         if fixed:
             raise _cannot_change(network, fixed)
         return replace(network, spec=spec)
 
     def _apply(self, call: Call, network: Network, changed: Network) -> Network:
-        """Have the driver change it, then record it; or have the driver change it back."""
+        """Change the driver, then the record; a failure brings the driver back to the record."""
         try:
             self.settle(call, changed, self._store.endpoints.of_network(network.id))
             require_caller(call)
             return self._store.networks.put(changed) if changed != network else network
         except Exception as error:
-            on_completion(error, partial(self._take_back, call, network, error))
+            on_completion(error, partial(self._roll_back, call, network, error))
             raise
 
-    def _take_back(self, call: Call, network: Network, error: Exception) -> None:
-        """Tell the driver what the record says; it was told something else.
+    def _roll_back(self, call: Call, network: Network, error: Exception) -> None:
+        """Bring the driver back to the record.
 
-        Where the driver was under way, the network's lock was let go of in the meantime.
+        Where the driver's verb was still under way, the network's lock was released meanwhile.
         """
         rollback_call = call.for_rollback()
         with rollback(error, f"update network {network.name}"), ExitStack() as held:
@@ -110,7 +117,7 @@ class NetworkUpdates:
 def _fixed(
     info: DriverInfo, before: Mapping[str, str], options: Mapping[str, str]
 ) -> Mapping[str, str]:
-    """Tell which options would change that the driver does not change, and why not."""
+    """Return the options that the driver cannot change, each with the reason."""
     changes = {
         option.name: option.change(before.get(option.name), options.get(option.name))
         for option in info.options
@@ -120,12 +127,11 @@ def _fixed(
 
 
 def _cannot_change(network: Network, fixed: Mapping[str, str]) -> CapabilityUnsupported:
-    """Say that options stay as they are, and what to do instead."""
-    said = "; ".join(f"{name}: {reason}" for name, reason in fixed.items())
+    """Return the error for options that cannot change, with what to do instead."""
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in fixed.items())
     return CapabilityUnsupported(
-        f"options of network {network.name} stay as they are while it is there ({said}). Make"
-        " another network with the options wanted, connect its containers there, then delete this"
-        " one",
+        f"these options of network {network.name} cannot change while it exists ({reasons}). Create"
+        " another network with the options, connect the containers there, then delete this one",
         resource=f"network {network.name}",
         metadata=fixed,
     )

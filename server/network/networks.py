@@ -1,7 +1,7 @@
-"""Networks: making them, finding them, taking them away.
+"""Networks: CreateNetwork, DeleteNetwork, and finding them.
 
 Order of a CreateNetwork: record {CREATING, with its claim on the subnets} -> gateway addresses ->
-record {their addresses} -> driver -> is the caller still there? -> record {READY} -> answer.
+record {their addresses} -> driver -> check that the caller still waits -> record {READY} -> reply.
 DeleteNetwork is the mirror image.
 """
 
@@ -56,14 +56,19 @@ class Networks:
         self._planner = planner
 
     def create(self, call: Call, spec: NetworkSpec, *, allow_existing: bool) -> NetworkReport:
-        """Make a network. A failure leaves nothing of it."""
+        """Create a network and return it. A failure leaves nothing of it.
+
+        Raises DriverNotFound, BackendNotFound, NetworkExists, InterfaceExists, SubnetOverlap,
+        PoolsExhausted, Busy, CallerGone, and what backend and driver raise. With ``allow_existing``
+        a network of that name and spec is repaired and returned instead.
+        """
         self._backends.get(spec.ipam)
         network = self._planner.network(spec)
         subnets = spec.subnets or self._registry.unnamed(network.mtu)
-        ground = self._registry.candidates(subnets)
+        candidates = self._registry.candidates(subnets)
         with self._locks.exclusive(call, "network", network.id):
             try:
-                network = self._add(call, network, subnets, ground)
+                network = self._add(call, network, subnets, candidates)
             except NetworkExists as taken:
                 if not allow_existing:
                     raise
@@ -80,35 +85,39 @@ class Networks:
     def page(
         self, labels: Mapping[str, str], after: int, limit: int
     ) -> Sequence[tuple[int, NetworkReport]]:
-        """List networks that have all these labels, the oldest first, each with its place."""
-        found = self._store.networks.page(
+        """Return networks that have all these labels, the oldest first, each with its page key."""
+        page = self._store.networks.page(
             after, limit, lambda network: labels.items() <= network.spec.labels.items()
         )
         counts = self._store.endpoints.counts()
-        return [(seq, NetworkReport(network, counts.get(network.id, 0))) for seq, network in found]
+        return [(seq, NetworkReport(network, counts.get(network.id, 0))) for seq, network in page]
 
     def delete(self, call: Call, selector: str, *, force: bool, allow_missing: bool) -> None:
-        """Take a network away; with ``force`` its endpoints first. Raises NetworkInUse."""
+        """Delete a network, and with ``force`` its endpoints first.
+
+        Raises NetworkInUse without ``force``; NetworkNotFound, unless ``allow_missing``; Ambiguous,
+        Busy, and what backend and driver raise.
+        """
         try:
-            found = self._store.networks.find(selector)
+            selected = self._store.networks.find(selector)
         except NetworkNotFound:
             if allow_missing:
                 return
             raise
-        with self._locks.exclusive(call, "network", found.id):
-            network = self._store.networks.find(found.id)
+        with self._locks.exclusive(call, "network", selected.id):
+            network = self._store.networks.find(selected.id)
             endpoints = self._store.endpoints.of_network(network.id)
             if endpoints and not force:
                 raise _in_use(network, endpoints)
-            # From here on nobody connects; Disconnect needs this lock, so it is let go of.
+            # From here on no Connect succeeds. Disconnect needs this lock, so it is released.
             self._store.networks.put(replace(network, state=NetworkState.DELETING))
         self._endpoints.remove_all(call, endpoints)
-        with self._locks.exclusive(call, "network", found.id):
-            if still := self._store.networks.get(found.id):  # else another call was faster
+        with self._locks.exclusive(call, "network", selected.id):
+            if still := self._store.networks.get(selected.id):  # else another call was faster
                 self.tear_down(call, still)
 
     def tear_down(self, call: Call, network: Network) -> None:
-        """Take away whatever is left of a network, driven by its record alone."""
+        """Remove all that is left of a network, as its record names it."""
         driver = self._drivers.get(network.spec.driver)
         driver.run(call, Driver.delete, network.for_driver(), subject=f"network {network.id}")
         self._leases.close(call, network)
@@ -117,17 +126,21 @@ class Networks:
             self._leases.forget(call, network)
 
     def _add(
-        self, call: Call, network: Network, subnets: Sequence[SubnetSpec], ground: SubnetCandidates
+        self,
+        call: Call,
+        network: Network,
+        subnets: Sequence[SubnetSpec],
+        candidates: SubnetCandidates,
     ) -> Network:
-        """Record a network; one that has its name and is half made or half gone is finished."""
+        """Record a network. An unfinished network of the same name is torn down first."""
         try:
-            return self._store.networks.add(network, subnets, ground)
+            return self._store.networks.add(network, subnets, candidates)
         except NetworkExists as taken:
             self._finish(call, taken)
-        return self._store.networks.add(network, subnets, ground)
+        return self._store.networks.add(network, subnets, candidates)
 
     def _finish(self, call: Call, taken: NetworkExists) -> None:
-        """Tear down what a failed call has left under a name; what stands is ``taken``."""
+        """Tear down an unfinished network that has the name. Raises ``taken`` for a READY one."""
         network = self._store.networks.get(taken.holder)
         if network and network.state is NetworkState.READY:
             raise taken  # at once, whichever call holds its lock
@@ -144,10 +157,10 @@ class Networks:
             self.tear_down(call, network)
 
     def _make(self, call: Call, network: Network) -> Network:
-        """Make a network that is recorded, or take away what was made of it."""
+        """Finish a recorded network, or tear it down."""
         try:
             network = self._store.networks.put(self._leases.open(call, network))
-            self.restore(call, network)
+            self.repair(call, network)
             require_caller(call)
             return self._store.networks.put(replace(network, state=NetworkState.READY))
         except Exception as error:
@@ -159,40 +172,40 @@ class Networks:
             self.tear_down(call.for_rollback(), network)
 
     def _existing(self, call: Call, spec: NetworkSpec, taken: NetworkExists) -> NetworkReport:
-        """Return the network that has the name, if it is what is asked for."""
+        """Return the network that has the name, repaired. Raises NetworkExists for another spec."""
         with self._locks.exclusive(call, "network", taken.holder):
             try:
                 report = self.get(taken.holder)
             except NetworkNotFound as error:
                 raise Busy(
-                    f"network {spec.name} was deleted at this moment; call again",
+                    f"network {spec.name} was deleted meanwhile; call again",
                     resource=f"network {spec.name}",
                 ) from error
             if report.network.state is not NetworkState.READY:
                 raise not_ready(report.network)
-            if others := differing_fields(spec, report.network.spec):
+            if differing := differing_fields(spec, report.network.spec):
                 raise NetworkExists(
-                    f"a network {spec.name!r} is there already, made with another spec:"
-                    f" {', '.join(others)}; choose another name, or delete it first",
+                    f"there is a network {spec.name!r} already, with another spec:"
+                    f" {', '.join(differing)}; choose another name, or delete it first",
                     resource=f"network {spec.name}",
                     holder=taken.holder,
                 ) from taken
-            self.restore(call, report.network)  # made whole, where somebody has damaged it
+            self.repair(call, report.network)
             return report
 
-    def restore(self, call: Call, network: Network) -> None:
-        """Make a network, or make it whole where somebody has damaged it."""
+    def repair(self, call: Call, network: Network) -> None:
+        """Create a network through its driver, or repair what another program has damaged of it."""
         driver = self._drivers.get(network.spec.driver)
         driver.run(call, Driver.create, network.for_driver(), subject=f"network {network.id}")
 
 
 def _in_use(network: Network, endpoints: Sequence[Endpoint]) -> NetworkInUse:
-    named = ", ".join(
+    names = ", ".join(
         f"{endpoint.interface} of {endpoint.spec.container_id}" for endpoint in endpoints[:3]
     )
     more = f" and {len(endpoints) - 3} more" if len(endpoints) > 3 else ""  # noqa: PLR2004
     return NetworkInUse(
-        f"network {network.name} has endpoints ({named}{more}); disconnect them first, or delete"
+        f"network {network.name} has endpoints ({names}{more}); disconnect them first, or delete"
         " with force",
         resource=f"network {network.name}",
         metadata={"endpoints": str(len(endpoints))},

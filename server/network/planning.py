@@ -1,6 +1,6 @@
-"""Deciding what a request leaves open, before anything is made.
+"""Plans what a request leaves open, before anything is created.
 
-The intent that is recorded first names every link that will be made, so that a crash at any later
+The intent that is recorded first names every link that will be created. So a crash at any later
 instant leaves nothing whose name is not on record.
 """
 
@@ -19,13 +19,13 @@ from mynet.server.model.endpoints import (
     Place,
 )
 from mynet.server.model.networks import Network, NetworkSpec, NetworkState
+from mynet.server.model.subnets import IPV6, MIN_MTU_IPV6
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.store import Store
 
 _NAME_LENGTH = 15  # characters in a device's name: IFNAMSIZ of linux/if.h, less the final zero
-_LEAST_FOR_IPV6 = 1280  # bytes
-# Metrics of default routes that one gateway priority has, so many that endpoints which come and go
-# do not use them up. The lowest is above what routes have that the sandbox was given by others.
+# The default-route metrics of one gateway priority. They are so many that endpoints which come and
+# go do not use them up, and the lowest is above the usual metrics of routes that others add.
 _METRICS = 1_000_000
 
 
@@ -38,7 +38,7 @@ class Planner:
         self._host = host
 
     def network(self, spec: NetworkSpec) -> Network:
-        """Plan a network; its subnets follow as it is recorded. Raises DriverNotFound."""
+        """Return a planned network; its subnets follow as it is recorded. Raises DriverNotFound."""
         prefix = self._drivers.get(spec.driver).implementation.info.device_prefix
         network_id = secrets.token_hex(32)
         return Network(
@@ -52,7 +52,7 @@ class Planner:
         )
 
     def endpoint(self, network: Network, spec: EndpointSpec, place: Place) -> Endpoint:
-        """Plan an endpoint; addresses and MAC address follow when they have been allocated."""
+        """Return a planned endpoint; its addresses and MAC address follow as they are allocated."""
         prefix = self._drivers.get(network.spec.driver).implementation.info.port_prefix
         endpoint_id = secrets.token_hex(32)
         return Endpoint(
@@ -72,36 +72,36 @@ class Planner:
         )
 
     def moved(self, existing: Endpoint, place: Place) -> Endpoint:
-        """Plan the move of an endpoint whose sandbox is gone; it keeps names and addresses."""
+        """Return an endpoint planned into another sandbox; it keeps its names and addresses."""
         return replace(
             existing,
             place=place,
             boot_id=boot_id(),
             route_metric=self._next_metric(place.sandbox, existing.spec.gateway_priority),
             state=EndpointState.CONNECTING,
-            taken=(),  # it was READY: what it took over then is its own
+            taken=(),  # it was READY, so the addresses that it took over are its own
             failure="",
         )
 
     def _mtu(self, spec: NetworkSpec) -> int:
-        """Return the uplink's, but what IPv6 needs where there is any (RFC 8200)."""
+        """Return the MTU of the uplink, and with an IPv6 subnet at least what IPv6 needs."""
         uplink = self._host.host.uplink_mtu()
-        has_ipv6 = any(subnet.version == 6 for subnet in spec.subnets)  # noqa: PLR2004
-        return max(uplink, _LEAST_FOR_IPV6) if has_ipv6 else uplink
+        has_ipv6 = any(subnet.version == IPV6 for subnet in spec.subnets)
+        return max(uplink, MIN_MTU_IPV6) if has_ipv6 else uplink
 
     def _device_name(self, prefix: str, name: str, network_id: str) -> str:
         if not prefix:
             return ""
-        speaking = prefix + name
+        readable = prefix + name
         taken = (
-            len(speaking) > _NAME_LENGTH
-            or self._host.links.has_device(speaking)
-            or self._store.networks.has_interface(speaking)
+            len(readable) > _NAME_LENGTH
+            or self._host.links.has_device(readable)
+            or self._store.networks.has_interface(readable)
         )
-        return prefix + network_id[:12] if taken else speaking
+        return prefix + network_id[:12] if taken else readable
 
     def _inner_name(self, endpoint_id: str, sandbox: Sandbox | None) -> str:
-        """Return the first of eth0, eth1, ... that neither the sandbox nor a record has."""
+        """Return the first name of eth0, eth1, ... that neither the sandbox nor a record has."""
         if sandbox is None:
             return "cif-" + endpoint_id[:11]
         taken = self._host.sandboxes.device_names(sandbox) | {
@@ -112,11 +112,11 @@ class Planner:
         )
 
     def _next_metric(self, sandbox: Sandbox | None, gateway_priority: int) -> int:
-        """Return a metric for the default routes; the kernel takes the lowest.
+        """Return a metric for the default routes; the kernel prefers the lowest.
 
-        Every priority has metrics of its own, so whoever comes later with a higher one goes first,
-        and nothing of the others has to change. Among equals, whoever came to the sandbox first
-        stays first.
+        Every priority has its own metrics. So an endpoint that comes later with a higher priority
+        goes first, and no route of the others has to change. Of equal priorities, the endpoint that
+        was connected first stays first.
         """
         others = self._store.endpoints.of_sandbox(sandbox.cookie) if sandbox else ()
         taken = {other.route_metric for other in others}

@@ -1,4 +1,4 @@
-"""Finding the endpoints that a selector means."""
+"""Finds the endpoints that a selector selects."""
 
 from collections.abc import Sequence
 
@@ -9,34 +9,37 @@ from mynet.server.store import Store
 
 
 class EndpointFinder:
-    """Looks endpoints up by id prefix, by network and container, or by container."""
+    """Finds endpoints by id prefix, by network and container, or by container."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def one(self, selector: EndpointSelector) -> Endpoint:
-        """Return the endpoint meant. Raises EndpointNotFound and Ambiguous."""
-        found = self._matching(selector)
-        if len(found) > 1:
-            interfaces = ", ".join(endpoint.interface for endpoint in found)
+        """Return the selected endpoint. Raises EndpointNotFound, NetworkNotFound and Ambiguous."""
+        endpoints = self._matching(selector)
+        if len(endpoints) > 1:
+            interfaces = ", ".join(endpoint.interface for endpoint in endpoints)
             raise Ambiguous(
                 f"{_shown(selector)} fits several endpoints ({interfaces}); give more digits of"
                 " the id, or the interface",
                 resource=_shown(selector),
             )
-        return found[0]
+        return endpoints[0]
 
     def several(self, selector: EndpointSelector) -> Sequence[Endpoint]:
-        """Return the endpoints meant: one, or with the container alone all that it has."""
+        """Return the selected endpoints: one, or all of a container that is named alone.
+
+        Raises EndpointNotFound, NetworkNotFound and Ambiguous.
+        """
         if selector.endpoint or selector.network:
             return [self.one(selector)]
         return self._matching(selector)
 
     def same_key(self, network: Network, spec: EndpointSpec) -> Endpoint | None:
-        """Return the endpoint that a Connect means, if there is one.
+        """Return the existing endpoint that a Connect refers to, or None.
 
-        Without an interface that is the container's endpoint on the network; where it has several
-        there, the one that was made without naming an interface, else the oldest.
+        Without an interface that is the container's endpoint on the network. Of several, it is the
+        one that was connected without naming an interface, else the oldest.
         """
         of_container = [
             endpoint
@@ -48,21 +51,23 @@ class EndpointFinder:
 
     def _matching(self, selector: EndpointSelector) -> Sequence[Endpoint]:
         if selector.endpoint:
-            found = self._store.endpoints.by_id_prefix(selector.endpoint)
+            endpoints = self._store.endpoints.by_id_prefix(selector.endpoint)
         else:
-            found = self._store.endpoints.of_container(selector.container_id)
+            endpoints = self._store.endpoints.of_container(selector.container_id)
         if selector.network:
             network = self._store.networks.find(selector.network)
-            found = [endpoint for endpoint in found if endpoint.network_id == network.id]
+            endpoints = [endpoint for endpoint in endpoints if endpoint.network_id == network.id]
         if selector.interface:
-            found = [endpoint for endpoint in found if endpoint.interface == selector.interface]
-        if not found:
+            endpoints = [
+                endpoint for endpoint in endpoints if endpoint.interface == selector.interface
+            ]
+        if not endpoints:
             raise EndpointNotFound(
-                f"there is no {_shown(selector)}; ListEndpoints (mynetctl endpoint ls) shows those"
-                " there are, with their ids",
+                f"there is no {_shown(selector)}; ListEndpoints (mynetctl endpoint ls) shows all"
+                " endpoints with their ids",
                 resource=_shown(selector),
             )
-        return found
+        return endpoints
 
 
 def _shown(selector: EndpointSelector) -> str:

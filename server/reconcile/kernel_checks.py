@@ -92,7 +92,7 @@ class KernelChecks:
         """Restore a network, unless its driver has restored it meanwhile."""
         driver = self.drivers.get(network.spec.driver)
         if driver.run(call, Driver.check_network, network.for_driver()):
-            self.networks.restore(call, network)
+            self.networks.repair(call, network)
 
     def sandboxes_of(self, endpoints: Iterable[Endpoint]) -> Mapping[int, str]:
         """Return a path to each living sandbox of this boot's endpoints, by cookie."""
@@ -142,7 +142,7 @@ class KernelChecks:
                 REPAIRED
                 if endpoint.place.sandbox
                 else "Disconnect it and connect it again: its interface belongs to its caller.",
-                (lambda call: self.attachments.restore(call, network, endpoint))
+                (lambda call: self.attachments.repair(call, network, endpoint))
                 if endpoint.place.sandbox
                 else None,
             )

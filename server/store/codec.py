@@ -83,8 +83,8 @@ def decode(text: str, record_type: type[R]) -> R:
         return structure(json.loads(text), record_type)
     except Exception as error:
         raise StoreDamaged(
-            f"a record of the store is not a valid {record_type.__name__} ({error}). It was left as it"
-            " is; restore the state directory from a backup, or install the mynetd that wrote it",
+            f"a record of the store is not a valid {record_type.__name__} ({error}). It was left as"
+            " it is; restore the state directory from a backup, or run the mynetd that wrote it",
             resource="mynet.db",
         ) from error
 

@@ -151,7 +151,7 @@ def test_other_specs_for_the_same_name_are_refused(world: World, other: dict[str
     before = world.state()
     refused = refusal(world.net.CreateNetwork, create(**other, allow_existing=True))
     assert refused.short == ("ALREADY_EXISTS", "NETWORK_EXISTS")
-    assert f"made with another spec: {', '.join(other)}; " in refused.message
+    assert f"with another spec: {', '.join(other)}; " in refused.message
     assert world.state() == before
 
 

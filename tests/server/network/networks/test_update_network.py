@@ -152,8 +152,8 @@ def test_an_option_that_cannot_change_is_refused_with_the_way_out(
     refused = refusal(world.net.UpdateNetwork, asked)
     assert refused.short == ("UNIMPLEMENTED", "CAPABILITY_UNSUPPORTED")
     assert refused.metadata == {"vlan": "it cannot change"}
-    assert refused.message.startswith("options of network web stay as they are while it is there")
-    assert "(vlan: it cannot change). Make another network" in refused.message
+    assert refused.message.startswith("these options of network web cannot change while it exists")
+    assert "(vlan: it cannot change). Create another network" in refused.message
     assert world.state() == before
     assert world.driver.trouble.calls["update"] == 0
 
