@@ -1,4 +1,4 @@
-"""Addresses that outlive the daemon, and subnets that the daemon chooses on a real host."""
+"""Addresses outlive the daemon, and the daemon chooses subnets beside those of a real host."""
 
 import signal
 from ipaddress import ip_interface, ip_network
@@ -32,7 +32,7 @@ def end(daemon: Daemon, number: int) -> None:
 
 
 def automatic(daemon: Daemon, name: str) -> list[str]:
-    """Create a network and leave its subnets to the daemon."""
+    """Create a network without subnets; return those that the daemon chose."""
     request = CreateNetworkRequest(network=Network(name=name))
     return [subnet.cidr for subnet in daemon.net.CreateNetwork(request).network.subnets]
 
@@ -47,7 +47,7 @@ def release(daemon: Daemon, address: str) -> None:
 
 
 def retry_after(daemon: Daemon) -> float:
-    """Return how long a caller for any address is told to wait."""
+    """Return the seconds that a caller for any address is told to wait."""
     with pytest.raises(grpc.RpcError) as caught:
         allocate(daemon)
     error: Any = caught.value  # it is the call, too, which its type does not say
@@ -62,7 +62,7 @@ def retry_after(daemon: Daemon) -> float:
 # --- chosen subnets ---------------------------------------------------------------------------
 
 
-def test_a_network_nobody_named_subnets_for_is_beside_the_vpn_and_talks(
+def test_a_subnet_that_the_daemon_chose_is_beside_the_routes_of_a_vpn_and_carries_traffic(
     empty_testbed: Testbed,
 ) -> None:
     vpn = ("via", OUTSIDE[0], "table", "100")
@@ -86,7 +86,7 @@ def test_a_network_nobody_named_subnets_for_is_beside_the_vpn_and_talks(
     assert automatic(daemon, "api")[0] == "10.193.3.0/24"
 
 
-def test_the_own_prefix_of_a_host_is_the_same_at_every_start(empty_testbed: Testbed) -> None:
+def test_the_ula_prefix_of_a_host_is_the_same_at_every_start(empty_testbed: Testbed) -> None:
     prefixes = set()
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
         daemon = Daemon(empty_testbed)

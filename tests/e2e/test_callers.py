@@ -1,4 +1,4 @@
-"""Thirty-two callers at once. One that waited for ever would be answered BUSY, and so fail."""
+"""Thirty-two callers at once are all served, and leave nothing."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ CALLERS = 32
 
 
 def at_once(call: Callable[[int], T]) -> list[T]:
-    """Have every caller, known by its number, make its call in the same instant."""
+    """Make the call of every caller, by its number, in the same instant; return the results."""
     gate = threading.Barrier(CALLERS)
 
     def wait_and_call(number: int) -> T:
@@ -61,13 +61,13 @@ def test_callers_on_one_network_get_an_address_each_and_leave_nothing(
     assert daemon.everything() == before
 
 
-def test_callers_on_eight_networks_are_not_in_each_others_way(
+def test_callers_on_eight_networks_do_not_hinder_each_other(
     daemon: Daemon, boxes: Sequence[Sandbox]
 ) -> None:
     before = daemon.everything()
 
-    def come(number: int) -> Endpoint:
-        """Make the network, if none of the four who want it has done so, and join it."""
+    def join(number: int) -> Endpoint:
+        """Create the network, which four callers share, and connect to it."""
         lan = number % 8
         request = create(f"lan{lan}", f"10.{lan}.0.0/24", f"fd00:{lan}::/64")
         request.allow_existing = True
@@ -75,13 +75,13 @@ def test_callers_on_eight_networks_are_not_in_each_others_way(
         return daemon.connect(f"c{number}", network=network.id)
 
     def leave(number: int) -> None:
-        """Disconnect; one caller a network deletes it instead, with all that is still on it."""
+        """Disconnect, or delete the network: one caller a network does that."""
         if number < 8:
             daemon.delete(f"lan{number}")
         else:
             daemon.net.Disconnect(DisconnectRequest(container_id=f"c{number}", allow_missing=True))
 
-    made = at_once(come)
+    made = at_once(join)
     assert len(daemon.networks()) == 8
     assert len({address for endpoint in made for address in endpoint.addresses}) == 2 * CALLERS
     for number in (0, 6):

@@ -1,6 +1,6 @@
-"""The API as a stranger meets it: real grpcurl, reflection, and no file of ours.
+"""The API by grpcurl and reflection alone, without a file of mynet.
 
-EXAMPLES has one call of every RPC; a new RPC fails here until it has one.
+EXAMPLES has one call of every RPC. A new RPC fails here until it has one.
 """
 
 import json
@@ -22,8 +22,8 @@ SERVICES = [
 ]
 METHODS = [f"{each.name}/{method.name}" for each in SERVICES for method in each.methods]
 
-# For each RPC a request, and what its answer must have. There are a network "blue" with container
-# "one" on it and, for those that take away, a network "old", a container "leaver" on "blue", and an
+# For each RPC a request, and what its answer must have. There is a network "blue" with container
+# "one" on it. What the examples delete is a network "old", a container "leaver" on "blue", and an
 # address of "vm-7".
 EXAMPLES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "NetworkService/CreateNetwork": (
@@ -126,12 +126,12 @@ EXAMPLES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     ),
 }
 
-LOOKING = ("Get", "List", "Check", "Export", "Doctor", "Backup")  # verbs that change nothing
+READING = ("Get", "List", "Check", "Export", "Doctor", "Backup")  # verbs that only read
 
 
 @pytest.fixture
 def scene(daemon: Daemon, one: Sandbox) -> None:
-    """Make what EXAMPLES speaks of."""
+    """Create what EXAMPLES need."""
     daemon.create("blue", "10.88.0.0/24")
     daemon.create("old", "10.77.0.0/24")
     daemon.connect("one")
@@ -149,7 +149,7 @@ def grpcurl(testbed: Testbed, *arguments: str) -> str:
 
 
 def has(found: Any, expected: Any) -> bool:
-    """Say whether all that is expected is there; a list's first items, and any other field, too."""
+    """Return whether an answer has all that is expected. It may have more fields and items."""
     if isinstance(expected, Mapping):
         return all(name in found and has(found[name], each) for name, each in expected.items())
     if isinstance(expected, list):
@@ -166,8 +166,8 @@ def test_every_rpc_can_be_called(daemon: Daemon, method: str) -> None:
     words = ("-d", json.dumps(request), f"/{SOCKET}", f"mynet.v1.{method}")
     answer = json.loads(grpcurl(daemon.testbed, *words))
     assert has(answer, expected), answer
-    only_looks = method.partition("/")[2].startswith(LOOKING)
-    assert only_looks == (daemon.everything() == before)
+    only_reads = method.partition("/")[2].startswith(READING)
+    assert only_reads == (daemon.everything() == before)
 
 
 def test_every_example_is_of_an_rpc_that_exists() -> None:
@@ -201,7 +201,7 @@ def test_an_rpc_is_described_by_its_name(daemon: Daemon, name: str) -> None:
     assert f"{name} is a method:" in grpcurl(daemon.testbed, f"/{SOCKET}", "describe", name)
 
 
-def test_what_is_not_there_is_not_described(daemon: Daemon) -> None:
+def test_an_unknown_rpc_is_not_described(daemon: Daemon) -> None:
     words = ("-plaintext", "-unix", f"/{SOCKET}", "describe", "mynet.v1.NetworkService.Paint")
     done = daemon.testbed.attempt("grpcurl", *words)
     assert done.returncode != 0

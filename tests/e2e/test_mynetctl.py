@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.support.daemon import Daemon, eventually
 from tests.e2e.support.namespace import PATIENCE
-from tests.e2e.support.publishing import ADDRESSES, GATEWAYS, answered, is_free
+from tests.e2e.support.published_ports import ADDRESSES, GATEWAYS, answered, is_free
 from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox
 
 
@@ -40,7 +40,7 @@ def test_a_sandbox_is_connected_and_checked_and_disconnected(daemon: Daemon, one
     ]
     assert endpoint["addresses"] == ["10.88.0.20/24", "fd88::2/64"]
     assert testbed.run("mynetctl", "endpoint", "check", endpoint["id"]) == ""
-    one.run("ip", "route", "del", "default")  # nobody heals routes in a sandbox
+    one.run("ip", "route", "del", "default")  # the healer does not repair routes in a sandbox
     checked = testbed.attempt("mynetctl", "endpoint", "check", endpoint["id"])
     assert checked.returncode == 1
     lacks = "eth0 lacks the default route via 10.88.0.1 with metric 1001000000."
@@ -69,7 +69,7 @@ def test_a_command_that_is_killed_leaves_nothing(daemon: Daemon) -> None:
 
 
 @pytest.mark.usefixtures("blue", "one", "two")
-def test_networks_and_who_is_on_them_are_drawn(daemon: Daemon) -> None:
+def test_topology_draws_networks_and_their_endpoints(daemon: Daemon) -> None:
     daemon.create("red", "10.77.0.0/24", internal=True, options={"icc": "false"})
     daemon.create("empty", "10.66.0.0/24")
     daemon.connect("one")
@@ -96,9 +96,9 @@ empty   bridge   10.66.0.0/24 gateway 10.66.0.1
 
 
 def test_a_refusal_is_one_line_and_exit_status_1(daemon: Daemon) -> None:
-    done = daemon.testbed.attempt("mynetctl", "connect", "nobody", "c1")
+    done = daemon.testbed.attempt("mynetctl", "connect", "none", "c1")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("mynetctl: NETWORK_NOT_FOUND: there is no network 'nobody'")
+    assert done.stderr.startswith("mynetctl: NETWORK_NOT_FOUND: there is no network 'none'")
     assert done.stderr.count("\n") == 1
 
 

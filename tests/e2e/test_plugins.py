@@ -1,4 +1,4 @@
-"""Plugins as others install them: wheels beside mynetd, found at its start, used over gRPC."""
+"""Plugins from wheels that are installed beside mynetd: found at its start, used over gRPC."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ NOOP = HERE.parents[1] / "examples" / "mynet-driver-noop"
 
 @pytest.fixture(scope="module")
 def module_daemon(testbed: Testbed, install: Callable[..., str]) -> Iterator[Daemon]:
-    """Run a daemon beside which three distributions are installed; two of them are no good."""
+    """Start a daemon beside three distributions, of which two are broken."""
     folder = install(NOOP, HERE / "plugins" / "broken", HERE / "plugins" / "impostor")
     made = Daemon(testbed, PYTHONPATH=folder)
     yield made
@@ -25,7 +25,7 @@ def module_daemon(testbed: Testbed, install: Callable[..., str]) -> Iterator[Dae
 
 @pytest.fixture
 def drivers(daemon: Daemon) -> dict[tuple[str, str], Driver]:
-    """What ListDrivers says, by name and distribution."""
+    """The answer of ListDrivers, by name and distribution."""
     found = daemon.net.ListDrivers(ListDriversRequest()).drivers
     return {(each.name, each.distribution): each for each in found}
 
@@ -48,7 +48,7 @@ def test_a_driver_from_a_wheel_makes_networks_and_endpoints(daemon: Daemon, one:
     endpoint = daemon.connect("one", network="paper")
     assert list(endpoint.addresses) == ["10.88.0.2/24", "fd88::2/64"]
     assert daemon.problems(endpoint) == []
-    assert daemon.testbed.state() == before  # it makes nothing, and says so
+    assert daemon.testbed.state() == before  # as its description says, the driver makes nothing
     daemon.disconnect("one")
     daemon.delete("paper")
     assert daemon.allocations() == {}
@@ -82,7 +82,7 @@ def test_a_broken_backend_is_refused_with_its_reason(daemon: Daemon) -> None:
     }
 
 
-def test_nobody_takes_the_name_of_a_built_in_driver(
+def test_no_plugin_takes_the_name_of_a_built_in_driver(
     daemon: Daemon, drivers: Drivers, one: Sandbox
 ) -> None:
     impostor = drivers["bridge", "mynet-impostor"]

@@ -1,4 +1,4 @@
-"""What the kernel has already, or will not do: a clear error, and nothing is touched."""
+"""What the kernel has already, or refuses, is a clear error, and nothing changes."""
 
 from collections.abc import Callable, Sequence
 
@@ -26,7 +26,9 @@ def test_an_interface_that_stands_there_is_left_as_it_is(daemon: Daemon, kind: s
     daemon.testbed.run("ip", "link", "del", "lan0")
 
 
-def test_a_bridge_that_somebody_uses_goes_on_working(daemon: Daemon, one: Sandbox) -> None:
+def test_a_foreign_bridge_of_the_network_s_name_goes_on_working(
+    daemon: Daemon, one: Sandbox
+) -> None:
     for command in (
         "link add br-blue type bridge",
         "link set br-blue up",
@@ -40,7 +42,7 @@ def test_a_bridge_that_somebody_uses_goes_on_working(daemon: Daemon, one: Sandbo
     assert refusal(daemon.net.CreateNetwork, create("red", interface="br-blue")).reason == (
         "INTERFACE_EXISTS"
     )
-    network = daemon.create("blue")  # takes another name where it may choose
+    network = daemon.create("blue")  # another name, because none was asked for
     assert network.interface == f"br-{network.id[:12]}"
     assert one.pings("10.77.0.1")
     daemon.delete("blue")
@@ -77,12 +79,12 @@ def test_a_name_that_is_too_long_is_refused_before_anything_is_made(
         {"netns_path": "/run/nothing"},
         {"netns_path": "/run/file/below"},
         {"netns_path": "/run/loop"},
-        {"netns_name": "nobody"},
+        {"netns_name": "none"},
         {"pid": 2**22},
     ],
     ids=lambda sandbox: "-".join(map(str, sandbox.values())),
 )
-def test_what_is_no_network_namespace_is_no_sandbox(
+def test_a_path_that_is_not_a_network_namespace_is_refused(
     daemon: Daemon, blue: Network, sandbox: dict[str, str | int]
 ) -> None:
     daemon.testbed.run(
@@ -129,7 +131,7 @@ def test_a_connect_that_fails_half_way_leaves_nothing(
     daemon: Daemon, blue: Network, one: Sandbox, put_up: Obstacle, reason: str, words: str
 ) -> None:
     put_up(daemon, one)
-    one.run("ip", "link", "set", "lo", "up")  # Connect does it, and no failure takes it back
+    one.run("ip", "link", "set", "lo", "up")  # Connect does it, and leaves it so when it fails
     before, inside = daemon.everything(), one.state()
     refused = refusal(daemon.net.Connect, connect("one", interface="eth0"))
     assert refused.reason == reason
@@ -149,7 +151,7 @@ def test_a_create_that_fails_half_way_leaves_nothing(daemon: Daemon) -> None:
     assert daemon.everything() == before
 
 
-def test_the_daemons_own_namespace_is_no_sandbox(daemon: Daemon, blue: Network) -> None:
+def test_the_daemon_s_own_namespace_is_refused(daemon: Daemon, blue: Network) -> None:
     before = daemon.everything()
     for sandbox in ({"pid": daemon.pid}, {"netns_path": "/proc/self/ns/net"}):
         refused = refusal(daemon.net.Connect, connect("one", **sandbox))

@@ -1,4 +1,4 @@
-"""Options, their sources, and exit statuses, in a real process."""
+"""Options of mynetd, their sources and its exit statuses, in a real process."""
 
 import pytest
 
@@ -85,7 +85,7 @@ def test_a_start_that_is_refused_is_exit_status_1(
     assert "Traceback" not in said
 
 
-def test_a_tcp_port_that_somebody_has_is_refused_even_if_they_would_share_it(
+def test_a_tcp_port_that_a_program_shares_by_so_reuseport_is_refused(
     testbed: Testbed,
 ) -> None:
     with testbed.listen("127.0.0.1", 5050):

@@ -1,7 +1,8 @@
-"""Firewalls of anybody's that stand in a network's way, beside the real daemon.
+"""Firewall rules of other programs that block a network, beside the real daemon.
 
-Whoever does is named, the lines that are given are run as they stand, and then packets flow: out,
-in to a published port, and between endpoints. Nobody's table is changed by us.
+The daemon names the chain that blocks, and gives commands. When those have run as they stand,
+packets pass: out, in to a published port, and between endpoints. The daemon itself changes no table
+of another program.
 """
 
 import json
@@ -10,19 +11,19 @@ import pytest
 
 from mynet.v1 import network_pb2
 from tests.e2e.support.daemon import Daemon
-from tests.e2e.support.host_firewalls import FAMILIES, Neighbourhood, bridged, reaches, settle
-from tests.e2e.support.publishing import WEB
+from tests.e2e.support.host_firewalls import FAMILIES, BlueNetwork, bridged, make_blue, reaches
+from tests.e2e.support.published_ports import WEB
 from tests.e2e.support.testbed import HOST, Sandbox, Testbed
 
 
 @pytest.fixture
-def blue(empty_testbed: Testbed) -> Neighbourhood:
+def blue(empty_testbed: Testbed) -> BlueNetwork:
     bridged(empty_testbed, 4, 6)
-    return settle(empty_testbed)
+    return make_blue(empty_testbed)
 
 
 DROP = "type filter hook forward priority 0; policy drop;"
-WALLS = {
+DROPPING = {
     "iptables": ("iptables -P FORWARD DROP", {4}),
     "ip6tables": ("ip6tables -P FORWARD DROP", {6}),
     "both": ("iptables -P FORWARD DROP; ip6tables -P FORWARD DROP", {4, 6}),
@@ -34,18 +35,18 @@ WALLS = {
 
 
 @pytest.mark.parametrize("frames", [(), (4, 6)], ids=["", "br_netfilter"])
-@pytest.mark.parametrize("name", WALLS)
-def test_a_wall_is_named_and_the_lines_open_it(
-    blue: Neighbourhood, name: str, frames: tuple[int, ...]
+@pytest.mark.parametrize("name", DROPPING)
+def test_a_chain_that_drops_is_named_and_the_commands_open_it(
+    blue: BlueNetwork, name: str, frames: tuple[int, ...]
 ) -> None:
-    command, versions = WALLS[name]
+    command, versions = DROPPING[name]
     bridged(blue.testbed, *frames)
     blue.require_cured()
     blue.testbed.run("sh", "-euc", command)
     for version in FAMILIES:
         shut = version in versions
         between = not (shut and version in frames)
-        assert blue.ways(version) == {"out": not shut, "in": not shut, "between": between}
+        assert blue.open_ways(version) == {"out": not shut, "in": not shut, "between": between}
     rules = blue.testbed.run("nft", "list", "ruleset")
     told = blue.conditions()
     found = blue.findings()
@@ -56,36 +57,36 @@ def test_a_wall_is_named_and_the_lines_open_it(
     assert all("policy drop" in each.problem for each in told)
     assert all(("do not reach each other" in each.problem) == bool(frames) for each in told)
     assert blue.testbed.run("nft", "list", "ruleset") == rules
-    blue.obey()
+    blue.run_remedies()
     blue.require_cured()
 
 
-def test_lines_that_were_undone_are_asked_for_again(blue: Neighbourhood) -> None:
+def test_commands_that_were_undone_are_asked_for_again(blue: BlueNetwork) -> None:
     blue.testbed.run("iptables", "-P", "FORWARD", "DROP")
-    blue.obey()
+    blue.run_remedies()
     blue.require_cured()
     blue.testbed.run("iptables", "-F", "FORWARD")
     (again,) = blue.conditions()
     assert again.commands[0] == "iptables -F mynet-br-blue"
-    assert not blue.ways(4)["out"]
-    blue.obey()
+    assert not blue.open_ways(4)["out"]
+    blue.run_remedies()
     blue.require_cured()
     blue.testbed.run("iptables", "-P", "FORWARD", "ACCEPT")
     blue.testbed.run("iptables", "-F")
     blue.require_cured()
 
 
-def test_a_bridge_s_own_firewall_is_named_too(blue: Neighbourhood) -> None:
+def test_a_bridge_s_own_firewall_is_named_too(blue: BlueNetwork) -> None:
     blue.testbed.run("nft", f"add table bridge t; add chain bridge t c {{ {DROP} }}")
-    assert blue.ways(4) == {"out": True, "in": True, "between": False}
+    assert blue.open_ways(4) == {"out": True, "in": True, "between": False}
     (told,) = blue.conditions()
     assert "endpoints do not reach each other" in told.problem
     assert "outside" not in told.problem
-    blue.obey()
+    blue.run_remedies()
     blue.require_cured()
 
 
-def test_whoever_makes_a_network_is_warned_at_once(empty_testbed: Testbed) -> None:
+def test_mynetctl_warns_of_a_firewall_when_it_creates_a_network(empty_testbed: Testbed) -> None:
     daemon = Daemon(empty_testbed)
     empty_testbed.run("iptables", "-P", "FORWARD", "DROP")
     made = empty_testbed.attempt("mynetctl", "network", "create", "blue")
@@ -101,7 +102,7 @@ def test_whoever_makes_a_network_is_warned_at_once(empty_testbed: Testbed) -> No
     assert listed.conditions[0].problem == condition["problem"]
 
 
-def test_an_internal_network_minds_only_what_passes_its_bridge(empty_testbed: Testbed) -> None:
+def test_an_internal_network_has_conditions_of_bridged_frames_alone(empty_testbed: Testbed) -> None:
     daemon = Daemon(empty_testbed)
     empty_testbed.run("iptables", "-P", "FORWARD", "DROP")
     bridged(empty_testbed)
@@ -113,7 +114,7 @@ def test_an_internal_network_minds_only_what_passes_its_bridge(empty_testbed: Te
     assert "outside" not in told.problem
 
 
-def test_a_start_tells_what_stands_in_the_way(empty_testbed: Testbed) -> None:
+def test_a_start_logs_which_firewall_is_in_the_way(empty_testbed: Testbed) -> None:
     daemon = Daemon(empty_testbed)
     daemon.create("blue")
     daemon.stop()
@@ -125,13 +126,15 @@ def test_a_start_tells_what_stands_in_the_way(empty_testbed: Testbed) -> None:
     assert found["commands"][0] == "iptables -N mynet-br-blue"
 
 
-def test_where_isolation_goes_too_far_is_said_and_how_to_end_it(empty_testbed: Testbed) -> None:
+def test_isolation_that_keeps_out_published_ports_is_reported_with_its_remedy(
+    empty_testbed: Testbed,
+) -> None:
     daemon = Daemon(empty_testbed)
-    blue = Neighbourhood(daemon, Sandbox(empty_testbed, "one"), Sandbox(empty_testbed, "two"))
+    blue = BlueNetwork(daemon, Sandbox(empty_testbed, "one"), Sandbox(empty_testbed, "two"))
     bridged(empty_testbed, 4)
     daemon.create("blue", options={"icc": "false"})
     daemon.connect("two")
-    assert blue.conditions() == []  # there is nothing that is missed
+    assert blue.conditions() == []  # no port is published yet
 
     def reached() -> list[bool]:
         here = ("0.0.0.0", "::")  # noqa: S104 - a test's
@@ -144,12 +147,12 @@ def test_where_isolation_goes_too_far_is_said_and_how_to_end_it(empty_testbed: T
     (told,) = blue.conditions()
     assert "published ports of their own network over IPv4." in told.problem
     assert list(told.commands) == ["sysctl -w net.bridge.bridge-nf-call-iptables=0"]
-    blue.obey()
+    blue.run_remedies()
     assert reached() == [True, True]
     assert blue.findings() == []
 
 
-def test_an_uplink_that_became_deaf_is_named(empty_testbed: Testbed) -> None:
+def test_an_uplink_that_ignores_router_advertisements_is_named(empty_testbed: Testbed) -> None:
     daemon = Daemon(empty_testbed)
     daemon.create("blue")
     route = "2001:db8:7::/64 via 2001:db8::2 dev uplink proto ra"

@@ -1,6 +1,7 @@
-"""Docker, ufw and firewalld, as they come from Debian, beside the real daemon.
+"""Docker, ufw and firewalld, from Debian's packages, beside the real daemon.
 
-Each is told in its own words what a network needs, and then packets flow: mynet's and its own.
+The daemon gives commands of the firewall that blocks. When they have run, packets of mynet's
+networks and of Docker's pass.
 """
 
 from contextlib import closing
@@ -10,8 +11,8 @@ import pytest
 
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.host_firewall_packages import Docker, Firewalld, lay_out
-from tests.e2e.support.host_firewalls import FAMILIES, bridged, reaches, settle
-from tests.e2e.support.publishing import ADDRESSES
+from tests.e2e.support.host_firewalls import FAMILIES, bridged, make_blue, reaches
+from tests.e2e.support.published_ports import ADDRESSES
 from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 from tests.project.markdown import Page
 
@@ -32,7 +33,7 @@ BOTH = {"out": True, "in": True}
 
 
 def container_ways(docker: Docker, testbed: Testbed) -> dict[str, bool]:
-    """Say whether a container of Docker's reaches the world outside, and is reached from there."""
+    """Return whether a container of Docker's reaches the outside, and is reached from there."""
     container = docker.namespace("web")
     here = "0.0.0.0"  # noqa: S104 - a test's
     return {
@@ -49,7 +50,7 @@ def shared_testbed(empty_testbed: Testbed) -> Testbed:
 
 @pytest.mark.parametrize("frames", [(), (4, 6)], ids=["", "br_netfilter"])
 def test_mynet_first_then_docker(shared_testbed: Testbed, frames: tuple[int, ...]) -> None:
-    blue = settle(shared_testbed)
+    blue = make_blue(shared_testbed)
     with closing(Docker(shared_testbed)) as docker:
         bridged(shared_testbed, *frames)
         docker.run(*RUN)
@@ -65,23 +66,23 @@ def test_docker_first_on_a_host_that_does_not_forward(
     with closing(Docker(shared_testbed)) as docker:
         docker.run(*RUN)
         bridged(shared_testbed, *frames)
-        blue = settle(shared_testbed)
-        assert blue.ways(4) == {"out": False, "in": False, "between": not frames}
-        assert blue.ways(6) == {"out": True, "in": True, "between": True}
+        blue = make_blue(shared_testbed)
+        assert blue.open_ways(4) == {"out": False, "in": False, "between": not frames}
+        assert blue.open_ways(6) == {"out": True, "in": True, "between": True}
         (told,) = blue.conditions()
         assert told.problem.startswith("Docker drops forwarded IPv4 packets")
         assert [each.split()[:3] for each in told.commands][-1] == ["iptables", "-I", "DOCKER-USER"]
-        blue.obey()
+        blue.run_remedies()
         blue.require_cured()
         assert container_ways(docker, shared_testbed) == BOTH
 
 
-def test_ufw_is_told_in_its_own_words(shared_testbed: Testbed) -> None:
+def test_the_remedy_for_ufw_is_commands_of_ufw(shared_testbed: Testbed) -> None:
     bridged(shared_testbed, 4, 6)
-    blue = settle(shared_testbed)
+    blue = make_blue(shared_testbed)
     shared_testbed.run("ufw", "--force", "enable")
     for version in FAMILIES:
-        assert blue.ways(version) == {"out": False, "in": False, "between": False}
+        assert blue.open_ways(version) == {"out": False, "in": False, "between": False}
     told = blue.conditions()
     assert [each.problem.split(" (")[0] for each in told] == [
         f"ufw drops forwarded IPv{version} packets that its rules do not accept"
@@ -93,20 +94,20 @@ def test_ufw_is_told_in_its_own_words(shared_testbed: Testbed) -> None:
     ]
     shared_testbed.run("ufw", "route", "allow", "in", "on", "br-blue")
     assert len(blue.conditions()) == len(told)  # one half does not do
-    blue.obey()
+    blue.run_remedies()
     blue.require_cured()
 
 
-def test_firewalld_is_told_in_its_own_words(shared_testbed: Testbed) -> None:
+def test_the_remedy_for_firewalld_is_commands_of_firewalld(shared_testbed: Testbed) -> None:
     bridged(shared_testbed, 4, 6)
-    blue = settle(shared_testbed)
+    blue = make_blue(shared_testbed)
     with closing(Firewalld(shared_testbed)):
         for version in FAMILIES:
-            assert blue.ways(version) == {"out": False, "in": True, "between": False}
+            assert blue.open_ways(version) == {"out": False, "in": True, "between": False}
         (told,) = blue.conditions()
         assert told.problem.startswith("firewalld drops forwarded IPv4 and IPv6 packets")
         assert "published ports" not in told.problem
-        blue.obey()
+        blue.run_remedies()
         blue.require_cured()
         shared_testbed.run("firewall-cmd", "--reload")
         blue.require_cured()

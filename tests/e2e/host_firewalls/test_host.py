@@ -1,10 +1,12 @@
-"""What the daemon changes on its host, and says that it does."""
+"""The daemon changes its host where a network needs it, and logs the change."""
 
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.testbed import Testbed
 
 
-def test_without_networks_the_host_is_left_alone_but_for_one_table(empty_testbed: Testbed) -> None:
+def test_without_networks_the_daemon_adds_one_table_to_the_host_and_nothing_else(
+    empty_testbed: Testbed,
+) -> None:
     before = empty_testbed.state()
     Daemon(empty_testbed)
     assert empty_testbed.forwarding() == ("0", "0")
@@ -13,7 +15,7 @@ def test_without_networks_the_host_is_left_alone_but_for_one_table(empty_testbed
     assert empty_testbed.state() == before
 
 
-def test_forwarding_is_turned_on_for_the_families_that_need_it_and_said_so(
+def test_forwarding_is_turned_on_for_the_families_that_need_it_and_logged(
     empty_testbed: Testbed,
 ) -> None:
     daemon = Daemon(empty_testbed)

@@ -1,4 +1,4 @@
-"""Addresses and links as networks of every shape have them: subnets, families, MTU."""
+"""Addresses and links of networks of every shape: several subnets, one family, an MTU."""
 
 from collections.abc import Iterator
 
@@ -69,7 +69,7 @@ def test_ipv6_is_usable_the_moment_connect_returns(
 
 @pytest.fixture
 def narrow_uplink(daemon: Daemon) -> Iterator[None]:
-    """Let the host's way out be as narrow as clouds have it."""
+    """Give the host's uplink a small MTU, as it has in some clouds."""
     daemon.testbed.run("ip", "link", "set", "uplink", "mtu", "1420")
     yield
     daemon.testbed.run("ip", "link", "set", "uplink", "mtu", "1500")

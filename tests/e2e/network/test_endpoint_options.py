@@ -1,4 +1,4 @@
-"""Options of endpoints, as a user asks for them and the sandbox has them."""
+"""Options of endpoints take effect in the sandbox: sysctls and bandwidth limits."""
 
 import json
 
@@ -30,7 +30,7 @@ def test_sysctls_are_set_in_the_sandbox_and_known_again(
     assert values(one) == list(SYSCTLS.values())
 
 
-def test_faulty_sysctls_are_all_told_at_once_and_change_nothing(
+def test_all_faulty_sysctls_are_named_at_once_and_nothing_changes(
     daemon: Daemon, blue: Network, one: Sandbox
 ) -> None:
     before, inside = daemon.everything(), one.state()
@@ -77,14 +77,14 @@ LIMITS = {"bandwidth_ingress": "20Mbit", "bandwidth_egress": "40Mbit"}
 
 
 def speed(client: Namespace, address: str, *options: str) -> float:
-    """Send for a while over TCP to an iperf3 that listens there; return the Mbit/s that arrived."""
+    """Send over TCP for two seconds to an iperf3 server; return the Mbit/s that arrived."""
     command = ("iperf3", "--json", "--time", "2", "--client", address, *options)
     found = json.loads(client.run(*command))
     return float(found["end"]["sum_received"]["bits_per_second"]) / 1e6
 
 
 def serve(daemon: Daemon, box: Sandbox) -> None:
-    """Have an iperf3 listen in a sandbox."""
+    """Start an iperf3 server in a sandbox."""
     daemon.testbed.start("nsenter", f"--net={box.path}", "iperf3", "--server")
     eventually(lambda: "5201" in box.run("ss", "-Hltn"))
 
@@ -98,7 +98,7 @@ def test_bandwidth_is_what_was_asked_for_in_each_direction(
     daemon.connect("two")
     serve(daemon, one)
     limit, options = (20, ()) if way == "in" else (40, ("--reverse",))
-    for client in (two, daemon.testbed):  # a neighbour, and by way of the host
+    for client in (two, daemon.testbed):  # from the same bridge, and through the host
         assert 0.8 * limit < speed(client, address, *options) < 1.15 * limit
 
 
@@ -142,7 +142,7 @@ def test_limits_outlast_the_daemon_are_healed_by_a_start_and_end_with_the_endpoi
     assert "tbf" not in empty_testbed.run("tc", "qdisc", "show")
 
 
-def test_faulty_limits_are_all_told_at_once(daemon: Daemon, blue: Network, one: Sandbox) -> None:
+def test_all_faulty_limits_are_named_at_once(daemon: Daemon, blue: Network, one: Sandbox) -> None:
     before = daemon.everything()
     faulty = {"bandwidth_ingress": "fast", "bandwidth_egress_burst": "64k"}
     refused = refusal(daemon.net.Connect, connect("one", options=faulty))

@@ -1,4 +1,4 @@
-"""A sandbox on several networks: by which one it leaves, as the kernel has it."""
+"""A sandbox on several networks: the gateway priority decides which has the default route."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def create_all(daemon: Daemon) -> None:
 
 
 def ways(box: Sandbox) -> list[str]:
-    """Return the networks that a packet to the world outside would take, IPv4 then IPv6."""
+    """Return the networks by which packets to the outside leave, IPv4 then IPv6."""
     names = {f"10.{number}.0.1": name for name, number in NETWORKS.items()}
     names |= {f"fd{number}::1": name for name, number in NETWORKS.items()}
     found = [box.json("ip", "-j", "route", "get", address)[0] for address in OUTSIDE]

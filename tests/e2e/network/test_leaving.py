@@ -1,4 +1,4 @@
-"""What Disconnect, DeleteNetwork and a Connect that fails leave behind: nothing."""
+"""Disconnect, DeleteNetwork and a Connect that fails leave nothing behind."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def test_after_disconnect_nothing_of_the_endpoint_is_left(
     assert endpoint.host_interface in daemon.testbed.links()
     daemon.disconnect("one")
     assert daemon.everything() == before
-    # lo stays up: whoever runs in the sandbox may have come to need it.
+    # lo stays up, because programs in the sandbox may use it by now.
     assert one.links().keys() == {"lo"}
     assert one.state()["firewall"] == inside["firewall"] == ""
     assert one.json("ip", "-j", "route") == []
@@ -106,7 +106,7 @@ def test_disconnect_works_whatever_has_happened(
     assert daemon.everything() == before
 
 
-def test_a_firewall_table_that_somebody_deleted_hinders_nobody(
+def test_a_firewall_table_that_was_deleted_hinders_no_call(
     daemon: Daemon, blue: Network, one: Sandbox, two: Sandbox
 ) -> None:
     daemon.connect("one")

@@ -1,4 +1,4 @@
-"""Published ports of the real daemon: traffic to them, and that they end with their endpoint."""
+"""Published ports of the real daemon carry traffic, and end with their endpoint."""
 
 import socket
 from ipaddress import ip_network
@@ -7,7 +7,7 @@ import pytest
 
 from mynet.v1.network_pb2 import PROTOCOL_UDP, Network, PortMapping
 from tests.e2e.support.daemon import Daemon
-from tests.e2e.support.publishing import (
+from tests.e2e.support.published_ports import (
     ADDRESSES,
     DNS,
     GATEWAYS,
@@ -161,7 +161,7 @@ def test_over_the_loopback_of_ipv6_it_is_refused_at_once(daemon: Daemon) -> None
         for port in (5300, 9100):
             with pytest.raises(PermissionError):
                 sock.sendto(b"question", ("::1", port))
-        sock.sendto(b"question", ("::1", 5301))  # to nobody's port, for comparison
+        sock.sendto(b"question", ("::1", 5301))  # a port that is not published, for comparison
 
 
 @pytest.mark.usefixtures("blue")

@@ -1,14 +1,14 @@
-"""Which ports of the host there are to have: who has one is named, and others are chosen."""
+"""A port of the host that is taken: the refusal names its holder, or another port is chosen."""
 
 import pytest
 
 from mynet.v1.network_pb2 import PortMapping
 from tests.e2e.support.daemon import Daemon, connect, refusal
-from tests.e2e.support.publishing import CHOSEN, MANY, WEB, program
+from tests.e2e.support.published_ports import CHOSEN, MANY, WEB, program
 
 
 @pytest.mark.usefixtures("blue", "one", "two")
-def test_who_has_a_port_is_named(daemon: Daemon) -> None:
+def test_the_holder_of_a_port_is_named(daemon: Daemon) -> None:
     holder = daemon.connect("one", ports=[WEB])
     before = daemon.everything()
     refused = refusal(daemon.net.Connect, connect("two", ports=[WEB]))
@@ -41,7 +41,9 @@ def test_ports_are_chosen_where_the_kernel_chooses(daemon: Daemon) -> None:
 
 
 @pytest.mark.usefixtures("blue", "one")
-def test_the_limit_of_descriptors_is_looked_at_first(daemon: Daemon) -> None:
+def test_a_publication_beyond_the_limit_of_descriptors_is_refused_before_it_begins(
+    daemon: Daemon,
+) -> None:
     testbed, before = daemon.testbed, daemon.everything()
     limits = testbed.run("cat", f"/proc/{daemon.pid}/limits").splitlines()
     (soft, hard) = next(line.split()[3:5] for line in limits if line.startswith("Max open files"))

@@ -1,4 +1,4 @@
-"""An address that another endpoint gets: its MAC address, and who reaches it when."""
+"""An address that passes to another endpoint: its MAC address, and that it is reached at once."""
 
 from collections.abc import Callable
 

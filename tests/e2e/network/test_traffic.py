@@ -1,4 +1,4 @@
-"""Packets: between sandboxes, to the world outside, and those that must not pass."""
+"""Packets between sandboxes and to the outside pass, and those that must not pass do not."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox
 
 @pytest.fixture
 def way_back(daemon: Daemon) -> Iterator[None]:
-    """Let the world outside know a way to network blue."""
+    """Give the outside routes to network blue."""
     outside = daemon.testbed.outside
     outside.run("ip", "route", "add", "10.88.0.0/24", "via", HOST[0])
     outside.run("ip", "route", "add", "fd88::/64", "via", HOST[1])
@@ -39,7 +39,7 @@ def test_a_connected_sandbox_has_its_own_loopback(daemon: Daemon, one: Sandbox) 
 
 
 @pytest.mark.usefixtures("blue")
-def test_a_sandbox_is_named_by_name_by_path_or_by_process(
+def test_a_sandbox_is_given_by_name_by_path_or_by_process(
     daemon: Daemon, one: Sandbox, two: Sandbox
 ) -> None:
     process = daemon.testbed.start("unshare", "--net", "sleep", "infinity")
@@ -91,7 +91,7 @@ def test_the_outside_sees_the_address_of_the_host(
 ) -> None:
     daemon.connect("one")
     outside = daemon.testbed.outside
-    assert not outside.pings(["10.88.0.2", "fd88::2"][family], within=0.3)  # it knows no way there
+    assert not outside.pings(["10.88.0.2", "fd88::2"][family], within=0.3)  # it has no route
     assert talk(one, outside, OUTSIDE[family]) == HOST[family]
 
 
@@ -107,10 +107,10 @@ def test_without_masquerade_the_outside_sees_the_address_of_the_sandbox(
 
 @pytest.mark.usefixtures("blue", "way_back")
 @pytest.mark.parametrize("address", ["10.88.0.2", "fd88::2"])
-def test_nobody_outside_comes_in_uninvited(daemon: Daemon, one: Sandbox, address: str) -> None:
+def test_the_outside_does_not_reach_a_sandbox(daemon: Daemon, one: Sandbox, address: str) -> None:
     daemon.connect("one")
     assert not daemon.testbed.outside.pings(address, within=0.3)
-    assert daemon.testbed.pings(address)  # so it is there
+    assert daemon.testbed.pings(address)  # so the address exists
 
 
 @pytest.mark.usefixtures("way_back")
@@ -122,7 +122,7 @@ def test_an_internal_network_is_shut_off(daemon: Daemon, one: Sandbox, two: Sand
     assert one.pings("fd88::3")
     assert one.json("ip", "-j", "route", "show", "default") == []
     assert one.json("ip", "-6", "-j", "route", "show", "default") == []
-    # Not for want of a route alone: whoever rules the sandbox can add one.
+    # Not for want of a route alone, because root in the sandbox can add one.
     one.run("ip", "route", "add", "default", "via", "10.88.0.1")
     one.run("ip", "route", "add", "default", "via", "fd88::1")
     assert [one.pings(address, within=0.3) for address in OUTSIDE] == [False, False]
@@ -137,7 +137,7 @@ def test_two_networks_do_not_reach_each_other(
     daemon.connect("one")
     daemon.connect("two", network="red")
     assert not one.pings(address, within=0.3)
-    assert daemon.testbed.pings(address)  # so it is there
+    assert daemon.testbed.pings(address)  # so the address exists
 
 
 def test_a_sandbox_on_two_networks_leaves_by_the_first(daemon: Daemon, one: Sandbox) -> None:
@@ -152,7 +152,9 @@ def test_a_sandbox_on_two_networks_leaves_by_the_first(daemon: Daemon, one: Sand
     assert (route["dev"], route["gateway"]) == ("eth0", "10.88.0.1")
 
 
-def test_what_a_network_was_asked_to_be_the_kernel_has(daemon: Daemon, one: Sandbox) -> None:
+def test_the_kernel_has_the_name_mtu_and_addresses_that_were_asked_for(
+    daemon: Daemon, one: Sandbox
+) -> None:
     daemon.create("blue", "10.88.0.0/24", interface="lan0", mtu=1300)
     daemon.connect(
         "one", interface="lan0", addresses=["10.88.0.77"], mac_address="02:00:00:00:00:77"

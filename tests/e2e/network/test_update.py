@@ -1,4 +1,4 @@
-"""UpdateNetwork on the real kernel: what changes at once, what goes on, and what a crash leaves."""
+"""UpdateNetwork on the real kernel: it takes effect at once, and connections go on."""
 
 import os
 import signal
@@ -29,9 +29,9 @@ def update(daemon: Daemon, **fields: Any) -> Network:
 
 @contextmanager
 def conversation(client: Namespace, server: Namespace, address: str) -> Iterator[Callable[[], str]]:
-    """Keep a connection open; each call sends a word there and back and tells the client's address.
+    """Yield a function that sends a word over one connection and back, and returns its source.
 
-    A connection that has died raises TimeoutError.
+    The function raises TimeoutError where the connection has died.
     """
     with (
         server.listen(address) as listener,
@@ -53,7 +53,7 @@ def conversation(client: Namespace, server: Namespace, address: str) -> Iterator
 
 @pytest.fixture
 def way_back(daemon: Daemon) -> Iterator[None]:
-    """Let the world outside know a way to network blue."""
+    """Give the outside routes to network blue."""
     outside = daemon.testbed.outside
     outside.run("ip", "route", "add", "10.88.0.0/24", "via", HOST[0])
     outside.run("ip", "route", "add", "fd88::/64", "via", HOST[1])
@@ -64,7 +64,7 @@ def way_back(daemon: Daemon) -> Iterator[None]:
 
 @by_family
 @pytest.mark.usefixtures("blue", "way_back")
-def test_connections_go_on_as_they_began_while_a_network_is_routed_and_no_more(
+def test_connections_keep_their_addresses_when_a_network_becomes_routed_and_back(
     daemon: Daemon, one: Sandbox, two: Sandbox, version: int
 ) -> None:
     daemon.connect("one")
@@ -93,7 +93,7 @@ def test_connections_go_on_as_they_began_while_a_network_is_routed_and_no_more(
 
 @by_family
 @pytest.mark.usefixtures("blue")
-def test_neighbours_are_kept_apart_and_nobody_else(
+def test_icc_false_separates_sandboxes_and_leaves_other_traffic(
     daemon: Daemon, one: Sandbox, two: Sandbox, version: int
 ) -> None:
     daemon.connect("one")
@@ -114,7 +114,7 @@ def test_neighbours_are_kept_apart_and_nobody_else(
 
 
 def isolated(testbed: Testbed) -> set[bool]:
-    """Tell whether the bridge's ports are isolated, as ``ip`` sees them."""
+    """Return whether the bridge's ports are isolated. Like: ``ip -d link``."""
     links = testbed.json("ip", "-d", "-j", "link", "show", "master", "br-blue")
     return {link["linkinfo"]["info_slave_data"]["isolated"] for link in links}
 
@@ -126,7 +126,7 @@ def test_a_daemon_killed_at_work_leaves_a_change_whole_or_none_of_it(
     daemon = Daemon(empty_testbed)
     daemon.create("blue")
     daemon.connect("one")
-    daemon.connect("loose", netns_path="")  # which no start makes anew
+    daemon.connect("loose", netns_path="")  # a start does not make its interface again
     answered: list[int] = []
 
     def change() -> None:

@@ -1,4 +1,4 @@
-"""UpdateEndpoint of the real daemon: traffic on its way is not disturbed, and the rest changes."""
+"""UpdateEndpoint of the real daemon changes ports, and leaves standing connections alone."""
 
 import signal
 import socket
@@ -16,7 +16,7 @@ from mynet.v1.network_pb2 import (
 )
 from tests.e2e.support.daemon import Daemon, refusal
 from tests.e2e.support.namespace import PATIENCE
-from tests.e2e.support.publishing import (
+from tests.e2e.support.published_ports import (
     ADDRESSES,
     DNS,
     GATEWAYS,
@@ -54,7 +54,7 @@ def test_a_connection_lives_on_while_ports_come_and_go(
             {"ports": [TLS, MANY]},
             {"remove_ports": [DNS], "ports": [PortMapping(host_port=1234, container_port=80)]},
             {"ports": [WEB], "replace_ports": True},
-            {"ports": [TLS], "replace_ports": True},  # it takes no new ones now
+            {"ports": [TLS], "replace_ports": True},  # new connections are refused from now on
         )
         for change in changes:
             update(daemon, **change)
@@ -70,7 +70,7 @@ def test_a_connection_lives_on_while_ports_come_and_go(
 
 @by_family
 @pytest.mark.usefixtures("blue")
-def test_what_is_published_is_reached_and_what_is_not_is_anybody_s(
+def test_a_published_port_is_reached_and_one_that_is_not_is_free(
     daemon: Daemon, one: Sandbox, two: Sandbox, family: int
 ) -> None:
     outside, testbed = daemon.testbed.outside, daemon.testbed
@@ -124,7 +124,7 @@ def test_a_refusal_leaves_everything_as_it_was(daemon: Daemon) -> None:
     assert is_free(daemon.testbed, 9000)
 
 
-def test_it_outlives_a_daemon_that_is_killed(empty_testbed: Testbed) -> None:
+def test_an_update_outlives_a_daemon_that_is_killed(empty_testbed: Testbed) -> None:
     testbed, one = empty_testbed, Sandbox(empty_testbed, "one")
     daemon = Daemon(testbed)
     daemon.create("blue")

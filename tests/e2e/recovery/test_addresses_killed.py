@@ -1,4 +1,4 @@
-"""kill -9 among thirty-two callers: what was acknowledged is there, and nothing is there twice."""
+"""kill -9 among thirty-two callers loses nothing acknowledged, and gives no address twice."""
 
 import signal
 from collections.abc import Iterator
@@ -19,20 +19,17 @@ POOL, OTHER = "10.64.0.0/16", "fd64::/64"
 
 @dataclass
 class Known:
-    """What the callers know: each writes of its own owners alone.
+    """What the callers know. Each writes of its own owners alone."""
 
-    ``held`` and ``released`` were acknowledged; those who ``asked`` were not answered.
-    """
-
-    held: dict[str, str] = field(default_factory=dict)
-    released: set[str] = field(default_factory=set)
-    asked: set[str] = field(default_factory=set)
-    nameless: set[str] = field(default_factory=set)
+    held: dict[str, str] = field(default_factory=dict)  # addresses that were acknowledged
+    released: set[str] = field(default_factory=set)  # owners whose release was acknowledged
+    asked: set[str] = field(default_factory=set)  # owners whose request was not answered
+    nameless: set[str] = field(default_factory=set)  # addresses that have no owner
     answers: int = 0
 
 
 class Caller:
-    """One of the callers, until the daemon is gone."""
+    """A caller, which calls until the daemon is gone."""
 
     def __init__(self, daemon: Daemon, known: Known, number: int, storm: int) -> None:
         self._ipam, self._known = daemon.ipam, known
@@ -79,7 +76,7 @@ class Caller:
 
 
 def listed(daemon: Daemon) -> Iterator[ipam_pb2.Allocation]:
-    """Yield every allocation in the book."""
+    """Yield every allocation."""
     request = ipam_pb2.ListAllocationsRequest(page_size=1000)
     while True:
         page = daemon.ipam.ListAllocations(request)
@@ -90,7 +87,7 @@ def listed(daemon: Daemon) -> Iterator[ipam_pb2.Allocation]:
 
 
 def kill_among_callers(daemon: Daemon, known: Known, storm: int) -> None:
-    """Let the callers work, and kill the daemon when it has answered so often."""
+    """Start the callers, and kill the daemon when it has answered ``ANSWERS`` calls."""
     before = known.answers
     with ThreadPoolExecutor(CALLERS) as callers:
         for number in range(CALLERS):
@@ -102,7 +99,7 @@ def kill_among_callers(daemon: Daemon, known: Known, storm: int) -> None:
 
 
 def check(daemon: Daemon, known: Known) -> None:
-    """Compare the book with what the callers know; those who were not answered ask again."""
+    """Compare the allocations with what the callers know. Ask again where no answer came."""
     everything = list(listed(daemon))
     owners = {each.owner: each for each in everything if each.owner}
     assert len({each.address for each in everything}) == len(everything), (

@@ -1,4 +1,4 @@
-"""Backup while clients work, and back: on the host where it was made, under a running kernel."""
+"""Backup while clients work, and restore, on the same host and on another."""
 
 import threading
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ def mynetctl(testbed: Testbed, *words: str) -> str:
 
 
 class Callers:
-    """Clients that allocate, connect and disconnect until told to stop."""
+    """Clients that allocate, connect and disconnect until they are stopped."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._over = threading.Event()
         self._pool = ThreadPoolExecutor(CALLERS)
-        self.held: dict[str, str] = {}  # what was acknowledged, and is never given back
+        self.held: dict[str, str] = {}  # acknowledged addresses, which no client releases
         self._work = [self._pool.submit(self._run, number) for number in range(CALLERS)]
 
     def _run(self, number: int) -> None:
@@ -43,7 +43,7 @@ class Callers:
             turn += 1
 
     def stop(self) -> None:
-        """Let them finish; a call that failed fails the test."""
+        """Stop them. Raise the error of a call that has failed."""
         self._over.set()
         for each in self._work:
             each.result()
@@ -51,7 +51,7 @@ class Callers:
 
 
 def held(daemon: Daemon) -> dict[str, str]:
-    """Return who has which address of the pool."""
+    """Return the addresses of the pool, by their owners."""
     request = ipam_pb2.ListAllocationsRequest(subnet=POOL, page_size=1000)
     found: dict[str, str] = {}
     while True:
@@ -76,7 +76,7 @@ def test_what_was_acknowledged_before_a_backup_is_back_after_it(empty_testbed: T
     assert len(callers.held) > len(acknowledged)  # they went on meanwhile
     assert said.startswith(f"{FILE}: ")
 
-    # What comes after the backup: all is taken away, and other things come to be.
+    # After the backup one endpoint goes, and another comes and is left.
     late = Sandbox(empty_testbed, "late")
     daemon.connect("late")
     daemon.disconnect("one")
@@ -104,14 +104,14 @@ def test_what_was_acknowledged_before_a_backup_is_back_after_it(empty_testbed: T
 
 @pytest.fixture
 def other_testbed(tmp_path: Path) -> Iterator[Testbed]:
-    """Another host."""
+    """The testbed of another host."""
     (tmp_path / "other").mkdir()
     made = Testbed(tmp_path / "other")
     yield made
     made.close()
 
 
-def test_a_backup_starts_on_a_host_that_has_nothing_of_it(
+def test_a_backup_is_restored_and_started_on_another_host(
     empty_testbed: Testbed, other_testbed: Testbed
 ) -> None:
     for each in (empty_testbed, other_testbed):
@@ -125,10 +125,10 @@ def test_a_backup_starts_on_a_host_that_has_nothing_of_it(
     other = Daemon(other_testbed)
     assert [each.name for each in other.networks()] == ["blue"]
     assert "br-blue" in other_testbed.links()
-    assert other.connect("one").addresses == endpoint.addresses  # it is another sandbox
+    assert other.connect("one").addresses == endpoint.addresses  # in another sandbox of that name
 
 
-def test_neither_works_under_a_running_daemon(daemon: Daemon) -> None:
+def test_restore_and_fsck_are_refused_under_a_running_daemon(daemon: Daemon) -> None:
     daemon.create("blue")
     testbed = daemon.testbed
     mynetctl(testbed, "backup", "/run/running.backup")
@@ -139,7 +139,7 @@ def test_neither_works_under_a_running_daemon(daemon: Daemon) -> None:
     assert [each.name for each in daemon.networks()] == ["blue"]
 
 
-def test_a_full_disk_is_said_to_be_full_and_keeps_nothing(daemon: Daemon) -> None:
+def test_a_backup_to_a_full_disk_is_refused_and_leaves_no_file(daemon: Daemon) -> None:
     testbed = daemon.testbed
     testbed.run("mkdir", "-p", "/run/small")
     testbed.run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "/run/small")
@@ -166,7 +166,7 @@ def test_fsck_finds_what_a_killed_daemon_left_in_order(empty_testbed: Testbed) -
     said = empty_testbed.run("mynetd", "fsck")
     assert said.startswith("/var/lib/mynet is in order: 1 networks, ")
     assert {path: path.stat().st_mtime_ns for path in state.rglob("*")} == before
-    assert (state / "mynet.db-wal").exists()  # and it counted
+    assert (state / "mynet.db-wal").exists()  # fsck has read it, too
 
 
 def connected(daemon: Daemon, container: str) -> None:

@@ -1,4 +1,4 @@
-"""What somebody has damaged is mended when it is asked for again, or at the next start."""
+"""What another program has damaged is repaired by the same call again, or by the next start."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def options() -> Sequence[str]:
     "damage",
     ["ip -n one link del eth0", "ip -n one addr flush dev eth0", "ip link set {port} nomaster"],
 )
-def test_connecting_again_mends_an_endpoint(
+def test_connecting_again_repairs_an_endpoint(
     daemon: Daemon, blue: Network, one: Sandbox, two: Sandbox, damage: str
 ) -> None:
     endpoint = daemon.connect("one")
@@ -30,7 +30,7 @@ def test_connecting_again_mends_an_endpoint(
     assert talk(one, two, "10.88.0.3") == "10.88.0.2"
 
 
-def test_making_a_network_again_mends_its_bridge(
+def test_creating_a_network_again_repairs_its_bridge(
     daemon: Daemon, blue: Network, one: Sandbox, two: Sandbox
 ) -> None:
     for container in ("one", "two"):
@@ -47,7 +47,9 @@ def test_making_a_network_again_mends_its_bridge(
     assert talk(one, two, "fd88::3") == "fd88::2"
 
 
-def test_the_next_start_mends_what_can_be_mended(empty_testbed: Testbed) -> None:
+def test_the_next_start_repairs_networks_and_endpoints_that_are_there(
+    empty_testbed: Testbed,
+) -> None:
     one, two = Sandbox(empty_testbed, "one"), Sandbox(empty_testbed, "two")
     Sandbox(empty_testbed, "gone")
     daemon = Daemon(empty_testbed)
@@ -63,7 +65,7 @@ def test_the_next_start_mends_what_can_be_mended(empty_testbed: Testbed) -> None
     assert [endpoint.id for endpoint in again.endpoints()] == [each.id for each in before[:2]]
     assert [again.problems(endpoint) for endpoint in before[:2]] == [[], []]
     assert talk(one, two, "10.88.0.3") == "10.88.0.2"
-    Sandbox(empty_testbed, "gone")  # made anew: it gets its addresses again
+    Sandbox(empty_testbed, "gone")  # a new namespace of that name gets the addresses again
     back = again.connect("gone")
     assert back.addresses == before[2].addresses
     assert again.problems(back) == []

@@ -1,4 +1,4 @@
-"""A disk that is full, or that fails, under a whole daemon: refusals, and nothing lost."""
+"""Under a daemon the disk is full, or fails: calls are refused, and nothing is lost."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ BALLAST = "/var/lib/mynet/ballast"
 
 
 def fill(testbed: Testbed) -> None:
-    """Leave not a byte of the disk that the state is on."""
+    """Fill the disk of the state directory to the last byte."""
     testbed.run("sh", "-c", f"dd if=/dev/zero of={BALLAST} bs=4k 2>/dev/null; true")
     testbed.run("sh", "-c", f"dd if=/dev/zero of={BALLAST}.rest bs=1 2>/dev/null; true")
 
@@ -24,12 +24,12 @@ def make_room(testbed: Testbed) -> None:
 
 
 def limit_files(testbed: Testbed, daemon: Daemon, size: str) -> None:
-    """Let the daemon's files grow no further. Like: prlimit --pid PID --fsize=BYTES."""
+    """Limit the size of the daemon's files. Like: ``prlimit --pid PID --fsize=BYTES``."""
     testbed.run("prlimit", "--pid", str(daemon.pid), f"--fsize={size}:unlimited")
 
 
 def changes(daemon: Daemon) -> list[tuple[Callable[..., Any], object]]:
-    """Return calls that change something: the one book, the other, both."""
+    """Return calls that write to one database, to the other, and to both."""
     return [
         (daemon.ipam.AllocateAddress, ipam_pb2.AllocateAddressRequest(subnet=POOL, owner="vm")),
         (daemon.net.Connect, connect("two")),
@@ -44,7 +44,7 @@ def require_sound(daemon: Daemon) -> None:
 
 @pytest.fixture
 def small(empty_testbed: Testbed) -> Testbed:
-    """A testbed with a small disk for the state, and two sandboxes."""
+    """A testbed with a small disk for the state directory, and two sandboxes."""
     empty_testbed.run("mkdir", "/var/lib/mynet")
     empty_testbed.run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", "/var/lib/mynet")
     for name in ("one", "two"):
@@ -52,7 +52,7 @@ def small(empty_testbed: Testbed) -> Testbed:
     return empty_testbed
 
 
-def test_a_full_disk_refuses_what_would_change_something_until_there_is_room(
+def test_on_a_full_disk_calls_that_write_are_refused_until_there_is_room(
     small: Testbed,
 ) -> None:
     daemon = Daemon(small)
@@ -73,7 +73,7 @@ def test_a_full_disk_refuses_what_would_change_something_until_there_is_room(
     daemon.stop()
 
 
-def test_a_disk_that_fails_is_written_no_more_and_a_new_start_has_lost_nothing(
+def test_after_a_failed_write_the_daemon_writes_no_more_and_a_new_start_has_lost_nothing(
     small: Testbed,
 ) -> None:
     daemon = Daemon(small)

@@ -1,4 +1,4 @@
-"""A real daemon finds on a real kernel what somebody has damaged, at start and when asked."""
+"""A real daemon finds what was damaged in the kernel or on the disk, at a start and when asked."""
 
 import signal
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from tests.e2e.support.daemon import STATE, Daemon
 from tests.e2e.support.namespace import talk
 from tests.e2e.support.testbed import Sandbox, Testbed
 from tests.ipam.support.waiting import noise
+from tests.support.matrix import matrix
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
@@ -31,7 +32,7 @@ def kill(daemon: Daemon) -> None:
     daemon.wait()
 
 
-def test_what_somebody_took_away_is_found_and_put_back(
+def test_a_bridge_and_an_interface_that_were_deleted_are_found_and_made_again(
     daemon: Daemon, blue: Network, one: Sandbox, two: Sandbox
 ) -> None:
     endpoint = daemon.connect("one")
@@ -81,7 +82,7 @@ def test_what_somebody_took_away_is_found_and_put_back(
         ),
     ],
 )
-def test_each_damage_has_its_sentence_and_is_mended(
+def test_each_damage_is_named_and_repaired(
     daemon: Daemon, blue: Network, one: Sandbox, damage: str, problems: list[str]
 ) -> None:
     port = network_pb2.PortMapping(container_port=80, host_port=8080)
@@ -96,7 +97,7 @@ def test_each_damage_has_its_sentence_and_is_mended(
     assert daemon.testbed.run("nft", "list", "ruleset") == rules
 
 
-def test_a_link_of_no_record_is_removed_and_others_links_are_not(
+def test_a_link_without_a_record_is_removed_and_foreign_links_are_not(
     daemon: Daemon, blue: Network
 ) -> None:
     instance = daemon.testbed.run("cat", "/var/lib/mynet/mynet.json").split('"instance": "')[1][:16]
@@ -113,7 +114,7 @@ def test_a_link_of_no_record_is_removed_and_others_links_are_not(
 
 @pytest.fixture
 def killed(empty_testbed: Testbed) -> Testbed:
-    """A testbed on which a daemon was killed that had network blue, and containers one and two."""
+    """A testbed whose daemon, with network blue and containers one and two, was killed."""
     for name in ("one", "two"):
         Sandbox(empty_testbed, name)
     daemon = Daemon(empty_testbed)
@@ -124,20 +125,20 @@ def killed(empty_testbed: Testbed) -> Testbed:
     return empty_testbed
 
 
-EIGHTHS = pytest.mark.parametrize("eighths", range(8))
-CUT_OR_NOISE = pytest.mark.parametrize("by", ["cut", "noise"])
+# The log is damaged after so many eighths of it, and either way.
+DAMAGES = [(eighths, by) for by in ("cut", "noise") for eighths in range(8)]
+by_damage = pytest.mark.parametrize(("eighths", "by"), matrix(DAMAGES, short=5))
 
 
 def damage(log: Path, eighths: int, by: str) -> None:
-    """Cut a log somewhere, or have 500 bytes of noise there."""
+    """Cut a write-ahead log after some eighths, or write 500 bytes of noise there."""
     whole = log.read_bytes()
     at = len(whole) * eighths // 8
     log.write_bytes(whole[:at] if by == "cut" else whole[:at] + noise(500) + whole[at + 500 :])
 
 
-@EIGHTHS
-@CUT_OR_NOISE
-def test_a_book_that_lost_its_newest_commits_is_made_good_from_the_other(
+@by_damage
+def test_addresses_that_the_backend_lost_are_taken_from_the_daemon_s_records(
     killed: Testbed, eighths: int, by: str
 ) -> None:
     damage(killed.root / STATE / "ipam/bitmap/bitmap.db-wal", eighths, by)
@@ -153,17 +154,16 @@ def test_a_book_that_lost_its_newest_commits_is_made_good_from_the_other(
     assert again.connect("three").addresses[0] not in ("10.88.0.2/24", "10.88.0.3/24")
 
 
-@EIGHTHS
-@CUT_OR_NOISE
-def test_what_the_daemons_own_book_lost_is_gone_from_kernel_and_backend_too(
+@by_damage
+def test_what_the_daemon_s_records_lost_is_removed_from_kernel_and_backend(
     killed: Testbed, eighths: int, by: str
 ) -> None:
     damage(killed.root / STATE / "mynet.db-wal", eighths, by)
     require_consistent(killed)
 
 
-@EIGHTHS
-def test_books_that_both_lost_commits_are_made_good_as_far_as_they_go(
+@pytest.mark.parametrize("eighths", matrix(range(8), short=4))
+def test_when_both_databases_lost_commits_they_are_made_consistent(
     killed: Testbed, eighths: int
 ) -> None:
     damage(killed.root / STATE / "mynet.db-wal", eighths, "cut")
@@ -172,7 +172,7 @@ def test_books_that_both_lost_commits_are_made_good_as_far_as_they_go(
 
 
 def require_consistent(testbed: Testbed) -> None:
-    """Start, which says what was lost: books and kernel have the same, and the rest is gone."""
+    """Start, and require that the log names the loss, and that records and kernel agree."""
     again = Daemon(testbed)
     assert "has lost its newest commits" in again.log.read_text()
     assert doctor(again) == []
@@ -192,7 +192,7 @@ def test_after_a_reboot_networks_are_made_again_and_endpoints_are_not(
     daemon.create("blue")
     before = daemon.connect("one")
     daemon.stop()
-    # What a reboot leaves of it: the files, and another boot id.
+    # A reboot leaves the files, and another boot id.
     empty_testbed.run("ip", "link", "del", "br-blue")
     empty_testbed.run("ip", "netns", "del", "one")
     empty_testbed.run("nft", "flush", "ruleset")
@@ -208,7 +208,9 @@ def test_after_a_reboot_networks_are_made_again_and_endpoints_are_not(
     assert again.connect("one").addresses == before.addresses  # by its sticky key
 
 
-def test_a_daemon_does_not_start_among_anothers_networks(empty_testbed: Testbed) -> None:
+def test_a_daemon_does_not_start_where_another_state_directory_has_networks(
+    empty_testbed: Testbed,
+) -> None:
     daemon = Daemon(empty_testbed)
     daemon.create("blue")
     daemon.stop()

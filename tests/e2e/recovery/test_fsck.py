@@ -1,6 +1,7 @@
-"""mynetd fsck on a real kernel: each of its invariants is broken on purpose, and has its sentence.
+"""mynetd fsck on a real kernel names each damage.
 
-At home it compares the kernel with the books; elsewhere it says in one line that it does not.
+It compares the kernel with the records of a state directory that belongs to this host and network
+namespace. For any other it prints in one line why it does not.
 """
 
 import subprocess
@@ -22,7 +23,7 @@ NOT = "the kernel was not compared"
 
 @pytest.fixture
 def ended(empty_testbed: Testbed) -> tuple[Testbed, Endpoint]:
-    """A testbed on which a daemon has ended that had network blue, and an endpoint with ports."""
+    """A testbed whose daemon has ended, and an endpoint of network blue that has ports."""
     for name in ("one", "two"):
         Sandbox(empty_testbed, name)
     daemon = Daemon(empty_testbed)
@@ -42,12 +43,12 @@ def fsck(testbed: Testbed, *words: str) -> "subprocess.CompletedProcess[str]":
 
 
 def require_mended(testbed: Testbed) -> None:
-    """Start once more: whatever was found is well then."""
+    """Start a daemon, and require that fsck finds nothing afterwards."""
     Daemon(testbed).stop()
     assert testbed.findings() == []
 
 
-def test_in_order_it_says_that_the_kernel_agrees(ended: tuple[Testbed, Endpoint]) -> None:
+def test_without_damage_fsck_prints_that_the_kernel_agrees(ended: tuple[Testbed, Endpoint]) -> None:
     testbed, _ = ended
     before, state = testbed.state(), testbed.root / STATE
     files = {path: path.stat().st_mtime_ns for path in state.rglob("*")}
@@ -114,7 +115,7 @@ def test_in_order_it_says_that_the_kernel_agrees(ended: tuple[Testbed, Endpoint]
         ("nft flush ruleset", "The firewall's table inet mynet is not there."),
     ],
 )
-def test_what_somebody_does_to_the_kernel_is_told_and_the_next_start_mends_it(
+def test_each_damage_in_the_kernel_is_named_and_the_next_start_repairs_it(
     ended: tuple[Testbed, Endpoint], damage: str, wanted: str
 ) -> None:
     testbed, endpoint = ended
@@ -136,7 +137,7 @@ def test_what_somebody_does_to_the_kernel_is_told_and_the_next_start_mends_it(
     require_mended(testbed)
 
 
-def test_a_link_with_our_mark_and_no_record_is_told(ended: tuple[Testbed, Endpoint]) -> None:
+def test_a_link_with_mynet_s_mark_and_no_record_is_named(ended: tuple[Testbed, Endpoint]) -> None:
     testbed, endpoint = ended
     (link,) = testbed.json("ip", "-j", "link", "show", endpoint.host_interface)
     instance = link["ifalias"].split(":")[1]
@@ -151,7 +152,7 @@ def test_a_link_with_our_mark_and_no_record_is_told(ended: tuple[Testbed, Endpoi
     require_mended(testbed)
 
 
-def test_a_sandbox_that_is_gone_is_told_and_one_that_is_elsewhere_is_not(
+def test_a_sandbox_that_is_gone_is_named_and_one_that_is_elsewhere_is_not(
     ended: tuple[Testbed, Endpoint],
 ) -> None:
     testbed, _ = ended
@@ -216,7 +217,9 @@ def test_after_a_reboot_nothing_is_compared(ended: tuple[Testbed, Endpoint]) -> 
     testbed.run("umount", BOOT_ID)
 
 
-def test_who_may_not_look_is_told_so(ended: tuple[Testbed, Endpoint]) -> None:
+def test_without_the_capability_fsck_names_it_and_compares_no_kernel(
+    ended: tuple[Testbed, Endpoint],
+) -> None:
     testbed, _ = ended
     done = testbed.attempt("setpriv", "--bounding-set=-all", "mynetd", "fsck")
     assert done.returncode == 0, done.stdout
@@ -237,7 +240,7 @@ def plugin(install: Callable[..., str]) -> str:
 
 @pytest.fixture
 def faulty_testbed(empty_testbed: Testbed, plugin: str) -> Testbed:
-    """A testbed on which a daemon has ended that had a network of the faulty driver, too."""
+    """A testbed whose daemon has ended, with networks of the built-in and the faulty driver."""
     for name in ("one", "two"):
         Sandbox(empty_testbed, name)
     daemon = Daemon(empty_testbed, PYTHONPATH=plugin)
@@ -259,14 +262,14 @@ def not_compared(done: "subprocess.CompletedProcess[str]") -> list[str]:
 
 
 @pytest.mark.parametrize("verb", ["check_network", "check", "orphans", "audit", "close"])
-def test_a_driver_that_hangs_does_not_keep_it(
+def test_a_driver_that_hangs_does_not_keep_fsck_from_the_others(
     faulty_testbed: Testbed, plugin: str, verb: str
 ) -> None:
     fault_file = faulty_testbed.root / STATE / "drivers" / "faulty" / f"hang-{verb}"
     fault_file.touch()
     faulty_testbed.run("ip", "link", "del", "br-blue")
     done = attempt(faulty_testbed, "--plugin-timeout", "1")
-    assert done.returncode == 1  # by what the other driver sees
+    assert done.returncode == 1  # for what the other driver finds
     assert f"kernel: network blue: The bridge br-blue is not there. {MENDS}" in done.stdout
     said = f"{NOT} in full by driver faulty: it did not answer {verb} within 1 s"
     assert not_compared(done) == ([said] if verb != "close" else [])
@@ -274,7 +277,7 @@ def test_a_driver_that_hangs_does_not_keep_it(
     Daemon(faulty_testbed, PYTHONPATH=plugin).stop()
 
 
-def test_a_driver_that_breaks_is_told_of(faulty_testbed: Testbed) -> None:
+def test_a_driver_that_raises_is_named(faulty_testbed: Testbed) -> None:
     fault_file = faulty_testbed.root / STATE / "drivers" / "faulty" / "raise-check"
     fault_file.touch()
     done = attempt(faulty_testbed)
@@ -286,7 +289,7 @@ def test_a_driver_that_breaks_is_told_of(faulty_testbed: Testbed) -> None:
     )
 
 
-def test_a_driver_that_is_not_installed_any_more_is_missed(faulty_testbed: Testbed) -> None:
+def test_a_driver_that_is_not_installed_any_more_is_named(faulty_testbed: Testbed) -> None:
     done = fsck(faulty_testbed)
     assert done.returncode == 0
     (remark,) = not_compared(done)
@@ -296,7 +299,7 @@ def test_a_driver_that_is_not_installed_any_more_is_missed(faulty_testbed: Testb
 
 
 @pytest.mark.parametrize("group", ["drivers", "ipam"])
-def test_a_plugin_that_does_not_even_load_does_not_keep_it(
+def test_a_plugin_that_hangs_while_it_is_loaded_does_not_keep_fsck(
     ended: tuple[Testbed, Endpoint], tmp_path: Path, group: str
 ) -> None:
     testbed, _ = ended

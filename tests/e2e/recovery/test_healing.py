@@ -11,7 +11,7 @@ import pytest
 from mynet.v1.network_pb2 import ConnectRequest, PortMapping
 from tests.e2e.support.daemon import Daemon, eventually
 from tests.e2e.support.namespace import talk
-from tests.e2e.support.publishing import WEB
+from tests.e2e.support.published_ports import WEB
 from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 from tests.support.matrix import matrix
 

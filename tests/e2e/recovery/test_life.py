@@ -1,4 +1,4 @@
-"""The daemon's life: how it ends, what goes on without it, and what the next one finds."""
+"""The daemon ends, networks go on without it, and the next daemon finds what it left."""
 
 import signal
 from collections.abc import Callable
@@ -17,7 +17,7 @@ PLUGINS = Path(__file__).parents[1] / "plugins"
 
 @pytest.fixture(scope="session")
 def slow(install: Callable[..., str]) -> str:
-    """A folder with the driver slow: it makes a network when its folder has a file "go"."""
+    """A folder with the driver slow, which makes a network when its folder has a file "go"."""
     return install(PLUGINS / "slow")
 
 
@@ -27,7 +27,7 @@ def boxes(empty_testbed: Testbed) -> tuple[Sandbox, Sandbox]:
 
 
 def populated(testbed: Testbed) -> Daemon:
-    """Start a daemon, and connect "one" and "two"."""
+    """Start a daemon, and connect containers one and two to network blue."""
     daemon = Daemon(testbed)
     daemon.create("blue")
     daemon.connect("one")

@@ -1,4 +1,4 @@
-"""Published ports outlive damage, a stop, a kill and a reboot, and the next daemon holds them."""
+"""Published ports outlive damage, a stop, a kill and a reboot of the daemon."""
 
 import signal
 import socket
@@ -9,7 +9,7 @@ import pytest
 from mynet.v1.network_pb2 import Endpoint, Network, PortMapping
 from tests.e2e.support.daemon import Daemon, connect
 from tests.e2e.support.namespace import PATIENCE
-from tests.e2e.support.publishing import (
+from tests.e2e.support.published_ports import (
     ADDRESSES,
     CHOSEN,
     DNS,
@@ -30,7 +30,7 @@ def options() -> Sequence[str]:
 
 
 @pytest.mark.parametrize("damage", ["flush ruleset", "flush map inet mynet pub4"])
-def test_what_somebody_took_out_of_the_firewall_is_missed_and_mended(
+def test_a_port_that_was_flushed_from_the_firewall_is_reported_and_put_back(
     daemon: Daemon, blue: Network, one: Sandbox, damage: str
 ) -> None:
     endpoint = daemon.connect("one", ports=[WEB])
@@ -44,7 +44,7 @@ def test_what_somebody_took_out_of_the_firewall_is_missed_and_mended(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_ports_outlive_the_daemon_and_the_next_holds_them(
+def test_ports_outlive_the_daemon_and_the_next_one_reserves_them(
     empty_testbed: Testbed, number: int
 ) -> None:
     testbed, one = empty_testbed, Sandbox(empty_testbed, "one")

@@ -1,4 +1,4 @@
-"""What a daemon takes hold of when it starts, and when it refuses to: exit status 1, and why."""
+"""A daemon locks its socket, state directory and network namespace, or refuses to start."""
 
 import signal
 import socket
@@ -18,7 +18,7 @@ def test_the_state_directory_is_for_its_owner(daemon: Daemon) -> None:
     assert stat.S_IMODE((daemon.testbed.root / STATE).stat().st_mode) == 0o700
 
 
-def test_a_socket_that_nobody_listens_on_is_replaced(empty_testbed: Testbed) -> None:
+def test_a_socket_without_a_listener_is_replaced(empty_testbed: Testbed) -> None:
     path = empty_testbed.root / SOCKET
     path.parent.mkdir()
     with socket.socket(socket.AF_UNIX) as dead:
@@ -26,7 +26,7 @@ def test_a_socket_that_nobody_listens_on_is_replaced(empty_testbed: Testbed) -> 
     assert Daemon(empty_testbed).health() == "SERVING"
 
 
-def test_a_socket_that_somebody_listens_on_is_left_to_them(empty_testbed: Testbed) -> None:
+def test_a_socket_with_a_listener_is_left_to_it(empty_testbed: Testbed) -> None:
     path = empty_testbed.root / SOCKET
     path.parent.mkdir()
     with socket.socket(socket.AF_UNIX) as other, socket.socket(socket.AF_UNIX) as caller:
@@ -38,14 +38,14 @@ def test_a_socket_that_somebody_listens_on_is_left_to_them(empty_testbed: Testbe
         caller.connect(str(path))
 
 
-def test_a_file_that_is_no_socket_is_left_as_it_is(empty_testbed: Testbed) -> None:
+def test_a_file_that_is_not_a_socket_is_left_as_it_is(empty_testbed: Testbed) -> None:
     path = empty_testbed.root / SOCKET
     path.parent.mkdir()
-    path.write_text("somebody's notes")
+    path.write_text("notes")
     status, words = turned_away(empty_testbed)
     assert status == 1
     assert f"/{SOCKET} is there and is no socket" in words
-    assert path.read_text() == "somebody's notes"
+    assert path.read_text() == "notes"
 
 
 def test_a_second_daemon_on_the_state_directory_is_refused(daemon: Daemon) -> None:
@@ -68,14 +68,14 @@ def test_a_second_daemon_in_the_network_namespace_is_refused(daemon: Daemon) -> 
     assert daemon.health() == "SERVING"
 
 
-def test_a_daemon_that_was_killed_holds_nothing_any_more(empty_testbed: Testbed) -> None:
+def test_a_daemon_that_was_killed_holds_no_lock(empty_testbed: Testbed) -> None:
     first = Daemon(empty_testbed)
     first.signal(signal.SIGKILL)
     first.wait()
     assert Daemon(empty_testbed).health() == "SERVING"
 
 
-def test_daemons_in_network_namespaces_of_their_own_are_no_rivals(
+def test_daemons_in_different_network_namespaces_run_side_by_side(
     daemon: Daemon, one: Sandbox
 ) -> None:
     options = ["--listen", "unix:///run/second.sock", "--state-dir", "/run/second"]

@@ -1,6 +1,6 @@
 """A state directory that an earlier version wrote is opened with all that is in it.
 
-``states/make`` freezes one; there is one of every released version and of every schema.
+``states/make`` freezes one. There is one of every released version and of every schema.
 """
 
 import json
@@ -40,7 +40,7 @@ def require_same(then: Any, now: Any) -> None:
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda path: path.name.removesuffix(".tar.gz"))
-def test_what_an_earlier_version_remembered_is_there_and_works(
+def test_networks_and_endpoints_of_an_earlier_version_are_there_and_work(
     empty_testbed: Testbed, state: Path, tmp_path: Path
 ) -> None:
     testbed = empty_testbed
@@ -53,14 +53,14 @@ def test_what_an_earlier_version_remembered_is_there_and_works(
         then = json.loads((tmp_path / "answers" / f"{name}.json").read_text())
         now = json.loads(testbed.run("mynetctl", "--output", "json", *words.split()))
         require_same(then, now)
-    # What is new works on what is old.
+    # Calls that are newer work on it.
     one = Sandbox(testbed, "three")
     endpoint = daemon.connect("three", ports=[PortMapping(host_port=9090, container_port=80)])
     asked = UpdateEndpointRequest(endpoint=endpoint.id, replace_ports=True)
     assert not daemon.net.UpdateEndpoint(asked).endpoint.ports
     assert one.pings("10.88.0.1")
     assert "10.9.0.1" in daemon.allocations()
-    for container in ("one", "two"):  # whose interfaces are on the host where it was frozen
+    for container in ("one", "two"):  # their interfaces are on the host where it was frozen
         daemon.disconnect(container)
     daemon.stop()
     assert testbed.findings() == []

@@ -52,7 +52,7 @@ class Host:
 
     @contextlib.contextmanager
     def fault(self, fault: str, plugin: str, verb: str) -> Iterator[None]:
-        """Have a verb hang or raise meanwhile."""
+        """Make a verb hang or raise meanwhile."""
         file = self._folder(plugin) / f"{fault}-{verb}"
         file.touch()
         try:
@@ -132,7 +132,7 @@ def release(daemon: Daemon) -> None:
         daemon.ipam.ReleaseOwner(ipam_pb2.ReleaseOwnerRequest(owner=owner), timeout=PATIENCE)
 
 
-def look(daemon: Daemon) -> None:
+def check(daemon: Daemon) -> None:
     asked = network_pb2.CheckEndpointRequest(network="red", container_id="four")
     daemon.net.CheckEndpoint(asked, timeout=PATIENCE)
 
@@ -151,7 +151,7 @@ VERBS: dict[str, tuple[str, Step, Step, Step]] = {
     "disconnect": ("drivers", detach, attach, nothing),
     "update": ("drivers", divide, nothing, unite),
     "update_endpoint": ("drivers", publish, nothing, withdraw),
-    "check": ("drivers", look, nothing, nothing),
+    "check": ("drivers", check, nothing, nothing),
     "open_subnet": ("ipam", make_green, nothing, delete_green),
     "close_subnet": ("ipam", delete_green, make_green, nothing),
     "allocate": ("ipam", allocate, nothing, release),

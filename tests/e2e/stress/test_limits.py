@@ -1,4 +1,4 @@
-"""What the kernel has no more of: a clear error with the number, and nothing is left."""
+"""At a limit of the kernel a call is refused with the number, and leaves nothing."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,14 +9,14 @@ from mynet.v1.network_pb2 import PortMapping
 from tests.e2e.support.daemon import Daemon, Refusal, refused_as
 from tests.e2e.support.testbed import Sandbox, Testbed
 
-PORTS = 1023  # that the kernel has for a bridge
+PORTS = 1023  # the kernel's limit for a bridge
 RACERS = 16
 GROUP = "77"
 WEB = PortMapping(container_port=80)
 
 
 def crowd(testbed: Testbed, ports: int) -> None:
-    """Put links of somebody else's into br-blue, all of them in a group."""
+    """Put so many foreign links into br-blue, all of them in one group."""
     pairs = range(ports // 2)
     script = [
         *(f"link add p{n} group {GROUP} type veth peer name q{n} group {GROUP}" for n in pairs),
@@ -26,7 +26,7 @@ def crowd(testbed: Testbed, ports: int) -> None:
 
 
 @pytest.mark.usefixtures("blue")
-def test_of_those_who_race_for_the_last_port_one_gets_it(daemon: Daemon) -> None:
+def test_of_callers_that_race_for_the_last_port_of_a_bridge_one_gets_it(daemon: Daemon) -> None:
     before = daemon.everything()
     crowd(daemon.testbed, PORTS - 1)
     boxes = [Sandbox(daemon.testbed, f"c{number}") for number in range(RACERS)]

@@ -1,7 +1,6 @@
-"""Many networks, many endpoints on a bridge, many ports: a call takes what it took before.
+"""Among many networks, endpoints and ports a call takes about as long as among few.
 
-Two hosts are asked in turn, one with next to nothing on it: whatever else this machine does at that
-moment delays both.
+A host with many and a host with few are called in turn, so that a busy machine delays both alike.
 """
 
 import time
@@ -39,7 +38,7 @@ def hosts(
         create = lambda number: much.create(f"n{number}", f"10.89.{number}.0/24")  # noqa: E731
 
         def connect(number: int) -> None:
-            """Without a sandbox: to make those would take longer than all the rest."""
+            """Connect without a sandbox, because to make those would take longest."""
             ports = PortMapping(
                 host_port=10_000 + PORTS_OF_EACH * number, container_port=1, count=PORTS_OF_EACH
             )
@@ -56,7 +55,7 @@ def growth(
     call: Callable[[Daemon], object],
     undo: Callable[[Daemon], object],
 ) -> float:
-    """Return how much longer a call takes where there is much."""
+    """Return the ratio of the median times of a call: on the host with many to that with few."""
     seconds: dict[Daemon, list[float]] = {daemon: [] for daemon in hosts}
     with ThreadPoolExecutor(len(hosts)) as callers:
         for _ in range(rounds):
@@ -69,11 +68,11 @@ def growth(
     return much / little
 
 
-def test_connect_takes_no_longer(hosts: tuple[Daemon, Daemon]) -> None:
+def test_connect_takes_about_as_long(hosts: tuple[Daemon, Daemon]) -> None:
     connect = lambda daemon: daemon.connect("probe", ports=PORTS)  # noqa: E731
     assert growth(hosts, 30, connect, lambda daemon: daemon.disconnect("probe")) < 1.5
 
 
-def test_to_create_a_network_takes_hardly_longer(hosts: tuple[Daemon, Daemon]) -> None:
+def test_creating_a_network_takes_at_most_twice_as_long(hosts: tuple[Daemon, Daemon]) -> None:
     create = lambda daemon: daemon.create("red", "10.77.0.0/24")  # noqa: E731
     assert growth(hosts, 15, create, lambda daemon: daemon.delete("red")) < 2

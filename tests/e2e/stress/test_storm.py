@@ -1,8 +1,8 @@
-"""Sixteen clients make and take away what is their own, and the daemon is killed among them.
+"""Sixteen clients create and delete their own objects, and the daemon is killed among them.
 
-A model knows what was acknowledged: none of it is lost, nothing is there that was acknowledged to
-be gone, no address is there twice, and one start leaves nothing half-made. Where an answer did not
-come, both are allowed, and the client asks again.
+A model knows what was acknowledged. None of that is lost, nothing that was deleted is back, no
+address is given twice, and one start leaves nothing half-made. Where an answer did not come, both
+outcomes are allowed, and the client asks again.
 """
 
 import random
@@ -19,34 +19,30 @@ import pytest
 from mynet.v1 import ipam_pb2, network_pb2
 from mynet.v1.network_pb2 import PortMapping
 from tests.e2e.support.daemon import Daemon, connect, create, eventually
-from tests.e2e.support.publishing import elements
+from tests.e2e.support.published_ports import elements
 from tests.e2e.support.testbed import Sandbox, Testbed
 from tests.support.matrix import matrix
 
 CLIENTS = 16
-MOST = 48  # answers between a start and the kill
+MOST = 48  # answers between a start and a kill
 POOL = "10.64.0.0/16"
 
 
-class Thing:
-    """Something that one client makes and takes away, and what it knows of it.
-
-    ``there`` is what was acknowledged: an answer's lasting parts, or None where it is gone.
-    ``is_certain`` is False from a question to its answer.
-    """
+class Model:
+    """An object that one client creates and deletes, and what the client knows of it."""
 
     def __init__(self, number: int) -> None:
         self.name = f"s{number}"
         self.number = number
-        self.there: object = None
-        self.is_certain = True
+        self.there: object = None  # as acknowledged; None where it is deleted
+        self.is_certain = True  # False from a call to its answer
         self.answers = 0
 
     def prepare(self, daemon: Daemon) -> None:
-        """Make what it stands on, before the storm."""
+        """Create what the object needs, before the first kill."""
 
     def turn(self, daemon: Daemon) -> None:
-        """Make it, or take it away."""
+        """Create the object, or delete it."""
         taking_away, self.is_certain = self.there is not None, False
         if taking_away:
             self.end(daemon)
@@ -66,7 +62,7 @@ class Thing:
         raise AssertionError(daemon)
 
 
-class AnEndpoint(Thing):
+class EndpointModel(Model):
     def make(self, daemon: Daemon) -> object:
         ports = [PortMapping(host_port=20000 + self.number, container_port=80)]
         return lasting(daemon.net.Connect(connect(self.name, ports=ports)).endpoint)
@@ -81,8 +77,8 @@ class AnEndpoint(Thing):
         return lasting(found[0]) if found else None
 
 
-class APort(Thing):
-    """One more port of an endpoint that is there all the time."""
+class PortModel(Model):
+    """A port of an endpoint that exists all the time."""
 
     def prepare(self, daemon: Daemon) -> None:
         daemon.connect(self.name)
@@ -105,7 +101,7 @@ class APort(Thing):
         return network_pb2.UpdateEndpointRequest(network="blue", container_id=self.name)
 
 
-class AnAddress(Thing):
+class AddressModel(Model):
     def make(self, daemon: Daemon) -> object:
         asked = ipam_pb2.AllocateAddressRequest(subnet=POOL, owner=self.name)
         return daemon.ipam.AllocateAddress(asked).allocation.address
@@ -120,7 +116,7 @@ class AnAddress(Thing):
         return found[0] if found else None
 
 
-class ANetwork(Thing):
+class NetworkModel(Model):
     def make(self, daemon: Daemon) -> object:
         asked = create(self.name, f"10.65.{self.number}.0/24")
         asked.allow_existing = True
@@ -135,7 +131,7 @@ class ANetwork(Thing):
         return found[0] if found else None
 
 
-KINDS: list[Callable[[int], Thing]] = [AnEndpoint, APort, AnAddress, ANetwork]
+KINDS: list[Callable[[int], Model]] = [EndpointModel, PortModel, AddressModel, NetworkModel]
 
 
 def lasting(endpoint: network_pb2.Endpoint) -> object:
@@ -143,24 +139,24 @@ def lasting(endpoint: network_pb2.Endpoint) -> object:
     return endpoint.id, tuple(endpoint.addresses), endpoint.mac_address, ports
 
 
-def work(daemon: Daemon, thing: Thing, over: threading.Event) -> None:
-    """Make it and take it away until the daemon is killed."""
+def work(daemon: Daemon, model: Model, over: threading.Event) -> None:
+    """Create and delete the object until the daemon is killed."""
     while True:
         try:
-            thing.turn(daemon)
+            model.turn(daemon)
         except grpc.RpcError as error:
             if over.is_set() and error.code() is grpc.StatusCode.UNAVAILABLE:
                 return
             raise
 
 
-def kill_among(daemon: Daemon, things: list[Thing], answers: int) -> None:
-    """Let the clients work, and kill the daemon when it has answered so often."""
+def kill_among(daemon: Daemon, models: list[Model], answers: int) -> None:
+    """Start the clients, and kill the daemon when it has answered so many calls."""
     over = threading.Event()
-    enough = sum(thing.answers for thing in things) + answers
-    with ThreadPoolExecutor(len(things)) as clients:
-        working = [clients.submit(work, daemon, thing, over) for thing in things]
-        eventually(lambda: sum(thing.answers for thing in things) >= enough)
+    enough = sum(model.answers for model in models) + answers
+    with ThreadPoolExecutor(len(models)) as clients:
+        working = [clients.submit(work, daemon, model, over) for model in models]
+        eventually(lambda: sum(model.answers for model in models) >= enough)
         over.set()
         daemon.signal(signal.SIGKILL)
         daemon.wait()
@@ -169,21 +165,19 @@ def kill_among(daemon: Daemon, things: list[Thing], answers: int) -> None:
     daemon.channel.close()
 
 
-def check(daemon: Daemon, things: list[Thing]) -> None:
-    """Compare what there is with what the clients know."""
-    for thing in things:
-        found = thing.find(daemon)
-        if thing.is_certain:
-            assert found == thing.there, f"{type(thing).__name__} {thing.name}"
-        thing.there, thing.is_certain = found, True
+def check(daemon: Daemon, models: list[Model]) -> None:
+    """Compare the daemon's objects with what the clients know."""
+    for model in models:
+        found = model.find(daemon)
+        if model.is_certain:
+            assert found == model.there, f"{type(model).__name__} {model.name}"
+        model.there, model.is_certain = found, True
     held = list(daemon.allocations())
     addresses = [a.split("/")[0] for each in daemon.endpoints() for a in each.addresses]
     assert set(addresses) <= set(held)
     assert max(Counter(addresses).values(), default=1) == 1
     published = sum(len(each.ports) for each in daemon.endpoints())
-    assert (
-        elements(daemon.testbed) == 2 * published
-    )  # one a family; that it is held, doctor looks at
+    assert elements(daemon.testbed) == 2 * published  # one a family; doctor checks the reservation
     answer = daemon.net.Doctor(network_pb2.DoctorRequest())
     assert not answer.findings, answer
 
@@ -194,24 +188,24 @@ def test_one_start_after_each_kill_leaves_nothing_lost_and_nothing_half_made(
 ) -> None:
     seed = time.time_ns()
     chance = random.Random(seed)  # noqa: S311 - dice, not keys
-    things = [KINDS[number % len(KINDS)](number) for number in range(CLIENTS)]
-    for thing in things:
-        Sandbox(empty_testbed, thing.name)
+    models = [KINDS[number % len(KINDS)](number) for number in range(CLIENTS)]
+    for model in models:
+        Sandbox(empty_testbed, model.name)
     daemon = Daemon(empty_testbed)
     daemon.create("blue")
-    for thing in things:
-        thing.prepare(daemon)
+    for model in models:
+        model.prepare(daemon)
     nothing = daemon.everything()
     try:
         for _ in range(rounds):
-            kill_among(daemon, things, chance.randrange(MOST))
-            assert empty_testbed.books() == []  # they agree before anything heals them
+            kill_among(daemon, models, chance.randrange(MOST))
+            assert empty_testbed.books() == []  # even before a start repairs anything
             daemon = Daemon(empty_testbed)
-            check(daemon, things)
+            check(daemon, models)
     except AssertionError as error:
         error.add_note(f"the seed is {seed}")
         raise
-    for thing in things:
-        thing.end(daemon)
+    for model in models:
+        model.end(daemon)
     assert daemon.everything() == nothing
     daemon.stop()

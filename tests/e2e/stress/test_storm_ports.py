@@ -25,7 +25,7 @@ KINDS: dict[int, socket.SocketKind] = {
 
 
 def specs(number: int) -> Sequence[PortMapping]:
-    """Ask for ports of every kind: chosen and named, alone and in ranges, kept and moved."""
+    """Return mappings of every kind: automatic and given, single and ranges."""
     named = 10_000 + 8 * number
     chosen = [
         PortMapping(protocol=protocol, container_port=80 + place)
@@ -47,26 +47,26 @@ def numbers(endpoint: Endpoint) -> Iterator[tuple[int, int]]:
 
 
 def sockets(daemon: Daemon) -> int:
-    """Count the daemon's sockets."""
+    """Return how many sockets the daemon has."""
     return daemon.testbed.run("ls", "-l", f"/proc/{daemon.pid}/fd").count("socket:")
 
 
 def flows(testbed: Testbed) -> set[int]:
-    """Return the ports that the kernel remembers flows of UDP to."""
+    """Return the ports to which the kernel tracks flows of UDP."""
     lines = testbed.run("cat", "/proc/thread-self/net/nf_conntrack").splitlines()
     found = (re.search(r" udp .*? dport=(\d+) ", line) for line in lines)
     return {int(match[1]) for match in found if match}
 
 
 def elements(testbed: Testbed) -> Mapping[str, int]:
-    """Count the elements of each map of the firewall."""
+    """Return how many elements each map of the firewall has."""
     listed = testbed.json("nft", "-j", "list", "ruleset")["nftables"]
     maps = [each["map"] for each in listed if "map" in each]
     return {each["name"]: len(each["elem"]) for each in maps if each.get("elem")}
 
 
 def require_free(testbed: Testbed, ports: Sequence[tuple[int, int]]) -> None:
-    """Have a program of the host take every one of the ports, as it could before."""
+    """Require that a program of the host can bind each of the ports."""
 
     def take() -> None:
         with ExitStack() as taken:
@@ -83,10 +83,12 @@ def boxes(request: pytest.FixtureRequest, empty_testbed: Testbed) -> Sequence[Sa
         return list(makers.map(lambda n: Sandbox(empty_testbed, f"c{n}"), range(request.param)))
 
 
-def test_a_storm_leaves_nothing(empty_testbed: Testbed, boxes: Sequence[Sandbox]) -> None:
+def test_many_endpoints_with_many_ports_leave_nothing(
+    empty_testbed: Testbed, boxes: Sequence[Sandbox]
+) -> None:
     testbed, daemon, count = empty_testbed, Daemon(empty_testbed), len(boxes)
     daemon.create("blue")
-    daemon.connect("c0", ports=specs(0))  # what a first call opens for good is open
+    daemon.connect("c0", ports=specs(0))  # the first call opens sockets that stay
     daemon.disconnect("c0")
     before, had = daemon.everything(), sockets(daemon)
 
@@ -97,14 +99,14 @@ def test_a_storm_leaves_nothing(empty_testbed: Testbed, boxes: Sequence[Sandbox]
         udp = {number for protocol, number in ports if protocol == PROTOCOL_UDP}
         assert len(set(ports)) == count * PORTS
         assert sockets(daemon) == had + len(ports)
-        # Twelve ports alone and four that change their number; and a range that keeps them is one.
+        # Twelve single ports, and four of a range that changes numbers. One for the other range.
         assert elements(testbed) == {
             **{f"pub{version}": 16 * count for version in (4, 6)},
             **{f"pubr_tcp{version}": count for version in (4, 6)},
         }
         with testbed.outside._inside(lambda: socket.socket(type=socket.SOCK_DGRAM)) as sock:
             for number in udp:
-                sock.sendto(b"anybody there?", (HOST[0], number))
+                sock.sendto(b"ping", (HOST[0], number))
         eventually(lambda: udp <= flows(testbed))
         list(callers.map(lambda n: daemon.disconnect(f"c{n}"), range(count)))
 

@@ -1,4 +1,4 @@
-"""A page of documentation, typed as it stands, from top to bottom, prints what it says."""
+"""Run the commands of a page of documentation, and compare what they print with the page."""
 
 import re
 
@@ -6,9 +6,9 @@ from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.testbed import Testbed
 from tests.project.markdown import Page
 
-# What is another every time: ids, MAC addresses and what follows from them, numbers of devices and
-# processes, times, counters, versions, and seconds that run down.
-PASSING = re.compile(
+# What varies: ids, MAC addresses and what follows from them, numbers of devices and processes,
+# times, counters, versions, and seconds that run down.
+VARYING = re.compile(
     r'(?<="id": ")[0-9a-f]+(?=")|(?<="instance": ")[0-9a-f]+(?=")'
     r'|(?<="create_time": ")[^"]+(?=")|(?<="revision": ")\d+(?=")'
     r"|\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b|\bveth[0-9a-f]{11}\b"
@@ -20,25 +20,25 @@ PASSING = re.compile(
 
 
 def _lasting(text: str) -> str:
-    """Leave out what is another every time, and spaces that nobody sees."""
-    return re.sub(r" +$", "", PASSING.sub("*", text), flags=re.MULTILINE)
+    """Return a text without what varies, and without spaces at the ends of lines."""
+    return re.sub(r" +$", "", VARYING.sub("*", text), flags=re.MULTILINE)
 
 
 def _pattern(shown: str) -> str:
-    """Return what matches a program's output as the page shows it; "..." leaves lines out."""
+    """Return a regular expression for output as the page shows it; "..." stands for any lines."""
     lines = _lasting(shown).splitlines(keepends=True)
     return "".join(r"(?:.*\n)*" if line == "...\n" else re.escape(line) for line in lines)
 
 
 def type_out(page: Page, testbed: Testbed) -> None:
-    """Type every command of a page, on a testbed with a daemon that has nothing yet."""
+    """Run every command of a page on a testbed, under a new daemon."""
     daemon = Daemon(testbed)
     type_commands(page, testbed)
     daemon.stop()
 
 
 def type_commands(page: Page, testbed: Testbed) -> None:
-    """Type every command of a page, or of a part of one, on a testbed that is set for it."""
+    """Run every command of a page, or of a part of one, on a testbed with a daemon."""
     for command, shown in page.transcript():
         script = f"cd /run\nexec 2>&1\n{command}"
         done = testbed.attempt("sh", "-c", script, PYTHONIOENCODING="utf-8")

@@ -1,7 +1,7 @@
-"""Others on a testbed: Docker's daemon, ufw and firewalld, as they come from Debian.
+"""Docker's daemon, ufw and firewalld on a testbed, from Debian's packages.
 
-``.ci/neighbours`` has unpacked them. Here they are laid over /usr and /etc of the testbed, so that
-each runs as it would if it were installed, and none is on this machine.
+``.ci/host-firewalls`` has unpacked them. Here they are laid over /usr and /etc of the testbed. Each
+runs there as if it were installed, and this machine does not have it.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ layers=lowerdir={FOLDER}/etc:/etc,upperdir=/run/etc/upper,workdir=/run/etc/work
 mount -t overlay overlay -o "$layers" /etc
 cp /usr/share/ufw/*.rules /usr/share/ufw/*.init /usr/share/ufw/ufw.conf /etc/ufw/
 """
-# A container's terminals are to be of group 5, which an ordinary user's namespace does not have.
+# Docker gives a container's terminals to group 5, which an ordinary user's namespace does not have.
 _RUNTIME = """#!/bin/sh -eu
 for each; do
     [ "${last-}" != --bundle ] || sed -i 's/,"gid=5"//' "$each/config.json"
@@ -38,12 +38,12 @@ _BUS = """<busconfig>
 
 
 def lay_out(testbed: Testbed) -> None:
-    """Have everybody's programs on a testbed; none of them runs yet."""
+    """Lay the packages over a testbed's /usr and /etc, and start none of their programs."""
     testbed.run("sh", "-euc", _LAY_OUT)
 
 
 class Docker:
-    """dockerd, which is told to leave the machine's control groups alone (``--rootless``)."""
+    """dockerd with ``--rootless``, so that it leaves the machine's control groups alone."""
 
     def __init__(self, testbed: Testbed) -> None:
         self._testbed = testbed
@@ -65,16 +65,16 @@ class Docker:
         return self._testbed.attempt(*self._command.split(), *words).returncode
 
     def run(self, *words: str) -> str:
-        """Run a command of docker's, which has to succeed."""
+        """Run a command of docker, which has to succeed; return what it printed."""
         return self._testbed.run(*self._command.split(), *words)
 
     def namespace(self, container: str) -> Namespace:
-        """Return the network namespace that it has made for a container."""
+        """Return the network namespace of a container."""
         pid = self.run("inspect", "--format={{.State.Pid}}", container).strip()
         return Namespace(f"/proc/{pid}/ns/net")
 
     def close(self) -> None:
-        """End all containers, and the daemon with all that it has started."""
+        """Remove all containers, and end the daemon."""
         containers = self.run("ps", "--all", "--quiet").split()
         if containers:
             self.run("rm", "--force", *containers)
@@ -83,7 +83,7 @@ class Docker:
 
 
 class Firewalld:
-    """firewalld, with a message bus of its own."""
+    """firewalld, with its own message bus."""
 
     def __init__(self, testbed: Testbed) -> None:
         testbed.run("mkdir", "-p", "/run/dbus")
@@ -95,7 +95,7 @@ class Firewalld:
         eventually(lambda: testbed.attempt("firewall-cmd", "--state").returncode == 0)
 
     def close(self) -> None:
-        """End both; what firewalld has made in the kernel goes with it."""
+        """End both. firewalld removes its tables from the kernel."""
         for process in (self._process, self._bus):
             process.terminate()
             process.wait(PATIENCE)

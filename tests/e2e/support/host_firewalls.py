@@ -1,4 +1,4 @@
-"""Network blue of the real daemon, and which ways to it are open beside others on the host."""
+"""Network blue of the real daemon, and which ways to it other firewalls leave open."""
 
 import socket
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from mynet.v1 import network_pb2
 from mynet.v1.network_pb2 import Condition, Finding
 from tests.e2e.support.daemon import Daemon, eventually
 from tests.e2e.support.namespace import PATIENCE, Namespace
-from tests.e2e.support.publishing import ADDRESSES, WEB
+from tests.e2e.support.published_ports import ADDRESSES, WEB
 from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 
 FAMILIES = (4, 6)
@@ -15,7 +15,7 @@ BRIDGED = "/proc/sys/net/bridge/bridge-nf-call-ip"
 
 
 @dataclass
-class Neighbourhood:
+class BlueNetwork:
     """A testbed with network blue, sandboxes one and two on it, and port 8080 leading to one."""
 
     daemon: Daemon
@@ -26,8 +26,8 @@ class Neighbourhood:
     def testbed(self) -> Testbed:
         return self.daemon.testbed
 
-    def ways(self, version: int) -> dict[str, bool]:
-        """Say which ways are open: each is tried with a connection and a word."""
+    def open_ways(self, version: int) -> dict[str, bool]:
+        """Return which ways are open. Each is tried with a connection."""
         place = FAMILIES.index(version)
         outside, any_address = self.testbed.outside, ("0.0.0.0", "::")[place]  # noqa: S104 - a test's
         return {
@@ -43,20 +43,20 @@ class Neighbourhood:
     def findings(self) -> list[Finding]:
         return list(self.daemon.net.Doctor(network_pb2.DoctorRequest()).findings)
 
-    def obey(self) -> None:
-        """Run the lines that `mynetctl doctor` prints, as they stand."""
+    def run_remedies(self) -> None:
+        """Run the commands that ``mynetctl doctor`` prints, as they stand."""
         said = self.testbed.attempt("mynetctl", "doctor")
         assert said.returncode == 1
-        lines = [each[4:] for each in said.stdout.splitlines() if each.startswith("    ")]
+        lines = [line[4:] for line in said.stdout.splitlines() if line.startswith("    ")]
         self.testbed.run("sh", "-euc", "\n".join(lines))
 
     def require_cured(self) -> None:
-        """Nothing stands in the way any more, and nothing is said to."""
+        """Require that all ways are open, and that no condition is reported."""
         assert self.findings() == []
         assert self.conditions() == []
         assert self.testbed.run("mynetctl", "doctor") == "All is well.\n"
-        for version in FAMILIES:  # a neighbour that was not found is asked for anew after a while
-            eventually(lambda asked=version: all(self.ways(asked).values()))  # type: ignore[misc]
+        for version in FAMILIES:  # the kernel asks again for a neighbour after a while
+            eventually(lambda asked=version: all(self.open_ways(asked).values()))  # type: ignore[misc]
 
 
 def reaches(
@@ -75,15 +75,15 @@ def reaches(
 
 
 def bridged(testbed: Testbed, *versions: int) -> None:
-    """Have frames on bridges pass the firewall, of these IP versions."""
+    """Switch br_netfilter on for these IP versions, and off for the others."""
     for version, name in ((4, "tables"), (6, "6tables")):
         testbed.run("sh", "-c", f"echo {int(version in versions)} >{BRIDGED}{name}")
 
 
-def settle(testbed: Testbed) -> Neighbourhood:
-    """Start a daemon, and have network blue with all that is on it."""
+def make_blue(testbed: Testbed) -> BlueNetwork:
+    """Start a daemon, and make network blue with its endpoints."""
     daemon = Daemon(testbed)
-    made = Neighbourhood(daemon, Sandbox(testbed, "one"), Sandbox(testbed, "two"))
+    made = BlueNetwork(daemon, Sandbox(testbed, "one"), Sandbox(testbed, "two"))
     daemon.create("blue")
     daemon.connect("one", ports=[WEB])
     daemon.connect("two")

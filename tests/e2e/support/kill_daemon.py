@@ -1,8 +1,8 @@
-"""mynetd that dies at a point: ``python kill_daemon.py FOLDER [OPTION OF MYNETD]...``.
+"""mynetd that kills itself at a point: ``python kill_daemon.py FOLDER [OPTION OF MYNETD]...``.
 
-A point is before and after each commit, and before each change of the kernel. They are counted
-while there is a file FOLDER/armed, which says at which of them the process kills itself, or 0 for
-never; FOLDER/points has the name of each that was reached.
+There is a point before and after each commit, and before each change of the kernel. Points are
+counted while there is a file FOLDER/armed. It has the number of the point, or 0 for none. The file
+FOLDER/points has the name of each point that was reached.
 """
 
 import os
@@ -25,7 +25,7 @@ _lock = threading.Lock()  # of the file of points
 
 
 def reach(folder: Path, name: str) -> None:
-    """Come to a point; die there, if it is the one."""
+    """Note a point, and kill this process if it is the one."""
     armed, points = folder / "armed", folder / "points"
     with _lock:
         if not armed.exists():
@@ -37,7 +37,7 @@ def reach(folder: Path, name: str) -> None:
 
 
 def watch(owner: Any, verb: str, before: Callable[..., str], after: Callable[..., str]) -> None:
-    """Have a point before a function, and one after it unless that has no name."""
+    """Put a point before and after a function, where it has a name."""
     original = getattr(owner, verb)
 
     def watched(*arguments: Any) -> Any:

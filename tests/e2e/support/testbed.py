@@ -128,6 +128,13 @@ class Testbed(Namespace):
             env=environment(**environ),
         )
 
+    def shield(self, folder: str) -> None:
+        """Keep to the testbed what is written below a folder of this machine, and show the rest."""
+        below = f"/run/shield{folder}"
+        layers = f"lowerdir={folder},upperdir={below}/upper,workdir={below}/work"
+        self.run("mkdir", "-p", f"{below}/upper", f"{below}/work")
+        self.run("mount", "-t", "overlay", "overlay", "-o", layers, folder)
+
     def forwarding(self) -> tuple[str, str]:
         """Return whether the host forwards IPv4 and IPv6, "0" or "1" each."""
         ipv4, ipv6 = self.run(

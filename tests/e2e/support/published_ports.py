@@ -1,4 +1,4 @@
-"""Published ports as tests use them: samples of them, and what the system says of each."""
+"""Samples of published ports, and connections to them."""
 
 import socket
 import sys
@@ -22,7 +22,7 @@ by_family = pytest.mark.parametrize("family", [0, 1], ids=["IPv4", "IPv6"])
 
 
 def reached(client: Namespace, server: Namespace, at: tuple[str, int], to: tuple[str, int]) -> str:
-    """Exchange words over TCP with whoever listens at ``at``; return whom it saw."""
+    """Exchange words over TCP by ``to`` with a listener at ``at``; return the source it saw."""
     with (
         server.listen(*at) as listener,
         client.dial(*to) as near,
@@ -37,7 +37,7 @@ def reached(client: Namespace, server: Namespace, at: tuple[str, int], to: tuple
 
 
 def answered(client: Namespace, server: Namespace, at: tuple[str, int], to: tuple[str, int]) -> str:
-    """Exchange words over UDP, likewise."""
+    """Exchange words over UDP by ``to`` with a server at ``at``; return the source it saw."""
     family = socket.AF_INET6 if ":" in to[0] else socket.AF_INET
 
     def made() -> socket.socket:
@@ -56,7 +56,7 @@ def answered(client: Namespace, server: Namespace, at: tuple[str, int], to: tupl
 
 
 def is_free(testbed: Testbed, port: int, kind: int = socket.SOCK_STREAM) -> bool:
-    """Say whether a program of the host could have a port at all its addresses."""
+    """Return whether a program of the host could bind a port at all its addresses."""
 
     def take() -> bool:
         with socket.socket(socket.AF_INET6, kind) as sock:
@@ -71,14 +71,14 @@ def is_free(testbed: Testbed, port: int, kind: int = socket.SOCK_STREAM) -> bool
 
 
 def elements(testbed: Testbed) -> int:
-    """Count the elements of all the firewall's maps of ports."""
+    """Return how many elements the firewall's maps of ports have."""
     found = testbed.firewall().items()
     return sum(len(elements) for name, elements in found if name.startswith("pub"))
 
 
 @contextmanager
 def program(testbed: Testbed, port: int) -> Iterator[int]:
-    """Let a program of the host listen on a port; tell its pid."""
+    """Run a program of the host that listens on a port; yield its pid."""
     script = f"import socket, time; s = socket.create_server(('', {port})); time.sleep(600)"
     process = testbed.start(sys.executable, "-c", script)
     eventually(lambda: not is_free(testbed, port))
