@@ -52,11 +52,19 @@ def test_flows_of_a_port_are_recognised(seen: Flow, port: Forward, *, expected: 
     assert is_of(seen, port, LOCAL) is expected
 
 
-@pytest.fixture
-def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
     made = Topology(tmp_path_factory.mktemp("topology"))
     yield made
     made.close()
+
+
+@pytest.fixture
+def topology(shared: Topology) -> Iterator[Topology]:
+    """The shared topology, in which no port is published before and after a test."""
+    yield shared
+    for name in ("red1", "red2", "blue1"):
+        shared.reset(name)
 
 
 def flows(topology: Topology, port: int) -> int:

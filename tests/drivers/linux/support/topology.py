@@ -62,6 +62,13 @@ class Topology:
         with self.namespaces["host"].entered():
             self.driver.connect(SampleCall(), self.endpoints[name])
 
+    def reset(self, name: str) -> None:
+        """Unpublish the ports of a box, which forgets their flows, and connect the box again."""
+        self.endpoints[name] = replace(self.endpoints[name], ports=())
+        with self.namespaces["host"].entered():
+            self.driver.update_endpoint(SampleCall(), self.endpoints[name])
+            self.driver.connect(SampleCall(), self.endpoints[name])
+
     def disconnect(self, name: str) -> None:
         """Disconnect a box."""
         with self.namespaces["host"].entered():
