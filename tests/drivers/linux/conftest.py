@@ -14,7 +14,7 @@ from mynet.drivers.api import DriverContext, Endpoint, Network
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
-from tests.drivers.linux.support.kernels import FakeStage, KernelTestbed, LinuxStage
+from tests.drivers.linux.support.kernels import FakeTestbed, KernelTestbed, LinuxTestbed
 from tests.drivers.linux.support.namespaces import Namespace, give_uplink, playing_host
 
 
@@ -88,6 +88,6 @@ def endpoint(network: Network, box: Namespace) -> Endpoint:
 def testbed(request: pytest.FixtureRequest) -> KernelTestbed:
     """Each of the two kernels."""
     if request.param == "memory":
-        return FakeStage()
+        return FakeTestbed()
     host = request.getfixturevalue("host")
-    return LinuxStage(host, request.getfixturevalue("new_sandbox"))
+    return LinuxTestbed(host, request.getfixturevalue("new_sandbox"))

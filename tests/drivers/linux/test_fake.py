@@ -26,7 +26,7 @@ def veth(number: int = 1, *, sandbox: Sandbox | None = None) -> Veth:
     return Veth(*names, sandbox=sandbox)
 
 
-def test_a_verb_fails_as_often_as_it_was_told(kernel: FakeKernel) -> None:
+def test_a_method_fails_as_often_as_a_test_asked_for(kernel: FakeKernel) -> None:
     kernel.control.fail("links.attach", times=2)
     for _ in range(2):
         with pytest.raises(KernelError) as caught:
@@ -35,14 +35,14 @@ def test_a_verb_fails_as_often_as_it_was_told(kernel: FakeKernel) -> None:
     kernel.links.attach(veth())
 
 
-def test_a_verb_that_fails_at_once_has_done_nothing(kernel: FakeKernel) -> None:
+def test_a_method_that_fails_at_once_changes_nothing(kernel: FakeKernel) -> None:
     kernel.control.fail("links.attach")
     with pytest.raises(KernelError):
         kernel.links.attach(veth())
     assert [link.name for link in kernel.list_links()] == ["br-web"]
 
 
-def test_a_verb_that_fails_half_way_has_done_half(kernel: FakeKernel) -> None:
+def test_a_method_that_fails_half_way_leaves_half_of_the_change(kernel: FakeKernel) -> None:
     kernel.control.fail("links.attach.inner", BridgeFull("full"))
     with pytest.raises(BridgeFull, match="full"):
         kernel.links.attach(veth())
@@ -53,7 +53,7 @@ def test_a_verb_that_fails_half_way_has_done_half(kernel: FakeKernel) -> None:
     }
 
 
-def test_the_verbs_are_counted_also_those_that_fail(kernel: FakeKernel) -> None:
+def test_calls_are_counted_even_if_they_fail(kernel: FakeKernel) -> None:
     kernel.control.fail("links.detach")
     with pytest.raises(KernelError):
         kernel.links.detach([])
@@ -61,7 +61,7 @@ def test_the_verbs_are_counted_also_those_that_fail(kernel: FakeKernel) -> None:
     assert kernel.control.calls == {"links.ensure_bridge": 1, "links.detach": 2}
 
 
-def test_a_sandbox_that_moved_is_there_and_not_at_its_path(kernel: FakeKernel) -> None:
+def test_a_moved_sandbox_exists_but_not_at_its_old_path(kernel: FakeKernel) -> None:
     box = kernel.add_sandbox("/run/netns/old")
     kernel.links.attach(veth(sandbox=box))
     kernel.move_sandbox("/run/netns/old", "/run/netns/new")
@@ -82,23 +82,23 @@ def test_a_new_sandbox_at_a_path_ends_the_old_one(kernel: FakeKernel) -> None:
     assert [link.name for link in kernel.list_links()] == ["br-web"]
 
 
-def test_to_end_what_is_not_there_is_nothing(kernel: FakeKernel) -> None:
+def test_deleting_a_missing_sandbox_or_link_does_nothing(kernel: FakeKernel) -> None:
     kernel.delete_sandbox("/run/netns/none")
     kernel.delete_link("none")
     assert [link.name for link in kernel.list_links()] == ["br-web"]
 
 
-def test_it_has_the_uplink_it_was_given() -> None:
+def test_the_uplink_has_the_mtu_that_the_kernel_was_created_with() -> None:
     assert FakeKernel(uplink_mtu=1420).host.uplink_mtu() == 1420
 
 
-def test_what_it_shows_is_a_copy(kernel: FakeKernel) -> None:
+def test_the_fake_returns_copies_of_its_state(kernel: FakeKernel) -> None:
     kernel.firewall.networks.clear()
     kernel.list_links().clear()
     assert kernel.list_links()
 
 
-def test_many_threads_may_ask_at_once(kernel: FakeKernel) -> None:
+def test_many_threads_may_attach_at_once(kernel: FakeKernel) -> None:
     box = kernel.add_sandbox("/run/netns/web")
 
     def come_and_go(number: int) -> None:

@@ -35,20 +35,22 @@ def ready(testbed: KernelTestbed) -> KernelTestbed:
     return testbed
 
 
-def test_a_bridge_is_made_as_it_should_be_and_only_once(testbed: KernelTestbed) -> None:
+def test_ensure_bridge_creates_a_bridge_once(testbed: KernelTestbed) -> None:
     for _ in range(2):
         testbed.kernel.links.ensure_bridge(BRIDGE)
         assert testbed.links() == {"br-web": BRIDGE_SEEN}
     assert not testbed.kernel.links.is_taken(BRIDGE)
 
 
-def test_a_bridge_is_brought_to_what_it_should_be(ready: KernelTestbed) -> None:
+def test_ensure_bridge_changes_a_bridge_to_what_it_should_be(ready: KernelTestbed) -> None:
     ready.kernel.links.ensure_bridge(replace(BRIDGE, mtu=1300))
     assert ready.links() == {"br-web": replace(BRIDGE_SEEN, mtu=1300)}
 
 
 @pytest.mark.parametrize("mark", ["", "mynet:i:other", "mynet:other:web"])
-def test_a_foreign_bridge_keeps_its_name(testbed: KernelTestbed, mark: str) -> None:
+def test_ensure_bridge_refuses_the_name_of_a_foreign_bridge(
+    testbed: KernelTestbed, mark: str
+) -> None:
     testbed.add_link("br-web", mark=mark)
     before = testbed.links()
     with pytest.raises(InterfaceExists, match="br-web") as caught:
@@ -59,7 +61,7 @@ def test_a_foreign_bridge_keeps_its_name(testbed: KernelTestbed, mark: str) -> N
     assert testbed.links() == before
 
 
-def test_a_bridge_that_was_only_begun_is_ours(testbed: KernelTestbed) -> None:
+def test_ensure_bridge_completes_a_bridge_without_a_mark(testbed: KernelTestbed) -> None:
     testbed.begin_bridge(BRIDGE)
     assert testbed.links()["br-web"].mark == ""
     assert not testbed.kernel.links.is_taken(BRIDGE)
@@ -67,13 +69,13 @@ def test_a_bridge_that_was_only_begun_is_ours(testbed: KernelTestbed) -> None:
     assert testbed.links() == {"br-web": BRIDGE_SEEN}
 
 
-def test_a_bridge_that_was_only_begun_is_deleted(testbed: KernelTestbed) -> None:
+def test_delete_bridge_deletes_a_bridge_without_a_mark(testbed: KernelTestbed) -> None:
     testbed.begin_bridge(BRIDGE)
     testbed.kernel.links.delete_bridge(BRIDGE)
     assert not testbed.links()
 
 
-def test_deleting_a_bridge_that_is_gone_is_success(ready: KernelTestbed) -> None:
+def test_delete_bridge_accepts_that_the_bridge_is_gone(ready: KernelTestbed) -> None:
     for _ in range(2):
         ready.kernel.links.delete_bridge(BRIDGE)
         assert not ready.links()
@@ -87,7 +89,7 @@ def test_a_name_that_is_too_long_is_refused(testbed: KernelTestbed, name: str) -
     assert not testbed.links()
 
 
-def test_ports_outlive_their_bridge(ready: KernelTestbed) -> None:
+def test_the_ports_of_a_bridge_outlive_it(ready: KernelTestbed) -> None:
     ready.kernel.links.attach(VETH)
     ready.kernel.links.delete_bridge(BRIDGE)
     assert ready.links()["veth-shop"] == replace(OUTER_SEEN, master="")
@@ -97,7 +99,7 @@ def test_ports_outlive_their_bridge(ready: KernelTestbed) -> None:
     assert ready.links()["veth-shop"] == OUTER_SEEN
 
 
-def test_without_a_sandbox_the_inner_end_waits_beside_the_outer(ready: KernelTestbed) -> None:
+def test_without_a_sandbox_the_inner_end_is_beside_the_outer_end(ready: KernelTestbed) -> None:
     for _ in range(2):
         ready.kernel.links.attach(VETH)
         assert ready.links() == {
@@ -110,7 +112,7 @@ def test_without_a_sandbox_the_inner_end_waits_beside_the_outer(ready: KernelTes
 
 
 @pytest.mark.parametrize(("bridge", "errno"), [("br-none", "ENODEV"), ("veth-shop", "ENOTSUP")])
-def test_there_is_no_attaching_to_what_is_no_bridge(
+def test_attach_refuses_a_link_that_is_not_a_bridge(
     ready: KernelTestbed, bridge: str, errno: str
 ) -> None:
     ready.kernel.links.attach(VETH)
@@ -122,7 +124,7 @@ def test_there_is_no_attaching_to_what_is_no_bridge(
 
 
 @pytest.mark.parametrize("name", ["veth-shop", "cif-shop"])
-def test_a_name_that_is_taken_is_left_as_it_is(ready: KernelTestbed, name: str) -> None:
+def test_attach_does_not_change_another_link_with_the_name(ready: KernelTestbed, name: str) -> None:
     ready.add_link(name)
     before = ready.links()
     with pytest.raises(InterfaceExists, match=name) as caught:
@@ -133,14 +135,14 @@ def test_a_name_that_is_taken_is_left_as_it_is(ready: KernelTestbed, name: str) 
     assert ready.links() == before
 
 
-def test_the_ends_of_a_pair_go_together(ready: KernelTestbed) -> None:
+def test_detach_deletes_both_ends_of_a_pair(ready: KernelTestbed) -> None:
     for end in ("veth-shop", "cif-shop"):
         ready.kernel.links.attach(VETH)
         ready.delete_link(end)
         assert ready.links() == {"br-web": BRIDGE_SEEN}
 
 
-def test_a_pair_moves_to_another_bridge(ready: KernelTestbed) -> None:
+def test_attach_moves_a_pair_to_another_bridge(ready: KernelTestbed) -> None:
     ready.kernel.links.attach(VETH)
     other = replace(BRIDGE, name="br-db", mark="mynet:i:db", mac=mac_from("db"), addresses=())
     ready.kernel.links.ensure_bridge(other)
@@ -148,7 +150,7 @@ def test_a_pair_moves_to_another_bridge(ready: KernelTestbed) -> None:
     assert ready.links()["veth-shop"].master == "br-db"
 
 
-def test_a_port_is_isolated_from_others_or_not_as_it_should_be(ready: KernelTestbed) -> None:
+def test_attach_isolates_a_port_only_if_it_should(ready: KernelTestbed) -> None:
     for isolated in (True, True, False, False, True):
         veth = replace(VETH, isolated=isolated)
         ready.kernel.links.attach(veth)
@@ -158,7 +160,7 @@ def test_a_port_is_isolated_from_others_or_not_as_it_should_be(ready: KernelTest
         assert outer.isolated == isolated
 
 
-def test_a_port_is_in_hairpin_mode_or_not_as_it_should_be(ready: KernelTestbed) -> None:
+def test_attach_sets_hairpin_mode_only_if_it_should(ready: KernelTestbed) -> None:
     for hairpin in (True, True, False, False, True):
         veth = replace(VETH, hairpin=hairpin)
         ready.kernel.links.attach(veth)
@@ -167,14 +169,14 @@ def test_a_port_is_in_hairpin_mode_or_not_as_it_should_be(ready: KernelTestbed) 
         assert outer.hairpin == hairpin
 
 
-def test_a_pair_that_was_only_begun_is_isolated_with_the_rest_of_it(ready: KernelTestbed) -> None:
+def test_attach_isolates_a_pair_that_it_completes(ready: KernelTestbed) -> None:
     veth = replace(VETH, isolated=True)
     ready.begin_pair(veth)
     ready.kernel.links.attach(veth)
     assert ready.links()["veth-shop"] == replace(OUTER_SEEN, isolated=True)
 
 
-def test_many_ports_are_isolated_at_once_and_again_or_not(ready: KernelTestbed) -> None:
+def test_adjust_isolates_many_ports_and_reverts_it(ready: KernelTestbed) -> None:
     others = [replace(VETH, name=f"veth-{n}", interface=f"cif-{n}") for n in range(3)]
     for veth in others:
         ready.kernel.links.attach(veth)
@@ -185,7 +187,7 @@ def test_many_ports_are_isolated_at_once_and_again_or_not(ready: KernelTestbed) 
         assert [seen[veth.name].isolated for veth in others] == [isolated, isolated, False]
 
 
-def test_isolating_makes_nothing_and_touches_nobody_else_s(ready: KernelTestbed) -> None:
+def test_adjust_creates_no_link_and_changes_no_foreign_one(ready: KernelTestbed) -> None:
     apart = replace(VETH, isolated=True)
     ready.add_link("veth-shop")
     before = ready.links()
@@ -193,7 +195,7 @@ def test_isolating_makes_nothing_and_touches_nobody_else_s(ready: KernelTestbed)
     assert ready.links() == before
 
 
-def test_a_port_that_somebody_took_out_of_its_bridge_is_left_there(ready: KernelTestbed) -> None:
+def test_adjust_leaves_a_port_outside_its_bridge_alone(ready: KernelTestbed) -> None:
     ready.kernel.links.attach(VETH)
     ready.kernel.links.delete_bridge(BRIDGE)
     before = ready.links()
@@ -201,7 +203,7 @@ def test_a_port_that_somebody_took_out_of_its_bridge_is_left_there(ready: Kernel
     assert ready.links() == before
 
 
-def test_detaching_what_is_gone_is_success(ready: KernelTestbed) -> None:
+def test_detach_accepts_that_the_endpoint_is_gone(ready: KernelTestbed) -> None:
     others = [replace(VETH, name=f"veth-{n}", interface=f"cif-{n}") for n in range(3)]
     for veth in others:
         ready.kernel.links.attach(veth)
@@ -212,7 +214,7 @@ def test_detaching_what_is_gone_is_success(ready: KernelTestbed) -> None:
     assert ready.links() == {"br-web": BRIDGE_SEEN}
 
 
-def test_the_firewall_knows_what_it_was_told(testbed: KernelTestbed) -> None:
+def test_the_table_has_the_networks_that_were_added(testbed: KernelTestbed) -> None:
     one, two = (
         NetworkRules("br-1", internal=True),
         NetworkRules("br-2", masquerade=[ip_network("10.1.0.0/24")]),
@@ -228,7 +230,7 @@ def test_the_firewall_knows_what_it_was_told(testbed: KernelTestbed) -> None:
     assert testbed.firewalled() == {"br-2"}
 
 
-def test_forwarding_is_turned_on_and_never_off(testbed: KernelTestbed) -> None:
+def test_enable_forwarding_never_turns_forwarding_off(testbed: KernelTestbed) -> None:
     assert testbed.forwarding() == set()
     testbed.kernel.host.enable_forwarding(ipv4=True, ipv6=False)
     assert testbed.forwarding() == {4}
@@ -236,11 +238,11 @@ def test_forwarding_is_turned_on_and_never_off(testbed: KernelTestbed) -> None:
     assert testbed.forwarding() == {4, 6}
 
 
-def test_the_mtu_without_an_uplink_is_ethernets(testbed: KernelTestbed) -> None:
+def test_without_an_uplink_the_mtu_is_that_of_ethernet(testbed: KernelTestbed) -> None:
     assert testbed.kernel.host.uplink_mtu() == 1500
 
 
-def test_links_that_carry_a_mark_are_listed_and_no_others(ready: KernelTestbed) -> None:
+def test_list_marked_returns_only_links_with_a_mark(ready: KernelTestbed) -> None:
     ready.kernel.links.attach(VETH)
     ready.add_link("br-other", mark="mynet:other:lan")
     ready.add_link("tun7", mark="somebody else's")
@@ -252,7 +254,7 @@ def test_links_that_carry_a_mark_are_listed_and_no_others(ready: KernelTestbed) 
     }
 
 
-def test_a_marked_link_is_removed_with_its_other_end(ready: KernelTestbed) -> None:
+def test_delete_removes_a_marked_link_with_its_other_end(ready: KernelTestbed) -> None:
     ready.kernel.links.attach(VETH)
     (link,) = [link for link in ready.kernel.links.list_marked() if link.mark == VETH.mark]
     for _ in range(2):
@@ -260,7 +262,7 @@ def test_a_marked_link_is_removed_with_its_other_end(ready: KernelTestbed) -> No
         assert ready.links() == {"br-web": BRIDGE_SEEN}
 
 
-def test_a_link_that_is_another_by_now_is_not_removed(ready: KernelTestbed) -> None:
+def test_delete_leaves_a_link_that_replaced_the_listed_one(ready: KernelTestbed) -> None:
     (link,) = ready.kernel.links.list_marked()
     ready.kernel.links.delete_bridge(BRIDGE)
     ready.add_link("br-web", mark="mynet:other:lan")
@@ -269,7 +271,7 @@ def test_a_link_that_is_another_by_now_is_not_removed(ready: KernelTestbed) -> N
     assert ready.links() == before
 
 
-def test_a_bridge_is_looked_at(ready: KernelTestbed) -> None:
+def test_inspect_bridge_returns_link_and_addresses(ready: KernelTestbed) -> None:
     seen = ready.kernel.links.inspect_bridge(BRIDGE)
     assert seen.link is not None
     assert (seen.link.name, seen.link.mark, seen.link.up) == ("br-web", BRIDGE.mark, True)

@@ -59,7 +59,7 @@ def other_than(veth: Veth, **changes: object) -> Veth:
     return replace(base, **{"addresses": (), "gateways": (), **changes})  # type: ignore[arg-type]
 
 
-def test_a_namespace_is_known_by_path_and_cookie(ready: KernelTestbed, box: Sandbox) -> None:
+def test_identify_returns_path_and_cookie(ready: KernelTestbed, box: Sandbox) -> None:
     assert ready.kernel.sandboxes.identify(box.path) == box
     assert ready.kernel.sandboxes.exists(box)
     assert ready.add_sandbox().cookie != box.cookie
@@ -68,7 +68,7 @@ def test_a_namespace_is_known_by_path_and_cookie(ready: KernelTestbed, box: Sand
     assert not ready.kernel.sandboxes.exists(Sandbox("/no/where", 2**63))
 
 
-def test_the_inner_end_has_everything_on_return(
+def test_on_return_the_inner_end_has_addresses_and_routes(
     ready: KernelTestbed, box: Sandbox, veth: Veth
 ) -> None:
     for _ in range(2):
@@ -98,7 +98,7 @@ def test_an_endpoint_without_ipv6_has_no_link_local_address(
     }
 
 
-def test_metric_0_is_1_in_ipv6(ready: KernelTestbed, veth: Veth) -> None:
+def test_metric_0_becomes_1_for_ipv6(ready: KernelTestbed, veth: Veth) -> None:
     ready.kernel.links.attach(replace(veth, metric=0))
     routes = ready.kernel.links.inspect(veth).routes
     assert {(route.gateway, route.metric) for route in routes} == {
@@ -107,14 +107,16 @@ def test_metric_0_is_1_in_ipv6(ready: KernelTestbed, veth: Veth) -> None:
     }
 
 
-def test_names_are_of_one_namespace_each(ready: KernelTestbed, box: Sandbox, veth: Veth) -> None:
+def test_each_namespace_has_names_of_its_own(
+    ready: KernelTestbed, box: Sandbox, veth: Veth
+) -> None:
     ready.kernel.links.attach(replace(veth, interface="br-web"))
     assert ready.kernel.sandboxes.device_names(box) == {"lo", "br-web"}
     asked = ("lo", "br-web", "veth-shop", "eth0", "br-we")
     assert [name for name in asked if ready.kernel.links.has_device(name)] == list(asked[:3])
 
 
-def test_a_name_taken_in_the_sandbox_is_left_as_it_is(
+def test_connect_does_not_change_a_link_in_the_sandbox_with_the_name(
     ready: KernelTestbed, box: Sandbox, veth: Veth
 ) -> None:
     ready.add_link("eth0", box)
@@ -124,7 +126,7 @@ def test_a_name_taken_in_the_sandbox_is_left_as_it_is(
     assert (ready.links(), ready.links(box)) == before
 
 
-def test_a_pair_that_was_only_begun_is_completed(
+def test_attach_completes_a_pair_without_a_mark(
     ready: KernelTestbed, box: Sandbox, veth: Veth
 ) -> None:
     ready.begin_pair(veth)
@@ -135,7 +137,7 @@ def test_a_pair_that_was_only_begun_is_completed(
     assert len(ready.kernel.links.inspect(veth).routes) == 2
 
 
-def test_a_pair_that_was_only_begun_is_detached(
+def test_detach_deletes_a_pair_without_a_mark(
     ready: KernelTestbed, box: Sandbox, veth: Veth
 ) -> None:
     ready.begin_pair(veth)
@@ -143,7 +145,9 @@ def test_a_pair_that_was_only_begun_is_detached(
     assert not ready.links(box)
 
 
-def test_the_outer_end_goes_with_the_inner(ready: KernelTestbed, box: Sandbox, veth: Veth) -> None:
+def test_the_outer_end_is_deleted_with_the_inner_end(
+    ready: KernelTestbed, box: Sandbox, veth: Veth
+) -> None:
     ready.kernel.links.attach(veth)
     ready.delete_link("eth0", box)
     assert set(ready.links()) == {"br-web"}
@@ -151,7 +155,9 @@ def test_the_outer_end_goes_with_the_inner(ready: KernelTestbed, box: Sandbox, v
     assert (seen.outer, seen.inner, seen.master, seen.sandbox_there) == (None, None, "", True)
 
 
-def test_the_links_go_with_their_sandbox(ready: KernelTestbed, box: Sandbox, veth: Veth) -> None:
+def test_links_are_deleted_with_their_sandbox(
+    ready: KernelTestbed, box: Sandbox, veth: Veth
+) -> None:
     ready.kernel.links.attach(veth)
     ready.end_sandbox(box)
     assert set(ready.links()) == {"br-web"}
@@ -160,7 +166,7 @@ def test_the_links_go_with_their_sandbox(ready: KernelTestbed, box: Sandbox, vet
     ready.kernel.links.detach([veth])
 
 
-def test_another_sandbox_at_the_path_is_not_it(ready: KernelTestbed, veth: Veth) -> None:
+def test_attach_refuses_another_sandbox_at_the_path(ready: KernelTestbed, veth: Veth) -> None:
     lost = Sandbox(ready.add_sandbox().path, 2**63)
     orphan = replace(veth, sandbox=lost)
     for verb in (ready.kernel.links.attach, lambda _: ready.kernel.sandboxes.device_names(lost)):
@@ -170,7 +176,7 @@ def test_another_sandbox_at_the_path_is_not_it(ready: KernelTestbed, veth: Veth)
     assert not ready.kernel.links.inspect(orphan).sandbox_there
 
 
-def test_an_endpoint_moves_to_another_sandbox(
+def test_attach_moves_an_endpoint_to_another_sandbox(
     ready: KernelTestbed, box: Sandbox, veth: Veth
 ) -> None:
     ready.kernel.links.attach(veth)
@@ -180,7 +186,7 @@ def test_an_endpoint_moves_to_another_sandbox(
     assert set(ready.links(other)) == {"eth0"}
 
 
-def test_it_does_not_move_over_somebody_else(
+def test_attach_does_not_move_an_endpoint_over_another_link(
     ready: KernelTestbed, box: Sandbox, veth: Veth
 ) -> None:
     ready.kernel.links.attach(veth)
@@ -249,7 +255,7 @@ SHAPER = Shaper("ifb-shop", "mynet:i:shop", mac_from("shaper"), FAST)
 
 
 @pytest.mark.parametrize("with_sandbox", [True, False], ids=["sandbox", "no sandbox"])
-def test_limits_are_set_and_seen_and_gone(
+def test_inspect_shows_the_limits_until_the_endpoint_is_detached(
     ready: KernelTestbed, veth: Veth, *, with_sandbox: bool
 ) -> None:
     limited = replace(veth, ingress=SLOW, shaper=SHAPER)
@@ -273,7 +279,7 @@ def test_limits_are_set_and_seen_and_gone(
         assert set(ready.links()) == {"br-web"}
 
 
-def test_each_direction_may_be_limited_alone(ready: KernelTestbed, veth: Veth) -> None:
+def test_one_direction_may_be_limited_alone(ready: KernelTestbed, veth: Veth) -> None:
     inward, outward = replace(veth, ingress=FAST), replace(veth, shaper=SHAPER)
     ready.kernel.links.attach(inward)
     assert (
@@ -290,9 +296,7 @@ def test_each_direction_may_be_limited_alone(ready: KernelTestbed, veth: Veth) -
     assert (seen.ingress, seen.egress) == (None, FAST)
 
 
-def test_a_shaper_that_is_gone_limits_nothing_and_is_made_again(
-    ready: KernelTestbed, veth: Veth
-) -> None:
+def test_attach_creates_a_missing_shaper_again(ready: KernelTestbed, veth: Veth) -> None:
     limited = replace(veth, ingress=SLOW, shaper=SHAPER)
     ready.kernel.links.attach(limited)
     ready.delete_link("ifb-shop")
@@ -302,7 +306,7 @@ def test_a_shaper_that_is_gone_limits_nothing_and_is_made_again(
 
 
 @pytest.mark.parametrize("mark", ["", "mynet:other:shop"])
-def test_a_shaper_under_a_name_that_is_anothers_is_refused_and_left(
+def test_attach_refuses_the_name_of_a_foreign_shaper_and_leaves_it(
     ready: KernelTestbed, veth: Veth, mark: str
 ) -> None:
     limited = replace(veth, shaper=SHAPER)

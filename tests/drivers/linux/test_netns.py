@@ -21,7 +21,7 @@ from tests.drivers.linux.support.namespaces import Namespace
 HERE = "/proc/thread-self/ns/net"
 
 
-def test_a_namespace_is_known_by_its_cookie_under_every_path(
+def test_a_namespace_has_the_same_cookie_at_every_path(
     new_namespace: Callable[[], Namespace],
 ) -> None:
     one, other = new_namespace(), new_namespace()
@@ -33,7 +33,7 @@ def test_a_namespace_is_known_by_its_cookie_under_every_path(
         os.close(again)
 
 
-def test_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
+def test_identify_refuses_a_fifo_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SandboxNotFound, match="is not a network namespace"):
         netns.identify(str(tmp_path / "pipe"))
@@ -43,18 +43,18 @@ def test_a_fifo_is_refused_at_once(tmp_path: Path) -> None:
     "path",
     ["/no/such/path", "", "a\0b", "\udcff\ud800", "/proc/self/status/x", "/" + "x" * 5000],
 )
-def test_a_path_that_leads_nowhere_is_refused(path: str) -> None:
+def test_identify_refuses_a_path_that_leads_nowhere(path: str) -> None:
     with pytest.raises(SandboxNotFound, match="leads to no network namespace"):
         netns.identify(path)
 
 
-def test_a_path_that_leads_in_circles_is_refused(tmp_path: Path) -> None:
+def test_identify_refuses_a_path_of_circular_links(tmp_path: Path) -> None:
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     with pytest.raises(SandboxNotFound, match="leads to no network namespace"):
         netns.identify(str(tmp_path / "circle"))
 
 
-def test_a_process_that_has_ended_leads_nowhere() -> None:
+def test_identify_refuses_the_path_of_a_process_that_ended() -> None:
     zombie = subprocess.Popen(["true"])
     os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
     for _ in ("a zombie", "gone"):
@@ -64,18 +64,18 @@ def test_a_process_that_has_ended_leads_nowhere() -> None:
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "/proc/self", "/dev/null"])
-def test_what_is_no_namespace_is_refused(path: str) -> None:
+def test_identify_refuses_a_file_that_is_not_a_namespace(path: str) -> None:
     with pytest.raises(SandboxNotFound, match="is not a network namespace"):
         netns.identify(path)
 
 
 @pytest.mark.parametrize("kind", ["mnt", "uts", "pid"])
-def test_a_namespace_of_another_type_is_refused(kind: str) -> None:
+def test_identify_refuses_a_namespace_of_another_type(kind: str) -> None:
     with pytest.raises(SandboxNotFound, match="another type"):
         netns.identify(f"/proc/self/ns/{kind}")
 
 
-def test_another_namespace_at_the_path_is_not_the_sandbox(
+def test_entering_refuses_another_namespace_at_the_path(
     new_namespace: Callable[[], Namespace], kernel: LinuxKernel
 ) -> None:
     old = new_namespace()
@@ -84,7 +84,7 @@ def test_another_namespace_at_the_path_is_not_the_sandbox(
         kernel.sandboxes.device_names(stale)
 
 
-def test_device_names_are_those_of_the_namespace_asked(
+def test_device_names_are_those_of_the_given_namespace(
     host: Namespace, new_sandbox: Callable[[], Namespace], kernel: LinuxKernel
 ) -> None:
     box = new_sandbox()
@@ -95,7 +95,7 @@ def test_device_names_are_those_of_the_namespace_asked(
     assert kernel.sandboxes.device_names(box.sandbox) == {"lo", "there"}
 
 
-def test_a_thread_comes_back_and_takes_nobody_along(
+def test_a_thread_returns_and_moves_no_other_thread(
     new_namespace: Callable[[], Namespace],
 ) -> None:
     away = new_namespace()
@@ -117,14 +117,14 @@ def test_a_thread_comes_back_and_takes_nobody_along(
     assert seen == [home]
 
 
-def test_a_thread_comes_back_from_an_error(new_namespace: Callable[[], Namespace]) -> None:
+def test_a_thread_returns_after_an_error(new_namespace: Callable[[], Namespace]) -> None:
     home = netns.identify(HERE).cookie
     with pytest.raises(ZeroDivisionError), netns.inside(new_namespace().fd):
         _ = 1 // 0
     assert netns.identify(HERE).cookie == home
 
 
-def test_what_cannot_be_entered_is_an_error_at_home(host: Namespace, tmp_path: Path) -> None:
+def test_a_refused_entry_leaves_the_thread_where_it_was(host: Namespace, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         (tmp_path / "file").open() as file,
@@ -135,7 +135,7 @@ def test_what_cannot_be_entered_is_an_error_at_home(host: Namespace, tmp_path: P
     assert netns.identify(HERE).cookie == host.sandbox.cookie
 
 
-def test_a_failed_way_back_ends_the_process() -> None:
+def test_the_process_aborts_if_a_thread_cannot_return() -> None:
     script = (
         "import os\n"
         "from mynet.drivers.linux import netns\n"
@@ -153,7 +153,7 @@ def test_a_failed_way_back_ends_the_process() -> None:
 
 
 @pytest.mark.parametrize("free", range(4))
-def test_too_few_descriptors_are_a_kernel_error(
+def test_too_few_descriptors_raise_a_kernel_error(
     new_namespace: Callable[[], Namespace], free: int
 ) -> None:
     path = new_namespace().path

@@ -71,7 +71,7 @@ def no_net_raw(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     return Outcomes(tmp_path_factory.mktemp("driver"), "net_raw")
 
 
-def test_announcing_an_address_names_net_raw(no_net_raw: Outcomes) -> None:
+def test_a_refused_announcement_names_net_raw(no_net_raw: Outcomes) -> None:
     failed = {name: outcome for name, outcome in no_net_raw.verbs.items() if outcome["error"]}
     assert list(failed) == ["attach inside anew"]
     outcome = failed["attach inside anew"]
@@ -80,12 +80,12 @@ def test_announcing_an_address_names_net_raw(no_net_raw: Outcomes) -> None:
     assert (outcome["capability"], outcome["errno"]) == ("CAP_NET_RAW", "EPERM")
 
 
-def test_nothing_changes_without_net_admin(no_net_admin: Outcomes) -> None:
+def test_without_net_admin_nothing_changes(no_net_admin: Outcomes) -> None:
     assert no_net_admin.before == no_net_admin.after
 
 
 @pytest.mark.parametrize("verb", sorted(CHANGES))
-def test_each_change_names_net_admin(no_net_admin: Outcomes, verb: str) -> None:
+def test_each_refused_change_names_net_admin(no_net_admin: Outcomes, verb: str) -> None:
     outcome = no_net_admin.verbs[verb]
     assert outcome["error"] == "PrivilegeMissing"
     assert outcome["message"].startswith("mynetd may not ")
@@ -94,14 +94,16 @@ def test_each_change_names_net_admin(no_net_admin: Outcomes, verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", sorted(IN_SANDBOX))
-def test_each_visit_to_a_sandbox_names_sys_admin(no_sys_admin: Outcomes, verb: str) -> None:
+def test_each_refused_entry_of_a_sandbox_names_sys_admin(no_sys_admin: Outcomes, verb: str) -> None:
     outcome = no_sys_admin.verbs[verb]
     assert outcome["error"] == "PrivilegeMissing"
     assert outcome["message"] == "mynetd may not enter a network namespace: it lacks CAP_SYS_ADMIN"
     assert (outcome["capability"], outcome["errno"]) == ("CAP_SYS_ADMIN", "EPERM")
 
 
-def test_the_rest_works_without_either(no_net_admin: Outcomes, no_sys_admin: Outcomes) -> None:
+def test_the_other_methods_need_no_capability(
+    no_net_admin: Outcomes, no_sys_admin: Outcomes
+) -> None:
     for outcomes, refused in (
         (no_net_admin, CHANGES | {"attach inside", "attach inside anew"}),
         (no_sys_admin, IN_SANDBOX),

@@ -15,7 +15,7 @@ CALL = SampleCall()
 NETWORK = sample_network()
 
 
-def test_a_bridge_is_up_and_marked_and_usable_at_once(host: Namespace, network: Network) -> None:
+def test_a_new_bridge_is_up_marked_and_usable_at_once(host: Namespace, network: Network) -> None:
     link = host.link(network.interface)
     assert link is not None
     assert link["linkinfo"]["info_kind"] == "bridge"
@@ -41,7 +41,7 @@ def test_a_bridge_keeps_its_mtu_and_mac_when_its_last_port_goes(
     assert (after["mtu"], after["address"]) == (before["mtu"], before["address"])
 
 
-def test_a_network_without_ipv6_has_none_at_all(
+def test_the_bridge_of_an_ipv4_network_has_no_ipv6_address(
     host: Namespace, driver: BridgeDriver, box: Namespace
 ) -> None:
     network = replace(NETWORK, subnets=NETWORK.subnets[:1])
@@ -63,7 +63,7 @@ def test_a_network_may_have_dozens_of_subnets(host: Namespace, driver: BridgeDri
         assert "10.0.63.0/24" not in host.table()
 
 
-def test_what_was_changed_by_hand_is_put_right(
+def test_a_second_create_repairs_a_changed_bridge(
     host: Namespace, driver: BridgeDriver, network: Network
 ) -> None:
     before = host.addresses(network.interface)
@@ -76,7 +76,7 @@ def test_what_was_changed_by_hand_is_put_right(
     assert host.addresses(network.interface) == before
 
 
-def test_an_address_that_somebody_added_stays(
+def test_an_address_that_another_program_added_stays(
     host: Namespace, driver: BridgeDriver, network: Network
 ) -> None:
     host.run("ip", "addr", "add", "192.0.2.7/32", "dev", network.interface)
@@ -85,7 +85,7 @@ def test_an_address_that_somebody_added_stays(
 
 
 @pytest.mark.parametrize("kind", ["type bridge", "type veth peer name other"])
-def test_a_foreign_device_is_left_as_it_is(
+def test_a_second_create_does_not_change_a_foreign_device(
     host: Namespace, driver: BridgeDriver, kind: str
 ) -> None:
     host.run("ip", "link", "add", NETWORK.interface, *kind.split())
@@ -103,7 +103,7 @@ def test_another_instances_bridge_is_foreign(host: Namespace, driver: BridgeDriv
         driver.create(CALL, NETWORK)
 
 
-def test_a_device_with_our_name_as_another_name_of_its_own_is_foreign(
+def test_a_device_with_the_bridges_name_as_an_alternative_name_is_foreign(
     host: Namespace, driver: BridgeDriver
 ) -> None:
     host.run("ip", "link", "add", "theirs", "type", "bridge")
@@ -114,7 +114,7 @@ def test_a_device_with_our_name_as_another_name_of_its_own_is_foreign(
     assert host.link("theirs")
 
 
-def test_a_failed_create_takes_nothing_from_the_network_that_has_the_name(
+def test_a_failed_create_leaves_the_network_that_has_the_name_alone(
     host: Namespace, driver: BridgeDriver, network: Network
 ) -> None:
     rival = replace(network, id="rival", name="rival")
@@ -126,7 +126,7 @@ def test_a_failed_create_takes_nothing_from_the_network_that_has_the_name(
     assert host.link(network.interface)
 
 
-def test_a_bridge_that_was_not_yet_marked_is_ours(host: Namespace, driver: BridgeDriver) -> None:
+def test_create_completes_a_bridge_without_a_mark(host: Namespace, driver: BridgeDriver) -> None:
     bridge = driver._specs.bridge(NETWORK)
     host.run("ip", "link", "add", bridge.name, "address", bridge.mac, "type", "bridge")
     driver.create(CALL, NETWORK)
@@ -135,16 +135,14 @@ def test_a_bridge_that_was_not_yet_marked_is_ours(host: Namespace, driver: Bridg
     assert link["ifalias"] == bridge.mark
 
 
-def test_a_bridge_that_was_not_yet_marked_is_taken_away(
-    host: Namespace, driver: BridgeDriver
-) -> None:
+def test_delete_removes_a_bridge_without_a_mark(host: Namespace, driver: BridgeDriver) -> None:
     bridge = driver._specs.bridge(NETWORK)
     host.run("ip", "link", "add", bridge.name, "address", bridge.mac, "type", "bridge")
     driver.delete(CALL, NETWORK)
     assert host.names() == {"lo"}
 
 
-def test_a_name_that_the_kernel_takes_from_nobody_is_an_error_with_its_words(
+def test_a_name_that_the_kernel_refuses_is_an_error_with_its_words(
     host: Namespace, driver: BridgeDriver
 ) -> None:
     with pytest.raises(KernelError, match="ERANGE: Attribute failed policy validation") as caught:
@@ -153,7 +151,7 @@ def test_a_name_that_the_kernel_takes_from_nobody_is_an_error_with_its_words(
     assert host.names() == {"lo"}
 
 
-def test_after_a_restart_the_networks_stand_as_they_did(
+def test_a_restart_restores_every_network(
     host: Namespace, driver: BridgeDriver, network: Network
 ) -> None:
     gone, kept = sample_network(2), network

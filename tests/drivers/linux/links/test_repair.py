@@ -33,7 +33,7 @@ CALL = SampleCall()
         "box: ip link set check1 down name other",
     ],
 )
-def test_damage_is_seen(
+def test_check_names_the_damage(
     host: Namespace, box: Namespace, driver: BridgeDriver, endpoint: Endpoint, damage: str
 ) -> None:
     driver.connect(CALL, endpoint)
@@ -56,7 +56,7 @@ def test_damage_is_seen(
         "box: ip link del check1",
     ],
 )
-def test_connecting_again_repairs(
+def test_a_second_connect_repairs_the_damage(
     host: Namespace, box: Namespace, driver: BridgeDriver, endpoint: Endpoint, damage: str
 ) -> None:
     driver.create(CALL, sample_network(2))
@@ -67,7 +67,7 @@ def test_connecting_again_repairs(
     assert box.names() == {"lo", "check1"}
 
 
-def test_of_several_next_hops_the_first_stands_for_all(
+def test_a_route_with_several_next_hops_is_judged_by_the_first(
     box: Namespace, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     driver.connect(CALL, endpoint)
@@ -81,7 +81,7 @@ def _do(damage: str, host: Namespace, box: Namespace) -> None:
     {"host": host, "box": box}[where].run(*command.split())
 
 
-def test_a_pair_that_was_not_yet_marked_is_completed(
+def test_connect_completes_a_pair_without_a_mark(
     host: Namespace, box: Namespace, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     _make_unfinished(host, box, driver, endpoint)
@@ -89,7 +89,7 @@ def test_a_pair_that_was_not_yet_marked_is_completed(
     assert driver.check(CALL, endpoint) == []
 
 
-def test_a_pair_that_was_not_yet_marked_is_taken_away(
+def test_disconnect_deletes_a_pair_without_a_mark(
     host: Namespace, box: Namespace, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     _make_unfinished(host, box, driver, endpoint)
@@ -111,7 +111,7 @@ def _make_unfinished(
     assert "ifalias" not in outer
 
 
-def test_a_foreign_link_of_the_same_name_is_left_as_it_is(
+def test_connect_does_not_change_a_foreign_link_with_the_name(
     host: Namespace, box: Namespace, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     host.run("ip", "link", "add", endpoint.host_interface, "type", "veth", "peer", "foreign")
@@ -122,7 +122,7 @@ def test_a_foreign_link_of_the_same_name_is_left_as_it_is(
     assert box.names() == {"lo"}
 
 
-def test_a_name_taken_in_the_sandbox_is_left_as_it_is(
+def test_connect_does_not_change_a_link_in_the_sandbox_with_the_name(
     host: Namespace, box: Namespace, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     box.run("ip", "link", "add", "check1", "type", "bridge")
@@ -133,7 +133,7 @@ def test_a_name_taken_in_the_sandbox_is_left_as_it_is(
     assert host.link(endpoint.host_interface) is None
 
 
-def test_an_endpoint_follows_its_container_to_another_sandbox(
+def test_connect_moves_an_endpoint_to_another_sandbox(
     new_sandbox: Callable[[], Namespace],
     box: Namespace,
     driver: BridgeDriver,
@@ -146,7 +146,7 @@ def test_an_endpoint_follows_its_container_to_another_sandbox(
     assert box.names() == {"lo"}
 
 
-def test_a_sandbox_that_was_replaced_is_refused(
+def test_connect_refuses_a_sandbox_that_was_replaced(
     new_sandbox: Callable[[], Namespace], driver: BridgeDriver, endpoint: Endpoint, host: Namespace
 ) -> None:
     assert endpoint.sandbox

@@ -44,7 +44,7 @@ def root(host: Namespace, device: str) -> dict[str, Any]:
     return {"kind": found["kind"], **found["options"]}
 
 
-def test_tc_shows_what_was_asked_for(host: Namespace, limited: Endpoint) -> None:
+def test_tc_shows_the_limits_that_connect_set(host: Namespace, limited: Endpoint) -> None:
     ingress, egress = root(host, VETH), root(host, IFB)
     assert (ingress["kind"], ingress["rate"]) == ("tbf", 1_250_000)
     assert (egress["kind"], egress["rate"]) == ("tbf", 2_500_000)
@@ -72,7 +72,7 @@ def test_tc_shows_what_was_asked_for(host: Namespace, limited: Endpoint) -> None
         ),
     ],
 )
-def test_what_somebody_damages_is_told_and_made_again(
+def test_check_names_damaged_limits_and_a_second_connect_repairs_them(
     host: Namespace, driver: BridgeDriver, limited: Endpoint, damage: str, problems: list[str]
 ) -> None:
     assert driver.check(CALL, limited) == []
@@ -82,7 +82,7 @@ def test_what_somebody_damages_is_told_and_made_again(
     assert driver.check(CALL, limited) == []
 
 
-def test_a_shaper_that_was_only_begun_is_finished_or_taken_away(
+def test_a_shaper_without_a_mark_is_completed_or_deleted(
     host: Namespace, driver: BridgeDriver, endpoint: Endpoint, limited: Endpoint
 ) -> None:
     shaper = driver._specs.veth(limited).shaper
@@ -99,7 +99,7 @@ def test_a_shaper_that_was_only_begun_is_finished_or_taken_away(
     assert host.names() == {"lo", endpoint.network.interface}
 
 
-def test_many_endpoints_with_limits_leave_nothing(
+def test_many_endpoints_with_limits_leave_no_link(
     host: Namespace, driver: BridgeDriver, kernel: LinuxKernel, limited: Endpoint
 ) -> None:
     every = [
@@ -123,7 +123,7 @@ def test_many_endpoints_with_limits_leave_nothing(
 
 
 @pytest.mark.parametrize("rate", [Rate(1000, 1518), Rate(2**32 - 1, 2**20), Rate(2**32, 2**30)])
-def test_the_kernel_keeps_every_rate_as_it_was_said(
+def test_the_kernel_reports_every_rate_as_it_was_set(
     host: Namespace, limited: Endpoint, rate: Rate
 ) -> None:
     with Netlink() as nl:

@@ -47,7 +47,7 @@ class KernelTestbed(Protocol):
     def forwarding(self) -> set[int]: ...
 
 
-class FakeStage:
+class FakeTestbed:
     """A kernel in memory."""
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ class FakeStage:
         return set(self.kernel.host.forwarding)
 
 
-class LinuxStage:
+class LinuxTestbed:
     """The real kernel, in a namespace that the test is in."""
 
     def __init__(self, host: Namespace, new_sandbox: Callable[[], Namespace]) -> None:

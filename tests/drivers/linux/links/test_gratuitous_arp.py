@@ -44,7 +44,7 @@ def reaches(asker: Namespace, address: str) -> bool:
 
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("asker", ["neighbour", "host"])
-def test_an_address_with_another_mac_is_reached_within_a_second(
+def test_neighbours_reach_an_address_with_another_mac_within_a_second(
     request: pytest.FixtureRequest,
     driver: BridgeDriver,
     endpoint: Endpoint,
@@ -67,7 +67,7 @@ def test_an_address_with_another_mac_is_reached_within_a_second(
     assert reaches(from_here, address)
 
 
-def test_whoever_was_not_asked_for_does_not_become_known(
+def test_an_announcement_adds_no_neighbour_that_was_unknown(
     host: Namespace, driver: BridgeDriver, endpoint: Endpoint, neighbour: Namespace
 ) -> None:
     driver.connect(CALL, endpoint)
@@ -76,7 +76,7 @@ def test_whoever_was_not_asked_for_does_not_become_known(
         assert host.run("ip", "neigh", "show", str(each.ip)) == ""
 
 
-def test_connecting_again_announces_nothing(
+def test_a_second_connect_announces_nothing(
     driver: BridgeDriver, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver.connect(CALL, endpoint)
@@ -87,7 +87,7 @@ def test_connecting_again_announces_nothing(
     driver.connect(CALL, endpoint)
 
 
-def test_one_descriptor_is_kept_until_the_driver_is_closed(
+def test_the_driver_keeps_one_descriptor_until_it_is_closed(
     driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     before = open_descriptors()
@@ -100,5 +100,5 @@ def test_one_descriptor_is_kept_until_the_driver_is_closed(
 
 
 @pytest.mark.parametrize(("address", "frame"), [("10.9.0.9", ARP), ("fd09::9", ADVERTISEMENT)])
-def test_an_announcement_is_what_the_rfc_says(address: str, frame: str) -> None:
+def test_an_announcement_has_the_bytes_that_the_rfc_says(address: str, frame: str) -> None:
     assert announcement(ip_address(address), NEW) == bytes.fromhex(frame)

@@ -49,7 +49,7 @@ def at_once(work: Callable[[int], None]) -> None:
     assert not failures
 
 
-def test_two_hundred_attached_and_detached_leave_nothing(
+def test_two_hundred_endpoints_leave_no_thread_descriptor_or_link(
     host: Namespace, box: Namespace, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     network = endpoint.network
@@ -82,7 +82,7 @@ FAULTS: dict[str, Callable[[Endpoint], Endpoint]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
-def test_an_error_leaves_nothing_open_and_nobody_away(
+def test_after_an_error_no_descriptor_is_open_and_the_thread_is_back(
     box: Namespace,
     driver: BridgeDriver,
     endpoint: Endpoint,
@@ -107,7 +107,7 @@ def test_an_error_leaves_nothing_open_and_nobody_away(
 
 
 @pytest.mark.parametrize("step", ["_make", "_finish_outer", "finish_inner"])
-def test_a_fault_of_our_own_in_the_sandbox_brings_the_thread_home_too(
+def test_an_exception_in_the_sandbox_brings_the_thread_back(
     driver: BridgeDriver, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     def break_down(*_: object) -> None:
@@ -122,7 +122,7 @@ def test_a_fault_of_our_own_in_the_sandbox_brings_the_thread_home_too(
     assert descriptors(driver) == before
 
 
-def test_nothing_keeps_a_dead_sandbox_alive(
+def test_the_driver_keeps_no_ended_sandbox_alive(
     host: Namespace, kernel: LinuxKernel, box: Namespace, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     driver.connect(CALL, endpoint)

@@ -14,7 +14,7 @@ from tests.drivers.linux.support.namespaces import Namespace
 CALL = SampleCall()
 
 
-def test_the_inner_end_has_everything_on_return(
+def test_on_return_the_inner_end_has_addresses_and_routes(
     host: Namespace, box: Namespace, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     driver.connect(CALL, endpoint)
@@ -37,7 +37,7 @@ def test_the_inner_end_has_everything_on_return(
     assert driver.check(CALL, endpoint) == []
 
 
-def test_connecting_again_leaves_the_same_pair(
+def test_a_second_connect_keeps_the_pair(
     host: Namespace, box: Namespace, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     driver.connect(CALL, endpoint)
@@ -46,7 +46,7 @@ def test_connecting_again_leaves_the_same_pair(
     assert (host.configuration(), box.configuration()) == before
 
 
-def test_the_sandboxs_own_loopback_works(
+def test_connect_sets_the_sandboxs_loopback_up(
     box: Namespace, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     box.run("ip", "link", "set", "lo", "down")
@@ -55,7 +55,7 @@ def test_the_sandboxs_own_loopback_works(
     assert box.pings("::1")
 
 
-def test_disconnecting_needs_neither_sandbox_nor_bridge_nor_firewall(
+def test_disconnect_works_without_sandbox_bridge_and_firewall(
     host: Namespace, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     driver.connect(CALL, endpoint)
@@ -66,14 +66,14 @@ def test_disconnecting_needs_neither_sandbox_nor_bridge_nor_firewall(
     driver.delete(CALL, endpoint.network)
 
 
-def test_without_a_bridge_connect_says_so(driver: BridgeDriver, box: Namespace) -> None:
+def test_connect_names_a_bridge_that_is_missing(driver: BridgeDriver, box: Namespace) -> None:
     network = sample_network()
     with pytest.raises(KernelError, match=network.interface) as caught:
         driver.connect(CALL, sample_endpoint(network, sandbox=box.sandbox))
     assert caught.value.metadata["errno"] == "ENODEV"
 
 
-def test_a_bridge_whose_name_only_begins_alike_is_not_the_one(
+def test_a_bridge_with_the_name_as_a_prefix_is_another_bridge(
     host: Namespace, driver: BridgeDriver, box: Namespace
 ) -> None:
     host.run("ip", "link", "add", "br-15-character", "type", "bridge")
@@ -83,7 +83,7 @@ def test_a_bridge_whose_name_only_begins_alike_is_not_the_one(
     assert caught.value.metadata["errno"] == "ENODEV"
 
 
-def test_without_a_sandbox_the_inner_end_waits_to_be_moved(
+def test_without_a_sandbox_the_inner_end_stays_on_the_host_and_down(
     host: Namespace, box: Namespace, driver: BridgeDriver, network: Network
 ) -> None:
     endpoint = sample_endpoint(network)
@@ -117,7 +117,7 @@ def test_two_networks_of_one_sandbox_need_different_metrics(
     assert [metric for _, metric in box.default_routes(6)] == [1, 2]
 
 
-def test_metric_0_is_the_best_in_both_families(
+def test_metric_0_is_the_best_for_both_ip_versions(
     box: Namespace, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     second = sample_network(2)
@@ -129,7 +129,7 @@ def test_metric_0_is_the_best_in_both_families(
         assert route["dev"] == "check1"
 
 
-def test_many_are_detached_at_once(
+def test_one_call_detaches_many_endpoints(
     host: Namespace, kernel: LinuxKernel, driver: BridgeDriver, network: Network
 ) -> None:
     veths = [driver._specs.veth(sample_endpoint(network, number)) for number in range(1, 121)]

@@ -37,7 +37,7 @@ def deletion(index: int, *, forgive: frozenset[int] = frozenset()) -> Request:
     )
 
 
-def test_many_requests_go_in_one_datagram_and_are_done_in_order(host: Namespace) -> None:
+def test_the_kernel_acts_on_requests_of_one_datagram_in_order(host: Namespace) -> None:
     with Netlink() as nl:
         watched = Watched(nl._socket)
         put_in(nl, watched)
@@ -49,7 +49,9 @@ def test_many_requests_go_in_one_datagram_and_are_done_in_order(host: Namespace)
     ]
 
 
-def test_the_first_refusal_is_raised_and_the_rest_is_done_all_the_same(host: Namespace) -> None:
+def test_ask_raises_the_first_refusal_after_the_kernel_acted_on_all_requests(
+    host: Namespace,
+) -> None:
     requests = (bridge("b1"), deletion(77), bridge("b1"), bridge("b2"))
     with Netlink() as nl, pytest.raises(KernelError, match="delete 77") as caught:
         nl.ask(*requests)
@@ -58,7 +60,7 @@ def test_the_first_refusal_is_raised_and_the_rest_is_done_all_the_same(host: Nam
     assert host.names() == {"lo", "b1", "b2"}
 
 
-def test_what_is_forgiven_is_an_answer(host: Namespace) -> None:
+def test_ask_returns_an_errno_that_the_request_forgives(host: Namespace) -> None:
     stands = frozenset({errno.EEXIST})
     with Netlink() as nl:
         outcomes = nl.ask(
@@ -67,7 +69,7 @@ def test_what_is_forgiven_is_an_answer(host: Namespace) -> None:
     assert outcomes == (0, errno.ENODEV, errno.EEXIST, 0)
 
 
-def test_a_refusal_has_the_kernels_own_words(host: Namespace) -> None:
+def test_a_refusal_quotes_the_kernel(host: Namespace) -> None:
     host.run("ip", "link", "add", "v0", "type", "veth", "peer", "v1")
     with Netlink() as nl, pytest.raises(KernelError) as caught:
         nl.ask(set_mac_and_mtu("v0", nl.index("v0"), "02:00:00:00:00:01", 7))
@@ -75,13 +77,13 @@ def test_a_refusal_has_the_kernels_own_words(host: Namespace) -> None:
     assert "mtu less than device minimum" in str(caught.value)
 
 
-def test_more_refusals_than_a_socket_holds_are_an_error_of_ours(host: Namespace) -> None:
+def test_ask_raises_enobufs_when_the_socket_has_no_room_for_the_refusals(host: Namespace) -> None:
     with Netlink() as nl, pytest.raises(KernelError) as caught:
         nl.ask(*(deletion(index, forgive=GONE) for index in range(100, 2000)))
     assert caught.value.metadata["errno"] == "ENOBUFS"
 
 
-def test_no_answer_is_no_success() -> None:
+def test_ask_raises_enobufs_when_the_kernel_does_not_reply() -> None:
     with Netlink() as nl:
         put_in(nl, Scripted([]))
         with pytest.raises(KernelError, match="make b1") as caught:
@@ -89,13 +91,13 @@ def test_no_answer_is_no_success() -> None:
     assert caught.value.metadata["errno"] == "ENOBUFS"
 
 
-def test_a_datagram_too_large_to_send_is_an_error_of_ours(host: Namespace) -> None:
+def test_ask_raises_emsgsize_for_a_datagram_that_is_too_large(host: Namespace) -> None:
     with Netlink() as nl, pytest.raises(KernelError, match="make b0") as caught:
         nl.ask(*[bridge("b0")] * 5_000)
     assert caught.value.metadata["errno"] == "EMSGSIZE"
 
 
-def test_one_object_is_found_or_not(host: Namespace) -> None:
+def test_get_returns_an_object_or_none(host: Namespace) -> None:
     with Netlink() as nl:
         found = find_link(nl, "lo")
         assert found
@@ -109,7 +111,7 @@ def test_one_object_is_found_or_not(host: Namespace) -> None:
     assert caught.value.metadata["errno"] == "ENODEV"
 
 
-def test_a_list_that_changes_while_it_is_read_is_read_again(host: Namespace) -> None:
+def test_dump_reads_a_list_again_that_changed_meanwhile(host: Namespace) -> None:
     """On the real kernel: an address comes between two parts of the first reading."""
     host.run("ip", "link", "add", "b1", "type", "bridge")
     batch = "".join(f"addr add 10.0.{n // 200}.{n % 200 + 1}/32 dev b1\n" for n in range(1000))
@@ -136,7 +138,7 @@ END, CUT_END = (DONE, 0, errno_of(0)), (DONE, DUMP_INTERRUPTED, errno_of(0))
 
 
 @pytest.mark.parametrize("cut", [[CUT_PART, END], [PART, CUT_END], [CUT_END]])
-def test_wherever_a_list_says_that_it_was_interrupted_it_judges_nothing(
+def test_dump_reads_a_list_again_wherever_it_is_marked_as_interrupted(
     cut: list[tuple[int, int, bytes]],
 ) -> None:
     with Netlink() as nl:
@@ -146,7 +148,7 @@ def test_wherever_a_list_says_that_it_was_interrupted_it_judges_nothing(
     assert script.asked == 3
 
 
-def test_a_list_that_never_holds_still_is_an_error() -> None:
+def test_dump_raises_eintr_for_a_list_that_keeps_changing() -> None:
     with Netlink() as nl:
         put_in(nl, Scripted(*[[PART, CUT_END]] * 10))
         with pytest.raises(KernelError, match=re.escape("it keeps changing")) as caught:
@@ -155,7 +157,7 @@ def test_a_list_that_never_holds_still_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("kind", [ERROR, DONE])
-def test_a_list_that_fails_at_its_end_is_no_list(kind: int) -> None:
+def test_dump_raises_the_error_at_the_end_of_a_list(kind: int) -> None:
     with Netlink() as nl:
         put_in(nl, Scripted([PART, (kind, 0, errno_of(errno.EMSGSIZE))]))
         with pytest.raises(KernelError, match="list links") as caught:
@@ -163,7 +165,7 @@ def test_a_list_that_fails_at_its_end_is_no_list(kind: int) -> None:
     assert caught.value.metadata["errno"] == "EMSGSIZE"
 
 
-def test_answers_of_an_earlier_conversation_are_nobodys(host: Namespace) -> None:
+def test_replies_to_earlier_requests_are_ignored(host: Namespace) -> None:
     with Netlink() as nl:
         nl._send((deletion(77),), 0)  # nobody reads the refusal
         assert nl.ask(bridge("b1")) == (0,)
@@ -173,7 +175,9 @@ def test_answers_of_an_earlier_conversation_are_nobodys(host: Namespace) -> None
         assert len(nl.dump(LINKS)) == 2
 
 
-def test_a_socket_stays_in_the_namespace_it_was_made_in(host: Namespace, box: Namespace) -> None:
+def test_a_socket_stays_in_the_namespace_where_it_was_opened(
+    host: Namespace, box: Namespace
+) -> None:
     with Netlink.inside(box.fd) as nl:
         nl.ask(bridge("there"))
         with Netlink() as here:

@@ -51,7 +51,7 @@ def dumped(message: bytes) -> Sequence[bytes]:
         return nl.dump(Request(message, "list", "things"))
 
 
-def test_links_are_read_alike() -> None:
+def test_a_link_is_read_as_pyroute2_reads_it() -> None:
     found = {}
     for data in dumped(link_requests.get_link()):
         link, other = route_replies.read_link(data), decoded(ifinfmsg, data)
@@ -81,7 +81,7 @@ def _is_port_with(info: Any, attribute: str) -> bool:
     return bool(info.get_attr("IFLA_INFO_SLAVE_DATA").get_attr(attribute))
 
 
-def test_addresses_are_read_alike() -> None:
+def test_an_address_is_read_as_pyroute2_reads_it() -> None:
     found = set()
     for data in dumped(pyroute2_requests.get_addresses()):
         (index, address), other = route_replies.read_address(data), decoded(ifaddrmsg, data)
@@ -93,7 +93,7 @@ def test_addresses_are_read_alike() -> None:
 
 
 @pytest.mark.parametrize("version", [4, 6])
-def test_routes_are_read_alike(version: int) -> None:
+def test_a_route_is_read_as_pyroute2_reads_it(version: int) -> None:
     for data in dumped(pyroute2_requests.get_routes(version)):
         route, other = route_replies.read_route(data), decoded(rtmsg, data)
         hops = other.get_attr("RTA_MULTIPATH") or ()

@@ -24,12 +24,12 @@ def away(new_namespace: Callable[[], Namespace]) -> Namespace:
     return new_namespace()
 
 
-def test_a_sandbox_is_found_where_it_was(away: Namespace, kernel: LinuxKernel) -> None:
+def test_locate_returns_a_sandboxs_own_path(away: Namespace, kernel: LinuxKernel) -> None:
     assert find(away.sandbox) == away.path
     assert kernel.sandboxes.exists(away.sandbox)
 
 
-def test_a_sandbox_is_found_when_its_path_moved(away: Namespace, kernel: LinuxKernel) -> None:
+def test_locate_finds_a_sandbox_behind_a_process(away: Namespace, kernel: LinuxKernel) -> None:
     sandbox = Sandbox("/run/netns/no-longer", away.sandbox.cookie)
     # Only a descriptor keeps it alive, and descriptors are not searched.
     assert not kernel.sandboxes.exists(sandbox)
@@ -39,7 +39,7 @@ def test_a_sandbox_is_found_when_its_path_moved(away: Namespace, kernel: LinuxKe
     assert not kernel.sandboxes.exists(sandbox)
 
 
-def test_a_sandbox_is_found_when_another_is_at_its_path(
+def test_locate_finds_a_sandbox_when_another_has_its_path(
     away: Namespace, new_namespace: Callable[[], Namespace]
 ) -> None:
     with _process_in(away) as pid:
@@ -59,7 +59,7 @@ def test_a_sandbox_is_found_when_another_is_at_its_path(
         "line\u2028end",
     ],
 )
-def test_a_sandbox_is_found_where_it_is_mounted(
+def test_locate_finds_a_sandbox_where_it_is_mounted(
     away: Namespace, kernel: LinuxKernel, tmp_path: Path, name: str
 ) -> None:
     with _mounted(away, tmp_path / name):
@@ -68,13 +68,15 @@ def test_a_sandbox_is_found_where_it_is_mounted(
         assert kernel.sandboxes.exists(sandbox)
 
 
-def test_a_mount_whose_name_is_no_text_hides_nobody(away: Namespace, tmp_path: Path) -> None:
+def test_locate_finds_a_sandbox_behind_a_mount_whose_name_is_not_text(
+    away: Namespace, tmp_path: Path
+) -> None:
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe"))
     with _mounted(away, odd):
         assert find(Sandbox("/gone", away.sandbox.cookie)) == str(odd)
 
 
-def test_the_search_leaves_no_descriptor_open(away: Namespace) -> None:
+def test_locate_leaves_no_descriptor_open(away: Namespace) -> None:
     before = open_descriptors()
     with _process_in(away):
         for _ in range(20):
@@ -82,7 +84,7 @@ def test_the_search_leaves_no_descriptor_open(away: Namespace) -> None:
     assert open_descriptors() == before
 
 
-def test_the_search_copes_with_processes_that_come_and_go(away: Namespace) -> None:
+def test_locate_works_while_processes_start_and_end(away: Namespace) -> None:
     stop = threading.Event()
 
     def churn() -> None:

@@ -9,7 +9,7 @@ from mynet.drivers.linux.links.mac import link_local, mac_from, with_link_local
 MAC = "02:00:00:00:00:03"
 
 
-def test_a_derived_mac_is_the_same_every_time_local_and_unicast() -> None:
+def test_a_seed_always_gives_the_same_local_unicast_mac() -> None:
     macs = {mac_from(str(number)) for number in range(1000)}
     assert len(macs) == 1000
     assert {mac[:2] for mac in macs} == {"02"}
@@ -23,11 +23,11 @@ def test_a_derived_mac_is_the_same_every_time_local_and_unicast() -> None:
         ("02:00:5e:00:53:01", "fe80::5eff:fe00:5301/64"),
     ],
 )
-def test_a_link_local_address_follows_from_the_mac(mac: str, address: str) -> None:
+def test_a_link_local_address_is_derived_from_the_mac(mac: str, address: str) -> None:
     assert link_local(mac) == ip_interface(address)
 
 
-def test_a_link_local_address_comes_with_ipv6_alone() -> None:
+def test_only_a_link_with_ipv6_addresses_gets_a_link_local_one() -> None:
     ipv4, ipv6 = ip_interface("10.1.0.2/24"), ip_interface("fd00:1::2/64")
     own = link_local(MAC)
     assert with_link_local([], MAC) == ()

@@ -24,7 +24,9 @@ VETH = Veth("veth1", "mynet:i:1", "02:00:00:00:00:02", "br-web", 1500, "eth0", "
         ("", "02:00:00:00:00:01", "mynet:i:web", False),
     ],
 )
-def test_a_bridge_is_ours_by_kind_and_mark(kind: str, mac: str, mark: str, *, ours: bool) -> None:
+def test_kind_and_mark_decide_whether_a_bridge_is_ours(
+    kind: str, mac: str, mark: str, *, ours: bool
+) -> None:
     assert is_ours(Link(7, "br-web", kind, mac, 1500, mark), BRIDGE) is ours
 
 
@@ -38,5 +40,7 @@ def test_a_bridge_is_ours_by_kind_and_mark(kind: str, mac: str, mark: str, *, ou
         ("bridge", "02:00:00:00:00:02", "mynet:i:1", False),
     ],
 )
-def test_a_pair_is_ours_by_its_outer_end(kind: str, mac: str, mark: str, *, ours: bool) -> None:
+def test_the_outer_end_decides_whether_a_pair_is_ours(
+    kind: str, mac: str, mark: str, *, ours: bool
+) -> None:
     assert is_ours(Link(7, "veth1", kind, mac, 1500, mark), VETH) is ours

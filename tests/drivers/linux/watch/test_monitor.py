@@ -78,7 +78,7 @@ def watched(kernel: LinuxKernel, veth: Veth) -> Iterator[Callable[[], Told]]:
         each.close()
 
 
-def test_on_both_kernels_a_deleted_link_is_told_by_its_mark(testbed: KernelTestbed) -> None:
+def test_both_kernels_report_the_mark_of_a_deleted_link(testbed: KernelTestbed) -> None:
     told = Told()
     testbed.kernel.links.ensure_bridge(BRIDGE)
     with_mark = replace(BRIDGE, name="br-shop", mark="mynet:i:shop", mac=mac_from("shop"))
@@ -118,7 +118,7 @@ def test_on_both_kernels_a_deleted_link_is_told_by_its_mark(testbed: KernelTestb
         ('host: nft delete element inet mynet br_all { "br-web" }', {"*"}),
     ],
 )
-def test_damage_is_told(
+def test_the_monitor_reports_damage(
     watched: Callable[[], Told], host: Namespace, box: Namespace, damage: str, marks: set[str]
 ) -> None:
     told = watched()
@@ -127,7 +127,7 @@ def test_damage_is_told(
     assert told.marks() == marks
 
 
-def test_a_sandboxs_end_that_is_down_is_told_though_it_has_lost_nothing(
+def test_the_monitor_reports_an_inner_end_that_is_down(
     watched: Callable[[], Told], kernel: LinuxKernel, box: Namespace, veth: Veth
 ) -> None:
     alone = replace(veth, name="veth2", mark="mynet:i:e2", outer_mac=mac_from("e2"))
@@ -138,7 +138,7 @@ def test_a_sandboxs_end_that_is_down_is_told_though_it_has_lost_nothing(
     assert told.marks() == {"mynet:i:e2"}
 
 
-def test_what_is_made_after_the_watch_began_is_known_too(
+def test_the_monitor_learns_of_links_that_are_made_later(
     kernel: LinuxKernel, box: Namespace, veth: Veth
 ) -> None:
     told = Told()
@@ -151,7 +151,7 @@ def test_what_is_made_after_the_watch_began_is_known_too(
     watch.close()
 
 
-def test_what_we_change_ourselves_is_not_told(
+def test_the_monitor_does_not_report_the_daemons_own_changes(
     watched: Callable[[], Told], kernel: LinuxKernel, veth: Veth
 ) -> None:
     told = watched()
@@ -173,7 +173,7 @@ def test_what_we_change_ourselves_is_not_told(
     assert told.marks() <= {veth.mark}
 
 
-def test_what_others_do_to_what_is_theirs_is_not_told(
+def test_the_monitor_does_not_report_what_other_programs_do_to_their_own(
     watched: Callable[[], Told], host: Namespace, box: Namespace
 ) -> None:
     told = watched()
@@ -189,7 +189,7 @@ def test_what_others_do_to_what_is_theirs_is_not_told(
 
 
 @pytest.mark.parametrize("storm", ["nft", "ip"])
-def test_where_notifications_are_lost_it_may_be_anything(
+def test_the_monitor_reports_anything_when_notifications_were_lost(
     watched: Callable[[], Told], host: Namespace, monkeypatch: pytest.MonkeyPatch, storm: str
 ) -> None:
     monkeypatch.setattr(notifications, "_RECEIVE_BUFFER", 4096)
@@ -205,7 +205,7 @@ def test_where_notifications_are_lost_it_may_be_anything(
     assert all(each == ANYTHING for each in told.all)
 
 
-def test_after_a_loss_links_that_were_made_meanwhile_are_known(
+def test_after_a_loss_the_monitor_lists_the_links_again(
     watched: Callable[[], Told],
     kernel: LinuxKernel,
     host: Namespace,
@@ -224,14 +224,14 @@ def test_after_a_loss_links_that_were_made_meanwhile_are_known(
     assert told.marks() == {"mynet:i:shop"}
 
 
-def test_closing_ends_the_thread_and_lets_go_of_descriptors(kernel: LinuxKernel) -> None:
+def test_close_ends_the_thread_and_closes_its_descriptors(kernel: LinuxKernel) -> None:
     before = threading.active_count(), open_descriptors()
     for _ in range(5):
         kernel.monitor.watch(lambda _: None).close()
     assert (threading.active_count(), open_descriptors()) == before
 
 
-def test_a_notice_that_raises_is_not_the_last(
+def test_the_monitor_goes_on_after_a_notice_that_raised(
     watched: Callable[[], Told], kernel: LinuxKernel, host: Namespace
 ) -> None:
     seen: list[frozenset[str]] = []
