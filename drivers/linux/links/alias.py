@@ -42,7 +42,7 @@ def is_ours(link: Link, wanted: Bridge | Veth | Shaper) -> bool:
 def taken(name: str, where: str = "on this host") -> InterfaceExists:
     """Return the error for a name that belongs to another program's link."""
     return InterfaceExists(
-        f"there is an interface {name} {where} already, and it is not this one's: it was left as"
-        " it is; choose another name, or remove it",
+        f"there is an interface {name} {where} already, which belongs to something else and was not"
+        " changed: choose another name, or delete the interface",
         resource=f"interface {name}",
     )

@@ -1,6 +1,6 @@
 """Requests to rtnetlink about links, packed by hand: they are on the path of Connect.
 
-pyroute2 takes 100 to 400 us to build one of them; this takes less than 5.
+pyroute2 takes 100 to 400 us to build a message; packed by hand, one takes 0.4 to 8 us.
 Sources: rtnetlink(7), linux/if_link.h, linux/veth.h.
 """
 

@@ -1,8 +1,8 @@
-"""A host of the tests' own, sandboxes on it, and a world outside.
+"""A host for each test, sandboxes on it, and a world outside.
 
-The thread that runs a test is *inside* its ``host`` namespace, so the kernel object under test
-works there, and so does every thread and program that the test starts. The machine's own namespace
-is never touched.
+The thread of a test is *inside* its ``host`` namespace. The kernel object under test therefore
+works there, and so do the threads and programs that the test starts. No test changes the machine's
+own namespace.
 """
 
 from collections.abc import Callable, Iterator

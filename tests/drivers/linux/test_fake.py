@@ -1,4 +1,4 @@
-"""What tests do to the kernel in memory. That it does what the real one does is in test_kernels."""
+"""What tests do to the kernel in memory; test_kernels compares it with the real one."""
 
 import threading
 

@@ -1,6 +1,6 @@
-"""The kernel in memory does what the real one does: each test is asked of both.
+"""The kernel in memory does what the real one does: each test runs on both.
 
-The tests of what is in a kernel alone; test_kernels_sandboxes.py has the rest.
+These tests need no sandbox; test_kernels_sandboxes.py has the others.
 """
 
 from dataclasses import replace
@@ -11,7 +11,7 @@ import pytest
 from mynet.drivers.errors import InterfaceExists, KernelError
 from mynet.drivers.linux.links.mac import mac_from
 from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
-from tests.drivers.linux.support.kernels import KernelTestbed, Seen
+from tests.drivers.linux.support.kernels import KernelTestbed, SeenLink
 
 BRIDGE = Bridge("br-web", "mynet:i:web", mac_from("web"), 1400, (ip_interface("10.1.0.1/24"),))
 VETH = Veth(
@@ -23,9 +23,9 @@ VETH = Veth(
     interface="cif-shop",
     mac="02:00:5e:00:53:01",
 )
-BRIDGE_SEEN = Seen("bridge", BRIDGE.mark, "", BRIDGE.mac, 1400, up=True)
-OUTER_SEEN = Seen("veth", VETH.mark, "br-web", VETH.outer_mac, 1400, up=True)
-INNER_SEEN = Seen("veth", "", "", VETH.mac, 1400, up=False)
+BRIDGE_SEEN = SeenLink("bridge", BRIDGE.mark, "", BRIDGE.mac, 1400, up=True)
+OUTER_SEEN = SeenLink("veth", VETH.mark, "br-web", VETH.outer_mac, 1400, up=True)
+INNER_SEEN = SeenLink("veth", "", "", VETH.mac, 1400, up=False)
 
 
 @pytest.fixture
@@ -215,18 +215,18 @@ def test_detach_accepts_that_the_endpoint_is_gone(ready: KernelTestbed) -> None:
 
 
 def test_the_table_has_the_networks_that_were_added(testbed: KernelTestbed) -> None:
-    one, two = (
+    first, second = (
         NetworkRules("br-1", internal=True),
         NetworkRules("br-2", masquerade=[ip_network("10.1.0.0/24")]),
     )
-    testbed.kernel.firewall.add("i", one)
-    testbed.kernel.firewall.add("i", two)
-    testbed.kernel.firewall.add("i", two)
+    testbed.kernel.firewall.add("i", first)
+    testbed.kernel.firewall.add("i", second)
+    testbed.kernel.firewall.add("i", second)
     assert testbed.firewalled() == {"br-1", "br-2"}
     for _ in range(2):
-        testbed.kernel.firewall.remove(two)
+        testbed.kernel.firewall.remove(second)
         assert testbed.firewalled() == {"br-1"}
-    testbed.kernel.firewall.load("i", iter([two]))
+    testbed.kernel.firewall.load("i", iter([second]))
     assert testbed.firewalled() == {"br-2"}
 
 
@@ -245,7 +245,7 @@ def test_without_an_uplink_the_mtu_is_that_of_ethernet(testbed: KernelTestbed) -
 def test_list_marked_returns_only_links_with_a_mark(ready: KernelTestbed) -> None:
     ready.kernel.links.attach(VETH)
     ready.add_link("br-other", mark="mynet:other:lan")
-    ready.add_link("tun7", mark="somebody else's")
+    ready.add_link("tun7", mark="another program's")
     marks = {link.name: link.mark for link in ready.kernel.links.list_marked()}
     assert marks == {
         "br-web": BRIDGE.mark,

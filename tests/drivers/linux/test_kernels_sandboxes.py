@@ -1,4 +1,4 @@
-"""The kernel in memory does what the real one does with sandboxes: each test is asked of both."""
+"""The kernel in memory does what the real one does with sandboxes: each test runs on both."""
 
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface
@@ -10,7 +10,7 @@ from mynet.drivers.errors import BridgeFull, InterfaceExists, KernelError, Sandb
 from mynet.drivers.linux.links.mac import mac_from
 from mynet.drivers.linux.values.desired import Bridge, Rate, Shaper, Veth
 from mynet.drivers.linux.values.observed import Route
-from tests.drivers.linux.support.kernels import KernelTestbed, Seen
+from tests.drivers.linux.support.kernels import KernelTestbed, SeenLink
 
 ADDRESSES = (ip_interface("10.1.0.2/24"), ip_interface("fd00:1::2/64"))
 GATEWAYS = (ip_address("10.1.0.1"), ip_address("fd00:1::1"))
@@ -54,7 +54,7 @@ def veth(box: Sandbox) -> Veth:
 
 
 def other_than(veth: Veth, **changes: object) -> Veth:
-    """Describe another endpoint, in the same sandbox unless it says otherwise."""
+    """Return another endpoint, in the same sandbox unless ``changes`` has another."""
     base = replace(veth, name="veth-2", mark="mynet:i:2", interface="eth1", mac=mac_from("2"))
     return replace(base, **{"addresses": (), "gateways": (), **changes})  # type: ignore[arg-type]
 
@@ -73,7 +73,7 @@ def test_on_return_the_inner_end_has_addresses_and_routes(
 ) -> None:
     for _ in range(2):
         ready.kernel.links.attach(veth)
-        assert ready.links(box) == {"eth0": Seen("veth", "", "", veth.mac, 1400, up=True)}
+        assert ready.links(box) == {"eth0": SeenLink("veth", "", "", veth.mac, 1400, up=True)}
         seen = ready.kernel.links.inspect(veth)
         assert seen.outer
         assert seen.inner

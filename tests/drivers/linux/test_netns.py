@@ -1,4 +1,4 @@
-"""Which namespace is it: paths that lie, and threads that come home."""
+"""Network namespaces: paths that lead elsewhere, and threads that return."""
 
 import os
 import resource
@@ -24,11 +24,11 @@ HERE = "/proc/thread-self/ns/net"
 def test_a_namespace_has_the_same_cookie_at_every_path(
     new_namespace: Callable[[], Namespace],
 ) -> None:
-    one, other = new_namespace(), new_namespace()
-    again = os.dup(one.fd)
+    first, other = new_namespace(), new_namespace()
+    again = os.dup(first.fd)
     try:
-        assert netns.identify(f"/proc/self/fd/{again}").cookie == one.sandbox.cookie
-        assert other.sandbox.cookie != one.sandbox.cookie
+        assert netns.identify(f"/proc/self/fd/{again}").cookie == first.sandbox.cookie
+        assert other.sandbox.cookie != first.sandbox.cookie
     finally:
         os.close(again)
 

@@ -1,4 +1,4 @@
-"""What the kernel does not let us do names the capability that is missing, and changes nothing."""
+"""An operation that the kernel refuses names the missing capability and changes nothing."""
 
 import json
 import os
@@ -35,7 +35,7 @@ IN_SANDBOX = {
 
 
 class Outcomes:
-    """What a child without a capability could do, and what the host was before and after."""
+    """What a child without a capability could do, and the state of the host before and after."""
 
     def __init__(self, folder: Path, capability: str) -> None:
         host, box = Namespace(), Namespace()

@@ -1,4 +1,4 @@
-"""A sandbox is found again, wherever it is."""
+"""The daemon finds a sandbox whose path leads elsewhere."""
 
 import os
 import subprocess
@@ -104,7 +104,7 @@ def test_locate_works_while_processes_start_and_end(away: Namespace) -> None:
 
 @contextmanager
 def _process_in(namespace: Namespace) -> Iterator[int]:
-    """Have a process live in a namespace; it is there when its first byte comes."""
+    """Run a process in a namespace; its first byte shows that it is there."""
     with namespace.entered():
         process = subprocess.Popen(["sh", "-c", "echo; exec cat"], stdin=-1, stdout=-1)
     with process:

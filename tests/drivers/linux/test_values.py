@@ -1,4 +1,4 @@
-"""What the values that the kernel is asked with mean to it."""
+"""What the values that the kernel is asked with mean."""
 
 from ipaddress import ip_address
 

@@ -1,4 +1,4 @@
-"""Whose a link is."""
+"""The mark, the kind and the MAC address decide whose a link is."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Bridges, as ``ip`` shows them."""
+"""Bridges on the real kernel, as ``ip`` shows them."""
 
 from dataclasses import replace
 from ipaddress import IPv4Network
@@ -26,7 +26,7 @@ def test_a_new_bridge_is_up_marked_and_usable_at_once(host: Namespace, network: 
     assert link["inet6_addr_gen_mode"] == "none"
     addresses = host.addresses(network.interface)
     assert {"198.18.1.1/24", "fd6d:796e:6574:1::1/64"} < addresses
-    assert not [one for one in addresses if "tentative" in one]
+    assert not [address for address in addresses if "tentative" in address]
 
 
 def test_a_bridge_keeps_its_mtu_and_mac_when_its_last_port_goes(

@@ -1,4 +1,4 @@
-"""An address that is used again with another MAC address is reached at once, from everywhere."""
+"""Neighbours reach an address that is used again with another MAC address at once."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,14 +30,14 @@ ADVERTISEMENT = """
 def neighbour(
     driver: BridgeDriver, endpoint: Endpoint, new_sandbox: Callable[[], Namespace]
 ) -> Namespace:
-    """A sandbox that is on the network all the time."""
+    """A sandbox that stays on the network."""
     made = new_sandbox()
     driver.connect(CALL, sample_endpoint(endpoint.network, 2, sandbox=made.sandbox))
     return made
 
 
 def reaches(asker: Namespace, address: str) -> bool:
-    """Say whether one of a few packets comes back within a second."""
+    """Return whether one of a few packets is answered within a second."""
     done = asker.run("ping", "-c4", "-i0.2", "-W0.3", "-w1", address, check=False)
     return " 0 received" not in done
 
@@ -53,7 +53,7 @@ def test_neighbours_reach_an_address_with_another_mac_within_a_second(
     asker: str,
     version: int,
 ) -> None:
-    (address,) = (str(each.ip) for each in endpoint.addresses if each.version == version)
+    (address,) = (str(address.ip) for address in endpoint.addresses if address.version == version)
     from_here: Namespace = request.getfixturevalue(asker)
     first = replace(endpoint, mac_address=OLD)
     driver.connect(CALL, first)
@@ -71,9 +71,9 @@ def test_an_announcement_adds_no_neighbour_that_was_unknown(
     host: Namespace, driver: BridgeDriver, endpoint: Endpoint, neighbour: Namespace
 ) -> None:
     driver.connect(CALL, endpoint)
-    for each in endpoint.addresses:
-        assert neighbour.run("ip", "neigh", "show", str(each.ip)) == ""
-        assert host.run("ip", "neigh", "show", str(each.ip)) == ""
+    for address in endpoint.addresses:
+        assert neighbour.run("ip", "neigh", "show", str(address.ip)) == ""
+        assert host.run("ip", "neigh", "show", str(address.ip)) == ""
 
 
 def test_a_second_connect_announces_nothing(

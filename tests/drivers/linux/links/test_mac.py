@@ -1,4 +1,4 @@
-"""MAC and link-local addresses are derived, not chosen."""
+"""MAC and link-local addresses are derived from a seed."""
 
 from ipaddress import ip_interface
 

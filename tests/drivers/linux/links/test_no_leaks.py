@@ -1,4 +1,4 @@
-"""Nothing is left open, and every thread is where it was, whatever went wrong."""
+"""After success and failure no descriptor is left open, and each thread is where it was."""
 
 import threading
 from collections.abc import Callable
@@ -24,13 +24,13 @@ def here() -> int:
 
 
 def descriptors(driver: BridgeDriver) -> int:
-    """Count them, but for what a driver keeps from its first use until it is closed."""
+    """Return the number of descriptors, without the one that a driver keeps until it is closed."""
     driver.close()
     return open_descriptors()
 
 
 def at_once(work: Callable[[int], None]) -> None:
-    """Do the work in many threads, each of which must be at home before and after."""
+    """Run the work in many threads, each of which must be on the host before and after."""
     home, failures = here(), list[BaseException]()
 
     def run(number: int) -> None:
@@ -69,15 +69,17 @@ def test_two_hundred_endpoints_leave_no_thread_descriptor_or_link(
 
 
 FAULTS: dict[str, Callable[[Endpoint], Endpoint]] = {
-    "another sandbox": lambda one: replace(one, sandbox=Sandbox("/proc/self/ns/net", 1)),
-    "no sandbox": lambda one: replace(one, sandbox=Sandbox("/no/where", 1)),
-    "no namespace": lambda one: replace(one, sandbox=Sandbox("/dev/null", 1)),
-    "of another type": lambda one: replace(one, sandbox=Sandbox("/proc/self/ns/mnt", 1)),
-    "no bridge": lambda one: replace(one, network=sample_network(9)),
-    "outer name taken": lambda one: replace(one, host_interface="lo"),
-    "inner name taken": lambda one: replace(one, interface="taken"),
-    "bad address": lambda one: replace(one, mac_address="01:00:00:00:00:01"),
-    "bad gateway": lambda one: replace(one, gateways=(sample_network(8).subnets[0].gateway,)),
+    "another sandbox": lambda endpoint: replace(endpoint, sandbox=Sandbox("/proc/self/ns/net", 1)),
+    "no sandbox": lambda endpoint: replace(endpoint, sandbox=Sandbox("/no/where", 1)),
+    "no namespace": lambda endpoint: replace(endpoint, sandbox=Sandbox("/dev/null", 1)),
+    "of another type": lambda endpoint: replace(endpoint, sandbox=Sandbox("/proc/self/ns/mnt", 1)),
+    "no bridge": lambda endpoint: replace(endpoint, network=sample_network(9)),
+    "outer name taken": lambda endpoint: replace(endpoint, host_interface="lo"),
+    "inner name taken": lambda endpoint: replace(endpoint, interface="taken"),
+    "bad address": lambda endpoint: replace(endpoint, mac_address="01:00:00:00:00:01"),
+    "bad gateway": lambda endpoint: replace(
+        endpoint, gateways=(sample_network(8).subnets[0].gateway,)
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""What is damaged, half-made, or in the way of a pair."""
+"""Pairs that are damaged or incomplete, and other links with their names."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -101,7 +101,7 @@ def test_disconnect_deletes_a_pair_without_a_mark(
 def _make_unfinished(
     host: Namespace, box: Namespace, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
-    """Do the first message of an attach, as a daemon that was killed after it."""
+    """Send the first message of an attach, like a daemon that was killed after it."""
     with Netlink() as nl:
         master = nl.index(endpoint.network.interface)
         message = link_requests.new_veth(driver._specs.veth(endpoint), master, box.fd)

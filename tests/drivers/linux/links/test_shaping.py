@@ -1,4 +1,4 @@
-"""Limits on a real kernel: what tc says of them, and what becomes of what somebody damages."""
+"""Limits on the real kernel: what tc shows, and how damage is found and repaired."""
 
 from dataclasses import replace
 from typing import Any
@@ -37,11 +37,13 @@ def limited(driver: BridgeDriver, endpoint: Endpoint) -> Endpoint:
 
 
 def root(host: Namespace, device: str) -> dict[str, Any]:
-    """Return the queue of what a device sends, as tc has it."""
-    (found,) = (
-        each for each in host.json("tc", "-j", "qdisc", "show", "dev", device) if each.get("root")
+    """Return the root queue of a device, as tc shows it."""
+    (queue,) = (
+        queue
+        for queue in host.json("tc", "-j", "qdisc", "show", "dev", device)
+        if queue.get("root")
     )
-    return {"kind": found["kind"], **found["options"]}
+    return {"kind": queue["kind"], **queue["options"]}
 
 
 def test_tc_shows_the_limits_that_connect_set(host: Namespace, limited: Endpoint) -> None:
@@ -114,8 +116,8 @@ def test_many_endpoints_with_limits_leave_no_link(
         )
         for number in range(60)
     ]
-    for each in every:
-        kernel.links.attach(each)
+    for veth in every:
+        kernel.links.attach(veth)
     kernel.links.detach(every)
     assert host.names() == {"lo", "br-check1", VETH, IFB}
     qdisc = host.run("tc", "qdisc", "show")

@@ -1,4 +1,4 @@
-"""Pairs of links, as ``ip`` shows them: attached, attached again, detached."""
+"""Pairs of links on the real kernel, as ``ip`` shows them."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Conversations with the kernel: every answer is read, whatever it is."""
+"""Conversations with the kernel: every reply is read, and refusals become errors."""
 
 import errno
 import re
@@ -99,12 +99,12 @@ def test_ask_raises_emsgsize_for_a_datagram_that_is_too_large(host: Namespace) -
 
 def test_get_returns_an_object_or_none(host: Namespace) -> None:
     with Netlink() as nl:
-        found = find_link(nl, "lo")
-        assert found
-        assert (found.index, found.name, nl.index("lo")) == (1, "lo", 1)
+        loopback = find_link(nl, "lo")
+        assert loopback
+        assert (loopback.index, loopback.name, nl.index("lo")) == (1, "lo", 1)
         assert find_link(nl, "none") is None
         assert nl.index("none") == 0
-        assert (nl.name(found.index), nl.name(found.index + 999)) == ("lo", "")
+        assert (nl.name(loopback.index), nl.name(loopback.index + 999)) == ("lo", "")
         strict = Request(link_requests.get_link(name="none"), "look up none", "interface none")
         with pytest.raises(KernelError, match="look up none") as caught:
             nl.get(strict)
@@ -112,7 +112,7 @@ def test_get_returns_an_object_or_none(host: Namespace) -> None:
 
 
 def test_dump_reads_a_list_again_that_changed_meanwhile(host: Namespace) -> None:
-    """On the real kernel: an address comes between two parts of the first reading."""
+    """On the real kernel, an address is added between two parts of the first reading."""
     host.run("ip", "link", "add", "b1", "type", "bridge")
     batch = "".join(f"addr add 10.0.{n // 200}.{n % 200 + 1}/32 dev b1\n" for n in range(1000))
     host.run("ip", "-batch", "-", text=batch)
@@ -167,7 +167,7 @@ def test_dump_raises_the_error_at_the_end_of_a_list(kind: int) -> None:
 
 def test_replies_to_earlier_requests_are_ignored(host: Namespace) -> None:
     with Netlink() as nl:
-        nl._send((deletion(77),), 0)  # nobody reads the refusal
+        nl._send((deletion(77),), 0)
         assert nl.ask(bridge("b1")) == (0,)
         nl._send((deletion(77),), 0)
         assert find_link(nl, "b1")

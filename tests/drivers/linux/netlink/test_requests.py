@@ -1,4 +1,4 @@
-"""Requests that are packed by hand say what is meant, as pyroute2 decodes them."""
+"""Requests that are packed by hand mean the same to pyroute2."""
 
 from ipaddress import ip_address, ip_interface
 from typing import Any
@@ -190,9 +190,9 @@ def test_pyroute2_decodes_a_limit_as_meant() -> None:
     queue = decoded(tcmsg, tc.set_rate(3, Rate(1_250_000, 16384)))
     assert (queue["header"]["type"], queue["header"]["flags"]) == (36, CREATE | REPLACE)
     assert (queue["index"], queue["parent"]) == (3, 0xFFFFFFFF)
-    found = attributes(queue)
-    assert found["TCA_KIND"] == "tbf"
-    parameters = found["TCA_OPTIONS"]["TCA_TBF_PARMS"]
+    decoded_attributes = attributes(queue)
+    assert decoded_attributes["TCA_KIND"] == "tbf"
+    parameters = decoded_attributes["TCA_OPTIONS"]["TCA_TBF_PARMS"]
     assert (parameters["rate"], parameters["peak"]) == (1_250_000, 0)
     assert parameters["limit"] == 1_250_000 // 20 + 16384  # what may wait 50 ms, and the burst
 

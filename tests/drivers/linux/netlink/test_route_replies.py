@@ -1,4 +1,4 @@
-"""What the kernel answers is read as pyroute2 reads it: links, addresses and routes of any kind."""
+"""Replies are read as pyroute2 reads them: links, addresses and routes of any kind."""
 
 from collections.abc import Sequence
 from ipaddress import ip_address, ip_interface
@@ -52,7 +52,7 @@ def dumped(message: bytes) -> Sequence[bytes]:
 
 
 def test_a_link_is_read_as_pyroute2_reads_it() -> None:
-    found = {}
+    links = {}
     for data in dumped(link_requests.get_link()):
         link, other = route_replies.read_link(data), decoded(ifinfmsg, data)
         info = other.get_attr("IFLA_LINKINFO")
@@ -67,12 +67,12 @@ def test_a_link_is_read_as_pyroute2_reads_it() -> None:
         assert link.up == bool(other["flags"] & 1)
         assert link.isolated == _is_port_with(info, "IFLA_BRPORT_ISOLATED")
         assert link.hairpin == _is_port_with(info, "IFLA_BRPORT_MODE")
-        found[link.name] = link
-    assert {"lo", "br0", "up0", "up1", "mac0", "vx0"} <= found.keys()
-    assert (found["br0"].kind, found["br0"].mark) == ("bridge", "mynet:i:web")
-    assert {name for name, link in found.items() if link.isolated} == {"up0"}
-    assert {name for name, link in found.items() if link.hairpin} == {"port0"}
-    assert (found["up0"].master, found["up0"].peer) == (found["br0"].index, found["up1"].index)
+        links[link.name] = link
+    assert {"lo", "br0", "up0", "up1", "mac0", "vx0"} <= links.keys()
+    assert (links["br0"].kind, links["br0"].mark) == ("bridge", "mynet:i:web")
+    assert {name for name, link in links.items() if link.isolated} == {"up0"}
+    assert {name for name, link in links.items() if link.hairpin} == {"port0"}
+    assert (links["up0"].master, links["up0"].peer) == (links["br0"].index, links["up1"].index)
 
 
 def _is_port_with(info: Any, attribute: str) -> bool:
@@ -82,14 +82,14 @@ def _is_port_with(info: Any, attribute: str) -> bool:
 
 
 def test_an_address_is_read_as_pyroute2_reads_it() -> None:
-    found = set()
+    addresses = set()
     for data in dumped(pyroute2_requests.get_addresses()):
         (index, address), other = route_replies.read_address(data), decoded(ifaddrmsg, data)
         near = other.get_attr("IFA_LOCAL") or other.get_attr("IFA_ADDRESS")
         assert index == other["index"]
         assert address == ip_interface(f"{near}/{other['prefixlen']}")
-        found.add(str(address))
-    assert {"127.0.0.1/8", "198.51.100.9/24", "198.51.100.20/32", "2001:db8::9/64"} <= found
+        addresses.add(str(address))
+    assert {"127.0.0.1/8", "198.51.100.9/24", "198.51.100.20/32", "2001:db8::9/64"} <= addresses
 
 
 @pytest.mark.parametrize("version", [4, 6])

@@ -1,4 +1,4 @@
-"""The two kernels, each with what tests do to it behind its back, and see of it."""
+"""The two kernels, each with what other programs do to it, and what they see of it."""
 
 import time
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from tests.drivers.linux.support.namespaces import Namespace
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A link as somebody sees it who looks from outside."""
+class SeenLink:
+    """A link as another program sees it."""
 
     kind: str
     mark: str
@@ -31,7 +31,7 @@ class Seen:
 
 
 class KernelTestbed(Protocol):
-    """A kernel, and a hand on it."""
+    """A kernel, and what other programs do to it."""
 
     @property
     def kernel(self) -> Kernel: ...
@@ -39,7 +39,7 @@ class KernelTestbed(Protocol):
     def end_sandbox(self, sandbox: Sandbox) -> None: ...
     def add_link(self, name: str, sandbox: Sandbox | None = None, *, mark: str = "") -> None: ...
     def delete_link(self, name: str, sandbox: Sandbox | None = None) -> None: ...
-    def links(self, sandbox: Sandbox | None = None) -> dict[str, Seen]: ...
+    def links(self, sandbox: Sandbox | None = None) -> dict[str, SeenLink]: ...
     def begin_bridge(self, bridge: Bridge) -> None: ...
     def begin_pair(self, veth: Veth) -> None: ...
     def flush_firewall(self) -> None: ...
@@ -67,10 +67,10 @@ class FakeTestbed:
     def delete_link(self, name: str, sandbox: Sandbox | None = None) -> None:
         self.kernel.delete_link(name, sandbox=sandbox)
 
-    def links(self, sandbox: Sandbox | None = None) -> dict[str, Seen]:
+    def links(self, sandbox: Sandbox | None = None) -> dict[str, SeenLink]:
         names = {link.index: link.name for link in self.kernel.list_links()}
         return {
-            link.name: Seen(
+            link.name: SeenLink(
                 link.kind,
                 link.mark,
                 names.get(link.master, ""),
@@ -117,9 +117,9 @@ class LinuxTestbed:
         return box.sandbox
 
     def end_sandbox(self, sandbox: Sandbox) -> None:
-        """Let go of it, as its last process does, and wait: the kernel tidies up in its own time.
+        """Close the namespace, and wait until the kernel has deleted its links.
 
-        Its last link is gone when the host's ends are.
+        They are gone when the host's ends are.
         """
         before = self._host.names()
         inside = len(self._boxes[sandbox.cookie].names()) - 1
@@ -129,20 +129,20 @@ class LinuxTestbed:
             assert time.monotonic() < deadline, "the ended sandbox left its links"
             time.sleep(0.005)
 
-    def _place(self, sandbox: Sandbox | None) -> Namespace:
+    def _namespace(self, sandbox: Sandbox | None) -> Namespace:
         return self._boxes[sandbox.cookie] if sandbox else self._host
 
     def add_link(self, name: str, sandbox: Sandbox | None = None, *, mark: str = "") -> None:
-        place = self._place(sandbox)
-        place.run("ip", "link", "add", name, "type", "bridge")
-        place.run("ip", "link", "set", name, "alias", mark)
+        namespace = self._namespace(sandbox)
+        namespace.run("ip", "link", "add", name, "type", "bridge")
+        namespace.run("ip", "link", "set", name, "alias", mark)
 
     def delete_link(self, name: str, sandbox: Sandbox | None = None) -> None:
-        self._place(sandbox).run("ip", "link", "del", name)
+        self._namespace(sandbox).run("ip", "link", "del", name)
 
-    def links(self, sandbox: Sandbox | None = None) -> dict[str, Seen]:
+    def links(self, sandbox: Sandbox | None = None) -> dict[str, SeenLink]:
         return {
-            link["ifname"]: Seen(
+            link["ifname"]: SeenLink(
                 link["linkinfo"]["info_kind"],
                 link.get("ifalias", ""),
                 link.get("master", ""),
@@ -151,7 +151,7 @@ class LinuxTestbed:
                 "UP" in link["flags"],
                 link["linkinfo"].get("info_slave_data", {}).get("isolated", False),
             )
-            for link in self._place(sandbox).json("ip", "-d", "-j", "link")
+            for link in self._namespace(sandbox).json("ip", "-d", "-j", "link")
             if link["ifname"] != "lo"
         }
 
@@ -160,7 +160,7 @@ class LinuxTestbed:
             nl.ask(Request(pyroute2_requests.new_bridge(bridge), "begin a bridge", "interface"))
 
     def begin_pair(self, veth: Veth) -> None:
-        fd = self._place(veth.sandbox).fd if veth.sandbox else None
+        fd = self._namespace(veth.sandbox).fd if veth.sandbox else None
         with Netlink() as nl:
             message = link_requests.new_veth(veth, nl.index(veth.bridge), fd)
             nl.ask(Request(message, "begin a pair", "interface"))
@@ -170,7 +170,8 @@ class LinuxTestbed:
 
     def firewalled(self) -> set[str]:
         listing = self._host.json("nft", "-j", "list", "set", "inet", "mynet", "br_all")
-        return {name for one in listing["nftables"] for name in one.get("set", {}).get("elem", ())}
+        sets = [entry["set"] for entry in listing["nftables"] if "set" in entry]
+        return {name for elements in sets for name in elements.get("elem", ())}
 
     def forwarding(self) -> set[int]:
         settings = {4: "ipv4/ip_forward", 6: "ipv6/conf/all/forwarding"}

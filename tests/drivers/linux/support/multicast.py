@@ -1,4 +1,4 @@
-"""A host that routes a multicast group, as a daemon such as pimd has it do."""
+"""A host that routes a multicast group, as a daemon such as pimd configures it."""
 
 import socket
 import struct
@@ -10,24 +10,24 @@ from tests.drivers.linux.support.topology import FAMILIES
 
 GROUP = {4: "239.1.2.3", 6: "ff0e::1:2:3"}
 
-# Numbers and structures of linux/mroute.h and linux/mroute6.h; both number their verbs alike.
+# Numbers and structures of linux/mroute.h and linux/mroute6.h; both use the same numbers.
 _INIT, _ADD_INTERFACE, _ADD_ROUTE = 200, 202, 204
 _VIF, _MIF = struct.Struct("@HBBIi4x"), struct.Struct("@HBBHI")
 _BY_INDEX, _THRESHOLD = 8, 1
 _ROUTE4, _ROUTE6 = struct.Struct("@4s4sH32s12xi"), struct.Struct("@28s28sH8I")
 _SOCKADDR6 = struct.Struct("@HHI16sI")
-_CAME_BY, _LEAVES_BY = 0, 1
+_INPUT, _OUTPUT = 0, 1
 _LEVELS = {4: socket.IPPROTO_IP, 6: socket.IPPROTO_IPV6}
 _PROTOCOLS = {4: socket.IPPROTO_IGMP, 6: socket.IPPROTO_ICMPV6}
 
 
 @contextmanager
 def routed(source: str, came_by: str, leaves_by: str) -> Iterator[None]:
-    """Have the namespace of this thread route what a source sends to the group."""
+    """Route in this thread's namespace what a source sends to the group, during a block."""
     version = ip_address(source).version
     with socket.socket(FAMILIES[version], socket.SOCK_RAW, _PROTOCOLS[version]) as sock:
         sock.setsockopt(_LEVELS[version], _INIT, 1)
-        for number, device in ((_CAME_BY, came_by), (_LEAVES_BY, leaves_by)):
+        for number, device in ((_INPUT, came_by), (_OUTPUT, leaves_by)):
             index = socket.if_nametoindex(device)
             interface = (
                 _VIF.pack(number, _BY_INDEX, _THRESHOLD, 0, index)
@@ -40,16 +40,16 @@ def routed(source: str, came_by: str, leaves_by: str) -> Iterator[None]:
 
 
 def _route(version: int, source: str) -> bytes:
-    origin, group = (ip_address(each).packed for each in (source, GROUP[version]))
+    origin, group = (ip_address(address).packed for address in (source, GROUP[version]))
     if version == 4:
-        least = bytes([0, _THRESHOLD]) + bytes(30)  # TTL that a packet needs, 0 for none
-        return _ROUTE4.pack(origin, group, _CAME_BY, least, 0)
-    ends = (_SOCKADDR6.pack(socket.AF_INET6, 0, 0, each, 0) for each in (origin, group))
-    return _ROUTE6.pack(*ends, _CAME_BY, 1 << _LEAVES_BY, *[0] * 7)
+        thresholds = bytes([0, _THRESHOLD]) + bytes(30)  # the TTL that a packet needs, 0 for none
+        return _ROUTE4.pack(origin, group, _INPUT, thresholds, 0)
+    ends = (_SOCKADDR6.pack(socket.AF_INET6, 0, 0, address, 0) for address in (origin, group))
+    return _ROUTE6.pack(*ends, _INPUT, 1 << _OUTPUT, *[0] * 7)
 
 
 def join(sock: socket.socket, device: str) -> None:
-    """Have a socket of this thread's namespace hear the group on a device."""
+    """Join the group on a device, with a socket of this thread's namespace."""
     index = socket.if_nametoindex(device)
     if sock.family == socket.AF_INET:
         group = struct.pack("@4s4si", ip_address(GROUP[4]).packed, bytes(4), index)
@@ -60,7 +60,7 @@ def join(sock: socket.socket, device: str) -> None:
 
 
 def set_hops(sock: socket.socket) -> None:
-    """Let what a socket sends to a group go further than its own link."""
+    """Set the hops of a socket, so that its multicast packets leave their link."""
     if sock.family == socket.AF_INET:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 8)
     else:

@@ -1,6 +1,6 @@
 """Network namespaces for tests, and what the system's own programs say of them.
 
-Nothing here asks the code under test what it did: ``ip``, ``nft`` and sockets answer.
+The answers come from ``ip``, ``nft`` and sockets, never from the code under test.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Namespace:
-    """A network namespace that lives as long as its descriptor is open here."""
+    """A network namespace that exists until it is closed."""
 
     def __init__(self) -> None:
         self.fd = _unshared()
@@ -42,7 +42,7 @@ class Namespace:
             yield
 
     def run(self, *command: str, check: bool = True, text: str | None = None) -> str:
-        """Run a program in here, with ``text`` as its input, and return what it printed."""
+        """Run a program in the namespace, with ``text`` as its input; return what it printed."""
         with self.entered():
             done = subprocess.run(
                 command, check=False, capture_output=True, text=True, input=text, timeout=30
@@ -54,48 +54,49 @@ class Namespace:
         return json.loads(self.run(*command) or "[]")
 
     def link(self, name: str) -> dict[str, Any] | None:
-        """Say what ``ip`` says of a link."""
-        found = [one for one in self.json("ip", "-d", "-j", "link") if one["ifname"] == name]
-        return found[0] if found else None
+        """Return what ``ip`` says of a link, None if there is none."""
+        links = self.json("ip", "-d", "-j", "link")
+        return next((link for link in links if link["ifname"] == name), None)
 
     def names(self) -> set[str]:
-        return {one["ifname"] for one in self.json("ip", "-j", "link")}
+        return {link["ifname"] for link in self.json("ip", "-j", "link")}
 
     def addresses(self, name: str) -> set[str]:
-        """List the addresses of a link; one that is tentative says so."""
-        (found,) = self.json("ip", "-j", "addr", "show", "dev", name)
+        """Return the addresses of a link, those that are tentative with that word."""
+        (link,) = self.json("ip", "-j", "addr", "show", "dev", name)
         return {
-            f"{one['local']}/{one['prefixlen']}" + (" tentative" if one.get("tentative") else "")
-            for one in found["addr_info"]
+            f"{address['local']}/{address['prefixlen']}"
+            + (" tentative" if address.get("tentative") else "")
+            for address in link["addr_info"]
         }
 
     def configuration(self) -> list[tuple[Any, ...]]:
-        """List all links with what somebody set on them.
+        """Return all links with what programs set on them.
 
-        Whether there is a carrier, and whether an address is nobody else's, is left out: the
-        kernel finds that in its own time.
+        The carrier, and whether an address is still tentative, are left out, since the kernel
+        changes them in its own time.
         """
         keys = ("ifindex", "ifname", "address", "mtu", "master", "group", "ifalias", "addr_info")
         links = self.json("ip", "-d", "-j", "addr")
-        for address in (each for one in links for each in one["addr_info"]):
+        for address in (address for link in links for address in link["addr_info"]):
             address.pop("tentative", None)
-        return [(*(one.get(key) for key in keys), "UP" in one["flags"]) for one in links]
+        return [(*(link.get(key) for key in keys), "UP" in link["flags"]) for link in links]
 
     def default_routes(self, version: int) -> list[tuple[str, int]]:
-        """List the next hops of the default routes, with their metrics."""
+        """Return the next hops of the default routes, with their metrics."""
         routes = self.json("ip", f"-{version}", "-j", "route", "show", "default")
-        return [(one["gateway"], one["metric"]) for one in routes]
+        return [(route["gateway"], route["metric"]) for route in routes]
 
     def table(self) -> str:
-        """Say what nft says of mynet's table; nothing where there is none."""
+        """Return mynet's table as nft lists it, "" if there is none."""
         return self.run("nft", "-s", "list", "table", "inet", "mynet", check=False)
 
     def pings(self, address: str) -> bool:
-        """Say whether one packet, sent now, comes back; a neighbour may be asked for twice."""
+        """Return whether an echo request is answered within two seconds."""
         return "1 received" in self.run("ping", "-c1", "-W2", address, check=False)
 
     def setting(self, name: str) -> str:
-        """Read a sysctl by its path below /proc/sys/net."""
+        """Return a sysctl by its path below /proc/sys/net."""
         with self.entered():
             return (Path("/proc/sys/net") / name).read_text().strip()
 
@@ -106,28 +107,28 @@ class Namespace:
 
 
 def _unshared() -> int:
-    """Make a namespace in a thread that ends at once, and keep a descriptor of it."""
-    made: list[int] = []
+    """Create a namespace in a thread that ends at once; return a descriptor of it."""
+    descriptors: list[int] = []
 
-    def make() -> None:
+    def create() -> None:
         if _libc.unshare(netns.CLONE_NEWNET) == 0:
-            made.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+            descriptors.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
 
-    thread = threading.Thread(target=make)
+    thread = threading.Thread(target=create)
     thread.start()
     thread.join()
-    (fd,) = made
+    (fd,) = descriptors
     return fd
 
 
 def open_descriptors() -> int:
-    """Count the descriptors of this process; counting takes one more, every time."""
+    """Return the number of this process's descriptors, always with the one that counts them."""
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @contextmanager
 def playing_host() -> Iterator[Namespace]:
-    """Let this thread, and what it starts, be on a host of its own for the time of the block."""
+    """Run the block, and what it starts, on a host of its own."""
     namespace = Namespace()
     assert namespace.sandbox.cookie != netns.identify("/proc/thread-self/ns/net").cookie
     stop_forwarding(namespace)
@@ -139,15 +140,15 @@ def playing_host() -> Iterator[Namespace]:
 
 
 def stop_forwarding(namespace: Namespace) -> None:
-    """Let a namespace begin as a fresh machine: a new one has what the machine's own has."""
+    """Turn off forwarding, which a new namespace may inherit from the machine."""
     namespace.set("ipv4/ip_forward", "0")
     namespace.set("ipv6/conf/all/forwarding", "0")
 
 
 def give_uplink(host: Namespace, world: Namespace) -> None:
-    """Join the host's ``up0`` (203.0.113.2, 2001:db8::2) to ``out0`` (.1, ::1) of a world outside.
+    """Connect the host's ``up0`` (203.0.113.2, 2001:db8::2) with ``out0`` (.1, ::1) of ``world``.
 
-    The host has default routes there; the world knows no way to any network of ours.
+    The host has default routes over it. The world has no route to any network of the daemon.
     """
     host.run("ip", "link", "add", "up0", "type", "veth", "peer", "out0", "netns", world.path)
     for namespace, name, number in ((host, "up0", 2), (world, "out0", 1)):
@@ -161,7 +162,7 @@ def give_uplink(host: Namespace, world: Namespace) -> None:
 
 
 def decoded(layout: Any, data: bytes) -> Any:
-    """Read a netlink message as pyroute2 does, which has no types."""
+    """Return a netlink message as pyroute2 decodes it; pyroute2 has no types."""
     message = layout(data)
     message.decode()
     return message

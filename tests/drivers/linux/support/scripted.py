@@ -1,4 +1,4 @@
-"""Sockets for a netlink conversation that watch it, or make it up."""
+"""Sockets that record a netlink conversation, or replace the kernel in it."""
 
 import socket
 import struct
@@ -13,7 +13,7 @@ DUMP_INTERRUPTED = 0x10
 
 
 class Watched:
-    """A real socket: what is sent is kept, and something may happen before each answer is read."""
+    """A real socket that keeps what is sent, and calls ``between`` after each read."""
 
     def __init__(self, real: socket.socket, between: Callable[[], None] = lambda: None) -> None:
         self.real = real
@@ -34,9 +34,9 @@ class Watched:
 
 
 class Scripted:
-    """A kernel that gives prepared answers: to each datagram the next ones, as many as it likes.
+    """A kernel with prepared replies: each datagram gets the next list of them.
 
-    ``{}`` in an answer's sequence number is that of the first message asked.
+    Every reply has the sequence number of the first request in the datagram.
     """
 
     def __init__(self, *rounds: Iterable[tuple[int, int, bytes]]) -> None:
@@ -62,7 +62,7 @@ class Scripted:
 
 
 def put_in(nl: Netlink, sock: Watched | Scripted) -> None:
-    """Let a conversation go over another socket than its own, which stays open for a watcher."""
+    """Replace the socket of a conversation. Its own socket stays open if ``sock`` uses it."""
     if isinstance(sock, Scripted):
         nl._socket.close()
     nl._socket = sock  # type: ignore[assignment]

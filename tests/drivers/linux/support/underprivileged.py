@@ -1,7 +1,7 @@
-"""Ask every verb of the kernel, in a process of its own that lacks a capability; print how it went.
+"""Call the kernel's methods in a process that lacks a capability, and print the outcomes.
 
-Started by test_privilege.py, on a host with a bridge and an endpoint: PATH and cookie of the
-endpoint's sandbox are its arguments.
+test_privilege.py starts it on a host with a bridge and an endpoint. Its arguments are the path and
+the cookie of the endpoint's sandbox.
 """
 
 import json
@@ -22,16 +22,16 @@ from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
 CALL = SampleCall()
 
 
-def verbs(sandbox: Sandbox) -> dict[str, Callable[[], object]]:
-    """Name each verb, where there is something for it to do."""
+def calls(sandbox: Sandbox) -> dict[str, Callable[[], object]]:
+    """Return calls by name, each of which has something to do."""
     kernel = LinuxKernel()
     driver = BridgeDriver(DriverContext("test", Path("/tmp")), kernel)  # noqa: S108 - not used
     network, second = sample_network(), sample_network(2)
     endpoint = sample_endpoint(network, sandbox=sandbox)
     veth, bridge = driver._specs.veth(endpoint), driver._specs.bridge(network)
-    segment = NetworkRules("br-x", masquerade=[ip_network("10.7.0.0/24")])
+    rules = NetworkRules("br-x", masquerade=[ip_network("10.7.0.0/24")])
     target = ip_address("198.18.1.2")
-    publication = PortForwards("web", [Forward(PortProtocol.UDP, None, 53, target, 53)])
+    forwards = PortForwards("web", [Forward(PortProtocol.UDP, None, 53, target, 53)])
     return {
         "identify": lambda: kernel.sandboxes.identify(sandbox.path),
         "exists": lambda: kernel.sandboxes.exists(sandbox),
@@ -46,25 +46,25 @@ def verbs(sandbox: Sandbox) -> dict[str, Callable[[], object]]:
         "attach inside": lambda: kernel.links.attach(veth),
         "inspect": lambda: kernel.links.inspect(replace(veth, sandbox=None)),
         "inspect inside": lambda: kernel.links.inspect(veth),
-        "load_firewall": lambda: kernel.firewall.load("i", [segment]),
-        "add_segment": lambda: kernel.firewall.add("i", segment),
-        "remove_segment": lambda: kernel.firewall.remove(segment),
-        "publish": lambda: kernel.firewall.publish("i", publication),
-        "unpublish": lambda: kernel.firewall.unpublish(publication),
+        "load_firewall": lambda: kernel.firewall.load("i", [rules]),
+        "add_segment": lambda: kernel.firewall.add("i", rules),
+        "remove_segment": lambda: kernel.firewall.remove(rules),
+        "publish": lambda: kernel.firewall.publish("i", forwards),
+        "unpublish": lambda: kernel.firewall.unpublish(forwards),
         "detach": lambda: kernel.links.detach([veth]),
         "attach inside anew": lambda: kernel.links.attach(veth),
         "delete_bridge": lambda: kernel.links.delete_bridge(bridge),
     }
 
 
-def outcome(verb: Callable[[], object]) -> dict[str, str]:
+def outcome(call: Callable[[], object]) -> dict[str, str]:
     try:
-        verb()
+        call()
     except DriverError as error:
         return {"error": type(error).__name__, "message": str(error), **error.metadata}
     return {"error": ""}
 
 
 if __name__ == "__main__":
-    made = verbs(Sandbox(sys.argv[1], int(sys.argv[2])))
-    json.dump({name: outcome(verb) for name, verb in made.items()}, sys.stdout)
+    named = calls(Sandbox(sys.argv[1], int(sys.argv[2])))
+    json.dump({name: outcome(call) for name, call in named.items()}, sys.stdout)

@@ -1,4 +1,4 @@
-"""What is told of others' changes, and what is not."""
+"""The monitor reports what other programs damage, and nothing else."""
 
 import threading
 import time
@@ -30,16 +30,16 @@ SEGMENT = NetworkRules("br-web", masquerade=[ip_interface("10.1.0.1/24").network
 PORTS = PortForwards("e1", (Forward(PortProtocol.TCP, None, 80, ip_address("10.1.0.2"), 80),))
 
 
-class Told:
-    """What a kernel has told."""
+class Reports:
+    """What a monitor has reported."""
 
     def __init__(self) -> None:
         self.all: list[frozenset[str]] = []
 
     def marks(self) -> set[str]:
-        """Return what was told until nothing more comes; "*" for anything."""
+        """Return the marks that were reported until no more come; "*" for anything."""
         time.sleep(6 * monitor.WINDOW)
-        return {mark for each in self.all for mark in each or {"*"}}
+        return {mark for report in self.all for mark in report or {"*"}}
 
 
 @pytest.fixture
@@ -60,38 +60,38 @@ def veth(box: Namespace) -> Veth:
 
 
 @pytest.fixture
-def watched(kernel: LinuxKernel, veth: Veth) -> Iterator[Callable[[], Told]]:
-    """A kernel with a network and an endpoint; it is watched from when this is called."""
+def watched(kernel: LinuxKernel, veth: Veth) -> Iterator[Callable[[], Reports]]:
+    """Create a network and an endpoint; the returned function starts a watch."""
     kernel.firewall.load("i", [SEGMENT], [PORTS])
     kernel.host.enable_forwarding(ipv4=True, ipv6=True)
     kernel.links.ensure_bridge(BRIDGE)
     kernel.links.attach(veth)
     watches = []
 
-    def begin() -> Told:
-        told = Told()
-        watches.append(kernel.monitor.watch(told.all.append))
-        return told
+    def begin() -> Reports:
+        reports = Reports()
+        watches.append(kernel.monitor.watch(reports.all.append))
+        return reports
 
     yield begin
-    for each in watches:
-        each.close()
+    for watch in watches:
+        watch.close()
 
 
 def test_both_kernels_report_the_mark_of_a_deleted_link(testbed: KernelTestbed) -> None:
-    told = Told()
+    reports = Reports()
     testbed.kernel.links.ensure_bridge(BRIDGE)
     with_mark = replace(BRIDGE, name="br-shop", mark="mynet:i:shop", mac=mac_from("shop"))
-    watch = testbed.kernel.monitor.watch(told.all.append)
+    watch = testbed.kernel.monitor.watch(reports.all.append)
     testbed.kernel.links.ensure_bridge(with_mark)
     testbed.add_link("br-other", mark="not mynet's")
-    assert told.marks() == set()
+    assert reports.marks() == set()
     testbed.delete_link("br-other")
     testbed.delete_link("br-shop")
-    assert told.marks() == {"mynet:i:shop"}
+    assert reports.marks() == {"mynet:i:shop"}
     watch.close()
     testbed.delete_link("br-web")
-    assert told.marks() == {"mynet:i:shop"}
+    assert reports.marks() == {"mynet:i:shop"}
 
 
 @pytest.mark.parametrize(
@@ -119,42 +119,42 @@ def test_both_kernels_report_the_mark_of_a_deleted_link(testbed: KernelTestbed) 
     ],
 )
 def test_the_monitor_reports_damage(
-    watched: Callable[[], Told], host: Namespace, box: Namespace, damage: str, marks: set[str]
+    watched: Callable[[], Reports], host: Namespace, box: Namespace, damage: str, marks: set[str]
 ) -> None:
-    told = watched()
+    reports = watched()
     where, _, command = damage.partition(": ")
     {"host": host, "box": box}[where].run(*command.split())
-    assert told.marks() == marks
+    assert reports.marks() == marks
 
 
 def test_the_monitor_reports_an_inner_end_that_is_down(
-    watched: Callable[[], Told], kernel: LinuxKernel, box: Namespace, veth: Veth
+    watched: Callable[[], Reports], kernel: LinuxKernel, box: Namespace, veth: Veth
 ) -> None:
     alone = replace(veth, name="veth2", mark="mynet:i:e2", outer_mac=mac_from("e2"))
     alone = replace(alone, interface="eth1", mac=mac_from("eth1"), gateways=())
     kernel.links.attach(replace(alone, addresses=(ip_interface("10.1.0.3/24"),)))
-    told = watched()
+    reports = watched()
     box.run("ip", "link", "set", "eth1", "down")
-    assert told.marks() == {"mynet:i:e2"}
+    assert reports.marks() == {"mynet:i:e2"}
 
 
 def test_the_monitor_learns_of_links_that_are_made_later(
     kernel: LinuxKernel, box: Namespace, veth: Veth
 ) -> None:
-    told = Told()
-    watch = kernel.monitor.watch(told.all.append)
+    reports = Reports()
+    watch = kernel.monitor.watch(reports.all.append)
     kernel.links.ensure_bridge(BRIDGE)
     kernel.links.attach(veth)
-    assert told.marks() == set()
+    assert reports.marks() == set()
     box.run("ip", "addr", "del", "10.1.0.2/24", "dev", "eth0")
-    assert told.marks() == {"mynet:i:e1"}
+    assert reports.marks() == {"mynet:i:e1"}
     watch.close()
 
 
 def test_the_monitor_does_not_report_the_daemons_own_changes(
-    watched: Callable[[], Told], kernel: LinuxKernel, veth: Veth
+    watched: Callable[[], Reports], kernel: LinuxKernel, veth: Veth
 ) -> None:
-    told = watched()
+    reports = watched()
     shop = replace(SEGMENT, bridge="br-shop", masquerade=())
     more = PortForwards("e2", (Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.2"), 81),))
     for _ in range(3):
@@ -168,15 +168,15 @@ def test_the_monitor_does_not_report_the_daemons_own_changes(
         kernel.firewall.publish("i", more)
         kernel.firewall.unpublish(more)
         kernel.host.enable_forwarding(ipv4=True, ipv6=True)
-    assert told.marks() == set()
+    assert reports.marks() == set()
     kernel.links.detach([veth])
-    assert told.marks() <= {veth.mark}
+    assert reports.marks() <= {veth.mark}
 
 
 def test_the_monitor_does_not_report_what_other_programs_do_to_their_own(
-    watched: Callable[[], Told], host: Namespace, box: Namespace
+    watched: Callable[[], Reports], host: Namespace, box: Namespace
 ) -> None:
-    told = watched()
+    reports = watched()
     host.run("nft", "add table inet shop; add chain inet shop c; add rule inet shop c drop")
     host.run("nft", "add table ip mynet; delete table inet shop; delete table ip mynet")
     for where in (host, box):
@@ -185,15 +185,15 @@ def test_the_monitor_does_not_report_what_other_programs_do_to_their_own(
         where.run("ip", "addr", "del", "192.0.2.1/24", "dev", "mine")
         where.run("ip", "link", "del", "mine")
     host.run("sysctl", "-qw", "net.ipv4.conf.lo.forwarding=0")
-    assert told.marks() == set()
+    assert reports.marks() == set()
 
 
 @pytest.mark.parametrize("storm", ["nft", "ip"])
 def test_the_monitor_reports_anything_when_notifications_were_lost(
-    watched: Callable[[], Told], host: Namespace, monkeypatch: pytest.MonkeyPatch, storm: str
+    watched: Callable[[], Reports], host: Namespace, monkeypatch: pytest.MonkeyPatch, storm: str
 ) -> None:
     monkeypatch.setattr(notifications, "_RECEIVE_BUFFER", 4096)
-    told = watched()
+    reports = watched()
     if storm == "nft":
         ports = ", ".join(map(str, range(1, 20000)))
         lines = "add table inet shop; add set inet shop s { type inet_service; }"
@@ -201,27 +201,33 @@ def test_the_monitor_reports_anything_when_notifications_were_lost(
     else:
         lines = "".join(f"link add mine{number} type bridge\n" for number in range(100))
         host.run("ip", "-batch", "-", text=lines)
-    assert told.marks() == {"*"}
-    assert all(each == ANYTHING for each in told.all)
+    assert reports.marks() == {"*"}
+    assert all(report == ANYTHING for report in reports.all)
 
 
 def test_after_a_loss_the_monitor_lists_the_links_again(
-    watched: Callable[[], Told],
+    watched: Callable[[], Reports],
     kernel: LinuxKernel,
     host: Namespace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(notifications, "_RECEIVE_BUFFER", 4096)
-    monkeypatch.setattr(monitor, "WINDOW", 0.5)  # in which nobody reads
-    told = watched()
+    window = monitor.WINDOW
+    monkeypatch.setattr(monitor, "WINDOW", 0.5)  # seconds, longer than the commands take
+    reports = watched()
     lines = "".join(f"link add mine{number} type bridge\n" for number in range(10))
     host.run("ip", "-batch", "-", text=lines)
     shop = Bridge("br-shop", "mynet:i:shop", mac_from("shop"), 1500, (ip_interface("10.2.0.1/24"),))
     kernel.links.ensure_bridge(shop)
-    assert told.marks() == {"*"}
-    told.all.clear()
+    deadline = time.monotonic() + 60
+    while not reports.all:
+        assert time.monotonic() < deadline, "nothing was reported"
+        time.sleep(0.01)
+    monkeypatch.setattr(monitor, "WINDOW", window)
+    assert reports.marks() == {"*"}
+    reports.all.clear()
     host.run("ip", "addr", "del", "10.2.0.1/24", "dev", "br-shop")
-    assert told.marks() == {"mynet:i:shop"}
+    assert reports.marks() == {"mynet:i:shop"}
 
 
 def test_close_ends_the_thread_and_closes_its_descriptors(kernel: LinuxKernel) -> None:
@@ -232,7 +238,7 @@ def test_close_ends_the_thread_and_closes_its_descriptors(kernel: LinuxKernel) -
 
 
 def test_the_monitor_goes_on_after_a_notice_that_raised(
-    watched: Callable[[], Told], kernel: LinuxKernel, host: Namespace
+    watched: Callable[[], Reports], kernel: LinuxKernel, host: Namespace
 ) -> None:
     seen: list[frozenset[str]] = []
 
