@@ -1,4 +1,6 @@
-"""gRPC, and nothing else: unpack the request, call the core, pack the answer.
+"""The gRPC services: unpack the request, call the core, pack the response.
 
-Only this package imports grpc and the generated code.
+This is the only package that imports grpc and the generated code. A call passes ``interceptor``, a
+service, ``from_proto`` (messages into values of the core), the core, and ``to_proto`` (values into
+messages). ``status`` has the table of errors.
 """

@@ -1,7 +1,7 @@
-"""What every call passes on its way in and out, so that the services need not: one interceptor.
+"""The interceptor of all calls to mynet's services.
 
-It turns calls away while the daemon starts or stops, gives each its request id and deadline, turns
-errors into statuses, and logs one line a call.
+It refuses calls while the daemon starts or stops, gives each call a request id and a deadline,
+turns errors into statuses, and logs one line for each call.
 """
 
 import contextlib
@@ -31,46 +31,46 @@ _REQUEST_ID_FORM = re.compile(r"[\w.:-]{1,64}")
 
 _current: ContextVar[Call] = ContextVar("call")
 
-# Of any messages: the class is generic for type checkers alone, so the name is quoted.
+# The class is generic for type checkers alone, so the name is quoted.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
 class Phase(Enum):
-    """What the daemon is doing."""
+    """The phase of the daemon's life."""
 
     STARTING = 1
     SERVING = 2
     STOPPING = 3
 
 
-class Gate(grpc.ServerInterceptor):
-    """Lets calls in while the daemon serves. ``seconds`` is the longest that a call may take."""
+class CallInterceptor(grpc.ServerInterceptor):
+    """Accepts calls while the daemon serves."""
 
     def __init__(self, seconds: float) -> None:
+        """Make an interceptor for calls that take ``seconds`` at most."""
         self._seconds = seconds
-        # Guards `_phase` and `_inside`, the number of calls that are being worked on; woken when
-        # the last of them ends.
+        # Guards `_phase` and `_active`, the number of calls in progress. Notified when a call ends.
         self._changed = threading.Condition()
         self._phase = Phase.STARTING
-        self._inside = 0
+        self._active = 0
 
     def enter(self, phase: Phase) -> None:
-        """Change what calls are told."""
+        """Enter a phase: calls are accepted while the phase is SERVING."""
         with self._changed:
             self._phase = phase
 
     def drain(self, seconds: float) -> bool:
-        """Let no more calls in, and wait for those inside; say whether all of them ended."""
+        """Refuse new calls and wait for those in progress; return whether all ended in time."""
         self.enter(Phase.STOPPING)
         with self._changed:
-            return self._changed.wait_for(lambda: not self._inside, timeout=seconds)
+            return self._changed.wait_for(lambda: not self._active, timeout=seconds)
 
     def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Handler],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Wrap the handlers of our own services; health and reflection are always open."""
+        """Wrap the handlers of mynet's services. Health and reflection are always served."""
         handler = continuation(handler_call_details)
         method = handler_call_details.method
         if handler is None or handler.unary_unary is None or not method.startswith(_OURS):
@@ -109,30 +109,30 @@ class Gate(grpc.ServerInterceptor):
         request: Any,  # noqa: ANN401 - any message
         context: grpc.ServicerContext,
     ) -> tuple[Any, Exception | None]:
-        """Run the handler; return its answer, or its error: here every failure comes by."""
+        """Run the handler; return its response, or the error that it raised."""
         token = _current.set(call)
         try:
             with self._counted():
                 return behaviour(request, context), None
-        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
+        except Exception as error:  # noqa: BLE001 - every error becomes a status
             return None, error
         finally:
             _current.reset(token)
 
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:
-        """Count a call while it is inside. Raises Starting and ShuttingDown."""
+        """Count a call while it is in progress. Raises Starting and ShuttingDown."""
         with self._changed:
             if self._phase is Phase.STARTING:
                 raise Starting("mynetd is starting; call again in a moment")
             if self._phase is Phase.STOPPING:
-                raise ShuttingDown("mynetd is stopping; call again when it is back")
-            self._inside += 1
+                raise ShuttingDown("mynetd is stopping; call again when it runs again")
+            self._active += 1
         try:
             yield
         finally:
             with self._changed:
-                self._inside -= 1
+                self._active -= 1
                 self._changed.notify_all()
 
     def _call(self, context: grpc.ServicerContext) -> Call:
@@ -149,7 +149,7 @@ class Gate(grpc.ServerInterceptor):
 
 
 def _log_call(status: status_pb2.Status, error: Exception | None, seconds: float) -> None:
-    """Log one line; with the traceback where the fault is not the caller's."""
+    """Log one line for a call, with the traceback of an internal error."""
     line = {"code": code_pb2.Code.Name(status.code), "ms": round(seconds * 1000, 1)}
     if error is None:
         log.info("call", **line)
@@ -160,5 +160,5 @@ def _log_call(status: status_pb2.Status, error: Exception | None, seconds: float
 
 
 def current_call() -> Call:
-    """Return the call that this thread works on; only a handler behind the gate has one."""
+    """Return the call of this thread, inside a handler that the interceptor has wrapped."""
     return _current.get()

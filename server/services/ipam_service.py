@@ -1,4 +1,4 @@
-"""IPAMService: unpack, call the core, pack."""
+"""The servicer of IPAMService: unpack, call the core, pack."""
 
 import grpc
 
@@ -9,13 +9,13 @@ from mynet.server.services.from_proto import fields
 from mynet.server.services.from_proto import ipam as from_proto
 from mynet.server.services.interceptor import current_call
 from mynet.server.services.to_proto import ipam as to_proto
-from mynet.server.services.violations import gathered
+from mynet.server.services.violations import collect_violations
 from mynet.v1 import ipam_pb2 as pb
 from mynet.v1 import ipam_pb2_grpc
 
 
 class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
-    """The address book over gRPC; what each verb means is said in ipam.proto."""
+    """IPAMService; ipam.proto documents its RPCs."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -43,8 +43,10 @@ class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
     def BatchAllocateAddresses(
         self, request: pb.BatchAllocateAddressesRequest, _: grpc.ServicerContext
     ) -> pb.BatchAllocateAddressesResponse:
-        found = self._core.allocations.allocate_batch(current_call(), from_proto.batch(request))
-        return pb.BatchAllocateAddressesResponse(allocations=map(to_proto.allocation, found))
+        allocations = self._core.allocations.allocate_batch(
+            current_call(), from_proto.batch(request)
+        )
+        return pb.BatchAllocateAddressesResponse(allocations=map(to_proto.allocation, allocations))
 
     def ReleaseAddress(
         self, request: pb.ReleaseAddressRequest, _: grpc.ServicerContext
@@ -66,15 +68,15 @@ class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
     def ListAllocations(
         self, request: pb.ListAllocationsRequest, _: grpc.ServicerContext
     ) -> pb.ListAllocationsResponse:
-        with gathered() as faults:
-            page = paging.by_allocation(faults, request)
-            subnet = from_proto.cidr_if_any(faults, request.subnet)
-        found = self._core.allocations.allocations(
+        with collect_violations() as violations:
+            page = paging.by_allocation(violations, request)
+            subnet = from_proto.cidr_if_any(violations, request.subnet)
+        rows = self._core.allocations.allocations(
             current_call(), subnet, request.owner, page.after, page.limit
         )
         return pb.ListAllocationsResponse(
-            allocations=[to_proto.allocation(allocation) for _, allocation in page.of(found)],
-            next_page_token=page.next_token(found),
+            allocations=[to_proto.allocation(allocation) for _, allocation in page.of(rows)],
+            next_page_token=page.next_token(rows),
         )
 
     def GetSubnet(
@@ -92,29 +94,29 @@ class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
     def ListSubnets(
         self, request: pb.ListSubnetsRequest, _: grpc.ServicerContext
     ) -> pb.ListSubnetsResponse:
-        with gathered() as faults:
-            page = paging.by_subnet(faults, request)
-        found = self._core.subnets.reports(current_call(), page.after, page.limit)
+        with collect_violations() as violations:
+            page = paging.by_subnet(violations, request)
+        rows = self._core.subnets.reports(current_call(), page.after, page.limit)
         return pb.ListSubnetsResponse(
-            subnets=[to_proto.subnet(report) for _, report in page.of(found)],
-            next_page_token=page.next_token(found),
+            subnets=[to_proto.subnet(report) for _, report in page.of(rows)],
+            next_page_token=page.next_token(rows),
         )
 
     def ExportSubnets(
         self, request: pb.ExportSubnetsRequest, _: grpc.ServicerContext
     ) -> pb.ExportSubnetsResponse:
-        with gathered() as faults:
-            subnet_formats.check_format(faults, request.format)
-            subnet = from_proto.cidr_if_any(faults, request.subnet)
+        with collect_violations() as violations:
+            subnet_formats.check_format(violations, request.format)
+            subnet = from_proto.cidr_if_any(violations, request.subnet)
         dumps = self._core.import_export.export(current_call(), subnet)
         return pb.ExportSubnetsResponse(document=subnet_formats.write(request.format, dumps))
 
     def ImportSubnets(
         self, request: pb.ImportSubnetsRequest, _: grpc.ServicerContext
     ) -> pb.ImportSubnetsResponse:
-        with gathered() as faults:
-            backend = faults.parse("backend", request.backend, fields.text) or DEFAULT_BACKEND
-            dumps = subnet_formats.read(faults, request.format, request.document, backend)
+        with collect_violations() as violations:
+            backend = violations.parse("backend", request.backend, fields.text) or DEFAULT_BACKEND
+            dumps = subnet_formats.read(violations, request.format, request.document, backend)
         transfer = self._core.import_export
         act = transfer.check if request.validate_only else transfer.load
         act(current_call(), dumps, backend)

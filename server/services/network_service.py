@@ -1,4 +1,4 @@
-"""NetworkService: unpack, call the core, pack."""
+"""The servicer of NetworkService: unpack, call the core, pack."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,13 @@ from mynet.server.services import paging
 from mynet.server.services.from_proto import network as from_proto
 from mynet.server.services.interceptor import current_call
 from mynet.server.services.to_proto import network as to_proto
-from mynet.server.services.violations import gathered
+from mynet.server.services.violations import collect_violations
 from mynet.v1 import network_pb2 as pb
 from mynet.v1 import network_pb2_grpc
 
 
 class NetworkService(network_pb2_grpc.NetworkServiceServicer):
-    """Networks and endpoints over gRPC; what each verb means is said in network.proto."""
+    """NetworkService; network.proto documents its RPCs."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -30,7 +30,9 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
     def _networks(self, reports: Sequence[NetworkReport]) -> Sequence[pb.Network]:
         networks = [report.network for report in reports]
         conditions = self._core.conditions.of(current_call(), networks)
-        return [to_proto.network(each, conditions.get(each.network.id, ())) for each in reports]
+        return [
+            to_proto.network(report, conditions.get(report.network.id, ())) for report in reports
+        ]
 
     def CreateNetwork(
         self, request: pb.CreateNetworkRequest, _: grpc.ServicerContext
@@ -50,13 +52,13 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
     def ListNetworks(
         self, request: pb.ListNetworksRequest, _: grpc.ServicerContext
     ) -> pb.ListNetworksResponse:
-        with gathered() as faults:
-            page = paging.by_place(faults, request)
-            labels = from_proto.labels(faults, request.labels)
-        found = self._core.networks.page(labels, page.after, page.limit)
+        with collect_violations() as violations:
+            page = paging.by_creation(violations, request)
+            labels = from_proto.labels(violations, request.labels)
+        rows = self._core.networks.page(labels, page.after, page.limit)
         return pb.ListNetworksResponse(
-            networks=self._networks([report for _, report in page.of(found)]),
-            next_page_token=page.next_token(found),
+            networks=self._networks([report for _, report in page.of(rows)]),
+            next_page_token=page.next_token(rows),
         )
 
     def UpdateNetwork(
@@ -105,14 +107,14 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
     def ListEndpoints(
         self, request: pb.ListEndpointsRequest, _: grpc.ServicerContext
     ) -> pb.ListEndpointsResponse:
-        with gathered() as faults:
-            page = paging.by_place(faults, request)
-            labels = from_proto.labels(faults, request.labels)
+        with collect_violations() as violations:
+            page = paging.by_creation(violations, request)
+            labels = from_proto.labels(violations, request.labels)
         selector = EndpointSelector(network=request.network, container_id=request.container_id)
-        found = self._core.endpoints.page(selector, labels, page.after, page.limit)
+        rows = self._core.endpoints.page(selector, labels, page.after, page.limit)
         return pb.ListEndpointsResponse(
-            endpoints=[to_proto.endpoint(endpoint) for _, endpoint in page.of(found)],
-            next_page_token=page.next_token(found),
+            endpoints=[to_proto.endpoint(endpoint) for _, endpoint in page.of(rows)],
+            next_page_token=page.next_token(rows),
         )
 
     def CheckEndpoint(
@@ -134,5 +136,5 @@ class NetworkService(network_pb2_grpc.NetworkServiceServicer):
         return pb.DoctorResponse(findings=map(to_proto.finding, examination.findings))
 
     def Backup(self, request: pb.BackupRequest, _: grpc.ServicerContext) -> pb.BackupResponse:
-        made = self._core.backups.make(current_call(), from_proto.backup_path(request.path))
-        return pb.BackupResponse(size_bytes=made.size_bytes, revision=made.revision)
+        backup = self._core.backups.make(current_call(), from_proto.backup_path(request.path))
+        return pb.BackupResponse(size_bytes=backup.size_bytes, revision=backup.revision)

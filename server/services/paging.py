@@ -1,4 +1,4 @@
-"""Pages of lists: sizes, and tokens that say behind which item a page begins."""
+"""Pages of lists: their sizes, and tokens with the key of the last item of a page."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 from mynet.ipam.api import IPNetwork
 from mynet.server.model.subnets import AllocationKey
 from mynet.server.services.from_proto import fields
-from mynet.server.services.violations import Faults
+from mynet.server.services.violations import Violations
 
 DEFAULT_SIZE, LARGEST_SIZE = 100, 1000
 _LAST_PLACE = 2**63 - 1  # the largest number that SQLite has
@@ -24,73 +24,76 @@ class PageMessage(Protocol):
 
     @property
     def page_size(self) -> int:
-        """How many items are wanted, 0 for the default."""
+        """The largest number of items, or 0 for the default."""
 
     @property
     def page_token(self) -> str:
-        """Where to go on, "" for the beginning."""
+        """The token of this page, or "" for the first page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[K]):
-    """A page asked for: ``size`` items behind the one with key ``after``.
+    """A requested page of a list whose items are ordered by a key.
 
-    The core is asked for one more (``limit``): if it is there, there is a next page.
+    The core returns one item more than the page has. If it returns that many, there is a next page.
     """
 
+    # The largest number of items on the page.
     size: int
+    # The key of the last item of the previous page.
     after: K
+    # Returns what a token has of a key.
     parts: Callable[[K], Sequence[object]]
 
     @property
     def limit(self) -> int:
-        """How many items to ask the core for."""
+        """The number of items to request from the core."""
         return self.size + 1
 
-    def of(self, found: Sequence[tuple[K, V]]) -> Sequence[tuple[K, V]]:
-        """Return what belongs on this page."""
-        return found[: self.size]
+    def of(self, rows: Sequence[tuple[K, V]]) -> Sequence[tuple[K, V]]:
+        """Return the items of this page."""
+        return rows[: self.size]
 
-    def next_token(self, found: Sequence[tuple[K, V]]) -> str:
-        """Return the token of the next page, or "" where this is the last."""
-        if len(found) <= self.size:
+    def next_token(self, rows: Sequence[tuple[K, V]]) -> str:
+        """Return the token of the next page, or "" if this is the last page."""
+        if len(rows) <= self.size:
             return ""
-        key = [str(part) for part in self.parts(found[self.size - 1][0])]
+        key = [str(part) for part in self.parts(rows[self.size - 1][0])]
         plain = json.dumps(key, separators=(",", ":"))
         return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
 
-def by_place(faults: Faults, request: PageMessage) -> Page[int]:
-    """Read a request for a page of networks or endpoints, in the order in which they were made."""
+def by_creation(violations: Violations, request: PageMessage) -> Page[int]:
+    """Unpack a page of networks or endpoints, in the order of their creation."""
 
     def parse(parts: Sequence[str]) -> int:
         [place] = map(int, parts)
         if not 0 <= place <= _LAST_PLACE:
-            raise ValueError("no place")
+            raise ValueError("not a place")
         return place
 
-    return _page(faults, request, 0, parse, lambda place: [place])
+    return _page(violations, request, 0, parse, lambda place: [place])
 
 
-def by_subnet(faults: Faults, request: PageMessage) -> Page[IPNetwork | None]:
-    """Read a request for a page of subnets."""
+def by_subnet(violations: Violations, request: PageMessage) -> Page[IPNetwork | None]:
+    """Unpack a page of subnets, ordered by address."""
 
     def parse(parts: Sequence[str]) -> IPNetwork:
         [cidr] = parts
-        return fields.book_cidr(cidr)
+        return fields.subnet_cidr(cidr)
 
-    return _page(faults, request, None, parse, lambda cidr: [cidr])
+    return _page(violations, request, None, parse, lambda cidr: [cidr])
 
 
-def by_allocation(faults: Faults, request: PageMessage) -> Page[AllocationKey | None]:
-    """Read a request for a page of allocations."""
+def by_allocation(violations: Violations, request: PageMessage) -> Page[AllocationKey | None]:
+    """Unpack a page of allocations, ordered by backend, subnet and address."""
 
     def parse(parts: Sequence[str]) -> AllocationKey:
         backend, cidr, address = parts
-        return AllocationKey(backend, fields.book_cidr(cidr), fields.address(address))
+        return AllocationKey(backend, fields.subnet_cidr(cidr), fields.address(address))
 
     return _page(
-        faults,
+        violations,
         request,
         None,
         parse,
@@ -99,20 +102,20 @@ def by_allocation(faults: Faults, request: PageMessage) -> Page[AllocationKey | 
 
 
 def _page(
-    faults: Faults,
+    violations: Violations,
     request: PageMessage,
     beginning: K,
     parse: Callable[[Sequence[str]], K],
     parts: Callable[[K], Sequence[object]],
 ) -> Page[K]:
     if request.page_size < 0:
-        faults.add("page_size", f"is negative; leave it out for {DEFAULT_SIZE}")
+        violations.add("page_size", f"is negative; leave it out for the default, {DEFAULT_SIZE}")
     after = beginning
     if request.page_token:
         try:
             after = parse(_decode(request.page_token))
         except ValueError:
-            faults.add("page_token", "is not the next_page_token of an earlier answer")
+            violations.add("page_token", "is not the next_page_token of an earlier response")
     return Page(min(request.page_size or DEFAULT_SIZE, LARGEST_SIZE), after, parts)
 
 
@@ -122,5 +125,5 @@ def _decode(token: str) -> Sequence[str]:
     except (binascii.Error, RecursionError) as error:
         raise ValueError(str(error)) from error
     if not isinstance(key, list):
-        raise ValueError("not a list")  # noqa: TRY004 - what a parser says
+        raise ValueError("not a list")  # noqa: TRY004 - the error of a parser
     return [str(part) for part in key]

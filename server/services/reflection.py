@@ -1,4 +1,4 @@
-"""What reflection looks symbols up in: the descriptor pool, made to find methods too."""
+"""The descriptor pool of the reflection service, which also finds methods."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class _WithMethods:
-    """The default pool, which by itself finds the file of everything but a method."""
+    """The default pool. By itself it finds the file of every symbol except methods."""
 
     def __init__(self) -> None:
         self._pool = descriptor_pool.Default()
@@ -18,7 +18,7 @@ class _WithMethods:
         return getattr(self._pool, name)
 
     def FindFileContainingSymbol(self, symbol: str) -> "FileDescriptor":  # noqa: N802 - the pool's
-        """Find the file that has a symbol. Raises KeyError. Like: grpcurl describe SYMBOL."""
+        """Return the file that defines a symbol. Raises KeyError. Like: grpcurl describe SYMBOL."""
         try:
             return self._pool.FindFileContainingSymbol(symbol)
         except KeyError:

@@ -1,4 +1,4 @@
-"""The gRPC server: the two services, health, reflection, and the addresses it listens on."""
+"""The gRPC server: mynet's two services, health and reflection, on one or more addresses."""
 
 import contextlib
 import os
@@ -9,23 +9,25 @@ from pathlib import Path
 
 import grpc
 
-# Imported so that reflection knows these messages and grpcurl can print an error's details.
+# Imported so that reflection has these messages, and grpcurl can print the details of an error.
 from google.rpc import error_details_pb2  # noqa: F401
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from mynet.server.core import Core
 from mynet.server.errors import CannotStart
-from mynet.server.services.interceptor import Gate, Phase
+from mynet.server.services.interceptor import CallInterceptor, Phase
 from mynet.server.services.ipam_service import IPAMService
 from mynet.server.services.network_service import NetworkService
 from mynet.server.services.reflection import symbols
 from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
 
-THREADS = 128  # calls at once; more than one plugin's callers (pool.CALLERS), so some stay free
+# Calls at once. They are more than one plugin's callers (executor.CALLERS), so that calls of other
+# plugins are served while one hangs.
+THREADS = 128
 LARGEST_REQUEST = 64 << 20  # bytes
 _UNIX = "unix://"
-_SOCKET_UMASK = 0o117  # the socket comes out as 0660: its group may call, nobody else
+_SOCKET_UMASK = 0o117  # the mode of the socket is 0660: its owner and its group may call
 
 SERVICES = tuple(
     service.full_name
@@ -35,21 +37,22 @@ SERVICES = tuple(
 
 
 class Server:
-    """Listens, and answers STARTING until :meth:`serve` is called.
-
-    ``seconds`` is the longest that a call may take, whatever deadline its client gave.
-    """
+    """Listens, and answers STARTING until :meth:`serve` is called."""
 
     def __init__(self, core: Core, addresses: Sequence[str], seconds: float) -> None:
-        self._gate = Gate(seconds)
+        """Listen on all addresses. Raises CannotStart.
+
+        A call takes ``seconds`` at most, also if its client gave a later deadline.
+        """
+        self._interceptor = CallInterceptor(seconds)
         self._health = health.HealthServicer()
         self._server = grpc.server(
             ThreadPoolExecutor(THREADS, thread_name_prefix="call"),
-            interceptors=[self._gate],
+            interceptors=[self._interceptor],
             options=[
-                # Without this, a second server shares a TCP port in silence.
+                # Otherwise a second server could listen on the same TCP port.
                 ("grpc.so_reuseport", 0),
-                # An import of half a million addresses.
+                # Enough for an import of half a million addresses.
                 ("grpc.max_receive_message_length", LARGEST_REQUEST),
             ],
         )
@@ -58,25 +61,25 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server, symbols())
-        self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         for address in addresses:
             self._listen(address)
         self._server.start()
 
     def serve(self) -> None:
-        """Let calls in."""
-        self._gate.enter(Phase.SERVING)
-        self._say(health_pb2.HealthCheckResponse.SERVING)
+        """Accept calls from now on."""
+        self._interceptor.enter(Phase.SERVING)
+        self._set_health(health_pb2.HealthCheckResponse.SERVING)
 
     def stop(self, grace: float) -> bool:
-        """Let no more calls in, and wait for those inside; say whether all of them ended."""
-        self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
-        drained = self._gate.drain(grace)
+        """Refuse new calls and wait for those in progress; return whether all ended in time."""
+        self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        drained = self._interceptor.drain(grace)
         self._server.stop(grace=0.2 if drained else 0).wait(2)
         return drained
 
-    def _say(self, status: int) -> None:
-        """Tell the health service's callers, for the daemon and for each service."""
+    def _set_health(self, status: int) -> None:
+        """Set the health of the daemon and of each service."""
         for name in ("", *SERVICES):
             self._health.set(name, status)
 
@@ -84,7 +87,7 @@ class Server:
         try:
             if address.startswith(_UNIX):
                 path = Path(address.removeprefix(_UNIX))
-                _make_way(path)
+                _clear_socket(path)
                 with _umask(_SOCKET_UMASK):
                     self._server.add_insecure_port(f"unix:{path}")
             else:
@@ -96,16 +99,19 @@ class Server:
             ) from error
 
 
-def _make_way(path: Path) -> None:
-    """Take away a socket that nobody listens on any more. Raises CannotStart where somebody does.
+def _clear_socket(path: Path) -> None:
+    """Delete a socket on which no server listens any more. Raises CannotStart if one does.
 
-    grpc by itself takes a socket from under whoever listens on it.
+    By itself, grpc would replace the socket of a server that still listens on it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_socket():
         if path.exists():
-            raise CannotStart(f"{path} is there and is no socket; move it away or choose another")
-        _try(path)
+            raise CannotStart(
+                f"{path} exists and is not a socket; move it away, or choose another path with"
+                " --listen"
+            )
+        _try_bind(path)
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
         caller.settimeout(1)
@@ -119,22 +125,22 @@ def _make_way(path: Path) -> None:
             )
 
 
-def _try(path: Path) -> None:
-    """See that a socket can be made there: why not, grpc tells nobody but its own log."""
+def _try_bind(path: Path) -> None:
+    """Raise CannotStart if no socket can be created at a path. grpc would only log the reason."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.bind(str(path))
         except OSError as error:
             raise CannotStart(
-                f"cannot make the socket {path}: {error.strerror or error}; choose another path"
-                " with --listen, or run mynetd as one who may"
+                f"cannot create the socket {path}: {error.strerror or error}; choose another path"
+                " with --listen, or run mynetd as a user that may create it"
             ) from error
     path.unlink()
 
 
 @contextlib.contextmanager
 def _umask(mask: int) -> Iterator[None]:
-    """Set the umask, which is the whole process's: only while the daemon has one thread at work."""
+    """Set the umask of the whole process, while no other thread creates files."""
     before = os.umask(mask)
     try:
         yield

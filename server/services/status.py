@@ -1,6 +1,6 @@
-"""The error table: one row for each error that the core or a contract knows.
+"""The table of errors: the status code and the reason of each error of the core and the contracts.
 
-A test fails when an error has no row. docs/errors.md is this table for people.
+A test fails if an error has no row. docs/errors.md documents the table for callers.
 """
 
 import math
@@ -66,22 +66,22 @@ TABLE: dict[type[Exception], Row] = {
 }
 
 _BUG: Row = (_CODES.INTERNAL, "INTERNAL")
-# grpc has 8 KiB for all trailers, where the message stands twice, once percent-encoded, and the
-# details in base64. So a message has at most 700 bytes, and all details together less than 4 KiB:
-# the faults of a request share what there is, and the fewer there are, the more each may say.
+# grpc allows 8 KiB for all trailers. They have the message twice, once percent-encoded, and the
+# details in base64. So a message has at most 700 bytes, and all details together have less than
+# 4 KiB. The violations of a request share that space.
 _MESSAGE = 700
 _TEXT = 150
 _NAME = 48
-_FAULTS = 2400
-_VIOLATIONS = 20
+_VIOLATIONS_TOTAL = 2400
+_SHOWN_VIOLATIONS = 20
 
 
 def to_status(error: Exception) -> status_pb2.Status:
-    """Turn an error into the status that the caller gets, with its details."""
+    """Return the status of an error, with its details."""
     code, reason = row_of(type(error))
     message = str(error)
     if (code, reason) == _BUG:
-        message = f"mynetd has a fault: {type(error).__name__}; its log has more. Please report it"
+        message = f"mynetd has a bug: {type(error).__name__}; its log has more. Please report it"
     status = status_pb2.Status(code=code_pb2.Code.Value(code.name), message=_cut(message, _MESSAGE))
     for detail in _details(code, reason, error, status.message):
         packed = Any()
@@ -91,16 +91,16 @@ def to_status(error: Exception) -> status_pb2.Status:
 
 
 def row_of(kind: type[Exception]) -> Row:
-    """Return an error's row; an error that is none of ours is a fault of the daemon."""
+    """Return the code and reason of an error; an unknown error is a bug of the daemon."""
     return next((TABLE[base] for base in kind.__mro__ if base in TABLE), _BUG)
 
 
 def _details(
     code: grpc.StatusCode, reason: str, error: Exception, message: str
 ) -> Iterator[Message]:
-    """Yield what a program needs; which kinds follows from the code, as google.rpc means them."""
+    """Yield the details for programs. The code determines their types, as google.rpc intends."""
     resource = _cut(getattr(error, "resource", ""), _TEXT)
-    # Faults of the request have details of their own, and there is no room for both.
+    # Violations of the request have details of their own, and there is no space for both.
     metadata = {} if code is _CODES.INVALID_ARGUMENT else getattr(error, "metadata", {})
     yield error_details_pb2.ErrorInfo(
         reason=reason,
@@ -135,24 +135,24 @@ def _details(
 
 
 def _bad_request(error: Exception) -> Iterator[Message]:
-    faults = getattr(error, "violations", ())
+    violations = getattr(error, "violations", ())
     if isinstance(error, drivers.InvalidOptions):
-        faults = [
-            errors.Violation(f"network.options[{key}]", error.violations[key]) for key in faults
+        violations = [
+            errors.Violation(f"network.options[{key}]", error.violations[key]) for key in violations
         ]
-    if shown := faults[:_VIOLATIONS]:
+    if shown := violations[:_SHOWN_VIOLATIONS]:
         request = error_details_pb2.BadRequest()
-        longest = min(_MESSAGE, _FAULTS // len(shown))
-        for fault in shown:
+        longest = min(_MESSAGE, _VIOLATIONS_TOTAL // len(shown))
+        for violation in shown:
             request.field_violations.add(
-                field=_cut(fault.field, _NAME), description=_cut(fault.description, longest)
+                field=_cut(violation.field, _NAME), description=_cut(violation.description, longest)
             )
         yield request
 
 
-def _cut(said: object, length: int) -> str:
-    """Make a text of at most so many bytes, of whatever a plugin said."""
-    encoded = str(said).encode(errors="replace")
+def _cut(text: object, length: int) -> str:
+    """Return a text, which may come from a plugin, in at most ``length`` bytes of UTF-8."""
+    encoded = str(text).encode(errors="replace")
     if len(encoded) <= length:
         return encoded.decode()
     return encoded[: length - 3].decode(errors="ignore") + "..."

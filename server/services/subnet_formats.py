@@ -1,7 +1,7 @@
 """Subnets as documents: mynet's own JSON, the tutorial's bitmap, and CNI host-local's folder.
 
-Reading one finds all its faults before anything is done with it. What is wrong with the addresses
-themselves, whatever the format, is for ``mynet.server.addressing.import_export`` to say.
+Reading a document collects all its violations. Violations of the addresses themselves are the same
+in all formats, so ``mynet.server.addressing.import_export`` finds them.
 """
 
 import json
@@ -12,19 +12,21 @@ from dataclasses import dataclass, replace
 import cattrs
 from cattrs.v import format_exception
 
+from mynet.drivers.api import IPV4
 from mynet.ipam.api import Holding, IPNetwork
 from mynet.server.errors import quoted
 from mynet.server.model.endpoints import is_own
 from mynet.server.model.subnets import Rules, SubnetDump
 from mynet.server.services.from_proto import fields
-from mynet.server.services.violations import Faults, gathered
+from mynet.server.services.violations import Violations, collect_violations
 from mynet.server.store import codec
 from mynet.v1 import ipam_pb2
 
 _VERSION = 1
-_LONGEST_BITMAP = 8  # a prefix length: of 16 MiB
-_NO_BITMAP = "is none for this format, which has IPv4 subnets from /8 on"
-_MOST = 1 << 20  # addresses of bitmaps: in the other formats a text of 64 MiB has fewer by itself
+_SHORTEST_PREFIX = 8  # of a bitmap, which then has 16 MiB
+_NO_BITMAP = "does not fit this format, which has IPv4 subnets with a prefix length of 8 or more"
+# Addresses in a bitmap. In the other formats, a text of the largest size has fewer.
+_MOST = 1 << 20
 _BITS = re.compile(r"[01]*")
 _LINE_BREAK = "\r\n"  # host-local writes it on every system
 _HOST_LOCALS_OWN = re.compile(r"lock|last_reserved_ip\.\d+")
@@ -32,82 +34,84 @@ _HOST_LOCALS_OWN = re.compile(r"lock|last_reserved_ip\.\d+")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What mynet's own format is the JSON of."""
+    """A document in mynet's own format, whose JSON has these fields."""
 
     version: int
     subnets: tuple[SubnetDump, ...]
 
 
-def check_format(faults: Faults, number: int) -> None:
-    """Find the fault of a format that there is not."""
+def check_format(violations: Violations, number: int) -> None:
+    """Add a violation if there is no such format."""
     if number not in _READERS:
-        faults.add("format", f"is one of {', '.join(_NAMES)}")
+        violations.add("format", f"must be one of {', '.join(_NAMES)}")
 
 
-def read(faults: Faults, number: int, text: str, backend: str) -> Sequence[SubnetDump]:
-    """Read a document, and find its faults."""
-    check_format(faults, number)
+def read(violations: Violations, number: int, text: str, backend: str) -> Sequence[SubnetDump]:
+    """Return the subnets of a document, and add its violations."""
+    check_format(violations, number)
     if not text:
-        faults.add("document", "is required")
-    return _READERS[number](faults, text, backend) if text and number in _READERS else ()
+        violations.add("document", "is required")
+    return _READERS[number](violations, text, backend) if text and number in _READERS else ()
 
 
 def write(number: int, dumps: Sequence[SubnetDump]) -> str:
-    """Write a document. Raises InvalidArgument where the format cannot say it."""
-    with gathered() as faults:
-        return _WRITERS[number](faults, dumps)
+    """Return subnets as a document. Raises InvalidArgument if the format cannot represent them."""
+    with collect_violations() as violations:
+        return _WRITERS[number](violations, dumps)
 
 
-def _read_mynet(faults: Faults, text: str, backend: str) -> Sequence[SubnetDump]:
-    found = _read_object(faults, text)
-    if found is None:
+def _read_mynet(violations: Violations, text: str, backend: str) -> Sequence[SubnetDump]:
+    content = _read_object(violations, text)
+    if content is None:
         return ()
     try:
-        document = codec.structure(found, Document)
+        document = codec.structure(content, Document)
     except cattrs.BaseValidationError as error:
-        for fault in cattrs.transform_error(error, path="document", format_exception=_said):
-            said, _, path = fault.rpartition(" @ ")
-            faults.add(path, said)
+        for message in cattrs.transform_error(error, path="document", format_exception=_described):
+            description, _, path = message.rpartition(" @ ")
+            violations.add(path, description)
         return ()
     if document.version != _VERSION:
-        faults.add("document.version", f"is {document.version}; {_VERSION} is what is read here")
+        violations.add(
+            "document.version", f"is {document.version}; this mynetd reads version {_VERSION}"
+        )
     for dump in document.subnets:
         for holding in dump.held:
             field = f"document[{holding.address}]"
-            faults.parse(field, str(holding.address), fields.address)
-            faults.parse(f"{field}.owner", holding.owner, fields.text)
-            faults.parse(f"{field}.sticky_key", holding.sticky_key, fields.text)
-            faults.texts(f"{field}.labels", holding.labels)
+            violations.parse(field, str(holding.address), fields.address)
+            violations.parse(f"{field}.owner", holding.owner, fields.text)
+            violations.parse(f"{field}.sticky_key", holding.sticky_key, fields.text)
+            violations.texts(f"{field}.labels", holding.labels)
     return document.subnets
 
 
-def _write_mynet(_: Faults, dumps: Sequence[SubnetDump]) -> str:
-    """Leave out what networks and endpoints hold: that comes and goes with these."""
+def _write_mynet(_: Violations, dumps: Sequence[SubnetDump]) -> str:
+    """Return a document without the addresses of networks and endpoints."""
     ours = [
-        replace(dump, held=tuple(each for each in dump.held if not is_own(each.owner)))
+        replace(dump, held=tuple(held for held in dump.held if not is_own(held.owner)))
         for dump in dumps
     ]
     return codec.encode(Document(_VERSION, tuple(ours)))
 
 
-def _read_tutorial(faults: Faults, text: str, backend: str) -> Sequence[SubnetDump]:
-    """Read {"192.168.0.0/24": "1000..."}, where the first bit is that of address 192.168.0.1."""
-    found, dumps = _read_object(faults, text) or {}, []
-    ones = sum(bits.count("1") for bits in found.values() if isinstance(bits, str))
+def _read_tutorial(violations: Violations, text: str, backend: str) -> Sequence[SubnetDump]:
+    """Read {"192.168.0.0/24": "1000..."}, whose first bit stands for address 192.168.0.1."""
+    bitmaps, dumps = _read_object(violations, text) or {}, []
+    ones = sum(bits.count("1") for bits in bitmaps.values() if isinstance(bits, str))
     if ones > _MOST:
-        faults.add("document", f"has {ones} addresses; up to {_MOST} are taken in at once")
+        violations.add("document", f"has {ones} addresses; at most {_MOST} are imported at once")
         return ()
-    for key, bits in found.items():
+    for key, bits in bitmaps.items():
         field = f"document[{quoted(key)}]"
-        cidr = faults.parse(field, key, fields.book_cidr)
+        cidr = violations.parse(field, key, fields.subnet_cidr)
         if cidr is None:
             continue
         if not _has_bitmap(cidr):
-            faults.add(field, _NO_BITMAP)
+            violations.add(field, _NO_BITMAP)
         elif not isinstance(bits, str) or not _BITS.fullmatch(bits):
-            faults.add(field, "is no text of 0 and 1")
+            violations.add(field, "is not a text of 0 and 1")
         elif bits.rfind("1") >= cidr.num_addresses - 1:
-            faults.add(field, f"has a 1 that stands for an address behind {cidr}")
+            violations.add(field, f"has a 1 for an address after the end of {cidr}")
         else:
             places = (one.end() for one in re.finditer("1", bits))
             held = [Holding(cidr.network_address + place) for place in places]
@@ -115,11 +119,11 @@ def _read_tutorial(faults: Faults, text: str, backend: str) -> Sequence[SubnetDu
     return dumps
 
 
-def _write_tutorial(faults: Faults, dumps: Sequence[SubnetDump]) -> str:
+def _write_tutorial(violations: Violations, dumps: Sequence[SubnetDump]) -> str:
     written: dict[str, str] = {}
     for dump in dumps:
         if not _has_bitmap(dump.cidr):
-            faults.add("subnet", f"{dump.cidr} {_NO_BITMAP}")
+            violations.add("subnet", f"{dump.cidr} {_NO_BITMAP}")
             continue
         first = int(dump.cidr.network_address) + 1
         line = bytearray(b"0" * dump.cidr.num_addresses)
@@ -130,38 +134,40 @@ def _write_tutorial(faults: Faults, dumps: Sequence[SubnetDump]) -> str:
 
 
 def _has_bitmap(cidr: IPNetwork) -> bool:
-    return cidr.version == 4 and cidr.prefixlen >= _LONGEST_BITMAP  # noqa: PLR2004 - the IP version
+    return cidr.version == IPV4 and cidr.prefixlen >= _SHORTEST_PREFIX
 
 
-def _read_host_local(faults: Faults, text: str, backend: str) -> Sequence[SubnetDump]:
-    """Read a folder with a file for each address, whose text is container and interface."""
-    document = _read_object(faults, text)
+def _read_host_local(violations: Violations, text: str, backend: str) -> Sequence[SubnetDump]:
+    """Read a folder with a file for each address. Its lines are container and interface."""
+    document = _read_object(violations, text)
     if document is None:
         return ()
     named, files = document.get("subnets"), document.get("files")
     if not isinstance(named, list) or not isinstance(files, dict):
-        faults.add("document", 'is not of the form {"subnets": ["10.1.0.0/16"], "files": {...}}')
+        violations.add(
+            "document", 'does not have the form {"subnets": ["10.1.0.0/16"], "files": {...}}'
+        )
         return ()
-    cidrs = [faults.parse("document.subnets", str(each), fields.book_cidr) for each in named]
+    cidrs = [violations.parse("document.subnets", str(cidr), fields.subnet_cidr) for cidr in named]
     held: dict[IPNetwork, list[Holding]] = {cidr: [] for cidr in cidrs if cidr}
     for name, content in files.items():
         field = f"document.files[{quoted(name)}]"
         if _HOST_LOCALS_OWN.fullmatch(name):
             continue
-        address = faults.parse(field, name, fields.address)
+        address = violations.parse(field, name, fields.address)
         cidr = next((cidr for cidr in held if address and address in cidr), None)
         if address and cidr is None:
-            faults.add(field, "is in none of the subnets")
+            violations.add(field, "is not in any of the subnets")
         if not isinstance(content, str):
-            faults.add(field, "is no text")
+            violations.add(field, "is not a text")
             continue
-        owner = faults.parse(field, "/".join(content.split(_LINE_BREAK, 1)), fields.text)
+        owner = violations.parse(field, "/".join(content.split(_LINE_BREAK, 1)), fields.text)
         if address and cidr:
             held[cidr].append(Holding(address, owner or ""))
     return [SubnetDump(cidr, backend, Rules(), kept=False, held=held[cidr]) for cidr in held]
 
 
-def _write_host_local(_: Faults, dumps: Sequence[SubnetDump]) -> str:
+def _write_host_local(_: Violations, dumps: Sequence[SubnetDump]) -> str:
     files = {
         str(holding.address): _LINE_BREAK.join(holding.owner.split("/", 1))
         for dump in dumps
@@ -170,37 +176,37 @@ def _write_host_local(_: Faults, dumps: Sequence[SubnetDump]) -> str:
     return json.dumps({"subnets": [str(dump.cidr) for dump in dumps], "files": files})
 
 
-def _said(error: BaseException, kind: type | None) -> str:
-    """Say what is wrong with a field, for people."""
+def _described(error: BaseException, kind: type | None) -> str:
+    """Return what is wrong with a field."""
     if isinstance(error, AttributeError):
-        return "is no object"
+        return "is not an object"
     return str(error) if isinstance(error, ValueError) else format_exception(error, kind)
 
 
-def _read_object(faults: Faults, text: str) -> dict[str, object] | None:
+def _read_object(violations: Violations, text: str) -> dict[str, object] | None:
     try:
-        found = json.loads(text, object_pairs_hook=_once)
+        parsed = json.loads(text, object_pairs_hook=_object_with_unique_keys)
     except (ValueError, RecursionError) as error:
-        faults.add("document", f"is no JSON: {error}")
+        violations.add("document", f"is not JSON: {error}")
         return None
-    if not isinstance(found, dict):
-        faults.add("document", "is no JSON object")
+    if not isinstance(parsed, dict):
+        violations.add("document", "is not a JSON object")
         return None
-    return found
+    return parsed
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Make an object of its fields: of two with one name, JSON would forget the first."""
-    found: dict[str, object] = {}
+def _object_with_unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object. Raises ValueError if a key is repeated, which Python would ignore."""
+    parsed: dict[str, object] = {}
     for key, value in pairs:
-        if key in found:
-            raise ValueError(f"{quoted(key)} stands there twice")
-        found[key] = value
-    return found
+        if key in parsed:
+            raise ValueError(f"the key {quoted(key)} is repeated")
+        parsed[key] = value
+    return parsed
 
 
-Reader = Callable[[Faults, str, str], Sequence[SubnetDump]]
-Writer = Callable[[Faults, Sequence[SubnetDump]], str]
+Reader = Callable[[Violations, str, str], Sequence[SubnetDump]]
+Writer = Callable[[Violations, Sequence[SubnetDump]], str]
 
 _READERS: dict[int, Reader] = {
     ipam_pb2.SUBNET_FORMAT_MYNET: _read_mynet,

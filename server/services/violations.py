@@ -1,4 +1,4 @@
-"""Gathering every fault of a request before refusing it."""
+"""Collecting all violations of a request, so that one error names them all."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,22 +11,22 @@ from mynet.server.services.from_proto import fields
 T = TypeVar("T")
 
 
-class Faults:
-    """The faults found so far. Parsing goes on after one: the caller is told of all at once."""
+class Violations:
+    """The violations of one request that were found so far."""
 
     def __init__(self) -> None:
-        self._found: list[Violation] = []
+        self._violations: list[Violation] = []
 
     def add(self, field: str, description: str) -> None:
-        """Note a fault: the field's path in the request, and a sentence."""
-        self._found.append(Violation(field, description))
+        """Add a violation: the path of the field in the request, and what is wrong with it."""
+        self._violations.append(Violation(field, description))
 
     def extend(self, violations: Sequence[Violation]) -> None:
-        """Note faults that others found."""
-        self._found.extend(violations)
+        """Add violations."""
+        self._violations.extend(violations)
 
     def parse(self, field: str, value: str, parser: Callable[[str], T]) -> T | None:
-        """Parse one field; what the parser says in its ValueError is the fault."""
+        """Return a parsed field. A ValueError of the parser is a violation, and the result None."""
         try:
             return parser(value)
         except ValueError as error:
@@ -34,9 +34,9 @@ class Faults:
             return None
 
     def texts(self, field: str, given: Mapping[str, str]) -> Mapping[str, str]:
-        """Parse labels or options: few enough, and short enough, to be kept and shown."""
+        """Return labels or options, and add violations of their number and lengths."""
         if len(given) > MAX_LABELS:
-            self.add(field, f"has {len(given)} entries; up to {MAX_LABELS} are kept")
+            self.add(field, f"has {len(given)} entries, more than {MAX_LABELS}")
         for key, value in given.items():
             if len(value) > fields.MAX_VALUE:
                 self.add(field, f"a value has more than {fields.MAX_VALUE} characters")
@@ -44,14 +44,14 @@ class Faults:
         return dict(given)
 
     def refuse(self) -> None:
-        """Raise InvalidArgument if there is any fault."""
-        if self._found:
-            raise InvalidArgument(self._found)
+        """Raise InvalidArgument if there is a violation."""
+        if self._violations:
+            raise InvalidArgument(self._violations)
 
 
 @contextlib.contextmanager
-def gathered() -> Iterator[Faults]:
-    """Gather the faults that a block finds. Raises InvalidArgument at its end if there is any."""
-    faults = Faults()
-    yield faults
-    faults.refuse()
+def collect_violations() -> Iterator[Violations]:
+    """Yield a collection of violations. Raises InvalidArgument after the block if it has any."""
+    violations = Violations()
+    yield violations
+    violations.refuse()

@@ -1,1 +1,1 @@
-"""Requests of the API as values of the core: all faults of a request are found at once."""
+"""Messages of requests into values of the core. An error names all violations of a request."""

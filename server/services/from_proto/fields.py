@@ -1,10 +1,10 @@
-"""One parser a kind of field: text in, a real type out, ValueError with a sentence otherwise."""
+"""Parsers of fields: each returns a value of a real type, or raises ValueError."""
 
 import re
 from ipaddress import IPv6Address, ip_address, ip_interface
 from pathlib import Path
 
-from mynet.drivers.api import IPInterface
+from mynet.drivers.api import IPV4, IPInterface
 from mynet.ipam.api import IPAddress, IPNetwork, Span
 from mynet.server.errors import quoted
 from mynet.server.model.endpoints import ENDPOINT_OWNER, AddressSpec, is_own
@@ -28,20 +28,20 @@ def network_name(value: str) -> str:
     """Parse a network's name."""
     if not _NAME.fullmatch(value):
         raise ValueError(
-            f"{quoted(value)} is no network name: a letter or digit, then up to 62 letters, digits,"
-            " '_', '.' and '-'"
+            f"{quoted(value)} is not a network name: a letter or digit, then up to 62 letters,"
+            " digits, '_', '.' and '-'"
         )
     return value
 
 
 def device_name(value: str) -> str:
-    """Parse a network device's name, "" included. Source: dev_valid_name() of the kernel.
+    """Parse a network device's name or "". Source: dev_valid_name() of the kernel.
 
-    A name that ends with an asterisk stands for many, to nft(8).
+    A name that ends with an asterisk is refused: nft(8) takes it for a wildcard.
     """
     if value and (value in _NO_DEVICES or value.endswith("*") or not _DEVICE.fullmatch(value)):
         raise ValueError(
-            f"{quoted(value)} is no device name: 1 to 15 printable ASCII characters, no space,"
+            f"{quoted(value)} is not a device name: 1 to 15 printable ASCII characters, no space,"
             " '/' or ':', and no '*' at the end"
         )
     return value
@@ -51,38 +51,38 @@ def file_path(value: str) -> Path:
     """Parse the path of a file on this host."""
     if not value.isprintable() or not value.startswith("/") or not Path(value).name:
         raise ValueError(
-            f"{quoted(value)} is no absolute path of a file, such as /srv/mynet.backup"
+            f"{quoted(value)} is not an absolute path of a file, such as /srv/mynet.backup"
         )
     return Path(value)
 
 
 def text(value: str) -> str:
-    """Parse words of the caller's own, "" included."""
+    """Parse a text of up to 255 printable characters."""
     if len(value) > MAX_TEXT or not value.isprintable():
         raise ValueError(f"{quoted(value)} is not up to {MAX_TEXT} printable characters")
     return value
 
 
 def some_text(value: str) -> str:
-    """Parse words of the caller's own that have to be there."""
+    """Parse a text that is not empty."""
     if not value:
         raise ValueError("is required")
     return text(value)
 
 
 def owner(value: str) -> str:
-    """Parse an owner who is not the daemon itself."""
+    """Parse an owner other than the daemon's networks and endpoints."""
     if is_own(value):
         raise ValueError(
-            f"owners beginning with {ENDPOINT_OWNER!r} or {NETWORK_OWNER!r} are the daemon's own"
+            f"owners beginning with {ENDPOINT_OWNER!r} or {NETWORK_OWNER!r} belong to the daemon"
         )
     return text(value)
 
 
 def network_cidr(value: str) -> SubnetSpec:
-    """Parse a network's subnet; host bits, if set, are its gateway. Like: ip addr add CIDR.
+    """Parse a network's subnet. Host bits name its gateway. Like: ip addr add CIDR.
 
-    The unspecified address with a prefix length stands for any subnet of that size.
+    The unspecified address with a prefix length means any subnet of that size.
     """
     interface = _cidr(value)
     if interface.ip.is_unspecified and interface.network.prefixlen:
@@ -93,15 +93,15 @@ def network_cidr(value: str) -> SubnetSpec:
     return SubnetSpec(interface.network, interface.ip if is_gateway else None)
 
 
-def book_cidr(value: str) -> IPNetwork:
-    """Parse a subnet of the address book; host bits are masked."""
+def subnet_cidr(value: str) -> IPNetwork:
+    """Parse a subnet; host bits are ignored."""
     return _cidr(value).network
 
 
 def new_cidr(value: str) -> SubnetSpec:
-    """Parse a subnet that is to come into the book: "" for any, a size alone, or a CIDR."""
+    """Parse a subnet to create: a CIDR, a size alone, or "" for any subnet."""
     if not value:
-        return SubnetSpec(None, size=SubnetSize(4))
+        return SubnetSpec(None, size=SubnetSize(IPV4))
     interface = _cidr(value)
     if interface.ip.is_unspecified and interface.network.prefixlen:
         return size_spec(interface)
@@ -109,66 +109,66 @@ def new_cidr(value: str) -> SubnetSpec:
 
 
 def size_spec(interface: IPInterface) -> SubnetSpec:
-    """Make the spec for any subnet of an unspecified one's size."""
+    """Return the spec for any subnet of the size of an unspecified one."""
     return SubnetSpec(None, size=SubnetSize(interface.version, interface.network.prefixlen))
 
 
 def span(value: str) -> Span:
-    """Parse addresses: one alone, a subnet, or first-last."""
+    """Parse a span of addresses: an address, a subnet, or FIRST-LAST."""
     first, dash, last = value.partition("-")
     if dash:
-        found = Span(address(first.strip()), address(last.strip()))
+        parsed = Span(address(first.strip()), address(last.strip()))
     elif "/" in value:
         cidr = _cidr(value).network
-        found = Span(cidr[0], cidr[-1])
+        parsed = Span(cidr[0], cidr[-1])
     else:
-        found = Span(address(value), address(value))
-    if found.first.version != found.last.version or int(found.first) > int(found.last):
+        parsed = Span(address(value), address(value))
+    if parsed.first.version != parsed.last.version or int(parsed.first) > int(parsed.last):
         raise ValueError(f"{quoted(value)} does not go from a lower to a higher address")
-    return found
+    return parsed
 
 
 def address(value: str) -> IPAddress:
-    """Parse an address."""
+    """Parse an IP address without a scope."""
     try:
-        found = ip_address(value)
+        parsed = ip_address(value)
     except ValueError:
-        found = None
-    if found is None or _has_scope(found):
-        raise ValueError(f"{quoted(value)} is no IP address, such as 10.1.0.7 or fd00:1::7")
-    return found
+        parsed = None
+    if parsed is None or _has_scope(parsed):
+        raise ValueError(f"{quoted(value)} is not an IP address, such as 10.1.0.7 or fd00:1::7")
+    return parsed
 
 
 def address_spec(value: str) -> AddressSpec:
     """Parse an address with or without a prefix length."""
     bare, slash, length = value.partition("/")
-    found = address(bare)
+    parsed = address(bare)
     if not slash:
-        return AddressSpec(found)
-    if not length.isascii() or not length.isdecimal() or int(length[:4]) > found.max_prefixlen:
-        raise ValueError(f"{quoted(value)} has no prefix length from 0 to {found.max_prefixlen}")
-    return AddressSpec(found, int(length))
+        return AddressSpec(parsed)
+    if not length.isascii() or not length.isdecimal() or int(length[:4]) > parsed.max_prefixlen:
+        raise ValueError(f"{quoted(value)} has no prefix length from 0 to {parsed.max_prefixlen}")
+    return AddressSpec(parsed, int(length))
 
 
 def mac_address(value: str) -> str:
-    """Parse a unicast MAC address, "" included; it comes out in lower case."""
-    found = value.lower()
-    if found and (not _MAC.fullmatch(found) or int(found[:2], 16) & 1 or not found.strip("0:")):
-        raise ValueError(f"{quoted(value)} is no unicast MAC address, such as 02:42:0a:01:00:07")
-    return found
+    """Parse a unicast MAC address or "". The result is in lower case."""
+    parsed = value.lower()
+    if parsed and (not _MAC.fullmatch(parsed) or int(parsed[:2], 16) & 1 or not parsed.strip("0:")):
+        raise ValueError(f"{quoted(value)} is not a unicast MAC address, such as 02:42:0a:01:00:07")
+    return parsed
 
 
 def netns_name(value: str) -> str:
-    """Parse a name under /run/netns, as `ip netns` has them."""
+    """Parse a name under /run/netns, where `ip netns` creates them."""
     if "/" in value or value in (".", "..") or not value.isprintable() or len(value) > MAX_TEXT:
         raise ValueError(f"{quoted(value)} is no name under /run/netns; a path goes to netns_path")
     return value
 
 
 def netns_path(value: str) -> str:
-    """Parse a path to a namespace; whether it is one is seen when it is opened."""
+    """Parse an absolute path. Whether it is a namespace is known when it is opened."""
     if not value.startswith("/") or "\0" in value or len(value) > MAX_VALUE:
-        raise ValueError(f"{quoted(value)} is no absolute path")
+        raise ValueError(f"{quoted(value)} is not an absolute path")
     return value
 
 
@@ -178,10 +178,10 @@ def _cidr(value: str) -> IPInterface:
     except ValueError:
         interface = None
     if interface is None or "/" not in value or _has_scope(interface):
-        raise ValueError(f"{quoted(value)} is no subnet, such as 10.1.0.0/24 or fd00:1::/64")
+        raise ValueError(f"{quoted(value)} is not a subnet, such as 10.1.0.0/24 or fd00:1::/64")
     return interface
 
 
-def _has_scope(found: IPAddress | IPInterface) -> bool:
-    """Say whether an address names a device too (fe80::1%eth0): the book knows no devices."""
-    return isinstance(found, IPv6Address) and found.scope_id is not None
+def _has_scope(parsed: IPAddress | IPInterface) -> bool:
+    """Return whether an address has a scope, such as fe80::1%eth0."""
+    return isinstance(parsed, IPv6Address) and parsed.scope_id is not None

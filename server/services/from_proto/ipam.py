@@ -1,7 +1,8 @@
-"""Requests of the address book into the core's own types, with all faults at once."""
+"""Requests of IPAMService into values of the core. Each raises InvalidArgument."""
 
 from dataclasses import replace
 
+from mynet.drivers.api import IPV6
 from mynet.ipam.api import (
     AllocateRequest,
     BatchRequest,
@@ -12,161 +13,169 @@ from mynet.ipam.api import (
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
 from mynet.server.model.subnets import LONGEST, MOST_SPANS, Rules, SubnetSpec
 from mynet.server.services.from_proto import fields
-from mynet.server.services.violations import Faults
+from mynet.server.services.violations import Violations
 from mynet.v1 import ipam_pb2
 
-_IPV4_PARTS = 8  # bits: a map has 256 parts unless more or fewer are asked for
+_IPV4_PARTS = 8  # bits: by default a map has 256 parts
 _IPV6_PART = 116  # the prefix length of 4096 addresses
 
 
 def cidr(value: str) -> IPNetwork:
-    """Unpack a subnet of the book."""
-    faults = Faults()
-    found = faults.parse("subnet", value, fields.book_cidr)
-    faults.refuse()
-    return found  # type: ignore[return-value]  # None is a fault, refused above
+    """Return the subnet of a request."""
+    violations = Violations()
+    subnet = violations.parse("subnet", value, fields.subnet_cidr)
+    violations.refuse()
+    return subnet  # type: ignore[return-value]  # None was refused above
 
 
-def cidr_if_any(faults: Faults, value: str) -> IPNetwork | None:
-    """Unpack a subnet of the book to select by, where one was given."""
-    return faults.parse("subnet", value, fields.book_cidr) if value else None
+def cidr_if_any(violations: Violations, value: str) -> IPNetwork | None:
+    """Return the subnet to select by, or None if there is none."""
+    return violations.parse("subnet", value, fields.subnet_cidr) if value else None
 
 
 def new_subnet(request: ipam_pb2.CreateSubnetRequest) -> tuple[SubnetSpec, str]:
-    """Unpack a CreateSubnet: the subnet that is asked for, and its backend."""
-    faults = Faults()
-    spec = faults.parse("subnet.cidr", request.subnet.cidr, fields.new_cidr)
+    """Return the requested subnet and its backend."""
+    violations = Violations()
+    spec = violations.parse("subnet.cidr", request.subnet.cidr, fields.new_cidr)
     if request.subnet.gateway:
-        faults.add("subnet.gateway", "comes with the network that is to use the subnet")
-    found = rules(faults, "subnet", request.subnet, spec)
-    backend = faults.parse("backend", request.backend, fields.text)
-    faults.refuse()
+        violations.add("subnet.gateway", "must be empty; a network that uses the subnet sets it")
+    subnet_rules = rules(violations, "subnet", request.subnet, spec)
+    backend = violations.parse("backend", request.backend, fields.text)
+    violations.refuse()
     assert spec is not None  # noqa: S101 - refused above
-    return replace(spec, rules=found), backend or DEFAULT_BACKEND
+    return replace(spec, rules=subnet_rules), backend or DEFAULT_BACKEND
 
 
-def rules(faults: Faults, field: str, message: ipam_pb2.Subnet, spec: SubnetSpec | None) -> Rules:
-    """Unpack how a subnet's addresses are to be handed out.
+def rules(
+    violations: Violations, field: str, message: ipam_pb2.Subnet, spec: SubnetSpec | None
+) -> Rules:
+    """Return the rules of a subnet, and add their violations.
 
-    One that is asked for by its size alone may have any place, and None is one that cannot be had.
+    ``spec`` is the subnet itself, or None if its CIDR is a violation.
     """
     bounds = None
     if message.range:
-        bounds = faults.parse(f"{field}.range", message.range, fields.span)
+        bounds = violations.parse(f"{field}.range", message.range, fields.span)
     spans = [
-        faults.parse(f"{field}.reserved[{number}]", value, fields.span)
+        violations.parse(f"{field}.reserved[{number}]", value, fields.span)
         for number, value in enumerate(message.reserved[:MOST_SPANS])
     ]
     if len(message.reserved) > MOST_SPANS:
-        faults.add(f"{field}.reserved", f"has more than {MOST_SPANS} spans")
+        violations.add(f"{field}.reserved", f"has more than {MOST_SPANS} spans")
     given = [(f"{field}.range", bounds)] if bounds else []
     given += [(f"{field}.reserved[{number}]", span) for number, span in enumerate(spans) if span]
     for name, span in given:
         if spec is None:
             continue
         if spec.cidr is None:
-            faults.add(name, "goes with a subnet that is named")
+            violations.add(name, "needs a subnet with a cidr of its own")
         elif span.first not in spec.cidr or span.last not in spec.cidr:
-            faults.add(name, f"{span} is not in {spec.cidr}")
+            violations.add(name, f"{span} is not in {spec.cidr}")
     return Rules(
         range=bounds,
         reserved=tuple(span for span in spans if span),
-        cooldown=_seconds(faults, f"{field}.cooldown", message, "cooldown"),
-        retention=_seconds(faults, f"{field}.retention", message, "retention"),
+        cooldown=_seconds(violations, f"{field}.cooldown", message, "cooldown"),
+        retention=_seconds(violations, f"{field}.retention", message, "retention"),
     )
 
 
 def allocation(request: ipam_pb2.AllocateAddressRequest) -> AllocateRequest:
-    """Unpack an AllocateAddress."""
-    faults = Faults()
-    subnet = faults.parse("subnet", request.subnet, fields.book_cidr)
-    owner = faults.parse("owner", request.owner, fields.owner)
-    sticky_key = faults.parse("sticky_key", request.sticky_key, fields.text)
-    labels = faults.texts("labels", request.labels)
-    found = faults.parse("address", request.address, fields.address) if request.address else None
-    _check_family(faults, subnet, found)
-    faults.refuse()
-    return AllocateRequest(_bare(subnet), owner or "", found, "", sticky_key or "", labels)
+    """Return the request of an AllocateAddress."""
+    violations = Violations()
+    subnet = violations.parse("subnet", request.subnet, fields.subnet_cidr)
+    owner = violations.parse("owner", request.owner, fields.owner)
+    sticky_key = violations.parse("sticky_key", request.sticky_key, fields.text)
+    labels = violations.texts("labels", request.labels)
+    address = (
+        violations.parse("address", request.address, fields.address) if request.address else None
+    )
+    _check_family(violations, subnet, address)
+    violations.refuse()
+    return AllocateRequest(_bare(subnet), owner or "", address, "", sticky_key or "", labels)
 
 
 def batch(request: ipam_pb2.BatchAllocateAddressesRequest) -> BatchRequest:
-    """Unpack a BatchAllocateAddresses."""
-    faults = Faults()
-    subnet = faults.parse("subnet", request.subnet, fields.book_cidr)
+    """Return the request of a BatchAllocateAddresses."""
+    violations = Violations()
+    subnet = violations.parse("subnet", request.subnet, fields.subnet_cidr)
     owners = [
-        faults.parse(f"owners[{number}]", value, fields.owner)
+        violations.parse(f"owners[{number}]", value, fields.owner)
         for number, value in enumerate(request.owners[: fields.MAX_BATCH])
     ]
-    prefix = faults.parse("owner_prefix", request.owner_prefix, fields.owner)
-    labels = faults.texts("labels", request.labels)
+    prefix = violations.parse("owner_prefix", request.owner_prefix, fields.owner)
+    labels = violations.texts("labels", request.labels)
     if request.owners and prefix:
-        faults.add("owner_prefix", "goes without owners")
+        violations.add("owner_prefix", "must be empty if owners is set")
     if request.owners and request.count not in (0, len(request.owners)):
-        faults.add("count", f"is not the number of owners, {len(request.owners)}")
+        violations.add("count", f"is not the number of owners, {len(request.owners)}")
     wanted = request.count or len(request.owners)
     if not 0 < wanted <= fields.MAX_BATCH:
-        faults.add("count", f"{wanted} is not from 1 to {fields.MAX_BATCH}")
-    if prefix:  # the last owner's name is the longest
-        faults.parse("owner_prefix", f"{prefix}{wanted}", fields.owner)
-    faults.refuse()
+        violations.add("count", f"{wanted} is not from 1 to {fields.MAX_BATCH}")
+    if prefix:  # the last name is the longest
+        violations.parse("owner_prefix", f"{prefix}{wanted}", fields.owner)
+    violations.refuse()
     named = [owner or "" for owner in owners]
     counted = [f"{prefix}{number}" if prefix else "" for number in range(1, wanted + 1)]
     return BatchRequest(_bare(subnet), named or counted, labels)
 
 
 def release(request: ipam_pb2.ReleaseAddressRequest) -> tuple[IPNetwork, IPAddress, str]:
-    """Unpack a ReleaseAddress: subnet, address, owner."""
-    faults = Faults()
-    subnet = faults.parse("subnet", request.subnet, fields.book_cidr)
-    found = faults.parse("address", request.address, fields.address)
-    owner = faults.parse("owner", request.owner, fields.text)
-    _check_family(faults, subnet, found)
-    faults.refuse()
-    return subnet, found, owner or ""  # type: ignore[return-value]  # None was refused above
+    """Return the subnet, the address and the owner of a ReleaseAddress."""
+    violations = Violations()
+    subnet = violations.parse("subnet", request.subnet, fields.subnet_cidr)
+    address = violations.parse("address", request.address, fields.address)
+    owner = violations.parse("owner", request.owner, fields.text)
+    _check_family(violations, subnet, address)
+    violations.refuse()
+    return subnet, address, owner or ""  # type: ignore[return-value]  # None was refused above
 
 
 def owner(request: ipam_pb2.ReleaseOwnerRequest) -> str:
-    """Unpack a ReleaseOwner."""
-    faults = Faults()
-    found = faults.parse("owner", request.owner, fields.owner)
+    """Return the owner of a ReleaseOwner."""
+    violations = Violations()
+    name = violations.parse("owner", request.owner, fields.owner)
     if not request.owner:
-        faults.add("owner", "is required")
-    faults.refuse()
-    return found or ""
+        violations.add("owner", "is required")
+    violations.refuse()
+    return name or ""
 
 
 def map_request(request: ipam_pb2.GetSubnetMapRequest) -> tuple[IPNetwork, int]:
-    """Unpack a GetSubnetMap: the subnet, and the prefix length of its parts."""
-    faults = Faults()
-    subnet = faults.parse("subnet", request.subnet, fields.book_cidr)
+    """Return the subnet of a GetSubnetMap, and the prefix length of its parts."""
+    violations = Violations()
+    subnet = violations.parse("subnet", request.subnet, fields.subnet_cidr)
     prefixlen = request.part_prefix_length
     if subnet and not prefixlen:
-        wanted = _IPV6_PART if subnet.version == 6 else subnet.prefixlen + _IPV4_PARTS  # noqa: PLR2004
+        wanted = _IPV6_PART if subnet.version == IPV6 else subnet.prefixlen + _IPV4_PARTS
         prefixlen = min(max(wanted, subnet.prefixlen), subnet.max_prefixlen)
     elif subnet and not subnet.prefixlen <= prefixlen <= subnet.max_prefixlen:
-        faults.add(
+        violations.add(
             "part_prefix_length",
             f"{prefixlen} is not from {subnet.prefixlen} to {subnet.max_prefixlen}",
         )
-    faults.refuse()
+    violations.refuse()
     return subnet, prefixlen  # type: ignore[return-value]  # None was refused above
 
 
-def _seconds(faults: Faults, field: str, message: ipam_pb2.Subnet, name: str) -> float | None:
+def _seconds(
+    violations: Violations, field: str, message: ipam_pb2.Subnet, name: str
+) -> float | None:
     if not message.HasField(name):  # type: ignore[arg-type]  # a field of the message
         return None
     duration = getattr(message, name)
     seconds: float = duration.seconds + duration.nanos / 1e9
     if not 0 <= seconds <= LONGEST:
-        faults.add(field, f"{seconds} s is not from 0 to {LONGEST} s")
+        violations.add(field, f"{seconds} s is not from 0 to {LONGEST} s")
     return seconds
 
 
-def _check_family(faults: Faults, subnet: IPNetwork | None, address: IPAddress | None) -> None:
+def _check_family(
+    violations: Violations, subnet: IPNetwork | None, address: IPAddress | None
+) -> None:
     if subnet and address and subnet.version != address.version:
-        faults.add("address", f"is not of the family of {subnet}")
+        violations.add("address", f"is not of the family of {subnet}")
 
 
 def _bare(subnet: IPNetwork | None) -> Subnet:
-    """Make the subnet of a request that was not refused; the book has its rules."""
+    """Return the subnet of a request without its rules, which the registry has."""
     return Subnet(subnet)  # type: ignore[arg-type]  # None was refused before

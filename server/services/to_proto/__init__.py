@@ -1,1 +1,1 @@
-"""Values of the core as messages of the API."""
+"""Values of the core into messages of responses."""

@@ -1,4 +1,4 @@
-"""The address book's types into answers."""
+"""Subnets, allocations and backends into messages."""
 
 from mynet.ipam.api import Allocation, Usage
 from mynet.ipam.api import Backend as BackendPlugin
@@ -10,22 +10,22 @@ from mynet.v1 import ipam_pb2
 _LARGEST = 2**64 - 1
 
 
-def allocation(found: Allocation) -> ipam_pb2.Allocation:
-    """Pack an allocation."""
+def allocation(allocated: Allocation) -> ipam_pb2.Allocation:
+    """Return the message of an allocation."""
     return ipam_pb2.Allocation(
-        subnet=str(found.subnet),
-        address=str(found.address),
-        owner=found.owner,
-        instance=found.instance,
-        create_time=time(found.create_time),
-        revision=found.revision,
-        labels=found.labels,
-        sticky_key=found.sticky_key,
+        subnet=str(allocated.subnet),
+        address=str(allocated.address),
+        owner=allocated.owner,
+        instance=allocated.instance,
+        create_time=time(allocated.create_time),
+        revision=allocated.revision,
+        labels=allocated.labels,
+        sticky_key=allocated.sticky_key,
     )
 
 
 def subnet(report: SubnetReport) -> ipam_pb2.Subnet:
-    """Pack a subnet with its usage and the rules that hold in it."""
+    """Return the message of a subnet, with its usage and the rules that apply to it."""
     return ipam_pb2.Subnet(
         cidr=str(report.subnet.cidr),
         gateway=text(report.gateway),
@@ -41,29 +41,29 @@ def subnet(report: SubnetReport) -> ipam_pb2.Subnet:
     )
 
 
-def subnet_map(found: SubnetMap) -> ipam_pb2.GetSubnetMapResponse:
-    """Pack a map."""
+def subnet_map(parts_of: SubnetMap) -> ipam_pb2.GetSubnetMapResponse:
+    """Return the message of a map of a subnet."""
     return ipam_pb2.GetSubnetMapResponse(
-        subnet=subnet(found.report),
-        part_prefix_length=found.prefixlen,
+        subnet=subnet(parts_of.report),
+        part_prefix_length=parts_of.prefixlen,
         parts=[
             ipam_pb2.SubnetPart(
                 cidr=str(part.cidr),
                 allocated=min(part.allocated, _LARGEST),
                 cooling=min(part.cooling, _LARGEST),
             )
-            for part in found.parts
+            for part in parts_of.parts
         ],
     )
 
 
 def imported(dump: SubnetDump) -> ipam_pb2.ImportedSubnet:
-    """Pack what was brought in."""
+    """Return the message of an imported subnet."""
     return ipam_pb2.ImportedSubnet(subnet=str(dump.cidr), allocations=len(dump.held))
 
 
 def backend(listing: CatalogEntry[BackendPlugin]) -> ipam_pb2.Backend:
-    """Pack an IPAM backend, usable or refused."""
+    """Return the message of an IPAM backend, loaded or refused."""
     packed = ipam_pb2.Backend(
         name=listing.name,
         distribution=listing.distribution,

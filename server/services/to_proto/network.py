@@ -1,4 +1,4 @@
-"""Networks, endpoints and drivers into answers."""
+"""Networks, endpoints, findings and drivers into messages."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -34,94 +34,95 @@ _PROTOCOLS = {
 
 
 def network(report: NetworkReport, conditions: Sequence[Condition]) -> network_pb2.Network:
-    """Pack a network."""
-    found = report.network
+    """Return the message of a network."""
+    record = report.network
     return network_pb2.Network(
-        id=found.id,
-        name=found.name,
-        driver=found.spec.driver,
-        ipam=found.spec.ipam,
+        id=record.id,
+        name=record.name,
+        driver=record.spec.driver,
+        ipam=record.spec.ipam,
         subnets=[
             ipam_pb2.Subnet(
                 cidr=str(subnet.cidr),
                 gateway=text(subnet.gateway),
-                backend=found.spec.ipam,
-                network=found.name,
+                backend=record.spec.ipam,
+                network=record.name,
                 **rules(subnet.spec.rules),
             )
-            for subnet in found.subnets
+            for subnet in record.subnets
         ],
-        internal=found.spec.internal,
-        mtu=found.mtu,
-        masquerade=found.spec.masquerade,
-        interface=found.interface,
-        options=found.spec.options,
-        labels=found.spec.labels,
-        state=_NETWORK_STATES[found.state],
+        internal=record.spec.internal,
+        mtu=record.mtu,
+        masquerade=record.spec.masquerade,
+        interface=record.interface,
+        options=record.spec.options,
+        labels=record.spec.labels,
+        state=_NETWORK_STATES[record.state],
         endpoint_count=report.endpoint_count,
-        create_time=time(found.create_time),
-        revision=found.revision,
+        create_time=time(record.create_time),
+        revision=record.revision,
         conditions=map(condition, conditions),
     )
 
 
-def endpoint(found: Endpoint) -> network_pb2.Endpoint:
-    """Pack an endpoint."""
+def endpoint(record: Endpoint) -> network_pb2.Endpoint:
+    """Return the message of an endpoint."""
+    state = network_pb2.ENDPOINT_STATE_FAILED if record.failure else _ENDPOINT_STATES[record.state]
     return network_pb2.Endpoint(
-        id=found.id,
-        network=found.network,
-        network_id=found.network_id,
-        container_id=found.spec.container_id,
-        netns_path=found.place.sandbox.path if found.place.sandbox else "",
-        pid=found.place.pid,
-        interface=found.interface,
-        host_interface=found.host_interface,
-        addresses=[str(address) for address in found.addresses],
-        gateways=[str(gateway) for gateway in found.gateways],
-        mac_address=found.mac_address,
-        mtu=found.mtu,
-        labels=found.spec.labels,
-        options=found.spec.options,
-        state=network_pb2.ENDPOINT_STATE_FAILED if found.failure else _ENDPOINT_STATES[found.state],
-        create_time=time(found.create_time),
-        revision=found.revision,
-        ports=map(port, found.ports),
-        gateway_priority=found.spec.gateway_priority,
-        conditions=map(condition, found.conditions),
+        id=record.id,
+        network=record.network,
+        network_id=record.network_id,
+        container_id=record.spec.container_id,
+        netns_path=record.place.sandbox.path if record.place.sandbox else "",
+        pid=record.place.pid,
+        interface=record.interface,
+        host_interface=record.host_interface,
+        addresses=[str(address) for address in record.addresses],
+        gateways=[str(gateway) for gateway in record.gateways],
+        mac_address=record.mac_address,
+        mtu=record.mtu,
+        labels=record.spec.labels,
+        options=record.spec.options,
+        state=state,
+        create_time=time(record.create_time),
+        revision=record.revision,
+        ports=map(port, record.ports),
+        gateway_priority=record.spec.gateway_priority,
+        conditions=map(condition, record.conditions),
     )
 
 
-def condition(found: Condition) -> network_pb2.Condition:
-    """Pack what is in something's way."""
+def condition(value: Condition) -> network_pb2.Condition:
+    """Return the message of a condition."""
     return network_pb2.Condition(
-        problem=found.problem, remedy=found.remedy, commands=found.commands
+        problem=value.problem, remedy=value.remedy, commands=value.commands
     )
 
 
-def port(found: PortMapping) -> network_pb2.PortMapping:
-    """Pack published ports."""
+def port(value: PortMapping) -> network_pb2.PortMapping:
+    """Return the message of published ports."""
     return network_pb2.PortMapping(
-        protocol=_PROTOCOLS[found.protocol],
-        host_ip=text(found.host_ip),
-        host_port=found.host_port,
-        container_port=found.container_port,
-        count=found.count,
+        protocol=_PROTOCOLS[value.protocol],
+        host_ip=text(value.host_ip),
+        host_port=value.host_port,
+        container_port=value.container_port,
+        count=value.count,
     )
 
 
-def finding(found: Finding) -> network_pb2.Finding:
-    """Pack what an examination found."""
+def finding(value: Finding) -> network_pb2.Finding:
+    """Return the message of a finding."""
     return network_pb2.Finding(
-        object=found.subject,
-        problem=found.problem,
-        remedy=found.remedy,
-        repaired=found.repaired,
-        commands=found.commands,
+        object=value.subject,
+        problem=value.problem,
+        remedy=value.remedy,
+        repaired=value.repaired,
+        commands=value.commands,
     )
 
 
 def driver(listing: CatalogEntry[DriverPlugin]) -> network_pb2.Driver:
-    """Pack a driver, usable or refused."""
+    """Return the message of a driver, loaded or refused."""
     packed = network_pb2.Driver(
         name=listing.name,
         distribution=listing.distribution,
@@ -141,30 +142,30 @@ def driver(listing: CatalogEntry[DriverPlugin]) -> network_pb2.Driver:
     return packed
 
 
-def rules(found: Rules) -> dict[str, Any]:
-    """Pack the rules of a subnet that it has of its own, as fields of it."""
-    times = {"cooldown": found.cooldown, "retention": found.retention}
+def rules(value: Rules) -> dict[str, Any]:
+    """Return the rules that a subnet was created with, as fields of its message."""
+    times = {"cooldown": value.cooldown, "retention": value.retention}
     return {
-        "range": text(found.range),
-        "reserved": [str(span) for span in found.reserved],
-        **{name: duration(each) for name, each in times.items() if each is not None},
+        "range": text(value.range),
+        "reserved": [str(span) for span in value.reserved],
+        **{name: duration(seconds) for name, seconds in times.items() if seconds is not None},
     }
 
 
 def duration(seconds: float) -> Duration:
-    """Pack seconds."""
+    """Return the message of a time span in seconds."""
     packed = Duration()
     packed.FromNanoseconds(round(seconds * 1e9))
     return packed
 
 
 def text(value: object | None) -> str:
-    """Write a value; one that is not there is empty."""
+    """Return a value as text, or "" for None."""
     return "" if value is None else str(value)
 
 
 def time(moment: datetime) -> Timestamp:
-    """Pack a moment."""
+    """Return the message of a point in time."""
     stamp = Timestamp()
     stamp.FromDatetime(moment)
     return stamp

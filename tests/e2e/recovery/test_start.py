@@ -44,7 +44,7 @@ def test_a_file_that_is_not_a_socket_is_left_as_it_is(empty_testbed: Testbed) ->
     path.write_text("notes")
     status, words = turned_away(empty_testbed)
     assert status == 1
-    assert f"/{SOCKET} is there and is no socket" in words
+    assert f"/{SOCKET} exists and is not a socket" in words
     assert path.read_text() == "notes"
 
 

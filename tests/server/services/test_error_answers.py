@@ -184,7 +184,7 @@ def test_a_slow_plugin_reaches_the_caller(make_world: Callable[..., World]) -> N
 def test_a_daemon_that_starts_or_stops_says_so(make_world: Callable[..., World]) -> None:
     world = make_world(serving=False)
     check(refusal(world.net.CreateNetwork, create()), errors.Starting, "starting")
-    world.server._gate.drain(0)
+    world.server._interceptor.drain(0)
     check(refusal(world.net.CreateNetwork, create()), errors.ShuttingDown, "stopping")
 
 

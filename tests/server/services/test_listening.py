@@ -80,7 +80,7 @@ def test_a_socket_that_somebody_listens_on_stays_theirs(
 
 def test_a_file_that_is_no_socket_stays(folder: Path, listen: Callable[..., Server]) -> None:
     (folder / "d.sock").write_text("precious")
-    with pytest.raises(CannotStart, match="is no socket"):
+    with pytest.raises(CannotStart, match="is not a socket"):
         listen(f"unix://{folder}/d.sock")
     assert (folder / "d.sock").read_text() == "precious"
 

@@ -160,10 +160,10 @@ def test_a_file_that_comes_to_be_meanwhile_is_left_as_it_is(
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("", "no absolute path"),
-        ("mynet.backup", "no absolute path"),
-        ("/", "no absolute path"),
-        ("/srv/a\0b", "no absolute path"),
+        ("", "not an absolute path"),
+        ("mynet.backup", "not an absolute path"),
+        ("/", "not an absolute path"),
+        ("/srv/a\0b", "not an absolute path"),
         ("{state}/mynet.backup", "in the state directory"),
         ("{state}/../state/drivers/mynet.backup", "in the state directory"),
         ("{place}/nowhere/mynet.backup", "No such file or directory"),

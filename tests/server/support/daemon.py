@@ -145,7 +145,7 @@ class Daemon:
     @contextlib.contextmanager
     def patience(self, seconds: float) -> Iterator[None]:
         """Let calls take no longer than that."""
-        gate = self.server._gate
+        gate = self.server._interceptor
         before, gate._seconds = gate._seconds, seconds
         yield
         gate._seconds = before

@@ -14,7 +14,7 @@ HOST_LOCAL = ipam_pb2.SUBNET_FORMAT_HOST_LOCAL
 
 
 def ask(kind: int, document: object, **fields: Any) -> ipam_pb2.ImportSubnetsRequest:
-    """Ask for an import; a document that is no text is written as JSON."""
+    """Ask for an import; a document that is not a text is written as JSON."""
     text = document if isinstance(document, str) else json.dumps(document)
     return ipam_pb2.ImportSubnetsRequest(format=kind, document=text, **fields)  # type: ignore[arg-type]
 

@@ -43,14 +43,14 @@ class TestServer:
     def begin(self, core: Core, seconds: float) -> None:
         """Put a core behind the server, which answers STARTING from now on."""
         self._core.core = core
-        self.server._gate._seconds = seconds
-        self.server._gate.enter(Phase.STARTING)
-        self.server._say(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self.server._interceptor._seconds = seconds
+        self.server._interceptor.enter(Phase.STARTING)
+        self.server._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
 
     def end(self) -> bool:
         """Wait until no call is inside; return whether the server can be used again."""
-        was_stopped = self.server._gate._phase is Phase.STOPPING
-        drained = self.server._gate.drain(1)
+        was_stopped = self.server._interceptor._phase is Phase.STOPPING
+        drained = self.server._interceptor.drain(1)
         self._core.core = None
         return drained and not was_stopped
 
