@@ -51,7 +51,7 @@ class FakeFirewall(Subject):
     ) -> None:
         """Replace the whole table."""
         self._networks = {network.bridge: network for network in rules}
-        self._endpoints = {endpoint.endpoint: endpoint for endpoint in forwards}
+        self._endpoints = {ports.endpoint_id: ports for ports in forwards}
         self._restore()
 
     @counted
@@ -68,16 +68,16 @@ class FakeFirewall(Subject):
     @counted
     def publish(self, instance: str, forwards: PortForwards) -> None:
         """Forward an endpoint's ports, and no others to it."""
-        self._endpoints[forwards.endpoint] = forwards
-        if not forwards.forwards:
-            del self._endpoints[forwards.endpoint]
+        self._endpoints[forwards.endpoint_id] = forwards
+        if not forwards.ports:
+            del self._endpoints[forwards.endpoint_id]
         self._restore()
         self._reach("publish.forget")
 
     @counted
     def unpublish(self, forwards: PortForwards) -> None:
         """Delete an endpoint's forwarded ports."""
-        self._endpoints.pop(forwards.endpoint, None)
+        self._endpoints.pop(forwards.endpoint_id, None)
 
     @counted
     def missing_forwards(self, forwards: PortForwards) -> Sequence[Forward]:
@@ -101,7 +101,7 @@ class FakeFirewall(Subject):
         """Return the bridges and endpoints whose part of the table is not right."""
         return frozenset(
             [network.bridge for network in rules if self._missing(network)]
-            + [endpoint.endpoint for endpoint in forwards if self._missing_forwards(endpoint)]
+            + [ports.endpoint_id for ports in forwards if self._missing_forwards(ports)]
         )
 
     @counted
@@ -134,7 +134,7 @@ class FakeFirewall(Subject):
     @counted
     def inspect_surroundings(self) -> Surroundings:
         """Return ``surroundings``, and where published ports lead."""
-        ports = chain.from_iterable(forwards.forwards for forwards in self._endpoints.values())
+        ports = chain.from_iterable(forwards.ports for forwards in self._endpoints.values())
         return replace(self.surroundings, targets=frozenset(forward.target for forward in ports))
 
     def _missing(self, rules: NetworkRules) -> Sequence[str]:
@@ -143,8 +143,8 @@ class FakeFirewall(Subject):
         return [f"{text(element)} in the set {element.set}" for element in elements(rules)]
 
     def _missing_forwards(self, forwards: PortForwards) -> Sequence[Forward]:
-        present = self.endpoints.get(forwards.endpoint, PortForwards("")).forwards
-        return [forward for forward in forwards.forwards if forward not in present]
+        present = self.endpoints.get(forwards.endpoint_id, PortForwards("")).ports
+        return [forward for forward in forwards.ports if forward not in present]
 
     def _restore(self) -> None:
         self._is_loaded, self._is_flushed = True, False

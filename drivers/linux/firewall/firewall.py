@@ -57,7 +57,7 @@ class Firewall:
         """
         with self._lock:
             self._rules = {network.bridge: network for network in rules}
-            self._forwards = {endpoint.endpoint: endpoint for endpoint in forwards}
+            self._forwards = {ports.endpoint_id: ports for ports in forwards}
             self._load(instance)
 
     def add(self, instance: str, rules: NetworkRules) -> None:
@@ -88,16 +88,16 @@ class Firewall:
         Like: ``nft add element inet mynet pub4 ...; conntrack -D -p udp --orig-port-dst PORT``.
         """
         with self._lock:
-            before = self._forwards.get(forwards.endpoint, PortForwards(forwards.endpoint))
-            kept = [forward for forward in forwards.forwards if forward in before.forwards]
+            before = self._forwards.get(forwards.endpoint_id, PortForwards(forwards.endpoint_id))
+            kept = [forward for forward in forwards.ports if forward in before.ports]
             lost = _missing(kept)
             if before == forwards and not lost:
                 return
             if not self._table.change(published(before), published(forwards)):
                 self._load_again(instance, forwards)
-            self._forwards[forwards.endpoint] = forwards
+            self._forwards[forwards.endpoint_id] = forwards
         intact = [forward for forward in kept if forward not in lost]
-        changed = {*before.forwards, *forwards.forwards}.difference(intact)
+        changed = {*before.ports, *forwards.ports}.difference(intact)
         conntrack.forget(changed)
 
     def unpublish(self, forwards: PortForwards) -> None:
@@ -107,7 +107,7 @@ class Firewall:
         Like: ``nft delete element inet mynet pub4 ...; conntrack -D -p udp --orig-port-dst PORT``.
         """
         self._unpublishing.submit([forwards])
-        conntrack.forget(forwards.forwards)
+        conntrack.forget(forwards.ports)
 
     def _unpublish(self, endpoints: Sequence[PortForwards]) -> None:
         """Remove the ports of endpoints in one transaction. Holds ``_lock``."""
@@ -119,7 +119,7 @@ class Firewall:
         The ports of an unknown endpoint may be another endpoint's by now. Only those that still
         lead to it are returned then.
         """
-        before = self._forwards.pop(forwards.endpoint, None)
+        before = self._forwards.pop(forwards.endpoint_id, None)
         if before:
             return published(before)
         return (element for element in published(forwards) if not any(missing_elements([element])))
@@ -130,13 +130,13 @@ class Firewall:
         Like: ``nft get element inet mynet pub4 ...``.
         """
         with self._lock:
-            return _missing(forwards.forwards)
+            return _missing(forwards.ports)
 
     def targets(self) -> frozenset[IPAddress]:
         """Return the addresses that published ports lead to."""
         with self._lock:
             endpoints = list(self._forwards.values())
-        return frozenset(forward.target for endpoint in endpoints for forward in endpoint.forwards)
+        return frozenset(forward.target for endpoint in endpoints for forward in endpoint.ports)
 
     def is_intact(self) -> bool:
         """Return whether table, chains and rules are as they were loaded, if they ever were.
@@ -172,10 +172,10 @@ class Firewall:
             return frozenset()
         if not self.is_intact():
             return frozenset(
-                [network.bridge for network in rules] + [endpoint.endpoint for endpoint in forwards]
+                [network.bridge for network in rules] + [ports.endpoint_id for ports in forwards]
             )
         names = [network.bridge for network in rules if self.missing(network)]
-        names += [endpoint.endpoint for endpoint in forwards if self.missing_forwards(endpoint)]
+        names += [ports.endpoint_id for ports in forwards if self.missing_forwards(ports)]
         if not names:
             self._verified = now
         return frozenset(names)
@@ -208,7 +208,7 @@ class Firewall:
 
     def _load(self, instance: str, *more: PortForwards) -> None:
         """Load the table with all networks and ports, and with ``more``. Holds ``_lock``."""
-        forwards = self._forwards | {endpoint.endpoint: endpoint for endpoint in more}
+        forwards = self._forwards | {ports.endpoint_id: ports for ports in more}
         self._table.load(ruleset(instance, self._rules.values(), forwards.values()))
 
 

@@ -30,7 +30,7 @@ def elements(rules: NetworkRules) -> Iterator[Element]:
 
 def published(forwards: PortForwards) -> Iterator[Element]:
     """Return the elements of an endpoint's published ports."""
-    return chain.from_iterable(map(forwarded, forwards.forwards))
+    return chain.from_iterable(map(forwarded, forwards.ports))
 
 
 def forwarded(forward: Forward) -> Iterator[Element]:

@@ -46,13 +46,13 @@ class PortForwards:
     """The published ports of an endpoint."""
 
     # The id of the endpoint.
-    endpoint: str
-    forwards: Sequence[Forward] = ()
+    endpoint_id: str
+    ports: Sequence[Forward] = ()
 
     @property
     def opens_loopback(self) -> bool:
         """Whether clients reach any of the ports through 127.0.0.1."""
-        return any(forward.opens_loopback for forward in self.forwards)
+        return any(forward.opens_loopback for forward in self.ports)
 
 
 @dataclass(frozen=True, slots=True)

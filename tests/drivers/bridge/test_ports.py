@@ -159,7 +159,7 @@ def test_an_update_publishes_the_given_ports_and_no_others(
         changed = replace(published, ports=ports)
         driver.update_endpoint(CALL, changed)
         assert driver.check(CALL, changed) == []
-        standing = [endpoint.forwards for endpoint in kernel.firewall.endpoints.values()]
+        standing = [endpoint.ports for endpoint in kernel.firewall.endpoints.values()]
         assert sum(map(len, standing)) == 2 * len(ports)
 
 

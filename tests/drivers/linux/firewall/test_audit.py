@@ -169,5 +169,5 @@ def _shifted(forwards: PortForwards) -> Sequence[Forward]:
     """Return the same ports, leading elsewhere."""
     return [
         Forward(forward.protocol, forward.host, forward.host_port, ip_address("10.1.0.9"), 1)
-        for forward in forwards.forwards
+        for forward in forwards.ports
     ]

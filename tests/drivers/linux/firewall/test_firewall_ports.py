@@ -166,7 +166,7 @@ def test_a_port_of_another_endpoint_is_not_taken_from_it(
     host: Namespace, firewall: Firewall
 ) -> None:
     before = host.table()
-    thief = replace(OTHER.forwards[0], target=ip_address("10.1.0.2"))
+    thief = replace(OTHER.ports[0], target=ip_address("10.1.0.2"))
     stolen = PortForwards("web", [forward("", 77, "10.1.0.2", 1), thief])
     with pytest.raises(KernelError, match="nft could not load"):
         firewall.publish(INSTANCE, stolen)
