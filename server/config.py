@@ -25,7 +25,7 @@ _MACHINE_ID_FORM = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings; times are in seconds."""
+    """All settings. Times are in seconds."""
 
     listen: tuple[str, ...]
     state_dir: Path
@@ -37,13 +37,13 @@ class Settings:
     heal: bool = True
 
     def defaults(self, instance: str) -> Defaults:
-        """Return what holds where nobody says otherwise, on the host with this state."""
+        """Return the defaults of subnets for the daemon with this state."""
         pools = self.pools or (DEFAULT_POOL, ula_pool(instance))
         return Defaults(pools, self.cooldown, self.retention)
 
 
 class Seconds(click.FloatRange):
-    """A setting's seconds. To Python, nan and inf are numbers too, but no clock gets there."""
+    """A setting in seconds. It refuses nan and inf, which are numbers to Python."""
 
     def convert(
         self, value: float, param: click.Parameter | None, ctx: click.Context | None
@@ -56,10 +56,10 @@ class Seconds(click.FloatRange):
 
 
 def ula_pool(instance: str) -> AddressPool:
-    """Derive a /48 of unique local addresses (RFC 4193) that this host has at every start.
+    """Return a /48 of unique local addresses (RFC 4193) that is the same at every start.
 
-    It follows from the machine's id, or where the host has none from the instance of its state.
-    Source: machine-id(5), which has a word in the id's place until the first boot has ended.
+    It is derived from the machine's id, or from the instance of the state where there is none.
+    Source: machine-id(5), which has a word in place of the id until the first boot has ended.
     """
     try:
         seed = _MACHINE_ID.read_text(encoding="ascii").strip()
@@ -83,11 +83,11 @@ def parse_pools(given: Sequence[str]) -> tuple[AddressPool, ...]:
         if fields or not pool.base.prefixlen <= pool.prefixlen <= pool.base.max_prefixlen:
             raise click.BadParameter(
                 f"{text!r}: size is a prefix length from {pool.base.prefixlen} to"
-                f" {pool.base.max_prefixlen}, and there is nothing beside base and size"
+                f" {pool.base.max_prefixlen}, and base and size are the only keys"
             )
         if reason := unusable(pool.base):
-            raise click.BadParameter(f"{text!r}: no network can have it: {reason}")
-        if other := next((each for each in pools if each.base.overlaps(pool.base)), None):
+            raise click.BadParameter(f"{text!r} cannot be used by networks: {reason}")
+        if other := next((other for other in pools if other.base.overlaps(pool.base)), None):
             raise click.BadParameter(f"{text!r}: shares addresses with {other.base}")
         pools.append(pool)
     return tuple(pools)
@@ -96,29 +96,29 @@ def parse_pools(given: Sequence[str]) -> tuple[AddressPool, ...]:
 def read_file(path: Path, known: Mapping[str, click.Parameter]) -> dict[str, object]:
     """Read a TOML config file. Raises click.BadParameter.
 
-    A key that is not known is refused, with those that are; and a value of another type than the
-    option's, before click makes of it what it can.
+    An unknown key is refused, and so is a value of another type than the option's, which click
+    would convert.
     """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise click.BadParameter(f"{path} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise click.BadParameter(f"{path} cannot be read as TOML: {error}") from error
-    if unknown := sorted(found.keys() - known.keys()):
+    if unknown := sorted(values.keys() - known.keys()):
         raise click.BadParameter(
             f"{path} has unknown keys {', '.join(unknown)}; known are {', '.join(sorted(known))}"
         )
-    for key, value in found.items():
-        if wanted := _mistyped(known[key], value):
-            raise click.BadParameter(f"{path}: {key} is {wanted}, not {value!r}")
-    return found
+    for key, value in values.items():
+        if expected := _expected_type(known[key], value):
+            raise click.BadParameter(f"{path}: {key} is {expected}, not {value!r}")
+    return values
 
 
-def _mistyped(option: click.Parameter, value: object) -> str:
-    """Say what an option's value in a file should be, or "" where it is that."""
+def _expected_type(option: click.Parameter, value: object) -> str:
+    """Return which type an option's value must have, or "" where it has that type."""
     if option.multiple:
-        fits = isinstance(value, list) and value and all(isinstance(one, str) for one in value)
+        fits = isinstance(value, list) and value and all(isinstance(item, str) for item in value)
         return "" if fits else "a list of texts"
     if isinstance(option, click.Option) and option.is_flag:
         return "" if isinstance(value, bool) else "true or false"
@@ -129,7 +129,7 @@ def _mistyped(option: click.Parameter, value: object) -> str:
 
 
 def check_listen(addresses: tuple[str, ...], *, insecure: bool) -> None:
-    """Refuse addresses that are malformed, and TCP where the risk was not accepted."""
+    """Raise click.BadParameter for a malformed address, and for TCP without ``insecure``."""
     for address in addresses:
         if address.startswith("unix://"):
             if not address.startswith("unix:///"):
@@ -140,6 +140,6 @@ def check_listen(addresses: tuple[str, ...], *, insecure: bool) -> None:
             raise click.BadParameter(f"{address} is neither unix:///PATH nor HOST:PORT")
         if not insecure:
             raise click.BadParameter(
-                f"{address}: whoever reaches a TCP address rules this host's networks; add"
-                " --insecure if that is meant"
+                f"{address}: every program that reaches a TCP address can change this host's"
+                " networks; add --insecure to accept that"
             )

@@ -1,4 +1,4 @@
-"""Putting the core together: what the gRPC services call, and nothing of gRPC in it."""
+"""Assembles the core, which the gRPC services call and which does not know gRPC."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ from mynet.server.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """What the services call."""
+    """The parts of the core that the services call."""
 
     networks: Networks
     conditions: Conditions
@@ -54,7 +54,7 @@ def assemble(
     host: Host,
     defaults: Defaults,
 ) -> Core:
-    """Wire the core up over a state directory and its store, the plugins, and the host's kernel."""
+    """Return a core over a state directory and its store, the plugins, and the host's kernel."""
     locks = KeyedLocks()
     planner = Planner(store, drivers, host)
     registry = SubnetRegistry(store, backends, locks, host, defaults)

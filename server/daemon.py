@@ -27,7 +27,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 def run(settings: Settings) -> None:
     """Run until SIGTERM, SIGINT or SIGHUP.
 
-    Raises CannotStart, and what opening the books raises.
+    Raises CannotStart, StoreDamaged and StoreUnavailable.
     """
     wait_for_stop = _stop_signals()
     _raise_descriptor_limit()
@@ -64,16 +64,16 @@ def run(settings: Settings) -> None:
 
 
 def _raise_descriptor_limit() -> None:
-    """Take as many file descriptors as may be had: a published port costs one."""
+    """Raise the limit of file descriptors to its maximum, as a published port costs one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _stop_signals() -> Callable[[], object]:
-    """Return what waits until the daemon is told to stop, be it told already.
+    """Return a function that waits for a signal to stop, and returns at once after one.
 
-    Python runs a handler when the main thread comes to it, and a thread that is just going to sleep
-    does not: a signal that sets an Event can be lost. The byte that it writes into a pipe is not.
+    Python runs a signal handler in the main thread, and not while that is going to sleep. So a
+    signal that sets an Event can be lost. The byte that it writes into a pipe cannot.
     """
     told, telling = os.pipe()
     os.set_blocking(telling, False)
@@ -84,10 +84,10 @@ def _stop_signals() -> Callable[[], object]:
 
 
 def _leave_at_once() -> None:
-    """Leave although a plugin hangs: its thread would keep the process alive for ever.
+    """End the process although a plugin hangs, as its thread would keep it alive for ever.
 
-    What it had under way is an intent on record, and the next start rolls it back.
+    The work under way is an intent on record, which the next start finishes or rolls back.
     """
-    log.warning("left with work under way; the next start finishes or undoes it")
+    log.warning("ended with work under way; the next start finishes it or rolls it back")
     sys.stderr.flush()
     os._exit(0)

@@ -1,9 +1,9 @@
-"""What the core refuses. The contracts' own errors are in ``drivers/errors`` and ``ipam/errors``.
+"""The errors of the core. Those of the contracts are in ``drivers/errors`` and ``ipam/errors``.
 
 ::
 
     MynetError
-    ├── InvalidArgument      faults in the request, all of them at once
+    ├── InvalidArgument      the request has violations; the error has all of them
     ├── Ambiguous            an id prefix or selector that fits several objects
     ├── NotFound
     │   ├── NetworkNotFound, EndpointNotFound, SubnetNotFound
@@ -11,20 +11,20 @@
     ├── NetworkExists        the name is taken
     ├── EndpointExists       the container is connected already, with another spec
     ├── NetworkInUse         endpoints are on it
-    ├── SubnetExists         the subnet is in the book already
+    ├── SubnetExists         the subnet is registered already
     ├── SubnetOverlap        another subnet has some of these addresses
-    ├── SubnetInUse          a network uses it, or somebody has an address of it
+    ├── SubnetInUse          a network uses it, or addresses of it are allocated
     ├── PoolsExhausted       no subnet is left in the default pools
     ├── AddressOwned         an endpoint's or a gateway's address is not released by hand
     ├── Busy                 another call is changing the object
     ├── Starting, ShuttingDown
-    ├── CallerGone           nobody waits for the answer any more
+    ├── CallerGone           the caller does not wait for the reply any more
     ├── PluginTimeout        a plugin did not answer in time
     ├── CannotStart          the daemon refuses to start
     └── CannotRestore        a backup is not restored
 
-``services/status.py`` turns each into one gRPC status. A message says what was asked, what stands
-in the way and what to do.
+``services/status.py`` maps each to one gRPC status. A message says what was asked, what stands in
+the way and what to do.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,17 +39,15 @@ _SHOWN = 64
 
 
 def quoted(value: str) -> str:
-    """Show a caller's text in a message: in quotes, shortened, on one line and in ASCII."""
+    """Return a caller's text for a message: in quotes, shortened, on one line and in ASCII."""
     shown = ascii(value[: _SHOWN + 1])
     return shown if len(shown) <= _SHOWN + 2 else f"{shown[: _SHOWN - 2]}...'"
 
 
 class MynetError(Exception):
-    """Base of what the core refuses; fields as in ``mynet.ipam.errors.IpamError``.
+    """Base of the core's errors. Its fields are those of ``mynet.ipam.errors.IpamError``."""
 
-    ``retry_after`` is in seconds; 0 where waiting does not help.
-    """
-
+    # In seconds; 0 where waiting does not help.
     retry_after: float = 0.0
 
     def __init__(
@@ -68,19 +66,23 @@ class MynetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One fault: the field's path in the request (``network.subnets[0].cidr``), and a sentence."""
+    """One reason why a request is invalid."""
 
+    # The path of the field in the request, such as network.subnets[0].cidr.
     field: str
+    # A sentence.
     description: str
 
 
 class InvalidArgument(MynetError):
-    """The request is malformed or contradicts itself; ``violations`` has every fault found."""
+    """The request is malformed or contradicts itself; the error has all violations."""
 
     def __init__(self, violations: Sequence[Violation]) -> None:
-        shown = "; ".join(f"{fault.field}: {fault.description}" for fault in violations[:3])
+        shown = "; ".join(
+            f"{violation.field}: {violation.description}" for violation in violations[:3]
+        )
         more = f"; and {len(violations) - 3} more" if len(violations) > 3 else ""  # noqa: PLR2004
-        super().__init__(f"the request has faults: {shown}{more}")
+        super().__init__(f"the request is invalid: {shown}{more}")
         self.violations = tuple(violations)
 
 
@@ -89,36 +91,36 @@ class Ambiguous(MynetError):
 
     @property
     def violations(self) -> Sequence[Violation]:
-        """The fault, at the field that is ambiguous."""
+        """The violation of the field that is ambiguous."""
         return (Violation(self.resource.partition(" ")[0], str(self)),)
 
 
 class NotFound(MynetError):
-    """Base of the errors for what is not there."""
+    """Base of the errors for an object that does not exist."""
 
 
 class NetworkNotFound(NotFound):
-    """No such network."""
+    """The network does not exist."""
 
 
 class EndpointNotFound(NotFound):
-    """No such endpoint."""
+    """The endpoint does not exist."""
 
 
 class SubnetNotFound(NotFound):
-    """No such subnet in the book."""
+    """The subnet is not registered."""
 
 
 class DriverNotFound(NotFound):
-    """No such network driver, or it was refused when the daemon started."""
+    """The network driver is not installed, or was refused when the daemon started."""
 
 
 class BackendNotFound(NotFound):
-    """No such IPAM backend, or it was refused when the daemon started."""
+    """The IPAM backend is not installed, or was refused when the daemon started."""
 
 
 class NetworkExists(MynetError):
-    """A network of that name is there already."""
+    """There is a network of that name already."""
 
 
 class EndpointExists(MynetError):
@@ -130,15 +132,15 @@ class NetworkInUse(MynetError):
 
 
 class SubnetOverlap(MynetError):
-    """Another subnet in the book has some of the addresses."""
+    """Another registered subnet has some of the addresses."""
 
 
 class SubnetExists(MynetError):
-    """The subnet is in the book already."""
+    """The subnet is registered already."""
 
 
 class SubnetInUse(MynetError):
-    """A network uses the subnet, or somebody has an address of it."""
+    """A network uses the subnet, or addresses of it are allocated."""
 
 
 class PoolsExhausted(MynetError):
@@ -146,7 +148,7 @@ class PoolsExhausted(MynetError):
 
 
 class AddressOwned(MynetError):
-    """The address belongs to an endpoint or a network, which alone gives it back."""
+    """The address belongs to an endpoint or a network, and is released with it."""
 
 
 class Busy(MynetError):
@@ -156,7 +158,7 @@ class Busy(MynetError):
 
 
 class Starting(MynetError):
-    """The daemon is still bringing the host to what its books say."""
+    """The daemon is still bringing the host to its records."""
 
     retry_after = 1.0
 
@@ -168,26 +170,24 @@ class ShuttingDown(MynetError):
 
 
 class CallerGone(MynetError):
-    """The caller cancelled, or went away; what was made for it is undone."""
+    """The caller cancelled, or went away; what was made for it is rolled back."""
 
 
 class PluginTimeout(MynetError):
-    """A plugin did not answer in time.
-
-    ``pending`` is the verb that still runs, or None where it never began.
-    """
+    """A plugin did not answer in time."""
 
     def __init__(self, message: str, pending: Future[Any] | None, *, resource: str) -> None:
         super().__init__(message, resource=resource)
+        # The verb that still runs, or None where it never began.
         self.pending = pending
 
 
 class CannotStart(MynetError):
-    """The state directory, the network namespace or an address to listen on is not to be had."""
+    """The state directory, the network namespace or an address to listen on is not available."""
 
 
 class CannotRestore(MynetError):
-    """A file is no backup that this mynetd can restore, or there is no place for it."""
+    """A file is not a backup that this mynetd can restore, or its target is in use."""
 
 
 def port_in_use(binding: Binding, holder: str, metadata: Mapping[str, str]) -> PortInUse:

@@ -1,8 +1,8 @@
-"""What the core asks of the host's kernel; ``mynet.drivers.linux`` answers, and its fake in tests.
+"""What the core asks of the host's kernel. ``mynet.drivers.linux`` implements it, and its fake.
 
-Everything that changes the kernel goes through a driver. The core only looks, to choose names that
-are free and to know which namespace it is talking about; and it holds published ports, so that they
-are free, and stay so, whichever driver leads them anywhere.
+Only drivers change the kernel. The core reads it, to choose free names and to identify namespaces.
+And it reserves published ports, so that no other program takes them, whichever driver forwards
+them.
 """
 
 import contextlib
@@ -67,14 +67,14 @@ def nameservers() -> Sequence[IPNetwork]:
         return []
     words = [line.split() for line in lines]
     named = [word[1] for word in words if len(word) > 1 and word[0] == "nameserver"]
-    found: list[IPNetwork] = []
+    subnets: list[IPNetwork] = []
     for name in named:
         with contextlib.suppress(ValueError):
-            found.append(ip_network(name.partition("%")[0]))  # fe80::1%eth0 is an address too
-    return found
+            subnets.append(ip_network(name.partition("%")[0]))  # fe80::1%eth0 is an address too
+    return subnets
 
 
 @functools.cache  # no process outlives its boot
 def boot_id() -> str:
-    """Return what tells this boot from any other. Source: random(4)."""
+    """Return the unique id of this boot of the host. Source: random(4)."""
     return _BOOT_ID.read_text(encoding="ascii").strip()

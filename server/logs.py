@@ -1,7 +1,7 @@
 """Structured logs on standard error: JSON for machines, plain lines for people.
 
-Every line of a request carries its ``request_id``, also what a plugin logs with the standard
-library's ``logging`` while it works on it.
+Every line of a request carries its ``request_id``, including the lines that a plugin logs with the
+standard library's ``logging`` while it works on the request.
 """
 
 import logging

@@ -13,10 +13,12 @@ from mynet.server.offline.commands import fsck, restore
 
 
 def _load(context: click.Context, _: click.Parameter, value: Path | None) -> None:
-    """Take the config file as defaults: flags and environment variables go before it."""
+    """Read the config file as defaults. Flags and environment variables override it."""
     if value is not None:
         known = {
-            each.name: each for each in context.command.params if each.name and each.expose_value
+            option.name: option
+            for option in context.command.params
+            if option.name and option.expose_value
         }
         context.default_map = config.read_file(value, known)
 
@@ -42,14 +44,14 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
 @click.option(
     "--insecure",
     is_flag=True,
-    help="Serve TCP without encryption and without asking who calls.",
+    help="Serve TCP without encryption and authentication.",
 )
 @click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
     default=config.DEFAULT_STATE_DIR,
     show_default=True,
-    help="Where networks, endpoints and addresses are kept. One daemon a directory.",
+    help="Directory for the records of networks, endpoints and addresses. One daemon a directory.",
 )
 @click.option(
     "--plugin-timeout",
@@ -71,8 +73,8 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
     "--default-address-pool",
     multiple=True,
     metavar="base=CIDR,size=N",
-    help="Where subnets are taken from that nobody names: those of prefix length N within CIDR."
-    " May be repeated.  [default: base=10.192.0.0/10,size=24 and a ULA /48 of this host, size=64]",
+    help="Pool for subnets without a CIDR: those of prefix length N within CIDR. May be repeated."
+    "  [default: base=10.192.0.0/10,size=24 and a ULA /48 of this host, size=64]",
 )
 @click.option(
     "--default-cooldown",
@@ -80,7 +82,7 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long a released address is not handed out again, where its subnet does not say.",
+    help="How long a released address is not allocated again, by default of subnets.",
 )
 @click.option(
     "--default-retention",
@@ -88,12 +90,12 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
     default=86400.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long whoever comes back gets its old address, where the subnet does not say.",
+    help="How long a released address is kept for its sticky key, by default of subnets.",
 )
 @click.option(
     "--no-heal",
     is_flag=True,
-    help="Leave what somebody damages in the kernel as it is, for mynetctl doctor.",
+    help="Do not repair at once what other programs damage; mynetctl doctor still does.",
 )
 @click.option(
     "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True
@@ -123,10 +125,10 @@ def main(
     """Run mynetd, the container-network daemon, until SIGTERM or SIGINT.
 
     Each option is also a key of the config file (state_dir for --state-dir) and an environment
-    variable (MYNET_STATE_DIR). The command line goes before the environment, and that before the
+    variable (MYNET_STATE_DIR). The command line overrides the environment, which overrides the
     file. Container networks keep working while mynetd is not running.
 
-    The commands are for while it is not running.
+    The commands are for use while mynetd is not running.
     """
     if context.invoked_subcommand:
         return

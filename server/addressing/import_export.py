@@ -28,7 +28,7 @@ from mynet.server.calls.locks import KeyedLocks
 from mynet.server.calls.rollback import best_effort, on_completion, rollback
 from mynet.server.errors import InvalidArgument, PluginTimeout, Violation
 from mynet.server.model.endpoints import is_own
-from mynet.server.model.subnets import LONGEST, MOST_SPANS, RegisteredSubnet, Rules, SubnetDump
+from mynet.server.model.subnets import LONGEST, MAX_SPANS, RegisteredSubnet, Rules, SubnetDump
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
 from mynet.server.store.subnets import Imported, overlap
@@ -148,8 +148,8 @@ def _overlaps(dumps: Sequence[SubnetDump]) -> Iterator[Violation]:
 
 def _violations(dump: SubnetDump) -> Iterator[Violation]:
     field, rules = f"document[{dump.cidr}]", dump.rules
-    if len(rules.reserved) > MOST_SPANS:
-        yield Violation(field, f"reserves more than {MOST_SPANS} spans")
+    if len(rules.reserved) > MAX_SPANS:
+        yield Violation(field, f"reserves more than {MAX_SPANS} spans")
         return  # checking each address against so many spans would take long
     yield from (Violation(field, sentence) for sentence in _rule_violations(dump.cidr, rules))
     can_be_held, seen = usable(dump.cidr), set()

@@ -1,1 +1,1 @@
-"""Networks, endpoints and subnets as values: what a caller asks for, and what is on record."""
+"""Networks, endpoints and subnets as values: the specs of callers, and the records."""

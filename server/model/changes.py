@@ -1,4 +1,4 @@
-"""What is to change of networks and endpoints that are there: values, as the specs are."""
+"""Changes of networks and endpoints, as values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,20 +8,20 @@ from mynet.drivers.api import PortMapping
 
 @dataclass(frozen=True, slots=True)
 class MapChange:
-    """What is to change of labels or options: those to set, and those to take away.
+    """A change of labels or options."""
 
-    With ``replace``, all that is not set is taken away.
-    """
-
+    # Entries to set.
     put: Mapping[str, str] = field(default_factory=dict)
+    # Keys of the entries to remove.
     remove: frozenset[str] = frozenset()
+    # Whether to remove every entry that is not set.
     replace: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.put or self.remove or self.replace)
 
     def applied(self, before: Mapping[str, str]) -> Mapping[str, str]:
-        """Return what comes of it; all that is not named stays."""
+        """Return the entries after the change. An entry that the change does not name stays."""
         if self.replace:
             return self.put
         kept = {key: value for key, value in before.items() if key not in self.remove}
@@ -30,7 +30,7 @@ class MapChange:
 
 @dataclass(frozen=True, slots=True)
 class NetworkChange:
-    """What is to change of a network."""
+    """A change of a network."""
 
     labels: MapChange = MapChange()
     options: MapChange = MapChange()
@@ -38,13 +38,15 @@ class NetworkChange:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A port as it was asked for, and as it is; those that were not chosen yet are the same."""
+    """A published port of an endpoint."""
 
+    # The mapping as the caller asked for it.
     spec: PortMapping
+    # The mapping as it is. It is the same as the spec until a port of the host is chosen.
     port: PortMapping
 
-    def is_meant_by(self, pattern: PortMapping) -> bool:
-        """Say whether it is one of those that ``pattern`` describes, which may leave much open."""
+    def matches(self, pattern: PortMapping) -> bool:
+        """Return whether a pattern, which may leave the host's port and address open, fits."""
         return (
             (self.port.protocol, self.port.container_port, self.port.count)
             == (pattern.protocol, pattern.container_port, pattern.count)
@@ -55,36 +57,35 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class PortsChange:
-    """What is to change of an endpoint's ports: those to publish, and those to take away.
+    """A change of an endpoint's ports."""
 
-    With ``replace``, all that is not to be published is taken away. What is removed may leave open
-    at which of the host's addresses (None) and ports (0) it is.
-    """
-
+    # Ports to publish.
     put: tuple[PortMapping, ...] = ()
+    # Patterns of the ports to remove. They may leave the host's address (None) and port (0) open.
     remove: tuple[PortMapping, ...] = ()
+    # Whether to remove every port that is not to be published.
     replace: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.put or self.remove or self.replace)
 
     def applied(self, before: Sequence[Published]) -> Sequence[Published]:
-        """Return what comes of it. What is there as it was asked for stays, chosen or named."""
-        kept = [each for each in before if not any(map(each.is_meant_by, self.remove))]
+        """Return the ports after the change. A port that is asked for again keeps its number."""
+        kept = [port for port in before if not any(map(port.matches, self.remove))]
         rest, asked, added = list(kept), list[Published](), list[Published]()
         for spec in self.put:
-            there = next((each for each in rest if spec in (each.spec, each.port)), None)
-            asked.append(Published(spec, there.port if there else spec))
-            if there is None:
+            existing = next((port for port in rest if spec in (port.spec, port.port)), None)
+            asked.append(Published(spec, existing.port if existing else spec))
+            if existing is None:
                 added.append(asked[-1])
             else:
-                rest.remove(there)
+                rest.remove(existing)
         return asked if self.replace else [*kept, *added]
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointChange:
-    """What is to change of an endpoint."""
+    """A change of an endpoint."""
 
     labels: MapChange = MapChange()
     ports: PortsChange = PortsChange()

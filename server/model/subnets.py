@@ -12,8 +12,8 @@ from mynet.ipam.api import Holding, IPAddress, IPNetwork, Part, Span, Usage
 IPV4: Final = 4
 IPV6: Final = 6
 MIN_MTU_IPV6 = 1280  # RFC 8200, 5: on a smaller device the kernel refuses IPv6 addresses
-MOST_SPANS = 64  # that a subnet reserves: each address that is chosen or checked passes them
-LONGEST = 10 * 365 * 86400  # seconds: the most that a time of a subnet, or any setting, may be
+MAX_SPANS = 64  # that a subnet reserves, as each allocation is checked against all of them
+LONGEST = 10 * 365 * 86400  # seconds; the limit of a subnet's times and of any setting
 _UNUSABLE = {
     ip_network("0.0.0.0/32"): "it begins with the unspecified address",
     ip_network("::/128"): "it begins with the unspecified address",
@@ -27,35 +27,36 @@ _UNUSABLE = {
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a subnet's addresses are handed out; None where the daemon's default holds.
+    """How a subnet's addresses are allocated, as in :class:`mynet.ipam.api.Subnet`."""
 
-    Times are in seconds. Everything is meant as in :class:`mynet.ipam.api.Subnet`.
-    """
-
+    # The addresses to choose from; None for the whole subnet.
     range: Span | None = None
     reserved: tuple[Span, ...] = ()
+    # In seconds; None for the daemon's default.
     cooldown: float | None = None
     retention: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AddressPool:
-    """Where subnets are taken from that nobody named: those of ``prefixlen`` within ``base``."""
+    """A pool that subnets without a CIDR are chosen from."""
 
     base: IPNetwork
+    # The prefix length of the subnets, unless the caller asks for another.
     prefixlen: int
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds where nobody says otherwise; cooldown and retention are in seconds."""
+    """The daemon's settings for subnets that have none of their own."""
 
     pools: Sequence[AddressPool] = ()
+    # In seconds.
     cooldown: float = 30.0
     retention: float = 86400.0
 
     def applied(self, cidr: IPNetwork, rules: Rules) -> ipam.Subnet:
-        """Return a subnet with its rules complete, as a backend is told it."""
+        """Return a subnet with complete rules, as its backend gets it."""
         return ipam.Subnet(
             cidr,
             rules.range,
@@ -67,17 +68,21 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class SubnetSize:
-    """Any subnet of so many addresses; with prefix length 0, of the size that its pool gives."""
+    """The size of a subnet without a CIDR."""
 
+    # The IP version.
     version: int
+    # 0 for the prefix length of the pool.
     prefixlen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SubnetSpec:
-    """A subnet asked for, by its CIDR or by its size; without a gateway the backend chooses it."""
+    """The subnet that a caller asks for."""
 
+    # None where the subnet is asked for by its size.
     cidr: IPNetwork | None
+    # None leaves the choice to the daemon.
     gateway: IPAddress | None = None
     size: SubnetSize | None = None
     rules: Rules = Rules()
@@ -90,32 +95,34 @@ class SubnetSpec:
 
 @dataclass(frozen=True, slots=True)
 class SubnetCandidates:
-    """What a subnet may be chosen from: the pools, less what the host itself uses."""
+    """The address space that a subnet may be chosen from."""
 
     pools: Sequence[AddressPool]
+    # The subnets that the host itself uses.
     taken: Sequence[IPNetwork] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredSubnet:
-    """A subnet in the registry, and the network that uses it, if one does.
-
-    One that is ``kept`` stays though nobody uses it and nobody has an address of it.
-    """
+    """A subnet in the registry."""
 
     cidr: IPNetwork
+    # The name of its IPAM backend.
     backend: str
     rules: Rules
+    # Whether it stays registered without a network or an allocation.
     kept: bool
+    # The id and the name of the network that uses it, or "".
     network_id: str
     network: str
     create_time: datetime
+    # The revision of the commit that wrote the record.
     revision: int
 
 
 @dataclass(frozen=True, slots=True)
 class SubnetReport:
-    """A subnet with the rules that hold in it, its gateway and how full it is."""
+    """A subnet, the rules that hold in it, its gateway and how full it is."""
 
     subnet: RegisteredSubnet
     rules: ipam.Subnet
@@ -125,16 +132,17 @@ class SubnetReport:
 
 @dataclass(frozen=True, slots=True)
 class SubnetMap:
-    """How full the parts of a subnet are; those of which nothing is to be said are left out."""
+    """How full the parts of a subnet are. Empty parts are left out."""
 
     report: SubnetReport
+    # The prefix length of the parts.
     prefixlen: int
     parts: Sequence[Part]
 
 
 @dataclass(frozen=True, slots=True)
 class SubnetDump:
-    """A subnet with its rules and all who hold addresses of it, as it is exported and imported."""
+    """A subnet with its rules and allocations, as it is exported and imported."""
 
     cidr: IPNetwork
     backend: str
@@ -145,7 +153,7 @@ class SubnetDump:
 
 @dataclass(frozen=True, slots=True)
 class AllocationKey:
-    """Where an allocation stands in the list of all."""
+    """The place of an allocation in the list of all."""
 
     backend: str
     cidr: IPNetwork
@@ -158,5 +166,5 @@ class AllocationKey:
 
 
 def unusable(cidr: IPNetwork) -> str:
-    """Say why the kernel would not route to addresses of a subnet; "" where it would."""
+    """Return why the kernel would not route to addresses of a subnet, or "" where it would."""
     return next((reason for other, reason in _UNUSABLE.items() if cidr.overlaps(other)), "")

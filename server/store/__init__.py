@@ -53,7 +53,7 @@ MIGRATIONS = (
       cidr TEXT NOT NULL UNIQUE,
       backend TEXT NOT NULL,
       rules TEXT NOT NULL,        -- JSON
-      kept INTEGER NOT NULL,      -- 1 where it stays though nobody uses it
+      kept INTEGER NOT NULL,      -- 1 where it stays without a network
       network_id TEXT REFERENCES networks (id),
       network_rules TEXT,         -- those of the network, where it has some: they go first
       create_time TEXT NOT NULL,

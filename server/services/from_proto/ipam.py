@@ -11,7 +11,7 @@ from mynet.ipam.api import (
     Subnet,
 )
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
-from mynet.server.model.subnets import LONGEST, MOST_SPANS, Rules, SubnetSpec
+from mynet.server.model.subnets import LONGEST, MAX_SPANS, Rules, SubnetSpec
 from mynet.server.services.from_proto import fields
 from mynet.server.services.violations import Violations
 from mynet.v1 import ipam_pb2
@@ -58,10 +58,10 @@ def rules(
         bounds = violations.parse(f"{field}.range", message.range, fields.span)
     spans = [
         violations.parse(f"{field}.reserved[{number}]", value, fields.span)
-        for number, value in enumerate(message.reserved[:MOST_SPANS])
+        for number, value in enumerate(message.reserved[:MAX_SPANS])
     ]
-    if len(message.reserved) > MOST_SPANS:
-        violations.add(f"{field}.reserved", f"has more than {MOST_SPANS} spans")
+    if len(message.reserved) > MAX_SPANS:
+        violations.add(f"{field}.reserved", f"has more than {MAX_SPANS} spans")
     given = [(f"{field}.range", bounds)] if bounds else []
     given += [(f"{field}.reserved[{number}]", span) for number, span in enumerate(spans) if span]
     for name, span in given:

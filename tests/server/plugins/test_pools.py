@@ -46,7 +46,7 @@ def test_a_pool_is_a_base_and_a_size_in_any_order() -> None:
         ("base=banana,size=24", "write base="),
         ("base=10.0.0.1/8,size=24", "write base="),
         ("base=10.0.0.0/8,size=big", "write base="),
-        ("base=10.0.0.0/8,size=24,colour=red", "nothing beside"),
+        ("base=10.0.0.0/8,size=24,colour=red", "the only keys"),
         ("base=10.0.0.0/8,size=7", "from 8 to 32"),
         ("base=10.0.0.0/8,size=33", "from 8 to 32"),
         ("base=fd00::/48,size=129", "from 48 to 128"),
