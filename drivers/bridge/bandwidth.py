@@ -46,14 +46,14 @@ def _rate(value: str) -> str | None:
     bits = _number(value, _BITS)
     if bits is not None and _MIN_RATE <= bits <= _MAX_RATE:
         return None
-    return "is a rate from 8kbit to 100Gbit, such as 10Mbit"
+    return "must be a rate from 8kbit to 100Gbit, such as 10Mbit"
 
 
 def _burst(value: str) -> str | None:
     size = _number(value, _BYTES)
     if size is not None and _MIN_BURST <= size <= _MAX_BURST:
         return None
-    return "is a size in bytes from 1k to 1g, such as 64k"
+    return "must be a size in bytes from 1k to 1g, such as 64k"
 
 
 BANDWIDTH_OPTIONS = tuple(
@@ -69,7 +69,7 @@ BANDWIDTH_OPTIONS = tuple(
 def bandwidth_contradictions(options: Mapping[str, str]) -> Mapping[str, str]:
     """Return a sentence for each burst without a rate, by field."""
     return {
-        f"options[{key}{_BURST}]": f"goes with {key}, which is not there"
+        f"options[{key}{_BURST}]": f"needs {key}, which is not set"
         for key in (INGRESS, EGRESS)
         if f"{key}{_BURST}" in options and key not in options
     }

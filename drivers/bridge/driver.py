@@ -125,7 +125,9 @@ class BridgeDriver(Driver):
             missing = self._kernel.firewall.missing_forwards(forwards)
             problems += [f"The firewall does not lead {forward}." for forward in missing]
             if forwards.opens_loopback and not self._kernel.links.is_loopback_open(veth.bridge):
-                problems.append(f"{veth.bridge} lets nothing from 127.0.0.1 pass (route_localnet).")
+                problems.append(
+                    f"{veth.bridge} drops packets from 127.0.0.1 (route_localnet is 0)."
+                )
         return problems
 
     def update(self, call: Call, update: NetworkUpdate) -> None:

@@ -48,7 +48,7 @@ def _fault(values: range, value: str) -> str | None:
     is_number = value.isascii() and value.isdecimal() and len(value) <= len(str(values[-1]))
     if is_number and int(value) in values and value == str(int(value)):
         return None
-    return f"is a whole number from {values[0]} to {values[-1]}"
+    return f"must be a whole number from {values[0]} to {values[-1]}"
 
 
 def _conf(family: str, settings: Mapping[str, tuple[range, str]]) -> tuple[Sysctl, ...]:

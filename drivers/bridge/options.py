@@ -50,12 +50,12 @@ class Options:
 
 
 def _true_or_false(value: str) -> str | None:
-    return None if value in {"true", "false"} else "is true or false"
+    return None if value in {"true", "false"} else "must be true or false"
 
 
 def _gateway_mode(value: str) -> str | None:
     modes = [mode.value for mode in GatewayMode]
-    return None if value in modes else f"is one of {', '.join(modes)}"
+    return None if value in modes else f"must be one of {', '.join(modes)}"
 
 
 def _mode_change(before: str | None, after: str | None) -> str | None:

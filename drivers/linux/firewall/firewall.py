@@ -203,7 +203,7 @@ class Firewall:
 
     def _load_again(self, instance: str, *more: PortForwards) -> None:
         """Load a table that another program has deleted or changed. Holds ``_lock``."""
-        logger.warning("%s was not as it was left: it is loaded anew", TABLE_NAME)
+        logger.warning("another program changed %s: it is loaded again", TABLE_NAME)
         self._load(instance, *more)
 
     def _load(self, instance: str, *more: PortForwards) -> None:

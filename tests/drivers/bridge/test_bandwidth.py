@@ -60,7 +60,7 @@ def test_rates_are_parsed_like_tc_does(key: str, written: str, bytes_per_second:
 )
 @pytest.mark.parametrize("key", RATES)
 def test_an_invalid_rate_is_refused(key: str, value: str) -> None:
-    assert CHECKS[key](value) == "is a rate from 8kbit to 100Gbit, such as 10Mbit"
+    assert CHECKS[key](value) == "must be a rate from 8kbit to 100Gbit, such as 10Mbit"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_bursts_are_parsed_like_tc_does(key: str, written: str, size: int) -> No
 @pytest.mark.parametrize("value", ["", "1023", "0.9k", "2g", "64kbit", "k", "-1k", "1 k"])
 @pytest.mark.parametrize("key", BURSTS)
 def test_an_invalid_burst_is_refused(key: str, value: str) -> None:
-    assert CHECKS[key](value) == "is a size in bytes from 1k to 1g, such as 64k"
+    assert CHECKS[key](value) == "must be a size in bytes from 1k to 1g, such as 64k"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ RP_FILTER, ACCEPT_RA = "net.ipv4.conf.IFNAME.rp_filter", "net.ipv6.conf.IFNAME.a
 def test_a_sysctl_accepts_the_numbers_in_its_description(sysctl: Sysctl) -> None:
     check, first, last = CHECKS[sysctl.name], sysctl.values[0], sysctl.values[-1]
     assert check(str(first)) is check(str(last)) is None
-    sentence = f"is a whole number from {first} to {last}"
+    sentence = f"must be a whole number from {first} to {last}"
     for value in (str(first - 1), str(last + 1), "", f"0{last}", f"+{last}", f" {last}", "٢"):
         assert check(value) == sentence, value
     assert sysctl.option.description.startswith(f"{first} to {last}: ")

@@ -43,13 +43,13 @@ def test_every_documented_value_is_accepted(key: str, value: str) -> None:
 
 @pytest.mark.parametrize("value", ["", "True", "1", "nat", "yes"])
 def test_icc_is_true_or_false(value: str) -> None:
-    assert CHECKS["icc"](value) == "is true or false"
+    assert CHECKS["icc"](value) == "must be true or false"
 
 
 @pytest.mark.parametrize("key", [IPV4, IPV6])
 @pytest.mark.parametrize("value", ["", "NAT", "nat-unprotected", "true"])
 def test_a_gateway_mode_is_one_of_three(key: str, value: str) -> None:
-    assert CHECKS[key](value) == "is one of nat, routed, isolated"
+    assert CHECKS[key](value) == "must be one of nat, routed, isolated"
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,6 @@ def test_all_faulty_limits_are_named_at_once(daemon: Daemon, blue: Network, one:
     faulty = {"bandwidth_ingress": "fast", "bandwidth_egress_burst": "64k"}
     refused = refusal(daemon.net.Connect, connect("one", options=faulty))
     assert refused.reason == "INVALID_ARGUMENT"
-    assert "options[bandwidth_ingress]: is a rate from 8kbit" in refused.message
-    assert "options[bandwidth_egress_burst]: goes with bandwidth_egress" in refused.message
+    assert "options[bandwidth_ingress]: must be a rate from 8kbit" in refused.message
+    assert "options[bandwidth_egress_burst]: needs bandwidth_egress" in refused.message
     assert daemon.everything() == before

@@ -78,7 +78,7 @@ def test_a_bridge_and_an_interface_that_were_deleted_are_found_and_made_again(
         ),
         (
             "sysctl -qw net.ipv4.conf.br-blue.route_localnet=0",
-            ["br-blue lets nothing from 127.0.0.1 pass (route_localnet)."],
+            ["br-blue drops packets from 127.0.0.1 (route_localnet is 0)."],
         ),
     ],
 )

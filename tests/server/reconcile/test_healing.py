@@ -25,7 +25,7 @@ from tests.server.support.polling import eventually
 from tests.server.support.stack import Stack
 from tests.server.support.world import World
 
-LOOPBACK = "br-web lets nothing from 127.0.0.1 pass (route_localnet)."
+LOOPBACK = "br-web drops packets from 127.0.0.1 (route_localnet is 0)."
 
 Log = list[MutableMapping[str, Any]]
 

@@ -76,7 +76,7 @@ def test_a_deleted_table_is_loaded_whole_with_the_next_network(
     host.run("nft", *how.split())
     assert not host.table()
     firewall.add(INSTANCE, rules_of(2))
-    assert "table inet mynet was not as it was left: it is loaded anew" in caplog.messages
+    assert "another program changed table inet mynet: it is loaded again" in caplog.messages
     healed = host.table()
     firewall.load(INSTANCE, [rules_of(200), rules_of(1), rules_of(2)])
     assert healed == host.table()
