@@ -98,6 +98,20 @@ def test_the_documentation_has_the_capabilities_that_mynetd_needs(
     assert documented - said <= {"CAP_NET_BROADCAST"}  # without it, no call fails
 
 
+def test_the_log_lines_in_the_documentation_are_logged(pages: dict[str, Page], root: Path) -> None:
+    sources = "".join(path.read_text() for path in (root / "server").rglob("*.py"))
+    logged = set(re.findall(r"\blog\.\w+\(\s*\"([^\"]+)\"", sources))
+    operations = pages["docs/operations.md"]
+    lines = re.findall(r"\[\w+ *\] (\S.*?)  +(.*)", "".join(operations.blocks("")))
+    assert {event for event, _ in lines} == {"call", "healed"}
+    named = {
+        span for span in spans(operations.text) if span in {"found", "recovered", "not healed"}
+    }
+    assert {*named, *(event for event, _ in lines)} <= logged
+    keys = {key for _, values in lines for key in re.findall(r"(\w+)=", values)}
+    assert {key for key in keys if not re.search(rf"\b{key}=|\"{key}\"", sources)} == set()
+
+
 # --- mynetctl ---------------------------------------------------------------------------------
 
 
