@@ -7,7 +7,6 @@ import click
 
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import network_names
-from mynet.cli.commands.ipam_subnet import subnet_specs
 from mynet.cli.options import (
     CONTEXT,
     command,
@@ -20,6 +19,7 @@ from mynet.cli.options import (
     quiet_option,
 )
 from mynet.cli.output import render
+from mynet.cli.subnet_options import subnet_options, subnet_specs
 
 
 @click.group(context_settings=CONTEXT)
@@ -39,36 +39,7 @@ def network() -> None:
 @click.option(
     "-d", "--driver", default="", metavar="DRIVER", help="The network driver. [default: bridge]"
 )
-@click.option(
-    "--subnet",
-    "subnets",
-    multiple=True,
-    metavar="CIDR",
-    help="A subnet, IPv4 or IPv6. 10.1.0.1/24 also sets the gateway; 0.0.0.0/26 takes any free"
-    " subnet of that size. May be repeated. [default: one of each family from the daemon's pools]",
-)
-@click.option(
-    "--gateway",
-    "gateways",
-    multiple=True,
-    metavar="ADDRESS",
-    help="The host's address in the subnet that contains it. May be repeated. [default: the first"
-    " address of each subnet]",
-)
-@click.option(
-    "--ip-range",
-    "ranges",
-    multiple=True,
-    metavar="ADDRESSES",
-    help="Choose addresses only from this range of the subnet that contains it. May be repeated."
-    " [default: the whole subnet]",
-)
-@click.option(
-    "--reserved",
-    multiple=True,
-    metavar="ADDRESSES",
-    help="Never allocate these: an address, a subnet, or FIRST-LAST. May be repeated.",
-)
+@subnet_options
 @click.option("--internal", is_flag=True, help="No access to other networks or the outside.")
 @click.option(
     "--mtu",
