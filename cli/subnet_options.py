@@ -16,8 +16,8 @@ def subnet_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 "subnets",
                 multiple=True,
                 metavar="CIDR",
-                help="A subnet, IPv4 or IPv6. 10.1.0.1/24 also sets the gateway; 0.0.0.0/26 takes any"
-                " free subnet of that size. May be repeated. [default: one of each family from the"
+                help="A subnet, IPv4 or IPv6. 10.1.0.1/24 also sets the gateway; 0.0.0.0/26 takes"
+                " any free subnet of that size. May be repeated. [default: one of each family from the"
                 " daemon's pools]",
             ),
             click.option(
@@ -25,8 +25,8 @@ def subnet_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 "gateways",
                 multiple=True,
                 metavar="ADDRESS",
-                help="The host's address in the subnet that contains it. May be repeated. [default: the"
-                " first address of each subnet]",
+                help="The host's address in the subnet that contains it. May be repeated. [default:"
+                " the first address of each subnet]",
             ),
             click.option(
                 "--ip-range",
