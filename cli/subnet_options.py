@@ -17,8 +17,8 @@ def subnet_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 multiple=True,
                 metavar="CIDR",
                 help="A subnet, IPv4 or IPv6. 10.1.0.1/24 also sets the gateway; 0.0.0.0/26 takes"
-                " any free subnet of that size. May be repeated. [default: one of each family from the"
-                " daemon's pools]",
+                " any free subnet of that size. May be repeated. [default: one of each family from"
+                " the daemon's pools]",
             ),
             click.option(
                 "--gateway",
