@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 
 import click
 import pytest
@@ -262,6 +263,14 @@ def test_every_path_in_the_pages_for_engineers_exists(pages: dict[str, Page], ro
     assert len(paths) > 40
     missing = [path for path in paths if not (root / path).exists()]
     assert missing == []
+
+
+def test_every_python_name_in_the_documentation_exists(pages: dict[str, Page]) -> None:
+    text = " ".join(span for page in pages.values() for span in spans(page.text))
+    names = set(re.findall(r"\bmynet\.(?:drivers|ipam|server|cli)(?:\.\w+)*", text))
+    assert len(names) > 10
+    for name in names:
+        resolve_name(name)  # raises ImportError or AttributeError
 
 
 def test_the_architecture_draws_every_folder(pages: dict[str, Page], root: Path) -> None:
