@@ -1,9 +1,9 @@
-# The project's commands. Each sets up what it needs first: see .ci/setup.
+# The project's commands. Each one first calls .ci/setup.
 
 .PHONY: help demo test test-all test-matrix coverage run check bench proto man lock clean
 .DEFAULT_GOAL := help
 
-# PYTHON=python3.13 works with that version, in a folder of its own beside .venv.
+# PYTHON=python3.13 chooses that version. It gets its own venv, .venv-3.13.
 version = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 VENV := .venv$(if $(PYTHON),-$(version))
 export PYTHON VENV
@@ -11,7 +11,7 @@ export PYTHON VENV
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1\t/p' Makefile | expand -t 16
 
-demo: ## See mynet at work: in namespaces of its own, this host's network is not touched
+demo: ## Show mynet at work, in its own namespaces: this host's network does not change
 	@.ci/setup
 	@examples/demo
 
@@ -27,7 +27,7 @@ test-matrix: ## Run the tests with each Python from 3.11 on that is installed; A
 	@.ci/setup
 	@.ci/test-matrix $(ARGS)
 
-coverage: ## Run the tests in process (all but tests/e2e), and see that they reach enough of the code
+coverage: ## Run the tests in process, without tests/e2e, and check how much code they reach
 	@.ci/setup dev
 	@.ci/test --numprocesses=auto --dist=worksteal --ignore=tests/e2e --cov $(ARGS)
 

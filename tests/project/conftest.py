@@ -1,4 +1,4 @@
-"""The tests of the project itself: what it ships, generates, promises and needs."""
+"""Fixtures of the tests of the project itself: its files, set-up, packages and checks."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def run(root: Path) -> Callable[..., str]:
-    """Run a program as the Makefile does; what it printed, or a failed test that shows it."""
+    """Run a program as the Makefile does, and return its output. If it fails, the test fails."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:/sbin"
 
     def run(*command: str | Path, cwd: Path = root) -> str:
@@ -39,19 +39,19 @@ def run(root: Path) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def our_files(root: Path) -> list[Path]:
-    """Every file of the repository, found without git: an unpacked sdist has none."""
-    made = {".git", ".hypothesis", "build", "dist", "__pycache__"}
-    found: list[Path] = []
+    """Every file of the repository. It is found without git, which an unpacked sdist lacks."""
+    generated = {".git", ".hypothesis", "build", "dist", "__pycache__"}
+    files: list[Path] = []
     for folder, subfolders, names in os.walk(root):
         here = Path(folder)
         subfolders[:] = [
             name
             for name in subfolders
-            if name not in made
+            if name not in generated
             and not name.startswith(".venv")
             and not name.endswith((".egg-info", "_cache"))
-            # ruff, mypy, pytest, hypothesis and import-linter mark what they leave
+            # ruff, mypy, pytest, hypothesis and import-linter mark their caches with it
             and not (here / name / "CACHEDIR.TAG").exists()
         ]
-        found += [here / name for name in names if not (here / name).is_symlink()]
-    return found
+        files += [here / name for name in names if not (here / name).is_symlink()]
+    return files

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def test_the_committed_code_is_what_the_proto_files_make(
+def test_the_committed_code_is_what_the_proto_files_generate(
     root: Path, run: Callable[..., str], tmp_path: Path
 ) -> None:
     run("proto/generate", tmp_path)

@@ -1,4 +1,4 @@
-"""What `pip install` puts on somebody's machine."""
+"""The wheel and the sdist: what `pip install` puts on a machine."""
 
 import configparser
 import os
@@ -18,7 +18,7 @@ def built(
 ) -> tuple[Path, Path]:
     """The sdist, and the wheel that is built from it."""
     out = tmp_path_factory.mktemp("dist")
-    # Without --wheel or --sdist, build makes the sdist and then the wheel out of that.
+    # Without --wheel or --sdist, build makes the sdist, and then the wheel from the sdist.
     run("python", "-m", "build", "--no-isolation", "--outdir", out, root)
     [sdist], [wheel] = out.glob("*.tar.gz"), out.glob("*.whl")
     return sdist, wheel
@@ -37,14 +37,14 @@ def entry_points(wheel: zipfile.ZipFile) -> dict[str, dict[str, str]]:
     return {group: dict(parser[group]) for group in parser.sections()}
 
 
-def test_the_wheel_holds_mynet_and_nothing_beside_it(wheel: zipfile.ZipFile) -> None:
-    strangers = [
+def test_the_wheel_contains_only_mynet(wheel: zipfile.ZipFile) -> None:
+    others = [
         name
         for name in wheel.namelist()
         if not name.startswith(tuple(f"mynet/{portion}/" for portion in PORTIONS))
         and ".dist-info/" not in name
     ]
-    assert strangers == []
+    assert others == []
 
 
 def test_every_portion_of_the_wheel_is_typed(wheel: zipfile.ZipFile) -> None:

@@ -1,4 +1,4 @@
-"""What must not stand in any file of the repository."""
+"""What no file of the repository may contain."""
 
 import re
 from pathlib import Path
@@ -17,8 +17,8 @@ def lines_with(pattern: str, files: list[Path]) -> list[str]:
     ]
 
 
-def test_no_file_knows_the_machine_it_was_written_on(root: Path, our_files: list[Path]) -> None:
-    # What lies beside the checkout is that machine's, too, unless every machine has such a folder.
+def test_no_file_contains_a_path_of_its_author_s_machine(root: Path, our_files: list[Path]) -> None:
+    # The folder around the checkout belongs to the machine too, unless every machine has it.
     of_this_machine = root if root.parent.name in ANYWHERE else root.parent
     pattern = f"{re.escape(str(of_this_machine))}/|/(home|Users)/[a-z]+/"
     assert lines_with(pattern, our_files) == []

@@ -1,4 +1,4 @@
-""".ci/setup, with a Python that only pretends: what it does, when, and what it says."""
+""".ci/setup, with a fake Python: what it does, when, and what it prints."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 FAKE_PYTHON = """#!/bin/sh
-# Answers as a Python would that .ci/setup asks; where it is called for pip, it writes that down.
+# Answer as a Python does that .ci/setup calls, and record the calls of pip.
 case "$*" in
     *version_info\\[*) echo 3.11 ;;
     *version_info*) echo "$0" ;;
@@ -30,7 +30,7 @@ def clone(root: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def python(tmp_path: Path) -> Path:
-    """A stand-in for the system's Python, and for the programs that set-up looks for."""
+    """A fake of the system's Python, and of the programs that set-up looks for."""
     programs = tmp_path / "programs"
     programs.mkdir()
     for name in ("python3", "ip", "nft", "ping", "iperf3"):
@@ -82,7 +82,7 @@ def test_the_set_up_for_running_is_not_the_one_for_tests(clone: Path, python: Pa
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
-def test_a_changed_pin_is_installed_over_what_there_is(
+def test_a_changed_pin_is_installed_over_the_present_venv(
     clone: Path, python: Path, name: str
 ) -> None:
     set_up(clone, python)
@@ -98,7 +98,7 @@ def test_a_moved_clone_gets_a_new_venv(clone: Path, python: Path) -> None:
     assert "Making .venv" in set_up(moved, python)
 
 
-def test_a_venv_whose_python_is_gone_is_made_anew(clone: Path, python: Path) -> None:
+def test_a_venv_whose_python_is_gone_is_replaced(clone: Path, python: Path) -> None:
     set_up(clone, python)
     (clone / ".venv" / "bin" / "python").unlink()
     assert "Making .venv" in set_up(clone, python)
@@ -130,7 +130,7 @@ def test_make_has_everything_in_the_venv_of_the_python_that_it_is_given(
     assert commands(f"PYTHON={python}") == in_default.replace(".venv/", ".venv-3.13/")
 
 
-def test_an_interrupted_set_up_is_started_afresh(clone: Path, python: Path) -> None:
+def test_after_an_interrupted_set_up_the_next_one_starts_again(clone: Path, python: Path) -> None:
     set_up(clone, python)
     (clone / "pip-fails").touch()
     assert "call make again" in set_up(clone, python, "dev", status=1)
@@ -138,14 +138,14 @@ def test_an_interrupted_set_up_is_started_afresh(clone: Path, python: Path) -> N
     assert "Making .venv" in set_up(clone, python)
 
 
-def test_without_a_new_enough_python_it_says_so(clone: Path, python: Path) -> None:
+def test_without_a_new_enough_python_it_names_the_version_needed(clone: Path, python: Path) -> None:
     python.write_text("#!/bin/sh\nexit 1\n")
     said = set_up(clone, python, status=1)
     assert "Python 3.11 or newer" in said
     assert str(python) in said
 
 
-def test_where_it_may_not_install_packages_it_names_them(clone: Path, python: Path) -> None:
+def test_an_ordinary_user_is_told_the_missing_packages(clone: Path, python: Path) -> None:
     python.write_text(FAKE_PYTHON.replace("*ensurepip*) ;;", "*ensurepip*) exit 1 ;;"))
     for name in ("cat", "cksum", "dirname", "flock", "id"):  # ... and no apt-get
         (python.parent / name).symlink_to(shutil.which(name) or name)
