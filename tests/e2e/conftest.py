@@ -1,6 +1,7 @@
-"""Stages and daemons. A daemon that a whole module shares is looked at before and after each test.
+"""Fixtures: testbeds, daemons and sandboxes.
 
-This machine's own network must be byte for byte as before when all is over.
+The tests of a module share a daemon, and each leaves the host as it was. This machine's own network
+must be the same after the session as before.
 """
 
 import subprocess
@@ -76,7 +77,7 @@ def testbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
 
 @pytest.fixture(scope="module")
 def options() -> Sequence[str]:
-    """How the module's daemon is started. Where a module's damage is to stay, it says --no-heal."""
+    """The options of the module's daemon. A module whose tests damage the kernel has --no-heal."""
     return ()
 
 

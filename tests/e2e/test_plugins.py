@@ -7,7 +7,7 @@ import pytest
 
 from mynet.v1.ipam_pb2 import BackendState, ListBackendsRequest
 from mynet.v1.network_pb2 import Driver, DriverState, ListDriversRequest
-from tests.e2e.support.daemon import Daemon, create, refusal
+from tests.e2e.support.daemon import EXECUTED, Daemon, create, refusal
 from tests.e2e.support.testbed import Sandbox, Testbed
 
 HERE = Path(__file__).parent
@@ -18,7 +18,7 @@ NOOP = HERE.parents[1] / "examples" / "mynet-driver-noop"
 def module_daemon(testbed: Testbed, install: Callable[..., str]) -> Iterator[Daemon]:
     """Start a daemon beside three distributions, of which two are broken."""
     folder = install(NOOP, HERE / "plugins" / "broken", HERE / "plugins" / "impostor")
-    made = Daemon(testbed, PYTHONPATH=folder)
+    made = Daemon(testbed, program=EXECUTED, PYTHONPATH=folder)
     yield made
     made.stop()
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mynet.v1.network_pb2 import ListNetworksRequest
-from tests.e2e.support.daemon import Daemon, create, turned_away
+from tests.e2e.support.daemon import EXECUTED, Daemon, create, turned_away
 from tests.e2e.support.testbed import Testbed
 
 USAGE, REFUSED = 2, 1
@@ -21,6 +21,7 @@ def test_flags_go_before_the_environment_and_that_before_the_file(empty_testbed:
         empty_testbed,
         *("--config", "/run/mynet.toml", "--log-format", "json"),
         socket="run/file.sock",
+        program=EXECUTED,
         MYNET_STATE_DIR="/run/environment",
         MYNET_LOG_FORMAT="text",
     )

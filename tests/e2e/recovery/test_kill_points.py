@@ -101,7 +101,7 @@ def move_ports_back(daemon: Daemon) -> None:
 
 Step = Callable[[Daemon], None]
 
-# Each verb, and what makes it possible again.
+# Each verb, and the call that makes it possible again.
 VERBS: Mapping[str, tuple[Step, Step]] = {
     "CreateNetwork": (make_green, delete_green),
     "DeleteNetwork": (delete_green, make_green_with_an_endpoint),
@@ -115,8 +115,8 @@ VERBS: Mapping[str, tuple[Step, Step]] = {
     "ReleaseAddress": (hand_back, allocate),
     "ReleaseOwner": (release, allocate),
 }
-# What changes in place what is READY: killed between the kernel and the record, these differ. All
-# else leaves an intent, and fsck finds nothing amiss in the books or in the kernel.
+# These change a READY object in place: after a kill between kernel and record the two may differ.
+# The others leave an intent on record, and fsck finds nothing.
 IN_PLACE = {"UpdateNetwork", "UpdateEndpoint"}
 
 

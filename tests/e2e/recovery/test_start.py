@@ -3,9 +3,20 @@
 import signal
 import socket
 import stat
+from collections.abc import Iterator
 
-from tests.e2e.support.daemon import SOCKET, STATE, Daemon, turned_away
+import pytest
+
+from tests.e2e.support.daemon import EXECUTED, SOCKET, STATE, Daemon, turned_away
 from tests.e2e.support.testbed import Sandbox, Testbed
+
+
+@pytest.fixture(scope="module")
+def module_daemon(testbed: Testbed) -> Iterator[Daemon]:
+    """The module's daemon, which is executed and not forked."""
+    made = Daemon(testbed, program=EXECUTED)
+    yield made
+    made.stop()
 
 
 def test_the_socket_is_for_its_owner_and_its_group(daemon: Daemon) -> None:
@@ -69,10 +80,10 @@ def test_a_second_daemon_in_the_network_namespace_is_refused(daemon: Daemon) -> 
 
 
 def test_a_daemon_that_was_killed_holds_no_lock(empty_testbed: Testbed) -> None:
-    first = Daemon(empty_testbed)
+    first = Daemon(empty_testbed, program=EXECUTED)
     first.signal(signal.SIGKILL)
     first.wait()
-    assert Daemon(empty_testbed).health() == "SERVING"
+    assert Daemon(empty_testbed, program=EXECUTED).health() == "SERVING"
 
 
 def test_daemons_in_different_network_namespaces_run_side_by_side(

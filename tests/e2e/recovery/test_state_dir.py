@@ -23,7 +23,7 @@ def contents(folder: Path) -> Files:
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """The files of a state directory with a network and an address in its books."""
+    """The files of a state directory with a network and an endpoint on record."""
     testbed = Testbed(tmp_path_factory.mktemp("state"))
     daemon = Daemon(testbed)
     daemon.create("blue")

@@ -199,7 +199,7 @@ def test_one_start_after_each_kill_leaves_nothing_lost_and_nothing_half_made(
     try:
         for _ in range(rounds):
             kill_among(daemon, models, chance.randrange(MOST))
-            assert empty_testbed.books() == []  # even before a start repairs anything
+            assert empty_testbed.record_findings() == []  # even before a start repairs anything
             daemon = Daemon(empty_testbed)
             check(daemon, models)
     except AssertionError as error:

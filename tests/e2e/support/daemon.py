@@ -15,9 +15,10 @@ from grpc_health.v1 import health_pb2
 from grpc_status import rpc_status
 
 from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
-from tests.e2e.support.namespace import PATIENCE, Namespace
+from tests.e2e.support.namespace import BIN, PATIENCE, Namespace
 from tests.e2e.support.testbed import Testbed
 
+EXECUTED = (str(BIN / "mynetd"),)  # the program by its path, for tests of a start itself
 SOCKET, STATE = "run/mynet/mynetd.sock", "var/lib/mynet"  # the defaults, below a testbed's root
 
 # By default gRPC tries a second time after a second.
@@ -27,8 +28,9 @@ _EAGER = [(f"grpc.{which}_reconnect_backoff_ms", 10) for which in ("initial", "m
 class Daemon:
     """A mynetd that serves, started with these options and MYNET_* variables.
 
-    ``socket`` is where it was told to listen, if not where it does by default; ``inside`` is its
-    network namespace, if not the testbed's own. ``program`` is what runs it.
+    ``socket`` is where it listens, relative to the testbed's root. ``inside`` is its network
+    namespace, if not the testbed's own. ``program`` is ``mynetd`` for a fork of the fork server, a
+    Python file for the same, or EXECUTED.
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class Daemon:
         return self.health() == "SERVING"
 
     def health(self) -> str:
-        """Return what the daemon says of its health; "" where nothing answers."""
+        """Return the daemon's health, such as SERVING; "" where nothing answers."""
         try:
             answer = self._ask_health(health_pb2.HealthCheckRequest(), timeout=1)
         except grpc.RpcError:
@@ -72,37 +74,37 @@ class Daemon:
         os.kill(self.pid, number)
 
     def wait(self) -> int:
-        """Wait until it has ended; return its exit status."""
+        """Wait until the daemon has ended; return its exit status."""
         return self._process.wait(PATIENCE)
 
     def stop(self) -> None:
-        """End it as a supervisor does."""
+        """Send SIGTERM, and require exit status 0."""
         self.signal(signal.SIGTERM)
         assert self.wait() == 0, self.log.read_text()
         self.channel.close()
 
     def events(self) -> list[dict[str, Any]]:
-        """Return the lines of its log, which has to be JSON."""
+        """Return the lines of its log, which must be JSON."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
     def create(self, name: str = "blue", *cidrs: str, **fields: Any) -> network_pb2.Network:
-        """Create a network, on 10.88.0.0/24 and fd88::/64 unless told otherwise."""
+        """Create a network, by default on 10.88.0.0/24 and fd88::/64."""
         return self.net.CreateNetwork(create(name, *cidrs, **fields)).network
 
     def connect(self, container: str, **fields: Any) -> network_pb2.Endpoint:
-        """Connect a container to network blue; its sandbox has its name, unless told otherwise."""
+        """Connect a container, by default to network blue by the sandbox of its name."""
         return self.net.Connect(connect(container, **fields)).endpoint
 
     def disconnect(self, container: str) -> None:
-        """Disconnect a container from all that it is on."""
+        """Disconnect a container from all its networks."""
         self.net.Disconnect(network_pb2.DisconnectRequest(container_id=container))
 
     def delete(self, network: str = "blue") -> None:
-        """Delete a network with all that is on it."""
+        """Delete a network with its endpoints."""
         self.net.DeleteNetwork(network_pb2.DeleteNetworkRequest(network=network, force=True))
 
     def clear(self) -> None:
-        """Delete all networks, release all addresses that others were given, and delete subnets."""
+        """Delete all networks, addresses and subnets."""
         for network in self.networks():
             self.delete(network.id)
         for held in self.ipam.ListAllocations(ipam_pb2.ListAllocationsRequest()).allocations:
@@ -118,18 +120,18 @@ class Daemon:
         return self.net.ListEndpoints(network_pb2.ListEndpointsRequest(page_size=1000)).endpoints
 
     def problems(self, endpoint: network_pb2.Endpoint) -> list[str]:
-        """Return how the kernel differs from an endpoint, in the daemon's words."""
+        """Return the problems of an endpoint that CheckEndpoint reports."""
         request = network_pb2.CheckEndpointRequest(endpoint=endpoint.id)
         return list(self.net.CheckEndpoint(request).problems)
 
     def allocations(self) -> dict[str, str]:
-        """Return who has which address."""
+        """Return the owners of all addresses."""
         request = ipam_pb2.ListAllocationsRequest(page_size=1000)
         found = self.ipam.ListAllocations(request).allocations
         return {each.address: each.owner for each in found}
 
     def everything(self) -> Mapping[str, object]:
-        """Return all that a call may change: the books, and the host's network."""
+        """Return all that a call may change: the daemon's objects, and the host's network."""
         subnets = self.ipam.ListSubnets(ipam_pb2.ListSubnetsRequest(page_size=1000)).subnets
         return {
             "networks": [each.name for each in self.networks()],
@@ -141,28 +143,28 @@ class Daemon:
 
 
 def create(name: str = "blue", *cidrs: str, **fields: Any) -> network_pb2.CreateNetworkRequest:
-    """Ask for a network, on 10.88.0.0/24 and fd88::/64 unless told otherwise."""
+    """Return the request for a network, by default on 10.88.0.0/24 and fd88::/64."""
     subnets = [ipam_pb2.Subnet(cidr=cidr) for cidr in cidrs or ("10.88.0.0/24", "fd88::/64")]
     network = network_pb2.Network(name=name, subnets=subnets, **fields)
     return network_pb2.CreateNetworkRequest(network=network)
 
 
 def connect(container: str, **fields: Any) -> network_pb2.ConnectRequest:
-    """Ask for an endpoint on network blue for the sandbox of that name, unless told otherwise."""
+    """Return the request to connect, by default to network blue the sandbox of that name."""
     if not fields.keys() & {"netns_name", "netns_path", "pid"}:
         fields["netns_name"] = container
     return network_pb2.ConnectRequest(container_id=container, **{"network": "blue", **fields})
 
 
 def turned_away(testbed: Testbed, *options: str, **environ: str) -> tuple[int, str]:
-    """Start a mynetd that has to end by itself; return its exit status and standard error."""
+    """Start a mynetd that must end by itself; return its exit status and standard error."""
     done = testbed.attempt("mynetd", *options, **environ)
     return done.returncode, done.stderr
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """How a call was refused."""
+    """The status of a call that was refused."""
 
     code: str
     reason: str
@@ -170,14 +172,14 @@ class Refusal:
 
 
 def refusal(method: Callable[..., Any], request: object) -> Refusal:
-    """Make a call that has to be refused, and return how it was."""
+    """Make a call that must be refused; return its status."""
     with pytest.raises(grpc.RpcError) as caught:
         method(request, timeout=PATIENCE)
     return refused_as(caught.value)
 
 
 def refused_as(error: Any) -> Refusal:
-    """Return how a call was refused: the error is the call, too, which its type does not say."""
+    """Return the status of a call. The error is the call, too, which its type does not say."""
     info = error_details_pb2.ErrorInfo()
     status = rpc_status.from_call(error)
     for detail in status.details if status else ():

@@ -44,7 +44,7 @@ class Namespace:
         self._namespaces: Sequence[str] = [path]
 
     def attempt(self, *command: str | Path, **environ: str) -> "subprocess.CompletedProcess[str]":
-        """Run a program in here, whatever comes of it."""
+        """Run a program in this namespace; return its exit status and output."""
         if forks.can_fork(command, environ):
             return forks.run(command, environment(**environ), self._namespaces, PATIENCE)
         return subprocess.run(
@@ -58,13 +58,13 @@ class Namespace:
         )
 
     def run(self, *command: str | Path) -> str:
-        """Run a program that has to succeed; return what it printed."""
+        """Run a program that must succeed; return what it printed."""
         done = self.attempt(*command)
         assert done.returncode == 0, f"{command} ended with {done.returncode}: {done.stderr}"
         return done.stdout
 
     def json(self, *command: str) -> Any:
-        """Run a program that prints JSON; nothing at all is an empty list, as ``ip`` has it."""
+        """Run a program that prints JSON; return the value. No output is an empty list."""
         return json.loads(self.run(*command) or "[]")
 
     def links(self) -> dict[str, dict[str, Any]]:
@@ -81,7 +81,7 @@ class Namespace:
         }
 
     def firewall(self) -> dict[str, list[Any]]:
-        """Return the elements of each set and map of the firewall that has some, as ``nft -j``."""
+        """Return the elements of the firewall's sets and maps that have some. Like: ``nft -j``."""
         listed = self.json("nft", "-j", "list", "ruleset")["nftables"]
         sets = [each[kind] for each in listed for kind in ("set", "map") if kind in each]
         return {each["name"]: each["elem"] for each in sets if each.get("elem")}
@@ -96,7 +96,7 @@ class Namespace:
         return self.attempt("ping", "-q", "-c1", f"-W{within}", address).returncode == 0
 
     def listen(self, address: str, port: int = 0) -> socket.socket:
-        """Listen on an address of this namespace, on any port that others may share."""
+        """Listen at an address of this namespace, on a port that other sockets may share."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         listener = self._inside(
             lambda: socket.create_server((address, port), family=family, reuse_port=True)
@@ -109,7 +109,7 @@ class Namespace:
         return self._inside(lambda: socket.create_connection((address, port), timeout=PATIENCE))
 
     def _inside(self, make: Callable[[], T]) -> T:
-        """Make something in a thread that goes there, and ends instead of coming back."""
+        """Run a function in a thread that enters this namespace, and ends there."""
 
         def go() -> T:
             with Path(self.path).open() as file:
@@ -122,7 +122,7 @@ class Namespace:
 
 
 def talk(client: Namespace, server: Namespace, address: str) -> str:
-    """Send a payload to ``address`` and back over TCP; return whom the server took it from."""
+    """Send a payload to ``address`` and back over TCP; return the source that the server saw."""
     with (
         server.listen(address) as listener,
         client.dial(address, listener.getsockname()[1]) as near,

@@ -1,8 +1,8 @@
-"""A testbed: a host of the tests' own, with sandboxes on it and a world outside.
+"""A testbed: a host for a test, with sandboxes on it and a network outside.
 
-It is a network namespace, and a mount namespace in which /run and /var/lib are empty: so what
-`ip netns` and mynetd put there is the testbed's too, and mynetd runs as it comes. All of it ends
-with the processes that :meth:`Testbed.close` ends.
+It is a network namespace, and a mount namespace in which /run and /var/lib are empty. What
+``ip netns`` and mynetd write there stays on the testbed, and mynetd runs with its default paths.
+All of it goes with the processes that :meth:`Testbed.close` ends.
 """
 
 import os
@@ -57,7 +57,7 @@ exec cat
 
 
 class Sandbox(Namespace):
-    """A network namespace to connect: what a container runtime makes for a container."""
+    """A network namespace to connect, as a container runtime makes it for a container."""
 
     def __init__(self, testbed: "Testbed", name: str) -> None:
         testbed.run("ip", "netns", "add", name)
@@ -72,18 +72,19 @@ class Sandbox(Namespace):
 
 
 class Testbed(Namespace):
-    """The host itself; ``folder`` is where logs stay when it is gone.
+    """The host. Its logs stay in ``folder`` when it is gone.
 
-    At its end the state that the daemons have left is in order, and the kernel is what it says,
-    however they ended, unless a test says that it has ``spoilt`` it. ``settings`` are the variables
-    that the last of them was started with which came to serve.
+    When it is closed, fsck must find the state directory and the kernel in order, however the
+    daemons have ended.
     """
 
     __test__ = False  # pytest takes a class for tests by the first letters of its name
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # Set by a test that leaves damage: fsck is not run then.
         self.spoilt = False
+        # The variables of the last daemon that came to serve.
         self.settings: Mapping[str, str] | None = None
         self._processes: list[Process] = []
         self._holder = subprocess.Popen(
@@ -104,9 +105,9 @@ class Testbed(Namespace):
     def start(
         self, *command: str | Path, output: Path = Path(os.devnull), **environ: str
     ) -> Process:
-        """Start a program that ends with the testbed at the latest, and if this process dies.
+        """Start a program, which ends with the testbed or with this process at the latest.
 
-        ``output`` is the file for all that it prints.
+        What it prints goes to the file ``output``.
         """
         with output.open("wb") as file:
             process = self._start(command, file.fileno(), environ)
@@ -129,7 +130,7 @@ class Testbed(Namespace):
         )
 
     def shield(self, folder: str) -> None:
-        """Keep to the testbed what is written below a folder of this machine, and show the rest."""
+        """Lay an overlay over a folder of this machine: what is written stays on the testbed."""
         below = f"/run/shield{folder}"
         layers = f"lowerdir={folder},upperdir={below}/upper,workdir={below}/work"
         self.run("mkdir", "-p", f"{below}/upper", f"{below}/work")
@@ -143,22 +144,22 @@ class Testbed(Namespace):
         return ipv4, ipv6
 
     def logs(self) -> dict[str, str]:
-        """Return what the daemons of this testbed have logged, by the name of the file."""
+        """Return the contents of the daemons' logs, by the name of the file."""
         return {path.name: path.read_text() for path in sorted(self.folder.glob("*.log"))}
 
-    def books(self) -> Sequence[str]:
-        """Return what is wrong with the books that a daemon has left, which has ended."""
+    def record_findings(self) -> Sequence[str]:
+        """Return what fsck finds wrong with the records of a daemon that has ended."""
         return examine(self.root / "var/lib/mynet").findings
 
     def findings(self) -> Sequence[str]:
-        """Return what fsck finds wrong with what a daemon has left: its books, and the kernel.
+        """Return what fsck finds wrong with the records and the kernel.
 
-        It has to compare the two, unless no daemon has come to serve.
+        It must compare the two where a daemon has come to serve.
         """
         if not (self.root / "var/lib/mynet").exists():
             return []
         if self.settings is None:
-            return self.books()
+            return self.record_findings()
         done = self.attempt("mynetd", "fsck", **self.settings)
         assert done.returncode in (0, 1), done.stderr
         assert "the kernel was not compared" not in done.stderr, done.stderr
@@ -170,7 +171,10 @@ class Testbed(Namespace):
         return []
 
     def close(self) -> None:
-        """End all processes, and with them all namespaces and mounts; miss none."""
+        """End all processes, and with them the namespaces and mounts.
+
+        Raises AssertionError where another process is left on the testbed, or fsck finds damage.
+        """
         for process in self._processes:
             process.kill()
             process.wait(PATIENCE)
@@ -188,7 +192,7 @@ def _processes() -> list[int]:
 
 
 def _mounts_of(pid: int) -> str:
-    """Return what tells a process's mount namespace; "" where the process has ended."""
+    """Return the identity of a process's mount namespace; "" where the process has ended."""
     try:
         return os.readlink(f"/proc/{pid}/ns/mnt")  # noqa: PTH115 - it leads to no path
     except OSError:
