@@ -47,7 +47,7 @@ def test_a_daemon_serves_on_every_address_it_was_given(empty_testbed: Testbed) -
     ("options", "words"),
     [
         (["--colour"], "No such option"),
-        (["--listen", "127.0.0.1:5050"], "add --insecure if that is meant"),
+        (["--listen", "127.0.0.1:5050"], "add --insecure to accept that"),
         (["--listen", "unix://run/mynetd.sock"], "unix:///run/mynet/mynetd.sock"),
         (["--listen", "nowhere"], "neither unix:///PATH nor HOST:PORT"),
         (["--plugin-timeout", "never"], "not a valid float"),
@@ -71,7 +71,7 @@ def test_wrong_usage_is_exit_status_2(testbed: Testbed, options: list[str], word
     ("options", "words"),
     [
         (["--state-dir", "/proc/mynet"], "/proc/mynet cannot be used"),
-        (["--listen", "unix:///proc/mynetd.sock"], "cannot make the socket /proc/mynetd.sock"),
+        (["--listen", "unix:///proc/mynetd.sock"], "cannot create the socket /proc/mynetd.sock"),
         (["--listen", "192.0.2.1:5050", "--insecure"], "cannot listen on 192.0.2.1:5050"),
         (["--listen", f"unix:///run/{'a' * 120}.sock"], "AF_UNIX path too long"),
     ],
