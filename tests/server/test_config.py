@@ -1,4 +1,4 @@
-"""The daemon's settings: flag before environment before file, and what is refused."""
+"""The daemon's settings: flag before environment before file, and refused values."""
 
 from collections.abc import Callable
 from importlib.metadata import version
@@ -50,7 +50,7 @@ def run(started: list[Settings], logs: list[tuple[str, str]], tmp_path: Path) ->
     return run
 
 
-def test_without_any_the_defaults_hold(
+def test_without_settings_the_defaults_hold(
     run: Run, started: list[Settings], logs: list[tuple[str, str]]
 ) -> None:
     assert run().exit_code == 0
@@ -144,9 +144,7 @@ def test_every_setting_is_a_flag(
     assert (started, logs) == ([ALL_SET], [("json", "debug")])
 
 
-def test_a_flag_goes_before_a_variable_and_that_before_the_file(
-    run: Run, started: list[Settings]
-) -> None:
+def test_a_flag_overrides_a_variable_and_that_the_file(run: Run, started: list[Settings]) -> None:
     file = 'state_dir = "/file"\nplugin_timeout = 1\nshutdown_grace = 1'
     flags = ("--state-dir", "/flag")
     assert run(*flags, file=file, STATE_DIR="/env", PLUGIN_TIMEOUT="2").exit_code == 0
@@ -188,7 +186,7 @@ def test_the_file_may_be_named_by_a_variable(
         ('listen = ["a"]', "neither unix:///PATH nor HOST:PORT"),
     ],
 )
-def test_a_file_with_a_fault_is_refused(
+def test_an_invalid_file_is_refused(
     run: Run, started: list[Settings], file: str, named: str
 ) -> None:
     result = run(file=file)
@@ -204,9 +202,7 @@ def test_a_file_with_a_fault_is_refused(
         ("/", "'/' is a directory"),
     ],
 )
-def test_a_file_that_is_not_there_is_refused(
-    run: Run, started: list[Settings], path: str, told: str
-) -> None:
+def test_a_missing_file_is_refused(run: Run, started: list[Settings], path: str, told: str) -> None:
     result = run("--config", path)
     assert result.exit_code == 2
     assert told in result.output
@@ -227,7 +223,7 @@ def test_a_file_that_is_not_there_is_refused(
         ("", "neither"),
     ],
 )
-def test_an_address_that_is_none_is_refused(
+def test_an_invalid_address_is_refused(
     run: Run, started: list[Settings], address: str, named: str
 ) -> None:
     result = run("--insecure", "--listen", address)
@@ -237,9 +233,7 @@ def test_an_address_that_is_none_is_refused(
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:50051", "[::1]:50051", "localhost:1"])
-def test_tcp_is_served_only_where_the_risk_was_accepted(
-    run: Run, started: list[Settings], address: str
-) -> None:
+def test_tcp_is_refused_without_insecure(run: Run, started: list[Settings], address: str) -> None:
     result = run("--listen", address)
     assert result.exit_code == 2
     assert "--insecure" in result.output
@@ -258,7 +252,7 @@ def test_tcp_is_served_only_where_the_risk_was_accepted(
         *(("--plugin-timeout", "nan"), ("--shutdown-grace", "inf")),
     ],
 )
-def test_wrong_usage_ends_with_2(
+def test_wrong_usage_exits_with_2(
     run: Run, started: list[Settings], arguments: tuple[str, ...]
 ) -> None:
     assert run(*arguments).exit_code == 2
@@ -268,7 +262,7 @@ def test_wrong_usage_ends_with_2(
 @pytest.mark.parametrize(
     "error", [CannotStart("another mynetd (pid 7) has it"), StoreDamaged("mynet.db is broken")]
 )
-def test_a_daemon_that_refuses_to_start_ends_with_1_and_the_reason(
+def test_a_daemon_that_refuses_to_start_exits_with_1_and_the_reason(
     run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def refuse(_: Settings) -> None:

@@ -1,4 +1,4 @@
-"""The daemon's log, of a daemon in a process of its own: logging is the whole process's."""
+"""The daemon's log, in a process of its own, as logging is global to a process."""
 
 import json
 import subprocess
@@ -56,7 +56,7 @@ def lines() -> list[dict[str, Any]]:
     return [json.loads(line) for line in run("json", "info").splitlines()]
 
 
-def test_every_line_says_when_how_grave_and_who(lines: list[dict[str, Any]]) -> None:
+def test_every_line_has_time_level_and_logger(lines: list[dict[str, Any]]) -> None:
     for line in lines:
         assert {"event", "level", "logger", "timestamp"} <= line.keys()
         assert line["timestamp"].endswith("Z")
@@ -89,7 +89,7 @@ def test_what_is_below_the_level_is_left_out(lines: list[dict[str, Any]]) -> Non
     assert {line["level"] for line in errors} == {"error"}
 
 
-def test_lines_for_people_are_plain() -> None:
+def test_text_lines_are_plain() -> None:
     text = run("text", "debug")
     assert "\x1b" not in text
     assert "trifles" in text

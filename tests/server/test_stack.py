@@ -1,4 +1,4 @@
-"""The daemon with its real driver and its real backend: all of it but the kernel itself."""
+"""The daemon with its real driver and backend over the fake kernel."""
 
 from ipaddress import ip_interface, ip_network
 
@@ -18,7 +18,7 @@ def test_a_network_is_a_bridge_with_its_gateways_behind_the_firewall(stack: Stac
     assert stack.kernel.host.forwarding == {4, 6}
 
 
-def test_an_internal_network_is_masqueraded_nowhere(stack: Stack) -> None:
+def test_an_internal_network_is_not_masqueraded(stack: Stack) -> None:
     stack.network(internal=True)
     assert stack.kernel.firewall.networks == {"br-web": NetworkRules("br-web", internal=True)}
     assert stack.kernel.host.forwarding == frozenset()
@@ -60,7 +60,7 @@ def test_the_address_released_last_is_the_last_to_be_used_again(stack: Stack) ->
     assert len(set(later)) == 5
 
 
-def test_check_says_what_somebody_else_has_broken(stack: Stack) -> None:
+def test_check_returns_what_another_program_damaged(stack: Stack) -> None:
     stack.network()
     endpoint = stack.connect("c1", netns_name="c1")
     assert stack.problems(endpoint.id) == []
@@ -70,7 +70,7 @@ def test_check_says_what_somebody_else_has_broken(stack: Stack) -> None:
     assert stack.connect("c1", netns_name="c1").interface == "eth0"
 
 
-def test_links_of_others_are_left_as_they_are(stack: Stack) -> None:
+def test_foreign_links_are_not_changed(stack: Stack) -> None:
     foreign = stack.kernel.add_link("br-web", kind="bridge")
     network = stack.network("web")
     assert network.interface == f"br-{network.id[:12]}"

@@ -1,4 +1,4 @@
-"""Subnets that nobody named: the next free ones of the pools, past all that is in use."""
+"""Subnets without a CIDR: the next free ones of the pools."""
 
 from collections.abc import Callable
 from ipaddress import ip_network
@@ -45,7 +45,7 @@ def test_the_next_network_gets_the_next_ones(world: World) -> None:
     assert automatic(world, "two") == ["10.192.1.0/24", "fd77:0:0:1::/64"]
 
 
-def test_a_network_that_asks_again_finds_what_it_got(world: World) -> None:
+def test_a_repeated_create_returns_the_chosen_subnets(world: World) -> None:
     first = world.network("web", subnets=[])
     again = world.network("web", subnets=[], allow_existing=True)
     assert again == first
@@ -56,7 +56,7 @@ def test_a_network_that_asks_again_finds_what_it_got(world: World) -> None:
 @pytest.mark.parametrize(
     ("version", "cidr"), [(4, "10.64.0.0/24"), (6, "fd77::/64")], ids=["IPv4", "IPv6"]
 )
-def test_with_pools_of_one_family_there_is_a_subnet_of_that_alone(
+def test_with_pools_of_one_family_a_network_gets_one_subnet(
     make_world: Callable[..., World], version: int, cidr: str
 ) -> None:
     pools = [pool for pool in SMALL if pool.base.version == version]
@@ -80,7 +80,7 @@ def test_a_size_alone_asks_for_any_subnet_of_that_size(world: World, spec: str, 
     assert world.create_subnet(spec).cidr.endswith(spec.partition("/")[2])
 
 
-def test_a_subnet_of_the_book_alone_is_of_ipv4_where_nothing_is_said(world: World) -> None:
+def test_a_subnet_without_a_size_is_an_ipv4_subnet(world: World) -> None:
     assert world.create_subnet("").cidr == "10.192.0.0/24"
     assert world.create_subnet("").cidr == "10.192.1.0/24"
 
@@ -100,7 +100,7 @@ def test_a_chosen_subnet_may_have_times_of_its_own(world: World) -> None:
 # --- what is in use ---------------------------------------------------------------------------
 
 
-def test_every_subnet_in_the_book_is_passed_by(small: World) -> None:
+def test_registered_subnets_are_not_chosen(small: World) -> None:
     small.network("web", "10.64.0.128/25", "fd77::/64")
     small.create_subnet("10.64.1.0/24")
     small.allocate("10.64.2.7/32")
@@ -119,7 +119,7 @@ def test_every_subnet_in_the_book_is_passed_by(small: World) -> None:
         (["fe80::/64", "ff00::/8", "203.0.113.0/24"], ["10.64.0.0/24", "fd77::/64"]),
     ],
 )
-def test_where_the_hosts_addresses_and_routes_lead_is_passed_by(
+def test_subnets_of_the_hosts_addresses_and_routes_are_not_chosen(
     small: World, taken: list[str], cidrs: list[str]
 ) -> None:
     small.host.routes = [ip_network(each) for each in taken]
@@ -127,12 +127,12 @@ def test_where_the_hosts_addresses_and_routes_lead_is_passed_by(
     assert small.create_subnet("").cidr > cidrs[0]
 
 
-def test_a_subnet_that_is_named_is_made_wherever_the_host_has_routes(small: World) -> None:
+def test_a_named_subnet_may_overlap_the_hosts_routes(small: World) -> None:
     small.host.routes = [ip_network("10.64.0.0/22")]
     assert automatic(small, "web", "10.64.0.0/24") == ["10.64.0.0/24"]
 
 
-def test_the_host_is_not_asked_where_every_subnet_is_named(
+def test_the_hosts_routes_are_not_read_where_every_subnet_is_named(
     small: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(type(small.host), "occupied_subnets")
@@ -162,7 +162,7 @@ nameserver fe80::1%eth0
     ],
     ids=["one", "many", "none"],
 )
-def test_the_hosts_nameservers_are_passed_by(
+def test_subnets_of_the_hosts_nameservers_are_not_chosen(
     small: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str, cidrs: list[str]
 ) -> None:
     (tmp_path / "resolv.conf").write_text(lines)
@@ -170,7 +170,7 @@ def test_the_hosts_nameservers_are_passed_by(
     assert automatic(small, "web") == cidrs
 
 
-def test_a_resolv_conf_that_is_no_text_or_not_there_stands_in_nobodys_way(
+def test_an_unreadable_or_missing_resolv_conf_does_not_prevent_a_choice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "resolv.conf"
@@ -183,14 +183,14 @@ def test_a_resolv_conf_that_is_no_text_or_not_there_stands_in_nobodys_way(
 # --- the end of the pools ---------------------------------------------------------------------
 
 
-def test_a_subnet_that_was_given_up_is_the_last_to_come_back(small: World) -> None:
+def test_a_deleted_subnet_is_the_last_to_be_chosen_again(small: World) -> None:
     assert automatic(small, "one")[0] == "10.64.0.0/24"
     small.delete("one")
     given = [automatic(small, f"n{number}")[0] for number in range(4)]
     assert given == ["10.64.1.0/24", "10.64.2.0/24", "10.64.3.0/24", "10.64.0.0/24"]
 
 
-def test_when_nothing_is_left_that_is_said_and_nothing_is_changed(small: World) -> None:
+def test_exhausted_pools_are_an_error_that_changes_nothing(small: World) -> None:
     for number in range(4):
         automatic(small, f"n{number}")
     before = small.state()
@@ -221,7 +221,7 @@ def test_a_subnet_that_is_larger_than_its_pool_is_refused(
     assert small.state() == before
 
 
-def test_without_a_pool_of_the_family_that_is_said(make_world: Callable[..., World]) -> None:
+def test_a_family_without_a_pool_is_an_error(make_world: Callable[..., World]) -> None:
     world = make_world(defaults=Defaults(SMALL[:1]))
     refused = refusal(world.ipam.CreateSubnet, create_subnet("::/64"))
     assert refused.short == ("RESOURCE_EXHAUSTED", "POOLS_EXHAUSTED")
@@ -233,7 +233,7 @@ def test_without_a_pool_of_the_family_that_is_said(make_world: Callable[..., Wor
     assert empty.networks() == []
 
 
-def test_the_second_pool_is_taken_from_when_the_first_is_full(
+def test_the_second_pool_is_used_when_the_first_is_full(
     make_world: Callable[..., World],
 ) -> None:
     pools = [AddressPool(ip_network(f"10.{n}.0.0/24"), 25) for n in (9, 7)]
@@ -244,7 +244,7 @@ def test_the_second_pool_is_taken_from_when_the_first_is_full(
     assert world.create_subnet("").cidr == "10.9.0.0/25"
 
 
-def test_where_the_choice_stands_is_known_after_a_restart(
+def test_a_choice_continues_after_a_restart(
     make_world: Callable[..., World],
 ) -> None:
     first = make_world(defaults=Defaults(SMALL))
@@ -257,7 +257,7 @@ def test_where_the_choice_stands_is_known_after_a_restart(
 # --- IPv6 where the devices are too small for it ----------------------------------------------
 
 
-def test_devices_too_small_for_ipv6_get_none(world: World) -> None:
+def test_a_network_with_an_mtu_too_small_for_ipv6_gets_no_ipv6_subnet(world: World) -> None:
     assert automatic(world, "web", mtu=1279) == ["10.192.0.0/24"]
     assert automatic(world, "api", mtu=1280) == ["10.192.1.0/24", "fd77::/64"]
     world.host.mtu = 1000
@@ -266,7 +266,7 @@ def test_devices_too_small_for_ipv6_get_none(world: World) -> None:
     assert world.net.GetNetwork(request).network.mtu == 1000
 
 
-def test_ipv6_that_was_asked_for_is_refused_on_devices_too_small(world: World) -> None:
+def test_a_named_ipv6_subnet_is_refused_with_an_mtu_too_small(world: World) -> None:
     for spec in ("::/64", "fd00:1::/64"):
         refused = refusal(world.net.CreateNetwork, create("web", spec, mtu=1279))
         assert refused.faults == ["network.mtu"]

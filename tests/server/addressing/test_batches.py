@@ -38,7 +38,7 @@ def test_each_owner_gets_an_address_in_their_order(world: World) -> None:
     assert [world.allocate(owner=each.owner) for each in made] == list(made)
 
 
-def test_who_has_an_address_already_gets_that(world: World) -> None:
+def test_an_owner_with_an_address_gets_that_address(world: World) -> None:
     before = world.allocate(owner="vm-2")
     made = world.allocate_batch(owner_prefix="vm-", count=3)
     assert made == ["10.9.0.2", before.address, "10.9.0.3"]
@@ -57,7 +57,7 @@ def test_without_owners_every_call_takes_new_addresses(world: World) -> None:
     assert set(world.held().values()) == {""}
 
 
-def test_an_owner_who_is_named_twice_gets_one_address_and_nobody_by_name_two(world: World) -> None:
+def test_an_owner_named_twice_gets_one_address_and_two_empty_owners_get_two(world: World) -> None:
     made = world.allocate_batch(owners=["vm-1", "", "vm-1", ""], count=4)
     assert made[0] == made[2]
     assert len(set(made)) == 3
@@ -71,7 +71,7 @@ def test_the_largest_batch_is_one_commit(world: World) -> None:
     assert world.backend.trouble.calls["allocate_batch"] == 1
 
 
-def test_a_batch_founds_its_subnet(world: World) -> None:
+def test_a_batch_adds_its_subnet(world: World) -> None:
     before = world.state()
     world.allocate_batch(owner_prefix="vm-", count=2)
     assert world.subnets() == [NINE]
@@ -80,7 +80,7 @@ def test_a_batch_founds_its_subnet(world: World) -> None:
     assert world.state() == before
 
 
-def test_a_batch_that_does_not_fit_takes_nothing_and_founds_nothing(world: World) -> None:
+def test_a_batch_that_does_not_fit_allocates_nothing_and_adds_no_subnet(world: World) -> None:
     before = world.state()
     refused = refusal(world.ipam.BatchAllocateAddresses, batch(count=255))
     assert refused.short == ("RESOURCE_EXHAUSTED", "SUBNET_EXHAUSTED")
@@ -93,7 +93,7 @@ def test_a_batch_that_does_not_fit_takes_nothing_and_founds_nothing(world: World
     assert len(world.allocate_batch(count=154)) == 154
 
 
-def test_a_batch_that_would_fit_later_is_told_when(world: World) -> None:
+def test_the_refusal_of_a_batch_that_would_fit_later_says_when(world: World) -> None:
     world.create_subnet("10.9.0.0/29", cooldown=Duration(seconds=30))
     for address in world.allocate_batch("10.9.0.0/29", count=6)[:3]:
         world.clock.advance(1)
@@ -139,7 +139,7 @@ def test_a_batch_is_refused(
 # --- all that an owner has --------------------------------------------------------------------
 
 
-def test_all_that_an_owner_has_is_released_in_whatever_subnet_and_backend(world: World) -> None:
+def test_an_owner_is_released_in_all_subnets_and_backends(world: World) -> None:
     world.create_subnet("10.7.0.0/24", backend="spare")
     held = [
         world.allocate("10.7.0.0/24", owner="vm-7"),
@@ -154,7 +154,7 @@ def test_all_that_an_owner_has_is_released_in_whatever_subnet_and_backend(world:
     assert world.subnets() == ["10.7.0.0/24", "10.8.0.0/24"]
 
 
-def test_an_owner_that_has_nothing_is_success(world: World) -> None:
+def test_releasing_an_owner_without_addresses_succeeds(world: World) -> None:
     world.allocate(owner="vm-7")
     before = world.state()
     assert world.release_owner("vm-8") == []
@@ -168,14 +168,14 @@ def test_an_owner_is_refused(furnished_world: World, owner: str) -> None:
     check(furnished_world, "ReleaseOwner", {"owner": owner}, ["owner"])
 
 
-def test_who_has_nothing_by_name_is_nobodys_owner(world: World) -> None:
+def test_releasing_an_empty_owner_is_refused(world: World) -> None:
     world.allocate()
     before = world.state()
     assert refusal(world.ipam.ReleaseOwner, ipam_pb2.ReleaseOwnerRequest()).faults == ["owner"]
     assert world.state() == before
 
 
-def test_an_owners_release_is_done_although_a_subnet_could_not_be_dropped(world: World) -> None:
+def test_releasing_an_owner_succeeds_although_a_subnet_cannot_be_dropped(world: World) -> None:
     for subnet in ("10.8.0.0/24", "10.9.0.0/24"):
         world.allocate(subnet, owner="vm-7")
     with world.broken_write(times=1):
@@ -184,7 +184,7 @@ def test_an_owners_release_is_done_although_a_subnet_could_not_be_dropped(world:
     assert world.subnets() == ["10.8.0.0/24"]
 
 
-def test_subnets_go_with_what_one_backend_released_though_another_fails(world: World) -> None:
+def test_subnets_of_one_backend_are_dropped_although_another_backend_fails(world: World) -> None:
     world.create_subnet("10.7.0.0/24", backend="spare")
     world.allocate("10.7.0.0/24", owner="vm-7")
     world.allocate(owner="vm-7")

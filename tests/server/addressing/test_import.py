@@ -1,4 +1,4 @@
-"""ImportSubnets: what comes into the book, from each of the formats."""
+"""ImportSubnets from each of the formats."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ def held(world: World) -> list[ipam_pb2.Allocation]:
     return list(world.ipam.ListAllocations(request).allocations)
 
 
-def test_our_own_document_brings_all_that_there_is_to_know(world: World) -> None:
+def test_mynets_own_document_imports_rules_and_allocations(world: World) -> None:
     document = mynet(
         subnet(
             NINE,
@@ -69,7 +69,7 @@ def test_the_tutorials_file_is_one_bit_an_address(world: World) -> None:
     assert world.allocate().address == "10.9.0.3"
 
 
-def test_the_folder_of_host_local_says_who_has_an_address(world: World) -> None:
+def test_the_folder_of_host_local_has_the_owner_of_each_address(world: World) -> None:
     document = {
         "subnets": [NINE, "fd00:9::/64"],
         "files": {
@@ -93,7 +93,7 @@ def test_the_folder_of_host_local_says_who_has_an_address(world: World) -> None:
     ("kind", "document"),
     [(MYNET, mynet()), (TUTORIAL, {}), (HOST_LOCAL, {"subnets": [], "files": {"lock": ""}})],
 )
-def test_an_empty_document_is_nothing_to_do(world: World, kind: int, document: object) -> None:
+def test_an_empty_document_imports_nothing(world: World, kind: int, document: object) -> None:
     before = world.state()
     assert load(world, kind, document) == []
     assert world.state() == before
@@ -177,7 +177,7 @@ def test_importing_ones_own_export_changes_nothing(world: World) -> None:
 # --- into what is there -----------------------------------------------------------------------
 
 
-def test_a_subnet_that_is_there_gets_what_it_lacks_and_keeps_its_rules(world: World) -> None:
+def test_an_existing_subnet_gets_missing_allocations_and_keeps_its_rules(world: World) -> None:
     before = world.create_subnet(reserved=["10.9.0.99"], cooldown=Duration(seconds=9))
     world.allocate(owner="vm-1", address="10.9.0.1", labels={"a": "b"})
     first = held(world)[0]
@@ -199,14 +199,14 @@ def test_a_subnet_that_is_there_gets_what_it_lacks_and_keeps_its_rules(world: Wo
     assert world.subnets() == [NINE]
 
 
-def test_a_founded_subnet_stays_from_now_on_where_the_document_keeps_it(world: World) -> None:
+def test_a_subnet_is_kept_after_an_import_that_keeps_it(world: World) -> None:
     world.allocate(owner="vm-7")
     load(world, MYNET, mynet(subnet(NINE, kept=True)))
     world.release_owner("vm-7")
     assert world.subnets() == [NINE]
 
 
-def test_addresses_come_into_the_subnet_of_a_network(world: World) -> None:
+def test_addresses_are_imported_into_the_subnet_of_a_network(world: World) -> None:
     world.network("web", "10.1.0.0/24")
     load(world, TUTORIAL, {"10.1.0.0/24": "0" * 8 + "1"})
     assert world.held()["10.1.0.9"] == ""
@@ -214,7 +214,7 @@ def test_addresses_come_into_the_subnet_of_a_network(world: World) -> None:
     assert world.subnets() == ["10.1.0.0/24"]
 
 
-def test_what_cools_down_may_come_back_by_an_import(world: World) -> None:
+def test_an_address_in_cooldown_can_be_imported(world: World) -> None:
     world.create_subnet(cooldown=Duration(seconds=60))
     world.release(NINE, world.allocate().address)
     load(world, TUTORIAL, {NINE: "1"})
@@ -233,7 +233,7 @@ def test_what_cools_down_may_come_back_by_an_import(world: World) -> None:
         (HOST_LOCAL, {"subnets": [NINE], "files": {"10.9.0.1": "vm-1"}}),
     ],
 )
-def test_validate_only_tells_what_an_import_would_and_changes_nothing(
+def test_validate_only_answers_as_an_import_and_changes_nothing(
     world: World, kind: int, document: object
 ) -> None:
     world.allocate("10.8.0.0/24")

@@ -22,7 +22,7 @@ def get(world: World, subnet: str) -> ipam_pb2.Subnet:
     return world.ipam.GetSubnet(ipam_pb2.GetSubnetRequest(subnet=subnet)).subnet
 
 
-def test_allocate_answers_with_who_has_what_since_when(world: World) -> None:
+def test_allocate_returns_the_address_its_owner_and_the_time(world: World) -> None:
     allocation = world.allocate("10.9.0.77/24", owner="vm-7")
     assert abs(allocation.create_time.ToSeconds() - time.time()) < 5
     assert allocation.revision > 0
@@ -36,14 +36,14 @@ def test_allocate_answers_with_who_has_what_since_when(world: World) -> None:
     )
 
 
-def test_an_owner_who_asks_again_gets_the_same(world: World) -> None:
+def test_an_owner_that_allocates_again_gets_the_same_address(world: World) -> None:
     first = world.allocate(owner="vm-7")
     assert world.allocate(owner="vm-7") == first
     assert world.allocate(owner="vm-7", address=first.address) == first
     assert world.allocate(owner="vm-8").address != first.address
 
 
-def test_without_an_owner_every_call_takes_a_new_address(world: World) -> None:
+def test_without_an_owner_every_call_allocates_a_new_address(world: World) -> None:
     assert world.allocate().address != world.allocate().address
 
 
@@ -52,7 +52,7 @@ def test_an_address_may_be_chosen(world: World) -> None:
     assert world.allocate("fd00:9::/64", address="FD00:9:0::99").address == "fd00:9::99"
 
 
-def test_the_first_address_founds_the_subnet_and_the_last_ends_it(world: World) -> None:
+def test_the_first_allocation_adds_the_subnet_and_the_last_release_drops_it(world: World) -> None:
     before = world.state()
     one, two = world.allocate(), world.allocate()
     assert world.subnets() == [NINE]
@@ -71,7 +71,7 @@ def test_the_first_address_founds_the_subnet_and_the_last_ends_it(world: World) 
         (NINE, "10.9.1.1", "ADDRESS_OUT_OF_RANGE"),
     ],
 )
-def test_a_refused_call_founds_nothing(
+def test_a_refused_call_adds_no_subnet(
     world: World, subnet: str, address: str, reason: str
 ) -> None:
     before = world.state()
@@ -80,7 +80,7 @@ def test_a_refused_call_founds_nothing(
     assert world.state() == before
 
 
-def test_a_subnet_that_overlaps_another_is_not_founded(world: World) -> None:
+def test_an_allocation_does_not_add_a_subnet_that_overlaps_another(world: World) -> None:
     world.network()
     before = world.state()
     refused = refusal(world.ipam.AllocateAddress, allocate("10.1.0.128/25"))
@@ -90,7 +90,7 @@ def test_a_subnet_that_overlaps_another_is_not_founded(world: World) -> None:
     assert world.state() == before
 
 
-def test_a_founded_subnet_is_adopted_by_a_network_with_its_allocations(world: World) -> None:
+def test_a_network_adopts_a_subnet_with_its_allocations(world: World) -> None:
     held = world.allocate("10.1.0.0/24", owner="vm-7")
     network = world.network("web", "10.1.0.0/24")
     assert network.subnets[0].gateway == "10.1.0.2"
@@ -98,7 +98,7 @@ def test_a_founded_subnet_is_adopted_by_a_network_with_its_allocations(world: Wo
     assert world.connect("c1").addresses == ["10.1.0.3/24"]
 
 
-def test_a_gateway_that_somebody_has_is_refused(world: World) -> None:
+def test_an_allocated_gateway_is_refused(world: World) -> None:
     world.allocate("10.1.0.0/24", owner="vm-7", address="10.1.0.1")
     refused = refusal(world.net.CreateNetwork, create("web", "10.1.0.1/24"))
     assert refused.short == ("ALREADY_EXISTS", "ADDRESS_IN_USE")
@@ -117,7 +117,7 @@ def test_a_subnet_of_another_backend_is_not_adopted(world: World) -> None:
     assert world.state() == before
 
 
-def test_release_returns_what_was_there(world: World) -> None:
+def test_release_returns_the_allocation(world: World) -> None:
     held = world.allocate(owner="vm-7")
     assert world.release("10.9.0.99/24", held.address) == held
     assert world.held() == {}
@@ -133,7 +133,7 @@ def test_release_by_the_owner_alone(world: World) -> None:
 
 
 @pytest.mark.parametrize("subnet", [NINE, "10.8.0.0/24"])
-def test_what_is_missing_is_success_only_where_that_was_said(world: World, subnet: str) -> None:
+def test_a_missing_object_is_success_only_with_allow_missing(world: World, subnet: str) -> None:
     world.allocate(address="10.9.0.5")
     before = world.state()
     asked = release_request(subnet=subnet, address=subnet.replace("0/24", "9"))
@@ -146,7 +146,7 @@ def test_what_is_missing_is_success_only_where_that_was_said(world: World, subne
 
 @pytest.mark.parametrize("by", ["address", "owner"])
 @pytest.mark.parametrize(("address", "verb"), [("10.1.0.1", "DeleteNetwork"), ("10.1.0.2", "Disc")])
-def test_addresses_of_the_daemon_are_not_released_by_hand(
+def test_addresses_of_networks_and_endpoints_are_not_released_by_callers(
     world: World, address: str, verb: str, by: str
 ) -> None:
     world.network()
@@ -160,7 +160,7 @@ def test_addresses_of_the_daemon_are_not_released_by_hand(
     assert world.state() == before
 
 
-def test_a_release_is_done_although_the_subnet_could_not_be_dropped(world: World) -> None:
+def test_a_release_succeeds_although_the_subnet_cannot_be_dropped(world: World) -> None:
     held = world.allocate()
     with world.broken_write():
         assert world.release(NINE, held.address) == held
@@ -188,7 +188,7 @@ def test_allocations_are_listed_by_subnet_and_address(world: World) -> None:
     assert listed(subnet=NINE, owner="vm-8") == []
 
 
-def test_a_subnet_says_who_uses_it_and_how_full_it_is(world: World) -> None:
+def test_get_subnet_returns_its_network_and_usage(world: World) -> None:
     network = world.network("web", "10.1.0.9/24")
     world.connect("c1")
     subnet = get(world, "10.1.0.77/24")
@@ -218,7 +218,7 @@ def test_counts_that_do_not_fit_are_the_largest_that_do(world: World) -> None:
     assert (usage.capacity, usage.allocated, usage.free) == (2**64 - 1, 1, 2**64 - 1)
 
 
-def test_a_subnet_that_is_not_in_the_book_is_not_found(still_world: World) -> None:
+def test_a_subnet_that_is_not_registered_is_not_found(still_world: World) -> None:
     request = ipam_pb2.GetSubnetRequest(subnet=NINE)
     refused = refusal(still_world.ipam.GetSubnet, request)
     assert refused.short == ("NOT_FOUND", "SUBNET_NOT_FOUND")

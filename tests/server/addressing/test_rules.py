@@ -1,4 +1,4 @@
-"""The rules of a subnet at work: range, reservations, cooldown, retention; and the defaults."""
+"""The rules of a subnet: range, reservations, cooldown, retention; and the defaults."""
 
 from collections.abc import Callable
 from typing import Any
@@ -47,7 +47,7 @@ def given(world: World) -> list[str]:
             raise
 
 
-def test_a_range_bounds_what_is_chosen_and_not_what_is_asked_for(world: World, make: Make) -> None:
+def test_a_range_limits_chosen_addresses_and_not_named_ones(world: World, make: Make) -> None:
     make(world, {"range": "10.9.0.3-10.9.0.4"})
     assert given(world) == ["10.9.0.3", "10.9.0.4"]
     refused = refusal(world.ipam.AllocateAddress, allocate(NINE))
@@ -56,7 +56,7 @@ def test_a_range_bounds_what_is_chosen_and_not_what_is_asked_for(world: World, m
     assert world.allocate(NINE, address="10.9.0.5").address == "10.9.0.5"
 
 
-def test_what_is_reserved_is_not_given_by_choice_or_by_name(world: World, make: Make) -> None:
+def test_a_reserved_address_is_neither_chosen_nor_given_by_name(world: World, make: Make) -> None:
     make(world, {"reserved": ["10.9.0.1", "10.9.0.4/31"]})
     before = world.state()
     for address in ("10.9.0.1", "10.9.0.4", "10.9.0.5"):
@@ -67,7 +67,7 @@ def test_what_is_reserved_is_not_given_by_choice_or_by_name(world: World, make: 
     assert given(world) == ["10.9.0.2", "10.9.0.3"]
 
 
-def test_endpoints_get_what_the_rules_let_them_have(world: World) -> None:
+def test_endpoints_get_addresses_by_the_rules(world: World) -> None:
     as_network(world, {"range": "10.9.0.2-10.9.0.4", "reserved": ["10.9.0.2"]})
     assert world.connect("c1").addresses == ["10.9.0.3/29"]
     assert world.connect("c2", addresses=["10.9.0.5"]).addresses == ["10.9.0.5/29"]
@@ -79,7 +79,9 @@ def test_endpoints_get_what_the_rules_let_them_have(world: World) -> None:
     assert refusal(world.net.Connect, connect("c4")).reason == "SUBNET_EXHAUSTED"
 
 
-def test_a_released_address_is_not_given_again_before_its_time(world: World, make: Make) -> None:
+def test_a_released_address_is_not_allocated_again_during_its_cooldown(
+    world: World, make: Make
+) -> None:
     make(world, {"cooldown": LONG})
     taken = given(world)
     world.release(NINE, taken[2])
@@ -99,20 +101,20 @@ def test_a_released_address_is_not_given_again_before_its_time(world: World, mak
     assert refused.details["RetryInfo"].retry_delay.ToMilliseconds() == 10_000
 
 
-def test_a_full_subnet_in_which_nothing_cools_tells_no_time(world: World, make: Make) -> None:
+def test_a_full_subnet_without_a_cooling_address_names_no_time(world: World, make: Make) -> None:
     make(world, {"cooldown": LONG})
     given(world)
     assert refusal(world.ipam.AllocateAddress, allocate(NINE)).kinds == {"QuotaFailure"}
 
 
-def test_a_cooling_address_is_given_to_who_asks_for_it_by_name(world: World, make: Make) -> None:
+def test_an_address_in_cooldown_is_given_by_name(world: World, make: Make) -> None:
     make(world, {"cooldown": LONG})
     taken = given(world)
     world.release(NINE, taken[1])
     assert world.allocate(NINE, address=taken[1], owner="vm-7").address == taken[1]
 
 
-def test_cooldown_0_lets_an_address_be_given_at_once(world: World, make: Make) -> None:
+def test_with_cooldown_0_an_address_is_allocated_again_at_once(world: World, make: Make) -> None:
     make(world, {"cooldown": Duration()})
     taken = given(world)
     world.release(NINE, taken[1])
@@ -160,7 +162,7 @@ def with_defaults(make_world: Callable[..., World]) -> World:
     return make_world(defaults=Defaults(POOLS, cooldown=5.0, retention=50.0))
 
 
-def test_where_nothing_is_said_the_daemons_defaults_hold(with_defaults: World) -> None:
+def test_the_daemons_defaults_hold_for_a_subnet_without_rules(with_defaults: World) -> None:
     with_defaults.create_subnet("10.8.0.0/24")
     with_defaults.network("web", "10.7.0.0/24")
     with_defaults.allocate("10.6.0.0/24")
@@ -169,7 +171,7 @@ def test_where_nothing_is_said_the_daemons_defaults_hold(with_defaults: World) -
         assert (subnet.cooldown.ToSeconds(), subnet.retention.ToSeconds()) == (5, 50)
 
 
-def test_the_defaults_are_at_work(with_defaults: World, make: Make) -> None:
+def test_the_defaults_apply_to_allocations(with_defaults: World, make: Make) -> None:
     make(with_defaults, {})
     taken = given(with_defaults)
     with_defaults.release(NINE, taken[0])
@@ -177,7 +179,7 @@ def test_the_defaults_are_at_work(with_defaults: World, make: Make) -> None:
     assert refused.details["RetryInfo"].retry_delay.ToSeconds() == 5
 
 
-def test_0_goes_before_a_default_that_is_not(with_defaults: World, make: Make) -> None:
+def test_a_rule_of_0_overrides_the_default(with_defaults: World, make: Make) -> None:
     make(with_defaults, {"cooldown": Duration(), "retention": SHORT})
     subnet = with_defaults.subnet(NINE)
     assert (subnet.cooldown, subnet.retention) == (Duration(), SHORT)
@@ -186,7 +188,7 @@ def test_0_goes_before_a_default_that_is_not(with_defaults: World, make: Make) -
     assert with_defaults.allocate(NINE).address == taken[0]
 
 
-def test_other_defaults_hold_at_once_for_who_has_said_nothing(
+def test_changed_defaults_hold_for_existing_subnets_without_rules(
     make_world: Callable[..., World],
 ) -> None:
     first = make_world(defaults=Defaults(POOLS, cooldown=5.0, retention=50.0))

@@ -1,4 +1,4 @@
-"""A backend that does not answer about a subnet, a batch or an import leaves nothing behind."""
+"""A backend that hangs in a call for a subnet, a batch or an import leaves nothing behind."""
 
 import json
 
@@ -17,14 +17,14 @@ OWNER = ipam_pb2.ReleaseOwnerRequest(owner="vm-7")
 
 
 def settled(world: World) -> bool:
-    """Say whether nothing is under way: no verb, no lock."""
+    """Return whether no verb and no lock is under way."""
     return world.backend.trouble.idle and world.queue("subnet") == 0
 
 
 @LATE
 @pytest.mark.parametrize("cidr", [NINE, "", "::/80"])
 @pytest.mark.parametrize("verb", ["open_subnet", "usage"])
-def test_a_subnet_whose_backend_hangs_is_not_in_the_book(
+def test_a_subnet_whose_backend_hangs_is_not_registered(
     world: World, cidr: str, verb: str, *, late: bool
 ) -> None:
     before = world.state()
@@ -37,9 +37,7 @@ def test_a_subnet_whose_backend_hangs_is_not_in_the_book(
 
 
 @LATE
-def test_a_subnet_whose_end_hangs_is_out_of_the_book_all_the_same(
-    world: World, *, late: bool
-) -> None:
+def test_a_subnet_whose_close_hangs_is_deleted(world: World, *, late: bool) -> None:
     before = world.state()
     world.create_subnet()
     hang = world.backend.trouble.hang("close_subnet", late=late)
@@ -51,7 +49,7 @@ def test_a_subnet_whose_end_hangs_is_out_of_the_book_all_the_same(
     world.create_subnet()
 
 
-def test_a_subnet_is_not_deleted_when_nobody_knows_how_full_it_is(world: World) -> None:
+def test_a_subnet_of_unknown_usage_is_not_deleted(world: World) -> None:
     world.create_subnet()
     before = world.state()
     hang = world.backend.trouble.hang("usage")
@@ -63,9 +61,7 @@ def test_a_subnet_is_not_deleted_when_nobody_knows_how_full_it_is(world: World) 
 
 @LATE
 @pytest.mark.parametrize("verb", ["open_subnet", "allocate_batch"])
-def test_a_batch_for_nobody_that_came_too_late_is_given_back(
-    world: World, verb: str, *, late: bool
-) -> None:
+def test_a_late_batch_without_owners_is_released(world: World, verb: str, *, late: bool) -> None:
     before = world.state()
     hang = world.backend.trouble.hang(verb, late=late)
     timeout(world, world.ipam.BatchAllocateAddresses, BATCH(subnet=NINE, count=9))
@@ -73,7 +69,7 @@ def test_a_batch_for_nobody_that_came_too_late_is_given_back(
     assert eventually(lambda: settled(world) and world.state() == before)
 
 
-def test_of_a_batch_that_came_too_late_the_owners_keep_theirs(world: World) -> None:
+def test_the_owners_of_a_late_batch_keep_their_addresses(world: World) -> None:
     hang = world.backend.trouble.hang("allocate_batch", late=True)
     asked = BATCH(subnet=NINE, owners=["vm-1", "", "vm-2", ""])
     timeout(world, world.ipam.BatchAllocateAddresses, asked)
@@ -83,7 +79,7 @@ def test_of_a_batch_that_came_too_late_the_owners_keep_theirs(world: World) -> N
     assert (made[0].address, made[2].address) == ("10.9.0.1", "10.9.0.3")
 
 
-def test_a_batch_for_nobody_is_given_back_when_its_caller_has_left(world: World) -> None:
+def test_a_batch_without_owners_is_released_for_a_caller_that_left(world: World) -> None:
     world.allocate(owner="vm-7")
     before = world.state()
     hang = world.backend.trouble.hang("allocate_batch")
@@ -96,7 +92,7 @@ def test_a_batch_for_nobody_is_given_back_when_its_caller_has_left(world: World)
 
 
 @pytest.mark.parametrize("cidr", ["", "0.0.0.0/26", NINE])
-def test_a_subnet_is_not_made_for_a_caller_who_has_left(world: World, cidr: str) -> None:
+def test_a_subnet_is_not_created_for_a_caller_that_left(world: World, cidr: str) -> None:
     before = world.state()
     hang = world.backend.trouble.hang("open_subnet")
     call = world.ipam.CreateSubnet.future(create_subnet(cidr))
@@ -108,7 +104,9 @@ def test_a_subnet_is_not_made_for_a_caller_who_has_left(world: World, cidr: str)
 
 
 @LATE
-def test_subnets_go_when_an_owner_has_released_them_too_late(world: World, *, late: bool) -> None:
+def test_subnets_are_dropped_after_a_late_release_of_their_owner(
+    world: World, *, late: bool
+) -> None:
     before = world.state()
     for subnet in ("10.8.0.0/24", NINE, "fd00:9::/64"):
         world.allocate(subnet, owner="vm-7")
@@ -119,7 +117,7 @@ def test_subnets_go_when_an_owner_has_released_them_too_late(world: World, *, la
 
 
 @pytest.mark.parametrize("verb", ["usage", "parts"])
-def test_who_looks_at_a_subnet_of_a_backend_that_hangs_is_refused(world: World, verb: str) -> None:
+def test_reading_a_subnet_of_a_backend_that_hangs_is_refused(world: World, verb: str) -> None:
     world.create_subnet()
     before = world.state()
     hang = world.backend.trouble.hang(verb)
@@ -142,7 +140,7 @@ DOCUMENT = json.dumps({"10.8.0.0/24": "11", NINE: "01"})
 IMPORT = ipam_pb2.ImportSubnetsRequest(format=ipam_pb2.SUBNET_FORMAT_TUTORIAL, document=DOCUMENT)
 
 
-def test_an_import_that_came_too_late_is_whole(world: World) -> None:
+def test_a_late_import_is_complete(world: World) -> None:
     world.allocate(owner="vm-7", address="10.9.0.9")
     hang = world.backend.trouble.hang("load", late=True)
     timeout(world, world.ipam.ImportSubnets, IMPORT)
@@ -154,7 +152,7 @@ def test_an_import_that_came_too_late_is_whole(world: World) -> None:
     assert world.state() == before
 
 
-def test_an_import_that_failed_too_late_leaves_nothing(world: World) -> None:
+def test_an_import_that_fails_late_leaves_nothing(world: World) -> None:
     held = world.allocate(owner="vm-7", address="10.9.0.2")
     before = world.state()
     hang = world.backend.trouble.hang("load")
@@ -167,7 +165,7 @@ def test_an_import_that_failed_too_late_leaves_nothing(world: World) -> None:
     assert len(world.held()) == 3
 
 
-def test_nobody_comes_between_an_import_and_its_end(world: World) -> None:
+def test_no_call_changes_a_subnet_during_its_import(world: World) -> None:
     hang = world.backend.trouble.hang("load")
     timeout(world, world.ipam.ImportSubnets, IMPORT)
     with world.patience(0.2):

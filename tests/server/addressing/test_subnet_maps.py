@@ -3,6 +3,7 @@
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from mynet.server.addressing import subnets
 from mynet.v1 import ipam_pb2
 from tests.server.support.refusals import refusal
 from tests.server.support.stack import Stack
@@ -20,7 +21,7 @@ def parts(answer: ipam_pb2.GetSubnetMapResponse) -> list[tuple[str, int, int]]:
     return [(part.cidr, part.allocated, part.cooling) for part in answer.parts]
 
 
-def test_a_map_has_the_subnet_and_the_parts_in_which_something_is(world: World) -> None:
+def test_a_map_has_the_subnet_and_its_parts_that_are_not_empty(world: World) -> None:
     world.create_subnet(cooldown=Duration(seconds=30), reserved=["10.9.0.128"])
     for address in ("10.9.0.1", "10.9.0.2", "10.9.0.66", "10.9.0.200"):
         world.allocate(address=address)
@@ -36,7 +37,7 @@ def test_a_map_has_the_subnet_and_the_parts_in_which_something_is(world: World) 
     ]
 
 
-def test_the_parts_of_an_empty_subnet_are_none(world: World) -> None:
+def test_the_map_of_an_empty_subnet_has_no_parts(world: World) -> None:
     world.create_subnet()
     assert parts(ask(world, NINE)) == []
 
@@ -81,24 +82,21 @@ def test_parts_may_be_as_small_as_an_address_and_as_large_as_the_subnet(
     assert sum(part.allocated for part in answer.parts) == 3
 
 
-def test_where_there_would_be_too_many_parts_they_are_larger(stack: Stack) -> None:
-    stack.create_subnet("10.8.0.0/16")
-    for _ in range(3):
-        stack.allocate_batch("10.8.0.0/16", count=4096)
-    answer = ask(stack, "10.8.0.0/16", 32)
-    assert answer.part_prefix_length == 28
-    assert len(answer.parts) == 769
-    assert sum(part.allocated for part in answer.parts) == 3 * 4096
-    assert ask(stack, "10.8.0.0/16", 28) == answer
+def test_too_many_parts_are_replaced_by_larger_ones(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subnets, "MAX_PARTS", 16)
+    stack.allocate_batch(NINE, count=16)
+    answer = ask(stack, NINE, 32)
+    assert (answer.part_prefix_length, len(answer.parts)) == (32, 16)
+    stack.allocate_batch(NINE, count=32)
+    answer = ask(stack, NINE, 32)
+    assert (answer.part_prefix_length, len(answer.parts)) == (28, 4)
+    assert sum(part.allocated for part in answer.parts) == 48
+    assert ask(stack, NINE, 28) == answer
 
 
-def test_4096_parts_are_not_too_many(stack: Stack) -> None:
-    stack.allocate_batch("10.8.0.0/16", count=4096)
-    answer = ask(stack, "10.8.0.0/16", 32)
-    assert (answer.part_prefix_length, len(answer.parts)) == (32, 4096)
-
-
-def test_a_subnet_that_is_not_in_the_book_has_no_map(still_world: World) -> None:
+def test_a_subnet_that_is_not_registered_has_no_map(still_world: World) -> None:
     request = ipam_pb2.GetSubnetMapRequest(subnet=NINE)
     refused = refusal(still_world.ipam.GetSubnetMap, request)
     assert refused.short == ("NOT_FOUND", "SUBNET_NOT_FOUND")

@@ -1,4 +1,4 @@
-"""CreateSubnet, DeleteSubnet and GetSubnet, field by field; and how long a subnet stays."""
+"""CreateSubnet, DeleteSubnet and GetSubnet, field by field; and when a subnet is dropped."""
 
 import time
 from typing import Any
@@ -18,7 +18,7 @@ def delete_request(subnet: str = NINE, **fields: Any) -> ipam_pb2.DeleteSubnetRe
     return ipam_pb2.DeleteSubnetRequest(subnet=subnet, **fields)
 
 
-def test_a_new_subnet_is_answered_with_all_that_was_left_to_the_daemon(world: World) -> None:
+def test_create_subnet_returns_what_was_left_to_the_daemon(world: World) -> None:
     made = world.create_subnet("10.9.0.77/24")
     assert abs(made.create_time.ToSeconds() - time.time()) < 5
     assert made.revision > 0
@@ -49,7 +49,7 @@ def test_every_rule_comes_back_as_it_was_given(world: World) -> None:
     assert world.subnet() == made
 
 
-def test_a_subnet_may_be_kept_by_another_backend(world: World) -> None:
+def test_a_subnet_may_have_another_backend(world: World) -> None:
     made = world.create_subnet(backend="spare")
     assert made.backend == "spare"
     assert world.spare.opened() == {world.store.subnets.all()[0].cidr}
@@ -59,7 +59,7 @@ def test_a_subnet_may_be_kept_by_another_backend(world: World) -> None:
 
 
 @pytest.mark.parametrize("cidr", ["10.9.0.1/32", "10.9.0.0/31", "0.0.0.0/0", "::/0", "fd00::7/128"])
-def test_a_subnet_of_the_book_alone_may_be_of_any_size(world: World, cidr: str) -> None:
+def test_a_subnet_without_a_network_may_have_any_size(world: World, cidr: str) -> None:
     made = world.create_subnet(cidr)
     assert made.usage.free == made.usage.capacity > 0
     world.delete_subnet(cidr)
@@ -75,7 +75,7 @@ def test_a_subnet_stays_when_its_last_address_is_released(world: World) -> None:
     assert world.subnet() == made
 
 
-def test_a_deleted_subnet_is_gone_and_can_come_again(world: World) -> None:
+def test_a_deleted_subnet_can_be_created_again(world: World) -> None:
     before = world.state()
     world.create_subnet(reserved=["10.9.0.1"])
     assert world.ipam.DeleteSubnet(delete_request("10.9.0.77/24")) == (
@@ -85,7 +85,7 @@ def test_a_deleted_subnet_is_gone_and_can_come_again(world: World) -> None:
     assert list(world.create_subnet().reserved) == []
 
 
-def test_a_subnet_that_is_missing_is_success_only_where_that_was_said(world: World) -> None:
+def test_a_missing_subnet_is_success_only_with_allow_missing(world: World) -> None:
     world.create_subnet("10.9.0.0/16")
     before = world.state()
     refused = refusal(world.ipam.DeleteSubnet, delete_request())
@@ -95,7 +95,7 @@ def test_a_subnet_that_is_missing_is_success_only_where_that_was_said(world: Wor
     assert world.state() == before
 
 
-def test_a_subnet_that_is_there_is_not_made_again(world: World) -> None:
+def test_an_existing_subnet_is_not_created_again(world: World) -> None:
     world.create_subnet()
     before = world.state()
     refused = refusal(world.ipam.CreateSubnet, create_subnet("10.9.0.7/24", reserved=["10.9.0.1"]))
@@ -123,7 +123,7 @@ def test_a_subnet_that_overlaps_another_is_refused(world: World, kind: str, cidr
     assert world.state() == before
 
 
-def test_a_founded_subnet_is_there_already(world: World) -> None:
+def test_a_subnet_that_an_allocation_added_exists_already(world: World) -> None:
     held = world.allocate()
     assert refusal(world.ipam.CreateSubnet, create_subnet()).reason == "SUBNET_EXISTS"
     world.release(NINE, held.address)
@@ -181,7 +181,7 @@ def test_a_network_adopts_a_kept_subnet_with_its_rules_and_leaves_it_as_it_was(
     assert left == made
 
 
-def test_a_networks_own_rules_hold_while_it_is_there(world: World) -> None:
+def test_the_rules_of_a_network_hold_while_it_exists(world: World) -> None:
     made = world.create_subnet(range="10.9.0.128/25")
     own = {"cidr": NINE, "reserved": ["10.9.0.1-10.9.0.9"], "cooldown": Duration(seconds=5)}
     network = world.network("web", subnets=[own])
@@ -194,7 +194,7 @@ def test_a_networks_own_rules_hold_while_it_is_there(world: World) -> None:
 
 
 @pytest.mark.parametrize("rules", [{}, {"cooldown": Duration(seconds=5)}])
-def test_a_network_that_was_not_made_leaves_a_kept_subnet_as_it_was(
+def test_a_failed_create_network_does_not_change_a_kept_subnet(
     world: World, rules: dict[str, Any]
 ) -> None:
     made = world.create_subnet(reserved=["10.9.0.1"])
@@ -229,7 +229,7 @@ def test_a_subnet_that_a_network_uses_is_not_deleted(world: World) -> None:
     assert world.subnets() == []
 
 
-def test_a_subnet_made_for_a_network_goes_with_the_last_address_after_it(world: World) -> None:
+def test_a_subnet_of_a_deleted_network_is_dropped_with_its_last_address(world: World) -> None:
     world.network("web", NINE)
     held = world.allocate(owner="vm-7")
     world.delete()
@@ -238,7 +238,7 @@ def test_a_subnet_made_for_a_network_goes_with_the_last_address_after_it(world: 
     assert world.subnets() == []
 
 
-def test_addresses_are_allocated_in_a_kept_subnet_as_in_a_founded_one(world: World) -> None:
+def test_addresses_are_allocated_in_a_kept_subnet(world: World) -> None:
     world.create_subnet("10.9.0.0/30")
     for number in (1, 2):
         assert world.allocate("10.9.0.0/30").address == f"10.9.0.{number}"

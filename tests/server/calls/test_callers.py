@@ -1,4 +1,4 @@
-"""Callers who go away: what was made for them is undone."""
+"""Callers that go away: what was made for them is rolled back."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,9 +38,7 @@ def request_of(verb: str) -> object:
 
 
 @CALLS
-def test_nothing_is_left_for_a_caller_who_cancelled(
-    world: World, verb: str, plugin: str, step: str
-) -> None:
+def test_a_cancelled_call_leaves_nothing(world: World, verb: str, plugin: str, step: str) -> None:
     before = world.state()
     hang = getattr(world, plugin).trouble.hang(step)
     leave = begin(getattr(world.net, verb), request_of(verb))
@@ -52,7 +50,7 @@ def test_nothing_is_left_for_a_caller_who_cancelled(
 
 
 @CALLS
-def test_nothing_is_left_for_a_caller_whose_time_is_up(
+def test_a_call_past_its_deadline_leaves_nothing(
     world: World, verb: str, plugin: str, step: str
 ) -> None:
     before = world.state()
@@ -75,7 +73,7 @@ def test_a_call_made_again_after_it_was_cancelled_succeeds(world: World) -> None
 
 
 @pytest.mark.parametrize("plugin", ["driver", "backend"])
-def test_a_disconnect_is_finished_for_a_caller_who_cancelled(world: World, plugin: str) -> None:
+def test_a_cancelled_disconnect_is_finished(world: World, plugin: str) -> None:
     before = world.state()
     world.connect("c1", netns_name="c1")
     verb = {"driver": "disconnect", "backend": "release_owner"}[plugin]
@@ -88,7 +86,7 @@ def test_a_disconnect_is_finished_for_a_caller_who_cancelled(world: World, plugi
     assert eventually(lambda: world.state() == before)
 
 
-def test_a_caller_who_waits_in_a_queue_may_leave_it(world: World) -> None:
+def test_a_caller_may_leave_the_queue_for_a_lock(world: World) -> None:
     hang = world.driver.trouble.hang("connect")
     first = world.net.Connect.future(connect(netns_name="c1"))
     hang.await_victim()
@@ -102,7 +100,9 @@ def test_a_caller_who_waits_in_a_queue_may_leave_it(world: World) -> None:
 
 
 @pytest.mark.parametrize("subnet", ["10.9.0.0/24", "10.1.0.0/24"])
-def test_an_address_that_nobody_would_know_of_is_given_back(world: World, subnet: str) -> None:
+def test_an_address_without_an_owner_is_released_for_a_caller_that_left(
+    world: World, subnet: str
+) -> None:
     before = world.state()
     hang = world.backend.trouble.hang("allocate")
     leave = begin(world.ipam.AllocateAddress, allocate(subnet))
@@ -113,7 +113,7 @@ def test_an_address_that_nobody_would_know_of_is_given_back(world: World, subnet
     assert eventually(lambda: world.backend.trouble.idle and world.state() == before)
 
 
-def test_an_address_that_its_owner_can_ask_for_again_is_kept(world: World) -> None:
+def test_an_address_with_an_owner_is_kept_for_a_caller_that_left(world: World) -> None:
     hang = world.backend.trouble.hang("allocate")
     leave = begin(world.ipam.AllocateAddress, allocate(owner="vm-7"))
     hang.await_victim()

@@ -1,4 +1,4 @@
-"""Keyed locks: shared and exclusive, in turn, and no longer than the caller has time."""
+"""Keyed locks: shared and exclusive, in turn, until the deadline of the call."""
 
 import threading
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def elsewhere(lock: AbstractContextManager[None]) -> Iterator[threading.Event]:
         assert not thread.is_alive()
 
 
-def test_many_share_a_key(locks: KeyedLocks) -> None:
+def test_several_calls_share_a_key(locks: KeyedLocks) -> None:
     with locks.shared(soon(), *KEY), elsewhere(locks.shared(soon(), *KEY)) as other:
         assert other.wait(5)
 
@@ -52,9 +52,7 @@ def test_many_share_a_key(locks: KeyedLocks) -> None:
     ("held", "wanted"),
     [("shared", "exclusive"), ("exclusive", "shared"), ("exclusive", "exclusive")],
 )
-def test_who_has_a_key_alone_shares_it_with_nobody(
-    locks: KeyedLocks, held: str, wanted: str
-) -> None:
+def test_an_exclusive_key_is_not_shared(locks: KeyedLocks, held: str, wanted: str) -> None:
     with (
         getattr(locks, held)(soon(), *KEY),
         pytest.raises(Busy, match="network web"),
@@ -74,7 +72,7 @@ def test_another_key_is_another_lock(locks: KeyedLocks) -> None:
         assert len(locks._states) == 3
 
 
-def test_who_waits_gets_it_as_soon_as_it_is_free(locks: KeyedLocks) -> None:
+def test_a_waiting_call_gets_a_key_as_soon_as_it_is_free(locks: KeyedLocks) -> None:
     with ExitStack() as waiting:
         with locks.exclusive(soon(), *KEY):
             other = waiting.enter_context(elsewhere(locks.exclusive(Call.internal(10), *KEY)))
@@ -83,7 +81,7 @@ def test_who_waits_gets_it_as_soon_as_it_is_free(locks: KeyedLocks) -> None:
         assert other.wait(5)
 
 
-def test_who_wants_it_alone_goes_before_those_who_come_to_share(locks: KeyedLocks) -> None:
+def test_an_exclusive_call_goes_before_later_sharing_calls(locks: KeyedLocks) -> None:
     with ExitStack() as waiting:
         with locks.shared(soon(), *KEY):
             other = waiting.enter_context(elsewhere(locks.exclusive(Call.internal(10), *KEY)))
@@ -93,7 +91,7 @@ def test_who_wants_it_alone_goes_before_those_who_come_to_share(locks: KeyedLock
         assert other.wait(5)
 
 
-def test_who_gave_up_waiting_keeps_nobody_out(locks: KeyedLocks) -> None:
+def test_a_call_that_gave_up_waiting_blocks_no_other(locks: KeyedLocks) -> None:
     with locks.shared(soon(), *KEY):
         with pytest.raises(Busy), locks.exclusive(soon(), *KEY):
             pytest.fail("two have it")
@@ -101,7 +99,7 @@ def test_who_gave_up_waiting_keeps_nobody_out(locks: KeyedLocks) -> None:
             pass
 
 
-def test_so_many_wait_for_a_key_and_no_more(
+def test_a_call_beyond_the_limit_of_waiters_is_busy(
     locks: KeyedLocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mynet.server.calls.locks.MAX_WAITERS", 1)
@@ -118,19 +116,19 @@ def test_so_many_wait_for_a_key_and_no_more(
         pass
 
 
-def test_a_deadline_that_has_passed_still_gets_what_is_free(locks: KeyedLocks) -> None:
+def test_a_free_key_is_taken_even_past_the_deadline(locks: KeyedLocks) -> None:
     with locks.exclusive(Call.internal(0), *KEY):
         pass
 
 
-def test_a_failure_inside_lets_go_and_nothing_is_remembered(locks: KeyedLocks) -> None:
+def test_a_failed_block_releases_its_key(locks: KeyedLocks) -> None:
     for lock in (locks.shared, locks.exclusive):
         with pytest.raises(ZeroDivisionError), lock(soon(), *KEY):
             raise ZeroDivisionError
     assert locks._states == {}
 
 
-def test_a_crowd_counts_right(locks: KeyedLocks) -> None:
+def test_many_exclusive_calls_are_serialised(locks: KeyedLocks) -> None:
     count = 0
 
     def work() -> None:

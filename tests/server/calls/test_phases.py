@@ -1,4 +1,4 @@
-"""Health and reflection, and what calls are told while the daemon starts and stops."""
+"""Health and reflection, and the replies while the daemon starts and stops."""
 
 import threading
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def test_the_daemon_is_healthy_when_it_serves_and_not_before(
     assert health(world) == {"SERVING"}
 
 
-def test_a_service_that_is_not_there_has_no_health(still_world: World) -> None:
+def test_an_unknown_service_has_no_health(still_world: World) -> None:
     stub: Any = health_pb2_grpc.HealthStub(still_world.channel)
     request = health_pb2.HealthCheckRequest(service="mynet.v1.Nothing")
     assert refusal(stub.Check, request).code == "NOT_FOUND"
@@ -54,7 +54,7 @@ def test_health_can_be_watched(make_world: Callable[..., World]) -> None:
 
 
 @pytest.mark.parametrize("verb", ["CreateNetwork", "ListNetworks", "ListDrivers"])
-def test_calls_are_turned_away_before_the_daemon_serves(
+def test_calls_are_refused_before_the_daemon_serves(
     make_world: Callable[..., World], verb: str
 ) -> None:
     world = make_world(serving=False)
@@ -95,7 +95,7 @@ def test_a_plugin_that_hangs_does_not_keep_the_daemon_from_stopping(world: World
         running.result(10)
 
 
-def test_a_daemon_that_nobody_calls_stops_at_once(world: World) -> None:
+def test_an_idle_daemon_stops_at_once(world: World) -> None:
     assert world.server.stop(60)
 
 

@@ -1,4 +1,4 @@
-"""The id of a request: given or made up, in the answer and on its way down."""
+"""The id of a request: given or generated, in the reply and on its way down."""
 
 import re
 import time
@@ -22,22 +22,22 @@ def answered(world: World, *metadata: tuple[str, str]) -> str:
 
 
 @pytest.mark.parametrize("given", ["a", "ci:job_7.1-b", "9" * 64])
-def test_an_id_that_was_given_comes_back(still_world: World, given: str) -> None:
+def test_a_given_request_id_is_returned(still_world: World, given: str) -> None:
     assert answered(still_world, (KEY, given)) == given
 
 
 @pytest.mark.parametrize("given", ["", "9" * 65, "a b", 'a"b', "a/b", "{}"])
-def test_an_id_that_cannot_be_one_is_replaced(still_world: World, given: str) -> None:
+def test_an_invalid_request_id_is_replaced(still_world: World, given: str) -> None:
     assert MADE_UP.fullmatch(answered(still_world, (KEY, given)))
 
 
-def test_without_an_id_every_call_gets_another(still_world: World) -> None:
+def test_each_call_without_an_id_gets_a_new_one(still_world: World) -> None:
     ids = {answered(still_world) for _ in range(10)}
     assert len(ids) == 10
     assert all(MADE_UP.fullmatch(each) for each in ids)
 
 
-def test_a_refused_call_has_its_id_too(still_world: World) -> None:
+def test_a_refused_call_returns_its_id(still_world: World) -> None:
     future = still_world.net.GetNetwork.future(
         network_pb2.GetNetworkRequest(network="blue"), metadata=((KEY, "seven"),)
     )
@@ -45,7 +45,7 @@ def test_a_refused_call_has_its_id_too(still_world: World) -> None:
     assert (KEY, "seven") in [(key, value) for key, value in future.initial_metadata()]
 
 
-def test_plugins_are_told_who_asks_until_when_and_whether_anybody_waits(
+def test_plugins_get_the_callers_id_deadline_and_cancellation(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[tuple[str, str, bool, float]] = []

@@ -20,7 +20,7 @@ def test_a_rollback_that_fails_is_noted_on_the_first_error() -> None:
     assert first.__notes__ == ["while rolling back (make tea): 'second'"]
 
 
-def test_a_rollback_that_succeeds_says_nothing() -> None:
+def test_a_rollback_that_succeeds_adds_no_note() -> None:
     first = ValueError("first")
     with rollback(first, "make tea"):
         pass

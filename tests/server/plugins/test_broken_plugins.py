@@ -1,4 +1,4 @@
-"""Plugins that break their contract: the caller is told whose fault it is, and nothing is left."""
+"""Plugins that break their contract: the error names the plugin, and nothing is left."""
 
 import asyncio
 
@@ -33,7 +33,7 @@ def web(world: World) -> None:
     "error", [*NONSENSE, IpamError("rope"), AddressInUse("rope")], ids=lambda e: type(e).__name__
 )
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
-def test_what_a_driver_may_not_raise_is_its_own_fault(
+def test_an_unexpected_error_of_a_driver_is_reported_as_its_fault(
     world: World, error: BaseException, *, late: bool
 ) -> None:
     before = world.state()
@@ -49,7 +49,7 @@ def test_what_a_driver_may_not_raise_is_its_own_fault(
     "error", [*NONSENSE, DriverError("rope"), KernelError("rope")], ids=lambda e: type(e).__name__
 )
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
-def test_what_a_backend_may_not_raise_is_its_own_fault(
+def test_an_unexpected_error_of_a_backend_is_reported_as_its_fault(
     world: World, error: BaseException, *, late: bool
 ) -> None:
     before = world.state()
@@ -60,7 +60,7 @@ def test_what_a_backend_may_not_raise_is_its_own_fault(
     assert world.state() == before
 
 
-def test_a_broken_undo_does_not_hide_the_first_error(world: World) -> None:
+def test_a_broken_rollback_does_not_hide_the_first_error(world: World) -> None:
     world.driver.trouble.fail("connect", KernelError("first"))
     world.driver.trouble.fail("disconnect", RuntimeError("second"))
     refused = refusal(world.net.Connect, connect())
@@ -76,9 +76,7 @@ def test_a_plugin_works_again_after_it_broke(world: World) -> None:
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
-def test_a_subnet_that_was_founded_for_a_broken_allocation_is_gone(
-    world: World, *, late: bool
-) -> None:
+def test_a_subnet_added_for_a_broken_allocation_is_dropped(world: World, *, late: bool) -> None:
     before = world.state()
     world.backend.trouble.fail("open_subnet", RuntimeError("rope"), late=late)
     assert refusal(world.ipam.AllocateAddress, allocate()).reason == "BACKEND_ERROR"

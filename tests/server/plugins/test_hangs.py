@@ -28,7 +28,7 @@ LATE = pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
 
 
 @LATE
-def test_a_network_whose_driver_hangs_is_undone_when_it_returns(
+def test_a_network_whose_driver_hangs_is_rolled_back_when_it_returns(
     world: World, *, late: bool
 ) -> None:
     before = world.state()
@@ -41,7 +41,7 @@ def test_a_network_whose_driver_hangs_is_undone_when_it_returns(
 
 @LATE
 @pytest.mark.parametrize("verb", ["open_subnet", "allocate"])
-def test_a_network_whose_backend_hangs_is_undone_when_it_returns(
+def test_a_network_whose_backend_hangs_is_rolled_back_when_it_returns(
     world: World, verb: str, *, late: bool
 ) -> None:
     before = world.state()
@@ -54,7 +54,7 @@ def test_a_network_whose_backend_hangs_is_undone_when_it_returns(
 
 @LATE
 @pytest.mark.parametrize(("plugin", "verb"), [("driver", "connect"), ("backend", "allocate")])
-def test_an_endpoint_whose_plugin_hangs_is_undone_when_it_returns(
+def test_an_endpoint_whose_plugin_hangs_is_rolled_back_when_it_returns(
     world: World, plugin: str, verb: str, *, late: bool
 ) -> None:
     before = world.state()
@@ -103,7 +103,7 @@ def test_a_check_whose_driver_hangs_is_refused(world: World) -> None:
 
 @LATE
 @pytest.mark.parametrize("verb", ["open_subnet", "allocate"])
-def test_an_address_that_came_too_late_is_given_back(
+def test_a_late_address_without_an_owner_is_released(
     world: World, verb: str, *, late: bool
 ) -> None:
     before = world.state()
@@ -114,7 +114,7 @@ def test_an_address_that_came_too_late_is_given_back(
     assert world.allocate().address == "10.9.0.1"
 
 
-def test_an_address_that_came_too_late_is_found_by_its_owner(world: World) -> None:
+def test_a_late_address_is_found_by_its_owner(world: World) -> None:
     world.allocate(owner="vm-1")
     hang = world.backend.trouble.hang("allocate", late=True)
     timeout(world, world.ipam.AllocateAddress, allocate(owner="vm-7"))
@@ -123,7 +123,7 @@ def test_an_address_that_came_too_late_is_found_by_its_owner(world: World) -> No
     assert world.allocate(owner="vm-7").address == "10.9.0.2"
 
 
-def test_a_subnet_goes_when_its_last_address_is_released_too_late(world: World) -> None:
+def test_a_subnet_is_dropped_after_a_late_release_of_its_last_address(world: World) -> None:
     before = world.state()
     held = world.allocate()
     hang = world.backend.trouble.hang("release")
@@ -133,7 +133,7 @@ def test_a_subnet_goes_when_its_last_address_is_released_too_late(world: World) 
     assert eventually(lambda: world.state() == before)
 
 
-def test_a_founded_subnet_stays_if_somebody_else_has_an_address_of_it_by_then(
+def test_an_added_subnet_stays_where_another_owner_has_an_address_of_it(
     world: World,
 ) -> None:
     hang = world.backend.trouble.hang("open_subnet", late=True)
@@ -163,7 +163,7 @@ def test_other_networks_do_not_wait(world: World, plugin: str, verb: str) -> Non
     hang.end()
 
 
-def test_a_crowd_at_one_container_does_not_keep_others_from_being_served(world: World) -> None:
+def test_many_callers_at_one_container_do_not_block_others(world: World) -> None:
     hang = world.driver.trouble.hang("connect")
     crowd = [world.net.Connect.future(connect()) for _ in range(200)]
     hang.await_victim()
@@ -175,7 +175,7 @@ def test_a_crowd_at_one_container_does_not_keep_others_from_being_served(world: 
     assert len(answers) == 1
 
 
-def test_who_comes_while_a_verb_still_runs_is_told_busy(world: World) -> None:
+def test_a_call_for_an_object_whose_verb_still_runs_is_busy(world: World) -> None:
     hang = world.driver.trouble.hang("connect")
     timeout(world, world.net.Connect, connect(netns_name="c1"))
     refused = refusal(world.net.Connect, connect(netns_name="c1"))
@@ -199,7 +199,7 @@ def test_a_network_that_is_still_being_made_is_busy(world: World) -> None:
     assert eventually(lambda: len(world.networks()) == 1)
 
 
-def test_subnets_are_listed_while_one_is_being_founded(world: World) -> None:
+def test_subnets_are_listed_while_one_is_being_added(world: World) -> None:
     hang = world.backend.trouble.hang("open_subnet")
     slow = world.ipam.AllocateAddress.future(allocate(owner="vm-7"))
     hang.await_victim()

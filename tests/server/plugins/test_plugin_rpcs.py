@@ -1,4 +1,4 @@
-"""ListDrivers and ListBackends: what was loaded, and what was refused and why."""
+"""ListDrivers and ListBackends: the loaded plugins, and the refused ones with the reason."""
 
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.server.support.refusals import refusal
@@ -6,7 +6,7 @@ from tests.server.support.requests import create
 from tests.server.support.world import TORN, World
 
 
-def test_drivers_are_listed_by_name_with_what_they_can(still_world: World) -> None:
+def test_drivers_are_listed_by_name_with_their_capabilities(still_world: World) -> None:
     answer = still_world.net.ListDrivers(network_pb2.ListDriversRequest())
     assert [driver.name for driver in answer.drivers] == ["bridge", "other", "torn"]
     assert answer.drivers[0] == network_pb2.Driver(
@@ -35,7 +35,7 @@ def test_a_refused_driver_is_listed_with_the_reason(still_world: World) -> None:
     )
 
 
-def test_backends_are_listed_by_name_with_what_they_can(still_world: World) -> None:
+def test_backends_are_listed_by_name_with_their_capabilities(still_world: World) -> None:
     answer = still_world.ipam.ListBackends(ipam_pb2.ListBackendsRequest())
     assert [backend.name for backend in answer.backends] == ["bitmap", "spare", "torn"]
     assert answer.backends[1] == ipam_pb2.Backend(
@@ -59,7 +59,7 @@ def test_a_refused_backend_is_listed_with_the_reason(still_world: World) -> None
     )
 
 
-def test_what_was_refused_cannot_be_used_and_says_why(still_world: World) -> None:
+def test_a_refused_plugin_cannot_be_used_and_the_error_has_the_reason(still_world: World) -> None:
     for field, reason in (("driver", "DRIVER_NOT_FOUND"), ("ipam", "BACKEND_NOT_FOUND")):
         refused = refusal(still_world.net.CreateNetwork, create(**{field: "torn"}))
         assert refused.short == ("NOT_FOUND", reason)

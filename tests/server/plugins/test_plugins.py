@@ -1,4 +1,4 @@
-"""Finding plugins: real distributions on the path, broken in every way that somebody will find."""
+"""Finding plugins: real distributions on the path, broken in many ways."""
 
 import sys
 import textwrap
@@ -69,7 +69,7 @@ def listing(catalog: Catalog[Driver], name: str = "paper") -> CatalogEntry[Drive
     return found
 
 
-def test_the_built_in_plugins_come_in_by_the_same_door(load: Load, tmp_path: Path) -> None:
+def test_built_in_plugins_have_entry_points_too(load: Load, tmp_path: Path) -> None:
     bridge = listing(load(), "bridge")
     assert (bridge.distribution, bridge.error) == ("mynetd", "")
     backends = load_plugins(BACKENDS, "0123", tmp_path / "ipam")
@@ -77,7 +77,9 @@ def test_the_built_in_plugins_come_in_by_the_same_door(load: Load, tmp_path: Pat
     assert backends.close(5)
 
 
-def test_a_plugin_of_somebody_else_is_loaded(install: Install, load: Load, tmp_path: Path) -> None:
+def test_a_plugin_of_another_distribution_is_loaded(
+    install: Install, load: Load, tmp_path: Path
+) -> None:
     install("mynet_paper")
     catalog = load()
     found = listing(catalog)
@@ -131,7 +133,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("code", "reason"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_plugin_is_refused_with_its_reason_and_the_others_are_well(
+def test_a_broken_plugin_is_refused_with_its_reason_and_others_are_loaded(
     install: Install, load: Load, code: str, reason: str
 ) -> None:
     install("mynet_paper", code)
@@ -145,7 +147,7 @@ def test_a_broken_plugin_is_refused_with_its_reason_and_the_others_are_well(
         catalog.get("paper")
 
 
-def test_a_name_that_two_have_is_the_first_ones(install: Install, load: Load) -> None:
+def test_of_two_plugins_with_one_name_the_second_is_refused(install: Install, load: Load) -> None:
     install("mynet_paper_a")
     install("mynet_paper_b")
     first, second = [each for each in load() if each.name == "paper"]
@@ -164,12 +166,12 @@ def test_the_name_of_a_built_in_plugin_is_not_taken_by_others(install: Install, 
     assert "taken by mynetd" in refused.error
 
 
-def test_a_driver_that_is_not_there_is_not_found_and_those_there_are_named(load: Load) -> None:
+def test_the_error_for_a_missing_driver_names_the_existing_ones(load: Load) -> None:
     with pytest.raises(DriverNotFound, match=r"there is no driver lost .*there is: bridge"):
         load().get("lost")
 
 
-def test_a_backend_whose_books_are_damaged_keeps_the_daemon_from_starting(tmp_path: Path) -> None:
+def test_a_backend_with_a_damaged_file_prevents_the_start(tmp_path: Path) -> None:
     book = tmp_path / "bitmap" / "bitmap.db"
     book.parent.mkdir()
     book.write_bytes(b"this is no database" * 100)
@@ -178,7 +180,7 @@ def test_a_backend_whose_books_are_damaged_keeps_the_daemon_from_starting(tmp_pa
     assert book.read_bytes() == b"this is no database" * 100
 
 
-def test_a_backend_whose_books_another_has_keeps_the_daemon_from_starting(tmp_path: Path) -> None:
+def test_a_backend_whose_file_another_process_has_prevents_the_start(tmp_path: Path) -> None:
     first = load_plugins(BACKENDS, "0123", tmp_path)
     with pytest.raises(StoreUnavailable, match=r"bitmap\.db is in use"):
         load_plugins(BACKENDS, "0123", tmp_path)
@@ -198,7 +200,7 @@ def test_a_plugin_is_closed_after_its_verbs_have_ended(install: Install, load: L
     [("WAIT.wait()", False), ("raise ValueError('no')", True), ("raise SystemExit", True)],
     ids=["hangs", "raises", "exits"],
 )
-def test_a_plugin_that_breaks_when_it_is_closed_holds_up_nobody(
+def test_a_plugin_that_breaks_when_it_is_closed_does_not_block_others(
     install: Install, tmp_path: Path, body: str, *, in_time: bool
 ) -> None:
     begun = "import threading\nWAIT = threading.Event()\n"
@@ -225,7 +227,7 @@ def test_a_plugin_that_hangs_while_it_is_loaded_is_refused(
     assert catalog.close(5)
 
 
-def test_a_catalog_names_what_it_lacks() -> None:
+def test_an_empty_catalog_says_what_is_missing() -> None:
     empty: Catalog[Backend] = Catalog(BACKENDS, [])
     with pytest.raises(BackendNotFound, match="there is: none"):
         empty.get("bitmap")

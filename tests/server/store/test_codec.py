@@ -1,4 +1,4 @@
-"""Records as JSON: the same again, and what is not a record is an error."""
+"""Records as JSON: read as they were written, and anything else is an error."""
 
 import json
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def test_a_field_that_is_missing_and_has_no_default_is_an_error(field: str) -> N
         codec.decode(json.dumps(found), Network)
 
 
-def test_a_field_that_came_later_gets_its_default() -> None:
+def test_a_field_added_later_gets_its_default() -> None:
     found = json.loads(codec.encode(endpoint(network())))
     del found["gateways"]
     del found["wish"]["gateway_priority"]
@@ -69,14 +69,14 @@ def test_a_field_that_came_later_gets_its_default() -> None:
         ("mtu", "large"),
     ],
 )
-def test_a_value_that_is_none_of_the_fields_is_an_error(field: str, value: object) -> None:
+def test_a_value_of_another_type_is_an_error(field: str, value: object) -> None:
     found = {**json.loads(codec.encode(network())), field: value}
     with pytest.raises(StoreDamaged, match="is not a valid "):
         codec.decode(json.dumps(found), Network)
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "[]", '"record"'])
-def test_what_is_no_record_is_an_error(text: str) -> None:
+def test_text_that_is_not_a_record_is_an_error(text: str) -> None:
     with pytest.raises(StoreDamaged, match="is not a valid Network"):
         codec.decode(text, Network)
 

@@ -1,4 +1,4 @@
-"""The records of networks and endpoints: unique, in order, and whole after a restart."""
+"""The records of networks and endpoints: unique, in order, and complete after a restart."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def test_revisions_grow_with_every_change(store: Store) -> None:
         (network(2), ("10.1.0.7/32",), SubnetOverlap, "n1"),
     ],
 )
-def test_what_another_network_has_is_refused_and_nothing_recorded(
+def test_a_name_or_device_of_another_network_is_refused(
     store: Store, other: Network, cidrs: tuple[str, ...], error: type[Exception], named: str
 ) -> None:
     web = add(store, network())
@@ -79,7 +79,7 @@ def test_networks_without_a_device_do_not_share_one(store: Store) -> None:
     assert not store.networks.has_interface("")
 
 
-def test_what_is_gone_is_not_changed(store: Store) -> None:
+def test_a_removed_record_cannot_be_changed(store: Store) -> None:
     web = add(store, network())
     made = store.endpoints.add(endpoint(web))
     for _ in range(2):
@@ -94,7 +94,7 @@ def test_what_is_gone_is_not_changed(store: Store) -> None:
     assert (store.networks.all(), store.endpoints.all()) == ([], [])
 
 
-def test_a_network_with_endpoints_is_not_forgotten(store: Store) -> None:
+def test_a_network_with_endpoints_cannot_be_removed(store: Store) -> None:
     web = add(store, network())
     store.endpoints.add(endpoint(web))
     with pytest.raises(sqlite3.IntegrityError):
@@ -117,7 +117,7 @@ def test_endpoints_are_found_by_network_container_and_sandbox(store: Store) -> N
     assert store.endpoints.of_sandbox(7) == [moved]
 
 
-def test_a_network_is_found_by_id_then_name_then_beginning(store: Store) -> None:
+def test_a_network_is_found_by_id_then_name_then_id_prefix(store: Store) -> None:
     one, two = add(store, network(1)), add(store, network(2))
     assert store.networks.find(one.id) == one
     assert store.networks.find("n2") == two

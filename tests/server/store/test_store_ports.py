@@ -52,7 +52,7 @@ def having(number: int, *ports: PortMapping) -> Endpoint:
         (at("::", 80), at("", 80), "TCP port 80 "),
     ],
 )
-def test_a_port_that_another_has_is_refused_and_nothing_recorded(
+def test_a_port_of_another_endpoint_is_refused_and_nothing_recorded(
     store: Store, first: PortMapping, second: PortMapping, shared: str
 ) -> None:
     neighbours = [at("", 1000), at("192.0.2.7", 1), at("192.0.2.8", 2)]
@@ -76,21 +76,21 @@ def test_a_port_that_another_has_is_refused_and_nothing_recorded(
         (at("192.0.2.7", 80), at("::", 80)),
     ],
 )
-def test_other_ports_are_in_nobodys_way(
+def test_ports_that_do_not_clash_are_accepted(
     store: Store, first: PortMapping, second: PortMapping
 ) -> None:
     store.endpoints.add(having(1, first))
     store.endpoints.add(having(2, second))
 
 
-def test_only_families_that_an_endpoint_has_are_booked(store: Store) -> None:
+def test_ports_are_recorded_in_the_families_of_the_network(store: Store) -> None:
     store.endpoints.add(having(1, at("", 80)), frozenset({4}))
     store.endpoints.add(having(2, at("", 80)), frozenset({6}))
     with pytest.raises(PortInUse):
         store.endpoints.add(having(3, at("", 80)), frozenset({6}))
 
 
-def test_a_file_from_before_there_were_ports_is_read(tmp_path: Path) -> None:
+def test_a_record_without_ports_is_read(tmp_path: Path) -> None:
     made = Store(tmp_path / "old.db")
     web = add(made, NET)
     old = replace(endpoint(web), ports=())
@@ -122,7 +122,7 @@ def test_ten_thousand_ports_do_not_make_the_next_slower(store: Store) -> None:
     assert many < 4 * few
 
 
-def test_an_endpoint_that_has_other_ports_now_has_those_alone(store: Store) -> None:
+def test_republishing_replaces_the_recorded_ports(store: Store) -> None:
     store.endpoints.add(having(1, at("", 80), at("", 90)))
     changed = store.endpoints.republish(having(1, at("", 90), at("", 100)), NET.versions)
     assert store.endpoints.all() == [changed]
@@ -132,7 +132,7 @@ def test_an_endpoint_that_has_other_ports_now_has_those_alone(store: Store) -> N
             store.endpoints.add(having(3, at("", port)))
 
 
-def test_ports_that_another_has_are_refused_and_those_before_stay(store: Store) -> None:
+def test_a_refused_republish_keeps_the_recorded_ports(store: Store) -> None:
     before = store.endpoints.add(having(1, at("", 80)))
     store.endpoints.add(having(2, at("", 90)))
     with pytest.raises(PortInUse, match="TCP port 90 "):
@@ -142,7 +142,7 @@ def test_ports_that_another_has_are_refused_and_those_before_stay(store: Store) 
         store.endpoints.add(having(3, at("", 80)))
 
 
-def test_the_ports_of_an_endpoint_that_is_gone_do_not_change(store: Store) -> None:
+def test_a_removed_endpoint_cannot_be_republished(store: Store) -> None:
     with pytest.raises(EndpointNotFound):
         store.endpoints.republish(having(1, at("", 80)), NET.versions)
     store.endpoints.add(having(2, at("", 80)))

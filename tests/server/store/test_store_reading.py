@@ -1,4 +1,4 @@
-"""Reading the store from many threads, some of which come late: as those do that undo."""
+"""Reading the store from many threads, some of which are new."""
 
 import threading
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def test_many_threads_read_at_once_each_in_its_own_snapshot(store: Store) -> Non
     assert len(store.networks.all()) == 1
 
 
-def test_closing_waits_for_who_still_reads(store: Store) -> None:
+def test_closing_waits_for_readers(store: Store) -> None:
     closing = threading.Thread(target=store.close)
     with store._database.read() as connection:
         closing.start()
@@ -62,7 +62,7 @@ def test_closing_waits_for_who_still_reads(store: Store) -> None:
     assert not closing.is_alive()
 
 
-def test_who_comes_after_closing_is_refused(store: Store) -> None:
+def test_reading_after_closing_is_refused(store: Store) -> None:
     store.networks.all()
     store.close()
     for _ in range(2):

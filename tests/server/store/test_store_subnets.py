@@ -1,4 +1,4 @@
-"""The registry of subnets: none overlaps another, and each is kept for as long as it should be."""
+"""The registry of subnets: no two overlap, and each is kept as long as it should be."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -45,7 +45,7 @@ def with_rules(number: int, rules: Rules) -> Network:
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_a_subnet_comes_back_as_it_was_booked(store: Store, tmp_path: Path, *, kept: bool) -> None:
+def test_a_subnet_is_read_as_it_was_registered(store: Store, tmp_path: Path, *, kept: bool) -> None:
     book(store, kept=kept)
     found = store.subnets.find(ONE)
     assert (found.cidr, found.backend, found.rules, found.kept) == (ONE, "bitmap", RULES, kept)
@@ -89,7 +89,7 @@ def test_subnets_overlap_where_they_share_an_address(
     assert len(store.subnets.all()) == (1 if overlaps else 2)
 
 
-def test_a_subnet_is_booked_once(store: Store) -> None:
+def test_a_subnet_is_registered_once(store: Store) -> None:
     book(store)
     with pytest.raises(SubnetExists, match="backend bitmap"):
         book(store)
@@ -100,7 +100,7 @@ def test_a_subnet_is_booked_once(store: Store) -> None:
     assert store.subnets.find(ONE).network_id == web.id
 
 
-def test_a_subnet_that_nobody_uses_is_taken_over_by_its_own_backend_alone(store: Store) -> None:
+def test_a_network_adopts_an_unused_subnet_of_its_own_backend_only(store: Store) -> None:
     book(store, backend="spare")
     with pytest.raises(SubnetOverlap, match="backend spare"):
         add(store, network())
@@ -111,13 +111,13 @@ def test_a_subnet_that_nobody_uses_is_taken_over_by_its_own_backend_alone(store:
     assert store.subnets.find(ONE).network == "n1"
 
 
-def test_a_network_that_has_no_rules_takes_those_of_the_book(store: Store) -> None:
+def test_a_network_without_rules_takes_those_of_the_subnet(store: Store) -> None:
     book(store)
     add(store, network())
     assert store.subnets.find(ONE).rules == RULES
 
 
-def test_a_networks_own_rules_hold_for_as_long_as_it_is_there(store: Store) -> None:
+def test_the_rules_of_a_network_hold_while_it_exists(store: Store) -> None:
     book(store)
     own = Rules(cooldown=0.0)
     web = add(store, with_rules(1, own))
@@ -128,7 +128,7 @@ def test_a_networks_own_rules_hold_for_as_long_as_it_is_there(store: Store) -> N
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_a_subnet_is_as_before_when_its_network_is_gone_but_for_its_revision(
+def test_removing_a_network_restores_its_subnet_with_a_new_revision(
     store: Store, *, kept: bool
 ) -> None:
     book(store, kept=kept)
@@ -152,7 +152,7 @@ def test_a_subnet_in_use_is_not_dropped(store: Store) -> None:
     assert store.subnets.all() == []
 
 
-def test_what_is_not_in_the_book_is_not_found(store: Store) -> None:
+def test_an_unregistered_subnet_is_not_found(store: Store) -> None:
     assert store.subnets.get(ONE) is None
     with pytest.raises(SubnetNotFound, match=r"there is no subnet 10\.1\.0\.0/24"):
         store.subnets.find(ONE)
@@ -176,7 +176,7 @@ def load(store: Store, *cidrs: IPNetwork, backend: str = "bitmap") -> None:
     store.subnets.load(dumps, backend, NOW)
 
 
-def test_a_subnet_that_is_loaded_leaves_one_that_is_there_as_it_is(store: Store) -> None:
+def test_an_import_does_not_change_an_existing_subnet(store: Store) -> None:
     web = add(store, network())
     before = store.subnets.find(ONE)
     load(store, ONE, ip_network("10.2.0.0/24"))
@@ -186,19 +186,17 @@ def test_a_subnet_that_is_loaded_leaves_one_that_is_there_as_it_is(store: Store)
 
 
 @pytest.mark.parametrize(("cidr", "backend"), [("10.1.0.0/16", "bitmap"), ("10.1.0.0/24", "spare")])
-def test_one_that_cannot_be_loaded_keeps_the_others_out(
-    store: Store, cidr: str, backend: str
-) -> None:
+def test_an_import_registers_all_subnets_or_none(store: Store, cidr: str, backend: str) -> None:
     book(store)
     with pytest.raises(SubnetOverlap):
         load(store, ip_network("10.0.0.0/24"), ip_network(cidr), backend=backend)
     assert [each.cidr for each in store.subnets.all()] == [ONE]
 
 
-# --- one that nobody named --------------------------------------------------------------------
+# --- without a CIDR ------------------------------------------------------------------------
 
 
-def test_a_spec_that_cannot_be_met_leaves_the_others_of_the_network_unbooked(store: Store) -> None:
+def test_a_network_claims_all_its_subnets_or_none(store: Store) -> None:
     specs = (SubnetSpec(ONE), SubnetSpec(None, size=SubnetSize(4)))
     with pytest.raises(PoolsExhausted):
         store.networks.add(network(), specs, SubnetCandidates(()))

@@ -1,4 +1,4 @@
-"""Connect: its answer field by field, and what the driver is told."""
+"""Connect: its reply field by field, and the driver's request."""
 
 import re
 import time
@@ -15,7 +15,7 @@ from tests.server.support.world import World
 MAC = re.compile("02(:[0-9a-f]{2}){5}")
 
 
-def test_what_was_left_to_the_daemon_is_filled_in(world: World) -> None:
+def test_the_daemon_fills_in_what_the_request_leaves_open(world: World) -> None:
     network = world.network("web", "10.1.0.0/24", "fd00:1::/64", mtu=1400)
     path = world.sandbox("c1")
     endpoint = world.connect("c1", netns_name="c1")
@@ -41,7 +41,7 @@ def test_what_was_left_to_the_daemon_is_filled_in(world: World) -> None:
     )
 
 
-def test_what_was_asked_for_is_what_comes(world: World) -> None:
+def test_the_request_is_fulfilled_field_by_field(world: World) -> None:
     world.network()
     world.sandbox("c1")
     endpoint = world.connect(
@@ -59,7 +59,7 @@ def test_what_was_asked_for_is_what_comes(world: World) -> None:
     assert endpoint.options == {"rate": "5"}
 
 
-def test_the_driver_is_told_all_of_it(world: World) -> None:
+def test_the_driver_gets_every_field(world: World) -> None:
     network = world.network("web", "10.1.0.0/24", "fd00:1::/64")
     path = world.sandbox("c1")
     endpoint = world.connect("c1", netns_name="c1", options={"rate": "5"})
@@ -104,7 +104,7 @@ def test_without_a_sandbox_the_device_has_the_name_asked_for(world: World) -> No
     assert world.connect("c1", interface="tap7").interface == "tap7"
 
 
-def test_an_internal_network_has_no_way_out(world: World) -> None:
+def test_an_endpoint_of_an_internal_network_has_no_gateway(world: World) -> None:
     world.network("web", "10.1.0.0/24", "fd00:1::/64", internal=True)
     endpoint = world.connect()
     assert endpoint.gateways == []
@@ -112,7 +112,7 @@ def test_an_internal_network_has_no_way_out(world: World) -> None:
 
 
 @pytest.mark.parametrize("selector", ["web", "id", "beginning"])
-def test_the_network_is_selected_by_name_id_or_beginning(world: World, selector: str) -> None:
+def test_the_network_is_selected_by_name_id_or_id_prefix(world: World, selector: str) -> None:
     network = world.network()
     chosen = {"web": "web", "id": network.id, "beginning": network.id[:9]}[selector]
     assert world.connect(network=chosen).network_id == network.id

@@ -1,4 +1,4 @@
-"""Connect where the container is connected already: its natural key, and moving house."""
+"""Connect of a connected container: its natural key, and moving to another sandbox."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def test_the_same_specs_return_the_same_endpoint(world: World) -> None:
     assert world.state() == before
 
 
-def test_an_endpoint_that_cannot_be_made_whole_is_told_and_stays(world: World) -> None:
+def test_an_endpoint_that_cannot_be_repaired_stays(world: World) -> None:
     first = world.connect("c1", **WISHES)
     before = world.state()
     world.driver.trouble.fail("connect", KernelError("the bridge is gone"))
@@ -53,7 +53,7 @@ def test_an_endpoint_that_cannot_be_made_whole_is_told_and_stays(world: World) -
         {"interface": "eth0"},
     ],
 )
-def test_the_same_specs_are_recognised_in_other_words(world: World, words: dict[str, Any]) -> None:
+def test_equal_specs_in_another_order_are_the_same(world: World, words: dict[str, Any]) -> None:
     first = world.connect("c1", **WISHES)
     if "interface" in words:
         world.disconnect("c1")
@@ -117,7 +117,7 @@ def test_another_interface_is_another_endpoint(world: World) -> None:
     assert world.connect("c1", netns_name="c1") == first
 
 
-def test_without_an_interface_the_one_made_without_is_meant(world: World) -> None:
+def test_a_connect_without_an_interface_refers_to_the_endpoint_made_without(world: World) -> None:
     named = world.connect("c1", netns_name="c1", interface="eth7")
     assert world.connect("c1", netns_name="c1", interface="eth8").id != named.id
     assert world.connect("c1", netns_name="c1") == named
@@ -137,7 +137,7 @@ def test_a_restarted_container_keeps_its_endpoint(world: World) -> None:
     assert sandbox.cookie == world.host.paths[path]
 
 
-def test_it_moves_to_another_path_when_the_old_namespace_is_gone(world: World) -> None:
+def test_an_endpoint_moves_to_another_path_when_its_namespace_is_gone(world: World) -> None:
     first = world.connect("c1", netns_name="c1")
     world.host.remove_sandbox("/run/netns/c1")
     world.sandbox("c2")
@@ -157,7 +157,7 @@ def test_a_namespace_of_before_the_last_boot_is_gone(
     assert world.driver.trouble.calls["connect"] == 2
 
 
-def test_it_keeps_its_address_though_another_subnet_has_room_by_now(world: World) -> None:
+def test_an_endpoint_that_moves_keeps_its_address_in_a_full_subnet(world: World) -> None:
     world.network("two", "10.8.0.0/30", "10.9.0.0/24")
     world.connect("c0", network="two")
     first = world.connect("c1", network="two", netns_name="c1")

@@ -1,4 +1,4 @@
-"""Disconnect: whom it means, what goes, and when everything else is gone already."""
+"""Disconnect: what it selects and removes, and when everything else is gone already."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def test_one_endpoint_is_selected_by_id_or_key(world: World, selector: str) -> N
     assert world.endpoints() == [other]
 
 
-def test_the_container_alone_means_all_that_it_has(world: World) -> None:
+def test_a_container_alone_selects_all_its_endpoints(world: World) -> None:
     mine = [
         world.connect("c1", netns_name="c1", network=network, interface=interface)
         for network, interface in (("web", ""), ("api", ""), ("web", "eth7"))
@@ -52,7 +52,7 @@ def test_the_container_alone_means_all_that_it_has(world: World) -> None:
     assert world.endpoints() == [others]
 
 
-def test_the_container_and_an_interface_mean_that_one(world: World) -> None:
+def test_a_container_and_an_interface_select_one_endpoint(world: World) -> None:
     world.connect("c1", netns_name="c1")
     second = world.connect("c1", netns_name="c1", network="api")
     assert world.disconnect("c1", interface="eth1") == [second]
@@ -83,7 +83,7 @@ def test_several_on_one_network_are_ambiguous_without_the_interface(world: World
         ({"network": "lan", "container_id": "c1"}, "NETWORK_NOT_FOUND"),
     ],
 )
-def test_what_is_missing_is_success_only_where_that_was_said(
+def test_a_missing_object_is_success_only_with_allow_missing(
     world: World, fields: dict[str, str], reason: str
 ) -> None:
     world.connect("c1")
@@ -94,7 +94,7 @@ def test_what_is_missing_is_success_only_where_that_was_said(
     assert world.state() == before
 
 
-def test_it_works_when_the_sandbox_is_gone(world: World) -> None:
+def test_disconnect_works_when_the_sandbox_is_gone(world: World) -> None:
     world.connect("c1", netns_name="c1")
     world.host.remove_sandbox("/run/netns/c1")
     world.disconnect("c1")
@@ -125,7 +125,7 @@ def test_connecting_again_finishes_a_disconnect_that_failed(world: World) -> Non
     assert second.id != first.id
 
 
-def test_those_before_a_failure_are_gone_and_calling_again_takes_the_others(
+def test_after_a_failure_a_second_disconnect_removes_the_others(
     world: World,
 ) -> None:
     world.connect("c1", netns_name="c1")

@@ -1,4 +1,4 @@
-"""Which addresses an endpoint gets, asked for or not, and from whom."""
+"""Which addresses an endpoint gets, named or chosen, and from which owner."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ def test_there_is_one_gateway_a_family_that_of_the_first_address(world: World) -
         (["10.1.0.9", "10.1.0.3"], ("ALREADY_EXISTS", "ADDRESS_IN_USE"), "10.1.0.3"),
     ],
 )
-def test_an_address_that_is_not_to_be_had_is_refused_by_name(
+def test_an_unavailable_address_is_refused(
     world: World, addresses: list[str], short: tuple[str, str], named: str
 ) -> None:
     world.connect("c0", addresses=["10.1.0.3"])
@@ -78,7 +78,7 @@ def test_an_address_that_is_not_to_be_had_is_refused_by_name(
     assert world.state() == before
 
 
-def test_a_prefix_length_has_to_be_the_subnets(world: World) -> None:
+def test_a_prefix_length_must_be_that_of_the_subnet(world: World) -> None:
     before = world.state()
     asked = ["10.1.0.9/25", "10.1.0.10/24", "fd00:1::9/128"]
     refused = refusal(world.net.Connect, connect(addresses=asked))
@@ -105,7 +105,7 @@ def test_an_address_is_taken_over_from_its_owner(world: World) -> None:
     assert world.held()["10.1.0.9"] == f"endpoint:{endpoint.id}"
 
 
-def test_an_owner_without_the_address_is_no_hindrance(world: World) -> None:
+def test_an_address_owner_that_does_not_hold_the_address_changes_nothing(world: World) -> None:
     assert "10.1.0.9/24" in world.connect("c1", **OWNED).addresses
 
 

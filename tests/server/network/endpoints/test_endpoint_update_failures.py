@@ -1,4 +1,4 @@
-"""UpdateEndpoint that fails, hangs or meets others: the endpoint is what its record says."""
+"""UpdateEndpoint that fails, hangs or meets other calls: the endpoint stays as recorded."""
 
 import threading
 
@@ -28,7 +28,7 @@ def one(world: World) -> None:
 
 @pytest.mark.parametrize("asked", [MOVE, NARROW], ids=["another port", "another address"])
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
-def test_a_driver_that_fails_is_told_again_what_the_endpoint_was(
+def test_after_a_failure_the_driver_gets_the_endpoint_as_it_was(
     world: World, asked: object, *, late: bool
 ) -> None:
     before = world.state()
@@ -38,7 +38,7 @@ def test_a_driver_that_fails_is_told_again_what_the_endpoint_was(
     assert world.driver.trouble.calls["update_endpoint"] == 2
 
 
-def test_where_telling_it_again_fails_too_the_first_error_is_answered_and_ports_are_let_go(
+def test_a_failed_rollback_returns_the_first_error_and_releases_the_ports(
     world: World,
 ) -> None:
     held = world.host.ports.taken()
@@ -51,7 +51,7 @@ def test_where_telling_it_again_fails_too_the_first_error_is_answered_and_ports_
 
 
 @pytest.mark.parametrize("asked", [MOVE, NARROW], ids=["another port", "another address"])
-def test_a_change_that_cannot_be_recorded_is_taken_back(
+def test_a_change_that_cannot_be_recorded_is_rolled_back(
     world: World, asked: network_pb2.UpdateEndpointRequest
 ) -> None:
     before = world.state()
@@ -62,7 +62,7 @@ def test_a_change_that_cannot_be_recorded_is_taken_back(
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
-def test_a_change_whose_driver_hangs_is_taken_back_when_it_returns(
+def test_a_change_whose_driver_hangs_is_rolled_back_when_it_returns(
     world: World, *, late: bool
 ) -> None:
     before = world.state()
@@ -78,7 +78,7 @@ def test_a_change_whose_driver_hangs_is_taken_back_when_it_returns(
     world.net.Connect(rival)
 
 
-def test_what_is_taken_back_late_is_what_the_record_says_by_then(world: World) -> None:
+def test_a_late_rollback_brings_the_driver_to_the_newest_record(world: World) -> None:
     hang = world.driver.trouble.hang("update_endpoint")
     with world.patience(0.2):
         refusal(world.net.UpdateEndpoint, MOVE)
@@ -92,7 +92,7 @@ def test_what_is_taken_back_late_is_what_the_record_says_by_then(world: World) -
     assert world.endpoints()[0].labels["team"] == "blue"
 
 
-def test_what_is_taken_back_late_waits_for_those_who_have_come_since(world: World) -> None:
+def test_a_late_rollback_waits_for_calls_that_hold_the_lock(world: World) -> None:
     world.network("other", "10.2.0.0/24")
     changing = world.driver.trouble.hang("update_endpoint")
     with world.patience(0.2):
@@ -123,7 +123,7 @@ def test_an_endpoint_that_is_disconnected_meanwhile_is_not_brought_back(world: W
     assert world.host.ports.taken() == frozenset()
 
 
-def test_a_change_for_a_caller_who_has_gone_is_taken_back(world: World) -> None:
+def test_a_change_for_a_caller_that_left_is_rolled_back(world: World) -> None:
     before = world.state()
     hang = world.driver.trouble.hang("update_endpoint")
     call = world.net.UpdateEndpoint.future(MOVE)
@@ -137,7 +137,7 @@ def test_a_change_for_a_caller_who_has_gone_is_taken_back(world: World) -> None:
     assert eventually(lambda: world.driver.trouble.idle and world.state() == before)
 
 
-def test_an_endpoint_that_is_half_gone_is_not_changed(world: World) -> None:
+def test_an_endpoint_that_is_being_disconnected_is_not_changed(world: World) -> None:
     world.driver.trouble.fail("disconnect", KernelError("no"))
     refusal(world.net.Disconnect, network_pb2.DisconnectRequest(container_id="c1"))
     refused = refusal(world.net.UpdateEndpoint, MOVE)
@@ -145,7 +145,7 @@ def test_an_endpoint_that_is_half_gone_is_not_changed(world: World) -> None:
     assert "disconnecting" in refused.message
 
 
-def test_callers_who_change_one_endpoint_at_once_all_get_what_they_asked_for(world: World) -> None:
+def test_concurrent_changes_of_one_endpoint_all_apply(world: World) -> None:
     def change(number: int) -> None:
         port = PortMapping(host_port=20000 + number, container_port=number + 1)
         world.update_endpoint(ports=[port], labels={str(number): ""})

@@ -32,7 +32,7 @@ def test_get_returns_what_connect_did(world: World) -> None:
         assert get(world, **fields) == endpoint
 
 
-def test_a_beginning_that_fits_several_is_ambiguous(
+def test_an_id_prefix_of_several_is_ambiguous(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers = iter(range(10))
@@ -55,7 +55,7 @@ def test_a_beginning_that_fits_several_is_ambiguous(
     ],
 )
 @pytest.mark.parametrize("verb", ["Get", "Check"])
-def test_what_is_not_there_is_not_found(
+def test_a_missing_object_is_not_found(
     world: World, verb: str, fields: dict[str, str], reason: str
 ) -> None:
     kind = getattr(network_pb2, f"{verb}EndpointRequest")
@@ -85,14 +85,14 @@ def test_endpoints_are_listed_oldest_first_by_network_container_and_labels(
     assert listed({"team": "blue"}) == []
 
 
-def test_a_list_of_a_network_that_is_not_there_is_refused(world: World) -> None:
+def test_listing_the_endpoints_of_a_missing_network_is_refused(world: World) -> None:
     request = network_pb2.ListEndpointsRequest(network="lan")
     refused = refusal(world.net.ListEndpoints, request)
     assert refused.short == ("NOT_FOUND", "NETWORK_NOT_FOUND")
 
 
 @pytest.mark.parametrize("problems", [(), ("eth0 is down.", "eth0 lacks an address.")])
-def test_check_says_what_the_driver_finds_and_changes_nothing(
+def test_check_returns_the_drivers_differences_and_changes_nothing(
     world: World, problems: tuple[str, ...]
 ) -> None:
     endpoint = world.connect("c1", netns_name="c1")

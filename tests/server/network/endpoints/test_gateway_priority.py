@@ -1,4 +1,4 @@
-"""Several networks of one sandbox: which gives the default route."""
+"""Several networks of one sandbox: which of them gives the default route."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def ways(world: World) -> str:
         ([999, 1000, 1000], "bca"),
     ],
 )
-def test_the_highest_has_the_best_route_and_among_equals_who_came_first(
+def test_the_highest_priority_and_then_the_oldest_endpoint_has_the_best_route(
     world: World, priorities: list[int], best_first: str
 ) -> None:
     for name, priority in zip(NETWORKS, priorities, strict=True):
@@ -44,7 +44,7 @@ def test_the_highest_has_the_best_route_and_among_equals_who_came_first(
     assert ways(world) == best_first
 
 
-def test_whoever_comes_does_not_change_the_routes_of_the_others(world: World) -> None:
+def test_a_new_endpoint_does_not_change_the_routes_of_others(world: World) -> None:
     first = world.connect("c1", network="a", netns_name="c1")
     told = world.driver.endpoints[first.id]
     world.connect("c1", network="b", netns_name="c1", gateway_priority=9)
@@ -52,7 +52,7 @@ def test_whoever_comes_does_not_change_the_routes_of_the_others(world: World) ->
     assert world.driver.trouble.calls["connect"] == 2
 
 
-def test_those_that_move_to_a_new_sandbox_keep_their_priorities(world: World) -> None:
+def test_endpoints_that_move_keep_their_priorities(world: World) -> None:
     for name, priority in zip(NETWORKS, [0, 5, -5], strict=True):
         world.connect("c1", network=name, netns_name="c1", gateway_priority=priority)
     world.sandbox("c1")
@@ -61,7 +61,7 @@ def test_those_that_move_to_a_new_sandbox_keep_their_priorities(world: World) ->
     assert ways(world) == "bac"
 
 
-def test_who_stays_goes_before_who_comes_however_often(world: World) -> None:
+def test_an_endpoint_that_stays_goes_before_endpoints_that_reconnect(world: World) -> None:
     world.connect("c1", network="a", netns_name="c1")
     for staying, coming in ("ab", "bc", "ca") * 3:
         world.connect("c1", network=coming, netns_name="c1")
@@ -81,7 +81,7 @@ def test_when_the_metrics_of_a_priority_are_used_up_free_ones_are_used_again(
     assert ways(world) == "bca"
 
 
-def test_other_sandboxes_have_no_say(world: World) -> None:
+def test_routes_of_other_sandboxes_do_not_matter(world: World) -> None:
     world.sandbox("c2")
     one = world.connect("c1", network="a", netns_name="c1")
     two = world.connect("c2", network="a", netns_name="c2")

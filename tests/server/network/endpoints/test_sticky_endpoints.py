@@ -1,4 +1,4 @@
-"""A container that comes back gets its old addresses, and nobody else has had them meanwhile."""
+"""A container that comes back gets its old addresses, which no other container has had."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ def join(world: World, name: str, **fields: str) -> list[str]:
     return list(world.connect(name, netns_name=name, **fields).addresses)
 
 
-def test_who_disconnects_and_connects_again_gets_the_old_addresses(world: World) -> None:
+def test_a_container_that_connects_again_gets_its_old_addresses(world: World) -> None:
     first, second = join(world, "c1"), join(world, "c2")
     world.disconnect("c1")
     world.disconnect("c2")
@@ -39,7 +39,7 @@ def test_who_disconnects_and_connects_again_gets_the_old_addresses(world: World)
     assert (join(world, "c2"), join(world, "c1")) == (second, first)
 
 
-def test_nobody_takes_the_addresses_meanwhile(world: World) -> None:
+def test_no_other_container_gets_the_addresses_meanwhile(world: World) -> None:
     first = join(world, "c1")
     world.disconnect("c1")
     others = [join(world, f"c{number}") for number in range(2, 6)]
@@ -50,7 +50,7 @@ def test_nobody_takes_the_addresses_meanwhile(world: World) -> None:
     assert join(world, "c1") == first
 
 
-def test_what_was_never_asked_for_again_is_given_to_others_in_the_end(world: World) -> None:
+def test_an_unclaimed_address_is_allocated_to_others_in_the_end(world: World) -> None:
     first = join(world, "c1")
     world.disconnect("c1")
     for number in range(2, 6):
@@ -62,7 +62,7 @@ def test_what_was_never_asked_for_again_is_given_to_others_in_the_end(world: Wor
     assert join(world, "c1")[0] != first[0]
 
 
-def test_after_the_retention_the_old_addresses_are_as_good_as_any(world: World) -> None:
+def test_after_the_retention_the_old_addresses_are_not_preferred(world: World) -> None:
     first = join(world, "c1")
     world.disconnect("c1")
     world.clock.advance(3600)
@@ -92,14 +92,14 @@ def test_the_key_is_that_of_network_container_and_interface(world: World) -> Non
     assert [each.sticky_key for each in held] == ["", "web/c1/eth0"]
 
 
-def test_who_has_no_sandbox_comes_back_too(world: World) -> None:
+def test_an_endpoint_without_a_sandbox_gets_its_old_addresses(world: World) -> None:
     first = list(world.connect("vm-1").addresses)
     world.connect("vm-2")
     world.disconnect("vm-1")
     assert list(world.connect("vm-1").addresses) == first
 
 
-def test_who_asks_for_another_address_gets_that_and_keeps_it(world: World) -> None:
+def test_a_container_that_names_another_address_keeps_that_one(world: World) -> None:
     join(world, "c1")
     world.disconnect("c1")
     asked = world.connect("c1", netns_name="c1", addresses=["10.1.0.5"])
@@ -154,7 +154,7 @@ def test_an_address_is_remembered_by_the_next_daemon(
     assert join(again, "c1") == first
 
 
-def test_of_two_subnets_of_a_family_the_one_that_knows_the_container_goes_first(
+def test_the_subnet_that_remembers_the_container_goes_first(
     world: World,
 ) -> None:
     world.network("lan", "10.2.0.0/30", "10.3.0.0/24")

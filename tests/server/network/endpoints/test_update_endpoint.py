@@ -1,4 +1,4 @@
-"""UpdateEndpoint: ports and labels of an endpoint that is there."""
+"""UpdateEndpoint: ports and labels of an endpoint."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def held(world: World) -> set[tuple[str, int]]:
     ],
     ids=shown,
 )
-def test_labels_are_set_and_taken_away_and_what_is_not_named_stays(
+def test_labels_are_set_and_removed_and_others_stay(
     world: World, change: dict[str, Any], labels: dict[str, str]
 ) -> None:
     for _ in range(2):
@@ -82,7 +82,7 @@ def test_labels_are_set_and_taken_away_and_what_is_not_named_stays(
     ],
     ids=shown,
 )
-def test_ports_are_published_and_taken_away_and_what_is_not_named_stays(
+def test_ports_are_published_and_removed_and_others_stay(
     world: World, change: dict[str, Any], ports: list[PortMapping]
 ) -> None:
     for _ in range(2):
@@ -100,7 +100,7 @@ def test_ports_are_published_and_taken_away_and_what_is_not_named_stays(
     assert world.driver.trouble.calls["connect"] == 2
 
 
-def test_asking_twice_is_asking_once(world: World, one: network_pb2.Endpoint) -> None:
+def test_a_second_update_changes_nothing(world: World, one: network_pb2.Endpoint) -> None:
     changed = world.update_endpoint(ports=[TLS], labels={"a": "b"})
     assert changed.revision > one.revision
     again = world.update_endpoint(ports=[TLS], labels={"a": "b"})
@@ -120,7 +120,7 @@ def test_a_port_that_was_chosen_is_kept(world: World) -> None:
     assert len({each.host_port for each in both}) == 2
 
 
-def test_a_choice_avoids_what_is_named_beside_it(world: World) -> None:
+def test_a_choice_does_not_take_a_port_named_beside_it(world: World) -> None:
     world.host.ports.choosable = [range(50000, 50002)]
     named = PortMapping(host_port=50001, container_port=1)
     assert [each.host_port for each in world.update_endpoint(ports=[ANY, named]).ports[2:]] == [
@@ -145,7 +145,7 @@ def test_a_range_may_move_by_less_than_its_length(world: World) -> None:
     assert held(world) == {("tcp", number) for number in range(9005, 9015)}
 
 
-def test_a_connect_compares_with_the_specs_of_now(world: World) -> None:
+def test_a_connect_compares_with_the_updated_spec(world: World) -> None:
     changed = world.update_endpoint(remove_ports=[DNS], labels={"a": "b"})
     path = changed.netns_path
     labels = {**LABELS, "a": "b"}
@@ -154,7 +154,7 @@ def test_a_connect_compares_with_the_specs_of_now(world: World) -> None:
     assert refusal(world.net.Connect, former).reason == "ENDPOINT_EXISTS"
 
 
-def test_a_port_that_ended_is_anybody_s(world: World) -> None:
+def test_a_removed_port_is_free_for_other_endpoints(world: World) -> None:
     world.update_endpoint(remove_ports=[WEB])
     assert list(world.update_endpoint("c2", ports=[WEB]).ports)[-1] == WEB
     assert refusal(world.net.UpdateEndpoint, change_endpoint(ports=[WEB])).reason == "PORT_IN_USE"
@@ -211,7 +211,7 @@ def test_a_refusal_changes_nothing(
     assert world.driver.trouble.calls["update_endpoint"] == 0
 
 
-def test_all_faults_are_told_at_once(world: World) -> None:
+def test_all_violations_are_returned_at_once(world: World) -> None:
     asked = change_endpoint(
         ports=[PortMapping(host_port=1), PortMapping(container_port=70000)],
         remove_ports=[PortMapping()],
@@ -225,7 +225,7 @@ def test_all_faults_are_told_at_once(world: World) -> None:
     }
 
 
-def test_all_that_the_network_does_not_have_is_told_at_once(world: World) -> None:
+def test_all_violations_against_the_network_are_returned_at_once(world: World) -> None:
     world.network("half", "10.8.0.0/24")
     world.connect("c3", network="half", ports=[PortMapping(host_port=9, container_port=9)])
     strange = PortMapping(host_ip="::", host_port=10, container_port=9)
@@ -237,7 +237,7 @@ def test_all_that_the_network_does_not_have_is_told_at_once(world: World) -> Non
     assert world.state() == before
 
 
-def test_an_address_that_is_not_the_host_s_is_named_by_its_place(
+def test_an_address_that_the_host_does_not_have_is_named_by_its_place(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hold(binding: Binding) -> None:
@@ -260,7 +260,7 @@ def test_ports_where_the_network_has_none_are_refused(world: World) -> None:
     assert dict(left.labels) == {"a": "b"}
 
 
-def test_a_port_that_another_program_has_got_is_in_nobody_s_way(world: World) -> None:
+def test_a_port_that_another_program_took_does_not_prevent_updates(world: World) -> None:
     """As after a start at which it was taken: it may go, and others may come."""
     [one] = [each for each in world.store.endpoints.all() if each.spec.container_id == "c1"]
     world.core.endpoint_updates._ports.release(one.id)

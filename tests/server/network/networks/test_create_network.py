@@ -1,4 +1,4 @@
-"""CreateNetwork: its answer field by field, what it leaves to the daemon, and the same twice."""
+"""CreateNetwork: its reply field by field, the daemon's choices, and repeated calls."""
 
 import re
 import time
@@ -16,7 +16,7 @@ from tests.server.support.requests import connect, create
 from tests.server.support.world import World
 
 
-def test_what_was_left_to_the_daemon_is_filled_in(world: World) -> None:
+def test_the_daemon_fills_in_what_the_request_leaves_open(world: World) -> None:
     world.host.mtu = 1420
     network = world.network("web", "10.1.0.0/24", "fd00:1::/64")
     assert re.fullmatch("[0-9a-f]{64}", network.id)
@@ -39,7 +39,7 @@ def test_what_was_left_to_the_daemon_is_filled_in(world: World) -> None:
     assert network == expected
 
 
-def test_what_was_asked_for_is_what_comes(world: World) -> None:
+def test_the_request_is_fulfilled_field_by_field(world: World) -> None:
     specs: dict[str, Any] = {
         "driver": "other",
         "ipam": "spare",
@@ -56,7 +56,7 @@ def test_what_was_asked_for_is_what_comes(world: World) -> None:
     assert network.subnets[0].backend == "spare"
 
 
-def test_the_driver_is_told_all_of_it(world: World) -> None:
+def test_the_driver_gets_every_field(world: World) -> None:
     network = world.network("web", "10.1.0.9/24", options={"icc": "true"}, mtu=1400, internal=True)
     told = world.driver.networks[network.id]
     assert (told.name, told.interface, told.mtu) == ("web", "br-web", 1400)
@@ -119,7 +119,7 @@ def test_the_same_specs_again_are_success_where_allowed(world: World) -> None:
     assert again == first
 
 
-def test_the_same_specs_are_recognised_in_other_words(world: World) -> None:
+def test_equal_specs_in_another_order_are_the_same(world: World) -> None:
     first = world.network("web", "10.1.0.1/24", "FD00:1:0::/64")
     words = [{"cidr": "10.1.0.0/24", "gateway": "10.1.0.1"}, {"cidr": "fd00:1::/64"}]
     again = world.network(subnets=words, driver="bridge", masquerade=True, allow_existing=True)
@@ -155,7 +155,7 @@ def test_other_specs_for_the_same_name_are_refused(world: World, other: dict[str
     assert world.state() == before
 
 
-def test_what_a_failed_create_left_does_not_keep_the_name(world: World) -> None:
+def test_the_remains_of_a_failed_create_do_not_keep_the_name(world: World) -> None:
     world.driver.trouble.fail("create", KernelError("no"))
     world.driver.trouble.fail("delete", KernelError("no"))
     refusal(world.net.CreateNetwork, create())
@@ -165,7 +165,7 @@ def test_what_a_failed_create_left_does_not_keep_the_name(world: World) -> None:
     assert set(world.driver.networks) == {network.id}
 
 
-def test_what_a_failed_delete_left_does_not_keep_the_name(world: World) -> None:
+def test_the_remains_of_a_failed_delete_do_not_keep_the_name(world: World) -> None:
     world.network()
     world.driver.trouble.fail("delete", KernelError("no"))
     refusal(world.net.DeleteNetwork, network_pb2.DeleteNetworkRequest(network="web"))
@@ -173,7 +173,7 @@ def test_what_a_failed_delete_left_does_not_keep_the_name(world: World) -> None:
     assert world.networks() == [network]
 
 
-def test_a_network_that_is_being_made_is_waited_for(world: World) -> None:
+def test_a_create_waits_for_another_create_of_the_same_name(world: World) -> None:
     hang = world.driver.trouble.hang("create")
     first = world.net.CreateNetwork.future(create())
     hang.await_victim()
@@ -183,7 +183,7 @@ def test_a_network_that_is_being_made_is_waited_for(world: World) -> None:
     assert second.result() == first.result()
 
 
-def test_a_network_that_is_half_gone_with_endpoints_on_it_is_busy(world: World) -> None:
+def test_a_name_of_a_network_that_is_being_deleted_with_endpoints_is_busy(world: World) -> None:
     world.network()
     world.connect("c1")
     world.driver.trouble.fail("disconnect", KernelError("no"))
@@ -194,7 +194,7 @@ def test_a_network_that_is_half_gone_with_endpoints_on_it_is_busy(world: World) 
     assert "deleting" in refused.message
 
 
-def test_a_taken_name_is_told_at_once_whoever_works_with_the_network(world: World) -> None:
+def test_a_taken_name_is_refused_without_waiting_for_the_networks_lock(world: World) -> None:
     world.network()
     hang = world.driver.trouble.hang("connect")
     slow = world.net.Connect.future(connect())

@@ -1,4 +1,4 @@
-"""DeleteNetwork: what goes, what stands in the way, and the half gone."""
+"""DeleteNetwork: what it removes, what prevents it, and unfinished networks."""
 
 from mynet.drivers.errors import KernelError
 from mynet.ipam.errors import IpamError
@@ -12,7 +12,7 @@ def request(name: str = "web", **fields: bool) -> network_pb2.DeleteNetworkReque
     return network_pb2.DeleteNetworkRequest(network=name, **fields)
 
 
-def test_nothing_is_left_of_it(world: World) -> None:
+def test_a_deleted_network_leaves_nothing(world: World) -> None:
     before = world.state()
     world.network("web", "10.1.0.0/24", "fd00:1::/64")
     answer = world.net.DeleteNetwork(request())
@@ -20,7 +20,7 @@ def test_nothing_is_left_of_it(world: World) -> None:
     assert world.state() == before
 
 
-def test_it_is_selected_by_a_beginning_of_its_id(world: World) -> None:
+def test_delete_selects_a_network_by_id_prefix(world: World) -> None:
     network = world.network()
     world.net.DeleteNetwork(request(network.id[:10]))
     assert world.networks() == []
@@ -49,13 +49,13 @@ def test_with_force_its_endpoints_go_first(world: World) -> None:
     assert world.driver.trouble.calls["disconnect"] == 3
 
 
-def test_what_is_missing_is_success_where_that_was_said(still_world: World) -> None:
+def test_a_missing_network_is_success_with_allow_missing(still_world: World) -> None:
     still_world.net.DeleteNetwork(request("blue", allow_missing=True))
     refused = refusal(still_world.net.DeleteNetwork, request("blue"))
     assert refused.short == ("NOT_FOUND", "NETWORK_NOT_FOUND")
 
 
-def test_addresses_of_others_keep_the_subnet_in_the_book(world: World) -> None:
+def test_other_allocations_keep_the_subnet_registered(world: World) -> None:
     world.network()
     held = world.allocate("10.1.0.0/24", owner="vm-7")
     world.net.DeleteNetwork(request())
@@ -77,7 +77,7 @@ def test_a_delete_that_failed_can_be_called_again(world: World) -> None:
     assert world.state() == before
 
 
-def test_nobody_connects_to_a_network_that_is_half_gone(world: World) -> None:
+def test_a_connect_to_a_network_that_is_being_deleted_is_refused(world: World) -> None:
     world.network()
     world.driver.trouble.fail("delete", KernelError("no"))
     refusal(world.net.DeleteNetwork, request())

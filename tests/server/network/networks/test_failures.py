@@ -82,7 +82,7 @@ def web(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("step", CREATE)
-def test_nothing_is_left_of_a_network_that_was_not_made(stack: Stack, step: Step) -> None:
+def test_a_failed_create_network_leaves_nothing(stack: Stack, step: Step) -> None:
     before = stack.state()
     with step(stack):
         assert refusal(stack.net.CreateNetwork, API).reason in REASONS
@@ -94,7 +94,7 @@ def test_nothing_is_left_of_a_network_that_was_not_made(stack: Stack, step: Step
 
 
 @pytest.mark.parametrize("step", CONNECT)
-def test_nothing_is_left_of_an_endpoint_that_was_not_made(stack: Stack, step: Step) -> None:
+def test_a_failed_connect_leaves_nothing(stack: Stack, step: Step) -> None:
     before = stack.state()
     with step(stack):
         assert refusal(stack.net.Connect, C1).reason in REASONS
@@ -147,7 +147,7 @@ def test_a_delete_that_failed_succeeds_when_it_is_called_again(stack: Stack, ste
 
 
 @pytest.mark.parametrize("step", AFTER_DELETE)
-def test_a_network_that_is_gone_is_gone_whatever_becomes_of_its_subnets(
+def test_a_network_is_deleted_although_its_subnets_cannot_be_dropped(
     stack: Stack, step: Step
 ) -> None:
     before = stack.state()
@@ -177,7 +177,7 @@ UNDO_CONNECT = [
 
 
 @pytest.mark.parametrize("step", UNDO_CREATE)
-def test_what_an_undo_could_not_undo_is_undone_by_calling_again(stack: Stack, step: Step) -> None:
+def test_after_a_failed_rollback_a_second_create_network_succeeds(stack: Stack, step: Step) -> None:
     before = stack.state()
     stack.kernel.control.fail("host.enable_forwarding")
     with step(stack):
@@ -190,7 +190,7 @@ def test_what_an_undo_could_not_undo_is_undone_by_calling_again(stack: Stack, st
 
 
 @pytest.mark.parametrize("step", UNDO_CONNECT)
-def test_what_an_undo_left_of_an_endpoint_goes_by_calling_again(stack: Stack, step: Step) -> None:
+def test_after_a_failed_rollback_a_second_connect_succeeds(stack: Stack, step: Step) -> None:
     before = stack.state()
     stack.kernel.control.fail("links.attach.inner")
     with step(stack):
@@ -204,7 +204,7 @@ def test_what_an_undo_left_of_an_endpoint_goes_by_calling_again(stack: Stack, st
 
 
 def test_every_write_of_each_call_is_among_the_steps(stack: Stack) -> None:
-    """And so nobody adds a step without a failure of it."""
+    """So a new step fails this test until it has a failure of its own here."""
     calls: list[tuple[Callable[[], object], int, int]] = [
         (lambda: stack.net.CreateNetwork(API), 3, 4),
         (lambda: stack.delete("api"), 4, 3),

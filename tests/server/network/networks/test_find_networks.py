@@ -1,4 +1,4 @@
-"""GetNetwork and ListNetworks: ids, names and beginnings of ids; labels."""
+"""GetNetwork and ListNetworks: ids, names, id prefixes and labels."""
 
 import pytest
 
@@ -33,14 +33,14 @@ def test_get_returns_what_create_did(world: World) -> None:
     assert get(world, "web") == network
 
 
-def test_a_network_is_selected_by_id_name_and_beginning_of_id(world: World) -> None:
+def test_a_network_is_selected_by_id_name_and_id_prefix(world: World) -> None:
     network = world.network()
     for selector in (network.id, "web", network.id[:12], network.id[:1]):
         assert get(world, selector).name == "web"
 
 
 @pytest.mark.usefixtures("ids")
-def test_an_exact_id_goes_before_a_name_and_a_name_before_a_beginning(world: World) -> None:
+def test_an_id_goes_before_a_name_and_a_name_before_an_id_prefix(world: World) -> None:
     first = world.network("one")
     world.network("aaa0", "10.2.0.0/24")
     assert get(world, first.id).name == "one"
@@ -56,7 +56,7 @@ def test_a_name_like_another_networks_whole_id_does_not_hide_it(world: World) ->
 
 
 @pytest.mark.usefixtures("ids")
-def test_a_beginning_that_fits_several_is_ambiguous(world: World) -> None:
+def test_an_id_prefix_of_several_is_ambiguous(world: World) -> None:
     world.network("one")
     world.network("two", "10.2.0.0/24")
     refused = refusal(world.net.GetNetwork, network_pb2.GetNetworkRequest(network="aaa"))
@@ -65,7 +65,7 @@ def test_a_beginning_that_fits_several_is_ambiguous(world: World) -> None:
 
 
 @pytest.mark.parametrize("selector", ["blue", "WEB", "zz", "0g", "we", " web", "web\0", "%", "ÿ"])
-def test_what_is_not_there_is_not_found(still_world: World, selector: str) -> None:
+def test_a_missing_object_is_not_found(still_world: World, selector: str) -> None:
     refused = refusal(still_world.net.GetNetwork, network_pb2.GetNetworkRequest(network=selector))
     assert refused.short == ("NOT_FOUND", "NETWORK_NOT_FOUND")
 

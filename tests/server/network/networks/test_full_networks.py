@@ -1,4 +1,4 @@
-"""A network that is full: told before anything is made, and of two that want the last place one."""
+"""A full network: refused before anything is made, and one call gets the last place."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ def crowded(stack: Stack) -> Stack:
 
 
 def race(daemon: World | Stack) -> list[str]:
-    """Let many containers connect at once; return the reason that each was refused for."""
+    """Connect many containers at once; return the reasons of the refusals."""
     reasons: list[str] = []
 
     def work(caller: int) -> None:
@@ -51,7 +51,7 @@ def race(daemon: World | Stack) -> list[str]:
     return reasons
 
 
-def test_one_more_is_refused_before_anything_is_made(small: World) -> None:
+def test_a_connect_to_a_full_network_is_refused_before_anything_is_made(small: World) -> None:
     for name in ("one", "two"):
         small.connect(name)
     before = small.state()
@@ -69,12 +69,12 @@ def test_one_more_is_refused_before_anything_is_made(small: World) -> None:
     assert not small.driver.trouble.calls + small.backend.trouble.calls
 
 
-def test_who_is_on_a_full_network_connects_again(small: World) -> None:
+def test_a_container_on_a_full_network_can_connect_again(small: World) -> None:
     first = [small.connect(name).id for name in ("one", "two")]
     assert [small.connect(name).id for name in ("one", "two")] == first
 
 
-def test_a_place_that_was_given_up_is_another_s(small: World) -> None:
+def test_a_disconnect_frees_a_place(small: World) -> None:
     for name in ("one", "two"):
         small.connect(name)
     small.disconnect("one")
@@ -82,7 +82,7 @@ def test_a_place_that_was_given_up_is_another_s(small: World) -> None:
     assert refusal(small.net.Connect, connect("four")).short == FULL
 
 
-def test_an_endpoint_that_is_half_gone_has_its_place_still(small: World) -> None:
+def test_an_endpoint_that_is_being_disconnected_keeps_its_place(small: World) -> None:
     network = small.store.networks.find("web")
     for number in (1, 2):
         small.store.endpoints.add(endpoint(network, number))
@@ -96,7 +96,7 @@ def test_other_networks_have_places_of_their_own(small: World) -> None:
     small.connect("one", network="blue")
 
 
-def test_of_many_at_once_the_last_place_is_one_s(small: World) -> None:
+def test_of_many_connects_at_once_one_gets_the_last_place(small: World) -> None:
     small.connect("one")
     assert race(small) == ["BRIDGE_FULL"] * (CALLERS - 1)
     assert len(small.endpoints()) == len(small.driver.endpoints) == 2
@@ -104,7 +104,7 @@ def test_of_many_at_once_the_last_place_is_one_s(small: World) -> None:
     assert len(small.host.ports.taken()) == 1
 
 
-def test_a_bridge_that_strangers_fill_leaves_nothing_of_who_comes_too_late(crowded: Stack) -> None:
+def test_a_connect_to_a_bridge_full_of_foreign_ports_leaves_nothing(crowded: Stack) -> None:
     before = crowded.state()
     assert race(crowded) == ["BRIDGE_FULL"] * (CALLERS - 1)
     (winner,) = crowded.endpoints()
@@ -112,7 +112,7 @@ def test_a_bridge_that_strangers_fill_leaves_nothing_of_who_comes_too_late(crowd
     assert crowded.state() == before
 
 
-def test_the_kernel_s_refusal_tells_the_number_too(crowded: Stack) -> None:
+def test_the_kernels_refusal_names_the_limit(crowded: Stack) -> None:
     crowded.connect("one")
     refused = refusal(crowded.net.Connect, connect("two"))
     assert refused.short == FULL

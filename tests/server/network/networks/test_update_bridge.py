@@ -1,4 +1,4 @@
-"""UpdateNetwork over the real driver: what the kernel is told, and what a start makes of it."""
+"""UpdateNetwork over the real driver: the kernel's state, and the next start."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -24,7 +24,7 @@ def lan(stack: Stack) -> set[str]:
     return {endpoint.host_interface for endpoint in made}
 
 
-def test_endpoints_are_kept_apart_and_let_together_again(stack: Stack, lan: set[str]) -> None:
+def test_endpoints_are_isolated_and_joined_again(stack: Stack, lan: set[str]) -> None:
     before = stack.state()
     for icc, apart in (("false", True), ("true", False)):
         stack.update(options={"icc": icc})
@@ -49,7 +49,7 @@ def test_a_family_is_routed_and_masqueraded_again(stack: Stack) -> None:
     assert stack.kernel.firewall.networks == {"br-web": nat}
 
 
-def test_what_contradicts_what_stays_is_refused(stack: Stack) -> None:
+def test_an_option_that_contradicts_another_is_refused(stack: Stack) -> None:
     stack.network("web", internal=True)
     asked = requests.change(options={"gateway_mode_ipv4": "routed"})
     refused = refusal(stack.net.UpdateNetwork, asked)
@@ -75,10 +75,10 @@ def test_a_failure_at_any_step_leaves_the_network_as_it_was(stack: Stack, point:
 
 
 @pytest.mark.parametrize("made", ["false", "true"])
-def test_the_next_start_takes_back_what_was_not_recorded(
+def test_the_next_start_rolls_back_an_unrecorded_change(
     stack: Stack, lan: set[str], made: str
 ) -> None:
-    """As after kill -9 between the kernel and the record: nobody was there to take it back."""
+    """As after kill -9 between the kernel and the record."""
     recorded = {"false": "true", "true": "false"}[made]
     stack.update(options={"icc": recorded})
     before = stack.state()
@@ -93,7 +93,7 @@ def test_the_next_start_takes_back_what_was_not_recorded(
     assert apart == (lan if recorded == "false" else set())
 
 
-def test_whoever_connects_amid_changes_gets_what_the_network_is_in_the_end(stack: Stack) -> None:
+def test_a_connect_amid_changes_gets_the_final_options(stack: Stack) -> None:
     stack.network("web", "10.1.0.0/24")
 
     def work(number: int) -> None:

@@ -1,4 +1,4 @@
-"""UpdateNetwork that fails, hangs or meets others: the network is what its record says."""
+"""UpdateNetwork that fails, hangs or meets other calls: the network stays as recorded."""
 
 import threading
 from collections.abc import Callable
@@ -23,9 +23,7 @@ def web(world: World) -> None:
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
-def test_a_driver_that_fails_is_told_again_what_the_network_was(
-    world: World, *, late: bool
-) -> None:
+def test_after_a_failure_the_driver_gets_the_network_as_it_was(world: World, *, late: bool) -> None:
     before = world.state()
     world.driver.trouble.fail("update", KernelError("no"), late=late)
     refused = refusal(
@@ -36,7 +34,7 @@ def test_a_driver_that_fails_is_told_again_what_the_network_was(
     assert world.driver.trouble.calls["update"] == 2
 
 
-def test_a_change_that_cannot_be_recorded_is_taken_back(world: World) -> None:
+def test_a_change_that_cannot_be_recorded_is_rolled_back(world: World) -> None:
     before = world.state()
     with world.broken_write():
         refused = refusal(world.net.UpdateNetwork, requests.change(options={"icc": "false"}))
@@ -46,7 +44,7 @@ def test_a_change_that_cannot_be_recorded_is_taken_back(world: World) -> None:
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
-def test_a_change_whose_driver_hangs_is_taken_back_when_it_returns(
+def test_a_change_whose_driver_hangs_is_rolled_back_when_it_returns(
     world: World, *, late: bool
 ) -> None:
     before = world.state()
@@ -59,7 +57,7 @@ def test_a_change_whose_driver_hangs_is_taken_back_when_it_returns(
     assert eventually(lambda: world.driver.trouble.idle and world.state() == before)
 
 
-def test_what_is_taken_back_late_is_what_the_record_says_by_then(world: World) -> None:
+def test_a_late_rollback_brings_the_driver_to_the_newest_record(world: World) -> None:
     hang = world.driver.trouble.hang("update")
     with world.patience(0.2):
         refusal(world.net.UpdateNetwork, requests.change(options={"icc": "false"}))
@@ -72,7 +70,7 @@ def test_what_is_taken_back_late_is_what_the_record_says_by_then(world: World) -
     assert world.networks()[0].labels["team"] == "blue"
 
 
-def test_what_is_taken_back_late_waits_for_those_who_have_come_since(world: World) -> None:
+def test_a_late_rollback_waits_for_calls_that_hold_the_lock(world: World) -> None:
     changing = world.driver.trouble.hang("update")
     with world.patience(0.2):
         refusal(world.net.UpdateNetwork, requests.change(options={"icc": "false"}))
@@ -103,7 +101,7 @@ def test_a_network_that_is_deleted_meanwhile_is_not_brought_back(world: World) -
     assert world.driver.networks == {}
 
 
-def test_a_change_for_a_caller_who_has_gone_is_taken_back(world: World) -> None:
+def test_a_change_for_a_caller_that_left_is_rolled_back(world: World) -> None:
     before = world.state()
     hang = world.driver.trouble.hang("update")
     call = world.net.UpdateNetwork.future(requests.change(options={"icc": "false"}))

@@ -1,4 +1,4 @@
-"""UpdateNetwork: labels and options of a network that is there."""
+"""UpdateNetwork: labels and options of a network."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def web(world: World) -> network_pb2.Network:
     ],
     ids=shown,
 )
-def test_labels_are_set_and_taken_away_and_what_is_not_named_stays(
+def test_labels_are_set_and_removed_and_others_stay(
     world: World, change: dict[str, Any], labels: dict[str, str]
 ) -> None:
     for _ in range(2):
@@ -88,7 +88,7 @@ def test_the_driver_is_told_the_network_and_what_is_on_it(
     assert world.core.networks.get("web").network.spec.options == options
 
 
-def test_a_second_call_mends_what_somebody_has_damaged_since(
+def test_a_second_update_repairs_what_another_program_damaged(
     world: World, web: network_pb2.Network
 ) -> None:
     world.update(options={"icc": "false"})
@@ -131,7 +131,7 @@ def test_a_container_that_comes_later_finds_the_new_options(
     ],
     ids=shown,
 )
-def test_a_request_with_faults_is_refused_with_all_of_them(
+def test_a_refusal_has_all_violations(
     world: World, change: dict[str, Any], faults: list[str]
 ) -> None:
     before = world.state()
@@ -164,7 +164,7 @@ def test_a_network_that_is_not_there_is_not_changed(world: World) -> None:
 
 
 @pytest.mark.usefixtures("web")
-def test_a_network_on_its_way_out_is_not_changed(world: World) -> None:
+def test_a_network_that_is_being_deleted_is_not_changed(world: World) -> None:
     world.driver.trouble.fail("delete", KernelError("no"))
     refusal(world.net.DeleteNetwork, network_pb2.DeleteNetworkRequest(network="web", force=True))
     refused = refusal(world.net.UpdateNetwork, requests.change(labels={"a": "b"}))
@@ -172,7 +172,7 @@ def test_a_network_on_its_way_out_is_not_changed(world: World) -> None:
 
 
 @pytest.mark.usefixtures("web")
-def test_labels_change_though_the_driver_is_not_to_be_had(world: World) -> None:
+def test_labels_change_without_the_driver(world: World) -> None:
     hang = world.driver.trouble.hang("update")
     assert world.update(labels={"team": "blue"}).labels["team"] == "blue"
     hang.end()

@@ -1,4 +1,4 @@
-"""Ports that are left open: chosen from those of the host, each for one."""
+"""Automatic choice of ports: from those of the host, each for one endpoint."""
 
 from ipaddress import ip_address
 
@@ -41,9 +41,7 @@ def test_a_range_that_is_left_open_is_chosen_in_one_piece(world: World) -> None:
     assert world.host.ports.taken() - {taken} == {Binding(TCP, 50010 + n, BOTH) for n in range(5)}
 
 
-def test_of_a_place_that_does_not_do_nothing_is_kept(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rejected_range_is_released_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mynet.server.network.port_allocator.secrets.randbelow", lambda _: 0)
     world.host.ports.choosable = [range(50010, 50020)]
     taken = Binding(TCP, 50012, BOTH)
@@ -54,7 +52,7 @@ def test_of_a_place_that_does_not_do_nothing_is_kept(
     assert numbers(world.connect("c2", ports=[PortMapping(container_port=80, count=2)])) == [50010]
 
 
-def test_what_differs_in_nothing_but_the_address_gets_the_same_port(world: World) -> None:
+def test_mappings_that_differ_only_in_the_address_get_the_same_port(world: World) -> None:
     world.host.ports.choosable = [range(50000, 50008)]
     taken = Binding(TCP, 50003, frozenset({6}), ip_address("2001:db8::1"))
     world.host.ports.take(taken, NGINX)
@@ -76,13 +74,13 @@ def test_what_differs_in_nothing_but_the_address_gets_the_same_port(world: World
         }
 
 
-def test_a_choice_takes_nothing_that_is_named_beside_it(world: World) -> None:
+def test_automatic_choice_does_not_take_a_named_port(world: World) -> None:
     world.host.ports.choosable = [range(50000, 50002)]
     asked = [CHOSEN, PortMapping(host_port=50001, container_port=81)]
     assert numbers(world.connect("c1", ports=asked)) == [50000, 50001]
 
 
-def test_whoever_is_chosen_for_at_once_gets_a_port_of_its_own(world: World) -> None:
+def test_concurrent_choices_get_different_ports(world: World) -> None:
     world.host.ports.choosable = [range(50000, 50000 + CALLERS)]
     found: list[int] = []
     stress(lambda number: found.extend(numbers(world.connect(f"r{number}", ports=[CHOSEN]))))
@@ -103,5 +101,5 @@ def test_every_place_is_a_candidate_once(count: int, length: int) -> None:
     assert sorted(found) == sorted(expected)
 
 
-def test_where_nothing_fits_there_is_no_candidate() -> None:
+def test_spans_that_are_too_short_have_no_candidate() -> None:
     assert list(port_allocator.candidates([range(5), range(0)], 6)) == []

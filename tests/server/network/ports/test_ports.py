@@ -1,4 +1,4 @@
-"""Published ports: held, told to the driver, the same again, and gone with their endpoint."""
+"""Published ports: reserved, given to the driver, kept, and released with their endpoint."""
 
 import resource
 from dataclasses import replace
@@ -17,7 +17,7 @@ from tests.server.support.world import World
 pytestmark = pytest.mark.usefixtures("web")
 
 
-def test_what_was_asked_for_is_held_told_to_the_driver_and_answered(world: World) -> None:
+def test_ports_are_reserved_given_to_the_driver_and_returned(world: World) -> None:
     asked = [
         PortMapping(protocol=PROTOCOL_TCP, host_port=8080, container_port=80, count=1),
         PortMapping(
@@ -75,7 +75,7 @@ def test_an_endpoint_that_moves_keeps_its_ports(world: World) -> None:
     assert held(world) == {("tcp", number) for number in numbers(first)}
 
 
-def test_without_descriptors_for_all_of_them_none_is_taken(
+def test_without_descriptors_for_all_ports_none_is_reserved(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.connect("c2", ports=[WEB])

@@ -1,4 +1,4 @@
-"""Ports that somebody has already: refused, and whoever has them is named."""
+"""Ports that are taken: refused, and the error names the holder."""
 
 import threading
 import time
@@ -69,7 +69,7 @@ def test_a_port_on_record_that_is_not_held_is_refused_by_the_record(
 
 
 @pytest.mark.parametrize(("first", "second"), STRANGERS)
-def test_other_ports_are_in_nobodys_way(
+def test_ports_that_do_not_clash_are_accepted(
     world: World, first: PortMapping, second: PortMapping
 ) -> None:
     world.connect("c1", ports=[first])
@@ -89,9 +89,7 @@ def test_a_port_of_another_program_is_refused_and_the_program_named(world: World
 
 
 @pytest.mark.parametrize("asked", [[WEB], [WEB, CHOSEN], [MANY]], ids=["one", "two", "a range"])
-def test_of_those_who_want_a_port_at_once_one_gets_it(
-    world: World, asked: list[PortMapping]
-) -> None:
+def test_of_concurrent_calls_for_a_port_one_gets_it(world: World, asked: list[PortMapping]) -> None:
     won: list[str] = []
     refused: list[Any] = []
 

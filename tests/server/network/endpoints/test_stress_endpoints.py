@@ -1,4 +1,4 @@
-"""32 callers at once: no address twice, no deadlock, and everything gone at the end."""
+"""Endpoints and allocations by 32 callers at once: no address twice, and nothing left."""
 
 import random
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def look(daemon: Daemon) -> None:
     daemon.ipam.ListAllocations(ipam_pb2.ListAllocationsRequest())
 
 
-def test_founding_and_dropping_one_subnet_at_once(daemon: World | Stack) -> None:
+def test_one_subnet_is_added_and_dropped_at_once(daemon: World | Stack) -> None:
     before = daemon.state()
     holders = Holders()
 
@@ -68,7 +68,7 @@ def test_founding_and_dropping_one_subnet_at_once(daemon: World | Stack) -> None
     assert daemon.state() == before
 
 
-def test_a_full_subnet_is_shared_without_giving_anything_twice(daemon: World | Stack) -> None:
+def test_a_full_subnet_gives_no_address_twice(daemon: World | Stack) -> None:
     before = daemon.state()
     daemon.network("web", "10.1.0.0/28")
     holders = Holders()
@@ -90,7 +90,7 @@ def test_a_full_subnet_is_shared_without_giving_anything_twice(daemon: World | S
     assert daemon.state() == before
 
 
-def test_all_callers_who_connect_one_container_get_one_endpoint(daemon: World | Stack) -> None:
+def test_concurrent_connects_of_one_container_get_one_endpoint(daemon: World | Stack) -> None:
     daemon.network()
     ids: set[str] = set()
     stress(lambda _: ids.add(daemon.connect("c1").id))

@@ -1,4 +1,4 @@
-"""The pools that subnets are taken from: as configured, or those that every host has."""
+"""The pools for subnets without a CIDR: as configured, or the defaults of every host."""
 
 from ipaddress import ip_network
 from pathlib import Path
@@ -56,7 +56,7 @@ def test_a_pool_is_a_base_and_a_size_in_any_order() -> None:
         ("base=fe80::/10,size=64", "link-local"),
     ],
 )
-def test_a_pool_that_is_none_is_refused(text: str, named: str) -> None:
+def test_an_invalid_pool_is_refused(text: str, named: str) -> None:
     with pytest.raises(click.BadParameter, match=named):
         parse_pools([text])
 
@@ -67,14 +67,14 @@ def test_pools_that_share_addresses_are_refused(other: str) -> None:
         parse_pools(["base=10.64.0.0/10,size=24", f"base={other},size=24"])
 
 
-def test_without_any_pool_there_is_one_of_each_family(machine_id: Path) -> None:
+def test_the_default_pools_are_one_of_each_family(machine_id: Path) -> None:
     defaults = settings().defaults("instance")
     assert defaults.pools == (DEFAULT_POOL, ula_pool("instance"))
     assert (defaults.cooldown, defaults.retention) == (7, 8)
     assert DEFAULT_POOL.base.is_private
 
 
-def test_pools_that_were_configured_are_all_there_is(machine_id: Path) -> None:
+def test_configured_pools_replace_the_defaults(machine_id: Path) -> None:
     pool = AddressPool(ip_network("10.0.0.0/16"), 26)
     assert settings(pool).defaults("instance").pools == (pool,)
 

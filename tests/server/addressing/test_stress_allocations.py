@@ -1,4 +1,4 @@
-"""32 callers at the address book at once: no address and no subnet twice, and no deadlock."""
+"""Allocations and subnets by 32 callers at once: nothing is given twice, no deadlock."""
 
 import random
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def test_batches_and_single_addresses_at_once(daemon: World | Stack) -> None:
     assert daemon.state() == before
 
 
-def test_owners_who_ask_for_one_batch_get_one(daemon: World | Stack) -> None:
+def test_equal_batches_at_once_allocate_once(daemon: World | Stack) -> None:
     answers: list[tuple[str, ...]] = []
     stress(lambda _: answers.append(tuple(daemon.allocate_batch(NINE, owner_prefix="a", count=9))))
     assert len(set(answers)) == 1
@@ -79,7 +79,7 @@ def test_every_caller_gets_a_subnet_of_its_own(daemon: World | Stack) -> None:
     assert daemon.state() == before
 
 
-def test_who_makes_and_deletes_one_subnet_at_once_is_told_what_is_so(
+def test_one_subnet_is_created_and_deleted_at_once(
     daemon: World | Stack,
 ) -> None:
     before = daemon.state()
@@ -105,7 +105,7 @@ def test_who_makes_and_deletes_one_subnet_at_once_is_told_what_is_so(
     assert daemon.state() == before
 
 
-def test_imports_of_the_same_at_once_are_one(daemon: World | Stack) -> None:
+def test_equal_imports_at_once_import_once(daemon: World | Stack) -> None:
     document = {NINE: "11", "10.8.0.0/24": "01", "10.7.0.0/24": "0001"}
     stress(lambda _: load(daemon, TUTORIAL, document))
     assert daemon.subnets() == ["10.7.0.0/24", "10.8.0.0/24", NINE]

@@ -1,4 +1,4 @@
-"""A plugin's pool: bounded, with deadlines, and one verb at a time for an object."""
+"""A plugin's executor: bounded, with deadlines, and one verb at a time for an object."""
 
 import sys
 import threading
@@ -47,11 +47,11 @@ def call(seconds: float = 5) -> Call:
     return Call.internal(seconds)
 
 
-def test_the_result_comes_back(pool: PluginExecutor) -> None:
+def test_run_returns_the_result(pool: PluginExecutor) -> None:
     assert pool.run(call(), "check", "", lambda: 7) == 7
 
 
-def test_what_the_contract_has_comes_back_as_it_is(pool: PluginExecutor) -> None:
+def test_an_error_of_the_contract_passes_through(pool: PluginExecutor) -> None:
     error = Refused("no")
 
     def refuse() -> None:
@@ -62,13 +62,13 @@ def test_what_the_contract_has_comes_back_as_it_is(pool: PluginExecutor) -> None
     assert caught.value is error
 
 
-def test_anything_else_is_the_plugins_fault(pool: PluginExecutor) -> None:
+def test_any_other_error_is_a_fault_of_the_plugin(pool: PluginExecutor) -> None:
     with pytest.raises(Refused, match="driver bridge broke in check: ZeroDivisionError") as caught:
         pool.run(call(), "check", "", lambda: 1 // 0)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
-def test_who_waits_too_long_is_told_what_is_still_under_way(
+def test_a_timeout_has_the_verb_that_still_runs(
     pool: PluginExecutor, ended: threading.Event
 ) -> None:
     with pytest.raises(PluginTimeout, match="driver bridge did not answer check") as caught:
@@ -79,7 +79,7 @@ def test_who_waits_too_long_is_told_what_is_still_under_way(
     assert caught.value.pending.result(5) is True
 
 
-def test_what_never_began_is_not_under_way(
+def test_a_timeout_of_a_verb_that_never_began_has_none(
     make: Callable[..., PluginExecutor], monkeypatch: pytest.MonkeyPatch, ended: threading.Event
 ) -> None:
     monkeypatch.setattr(pools, "THREADS", 1)
@@ -137,7 +137,7 @@ def test_an_object_is_free_again_after_a_failure(pool: PluginExecutor) -> None:
             pool.run(call(), "connect", "endpoint 1", lambda: 1 // 0)
 
 
-def test_so_many_callers_wait_and_no_more(
+def test_a_caller_beyond_the_limit_is_busy(
     make: Callable[..., PluginExecutor], monkeypatch: pytest.MonkeyPatch, ended: threading.Event
 ) -> None:
     monkeypatch.setattr(pools, "CALLERS", 2)
@@ -163,7 +163,7 @@ def test_a_verb_sees_the_context_of_its_caller(pool: PluginExecutor) -> None:
     assert seen == {"request_id": "seven"}
 
 
-def test_a_closed_pool_takes_no_more_verbs(pool: PluginExecutor) -> None:
+def test_a_closed_executor_takes_no_more_verbs(pool: PluginExecutor) -> None:
     assert pool.close(5)
     for _ in range(2):
         with pytest.raises(ShuttingDown):

@@ -47,18 +47,22 @@ CHOOSE = [case("looking at the host", kernel("host.occupied_subnets")), *FOUND]
 
 
 @pytest.mark.parametrize("step", FOUND)
-def test_nothing_is_left_of_a_subnet_that_was_not_made(stack: Stack, step: Step) -> None:
+def test_a_failed_create_subnet_leaves_nothing(stack: Stack, step: Step) -> None:
     check(stack, "CreateSubnet", create_subnet(), step)
 
 
 @pytest.mark.parametrize("step", CHOOSE)
 @pytest.mark.parametrize("size", ["", "0.0.0.0/26", "::/80"])
-def test_nothing_is_left_of_a_subnet_that_was_chosen(stack: Stack, size: str, step: Step) -> None:
+def test_a_failed_create_of_a_chosen_subnet_leaves_nothing(
+    stack: Stack, size: str, step: Step
+) -> None:
     check(stack, "CreateSubnet", create_subnet(size), step)
 
 
 @pytest.mark.parametrize("step", [*CHOOSE, case("taking the gateway", book(1))])
-def test_nothing_is_left_of_a_network_whose_subnets_were_chosen(stack: Stack, step: Step) -> None:
+def test_a_failed_create_network_with_chosen_subnets_leaves_nothing(
+    stack: Stack, step: Step
+) -> None:
     before = stack.state()
     with step(stack):
         assert refusal(stack.net.CreateNetwork, create("auto", subnets=[])).reason in REASONS
@@ -82,16 +86,14 @@ ALLOCATE = [*FOUND, case("allocating", book(1))]
     ],
     ids=["nameless", "owned", "batch"],
 )
-def test_nothing_is_left_of_an_allocation_that_was_not_made(
+def test_a_failed_allocation_leaves_nothing(
     stack: Stack, verb: str, request_: object, step: Step
 ) -> None:
     check(stack, verb, request_, step)
 
 
 @pytest.mark.parametrize("verb", ["AllocateAddress", "BatchAllocateAddresses"])
-def test_a_subnet_that_is_there_stays_when_nothing_could_be_allocated(
-    stack: Stack, verb: str
-) -> None:
+def test_an_existing_subnet_stays_after_a_failed_allocation(stack: Stack, verb: str) -> None:
     stack.create_subnet()
     request = BATCH if verb.startswith("Batch") else allocate(NINE)
     check(stack, verb, request, book(0))
@@ -112,9 +114,7 @@ AFTER = [case("dropping the subnet", store(0)), case("closing it", book(1))]
 
 
 @pytest.mark.parametrize("step", AFTER)
-def test_what_is_released_is_released_whatever_becomes_of_its_subnet(
-    stack: Stack, step: Step
-) -> None:
+def test_a_release_succeeds_although_its_subnet_cannot_be_dropped(stack: Stack, step: Step) -> None:
     before = stack.state()
     stack.allocate(NINE, owner="vm-7")
     with step(stack):
@@ -125,12 +125,12 @@ def test_what_is_released_is_released_whatever_becomes_of_its_subnet(
     assert stack.state() == before
 
 
-def test_a_subnet_that_was_not_deleted_is_as_before(stack: Stack) -> None:
+def test_a_failed_delete_subnet_changes_nothing(stack: Stack) -> None:
     stack.create_subnet(reserved=["10.9.0.1"])
     check(stack, "DeleteSubnet", DELETE, store(0))
 
 
-def test_a_subnet_that_could_not_be_closed_is_deleted_and_can_come_again(stack: Stack) -> None:
+def test_a_subnet_that_cannot_be_closed_is_deleted_and_can_be_created_again(stack: Stack) -> None:
     before = stack.state()
     stack.create_subnet()
     with book(0)(stack):
@@ -145,13 +145,13 @@ LOAD = [case("booking the subnets", store(0)), case("loading", book(0))]
 
 
 @pytest.mark.parametrize("step", LOAD)
-def test_nothing_is_left_of_an_import_that_was_not_made(stack: Stack, step: Step) -> None:
+def test_a_failed_import_leaves_nothing(stack: Stack, step: Step) -> None:
     check(stack, "ImportSubnets", IMPORT, step)
 
 
 @pytest.mark.parametrize("step", LOAD)
 @pytest.mark.parametrize("there", ["founded", "kept", "network"])
-def test_what_was_there_is_as_before_when_an_import_was_not_made(
+def test_a_failed_import_does_not_change_existing_subnets(
     stack: Stack, there: str, step: Step
 ) -> None:
     if there == "network":
@@ -172,7 +172,7 @@ def test_what_was_there_is_as_before_when_an_import_was_not_made(
 
 
 def but_for_revisions(stack: Stack) -> Mapping[str, object]:
-    """Return all that there is; whoever takes back a change of a subnet makes another."""
+    """Return the state without revisions, as rolling back a change of a subnet is a change."""
     subnets = [replace(each, revision=0) for each in stack.store.subnets.all()]
     return {**stack.state(), "subnets": subnets}
 
@@ -185,18 +185,18 @@ UNDO = [
 
 
 @pytest.mark.parametrize("step", UNDO)
-def test_what_the_undo_of_an_import_left_is_filled_by_importing_again(
+def test_after_a_failed_rollback_of_an_import_a_second_import_succeeds(
     stack: Stack, step: Step
 ) -> None:
     with book(0)(stack), step(stack):
         assert refusal(stack.ipam.ImportSubnets, IMPORT).reason == "STORE_UNAVAILABLE"
     assert stack.state()["held"] == []
-    assert stack.subnets() == []  # without a book of their own they are shown to nobody
+    assert stack.subnets() == []  # a subnet that its backend has not opened is not listed
     stack.ipam.ImportSubnets(IMPORT)
     assert stack.subnets() == ["10.7.0.0/24", EIGHT, NINE]
 
 
-def test_what_the_undo_of_a_new_subnet_left_can_be_deleted(stack: Stack) -> None:
+def test_after_a_failed_rollback_of_a_new_subnet_it_can_be_deleted(stack: Stack) -> None:
     before = stack.state()
     with book(0)(stack), store(1)(stack):
         assert refusal(stack.ipam.CreateSubnet, create_subnet()).reason == "STORE_UNAVAILABLE"
@@ -207,7 +207,7 @@ def test_what_the_undo_of_a_new_subnet_left_can_be_deleted(stack: Stack) -> None
 
 
 @pytest.mark.parametrize("step", [case("opening it", book(0)), case("allocating", book(1))])
-def test_what_the_undo_of_an_allocation_left_is_taken_by_allocating_again(
+def test_after_a_failed_rollback_of_an_allocation_a_second_one_succeeds(
     stack: Stack, step: Step
 ) -> None:
     before = stack.state()
@@ -219,7 +219,7 @@ def test_what_the_undo_of_an_allocation_left_is_taken_by_allocating_again(
 
 
 def test_every_write_of_each_call_is_among_the_steps(stack: Stack) -> None:
-    """And so nobody adds a step without a failure of it."""
+    """So a new step fails this test until it has a failure of its own here."""
     calls: list[tuple[Callable[[], object], int, int]] = [
         (lambda: stack.network("auto", subnets=[]), 3, 4),
         (lambda: stack.create_subnet(EIGHT), 1, 1),
