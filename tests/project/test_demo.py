@@ -2,10 +2,7 @@
 
 from collections.abc import Callable
 
-import pytest
 
-
-@pytest.mark.timeout(60)
 def test_the_demo_works_and_does_not_change_this_host_s_network(run: Callable[..., str]) -> None:
     links, rules = run("ip", "-brief", "link"), run("nft", "list", "ruleset")
     assert "All steps succeeded." in run("examples/demo")
