@@ -82,7 +82,7 @@ class FallsBackOnReserved(ReferenceBackend):
 
 class GoesThroughReserved(ReferenceBackend):
     def choose(self, table: SubnetTable, subnet: Subnet, count: int) -> Sequence[IPAddress]:
-        end = time.process_time() + min(numbers_reserved(subnet) * 1e-6, 0.12)
+        end = time.process_time() + min(numbers_reserved(subnet) * 1e-6, 0.06)
         while time.process_time() < end:
             pass
         return super().choose(table, subnet, count)

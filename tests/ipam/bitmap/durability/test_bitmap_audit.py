@@ -14,6 +14,7 @@ from mynet.ipam.bitmap import BitmapBackend, mynet_ipam_audit
 from mynet.ipam.sqlite.checksums import add_crc32
 from mynet.ipam.testing.bench import Bench
 from tests.ipam.support.waiting import noise
+from tests.support.matrix import matrix
 
 IPV4 = Subnet(ip_network("10.1.0.0/24"), retention=600.0)
 IPV6 = Subnet(ip_network("fd00:1::/64"))
@@ -230,16 +231,17 @@ def test_a_file_that_was_cut_is_found_out_wherever_it_was(book: Path) -> None:
         assert not found.complete
 
 
-def test_noise_is_found_out_or_has_hit_what_nobody_reads(book: Path) -> None:
+@pytest.mark.parametrize("seed", matrix(range(4), short=4))
+def test_noise_is_reported_or_is_in_unused_bytes(seed: int, book: Path) -> None:
     whole = book.read_bytes()
-    chosen = random.Random(7)  # noqa: S311 - no secret
-    found_out = 0
-    for _ in range(200):
+    chosen = random.Random(seed)  # noqa: S311 - no secret
+    reported = 0
+    for _ in range(50):
         changed = bytearray(whole)
         place = chosen.randrange(len(whole) - 16)
         changed[place : place + 16] = chosen.randbytes(16)
         book.write_bytes(changed)
         found = audit(book.parent)
         assert found.findings or held(found) == HELD
-        found_out += not found.complete
-    assert found_out > 10
+        reported += not found.complete
+    assert reported

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from ipaddress import ip_network
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.errors import StoreDamaged, SubnetExhausted
 from mynet.ipam.testing.bench import Bench
 from tests.ipam.support.waiting import contents, executing, noise
+from tests.support.matrix import matrix
 
 IPV4 = Subnet(ip_network("10.1.0.0/23"), cooldown=0.01, retention=600.0)
 IPV6 = Subnet(ip_network("fd00:1::/64"), cooldown=0.01, retention=600.0)
@@ -102,14 +104,18 @@ def takes_no_held_address(folder: Path, held: dict[IPAddress, str]) -> bool:
     return True
 
 
-@pytest.mark.parametrize("length", [1, 16, 500])
-def test_noise_in_a_book_makes_it_give_nothing_twice(
-    length: int, book: dict[IPAddress, str], tmp_path: Path
+@pytest.mark.parametrize(
+    ("length", "quarter"), matrix(product([1, 16, 500], range(4)), short=lambda case: not case[1])
+)
+def test_no_address_is_allocated_twice_after_noise_in_the_file(
+    length: int, quarter: int, book: dict[IPAddress, str], tmp_path: Path
 ) -> None:
+    """Write noise to 80 places, a quarter of them in each test."""
     path = tmp_path / "bitmap.db"
     whole = path.read_bytes()
     usable = []
-    for at in range(0, len(whole) - length, len(whole) // 80):
+    step = len(whole) // 80
+    for at in range(quarter * step, len(whole) - length, 4 * step):
         path.write_bytes(whole[:at] + noise(length) + whole[at + length :])
         before = contents(tmp_path)
         usable.append(takes_no_held_address(tmp_path, book))

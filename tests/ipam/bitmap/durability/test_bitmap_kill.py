@@ -15,6 +15,7 @@ from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.testing.bench import Bench
 from tests.ipam.support.audit import audit
 from tests.ipam.support.storm import SUBNETS, subnet_of
+from tests.support.matrix import matrix
 
 SERIES = 5  # of rounds on one file, which is as the last kill left it
 # After so many lines a storm is killed: at once, and when all its callers are in the middle of it.
@@ -76,7 +77,7 @@ def nest(folder: Path, root: Path) -> Iterator[Nest]:
         yield Nest(process)
 
 
-@pytest.mark.parametrize("series", range(SERIES))
+@pytest.mark.parametrize("series", matrix(range(SERIES), short=SERIES))
 def test_what_was_acknowledged_outlives_a_kill(series: int, tmp_path: Path, root: Path) -> None:
     heard, folder, unanswered = Heard(), tmp_path / "book", 0
     folder.mkdir()

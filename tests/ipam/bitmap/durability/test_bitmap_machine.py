@@ -230,5 +230,5 @@ class BitmapMachine(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-BitmapMachine.TestCase.settings = settings(max_examples=120, stateful_step_count=50)
+BitmapMachine.TestCase.settings = settings(stateful_step_count=50)
 test_the_bitmap_backend_answers_as_dictionaries_do = BitmapMachine.TestCase
