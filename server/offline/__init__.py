@@ -1,1 +1,1 @@
-"""Commands for a state directory that no daemon uses: mynetd fsck and mynetd restore."""
+"""``mynetd fsck`` and ``mynetd restore``: for a state directory that no daemon uses."""

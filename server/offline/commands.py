@@ -1,4 +1,4 @@
-"""``mynetd restore`` and ``mynetd fsck``: what is done while no daemon runs."""
+"""The commands ``mynetd restore`` and ``mynetd fsck``, for while no daemon runs."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ _state_dir = click.option(
 
 
 class _Unchecked(click.ClickException):
-    """It could not be looked at: exit status 2."""
+    """The state directory could not be checked: exit status 2."""
 
     exit_code = 2
 
@@ -29,18 +29,18 @@ class _Unchecked(click.ClickException):
 @click.option(
     "--move-aside",
     is_flag=True,
-    help="Where the state directory has something in it, keep that beside it under another name.",
+    help="Keep a state directory that has files beside the new one, under another name.",
 )
 def restore(*, file: Path, state_dir: Path, move_aside: bool) -> None:
-    """Bring back what `mynetctl backup` has written to FILE.
+    """Restore the backup FILE, which `mynetctl backup` wrote.
 
-    No daemon may be running. FILE is checked first; where anything is wrong with it, nothing is
-    changed. Then it takes the place of the state directory, in one step.
+    No daemon may be running. FILE is checked first. If anything is wrong with it, nothing is
+    changed. Otherwise it replaces the state directory in one step.
     """
-    from mynet.server.offline.restore import restore as bring_back  # noqa: PLC0415 - as in main
+    from mynet.server.offline.restore import restore as restore_backup  # noqa: PLC0415 - as in main
 
     try:
-        done = bring_back(file, state_dir, move_aside=move_aside)
+        done = restore_backup(file, state_dir, move_aside=move_aside)
     except OSError as error:
         raise click.ClickException(f"{file} was not restored: {error}") from error
     except (CannotRestore, CannotStart) as error:
@@ -51,9 +51,9 @@ def restore(*, file: Path, state_dir: Path, move_aside: bool) -> None:
         f" (instance {about.instance}, revision {about.revision})."
     )
     if done.aside:
-        click.echo(f"What was there before is in {done.aside}.")
+        click.echo(f"The files that were there before are in {done.aside}.")
     for finding in done.findings:
-        click.echo(f"The next start will have to heal: {finding}")
+        click.echo(f"The next start will repair: {finding}")
 
 
 @click.command()
@@ -61,21 +61,21 @@ def restore(*, file: Path, state_dir: Path, move_aside: bool) -> None:
 @click.option(
     "--books",
     is_flag=True,
-    help="Check the books alone, and do not compare the kernel with them.",
+    help="Check the databases alone, and do not compare the kernel with them.",
 )
 def fsck(*, state_dir: Path, books: bool) -> None:
-    """Check the state directory, and what the kernel has of it; change nothing.
+    """Check the state directory and compare the kernel with it. Nothing is changed.
 
-    No daemon may be running. What is wrong is a line each, and makes exit status 1; it is 2 where
-    nothing could be checked. The kernel is compared in the network namespace, and the boot, in
-    which mynetd worked on this directory; elsewhere it says that it is not.
+    No daemon may be running. Each problem is printed on a line of its own. The exit status is 0 if
+    everything is in order, 1 if there are problems, and 2 if nothing could be checked. The kernel
+    is compared in the boot and the network namespace in which mynetd last used the directory.
     """
     from mynet.server.offline.fsck import examine  # noqa: PLC0415 - likewise
     from mynet.server.offline.fsck.kernel import Comparison, compare_kernel  # noqa: PLC0415 - likewise
     from mynet.server.state.lock_file import lock_unchanged  # noqa: PLC0415 - as in main
 
     patience: float = click.get_current_context().find_root().params["plugin_timeout"]
-    configure("text", "critical")  # what else plugins say of what fails is in the remarks
+    configure("text", "critical")  # the remarks have the errors of plugins
     kernel = Comparison()
     try:
         if not state_dir.is_dir():
@@ -100,7 +100,7 @@ def fsck(*, state_dir: Path, books: bool) -> None:
 
 
 def _end(status: int, *, ended: bool) -> None:
-    """End, also where a plugin hangs: its thread would keep the process alive for ever."""
+    """End the process, also if a plugin hangs, whose thread would keep the process alive."""
     sys.stdout.flush()
     sys.stderr.flush()
     if not ended:

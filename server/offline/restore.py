@@ -1,7 +1,7 @@
-"""Bringing a backup back: it is unpacked beside the state directory, checked, and exchanged for it.
+"""Restoring a backup: it is unpacked beside the state directory, checked, and exchanged for it.
 
-Until the exchange, which is one step of the kernel's, everything is as it was; after it, the backup
-is in place. What was in place before is kept beside it, under a name that says so.
+The kernel exchanges the two directories in one step. Before that step nothing is changed. The old
+directory is kept beside the new one, under another name.
 """
 
 import ctypes
@@ -28,86 +28,92 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was restored, where the old directory is now if there was one, and what fsck finds."""
+    """The result of a restore."""
 
+    # What the backup says about itself.
     about: About
+    # Where the old directory is now, or None if there was none.
     aside: Path | None
+    # The findings of fsck, which the next start repairs.
     findings: Sequence[str]
 
 
 def restore(file: Path, state_dir: Path, *, move_aside: bool) -> Restored:
-    """Make a backup the state directory; one that has something in it only with ``move_aside``.
+    """Make a backup the state directory. A directory with files needs ``move_aside``.
 
-    Raises CannotStart while a daemon works on the directory, CannotRestore where the backup is not
-    to be used or has no place, and OSError where the disk refuses; then nothing was changed.
+    Raises CannotStart while a daemon uses the directory, CannotRestore if the backup or the
+    directory cannot be used, and OSError if the disk fails. After an error nothing is changed.
     """
-    target = state_dir.resolve()  # or a link to it would be exchanged, and not the directory
+    target = state_dir.resolve()  # otherwise a symbolic link would be exchanged
     with lock_file.lock_unchanged(target):
         occupied = _require_place(target, move_aside=move_aside)
-        made = Path(mkdtemp(prefix=f".{target.name}.restore-", dir=target.parent))
+        unpacked = Path(mkdtemp(prefix=f".{target.name}.restore-", dir=target.parent))
         try:
-            about = unpack(file, made)
-            findings = _require_sound(file, made, about)
-            _sync(made)
+            about = unpack(file, unpacked)
+            findings = _require_sound(file, unpacked, about)
+            _sync(unpacked)
         except BaseException:
-            shutil.rmtree(made, ignore_errors=True)
+            shutil.rmtree(unpacked, ignore_errors=True)
             raise
-        aside = _put_in_place(made, target, occupied=occupied)
+        aside = _put_in_place(unpacked, target, occupied=occupied)
     return Restored(about, aside, findings)
 
 
 def _require_place(target: Path, *, move_aside: bool) -> bool:
-    """Say whether there is something in the directory, beside the lock of a daemon that was there.
+    """Return whether the directory has files other than a lock file.
 
-    Raises CannotRestore where there is and it may not be moved, or where no directory can be made.
+    Raises CannotRestore if it has and they may not be moved, or if it cannot be created.
     """
     if not target.parent.is_dir() or (target.exists() and not target.is_dir()):
         raise CannotRestore(
-            f"{target} cannot be made a state directory: it is no directory, or is in none; name"
-            " another with --state-dir"
+            f"{target} cannot be made a state directory: it or its parent is not a directory;"
+            " name another with --state-dir"
         )
     occupied = target.exists() and any(entry.name != lock_file.NAME for entry in target.iterdir())
     if occupied and not move_aside:
         raise CannotRestore(
-            f"the state directory {target} has something in it, which a restore never deletes; have"
-            " it moved aside (--move-aside), or name another directory with --state-dir"
+            f"the state directory {target} has files, which a restore never deletes; move them"
+            " aside with --move-aside, or name another directory with --state-dir"
         )
     return occupied
 
 
-def _require_sound(file: Path, made: Path, about: About) -> Sequence[str]:
-    """Refuse what no daemon of this version would start from; return what recovery will heal."""
-    report = examine(made)
-    if report.whole and read_marker(made)[0] != about.instance:
+def _require_sound(file: Path, unpacked: Path, about: About) -> Sequence[str]:
+    """Return the findings that the next start repairs.
+
+    Raises CannotRestore if no daemon of this version would start from the backup.
+    """
+    report = examine(unpacked)
+    if report.whole and read_marker(unpacked)[0] != about.instance:
         raise CannotRestore(
-            f"{file} contradicts itself: it is of two instances; use another backup"
+            f"{file} contradicts itself: it names two instances; use another backup"
         )
     if not report.whole:
         raise CannotRestore(
             f"{file} cannot be used: {'; '.join(report.findings[:3])}. Nothing was changed; use"
-            " another backup, or the mynetd that made this one"
+            " another backup, or the mynetd that wrote this one"
             f" ({about.version}, {about.create_time:%Y-%m-%d %H:%M} UTC)"
         )
     return report.findings
 
 
-def _put_in_place(made: Path, target: Path, *, occupied: bool) -> Path | None:
-    """Exchange the directories; return where the old one is now, if it had anything in it."""
+def _put_in_place(unpacked: Path, target: Path, *, occupied: bool) -> Path | None:
+    """Exchange the directories; return where the old one is now, if it had files."""
     aside = _free_name(target)
     is_new = not target.exists()
-    ours = made.stat().st_ino
+    ours = unpacked.stat().st_ino
     try:
-        made.rename(target) if is_new else _exchange(made, target)
+        unpacked.rename(target) if is_new else _exchange(unpacked, target)
     except BaseException:
-        if made.exists() and made.stat().st_ino == ours:  # and not the old one
-            shutil.rmtree(made, ignore_errors=True)
+        if unpacked.exists() and unpacked.stat().st_ino == ours:  # and not the old directory
+            shutil.rmtree(unpacked, ignore_errors=True)
         raise
     if occupied:
-        made.rename(aside)
+        unpacked.rename(aside)
         lock_file.remove(aside)  # the kernel follows the restored directory from now on
     elif not is_new:
-        lock_file.remove(made)
-        made.rmdir()
+        lock_file.remove(unpacked)
+        unpacked.rmdir()
     fsync_directory(target.parent)
     return aside if occupied else None
 
@@ -118,13 +124,13 @@ def _free_name(target: Path) -> Path:
     for name in names:
         if not (target.parent / name).exists():
             return target.parent / name
-    raise CannotRestore(f"{target.parent / names[0]} and its like are there already; try again")
+    raise CannotRestore(f"{target.parent / names[0]} and similar names exist already; try again")
 
 
 def _exchange(one: Path, other: Path) -> None:
     """Exchange the names of two directories. Source: rename(2), RENAME_EXCHANGE.
 
-    Raises CannotRestore where the file system cannot do that, or where one is a mount point.
+    Raises CannotRestore if the file system cannot do that or one is a mount point, and OSError.
     """
     words = (_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
     if _libc.renameat2(*words) == 0:
@@ -133,13 +139,13 @@ def _exchange(one: Path, other: Path) -> None:
     if number in (errno.EBUSY, errno.EINVAL, errno.EXDEV, errno.ENOSYS):
         raise CannotRestore(
             f"{other} cannot be exchanged in one step: it is a mount point, or on a file system"
-            f" that does not know how ({os.strerror(number)}). Nothing was changed; move it away"
-            " yourself, or name another directory with --state-dir"
+            f" that cannot exchange names ({os.strerror(number)}). Nothing was changed; move it"
+            " away, or name another directory with --state-dir"
         )
     raise OSError(number, os.strerror(number), str(other))
 
 
 def _sync(folder: Path) -> None:
-    """Have the names of all files of a folder on the disk; their contents are."""
+    """Fsync all directories of a tree, whose files are on the disk already."""
     for path, _, _ in os.walk(folder):
         fsync_directory(Path(path))

@@ -1,16 +1,15 @@
-"""The file that a backup is: a tar, compressed, that any tar opens and sha256sum checks.
+"""The format of a backup file: a compressed tar, which tar unpacks and sha256sum checks.
 
 ::
 
-    backup.json          the format, the mynetd that made it, when, and of which instance
+    backup.json          the format, the version of mynetd, the time and the instance
     mynet.json           the marker of the state directory
-    mynet.db             ... and all its other files, under their paths in it
+    mynet.db             ... and all other files, under their paths in the directory
     ipam/bitmap/bitmap.db
-    SHA256SUMS           of all that comes before
+    SHA256SUMS           the checksums of all files before
 
-A file, and not a directory, because a file is there whole or not at all. A tar, because it can be
-looked into and unpacked with nothing of ours. The sums come last, so that a file that was cut short
-has none, and one that was changed has others.
+A backup is one file, because a file appears in one step. It is a tar, because other programs can
+list and unpack it. The checksums come last, so a backup that was cut short has none.
 """
 
 import contextlib
@@ -37,23 +36,30 @@ from mynet.server.store import codec
 _ABOUT, _SUMS = "backup.json", "SHA256SUMS"
 _FORMAT = 1
 _SUM = re.compile(r"([0-9a-f]{64})  (.+)")
-_LARGEST_TEXT = 1 << 20  # bytes, of backup.json and of SHA256SUMS: no backup has so many files
-_COMPRESSION = 1  # the fastest, and a third of the size all the same
-_NO_FILE_OF_OURS = (tarfile.TarError, EOFError, ValueError, zlib.error, gzip.BadGzipFile)
+_LARGEST_TEXT = 1 << 20  # bytes of backup.json and of SHA256SUMS, enough for every backup
+_COMPRESSION = 1  # the fastest; the size is a third of the original
+_MALFORMED = (tarfile.TarError, EOFError, ValueError, zlib.error, gzip.BadGzipFile)
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a backup says of itself. ``revision`` is that of mynet.db at the moment of the copy."""
+    """The content of backup.json."""
 
+    # The version of the mynetd that wrote the backup.
     version: str
+    # The identity of the state directory.
     instance: str
+    # The moment whose state is in the backup, in UTC.
     create_time: datetime
+    # The revision of mynet.db at that moment.
     revision: int
 
 
 def pack(file: BinaryIO, about: About, files: Mapping[str, Path]) -> None:
-    """Write a backup of files that nobody changes, by their paths in the state directory."""
+    """Write a backup of files, by their paths in the state directory. The files must not change.
+
+    Raises OSError.
+    """
     with (
         gzip.GzipFile("", "wb", _COMPRESSION, file) as plain,
         tarfile.open(fileobj=cast("IO[bytes]", plain), mode="w") as tar,
@@ -68,26 +74,26 @@ def pack(file: BinaryIO, about: About, files: Mapping[str, Path]) -> None:
 
 
 def unpack(path: Path, folder: Path) -> About:
-    """Write what is in a backup into an empty folder, and check all of it.
+    """Unpack a backup into an empty folder, and check all of it.
 
-    Raises CannotRestore where it is not whole, or no backup of mynet's, or a newer mynetd's; then
-    there is something in the folder, but nothing to be used. Raises OSError.
+    Raises CannotRestore if the file is not a complete backup, or is one of a newer mynetd, and
+    OSError. After an error the folder has files that must not be used.
     """
     try:
         with path.open("rb") as file, gzip.open(file) as plain:
             about = _unpack(path, cast("IO[bytes]", plain), folder)
-            while plain.read(1 << 16):  # to its end, where its own checksum is looked at
+            while plain.read(1 << 16):  # to its end, where gzip compares its own checksum
                 pass
-    except _NO_FILE_OF_OURS as error:
+    except _MALFORMED as error:
         raise CannotRestore(
-            f"{path} is no whole backup of mynet's: {error or type(error).__name__}. Nothing was"
-            " changed; use another backup, or copy this one again from where it was made"
+            f"{path} is not a complete mynet backup: {error or type(error).__name__}. Nothing was"
+            " changed; use another backup, or copy this one again from its source"
         ) from error
     return about
 
 
 def _add(tar: tarfile.TarFile, name: str, content: io.BufferedIOBase, about: About) -> str:
-    """Add a file; return its sum."""
+    """Add a file; return its checksum."""
     digest = hashlib.file_digest(content, "sha256").hexdigest()
     info = tarfile.TarInfo(name)
     info.size, info.mode = content.seek(0, os.SEEK_END), 0o600
@@ -105,7 +111,7 @@ def _unpack(path: Path, plain: IO[bytes], folder: Path) -> About:
             if name == _SUMS:
                 _compare(sums, _text(content, size))
                 if about is None or tar.next() is not None:
-                    raise ValueError("something is missing before its sums, or follows them")
+                    raise ValueError("files are missing before SHA256SUMS, or follow it")
                 return about
             if name in sums or (about is None) != (name == _ABOUT):
                 raise ValueError(f"{name} is in the wrong place")
@@ -118,17 +124,17 @@ def _unpack(path: Path, plain: IO[bytes], folder: Path) -> About:
 
 
 def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, int, IO[bytes]]]:
-    """Yield name, size and content of what is in a tar: regular files with harmless names."""
+    """Yield name, size and content of the files in a tar. Raises ValueError for unsafe members."""
     for member in tar:
         content = tar.extractfile(member) if member.isreg() else None
         parts = PurePosixPath(member.name).parts
         if content is None or not parts or {"/", ".."} & set(parts) or "\0" in member.name:
-            raise ValueError(f"it has {member.name!r}, which no backup has")
+            raise ValueError(f"it has {member.name!r}, which a backup never has")
         yield str(PurePosixPath(*parts)), member.size, content
 
 
 def _write(folder: Path, name: str, content: IO[bytes]) -> str:
-    """Write a file, down to the disk; return its sum."""
+    """Write a file and fsync it; return its checksum."""
     path = folder / name
     for parent in reversed(Path(name).parents):
         (folder / parent).mkdir(mode=0o700, exist_ok=True)
@@ -143,7 +149,7 @@ def _write(folder: Path, name: str, content: IO[bytes]) -> str:
 
 def _text(content: IO[bytes], size: int) -> bytes:
     if size > _LARGEST_TEXT:
-        raise ValueError("a text in it is larger than any of ours")
+        raise ValueError("a text in it is larger than a backup has")
     return content.read()
 
 
@@ -151,16 +157,16 @@ def _about(path: Path, text: bytes) -> About:
     match json.loads(text):
         case {"format": int(version)} if version > _FORMAT:
             raise CannotRestore(
-                f"{path} was made by a newer mynetd (format {version}, this one knows {_FORMAT});"
-                " install that version to restore it. Nothing was changed"
+                f"{path} was written by a newer mynetd (format {version}, this one reads"
+                f" {_FORMAT}); install that version to restore it. Nothing was changed"
             )
         case {"format": int(), **rest}:
             with contextlib.suppress(cattrs.BaseValidationError):
                 return codec.structure(rest, About)
-    raise ValueError(f"its {_ABOUT} lacks what each has")
+    raise ValueError(f"its {_ABOUT} lacks fields that every backup has")
 
 
 def _compare(sums: Mapping[str, str], text: bytes) -> None:
     lines = [_SUM.fullmatch(line) for line in text.decode().splitlines()]
     if {line[2]: line[1] for line in lines if line} != sums or not all(lines):
-        raise ValueError("what is in it is not what was written, by its sums")
+        raise ValueError("its files do not match their checksums")

@@ -1,8 +1,8 @@
-"""Checking a state directory that no daemon works on: whether all holds that always holds.
+"""Checking a state directory that no daemon uses. Nothing is changed.
 
-Nothing is changed, and what is damaged does not keep the rest from being looked at: first the
-files, each by itself; then what each book says, by the one who keeps it; then the books against
-each other; and then, if it is wanted and can be, the kernel against the books.
+Damage of one file does not prevent the check of the others. The order is: each file by itself
+(``records``, ``backends``), the records against the backends (``cross_check``), and the kernel
+against the records (``kernel``).
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mynet.server.errors import CannotStart
-from mynet.server.offline.fsck.backends import audited
+from mynet.server.offline.fsck.backends import check_plugins
 from mynet.server.offline.fsck.cross_check import compare
 from mynet.server.offline.fsck.records import Records, read
 from mynet.server.plugins.timeouts import PATIENCE
@@ -19,47 +19,49 @@ from mynet.server.state.directory import read_marker
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found: a sentence each, and where.
+    """The result of a check."""
 
-    ``remarks`` are on what could not be looked at, for which nobody is to blame. Where the state is
-    not ``whole``, something cannot be read, and no daemon starts from it. ``instance`` and
-    ``records`` are what could be read.
-    """
-
+    # What is wrong, and where, a sentence each.
     findings: Sequence[str]
+    # What could not be checked, and why, a sentence each.
     remarks: Sequence[str]
+    # Whether everything could be read. No daemon starts from a state that is not whole.
     whole: bool
+    # The identity of the directory, or "" if it cannot be read.
     instance: str
+    # The records that could be read.
     records: Records
 
 
 def examine(state_dir: Path, patience: float = PATIENCE) -> Report:
-    """Check the books of a state directory that nobody works on.
+    """Check the databases of a state directory that no daemon uses.
 
-    A plugin may take ``patience`` seconds. Raises OSError where there is no room to look.
+    A plugin may take ``patience`` seconds. Raises OSError if temporary files cannot be written.
     """
     findings, instance = _marker(state_dir)
     whole = not findings
     records = read(state_dir / "mynet.db")
-    findings += [f"mynet.db: {each}" for each in records.findings]
-    books = audited(state_dir, instance, patience)
-    for name, book in books.items():
-        findings += [f"{name}: {each}" for each in book.findings]
-        whole = whole and book.whole
-    findings += compare(records, {each.backend: each for each in books.values() if each.backend})
-    remarks = [f"{name}: {book.remark}" for name, book in books.items() if book.remark]
+    findings += [f"mynet.db: {finding}" for finding in records.findings]
+    plugins = check_plugins(state_dir, instance, patience)
+    for name, files in plugins.items():
+        findings += [f"{name}: {finding}" for finding in files.findings]
+        whole = whole and files.whole
+    findings += compare(
+        records, {files.backend: files for files in plugins.values() if files.backend}
+    )
+    remarks = [f"{name}: {files.remark}" for name, files in plugins.items() if files.remark]
     return Report(findings, remarks, whole and records.whole, instance, records)
 
 
 def _marker(state_dir: Path) -> tuple[list[str], str]:
-    """Return what is wrong with the marker and the files that it names, and the instance."""
+    """Return the findings on the marker and the files that it lists, and the instance."""
     try:
         instance, files = read_marker(state_dir)
     except FileNotFoundError:
-        return ["mynet.json: is missing, so this is no state directory of mynetd's"], ""
+        return ["mynet.json: is missing, so this is not a state directory of mynetd"], ""
     except CannotStart as error:
         return [f"mynet.json: {error}"], ""
     except (OSError, ValueError) as error:
         return [f"mynet.json: cannot be read: {error}"], ""
     missing = [name for name in files if not (state_dir / name).exists()]
-    return [f"{name}: is missing, and mynet.json has it" for name in missing], instance
+    return [f"{name}: is missing, and mynet.json lists it" for name in missing], instance

@@ -1,4 +1,4 @@
-"""What plugins keep: checked by the plugin where it offers that, else as plain databases."""
+"""Checking the files of plugins: by the plugin if it can, otherwise as plain databases."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,39 +14,41 @@ from mynet.server.plugins.timeouts import within
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
-    """What a folder or a file of a plugin's was found to be.
+class PluginFiles:
+    """The result of checking a folder or a file of a plugin."""
 
-    ``backend`` is who says what it holds; "" where nobody does.
-    """
-
+    # What is wrong, a sentence each.
     findings: Sequence[str] = ()
+    # The allocations, if a backend has listed them.
     holdings: Sequence[Holdings] = ()
+    # Whether everything could be read.
     whole: bool = True
+    # The backend that has checked the files, or "".
     backend: str = ""
+    # Why the files were not checked in full, or "".
     remark: str = ""
 
 
-def audited(state_dir: Path, instance: str, patience: float) -> Mapping[str, Book]:
-    """Check what all plugins keep; return what was found, by a path in the state directory.
+def check_plugins(state_dir: Path, instance: str, patience: float) -> Mapping[str, PluginFiles]:
+    """Check the files of all plugins; return the results by path in the state directory.
 
-    Each of them may take ``patience`` seconds.
+    Each backend may take ``patience`` seconds.
     """
-    books: dict[str, Book] = {}
+    results: dict[str, PluginFiles] = {}
     backends = {point.name: point for point in entry_points(group=hookspecs.GROUP)}
     for name, point in sorted(backends.items()):
         context = BackendContext(instance, state_dir / "ipam" / name)
-        if (book := _asked(point, context, patience)) is not None:
-            books[f"ipam/{name}"] = book
+        if (files := _ask_backend(point, context, patience)) is not None:
+            results[f"ipam/{name}"] = files
     for folder in sorted([*state_dir.glob("ipam/*/"), *state_dir.glob("drivers/*/")]):
         where = str(folder.relative_to(state_dir))
-        if where not in books or not books[where].backend:
-            books.update(_plain(state_dir, folder))
-    return books
+        if where not in results or not results[where].backend:
+            results.update(_check_databases(state_dir, folder))
+    return results
 
 
-def _asked(point: EntryPoint, context: BackendContext, patience: float) -> Book | None:
-    """Ask a backend for its books; None where it does not offer that."""
+def _ask_backend(point: EntryPoint, context: BackendContext, patience: float) -> PluginFiles | None:
+    """Return the result of a backend's own check, or None if it has no such hook."""
 
     def ask() -> object:
         manager = pluggy.PluginManager(hookspecs.GROUP)
@@ -59,20 +61,20 @@ def _asked(point: EntryPoint, context: BackendContext, patience: float) -> Book 
         if found is None:
             return None
         if not isinstance(found, Audit):
-            raise TypeError(f"its hook returned {found!r}, which is no Audit")  # noqa: TRY301
+            raise TypeError(f"its hook returned {found!r}, which is not an Audit")  # noqa: TRY301
     except TimeoutError:
-        said = f"backend {point.name} did not check its books within {patience:g} s"
-        return Book(remark=said)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may break in any way it likes
-        said = f"backend {point.name} could not check its books: {type(error).__name__}: {error}"
-        return Book(remark=said)
-    return Book(found.findings, found.holdings, found.complete, backend=point.name)
+        remark = f"backend {point.name} did not check its books within {patience:g} s"
+        return PluginFiles(remark=remark)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+        remark = f"backend {point.name} could not check its books: {type(error).__name__}: {error}"
+        return PluginFiles(remark=remark)
+    return PluginFiles(found.findings, found.holdings, found.complete, backend=point.name)
 
 
-def _plain(state_dir: Path, folder: Path) -> Iterator[tuple[str, Book]]:
-    """Check the databases of a folder of which nobody here knows what they mean."""
+def _check_databases(state_dir: Path, folder: Path) -> Iterator[tuple[str, PluginFiles]]:
+    """Yield the results for the databases in a folder, whose tables only the plugin knows."""
     for path in sorted(folder.rglob("*.db")):
         with inspected(path) as inspection:
             remark = "checked as a database only: its plugin does not say what is in it"
             name = str(path.relative_to(state_dir))
-            yield name, Book(inspection.findings, whole=inspection.complete, remark=remark)
+            yield name, PluginFiles(inspection.findings, whole=inspection.complete, remark=remark)

@@ -1,7 +1,7 @@
-"""The books against each other: whose addresses are whose.
+"""Comparing the daemon's records with the backends' allocations: whose addresses are whose.
 
-What is found here can come about without anybody's fault (a book that lost its newest commits), and
-the next start heals it. A kill alone never leads to it: at each moment the books agree.
+A database that has lost its newest commits leads to findings here, and the next start repairs them.
+A kill of the daemon alone never does, because the databases agree at each moment.
 """
 
 from collections import defaultdict
@@ -10,60 +10,61 @@ from collections.abc import Iterator, Mapping
 from mynet.ipam.api import IPAddress
 from mynet.server.model.endpoints import ENDPOINT_OWNER, Endpoint, EndpointState, is_own
 from mynet.server.model.networks import NETWORK_OWNER, Network, NetworkState
-from mynet.server.offline.fsck.backends import Book
+from mynet.server.offline.fsck.backends import PluginFiles
 from mynet.server.offline.fsck.records import Records
 
 Held = dict[str, set[IPAddress]]  # by owner
 
 
-def compare(records: Records, books: Mapping[str, Book]) -> Iterator[str]:
-    """Yield what is wrong between the daemon's book and the backends', a sentence each."""
-    held = {name: _held(book) for name, book in books.items()}
+def compare(records: Records, backends: Mapping[str, PluginFiles]) -> Iterator[str]:
+    """Yield the contradictions between records and backends, a sentence each."""
+    held = {name: _held(files) for name, files in backends.items()}
     for endpoint in records.endpoints.values():
         network = records.networks.get(endpoint.network_id)
         if network and endpoint.state is EndpointState.READY and network.spec.ipam in held:
-            yield from _endpoint(endpoint, held[network.spec.ipam], books[network.spec.ipam])
+            yield from _endpoint(endpoint, held[network.spec.ipam], backends[network.spec.ipam])
     for network in records.networks.values():
         if network.state is NetworkState.READY and network.spec.ipam in held:
-            yield from _network(network, held[network.spec.ipam], books[network.spec.ipam])
-    yield from _twice(records)
+            yield from _network(network, held[network.spec.ipam], backends[network.spec.ipam])
+    yield from _shared_addresses(records)
     if records.whole:
-        for name, book in books.items():
-            yield from _owners(records, name, held[name])
-            yield from _unbooked(records, name, book)
+        for name, files in backends.items():
+            yield from _owners_without_record(records, name, held[name])
+            yield from _unregistered_subnets(records, name, files)
 
 
-def _held(book: Book) -> Held:
-    """Return what networks and endpoints hold."""
+def _held(files: PluginFiles) -> Held:
+    """Return the addresses of networks and endpoints, by owner."""
     held: Held = defaultdict(set)
-    for subnet in book.holdings:
-        for each in subnet.held:
-            if is_own(each.owner):
-                held[each.owner].add(each.address)
+    for subnet in files.holdings:
+        for holding in subnet.held:
+            if is_own(holding.owner):
+                held[holding.owner].add(holding.address)
     return held
 
 
-def _endpoint(endpoint: Endpoint, held: Held, book: Book) -> Iterator[str]:
-    wanted = {address.ip for address in endpoint.addresses}
-    found = held.get(endpoint.owner, set())
-    if book.whole:
-        for address in sorted(wanted - found, key=str):
+def _endpoint(endpoint: Endpoint, held: Held, files: PluginFiles) -> Iterator[str]:
+    recorded = {address.ip for address in endpoint.addresses}
+    allocated = held.get(endpoint.owner, set())
+    if files.whole:
+        for address in sorted(recorded - allocated, key=str):
             yield f"{endpoint.display_name} is ready with {address}, which is not allocated to it"
-    for address in sorted(found - wanted, key=str):
-        yield f"{address} is allocated to {endpoint.display_name}, which is ready without it"
+    for address in sorted(allocated - recorded, key=str):
+        yield f"{address} is allocated to {endpoint.display_name}, whose record does not list it"
 
 
-def _network(network: Network, held: Held, book: Book) -> Iterator[str]:
-    wanted = {subnet.gateway for subnet in network.subnets if subnet.gateway}
-    found = held.get(network.owner, set())
-    if book.whole:
-        for address in sorted(wanted - found, key=str):
+def _network(network: Network, held: Held, files: PluginFiles) -> Iterator[str]:
+    recorded = {subnet.gateway for subnet in network.subnets if subnet.gateway}
+    allocated = held.get(network.owner, set())
+    if files.whole:
+        for address in sorted(recorded - allocated, key=str):
             yield f"network {network.name} has gateway {address}, which is not allocated to it"
-    for address in sorted(found - wanted, key=str):
-        yield f"{address} is allocated to network {network.name}, whose gateway it is not"
+    for address in sorted(allocated - recorded, key=str):
+        name = f"network {network.name}"
+        yield f"{address} is allocated to {name}, whose record does not list it as a gateway"
 
 
-def _twice(records: Records) -> Iterator[str]:
+def _shared_addresses(records: Records) -> Iterator[str]:
     """Yield the addresses that two endpoints have."""
     holders: dict[IPAddress, Endpoint] = {}
     for endpoint in records.endpoints.values():
@@ -75,8 +76,8 @@ def _twice(records: Records) -> Iterator[str]:
                     yield f"{address.ip} is an address of {both}"
 
 
-def _owners(records: Records, backend: str, held: Held) -> Iterator[str]:
-    """Yield what is allocated to networks and endpoints that there are not."""
+def _owners_without_record(records: Records, backend: str, held: Held) -> Iterator[str]:
+    """Yield the owners that have addresses and are not on record."""
     known = {network.owner for network in records.networks.values()}
     known |= {endpoint.owner for endpoint in records.endpoints.values()}
     for owner in sorted(held.keys() - known):
@@ -86,12 +87,13 @@ def _owners(records: Records, backend: str, held: Held) -> Iterator[str]:
         yield f"backend {backend} has {addresses} for {kind} {number[:12]}, which is not on record"
 
 
-def _unbooked(records: Records, backend: str, book: Book) -> Iterator[str]:
-    """Yield the subnets that a backend has addresses of though the registry does not know it."""
-    booked = {(each.cidr, each.backend) for each in records.subnets}
-    for each in book.holdings:
-        if each.held and (each.subnet.cidr, backend) not in booked:
+def _unregistered_subnets(records: Records, backend: str, files: PluginFiles) -> Iterator[str]:
+    """Yield the subnets that a backend has addresses of without a place in the registry."""
+    registered = {(subnet.cidr, subnet.backend) for subnet in records.subnets}
+    for holdings in files.holdings:
+        cidr = holdings.subnet.cidr
+        if holdings.held and (cidr, backend) not in registered:
             yield (
-                f"backend {backend} has {len(each.held)} addresses of {each.subnet.cidr}, which is"
-                " not in its book by the registry of subnets"
+                f"backend {backend} has {len(holdings.held)} addresses of {cidr}, which the"
+                " registry does not assign to it"
             )

@@ -1,8 +1,8 @@
-"""The kernel against the books: all on record is there, and nothing that is not.
+"""Comparing the kernel with the records of a state directory.
 
-It is asked by the drivers' own verbs, through the door that the daemon uses, and nothing is
-changed. What a call had begun when the daemon died is on record as that, and no finding whatever
-there is of it. All that is found is mended by the next start, or it is said who has to.
+The drivers are loaded and asked as the daemon does it, and nothing is changed. What belongs to an
+interrupted call is not a finding, because the record says that the call was under way. Each finding
+says whether the next start repairs it.
 """
 
 import shutil
@@ -32,50 +32,50 @@ from mynet.server.state.origin import why_elsewhere
 A = TypeVar("A")
 T = TypeVar("T")
 
-_ENDING = 1.0  # seconds for a driver to end that hangs in nothing
+_CLOSE_TIMEOUT = 1.0  # seconds
 _NOT = "the kernel was not compared"
 
 
 @dataclass(slots=True)
 class Comparison:
-    """What was found, and what could not be asked, a sentence each.
+    """The result of a comparison."""
 
-    ``ended`` is False where a driver hangs: a thread of it would keep this process for ever.
-    """
-
+    # What is wrong, a sentence each.
     findings: list[str] = field(default_factory=list)
+    # What could not be compared, and why, a sentence each.
     remarks: list[str] = field(default_factory=list)
+    # Whether all drivers have ended. The thread of a hung driver would keep the process alive.
     ended: bool = True
 
     def remark(self, remark: str) -> None:
-        """Note what could not be asked, once."""
+        """Add a remark, once."""
         if remark not in self.remarks:
             self.remarks.append(remark)
 
 
 def compare_kernel(state_dir: Path, report: Report, patience: float) -> Comparison:
-    """Compare the kernel with books that were examined, where it is the one that they tell of.
+    """Compare the kernel with records that were checked, if the state origin is here.
 
     A driver may hang for ``patience`` seconds, once.
     """
-    found = Comparison()
-    if why := "the books cannot be read" if not report.whole else why_elsewhere(state_dir):
-        found.remark(f"{_NOT}: {why}")
-        return found
+    result = Comparison()
+    if why := "the databases cannot be read" if not report.whole else why_elsewhere(state_dir):
+        result.remark(f"{_NOT}: {why}")
+        return result
     with _copied(state_dir / "drivers") as folder:
         try:
             catalog = load_plugins(DRIVERS, report.instance, folder, patience)
         except IpamError as error:
-            found.remark(f"{_NOT}: {error}")
+            result.remark(f"{_NOT}: {error}")
         else:
-            compare(found, report.records, catalog, LinuxKernel(), patience)
-            found.ended = catalog.close(_ENDING)
-    return found
+            compare(result, report.records, catalog, LinuxKernel(), patience)
+            result.ended = catalog.close(_CLOSE_TIMEOUT)
+    return result
 
 
 @contextmanager
 def _copied(folder: Path) -> Iterator[Path]:
-    """Copy what drivers keep: what they do when they are made is nothing to do to the original."""
+    """Copy the files of drivers, because a driver may change its files when it is loaded."""
 
     def special(where: str, names: list[str]) -> list[str]:
         modes = {name: (Path(where) / name).lstat().st_mode for name in names}
@@ -83,17 +83,17 @@ def _copied(folder: Path) -> Iterator[Path]:
             name for name, mode in modes.items() if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
         ]
 
-    with TemporaryDirectory(prefix="mynet-fsck-", ignore_cleanup_errors=True) as made:
+    with TemporaryDirectory(prefix="mynet-fsck-", ignore_cleanup_errors=True) as copy:
         if folder.is_dir():
-            shutil.copytree(folder, Path(made) / "drivers", ignore=special)
-        yield Path(made) / "drivers"
+            shutil.copytree(folder, Path(copy) / "drivers", ignore=special)
+        yield Path(copy) / "drivers"
 
 
 def compare(
-    found: Comparison, records: Records, catalog: Catalog[Driver], host: Host, patience: float
+    result: Comparison, records: Records, catalog: Catalog[Driver], host: Host, patience: float
 ) -> None:
-    """Compare the kernel with what is on record, by each of the drivers."""
-    sandboxes = _sandboxes(found, records, host)
+    """Compare the kernel with the records, driver by driver."""
+    sandboxes = _sandboxes(result, records, host)
     endpoints: dict[str, list[Endpoint]] = {}
     for endpoint in records.endpoints.values():
         endpoints.setdefault(endpoint.network_id, []).append(endpoint)
@@ -103,45 +103,46 @@ def compare(
         try:
             driver = catalog.get(name)
         except DriverNotFound as error:
-            found.remark(f"{_NOT} by driver {name}: {error}")
+            result.remark(f"{_NOT} by driver {name}: {error}")
         else:
-            _Look(found, records, endpoints, driver, patience, UnresponsivePlugins()).compare(
-                sandboxes
-            )
+            _DriverComparison(
+                result, records, endpoints, driver, patience, UnresponsivePlugins()
+            ).compare(sandboxes)
 
 
-def _sandboxes(found: Comparison, records: Records, host: Host) -> Mapping[int, str] | None:
-    """Find where the sandboxes are now, by their cookies; None where that cannot be seen."""
+def _sandboxes(result: Comparison, records: Records, host: Host) -> Mapping[int, str] | None:
+    """Return a path to each living sandbox, by cookie, or None if the kernel cannot tell."""
     here = boot_id()
-    asked = [
-        each.place.sandbox
-        for each in records.endpoints.values()
-        if each.place.sandbox and each.boot_id == here
+    sandboxes = [
+        endpoint.place.sandbox
+        for endpoint in records.endpoints.values()
+        if endpoint.place.sandbox and endpoint.boot_id == here
     ]
     try:
-        return host.sandboxes.locate(asked)
+        return host.sandboxes.locate(sandboxes)
     except DriverError as error:
-        found.remark(f"the kernel was not compared with endpoints: {error}")
+        result.remark(f"the kernel was not compared with endpoints: {error}")
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """What one driver sees. ``unresponsive`` has it, when it has not answered in time.
+class _DriverComparison:
+    """The comparison with the help of one driver."""
 
-    ``endpoints`` are those on record, by the ids of their networks.
-    """
-
-    found: Comparison
+    result: Comparison
     records: Records
+    # The endpoints on record, by the ids of their networks.
     endpoints: Mapping[str, Sequence[Endpoint]]
     driver: Plugin[Driver]
     patience: float
+    # Has the driver once it has not answered in time.
     unresponsive: UnresponsivePlugins
 
     def compare(self, sandboxes: Mapping[int, str] | None) -> None:
         networks = [
-            each for each in self.records.networks.values() if each.spec.driver == self.driver.name
+            network
+            for network in self.records.networks.values()
+            if network.spec.driver == self.driver.name
         ]
         for network in networks:
             if network.state is NetworkState.READY:
@@ -151,47 +152,49 @@ class _Look:
                     self._endpoint(network, endpoint, sandboxes)
         for orphan in self._ask(Driver.orphans, {*self.records.networks, *self.records.endpoints}):
             self._find(
-                f"{orphan.name} carries the mark of {orphan.id[:12]}, of which there is no record.",
+                f"{orphan.name} carries the mark of {orphan.id[:12]}, which is not on record.",
                 "The next start removes it.",
             )
-        for said in self._ask(Driver.audit, self._expected(networks)):
-            self._find(said, "The next start mends it.")
+        for difference in self._ask(Driver.audit, self._expected(networks)):
+            self._find(difference, "The next start repairs it.")
 
     def _network(self, network: Network) -> None:
-        if said := self._ask(Driver.check_network, network.for_driver()):
-            self._find(f"network {network.name}: {' '.join(said)}", "The next start mends it.")
+        if differences := self._ask(Driver.check_network, network.for_driver()):
+            self._find(
+                f"network {network.name}: {' '.join(differences)}", "The next start repairs it."
+            )
 
     def _endpoint(self, network: Network, endpoint: Endpoint, sandboxes: Mapping[int, str]) -> None:
-        """Compare an endpoint where it is now; a sandbox may have another path than on record."""
-        if why := endpoint.why_gone(boot_id(), sandboxes):
-            self._find(f"{endpoint.display_name}: {why}", "The next start removes it.")
+        """Compare an endpoint at the path that its sandbox has now."""
+        if reason := endpoint.why_gone(boot_id(), sandboxes):
+            self._find(f"{endpoint.display_name}: {reason}", "The next start removes it.")
             return
         remedy = (
-            "The next start mends it as far as it is the network's; for the rest, disconnect it and"
-            " connect it again: its interface is its caller's."
+            "The next start repairs it as far as it is the network's. For the rest, disconnect it"
+            " and connect it again: its interface belongs to its caller."
         )
         if sandbox := endpoint.place.sandbox:
             there = replace(sandbox, path=sandboxes[sandbox.cookie])
             endpoint = replace(endpoint, place=replace(endpoint.place, sandbox=there))
-            remedy = "The next start mends it."
-        if said := self._ask(Driver.check, endpoint.for_driver(network)):
-            self._find(f"{endpoint.display_name}: {' '.join(said)}", remedy)
+            remedy = "The next start repairs it."
+        if differences := self._ask(Driver.check, endpoint.for_driver(network)):
+            self._find(f"{endpoint.display_name}: {' '.join(differences)}", remedy)
 
     def _expected(self, networks: Sequence[Network]) -> ExpectedState:
-        """Sort what is on record by whether it has to be there, or may be."""
+        """Return the records that must be in the kernel, and those that may be."""
         standing, unfinished = [], []
         for network in networks:
             endpoints = self.endpoints.get(network.id, ())
-            whole = [each for each in endpoints if each.is_ready_on(network)]
-            half = [each for each in endpoints if not each.is_ready_on(network)]
+            ready = [endpoint for endpoint in endpoints if endpoint.is_ready_on(network)]
+            half = [endpoint for endpoint in endpoints if not endpoint.is_ready_on(network)]
             if network.state is NetworkState.READY:
-                standing.append(with_endpoints(network, whole))
+                standing.append(with_endpoints(network, ready))
             if network.state is not NetworkState.READY or half:
                 unfinished.append(with_endpoints(network, half))
         return ExpectedState(standing, unfinished)
 
     def _ask(self, verb: Callable[[Driver, Call, A], Sequence[T]], request: A) -> Sequence[T]:
-        """Ask the driver; what it cannot say is a remark, and nothing found."""
+        """Return what the driver answers. An error is a remark, and the answer then empty."""
         if f"driver {self.driver.name}" in self.unresponsive:
             return ()
         try:
@@ -200,8 +203,8 @@ class _Look:
             why = f"it did not answer {verb.__name__} within {self.patience:g} s"
         except (DriverError, MynetError) as error:
             why = str(error)
-        self.found.remark(f"{_NOT} in full by driver {self.driver.name}: {why}")
+        self.result.remark(f"{_NOT} in full by driver {self.driver.name}: {why}")
         return ()
 
     def _find(self, problem: str, remedy: str) -> None:
-        self.found.findings.append(f"kernel: {problem} {remedy}")
+        self.result.findings.append(f"kernel: {problem} {remedy}")

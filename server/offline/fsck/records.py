@@ -1,4 +1,4 @@
-"""The daemon's own book, ``mynet.db``, as far as it can be read."""
+"""The records in ``mynet.db``, as far as they can be read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,26 +18,33 @@ R = TypeVar("R", Network, Endpoint)
 
 
 @dataclass(frozen=True, slots=True)
-class Booked:
-    """A subnet in the registry: who keeps its addresses, and the network that uses it, or ""."""
+class SubnetRow:
+    """A subnet of the registry."""
 
     cidr: IPNetwork
+    # The backend that stores its allocations.
     backend: str
+    # The network that uses it, or "".
     network_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What is on record, by id; where it is not ``whole``, there may be more."""
+    """What is on record."""
 
+    # What is wrong in the database by itself, a sentence each.
     findings: Sequence[str]
+    # By id.
     networks: Mapping[str, Network]
+    # By id.
     endpoints: Mapping[str, Endpoint]
-    subnets: Sequence[Booked]
+    # Ordered by address.
+    subnets: Sequence[SubnetRow]
+    # Whether everything could be read.
     whole: bool
 
     def counts(self) -> str:
-        """Say how much is on record."""
+        """Return the numbers of records, for people."""
         return (
             f"{len(self.networks)} networks, {len(self.endpoints)} endpoints,"
             f" {len(self.subnets)} subnets"
@@ -45,7 +52,7 @@ class Records:
 
 
 def read(path: Path) -> Records:
-    """Read the daemon's own book, and check what it says by itself."""
+    """Read the database, and check it by itself."""
     with inspected(path, len(MIGRATIONS)) as inspection:
         networks = _documents(inspection, "networks", Network)
         endpoints = _documents(inspection, "endpoints", Endpoint)
@@ -70,34 +77,34 @@ def _documents(inspection: Inspection, table: str, record: type[R]) -> dict[str,
     return found
 
 
-def _subnets(inspection: Inspection) -> list[Booked]:
-    found: list[Booked] = []
+def _subnets(inspection: Inspection) -> list[SubnetRow]:
+    found: list[SubnetRow] = []
     for cidr, backend, network_id in inspection.select(
         "SELECT cidr, backend, network_id FROM subnets ORDER BY version, first"
     ):
         try:
-            found.append(Booked(ip_network(cidr), backend, network_id or ""))
+            found.append(SubnetRow(ip_network(cidr), backend, network_id or ""))
         except ValueError:
-            inspection.report_unreadable(f"has {cidr!r} among its subnets, which is none")
+            inspection.report_unreadable(f"has {cidr!r} among its subnets, which is not a subnet")
     return found
 
 
 def _check_networks(
-    inspection: Inspection, networks: Mapping[str, Network], subnets: Sequence[Booked]
+    inspection: Inspection, networks: Mapping[str, Network], subnets: Sequence[SubnetRow]
 ) -> None:
-    """Find subnets that a network has and the registry does not say so, or the other way round."""
-    claimed = {(each.cidr, each.network_id) for each in subnets if each.network_id}
+    """Find subnets that either a network or the registry has, and the other has not."""
+    claimed = {(subnet.cidr, subnet.network_id) for subnet in subnets if subnet.network_id}
     known = {
         (subnet.cidr, network.id) for network in networks.values() for subnet in network.subnets
     }
     if inspection.complete:
         for cidr, network_id in sorted(known ^ claimed, key=str):
-            who = "the network's record" if (cidr, network_id) in known else "the registry"
-            inspection.report(f"{cidr} is of network {network_id[:12]} by what {who} says alone")
+            source = "the network's record" if (cidr, network_id) in known else "the registry"
+            inspection.report(f"{cidr} is of network {network_id[:12]} according to {source} alone")
 
 
-def _check_overlaps(inspection: Inspection, subnets: Sequence[Booked]) -> None:
-    """Find subnets that share addresses; they come in order, so neighbours are enough."""
+def _check_overlaps(inspection: Inspection, subnets: Sequence[SubnetRow]) -> None:
+    """Find subnets that overlap. They are in order, so each is compared with the next."""
     for one, other in pairwise(subnets):
         if one.cidr.overlaps(other.cidr):
             inspection.report(f"subnets {one.cidr} and {other.cidr} share addresses")

@@ -17,7 +17,7 @@ from tests.e2e.support.testbed import Sandbox, Testbed
 HERE = Path(__file__).parents[1]
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 ORDER = "/var/lib/mynet is in order: 1 networks, 2 endpoints, 2 subnets."
-MENDS = "The next start mends it."
+MENDS = "The next start repairs it."
 NOT = "the kernel was not compared"
 
 
@@ -145,7 +145,7 @@ def test_a_link_with_mynet_s_mark_and_no_record_is_named(ended: tuple[Testbed, E
     testbed.run("ip", "link", "set", "veth-lost", "alias", f"mynet:{instance}:feedfacefeedface")
     assert testbed.findings() == [
         (
-            "kernel: interface veth-lost carries the mark of feedfacefeed, of which there is no"
+            "kernel: interface veth-lost carries the mark of feedfacefeed, which is not on"
             " record. The next start removes it."
         )
     ]

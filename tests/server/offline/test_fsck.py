@@ -89,7 +89,7 @@ C1 = "endpoint c1 of container c1"
                 "UPDATE allocations SET owner = (SELECT owner FROM allocations WHERE owner LIKE"
                 " 'endpoint:%' AND hex(address) LIKE '%0A010002') WHERE owner = 'vm-7'"
             ),
-            [f"10.9.0.1 is allocated to {C1}, which is ready without it"],
+            [f"10.9.0.1 is allocated to {C1}, whose record does not list it"],
         ),
         (
             BOOK,
@@ -97,7 +97,7 @@ C1 = "endpoint c1 of container c1"
                 "UPDATE allocations SET owner = (SELECT owner FROM allocations WHERE owner LIKE"
                 " 'network:%') WHERE owner = 'vm-7'"
             ),
-            ["10.9.0.1 is allocated to network web, whose gateway it is not"],
+            ["10.9.0.1 is allocated to network web, whose record does not list it as a gateway"],
         ),
         (
             BOOK,
@@ -119,8 +119,8 @@ C1 = "endpoint c1 of container c1"
             "DELETE FROM subnets WHERE cidr = '10.9.0.0/24'",
             [
                 (
-                    "backend bitmap has 1 addresses of 10.9.0.0/24, which is not in its book by the"
-                    " registry of subnets"
+                    "backend bitmap has 1 addresses of 10.9.0.0/24, which the registry"
+                    " does not assign to it"
                 )
             ],
         ),
@@ -129,20 +129,20 @@ C1 = "endpoint c1 of container c1"
             "UPDATE subnets SET backend = 'other' WHERE cidr = '10.9.0.0/24'",
             [
                 (
-                    "backend bitmap has 1 addresses of 10.9.0.0/24, which is not in its book by the"
-                    " registry of subnets"
+                    "backend bitmap has 1 addresses of 10.9.0.0/24, which the registry"
+                    " does not assign to it"
                 )
             ],
         ),
         (
             "mynet.db",
             "UPDATE subnets SET network_id = NULL WHERE cidr = '10.1.0.0/24'",
-            ["mynet.db: 10.1.0.0/24 is of network web by what the network's record says alone"],
+            ["mynet.db: 10.1.0.0/24 is of network web according to the network's record alone"],
         ),
         (
             "mynet.db",
             "UPDATE subnets SET network_id = (SELECT id FROM networks) WHERE network_id IS NULL",
-            ["mynet.db: 10.9.0.0/24 is of network web by what the registry says alone"],
+            ["mynet.db: 10.9.0.0/24 is of network web according to the registry alone"],
         ),
         (
             "mynet.db",
@@ -153,8 +153,8 @@ C1 = "endpoint c1 of container c1"
             [
                 "mynet.db: subnets 10.0.0.0/8 and 10.1.0.0/24 share addresses",
                 (
-                    "backend bitmap has 1 addresses of 10.9.0.0/24, which is not in its book by the"
-                    " registry of subnets"
+                    "backend bitmap has 1 addresses of 10.9.0.0/24, which the registry"
+                    " does not assign to it"
                 ),
             ],
         ),
@@ -231,7 +231,7 @@ def test_a_record_of_somebody_else_is_found(state: Path) -> None:
 @pytest.mark.parametrize(
     ("marker", "said"),
     [
-        (None, "mynet.json: is missing, so this is no state directory of mynetd's"),
+        (None, "mynet.json: is missing, so this is not a state directory of mynetd"),
         ("{", "mynet.json: cannot be read: "),
         ('{"format": 2}', "was written by a newer mynetd"),
         ('{"format": 1, "instance": "1", "files": ["a.db"]}', "a.db: is missing"),

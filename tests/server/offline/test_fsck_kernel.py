@@ -19,7 +19,7 @@ from tests.server.offline.test_fsck import edit, shortened
 from tests.server.support.daemon import INSTANCE, list_driver
 from tests.server.support.stack import Stack
 
-MENDS = "The next start mends it."
+MENDS = "The next start repairs it."
 PATIENCE = 0.2  # seconds for a driver that hangs
 
 
@@ -99,7 +99,7 @@ def test_a_mark_without_a_record(left: Stack) -> None:
     left.kernel.add_link("br-other", mark="mynet:another:feedfacefeedface")
     assert findings(left) == [
         (
-            "kernel: interface veth-lost carries the mark of feedfacefeed, of which there is no"
+            "kernel: interface veth-lost carries the mark of feedfacefeed, which is not on"
             " record. The next start removes it."
         )
     ]
@@ -177,7 +177,7 @@ def test_an_endpoint_without_a_sandbox_is_its_caller_s_to_mend(folder: Path) -> 
     stack.close()
     stack.kernel.delete_link(host_end(stack, "c1"))
     (found,) = findings(stack)
-    assert found.endswith("connect it again: its interface is its caller's.")
+    assert found.endswith("connect it again: its interface belongs to its caller.")
 
 
 def test_a_driver_that_is_not_there_costs_its_own_networks_alone(left: Stack) -> None:
@@ -279,7 +279,7 @@ def whole(monkeypatch: pytest.MonkeyPatch) -> Whole:
 def test_books_that_cannot_be_read_are_not_compared(left: Stack, whole: Whole) -> None:
     (left.folder / "mynet.db").write_bytes(b"noise" * 99)
     found = whole(left.folder)
-    assert found.remarks == ["the kernel was not compared: the books cannot be read"]
+    assert found.remarks == ["the kernel was not compared: the databases cannot be read"]
     assert found.findings == []
 
 

@@ -107,7 +107,7 @@ def test_into_an_empty_directory(file: Path, tmp_path: Path, there: list[str]) -
 
 def test_what_is_there_is_not_replaced_unasked(file: Path, state: Path) -> None:
     before = contents(state.parent)
-    with pytest.raises(CannotRestore, match=r"has something in it.*--move-aside"):
+    with pytest.raises(CannotRestore, match=r"has files.*--move-aside"):
         restore(file, state, move_aside=False)
     assert contents(state.parent) == before
 
@@ -205,7 +205,7 @@ def book_missing(state: Path) -> None:
         (altered, "are not as they were written"),
         (no_marker, r"mynet\.json: is missing"),
         (book_missing, r"ipam/other/other\.db: is missing"),
-        (other_instance, "of two instances"),
+        (other_instance, "it names two instances"),
     ],
 )
 def test_what_no_daemon_would_start_from_is_refused_and_nothing_changes(
@@ -274,11 +274,11 @@ def mynetd(*arguments: object) -> Result:
 
 def test_the_command_tells_what_it_did(file: Path, state: Path) -> None:
     refused = mynetd("restore", file, "--state-dir", state)
-    assert (refused.exit_code, "has something in it" in refused.output) == (1, True)
+    assert (refused.exit_code, "has files" in refused.output) == (1, True)
     done = mynetd("--state-dir", state, "restore", file, "--move-aside")
     assert done.exit_code == 0
     assert f"{state} is now as it was on 2" in done.output
-    assert f"What was there before is in {state}.before-restore-2" in done.output
+    assert f"The files that were there before are in {state}.before-restore-2" in done.output
 
 
 def test_the_command_says_why_not(file: Path, state: Path) -> None:
@@ -295,5 +295,5 @@ def test_the_command_tells_what_is_left_to_recovery(state: Path, tmp_path: Path)
         book.commit()
     file = back_up(state, tmp_path / "one.backup")
     done = mynetd("restore", file, "--state-dir", tmp_path / "new")
-    assert "The next start will have to heal: backend bitmap has 10.1.0.1" in done.output
+    assert "The next start will repair: backend bitmap has 10.1.0.1" in done.output
     assert done.exit_code == 0

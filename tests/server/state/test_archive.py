@@ -56,7 +56,7 @@ def test_one_that_was_cut_anywhere_is_refused(made: Path, folder: Path) -> None:
     whole = made.read_bytes()
     for length in {*range(0, len(whole), 7), *range(len(whole) - 20, len(whole))}:
         made.write_bytes(whole[:length])
-        with pytest.raises(CannotRestore, match=r"one\.backup is no whole backup of mynet's"):
+        with pytest.raises(CannotRestore, match=r"one\.backup is not a complete mynet backup"):
             unpack(made, emptied(folder))
 
 
@@ -136,7 +136,7 @@ def test_another_program_s_archive_is_refused(
     tmp_path: Path, folder: Path, members: Mapping[str, bytes]
 ) -> None:
     path = repacked(tmp_path / "a", members)
-    with pytest.raises(CannotRestore, match="no whole backup of mynet's"):
+    with pytest.raises(CannotRestore, match="is not a complete mynet backup"):
         unpack(path, folder)
 
 
@@ -160,7 +160,7 @@ def test_there_is_nothing_but_files_in_one(tmp_path: Path, folder: Path, kind: b
         link = tarfile.TarInfo("mynet.db")
         link.type, link.linkname = kind, "/etc/passwd"
         tar.addfile(link)
-    with pytest.raises(CannotRestore, match=r"it has 'mynet\.db', which no backup has"):
+    with pytest.raises(CannotRestore, match=r"it has 'mynet\.db', which a backup never has"):
         unpack(tmp_path / "a", folder)
     assert list(folder.iterdir()) == []
 
@@ -168,7 +168,7 @@ def test_there_is_nothing_but_files_in_one(tmp_path: Path, folder: Path, kind: b
 @pytest.mark.parametrize("content", [b"", b"noise" * 999, gzip.compress(b"noise" * 999, mtime=0)])
 def test_what_is_no_archive_is_refused(tmp_path: Path, folder: Path, content: bytes) -> None:
     (tmp_path / "a").write_bytes(content)
-    with pytest.raises(CannotRestore, match="no whole backup of mynet's"):
+    with pytest.raises(CannotRestore, match="is not a complete mynet backup"):
         unpack(tmp_path / "a", folder)
 
 
