@@ -7,9 +7,9 @@ from mynet.server.core import Core
 from mynet.server.services import paging, subnet_formats
 from mynet.server.services.from_proto import fields
 from mynet.server.services.from_proto import ipam as from_proto
+from mynet.server.services.from_proto.violations import collect_violations
 from mynet.server.services.interceptor import current_call
 from mynet.server.services.to_proto import ipam as to_proto
-from mynet.server.services.violations import collect_violations
 from mynet.v1 import ipam_pb2 as pb
 from mynet.v1 import ipam_pb2_grpc
 

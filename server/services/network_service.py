@@ -10,9 +10,9 @@ from mynet.server.model.networks import NetworkReport
 from mynet.server.reconcile.findings import Examination
 from mynet.server.services import paging
 from mynet.server.services.from_proto import network as from_proto
+from mynet.server.services.from_proto.violations import collect_violations
 from mynet.server.services.interceptor import current_call
 from mynet.server.services.to_proto import network as to_proto
-from mynet.server.services.violations import collect_violations
 from mynet.v1 import network_pb2 as pb
 from mynet.v1 import network_pb2_grpc
 

@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 from mynet.ipam.api import IPNetwork
 from mynet.server.model.subnets import AllocationKey
 from mynet.server.services.from_proto import fields
-from mynet.server.services.violations import Violations
+from mynet.server.services.from_proto.violations import Violations
 
 DEFAULT_SIZE, LARGEST_SIZE = 100, 1000
 _LAST_PLACE = 2**63 - 1  # the largest number that SQLite has

@@ -18,7 +18,7 @@ from mynet.server.errors import quoted
 from mynet.server.model.endpoints import is_own
 from mynet.server.model.subnets import Rules, SubnetDump
 from mynet.server.services.from_proto import fields
-from mynet.server.services.violations import Violations, collect_violations
+from mynet.server.services.from_proto.violations import Violations, collect_violations
 from mynet.server.store import codec
 from mynet.v1 import ipam_pb2
 

@@ -13,7 +13,7 @@ from mynet.ipam.api import (
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
 from mynet.server.model.subnets import LONGEST, MAX_SPANS, Rules, SubnetSpec
 from mynet.server.services.from_proto import fields
-from mynet.server.services.violations import Violations
+from mynet.server.services.from_proto.violations import Violations
 from mynet.v1 import ipam_pb2
 
 _IPV4_PARTS = 8  # bits: by default a map has 256 parts

@@ -22,7 +22,7 @@ from mynet.server.plugins.catalog import Catalog
 from mynet.server.plugins.options import network_violations
 from mynet.server.services.from_proto import fields, ipam
 from mynet.server.services.from_proto.ports import unpack_ports, unpack_ports_change
-from mynet.server.services.violations import Violations
+from mynet.server.services.from_proto.violations import Violations
 from mynet.v1 import ipam_pb2, network_pb2
 
 DEFAULT_DRIVER = "bridge"

@@ -7,7 +7,7 @@ from mynet.server.errors import quoted
 from mynet.server.model.changes import PortsChange
 from mynet.server.network.port_rules import MAX_PORTS, clashes, too_many
 from mynet.server.services.from_proto import fields
-from mynet.server.services.violations import Violations
+from mynet.server.services.from_proto.violations import Violations
 from mynet.v1 import network_pb2
 
 LAST_PORT = 65535
