@@ -271,6 +271,12 @@ def test_delete_leaves_a_link_that_replaced_the_listed_one(ready: KernelTestbed)
     assert ready.links() == before
 
 
+def test_delete_leaves_a_link_whose_mark_is_another_than_listed(ready: KernelTestbed) -> None:
+    (link,) = ready.kernel.links.list_marked()
+    ready.kernel.links.delete(replace(link, mark="mynet:other:web"))
+    assert list(ready.links()) == ["br-web"]
+
+
 def test_inspect_bridge_returns_link_and_addresses(ready: KernelTestbed) -> None:
     seen = ready.kernel.links.inspect_bridge(BRIDGE)
     assert seen.link is not None

@@ -22,11 +22,11 @@ CHANGES = {
     "attach",
     "attach again",
     "detach",
-    "load_firewall",
-    "add_segment",
-    "remove_segment",
-    "publish",
-    "unpublish",
+    "firewall.load",
+    "firewall.add",
+    "firewall.remove",
+    "firewall.publish",
+    "firewall.unpublish",
 }
 IN_SANDBOX = {
     *("identify", "exists", "device_names", "attach inside", "inspect inside"),

@@ -26,7 +26,7 @@ BRIDGE = Bridge(
     1500,
     (ip_interface("10.1.0.1/24"), ip_interface("fd00:1::1/64")),
 )
-SEGMENT = NetworkRules("br-web", masquerade=[ip_interface("10.1.0.1/24").network])
+RULES = NetworkRules("br-web", masquerade=[ip_interface("10.1.0.1/24").network])
 PORTS = PortForwards("e1", (Forward(PortProtocol.TCP, None, 80, ip_address("10.1.0.2"), 80),))
 
 
@@ -62,7 +62,7 @@ def veth(box: Namespace) -> Veth:
 @pytest.fixture
 def watched(kernel: LinuxKernel, veth: Veth) -> Iterator[Callable[[], Reports]]:
     """Create a network and an endpoint; the returned function starts a watch."""
-    kernel.firewall.load("i", [SEGMENT], [PORTS])
+    kernel.firewall.load("i", [RULES], [PORTS])
     kernel.host.enable_forwarding(ipv4=True, ipv6=True)
     kernel.links.ensure_bridge(BRIDGE)
     kernel.links.attach(veth)
@@ -155,13 +155,13 @@ def test_the_monitor_does_not_report_the_daemons_own_changes(
     watched: Callable[[], Reports], kernel: LinuxKernel, veth: Veth
 ) -> None:
     reports = watched()
-    shop = replace(SEGMENT, bridge="br-shop", masquerade=())
+    shop = replace(RULES, bridge="br-shop", masquerade=())
     more = PortForwards("e2", (Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.2"), 81),))
     for _ in range(3):
         kernel.links.ensure_bridge(BRIDGE)
         kernel.links.attach(veth)
         kernel.links.adjust([veth])
-        kernel.firewall.add("i", SEGMENT)
+        kernel.firewall.add("i", RULES)
         kernel.firewall.add("i", shop)
         kernel.firewall.remove(shop)
         kernel.firewall.publish("i", PORTS)
