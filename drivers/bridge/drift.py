@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from mynet.drivers.api import ExpectedState
+from mynet.drivers.api import IPV4, IPV6, ExpectedState
 from mynet.drivers.bridge.check import bridge_differences, outer_differences
 from mynet.drivers.bridge.specs import DesiredNetwork, Specs, possible_forwards_of, rules_of
 from mynet.drivers.linux.interface import Kernel
 from mynet.drivers.linux.links.alias import is_ours
 from mynet.drivers.linux.values.desired import NetworkRules
 
-_SETTINGS = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
+_SETTINGS = {IPV4: "net.ipv4.ip_forward", IPV6: "net.ipv6.conf.all.forwarding"}
 
 
 def drifted(kernel: Kernel, networks: Sequence[DesiredNetwork]) -> Sequence[str]:

@@ -151,7 +151,7 @@ def test_a_port_of_the_loopback_is_the_hosts_alone(
 
 
 @pytest.mark.usefixtures("blue", "one")
-def test_over_the_loopback_of_ipv6_it_is_refused_at_once(daemon: Daemon) -> None:
+def test_connections_over_the_loopback_of_ipv6_are_refused_at_once(daemon: Daemon) -> None:
     udp = PortMapping(protocol=PROTOCOL_UDP, host_port=9000, container_port=9000, count=101)
     daemon.connect("one", ports=[WEB, DNS, MANY, udp])
     for port in (8080, 9100):

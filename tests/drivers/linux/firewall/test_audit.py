@@ -142,7 +142,7 @@ OTHER_RULES = ["The firewall's rules are not those that this mynetd loads."]
         ("delete element inet mynet pub4 { tcp . 81 }", []),  # check() of the endpoint reports it
     ],
 )
-def test_damage_has_its_sentence(
+def test_each_damage_is_reported(
     host: Namespace, kernel: LinuxKernel, damage: str, said: Sequence[str]
 ) -> None:
     kernel.firewall.load("i", NETWORKS, [PORTS, OTHERS, EVERYTHING])

@@ -121,7 +121,7 @@ def test_threads_that_find_the_table_gone_lose_no_network(
     assert healed == host.table()
 
 
-def test_the_kernel_object_asks_its_one_firewall(host: Namespace, kernel: LinuxKernel) -> None:
+def test_the_kernel_object_has_one_firewall(host: Namespace, kernel: LinuxKernel) -> None:
     kernel.firewall.load(INSTANCE, [rules_of(0)])
     kernel.firewall.add(INSTANCE, rules_of(1))
     kernel.firewall.remove(rules_of(0))

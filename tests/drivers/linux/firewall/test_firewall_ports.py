@@ -61,7 +61,7 @@ def firewall(host: Namespace) -> Firewall:
 
 
 @each_case
-def test_published_by_the_element_it_is_the_table_that_is_loaded_whole(
+def test_publishing_leads_to_the_table_that_loading_makes(
     host: Namespace, firewall: Firewall, forwards: list[Forward]
 ) -> None:
     ports = PortForwards("web", forwards)
@@ -74,7 +74,7 @@ def test_published_by_the_element_it_is_the_table_that_is_loaded_whole(
 
 @each_case
 @pytest.mark.parametrize("loaded", [True, False], ids=["loaded", "published"])
-def test_unpublished_it_leaves_no_trace(
+def test_unpublishing_leaves_no_trace(
     host: Namespace, firewall: Firewall, forwards: list[Forward], *, loaded: bool
 ) -> None:
     before = host.table()
@@ -90,7 +90,7 @@ def test_unpublished_it_leaves_no_trace(
 
 
 @each_case
-def test_what_stands_is_not_missed_and_what_does_not_is(
+def test_ports_are_missing_before_publish_and_after_a_flush(
     host: Namespace, firewall: Firewall, forwards: list[Forward]
 ) -> None:
     ports = PortForwards("web", forwards)
@@ -116,7 +116,7 @@ def test_what_stands_is_not_missed_and_what_does_not_is(
     ],
     ids=str,
 )
-def test_a_port_that_leads_elsewhere_is_unpublished(
+def test_a_port_that_leads_elsewhere_is_missing(
     firewall: Firewall, changed: Forward, standing: Forward
 ) -> None:
     firewall.publish(INSTANCE, PortForwards("web", [standing]))

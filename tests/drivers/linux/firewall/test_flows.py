@@ -98,7 +98,9 @@ def test_without_masquerade_packets_leave_with_their_own_address(
 
 @by_family
 @pytest.mark.parametrize("box", ["red1", "plain1", "inner1"])
-def test_the_outside_reaches_no_endpoint_first(topology: Topology, version: int, box: str) -> None:
+def test_the_outside_cannot_open_connections_to_endpoints(
+    topology: Topology, version: int, box: str
+) -> None:
     assert not topology.hears(box, "outside", version)
 
 

@@ -172,7 +172,7 @@ def test_a_range_may_lead_to_other_numbers(topology: Topology, version: int, num
 
 
 @pytest.mark.parametrize("port", [6000, 6004])
-def test_a_range_may_be_of_one_address(topology: Topology, port: int) -> None:
+def test_a_range_may_be_published_at_one_address(topology: Topology, port: int) -> None:
     assert caller(topology, "host", ("127.0.0.1", port), port) == GATEWAY["red"][4]
     assert is_refused(topology, "host", (HOST[4], port))
     assert is_refused(topology, "outside", (HOST[4], port))
@@ -190,7 +190,9 @@ def test_a_port_of_one_address_is_at_no_other(
 
 @by_family
 @pytest.mark.parametrize("port", [8999, 9010, 7099, 7103, 8079])
-def test_the_ports_beside_are_not_published(topology: Topology, version: int, port: int) -> None:
+def test_ports_next_to_a_range_are_not_published(
+    topology: Topology, version: int, port: int
+) -> None:
     assert is_refused(topology, "outside", (HOST[version], port))
 
 
@@ -204,13 +206,17 @@ def test_a_port_of_the_loopback_is_closed_to_other_hosts(
 
 
 @pytest.mark.parametrize("port", [8080, 9000])
-def test_over_the_loopback_of_ipv6_it_is_refused_at_once(topology: Topology, port: int) -> None:
+def test_connections_over_the_loopback_of_ipv6_are_refused_at_once(
+    topology: Topology, port: int
+) -> None:
     assert is_refused(topology, "host", ("::1", port))
 
 
 @by_family
 @pytest.mark.parametrize(("port", "of_box"), [(8090, 90), (9009, 9009)])
-def test_sctp_is_led_to_the_box(topology: Topology, version: int, port: int, of_box: int) -> None:
+def test_sctp_is_redirected_to_the_box(
+    topology: Topology, version: int, port: int, of_box: int
+) -> None:
     """This kernel may have no SCTP, so the test looks for a raw INIT chunk in the box."""
     seen = answer_to_init(topology, "outside", (HOST[version], port), "red1")
     assert seen == (topology.address("outside", version), of_box)

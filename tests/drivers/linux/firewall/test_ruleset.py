@@ -219,7 +219,7 @@ def test_an_instance_cannot_contain_rules() -> None:
     ],
     ids=str,
 )
-def test_an_element_has_these_keys_in_the_kernel(value: Value, expected: list[str]) -> None:
+def test_an_element_is_packed_into_keys(value: Value, expected: list[str]) -> None:
     assert [_hex(key) for key in keys(value)] == expected
 
 
@@ -232,7 +232,7 @@ def test_an_element_has_these_keys_in_the_kernel(value: Value, expected: list[st
     ],
     ids=str,
 )
-def test_a_key_of_a_map_leads_to_this_in_the_kernel(data: Value, expected: str) -> None:
+def test_the_data_of_a_map_is_packed_into_its_keys(data: Value, expected: str) -> None:
     start, end = keys(range(80, 90), data)
     assert (start.data.hex(), end.data) == (expected, b"")
 

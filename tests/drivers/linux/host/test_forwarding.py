@@ -123,7 +123,7 @@ def test_an_uplink_that_ignores_advertisements_accepts_them_again(
 
 
 @pytest.mark.parametrize("before", ["0", "1", "2"])
-def test_only_an_uplink_that_accepts_advertisements_goes_on_to(
+def test_only_an_uplink_that_accepts_advertisements_continues_to(
     host: Namespace, outside: Namespace, kernel: LinuxKernel, before: str
 ) -> None:
     host.run("ip", "-6", "route", "add", "2001:db8:7::/64", "via", "2001:db8::1", "proto", "ra")
