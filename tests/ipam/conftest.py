@@ -1,4 +1,4 @@
-"""A bitmap backend with a folder of its own, and a look into its file."""
+"""A bitmap backend with a folder of its own, and an audit of its file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ def root() -> Path:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    """The bitmap backend at work; at the end its file is in order."""
+    """The running bitmap backend; at the end its file is audited."""
     made = Bench(BitmapBackend, tmp_path)
     made.start()
     yield made
@@ -34,7 +34,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def timed(tmp_path: Path, clock: FakeClock) -> Iterator[Bench]:
-    """The bitmap backend at work by a clock that stands still; at the end its file is in order."""
+    """The bitmap backend with a fake clock; at the end its file is audited."""
     made = Bench(lambda context: BitmapBackend(context, clock), tmp_path)
     made.start()
     yield made

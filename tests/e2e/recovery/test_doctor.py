@@ -11,7 +11,7 @@ from mynet.v1.network_pb2 import Network
 from tests.e2e.support.daemon import STATE, Daemon
 from tests.e2e.support.namespace import talk
 from tests.e2e.support.testbed import Sandbox, Testbed
-from tests.ipam.support.waiting import noise
+from tests.ipam.support.databases import noise
 from tests.support.matrix import matrix
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"

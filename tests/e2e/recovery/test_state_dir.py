@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.support.daemon import STATE, Daemon, turned_away
 from tests.e2e.support.testbed import Testbed
-from tests.ipam.support.waiting import noise
+from tests.ipam.support.databases import noise
 
 Files = dict[str, bytes]
 

@@ -1,4 +1,4 @@
-"""What the bitmap backend adds to the contract: an order to count on, and what it costs."""
+"""The properties of the bitmap backend beyond the contract: order, memory and storage."""
 
 import tracemalloc
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -24,13 +24,13 @@ def taken(bench: Bench, subnet: IPNetwork, times: int) -> list[int]:
 
 
 @families
-def test_addresses_are_handed_out_in_their_order(bench: Bench, subnet: IPNetwork) -> None:
+def test_addresses_are_allocated_in_order(bench: Bench, subnet: IPNetwork) -> None:
     bench.open(subnet)
     assert taken(bench, subnet, 6) == [1, 2, 3, 4, 5, 6]
 
 
 @families
-def test_the_search_goes_on_behind_the_last_also_after_a_restart(
+def test_a_search_continues_behind_the_last_address_after_a_restart(
     bench: Bench, subnet: IPNetwork
 ) -> None:
     bench.open(subnet)
@@ -62,7 +62,7 @@ def test_an_address_asked_for_does_not_move_the_search(bench: Bench) -> None:
 
 
 @families
-def test_of_very_many_released_the_longest_released_are_free_again(
+def test_the_release_queue_is_bounded_and_its_oldest_addresses_become_free(
     bench: Bench, subnet: IPNetwork, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(allocation_table, "MOST_RELEASED", 2)
@@ -75,14 +75,14 @@ def test_of_very_many_released_the_longest_released_are_free_again(
     assert taken(bench, subnet, last - 1) == [*range(6, last + 1), 2, 4, 5, 1]
 
 
-def test_an_address_may_be_handed_over_to_nobody(bench: Bench) -> None:
+def test_an_address_may_be_transferred_to_an_empty_owner(bench: Bench) -> None:
     bench.open(IPV4)
     held = bench.allocate(IPV4, "a")
     bench.allocate(IPV4, address=held.address, take_from="a")
     assert [each.owner for each in bench.allocations()] == [""]
 
 
-def test_a_reserved_address_is_nobodys_to_release(bench: Bench) -> None:
+def test_a_network_address_cannot_be_released(bench: Bench) -> None:
     bench.open(IPV4)
     with pytest.raises(AllocationNotFound):
         bench.release(IPV4, IPV4.network_address)
@@ -100,7 +100,7 @@ def test_an_ipv4_address_is_not_the_ipv6_address_of_that_number(bench: Bench) ->
 
 
 @pytest.mark.parametrize("cidr", ["10.0.0.0/8", "0.0.0.0/0", "fd00:1::/64", "::/0"])
-def test_what_a_subnet_takes_follows_what_is_used_of_it(
+def test_memory_and_pages_follow_the_addresses_in_use(
     cidr: str, bench: Bench, tmp_path: Path
 ) -> None:
     subnet = ip_network(cidr)
@@ -120,7 +120,7 @@ def test_what_a_subnet_takes_follows_what_is_used_of_it(
 
 
 @families
-def test_a_page_is_gone_when_nothing_of_it_is_used(
+def test_a_page_without_used_addresses_is_deleted(
     bench: Bench, subnet: IPNetwork, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(allocation_table, "MOST_RELEASED", 0)

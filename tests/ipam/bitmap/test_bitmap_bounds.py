@@ -1,4 +1,4 @@
-"""What the file remembers of released addresses stays within bounds, whoever releases them."""
+"""The release queue in the file stays within bounds."""
 
 from dataclasses import replace
 from ipaddress import IPv4Network
@@ -25,12 +25,14 @@ def few_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def full(timed: Bench) -> Bench:
-    """The backend with a subnet that one owner has all of."""
+    """The backend with a subnet of which one owner has every address."""
     timed.load((SUBNET, [Holding(address, "a") for address in ADDRESSES]))
     return timed
 
 
-def test_what_cools_rests_however_much_it_is(full: Bench, tmp_path: Path) -> None:
+def test_cooling_addresses_stay_in_the_queue_however_many_they_are(
+    full: Bench, tmp_path: Path
+) -> None:
     for address in ADDRESSES:
         full.release(SUBNET, address)
     assert count(tmp_path, "resting") == len(ADDRESSES)
@@ -38,7 +40,7 @@ def test_what_cools_rests_however_much_it_is(full: Bench, tmp_path: Path) -> Non
         full.allocate(SUBNET)
 
 
-def test_what_has_cooled_down_is_freed_by_the_next_call_with_rules(
+def test_addresses_that_have_cooled_down_are_removed_by_the_next_call_with_rules(
     full: Bench, clock: FakeClock, tmp_path: Path
 ) -> None:
     full.release_owner("a")
@@ -49,7 +51,7 @@ def test_what_has_cooled_down_is_freed_by_the_next_call_with_rules(
     assert full.take_all(SUBNET) == ADDRESSES[1:]
 
 
-def test_the_longest_at_rest_is_freed_first(full: Bench, clock: FakeClock) -> None:
+def test_the_first_released_is_removed_first(full: Bench, clock: FakeClock) -> None:
     for address in ADDRESSES[::-1]:
         full.release(SUBNET, address)
     clock.advance(30)
@@ -58,7 +60,7 @@ def test_the_longest_at_rest_is_freed_first(full: Bench, clock: FakeClock) -> No
     assert full.take_all(SUBNET) == [*ADDRESSES[MOST:-1], *ADDRESSES[MOST - 1 :: -1]]
 
 
-def test_a_commit_frees_no_more_than_it_may(
+def test_a_commit_removes_a_bounded_number(
     full: Bench, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(allocation_table, "_FREED_AT_ONCE", 10)
@@ -72,7 +74,7 @@ def test_a_commit_frees_no_more_than_it_may(
     assert counts == [20, 10, MOST, MOST]
 
 
-def test_those_at_rest_end_where_one_cools_that_was_released_later(
+def test_removal_stops_at_the_first_address_that_is_cooling(
     full: Bench, clock: FakeClock, tmp_path: Path
 ) -> None:
     for address in ADDRESSES[:8]:
@@ -84,7 +86,7 @@ def test_those_at_rest_end_where_one_cools_that_was_released_later(
     assert full.usage(SUBNET).cooling == 8
 
 
-def test_the_rules_that_count_are_those_of_the_call(
+def test_the_rules_of_the_call_decide_what_is_removed(
     full: Bench, clock: FakeClock, tmp_path: Path
 ) -> None:
     full.release_owner("a")
@@ -94,7 +96,7 @@ def test_the_rules_that_count_are_those_of_the_call(
     assert count(tmp_path, "resting") == len(ADDRESSES)
 
 
-def test_what_is_answered_from_the_book_writes_nothing(timed: Bench, tmp_path: Path) -> None:
+def test_a_call_that_changes_nothing_writes_nothing(timed: Bench, tmp_path: Path) -> None:
     timed.open(SUBNET)
     held = timed.allocate(SUBNET, "a")
     log = tmp_path / "bitmap.db-wal"

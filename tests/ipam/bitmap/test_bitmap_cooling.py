@@ -1,4 +1,4 @@
-"""Cooldowns by a clock of the test's own: to the nanosecond, over reboots, whatever the date."""
+"""Cooldowns by a fake clock: to the nanosecond, over reboots, whatever the date."""
 
 import time
 from dataclasses import replace
@@ -28,7 +28,7 @@ def retry_after(bench: Bench, subnet: Subnet) -> float:
 
 
 def all_released(bench: Bench, clock: FakeClock, subnet: Subnet) -> list[IPAddress]:
-    """Take all there is and release it again, a second apart."""
+    """Allocate every address and release them again, a second apart."""
     bench.open(subnet)
     taken = bench.take_all(subnet)
     for address in taken:

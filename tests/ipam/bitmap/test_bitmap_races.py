@@ -1,4 +1,4 @@
-"""Threads at the bitmap backend all at once; the ``bench`` looks into the file at the end."""
+"""Concurrent calls of the bitmap backend; the ``bench`` audits the file at the end."""
 
 from collections import Counter
 from contextlib import suppress
@@ -63,7 +63,7 @@ def test_batches_and_single_callers_share_the_last_addresses(
         assert bench.usage(subnet).allocated == 0
 
 
-def test_an_address_that_cools_goes_to_nobody_while_threads_want_it(bench: Bench) -> None:
+def test_a_cooling_address_is_not_allocated_while_threads_ask_for_any(bench: Bench) -> None:
     subnet = Subnet(SMALL[0], cooldown=600.0, retention=600.0)
     bench.open(subnet)
     taken = bench.take_all(subnet)
@@ -97,7 +97,7 @@ def test_loads_race_for_one_address_and_are_whole(bench: Bench) -> None:
     assert len(held) == 9
 
 
-def test_subnets_do_not_get_in_each_others_way(bench: Bench) -> None:
+def test_threads_in_different_subnets_do_not_disturb_each_other(bench: Bench) -> None:
     subnets = [ip_network(f"10.1.{number}.0/28") for number in range(THREADS)]
 
     def live(subnet: IPNetwork) -> None:
@@ -113,7 +113,7 @@ def test_subnets_do_not_get_in_each_others_way(bench: Bench) -> None:
     assert bench.allocations() == []
 
 
-def test_a_subnet_is_closed_before_or_after_an_allocation_never_under_it(bench: Bench) -> None:
+def test_a_subnet_with_a_concurrent_allocation_is_not_closed(bench: Bench) -> None:
     subnet = SMALL[0]
 
     def use(owner: str) -> None:

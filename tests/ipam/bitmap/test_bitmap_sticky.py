@@ -1,4 +1,4 @@
-"""Sticky keys by a clock of the test's own, and that the file forgets them in time."""
+"""Sticky keys by a fake clock, and their deletion from the file."""
 
 from dataclasses import replace
 from ipaddress import IPv4Network

@@ -1,4 +1,4 @@
-"""SparseBits against a Python set; and what it costs."""
+"""SparseBits compared with a Python set, and its cost."""
 
 import tracemalloc
 from typing import Any

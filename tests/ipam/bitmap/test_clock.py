@@ -1,4 +1,4 @@
-"""Time that neither a restart nor a clock that is set can bend."""
+"""The clock counts from the boot and names it."""
 
 import time
 from pathlib import Path

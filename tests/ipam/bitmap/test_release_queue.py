@@ -1,4 +1,4 @@
-"""What rests, and who is remembered, asked of the tables alone."""
+"""The release queue and the sticky keys, on their tables alone."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ NOW = BootTime("this boot", 1000 * SECOND)
 
 @pytest.fixture
 def tables() -> Iterator[sqlite3.Connection]:
-    """The tables of a book with two subnets, 1 and 2."""
+    """The tables of a file with two subnets, 1 and 2."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         add_crc32(connection)
         for script in MIGRATIONS:
@@ -57,7 +57,7 @@ def numbers(resting: object) -> list[int]:
     return [one.address[-1] for one in resting]
 
 
-def test_the_longest_resting_come_first_and_no_more_than_asked_for(
+def test_the_first_released_come_first_up_to_the_limit(
     tables: sqlite3.Connection,
 ) -> None:
     begin(tables, 9, 3, 7, 5)
@@ -69,7 +69,9 @@ def test_the_longest_resting_come_first_and_no_more_than_asked_for(
     assert numbers(queue.oldest(tables, 1, 2)) == [9, 3]
 
 
-def test_what_is_reserved_or_outside_the_range_is_passed_over(tables: sqlite3.Connection) -> None:
+def test_addresses_that_are_reserved_or_outside_the_range_are_skipped(
+    tables: sqlite3.Connection,
+) -> None:
     begin(tables, 9, 3, 7, 5, 200, 4)
     pool = pool_of((1, 3), (7, 8), bounds=(3, 9))
     assert numbers(queue.oldest_usable(tables, 1, pool, 9)) == [9, 5, 4]
@@ -77,7 +79,7 @@ def test_what_is_reserved_or_outside_the_range_is_passed_over(tables: sqlite3.Co
     assert numbers(queue.oldest_usable(tables, 1, pool_of((1, 254)), 9)) == []
 
 
-def test_a_rest_that_ended_is_not_counted(tables: sqlite3.Connection) -> None:
+def test_an_address_can_be_removed_and_queued_again(tables: sqlite3.Connection) -> None:
     begin(tables, 9, 3, 7)
     queue.dequeue(tables, 1, [packed(3), packed(8)])
     assert numbers(queue.oldest(tables, 1)) == [9, 7]
@@ -101,7 +103,7 @@ def test_a_rest_that_ended_is_not_counted(tables: sqlite3.Connection) -> None:
         (ago(1000, "earlier"), 1000.5, 1),
     ],
 )
-def test_cooling_is_told_and_counted_alike(
+def test_is_cooling_and_count_cooling_agree(
     since: BootTime,
     cooldown: float,
     cools: int,

@@ -1,4 +1,4 @@
-"""Which addresses of a subnet are handed out, by the RFCs."""
+"""The usable addresses of a subnet, by the RFCs."""
 
 from ipaddress import ip_address, ip_network
 
@@ -31,7 +31,7 @@ addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6))
         ("fd00:1::8/128", "fd00:1::8", "fd00:1::8", 1),
     ],
 )
-def test_a_subnet_hands_out_from_first_to_last(
+def test_a_range_is_bounded_by_the_usable_addresses(
     subnet: str, first: str, last: str, capacity: int
 ) -> None:
     pool = UsableRange.of(Subnet(ip_network(subnet)))

@@ -1,4 +1,4 @@
-"""What a subnet's rules make of its pool: bounds of what is chosen, and spans that are left out."""
+"""The rules of a subnet as positions: the range, and the reserved intervals."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
@@ -126,7 +126,7 @@ def test_rules_do_not_touch_what_can_ever_be_handed_out(cidr: IPNetwork) -> None
     assert (pool.first, pool.last, pool.capacity) == (plain.first, plain.last, plain.capacity)
 
 
-def test_a_pool_is_worked_out_once_for_equal_rules() -> None:
+def test_equal_rules_share_one_usable_range() -> None:
     span = Span(ip_address("10.1.0.5"), ip_address("10.1.0.9"))
     assert UsableRange.of(Subnet(IPV4, reserved=(span,))) is UsableRange.of(
         Subnet(IPV4, reserved=(span,))

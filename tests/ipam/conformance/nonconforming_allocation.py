@@ -185,7 +185,7 @@ class WantsAHolderToTakeFrom(ReferenceBackend):
         self, table: SubnetTable, request: AllocateRequest, address: IPAddress
     ) -> Allocation:
         if request.take_from and address not in table.held:
-            raise AllocationNotFound("nobody has it", resource=f"address {address}")
+            raise AllocationNotFound("it is not allocated", resource=f"address {address}")
         return super().allocate_address(table, request, address)
 
 

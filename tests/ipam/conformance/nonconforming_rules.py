@@ -51,7 +51,7 @@ class ReservesSingleAddresses(ReferenceBackend):
 
 class GivesReservedByName(ReferenceBackend):
     def require_unreserved(self, subnet: Subnet, address: IPAddress) -> None:
-        """Let it be."""
+        """Accept every address."""
 
 
 class KeepsReservedFromItsOwner(ReferenceBackend):

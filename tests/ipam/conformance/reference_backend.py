@@ -79,7 +79,7 @@ class ReferenceBackend(ReferenceSteps, Backend):
             self.require_inside(table, address)
             held = table.held.get(address)
             if held is None:
-                raise AllocationNotFound("nobody has it", resource=f"address {address}")
+                raise AllocationNotFound("it is not allocated", resource=f"address {address}")
             if not self.may_release(held, request):
                 raise OwnerMismatch(
                     "another has it", resource=f"address {address}", holder=held.owner

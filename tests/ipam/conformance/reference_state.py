@@ -1,4 +1,4 @@
-"""What the backend in dictionaries knows of a subnet, and how it counts what rules reserve."""
+"""The state of the reference backend, and the number of addresses that rules reserve."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ def bounds(subnet: IPNetwork) -> tuple[int, int]:
 
 
 class SubnetTable:
-    """What is known of one subnet."""
+    """The state of one subnet."""
 
     def __init__(self, subnet: IPNetwork) -> None:
         self.subnet = subnet
@@ -32,7 +32,7 @@ class SubnetTable:
 
 @dataclass
 class State:
-    """What is known at all."""
+    """The state of a backend."""
 
     tables: dict[IPNetwork, SubnetTable] = field(default_factory=dict)
     revision: int = 0
@@ -48,7 +48,7 @@ def reserving(subnet: Subnet, address: IPAddress) -> Span | None:
 
 
 def numbers_reserved(subnet: Subnet) -> int:
-    """Count what the rules reserve of a subnet, each address once, those of nobody not at all."""
+    """Return the number of usable addresses that the rules reserve, each counted once."""
     first, last = bounds(subnet.cidr)
     count = 0
     for span in sorted(subnet.reserved, key=lambda span: int(span.first)):

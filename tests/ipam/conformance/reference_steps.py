@@ -1,4 +1,4 @@
-"""The steps that the backend in dictionaries takes, for broken ones to take otherwise."""
+"""The steps of the reference backend, which nonconforming ones override."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -44,7 +44,7 @@ class ReferenceSteps:
 
     @contextmanager
     def transaction(self, subnet: Subnet) -> Iterator[SubnetTable]:
-        """Take the turn of a verb in a subnet."""
+        """Run a verb on a subnet, under the lock."""
         with self.guard:
             table = self.table(subnet.cidr)
             self.state.revision += 1
@@ -58,7 +58,7 @@ class ReferenceSteps:
             raise SubnetNotFound(f"{cidr} is not open", resource=f"subnet {cidr}")
         return self.state.tables[cidr]
 
-    # Choosing.
+    # Choice of an address.
 
     def first_of(self, table: SubnetTable, owner: str) -> Allocation | None:
         mine = [each for each in table.held.values() if owner and each.owner == owner]
@@ -123,7 +123,7 @@ class ReferenceSteps:
         resource = f"subnet {subnet.cidr}"
         return SubnetExhausted("nothing is free", resource=resource, retry_after=seconds)
 
-    # Giving.
+    # Allocation.
 
     def allocate_address(
         self, table: SubnetTable, request: AllocateRequest, address: IPAddress
@@ -155,7 +155,7 @@ class ReferenceSteps:
 
     def require_usable(self, table: SubnetTable, address: IPAddress) -> None:
         if not table.first <= int(address) <= table.last:
-            raise AddressReserved(f"{address} is nobody's", resource=f"address {address}")
+            raise AddressReserved(f"{address} is never handed out", resource=f"address {address}")
 
     def require_unreserved(self, subnet: Subnet, address: IPAddress) -> None:
         if reserving(subnet, address):
@@ -190,7 +190,7 @@ class ReferenceSteps:
             sticky_key=holding.sticky_key,
         )
 
-    # Taking back.
+    # Release.
 
     def may_release(self, held: Allocation, request: ReleaseRequest) -> bool:
         return request.owner in (None, held.owner)
@@ -205,7 +205,7 @@ class ReferenceSteps:
         table.remembered[held.sticky_key] = held.address, self.clock.now()
 
     def delete_expired(self, table: SubnetTable, subnet: Subnet) -> None:
-        """Forget the keys whose time is over, and what rested longest of too much that rests."""
+        """Delete keys whose retention has passed, and the oldest of too many released addresses."""
         for key, (_, since) in list(table.remembered.items()):
             if self.elapsed(since) >= subnet.retention:
                 del table.remembered[key]
@@ -224,7 +224,7 @@ class ReferenceSteps:
         then = since.nanoseconds if since.boot == now.boot else 0
         return (now.nanoseconds - then) / 1e9
 
-    # Listing.
+    # Queries.
 
     def place(self, each: Allocation) -> tuple[object, ...]:
         return (each.subnet.version, each.subnet.network_address, each.address)

@@ -86,8 +86,9 @@ class RefusesToStart(ReferenceBackend):
 @pytest.fixture(autouse=True, scope="module")
 def nothing_stays_open() -> Iterator[None]:
     yield
-    for descriptor in nonconforming_durability.LeavesFilesOpen.left:
-        os.close(descriptor)
+    # The module's tests may be split into several runs, each of which ends here.
+    while nonconforming_durability.LeavesFilesOpen.left:
+        os.close(nonconforming_durability.LeavesFilesOpen.left.pop())
 
 
 def bitmap(context: BackendContext) -> Backend:

@@ -1,4 +1,4 @@
-"""Rows are what was written, or the file is refused: SQLite itself does not inspection."""
+"""A file with a changed row is refused, which SQLite itself does not notice."""
 
 import re
 import sqlite3
@@ -13,9 +13,9 @@ from mynet.ipam.errors import StoreDamaged
 from mynet.ipam.sqlite.checksums import checksum_column
 from mynet.ipam.sqlite.database import Database
 from mynet.server.store import MIGRATIONS as STORE
-from tests.ipam.support.waiting import executing
+from tests.ipam.support.databases import executing
 
-SEALED = (
+TABLES = (
     f"""
     CREATE TABLE things (
       name TEXT NOT NULL,
@@ -33,7 +33,7 @@ ROW = (NAME, 7_000_000_000, b"some\0data", None)
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "things.db"
-    with closing(Database(path, SEALED)) as database:
+    with closing(Database(path, TABLES)) as database:
         database.write(
             lambda connection, _: (
                 connection.execute("INSERT INTO things VALUES (?, ?, ?, ?)", ROW).rowcount
@@ -43,7 +43,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_sound_file_is_opened(path: Path) -> None:
-    with closing(Database(path, SEALED)) as database, database.read() as connection:
+    with closing(Database(path, TABLES)) as database, database.read() as connection:
         assert connection.execute("SELECT name, number, data, note FROM things").fetchone() == ROW
 
 
@@ -56,7 +56,7 @@ def test_a_sound_file_is_opened(path: Path) -> None:
     ],
     ids=["text", "blob", "number"],
 )
-def test_a_row_that_is_another_is_refused(change: Callable[[bytes], bytes], path: Path) -> None:
+def test_a_changed_row_is_refused(change: Callable[[bytes], bytes], path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(change(whole))
     assert path.read_bytes() != whole
@@ -64,14 +64,14 @@ def test_a_row_that_is_another_is_refused(change: Callable[[bytes], bytes], path
     with closing(sqlite3.connect(path)) as file:
         assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     with pytest.raises(StoreDamaged, match="1 rows of its table things are not as they were"):
-        Database(path, SEALED)
+        Database(path, TABLES)
     assert path.read_bytes() == damaged
 
 
-def test_a_change_by_the_daemon_is_sealed_again(path: Path) -> None:
-    with closing(Database(path, SEALED)) as database:
+def test_a_change_by_the_daemon_has_a_new_checksum(path: Path) -> None:
+    with closing(Database(path, TABLES)) as database:
         database.write(executing("UPDATE things SET note = 'new'"))
-    with closing(Database(path, SEALED)):
+    with closing(Database(path, TABLES)):
         pass
 
 
@@ -83,9 +83,11 @@ def test_any_tool_reads_the_rows(path: Path) -> None:
 
 
 @pytest.mark.parametrize("migrations", [BITMAP, STORE], ids=["bitmap", "store"])
-def test_every_table_of_ours_is_sealed_whole(migrations: tuple[str, ...], tmp_path: Path) -> None:
+def test_every_column_of_every_table_is_in_the_checksum(
+    migrations: tuple[str, ...], tmp_path: Path
+) -> None:
     with (
-        closing(Database(tmp_path / "books.db", migrations)) as database,
+        closing(Database(tmp_path / "any.db", migrations)) as database,
         database.read() as connection,
     ):
         tables = connection.execute(
@@ -94,6 +96,6 @@ def test_every_table_of_ours_is_sealed_whole(migrations: tuple[str, ...], tmp_pa
         assert len(tables) >= 5
         for name, definition in tables:
             columns = connection.execute(f"PRAGMA table_info({name})").fetchall()
-            sealed = set(re.findall(r"ifnull\((\w+), 'null'\)", definition))
+            covered = set(re.findall(r"ifnull\((\w+), 'null'\)", definition))
             # seq is the order of the rows, and chosen by SQLite when it writes them.
-            assert {column[1] for column in columns} - {"seq"} == sealed, name
+            assert {column[1] for column in columns} - {"seq"} == covered, name

@@ -1,4 +1,4 @@
-"""Files that are cut, emptied or overwritten: refused, or what was in them; never an empty start.
+"""A file that was cut, emptied or overwritten is refused or read in full, and never begun anew.
 
 SQLite reads a log that is cut, or overwritten from somewhere on, as if the commits behind had never
 been. So it is opened as they left it, and the log of the daemon says which are gone.
@@ -13,7 +13,7 @@ import pytest
 
 from mynet.ipam.errors import StoreDamaged
 from mynet.ipam.sqlite.database import Database
-from tests.ipam.support.waiting import MIGRATIONS, contents, insert, names, noise, revision_of
+from tests.ipam.support.databases import MIGRATIONS, contents, insert, names, noise, revision_of
 
 COMMITS = 40
 NAMES = [f"thing {number:02} {'x' * 400}" for number in range(COMMITS)]
@@ -47,7 +47,7 @@ def killed(tmp_path: Path) -> Path:
 
 
 def restore(folder: Path, saved: dict[str, bytes]) -> None:
-    """Put a folder's files back."""
+    """Restore a folder's files."""
     shutil.rmtree(folder)
     folder.mkdir()
     for name, data in saved.items():
@@ -55,7 +55,7 @@ def restore(folder: Path, saved: dict[str, bytes]) -> None:
 
 
 def require_refused(path: Path, sentence: str = "It was left as it is") -> None:
-    """State that the file is refused, each time, and all files left as they are."""
+    """Require that the file is refused each time, and that no file changes."""
     before = contents(path.parent)
     for _ in range(2):
         with pytest.raises(StoreDamaged, match=sentence) as caught:
@@ -99,7 +99,7 @@ def test_a_log_is_kept_though_its_file_was_emptied(killed: Path) -> None:
         assert killed.with_name("things.db-wal").stat().st_size > COMMITS * PAGE
 
 
-def test_whoever_moves_both_away_begins_with_an_empty_one(path: Path) -> None:
+def test_a_file_whose_lock_file_was_moved_away_too_begins_empty(path: Path) -> None:
     path.unlink()
     path.with_name("things.db.lock").unlink()
     with closing(Database(path, MIGRATIONS)) as database:
@@ -116,7 +116,7 @@ def test_a_first_start_that_did_not_come_to_its_end_is_a_first_start(path: Path)
             assert names(database) == []
 
 
-def test_a_file_from_before_it_was_missed_is_missed_from_now_on(path: Path) -> None:
+def test_an_empty_lock_file_is_initialised_beside_an_old_file(path: Path) -> None:
     path.with_name("things.db.lock").write_bytes(b"")
     with closing(Database(path, MIGRATIONS)) as database:
         assert names(database) == NAMES

@@ -1,4 +1,4 @@
-"""A disk that is full: nothing is changed, and all is well when there is room."""
+"""A call on a full disk changes nothing, and works when there is room."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
 from mynet.ipam.sqlite.database import Database
 from mynet.ipam.testing.bench import Bench
-from tests.ipam.support.waiting import MIGRATIONS, insert, names, revision_of, together
+from tests.ipam.support.databases import MIGRATIONS, insert, names, revision_of, together
 
 LARGE = "x" * 100_000
 SUBNET = IPv4Network("10.1.0.0/16")
@@ -20,7 +20,7 @@ SUBNET = IPv4Network("10.1.0.0/16")
 
 @contextmanager
 def out_of_pages(database: Database) -> Iterator[None]:
-    """Let SQLite say that the disk is full, while a job runs."""
+    """Make SQLite report a full disk in the block."""
 
     def limit(pages: int) -> int:
         def work(connection: sqlite3.Connection, _: int) -> int:
@@ -91,7 +91,7 @@ def test_all_that_shared_the_commit_are_refused(database: Database, rollbacks: l
         (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.OperationalError),
     ],
 )
-def test_what_the_disk_refuses_is_told_apart_from_a_bad_statement(
+def test_errors_of_the_disk_and_of_a_statement_have_different_classes(
     code: int, kind: type[Exception], database: Database
 ) -> None:
     def fail(*_: object) -> None:

@@ -1,7 +1,7 @@
-"""A write that fails leaves the disk in doubt: none is tried again, and a new start finds out.
+"""After a failed write, the content of the disk is unknown, so no other write is tried.
 
-The kernel is asked not to let files grow, which is EFBIG to whoever writes behind their end: SQLite
-knows a full disk by ENOSPC, and takes this for the I/O error that it is.
+The tests limit the size of files (RLIMIT_FSIZE), so that a write beyond it fails with EFBIG. SQLite
+takes only ENOSPC for a full disk, and EFBIG for an I/O error.
 """
 
 import logging
@@ -17,7 +17,7 @@ import pytest
 from mynet.ipam.errors import StoreUnavailable
 from mynet.ipam.sqlite.database import Database, Work
 from mynet.ipam.testing.bench import Bench
-from tests.ipam.support.waiting import MIGRATIONS, insert, names, revision_of, together
+from tests.ipam.support.databases import MIGRATIONS, insert, names, revision_of, together
 
 LARGE = "x" * 100_000
 SUBNET = IPv4Network("10.1.0.0/16")
@@ -25,7 +25,7 @@ SUBNET = IPv4Network("10.1.0.0/16")
 
 @contextmanager
 def writes_fail(folder: Path) -> Iterator[None]:
-    """Let the kernel refuse to make files larger than the largest in a folder."""
+    """Make the kernel refuse to grow a file beyond the largest in a folder."""
     largest = max(path.stat().st_size for path in folder.iterdir())
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))

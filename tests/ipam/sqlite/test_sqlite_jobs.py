@@ -1,4 +1,4 @@
-"""Jobs that share a commit, and one of them fails: each happens whole or not at all."""
+"""Of jobs that share a commit, each happens whole or not at all when one fails."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import pytest
 
 from mynet.ipam.errors import StoreUnavailable
 from mynet.ipam.sqlite.database import Database, Work
-from tests.ipam.support.waiting import MIGRATIONS, insert, names, revision_of, together
+from tests.ipam.support.databases import MIGRATIONS, insert, names, revision_of, together
 
 
 class Hooks:
@@ -30,7 +30,7 @@ class Hooks:
         self.known.clear()
 
     def insert(self, name: str) -> Work[int]:
-        """Make a job that adds a thing to the file and to the memory."""
+        """Return work that adds a thing to the file and to the memory."""
 
         def work(connection: sqlite3.Connection, revision: int) -> int:
             self.known.add(name)
@@ -122,7 +122,7 @@ def test_several_that_fail_half_way_fail_each_for_itself(database: Database) -> 
     assert names(database) == ["a", "b"]
 
 
-def test_a_job_that_fails_before_it_changed_anything_disturbs_nobody(
+def test_a_job_that_fails_before_a_change_does_not_affect_others(
     database: Database, runs: list[str], hooks: Hooks
 ) -> None:
     works: dict[str, Work[Any]] = {"a": insert("a"), "fails": fail, "b": insert("b")}

@@ -1,4 +1,4 @@
-"""Schemas go forward step by step, and what is in the file comes along."""
+"""Migrations run step by step and keep the content of the file."""
 
 from contextlib import closing
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from mynet.ipam.bitmap.schema import MIGRATIONS as BITMAP
 from mynet.ipam.errors import StoreDamaged
 from mynet.ipam.sqlite.database import Database
-from tests.ipam.support.waiting import TABLE, insert, names, revision_of
+from tests.ipam.support.databases import TABLE, insert, names, revision_of
 
 STEPS = (
     TABLE,

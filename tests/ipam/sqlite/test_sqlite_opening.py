@@ -1,4 +1,4 @@
-"""A file is opened only if it is ours, whole, and nobody else's at the moment."""
+"""A file is opened only if mynet wrote it, it is whole, and no other process has it open."""
 
 import sqlite3
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
 from mynet.ipam.sqlite.database import Database
-from tests.ipam.support.waiting import (
+from tests.ipam.support.databases import (
     MIGRATIONS,
     TABLE,
     contents,

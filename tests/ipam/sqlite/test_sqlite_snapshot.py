@@ -1,4 +1,4 @@
-"""Several databases as of one moment: what was written later is never there without the rest."""
+"""Snapshots of several databases are of one moment."""
 
 import sqlite3
 import threading
@@ -14,7 +14,7 @@ from mynet.ipam.sqlite import snapshot
 from mynet.ipam.sqlite.checksums import add_crc32
 from mynet.ipam.sqlite.database import Database
 from mynet.ipam.sqlite.snapshot import at_one_moment, copy
-from tests.ipam.support.waiting import MIGRATIONS, insert, names, noise
+from tests.ipam.support.databases import MIGRATIONS, insert, names, noise
 
 NAMES = ("a.db", "b.db", "c.db")
 LOOKS = 20
@@ -62,7 +62,7 @@ def written_in_turn(databases: list[Database]) -> Iterator[list[Exception]]:
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_all_are_seen_as_of_one_moment(
+def test_all_databases_are_read_as_of_one_moment(
     databases: list[Database], paths: list[Path], order: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(connection: sqlite3.Connection) -> None:
@@ -109,7 +109,7 @@ def test_a_copy_opens_as_the_database_that_it_is_of(
     assert caplog.messages == []  # not that it had lost anything, either
 
 
-def test_who_keeps_a_file_locked_is_waited_for_until_the_deadline_and_nobody_for_us(
+def test_a_lock_of_another_program_is_awaited_until_the_deadline_without_blocking_writers(
     databases: list[Database], paths: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshot, "_HELD", 0.3)
@@ -130,7 +130,7 @@ def test_who_keeps_a_file_locked_is_waited_for_until_the_deadline_and_nobody_for
         pass
 
 
-def test_a_database_that_is_missing_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_database_is_not_created(tmp_path: Path) -> None:
     with (
         pytest.raises(StoreUnavailable, match="unable to open"),
         at_one_moment([tmp_path / "a.db"], soon()),
@@ -139,7 +139,7 @@ def test_a_database_that_is_missing_is_not_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_no_database_is_said_to_be_damaged(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_raises_store_damaged(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(noise(4096))
     with (
         pytest.raises(StoreDamaged, match=r"a\.db does not read as a mynet database"),
@@ -148,7 +148,7 @@ def test_what_is_no_database_is_said_to_be_damaged(tmp_path: Path) -> None:
         pytest.fail("there is none")
 
 
-def test_the_source_is_told_from_the_target_of_a_copy(
+def test_an_error_of_a_copy_names_the_target(
     databases: list[Database], paths: list[Path], tmp_path: Path
 ) -> None:
     with (

@@ -1,4 +1,4 @@
-"""Group commit: many callers, one commit, and still each for itself."""
+"""Group commit: the writes of many callers share a commit, and each has its own result."""
 
 import gc
 import sqlite3
@@ -15,7 +15,7 @@ import pytest
 from mynet.ipam.errors import StoreUnavailable
 from mynet.ipam.sqlite import database as database_module
 from mynet.ipam.sqlite.database import Database
-from tests.ipam.support.waiting import (
+from tests.ipam.support.databases import (
     MIGRATIONS,
     executing,
     held,
@@ -52,7 +52,7 @@ def commits(database: Database) -> list[str]:
     return found
 
 
-def test_all_who_wait_share_one_commit(database: Database, commits: list[str]) -> None:
+def test_all_waiting_callers_share_one_commit(database: Database, commits: list[str]) -> None:
     futures = together(database, [insert(f"{number:02}") for number in range(40)])
     assert [future.result() for future in futures] == list(range(1, 41))
     assert len(commits) == 2  # of the one that kept the writer busy, and of all the others
@@ -74,7 +74,7 @@ def test_what_was_answered_is_in_the_file(database: Database, path: Path) -> Non
         assert other.execute("SELECT name FROM things").fetchall() == [("a",)]
 
 
-def test_nobody_is_answered_before_the_commit(database: Database) -> None:
+def test_no_caller_is_answered_before_the_commit(database: Database) -> None:
     first_ran, go_on = threading.Event(), threading.Event()
 
     def first(connection: sqlite3.Connection, revision: int) -> None:
@@ -98,7 +98,7 @@ def test_nobody_is_answered_before_the_commit(database: Database) -> None:
     assert names(database) == ["a"]
 
 
-def test_nobody_waits_for_more_than_the_commit_after(database: Database) -> None:
+def test_a_caller_waits_no_longer_than_the_next_commit(database: Database) -> None:
     """Callers are told while the next commit is on its way to the disk, or at once if none is."""
     ran, go_on = threading.Event(), threading.Event()
 
@@ -117,7 +117,7 @@ def test_nobody_waits_for_more_than_the_commit_after(database: Database) -> None
         assert (waiting.result(30), behind.result(30)) == (3, 4)
 
 
-def test_those_before_a_long_one_do_not_wait_for_it(database: Database) -> None:
+def test_callers_before_a_long_write_do_not_wait_for_it(database: Database) -> None:
     go_on = threading.Event()
 
     def long(connection: sqlite3.Connection, revision: int) -> int:
@@ -242,8 +242,8 @@ def test_a_closed_file_takes_no_more_calls(database: Database) -> None:
         names(database)
 
 
-def test_a_cursor_is_no_answer_and_what_it_did_does_not_stay(database: Database) -> None:
-    """Let go of in another thread, it would reset the statement that the writer works on."""
+def test_work_that_returns_a_cursor_is_refused_and_rolled_back(database: Database) -> None:
+    """Released in another thread, it would reset the statement that the writer works on."""
     sql = "INSERT INTO things (name) VALUES ('no')"
     with pytest.raises(TypeError, match="return its rows"):
         database.write(lambda connection, _: connection.execute(sql))

@@ -1,4 +1,4 @@
-"""What always holds in a bitmap backend's books, at the end of every test that has some."""
+"""The audit of a bitmap backend's file, at the end of every test that has one."""
 
 import sqlite3
 from contextlib import closing
@@ -9,7 +9,7 @@ from mynet.ipam.api import BackendContext
 
 
 def audit(folder: Path) -> None:
-    """Fail unless bits, rows and counters say the same; for a file that nobody has open."""
+    """Require that bits, rows and counters agree, in a file that no process has open."""
     found = bitmap.mynet_ipam_audit(BackendContext("test", folder))
     assert list(found.findings) == []
     assert found.complete

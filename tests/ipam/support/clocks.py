@@ -1,4 +1,4 @@
-"""A clock that goes when it is told to."""
+"""A clock that a test advances."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from mynet.ipam.bitmap.clock import SECOND, BootTime
 
 @dataclass
 class FakeClock:
-    """Stands still; ``reboot`` begins it anew, as the kernel's does."""
+    """A clock that stands still; ``reboot`` restarts it, as a boot restarts the kernel's."""
 
     boot: int = 1
     nanoseconds: int = 1_000 * SECOND
@@ -19,6 +19,6 @@ class FakeClock:
         self.nanoseconds += round(seconds * SECOND)
 
     def reboot(self, seconds: float = 0.0) -> None:
-        """Begin another boot, which is so old."""
+        """Begin another boot, so many seconds ago."""
         self.boot += 1
         self.nanoseconds = round(seconds * SECOND)

@@ -1,7 +1,7 @@
-"""A small disk with a book on it: what test_bitmap_disk.py runs, in a mount namespace.
+"""A bitmap backend on a small file system, for test_bitmap_disk.py, in a mount namespace.
 
 ``python -m tests.ipam.support.full_disk FOLDER SCENARIO`` mounts a tmpfs over the folder. It prints
-what went wrong, and nothing if nothing did.
+the traceback of a failure, and otherwise nothing.
 """
 
 import subprocess
@@ -18,7 +18,7 @@ from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.errors import IpamError, StoreUnavailable
 from mynet.ipam.testing.bench import Bench
 from tests.ipam.support.audit import audit
-from tests.ipam.support.waiting import contents
+from tests.ipam.support.databases import contents
 
 SUBNET = Subnet(ip_network("10.1.0.0/16"), cooldown=0.01, retention=600.0)
 LABELS = {"of": "x" * 4000}
@@ -26,7 +26,7 @@ EMPTY = ip_network("10.3.0.0/16")
 
 
 def fill(folder: Path, leaving: int = 0) -> None:
-    """Leave not a byte, or so many."""
+    """Fill the file system, but for so many bytes."""
     with (folder / "ballast").open("ab", buffering=0) as ballast:
         for size in (65536, 4096, 1):
             try:
@@ -42,7 +42,7 @@ def make_room(folder: Path) -> None:
 
 
 def allocate_until_full(bench: Bench, name: str) -> list[str]:
-    """Allocate until the disk is full; return who got an address."""
+    """Allocate until the disk is full; return the owners that got an address."""
     owners: list[str] = []
     while True:
         owner = f"{name} {len(owners)}"
@@ -93,7 +93,7 @@ def a_disk_that_fills_up(folder: Path) -> None:
 
 
 def a_start_on_a_full_disk(folder: Path) -> None:
-    """A new book is not begun and an old one not harmed; both open when there is room."""
+    """A new file is not created and an old one not changed; both open when there is room."""
     bench = Bench(BitmapBackend, folder)
     fill(folder)
     for _ in range(2):
@@ -115,7 +115,7 @@ def a_start_on_a_full_disk(folder: Path) -> None:
 
 
 def a_disk_that_cannot_be_written(folder: Path) -> None:
-    """A book is not opened, and it is not harmed; nor is a new one begun."""
+    """A file is neither opened nor changed, and a new one is not created."""
     bench = Bench(BitmapBackend, folder)
     for held in ([], ["a"]):
         subprocess.run(["mount", "-o", "remount,ro", folder], check=True)

@@ -14,7 +14,7 @@ import pytest
 
 from mynet.server.errors import CannotRestore
 from mynet.server.state.archive import About, pack, unpack
-from tests.ipam.support.waiting import contents
+from tests.ipam.support.databases import contents
 
 ABOUT = About("0.1.0", "0011223344556677", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), 7)
 FILES = {"mynet.json": b"{}", "mynet.db": bytes(range(256)) * 40, "ipam/bitmap/bitmap.db": b"bits"}

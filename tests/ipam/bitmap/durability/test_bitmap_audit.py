@@ -1,4 +1,4 @@
-"""The check of a bitmap backend's books: it finds all that is wrong, and changes nothing."""
+"""The audit of a bitmap backend's file reports every contradiction and changes nothing."""
 
 import random
 import sqlite3
@@ -13,7 +13,7 @@ from mynet.ipam.api import Audit, BackendContext, Subnet
 from mynet.ipam.bitmap import BitmapBackend, mynet_ipam_audit
 from mynet.ipam.sqlite.checksums import add_crc32
 from mynet.ipam.testing.bench import Bench
-from tests.ipam.support.waiting import noise
+from tests.ipam.support.databases import noise
 from tests.support.matrix import matrix
 
 IPV4 = Subnet(ip_network("10.1.0.0/24"), retention=600.0)
@@ -22,7 +22,7 @@ IPV6 = Subnet(ip_network("fd00:1::/64"))
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Bench]:
-    """A book in use: "a" and "b" have addresses, "c" gave one back."""
+    """A backend at work: "a" and "b" have addresses, "c" has released one."""
     bench = Bench(BitmapBackend, tmp_path)
     bench.start()
     for subnet in (IPV4, IPV6):
@@ -36,57 +36,57 @@ def running(tmp_path: Path) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def book(running: Bench, tmp_path: Path) -> Path:
-    """The same, closed."""
+def file(running: Bench, tmp_path: Path) -> Path:
+    """The file of that backend, closed."""
     running.stop()
     return tmp_path / "bitmap.db"
 
 
 def audit(folder: Path) -> Audit:
-    """Check a folder, in which nothing changes by that, not even when it was read last."""
+    """Audit a folder; require that no file in it changes."""
     before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
-    found = mynet_ipam_audit(BackendContext("test", folder))
+    result = mynet_ipam_audit(BackendContext("test", folder))
     after = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
     assert after == before
-    return found
+    return result
 
 
-def held(found: Audit) -> dict[str, list[str]]:
+def held(result: Audit) -> dict[str, list[str]]:
     return {
         str(each.subnet.cidr): [f"{one.address} {one.owner}" for one in each.held]
-        for each in found.holdings
+        for each in result.holdings
     }
 
 
 HELD = {"10.1.0.0/24": ["10.1.0.1 a", "10.1.0.2 b"], "fd00:1::/64": ["fd00:1::1 a"]}
 
 
-def test_a_book_in_order_has_nothing_wrong_with_it(book: Path) -> None:
-    found = audit(book.parent)
-    assert (found.findings, found.complete) == ([], True)
-    assert held(found) == HELD
+def test_a_sound_file_has_no_findings(file: Path) -> None:
+    result = audit(file.parent)
+    assert (result.findings, result.complete) == ([], True)
+    assert held(result) == HELD
 
 
-def test_what_a_killed_process_has_left_in_the_log_counts(running: Bench, tmp_path: Path) -> None:
+def test_commits_in_the_log_of_a_killed_process_are_read(running: Bench, tmp_path: Path) -> None:
     copy = tmp_path / "killed"
     copy.mkdir()
     for suffix in ("", "-wal", ".lock"):
         name = f"bitmap.db{suffix}"
         (copy / name).write_bytes((tmp_path / name).read_bytes())
     assert (copy / "bitmap.db-wal").stat().st_size
-    found = audit(copy)
-    assert (found.findings, held(found)) == ([], HELD)
+    result = audit(copy)
+    assert (result.findings, held(result)) == ([], HELD)
 
 
-def test_where_no_book_was_ever_made_there_is_nothing_to_find(tmp_path: Path) -> None:
+def test_a_folder_without_a_file_has_no_findings(tmp_path: Path) -> None:
     assert audit(tmp_path) == Audit([], [])
     (tmp_path / "bitmap.db.lock").touch()  # a start that failed at once
     assert audit(tmp_path) == Audit([], [])
 
 
-def change(book: Path, script: str) -> None:
-    """Change a book as only its own programs do, or whoever knows how they do it."""
-    with closing(sqlite3.connect(book, isolation_level=None)) as connection:
+def change(file: Path, script: str) -> None:
+    """Change a file, with the checksums that a change by mynetd would have."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         add_crc32(connection)
         connection.executescript(script)
 
@@ -177,16 +177,16 @@ PAGE = "x'00000000000000000000000000000000'"
         ),
     ],
 )
-def test_each_contradiction_is_found(book: Path, script: str, findings: Sequence[str]) -> None:
-    change(book, script)
-    found = audit(book.parent)
-    assert sorted(found.findings) == sorted(findings)
-    assert found.complete
+def test_each_contradiction_is_reported(file: Path, script: str, findings: Sequence[str]) -> None:
+    change(file, script)
+    result = audit(file.parent)
+    assert sorted(result.findings) == sorted(findings)
+    assert result.complete
 
 
-def test_what_is_wrong_very_often_is_counted(book: Path) -> None:
-    change(book, f"UPDATE pages SET bits = x'{'ff' * 30}' WHERE subnet = 1")
-    assert audit(book.parent).findings[-1] == "and 227 more of the kind"
+def test_findings_beyond_ten_of_a_kind_are_counted(file: Path) -> None:
+    change(file, f"UPDATE pages SET bits = x'{'ff' * 30}' WHERE subnet = 1")
+    assert audit(file.parent).findings[-1] == "and 227 more of the kind"
 
 
 @pytest.mark.parametrize(
@@ -197,13 +197,13 @@ def test_what_is_wrong_very_often_is_counted(book: Path) -> None:
         ("PRAGMA writable_schema = ON; DELETE FROM sqlite_schema", "is damaged: *** in"),
     ],
 )
-def test_a_file_that_is_not_understood_is_said_to_be_none(
-    book: Path, script: str, finding: str
+def test_a_file_of_another_version_or_program_is_reported(
+    file: Path, script: str, finding: str
 ) -> None:
-    change(book, script)
-    found = audit(book.parent)
-    assert found.findings[0].startswith(finding)
-    assert not found.complete
+    change(file, script)
+    result = audit(file.parent)
+    assert result.findings[0].startswith(finding)
+    assert not result.complete
 
 
 @pytest.mark.parametrize(
@@ -214,34 +214,34 @@ def test_a_file_that_is_not_understood_is_said_to_be_none(
         (noise(9999), "is not an SQLite database"),
     ],
 )
-def test_a_file_that_is_none_is_said_to_be_none(
-    book: Path, content: bytes | None, finding: str
+def test_a_file_that_is_not_a_database_is_reported(
+    file: Path, content: bytes | None, finding: str
 ) -> None:
-    book.unlink() if content is None else book.write_bytes(content)
-    found = audit(book.parent)
-    assert (found.findings, found.complete, found.holdings) == ([finding], False, [])
+    file.unlink() if content is None else file.write_bytes(content)
+    result = audit(file.parent)
+    assert (result.findings, result.complete, result.holdings) == ([finding], False, [])
 
 
-def test_a_file_that_was_cut_is_found_out_wherever_it_was(book: Path) -> None:
-    whole = book.read_bytes()
+def test_a_file_that_was_cut_is_reported_wherever_it_was_cut(file: Path) -> None:
+    whole = file.read_bytes()
     for length in {*range(0, len(whole), 509), *range(len(whole) - 20, len(whole))}:
-        book.write_bytes(whole[:length])
-        found = audit(book.parent)
-        assert found.findings
-        assert not found.complete
+        file.write_bytes(whole[:length])
+        result = audit(file.parent)
+        assert result.findings
+        assert not result.complete
 
 
 @pytest.mark.parametrize("seed", matrix(range(4), short=4))
-def test_noise_is_reported_or_is_in_unused_bytes(seed: int, book: Path) -> None:
-    whole = book.read_bytes()
+def test_noise_is_reported_or_is_in_unused_bytes(seed: int, file: Path) -> None:
+    whole = file.read_bytes()
     chosen = random.Random(seed)  # noqa: S311 - no secret
     reported = 0
     for _ in range(50):
         changed = bytearray(whole)
         place = chosen.randrange(len(whole) - 16)
         changed[place : place + 16] = chosen.randbytes(16)
-        book.write_bytes(changed)
-        found = audit(book.parent)
-        assert found.findings or held(found) == HELD
-        reported += not found.complete
+        file.write_bytes(changed)
+        result = audit(file.parent)
+        assert result.findings or held(result) == HELD
+        reported += not result.complete
     assert reported

@@ -10,7 +10,7 @@ from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.errors import AddressInUse, SubnetExhausted, SubnetNotFound
 from mynet.ipam.sqlite.database import Database
 from mynet.ipam.testing.bench import Bench
-from tests.ipam.support.waiting import called_together
+from tests.ipam.support.databases import called_together
 
 IPV4 = IPv4Network("10.1.0.0/29")
 IPV6 = IPv6Network("fd00:1::/125")

@@ -1,4 +1,4 @@
-"""Two processes at one book, and a book that is damaged: refused, or nothing is given twice."""
+"""A file that two processes open, or that is damaged, never makes the backend allocate twice."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from mynet.ipam.api import IPAddress, Subnet
 from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.errors import StoreDamaged, SubnetExhausted
 from mynet.ipam.testing.bench import Bench
-from tests.ipam.support.waiting import contents, executing, noise
+from tests.ipam.support.databases import contents, executing, noise
 from tests.support.matrix import matrix
 
 IPV4 = Subnet(ip_network("10.1.0.0/23"), cooldown=0.01, retention=600.0)
@@ -36,7 +36,7 @@ sys.stdin.read()
 """
 
 
-def test_of_processes_that_open_a_book_at_once_one_gets_it(tmp_path: Path) -> None:
+def test_one_of_several_processes_can_open_a_file(tmp_path: Path) -> None:
     command = [sys.executable, "-c", OPENING, str(tmp_path)]
     processes = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -49,7 +49,9 @@ def test_of_processes_that_open_a_book_at_once_one_gets_it(tmp_path: Path) -> No
     assert sorted(said) == sorted(["opened\n", *[refused] * 3])
 
 
-def test_a_book_in_use_is_not_touched_by_whoever_is_refused(bench: Bench, tmp_path: Path) -> None:
+def test_a_process_that_is_refused_changes_nothing_in_the_file(
+    bench: Bench, tmp_path: Path
+) -> None:
     bench.open(IPV4)
     held = bench.allocate(IPV4, "a")
     before = contents(tmp_path)
@@ -61,8 +63,8 @@ def test_a_book_in_use_is_not_touched_by_whoever_is_refused(bench: Bench, tmp_pa
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> dict[IPAddress, str]:
-    """A closed book of a hundred and twenty holders, and of others that left; who has what."""
+def held_before(tmp_path: Path) -> dict[IPAddress, str]:
+    """The owners by address in a closed file: 120 allocations, after 40 releases."""
     bench = Bench(BitmapBackend, tmp_path)
     bench.start()
     for subnet in SUBNETS:
@@ -77,9 +79,9 @@ def book(tmp_path: Path) -> dict[IPAddress, str]:
 
 
 def takes_no_held_address(folder: Path, held: dict[IPAddress, str]) -> bool:
-    """Use a book that may be damaged; return whether it could be used at all.
+    """Use a file that may be damaged; return whether it could be opened.
 
-    What it raises is StoreDamaged, and whatever it hands out was nobody's.
+    Require that the backend raises only StoreDamaged, and allocates no address that is held.
     """
     bench = Bench(BitmapBackend, folder)
     try:
@@ -108,7 +110,7 @@ def takes_no_held_address(folder: Path, held: dict[IPAddress, str]) -> bool:
     ("length", "quarter"), matrix(product([1, 16, 500], range(4)), short=lambda case: not case[1])
 )
 def test_no_address_is_allocated_twice_after_noise_in_the_file(
-    length: int, quarter: int, book: dict[IPAddress, str], tmp_path: Path
+    length: int, quarter: int, held_before: dict[IPAddress, str], tmp_path: Path
 ) -> None:
     """Write noise to 80 places, a quarter of them in each test."""
     path = tmp_path / "bitmap.db"
@@ -118,7 +120,7 @@ def test_no_address_is_allocated_twice_after_noise_in_the_file(
     for at in range(quarter * step, len(whole) - length, 4 * step):
         path.write_bytes(whole[:at] + noise(length) + whole[at + length :])
         before = contents(tmp_path)
-        usable.append(takes_no_held_address(tmp_path, book))
+        usable.append(takes_no_held_address(tmp_path, held_before))
         if not usable[-1]:
             assert contents(tmp_path) == before
         for left in ("-wal", "-shm"):
@@ -126,8 +128,8 @@ def test_no_address_is_allocated_twice_after_noise_in_the_file(
     assert {True, False} == set(usable)
 
 
-def test_bits_that_contradict_the_rows_give_nothing_twice(
-    book: dict[IPAddress, str], tmp_path: Path
+def test_no_address_is_allocated_twice_if_bits_contradict_rows(
+    held_before: dict[IPAddress, str], tmp_path: Path
 ) -> None:
     bench = Bench(BitmapBackend, tmp_path)
     bench.start()
@@ -137,7 +139,7 @@ def test_bits_that_contradict_the_rows_give_nothing_twice(
     for subnet in SUBNETS:
         with suppress(StoreDamaged):
             for _ in range(200):
-                assert bench.allocate(subnet).address not in book
+                assert bench.allocate(subnet).address not in held_before
     with pytest.raises(StoreDamaged, match="UNIQUE constraint failed: allocations"):
         bench.allocate_batch(IPV4, [""] * 310)
     bench.stop()
@@ -152,8 +154,8 @@ def test_bits_that_contradict_the_rows_give_nothing_twice(
         ("address", "x'00'"),
     ],
 )
-def test_a_row_that_does_not_read_is_said_to_be_damaged(
-    column: str, value: str, book: dict[IPAddress, str], tmp_path: Path
+def test_a_row_that_cannot_be_read_raises_store_damaged(
+    column: str, value: str, held_before: dict[IPAddress, str], tmp_path: Path
 ) -> None:
     bench = Bench(BitmapBackend, tmp_path)
     bench.start()

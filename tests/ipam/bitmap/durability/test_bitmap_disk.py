@@ -1,4 +1,4 @@
-"""A disk that is full, or cannot be written: a real one, small and in a mount namespace."""
+"""A file system that is full or read-only: a small tmpfs in a mount namespace."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from tests.ipam.support.full_disk import SCENARIOS
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_a_book_outlives(scenario: str, tmp_path: Path, root: Path) -> None:
+def test_a_backend_survives(scenario: str, tmp_path: Path, root: Path) -> None:
     done = subprocess.run(
         [
             "unshare",
@@ -27,4 +27,4 @@ def test_a_book_outlives(scenario: str, tmp_path: Path, root: Path) -> None:
         text=True,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
-    assert not list(tmp_path.iterdir()), "it was no disk of its own"
+    assert not list(tmp_path.iterdir()), "it was not mounted in a namespace of its own"

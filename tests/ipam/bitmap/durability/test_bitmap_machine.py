@@ -35,10 +35,10 @@ from mynet.ipam.api import (
 from mynet.ipam.bitmap import BitmapBackend, allocation_table
 from mynet.ipam.testing import SampleCall
 from tests.ipam.conformance.reference_backend import ReferenceBackend
+from tests.ipam.support.answers import outcome
 from tests.ipam.support.audit import audit
 from tests.ipam.support.clocks import FakeClock
-from tests.ipam.support.comparing import outcome
-from tests.ipam.support.drawing import (
+from tests.ipam.support.strategies import (
     KEYS,
     LABELS,
     OWNERS,

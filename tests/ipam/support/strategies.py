@@ -1,4 +1,4 @@
-"""What hypothesis draws: subnets of all sizes, addresses in their corners, and rules for them."""
+"""Strategies of hypothesis: subnets of all sizes, addresses at their edges, and rules."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
@@ -16,7 +16,7 @@ SECONDS = st.sampled_from([0.0, 1.0, 10.0, 60.0])
 
 
 def subnets_of(bits: int) -> st.SearchStrategy[IPNetwork]:
-    """Any subnet; half of them so small that they are soon exhausted."""
+    """Return subnets, half of them so small that they are soon exhausted."""
     lengths = st.integers(0, bits) | st.integers(bits - 3, bits)
     numbers = st.integers(0, 2**bits - 1)
     kind = IPv4Network if bits == 32 else IPv6Network
@@ -28,7 +28,7 @@ def subnets_of(bits: int) -> st.SearchStrategy[IPNetwork]:
 
 
 def apart(subnets: list[IPNetwork]) -> list[IPNetwork]:
-    """Leave out what overlaps: the daemon sees to that."""
+    """Return the subnets without those that overlap, as the daemon refuses them."""
     kept: list[IPNetwork] = []
     for subnet in subnets:
         if not any(subnet.version == each.version and subnet.overlaps(each) for each in kept):
@@ -37,12 +37,12 @@ def apart(subnets: list[IPNetwork]) -> list[IPNetwork]:
 
 
 def inside(cidr: IPNetwork) -> st.SearchStrategy[IPAddress]:
-    """Return those of a subnet around its edges and around the edge of a page."""
+    """Return addresses around the edges of a subnet and of a page."""
     return st.sampled_from([address for address in _corners(cidr) if address in cidr])
 
 
 def addresses(cidr: IPNetwork, known: Sequence[IPAddress] = ()) -> st.SearchStrategy[IPAddress]:
-    """Return any, most of them in the subnet or nearly so, and many of them known ones."""
+    """Return any addresses, most of them in the subnet or near it, and many known ones."""
     drawn = inside(cidr) | st.sampled_from(_corners(cidr)) | st.ip_addresses(v=cidr.version)
     return st.sampled_from(known) | inside(cidr) | drawn if known else drawn
 
@@ -53,9 +53,9 @@ def spans(cidr: IPNetwork) -> st.SearchStrategy[Span]:
 
 
 def rules(cidr: IPNetwork, known: Sequence[IPAddress] = ()) -> st.SearchStrategy[Subnet]:
-    """Return the subnet with rules; half of the time it has none that bound or reserve.
+    """Return the subnet with rules, half of the time without a range and reservations.
 
-    Some of the spans begin and end at addresses that are known, for these matter most.
+    Some spans begin and end at known addresses, which matter most.
     """
     bounds = spans(cidr)
     if known:
@@ -71,7 +71,7 @@ def rules(cidr: IPNetwork, known: Sequence[IPAddress] = ()) -> st.SearchStrategy
 
 
 def holdings(cidr: IPNetwork, known: Sequence[Holding]) -> st.SearchStrategy[Holding]:
-    """Return what may be loaded, or may not; some of it is held already."""
+    """Return holdings to load, good and bad; some are held already."""
     wanted = inside(cidr) | inside(cidr) | addresses(cidr)
     drawn = st.builds(Holding, wanted, OWNERS, KEYS, LABELS)
     return drawn | st.sampled_from(known) if known else drawn

@@ -1,11 +1,10 @@
-"""Thirty-two callers that go on until they are killed: what test_bitmap_kill.py runs.
+"""Thirty-two callers that work until they are killed, for test_bitmap_kill.py.
 
-``python -m tests.ipam.support.storm FOLDER`` forks a storm for each line of standard input, which
-names it, and waits for its end. Forked, because that takes no time; and it has no threads while it
-forks.
+``python -m tests.ipam.support.stress FOLDER`` forks a process for each line of standard input, which
+is a folder and a name, and waits for its end. A fork is fast, and the parent has no threads.
 
-On standard output it says ``pid PID`` and, when that process is gone, ``dead``. In between the
-storm announces each call before it makes it, and says what came of it:
+The parent prints ``pid PID`` and, when that process has ended, ``dead``. In between the process
+prints each call before it makes it, and then its result:
 
     ask OWNER...                   and then   got OWNER ADDRESS OWNER ADDRESS...
     give OWNER...                  and then   gave OWNER...
@@ -35,7 +34,7 @@ IPV4 = Subnet(ip_network("10.1.0.0/16"), cooldown=0.01, retention=600.0)
 IPV6 = Subnet(ip_network("fd00:1::/64"), cooldown=0.01, retention=600.0)
 SUBNETS = (IPV4, IPV6)
 _OUTPUT = 1
-_LOADED = 1 << 32  # where loaded addresses begin, each caller's behind the other's
+_LOADED = 1 << 32  # the first loaded address; each caller has a range of its own
 
 
 def subnet_of(owner: str) -> Subnet:
@@ -44,19 +43,19 @@ def subnet_of(owner: str) -> Subnet:
 
 
 def say(*words: object) -> None:
-    """Write a line at once, and whole: threads write, and the process may be killed."""
+    """Write a line whole and at once, as many threads write and the process may be killed."""
     os.write(_OUTPUT, f"{' '.join(map(str, words))}\n".encode())
 
 
 class Caller:
-    """One of the callers: what it does next follows from how often it called."""
+    """A caller, whose next call follows from the number of its calls."""
 
-    def __init__(self, backend: BitmapBackend, storm: str, number: int) -> None:
-        self.backend, self.storm, self.number = backend, storm, number
+    def __init__(self, backend: BitmapBackend, process_name: str, number: int) -> None:
+        self.backend, self.process_name, self.number = backend, process_name, number
 
     def run(self) -> None:
         for turn in range(10**9):
-            owner = f"{self.storm}/{self.number}/{turn}"
+            owner = f"{self.process_name}/{self.number}/{turn}"
             subnet, verb = subnet_of(owner), (turn + self.number) % 8
             if verb == 3:
                 self.allocate_batch(subnet, [f"{owner}/{place}" for place in range(4)])
@@ -87,19 +86,19 @@ class Caller:
         say("got", *(word for each in made for word in (each.owner, each.address)))
 
     def load(self, subnet: Subnet, owner: str, turn: int) -> None:
-        place = _LOADED + (int(self.storm) * CALLERS + self.number << 16) + turn
+        place = _LOADED + (int(self.process_name) * CALLERS + self.number << 16) + turn
         say("ask", owner)
         held = [Holding(subnet.cidr[place], owner)]
         self.backend.load(SampleCall(), [Holdings(subnet, held)])
         say("got", owner, subnet.cidr[place])
 
 
-def begin(folder: Path, storm: str) -> None:
-    """Begin a storm; it does not end."""
-    backend = BitmapBackend(BackendContext("storm", folder))
+def begin(folder: Path, process_name: str) -> None:
+    """Start the callers, which do not end."""
+    backend = BitmapBackend(BackendContext("stress", folder))
     for subnet in SUBNETS:
         backend.open_subnet(SampleCall(), subnet.cidr)
-    callers = [Caller(backend, storm, number) for number in range(CALLERS)]
+    callers = [Caller(backend, process_name, number) for number in range(CALLERS)]
     threads = [threading.Thread(target=caller.run) for caller in callers]
     for thread in threads:
         thread.start()

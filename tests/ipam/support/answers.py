@@ -1,4 +1,4 @@
-"""What two backends are to have in common, answer by answer."""
+"""The answers of two backends, in a form in which they must be equal."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def outcome(backend: Backend, verb: Callable[[Any, Call, T], object], request: T) -> object:
-    """Return what it answers or raises, without what differs from one backend to another."""
+    """Return the answer or error, without the parts in which backends differ."""
     try:
         answer = getattr(backend, verb.__name__)(SampleCall(), request)
     except SubnetExhausted as error:
@@ -22,7 +22,7 @@ def outcome(backend: Backend, verb: Callable[[Any, Call, T], object], request: T
 
 
 def essence(answer: object) -> object:
-    """Return an answer; an allocation without its time and revision."""
+    """Return an answer, and of an allocation all but its time and revision."""
     if not isinstance(answer, Allocation):
         return answer
     names = ("subnet", "address", "owner", "instance", "sticky_key", "labels")

@@ -1,4 +1,4 @@
-"""Callers that wait for the writer thread together."""
+"""A database of things, and callers that wait for its writer thread together."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ MIGRATIONS = (TABLE,)
 
 
 def insert(name: str) -> Work[int]:
-    """Make a job that adds a thing and returns its revision."""
+    """Return work that adds a thing and returns its revision."""
 
     def work(connection: Any, revision: int) -> int:
         connection.execute("INSERT INTO things VALUES (?)", (name,))
@@ -39,7 +39,7 @@ def revision_of(database: Database) -> int:
 
 @contextmanager
 def held(database: Database) -> Iterator[None]:
-    """Keep the writer thread busy, so that whoever comes in the block has to wait."""
+    """Keep the writer thread busy, so that writes in the block have to wait."""
     busy, enough = threading.Event(), threading.Event()
 
     def work(*_: object) -> None:
@@ -57,12 +57,12 @@ def held(database: Database) -> Iterator[None]:
 
 
 def together(database: Database, works: Sequence[Work[Any]]) -> list[Future[Any]]:
-    """Hand in all of them in this order while the writer is busy; return what became of them."""
+    """Write all of them in this order while the writer is busy; return their futures."""
     return called_together(database, [partial(database.write, work) for work in works])
 
 
 def called_together(database: Database, calls: Sequence[Callable[[], Any]]) -> list[Future[Any]]:
-    """Make all calls in this order, so that they share a commit; return what became of them."""
+    """Make all calls in this order, so that they share a commit; return their futures."""
     with ThreadPoolExecutor(len(calls)) as pool, held(database):
         futures: list[Future[Any]] = []
         for number, call in enumerate(calls, start=1):
@@ -72,7 +72,7 @@ def called_together(database: Database, calls: Sequence[Callable[[], Any]]) -> l
 
 
 def wait_for_callers(database: Database, count: int) -> None:
-    """Wait until so many are in the queue."""
+    """Wait until so many writes are in the queue."""
     deadline = time.monotonic() + 30
     while database._queue.qsize() != count:
         assert time.monotonic() < deadline
@@ -80,16 +80,16 @@ def wait_for_callers(database: Database, count: int) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return all files of a folder, byte for byte, but for empty ones (locks)."""
+    """Return the content of each file in a folder that is not empty, by name."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path.name: path.read_bytes() for path in files if path.stat().st_size}
 
 
 def executing(statement: str, values: Sequence[object] = ()) -> Work[int]:
-    """Make work that executes a statement, and returns how many rows that changed."""
+    """Return work that executes a statement and returns the number of changed rows."""
     return lambda connection, _: connection.execute(statement, values).rowcount
 
 
 def noise(length: int) -> bytes:
-    """Return so many bytes that mean nothing."""
+    """Return so many bytes without a meaning."""
     return bytes(number * 7919 % 251 for number in range(length))
