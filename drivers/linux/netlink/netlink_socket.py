@@ -13,25 +13,24 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.kernel_errors import refusals, refused
-from mynet.drivers.linux.netlink.attributes import read_attributes, read_text
 from mynet.drivers.linux.netlink.header import (
-    HEADER_BYTES,
     NLM_F_ACK,
     NLM_F_DUMP,
     NLM_F_REQUEST,
-    Header,
     complete_request,
-    split_datagram,
+)
+from mynet.drivers.linux.netlink.replies import (
+    NLM_F_DUMP_INTR,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    Reply,
+    read_replies,
 )
 
-_NLM_F_DUMP_INTR = 0x10
-_NLM_F_ACK_TLVS = 0x200
-_NLMSG_ERROR, _NLMSG_DONE = 2, 3
-_NLMSGERR_ATTR_MSG = 1
 _SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK = 270, 10, 11, 12
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
 _SIOCGIFNAME, _SIOCGIFINDEX, _SIOCGIFHWADDR = 0x8910, 0x8933, 0x8927
@@ -58,18 +57,6 @@ class Request:
     forgive: frozenset[int] = frozenset()
     # Whether the kernel replies on success; it always replies on refusal.
     acknowledged: bool = True
-
-
-class _Reply(NamedTuple):
-    """A message from the kernel; ``errno`` is 0 where the message is not an error.
-
-    A dump has thousands, and a frozen dataclass takes four times as long to make.
-    """
-
-    header: Header
-    message: bytes
-    errno: int = 0
-    detail: str = ""
 
 
 class Netlink:
@@ -210,7 +197,7 @@ class Netlink:
             if reply.header.sequence != first:
                 continue
             _raise_refusal(request, reply)
-            if reply.header.kind == _NLMSG_ERROR:
+            if reply.header.kind == NLMSG_ERROR:
                 break
             message = reply.message
         return message
@@ -230,8 +217,8 @@ class Netlink:
             if reply.header.sequence != first:
                 continue
             _raise_refusal(request, reply)
-            is_consistent = is_consistent and not reply.header.flags & _NLM_F_DUMP_INTR
-            if reply.header.kind in (_NLMSG_DONE, _NLMSG_ERROR):
+            is_consistent = is_consistent and not reply.header.flags & NLM_F_DUMP_INTR
+            if reply.header.kind in (NLMSG_DONE, NLMSG_ERROR):
                 break
             messages.append(reply.message)
         return is_consistent, messages
@@ -253,7 +240,7 @@ class Netlink:
             self._socket.send(datagram)
         return first
 
-    def _waiting_replies(self) -> Iterator[_Reply]:
+    def _waiting_replies(self) -> Iterator[Reply]:
         """Yield the replies that wait: when send returns, the kernel has replied to all."""
         while True:
             with refusals("read the kernel's replies", "netlink"):
@@ -261,35 +248,17 @@ class Netlink:
                     data = self._socket.recv(_BUFFER, socket.MSG_DONTWAIT)
                 except BlockingIOError:
                     return
-            yield from _read(data)
+            yield from read_replies(data)
 
-    def _replies(self) -> Iterator[_Reply]:
+    def _replies(self) -> Iterator[Reply]:
         """Yield replies as they come, without end."""
         while True:
             with refusals("read the kernel's reply", "netlink"):
                 data = self._socket.recv(_BUFFER)
-            yield from _read(data)
+            yield from read_replies(data)
 
 
-def _raise_refusal(request: Request, reply: _Reply) -> None:
+def _raise_refusal(request: Request, reply: Reply) -> None:
     """Raise the error of a reply, unless the request forgives it."""
     if reply.errno and reply.errno not in request.forgive:
         raise refused(reply.errno, request.doing, request.resource, detail=reply.detail)
-
-
-def _read(data: bytes) -> Iterator[_Reply]:
-    """Yield the replies in a datagram."""
-    for header, message in split_datagram(data):
-        yield _Reply(header, message, *_error(header, message))
-
-
-def _error(header: Header, message: bytes) -> tuple[int, str]:
-    """Return the errno, and the kernel's own words, of an acknowledgement or the end of a dump."""
-    if header.kind not in (_NLMSG_ERROR, _NLMSG_DONE) or len(message) < HEADER_BYTES + _INT.size:
-        return 0, ""
-    (number,) = _INT.unpack_from(message, HEADER_BYTES)
-    if not header.flags & _NLM_F_ACK_TLVS:
-        return -number, ""
-    # An acknowledgement repeats the header of its request.
-    offset = HEADER_BYTES + _INT.size + (HEADER_BYTES if header.kind == _NLMSG_ERROR else 0)
-    return -number, read_text(read_attributes(message, offset).get(_NLMSGERR_ATTR_MSG))
