@@ -1,7 +1,7 @@
 """Thirty-two callers that work until they are killed, for test_bitmap_kill.py.
 
-``python -m tests.ipam.support.stress FOLDER`` forks a process for each line of standard input, which
-is a folder and a name, and waits for its end. A fork is fast, and the parent has no threads.
+``python -m tests.ipam.support.stress FOLDER`` forks a process for each line of standard input,
+which is a folder and a name, and waits for its end. A fork is fast, and the parent has no threads.
 
 The parent prints ``pid PID`` and, when that process has ended, ``dead``. In between the process
 prints each call before it makes it, and then its result:
