@@ -14,6 +14,7 @@ from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.host_firewalls import FAMILIES, BlueNetwork, bridged, make_blue, reaches
 from tests.e2e.support.published_ports import WEB
 from tests.e2e.support.testbed import HOST, Sandbox, Testbed
+from tests.support.matrix import matrix
 
 
 @pytest.fixture
@@ -34,8 +35,10 @@ DROPPING = {
 }
 
 
-@pytest.mark.parametrize("frames", [(), (4, 6)], ids=["", "br_netfilter"])
-@pytest.mark.parametrize("name", DROPPING)
+CASES = [(name, frames) for frames in ((), (4, 6)) for name in DROPPING]
+
+
+@pytest.mark.parametrize(("name", "frames"), matrix(CASES, short=3))
 def test_a_chain_that_drops_is_named_and_the_commands_open_it(
     blue: BlueNetwork, name: str, frames: tuple[int, ...]
 ) -> None:

@@ -15,6 +15,7 @@ from tests.e2e.support.host_firewalls import FAMILIES, bridged, make_blue, reach
 from tests.e2e.support.published_ports import ADDRESSES
 from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 from tests.project.markdown import Page
+from tests.support.matrix import matrix
 
 PAGE = Path(__file__).parents[3] / "docs" / "firewalls.md"
 RUN = [
@@ -48,7 +49,11 @@ def shared_testbed(empty_testbed: Testbed) -> Testbed:
     return empty_testbed
 
 
-@pytest.mark.parametrize("frames", [(), (4, 6)], ids=["", "br_netfilter"])
+# The IP versions whose bridged frames pass the firewall.
+FRAMES = [((),), ((4, 6),)]
+
+
+@pytest.mark.parametrize("frames", matrix(FRAMES, short=2))
 def test_mynet_first_then_docker(shared_testbed: Testbed, frames: tuple[int, ...]) -> None:
     blue = make_blue(shared_testbed)
     with closing(Docker(shared_testbed)) as docker:
@@ -58,7 +63,7 @@ def test_mynet_first_then_docker(shared_testbed: Testbed, frames: tuple[int, ...
         blue.require_cured()
 
 
-@pytest.mark.parametrize("frames", [(), (4, 6)], ids=["", "br_netfilter"])
+@pytest.mark.parametrize("frames", matrix(FRAMES, short=lambda case: bool(case[0])))
 def test_docker_first_on_a_host_that_does_not_forward(
     shared_testbed: Testbed, frames: tuple[int, ...]
 ) -> None:

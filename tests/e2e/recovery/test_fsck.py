@@ -13,6 +13,7 @@ import pytest
 from mynet.v1.network_pb2 import Endpoint, PortMapping
 from tests.e2e.support.daemon import STATE, Daemon, eventually
 from tests.e2e.support.testbed import Sandbox, Testbed
+from tests.support.matrix import matrix
 
 HERE = Path(__file__).parents[1]
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -60,61 +61,62 @@ def test_without_damage_fsck_prints_that_the_kernel_agrees(ended: tuple[Testbed,
     assert {path: path.stat().st_mtime_ns for path in state.rglob("*")} == files
 
 
-@pytest.mark.parametrize(
-    ("damage", "wanted"),
-    [
+# Commands that damage the kernel, and what fsck prints.
+DAMAGES = [
+    (
+        "ip link del {veth}",
         (
-            "ip link del {veth}",
-            (
-                "endpoint {id} of container one: The host's interface {veth} is not there. The"
-                " interface eth0 is not in the sandbox."
-            ),
+            "endpoint {id} of container one: The host's interface {veth} is not there. The"
+            " interface eth0 is not in the sandbox."
         ),
+    ),
+    (
+        "ip -n one addr del 10.88.0.3/24 dev eth0",
         (
-            "ip -n one addr del 10.88.0.3/24 dev eth0",
-            (
-                "endpoint {id} of container one: eth0 lacks the address 10.88.0.3/24. eth0 lacks"
-                " the default route via 10.88.0.1 with metric {metric}."
-            ),
+            "endpoint {id} of container one: eth0 lacks the address 10.88.0.3/24. eth0 lacks"
+            " the default route via 10.88.0.1 with metric {metric}."
         ),
-        ("ip link del br-blue", "network blue: The bridge br-blue is not there."),
+    ),
+    ("ip link del br-blue", "network blue: The bridge br-blue is not there."),
+    (
+        "ip addr del 10.88.0.1/24 dev br-blue",
+        "network blue: br-blue lacks the address 10.88.0.1/24.",
+    ),
+    (
+        "sysctl -qw net.ipv4.ip_forward=0",
+        "network blue: The host does not forward IPv4 (net.ipv4.ip_forward is 0).",
+    ),
+    (
+        "nft delete element inet mynet pub4 { tcp . 8080 }",
         (
-            "ip addr del 10.88.0.1/24 dev br-blue",
-            "network blue: br-blue lacks the address 10.88.0.1/24.",
+            "endpoint {id} of container one: The firewall does not lead TCP port 8080 to"
+            " 10.88.0.3:80."
         ),
+    ),
+    (
+        "nft add element inet mynet pub4 { tcp . 22 : 10.88.0.3 . 22 }",
         (
-            "sysctl -qw net.ipv4.ip_forward=0",
-            "network blue: The host does not forward IPv4 (net.ipv4.ip_forward is 0).",
+            "The firewall has tcp . 22 : 10.88.0.3 . 22 in the map pub4, which nothing on"
+            " record asks for."
         ),
-        (
-            "nft delete element inet mynet pub4 { tcp . 8080 }",
-            (
-                "endpoint {id} of container one: The firewall does not lead TCP port 8080 to"
-                " 10.88.0.3:80."
-            ),
-        ),
-        (
-            "nft add element inet mynet pub4 { tcp . 22 : 10.88.0.3 . 22 }",
-            (
-                "The firewall has tcp . 22 : 10.88.0.3 . 22 in the map pub4, which nothing on"
-                " record asks for."
-            ),
-        ),
-        (
-            'nft add element inet mynet br_all { "br-red" }',
-            'The firewall has "br-red" in the set br_all, which nothing on record asks for.',
-        ),
-        (
-            'nft delete element inet mynet br_all { "br-blue" }',
-            'The firewall lacks "br-blue" in the set br_all.',
-        ),
-        (
-            "nft flush table inet mynet",
-            "The firewall's rules are not those that this mynetd loads.",
-        ),
-        ("nft flush ruleset", "The firewall's table inet mynet is not there."),
-    ],
-)
+    ),
+    (
+        'nft add element inet mynet br_all { "br-red" }',
+        'The firewall has "br-red" in the set br_all, which nothing on record asks for.',
+    ),
+    (
+        'nft delete element inet mynet br_all { "br-blue" }',
+        'The firewall lacks "br-blue" in the set br_all.',
+    ),
+    (
+        "nft flush table inet mynet",
+        "The firewall's rules are not those that this mynetd loads.",
+    ),
+    ("nft flush ruleset", "The firewall's table inet mynet is not there."),
+]
+
+
+@pytest.mark.parametrize(("damage", "wanted"), matrix(DAMAGES, short=2))
 def test_each_damage_in_the_kernel_is_named_and_the_next_start_repairs_it(
     ended: tuple[Testbed, Endpoint], damage: str, wanted: str
 ) -> None:
