@@ -28,6 +28,7 @@ def test_a_run_is_read_as_it_was_appended(tmp_path: Path) -> None:
 
 def test_the_committed_history_can_be_read_and_names_its_machine() -> None:
     runs = history.read(history.HISTORY)
+    assert runs
     assert all(run.machine.cpu and run.machine.python_start > 0 and run.results for run in runs)
     assert not [run.commit for run in runs if run.commit.endswith(("-dirty", "unknown"))]
 
