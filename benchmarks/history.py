@@ -103,7 +103,7 @@ def _machine() -> Machine:
     return Machine(
         cpu=model[1] if model else platform.machine(),
         cores=os.cpu_count() or 1,
-        kernel=platform.release(),
+        kernel=platform.release().partition("-")[0],  # what follows names a build
         python=platform.python_version(),
         python_start=round(min(_start_python() for _ in range(_STARTS)) * 1e3, 1),
     )
