@@ -42,7 +42,9 @@ subnet_cidrs = _completer("IPAMService.ListSubnets", "subnets", "cidr")
 @click.argument("shell", type=click.Choice(list(_SHELLS)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the script for shell completion of commands, options and names.
+    """Print a script for shell completion.
+
+    It completes commands, options, and the names of networks, containers, endpoints and subnets.
 
     \b
     Examples:

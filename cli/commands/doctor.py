@@ -10,12 +10,12 @@ from mynet.cli.output import render
 @command("doctor")
 @click.option("--repair", is_flag=True, help="Repair what can be repaired.")
 def doctor(session: Session, *, repair: bool) -> None:
-    """Check mynetd's databases against each other and against the kernel.
+    """Check the records of mynetd and the kernel.
 
-    Without --repair nothing is changed. The command also reports other programs on the host that
-    block a network, such as a firewall that drops its packets. It prints the commands that fix
-    this, for root to run. The exit status is 0 if everything is in order or was repaired, and 1 if
-    a problem is left.
+    The command compares mynetd's databases with each other and with the kernel. Without --repair
+    nothing is changed. The command also reports other programs on the host that block a network,
+    such as a firewall that drops its packets. It prints the commands that fix this, for root to
+    run. The exit status is 0 if everything is in order or was repaired, and 1 if a problem is left.
 
     \b
     Examples:

@@ -43,9 +43,10 @@ def row(endpoint: dict[str, Any], *, whole: bool = False) -> Sequence[str]:
 
 @click.group(context_settings=CONTEXT)
 def endpoint() -> None:
-    """List, check and change endpoints: the connections of containers to networks.
+    """List, check and change endpoints.
 
-    An endpoint is named by its id, or by the beginning of it. `endpoint ls` prints the ids.
+    An endpoint is the connection of a container to a network. It is named by its id, or by the
+    beginning of it. `endpoint ls` prints the ids.
 
     \b
     Examples:
@@ -118,10 +119,10 @@ def inspect(session: Session, *, selectors: Sequence[str]) -> None:
 @command("check", endpoint)
 @click.argument("selector", metavar="ENDPOINT", shell_complete=endpoint_ids)
 def check(session: Session, *, selector: str) -> None:
-    """Compare an endpoint with the kernel, and print each difference on a line.
+    """Compare an endpoint with the kernel.
 
-    The exit status is 1 if there are any. ENDPOINT is an id or the beginning of one. The command
-    repairs nothing; `mynetctl doctor --repair` does.
+    Each difference is printed on a line. The exit status is 1 if there are any. ENDPOINT is an id
+    or the beginning of one. The command repairs nothing; `mynetctl doctor --repair` does.
 
     \b
     Examples:
@@ -160,10 +161,10 @@ def check(session: Session, *, selector: str) -> None:
     "--replace-labels", is_flag=True, help="Remove all labels except those given by --label."
 )
 def update(session: Session, *, selector: str, **changes: Any) -> None:
-    """Change published ports and labels of an endpoint in use, and print its id.
+    """Change published ports and labels.
 
-    ENDPOINT is an id or the beginning of one. Everything else stays as it is, and so do connections
-    through the remaining ports.
+    The endpoint may be in use. The command prints its id. ENDPOINT is an id or the beginning of
+    one. Everything else stays as it is, and so do connections through the remaining ports.
 
     \b
     Examples:

@@ -24,7 +24,7 @@ from mynet.cli.subnet_options import subnet_options, subnet_specs
 
 @click.group(context_settings=CONTEXT)
 def network() -> None:
-    """Create, list, change and remove networks, and connect sandboxes to them.
+    """Create, list, change and remove networks.
 
     \b
     Examples:
@@ -184,10 +184,11 @@ def inspect(session: Session, *, names: Sequence[str]) -> None:
     help="An option to remove, so that it has its default again. May be repeated.",
 )
 def update(session: Session, *, name: str, **changes: Any) -> None:
-    """Change labels and options of a network in use, and print its name.
+    """Change labels and options of a network.
 
-    Everything else stays as it is. The driver decides which options can change. Connections that
-    the new options allow are not disturbed.
+    The network may be in use. The command prints its name. Everything else stays as it is. The
+    driver decides which options can change. Connections that the new options allow are not
+    disturbed.
 
     \b
     Examples:
@@ -211,7 +212,7 @@ def update(session: Session, *, name: str, **changes: Any) -> None:
 @click.option("-f", "--force", is_flag=True, help="Disconnect its endpoints first.")
 @click.option("--allow-missing", is_flag=True, help="Succeed if the network does not exist.")
 def rm(session: Session, *, names: Sequence[str], force: bool, allow_missing: bool) -> None:
-    """Delete networks and everything that was created for them.
+    """Delete networks and all their objects.
 
     If one cannot be deleted, the others are still deleted, and the exit status is 1.
 

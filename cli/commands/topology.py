@@ -23,11 +23,12 @@ _ASCII_LINES = ("|-- ", "`-- ", "|   ")
 @command("topology", outputs=("tree", "dot", "mermaid", "json"))
 @click.argument("names", nargs=-1, metavar="[NETWORK]...", shell_complete=network_names)
 def topology(session: Session, *, names: Sequence[str]) -> None:
-    """Draw networks, their devices and their containers; all networks if you name none.
+    """Draw networks and their containers.
 
-    By default it is a tree. --output dot is for Graphviz, --output mermaid for Markdown. In these
-    graphs, a container on several networks is one node. NETWORK is a name, an id, or the beginning
-    of an id. If one is not found, the others are still drawn, and the exit status is 1.
+    Without NETWORK, all networks are drawn. By default the drawing is a tree. --output dot is for
+    Graphviz, --output mermaid for Markdown. In these graphs, a container on several networks is one
+    node. NETWORK is a name, an id, or the beginning of an id. If one is not found, the others are
+    still drawn, and the exit status is 1.
 
     \b
     Examples:

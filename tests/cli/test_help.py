@@ -66,3 +66,9 @@ def test_help_fits_a_terminal_and_is_asked_for_in_two_ways(path: str) -> None:
     lines = help_of(path).splitlines()
     assert max(map(len, lines)) <= 80
     assert any(line.startswith("  -h, --help") for line in lines)
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_the_list_of_commands_has_whole_sentences(path: str) -> None:
+    _, _, listed = help_of(path).partition("\nCommands:\n")
+    assert "..." not in listed
