@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mynet.v1.network_pb2 import Network
-from tests.e2e.support import forks
+from tests.e2e.support import fork_client
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.namespace import Namespace, environment
 from tests.e2e.support.testbed import Sandbox, Testbed
@@ -24,7 +24,7 @@ def _machine() -> Iterator[None]:
     machine = Namespace("/proc/self/ns/net")
     before = machine.state()
     yield
-    forks.end_server()
+    fork_client.end_server()
     assert machine.state() == before
 
 

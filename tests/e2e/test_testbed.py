@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.support import forks
+from tests.e2e.support import fork_client
 from tests.e2e.support.namespace import environment
 from tests.e2e.support.testbed import Testbed
 
@@ -77,9 +77,9 @@ def test_a_forked_program_ends_with_its_server(tmp_path: Path) -> None:
     sleeper.write_text("import time; time.sleep(600)")
     with Path(os.devnull).open("wb") as nothing:
         output = nothing.fileno()
-        process = forks.start([sleeper], environment(), [], output=output, errors=output)
+        process = fork_client.start([sleeper], environment(), [], output=output, errors=output)
     watched = os.pidfd_open(process.pid)
-    forks.end_server()
+    fork_client.end_server()
     ended = select.poll()
     ended.register(watched, select.POLLIN)
     assert ended.poll(30_000)

@@ -25,7 +25,7 @@ table inet shop {
 }
 """
 JSON = ("--log-format", "json")
-WITHOUT_SURVEYS = (str(Path(__file__).parents[1] / "support" / "daemon_without_surveys.py"),)
+WITHOUT_SURVEYS = (str(Path(__file__).parents[1] / "programs" / "daemon_without_surveys.py"),)
 
 DAMAGES = {
     "the bridge is deleted": "ip link del br-blue",

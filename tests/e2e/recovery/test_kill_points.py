@@ -18,7 +18,7 @@ from tests.e2e.support.daemon import Daemon, connect, create
 from tests.e2e.support.testbed import HOST, Sandbox, Testbed
 from tests.support.matrix import matrix
 
-KILL_DAEMON = str(Path(__file__).parents[1] / "support" / "kill_daemon.py")
+KILL_DAEMON = str(Path(__file__).parents[1] / "programs" / "kill_daemon.py")
 PARTS = 5  # each kills at the first, the last, and every fifth point
 POOL = "10.64.0.0/16"
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.e2e.support import forks
+from tests.e2e.support import fork_client
 from tests.e2e.support.network_state import network_state
 
 T = TypeVar("T")
@@ -45,8 +45,8 @@ class Namespace:
 
     def attempt(self, *command: str | Path, **environ: str) -> "subprocess.CompletedProcess[str]":
         """Run a program in this namespace; return its exit status and output."""
-        if forks.can_fork(command, environ):
-            return forks.run(command, environment(**environ), self._namespaces, PATIENCE)
+        if fork_client.can_fork(command, environ):
+            return fork_client.run(command, environment(**environ), self._namespaces, PATIENCE)
         return subprocess.run(
             [*self._enter, *command],
             check=False,

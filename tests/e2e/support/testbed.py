@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mynet.server.offline.fsck import examine
-from tests.e2e.support import forks
+from tests.e2e.support import fork_client
 from tests.e2e.support.namespace import PATIENCE, Namespace, environment
 
-Process: TypeAlias = "subprocess.Popen[bytes] | forks.ForkedProcess"
+Process: TypeAlias = "subprocess.Popen[bytes] | fork_client.ForkedProcess"
 
 HOST, OUTSIDE = ("203.0.113.1", "2001:db8::1"), ("203.0.113.2", "2001:db8::2")
 
@@ -117,8 +117,8 @@ class Testbed(Namespace):
     def _start(
         self, command: Sequence[str | Path], output: int, environ: Mapping[str, str]
     ) -> Process:
-        if forks.can_fork(command, environ):
-            return forks.start(
+        if fork_client.can_fork(command, environ):
+            return fork_client.start(
                 command, environment(**environ), self._namespaces, output=output, errors=output
             )
         return subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Start mynetd and mynetctl by a fork of a process that has imported them: see fork_server.py."""
+"""Run mynetd and mynetctl by a fork of a process that has imported them, programs/fork_server.py."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 
-from tests.e2e.support import fork_server
+from tests.e2e.programs import fork_server
 
 # What an interpreter reads at its own start, which a fork of one does not repeat.
 _READ_AT_START = ("PYTHON", "LC_", "LANG", "LD_")
