@@ -1,4 +1,4 @@
-"""Run mynetd and mynetctl by a fork of a process that has imported them, programs/fork_server.py."""
+"""Run mynetd and mynetctl by forks of programs/fork_server.py, which has imported them."""
 
 import json
 import os
