@@ -1,39 +1,28 @@
-"""The contracts of import-linter in pyproject.toml: what they cover, and that they refuse."""
+"""The contracts in .importlinter: every folder has one, and each refuses a wrong import."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tomllib
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
 
-ROOMS = ("server", "drivers", "ipam", "cli")
+PACKAGES = ("server", "drivers", "ipam", "cli")
 
 
 @pytest.fixture(scope="module")
-def layers(root: Path) -> dict[str, list[str]]:
-    """The layers of each folder that has a contract, from the top down."""
-    contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]
+def modules(root: Path) -> dict[str, list[str]]:
+    """The modules of each folder that has an exhaustive contract, the highest layer first."""
+    config = ConfigParser()
+    config.read(root / ".importlinter")
     return {
-        container: contract["layers"]
-        for contract in contracts["contracts"]
-        if contract["type"] == "layers"
-        for container in contract["containers"]
-        if contract["exhaustive"]
+        config[section]["containers"]: re.findall(r"\w+", config[section]["layers"])
+        for section in config.sections()
+        if config[section].get("type") == "layers" and config[section].getboolean("exhaustive")
     }
-
-
-def first(layer: str) -> str:
-    """The first of the modules that a layer lists."""
-    return re.split(r" [|:] ", layer)[0]
-
-
-def file_of(sources: Path, folder: str, module: str) -> Path:
-    path = sources.joinpath(*folder.split(".")[1:], module)
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def lint_imports(folder: Path) -> str:
@@ -52,20 +41,35 @@ def lint_imports(folder: Path) -> str:
 def sources(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the packages, to put wrong imports into."""
     copy = tmp_path_factory.mktemp("sources")
-    for name in (*ROOMS, "proto", "src"):
+    for name in (*PACKAGES, "proto", "src"):
         shutil.copytree(
             root / name, copy / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__")
         )
-    shutil.copy(root / "pyproject.toml", copy)
+    shutil.copy(root / ".importlinter", copy)
     return copy
 
 
-def test_a_wrong_import_in_a_folder_breaks_its_contract(
-    sources: Path, layers: dict[str, list[str]]
+def test_each_folder_with_more_than_two_modules_has_a_contract(
+    root: Path, modules: dict[str, list[str]]
 ) -> None:
-    for folder, (top, *_, bottom) in layers.items():
-        with file_of(sources, folder, first(bottom)).open("a") as file:
-            file.write(f"\n\ndef wrong() -> None:\n    import {folder}.{first(top)}\n")
-    verdicts = re.findall(r"^(The \w+ of \S+/) (KEPT|BROKEN)$", lint_imports(sources), re.MULTILINE)
-    assert len(verdicts) == len(layers)
-    assert {verdict for _, verdict in verdicts} == {"BROKEN"}, verdicts
+    folders = {
+        ".".join(("mynet", *init.parent.relative_to(root).parts))
+        for package in PACKAGES
+        for init in (root / package).rglob("__init__.py")
+        if len([*init.parent.glob("*.py"), *init.parent.glob("*/__init__.py")]) - 1 > 2
+    }
+    assert folders == modules.keys()
+
+
+def test_a_wrong_import_in_a_folder_breaks_its_contract(
+    sources: Path, modules: dict[str, list[str]]
+) -> None:
+    for folder, (highest, *_, lowest) in modules.items():
+        path = sources.joinpath(*folder.split(".")[1:], lowest)
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        with file.open("a") as source:
+            source.write(f"\n\ndef wrong() -> None:\n    import {folder}.{highest}\n")
+    verdicts = re.findall(r"^Layers of (\S+)/ (\w+)$", lint_imports(sources), re.MULTILINE)
+    assert dict(verdicts) == {
+        folder.removeprefix("mynet.").replace(".", "/"): "BROKEN" for folder in modules
+    }
