@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.firewall import table
 from mynet.drivers.linux.netlink.netlink_socket import Netlink
-from mynet.ipam.sqlite.database import Database
+from mynet.ipam.sqlite.writer import Writer
 from mynet.server.main import main
 
 T = TypeVar("T")
@@ -56,12 +56,12 @@ def nothing(*_: Any) -> str:
 
 
 def commit(when: str) -> Callable[..., str]:
-    return lambda database, _jobs: f"{when} a commit of {database._path.name}"
+    return lambda writer, _jobs: f"{when} a commit of {writer._path.name}"
 
 
 if __name__ == "__main__":
     FOLDER = Path(sys.argv[1])
-    watch(Database, "_transact", commit("before"), commit("after"))
+    watch(Writer, "_transact", commit("before"), commit("after"))
     watch(Netlink, "ask", lambda _, *requests: f"before: {requests[0].doing}", nothing)
     watch(table, "run_nft", lambda *_: "before: load the firewall", nothing)
     watch(sysctl, "write", lambda setting, value: f"before: write {value} to {setting}", nothing)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mynet.ipam.errors import StoreUnavailable
-from mynet.ipam.sqlite import database as database_module
+from mynet.ipam.sqlite import writer
 from mynet.ipam.sqlite.database import Database
 from tests.ipam.support.databases import (
     MIGRATIONS,
@@ -62,7 +62,7 @@ def test_all_waiting_callers_share_one_commit(database: Database, commits: list[
 def test_a_commit_takes_no_more_than_a_batch(
     database: Database, commits: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "_BATCH", 4)
+    monkeypatch.setattr(writer, "_BATCH", 4)
     together(database, [insert(f"{number:02}") for number in range(10)])
     assert len(commits) == 1 + 3
     assert len(names(database)) == 10

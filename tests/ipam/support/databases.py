@@ -74,7 +74,7 @@ def called_together(database: Database, calls: Sequence[Callable[[], Any]]) -> l
 def wait_for_callers(database: Database, count: int) -> None:
     """Wait until so many writes are in the queue."""
     deadline = time.monotonic() + 30
-    while database._queue.qsize() != count:
+    while database._writer._queue.qsize() != count:
         assert time.monotonic() < deadline
         time.sleep(0.0005)
 
