@@ -1,4 +1,4 @@
-"""A world a test, or one for a whole module where a test leaves it as it was."""
+"""Daemons for tests: one for each test, or one for a module whose tests change nothing."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.support.matrix import matrix
 
 @pytest.fixture(scope="session", autouse=True)
 def _plain_logs() -> None:
-    """Let a failed test show one line an event, and tracebacks as Python prints them."""
+    """Log one line for each event, with plain tracebacks, so that a failed test shows them."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -28,7 +28,7 @@ def _plain_logs() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_nameservers() -> Iterator[None]:
-    """Let this machine's nameservers be none of the tests' business."""
+    """Hide the nameservers of this machine from the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(host, "_RESOLV_CONF", Path("/dev/null"))
         yield
@@ -63,7 +63,7 @@ def web(world: World) -> None:
 
 @pytest.fixture
 def make_world(folder: Path) -> Iterator[Callable[..., World]]:
-    """Make a world with other settings than usual."""
+    """Return a function that makes a daemon over fakes with settings of its own."""
     made: list[World] = []
 
     def make(**settings: Any) -> World:
@@ -71,13 +71,13 @@ def make_world(folder: Path) -> Iterator[Callable[..., World]]:
         return made[-1]
 
     yield make
-    for each in made:
-        each.close()
+    for world in made:
+        world.close()
 
 
 @pytest.fixture(scope="module")
 def still_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A world for tests that leave it as they found it: refused calls, above all."""
+    """A daemon over fakes for tests that change nothing, such as those of refused calls."""
     made = World(tmp_path_factory.mktemp("w"))
     yield made
     made.close()
@@ -85,7 +85,7 @@ def still_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def furnished_world(still_world: World) -> World:
-    """The same, with something of everything in it."""
+    """The same, with a network, an endpoint and an allocation."""
     still_world.network("web", "10.1.0.0/24", "fd00:1::/64")
     still_world.sandbox("c1")
     still_world.connect("c1", netns_name="c1")
@@ -98,7 +98,7 @@ BOTH: list[Callable[[Path], World | Stack]] = [World, Stack]
 
 @pytest.fixture(params=matrix(BOTH, short=lambda made: made is Stack), ids=["fakes", "stack"])
 def daemon(request: pytest.FixtureRequest, folder: Path) -> Iterator[World | Stack]:
-    """Each of the two."""
+    """A daemon over fakes, and one over the real driver and backend."""
     made: World | Stack = request.param(folder)
     yield made
     made.close()

@@ -1,4 +1,4 @@
-"""mynetd fsck: the kernel in memory against the books. What is broken has its sentence."""
+"""fsck: the kernel against the records. The kernel is in memory."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -15,8 +15,8 @@ from mynet.server.offline.fsck import examine, kernel
 from mynet.server.offline.fsck.kernel import Comparison, compare
 from mynet.server.plugins.catalog import DRIVERS, Catalog, CatalogEntry
 from mynet.v1.network_pb2 import PortMapping
-from tests.server.offline.test_fsck import edit, shortened
 from tests.server.support.daemon import INSTANCE, list_driver
+from tests.server.support.damage import edit, with_names
 from tests.server.support.stack import Stack
 
 MENDS = "The next start repairs it."
@@ -24,7 +24,7 @@ PATIENCE = 0.2  # seconds for a driver that hangs
 
 
 class Hanging(BridgeDriver):
-    """A driver of which one verb does not return."""
+    """A driver whose check does not return until the test ends it."""
 
     def __init__(self, stack: Stack, over: Event) -> None:
         super().__init__(DriverContext(INSTANCE, stack.folder), stack.kernel)
@@ -37,7 +37,7 @@ class Hanging(BridgeDriver):
 
 @pytest.fixture
 def left(folder: Path) -> Stack:
-    """What a daemon has left that had a network with two endpoints, one of them published."""
+    """A stopped daemon with a network of two endpoints, one of them with a published port."""
     stack = Stack(folder)
     stack.network("web", "10.1.0.0/24", "fd00:1::/64")
     stack.connect(
@@ -49,7 +49,7 @@ def left(folder: Path) -> Stack:
 
 
 def look(stack: Stack, *listings: CatalogEntry[Driver]) -> Comparison:
-    """Compare the books of a daemon that has ended with its kernel."""
+    """Compare the kernel with the records of a stopped daemon."""
     catalog = Catalog(DRIVERS, listings or [list_driver(stack.driver())])
     found = Comparison()
     compare(found, examine(stack.folder).records, catalog, stack.kernel, PATIENCE)
@@ -57,10 +57,10 @@ def look(stack: Stack, *listings: CatalogEntry[Driver]) -> Comparison:
 
 
 def findings(stack: Stack) -> list[str]:
-    """Return what is found, with names in place of ids."""
+    """Return the findings with names in place of ids."""
     found = look(stack)
     assert found.remarks == []
-    return shortened(found.findings, stack.folder)
+    return with_names(found.findings, stack.folder)
 
 
 def host_end(stack: Stack, container: str) -> str:
@@ -69,11 +69,11 @@ def host_end(stack: Stack, container: str) -> str:
     return name
 
 
-def test_what_was_left_in_order(left: Stack) -> None:
+def test_a_stopped_daemon_leaves_no_findings(left: Stack) -> None:
     assert findings(left) == []
 
 
-def test_a_link_that_is_gone(left: Stack) -> None:
+def test_a_missing_link_is_found(left: Stack) -> None:
     name = host_end(left, "c2")
     left.kernel.delete_link(name)
     assert [each.replace(name, "NAME") for each in findings(left)] == [
@@ -84,7 +84,7 @@ def test_a_link_that_is_gone(left: Stack) -> None:
     ]
 
 
-def test_a_bridge_that_is_gone(left: Stack) -> None:
+def test_a_missing_bridge_is_found(left: Stack) -> None:
     left.kernel.delete_link("br-web")
     found = findings(left)
     assert found[0] == f"kernel: network web: The bridge br-web is not there. {MENDS}"
@@ -94,7 +94,7 @@ def test_a_bridge_that_is_gone(left: Stack) -> None:
     ]
 
 
-def test_a_mark_without_a_record(left: Stack) -> None:
+def test_an_orphan_is_found(left: Stack) -> None:
     left.kernel.add_link("veth-lost", mark=f"mynet:{INSTANCE}:feedfacefeedface")
     left.kernel.add_link("br-other", mark="mynet:another:feedfacefeedface")
     assert findings(left) == [
@@ -105,14 +105,14 @@ def test_a_mark_without_a_record(left: Stack) -> None:
     ]
 
 
-def test_a_firewall_that_is_gone(left: Stack) -> None:
+def test_a_missing_firewall_is_found(left: Stack) -> None:
     left.kernel.flush_firewall()
     _, port, table = findings(left)  # the kernel in memory knows itself how it was loaded
     assert port.startswith("kernel: endpoint c1 of container c1: The firewall does not lead TCP")
     assert table == f"kernel: The firewall's table inet mynet is not there. {MENDS}"
 
 
-def test_an_element_of_nobody(left: Stack) -> None:
+def test_a_firewall_element_without_a_record_is_found(left: Stack) -> None:
     edit(
         left.folder / "mynet.db",
         "endpoints",
@@ -126,7 +126,7 @@ def test_an_element_of_nobody(left: Stack) -> None:
     ]
 
 
-def test_a_sandbox_that_is_gone_and_one_that_has_moved(left: Stack) -> None:
+def test_a_gone_sandbox_is_found_and_a_moved_one_is_not(left: Stack) -> None:
     left.kernel.delete_sandbox("/run/netns/c1")
     left.kernel.move_sandbox("/run/netns/c2", "/run/netns/elsewhere")
     assert findings(left) == [
@@ -139,7 +139,7 @@ def test_a_sandbox_that_is_gone_and_one_that_has_moved(left: Stack) -> None:
 
 @pytest.mark.parametrize("state", ["connecting", "disconnecting"])
 @pytest.mark.parametrize("there", [True, False])
-def test_of_what_a_call_had_begun_anything_may_be_there(
+def test_an_interrupted_endpoint_may_be_in_the_kernel_or_not(
     left: Stack, state: str, *, there: bool
 ) -> None:
     def interrupted(text: str) -> str:
@@ -156,7 +156,7 @@ def test_of_what_a_call_had_begun_anything_may_be_there(
 
 
 @pytest.mark.parametrize("state", ["creating", "deleting"])
-def test_of_a_network_that_a_call_had_begun_with_too(left: Stack, state: str) -> None:
+def test_an_interrupted_network_may_be_in_the_kernel_or_not(left: Stack, state: str) -> None:
     edit(
         left.folder / "mynet.db",
         "endpoints",
@@ -170,7 +170,7 @@ def test_of_a_network_that_a_call_had_begun_with_too(left: Stack, state: str) ->
     assert findings(left) == []
 
 
-def test_an_endpoint_without_a_sandbox_is_its_caller_s_to_mend(folder: Path) -> None:
+def test_an_endpoint_without_a_sandbox_is_left_to_its_caller(folder: Path) -> None:
     stack = Stack(folder)
     stack.network("web")
     stack.connect("c1")
@@ -180,7 +180,7 @@ def test_an_endpoint_without_a_sandbox_is_its_caller_s_to_mend(folder: Path) -> 
     assert found.endswith("connect it again: its interface belongs to its caller.")
 
 
-def test_a_driver_that_is_not_there_costs_its_own_networks_alone(left: Stack) -> None:
+def test_a_missing_driver_prevents_the_comparison_of_its_networks_alone(left: Stack) -> None:
     edit(left.folder / "mynet.db", "networks", lambda text: text.replace('"bridge"', '"other"'))
     found = look(left)
     assert len(found.remarks) == 1
@@ -198,7 +198,7 @@ def test_a_driver_that_is_not_there_costs_its_own_networks_alone(left: Stack) ->
     assert found.findings == []
 
 
-def test_a_driver_that_was_refused_and_has_nothing_is_not_missed(left: Stack) -> None:
+def test_a_refused_driver_without_networks_is_not_a_remark(left: Stack) -> None:
     broken: CatalogEntry[Driver] = CatalogEntry(
         "other", "x", "1", error="RuntimeError: the rope is torn"
     )
@@ -206,7 +206,7 @@ def test_a_driver_that_was_refused_and_has_nothing_is_not_missed(left: Stack) ->
     assert (found.findings, found.remarks) == ([], [])
 
 
-def test_a_driver_that_hangs_is_waited_for_once(left: Stack) -> None:
+def test_a_hung_driver_is_waited_for_once(left: Stack) -> None:
     over = Event()
     left.kernel.delete_link("br-web")
     try:
@@ -229,7 +229,7 @@ def test_a_driver_that_hangs_is_waited_for_once(left: Stack) -> None:
         "links.inspect_bridge",
     ],
 )
-def test_what_may_not_be_looked_at_is_a_remark(left: Stack, verb: str) -> None:
+def test_an_error_of_a_driver_is_a_remark(left: Stack, verb: str) -> None:
     left.kernel.control.fail(verb, PrivilegeMissing("mynetd may not look"), times=9)
     found = look(left)
     assert found.findings == []
@@ -238,7 +238,7 @@ def test_what_may_not_be_looked_at_is_a_remark(left: Stack, verb: str) -> None:
     assert remark.endswith(": mynetd may not look")
 
 
-def test_all_is_asked_and_nothing_is_done(left: Stack) -> None:
+def test_fsck_calls_verbs_that_change_nothing(left: Stack) -> None:
     before, calls = left.kernel.list_links(), dict(left.kernel.control.calls)
     assert look(left).findings == []
     asked = {
@@ -276,14 +276,14 @@ def whole(monkeypatch: pytest.MonkeyPatch) -> Whole:
     return lambda state: kernel.compare_kernel(state, examine(state), PATIENCE)
 
 
-def test_books_that_cannot_be_read_are_not_compared(left: Stack, whole: Whole) -> None:
+def test_an_unreadable_database_is_not_compared(left: Stack, whole: Whole) -> None:
     (left.folder / "mynet.db").write_bytes(b"noise" * 99)
     found = whole(left.folder)
     assert found.remarks == ["the kernel was not compared: the databases cannot be read"]
     assert found.findings == []
 
 
-def test_drivers_are_made_with_a_copy_of_what_they_keep(
+def test_drivers_get_a_copy_of_their_files(
     left: Stack, whole: Whole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = left.folder / "drivers" / "bridge"

@@ -1,4 +1,4 @@
-"""Restoring: the old state or the new one, never half of either, and never over anybody's head."""
+"""A restore leaves the old state or the new one, and never replaces files unasked."""
 
 import json
 import sqlite3
@@ -40,7 +40,7 @@ def owners(state: Path) -> list[str]:
 
 
 def allocate(state: Path, *names: str) -> None:
-    """Be a daemon on a state directory: make what is missing, and hand out addresses."""
+    """Allocate addresses in a state directory, as a daemon does."""
     with lock_state_dir(state) as claimed:
         folder = state / "ipam" / "bitmap"
         folder.mkdir(parents=True, exist_ok=True)
@@ -81,13 +81,13 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def file(state: Path, tmp_path: Path) -> Path:
-    """A backup of it; afterwards "b" got an address too."""
+    """A backup of the state directory, before "b" got an address."""
     made = back_up(state, tmp_path / "one.backup")
     allocate(state, "b")
     return made
 
 
-def test_into_a_new_directory(file: Path, tmp_path: Path) -> None:
+def test_a_restore_into_a_new_directory(file: Path, tmp_path: Path) -> None:
     done = restore(file, tmp_path / "new", move_aside=False)
     assert done.aside is None
     assert done.findings == []
@@ -96,7 +96,7 @@ def test_into_a_new_directory(file: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("there", [[], ["lock"]])
-def test_into_an_empty_directory(file: Path, tmp_path: Path, there: list[str]) -> None:
+def test_a_restore_into_an_empty_directory(file: Path, tmp_path: Path, there: list[str]) -> None:
     (tmp_path / "new").mkdir()
     for name in there:
         (tmp_path / "new" / name).write_text("1234\n")
@@ -105,14 +105,14 @@ def test_into_an_empty_directory(file: Path, tmp_path: Path, there: list[str]) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "one.backup", "state"]
 
 
-def test_what_is_there_is_not_replaced_unasked(file: Path, state: Path) -> None:
+def test_existing_files_are_not_replaced_unasked(file: Path, state: Path) -> None:
     before = contents(state.parent)
     with pytest.raises(CannotRestore, match=r"has files.*--move-aside"):
         restore(file, state, move_aside=False)
     assert contents(state.parent) == before
 
 
-def test_what_is_there_is_moved_aside_when_asked(file: Path, state: Path) -> None:
+def test_existing_files_are_moved_aside_when_asked(file: Path, state: Path) -> None:
     before = contents(state)
     done = restore(file, state, move_aside=True)
     assert done.aside
@@ -123,16 +123,16 @@ def test_what_is_there_is_moved_aside_when_asked(file: Path, state: Path) -> Non
     assert len(list(state.parent.iterdir())) == 3  # the two, and the backup
 
 
-def test_the_identity_comes_back(file: Path, state: Path, tmp_path: Path) -> None:
+def test_the_instance_of_the_backup_is_restored(file: Path, state: Path, tmp_path: Path) -> None:
     restore(file, tmp_path / "new", move_aside=False)
     with lock_state_dir(state) as old, lock_state_dir(tmp_path / "new") as new:
         assert new.instance == old.instance
 
 
-def test_nobody_cries_that_commits_are_lost(
+def test_a_restored_database_has_not_lost_commits(
     file: Path, state: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The old directory has seen later ones than those in the backup."""
+    """The old directory has later commits than the backup."""
     restore(file, state, move_aside=True)
     assert owners(state) == ["a"]
     allocate(state, "c")
@@ -141,7 +141,7 @@ def test_nobody_cries_that_commits_are_lost(
     assert examine(state).findings == []
 
 
-def test_not_while_a_daemon_works_on_the_directory(file: Path, state: Path) -> None:
+def test_a_directory_in_use_is_refused(file: Path, state: Path) -> None:
     with lock_state_dir(state):
         before = contents(state.parent)
         with pytest.raises(CannotStart, match=r"in use by another mynetd \(pid \d+\)"):
@@ -160,7 +160,9 @@ def test_a_link_to_the_directory_stays_a_link(file: Path, state: Path, tmp_path:
 
 
 @pytest.mark.parametrize("target", ["nowhere/state", "one.backup"])
-def test_where_no_directory_can_be_none_is_made(file: Path, tmp_path: Path, target: str) -> None:
+def test_a_path_that_cannot_be_a_directory_is_refused(
+    file: Path, tmp_path: Path, target: str
+) -> None:
     with pytest.raises(CannotRestore, match="cannot be made a state directory"):
         restore(file, tmp_path / target, move_aside=True)
 
@@ -192,7 +194,7 @@ def other_instance(state: Path) -> None:
     (state / "mynet.json").write_text(json.dumps({**marker, "instance": "f" * 16}))
 
 
-def book_missing(state: Path) -> None:
+def database_missing(state: Path) -> None:
     marker = json.loads((state / "mynet.json").read_text())
     (state / "mynet.json").write_text(json.dumps({**marker, "files": ["ipam/other/other.db"]}))
 
@@ -204,11 +206,11 @@ def book_missing(state: Path) -> None:
         (newer_own, "has schema 99.*newer mynetd"),
         (altered, "are not as they were written"),
         (no_marker, r"mynet\.json: is missing"),
-        (book_missing, r"ipam/other/other\.db: is missing"),
+        (database_missing, r"ipam/other/other\.db: is missing"),
         (other_instance, "it names two instances"),
     ],
 )
-def test_what_no_daemon_would_start_from_is_refused_and_nothing_changes(
+def test_a_backup_that_no_daemon_starts_from_is_refused_and_changes_nothing(
     state: Path, tmp_path: Path, spoil: Spoil, said: str
 ) -> None:
     with lock_state_dir(state) as claimed:
@@ -227,7 +229,7 @@ STEPS = ["unpack", "examine", "_sync", "_exchange", "fsync_directory"]
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("error", [OSError("the disk is full"), KeyboardInterrupt()])
-def test_whatever_it_is_interrupted_at_the_old_or_the_new_is_there_and_neither_is_lost(
+def test_an_interrupted_restore_leaves_the_old_or_the_new_directory_and_loses_neither(
     file: Path,
     state: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -255,7 +257,7 @@ def test_whatever_it_is_interrupted_at_the_old_or_the_new_is_there_and_neither_i
         assert old in [contents(each) for each in others]
 
 
-def test_a_file_system_that_cannot_exchange_is_told(
+def test_a_file_system_that_cannot_exchange_names_is_an_error(
     file: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_RENAME_EXCHANGE", 1 << 20)  # a flag that no kernel has: EINVAL
@@ -272,7 +274,7 @@ def mynetd(*arguments: object) -> Result:
     return CliRunner().invoke(main, [*map(str, arguments)], prog_name="mynetd")
 
 
-def test_the_command_tells_what_it_did(file: Path, state: Path) -> None:
+def test_the_command_prints_what_it_did(file: Path, state: Path) -> None:
     refused = mynetd("restore", file, "--state-dir", state)
     assert (refused.exit_code, "has files" in refused.output) == (1, True)
     done = mynetd("--state-dir", state, "restore", file, "--move-aside")
@@ -281,14 +283,14 @@ def test_the_command_tells_what_it_did(file: Path, state: Path) -> None:
     assert f"The files that were there before are in {state}.before-restore-2" in done.output
 
 
-def test_the_command_says_why_not(file: Path, state: Path) -> None:
+def test_the_command_prints_why_it_failed(file: Path, state: Path) -> None:
     missing = mynetd("restore", file.with_name("two"), "--state-dir", state, "--move-aside")
     assert missing.exit_code == 1
     assert "No such file or directory" in missing.output
     assert mynetd("restore", "--state-dir", state).exit_code == 2
 
 
-def test_the_command_tells_what_is_left_to_recovery(state: Path, tmp_path: Path) -> None:
+def test_the_command_prints_what_the_next_start_repairs(state: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(state / "ipam" / "bitmap" / "bitmap.db")) as book:
         add_crc32(book)
         book.execute("UPDATE allocations SET owner = 'endpoint:f00'")

@@ -1,4 +1,4 @@
-"""Conditions of networks: asked of the driver when somebody looks, shown, and never in the way."""
+"""Conditions of networks: requested of the drivers for each response, and never an error of it."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def examine(world: World, *, repair: bool = False) -> list[network_pb2.Finding]:
     return list(world.net.Doctor(network_pb2.DoctorRequest(repair=repair)).findings)
 
 
-def test_every_answer_that_has_a_network_has_its_conditions(world: World) -> None:
+def test_each_response_with_a_network_has_its_conditions(world: World) -> None:
     assert list(get(world, "api").conditions) == [SHOWN]
     assert list(get(world, "web").conditions) == []
     label = network_pb2.UpdateNetworkRequest(network="api", labels={"a": "b"})
@@ -43,7 +43,7 @@ def test_every_answer_that_has_a_network_has_its_conditions(world: World) -> Non
     assert list(get(world, "api").conditions) == []  # nothing is kept
 
 
-def test_a_page_costs_each_driver_one_look(world: World) -> None:
+def test_a_page_asks_each_driver_once(world: World) -> None:
     listed = world.networks()
     assert [(each.name, len(each.conditions)) for each in listed] == [
         ("web", 0),
@@ -55,7 +55,7 @@ def test_a_page_costs_each_driver_one_look(world: World) -> None:
     assert world.other.looks == [["far"]]
 
 
-def test_an_examination_finds_them_and_leaves_them_to_people(world: World) -> None:
+def test_the_doctor_reports_conditions_and_does_not_repair_them(world: World) -> None:
     for repair in (False, True):
         (found,) = examine(world, repair=repair)
         assert found == network_pb2.Finding(
@@ -68,7 +68,7 @@ def test_an_examination_finds_them_and_leaves_them_to_people(world: World) -> No
     assert examine(world) == []
 
 
-def test_a_start_finds_them_after_all_that_it_mends(world: World) -> None:
+def test_a_start_reports_conditions_after_its_repairs(world: World) -> None:
     world.driver.networks.clear()
     found = world.core.doctor.recover()
     assert [(each.subject, each.repaired) for each in found] == [
@@ -86,7 +86,7 @@ def test_a_start_finds_them_after_all_that_it_mends(world: World) -> None:
         (RuntimeError("boom"), "is not known: driver bridge broke in conditions: RuntimeError"),
     ],
 )
-def test_a_driver_that_cannot_look_says_so_and_the_network_is_shown(
+def test_an_error_of_the_driver_is_a_condition_of_its_networks(
     world: World, error: Exception, words: str
 ) -> None:
     world.driver.trouble.fail("conditions", error)
@@ -98,7 +98,7 @@ def test_a_driver_that_cannot_look_says_so_and_the_network_is_shown(
     assert list(get(world, "web").conditions) == []
 
 
-def test_a_driver_that_hangs_keeps_nobody_from_the_network(world: World) -> None:
+def test_a_hung_driver_does_not_prevent_get_network(world: World) -> None:
     hang = world.driver.trouble.hang("conditions")
     web, *_, far = world.networks()
     assert "driver bridge did not answer conditions in time" in web.conditions[0].problem

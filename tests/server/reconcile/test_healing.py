@@ -1,4 +1,4 @@
-"""A healer over the real driver, on a kernel in memory that tells of damage."""
+"""The healer over the real driver, and a kernel in memory that sends notifications."""
 
 import itertools
 import threading
@@ -32,7 +32,7 @@ Log = list[MutableMapping[str, Any]]
 
 @pytest.fixture(autouse=True)
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
-    """What is logged. Surveys are as rare as if they never were, and nobody waits long."""
+    """What is logged. Surveys are as rare as if they never were, and no object waits long."""
     monkeypatch.setattr(healer_module, "SURVEY_INTERVAL", 3600.0)
     monkeypatch.setattr(repair_queue, "FIRST_RETRY", 0.05)
     with structlog.testing.capture_logs() as captured:
@@ -60,13 +60,13 @@ def surveyed(stack: Stack) -> int:
 
 
 def said(log: Log, event: str) -> list[tuple[str, str]]:
-    """Return what was logged of an event: of whom, and the problem."""
+    """Return the subject and the problem of each log line of an event."""
     lines = [each for each in log if each["event"] == event]
     return [(str(each.get("subject", "")).split(" of ")[-1], each["problem"]) for each in lines]
 
 
 def in_order(stack: Stack) -> bool:
-    """Say whether the doctor finds nothing but what is the caller's of the loose endpoint."""
+    """Return whether the doctor finds nothing, except for the endpoint without a sandbox."""
     found = stack.net.Doctor(network_pb2.DoctorRequest()).findings
     return all(each.object.endswith("container c2") for each in found)
 
@@ -84,7 +84,7 @@ def quiet(stack: Stack) -> None:
         time.sleep(0.3)
 
 
-def test_where_nothing_is_damaged_nothing_is_done(stack: Stack, log: Log) -> None:
+def test_without_damage_nothing_is_done(stack: Stack, log: Log) -> None:
     before = stack.state()
     stack.kernel.lose_notifications()
     assert eventually(lambda: surveyed(stack) > 1)
@@ -93,7 +93,7 @@ def test_where_nothing_is_damaged_nothing_is_done(stack: Stack, log: Log) -> Non
     assert not {each["event"] for each in log} & {"healed", "not healed", "found"}
 
 
-def test_a_bridge_comes_back_with_what_is_on_it(stack: Stack, log: Log) -> None:
+def test_a_deleted_bridge_is_restored_with_its_ports(stack: Stack, log: Log) -> None:
     stack.kernel.delete_link("br-web")
     assert eventually(lambda: len(said(log, "healed")) == 2)
     assert in_order(stack)
@@ -108,7 +108,7 @@ def test_a_bridge_comes_back_with_what_is_on_it(stack: Stack, log: Log) -> None:
     stack.disconnect("c2")  # which is its caller's to see to
 
 
-def test_an_endpoint_comes_back_with_its_addresses(stack: Stack, log: Log) -> None:
+def test_a_deleted_endpoint_is_restored_with_its_addresses(stack: Stack, log: Log) -> None:
     before = stack.state()
     links = stack.kernel.list_links(stack.sandboxes[0])
     stack.kernel.delete_link(host_end(stack))
@@ -117,7 +117,7 @@ def test_an_endpoint_comes_back_with_its_addresses(stack: Stack, log: Log) -> No
     assert {**stack.state(), "links": ()} == {**before, "links": ()}
 
 
-def test_the_firewall_and_forwarding_come_back(stack: Stack, log: Log) -> None:
+def test_the_firewall_and_forwarding_are_restored(stack: Stack, log: Log) -> None:
     before = stack.kernel.firewall.networks, stack.kernel.firewall.endpoints
     stack.kernel.flush_firewall()
     assert eventually(
@@ -130,21 +130,21 @@ def test_the_firewall_and_forwarding_come_back(stack: Stack, log: Log) -> None:
 
 
 @contextmanager
-def nobody_told(stack: Stack) -> Iterator[None]:
-    """Let nobody be told of what is done meanwhile."""
+def without_notifications(stack: Stack) -> Iterator[None]:
+    """Suppress the kernel's notifications."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stack.kernel.monitor, "notify", lambda *_: None)
         yield
 
 
-def test_surveys_come_by_themselves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_surveys_are_made_without_alarms(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(healer_module, "SURVEY_INTERVAL", 0.05)
     stack = Stack(folder)
     stack.network("web", "10.1.0.0/24")
     (healer,) = healers(stack.core.doctor, stack.drivers)
     healer.start()
     for _ in range(2):
-        with nobody_told(stack):
+        with without_notifications(stack):
             stack.kernel.delete_link("br-web")
         assert eventually(lambda: in_order(stack))
     healer.stop()
@@ -168,7 +168,7 @@ def test_an_endpoint_whose_sandbox_is_gone_waits_for_its_caller(stack: Stack, lo
 PORT = network_pb2.PortMapping(container_port=80)
 
 
-def test_an_endpoint_without_a_sandbox_is_its_callers(stack: Stack, log: Log) -> None:
+def test_an_endpoint_without_a_sandbox_is_not_repaired(stack: Stack, log: Log) -> None:
     stack.kernel.delete_link(host_end(stack, "c2"))
     stack.kernel.lose_notifications()
     quiet(stack)
@@ -177,10 +177,10 @@ def test_an_endpoint_without_a_sandbox_is_its_callers(stack: Stack, log: Log) ->
     stack.disconnect("c2")  # which is its caller's to see to
 
 
-def test_a_device_that_got_a_bridges_name_is_not_touched_and_told_once(
+def test_a_foreign_device_with_a_bridge_s_name_is_not_touched_and_logged_once(
     stack: Stack, log: Log
 ) -> None:
-    with nobody_told(stack):
+    with without_notifications(stack):
         stack.kernel.delete_link("br-web")
         foreign = stack.kernel.add_link("br-web")
     before = stack.kernel.firewall.networks
@@ -197,7 +197,7 @@ def test_a_device_that_got_a_bridges_name_is_not_touched_and_told_once(
     stack.disconnect("c2")  # which is its caller's to see to
 
 
-def test_what_could_not_be_mended_is_tried_again_and_told_once(stack: Stack, log: Log) -> None:
+def test_a_failed_repair_is_tried_again_and_logged_once(stack: Stack, log: Log) -> None:
     stack.kernel.control.fail("links.ensure_bridge", KernelError("no"), times=3)
     stack.kernel.delete_link("br-web")
     assert eventually(lambda: in_order(stack))
@@ -209,7 +209,7 @@ def test_what_could_not_be_mended_is_tried_again_and_told_once(stack: Stack, log
     stack.disconnect("c2")  # which is its caller's to see to
 
 
-def test_a_survey_that_fails_is_told_once_and_made_again(stack: Stack, log: Log) -> None:
+def test_a_failed_survey_is_logged_once_and_made_again(stack: Stack, log: Log) -> None:
     stack.kernel.control.fail("links.survey", KernelError("no"), times=3)
     for number in range(4):
         calls = stack.kernel.control.calls["links.survey"]
@@ -218,7 +218,7 @@ def test_a_survey_that_fails_is_told_once_and_made_again(stack: Stack, log: Log)
     assert [problem for _, problem in said(log, "not healed")] == ["bridge was not surveyed: no"]
 
 
-def test_what_a_call_works_on_is_looked_at_when_that_has_ended(stack: Stack, log: Log) -> None:
+def test_an_object_is_examined_after_the_call_that_is_changing_it(stack: Stack, log: Log) -> None:
     call = Call.internal(5)
     with stack.core.doctor.locks.exclusive(call, "container", "c1"):
         stack.kernel.delete_link(host_end(stack))
@@ -230,7 +230,7 @@ def test_what_a_call_works_on_is_looked_at_when_that_has_ended(stack: Stack, log
     assert said(log, "not healed") == []
 
 
-def test_what_is_being_made_or_taken_away_is_not_looked_at(stack: Stack) -> None:
+def test_an_object_that_is_being_created_or_deleted_is_not_examined(stack: Stack) -> None:
     stack.delete(force=True)
     before = (
         stack.kernel.control.calls["links.inspect"],
@@ -247,7 +247,7 @@ def test_what_is_being_made_or_taken_away_is_not_looked_at(stack: Stack) -> None
 
 @pytest.fixture
 def begin(world: World) -> Iterator[Callable[[FakeDriver], Healer]]:
-    """Begin to heal what a driver has that tells of nothing by itself."""
+    """Return a function that starts a healer of a driver."""
     made: list[Healer] = []
 
     def make(driver: FakeDriver) -> Healer:
@@ -261,11 +261,11 @@ def begin(world: World) -> Iterator[Callable[[FakeDriver], Healer]]:
         assert each.ended(5)
 
 
-def test_a_driver_that_cannot_tell_of_damage_has_no_healer(world: World) -> None:
+def test_a_driver_that_cannot_notice_damage_has_no_healer(world: World) -> None:
     assert healers(world.core.doctor, world.drivers) == []
 
 
-def test_a_driver_that_hangs_holds_up_neither_the_others_nor_the_end(
+def test_a_hung_driver_delays_neither_other_drivers_nor_the_stop(
     world: World, begin: Callable[[FakeDriver], Healer], log: Log
 ) -> None:
     ids = [world.network("web", "10.1.0.0/24").id]
@@ -285,7 +285,7 @@ def test_a_driver_that_hangs_holds_up_neither_the_others_nor_the_end(
     assert said(log, "not healed") == []
 
 
-def test_who_is_stopped_begins_nothing_more_and_does_not_complain(
+def test_a_stopped_healer_begins_nothing_more_and_logs_no_error(
     world: World, begin: Callable[[FakeDriver], Healer], log: Log
 ) -> None:
     networks = [world.network(f"n{number}", f"10.{number}.0.0/24").id for number in (1, 2)]
@@ -302,7 +302,7 @@ def test_who_is_stopped_begins_nothing_more_and_does_not_complain(
     assert said(log, "not healed") == []
 
 
-def test_a_driver_that_breaks_in_watching_is_surveyed_all_the_same(
+def test_a_driver_whose_watch_fails_is_surveyed(
     world: World,
     begin: Callable[[FakeDriver], Healer],
     log: Log,
@@ -326,7 +326,7 @@ def test_a_driver_that_breaks_in_watching_is_surveyed_all_the_same(
     assert [each["driver"] for each in log if each["event"] == "nothing is told of damage"]
 
 
-def test_a_survey_that_hangs_costs_one_thread_of_its_driver(
+def test_a_hung_survey_blocks_one_thread_of_its_driver(
     world: World,
     begin: Callable[[FakeDriver], Healer],
     log: Log,
@@ -352,7 +352,7 @@ def test_a_survey_that_hangs_costs_one_thread_of_its_driver(
     end.set()
 
 
-def test_what_is_being_made_is_left_to_its_call(
+def test_a_network_that_is_being_created_is_left_to_its_call(
     world: World, begin: Callable[[FakeDriver], Healer]
 ) -> None:
     hang = world.driver.trouble.hang("create")

@@ -14,13 +14,13 @@ pytestmark = pytest.mark.usefixtures("web")
 
 
 def end(world: World) -> None:
-    """Let go of every socket, as a daemon that ends does."""
+    """Close every socket, as a daemon that stops does."""
     for endpoint in world.store.endpoints.all():
         world.core.endpoint_updates._ports.release(endpoint.id)
     assert not world.host.ports.taken()
 
 
-def test_after_a_start_the_ports_are_held_and_published_again(world: World) -> None:
+def test_a_start_reserves_and_publishes_ports_again(world: World) -> None:
     first = world.connect("c1", netns_name="c1", ports=[WEB, CHOSEN])
     before = world.host.ports.taken()
     end(world)
@@ -33,7 +33,7 @@ def test_after_a_start_the_ports_are_held_and_published_again(world: World) -> N
     assert not world.host.ports.taken()
 
 
-def test_a_port_that_was_taken_meanwhile_is_shown_and_does_not_stop_the_start(
+def test_a_port_that_another_program_has_is_reported_and_does_not_prevent_the_start(
     world: World,
 ) -> None:
     endpoint = world.connect("c1", netns_name="c1", ports=[WEB, CHOSEN])
@@ -46,7 +46,7 @@ def test_a_port_that_was_taken_meanwhile_is_shown_and_does_not_stop_the_start(
     assert [each.id for each in world.driver.restored] == [endpoint.id]
     assert world.problems(endpoint.id) == ["TCP port 8080 is not held: nginx (pid 77) has it."]
 
-    # It stays the endpoint's: nobody else is given it, neither by name nor by choice.
+    # It stays the endpoint's: no other endpoint gets it, whether by name or by choice.
     asked = connect("c2", ports=[WEB])
     assert refusal(world.net.Connect, asked).metadata["endpoint"] == endpoint.id
     world.host.ports.choosable = [range(8080, 8082)]
@@ -64,7 +64,7 @@ def test_a_port_that_was_taken_meanwhile_is_shown_and_does_not_stop_the_start(
     assert numbers(world.connect("c4", ports=[CHOSEN])) == [8080]
 
 
-def test_an_endpoint_whose_port_is_lost_gives_it_up(world: World) -> None:
+def test_an_endpoint_with_a_lost_port_can_be_disconnected(world: World) -> None:
     world.connect("c1", ports=[WEB])
     end(world)
     nginx = world.host.ports.take(Binding(TCP, 8080, BOTH), NGINX)
@@ -89,7 +89,7 @@ def test_an_endpoint_that_cannot_have_its_port_back_does_not_move(world: World) 
     assert world.endpoints() == [endpoint]
 
 
-def test_what_a_crash_left_half_made_holds_nothing_after_the_start(world: World) -> None:
+def test_an_interrupted_connect_has_no_port_after_the_start(world: World) -> None:
     before = world.state()
     world.driver.trouble.fail("connect", KernelError("no"), late=True)
     world.driver.trouble.fail("disconnect", KernelError("no"))

@@ -1,4 +1,4 @@
-"""What a start makes of what a crash left: intents are undone or finished, networks restored."""
+"""Recovery at a start: interrupted calls are undone or completed, and networks restored."""
 
 from collections.abc import Callable
 
@@ -76,7 +76,7 @@ def web(world: World) -> None:
 
 
 @pytest.mark.parametrize("crash", CRASHES)
-def test_what_was_half_done_is_gone_and_what_stood_stands(world: World, crash: Crash) -> None:
+def test_interrupted_calls_are_undone_and_other_objects_stay(world: World, crash: Crash) -> None:
     before = world.state()
     crash(world)
     assert world.state() != before
@@ -86,7 +86,7 @@ def test_what_was_half_done_is_gone_and_what_stood_stands(world: World, crash: C
     assert world.state() == before
 
 
-def test_all_of_it_at_once(world: World) -> None:
+def test_all_kinds_of_crashes_are_recovered_at_once(world: World) -> None:
     before = world.state()
     for crash in CRASHES[2:]:
         crash(world)
@@ -98,7 +98,7 @@ def test_all_of_it_at_once(world: World) -> None:
     assert (network, subnet) == ("network api", "subnet 10.9.0.0/24")
 
 
-def test_endpoints_that_differ_from_their_record_are_made_whole(world: World) -> None:
+def test_endpoints_that_differ_from_their_record_are_repaired(world: World) -> None:
     before = world.state()
     world.driver.problems = ["It is not there."]
     world.driver.endpoints.clear()
@@ -108,7 +108,7 @@ def test_endpoints_that_differ_from_their_record_are_made_whole(world: World) ->
     assert world.state() == before
 
 
-def test_an_interface_that_is_its_callers_is_told_of_and_left(world: World) -> None:
+def test_the_interface_of_a_caller_is_reported_and_not_repaired(world: World) -> None:
     loose = world.connect("loose")
     world.driver.problems = ["It is not there."]
     found = world.core.doctor.recover()
@@ -116,7 +116,7 @@ def test_an_interface_that_is_its_callers_is_told_of_and_left(world: World) -> N
     assert "Disconnect it and connect it again" in found[-1].remedy
 
 
-def test_an_endpoint_whose_sandbox_is_gone_is_removed_and_comes_back_by_its_key(
+def test_an_endpoint_without_its_sandbox_is_removed_and_its_successor_gets_its_addresses(
     world: World,
 ) -> None:
     world.sandbox("c2")
@@ -130,7 +130,7 @@ def test_an_endpoint_whose_sandbox_is_gone_is_removed_and_comes_back_by_its_key(
     assert world.connect("c2", netns_name="c2").addresses == endpoint.addresses
 
 
-def test_a_sandbox_that_another_path_leads_to_keeps_everything(world: World) -> None:
+def test_the_new_path_of_a_sandbox_is_recorded(world: World) -> None:
     world.host.move_sandbox("/run/netns/c1", "/proc/4711/ns/net")
     (before,) = world.endpoints()
     (found,) = world.core.doctor.recover()
@@ -141,7 +141,9 @@ def test_a_sandbox_that_another_path_leads_to_keeps_everything(world: World) -> 
     assert world.core.doctor.recover() == []
 
 
-def test_all_of_an_earlier_boot_are_removed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpoints_of_an_earlier_boot_are_removed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.connect("loose")
     for module in (kernel_checks, endpoints):
         monkeypatch.setattr(module, "boot_id", lambda: "another boot")
@@ -151,7 +153,7 @@ def test_all_of_an_earlier_boot_are_removed(world: World, monkeypatch: pytest.Mo
     assert [network.name for network in world.driver.networks.values()] == ["web"]
 
 
-def test_every_driver_restores_its_own_networks_also_when_it_has_none(world: World) -> None:
+def test_each_driver_restores_its_own_networks_even_none(world: World) -> None:
     other = world.network("lan", "10.3.0.0/24", driver="other")
     world.driver.networks.clear()
     assert repaired(world.core.doctor.recover()) == ["network web"]
@@ -163,9 +165,7 @@ def test_every_driver_restores_its_own_networks_also_when_it_has_none(world: Wor
 
 
 @pytest.mark.parametrize("crash", CRASHES[:5])
-def test_a_step_that_fails_keeps_its_record_and_the_next_start_takes_it(
-    world: World, crash: Crash
-) -> None:
+def test_a_failed_step_keeps_its_record_for_the_next_start(world: World, crash: Crash) -> None:
     before = world.state()
     crash(world)
     for verb in ("disconnect", "delete", "restore"):
@@ -178,14 +178,14 @@ def test_a_step_that_fails_keeps_its_record_and_the_next_start_takes_it(
     assert world.state() == before
 
 
-def test_a_network_on_its_way_out_is_not_made_again_for_what_is_left_on_it(world: World) -> None:
+def test_a_network_that_is_being_deleted_is_not_restored_for_its_endpoints(world: World) -> None:
     crash_in_forced_delete(world)
     world.driver.trouble.fail("disconnect", DriverError("no"), times=9)
     assert unrepaired(world.core.doctor.recover())
     assert world.driver.trouble.calls["update"] == 0
 
 
-def test_a_step_that_fails_does_not_keep_the_others_from_their_turn(world: World) -> None:
+def test_a_failed_step_does_not_prevent_the_others(world: World) -> None:
     for crash in (crash_in_connect, crash_in_delete):
         crash(world)
     world.driver.trouble.fail("disconnect", DriverError("no"))
@@ -196,7 +196,7 @@ def test_a_step_that_fails_does_not_keep_the_others_from_their_turn(world: World
     assert [endpoint.container_id for endpoint in world.endpoints()] == ["c1", "c9"]
 
 
-def test_of_many_that_are_gone_one_that_cannot_be_removed_does_not_keep_the_others(
+def test_a_failed_removal_does_not_prevent_the_others(
     world: World,
 ) -> None:
     for number in range(2, 6):
@@ -213,7 +213,7 @@ def test_of_many_that_are_gone_one_that_cannot_be_removed_does_not_keep_the_othe
     assert world.endpoints() == []
 
 
-def test_a_boot_takes_one_commit_of_each_book(world: World) -> None:
+def test_recovery_after_a_boot_takes_one_commit_of_each_database(world: World) -> None:
     for number, backend in enumerate(("bitmap", "spare", "bitmap", "spare"), 2):
         world.network(f"n{number}", f"10.2.{number}.0/24", ipam=backend)
         world.connect(f"c{number}", network=f"n{number}", netns_path=world.sandbox(f"c{number}"))
@@ -230,7 +230,7 @@ def test_a_boot_takes_one_commit_of_each_book(world: World) -> None:
     assert world.store.networks.all() == before
 
 
-def test_networks_that_a_driver_cannot_restore_together_are_made_one_by_one(world: World) -> None:
+def test_networks_that_cannot_be_restored_together_are_restored_one_by_one(world: World) -> None:
     world.network("api", "10.2.0.0/24")
     world.driver.networks.clear()
     world.driver.trouble.fail("restore", DriverError("one of two could not be restored"))
@@ -242,7 +242,7 @@ def test_networks_that_a_driver_cannot_restore_together_are_made_one_by_one(worl
 
 
 @pytest.mark.parametrize("verb", ["check_network", "restore", "orphans", "check"])
-def test_a_driver_that_hangs_is_waited_for_once(
+def test_a_hung_driver_is_waited_for_once(
     world: World, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     """It keeps no other from its turn, and the start has an end."""
@@ -263,7 +263,7 @@ def test_a_driver_that_hangs_is_waited_for_once(
 
 
 @pytest.mark.parametrize("verb", ["usage", "allocations"])
-def test_a_backend_that_hangs_is_waited_for_once(
+def test_a_hung_backend_is_waited_for_once(
     world: World, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     for number in range(2, 9):
@@ -278,7 +278,7 @@ def test_a_backend_that_hangs_is_waited_for_once(
     assert unrepaired(world.core.doctor.recover()) == []
 
 
-def test_an_endpoint_that_cannot_be_made_whole_is_failed_and_keeps_what_it_has(
+def test_an_endpoint_that_cannot_be_repaired_is_failed_and_keeps_its_addresses(
     world: World,
 ) -> None:
     (before,) = world.endpoints()
@@ -301,7 +301,7 @@ def test_an_endpoint_that_cannot_be_made_whole_is_failed_and_keeps_what_it_has(
     assert (whole.state, list(whole.conditions)) == (before.state, [])
 
 
-def test_an_endpoint_whose_address_another_has_is_failed_until_that_is_released(
+def test_an_endpoint_is_failed_while_another_owner_has_its_address(
     world: World,
 ) -> None:
     (endpoint,) = world.endpoints()
@@ -319,7 +319,7 @@ def test_an_endpoint_whose_address_another_has_is_failed_until_that_is_released(
     assert (whole.state, list(whole.conditions)) == (endpoint.state, [])
 
 
-def test_what_has_failed_and_is_whole_again_by_itself_is_found_so(world: World) -> None:
+def test_a_failed_endpoint_without_differences_becomes_ready(world: World) -> None:
     (before,) = world.endpoints()
     world.driver.problems = ["It is not there."]
     world.driver.trouble.fail("connect", KernelError("the kernel is full"))

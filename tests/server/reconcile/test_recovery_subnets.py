@@ -32,7 +32,7 @@ def test_a_kept_subnet_that_was_never_opened_is_opened(stack: Stack) -> None:
     assert stack.allocate(NINE).address == "10.9.0.2"
 
 
-def test_a_founded_subnet_that_was_never_opened_is_dropped(stack: Stack) -> None:
+def test_an_automatic_subnet_that_was_never_opened_is_deleted(stack: Stack) -> None:
     before = stack.state()
     crash_in_allocate(stack)
     assert stack.state() != before
@@ -40,7 +40,7 @@ def test_a_founded_subnet_that_was_never_opened_is_dropped(stack: Stack) -> None
     assert stack.state() == before
 
 
-def test_a_founded_subnet_whose_last_address_was_released_is_dropped(stack: Stack) -> None:
+def test_an_automatic_subnet_without_allocations_is_deleted(stack: Stack) -> None:
     before = stack.state()
     stack.allocate(NINE, owner="vm-7")
     with store(0)(stack):
@@ -50,7 +50,7 @@ def test_a_founded_subnet_whose_last_address_was_released_is_dropped(stack: Stac
     assert stack.state() == before
 
 
-def test_of_an_import_that_a_crash_cut_off_the_kept_subnets_stay_and_are_filled_again(
+def test_the_kept_subnets_of_an_interrupted_import_stay(
     stack: Stack,
 ) -> None:
     document = mynet(subnet(NINE, holding("10.9.0.9")), subnet("10.8.0.0/24", kept=True))
@@ -62,7 +62,7 @@ def test_of_an_import_that_a_crash_cut_off_the_kept_subnets_stay_and_are_filled_
     assert stack.subnets() == ["10.8.0.0/24", NINE]
 
 
-def test_subnets_that_are_as_they_should_be_stay_so(stack: Stack) -> None:
+def test_subnets_in_order_are_not_changed(stack: Stack) -> None:
     stack.create_subnet("10.8.0.0/24")
     stack.create_subnet("10.7.0.0/24", cooldown={"seconds": 60})
     stack.release("10.7.0.0/24", stack.allocate("10.7.0.0/24", sticky_key="a").address)
@@ -80,7 +80,7 @@ def test_subnets_that_are_as_they_should_be_stay_so(stack: Stack) -> None:
     assert stack.subnet("10.7.0.0/24").usage.cooling == 1
 
 
-def test_a_subnet_that_cannot_be_tidied_does_not_keep_the_others_from_their_turn(
+def test_a_failed_subnet_does_not_prevent_the_others(
     world: World,
 ) -> None:
     world.create_subnet("10.7.0.0/24", backend="spare")
@@ -94,7 +94,7 @@ def test_a_subnet_that_cannot_be_tidied_does_not_keep_the_others_from_their_turn
     assert world.subnets() == ["10.7.0.0/24", NINE]
 
 
-def test_a_subnet_of_a_backend_that_is_gone_is_left_alone(world: World) -> None:
+def test_a_subnet_of_a_missing_backend_is_not_changed(world: World) -> None:
     world.create_subnet("10.7.0.0/24", backend="spare")
     world.allocate("10.8.0.0/24", owner="vm-7")
     with world.broken_write():

@@ -107,9 +107,7 @@ TOKENS = [
 @pytest.mark.parametrize(
     "verb", ["ListNetworks", "ListEndpoints", "ListSubnets", "ListAllocations"]
 )
-def test_a_page_token_that_nobody_gave_is_refused(
-    furnished_world: World, verb: str, token: str
-) -> None:
+def test_an_invented_page_token_is_refused(furnished_world: World, verb: str, token: str) -> None:
     check(furnished_world, verb, {"page_token": token}, ["page_token"])
 
 
@@ -122,7 +120,7 @@ def test_a_negative_page_size_is_refused(furnished_world: World, verb: str) -> N
     check(furnished_world, verb, fields, ["page_size", "page_token"])
 
 
-def test_all_faults_of_a_list_are_told_at_once(furnished_world: World) -> None:
+def test_all_violations_of_a_list_request_are_reported(furnished_world: World) -> None:
     fields: dict[str, Any] = {"page_size": -1, "page_token": "!"}
     paging = ["page_size", "page_token"]
     check(furnished_world, "ListAllocations", {**fields, "subnet": "x"}, [*paging, "subnet"])

@@ -27,14 +27,16 @@ KINDS = pytest.mark.parametrize("kind", [MYNET, TUTORIAL, HOST_LOCAL])
     "text", ["{", "banana", "\0", '{"a":}', "[" * 100_000, "{}{}", "NaN{", LONG], ids=shown
 )
 @KINDS
-def test_what_is_no_json_is_refused(furnished_world: World, kind: int, text: str) -> None:
+def test_a_text_that_is_not_json_is_refused(furnished_world: World, kind: int, text: str) -> None:
     [(field, said)] = faults(furnished_world, kind, text)
     assert (field, said.startswith("is not JSON: ")) == ("document", True)
 
 
 @pytest.mark.parametrize("text", ["[]", "null", "1", '"{}"', "[[]]", "true"])
 @KINDS
-def test_what_is_no_document_is_refused(furnished_world: World, kind: int, text: str) -> None:
+def test_json_that_is_not_a_document_is_refused(
+    furnished_world: World, kind: int, text: str
+) -> None:
     assert set(fields_of(faults(furnished_world, kind, text))) == {"document"}
 
 
@@ -64,7 +66,7 @@ def test_what_is_no_document_is_refused(furnished_world: World, kind: int, text:
     ],
     ids=shown,
 )
-def test_a_field_that_is_missing_unknown_or_none_of_its_kind_is_refused(
+def test_a_missing_unknown_or_mistyped_field_is_refused(
     furnished_world: World, document: object, said: str
 ) -> None:
     found = [": ".join(each) for each in faults(furnished_world, MYNET, document)]
@@ -94,13 +96,13 @@ def test_a_document_of_another_version_is_refused(furnished_world: World, versio
     ],
     ids=shown,
 )
-def test_what_an_allocation_could_not_have_by_hand_it_cannot_have_by_an_import(
+def test_an_import_has_the_limits_of_an_allocation(
     furnished_world: World, held: dict[str, Any], field: str
 ) -> None:
     assert fields_of(faults(furnished_world, MYNET, mynet(subnet(NINE, held)))) == [field]
 
 
-def test_an_address_that_names_a_device_is_refused(furnished_world: World) -> None:
+def test_an_address_with_a_scope_is_refused(furnished_world: World) -> None:
     document = mynet(subnet("fe80::/64", holding("fe80::1%eth0")))
     assert "document[fe80::1%eth0]" in fields_of(faults(furnished_world, MYNET, document))
 
@@ -122,7 +124,7 @@ def test_an_address_that_names_a_device_is_refused(furnished_world: World) -> No
     ],
     ids=shown,
 )
-def test_rules_that_a_subnet_could_not_have_by_hand_it_cannot_have_by_an_import(
+def test_an_import_has_the_limits_of_subnet_rules(
     furnished_world: World, rules: dict[str, Any]
 ) -> None:
     [(field, _)] = faults(furnished_world, MYNET, mynet(subnet(NINE, **rules)))
@@ -174,7 +176,7 @@ def test_more_addresses_than_fit_into_memory_are_refused(furnished_world: World)
     ]
 
 
-def test_zeros_behind_the_last_address_do_no_harm(furnished_world: World) -> None:
+def test_zeros_after_the_last_address_are_ignored(furnished_world: World) -> None:
     request = ask(TUTORIAL, {NINE: "1" + "0" * 100_000}, validate_only=True)
     [imported] = furnished_world.ipam.ImportSubnets(request).subnets
     assert (imported.subnet, imported.allocations) == (NINE, 1)
@@ -227,6 +229,6 @@ def test_a_folder_of_another_form_is_refused(furnished_world: World, document: o
 
 
 @pytest.mark.parametrize("named", ["banana", "10.99.0.0", 5, None, ["10.99.0.0/24"]], ids=shown)
-def test_a_folders_subnet_that_is_none_is_refused(furnished_world: World, named: object) -> None:
+def test_an_invalid_subnet_of_a_folder_is_refused(furnished_world: World, named: object) -> None:
     document = {"subnets": [named], "files": {}}
     assert fields_of(faults(furnished_world, HOST_LOCAL, document)) == ["document.subnets"]

@@ -1,4 +1,4 @@
-"""Endpoints that nobody can make or name: each with all its faults, and nothing changed by it."""
+"""Requests of endpoints that are refused with all violations, and change nothing."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from mynet.v1 import network_pb2
 from mynet.v1.network_pb2 import PortMapping
-from tests.server.support.refusals import refusal, require_faults
+from tests.server.support.refusals import refusal, require_violations
 from tests.server.support.requests import LONG, connect, shown
 from tests.server.support.world import World
 
@@ -14,10 +14,10 @@ ONE_MAC = "02:00:00:00:00:01"
 
 
 def check(world: World, fields: dict[str, Any], faults: list[str]) -> None:
-    require_faults(world, world.net.Connect, connect(**{"container": "c2", **fields}), faults)
+    require_violations(world, world.net.Connect, connect(**{"container": "c2", **fields}), faults)
 
 
-def test_an_empty_request_lacks_network_and_container(furnished_world: World) -> None:
+def test_network_and_container_are_required(furnished_world: World) -> None:
     check(furnished_world, {"container": "", "network": ""}, ["network", "container_id"])
 
 
@@ -127,7 +127,7 @@ def test_labels_and_options_are_refused(
     check(furnished_world, fields, faults or every)
 
 
-def test_all_faults_are_told_at_once(furnished_world: World) -> None:
+def test_all_violations_are_reported(furnished_world: World) -> None:
     fields: dict[str, Any] = {
         "network": "",
         "container": "",
@@ -148,7 +148,7 @@ def test_all_faults_are_told_at_once(furnished_world: World) -> None:
     assert furnished_world.state() == before
 
 
-def test_all_that_the_network_does_not_have_is_told_at_once(furnished_world: World) -> None:
+def test_all_violations_of_the_network_are_reported(furnished_world: World) -> None:
     furnished_world.network("half", "10.8.0.0/24")
     asked = {
         "network": "half",
@@ -172,7 +172,7 @@ def test_all_that_the_network_does_not_have_is_told_at_once(furnished_world: Wor
     ],
     ids=shown,
 )
-def test_what_is_not_there_changes_nothing(
+def test_a_missing_network_or_sandbox_changes_nothing(
     furnished_world: World, fields: dict[str, Any], reason: str
 ) -> None:
     before = furnished_world.state()
@@ -208,14 +208,14 @@ def test_a_selector_is_refused(
 
 
 @pytest.mark.parametrize("verb", ["Get", "Check"])
-def test_a_container_alone_does_not_name_one_endpoint(furnished_world: World, verb: str) -> None:
+def test_a_container_alone_does_not_select_one_endpoint(furnished_world: World, verb: str) -> None:
     request = getattr(network_pb2, f"{verb}EndpointRequest")(container_id="c1")
     refused = refusal(getattr(furnished_world.net, f"{verb}Endpoint"), request)
     assert refused.faults == ["network"]
 
 
 @pytest.mark.parametrize("verb", ["GetNetwork", "DeleteNetwork"])
-def test_a_network_has_to_be_named(furnished_world: World, verb: str) -> None:
+def test_a_network_is_required(furnished_world: World, verb: str) -> None:
     before = furnished_world.state()
     request = getattr(network_pb2, f"{verb}Request")()
     assert refusal(getattr(furnished_world.net, verb), request).faults == ["network"]

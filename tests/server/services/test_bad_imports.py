@@ -35,7 +35,7 @@ KINDS = pytest.mark.parametrize("kind", [MYNET, TUTORIAL, HOST_LOCAL])
     ],
     ids=shown,
 )
-def test_all_faults_of_the_request_are_told_at_once(
+def test_all_violations_of_the_request_are_reported(
     furnished_world: World, kind: int, document: str, backend: str, found: list[str]
 ) -> None:
     assert fields_of(faults(furnished_world, kind, document, backend=backend)) == found
@@ -43,9 +43,7 @@ def test_all_faults_of_the_request_are_told_at_once(
 
 @pytest.mark.parametrize("owner", ["endpoint:1", "network:1", "endpoint:"])
 @pytest.mark.parametrize("kind", [MYNET, HOST_LOCAL])
-def test_an_owner_who_is_the_daemon_itself_is_refused(
-    furnished_world: World, kind: int, owner: str
-) -> None:
+def test_an_owner_of_the_daemon_is_refused(furnished_world: World, kind: int, owner: str) -> None:
     document = {"subnets": [NINE], "files": {"10.99.0.9": owner}}
     if kind == MYNET:
         document = mynet(subnet(NINE, holding("10.99.0.9", owner)))
@@ -61,14 +59,14 @@ def test_subnets_that_share_addresses_are_refused(furnished_world: World) -> Non
     assert fields_of(faults(furnished_world, MYNET, twice)) == ["document"]
 
 
-def test_an_address_that_stands_there_twice_is_refused(furnished_world: World) -> None:
+def test_a_repeated_address_is_refused(furnished_world: World) -> None:
     document = mynet(subnet(NINE, holding("10.99.0.1", "a"), holding("10.99.0.1", "a")))
     assert faults(furnished_world, MYNET, document) == [
         (f"document[{NINE}]", "10.99.0.1 is listed twice")
     ]
 
 
-def test_all_faults_of_a_document_are_told_at_once(furnished_world: World) -> None:
+def test_all_violations_of_a_document_are_reported(furnished_world: World) -> None:
     document = {"banana": "1", "10.98.0.0/24": "x", NINE: "0" * 300 + "1", "fd00::/64": ""}
     assert len(faults(furnished_world, TUTORIAL, document)) == 4
     document = mynet(
@@ -83,7 +81,7 @@ def test_all_faults_of_a_document_are_told_at_once(furnished_world: World) -> No
     assert len(faults(furnished_world, MYNET, document)) == 6
 
 
-def test_ten_thousand_faults_make_a_small_error(furnished_world: World) -> None:
+def test_ten_thousand_violations_make_a_small_error(furnished_world: World) -> None:
     document = {
         "subnets": [NINE],
         "files": {f"10.98.{n // 256}.{n % 256}": "" for n in range(9999)},
@@ -109,14 +107,14 @@ def test_a_subnet_that_another_backend_keeps_is_refused(furnished_world: World) 
 
 
 @pytest.mark.parametrize("backend", ["lost", "torn"])
-def test_a_backend_that_is_not_there_is_refused(furnished_world: World, backend: str) -> None:
+def test_a_missing_backend_is_refused(furnished_world: World, backend: str) -> None:
     found = refused(furnished_world, TUTORIAL, {NINE: "1"}, backend=backend)
     assert found.short == ("NOT_FOUND", "BACKEND_NOT_FOUND")
 
 
 @pytest.mark.parametrize("address", ["10.1.0.1", "10.1.0.2", "10.9.0.1"])
 @pytest.mark.parametrize("owner", ["", "vm-8"])
-def test_an_address_that_somebody_else_has_is_refused(
+def test_an_address_of_another_owner_is_refused(
     furnished_world: World, address: str, owner: str
 ) -> None:
     cidr = address.rpartition(".")[0] + ".0/24"

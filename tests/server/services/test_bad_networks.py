@@ -1,11 +1,11 @@
-"""Networks that nobody can make: each with all its faults, and nothing changed by it."""
+"""Requests of networks that are refused with all violations, and change nothing."""
 
 from typing import Any
 
 import pytest
 
 from mynet.v1 import network_pb2
-from tests.server.support.refusals import refusal, require_faults
+from tests.server.support.refusals import refusal, require_violations
 from tests.server.support.requests import LONG, create, shown
 from tests.server.support.stack import Stack
 from tests.server.support.world import World
@@ -16,10 +16,10 @@ def subnets(*cidrs: str, **gateway: str) -> dict[str, Any]:
 
 
 def check(world: World, fields: dict[str, Any], faults: list[str]) -> None:
-    require_faults(world, world.net.CreateNetwork, create(**{"name": "new", **fields}), faults)
+    require_violations(world, world.net.CreateNetwork, create(**{"name": "new", **fields}), faults)
 
 
-def test_an_empty_request_lacks_a_name(furnished_world: World) -> None:
+def test_a_name_is_required(furnished_world: World) -> None:
     request = network_pb2.CreateNetworkRequest()
     refused = refusal(furnished_world.net.CreateNetwork, request)
     assert refused.faults == ["network.name"]
@@ -92,7 +92,7 @@ def test_subnets_that_overlap_each_other_are_refused(
     check(furnished_world, subnets(*cidrs), ["network.subnets"] * pairs)
 
 
-def test_more_subnets_than_anybody_needs_are_refused_at_once(furnished_world: World) -> None:
+def test_too_many_subnets_are_refused_at_once(furnished_world: World) -> None:
     many = [f"10.{number // 256}.{number % 256}.0/24" for number in range(50_000)]
     check(furnished_world, subnets(*many), ["network.subnets"])
 
@@ -137,7 +137,7 @@ def test_options_are_refused(
     check(furnished_world, {"options": options}, [f"network.options{fault}" for fault in faults])
 
 
-def test_what_options_contradict_is_told_with_all_other_faults(stack: Stack) -> None:
+def test_contradictory_options_are_reported_with_all_other_violations(stack: Stack) -> None:
     options = {
         "colour": "red",
         "gateway_mode_ipv4": "routed",
@@ -153,7 +153,7 @@ def test_what_options_contradict_is_told_with_all_other_faults(stack: Stack) -> 
     assert refused.faults == [f"network.{path}" for path in paths]
 
 
-def test_what_is_left_to_the_daemon_contradicts_nothing(stack: Stack) -> None:
+def test_defaults_contradict_no_options(stack: Stack) -> None:
     routed = {"gateway_mode_ipv4": "routed", "gateway_mode_ipv6": "routed"}
     assert dict(stack.network("web", options=routed).options) == routed
     stack.network("api", "10.2.0.0/24", internal=True)
@@ -175,7 +175,7 @@ def test_labels_are_refused(furnished_world: World, labels: dict[str, str]) -> N
     check(furnished_world, {"labels": labels}, ["network.labels"])
 
 
-def test_all_faults_are_told_at_once(furnished_world: World) -> None:
+def test_all_violations_are_reported(furnished_world: World) -> None:
     fields = {
         "name": "no name",
         "driver": "a\n",
@@ -191,7 +191,7 @@ def test_all_faults_are_told_at_once(furnished_world: World) -> None:
     check(furnished_world, fields, [f"network.{path}" for path in paths])
 
 
-def test_twenty_faults_are_told_and_the_others_counted(furnished_world: World) -> None:
+def test_twenty_violations_are_listed_and_the_others_counted(furnished_world: World) -> None:
     request = create("new", *["banana"] * 30)
     refused = refusal(furnished_world.net.CreateNetwork, request)
     assert refused.faults == [f"network.subnets[{number}].cidr" for number in range(20)]
@@ -215,7 +215,7 @@ def test_twenty_faults_are_told_and_the_others_counted(furnished_world: World) -
     ],
     ids=shown,
 )
-def test_what_is_just_within_bounds_is_taken(world: World, fields: dict[str, Any]) -> None:
+def test_values_at_the_limits_are_accepted(world: World, fields: dict[str, Any]) -> None:
     assert world.network(**{"name": "new", **fields}).state == network_pb2.NETWORK_STATE_READY
 
 
@@ -230,7 +230,7 @@ def test_what_is_just_within_bounds_is_taken(world: World, fields: dict[str, Any
         ("10.2.0.255/24", "ADDRESS_RESERVED"),
     ],
 )
-def test_a_subnet_that_is_not_to_be_had_changes_nothing(
+def test_a_subnet_that_is_in_use_changes_nothing(
     furnished_world: World, cidr: str, reason: str
 ) -> None:
     before = furnished_world.state()

@@ -1,4 +1,4 @@
-"""Ports that nobody can publish: each with all its faults, and nothing changed by it."""
+"""Requests of published ports that are refused with all violations, and change nothing."""
 
 from ipaddress import ip_address
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.values.ports import Binding
 from mynet.v1.network_pb2 import PortMapping
-from tests.server.support.refusals import refusal, require_faults
+from tests.server.support.refusals import refusal, require_violations
 from tests.server.support.requests import connect, shown
 from tests.server.support.world import World
 
@@ -17,7 +17,7 @@ WEB = {"host_port": 8080, "container_port": 80}
 
 
 def check(world: World, fields: dict[str, Any], faults: list[str]) -> None:
-    require_faults(world, world.net.Connect, connect("c2", **fields), faults)
+    require_violations(world, world.net.Connect, connect("c2", **fields), faults)
 
 
 def port(**fields: Any) -> PortMapping:
@@ -86,11 +86,11 @@ def test_the_same_port_twice_is_refused(
     ],
     ids=["entries", "another number", "chosen", "together"],
 )
-def test_too_many_are_refused(furnished_world: World, ports: list[PortMapping]) -> None:
+def test_too_many_ports_are_refused(furnished_world: World, ports: list[PortMapping]) -> None:
     check(furnished_world, {"ports": ports}, ["ports"])
 
 
-def test_all_faults_are_told_at_once(furnished_world: World) -> None:
+def test_all_violations_are_reported(furnished_world: World) -> None:
     check(
         furnished_world,
         {"interface": "a b", "ports": [port(host_port=65536), port(host_ip="x")]},
@@ -98,7 +98,7 @@ def test_all_faults_are_told_at_once(furnished_world: World) -> None:
     )
 
 
-def test_what_fits_at_the_edges_is_published(world: World) -> None:
+def test_ports_at_the_limits_are_published(world: World) -> None:
     world.network("web", "10.1.0.0/24", "fd00:1::/64")
     kept = port(host_port=20000, container_port=20000, count=5000)
     renumbered = port(host_port=1, container_port=64512, count=1024)
@@ -126,7 +126,7 @@ def test_an_address_of_a_family_that_the_network_lacks_is_refused(
     furnished_world.delete("half")
 
 
-def test_the_loopback_of_ipv6_is_more_than_the_kernel_can(furnished_world: World) -> None:
+def test_the_loopback_address_of_ipv6_is_unsupported(furnished_world: World) -> None:
     before = furnished_world.state()
     refused = refusal(furnished_world.net.Connect, connect("c2", ports=[port(host_ip="::1")]))
     assert refused.short == ("UNIMPLEMENTED", "CAPABILITY_UNSUPPORTED")
@@ -139,7 +139,7 @@ def test_the_loopback_of_ipv6_is_more_than_the_kernel_can(furnished_world: World
     ("errno", "reason"),
     [("EADDRNOTAVAIL", "INVALID_ARGUMENT"), ("EACCES", "KERNEL_ERROR")],
 )
-def test_an_address_that_the_host_lacks_is_a_fault_of_the_request(
+def test_an_address_that_the_host_lacks_is_a_violation(
     furnished_world: World,
     monkeypatch: pytest.MonkeyPatch,
     errno: str,

@@ -1,4 +1,4 @@
-"""Subnets that nobody can have: each with all its faults, and nothing changed by it."""
+"""Requests of subnets that are refused with all violations, and change nothing."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def test_a_cidr_is_refused(furnished_world: World, cidr: str) -> None:
     check(furnished_world, "CreateSubnet", {"subnet": {"cidr": cidr}}, ["subnet.cidr"])
 
 
-def test_a_gateway_is_refused_where_there_is_no_network(furnished_world: World) -> None:
+def test_a_gateway_without_a_network_is_refused(furnished_world: World) -> None:
     fields = {"subnet": {"cidr": NINE, "gateway": "10.99.0.1"}}
     check(furnished_world, "CreateSubnet", fields, ["subnet.gateway"])
 
@@ -72,7 +72,7 @@ def test_a_range_is_refused(furnished_world: World, span: str) -> None:
     refused_both_ways(furnished_world, {"cidr": NINE, "range": span}, ["range"])
 
 
-def test_more_reservations_than_anybody_needs_are_refused(furnished_world: World) -> None:
+def test_too_many_reservations_are_refused(furnished_world: World) -> None:
     fields = {"cidr": NINE, "reserved": ["10.99.0.7"] * 65}
     refused_both_ways(furnished_world, fields, ["reserved"])
 
@@ -93,9 +93,7 @@ def test_a_time_is_refused(furnished_world: World, field: str, duration: Duratio
 
 
 @pytest.mark.parametrize("cidr", ["0.0.0.0/26", "::/80"])
-def test_addresses_of_a_subnet_that_nobody_named_cannot_be_named(
-    furnished_world: World, cidr: str
-) -> None:
+def test_rules_with_addresses_need_a_subnet_with_a_cidr(furnished_world: World, cidr: str) -> None:
     fields = {"cidr": cidr, "range": "10.1.0.0/25", "reserved": ["fd00::1"]}
     refused_both_ways(furnished_world, fields, ["range", "reserved[0]"])
 
@@ -118,7 +116,7 @@ def test_a_reserved_gateway_is_refused(
     assert furnished_world.state() == before
 
 
-def test_a_gateway_of_a_subnet_that_nobody_named_is_refused(furnished_world: World) -> None:
+def test_a_gateway_needs_a_subnet_with_a_cidr(furnished_world: World) -> None:
     before = furnished_world.state()
     subnet = {"cidr": "0.0.0.0/26", "gateway": "10.192.0.1"}
     refused = refusal(furnished_world.net.CreateNetwork, create("new", subnets=[subnet]))
@@ -126,7 +124,7 @@ def test_a_gateway_of_a_subnet_that_nobody_named_is_refused(furnished_world: Wor
     assert furnished_world.state() == before
 
 
-def test_all_faults_of_a_subnet_are_told_at_once(furnished_world: World) -> None:
+def test_all_violations_of_a_subnet_are_reported(furnished_world: World) -> None:
     fields = {
         "cidr": "banana",
         "range": "x",
@@ -155,7 +153,7 @@ def test_a_subnet_to_delete_or_to_map_is_refused(furnished_world: World, subnet:
     ("subnet", "length"),
     [("10.9.0.0/24", 23), ("10.9.0.0/24", 33), ("10.9.0.0/24", 2**32 - 1), ("fd00::/64", 129)],
 )
-def test_parts_of_a_size_that_there_is_not_are_refused(
+def test_parts_of_an_impossible_size_are_refused(
     furnished_world: World, subnet: str, length: int
 ) -> None:
     fields = {"subnet": subnet, "part_prefix_length": length}

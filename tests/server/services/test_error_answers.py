@@ -31,7 +31,7 @@ def check(refused: Refusal, kind: type[Exception], named: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(classes(drivers) - {drivers.InvalidOptions}, key=str))
-def test_what_a_driver_raises_reaches_the_caller(
+def test_an_error_of_a_driver_reaches_the_caller(
     world: World, kind: type[drivers.DriverError]
 ) -> None:
     before = world.state()
@@ -44,7 +44,7 @@ def test_what_a_driver_raises_reaches_the_caller(
 
 
 @pytest.mark.parametrize("kind", sorted(classes(ipam), key=str))
-def test_what_a_backend_raises_reaches_the_caller(world: World, kind: type[ipam.IpamError]) -> None:
+def test_an_error_of_a_backend_reaches_the_caller(world: World, kind: type[ipam.IpamError]) -> None:
     before = world.state()
     error = kind("thing x stands in the way", resource="thing x", holder="vm-7")
     world.backend.trouble.fail("open_subnet", error)
@@ -55,7 +55,7 @@ def test_what_a_backend_raises_reaches_the_caller(world: World, kind: type[ipam.
     assert world.state() == before
 
 
-def test_option_values_that_a_driver_cannot_use_are_faults_of_the_request(world: World) -> None:
+def test_invalid_options_of_a_driver_are_violations(world: World) -> None:
     error = drivers.InvalidOptions("they contradict", {"icc": "goes without vlan"})
     world.driver.trouble.fail("create", error)
     refused = refusal(world.net.CreateNetwork, create(options={"icc": "true"}))
@@ -63,7 +63,7 @@ def test_option_values_that_a_driver_cannot_use_are_faults_of_the_request(world:
     assert refused.faults == ["network.options[icc]"]
 
 
-def test_a_fault_of_the_daemon_tells_nothing_of_its_inside(
+def test_a_bug_of_the_daemon_reveals_no_details(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
@@ -158,7 +158,7 @@ CORE: dict[type[Exception], tuple[str, Arrange]] = {
     [(kind, *arranged) for kind, arranged in CORE.items()],
     ids=[kind.__name__ for kind in CORE],
 )
-def test_what_the_core_refuses_reaches_the_caller_and_changes_nothing(
+def test_an_error_of_the_core_reaches_the_caller_and_changes_nothing(
     world: World, kind: type[Exception], named: str, arrange: Arrange
 ) -> None:
     world.network()
@@ -181,15 +181,15 @@ def test_a_slow_plugin_reaches_the_caller(make_world: Callable[..., World]) -> N
     check(refusal(world.net.CreateNetwork, create()), errors.PluginTimeout, "driver bridge")
 
 
-def test_a_daemon_that_starts_or_stops_says_so(make_world: Callable[..., World]) -> None:
+def test_a_starting_or_stopping_daemon_refuses_calls(make_world: Callable[..., World]) -> None:
     world = make_world(serving=False)
     check(refusal(world.net.CreateNetwork, create()), errors.Starting, "starting")
     world.server._interceptor.drain(0)
     check(refusal(world.net.CreateNetwork, create()), errors.ShuttingDown, "stopping")
 
 
-def test_every_row_is_reached_here() -> None:
-    """But CALLER_GONE: whoever is gone is not answered."""
+def test_each_error_is_tested_here() -> None:
+    """Only CALLER_GONE is missing, because a caller that has gone away gets no response."""
     below = {errors.PluginTimeout, errors.Starting, errors.ShuttingDown}
     reached = CORE.keys() | below | classes(drivers) | classes(ipam)
     assert PROMISED.keys() - reached == {errors.CallerGone}

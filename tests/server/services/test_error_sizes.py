@@ -68,8 +68,8 @@ FIELDS = [
     pytest.param(verb, path, id=f"{verb}-{'.'.join(path)}")
     for verb, kind in VERBS.items()
     for path in text_fields(kind)
-    # Nobody is refused for an owner that holds nothing, or a container that is nowhere, or for what
-    # is the daemon's to say.
+    # Not refused: an owner without addresses, a container without endpoints, and fields that are
+    # output only.
     if (verb, *path)
     not in {
         *(("ListAllocations", "owner"), ("ListEndpoints", "container_id")),
@@ -112,7 +112,7 @@ MANY = {f"{number}{'ü' * 999}": "ü" * 999 for number in range(99)}
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_whatever_a_driver_says_makes_a_small_error(world: World, error: Exception) -> None:
+def test_any_text_of_a_driver_makes_a_small_error(world: World, error: Exception) -> None:
     world.driver.trouble.fail("create", error)
     check(refusal(world.net.CreateNetwork, create()))
 
@@ -125,12 +125,12 @@ def test_whatever_a_driver_says_makes_a_small_error(world: World, error: Excepti
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_whatever_a_backend_says_makes_a_small_error(world: World, error: Exception) -> None:
+def test_any_text_of_a_backend_makes_a_small_error(world: World, error: Exception) -> None:
     world.backend.trouble.fail("open_subnet", error)
     check(refusal(world.net.CreateNetwork, create()))
 
 
-def test_whatever_the_check_of_an_option_says_makes_a_small_error(
+def test_any_text_of_an_option_check_makes_a_small_error(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = [Option(f"{number}".rjust(48, "x"), "", lambda _: LONG) for number in range(30)]
@@ -142,7 +142,7 @@ def test_whatever_the_check_of_an_option_says_makes_a_small_error(
 
 
 @pytest.mark.parametrize("number", [1, 3, 4, 20])
-def test_the_fewer_faults_there_are_the_more_each_may_say(world: World, number: int) -> None:
+def test_fewer_violations_have_longer_texts(world: World, number: int) -> None:
     said = {f"key{index}": "e" * 2000 for index in range(number)}
     world.driver.trouble.fail("create", InvalidOptions("no", said))
     refused = refusal(world.net.CreateNetwork, create())

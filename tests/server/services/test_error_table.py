@@ -14,23 +14,23 @@ from tests.server.support.error_contract import PROMISED, classes
 NO_ROW: dict[type[Exception], str] = {
     errors.MynetError: "a base, never raised itself",
     errors.NotFound: "a base, never raised itself",
-    errors.CannotStart: "ends the daemon before it answers anybody",
-    errors.CannotRestore: "ends a command that answers nobody",
+    errors.CannotStart: "ends the daemon before it answers a call",
+    errors.CannotRestore: "ends a command that answers no call",
 }
 
 
-def test_every_error_has_a_row_or_a_reason_to_have_none() -> None:
+def test_each_error_has_a_row_or_a_reason_to_have_none() -> None:
     known = classes(errors) | classes(drivers) | classes(ipam)
     assert known == TABLE.keys() | NO_ROW.keys()
     assert not TABLE.keys() & NO_ROW.keys()
 
 
-def test_the_table_is_what_was_promised() -> None:
+def test_the_table_follows_the_contract() -> None:
     rows = {kind: (code.name, reason) for kind, (code, reason) in TABLE.items()}
     assert rows == {kind: promise[:2] for kind, promise in PROMISED.items()}
 
 
-def test_an_error_of_a_plugin_of_its_own_has_its_bases_row() -> None:
+def test_a_plugin_s_own_error_has_the_row_of_its_base() -> None:
     class Torn(drivers.KernelError):
         pass
 

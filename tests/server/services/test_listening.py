@@ -46,7 +46,7 @@ def test_a_socket_is_for_its_owner_and_group(folder: Path, listen: Callable[...,
     assert answers(f"unix://{folder}/d.sock")
 
 
-def test_the_folder_of_a_socket_is_made(folder: Path, listen: Callable[..., Server]) -> None:
+def test_the_folder_of_a_socket_is_created(folder: Path, listen: Callable[..., Server]) -> None:
     listen(f"unix://{folder}/a/b/d.sock")
     assert answers(f"unix://{folder}/a/b/d.sock")
 
@@ -57,7 +57,7 @@ def test_several_addresses_are_served(folder: Path, listen: Callable[..., Server
     assert all(answers(address) for address in addresses)
 
 
-def test_a_socket_that_nobody_listens_on_is_replaced(
+def test_a_socket_without_a_listener_is_replaced(
     folder: Path, listen: Callable[..., Server]
 ) -> None:
     with socket.socket(socket.AF_UNIX) as gone:
@@ -66,9 +66,7 @@ def test_a_socket_that_nobody_listens_on_is_replaced(
     assert answers(f"unix://{folder}/d.sock")
 
 
-def test_a_socket_that_somebody_listens_on_stays_theirs(
-    folder: Path, listen: Callable[..., Server]
-) -> None:
+def test_a_socket_with_a_listener_is_kept(folder: Path, listen: Callable[..., Server]) -> None:
     with socket.socket(socket.AF_UNIX) as theirs:
         theirs.bind(str(folder / "d.sock"))
         theirs.listen()
@@ -78,7 +76,7 @@ def test_a_socket_that_somebody_listens_on_stays_theirs(
         assert (folder / "d.sock").stat().st_ino == inode
 
 
-def test_a_file_that_is_no_socket_stays(folder: Path, listen: Callable[..., Server]) -> None:
+def test_a_file_that_is_not_a_socket_is_kept(folder: Path, listen: Callable[..., Server]) -> None:
     (folder / "d.sock").write_text("precious")
     with pytest.raises(CannotStart, match="is not a socket"):
         listen(f"unix://{folder}/d.sock")
@@ -99,7 +97,7 @@ def test_a_path_too_long_for_a_socket_is_refused(
         listen(f"unix://{folder}/{'x' * 120}")
 
 
-def test_a_folder_that_nobody_may_write_in_is_refused_with_the_reason(
+def test_a_folder_without_write_permission_is_refused_with_the_reason(
     listen: Callable[..., Server],
 ) -> None:
     with pytest.raises(CannotStart, match=r"/proc/self/d\.sock: .*; choose another path"):

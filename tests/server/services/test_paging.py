@@ -85,7 +85,9 @@ def test_pages_have_the_size_asked_for_and_the_last_has_no_token(
     assert [name for page in found for name in page] == names
 
 
-def test_what_goes_between_two_pages_is_not_missed(world: World, what: str, pages: Pages) -> None:
+def test_an_item_deleted_between_two_pages_hides_no_other(
+    world: World, what: str, pages: Pages
+) -> None:
     names = fill(world, what, range(10, 10 + ITEMS))
     first, token = pages.page(2)
     remove(world, what, first[-1])
@@ -94,7 +96,7 @@ def test_what_goes_between_two_pages_is_not_missed(world: World, what: str, page
     assert (first, second, token) == (names[:2], names[3:], "")
 
 
-def test_what_comes_between_two_pages_is_seen_if_it_comes_behind(
+def test_an_item_added_between_two_pages_is_listed_if_it_comes_later(
     world: World, what: str, pages: Pages
 ) -> None:
     names = fill(world, what, range(10, 10 + ITEMS))
@@ -121,9 +123,7 @@ def remove(world: World, what: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["networks", "endpoints"])
-def test_pages_count_what_was_selected_and_not_what_was_passed_over(
-    world: World, verb: str
-) -> None:
+def test_pages_count_selected_items_alone(world: World, verb: str) -> None:
     for number in range(6):
         labels = {"odd": str(number % 2)}
         world.network(f"n{number}", f"10.{number}.0.0/24", labels=labels)

@@ -1,4 +1,4 @@
-"""The file that a backup is: whole, or refused with nothing of it used."""
+"""The format of a backup file: a file that is not complete is refused."""
 
 import gzip
 import hashlib
@@ -21,7 +21,7 @@ FILES = {"mynet.json": b"{}", "mynet.db": bytes(range(256)) * 40, "ipam/bitmap/b
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Path:
+def archive_file(tmp_path: Path) -> Path:
     """A backup of FILES."""
     source = tmp_path / "source"
     for name, content in FILES.items():
@@ -34,9 +34,9 @@ def made(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "back"
-    made.mkdir()
-    return made
+    archive_file = tmp_path / "back"
+    archive_file.mkdir()
+    return archive_file
 
 
 def emptied(folder: Path) -> Path:
@@ -45,34 +45,36 @@ def emptied(folder: Path) -> Path:
     return folder
 
 
-def test_what_was_packed_is_unpacked_for_its_owner_alone(made: Path, folder: Path) -> None:
-    assert unpack(made, folder) == ABOUT
+def test_unpacked_files_are_those_packed_with_modes_for_the_owner_alone(
+    archive_file: Path, folder: Path
+) -> None:
+    assert unpack(archive_file, folder) == ABOUT
     assert {name: (folder / name).read_bytes() for name in FILES} == FILES
     assert {path.stat().st_mode & 0o777 for path in folder.rglob("*")} == {0o600, 0o700}
     assert len(list(folder.rglob("*"))) == len(FILES) + len(["ipam", "ipam/bitmap"])
 
 
-def test_one_that_was_cut_anywhere_is_refused(made: Path, folder: Path) -> None:
-    whole = made.read_bytes()
+def test_a_backup_that_was_cut_short_is_refused(archive_file: Path, folder: Path) -> None:
+    whole = archive_file.read_bytes()
     for length in {*range(0, len(whole), 7), *range(len(whole) - 20, len(whole))}:
-        made.write_bytes(whole[:length])
+        archive_file.write_bytes(whole[:length])
         with pytest.raises(CannotRestore, match=r"one\.backup is not a complete mynet backup"):
-            unpack(made, emptied(folder))
+            unpack(archive_file, emptied(folder))
 
 
-def test_one_that_was_changed_anywhere_is_refused_or_has_the_same_in_it(
-    made: Path, folder: Path
+def test_a_changed_backup_is_refused_or_has_the_same_files(
+    archive_file: Path, folder: Path
 ) -> None:
-    """There are bits in a gzip that mean nothing, such as those behind the last block."""
-    whole = made.read_bytes()
+    """Some bits of a gzip file have no meaning, such as those after the last block."""
+    whole = archive_file.read_bytes()
     chosen = random.Random(1)  # noqa: S311 - no secret
     refused = 0
     for place in range(0, len(whole), 3):
         changed = bytearray(whole)
         changed[place] ^= chosen.randrange(1, 256)
-        made.write_bytes(changed)
+        archive_file.write_bytes(changed)
         try:
-            assert unpack(made, emptied(folder)) == ABOUT
+            assert unpack(archive_file, emptied(folder)) == ABOUT
             assert {name: (folder / name).read_bytes() for name in FILES} == FILES
         except CannotRestore:
             refused += 1
@@ -80,7 +82,7 @@ def test_one_that_was_changed_anywhere_is_refused_or_has_the_same_in_it(
 
 
 def repacked(path: Path, members: Mapping[str, bytes]) -> Path:
-    """Write a tar by hand."""
+    """Write a tar with these members."""
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members.items():
             info = tarfile.TarInfo(name)
@@ -106,8 +108,8 @@ HEAD = json.dumps(
 GOOD = {"backup.json": HEAD, "mynet.db": b"a book"}
 
 
-def test_one_that_somebody_packs_by_hand_is_as_good(tmp_path: Path, folder: Path) -> None:
-    """A file may be taken out with tar, looked at and put back; the sums are no seal."""
+def test_a_backup_that_another_program_repacked_is_accepted(tmp_path: Path, folder: Path) -> None:
+    """A person may unpack a backup with tar, look at it, and pack it again."""
     path = repacked(tmp_path / "a", {**GOOD, "SHA256SUMS": sums(GOOD)})
     assert unpack(path, folder) == ABOUT
 
@@ -132,7 +134,7 @@ def test_one_that_somebody_packs_by_hand_is_as_good(tmp_path: Path, folder: Path
         {**GOOD, "backup.json": b"x" * (2 << 20), "SHA256SUMS": b""},
     ],
 )
-def test_another_program_s_archive_is_refused(
+def test_an_archive_of_another_program_is_refused(
     tmp_path: Path, folder: Path, members: Mapping[str, bytes]
 ) -> None:
     path = repacked(tmp_path / "a", members)
@@ -141,7 +143,7 @@ def test_another_program_s_archive_is_refused(
 
 
 @pytest.mark.parametrize("name", ["../out", "/out", "a/../../out", "..", ""])
-def test_nothing_is_written_outside(tmp_path: Path, folder: Path, name: str) -> None:
+def test_no_file_is_written_outside_the_folder(tmp_path: Path, folder: Path, name: str) -> None:
     members = {**GOOD, name: b"outside"}
     before = contents(tmp_path)
     path = repacked(tmp_path / "a", {**members, "SHA256SUMS": sums(members)})
@@ -152,7 +154,9 @@ def test_nothing_is_written_outside(tmp_path: Path, folder: Path, name: str) -> 
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
-def test_there_is_nothing_but_files_in_one(tmp_path: Path, folder: Path, kind: bytes) -> None:
+def test_a_backup_with_members_other_than_files_is_refused(
+    tmp_path: Path, folder: Path, kind: bytes
+) -> None:
     with tarfile.open(tmp_path / "a", "w:gz") as tar:
         head = tarfile.TarInfo("backup.json")
         head.size = len(HEAD)
@@ -166,13 +170,15 @@ def test_there_is_nothing_but_files_in_one(tmp_path: Path, folder: Path, kind: b
 
 
 @pytest.mark.parametrize("content", [b"", b"noise" * 999, gzip.compress(b"noise" * 999, mtime=0)])
-def test_what_is_no_archive_is_refused(tmp_path: Path, folder: Path, content: bytes) -> None:
+def test_a_file_that_is_not_an_archive_is_refused(
+    tmp_path: Path, folder: Path, content: bytes
+) -> None:
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(CannotRestore, match="is not a complete mynet backup"):
         unpack(tmp_path / "a", folder)
 
 
-def test_a_newer_mynetd_s_is_refused_with_the_way_out(tmp_path: Path, folder: Path) -> None:
+def test_a_backup_of_a_newer_mynetd_is_refused_with_a_remedy(tmp_path: Path, folder: Path) -> None:
     members = {"backup.json": b'{"format": 2, "colour": "red"}'}
     path = repacked(tmp_path / "a", {**members, "SHA256SUMS": sums(members)})
     with pytest.raises(CannotRestore, match=r"newer mynetd \(format 2.*install that version"):

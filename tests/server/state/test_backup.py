@@ -62,15 +62,15 @@ def back_up(stack: Stack, path: Path) -> network_pb2.BackupResponse:
     return stack.net.Backup(network_pb2.BackupRequest(path=str(path)))
 
 
-def brought_back(path: Path, folder: Path) -> Path:
-    """Unpack a backup; what is in it is in order."""
+def restored(path: Path, folder: Path) -> Path:
+    """Unpack a backup, which fsck finds in order."""
     folder.mkdir()
     unpack(path, folder)
     assert examine(folder).findings == []
     return folder
 
 
-def test_what_was_acknowledged_is_in_it(stack: Stack, place: Path, tmp_path: Path) -> None:
+def test_acknowledged_changes_are_in_the_backup(stack: Stack, place: Path, tmp_path: Path) -> None:
     stack.network()
     stack.connect(netns_path="/run/netns/c1")
     stack.allocate(owner="vm-7")  # it founds a subnet, which is the last change
@@ -78,7 +78,7 @@ def test_what_was_acknowledged_is_in_it(stack: Stack, place: Path, tmp_path: Pat
     made = back_up(stack, place / "one")
     assert made.size_bytes == (place / "one").stat().st_size
     assert made.revision == max(each.revision for each in stack.store.subnets.all())
-    folder = brought_back(place / "one", tmp_path / "back")
+    folder = restored(place / "one", tmp_path / "back")
     stack.disconnect()
     stack.close()
     again = Stack(folder)
@@ -89,7 +89,7 @@ def test_what_was_acknowledged_is_in_it(stack: Stack, place: Path, tmp_path: Pat
     assert {name: found[name] for name in books} == {name: before[name] for name in books}
 
 
-def test_it_is_for_its_owner_alone_and_there_is_nothing_beside_it(
+def test_a_backup_is_readable_by_its_owner_alone_and_leaves_no_other_file(
     stack: Stack, place: Path
 ) -> None:
     back_up(stack, place / "one")
@@ -97,7 +97,7 @@ def test_it_is_for_its_owner_alone_and_there_is_nothing_beside_it(
     assert names(place) == ["one"]
 
 
-def test_any_tar_reads_it(stack: Stack, place: Path) -> None:
+def test_tar_reads_a_backup(stack: Stack, place: Path) -> None:
     back_up(stack, place / "one")
     with tarfile.open(place / "one") as tar:
         assert tar.getnames() == [
@@ -105,7 +105,7 @@ def test_any_tar_reads_it(stack: Stack, place: Path) -> None:
         ]
 
 
-def test_books_agree_in_it_though_calls_go_on(stack: Stack, place: Path, tmp_path: Path) -> None:
+def test_a_backup_under_load_is_in_order(stack: Stack, place: Path, tmp_path: Path) -> None:
     stack.network()
     stack.connect("steady")  # so that each backup has an endpoint to compare
     over, failures = threading.Event(), list[Exception]()
@@ -128,10 +128,10 @@ def test_books_agree_in_it_though_calls_go_on(stack: Stack, place: Path, tmp_pat
         caller.join()
     assert failures == []
     for number in range(BACKUPS):
-        brought_back(place / str(number), tmp_path / f"back{number}")
+        restored(place / str(number), tmp_path / f"back{number}")
 
 
-def test_a_file_that_is_there_is_left_as_it_is(stack: Stack, place: Path) -> None:
+def test_an_existing_file_is_not_replaced(stack: Stack, place: Path) -> None:
     (place / "one").write_text("precious")
     (place / "two").symlink_to(place / "nowhere")
     for name in ("one", "two"):
@@ -142,7 +142,7 @@ def test_a_file_that_is_there_is_left_as_it_is(stack: Stack, place: Path) -> Non
     assert names(place) == ["one", "two"]
 
 
-def test_a_file_that_comes_to_be_meanwhile_is_left_as_it_is(
+def test_a_file_that_is_created_meanwhile_is_not_replaced(
     state: Path, stack: Stack, place: Path
 ) -> None:
     def is_active() -> bool:  # asked when the backup is written, and has no name yet
@@ -173,7 +173,7 @@ def test_a_file_that_comes_to_be_meanwhile_is_left_as_it_is(
         ("{place}/" + "x" * 300, "cannot be made there"),
     ],
 )
-def test_where_no_file_can_be_made_the_path_is_at_fault(
+def test_a_path_where_no_file_can_be_created_is_refused(
     stack: Stack, state: Path, place: Path, path: str, said: str
 ) -> None:
     path = path.format(state=state, place=place)
@@ -185,7 +185,7 @@ def test_where_no_file_can_be_made_the_path_is_at_fault(
 
 @contextmanager
 def files_end_at(size: int) -> Iterator[None]:
-    """Have the kernel refuse to make files larger than that: EFBIG to whoever writes on."""
+    """Limit the size of files: a longer write fails with EFBIG."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -195,8 +195,8 @@ def files_end_at(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("size", [0, 1024, 5000, 500_000])
-def test_a_disk_that_refuses_leaves_nothing(state: Path, place: Path, size: int) -> None:
-    """Be it for a database, or when there is room for those and not for the whole."""
+def test_a_full_disk_leaves_no_file(state: Path, place: Path, size: int) -> None:
+    """The disk is full for a database, or for the whole backup alone."""
     stack = Stack(state)
     stack.network()
     stack.close()
@@ -207,7 +207,7 @@ def test_a_disk_that_refuses_leaves_nothing(state: Path, place: Path, size: int)
     assert names(place) == []
 
 
-def test_a_name_that_is_not_on_the_disk_for_certain_is_taken_back(
+def test_a_backup_whose_directory_cannot_be_fsynced_is_deleted(
     state: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: Path) -> None:
@@ -246,19 +246,21 @@ def test_after_a_kill_each_file_with_a_final_name_is_complete(
         time.sleep(milliseconds / 1000)
         process.kill()
     for path in place.glob("[0-9]*"):
-        brought_back(path, tmp_path / f"back-{path.name}")
+        restored(path, tmp_path / f"back-{path.name}")
     other_files = {path.name[:14] for path in place.iterdir() if not path.name.isdecimal()}
     assert other_files <= {".mynet-backup-"}
 
 
-def test_a_caller_who_has_gone_leaves_nothing(state: Path, stack: Stack, place: Path) -> None:
+def test_a_caller_that_has_gone_away_leaves_no_file(state: Path, stack: Stack, place: Path) -> None:
     call = Call(Call.internal(10).deadline, is_active=lambda: False)
     with pytest.raises(CallerGone):
         Backups(StateDir(state, INSTANCE)).make(call, place / "one")
     assert names(place) == []
 
 
-def test_what_plugins_keep_is_in_it(stack: Stack, state: Path, place: Path, tmp_path: Path) -> None:
+def test_files_of_plugins_are_in_the_backup(
+    stack: Stack, state: Path, place: Path, tmp_path: Path
+) -> None:
     folder = state / "drivers" / "other"
     folder.mkdir(parents=True)
     (folder / "notes.txt").write_text("a note")
@@ -272,15 +274,15 @@ def test_what_plugins_keep_is_in_it(stack: Stack, state: Path, place: Path, tmp_
         theirs.execute("INSERT INTO things VALUES ('a')")  # it is in the log alone
         back_up(stack, place / "one")
         theirs.execute("INSERT INTO things VALUES ('b')")  # its writer is not in the way
-    back = brought_back(place / "one", tmp_path / "back") / "drivers" / "other"
+    back = restored(place / "one", tmp_path / "back") / "drivers" / "other"
     assert names(back) == ["notes.txt", "things.sqlite"]
     assert (back / "notes.txt").read_text() == "a note"
     with closing(sqlite3.connect(back / "things.sqlite")) as copy:
         assert copy.execute("SELECT name FROM things").fetchall() == [("a",)]
 
 
-def test_its_locks_outlive_a_backup(stack: Stack, state: Path, place: Path) -> None:
-    """Or the log is deleted, under the daemon, by the next who looks into a database."""
+def test_a_backup_keeps_the_locks_of_databases(stack: Stack, state: Path, place: Path) -> None:
+    """Without its lock, the next program that opens a database would delete its log."""
     stack.network("one", "10.1.0.0/24")
     back_up(stack, place / "one")
     for name in ("mynet.db", BOOK):

@@ -1,4 +1,4 @@
-"""The daemon in this process: its real server, channel, stubs, core and store."""
+"""A daemon in the process of the tests, with its real server, core and store."""
 
 import contextlib
 import itertools
@@ -32,7 +32,7 @@ DEFAULTS = Defaults(POOLS, cooldown=0.0, retention=3600.0)
 
 
 class Daemon:
-    """The daemon over a host, drivers and backends that it is given."""
+    """A daemon over the host, drivers and backends of a test."""
 
     def __init__(
         self,
@@ -68,11 +68,11 @@ class Daemon:
         self.store.close()
 
     def network(self, name: str = "web", *cidrs: str, **fields: Any) -> network_pb2.Network:
-        """Create a network, on 10.1.0.0/24 unless told otherwise."""
+        """Create a network, on 10.1.0.0/24 by default."""
         return self.net.CreateNetwork(requests.create(name, *cidrs, **fields)).network
 
     def update(self, network: str = "web", **fields: Any) -> network_pb2.Network:
-        """Change a network, web unless told otherwise."""
+        """Change a network, web by default."""
         return self.net.UpdateNetwork(requests.change(network, **fields)).network
 
     def delete(self, name: str = "web", *, force: bool = False) -> None:
@@ -84,11 +84,11 @@ class Daemon:
         return list(self.net.ListNetworks(network_pb2.ListNetworksRequest()).networks)
 
     def connect(self, container: str = "c1", **fields: Any) -> network_pb2.Endpoint:
-        """Connect a container, to network web unless told otherwise."""
+        """Connect a container, to network web by default."""
         return self.net.Connect(requests.connect(container, **fields)).endpoint
 
     def update_endpoint(self, container: str = "c1", **fields: Any) -> network_pb2.Endpoint:
-        """Change a container's endpoint, on network web unless told otherwise."""
+        """Change a container's endpoint, on network web by default."""
         return self.net.UpdateEndpoint(requests.change_endpoint(container, **fields)).endpoint
 
     def disconnect(self, container: str = "c1", **fields: Any) -> list[network_pb2.Endpoint]:
@@ -101,7 +101,7 @@ class Daemon:
         return list(self.net.ListEndpoints(network_pb2.ListEndpointsRequest()).endpoints)
 
     def problems(self, endpoint: str) -> list[str]:
-        """Return what the kernel lacks of an endpoint."""
+        """Return the differences between an endpoint and the kernel."""
         request = network_pb2.CheckEndpointRequest(endpoint=endpoint)
         return list(self.net.CheckEndpoint(request).problems)
 
@@ -120,16 +120,16 @@ class Daemon:
         return [each.address for each in self.ipam.BatchAllocateAddresses(request).allocations]
 
     def release_owner(self, owner: str) -> list[str]:
-        """Release all that an owner has."""
+        """Release all addresses of an owner."""
         request = ipam_pb2.ReleaseOwnerRequest(owner=owner)
         return [each.address for each in self.ipam.ReleaseOwner(request).allocations]
 
     def create_subnet(self, cidr: str = "10.9.0.0/24", **fields: Any) -> ipam_pb2.Subnet:
-        """Take a subnet into the book."""
+        """Create a subnet."""
         return self.ipam.CreateSubnet(requests.create_subnet(cidr, **fields)).subnet
 
     def delete_subnet(self, cidr: str = "10.9.0.0/24", *, allow_missing: bool = False) -> None:
-        """Take a subnet out of the book."""
+        """Delete a subnet."""
         request = ipam_pb2.DeleteSubnetRequest(subnet=cidr, allow_missing=allow_missing)
         self.ipam.DeleteSubnet(request)
 
@@ -138,13 +138,13 @@ class Daemon:
         return self.ipam.GetSubnet(ipam_pb2.GetSubnetRequest(subnet=cidr)).subnet
 
     def subnets(self) -> list[str]:
-        """List the subnets in the book."""
+        """Return the CIDRs of all subnets."""
         answer = self.ipam.ListSubnets(ipam_pb2.ListSubnetsRequest())
         return [subnet.cidr for subnet in answer.subnets]
 
     @contextlib.contextmanager
     def patience(self, seconds: float) -> Iterator[None]:
-        """Let calls take no longer than that."""
+        """Limit the time of calls."""
         gate = self.server._interceptor
         before, gate._seconds = gate._seconds, seconds
         yield
@@ -160,13 +160,13 @@ class Daemon:
     def broken_write(
         self, number: int = 0, *, times: int = 1
     ) -> contextlib.AbstractContextManager[None]:
-        """Let writes of the store fail: see :func:`broken_write`."""
+        """Make writes of the store fail; see :func:`broken_write`."""
         return broken_write(self.store._database, number, times=times)
 
 
 @contextlib.contextmanager
 def broken_write(database: Database, number: int = 0, *, times: int = 1) -> Iterator[None]:
-    """Let a file's writes fail from the ``number``-th on, counted from 0, so many times."""
+    """Make ``times`` writes to a database fail, from the ``number``-th on, counted from 0."""
     seen = itertools.count()
 
     def check() -> None:
@@ -179,7 +179,7 @@ def broken_write(database: Database, number: int = 0, *, times: int = 1) -> Iter
 
 @contextlib.contextmanager
 def counted_writes(database: Database) -> Iterator[Counter[str]]:
-    """Count a file's writes, as "writes"."""
+    """Count the writes to a database, as "writes"."""
     counter: Counter[str] = Counter()
     with _before_each_write(database, lambda: counter.update(["writes"])):
         yield counter

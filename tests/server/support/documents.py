@@ -1,4 +1,4 @@
-"""Documents to import, and what is wrong with them."""
+"""Documents of subnets: written, imported, exported and refused."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ HOST_LOCAL = ipam_pb2.SUBNET_FORMAT_HOST_LOCAL
 
 
 def ask(kind: int, document: object, **fields: Any) -> ipam_pb2.ImportSubnetsRequest:
-    """Ask for an import; a document that is not a text is written as JSON."""
+    """Return the request of an import. A document that is not a text is written as JSON."""
     text = document if isinstance(document, str) else json.dumps(document)
     return ipam_pb2.ImportSubnetsRequest(format=kind, document=text, **fields)  # type: ignore[arg-type]
 
@@ -32,12 +32,12 @@ def export(daemon: Daemon, kind: int, subnet: str = "") -> Any:
 
 
 def mynet(*subnets: dict[str, Any], version: int = 1) -> dict[str, Any]:
-    """Make a document of our own."""
+    """Return a document in mynet's own format."""
     return {"version": version, "subnets": list(subnets)}
 
 
 def subnet(cidr: str, *held: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """Make a subnet of such a document; rules are given by their names."""
+    """Return a subnet of such a document; rules are given by their names."""
     rules: dict[str, Any] = {"range": None, "reserved": [], "cooldown": None, "retention": None}
     own = {name: fields.pop(name) for name in rules if name in fields}
     return {
@@ -51,12 +51,12 @@ def subnet(cidr: str, *held: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 
 def holding(address: str, owner: str = "", **fields: Any) -> dict[str, Any]:
-    """Make an address that somebody has."""
+    """Return an allocated address of such a subnet."""
     return {"address": address, "owner": owner, "sticky_key": "", "labels": {}, **fields}
 
 
 def refused(world: World, kind: int, document: object, **fields: Any) -> Refusal:
-    """Have a document refused, by an import and by a check alike."""
+    """Return how an import of a document is refused, and assert that a check is refused too."""
     before = world.state()
     alone = refusal(world.ipam.ImportSubnets, ask(kind, document, validate_only=True, **fields))
     loaded = refusal(world.ipam.ImportSubnets, ask(kind, document, **fields))
@@ -66,7 +66,7 @@ def refused(world: World, kind: int, document: object, **fields: Any) -> Refusal
 
 
 def faults(world: World, kind: int, document: object, **fields: Any) -> list[tuple[str, str]]:
-    """Have a document refused for its faults; return each with the field that it is in."""
+    """Return the violations of a refused document: field and description."""
     found = refused(world, kind, document, **fields)
     assert found.short == ("INVALID_ARGUMENT", "INVALID_ARGUMENT")
     violations = found.details["BadRequest"].field_violations

@@ -1,4 +1,4 @@
-"""What the API promises for each error: its code, its reason and the details beside ErrorInfo."""
+"""The contract of errors: the code, the reason and the details of each error class."""
 
 import inspect
 from types import ModuleType

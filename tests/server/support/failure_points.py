@@ -1,4 +1,4 @@
-"""Steps of an operation that can be made to fail, as cases of a test."""
+"""Points at which a test makes an operation fail."""
 
 import contextlib
 from collections.abc import Callable

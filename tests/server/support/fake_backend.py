@@ -1,4 +1,4 @@
-"""An IPAM backend that lives in memory, and can be told to fail or hang."""
+"""An IPAM backend in memory. A test can make it fail or hang."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,9 +29,9 @@ INSTANCE = "test"
 
 
 class FakeBackend(Backend):
-    """The backend in dictionaries, with trouble before and after each of its verbs.
+    """A backend in dictionaries, with faults before and after each of its verbs.
 
-    One that is made on the same folder later knows what this one knew.
+    A later one on the same folder has the same allocations.
     """
 
     def __init__(self, folder: Path, clock: FakeClock, name: str = "bitmap") -> None:
@@ -92,10 +92,10 @@ class FakeBackend(Backend):
             return self._inner.parts(call, query)
 
     def held(self) -> dict[str, str]:
-        """Return who has which address, past all trouble."""
+        """Return the owner of each address, without faults."""
         return {str(each.address): each.owner for each in self._inner.held()}
 
     def opened(self) -> frozenset[IPNetwork]:
-        """Return the subnets that it keeps book of."""
+        """Return the subnets that are open."""
         with self._inner.guard:
             return frozenset(self._inner.state.tables)

@@ -1,4 +1,4 @@
-"""A host and a driver that live in memory; the driver can be told to fail or hang."""
+"""A host and a driver in memory. A test can make the driver fail or hang."""
 
 import itertools
 import threading
@@ -25,7 +25,7 @@ from mynet.ipam.api import IPNetwork
 from tests.server.support.faults import Trouble
 
 HERE = 0  # the "cookie" of the daemon's own namespace
-NOBODY = ""  # who owns a device that is not the daemon's
+NO_OWNER = ""  # who owns a device that is not the daemon's
 
 
 class FakeHost:
@@ -38,7 +38,7 @@ class FakeHost:
         self._guard = threading.Lock()  # of `paths` and `_devices`
         self.ports = FakePorts(Control())
         self.sandboxes = self.links = self.host = self  # the subjects whose methods it has
-        self._devices: dict[int, dict[str, str]] = {HERE: {"lo": NOBODY, "eth0": NOBODY}}
+        self._devices: dict[int, dict[str, str]] = {HERE: {"lo": NO_OWNER, "eth0": NO_OWNER}}
         self._cookies = itertools.count(2**63)  # real ones have 64 bits and no sign
 
     def add_sandbox(self, name: str, *devices: str) -> str:
@@ -47,13 +47,13 @@ class FakeHost:
         self.remove_sandbox(path)
         with self._guard:
             self.paths[path] = cookie = next(self._cookies)
-            self._devices[cookie] = dict.fromkeys(("lo", *devices), NOBODY)
+            self._devices[cookie] = dict.fromkeys(("lo", *devices), NO_OWNER)
         return path
 
     def add_device(self, name: str) -> None:
         """Like: ip link add NAME type dummy."""
         with self._guard:
-            self._devices[HERE][name] = NOBODY
+            self._devices[HERE][name] = NO_OWNER
 
     def remove_sandbox(self, path: str) -> None:
         """Like: ip netns delete NAME."""
@@ -62,7 +62,7 @@ class FakeHost:
                 del self._devices[self.paths.pop(path)]
 
     def move_sandbox(self, path: str, to: str) -> None:
-        """Let another path lead to it."""
+        """Move a sandbox to another path."""
         with self._guard:
             self.paths[to] = self.paths.pop(path)
 
@@ -72,13 +72,13 @@ class FakeHost:
             return {cookie: dict(names) for cookie, names in self._devices.items()}
 
     def take(self, cookie: int, device: str, owner: str) -> None:
-        """Make a device, or find it made by the same owner."""
+        """Create a device, unless its owner has created it already."""
         with self._guard:
             if self._devices[cookie].setdefault(device, owner) != owner:
                 raise InterfaceExists(f"{device} is not ours", resource=f"interface {device}")
 
     def give(self, owner: str) -> None:
-        """Take away all that an owner made."""
+        """Delete all devices of an owner."""
         with self._guard:
             for devices in self._devices.values():
                 for name in [name for name, whose in devices.items() if whose == owner]:
@@ -224,4 +224,4 @@ def _true_or_false(value: str) -> str | None:
 
 
 def _number(value: str) -> str | None:
-    return None if value.isdecimal() else "is no number"
+    return None if value.isdecimal() else "is not a number"

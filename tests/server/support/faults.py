@@ -1,4 +1,4 @@
-"""What goes wrong in a fake: errors and hangs, each at a verb, before or after it has worked."""
+"""Faults of a fake: errors and hangs of its verbs, before or after they do their work."""
 
 import contextlib
 import threading
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from mynet.drivers.api import Call
 
-FOREVER = 60.0  # seconds: a hang that a test forgot to end fails that test, not the whole run
+FOREVER = 60.0  # seconds, after which a hang that a test forgot to end fails that test
 
 
 class Trouble:
-    """The troubles of one fake, how often each of its verbs was called, and the last caller."""
+    """The faults of one fake, how often each of its verbs was called, and the last caller."""
 
     def __init__(self) -> None:
         self.caller: Call | None = None
@@ -22,22 +22,22 @@ class Trouble:
         self._hangs: dict[tuple[str, bool], Hang] = {}
 
     def fail(self, verb: str, error: BaseException, *, times: int = 1, late: bool = False) -> None:
-        """Let the verb raise, so many times; ``late`` is after it has done its work."""
+        """Make a verb raise ``times`` times, after its work if ``late`` is set."""
         with self._guard:
             self._errors.setdefault((verb, late), []).extend([error] * times)
 
     def hang(self, verb: str, *, times: int = 1, late: bool = False) -> "Hang":
-        """Let the verb hang for that many callers, until the hang is ended."""
+        """Make a verb hang for ``times`` callers, until the hang is ended."""
         with self._guard:
             self._hangs[verb, late] = hang = Hang(times)
             return hang
 
     def is_abandoned(self) -> bool:
-        """Say whether the daemon knows that the caller of the last verb has left."""
+        """Return whether the daemon knows that the caller of the last verb has gone away."""
         return self.caller is not None and not self.caller.alive()
 
     def end(self) -> None:
-        """End every hang, and forget the errors that nobody met."""
+        """End every hang, and forget the errors that were not raised."""
         with self._guard:
             for hang in self._hangs.values():
                 hang.end()
@@ -46,13 +46,13 @@ class Trouble:
 
     @property
     def idle(self) -> bool:
-        """Say whether no verb runs at this moment."""
+        """Return whether no verb is running."""
         with self._guard:
             return not self._running
 
     @contextlib.contextmanager
     def at(self, verb: str, call: Call) -> Iterator[None]:
-        """Stand round the work of a verb."""
+        """Run the work of a verb, with the faults before and after it."""
         with self._guard:
             self.caller = call
             self.calls[verb] += 1
@@ -77,7 +77,7 @@ class Trouble:
 
 
 class Hang:
-    """A verb that does not return until somebody ends it."""
+    """A verb that does not return until a test ends the hang."""
 
     def __init__(self, times: int) -> None:
         self.victims = 0  # how many calls have hung
@@ -90,12 +90,12 @@ class Hang:
         if self._left.acquire(blocking=False):
             self.victims += 1
             self._arrived.release()
-            assert self._ended.wait(FOREVER), "nobody ended this hang"
+            assert self._ended.wait(FOREVER), "the test has not ended this hang"
 
     def await_victim(self) -> None:
         """Wait, in the test, until one more call hangs."""
-        assert self._arrived.acquire(timeout=FOREVER), "nobody came to hang"
+        assert self._arrived.acquire(timeout=FOREVER), "no call came to this hang"
 
     def end(self) -> None:
-        """Let all go on, now and later."""
+        """Release all calls, now and later."""
         self._ended.set()

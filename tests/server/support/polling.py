@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 def eventually(condition: Callable[[], object], seconds: float = 60.0) -> bool:
-    """Wait until something is the case; say whether it came to be."""
+    """Wait until a condition is true; return whether it became true in time."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""Published ports as tests use them: samples, and which of them there are."""
+"""Samples of published ports, and the ports that a daemon has."""
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.linux.values.ports import Program
@@ -14,10 +14,10 @@ CHOSEN = PortMapping(container_port=80)
 
 
 def numbers(endpoint: network_pb2.Endpoint) -> list[int]:
-    """Tell which ports of the host lead to an endpoint."""
+    """Return the ports of the host that are published for an endpoint."""
     return [port.host_port for port in endpoint.ports]
 
 
 def held(world: World) -> set[tuple[str, int]]:
-    """Tell which ports of the host the daemon has, with their protocols."""
+    """Return the ports of the host that the daemon has, with their protocols."""
     return {(each.protocol.value, each.port) for each in world.host.ports.taken()}

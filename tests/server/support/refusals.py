@@ -36,22 +36,22 @@ class Refusal:
 
     @property
     def short(self) -> tuple[str, str]:
-        """What a program acts on."""
+        """The status code and the reason."""
         return self.code, self.reason
 
     @property
     def kinds(self) -> set[str]:
-        """Which details there are beside ErrorInfo."""
+        """The types of the details other than ErrorInfo."""
         return self.details.keys() - {"ErrorInfo"}
 
     @property
     def faults(self) -> Sequence[str]:
-        """The paths of the fields with a fault."""
+        """The paths of the fields with violations."""
         return [fault.field for fault in self.details["BadRequest"].field_violations]
 
 
 def refusal(method: Callable[..., Any], request: object, *, timeout: float = 20.0) -> Refusal:
-    """Make a call that has to be refused, and tell how it was."""
+    """Make a call that must be refused, and return how it was refused."""
     try:
         answer = method(request, timeout=timeout)
     except grpc.RpcError as error:
@@ -102,10 +102,10 @@ def _percent(byte: int) -> int:
     return 1 if 0x20 <= byte <= 0x7E and byte != ord("%") else 3
 
 
-def require_faults(
+def require_violations(
     world: World, method: Callable[..., Any], request: object, faults: Sequence[str]
 ) -> None:
-    """State that a call is refused for these fields, each with words."""
+    """Assert that a call is refused for these fields, each with a description."""
     before = world.state()
     refused = refusal(method, request)
     assert refused.short == ("INVALID_ARGUMENT", "INVALID_ARGUMENT")
@@ -116,6 +116,8 @@ def require_faults(
 
 
 def check(world: World, verb: str, fields: dict[str, Any], faults: Sequence[str]) -> None:
-    """State it of a verb by its name, and of a request with these fields."""
+    """Assert the same of a verb by its name, and a request with these fields."""
     stub, module = (world.ipam, ipam_pb2) if hasattr(world.ipam, verb) else (world.net, network_pb2)
-    require_faults(world, getattr(stub, verb), getattr(module, f"{verb}Request")(**fields), faults)
+    require_violations(
+        world, getattr(stub, verb), getattr(module, f"{verb}Request")(**fields), faults
+    )

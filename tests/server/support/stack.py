@@ -1,4 +1,4 @@
-"""A daemon over the real driver and the real backend: everything is true but the kernel."""
+"""A daemon over the real driver and the real backend. Only the kernel is a fake."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ BOOK = "ipam/bitmap/bitmap.db"  # below the state directory
 class Stack(Daemon):
     """The daemon with ``bridge`` over a kernel in memory and ``bitmap`` over a file.
 
-    ``folder`` is a state directory like any other. At its end it is in order.
+    ``folder`` is a state directory, which is in order when the daemon is closed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,7 +42,7 @@ class Stack(Daemon):
         self.sandboxes = [self.kernel.add_sandbox(f"/run/netns/{name}") for name in ("c1", "c2")]
 
     def close(self) -> None:
-        """End it, and check what it has left, in its books and in its kernel."""
+        """Close the daemon, and assert that fsck finds nothing wrong."""
         super().close()
         report = examine(self.folder)
         assert list(report.findings) == []
@@ -58,11 +58,11 @@ class Stack(Daemon):
             assert (kernel.findings, kernel.remarks) == ([], [])
 
     def driver(self) -> BridgeDriver:
-        """Make a driver of this kernel."""
+        """Return a new driver of this kernel."""
         return BridgeDriver(DriverContext(INSTANCE, self.folder), self.kernel)
 
     def state(self) -> Mapping[str, object]:
-        """Return all that there is: books, links of every namespace, firewall."""
+        """Return everything: records, allocations, links of every namespace, and the firewall."""
         return {
             "networks": self.store.networks.all(),
             "endpoints": self.store.endpoints.all(),
@@ -75,6 +75,6 @@ class Stack(Daemon):
         }
 
     def open_subnets(self) -> list[str]:
-        """Return the subnets that the backend keeps book of."""
+        """Return the subnets that are open in the backend."""
         with self.bitmap._database.read() as connection:
             return [cidr for (cidr,) in connection.execute("SELECT cidr FROM subnets ORDER BY 1")]

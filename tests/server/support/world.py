@@ -1,4 +1,4 @@
-"""A daemon over fakes of everything else."""
+"""A daemon over fakes of the host, the drivers and the backends."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ TORN = "ImportError: no module named rope"
 
 
 class World(Daemon):
-    """The daemon, and everything round it that a test may look at or break.
+    """A daemon, and the fakes that a test may inspect or break.
 
     It has two drivers, ``bridge`` (``driver``) and ``other``, and two backends, ``bitmap``
     (``backend``) and ``spare``; driver ``torn`` and backend ``torn`` were refused.
@@ -40,13 +40,13 @@ class World(Daemon):
         )
 
     def close(self) -> None:
-        """End it, whatever hangs."""
+        """Close the daemon, after all hangs have been ended."""
         for fake in (self.driver, self.other, self.backend, self.spare):
             fake.trouble.end()
         super().close()
 
     def state(self) -> Mapping[str, object]:
-        """Return all that a call may have changed: books, kernel, and both backends."""
+        """Return all that a call may change: records, kernel, and both backends."""
         return {
             "networks": self.store.networks.all(),
             "endpoints": self.store.endpoints.all(),
@@ -59,9 +59,9 @@ class World(Daemon):
         }
 
     def held(self) -> dict[str, str]:
-        """Return who has which address of the default backend."""
+        """Return the owner of each address of the default backend."""
         return self.backend.held()
 
     def sandbox(self, name: str = "c1", *devices: str) -> str:
-        """Make a sandbox and return its path; one of that name that was there is gone."""
+        """Create a sandbox and return its path. It replaces one of the same name."""
         return self.host.add_sandbox(name, *devices)
