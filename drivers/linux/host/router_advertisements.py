@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from mynet.drivers.api import IPV6
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.links.lookup import link_at
 from mynet.drivers.linux.netlink import pyroute2_requests, route_replies, rtnetlink
@@ -43,7 +44,7 @@ def _advertised() -> Sequence[str]:
     The kernel selects the routes, since a host with many networks has thousands of others.
     Like: ``ip -6 route show proto ra``.
     """
-    message = pyroute2_requests.get_routes(6, protocol=rtnetlink.RTPROT_RA)
+    message = pyroute2_requests.get_routes(IPV6, protocol=rtnetlink.RTPROT_RA)
     with Netlink() as nl:
         replies = nl.dump(Request(message, "list routes from advertisements", "routes"))
         indexes = {route_replies.read_route(reply).device for reply in replies} - {0}

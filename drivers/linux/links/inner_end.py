@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mynet.drivers.api import Sandbox
+from mynet.drivers.api import IPV4, IPV6, Sandbox
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.links.bridges import add_addresses, set_up
@@ -97,7 +97,7 @@ def inspect_inner(nl: Netlink, veth: Veth, outside: Snapshot) -> Snapshot:
     inner = find_link(nl, veth.interface)
     if inner is None:
         return outside
-    routes = (*default_routes(nl, 4), *default_routes(nl, 6))
+    routes = (*default_routes(nl, IPV4), *default_routes(nl, IPV6))
     return replace(
         outside,
         inner=inner,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
-from mynet.drivers.api import IPAddress
+from mynet.drivers.api import IPV4, IPV6, IPAddress
 from mynet.drivers.linux.netlink.attributes import attribute, find, nested, number_attribute
 from mynet.drivers.linux.netlink.header import (
     ADDRESS_FAMILIES,
@@ -21,7 +21,8 @@ _GET, _DELETE = _SUBSYSTEM << 8 | 1, _SUBSYSTEM << 8 | 2
 
 _TUPLE_ORIGINAL, _TUPLE_REPLY, _FILTER = 1, 2, 25
 _TUPLE_IP, _TUPLE_PROTOCOL = 1, 2
-_SOURCE, _DESTINATION = {4: 1, 6: 3}, {4: 2, 6: 4}  # attributes in _TUPLE_IP, by IP version
+# Of the attributes in _TUPLE_IP, by IP version.
+_SOURCE, _DESTINATION = {IPV4: 1, IPV6: 3}, {IPV4: 2, IPV6: 4}
 _NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
 _FILTER_ORIGINAL: Final = 1
 _BY_NUMBER, _BY_DESTINATION_PORT = 1 << 3, 1 << 5

@@ -9,13 +9,15 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from mynet.drivers.api import IPV4, IPV6
+
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_ECHO, NLM_F_DUMP = 0x1, 0x4, 0x8, 0x300
 NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
 
 NETLINK_NETFILTER: Final = 12
 NFPROTO_UNSPEC, NFPROTO_INET = 0, 1
 # By IP version, AF_* of rtnetlink and NFPROTO_* of netfilter, which are the same numbers.
-ADDRESS_FAMILIES: Final = {4: int(socket.AF_INET), 6: int(socket.AF_INET6)}
+ADDRESS_FAMILIES: Final = {IPV4: int(socket.AF_INET), IPV6: int(socket.AF_INET6)}
 
 _NLMSGHDR = struct.Struct("@IHHII")  # length, type, flags, sequence number, port of the sender
 _NFGENMSG = struct.Struct("!BBH")  # family, version, resource

@@ -9,7 +9,7 @@ from typing import Final
 from mynet.drivers.api import IPV4, IPV6, IPAddress, IPNetwork
 
 FORWARD: Final = 2  # NF_INET_FORWARD, the hook of packets that the host forwards
-UFW_CHAINS: Final = {"ufw-user-forward": 4, "ufw6-user-forward": 6}  # with IP versions
+UFW_CHAINS: Final = {"ufw-user-forward": IPV4, "ufw6-user-forward": IPV6}
 FIREWALLD: Final = "firewalld"  # the name of its table
 
 _BOTH: Final = frozenset({IPV4, IPV6})
