@@ -75,12 +75,12 @@ def _stop_signals() -> Callable[[], object]:
     Python runs a signal handler in the main thread, and not while that is going to sleep. So a
     signal that sets an Event can be lost. The byte that it writes into a pipe cannot.
     """
-    told, telling = os.pipe()
-    os.set_blocking(telling, False)
-    signal.set_wakeup_fd(telling)
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    signal.set_wakeup_fd(write_end)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)  # without a handler, the signal ends the process
-    return lambda: os.read(told, 1)
+    return lambda: os.read(read_end, 1)
 
 
 def _leave_at_once() -> None:

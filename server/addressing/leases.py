@@ -87,8 +87,11 @@ class Leases:
             for subnet in network.subnets:
                 length = subnet.cidr.prefixlen
                 if asked.address in subnet.cidr and asked.prefix_length not in (None, length):
-                    fault = f"the prefix length of {subnet.cidr} is {length}, not"
-                    yield Violation(f"addresses[{number}]", f"{fault} {asked.prefix_length}")
+                    yield Violation(
+                        f"addresses[{number}]",
+                        f"the prefix length of {subnet.cidr} is {length}, not"
+                        f" {asked.prefix_length}",
+                    )
 
     def check(self, network: Network, spec: EndpointSpec) -> None:
         """Raise AddressOutOfRange for an address of the spec outside the network's subnets."""

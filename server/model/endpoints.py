@@ -167,7 +167,7 @@ class Endpoint:
         return ""
 
     def for_driver(self, network: Network) -> drivers.Endpoint:
-        """Return the endpoint as its driver is told it."""
+        """Return the endpoint as its driver gets it."""
         return drivers.Endpoint(
             id=self.id,
             network=network.for_driver(),
@@ -194,7 +194,7 @@ class EndpointSelector:
 
 
 def with_endpoints(network: Network, endpoints: Sequence[Endpoint]) -> drivers.Network:
-    """Return a network as its driver is told it together with endpoints on it."""
+    """Return a network as its driver gets it together with endpoints on it."""
     return network.for_driver([endpoint.for_driver(network) for endpoint in endpoints])
 
 

@@ -91,7 +91,7 @@ class Network:
         return frozenset(subnet.cidr.version for subnet in self.subnets)
 
     def for_driver(self, endpoints: Sequence[drivers.Endpoint] = ()) -> drivers.Network:
-        """Return the network as its driver is told it, without subnets that have no gateway yet."""
+        """Return the network as its driver gets it, without subnets that have no gateway yet."""
         return drivers.Network(
             id=self.id,
             name=self.name,

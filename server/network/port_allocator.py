@@ -196,10 +196,10 @@ class PortAllocator:
             is_elsewhere = error.metadata.get("errno") == errno.errorcode[errno.EADDRNOTAVAIL]
             if not is_elsewhere or binding.address is None:
                 raise
-            fault = f"{binding.address} is not an address of this host"
+            sentence = f"{binding.address} is not an address of this host"
             raise InvalidArgument(
                 [
-                    Violation(f"ports[{place}].host_ip", fault)
+                    Violation(f"ports[{place}].host_ip", sentence)
                     for place, port in enumerate(asked)
                     if port.address == binding.address
                 ]

@@ -179,5 +179,6 @@ class Catalog(Generic[P]):
 
     def close(self, seconds: float) -> bool:
         """Stop all plugins and return whether all of them stopped in time."""
-        stopped = [plugin.close(seconds) for plugin in self.usable()]  # each, even after a timeout
+        # A list, so that one timeout does not keep the others from being closed.
+        stopped = [plugin.close(seconds) for plugin in self.usable()]
         return all(stopped)

@@ -16,42 +16,42 @@ def option_violations(
 ) -> Sequence[Violation]:
     """Return a violation for each key that the driver does not know or whose value it refuses."""
     by_name = {option.name: option for option in known}
-    faults: list[Violation] = []
+    violations: list[Violation] = []
     for key, value in sorted(given.items()):
         option = by_name.get(key)
         if option is None:
             names = ", ".join(get_close_matches(key, by_name, n=1) or sorted(by_name)) or "none"
-            words = (
+            sentence = (
                 f"driver {driver} has {shorten(names, _NAMES, placeholder=' ...')}, but not this"
             )
-            faults.append(Violation(f"{field}[{key}]", words))
-        elif fault := option.check(value):
-            faults.append(Violation(f"{field}[{key}]", fault))
-    return faults
+            violations.append(Violation(f"{field}[{key}]", sentence))
+        elif refusal := option.check(value):
+            violations.append(Violation(f"{field}[{key}]", refusal))
+    return violations
 
 
 def network_violations(prefix: str, asked: NetworkRequest, info: DriverInfo) -> Sequence[Violation]:
-    """Return a violation for each option that is at fault, by itself or beside what else is asked.
+    """Return a violation for each option that is invalid, by itself or together with the request.
 
-    ``prefix`` stands before each field's name.
+    ``prefix`` is put before the name of each field.
     """
     field = f"{prefix}options"
-    faults = option_violations(field, asked.options, info.options, info.name)
-    sound = _without(field, asked.options, faults)
+    violations = option_violations(field, asked.options, info.options, info.name)
+    sound = _without(field, asked.options, violations)
     against = info.contradictions(replace(asked, options=sound))
-    return [*faults, *(Violation(prefix + field, fault) for field, fault in against.items())]
+    return [*violations, *(Violation(prefix + key, sentence) for key, sentence in against.items())]
 
 
 def endpoint_violations(options: Mapping[str, str], info: DriverInfo) -> Sequence[Violation]:
-    """Return a violation for each option of an endpoint that is at fault, likewise."""
-    faults = option_violations("options", options, info.endpoint_options, info.name)
-    against = info.endpoint_contradictions(_without("options", options, faults))
-    return [*faults, *(Violation(field, fault) for field, fault in against.items())]
+    """Return a violation for each invalid option of an endpoint, as for a network."""
+    violations = option_violations("options", options, info.endpoint_options, info.name)
+    against = info.endpoint_contradictions(_without("options", options, violations))
+    return [*violations, *(Violation(field, sentence) for field, sentence in against.items())]
 
 
 def _without(
-    field: str, options: Mapping[str, str], faults: Sequence[Violation]
+    field: str, options: Mapping[str, str], violations: Sequence[Violation]
 ) -> Mapping[str, str]:
-    """Return the options that have no fault by themselves."""
-    refused = {fault.field for fault in faults}
+    """Return the options that have no violation by themselves."""
+    refused = {violation.field for violation in violations}
     return {key: value for key, value in options.items() if f"{field}[{key}]" not in refused}

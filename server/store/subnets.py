@@ -75,8 +75,8 @@ def overlapping(connection: sqlite3.Connection, cidr: IPNetwork) -> RegisteredSu
         f"SELECT {_COLUMNS} WHERE version = ? AND first <= ? ORDER BY first DESC LIMIT 1",
         (key.version, key.last),
     ).fetchone()
-    found = _subnet(row) if row else None
-    return found if found and found.cidr.overlaps(cidr) else None
+    last = _subnet(row) if row else None
+    return last if last and last.cidr.overlaps(cidr) else None
 
 
 def chosen(

@@ -7,6 +7,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from mynet.v1 import ipam_pb2
+from tests.server.support import records
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import allocate, create, create_subnet
 from tests.server.support.world import World
@@ -245,3 +246,19 @@ def test_addresses_are_allocated_in_a_kept_subnet(world: World) -> None:
     refused = refusal(world.ipam.AllocateAddress, allocate("10.9.0.0/30"))
     assert refused.short == ("RESOURCE_EXHAUSTED", "SUBNET_EXHAUSTED")
     assert world.subnets() == ["10.9.0.0/30"]
+
+
+def test_an_allocation_is_busy_where_a_network_claims_its_subnet_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network claims a subnet without the subnet's lock, and opens it later."""
+    add_subnet = world.store.subnets.add
+
+    def add_late(*args: Any, **kwargs: Any) -> object:
+        records.add(world.store, records.network(), NINE)
+        return add_subnet(*args, **kwargs)
+
+    monkeypatch.setattr(world.store.subnets, "add", add_late)
+    assert refusal(world.ipam.AllocateAddress, allocate(NINE)).reason == "BUSY"
+    assert world.held() == {}
+    assert not world.backend.opened()
