@@ -10,20 +10,11 @@ from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot
 
 def differences(veth: Veth, seen: Snapshot) -> list[str]:
     """Return the differences of an endpoint: of its outer end, and of its inner end."""
-    return [*_outer(veth, seen), *_inner(veth, seen)]
+    return [*outer_differences(veth, seen), *_inner(veth, seen)]
 
 
-def outer_differences(veth: Veth, seen: Snapshot) -> list[str]:
-    """Return the differences of an endpoint's outer end."""
-    return list(_outer(veth, seen))
-
-
-def bridge_differences(bridge: Bridge, seen: BridgeSnapshot) -> list[str]:
-    """Return the differences of a network's bridge."""
-    return list(_bridge(bridge, seen))
-
-
-def _bridge(bridge: Bridge, seen: BridgeSnapshot) -> Iterator[str]:
+def bridge_differences(bridge: Bridge, seen: BridgeSnapshot) -> Iterator[str]:
+    """Yield the differences of a network's bridge."""
     link = seen.link
     if link is None:
         yield f"The bridge {bridge.name} is not there."
@@ -37,8 +28,8 @@ def _bridge(bridge: Bridge, seen: BridgeSnapshot) -> Iterator[str]:
             yield f"{bridge.name} lacks the address {address}."
 
 
-def _outer(veth: Veth, seen: Snapshot) -> Iterator[str]:
-    """Yield the differences of the outer end."""
+def outer_differences(veth: Veth, seen: Snapshot) -> Iterator[str]:
+    """Yield the differences of an endpoint's outer end."""
     link = seen.outer
     if link is None:
         yield f"The host's interface {veth.name} is not there."

@@ -33,14 +33,14 @@ def drifted(kernel: Kernel, networks: Sequence[DesiredNetwork]) -> Sequence[str]
     def ids() -> Iterator[str]:
         for network in networks:
             if (
-                bridge_differences(network.bridge, seen.bridge(network.bridge.name))
+                any(bridge_differences(network.bridge, seen.bridge(network.bridge.name)))
                 or network.bridge.name in unserved
                 or not network.forwarded <= forwards
             ):
                 yield network.id
             for endpoint, veth in network.veths.items():
                 outer = seen.outer(veth.name, veth.bridge)
-                if endpoint in unserved or outer_differences(veth, outer):
+                if endpoint in unserved or any(outer_differences(veth, outer)):
                     yield endpoint
 
     return list(ids())

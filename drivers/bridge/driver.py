@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from mynet.drivers.api import (
     IPV4,
+    IPV6,
     PORTS,
     WATCH,
     Call,
@@ -28,7 +29,6 @@ from mynet.drivers.bridge.specs import (
     Specs,
     forwarded_versions,
     forwards_of,
-    leaves_by_ipv6,
     port_forwards_of,
     rules_of,
 )
@@ -77,7 +77,7 @@ class BridgeDriver(Driver):
         self._kernel.links.ensure_bridge(self._specs.bridge(network))
         self._kernel.firewall.add(self._instance, rules_of(network))
         self._forward(network)
-        if leaves_by_ipv6(network):
+        if IPV6 in forwarded_versions(network):
             self._kernel.host.accept_router_advertisements()
 
     def delete(self, call: Call, network: Network) -> None:
@@ -139,7 +139,7 @@ class BridgeDriver(Driver):
         """Return a sentence for each difference between the kernel and the network."""
         bridge = self._specs.bridge(network)
         seen = self._kernel.links.inspect_bridge(bridge)
-        problems = bridge_differences(bridge, seen)
+        problems = list(bridge_differences(bridge, seen))
         if seen.link is None or is_ours(seen.link, bridge):  # other devices are not filtered
             problems += rule_differences(
                 self._kernel, rules_of(network), forwarded_versions(network)
@@ -204,7 +204,7 @@ class BridgeDriver(Driver):
             map(rules_of, ours),
             [forwards for network in ours for forwards in port_forwards_of(network)],
         )
-        if any(map(leaves_by_ipv6, ours)):
+        if any(IPV6 in forwarded_versions(network) for network in ours):
             self._kernel.host.accept_router_advertisements()
         failures = {network.id: error for network in networks if (error := self._restore(network))}
         if failures:
@@ -224,7 +224,7 @@ class BridgeDriver(Driver):
         """Make or repair the network's bridge; return the error if that fails."""
         bridge = self._specs.bridge(network)
         try:
-            if bridge_differences(bridge, self._kernel.links.inspect_bridge(bridge)):
+            if any(bridge_differences(bridge, self._kernel.links.inspect_bridge(bridge))):
                 self._kernel.links.ensure_bridge(bridge)
             self._forward(network)
             if any(forwards.opens_loopback for forwards in port_forwards_of(network)):
@@ -236,7 +236,7 @@ class BridgeDriver(Driver):
     def _forward(self, network: Network) -> None:
         """Enable the host's forwarding of the IP versions that leave the network."""
         if versions := forwarded_versions(network):
-            self._kernel.host.enable_forwarding(ipv4=IPV4 in versions, ipv6=leaves_by_ipv6(network))
+            self._kernel.host.enable_forwarding(ipv4=IPV4 in versions, ipv6=IPV6 in versions)
 
 
 def _require_few_subnets(network: Network) -> None:

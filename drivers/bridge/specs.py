@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_interface
 
-from mynet.drivers.api import IPV6, Endpoint, Network
+from mynet.drivers.api import Endpoint, Network
 from mynet.drivers.bridge.bandwidth import EGRESS, INGRESS, limit
 from mynet.drivers.bridge.endpoint_options import sysctls
 from mynet.drivers.bridge.options import MODES, GatewayMode, Options
@@ -44,7 +44,7 @@ class Specs:
         options = Options.parse(network.options)
         return Bridge(
             name=network.interface,
-            mark=self._mark(network.id),
+            mark=mark_of(self.instance, network.id),
             mac=mac_from(network.id),
             mtu=network.mtu,
             addresses=tuple(
@@ -58,7 +58,7 @@ class Specs:
         """Return an endpoint's pair of links."""
         return Veth(
             name=endpoint.host_interface,
-            mark=self._mark(endpoint.id),
+            mark=mark_of(self.instance, endpoint.id),
             outer_mac=mac_from(endpoint.id),
             bridge=endpoint.network.interface,
             mtu=endpoint.network.mtu,
@@ -93,14 +93,10 @@ class Specs:
             return None
         return Shaper(
             name=SHAPER_PREFIX + endpoint.host_interface.removeprefix(PORT_PREFIX),
-            mark=self._mark(endpoint.id),
+            mark=mark_of(self.instance, endpoint.id),
             mac=mac_from(f"shaper of {endpoint.id}"),
             rate=rate,
         )
-
-    def _mark(self, object_id: str) -> str:
-        """Return the alias that identifies the owner of a link."""
-        return mark_of(self.instance, object_id)
 
 
 def forwarded_versions(network: Network) -> frozenset[int]:
@@ -108,11 +104,6 @@ def forwarded_versions(network: Network) -> frozenset[int]:
     if network.internal:
         return frozenset()
     return frozenset(subnet.cidr.version for subnet in network.subnets)
-
-
-def leaves_by_ipv6(network: Network) -> bool:
-    """Return whether IPv6 packets leave the network, by the host's own IPv6 routes."""
-    return IPV6 in forwarded_versions(network)
 
 
 def rules_of(network: Network) -> NetworkRules:
