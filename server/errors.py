@@ -35,13 +35,22 @@ from typing import Any
 from mynet.drivers.errors import PortInUse
 from mynet.drivers.linux.values.ports import Binding
 
-_SHOWN = 64
+_SHOWN = 64  # characters of a caller's text in a message
+_FEW = 3  # items of a list in a message
 
 
 def quoted(value: str) -> str:
     """Return a caller's text for a message: in quotes, shortened, on one line and in ASCII."""
     shown = ascii(value[: _SHOWN + 1])
     return shown if len(shown) <= _SHOWN + 2 else f"{shown[: _SHOWN - 2]}...'"
+
+
+def first_few(items: Sequence[str], separator: str) -> str:
+    """Return the first items for a message, and how many more there are."""
+    shown = [*items[:_FEW]]
+    if len(items) > _FEW:
+        shown.append(f"and {len(items) - _FEW} more")
+    return separator.join(shown)
 
 
 class MynetError(Exception):
@@ -78,11 +87,8 @@ class InvalidArgument(MynetError):
     """The request is malformed or contradicts itself; the error has all violations."""
 
     def __init__(self, violations: Sequence[Violation]) -> None:
-        shown = "; ".join(
-            f"{violation.field}: {violation.description}" for violation in violations[:3]
-        )
-        more = f"; and {len(violations) - 3} more" if len(violations) > 3 else ""  # noqa: PLR2004
-        super().__init__(f"the request is invalid: {shown}{more}")
+        sentences = [f"{violation.field}: {violation.description}" for violation in violations]
+        super().__init__(f"the request is invalid: {first_few(sentences, '; ')}")
         self.violations = tuple(violations)
 
 

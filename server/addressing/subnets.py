@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
+from mynet.drivers.api import IPV4, IPV6
 from mynet.ipam import api as ipam
 from mynet.ipam.api import AllocationQuery, Backend, IPNetwork, MapQuery
 from mynet.ipam.errors import SubnetNotFound as NotOpen
@@ -18,8 +19,6 @@ from mynet.server.calls.rollback import best_effort, is_under_way, on_completion
 from mynet.server.errors import SubnetInUse, SubnetNotFound
 from mynet.server.host import Host, nameservers
 from mynet.server.model.subnets import (
-    IPV4,
-    IPV6,
     MIN_MTU_IPV6,
     Defaults,
     RegisteredSubnet,

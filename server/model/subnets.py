@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_network
-from typing import Final
 
 from mynet.ipam import api as ipam
 from mynet.ipam.api import Holding, IPAddress, IPNetwork, Part, Span, Usage
 
-IPV4: Final = 4
-IPV6: Final = 6
 MIN_MTU_IPV6 = 1280  # RFC 8200, 5: on a smaller device the kernel refuses IPv6 addresses
 MAX_SPANS = 64  # that a subnet reserves, as each allocation is checked against all of them
 LONGEST = 10 * 365 * 86400  # seconds; the limit of a subnet's times and of any setting

@@ -16,7 +16,7 @@ from mynet.server.addressing.subnets import SubnetRegistry
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.calls.rollback import best_effort, on_completion, rollback
-from mynet.server.errors import Busy, NetworkExists, NetworkInUse, NetworkNotFound
+from mynet.server.errors import Busy, NetworkExists, NetworkInUse, NetworkNotFound, first_few
 from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import (
     Network,
@@ -200,13 +200,10 @@ class Networks:
 
 
 def _in_use(network: Network, endpoints: Sequence[Endpoint]) -> NetworkInUse:
-    names = ", ".join(
-        f"{endpoint.interface} of {endpoint.spec.container_id}" for endpoint in endpoints[:3]
-    )
-    more = f" and {len(endpoints) - 3} more" if len(endpoints) > 3 else ""  # noqa: PLR2004
+    names = [f"{endpoint.interface} of {endpoint.spec.container_id}" for endpoint in endpoints]
     return NetworkInUse(
-        f"network {network.name} has endpoints ({names}{more}); disconnect them first, or delete"
-        " with force",
+        f"network {network.name} has endpoints ({first_few(names, ', ')}); disconnect them first,"
+        " or delete with force",
         resource=f"network {network.name}",
         metadata={"endpoints": str(len(endpoints))},
     )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 
-from mynet.drivers.api import Driver, Sandbox
+from mynet.drivers.api import IPV6, Driver, Sandbox
 from mynet.server.host import Host, boot_id
 from mynet.server.model.endpoints import (
     MAX_GATEWAY_PRIORITY,
@@ -19,7 +19,7 @@ from mynet.server.model.endpoints import (
     Place,
 )
 from mynet.server.model.networks import Network, NetworkSpec, NetworkState
-from mynet.server.model.subnets import IPV6, MIN_MTU_IPV6
+from mynet.server.model.subnets import MIN_MTU_IPV6
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.store import Store
 

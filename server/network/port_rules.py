@@ -5,12 +5,11 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import chain, combinations
 
-from mynet.drivers.api import PORTS, DriverInfo, PortMapping
+from mynet.drivers.api import IPV4, IPV6, PORTS, DriverInfo, PortMapping
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.drivers.linux.values.ports import Binding
 from mynet.server.errors import Violation
 from mynet.server.model.networks import Network
-from mynet.server.model.subnets import IPV4, IPV6
 
 MAX_PORTS = 256  # mappings of an endpoint
 MAX_RENUMBERED = 1024  # ports of an endpoint in ranges that change the number: each is a rule
