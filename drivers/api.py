@@ -243,4 +243,7 @@ class Driver(ABC):
             self.create(call, network)
 
     def close(self) -> None:
-        """Release sockets and threads. Networks and endpoints stay in the kernel."""
+        """Release sockets and threads. Networks and endpoints stay in the kernel.
+
+        When the daemon stops, it waits at most one second for this.
+        """

@@ -20,5 +20,6 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 def mynet_driver(context: DriverContext) -> Driver:  # type: ignore[empty-body]
     """Return the driver.
 
-    If this raises, the daemon continues without the driver, and ListDrivers shows the reason.
+    If this raises or takes longer than 30 s, the daemon continues without the driver, and
+    ListDrivers shows the reason.
     """
