@@ -107,8 +107,8 @@ def new_sandbox(daemon: Daemon) -> Iterator[Callable[[str], Sandbox]]:
         return made[-1]
 
     yield make
-    for each in made:
-        each.close()
+    for sandbox in made:
+        sandbox.close()
 
 
 @pytest.fixture

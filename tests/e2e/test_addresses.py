@@ -82,7 +82,7 @@ def test_a_subnet_that_the_daemon_chose_is_beside_the_routes_of_a_vpn_and_carrie
         bare = str(ip_interface(address).ip)
         assert one.pings(bare)
         assert talk(one, two, bare)
-    assert [talk(one, empty_testbed.outside, each) for each in OUTSIDE] == list(HOST)
+    assert [talk(one, empty_testbed.outside, address) for address in OUTSIDE] == list(HOST)
     assert automatic(daemon, "api")[0] == "10.193.3.0/24"
 
 

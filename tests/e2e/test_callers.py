@@ -49,9 +49,14 @@ def test_callers_on_one_network_get_an_address_each_and_leave_nothing(
     made = at_once(lambda number: daemon.connect(f"c{number}"))
     given = {address for endpoint in made for address in endpoint.addresses}
     assert len(given) == 2 * CALLERS
-    assert {bare(each) for each in given} | {"10.88.0.1", "fd88::1"} == set(daemon.allocations())
+    assert {bare(address) for address in given} | {"10.88.0.1", "fd88::1"} == set(
+        daemon.allocations()
+    )
     for here, there in ((0, 31), (31, 0), (7, 16)):
-        assert [boxes[here].pings(bare(each)) for each in made[there].addresses] == [True, True]
+        assert [boxes[here].pings(bare(address)) for address in made[there].addresses] == [
+            True,
+            True,
+        ]
     assert [daemon.problems(endpoint) for endpoint in made] == [[]] * CALLERS
 
     at_once(lambda number: daemon.disconnect(f"c{number}"))
@@ -85,7 +90,7 @@ def test_callers_on_eight_networks_do_not_hinder_each_other(
     assert len(daemon.networks()) == 8
     assert len({address for endpoint in made for address in endpoint.addresses}) == 2 * CALLERS
     for number in (0, 6):
-        neighbour, stranger = (bare(made[each].addresses[0]) for each in (number + 8, number + 1))
+        neighbour, stranger = (bare(made[place].addresses[0]) for place in (number + 8, number + 1))
         assert boxes[number].pings(neighbour)
         assert not boxes[number].pings(stranger, within=0.3)
 

@@ -20,7 +20,7 @@ SERVICES = [
     *network_pb2.DESCRIPTOR.services_by_name.values(),
     *ipam_pb2.DESCRIPTOR.services_by_name.values(),
 ]
-METHODS = [f"{each.name}/{method.name}" for each in SERVICES for method in each.methods]
+METHODS = [f"{service.name}/{method.name}" for service in SERVICES for method in service.methods]
 
 # For each RPC a request, and what its answer must have. There is a network "blue" with container
 # "one" on it. What the examples delete is a network "old", a container "leaver" on "blue", and an
@@ -186,7 +186,7 @@ def test_the_daemon_lists_its_services(daemon: Daemon) -> None:
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_a_service_is_described_with_all_its_rpcs(daemon: Daemon, service: Any) -> None:
     described = grpcurl(daemon.testbed, f"/{SOCKET}", "describe", service.full_name)
-    assert set(re.findall(r"rpc (\w+)", described)) == {each.name for each in service.methods}
+    assert set(re.findall(r"rpc (\w+)", described)) == {method.name for method in service.methods}
 
 
 def test_a_message_is_described_with_all_its_fields(daemon: Daemon) -> None:
@@ -234,6 +234,6 @@ def test_the_commands_in_the_proto_files_work_as_they_stand(
     ]
     new_sandbox("c1")
     daemon.testbed.run("sh", "-euc", "\n".join(comments))
-    assert [each.name for each in daemon.networks()] == ["web"]
-    assert [each.container_id for each in daemon.endpoints()] == ["c1"]
+    assert [network.name for network in daemon.networks()] == ["web"]
+    assert [endpoint.container_id for endpoint in daemon.endpoints()] == ["c1"]
     assert daemon.allocations()["10.9.0.1"] == "vm-7"

@@ -19,7 +19,7 @@ def test_a_network_is_made_and_listed_and_removed(daemon: Daemon) -> None:
     testbed = daemon.testbed
     words = ("--subnet", "10.88.0.0/24", "--subnet", "fd88::/64", "--label", "team=red")
     network_id = testbed.run("mynetctl", "network", "create", *words, "blue").strip()
-    assert [each.id for each in daemon.networks()] == [network_id]
+    assert [network.id for network in daemon.networks()] == [network_id]
     header, row = testbed.run("mynetctl", "network", "ls").splitlines()
     assert header.split() == ["NETWORK", "ID", "NAME", "DRIVER", "SUBNETS", "ENDPOINTS", "STATE"]
     assert row.split() == [

@@ -26,8 +26,8 @@ def module_daemon(testbed: Testbed, install: Callable[..., str]) -> Iterator[Dae
 @pytest.fixture
 def drivers(daemon: Daemon) -> dict[tuple[str, str], Driver]:
     """The answer of ListDrivers, by name and distribution."""
-    found = daemon.net.ListDrivers(ListDriversRequest()).drivers
-    return {(each.name, each.distribution): each for each in found}
+    drivers = daemon.net.ListDrivers(ListDriversRequest()).drivers
+    return {(driver.name, driver.distribution): driver for driver in drivers}
 
 
 Drivers = dict[tuple[str, str], Driver]
@@ -74,8 +74,8 @@ def test_a_broken_driver_is_refused_with_its_reason(daemon: Daemon, drivers: Dri
 
 
 def test_a_broken_backend_is_refused_with_its_reason(daemon: Daemon) -> None:
-    found = daemon.ipam.ListBackends(ListBackendsRequest()).backends
-    state = {each.name: (each.state, each.error) for each in found}
+    backends = daemon.ipam.ListBackends(ListBackendsRequest()).backends
+    state = {backend.name: (backend.state, backend.error) for backend in backends}
     assert state == {
         "bitmap": (BackendState.BACKEND_STATE_LOADED, ""),
         "broken": (BackendState.BACKEND_STATE_FAILED, "RuntimeError: the rope is torn"),

@@ -27,7 +27,7 @@ def test_flags_go_before_the_environment_and_that_before_the_file(empty_testbed:
     )
     assert (empty_testbed.root / "run/environment/mynet.db").exists()
     assert not (empty_testbed.root / "run/file").exists()
-    assert [each["listen"] for each in daemon.events() if each["event"] == "serving"] == [
+    assert [event["listen"] for event in daemon.events() if event["event"] == "serving"] == [
         ["unix:///run/file.sock"]
     ]
 
@@ -103,11 +103,11 @@ def test_every_call_is_logged_with_an_id_of_its_own(empty_testbed: Testbed) -> N
     given = dict(call.initial_metadata() or ())["x-request-id"]
 
     events = daemon.events()[before:]
-    calls = [each for each in events if each["event"] == "call"]
-    assert [(each["request_id"], each["method"], each["code"]) for each in calls] == [
+    calls = [event for event in events if event["event"] == "call"]
+    assert [(call["request_id"], call["method"], call["code"]) for call in calls] == [
         ("maker", "NetworkService/CreateNetwork", "OK"),
         (given, "NetworkService/ListNetworks", "OK"),
     ]
     # What a driver logs on the way belongs to the call, too.
-    forwarding = [each for each in events if "turned on IP forwarding" in each["event"]]
-    assert [each["request_id"] for each in forwarding] == ["maker", "maker"]
+    forwarding = [event for event in events if "turned on IP forwarding" in event["event"]]
+    assert [event["request_id"] for event in forwarding] == ["maker", "maker"]

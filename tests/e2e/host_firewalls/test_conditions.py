@@ -52,13 +52,17 @@ def test_a_chain_that_drops_is_named_and_the_commands_open_it(
         assert blue.open_ways(version) == {"out": not shut, "in": not shut, "between": between}
     rules = blue.testbed.run("nft", "list", "ruleset")
     told = blue.conditions()
-    found = blue.findings()
-    assert [(each.object, each.repaired) for each in found] == [("network blue", False)] * len(told)
-    assert [(each.problem, each.remedy, each.commands) for each in found] == [
-        (each.problem, each.remedy, each.commands) for each in told
+    findings = blue.findings()
+    assert [(finding.object, finding.repaired) for finding in findings] == [
+        ("network blue", False)
+    ] * len(told)
+    assert [(finding.problem, finding.remedy, finding.commands) for finding in findings] == [
+        (condition.problem, condition.remedy, condition.commands) for condition in told
     ]
-    assert all("policy drop" in each.problem for each in told)
-    assert all(("do not reach each other" in each.problem) == bool(frames) for each in told)
+    assert all("policy drop" in condition.problem for condition in told)
+    assert all(
+        ("do not reach each other" in condition.problem) == bool(frames) for condition in told
+    )
     assert blue.testbed.run("nft", "list", "ruleset") == rules
     blue.run_remedies()
     blue.require_cured()
@@ -123,7 +127,7 @@ def test_a_start_logs_which_firewall_is_in_the_way(empty_testbed: Testbed) -> No
     daemon.stop()
     empty_testbed.run("iptables", "-P", "FORWARD", "DROP")
     again = Daemon(empty_testbed, "--log-format", "json")
-    (found,) = [each for each in again.events() if each["event"] == "found"]
+    (found,) = [event for event in again.events() if event["event"] == "found"]
     assert found["subject"] == "network blue"
     assert "chain FORWARD, policy drop" in found["problem"]
     assert found["commands"][0] == "iptables -N mynet-br-blue"

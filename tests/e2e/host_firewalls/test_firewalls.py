@@ -76,7 +76,11 @@ def test_docker_first_on_a_host_that_does_not_forward(
         assert blue.open_ways(6) == {"out": True, "in": True, "between": True}
         (told,) = blue.conditions()
         assert told.problem.startswith("Docker drops forwarded IPv4 packets")
-        assert [each.split()[:3] for each in told.commands][-1] == ["iptables", "-I", "DOCKER-USER"]
+        assert [command.split()[:3] for command in told.commands][-1] == [
+            "iptables",
+            "-I",
+            "DOCKER-USER",
+        ]
         blue.run_remedies()
         blue.require_cured()
         assert container_ways(docker, shared_testbed) == BOTH
@@ -89,7 +93,7 @@ def test_the_remedy_for_ufw_is_commands_of_ufw(shared_testbed: Testbed) -> None:
     for version in FAMILIES:
         assert blue.open_ways(version) == {"out": False, "in": False, "between": False}
     told = blue.conditions()
-    assert [each.problem.split(" (")[0] for each in told] == [
+    assert [condition.problem.split(" (")[0] for condition in told] == [
         f"ufw drops forwarded IPv{version} packets that its rules do not accept"
         for version in FAMILIES
     ]

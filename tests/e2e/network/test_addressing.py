@@ -64,7 +64,7 @@ def test_ipv6_is_usable_the_moment_connect_returns(
     for client, server, address in talks:
         assert talk(client, server, address).startswith("fd88::")
     shown.append(daemon.testbed.run("ip", "-6", "addr", "show", "dev", "br-blue"))
-    assert all("tentative" not in each and "nodad" in each for each in shown)
+    assert all("tentative" not in text and "nodad" in text for text in shown)
 
 
 @pytest.fixture

@@ -71,11 +71,11 @@ def test_priorities_outlast_the_daemon_and_the_sandbox(empty_testbed: Testbed) -
     box.run("ip", "link", "set", "eth1", "down")  # and its routes are gone
     daemon = Daemon(empty_testbed)
     assert ways(box) == ["red", "red"]
-    assert [each.gateway_priority for each in daemon.endpoints()] == [0, 1]
+    assert [endpoint.gateway_priority for endpoint in daemon.endpoints()] == [0, 1]
     box.close()
     box = Sandbox(empty_testbed, "one")
     daemon.connect("one")
     assert ways(box) == ["blue", "blue"]
     daemon.connect("one", network="red", gateway_priority=1)
     assert ways(box) == ["red", "red"]
-    assert [daemon.problems(each) for each in daemon.endpoints()] == [[], []]
+    assert [daemon.problems(endpoint) for endpoint in daemon.endpoints()] == [[], []]

@@ -96,5 +96,7 @@ def test_the_host_has_the_gateway_addresses_that_the_network_s_mode_gives_it(
 def test_every_endpoint_is_what_it_should_be(
     topology: Topology, module_daemon: Daemon, caller: str
 ) -> None:
-    (endpoint,) = [each for each in module_daemon.endpoints() if each.container_id == caller]
+    (endpoint,) = [
+        endpoint for endpoint in module_daemon.endpoints() if endpoint.container_id == caller
+    ]
     assert module_daemon.problems(endpoint) == []

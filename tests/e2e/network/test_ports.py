@@ -78,8 +78,8 @@ def test_whichever_subnet_of_the_network_they_are_in_neighbours_reach_it_by_the_
 ) -> None:
     """One is in both subnets, so it knows a way to two that does not lead back through the host."""
     subnets = (("10.1.0.0/24", "10.2.0.0/24"), ("fd01::/64", "fd02::/64"))[family]
-    first, second = (str(ip_network(each)[10]) for each in subnets)
-    gateways = [str(ip_network(each)[1]) for each in subnets]
+    first, second = (str(ip_network(subnet)[10]) for subnet in subnets)
+    gateways = [str(ip_network(subnet)[1]) for subnet in subnets]
     daemon.create("blue", *subnets)
     daemon.connect("one", addresses=[first, second], ports=[WEB, DNS])
     daemon.connect("two", addresses=[str(ip_network(subnets[1])[20])])

@@ -152,4 +152,4 @@ def test_a_daemon_killed_at_work_leaves_a_change_whole_or_none_of_it(
     assert network.options["icc"] == ("false" if number % 2 else "true")
     assert isolated(empty_testbed) == {bool(number % 2)}
     assert ("br_icc" in empty_testbed.firewall()) == (number % 2 == 0)
-    assert [again.problems(each) for each in again.endpoints()] == [[], []]
+    assert [again.problems(endpoint) for endpoint in again.endpoints()] == [[], []]

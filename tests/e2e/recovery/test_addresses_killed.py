@@ -101,15 +101,19 @@ def kill_among_callers(daemon: Daemon, known: Known, storm: int) -> None:
 def check(daemon: Daemon, known: Known) -> None:
     """Compare the allocations with what the callers know. Ask again where no answer came."""
     everything = list(listed(daemon))
-    owners = {each.owner: each for each in everything if each.owner}
-    assert len({each.address for each in everything}) == len(everything), (
+    owners = {allocation.owner: allocation for allocation in everything if allocation.owner}
+    assert len({allocation.address for allocation in everything}) == len(everything), (
         "an address is there twice"
     )
-    assert len(owners) == sum(1 for each in everything if each.owner), "an owner is there twice"
+    assert len(owners) == sum(1 for allocation in everything if allocation.owner), (
+        "an owner is there twice"
+    )
     for owner, address in known.held.items():
         assert owners[owner].address == address
     assert not known.released & owners.keys()
-    assert known.nameless <= {each.address for each in everything if not each.owner}
+    assert known.nameless <= {
+        allocation.address for allocation in everything if not allocation.owner
+    }
     for owner in known.asked:
         subnet = (POOL, OTHER)[int(owner.split("/")[1]) % 2]
         request = ipam_pb2.AllocateAddressRequest(subnet=subnet, owner=owner)

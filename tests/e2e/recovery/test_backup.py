@@ -45,8 +45,8 @@ class Callers:
     def stop(self) -> None:
         """Stop them. Raise the error of a call that has failed."""
         self._over.set()
-        for each in self._work:
-            each.result()
+        for future in self._work:
+            future.result()
         self._pool.shutdown()
 
 
@@ -56,7 +56,7 @@ def held(daemon: Daemon) -> dict[str, str]:
     found: dict[str, str] = {}
     while True:
         page = daemon.ipam.ListAllocations(request)
-        found |= {each.owner: each.address for each in page.allocations}
+        found |= {allocation.owner: allocation.address for allocation in page.allocations}
         if not page.next_page_token:
             return found
         request.page_token = page.next_page_token
@@ -87,7 +87,7 @@ def test_what_was_acknowledged_before_a_backup_is_back_after_it(empty_testbed: T
     again = Daemon(empty_testbed)
     assert "lost its newest commits" not in again.log.read_text()
     assert acknowledged.items() <= held(again).items()
-    restored = {each.container_id: each for each in again.endpoints()}
+    restored = {endpoint.container_id: endpoint for endpoint in again.endpoints()}
     for endpoint in before:
         assert restored[endpoint.container_id] == endpoint
         assert again.problems(endpoint) == []
@@ -114,8 +114,8 @@ def other_testbed(tmp_path: Path) -> Iterator[Testbed]:
 def test_a_backup_is_restored_and_started_on_another_host(
     empty_testbed: Testbed, other_testbed: Testbed
 ) -> None:
-    for each in (empty_testbed, other_testbed):
-        Sandbox(each, "one")
+    for testbed in (empty_testbed, other_testbed):
+        Sandbox(testbed, "one")
     daemon = Daemon(empty_testbed)
     daemon.create("blue")
     endpoint = daemon.connect("one")
@@ -123,7 +123,7 @@ def test_a_backup_is_restored_and_started_on_another_host(
     (other_testbed.root / FILE[1:]).write_bytes((empty_testbed.root / FILE[1:]).read_bytes())
     other_testbed.run("mynetd", "restore", FILE)
     other = Daemon(other_testbed)
-    assert [each.name for each in other.networks()] == ["blue"]
+    assert [network.name for network in other.networks()] == ["blue"]
     assert "br-blue" in other_testbed.links()
     assert other.connect("one").addresses == endpoint.addresses  # in another sandbox of that name
 
@@ -136,7 +136,7 @@ def test_restore_and_fsck_are_refused_under_a_running_daemon(daemon: Daemon) -> 
         done = testbed.attempt("mynetd", *words)
         assert done.returncode == status
         assert f"in use by another mynetd (pid {daemon.pid})" in done.stderr
-    assert [each.name for each in daemon.networks()] == ["blue"]
+    assert [network.name for network in daemon.networks()] == ["blue"]
 
 
 def test_a_backup_to_a_full_disk_is_refused_and_leaves_no_file(daemon: Daemon) -> None:
@@ -156,7 +156,7 @@ def test_fsck_finds_what_a_killed_daemon_left_in_order(empty_testbed: Testbed) -
     daemon.create("blue")
     callers = ThreadPoolExecutor(CALLERS)
     work = [callers.submit(connected, daemon, f"c{number}") for number in range(64)]
-    while not any(each.done() for each in work):
+    while not any(future.done() for future in work):
         threading.Event().wait(0.005)
     daemon.signal(9)
     daemon.wait()

@@ -62,7 +62,9 @@ def test_the_next_start_repairs_networks_and_endpoints_that_are_there(
     empty_testbed.run("nft", "flush", "ruleset")
 
     again = Daemon(empty_testbed)
-    assert [endpoint.id for endpoint in again.endpoints()] == [each.id for each in before[:2]]
+    assert [endpoint.id for endpoint in again.endpoints()] == [
+        endpoint.id for endpoint in before[:2]
+    ]
     assert [again.problems(endpoint) for endpoint in before[:2]] == [[], []]
     assert talk(one, two, "10.88.0.3") == "10.88.0.2"
     Sandbox(empty_testbed, "gone")  # a new namespace of that name gets the addresses again

@@ -24,7 +24,7 @@ def options() -> Sequence[str]:
 
 def doctor(daemon: Daemon, *, repair: bool = False) -> list[tuple[str, str, bool]]:
     answer = daemon.net.Doctor(network_pb2.DoctorRequest(repair=repair))
-    return [(each.object, each.problem, each.repaired) for each in answer.findings]
+    return [(finding.object, finding.problem, finding.repaired) for finding in answer.findings]
 
 
 def kill(daemon: Daemon) -> None:
@@ -42,7 +42,7 @@ def test_a_bridge_and_an_interface_that_were_deleted_are_found_and_made_again(
     daemon.testbed.run("ip", "-n", "one", "link", "del", "eth0")
     network, *endpoints = doctor(daemon)
     assert network == ("network blue", "The bridge br-blue is not there.", False)
-    assert [each[0].split()[-1] for each in endpoints] == ["one", "two"]
+    assert [endpoint[0].split()[-1] for endpoint in endpoints] == ["one", "two"]
     assert doctor(daemon) == [network, *endpoints]
     assert all(repaired for _, _, repaired in doctor(daemon, repair=True))
     assert doctor(daemon) == []
@@ -104,7 +104,7 @@ def test_a_link_without_a_record_is_removed_and_foreign_links_are_not(
     for name, alias in (("veth-lost", f"mynet:{instance}:lost"), ("veth-mine", "not mynet's")):
         daemon.testbed.run("ip", "link", "add", name, "type", "veth", "peer", f"{name}p")
         daemon.testbed.run("ip", "link", "set", name, "alias", alias)
-    assert [each[0] for each in doctor(daemon)] == ["interface veth-lost"]
+    assert [subject for subject, _, _ in doctor(daemon)] == ["interface veth-lost"]
     doctor(daemon, repair=True)
     links = daemon.testbed.run("ip", "-brief", "link")
     assert "veth-lost" not in links
@@ -176,8 +176,8 @@ def require_consistent(testbed: Testbed) -> None:
     again = Daemon(testbed)
     assert "has lost its newest commits" in again.log.read_text()
     assert doctor(again) == []
-    records = {f"endpoint:{each.id}" for each in again.endpoints()}
-    records |= {f"network:{each.id}" for each in again.networks()}
+    records = {f"endpoint:{endpoint.id}" for endpoint in again.endpoints()}
+    records |= {f"network:{network.id}" for network in again.networks()}
     assert set(again.allocations().values()) == records
     assert testbed.run("ip", "-d", "link").count("alias mynet:") == len(records)
     again.stop()
@@ -201,7 +201,7 @@ def test_after_a_reboot_networks_are_made_again_and_endpoints_are_not(
     )
     again = Daemon(empty_testbed)
     assert again.endpoints() == []
-    assert [each.name for each in again.networks()] == ["blue"]
+    assert [network.name for network in again.networks()] == ["blue"]
     assert "It is of an earlier boot of this host." in again.log.read_text()
     assert "10.88.0.1" in empty_testbed.run("ip", "-brief", "address", "show", "br-blue")
     Sandbox(empty_testbed, "one")
@@ -222,4 +222,4 @@ def test_a_daemon_does_not_start_where_another_state_directory_has_networks(
     said = (empty_testbed.root / "run/other.log").read_text()
     assert "networks of another mynetd stand in this network namespace (br-blue)" in said
     assert empty_testbed.state() == before
-    assert [each.name for each in Daemon(empty_testbed).networks()] == ["blue"]
+    assert [network.name for network in Daemon(empty_testbed).networks()] == ["blue"]

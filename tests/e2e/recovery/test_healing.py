@@ -104,7 +104,7 @@ class Scene:
 
 def lines(daemon: Daemon, event: str) -> list[str]:
     """Return the problems that the daemon has logged with this event."""
-    return [each["problem"] for each in daemon.events() if each["event"] == event]
+    return [line["problem"] for line in daemon.events() if line["event"] == event]
 
 
 def quiet(daemon: Daemon) -> int:
@@ -131,7 +131,7 @@ def test_damage_is_healed_when_the_kernel_tells_of_it_and_is_counted_and_logged(
     scene.works()
     require_healed(scene, damage)
     scene.works()
-    totals = [each["total"] for each in scene.daemon.events() if each["event"] == "healed"]
+    totals = [event["total"] for event in scene.daemon.events() if event["event"] == "healed"]
     assert totals == list(range(1, len(totals) + 1))
     assert lines(scene.daemon, "not healed") == []
 
@@ -222,7 +222,11 @@ def test_what_the_daemon_does_itself_is_not_damage(empty_testbed: Testbed) -> No
     with ThreadPoolExecutor(len(names)) as pool:
         list(pool.map(life, names))
     time.sleep(0.5)
-    assert {each["event"] for each in daemon.events()} & {"healed", "not healed", "found"} == set()
+    assert {event["event"] for event in daemon.events()} & {
+        "healed",
+        "not healed",
+        "found",
+    } == set()
     daemon.stop()
 
 
@@ -238,7 +242,7 @@ def test_an_endpoint_whose_namespace_was_deleted_waits_for_its_container(
     scene.one.close()
     eventually(lambda: scene.endpoint.host_interface not in scene.testbed.links())
     assert quiet(scene.daemon) == before
-    assert scene.endpoint.id in [each.id for each in scene.daemon.endpoints()]
+    assert scene.endpoint.id in [endpoint.id for endpoint in scene.daemon.endpoints()]
     scene.one = Sandbox(scene.testbed, "one")
     again = scene.daemon.connect("one", ports=[WEB])
     assert (again.id, again.addresses) == (scene.endpoint.id, scene.endpoint.addresses)
@@ -259,7 +263,7 @@ def test_a_device_that_took_a_bridge_s_name_is_reported_once_and_not_touched(
     device = scene.testbed.links()["br-blue"]
     time.sleep(2)  # in which it tries again
     assert scene.testbed.links()["br-blue"] == device
-    (told,) = [each for each in lines(scene.daemon, "not healed") if "network blue" in each]
+    (told,) = [line for line in lines(scene.daemon, "not healed") if "network blue" in line]
     assert "The interface br-blue is not the network's bridge." in told
     scene.damage("ip link del br-blue")
     eventually(lambda: scene.daemon.problems(scene.endpoint) == [])

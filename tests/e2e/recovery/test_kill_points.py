@@ -60,7 +60,7 @@ def allocate(daemon: Daemon) -> None:
 
 def hand_back(daemon: Daemon) -> None:
     held = daemon.ipam.ListAllocations(ipam_pb2.ListAllocationsRequest(owner="vm-7")).allocations
-    for address in [each.address for each in held]:
+    for address in [allocation.address for allocation in held]:
         asked = ipam_pb2.ReleaseAddressRequest(subnet=POOL, address=address, owner="vm-7")
         daemon.ipam.ReleaseAddress(asked)
 
@@ -207,7 +207,7 @@ def test_wherever_it_is_killed_nothing_is_half_done(doomed: Doomed, verb: str, p
         where = f"killed at point {number}, {reached[-1]}"
         assert died, where
         findings = doomed.testbed.findings()  # though nothing has healed it yet
-        torn += [each.split(":")[0] for each in findings]
+        torn += [finding.split(":")[0] for finding in findings]
         daemon = doomed.start()
         seen.append(shape(daemon))
         assert seen[-1] in (before, after), where

@@ -131,12 +131,12 @@ def test_a_daemon_killed_at_work_leaves_whole_endpoints_or_none(empty_testbed: T
 
     again = Daemon(empty_testbed)
     endpoints = again.endpoints()
-    assert {each.state for each in endpoints} == {EndpointState.ENDPOINT_STATE_READY}
-    assert [again.problems(each) for each in endpoints] == [[]] * len(endpoints)
-    connected = {each.container_id for each in endpoints}
+    assert {endpoint.state for endpoint in endpoints} == {EndpointState.ENDPOINT_STATE_READY}
+    assert [again.problems(endpoint) for endpoint in endpoints] == [[]] * len(endpoints)
+    connected = {endpoint.container_id for endpoint in endpoints}
     answered = {call.result().endpoint.container_id for call in calls if not call.exception()}
     assert answered <= connected
     assert {box.name for box in boxes if "eth0" in box.links()} == connected
     ports = {name for name in empty_testbed.links() if name.startswith("veth")}
-    assert ports == {each.host_interface for each in endpoints}
+    assert ports == {endpoint.host_interface for endpoint in endpoints}
     assert len(again.allocations()) == 2 * (len(endpoints) + 1)  # and the gateway's

@@ -122,11 +122,13 @@ def test_a_daemon_killed_at_work_leaves_whole_endpoints_or_none(empty_testbed: T
 
     again = Daemon(testbed)
     endpoints = again.endpoints()
-    assert [again.problems(each) for each in endpoints] == [[]] * len(endpoints)
+    assert [again.problems(endpoint) for endpoint in endpoints] == [[]] * len(endpoints)
     answered_to = [call.result().endpoint for call in calls if not call.exception()]
-    assert {_ports(each) for each in answered_to} <= {_ports(each) for each in endpoints}
+    assert {_ports(endpoint) for endpoint in answered_to} <= {
+        _ports(endpoint) for endpoint in endpoints
+    }
     assert elements(testbed) == 4 * len(endpoints)  # two ports, two families
-    taken = {port.host_port for each in endpoints for port in each.ports}
+    taken = {port.host_port for endpoint in endpoints for port in endpoint.ports}
     assert {8000 + n for n in range(24) if not is_free(testbed, 8000 + n)} <= taken
     for box in boxes:
         again.connect(box.name, ports=ports(int(box.name[1:])))

@@ -101,4 +101,4 @@ def test_a_state_directory_that_cannot_be_written_is_refused_and_left_as_it_is(
     assert "Traceback" not in words
     testbed.run("umount", str(folder))
     assert contents(folder) == before
-    assert [each.name for each in Daemon(testbed).networks()] == ["blue"]
+    assert [network.name for network in Daemon(testbed).networks()] == ["blue"]

@@ -166,7 +166,7 @@ BEST_EFFORT = {"close_subnet"}  # it follows when all that was asked for is done
 
 def findings(daemon: Daemon) -> list[str]:
     answer = daemon.net.Doctor(network_pb2.DoctorRequest(), timeout=PATIENCE)
-    return [f"{each.object}: {each.problem}" for each in answer.findings]
+    return [f"{finding.object}: {finding.problem}" for finding in answer.findings]
 
 
 def patiently(daemon: Daemon, step: Step) -> None:

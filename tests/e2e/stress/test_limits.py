@@ -40,9 +40,11 @@ def test_of_callers_that_race_for_the_last_port_of_a_bridge_one_gets_it(daemon: 
 
     with ThreadPoolExecutor(RACERS) as racers:
         late = [refused for refused in racers.map(race, boxes) if refused]
-    assert {(each.code, each.reason) for each in late} == {("RESOURCE_EXHAUSTED", "BRIDGE_FULL")}
+    assert {(refused.code, refused.reason) for refused in late} == {
+        ("RESOURCE_EXHAUSTED", "BRIDGE_FULL")
+    }
     assert len(late) == RACERS - 1
-    assert all(str(PORTS) in each.message for each in late)
+    assert all(str(PORTS) in refused.message for refused in late)
     (winner,) = daemon.endpoints()
     daemon.disconnect(winner.container_id)
     daemon.testbed.run("ip", "link", "delete", "group", GROUP)

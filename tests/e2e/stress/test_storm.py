@@ -72,7 +72,7 @@ class EndpointModel(Model):
         daemon.net.Disconnect(asked)
 
     def find(self, daemon: Daemon) -> object:
-        found = [each for each in daemon.endpoints() if each.container_id == self.name]
+        found = [endpoint for endpoint in daemon.endpoints() if endpoint.container_id == self.name]
         assert len(found) <= 1
         return lasting(found[0]) if found else None
 
@@ -94,7 +94,9 @@ class PortModel(Model):
         daemon.net.UpdateEndpoint(asked)
 
     def find(self, daemon: Daemon) -> object:
-        (found,) = [each for each in daemon.endpoints() if each.container_id == self.name]
+        (found,) = [
+            endpoint for endpoint in daemon.endpoints() if endpoint.container_id == self.name
+        ]
         return lasting(found) if found.ports else None
 
     def _change(self) -> network_pb2.UpdateEndpointRequest:
@@ -111,7 +113,9 @@ class AddressModel(Model):
 
     def find(self, daemon: Daemon) -> object:
         asked = ipam_pb2.ListAllocationsRequest(owner=self.name)
-        found = [each.address for each in daemon.ipam.ListAllocations(asked).allocations]
+        found = [
+            allocation.address for allocation in daemon.ipam.ListAllocations(asked).allocations
+        ]
         assert len(found) <= 1
         return found[0] if found else None
 
@@ -127,7 +131,7 @@ class NetworkModel(Model):
         daemon.net.DeleteNetwork(asked)
 
     def find(self, daemon: Daemon) -> object:
-        found = [each.id for each in daemon.networks() if each.name == self.name]
+        found = [network.id for network in daemon.networks() if network.name == self.name]
         return found[0] if found else None
 
 
@@ -135,7 +139,7 @@ KINDS: list[Callable[[int], Model]] = [EndpointModel, PortModel, AddressModel, N
 
 
 def lasting(endpoint: network_pb2.Endpoint) -> object:
-    ports = tuple(each.host_port for each in endpoint.ports)
+    ports = tuple(port.host_port for port in endpoint.ports)
     return endpoint.id, tuple(endpoint.addresses), endpoint.mac_address, ports
 
 
@@ -173,10 +177,10 @@ def check(daemon: Daemon, models: list[Model]) -> None:
             assert found == model.there, f"{type(model).__name__} {model.name}"
         model.there, model.is_certain = found, True
     held = list(daemon.allocations())
-    addresses = [a.split("/")[0] for each in daemon.endpoints() for a in each.addresses]
+    addresses = [a.split("/")[0] for endpoint in daemon.endpoints() for a in endpoint.addresses]
     assert set(addresses) <= set(held)
     assert max(Counter(addresses).values(), default=1) == 1
-    published = sum(len(each.ports) for each in daemon.endpoints())
+    published = sum(len(endpoint.ports) for endpoint in daemon.endpoints())
     assert elements(daemon.testbed) == 2 * published  # one a family; doctor checks the reservation
     answer = daemon.net.Doctor(network_pb2.DoctorRequest())
     assert not answer.findings, answer

@@ -66,8 +66,8 @@ def flows(testbed: Testbed) -> set[int]:
 def elements(testbed: Testbed) -> Mapping[str, int]:
     """Return how many elements each map of the firewall has."""
     listed = testbed.json("nft", "-j", "list", "ruleset")["nftables"]
-    maps = [each["map"] for each in listed if "map" in each]
-    return {each["name"]: len(each["elem"]) for each in maps if each.get("elem")}
+    maps = [entry["map"] for entry in listed if "map" in entry]
+    return {item["name"]: len(item["elem"]) for item in maps if item.get("elem")}
 
 
 def require_free(testbed: Testbed, ports: Sequence[tuple[int, int]]) -> None:
@@ -100,7 +100,7 @@ def test_many_endpoints_with_many_ports_leave_nothing(
     with ThreadPoolExecutor(CALLERS) as callers:
         connect = lambda n: daemon.connect(f"c{n}", ports=specs(n))  # noqa: E731
         endpoints = list(callers.map(connect, range(count)))
-        ports = [each for endpoint in endpoints for each in numbers(endpoint)]
+        ports = [port for endpoint in endpoints for port in numbers(endpoint)]
         udp = {number for protocol, number in ports if protocol == PROTOCOL_UDP}
         assert len(set(ports)) == count * PORTS
         eventually(lambda: sockets(daemon) == had + len(ports))

@@ -127,17 +127,17 @@ class Daemon:
     def allocations(self) -> dict[str, str]:
         """Return the owners of all addresses."""
         request = ipam_pb2.ListAllocationsRequest(page_size=1000)
-        found = self.ipam.ListAllocations(request).allocations
-        return {each.address: each.owner for each in found}
+        allocations = self.ipam.ListAllocations(request).allocations
+        return {allocation.address: allocation.owner for allocation in allocations}
 
     def everything(self) -> Mapping[str, object]:
         """Return all that a call may change: the daemon's objects, and the host's network."""
         subnets = self.ipam.ListSubnets(ipam_pb2.ListSubnetsRequest(page_size=1000)).subnets
         return {
-            "networks": [each.name for each in self.networks()],
-            "endpoints": [each.id for each in self.endpoints()],
+            "networks": [network.name for network in self.networks()],
+            "endpoints": [endpoint.id for endpoint in self.endpoints()],
             "allocations": self.allocations(),
-            "subnets": [each.cidr for each in subnets],
+            "subnets": [subnet.cidr for subnet in subnets],
             **self.testbed.state(),
         }
 

@@ -73,18 +73,18 @@ class Namespace:
 
     def addresses(self, link: str) -> set[str]:
         """Return the addresses of a link, without link-local ones. Like: ``ip addr show LINK``."""
-        (found,) = self.json("ip", "-j", "addr", "show", "dev", link)
+        (shown,) = self.json("ip", "-j", "addr", "show", "dev", link)
         return {
-            f"{each['local']}/{each['prefixlen']}"
-            for each in found["addr_info"]
-            if each["scope"] != "link"
+            f"{address['local']}/{address['prefixlen']}"
+            for address in shown["addr_info"]
+            if address["scope"] != "link"
         }
 
     def firewall(self) -> dict[str, list[Any]]:
         """Return the elements of the firewall's sets and maps that have some. Like: ``nft -j``."""
         listed = self.json("nft", "-j", "list", "ruleset")["nftables"]
-        sets = [each[kind] for each in listed for kind in ("set", "map") if kind in each]
-        return {each["name"]: each["elem"] for each in sets if each.get("elem")}
+        sets = [entry[kind] for entry in listed for kind in ("set", "map") if kind in entry]
+        return {item["name"]: item["elem"] for item in sets if item.get("elem")}
 
     def state(self) -> Mapping[str, object]:
         """Return this network's links, addresses, routes, routing rules and firewall."""

@@ -163,11 +163,11 @@ class Testbed(Namespace):
         done = self.attempt("mynetd", "fsck", **self.settings)
         assert done.returncode in (0, 1), done.stderr
         assert "the kernel was not compared" not in done.stderr, done.stderr
-        found = done.stdout.splitlines()
+        lines = done.stdout.splitlines()
         if done.returncode:
-            return found
-        assert len(found) == 1
-        assert found[0].endswith(" The kernel agrees.")
+            return lines
+        assert len(lines) == 1
+        assert lines[0].endswith(" The kernel agrees.")
         return []
 
     def close(self) -> None:
