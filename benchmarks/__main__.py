@@ -13,9 +13,9 @@ import click
 from benchmarks import (  # noqa: F401 - importing registers them
     connect,
     history,
-    ipam_book,
     ipam_grpc,
     ipam_peers,
+    ipam_store,
     recovery,
     report,
     scale,

@@ -20,9 +20,9 @@ def connect(folder: Path) -> Iterator[Line]:
     mynet answers when its records are on the disk. The CNI chain is bridge, host-local, ipMasq and
     portmap.
     """
-    with ExitStack() as held:
+    with ExitStack() as stack:
         peers = [
-            held.enter_context(hosted(make, folder / make.__name__, max(SANDBOXES.values())))
+            stack.enter_context(hosted(make, folder / make.__name__, max(SANDBOXES.values())))
             for make in PEERS
         ]
         for peer in peers:

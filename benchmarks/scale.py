@@ -21,8 +21,8 @@ _WITHIN = "within 2x of the first"
 @benchmark("scale")
 def scale(folder: Path) -> Iterator[Line]:
     """Call an almost empty host and a full host in turn; the results are medians of 50 calls."""
-    with ExitStack() as held:
-        hosts = [held.enter_context(_host(folder / name)) for name in ("empty", "full")]
+    with ExitStack() as stack:
+        hosts = [stack.enter_context(_host(folder / name)) for name in ("empty", "full")]
         _fill(hosts[1])
         what = "Connect beside {} networks", ("no other", f"{NETWORKS:,}")
         yield from _compare(

@@ -96,13 +96,13 @@ def _with_iptables(folder: Path) -> Iterator[Line]:
 
 def _connecting(client: Namespace, server: Namespace) -> float:
     """Return the median time to open a connection, in seconds."""
-    with ExitStack() as held:
-        listener = held.enter_context(server.listen("0.0.0.0", 80))  # noqa: S104 - in a sandbox
+    with ExitStack() as stack:
+        listener = stack.enter_context(server.listen("0.0.0.0", 80))  # noqa: S104 - in a sandbox
         listener.settimeout(None)
         accepting = threading.Thread(target=_accept, args=(listener,), daemon=True)
         accepting.start()
-        fd = held.enter_context(netns.open_netns(client.path))
-        held.enter_context(netns.inside(fd))
+        fd = stack.enter_context(netns.open_netns(client.path))
+        stack.enter_context(netns.inside(fd))
         times = sorted(_dial() for _ in range(CONNECTIONS))
         listener.shutdown(socket.SHUT_RDWR)
         accepting.join()
@@ -138,10 +138,11 @@ def throughput(folder: Path) -> Iterator[Line]:
     rounds: list[dict[str, float]] = []
     for host in range(HOSTS):
         makers = (Mynet, Cni) if host % 2 else (Cni, Mynet)
-        with ExitStack() as held:
+        with ExitStack() as stack:
             peers: list[Peer] = []
             for make in makers:
-                peers.append(held.enter_context(hosted(make, folder / f"{make.__name__}{host}", 2)))
+                place = folder / f"{make.__name__}{host}"
+                peers.append(stack.enter_context(hosted(make, place, 2)))
                 for number in range(2):
                     peers[-1].connect(number, 0)
             for number in range(ROUNDS):

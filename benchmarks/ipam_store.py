@@ -99,7 +99,7 @@ def memory(folder: Path) -> Iterator[Line]:
 def choice(folder: Path) -> Iterator[Line]:
     """Choose a subnet from the default pools beside ten thousand others."""
     store = Store(folder / "mynet.db")
-    spec, ground, now = (
+    spec, candidates, now = (
         SubnetSpec(None, size=SubnetSize(4)),
         SubnetCandidates([DEFAULT_POOL]),
         datetime.now(UTC),
@@ -107,7 +107,7 @@ def choice(folder: Path) -> Iterator[Line]:
     times = []
     for _ in range(10_000):
         start = time.perf_counter()
-        store.subnets.add(spec, ground, "bitmap", now, kept=True)
+        store.subnets.add(spec, candidates, "bitmap", now, kept=True)
         times.append(time.perf_counter() - start)
     yield Line("choose a subnet, the first 100", quantile(sorted(times[:100]), 0.5) * 1e3, "ms p50")
     yield Line(
