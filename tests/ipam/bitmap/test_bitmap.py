@@ -79,7 +79,7 @@ def test_an_address_may_be_transferred_to_an_empty_owner(bench: Bench) -> None:
     bench.open(IPV4)
     held = bench.allocate(IPV4, "a")
     bench.allocate(IPV4, address=held.address, take_from="a")
-    assert [each.owner for each in bench.allocations()] == [""]
+    assert [allocation.owner for allocation in bench.allocations()] == [""]
 
 
 def test_a_network_address_cannot_be_released(bench: Bench) -> None:
@@ -94,8 +94,12 @@ def test_an_ipv4_address_is_not_the_ipv6_address_of_that_number(bench: Bench) ->
     bench.open(low)
     bench.allocate(IPV4, "four", address=ip_address("10.1.0.3"))
     bench.allocate(low, "six", address=ip_address("::10.1.0.3"))
-    assert [each.owner for each in bench.allocations(address=ip_address("10.1.0.3"))] == ["four"]
-    assert [each.owner for each in bench.allocations(address=ip_address("::10.1.0.3"))] == ["six"]
+    assert [
+        allocation.owner for allocation in bench.allocations(address=ip_address("10.1.0.3"))
+    ] == ["four"]
+    assert [
+        allocation.owner for allocation in bench.allocations(address=ip_address("::10.1.0.3"))
+    ] == ["six"]
     assert bench.allocations(low, address=ip_address("10.1.0.3")) == []
 
 

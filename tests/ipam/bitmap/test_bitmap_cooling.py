@@ -146,7 +146,7 @@ def test_a_batch_is_told_when_enough_is_free(timed: Bench, clock: FakeClock) -> 
         assert caught.value.retry_after == seconds
     clock.advance(28)
     made = timed.allocate_batch(subnet, ["a", "b"])
-    assert [each.address for each in made] == taken[:2]
+    assert [allocation.address for allocation in made] == taken[:2]
 
 
 HELD = "every address of {} is held or reserved; release some, or use a larger subnet"

@@ -50,7 +50,7 @@ def test_batches_and_single_callers_share_the_last_addresses(
         with suppress(SubnetExhausted):
             while True:
                 owners = [f"{owner}/{len(taken) + number}" for number in range(3)]
-                taken += [each.address for each in bench.allocate_batch(subnet, owners)]
+                taken += [allocation.address for allocation in bench.allocate_batch(subnet, owners)]
         return [*taken, *take_all(bench, subnet, f"{owner}/alone")]
 
     for _ in range(3):
@@ -59,7 +59,12 @@ def test_batches_and_single_callers_share_the_last_addresses(
         given = Counter(address for addresses in in_threads(works) for address in addresses)
         assert set(given.values()) == {1}
         assert len(given) == capacity == bench.usage(subnet).allocated
-        in_threads([partial(bench.release_owner, each.owner) for each in bench.allocations(subnet)])
+        in_threads(
+            [
+                partial(bench.release_owner, allocation.owner)
+                for allocation in bench.allocations(subnet)
+            ]
+        )
         assert bench.usage(subnet).allocated == 0
 
 
@@ -93,7 +98,7 @@ def test_loads_race_for_one_address_and_are_whole(bench: Bench) -> None:
     assert loaded.count(True) == 1
     winner = f"{loaded.index(True)}"
     held = bench.allocations()
-    assert {each.owner for each in held} == {winner}
+    assert {allocation.owner for allocation in held} == {winner}
     assert len(held) == 9
 
 

@@ -112,25 +112,31 @@ class IgnoresOwners(ReferenceBackend):
 
 class ReturnsAnOwnersNewest(ReferenceBackend):
     def first_of(self, table: SubnetTable, owner: str) -> Allocation | None:
-        mine = [each for each in table.held.values() if owner and each.owner == owner]
+        mine = [
+            allocation for allocation in table.held.values() if owner and allocation.owner == owner
+        ]
         return mine[-1] if mine else None
 
 
-class TakesNobodyForSomebody(ReferenceBackend):
+class TreatsAnEmptyOwnerAsAnOwner(ReferenceBackend):
     def first_of(self, table: SubnetTable, owner: str) -> Allocation | None:
-        return next((each for each in table.held.values() if each.owner == owner), None)
+        return next(
+            (allocation for allocation in table.held.values() if allocation.owner == owner), None
+        )
 
 
 class FoldsOwners(ReferenceBackend):
     def first_of(self, table: SubnetTable, owner: str) -> Allocation | None:
-        mine = (each for each in table.held.values() if owner)
-        return next((each for each in mine if each.owner.lower() == owner.lower()), None)
+        mine = (allocation for allocation in table.held.values() if owner)
+        return next(
+            (allocation for allocation in mine if allocation.owner.lower() == owner.lower()), None
+        )
 
 
 class SearchesEverySubnetForAnOwner(ReferenceBackend):
     def first_of(self, table: SubnetTable, owner: str) -> Allocation | None:
-        found = (super(type(self), self).first_of(each, owner) for each in self.tables())
-        return next((each for each in found if each), None)
+        found = (super(type(self), self).first_of(other, owner) for other in self.tables())
+        return next((allocation for allocation in found if allocation), None)
 
     def tables(self) -> Sequence[SubnetTable]:
         return list(self.state.tables.values())
@@ -166,7 +172,7 @@ class HandsOverOnce(ReferenceBackend):
         return super().allocate_address(table, request, address)
 
 
-class NeedsAFreeOneToHandOver(ReferenceBackend):
+class NeedsAFreeAddressToTransfer(ReferenceBackend):
     def allocate_address(
         self, table: SubnetTable, request: AllocateRequest, address: IPAddress
     ) -> Allocation:
@@ -175,7 +181,7 @@ class NeedsAFreeOneToHandOver(ReferenceBackend):
         return super().allocate_address(table, request, address)
 
 
-class TakesFromNobody(ReferenceBackend):
+class TransfersFromAnEmptyOwner(ReferenceBackend):
     def may_transfer(self, held: Allocation, request: AllocateRequest) -> bool:
         return held.owner == request.take_from
 
@@ -213,15 +219,15 @@ NONCONFORMING: dict[str, type[ReferenceBackend]] = {
     "labels_are_stored_with_an_allocation": DropsLabels,
     "an_owner_that_asks_again_gets_the_same_allocation": IgnoresOwners,
     "an_owner_of_several_addresses_gets_the_first_again": ReturnsAnOwnersNewest,
-    "each_call_without_an_owner_gets_another_address": TakesNobodyForSomebody,
+    "each_call_without_an_owner_gets_another_address": TreatsAnEmptyOwnerAsAnOwner,
     "owners_are_compared_exactly": FoldsOwners,
     "an_owner_gets_an_address_in_each_subnet": SearchesEverySubnetForAnOwner,
     "an_owner_gets_its_allocation_again_in_an_exhausted_subnet": LooksForAFreeOneFirst,
     "an_allocated_address_is_refused_with_its_holder": KeepsTheHolderSecret,
     "an_address_is_transferred_to_another_owner": HandsNothingOver,
     "a_repeated_transfer_returns_the_same_allocation": HandsOverOnce,
-    "an_address_is_transferred_in_an_exhausted_subnet": NeedsAFreeOneToHandOver,
-    "an_address_is_transferred_only_from_its_holder": TakesFromNobody,
+    "an_address_is_transferred_in_an_exhausted_subnet": NeedsAFreeAddressToTransfer,
+    "an_address_is_transferred_only_from_its_holder": TransfersFromAnEmptyOwner,
     "a_transfer_of_a_free_address_allocates_it": WantsAHolderToTakeFrom,
     "a_transferred_address_comes_after_those_that_an_owner_has": HandsOverInPlace,
 }

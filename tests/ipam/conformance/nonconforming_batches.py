@@ -26,7 +26,7 @@ from tests.ipam.conformance.reference_state import SubnetTable
 class SortsABatch(ReferenceBackend):
     def allocate_batch(self, call: Call, request: BatchRequest) -> Sequence[Allocation]:
         made = super().allocate_batch(call, request)
-        return sorted(made, key=lambda each: each.owner)
+        return sorted(made, key=lambda allocation: allocation.owner)
 
 
 class TakesWhatIsLeft(ReferenceBackend):
@@ -84,10 +84,10 @@ class RefusesALargeBatch(ReferenceBackend):
 
 class LooksInOneSubnet(ReferenceBackend):
     def release_owner(self, call: Call, owner: str) -> Sequence[Allocation]:
-        held = [each for each in self.held() if each.owner == owner]
-        mine = [each for each in held if each.subnet == held[0].subnet]
-        for each in mine:
-            self.enqueue(self.table(each.subnet), each)
+        held = [allocation for allocation in self.held() if allocation.owner == owner]
+        mine = [allocation for allocation in held if allocation.subnet == held[0].subnet]
+        for allocation in mine:
+            self.enqueue(self.table(allocation.subnet), allocation)
         return mine
 
 
@@ -107,8 +107,8 @@ class MissesWhatIsNotThere(ReferenceBackend):
 class FreesAtOnce(ReferenceBackend):
     def release_owner(self, call: Call, owner: str) -> Sequence[Allocation]:
         released = super().release_owner(call, owner)
-        for each in released:
-            del self.table(each.subnet).released[each.address]
+        for allocation in released:
+            del self.table(allocation.subnet).released[allocation.address]
         return released
 
 
@@ -130,23 +130,23 @@ class ReplacesWhatIsHeld(ReferenceBackend):
 
 class LoadsUntilItFails(ReferenceBackend):
     def load(self, call: Call, holdings: Sequence[Holdings]) -> None:
-        for each in holdings:
-            super().load(call, [replace(each, held=())])
-            for holding in each.held:
-                super().load(call, [replace(each, held=[holding])])
+        for subnet_holdings in holdings:
+            super().load(call, [replace(subnet_holdings, held=())])
+            for holding in subnet_holdings.held:
+                super().load(call, [replace(subnet_holdings, held=[holding])])
 
 
 class ChecksAllBeforeItLoads(ReferenceBackend):
     def load(self, call: Call, holdings: Sequence[Holdings]) -> None:
         before = deepcopy(self.state.tables)
-        for each in holdings:
-            for holding in each.held:
-                super().load(call, [replace(each, held=[holding])])
+        for subnet_holdings in holdings:
+            for holding in subnet_holdings.held:
+                super().load(call, [replace(subnet_holdings, held=[holding])])
                 self.state.tables = deepcopy(before)
-        for each in holdings:
-            self.open_subnet(call, each.subnet.cidr)
-            for holding in each.held:
-                self.insert(self.table(each.subnet.cidr), holding)
+        for allocation in holdings:
+            self.open_subnet(call, allocation.subnet.cidr)
+            for holding in allocation.held:
+                self.insert(self.table(allocation.subnet.cidr), holding)
 
 
 class LoadsWithinTheRange(ReferenceBackend):
@@ -164,7 +164,9 @@ class RefusesReservedThoughHeld(ReferenceBackend):
 
 class IgnoresEmptySubnets(ReferenceBackend):
     def load(self, call: Call, holdings: Sequence[Holdings]) -> None:
-        super().load(call, [each for each in holdings if each.held])
+        super().load(
+            call, [subnet_holdings for subnet_holdings in holdings if subnet_holdings.held]
+        )
 
 
 class LoadsIntoMemory(ReferenceBackend):

@@ -103,8 +103,8 @@ class IgnoresKeys(ReferenceBackend):
 class ForgetsWhoGaveAllBack(ReferenceBackend):
     def release_owner(self, call: Call, owner: str) -> Sequence[Allocation]:
         released = super().release_owner(call, owner)
-        for each in released:
-            self.table(each.subnet).remembered.pop(each.sticky_key, None)
+        for allocation in released:
+            self.table(allocation.subnet).remembered.pop(allocation.sticky_key, None)
         return released
 
 

@@ -76,28 +76,36 @@ class KeepsRestingWhatWasAskedFor(ReferenceBackend):
 
 
 class ListsByText(ReferenceBackend):
-    def place(self, each: Allocation) -> tuple[object, ...]:
-        return (each.subnet.version, str(each.subnet), str(each.address))
+    def place(self, allocation: Allocation) -> tuple[object, ...]:
+        return (allocation.subnet.version, str(allocation.subnet), str(allocation.address))
 
-    def is_behind(self, after: tuple[IPNetwork, IPAddress] | None, each: Allocation) -> bool:
-        return after is None or super().place(each) > (after[0].version, after[0][0], after[1])
+    def is_behind(self, after: tuple[IPNetwork, IPAddress] | None, allocation: Allocation) -> bool:
+        return after is None or super().place(allocation) > (
+            after[0].version,
+            after[0][0],
+            after[1],
+        )
 
 
 class IgnoresTheAddressOfAQuery(ReferenceBackend):
-    def selects(self, query: AllocationQuery, each: Allocation) -> bool:
-        return super().selects(replace(query, address=None), each)
+    def selects(self, query: AllocationQuery, allocation: Allocation) -> bool:
+        return super().selects(replace(query, address=None), allocation)
 
 
 class TakesABeginningForAPattern(ReferenceBackend):
-    def selects(self, query: AllocationQuery, each: Allocation) -> bool:
+    def selects(self, query: AllocationQuery, allocation: Allocation) -> bool:
         pattern = query.owner_prefix.replace("%", "*").replace("_", "?") + "*"
-        enqueue = replace(query, owner_prefix="")
-        return super().selects(enqueue, each) and fnmatchcase(each.owner, pattern)
+        without_prefix = replace(query, owner_prefix="")
+        return super().selects(without_prefix, allocation) and fnmatchcase(
+            allocation.owner, pattern
+        )
 
 
 class RepeatsTheLastOfAPage(ReferenceBackend):
-    def is_behind(self, after: tuple[IPNetwork, IPAddress] | None, each: Allocation) -> bool:
-        return super().is_behind(after, each) or (each.subnet, each.address) == after
+    def is_behind(self, after: tuple[IPNetwork, IPAddress] | None, allocation: Allocation) -> bool:
+        return (
+            super().is_behind(after, allocation) or (allocation.subnet, allocation.address) == after
+        )
 
 
 class LooksForTheEndOfThePage(ReferenceBackend):
@@ -105,14 +113,14 @@ class LooksForTheEndOfThePage(ReferenceBackend):
         if query.after is None:
             return super().allocations(call, query)
         found = super().allocations(call, replace(query, after=None, limit=1000))
-        places = [(each.subnet, each.address) for each in found]
+        places = [(allocation.subnet, allocation.address) for allocation in found]
         behind = places.index(query.after) + 1 if query.after in places else 0
         return found[behind : behind + query.limit]
 
 
 class NumbersEachSubnet(ReferenceBackend):
     def allocation(self, table: SubnetTable, holding: Holding) -> Allocation:
-        revision = 1 + max((each.revision for each in table.held.values()), default=0)
+        revision = 1 + max((allocation.revision for allocation in table.held.values()), default=0)
         return replace(super().allocation(table, holding), revision=revision)
 
 
@@ -144,8 +152,10 @@ class ForgetsWhatRests(ReferenceBackend):
 class CountsRevisionsFromWhatIsHeld(ReferenceBackend):
     def __init__(self, context: BackendContext) -> None:
         super().__init__(context)
-        held = [each for table in self.state.tables.values() for each in table.held.values()]
-        self.state.revision = max((each.revision for each in held), default=0)
+        held = [
+            allocation for table in self.state.tables.values() for allocation in table.held.values()
+        ]
+        self.state.revision = max((allocation.revision for allocation in held), default=0)
 
 
 class LeavesFilesOpen(ReferenceBackend):

@@ -70,7 +70,7 @@ class ReferenceBackend(ReferenceSteps, Backend):
                 self.insert(table, Holding(address, owner, labels=request.labels))
                 for owner, address in zip(new, addresses, strict=True)
             ]
-            nameless = iter([each for each in made if not each.owner])
+            nameless = iter([allocation for allocation in made if not allocation.owner])
             return [self.first_of(table, owner) or next(nameless) for owner in request.owners]
 
     def release(self, call: Call, request: ReleaseRequest) -> Allocation:
@@ -90,9 +90,9 @@ class ReferenceBackend(ReferenceSteps, Backend):
     def release_owner(self, call: Call, owner: str) -> Sequence[Allocation]:
         with self.guard:
             query = AllocationQuery(owner=owner)
-            held = [each for each in self.held() if self.selects(query, each)]
-            for each in held:
-                self.enqueue(self.table(each.subnet), each)
+            held = [allocation for allocation in self.held() if self.selects(query, allocation)]
+            for allocation in held:
+                self.enqueue(self.table(allocation.subnet), allocation)
             return held
 
     def load(self, call: Call, holdings: Sequence[Holdings]) -> None:
@@ -100,16 +100,20 @@ class ReferenceBackend(ReferenceSteps, Backend):
             before = deepcopy(self.state.tables)
             self.state.revision += 1
             try:
-                for each in holdings:
-                    self.open_subnet(call, each.subnet.cidr)
-                    for holding in each.held:
-                        self.load_one(self.table(each.subnet.cidr), each.subnet, holding)
+                for subnet_holdings in holdings:
+                    self.open_subnet(call, subnet_holdings.subnet.cidr)
+                    for holding in subnet_holdings.held:
+                        self.load_one(
+                            self.table(subnet_holdings.subnet.cidr), subnet_holdings.subnet, holding
+                        )
             except IpamError:
                 self.state.tables = before
                 raise
 
     def allocations(self, call: Call, query: AllocationQuery) -> Sequence[Allocation]:
-        return [each for each in self.held() if self.selects(query, each)][: query.limit]
+        return [allocation for allocation in self.held() if self.selects(query, allocation)][
+            : query.limit
+        ]
 
     def recall(self, call: Call, request: AllocateRequest) -> IPAddress | None:
         with self.guard:
@@ -134,12 +138,18 @@ class ReferenceBackend(ReferenceSteps, Backend):
     def held(self) -> Sequence[Allocation]:
         """Return all allocations, in order."""
         with self.guard:
-            held = [each for table in self.state.tables.values() for each in table.held.values()]
+            held = [
+                allocation
+                for table in self.state.tables.values()
+                for allocation in table.held.values()
+            ]
         return sorted(held, key=self.place)
 
     def cooling(self, table: SubnetTable, subnet: Subnet) -> Sequence[IPAddress]:
         """Return those that cool down and are not reserved."""
-        cooling = [each for each, since in table.released.items() if self.is_cooling(subnet, since)]
+        cooling = [
+            address for address, since in table.released.items() if self.is_cooling(subnet, since)
+        ]
         return [address for address in cooling if not reserving(subnet, address)]
 
     def by_part(self, addresses: Iterable[IPAddress], query: MapQuery) -> Counter[IPNetwork]:

@@ -61,8 +61,14 @@ class ReferenceSteps:
     # Choice of an address.
 
     def first_of(self, table: SubnetTable, owner: str) -> Allocation | None:
-        mine = [each for each in table.held.values() if owner and each.owner == owner]
-        return min(mine, key=lambda each: (each.revision, int(each.address)), default=None)
+        mine = [
+            allocation for allocation in table.held.values() if owner and allocation.owner == owner
+        ]
+        return min(
+            mine,
+            key=lambda allocation: (allocation.revision, int(allocation.address)),
+            default=None,
+        )
 
     def recalled(self, table: SubnetTable, request: AllocateRequest) -> IPAddress | None:
         """Return what the sticky key leads to, if it is to be had."""
@@ -226,20 +232,20 @@ class ReferenceSteps:
 
     # Queries.
 
-    def place(self, each: Allocation) -> tuple[object, ...]:
-        return (each.subnet.version, each.subnet.network_address, each.address)
+    def place(self, allocation: Allocation) -> tuple[object, ...]:
+        return (allocation.subnet.version, allocation.subnet.network_address, allocation.address)
 
-    def selects(self, query: AllocationQuery, each: Allocation) -> bool:
+    def selects(self, query: AllocationQuery, allocation: Allocation) -> bool:
         return (
-            query.subnet in (None, each.subnet)
-            and query.address in (None, each.address)
-            and query.owner in ("", each.owner)
-            and each.owner.startswith(query.owner_prefix)
-            and self.is_behind(query.after, each)
+            query.subnet in (None, allocation.subnet)
+            and query.address in (None, allocation.address)
+            and query.owner in ("", allocation.owner)
+            and allocation.owner.startswith(query.owner_prefix)
+            and self.is_behind(query.after, allocation)
         )
 
-    def is_behind(self, after: tuple[IPNetwork, IPAddress] | None, each: Allocation) -> bool:
+    def is_behind(self, after: tuple[IPNetwork, IPAddress] | None, allocation: Allocation) -> bool:
         if after is None:
             return True
         subnet, address = after
-        return self.place(each) > (subnet.version, subnet.network_address, address)
+        return self.place(allocation) > (subnet.version, subnet.network_address, address)

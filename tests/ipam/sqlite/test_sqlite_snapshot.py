@@ -77,7 +77,7 @@ def test_all_databases_are_read_as_of_one_moment(
             time.sleep(0.03)  # or the writer would only ever wait
             with at_one_moment(paths[::order], soon()) as readers:
                 query = "SELECT count(*) FROM things"
-                seen.append([each.execute(query).fetchone()[0] for each in readers][::order])
+                seen.append([reader.execute(query).fetchone()[0] for reader in readers][::order])
     assert failures == []
     assert seen[-1][0] > LOOKS  # it was written all the time
     for first, second, third in seen:

@@ -18,7 +18,11 @@ def outcome(backend: Backend, verb: Callable[[Any, Call, T], object], request: T
         return SubnetExhausted, error.resource, round(error.retry_after, 6)
     except IpamError as error:
         return type(error), error.resource, error.holder
-    return [essence(each) for each in answer] if isinstance(answer, list) else essence(answer)
+    return (
+        [essence(allocation) for allocation in answer]
+        if isinstance(answer, list)
+        else essence(answer)
+    )
 
 
 def essence(answer: object) -> object:

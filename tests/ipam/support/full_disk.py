@@ -66,7 +66,7 @@ def a_disk_that_fills_up(folder: Path) -> None:
         owners += allocate_until_full(bench, name)
         fill(folder)
         held = bench.allocations()
-        assert [each.owner for each in held] == owners
+        assert [allocation.owner for allocation in held] == owners
         usage = bench.usage(SUBNET)
         refused: list[Callable[[], object]] = [
             lambda: bench.allocate(SUBNET, "a", labels=LABELS),
@@ -84,8 +84,8 @@ def a_disk_that_fills_up(folder: Path) -> None:
         owners.append(bench.allocate(SUBNET, f"{name}, with room", labels=LABELS).owner)
     held = bench.allocations()
     assert len(owners) > 10
-    assert [each.owner for each in held] == owners
-    assert len({each.address for each in held}) == len(owners)
+    assert [allocation.owner for allocation in held] == owners
+    assert len({allocation.address for allocation in held}) == len(owners)
     bench.restart()
     assert bench.allocations() == held
     bench.stop()
@@ -124,7 +124,7 @@ def a_disk_that_cannot_be_written(folder: Path) -> None:
         assert contents(folder) == before
         subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
         bench.start()
-        assert [each.owner for each in bench.allocations()] == held
+        assert [allocation.owner for allocation in bench.allocations()] == held
         bench.open(SUBNET)
         bench.allocate(SUBNET, "a")
         bench.stop()

@@ -31,7 +31,7 @@ def apart(subnets: list[IPNetwork]) -> list[IPNetwork]:
     """Return the subnets without those that overlap, as the daemon refuses them."""
     kept: list[IPNetwork] = []
     for subnet in subnets:
-        if not any(subnet.version == each.version and subnet.overlaps(each) for each in kept):
+        if not any(subnet.version == other.version and subnet.overlaps(other) for other in kept):
             kept.append(subnet)
     return kept
 

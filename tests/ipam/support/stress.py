@@ -83,7 +83,9 @@ class Caller:
     def allocate_batch(self, subnet: Subnet, owners: list[str]) -> None:
         say("ask", *owners)
         made = self.backend.allocate_batch(SampleCall(), BatchRequest(subnet, owners))
-        say("got", *(word for each in made for word in (each.owner, each.address)))
+        say(
+            "got", *(word for allocation in made for word in (allocation.owner, allocation.address))
+        )
 
     def load(self, subnet: Subnet, owner: str, turn: int) -> None:
         place = _LOADED + (int(self.process_name) * CALLERS + self.number << 16) + turn

@@ -53,8 +53,10 @@ def audit(folder: Path) -> Audit:
 
 def held(result: Audit) -> dict[str, list[str]]:
     return {
-        str(each.subnet.cidr): [f"{one.address} {one.owner}" for one in each.held]
-        for each in result.holdings
+        str(holdings.subnet.cidr): [
+            f"{holding.address} {holding.owner}" for holding in holdings.held
+        ]
+        for holdings in result.holdings
     }
 
 

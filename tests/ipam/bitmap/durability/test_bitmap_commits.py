@@ -37,7 +37,7 @@ def test_an_address_may_come_and_go_in_one_commit(bench: Bench, cidr: IPNetwork)
     )
     first, second, third, fourth, last = (future.result() for future in futures)
     assert (second, fourth) == (first, [third])
-    assert [each.address for each in last] == [cidr[1], cidr[2]]
+    assert [allocation.address for allocation in last] == [cidr[1], cidr[2]]
     assert first.revision < third.revision < last[0].revision
     assert bench.allocations() == last
 
@@ -77,7 +77,7 @@ def test_a_load_that_fails_half_way_takes_back_itself_alone(bench: Bench) -> Non
     assert isinstance(failed.exception(), AddressInUse)
     assert isinstance(last.exception(), SubnetNotFound)
     assert bench.allocations() == [before.result(), after.result()]
-    assert [each.address for each in bench.allocations()] == [IPV4[1], IPV4[2]]
+    assert [allocation.address for allocation in bench.allocations()] == [IPV4[1], IPV4[2]]
 
 
 @families

@@ -73,7 +73,7 @@ def held_before(tmp_path: Path) -> dict[IPAddress, str]:
             bench.allocate(subnet, f"vm-{number}", sticky_key=f"key {number}", labels={"n": "x"})
     for number in range(20):
         bench.release_owner(f"vm-{number}")
-    held = {each.address: each.owner for each in bench.allocations()}
+    held = {allocation.address: allocation.owner for allocation in bench.allocations()}
     bench.stop()
     return held
 

@@ -96,7 +96,7 @@ def check(folder: Path, output: Output) -> int:
     """Compare the file with the output; return how many of its allocations were never answered."""
     bench = Bench(BitmapBackend, folder)
     bench.start()
-    held = {each.owner: str(each.address) for each in bench.allocations()}
+    held = {allocation.owner: str(allocation.address) for allocation in bench.allocations()}
     assert len(set(held.values())) == len(held)
     kept = {owner: address for owner, address in output.got.items() if owner not in output.giving}
     assert {owner: held.get(owner) for owner in kept} == kept
@@ -111,8 +111,8 @@ def check(folder: Path, output: Output) -> int:
     fresh = {str(bench.allocate(subnet).address) for subnet in SUBNETS for _ in range(20)}
     assert not fresh & set(held.values())
     for subnet in SUBNETS:
-        for each in bench.allocations(subnet):
-            if not each.owner:
-                bench.release(subnet, each.address)
+        for allocation in bench.allocations(subnet):
+            if not allocation.owner:
+                bench.release(subnet, allocation.address)
     bench.stop()
     return len(unanswered)

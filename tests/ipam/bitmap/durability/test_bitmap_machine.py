@@ -124,9 +124,9 @@ class BitmapMachine(RuleBasedStateMachine):
     @rule(data=st.data(), owner=OWNERS, key=KEYS)
     def hand_over(self, data: st.DataObject, owner: str, key: str) -> None:
         if held := self.held():
-            each = data.draw(st.sampled_from(held), "held")
-            subnet = self.subnets[each.subnet]
-            request = AllocateRequest(subnet, owner, each.address, each.owner, key)
+            allocation = data.draw(st.sampled_from(held), "held")
+            subnet = self.subnets[allocation.subnet]
+            request = AllocateRequest(subnet, owner, allocation.address, allocation.owner, key)
             self.both(Backend.allocate, request)
 
     @rule(data=st.data(), owners=st.lists(OWNERS, max_size=8), labels=LABELS)
@@ -145,8 +145,11 @@ class BitmapMachine(RuleBasedStateMachine):
     def release_what_is_held(self, data: st.DataObject, count: int, pause: float) -> None:
         for _ in range(count):
             if held := self.held():
-                each = data.draw(st.sampled_from(held), "held")
-                self.both(Backend.release, ReleaseRequest(self.subnets[each.subnet], each.address))
+                allocation = data.draw(st.sampled_from(held), "held")
+                self.both(
+                    Backend.release,
+                    ReleaseRequest(self.subnets[allocation.subnet], allocation.address),
+                )
                 self.clock.advance(pause)
 
     @rule(owner=st.sampled_from(["a", "b"]))
@@ -159,9 +162,9 @@ class BitmapMachine(RuleBasedStateMachine):
         request = []
         for subnet in subnets:
             known = [
-                Holding(each.address, each.owner)
-                for each in self.held()
-                if each.subnet == subnet.cidr
+                Holding(allocation.address, allocation.owner)
+                for allocation in self.held()
+                if allocation.subnet == subnet.cidr
             ]
             drawn = data.draw(st.lists(holdings(subnet.cidr, known), max_size=3), "held")
             request.append(Holdings(subnet, drawn * data.draw(st.integers(1, 2), "times")))
@@ -191,7 +194,7 @@ class BitmapMachine(RuleBasedStateMachine):
         behind = self.any_subnet(data).cidr
         places: list[tuple[IPNetwork, IPAddress]] = [
             (behind, data.draw(addresses(behind), "behind")),
-            *((each.subnet, each.address) for each in self.held()),
+            *((allocation.subnet, allocation.address) for allocation in self.held()),
         ]
         after = data.draw(st.none() | st.sampled_from(places), "after")
         self.both(
