@@ -72,7 +72,7 @@ def assemble(
         conditions,
         updates,
         endpoints,
-        EndpointUpdates(store, drivers, locks, ports),
+        EndpointUpdates(store, drivers, locks, ports, attachments),
         registry,
         Allocations(store, backends, locks, registry),
         ImportExport(store, backends, locks, registry),

@@ -10,21 +10,11 @@ from mynet.server.errors import CallerGone
 ROLLBACK_SECONDS = 30.0  # for the rollback of a failed call, whatever time the call itself had left
 
 
-class UnresponsivePlugins:
+class UnresponsivePlugins(set[str]):
     """The names of plugins that did not answer in time during a run of several calls.
 
     No later call of the run waits for them, so a plugin that hangs costs the run one timeout.
     """
-
-    def __init__(self) -> None:
-        self._names: set[str] = set()
-
-    def add(self, name: str) -> None:
-        """Note that a plugin did not answer in time."""
-        self._names.add(name)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._names
 
 
 def _always() -> bool:

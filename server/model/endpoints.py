@@ -57,9 +57,9 @@ class EndpointSpec:
 
     def normalized(self) -> "EndpointSpec":
         """Return the same spec with its addresses, and its ports, in one order."""
-        addresses = sorted(self.addresses, key=lambda spec: _sort_key(spec.address))
-        ports = sorted(self.ports, key=repr)  # any order will do, if it is the same every time
-        return replace(self, addresses=tuple(addresses), ports=tuple(ports))
+        # Any order will do, if it is the same every time.
+        addresses = sorted(self.addresses, key=lambda spec: repr(spec.address))
+        return replace(self, addresses=tuple(addresses), ports=tuple(sorted(self.ports, key=repr)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,3 @@ def with_endpoints(network: Network, endpoints: Sequence[Endpoint]) -> drivers.N
 def is_own(owner: str) -> bool:
     """Return whether an owner of addresses is a network or an endpoint of this daemon."""
     return owner.startswith((ENDPOINT_OWNER, NETWORK_OWNER))
-
-
-def _sort_key(address: IPAddress) -> tuple[int, int]:
-    return address.version, int(address)

@@ -4,9 +4,10 @@ The caller must hold the endpoint's lock and run these steps in order. No step t
 core, except that of a subnet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from mynet.drivers import api as drivers
 from mynet.drivers.api import Driver
 from mynet.drivers.errors import DriverError
 from mynet.drivers.linux.links.mac import mac_from
@@ -52,7 +53,7 @@ class Attachments:
         Raises CallerGone, and what backend and driver raise. The caller must roll back then.
         """
         made = self._with_addresses(call, network, endpoint)
-        self._attach(call, network, made)
+        self._run(call, Driver.connect, network, made)
         require_caller(call)
         return self._store.endpoints.put(replace(made, state=EndpointState.READY))
 
@@ -64,7 +65,7 @@ class Attachments:
         """
         try:
             self._leases.hold(call, network, endpoint)
-            self._attach(call, network, endpoint)
+            self._run(call, Driver.connect, network, endpoint)
         except (DriverError, IpamError, PluginTimeout) as error:
             with rollback(error, f"record why endpoint {endpoint.id} failed"):
                 self._remember(endpoint, str(error))
@@ -91,9 +92,11 @@ class Attachments:
 
     def detach(self, call: Call, network: Network, endpoint: Endpoint) -> None:
         """Remove an endpoint from the kernel. Its addresses, ports and record stay."""
-        driver = self._drivers.get(network.spec.driver)
-        request = endpoint.for_driver(network)
-        driver.run(call, Driver.disconnect, request, subject=f"endpoint {endpoint.id}")
+        self._run(call, Driver.disconnect, network, endpoint)
+
+    def update(self, call: Call, network: Network, endpoint: Endpoint) -> None:
+        """Bring an endpoint's ports in the kernel to its record."""
+        self._run(call, Driver.update_endpoint, network, endpoint)
 
     def tear_down(self, call: Call, *attached: tuple[Network, Endpoint]) -> None:
         """Remove all that is left of endpoints, as their records name it.
@@ -113,10 +116,15 @@ class Attachments:
             return endpoint
         return self._store.endpoints.put(replace(endpoint, failure=failure))
 
-    def _attach(self, call: Call, network: Network, endpoint: Endpoint) -> None:
+    def _run(
+        self,
+        call: Call,
+        verb: Callable[[Driver, drivers.Call, drivers.Endpoint], None],
+        network: Network,
+        endpoint: Endpoint,
+    ) -> None:
         driver = self._drivers.get(network.spec.driver)
-        request = endpoint.for_driver(network)
-        driver.run(call, Driver.connect, request, subject=f"endpoint {endpoint.id}")
+        driver.run(call, verb, endpoint.for_driver(network), subject=f"endpoint {endpoint.id}")
 
     def _with_addresses(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
         addresses = self._leases.take(call, network, endpoint)

@@ -19,6 +19,7 @@ from mynet.server.errors import Busy, InvalidArgument, Violation
 from mynet.server.model.changes import EndpointChange, Published
 from mynet.server.model.endpoints import Endpoint, EndpointSelector, EndpointState
 from mynet.server.model.networks import MAX_LABELS, Network
+from mynet.server.network.attachments import Attachments
 from mynet.server.network.port_allocator import PortAllocator
 from mynet.server.network.port_rules import (
     clashes,
@@ -36,12 +37,18 @@ class EndpointUpdates:
     """Updates endpoints."""
 
     def __init__(
-        self, store: Store, drivers: Catalog[Driver], locks: KeyedLocks, ports: PortAllocator
+        self,
+        store: Store,
+        drivers: Catalog[Driver],
+        locks: KeyedLocks,
+        ports: PortAllocator,
+        attachments: Attachments,
     ) -> None:
         self._store = store
         self._drivers = drivers
         self._locks = locks
         self._ports = ports
+        self._attachments = attachments
         self._finder = EndpointFinder(store)
 
     def update(self, call: Call, selector: EndpointSelector, change: EndpointChange) -> Endpoint:
@@ -76,7 +83,7 @@ class EndpointUpdates:
         """Change ports and driver, then the record; a failure brings them back to the record."""
         changed = self._ports.allocate(network, changed, asked, endpoint.ports)
         try:
-            self._update_driver(call, network, changed)
+            self._attachments.update(call, network, changed)
             require_caller(call)
             if changed != endpoint:
                 changed = self._store.endpoints.republish(changed, network.versions)
@@ -85,11 +92,6 @@ class EndpointUpdates:
             raise
         self._ports.settle(network, changed)
         return changed
-
-    def _update_driver(self, call: Call, network: Network, endpoint: Endpoint) -> None:
-        driver = self._drivers.get(network.spec.driver)
-        request = endpoint.for_driver(network)
-        driver.run(call, Driver.update_endpoint, request, subject=f"endpoint {endpoint.id}")
 
     def _roll_back(self, call: Call, endpoint: Endpoint, error: Exception) -> None:
         """Bring driver and ports back to the record.
@@ -104,7 +106,7 @@ class EndpointUpdates:
                 network = self._store.networks.find(recorded.network_id)
                 held.callback(self._ports.settle, network, recorded)
                 if recorded.state is EndpointState.READY:
-                    self._update_driver(rollback_call, network, recorded)
+                    self._attachments.update(rollback_call, network, recorded)
 
 
 def _checked(network: Network, endpoint: Endpoint, change: EndpointChange) -> Endpoint:

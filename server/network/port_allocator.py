@@ -170,16 +170,13 @@ class PortAllocator:
                 self._free(endpoint.id, reserved)
                 continue
             # The record of an endpoint keeps a port that another program had until a moment ago.
-            clash = next(filter(None, (self._recorded(network, port) for port in chosen)), None)
+            recorded = (self._records.port_holder(port, network.versions) for port in chosen)
+            clash = next(filter(None, recorded), None)
             if clash is None:
                 return chosen
-            blocked = clash.port
+            blocked = clash[0].port
             self._free(endpoint.id, reserved)
         raise _exhausted(ports[0])
-
-    def _recorded(self, network: Network, port: PortMapping) -> Binding | None:
-        clash = self._records.port_holder(port, network.versions)
-        return clash[0] if clash else None
 
     def _reserve_asked(
         self,

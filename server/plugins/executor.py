@@ -114,7 +114,7 @@ class PluginExecutor:
             if future.cancel():  # it never began, so nothing else forgets it
                 pending = None
                 self._forget(subject)
-            if call.unresponsive:
+            if call.unresponsive is not None:
                 call.unresponsive.add(self._plugin)
             raise self._no_answer(verb, pending)
         try:
