@@ -1,7 +1,10 @@
 """Daemons for tests: one for each test, or one for a module whose tests change nothing."""
 
+import contextlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -41,10 +44,23 @@ def _servers() -> Iterator[None]:
     servers.close_all()
 
 
+@contextlib.contextmanager
+def _memory_folder() -> Iterator[Path]:
+    """Yield an empty folder with a short name, because a unix socket's path has 107 characters.
+
+    It is in memory if the host has /dev/shm: the tests make thousands of databases, and a disk
+    takes most of the time for that.
+    """
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a folder of its own
+    with TemporaryDirectory(prefix="mynet-", dir=memory, ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
 @pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty folder with a short name: the path of a unix socket has at most 107 characters."""
-    return tmp_path_factory.mktemp("w")
+def folder() -> Iterator[Path]:
+    """An empty folder."""
+    with _memory_folder() as path:
+        yield path
 
 
 @pytest.fixture
@@ -76,11 +92,12 @@ def make_world(folder: Path) -> Iterator[Callable[..., World]]:
 
 
 @pytest.fixture(scope="module")
-def still_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def still_world() -> Iterator[World]:
     """A daemon over fakes for tests that change nothing, such as those of refused calls."""
-    made = World(tmp_path_factory.mktemp("w"))
-    yield made
-    made.close()
+    with _memory_folder() as path:
+        made = World(path)
+        yield made
+        made.close()
 
 
 @pytest.fixture(scope="module")
