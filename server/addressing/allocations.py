@@ -149,18 +149,18 @@ class Allocations:
         """
         with self._locks.exclusive(call, "subnet", str(cidr)):
             if self._store.subnets.get(cidr) is None:
+                backend = self._backends.get(DEFAULT_BACKEND)
+                spec, now = SubnetSpec(cidr), datetime.now(UTC)
                 with suppress(SubnetExists):  # a network claims a subnet without this lock
                     self._store.subnets.add(
-                        *(SubnetSpec(cidr), SubnetCandidates(()), DEFAULT_BACKEND),
-                        *(datetime.now(UTC),),
-                        kept=False,
+                        spec, SubnetCandidates(()), backend.name, now, kept=False
                     )
-            subnet = self._store.subnets.find(cidr)
-            backend = self._backends.get(subnet.backend)
-            if not is_open(call, backend, self._registry.complete(subnet)):
-                _require_abandoned(subnet)
-                self._registry.open(call, backend, cidr)
             try:
+                subnet = self._store.subnets.find(cidr)
+                backend = self._backends.get(subnet.backend)
+                if not is_open(call, backend, self._registry.complete(subnet)):
+                    _require_abandoned(subnet)
+                    self._registry.open(call, backend, cidr)
                 yield subnet
             except Exception as error:
                 with rollback(error, f"add subnet {cidr}"):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from mynet.ipam.errors import StoreUnavailable
 from mynet.v1 import ipam_pb2
 from tests.server.support import records
 from tests.server.support.refusals import refusal
@@ -262,3 +263,11 @@ def test_an_allocation_is_busy_where_a_network_claims_its_subnet_meanwhile(
     assert refusal(world.ipam.AllocateAddress, allocate(NINE)).reason == "BUSY"
     assert world.held() == {}
     assert not world.backend.opened()
+
+
+def test_an_allocation_whose_subnet_cannot_be_examined_leaves_nothing(world: World) -> None:
+    before = world.state()
+    world.backend.trouble.fail("usage", StoreUnavailable("the disk is gone"))
+    refused = refusal(world.ipam.AllocateAddress, allocate(NINE))
+    assert refused.reason == "STORE_UNAVAILABLE"
+    assert world.state() == before
