@@ -53,7 +53,7 @@ def a_released_address_is_reused_when_its_cooldown_has_passed(bench: Bench) -> N
         require(passed >= _SHORT - _TOLERANCE, f"{first} was reused {passed} s after its release")
 
 
-def addresses_that_have_cooled_down_are_chosen_last_in_the_order_of_release(bench: Bench) -> None:
+def addresses_that_have_cooled_down_are_chosen_last_in_order_of_release(bench: Bench) -> None:
     """Require that unused addresses are chosen first."""
     used = {}
     for cidr in SMALL:
@@ -183,7 +183,7 @@ def _require_hopeless(bench: Bench, subnet: Subnet) -> None:
 CLAIMS: Sequence[Callable[[Bench], None]] = (
     a_cooling_address_is_not_chosen,
     a_released_address_is_reused_when_its_cooldown_has_passed,
-    addresses_that_have_cooled_down_are_chosen_last_in_the_order_of_release,
+    addresses_that_have_cooled_down_are_chosen_last_in_order_of_release,
     without_a_cooldown_an_address_is_reused_at_once,
     retry_after_is_the_time_until_the_first_address_is_free,
     retry_after_is_zero_if_waiting_does_not_help,

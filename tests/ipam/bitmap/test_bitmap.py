@@ -41,7 +41,7 @@ def test_a_search_continues_behind_the_last_address_after_a_restart(
 
 
 @families
-def test_the_search_begins_again_at_the_first_address(
+def test_a_search_wraps_to_the_first_address(
     bench: Bench, subnet: IPNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(allocation_table, "MOST_RELEASED", 0)
@@ -55,7 +55,7 @@ def test_the_search_begins_again_at_the_first_address(
         bench.allocate(subnet)
 
 
-def test_an_address_asked_for_does_not_move_the_search(bench: Bench) -> None:
+def test_an_address_allocated_by_name_does_not_move_the_search(bench: Bench) -> None:
     bench.open(IPV4)
     bench.allocate(IPV4, address=IPV4[4])
     assert taken(bench, IPV4, 3) == [1, 2, 3]

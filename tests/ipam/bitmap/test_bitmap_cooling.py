@@ -69,7 +69,7 @@ def test_a_reboot_begins_a_cooldown_anew(timed: Bench, clock: FakeClock, cidr: I
 
 
 @families
-def test_what_cools_since_an_earlier_boot_comes_before_what_was_released_in_this(
+def test_addresses_released_before_a_reboot_come_first(
     timed: Bench, clock: FakeClock, cidr: IPNetwork
 ) -> None:
     subnet = three_of(cidr)
@@ -137,7 +137,9 @@ def test_a_refused_call_leaves_cooldowns_as_they_are(timed: Bench, clock: FakeCl
         clock.advance(1)
 
 
-def test_a_batch_is_told_when_enough_is_free(timed: Bench, clock: FakeClock) -> None:
+def test_retry_after_of_a_batch_is_when_enough_addresses_are_free(
+    timed: Bench, clock: FakeClock
+) -> None:
     subnet = three_of(IPV4)
     taken = all_released(timed, clock, subnet)
     for count, seconds in ((1, 27.0), (2, 28.0), (3, 29.0), (4, 0.0)):
@@ -182,7 +184,7 @@ def test_an_exhausted_subnet_says_why_and_what_to_do(
         timed.allocate_batch(replace(subnet, **rules), [""] * count)
 
 
-def test_a_batch_that_waits_says_so(timed: Bench, clock: FakeClock) -> None:
+def test_the_error_of_a_batch_names_the_number(timed: Bench, clock: FakeClock) -> None:
     subnet = three_of(IPV4)
     all_released(timed, clock, subnet)
     with pytest.raises(SubnetExhausted, match="fewer than 2 addresses of the range"):

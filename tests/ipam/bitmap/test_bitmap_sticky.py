@@ -66,7 +66,7 @@ def test_a_key_that_two_have_at_once_leads_to_what_was_released_last(timed: Benc
     assert timed.allocate(SUBNET, "d", sticky_key="k").address != second
 
 
-def test_a_handover_takes_the_key_of_the_one_before(timed: Bench) -> None:
+def test_a_transfer_replaces_the_sticky_key(timed: Bench) -> None:
     timed.open(SUBNET)
     held = timed.allocate(SUBNET, "vm", sticky_key="vm")
     timed.allocate(SUBNET, "endpoint", address=held.address, take_from="vm", sticky_key="web")
@@ -75,7 +75,7 @@ def test_a_handover_takes_the_key_of_the_one_before(timed: Bench) -> None:
     assert timed.allocate(SUBNET, sticky_key="web").address == held.address
 
 
-def test_an_address_no_longer_at_rest_is_still_led_to(
+def test_a_sticky_key_leads_to_an_address_that_left_the_queue(
     timed: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(allocation_table, "MOST_RELEASED", 0)
@@ -88,7 +88,7 @@ def test_an_address_no_longer_at_rest_is_still_led_to(
     assert timed.allocate(eager, sticky_key="k").address == old
 
 
-def test_keys_whose_time_is_over_are_forgotten_by_the_next_call_with_rules(
+def test_expired_keys_are_deleted_by_the_next_call_with_rules(
     timed: Bench, clock: FakeClock, tmp_path: Path
 ) -> None:
     timed.load((SUBNET, [Holding(CIDR[n], f"o{n % 2}", f"k{n}") for n in range(1, 21)]))
@@ -101,9 +101,7 @@ def test_keys_whose_time_is_over_are_forgotten_by_the_next_call_with_rules(
         assert count(tmp_path, "remembered") == remembered
 
 
-def test_keys_of_an_earlier_boot_are_forgotten_in_time(
-    timed: Bench, clock: FakeClock, tmp_path: Path
-) -> None:
+def test_keys_of_an_earlier_boot_expire(timed: Bench, clock: FakeClock, tmp_path: Path) -> None:
     timed.load((SUBNET, [Holding(CIDR[n], "o", f"k{n}") for n in range(1, 6)]))
     timed.release_owner("o")
     clock.reboot(99)

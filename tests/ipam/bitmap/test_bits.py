@@ -47,7 +47,9 @@ def next_clear(model: set[int], start: int) -> int:
 
 
 @given(changes, st.lists(positions))
-def test_it_is_a_set_of_numbers(changes: list[tuple[str, int]], asked: list[int]) -> None:
+def test_sparse_bits_behave_like_a_set_of_numbers(
+    changes: list[tuple[str, int]], asked: list[int]
+) -> None:
     bits, model = SparseBits(), set[int]()
     for change, position in changes:
         changed(bits, model, change, position)
@@ -57,7 +59,7 @@ def test_it_is_a_set_of_numbers(changes: list[tuple[str, int]], asked: list[int]
 
 
 @given(changes)
-def test_its_pages_are_all_there_is_to_it(changes: list[tuple[str, int]]) -> None:
+def test_a_copy_of_the_pages_is_equal(changes: list[tuple[str, int]]) -> None:
     bits, model, copy = SparseBits(), set[int](), SparseBits()
     for change, position in changes:
         changed(bits, model, change, position)

@@ -19,13 +19,13 @@ from mynet.ipam.bitmap.clock import SECOND, BootClock, BootTime, elapsed
         (BootTime("one", 1), BootTime("one", 0), -1e-9),
     ],
 )
-def test_what_passed_before_this_boot_does_not_count(
+def test_time_before_this_boot_does_not_count(
     since: BootTime, now: BootTime, seconds: float
 ) -> None:
     assert elapsed(since, now) == seconds
 
 
-def test_it_counts_from_the_boot_and_names_it() -> None:
+def test_the_clock_counts_from_the_boot_and_names_it() -> None:
     before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     now = BootClock().now()
     after = time.clock_gettime_ns(time.CLOCK_BOOTTIME)

@@ -119,7 +119,7 @@ def test_is_cooling_and_count_cooling_agree(
 
 
 @pytest.mark.parametrize("since", [ago(30), ago(0, "a boot"), ago(0, "your boot")])
-def test_a_key_leads_back_until_its_time_is_over(
+def test_a_key_leads_back_until_the_retention_has_passed(
     since: BootTime, tables: sqlite3.Connection
 ) -> None:
     seconds = 30.0 if since.boot == NOW.boot else 1000.0

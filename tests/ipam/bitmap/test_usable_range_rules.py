@@ -83,7 +83,7 @@ def test_what_is_next_free_is_neither_set_nor_reserved(
 
 
 @given(st.sampled_from([IPV4, IPV6]), st.lists(pairs))
-def test_what_is_reserved_is_no_position_to_ask_for(
+def test_a_reserved_position_cannot_be_allocated_by_name(
     cidr: IPNetwork, reserved: list[tuple[int, int]]
 ) -> None:
     pool = pool_of(cidr, reserved)
@@ -120,7 +120,7 @@ def test_a_span_is_passed_in_one_step_however_large() -> None:
 
 
 @families
-def test_rules_do_not_touch_what_can_ever_be_handed_out(cidr: IPNetwork) -> None:
+def test_rules_do_not_change_the_capacity(cidr: IPNetwork) -> None:
     plain = UsableRange.of(Subnet(cidr))
     pool = pool_of(cidr, [(3, 9)], (20, 30))
     assert (pool.first, pool.last, pool.capacity) == (plain.first, plain.last, plain.capacity)

@@ -1,6 +1,6 @@
-"""Backends that keep the contract but for one thing, in what they give and to whom.
+"""Backends that break one claim each, about allocation, owners and transfers.
 
-Each stands in the table below with the claim that must find it.
+The table at the end has the backend of each claim.
 """
 
 import time
@@ -40,7 +40,7 @@ class BeginsAnewWhenOpened(ReferenceBackend):
         self.state.tables[subnet] = SubnetTable(subnet)
 
 
-class OpensWhatItIsAskedFor(ReferenceBackend):
+class OpensUnknownSubnets(ReferenceBackend):
     def table(self, subnet: IPNetwork) -> SubnetTable:
         return self.state.tables.setdefault(subnet, SubnetTable(subnet))
 
@@ -86,7 +86,7 @@ class ComparesNumbers(ReferenceBackend):
             super().require_inside(table, address)
 
 
-class ForgetsWhatWasAskedFor(ReferenceBackend):
+class ForgetsNamedAddresses(ReferenceBackend):
     def next_free(self, table: SubnetTable, subnet: Subnet) -> IPAddress:
         if table.cursor > table.last:
             return super().next_free(table, subnet)
@@ -94,7 +94,7 @@ class ForgetsWhatWasAskedFor(ReferenceBackend):
         return table.address(table.cursor - 1)
 
 
-class TellsTimeWithoutAZone(ReferenceBackend):
+class ReturnsTimeWithoutAZone(ReferenceBackend):
     def allocation(self, table: SubnetTable, holding: Holding) -> Allocation:
         now = datetime.now()  # noqa: DTZ005 - that is what is wrong with it
         return replace(super().allocation(table, holding), create_time=now)
@@ -142,7 +142,7 @@ class SearchesEverySubnetForAnOwner(ReferenceBackend):
         return list(self.state.tables.values())
 
 
-class LooksForAFreeOneFirst(ReferenceBackend):
+class RequiresAFreeAddressFirst(ReferenceBackend):
     def allocate(self, call: Call, request: AllocateRequest) -> Allocation:
         table = self.table(request.subnet.cidr)
         if request.address is None:
@@ -152,17 +152,17 @@ class LooksForAFreeOneFirst(ReferenceBackend):
         return super().allocate(call, request)
 
 
-class KeepsTheHolderSecret(ReferenceBackend):
+class HidesTheHolder(ReferenceBackend):
     def in_use(self, held: Allocation) -> AddressInUse:
         return AddressInUse("it is held", resource=f"address {held.address}")
 
 
-class HandsNothingOver(ReferenceBackend):
+class TransfersNothing(ReferenceBackend):
     def may_transfer(self, held: Allocation, request: AllocateRequest) -> bool:
         return False
 
 
-class HandsOverOnce(ReferenceBackend):
+class TransfersOnce(ReferenceBackend):
     def allocate_address(
         self, table: SubnetTable, request: AllocateRequest, address: IPAddress
     ) -> Allocation:
@@ -186,7 +186,7 @@ class TransfersFromAnEmptyOwner(ReferenceBackend):
         return held.owner == request.take_from
 
 
-class WantsAHolderToTakeFrom(ReferenceBackend):
+class RequiresAHolderToTransfer(ReferenceBackend):
     def allocate_address(
         self, table: SubnetTable, request: AllocateRequest, address: IPAddress
     ) -> Allocation:
@@ -195,7 +195,7 @@ class WantsAHolderToTakeFrom(ReferenceBackend):
         return super().allocate_address(table, request, address)
 
 
-class HandsOverInPlace(ReferenceBackend):
+class TransfersInPlace(ReferenceBackend):
     def insert(self, table: SubnetTable, holding: Holding) -> Allocation:
         before = table.held.get(holding.address)
         made = super().insert(table, holding)
@@ -207,27 +207,27 @@ class HandsOverInPlace(ReferenceBackend):
 NONCONFORMING: dict[str, type[ReferenceBackend]] = {
     "info_is_the_same_every_time": ChangesItsInfo,
     "opening_an_open_subnet_changes_nothing": BeginsAnewWhenOpened,
-    "a_subnet_that_is_not_open_is_not_found": OpensWhatItIsAskedFor,
+    "a_subnet_that_is_not_open_is_not_found": OpensUnknownSubnets,
     "a_closed_subnet_is_forgotten": NeverCloses,
     "a_subnet_with_allocations_cannot_be_closed": ClosesWhatIsInUse,
     "a_subnet_hands_out_every_usable_address_once": HandsOutBroadcast,
     "a_subnet_of_any_size_hands_out_its_first_and_last_address": KeepsTheLastForItself,
     "network_broadcast_and_anycast_addresses_are_never_handed_out": HandsOutAnycastIfAsked,
     "an_address_of_another_subnet_is_out_of_range": ComparesNumbers,
-    "an_address_that_was_asked_for_is_not_handed_out_again": ForgetsWhatWasAskedFor,
-    "an_allocation_has_its_owner_instance_and_creation_time": TellsTimeWithoutAZone,
+    "an_address_that_was_asked_for_is_not_handed_out_again": ForgetsNamedAddresses,
+    "an_allocation_has_its_owner_instance_and_creation_time": ReturnsTimeWithoutAZone,
     "labels_are_stored_with_an_allocation": DropsLabels,
     "an_owner_that_asks_again_gets_the_same_allocation": IgnoresOwners,
     "an_owner_of_several_addresses_gets_the_first_again": ReturnsAnOwnersNewest,
     "each_call_without_an_owner_gets_another_address": TreatsAnEmptyOwnerAsAnOwner,
     "owners_are_compared_exactly": FoldsOwners,
     "an_owner_gets_an_address_in_each_subnet": SearchesEverySubnetForAnOwner,
-    "an_owner_gets_its_allocation_again_in_an_exhausted_subnet": LooksForAFreeOneFirst,
-    "an_allocated_address_is_refused_with_its_holder": KeepsTheHolderSecret,
-    "an_address_is_transferred_to_another_owner": HandsNothingOver,
-    "a_repeated_transfer_returns_the_same_allocation": HandsOverOnce,
+    "an_owner_gets_its_allocation_again_in_an_exhausted_subnet": RequiresAFreeAddressFirst,
+    "an_allocated_address_is_refused_with_its_holder": HidesTheHolder,
+    "an_address_is_transferred_to_another_owner": TransfersNothing,
+    "a_repeated_transfer_returns_the_same_allocation": TransfersOnce,
     "an_address_is_transferred_in_an_exhausted_subnet": NeedsAFreeAddressToTransfer,
     "an_address_is_transferred_only_from_its_holder": TransfersFromAnEmptyOwner,
-    "a_transfer_of_a_free_address_allocates_it": WantsAHolderToTakeFrom,
-    "a_transferred_address_comes_after_those_that_an_owner_has": HandsOverInPlace,
+    "a_transfer_of_a_free_address_allocates_it": RequiresAHolderToTransfer,
+    "a_transferred_address_comes_after_those_that_an_owner_has": TransfersInPlace,
 }

@@ -1,6 +1,6 @@
-"""Backends that keep the contract but for one thing, in what they do to many addresses at once.
+"""Backends that break one claim each, about batches, loads and the release of owners.
 
-Each stands in the table below with the claim that must find it.
+The table at the end has the backend of each claim.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class SortsABatch(ReferenceBackend):
         return sorted(made, key=lambda allocation: allocation.owner)
 
 
-class TakesWhatIsLeft(ReferenceBackend):
+class AllocatesWhatIsLeft(ReferenceBackend):
     def allocate_batch(self, call: Call, request: BatchRequest) -> Sequence[Allocation]:
         return [
             self.allocate(call, AllocateRequest(request.subnet, owner, labels=request.labels))
@@ -37,7 +37,7 @@ class TakesWhatIsLeft(ReferenceBackend):
         ]
 
 
-class GivesNewOnesInABatch(ReferenceBackend):
+class AllocatesNewInABatch(ReferenceBackend):
     def allocate_batch(self, call: Call, request: BatchRequest) -> Sequence[Allocation]:
         with self.transaction(request.subnet) as table:
             addresses = self.choose(table, request.subnet, len(request.owners))
@@ -66,7 +66,7 @@ class IgnoresRulesInABatch(ReferenceBackend):
         return super().allocate_batch(call, replace(request, subnet=Subnet(request.subnet.cidr)))
 
 
-class TellsTheFirst(ReferenceBackend):
+class ReportsTheFirst(ReferenceBackend):
     def cooled_down(self, table: SubnetTable, subnet: Subnet, count: int) -> Sequence[IPAddress]:
         try:
             return super().cooled_down(table, subnet, count)
@@ -117,12 +117,12 @@ class LoadsBareAddresses(ReferenceBackend):
         super().load_one(table, subnet, Holding(holding.address, holding.owner))
 
 
-class LoadsForNobody(ReferenceBackend):
+class LoadsWithoutOwner(ReferenceBackend):
     def load_one(self, table: SubnetTable, subnet: Subnet, holding: Holding) -> None:
         super().load_one(table, subnet, replace(holding, owner=""))
 
 
-class ReplacesWhatIsHeld(ReferenceBackend):
+class ReplacesHeld(ReferenceBackend):
     def load_one(self, table: SubnetTable, subnet: Subnet, holding: Holding) -> None:
         super().load_one(table, subnet, holding)
         self.insert(table, holding)
@@ -177,12 +177,12 @@ class LoadsIntoMemory(ReferenceBackend):
 
 NONCONFORMING: dict[str, type[ReferenceBackend]] = {
     "a_batch_allocates_an_address_for_each_owner": SortsABatch,
-    "a_batch_is_allocated_whole_or_not_at_all": TakesWhatIsLeft,
-    "a_batch_returns_what_its_owners_have": GivesNewOnesInABatch,
+    "a_batch_is_allocated_whole_or_not_at_all": AllocatesWhatIsLeft,
+    "a_batch_returns_what_its_owners_have": AllocatesNewInABatch,
     "each_empty_owner_of_a_batch_gets_another_address": GivesNobodyOne,
     "an_empty_batch_allocates_nothing": RefusesAnEmptyBatch,
     "a_batch_follows_the_rules": IgnoresRulesInABatch,
-    "a_refused_batch_learns_when_enough_addresses_are_free": TellsTheFirst,
+    "a_refused_batch_learns_when_enough_addresses_are_free": ReportsTheFirst,
     "a_large_batch_is_allocated_like_a_small_one": RefusesALargeBatch,
     "release_owner_releases_all_addresses_of_an_owner": LooksInOneSubnet,
     "release_owner_succeeds_for_an_owner_without_addresses": MissesWhatIsNotThere,
@@ -190,8 +190,8 @@ NONCONFORMING: dict[str, type[ReferenceBackend]] = {
     "release_owners_releases_all_addresses_of_each_owner": TakesBackOfTheFirstAlone,
     "addresses_released_together_stay_released_after_a_restart": WritesOnlyAllocations,
     "a_loaded_address_is_allocated": LoadsBareAddresses,
-    "a_loaded_address_behaves_like_an_allocated_one": LoadsForNobody,
-    "a_repeated_load_changes_nothing": ReplacesWhatIsHeld,
+    "a_loaded_address_behaves_like_an_allocated_one": LoadsWithoutOwner,
+    "a_repeated_load_changes_nothing": ReplacesHeld,
     "a_load_with_an_error_loads_nothing": LoadsUntilItFails,
     "an_address_is_not_loaded_for_two_owners": ChecksAllBeforeItLoads,
     "a_load_ignores_range_and_cooldown": LoadsWithinTheRange,

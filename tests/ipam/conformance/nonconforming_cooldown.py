@@ -1,6 +1,6 @@
-"""Backends that keep the contract but for one thing, in cooldowns and in sticky keys.
+"""Backends that break one claim each, about cooldowns and sticky keys.
 
-Each stands in the table below with the claim that must find it.
+The table at the end has the backend of each claim.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ class CoolsLongerThanItSays(ReferenceBackend):
         return self.elapsed(since) < 3 * subnet.cooldown
 
 
-class TakesCooledForFresh(ReferenceBackend):
+class TreatsCooledDownAsUnused(ReferenceBackend):
     def unused(self, table: SubnetTable, subnet: Subnet) -> Iterator[IPAddress]:
         released = table.released
         table.released = {
@@ -49,7 +49,7 @@ class CoolsWithoutACooldown(ReferenceBackend):
         return self.elapsed(since) < max(subnet.cooldown, 1)
 
 
-class TellsTheLast(ReferenceBackend):
+class ReportsTheLast(ReferenceBackend):
     def cooled_down(self, table: SubnetTable, subnet: Subnet, count: int) -> Sequence[IPAddress]:
         try:
             return super().cooled_down(table, subnet, count)
@@ -63,7 +63,7 @@ class PromisesASecond(ReferenceBackend):
         return super().exhausted(subnet, seconds or 1.0)
 
 
-class RefusesWhatCools(ReferenceBackend):
+class RefusesCoolingByName(ReferenceBackend):
     def allocate_address(
         self, table: SubnetTable, request: AllocateRequest, address: IPAddress
     ) -> Allocation:
@@ -100,7 +100,7 @@ class IgnoresKeys(ReferenceBackend):
         return None
 
 
-class ForgetsWhoGaveAllBack(ReferenceBackend):
+class ForgetsKeysOfReleaseOwner(ReferenceBackend):
     def release_owner(self, call: Call, owner: str) -> Sequence[Allocation]:
         released = super().release_owner(call, owner)
         for allocation in released:
@@ -117,7 +117,7 @@ class RemembersForEver(ReferenceBackend):
         super().delete_expired(table, replace(subnet, retention=FOR_EVER))
 
 
-class GivesBackWhatIsHeld(ReferenceBackend):
+class RecallsHeldAddresses(ReferenceBackend):
     def recalled(self, table: SubnetTable, request: AllocateRequest) -> IPAddress | None:
         held, table.held = table.held, {}
         found = super().recalled(table, request)
@@ -125,7 +125,7 @@ class GivesBackWhatIsHeld(ReferenceBackend):
         return found
 
 
-class GivesBackWhatIsReserved(ReferenceBackend):
+class RecallsReservedAddresses(ReferenceBackend):
     def recalled(self, table: SubnetTable, request: AllocateRequest) -> IPAddress | None:
         bare = replace(request.subnet, reserved=())
         return super().recalled(table, replace(request, subnet=bare))
@@ -145,7 +145,7 @@ class KeepsKeysInTheRange(ReferenceBackend):
         return None if found and bounds and found not in bounds else found
 
 
-class TakesTheKeyFirst(ReferenceBackend):
+class PrefersTheKeyToTheOwner(ReferenceBackend):
     def first_of(self, table: SubnetTable, owner: str) -> Allocation | None:
         return None if table.remembered else super().first_of(table, owner)
 
@@ -158,7 +158,7 @@ class FoldsKeys(ReferenceBackend):
         return super().recalled(table, replace(request, sticky_key=request.sticky_key.lower()))
 
 
-class RecallsWhatIsHeld(ReferenceBackend):
+class AnswersRecallWithHeld(ReferenceBackend):
     def recall(self, call: Call, request: AllocateRequest) -> IPAddress | None:
         with self.guard:
             remembered = self.table(request.subnet.cidr).remembered
@@ -175,23 +175,23 @@ class ForgetsKeysAtStart(ReferenceBackend):
 NONCONFORMING: dict[str, type[ReferenceBackend]] = {
     "a_cooling_address_is_not_chosen": NeverCools,
     "a_released_address_is_reused_when_its_cooldown_has_passed": CoolsLongerThanItSays,
-    "addresses_that_have_cooled_down_are_chosen_last_in_the_order_of_release": TakesCooledForFresh,
+    "addresses_that_have_cooled_down_are_chosen_last_in_order_of_release": TreatsCooledDownAsUnused,
     "without_a_cooldown_an_address_is_reused_at_once": CoolsWithoutACooldown,
-    "retry_after_is_the_time_until_the_first_address_is_free": TellsTheLast,
+    "retry_after_is_the_time_until_the_first_address_is_free": ReportsTheLast,
     "retry_after_is_zero_if_waiting_does_not_help": PromisesASecond,
-    "a_cooling_address_can_be_allocated_by_name": RefusesWhatCools,
+    "a_cooling_address_can_be_allocated_by_name": RefusesCoolingByName,
     "a_cooldown_continues_after_a_restart": ForgetsCooldowns,
     "a_cooldown_ends_after_a_restart": CoolsForEverAfterARestart,
     "each_subnet_has_its_own_cooldown": HasOneCooldown,
     "a_sticky_key_leads_back_to_its_address": IgnoresKeys,
-    "release_owner_remembers_sticky_keys": ForgetsWhoGaveAllBack,
+    "release_owner_remembers_sticky_keys": ForgetsKeysOfReleaseOwner,
     "a_sticky_key_leads_nowhere_after_the_retention": RemembersForEver,
-    "a_sticky_key_does_not_take_an_allocated_address": GivesBackWhatIsHeld,
-    "a_sticky_key_does_not_lead_to_a_reserved_address": GivesBackWhatIsReserved,
+    "a_sticky_key_does_not_take_an_allocated_address": RecallsHeldAddresses,
+    "a_sticky_key_does_not_lead_to_a_reserved_address": RecallsReservedAddresses,
     "a_sticky_key_leads_to_the_last_address_that_it_had": ForgetsNoKeyInUse,
     "a_sticky_key_leads_outside_the_range": KeepsKeysInTheRange,
-    "the_allocation_of_an_owner_comes_before_its_sticky_key": TakesTheKeyFirst,
+    "the_allocation_of_an_owner_comes_before_its_sticky_key": PrefersTheKeyToTheOwner,
     "sticky_keys_are_compared_exactly": FoldsKeys,
-    "recall_returns_what_the_sticky_key_would_get": RecallsWhatIsHeld,
+    "recall_returns_what_the_sticky_key_would_get": AnswersRecallWithHeld,
     "sticky_keys_are_kept_after_a_restart": ForgetsKeysAtStart,
 }

@@ -1,6 +1,6 @@
-"""Backends that keep the contract but for one thing, in what they take back, list or remember.
+"""Backends that break one claim each, about release, listings, restarts and threads.
 
-Each stands in the table below with the claim that must find it.
+The table at the end has the backend of each claim.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from tests.ipam.conformance.reference_backend import ReferenceBackend
 from tests.ipam.conformance.reference_state import SubnetTable
 
 
-class ReturnsReleasedAsNobodys(ReferenceBackend):
+class ReturnsReleasedWithoutOwner(ReferenceBackend):
     def release(self, call: Call, request: ReleaseRequest) -> Allocation:
         return replace(super().release(call, request), owner="")
 
@@ -45,7 +45,7 @@ class RefusesToReleaseReserved(ReferenceBackend):
         return super().release(call, request)
 
 
-class TakesTheEmptyOwnerForAny(ReferenceBackend):
+class TreatsAnEmptyOwnerAsAny(ReferenceBackend):
     def may_release(self, held: Allocation, request: ReleaseRequest) -> bool:
         return not request.owner or held.owner == request.owner
 
@@ -60,13 +60,13 @@ class ReusesTheLowest(ReferenceBackend):
         return sorted(super().usable_released(table, subnet), key=int)
 
 
-class ReusesBeforeItTakesNew(ReferenceBackend):
+class ReusesBeforeUnused(ReferenceBackend):
     def next_free(self, table: SubnetTable, subnet: Subnet) -> IPAddress:
         usable_released = self.usable_released(table, subnet)
         return usable_released[0] if len(usable_released) > 1 else super().next_free(table, subnet)
 
 
-class KeepsRestingWhatWasAskedFor(ReferenceBackend):
+class KeepsAllocatedInTheQueue(ReferenceBackend):
     def insert(self, table: SubnetTable, holding: Holding) -> Allocation:
         released = table.released.get(holding.address)
         made = super().insert(table, holding)
@@ -92,7 +92,7 @@ class IgnoresTheAddressOfAQuery(ReferenceBackend):
         return super().selects(replace(query, address=None), allocation)
 
 
-class TakesABeginningForAPattern(ReferenceBackend):
+class TreatsPrefixAsPattern(ReferenceBackend):
     def selects(self, query: AllocationQuery, allocation: Allocation) -> bool:
         pattern = query.owner_prefix.replace("%", "*").replace("_", "?") + "*"
         without_prefix = replace(query, owner_prefix="")
@@ -142,7 +142,7 @@ class WritesOnlyAllocations(ReferenceBackend):
         return made
 
 
-class ForgetsWhatRests(ReferenceBackend):
+class ForgetsReleasedAtStart(ReferenceBackend):
     def __init__(self, context: BackendContext) -> None:
         super().__init__(context)
         for table in self.state.tables.values():
@@ -194,22 +194,22 @@ class Unlocked(ReferenceBackend):
 
 
 NONCONFORMING: dict[str, type[ReferenceBackend]] = {
-    "a_release_returns_the_allocation_as_it_was": ReturnsReleasedAsNobodys,
+    "a_release_returns_the_allocation_as_it_was": ReturnsReleasedWithoutOwner,
     "an_address_that_is_not_allocated_is_not_found": RefusesToReleaseReserved,
-    "an_address_is_released_only_from_the_named_owner": TakesTheEmptyOwnerForAny,
+    "an_address_is_released_only_from_the_named_owner": TreatsAnEmptyOwnerAsAny,
     "an_owner_gets_another_address_after_a_release": ReusesAtOnce,
     "addresses_are_reused_in_the_order_of_their_release": ReusesTheLowest,
-    "unused_addresses_are_chosen_before_released_ones": ReusesBeforeItTakesNew,
-    "a_released_address_can_be_allocated_by_name": KeepsRestingWhatWasAskedFor,
+    "unused_addresses_are_chosen_before_released_ones": ReusesBeforeUnused,
+    "a_released_address_can_be_allocated_by_name": KeepsAllocatedInTheQueue,
     "allocations_are_ordered_by_version_subnet_and_address": ListsByText,
     "a_query_selects_by_all_fields_that_are_set": IgnoresTheAddressOfAQuery,
-    "owners_are_selected_by_prefix": TakesABeginningForAPattern,
+    "owners_are_selected_by_prefix": TreatsPrefixAsPattern,
     "pages_add_up_to_the_whole_listing": RepeatsTheLastOfAPage,
     "a_page_begins_behind_an_address_that_was_released": LooksForTheEndOfThePage,
     "revisions_grow_with_every_commit": NumbersEachSubnet,
     "allocations_are_the_same_after_a_restart": ForgetsAtStart,
     "releases_are_kept_after_a_restart": WritesOnlyAllocations,
-    "the_order_of_reuse_is_kept_after_a_restart": ForgetsWhatRests,
+    "the_order_of_reuse_is_kept_after_a_restart": ForgetsReleasedAtStart,
     "revisions_grow_after_a_restart": CountsRevisionsFromWhatIsHeld,
     "closing_releases_descriptors_and_threads": LeavesFilesOpen,
     "the_last_addresses_go_to_one_thread_each": Unlocked,

@@ -1,6 +1,6 @@
-"""Backends that keep the contract but for one thing, in the rules of subnets or in what they count.
+"""Backends that break one claim each, about rules and usage.
 
-Each stands in the table below with the claim that must find it.
+The table at the end has the backend of each claim.
 """
 
 import time
@@ -118,7 +118,7 @@ class CountsOutsideTheRangeAsReserved(ReferenceBackend):
         return replace(usage, reserved=usage.capacity - (high - low + 1))
 
 
-class CountsAllThatRests(ReferenceBackend):
+class CountsAllReleased(ReferenceBackend):
     def usage(self, call: Call, subnet: Subnet) -> Usage:
         return replace(super().usage(call, subnet), cooling=len(self.table(subnet.cidr).released))
 
@@ -134,7 +134,7 @@ class KnowsFewSizesOfParts(ReferenceBackend):
         return super().parts(call, replace(query, prefixlen=query.prefixlen // 4 * 4))
 
 
-class TakesRestingForHeld(ReferenceBackend):
+class CountsCoolingAsHeld(ReferenceBackend):
     def parts(self, call: Call, query: MapQuery) -> Sequence[Part]:
         found = super().parts(call, query)
         return [Part(part.cidr, part.allocated + part.cooling) for part in found]
@@ -145,7 +145,7 @@ class LeavesOutTheLastParts(ReferenceBackend):
         return super().parts(call, query)[:8]
 
 
-class MapsOnlyWhatItSaw(ReferenceBackend):
+class ForgetsPartsAtStart(ReferenceBackend):
     def __init__(self, context: BackendContext) -> None:
         super().__init__(context)
         self.seen = not self.state.tables
@@ -169,10 +169,10 @@ NONCONFORMING: dict[str, type[ReferenceBackend]] = {
     "usage_counts_each_address_in_one_state": CountsReservedThoughHeld,
     "a_reserved_address_is_counted_once": CountsEachSpan,
     "free_is_the_number_of_addresses_that_can_be_allocated": CountsOutsideTheRangeAsReserved,
-    "an_address_that_has_cooled_down_counts_as_free": CountsAllThatRests,
+    "an_address_that_has_cooled_down_counts_as_free": CountsAllReleased,
     "a_large_subnet_is_counted_exactly": CountsInAWord,
     "a_part_counts_its_allocated_addresses": KnowsFewSizesOfParts,
-    "a_part_counts_cooling_addresses_separately": TakesRestingForHeld,
+    "a_part_counts_cooling_addresses_separately": CountsCoolingAsHeld,
     "parts_of_any_size_add_up_to_the_usage": LeavesOutTheLastParts,
-    "parts_are_the_same_after_a_restart": MapsOnlyWhatItSaw,
+    "parts_are_the_same_after_a_restart": ForgetsPartsAtStart,
 }

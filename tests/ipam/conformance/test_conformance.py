@@ -103,7 +103,7 @@ def test_a_backend_that_keeps_the_contract_passes(
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.__name__)
-def test_each_claim_finds_a_backend_that_breaks_it(claim: Claim, tmp_path: Path) -> None:
+def test_each_claim_refuses_a_backend_that_breaks_it(claim: Claim, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=claim.__name__.replace("_", " ")) as caught:
         check_claim(claim, NONCONFORMING[claim.__name__], tmp_path)
     assert "is not an IpamError" not in str(caught.value), "it is more broken than it should be"

@@ -75,7 +75,7 @@ def test_a_file_that_is_cut_is_refused_wherever_it_is_cut(path: Path) -> None:
         assert names(database) == NAMES
 
 
-def test_a_file_that_was_emptied_or_removed_is_missed(path: Path) -> None:
+def test_an_emptied_or_removed_file_is_refused(path: Path) -> None:
     path.write_bytes(b"")
     require_refused(path, "it is empty or missing, and it had content when it was last closed")
     path.unlink()
@@ -83,7 +83,7 @@ def test_a_file_that_was_emptied_or_removed_is_missed(path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_file_replaced_by_an_empty_database_is_missed(path: Path) -> None:
+def test_a_file_replaced_by_an_empty_database_is_refused(path: Path) -> None:
     path.unlink()
     with closing(sqlite3.connect(path)) as file:
         file.execute("PRAGMA journal_mode = WAL")
@@ -106,7 +106,7 @@ def test_a_file_whose_lock_file_was_moved_away_too_begins_empty(path: Path) -> N
         assert names(database) == []
 
 
-def test_a_first_start_that_did_not_come_to_its_end_is_a_first_start(path: Path) -> None:
+def test_an_interrupted_first_start_is_repeated(path: Path) -> None:
     for left in (b"", None):
         path.unlink()
         path.with_name("things.db.lock").write_bytes(b"")
@@ -141,7 +141,7 @@ def test_a_file_that_is_cut_beside_its_log_is_refused_or_made_whole(killed: Path
 
 
 @pytest.mark.parametrize("by", ["cut", "noise"])
-def test_a_log_that_is_damaged_reads_as_the_commits_before_and_says_so(
+def test_a_damaged_log_loses_its_last_commits_which_is_logged(
     by: str, killed: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     saved = contents(killed.parent)
@@ -166,7 +166,7 @@ def test_a_log_that_is_damaged_reads_as_the_commits_before_and_says_so(
     assert found[-1] > COMMITS * 0.9
 
 
-def test_a_page_of_noise_is_found_at_the_start_wherever_it_is(path: Path) -> None:
+def test_a_page_of_noise_is_refused_at_the_start(path: Path) -> None:
     whole = path.read_bytes()
     for at in range(0, len(whole), PAGE):
         path.write_bytes(whole[:at] + noise(PAGE) + whole[at + PAGE :])
@@ -191,7 +191,7 @@ def test_noise_in_a_file_is_refused_or_does_no_harm(length: int, path: Path) -> 
     assert refused
 
 
-def test_what_is_derived_from_the_log_may_be_lost(killed: Path) -> None:
+def test_the_index_of_the_log_may_be_lost(killed: Path) -> None:
     saved = contents(killed.parent)
     for index in (b"", noise(32768), None):
         restore(killed.parent, saved)

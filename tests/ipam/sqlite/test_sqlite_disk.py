@@ -105,7 +105,9 @@ def test_errors_of_the_disk_and_of_a_statement_have_different_classes(
         fail()
 
 
-def test_what_fails_of_itself_is_no_failed_commit(database: Database, rollbacks: list[str]) -> None:
+def test_a_statement_that_fails_does_not_fail_the_commit(
+    database: Database, rollbacks: list[str]
+) -> None:
     database.write(insert("a"))
     with pytest.raises(sqlite3.IntegrityError):
         database.write(insert("a"))
@@ -124,7 +126,7 @@ def test_a_backend_has_changed_nothing_in_memory_either(bench: Bench) -> None:
     assert bench.allocations() == [first, second]
 
 
-def test_a_handover_is_refused_like_any_other_call(bench: Bench) -> None:
+def test_a_transfer_is_refused_like_any_other_call(bench: Bench) -> None:
     bench.open(SUBNET)
     held = bench.allocate(SUBNET, "a")
     with out_of_pages(database_of(bench)), pytest.raises(StoreUnavailable):

@@ -73,13 +73,13 @@ def test_nothing_is_written_after_a_write_that_failed(database: Database, path: 
     assert (path.read_bytes(), log.read_bytes()) == before
 
 
-def test_reading_goes_on(database: Database, path: Path) -> None:
+def test_reading_continues_after_a_failed_write(database: Database, path: Path) -> None:
     break_it(database, path)
     assert names(database) == ["a"]
     assert revision_of(database) == 1
 
 
-def test_a_new_start_takes_writes_again(database: Database, path: Path) -> None:
+def test_a_file_that_is_opened_again_accepts_writes(database: Database, path: Path) -> None:
     break_it(database, path)
     database.close()
     with closing(Database(path, MIGRATIONS)) as again:
@@ -96,7 +96,7 @@ def test_all_that_shared_the_commit_are_refused(database: Database, path: Path) 
     assert names(database) == ["a"]
 
 
-def test_it_is_logged_once(
+def test_a_failed_write_is_logged_once(
     database: Database, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     break_it(database, path)
@@ -115,7 +115,7 @@ def test_it_is_logged_once(
         sqlite3.SQLITE_BUSY,
     ],
 )
-def test_what_leaves_nothing_in_doubt_fences_nothing(code: int, database: Database) -> None:
+def test_an_error_that_leaves_no_doubt_does_not_fence(code: int, database: Database) -> None:
     with pytest.raises(StoreUnavailable, match="it was refused"):
         database.write(failing_with(code))
     assert database.write(insert("b")) == 2
@@ -128,7 +128,7 @@ def test_a_sync_or_a_read_that_failed_fences_too(code: int, database: Database) 
             database.write(failing_with(code))
 
 
-def test_a_backend_keeps_what_it_had_and_hands_out_nothing(bench: Bench, tmp_path: Path) -> None:
+def test_a_fenced_backend_lists_and_does_not_allocate(bench: Bench, tmp_path: Path) -> None:
     bench.open(SUBNET)
     first = bench.allocate(SUBNET, "a")
     with writes_fail(tmp_path), pytest.raises(StoreUnavailable):

@@ -155,15 +155,13 @@ def test_a_job_that_ends_the_transaction_fails_alone(database: Database) -> None
     assert names(database) == ["a", "b"]
 
 
-def test_a_memory_that_forgets_knows_only_what_is_in_the_file(
-    database: Database, hooks: Hooks
-) -> None:
+def test_on_rollback_keeps_memory_equal_to_the_file(database: Database, hooks: Hooks) -> None:
     together(database, [hooks.insert("a"), fail_half_way, hooks.insert("b"), hooks.insert("c")])
     assert names(database) == ["a", "b", "c"]
     assert hooks.known == {"b", "c"}  # a was forgotten with the failed job's commit
 
 
-def test_what_is_added_before_a_commit_is_part_of_it(database: Database, hooks: Hooks) -> None:
+def test_changes_of_before_commit_are_part_of_the_commit(database: Database, hooks: Hooks) -> None:
     hooks.at_commit = lambda connection: connection.execute(
         "INSERT INTO things SELECT 'number ' || count(*) FROM things"
     )
@@ -173,7 +171,7 @@ def test_what_is_added_before_a_commit_is_part_of_it(database: Database, hooks: 
     assert hooks.called == ["before commit"] * 2  # of the commit before them, and of both
 
 
-def test_what_fails_before_a_commit_fails_all_of_it(database: Database, hooks: Hooks) -> None:
+def test_an_error_of_before_commit_fails_the_commit(database: Database, hooks: Hooks) -> None:
     def fail_with_a(connection: sqlite3.Connection) -> None:
         if connection.execute("SELECT 1 FROM things WHERE name = 'a'").fetchone():
             raise KeyError("mine")
@@ -204,7 +202,7 @@ def test_an_answer_is_of_the_run_that_was_committed(database: Database) -> None:
     assert names(database) == ["a"]
 
 
-def test_an_error_of_a_run_that_was_undone_is_forgotten(database: Database) -> None:
+def test_an_error_of_a_run_that_was_rolled_back_is_forgotten(database: Database) -> None:
     runs: list[str] = []
 
     def insert_once(connection: sqlite3.Connection, revision: int) -> None:

@@ -32,7 +32,7 @@ def tables(database: Database) -> set[str]:
 
 @pytest.mark.parametrize("first", range(1, 4))
 @pytest.mark.parametrize("further", range(4))
-def test_a_file_of_any_schema_comes_to_any_later_one(
+def test_a_file_of_any_schema_is_migrated_to_any_later_one(
     first: int, further: int, tmp_path: Path
 ) -> None:
     with closing(Database(tmp_path / "things.db", STEPS[:first])) as database:
@@ -48,13 +48,13 @@ def test_a_file_of_any_schema_comes_to_any_later_one(
         assert revision_of(database) == 1
 
 
-def test_a_step_is_taken_once(tmp_path: Path) -> None:
+def test_a_migration_runs_once(tmp_path: Path) -> None:
     for count in (1, 2, 3, 3):
         with closing(Database(tmp_path / "things.db", STEPS[:count])) as database:
             assert schema_of(database) == count
 
 
-def test_a_step_that_fails_leaves_those_before_it(tmp_path: Path) -> None:
+def test_a_failed_migration_keeps_those_before_it(tmp_path: Path) -> None:
     path = tmp_path / "things.db"
     with closing(Database(path, STEPS[:1])) as database:
         database.write(insert("a"))
@@ -66,7 +66,7 @@ def test_a_step_that_fails_leaves_those_before_it(tmp_path: Path) -> None:
         assert names(database) == ["a"]
 
 
-def test_a_failed_first_step_leaves_an_empty_file(tmp_path: Path) -> None:
+def test_a_failed_first_migration_leaves_an_empty_file(tmp_path: Path) -> None:
     path = tmp_path / "things.db"
     with pytest.raises(StoreDamaged):
         Database(path, [BROKEN])

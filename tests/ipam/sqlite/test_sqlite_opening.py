@@ -88,7 +88,7 @@ def make_another_programs_with_other_tables(path: Path) -> None:
         (make_another_programs_with_other_tables, "is another program's database"),
     ],
 )
-def test_what_is_not_ours_or_not_whole_is_refused_and_left_as_it_is(
+def test_a_foreign_or_damaged_file_is_refused_and_not_changed(
     damage: Callable[[Path], None], sentence: str, path: Path
 ) -> None:
     damage(path)
@@ -111,7 +111,7 @@ def test_a_file_that_is_restored_opens_again(path: Path) -> None:
         assert len(names(database)) == 1000
 
 
-def test_damage_that_is_met_later_is_said_to_be_damage(path: Path) -> None:
+def test_damage_after_the_start_raises_store_damaged(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[4 * PAGE :] = noise(len(data) - 4 * PAGE)
     with closing(Database(path, MIGRATIONS)) as database:
@@ -171,7 +171,7 @@ def test_a_second_opening_is_refused_in_the_same_process(path: Path) -> None:
         assert database.write(insert("still at work")) == 2
 
 
-def test_a_process_that_is_killed_holds_nothing(path: Path) -> None:
+def test_the_lock_of_a_killed_process_is_released(path: Path) -> None:
     with in_another_process(path) as other:
         assert other.stdout
         assert other.stdout.readline() == "opened\n"

@@ -84,7 +84,7 @@ def test_all_databases_are_read_as_of_one_moment(
         assert first - 1 <= third <= second <= first
 
 
-def test_what_is_seen_stays_so_while_others_write(
+def test_a_snapshot_does_not_change_while_others_write(
     databases: list[Database], paths: list[Path], tmp_path: Path
 ) -> None:
     databases[0].write(insert("before"))
@@ -96,7 +96,7 @@ def test_what_is_seen_stays_so_while_others_write(
     assert names(databases[0]) == ["after", "before"]
 
 
-def test_a_copy_opens_as_the_database_that_it_is_of(
+def test_a_copy_can_be_opened_as_a_database(
     databases: list[Database], paths: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(300):

@@ -68,7 +68,7 @@ def test_a_commit_takes_no_more_than_a_batch(
     assert len(names(database)) == 10
 
 
-def test_what_was_answered_is_in_the_file(database: Database, path: Path) -> None:
+def test_an_answered_write_is_in_the_file(database: Database, path: Path) -> None:
     database.write(insert("a"))
     with closing(sqlite3.connect(path)) as other:
         assert other.execute("SELECT name FROM things").fetchall() == [("a",)]
@@ -138,7 +138,7 @@ def test_callers_before_a_long_write_do_not_wait_for_it(database: Database) -> N
         assert (waiting.result(30), last.result(30)) == (2, 3)
 
 
-def test_only_what_changes_the_file_has_a_revision(database: Database) -> None:
+def test_only_a_change_has_a_revision(database: Database) -> None:
     def look(connection: sqlite3.Connection, revision: int) -> int:
         connection.execute("SELECT * FROM things").fetchall()
         return revision
@@ -149,7 +149,7 @@ def test_only_what_changes_the_file_has_a_revision(database: Database) -> None:
     assert revision_of(database) == 2
 
 
-def test_what_changes_nothing_writes_nothing(database: Database, path: Path) -> None:
+def test_work_that_changes_nothing_writes_nothing(database: Database, path: Path) -> None:
     database.write(insert("a"))
     log = path.with_name("things.db-wal")
     before = log.stat().st_size
@@ -198,7 +198,7 @@ def test_a_reader_cannot_write(database: Database) -> None:
     assert database.write(insert("b")) == 1
 
 
-def test_a_reader_that_fails_does_not_spoil_the_next(database: Database) -> None:
+def test_a_failed_read_does_not_affect_the_next(database: Database) -> None:
     with (
         pytest.raises(sqlite3.OperationalError, match="no such table"),
         database.read() as connection,
@@ -207,7 +207,7 @@ def test_a_reader_that_fails_does_not_spoil_the_next(database: Database) -> None
     assert names(database) == []
 
 
-def test_what_was_handed_in_is_finished_at_close(path: Path, database: Database) -> None:
+def test_close_finishes_the_waiting_writes(path: Path, database: Database) -> None:
     with ThreadPoolExecutor(4) as pool, held(database):
         waiting = [pool.submit(database.write, insert(name)) for name in "abc"]
         wait_for_callers(database, 3)
@@ -219,7 +219,7 @@ def test_what_was_handed_in_is_finished_at_close(path: Path, database: Database)
         assert names(again) == ["a", "b", "c"]
 
 
-def test_an_answer_is_kept_by_its_caller_alone(database: Database) -> None:
+def test_the_writer_keeps_no_reference_to_an_answer(database: Database) -> None:
     class Answer:
         pass
 

@@ -234,4 +234,4 @@ class BitmapMachine(RuleBasedStateMachine):
 
 
 BitmapMachine.TestCase.settings = settings(stateful_step_count=50)
-test_the_bitmap_backend_answers_as_dictionaries_do = BitmapMachine.TestCase
+test_the_bitmap_backend_answers_like_the_reference_backend = BitmapMachine.TestCase
