@@ -5,6 +5,8 @@
 them run, with 120 examples.
 """
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -24,6 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell starts `make test &` with both ignored, and the programs under test would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     settings.load_profile("exhaustive" if config.getoption("--exhaustive") else "short")
 
 
