@@ -326,6 +326,27 @@ def test_a_driver_whose_watch_fails_is_surveyed(
     assert [each["driver"] for each in log if each["event"] == "nothing is told of damage"]
 
 
+def test_alarms_cause_no_survey_during_the_pause_after_the_last(
+    world: World, begin: Callable[[FakeDriver], Healer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(healer_module, "_SURVEY_PAUSE", 3600.0)
+    surveys: list[int] = []
+
+    def survey(_: object, networks: Sequence[Network]) -> Collection[str]:
+        surveys.append(len(networks))
+        return ()
+
+    monkeypatch.setattr(world.driver, "survey", survey)
+    network = world.network("web", "10.1.0.0/24")
+    healer = begin(world.driver)
+    assert eventually(lambda: healer._pause_until > 0)
+    world.driver.networks.clear()
+    healer.alarm(())
+    healer.alarm([network.id])  # repaired after the survey, if one had been made
+    assert eventually(lambda: world.driver.networks)
+    assert surveys == [1]
+
+
 def test_a_hung_survey_blocks_one_thread_of_its_driver(
     world: World,
     begin: Callable[[FakeDriver], Healer],
