@@ -1,6 +1,5 @@
 """The ports on record: no two endpoints have the same, and they go with their endpoint."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
@@ -13,6 +12,7 @@ from mynet.drivers.errors import PortInUse
 from mynet.server.errors import EndpointNotFound
 from mynet.server.model.endpoints import Endpoint
 from mynet.server.store import Store
+from mynet.server.store.ports import holder_of
 from tests.server.support.records import add, endpoint, network
 
 UDP = PortProtocol.UDP
@@ -110,16 +110,26 @@ def test_a_record_without_ports_is_read(tmp_path: Path) -> None:
 
 
 def test_ten_thousand_ports_do_not_make_the_next_slower(store: Store) -> None:
-    def seconds(number: int) -> float:
-        start = time.perf_counter()
-        store.endpoints.add(having(number, at("", number), at("192.0.2.7", number + 20000)))
-        return time.perf_counter() - start
+    def steps(port: PortMapping) -> int:
+        """Count the steps that SQLite takes to find that a port is free."""
+        count = 0
 
-    few = sorted(seconds(number) for number in range(1, 30))[3]
-    ports = tuple(at("", 30000 + 2 * number) for number in range(10000))
-    store.endpoints.add(having(5000, *ports))
-    many = sorted(seconds(number) for number in range(100, 130))[3]
-    assert many < 4 * few
+        def step() -> int:
+            nonlocal count
+            count += 1
+            return 0
+
+        with store._database.read() as connection:
+            connection.set_progress_handler(step, 1)
+            assert holder_of(connection, port, NET.versions) is None
+            connection.set_progress_handler(None, 1)
+        return count
+
+    mappings = at("", 50001), at("192.0.2.7", 50001), at("", 50001, 1, UDP)
+    store.endpoints.add(having(1, at("", 9), at("192.0.2.7", 10), at("", 9, 1, UDP)))
+    few = [steps(port) for port in mappings]
+    store.endpoints.add(having(2, *(at("", 30000 + 2 * number) for number in range(10000))))
+    assert all(steps(port) < 2 * count for port, count in zip(mappings, few, strict=True))
 
 
 def test_republishing_replaces_the_recorded_ports(store: Store) -> None:
