@@ -50,7 +50,7 @@ class Problem:
 def log_finding(finding: Finding, error: Exception | None) -> None:
     """Log a finding, and the error of its examination or repair."""
     if error is not None:
-        log.error("examining or mending failed", subject=finding.subject, exc_info=error)
+        log.error("examination or repair failed", subject=finding.subject, exc_info=error)
     log.warning(
         "found",
         subject=finding.subject,
@@ -91,7 +91,7 @@ class Examination:
                 repaired = True
             except Exception as error:  # noqa: BLE001 - the other problems are still repaired
                 failure = error
-                description = f"{description} Mending it failed: {error}."
+                description = f"{description} The repair failed: {error}."
         finding = Finding(problem.subject, description, problem.remedy, repaired, problem.commands)
         self.record(finding, failure)
 

@@ -80,7 +80,7 @@ class Healer:
         try:
             self._driver.run(Call.internal(_TIMEOUT), Driver.watch, self.alarm)
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-            log.warning("nothing is told of damage", driver=self._driver.name, error=str(error))
+            log.warning("damage is not noticed at once", driver=self._driver.name, error=str(error))
         while self._wait():
             try:
                 self._survey()

@@ -22,12 +22,12 @@ def test_databases_of_other_plugins_are_checked_as_databases(state: Path) -> Non
     where = ["ipam/other/things.db", "drivers/other/things.db"]
     assert (report.findings, sorted(report.remarks)) == (
         [],
-        sorted(f"{each}: {said}" for each in where),
+        sorted(f"{path}: {said}" for path in where),
     )
-    for each in where:
-        (state / each).write_bytes(b"noise" * 999)
+    for path in where:
+        (state / path).write_bytes(b"noise" * 999)
     assert sorted(examine(state).findings) == sorted(
-        f"{each}: is not an SQLite database" for each in where
+        f"{path}: is not an SQLite database" for path in where
     )
 
 
@@ -76,8 +76,10 @@ def test_the_databases_of_a_broken_backend_are_checked_without_it(
     install(answer)
     report = examine(state)
     assert report.findings == []
-    assert any("backend bitmap could not check its books" in each for each in report.remarks)
-    assert any(each.startswith(f"{BOOK}: checked as a database only") for each in report.remarks)
+    assert any("backend bitmap could not check its books" in remark for remark in report.remarks)
+    assert any(
+        remark.startswith(f"{BOOK}: checked as a database only") for remark in report.remarks
+    )
     (state / BOOK).write_bytes(b"noise" * 999)
     assert examine(state).findings == [f"{BOOK}: is not an SQLite database"]
 

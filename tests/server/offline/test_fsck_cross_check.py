@@ -127,8 +127,8 @@ def test_each_contradiction_is_found(
     change(state / file, script)
     report = examine(state)
     found = with_names(report.findings, state)
-    for each in wanted:
-        assert any(one.startswith(each) for one in found), found
+    for expected in wanted:
+        assert any(one.startswith(expected) for one in found), found
     if "networks" not in wanted[0]:
         assert len(found) == len(wanted), found
     assert report.whole
@@ -150,7 +150,7 @@ def test_an_interrupted_endpoint_may_have_addresses_or_none(state: Path, word: s
     assert examine(state).findings == []
     intents = "DELETE FROM allocations WHERE owner LIKE 'endpoint:%' AND subnet = 2"
     change(state / BOOK, intents)
-    assert all(each.startswith("ipam/bitmap: ") for each in examine(state).findings)
+    assert all(finding.startswith("ipam/bitmap: ") for finding in examine(state).findings)
 
 
 def test_a_record_that_cannot_be_read_does_not_hide_the_others(state: Path) -> None:
@@ -177,7 +177,9 @@ def test_addresses_that_an_unreadable_record_may_have_are_not_reported(state: Pa
 
 def test_a_record_under_another_id_is_found(state: Path) -> None:
     change(state / "mynet.db", "UPDATE endpoints SET id = 'f00' WHERE container_id = 'c1'")
-    assert any("the record of f00 says that it is of" in each for each in examine(state).findings)
+    assert any(
+        "the record of f00 says that it is of" in finding for finding in examine(state).findings
+    )
 
 
 @pytest.mark.parametrize(

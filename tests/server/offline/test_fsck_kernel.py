@@ -65,7 +65,7 @@ def findings(stack: Stack) -> list[str]:
 
 def host_end(stack: Stack, container: str) -> str:
     records = examine(stack.folder).records.endpoints.values()
-    (name,) = [each.host_interface for each in records if each.spec.container_id == container]
+    (name,) = [record.host_interface for record in records if record.spec.container_id == container]
     return name
 
 
@@ -76,7 +76,7 @@ def test_a_stopped_daemon_leaves_no_findings(left: Stack) -> None:
 def test_a_missing_link_is_found(left: Stack) -> None:
     name = host_end(left, "c2")
     left.kernel.delete_link(name)
-    assert [each.replace(name, "NAME") for each in findings(left)] == [
+    assert [finding.replace(name, "NAME") for finding in findings(left)] == [
         (
             "kernel: endpoint c2 of container c2: The host's interface NAME is not there. The"
             f" interface eth0 is not in the sandbox. {MENDS}"
@@ -118,7 +118,7 @@ def test_a_firewall_element_without_a_record_is_found(left: Stack) -> None:
         "endpoints",
         lambda text: text.replace('"host_port":80', '"host_port":81'),
     )
-    found = [each for each in findings(left) if "asks for" in each]
+    found = [finding for finding in findings(left) if "asks for" in finding]
     assert found == [
         f"kernel: The firewall has tcp . 80 : {to} . 8080 in the map pub{version}, which nothing on"
         f" record asks for. {MENDS}"
@@ -216,7 +216,7 @@ def test_a_hung_driver_is_waited_for_once(left: Stack) -> None:
     assert found.remarks == [
         "the kernel was not compared in full by driver bridge: it did not answer check within 0.2 s"
     ]
-    assert [each.split(":")[1] for each in found.findings] == [" network web"]
+    assert [finding.split(":")[1] for finding in found.findings] == [" network web"]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ Files = dict[str, bytes]
 def owners(state: Path) -> list[str]:
     bench = Bench(BitmapBackend, state / "ipam" / "bitmap")
     bench.start()
-    found = [each.owner for each in bench.allocations()]
+    found = [allocation.owner for allocation in bench.allocations()]
     bench.stop()
     return found
 

@@ -40,9 +40,9 @@ def name(endpoint: network_pb2.Endpoint) -> str:
 def require_repaired(world: World, *problems: tuple[str, str]) -> None:
     """Assert that these problems are found, and that a repair alone solves them, for good."""
     before = world.state()
-    assert found(world) == [(*each, False) for each in problems]
+    assert found(world) == [(*problem, False) for problem in problems]
     assert world.state() == before
-    assert found(world, repair=True) == [(*each, True) for each in problems]
+    assert found(world, repair=True) == [(*problem, True) for problem in problems]
     assert found(world) == []
 
 
@@ -88,7 +88,7 @@ def test_a_lost_address_that_another_owner_has_stays_theirs(
     for _ in range(2):
         ((subject, problem, repaired),) = found(world, repair=True)
         assert (subject, repaired) == (name(web), False)
-        assert "Mending it failed: 10.1.0.2 is held" in problem
+        assert "The repair failed: 10.1.0.2 is held" in problem
         assert world.held()["10.1.0.2"] == "vm-7"
     world.disconnect("c1")
     assert world.connect("c1", netns_name="c1").addresses == ["10.1.0.3/24"]

@@ -61,8 +61,8 @@ def surveyed(stack: Stack) -> int:
 
 def said(log: Log, event: str) -> list[tuple[str, str]]:
     """Return the subject and the problem of each log line of an event."""
-    lines = [each for each in log if each["event"] == event]
-    return [(str(each.get("subject", "")).split(" of ")[-1], each["problem"]) for each in lines]
+    lines = [line for line in log if line["event"] == event]
+    return [(str(line.get("subject", "")).split(" of ")[-1], line["problem"]) for line in lines]
 
 
 def in_order(stack: Stack) -> bool:
@@ -72,7 +72,11 @@ def in_order(stack: Stack) -> bool:
 
 
 def host_end(stack: Stack, container: str = "c1") -> str:
-    (name,) = [each.host_interface for each in stack.endpoints() if each.container_id == container]
+    (name,) = [
+        endpoint.host_interface
+        for endpoint in stack.endpoints()
+        if endpoint.container_id == container
+    ]
     return name
 
 
@@ -90,7 +94,7 @@ def test_without_damage_nothing_is_done(stack: Stack, log: Log) -> None:
     assert eventually(lambda: surveyed(stack) > 1)
     quiet(stack)
     assert stack.state() == before
-    assert not {each["event"] for each in log} & {"healed", "not healed", "found"}
+    assert not {line["event"] for line in log} & {"healed", "not healed", "found"}
 
 
 def test_a_deleted_bridge_is_restored_with_its_ports(stack: Stack, log: Log) -> None:
@@ -104,7 +108,7 @@ def test_a_deleted_bridge_is_restored_with_its_ports(stack: Stack, log: Log) -> 
             f"{host_end(stack)} is in no bridge instead of br-web. {LOOPBACK}",
         ),
     ]
-    assert [each["total"] for each in log if each["event"] == "healed"] == [1, 2]
+    assert [line["total"] for line in log if line["event"] == "healed"] == [1, 2]
     stack.disconnect("c2")  # which is its caller's to see to
 
 
@@ -202,9 +206,9 @@ def test_a_failed_repair_is_tried_again_and_logged_once(stack: Stack, log: Log) 
     stack.kernel.delete_link("br-web")
     assert eventually(lambda: in_order(stack))
     assert eventually(lambda: said(log, "healed"))
-    told = [each for each in log if each["event"] == "not healed"]
+    told = [line for line in log if line["event"] == "not healed"]
     (line,) = [each for each in told if each["problem"].startswith("network web")]
-    assert line["problem"].endswith("The bridge br-web is not there. Mending it failed: no.")
+    assert line["problem"].endswith("The bridge br-web is not there. The repair failed: no.")
     assert isinstance(line["exc_info"], KernelError)
     stack.disconnect("c2")  # which is its caller's to see to
 
@@ -223,7 +227,7 @@ def test_an_object_is_examined_after_the_call_that_is_changing_it(stack: Stack, 
     with stack.core.doctor.locks.exclusive(call, "container", "c1"):
         stack.kernel.delete_link(host_end(stack))
         assert eventually(
-            lambda: [each for each in log if each["event"].startswith("left alone")], 5
+            lambda: [line for line in log if line["event"].startswith("left alone")], 5
         )
         assert said(log, "healed") == []
     assert eventually(lambda: said(log, "healed"))
@@ -323,7 +327,7 @@ def test_a_driver_whose_watch_fails_is_surveyed(
     monkeypatch.setattr(world.driver, "survey", survey)
     begin(world.driver)
     assert eventually(lambda: surveys == [1])
-    assert [each["driver"] for each in log if each["event"] == "nothing is told of damage"]
+    assert [line["driver"] for line in log if line["event"] == "damage is not noticed at once"]
 
 
 def test_alarms_cause_no_survey_during_the_pause_after_the_last(
@@ -388,13 +392,13 @@ def test_a_network_that_is_being_created_is_left_to_its_call(
 
 
 def test_an_endpoint_that_moved_since_it_was_suspected_is_not_removed(stack: Stack) -> None:
-    (before,) = [each for each in stack.store.endpoints.all() if each.place.sandbox]
+    (before,) = [endpoint for endpoint in stack.store.endpoints.all() if endpoint.place.sandbox]
     examine = dict(examiners(stack.core.doctor, [before.id]))[before.id]
     stack.kernel.add_sandbox("/run/netns/c1")  # the container has restarted
     stack.connect("c1", netns_name="c1", ports=[PORT])
     examination = Examination(lambda: Call.internal(5), repair=True)
     examine(examination)
     assert examination.findings == []
-    (after,) = [each for each in stack.store.endpoints.all() if each.place.sandbox]
+    (after,) = [endpoint for endpoint in stack.store.endpoints.all() if endpoint.place.sandbox]
     assert (after.id, after.addresses) == (before.id, before.addresses)
     assert after.place != before.place

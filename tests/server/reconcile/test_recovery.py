@@ -124,7 +124,7 @@ def test_an_endpoint_without_its_sandbox_is_removed_and_its_successor_gets_its_a
     world.host.remove_sandbox("/run/netns/c2")
     (found,) = world.core.doctor.recover()
     assert found.problem == "Its sandbox, which was at /run/netns/c2, is gone."
-    assert [each.container_id for each in world.endpoints()] == ["c1"]
+    assert [endpoint.container_id for endpoint in world.endpoints()] == ["c1"]
     assert f"endpoint:{endpoint.id}" not in world.held().values()
     world.sandbox("c2")
     assert world.connect("c2", netns_name="c2").addresses == endpoint.addresses
@@ -225,7 +225,7 @@ def test_recovery_after_a_boot_takes_one_commit_of_each_database(world: World) -
     for fake in (world.backend, world.spare):
         assert fake.trouble.calls["release_owners"] == 1
     held = {*world.held().values(), *world.spare.held().values()}
-    (owner,) = (each for each in held if each.startswith("endpoint:"))
+    (owner,) = (binding for binding in held if binding.startswith("endpoint:"))
     assert owner == f"endpoint:{world.endpoints()[0].id}"
     assert world.store.networks.all() == before
 

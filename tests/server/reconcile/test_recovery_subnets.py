@@ -20,7 +20,7 @@ def crash_in_create_subnet(stack: Stack, cidr: str = NINE) -> None:
 
 
 def crash_in_allocate(stack: Stack, cidr: str = NINE) -> None:
-    with book(0)(stack), store(1)(stack):
+    with book(0)(stack), store(1, times=9)(stack):
         refusal(stack.ipam.AllocateAddress, allocate(cidr))
 
 
@@ -101,5 +101,5 @@ def test_a_subnet_of_a_missing_backend_is_not_changed(world: World) -> None:
         world.release_owner("vm-7")
     usable = world.backends._usable.pop("spare")
     assert unrepaired(world.core.doctor.recover()) == ["subnet 10.7.0.0/24"]
-    assert [str(each.cidr) for each in world.store.subnets.all()] == ["10.7.0.0/24"]
+    assert [str(subnet.cidr) for subnet in world.store.subnets.all()] == ["10.7.0.0/24"]
     world.backends._usable["spare"] = usable

@@ -104,7 +104,7 @@ def test_ports_at_the_limits_are_published(world: World) -> None:
     renumbered = port(host_port=1, container_port=64512, count=1024)
     last = port(host_port=65535, container_port=65535)
     endpoint = world.connect("c1", ports=[kept, renumbered, last])
-    assert [each.count for each in endpoint.ports] == [5000, 1024, 1]
+    assert [port.count for port in endpoint.ports] == [5000, 1024, 1]
     assert len(world.host.ports.taken()) == 6025
 
 

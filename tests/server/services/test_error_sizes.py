@@ -153,7 +153,7 @@ def test_fewer_violations_have_longer_texts(world: World, number: int) -> None:
     refused = refusal(world.net.CreateNetwork, create())
     check(refused)
     violations = refused.details["BadRequest"].field_violations
-    (length,) = {len(each.description) for each in violations}
+    (length,) = {len(violation.description) for violation in violations}
     assert length == {1: 700, 3: 700, 4: 600, 20: 120}[number]
 
 

@@ -77,7 +77,7 @@ def test_acknowledged_changes_are_in_the_backup(stack: Stack, place: Path, tmp_p
     before = stack.state()
     made = back_up(stack, place / "one")
     assert made.size_bytes == (place / "one").stat().st_size
-    assert made.revision == max(each.revision for each in stack.store.subnets.all())
+    assert made.revision == max(subnet.revision for subnet in stack.store.subnets.all())
     folder = restored(place / "one", tmp_path / "back")
     stack.disconnect()
     stack.close()

@@ -117,12 +117,15 @@ class Daemon:
     def allocate_batch(self, subnet: str = "10.9.0.0/24", **fields: Any) -> list[str]:
         """Allocate several addresses at once."""
         request = ipam_pb2.BatchAllocateAddressesRequest(subnet=subnet, **fields)
-        return [each.address for each in self.ipam.BatchAllocateAddresses(request).allocations]
+        return [
+            allocation.address
+            for allocation in self.ipam.BatchAllocateAddresses(request).allocations
+        ]
 
     def release_owner(self, owner: str) -> list[str]:
         """Release all addresses of an owner."""
         request = ipam_pb2.ReleaseOwnerRequest(owner=owner)
-        return [each.address for each in self.ipam.ReleaseOwner(request).allocations]
+        return [allocation.address for allocation in self.ipam.ReleaseOwner(request).allocations]
 
     def create_subnet(self, cidr: str = "10.9.0.0/24", **fields: Any) -> ipam_pb2.Subnet:
         """Create a subnet."""

@@ -70,7 +70,7 @@ def faults(world: World, kind: int, document: object, **fields: Any) -> list[tup
     found = refused(world, kind, document, **fields)
     assert found.short == ("INVALID_ARGUMENT", "INVALID_ARGUMENT")
     violations = found.details["BadRequest"].field_violations
-    return [(each.field, each.description) for each in violations]
+    return [(violation.field, violation.description) for violation in violations]
 
 
 def fields_of(found: list[tuple[str, str]]) -> list[str]:

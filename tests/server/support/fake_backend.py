@@ -93,7 +93,7 @@ class FakeBackend(Backend):
 
     def held(self) -> dict[str, str]:
         """Return the owner of each address, without faults."""
-        return {str(each.address): each.owner for each in self._inner.held()}
+        return {str(binding.address): binding.owner for binding in self._inner.held()}
 
     def opened(self) -> frozenset[IPNetwork]:
         """Return the subnets that are open."""

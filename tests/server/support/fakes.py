@@ -194,9 +194,11 @@ class FakeDriver(Driver):
         self, call: Call, networks: Sequence[Network]
     ) -> Mapping[str, Sequence[Condition]]:
         with self.trouble.at("conditions", call):
-            self.looks.append([each.name for each in networks])
+            self.looks.append([network.name for network in networks])
             return {
-                each.id: [self.walls[each.name]] for each in networks if each.name in self.walls
+                network.id: [self.walls[network.name]]
+                for network in networks
+                if network.name in self.walls
             }
 
     def orphans(self, call: Call, known: Collection[str]) -> Sequence[Orphan]:
@@ -215,7 +217,7 @@ class FakeDriver(Driver):
 
     def restore(self, call: Call, networks: Sequence[Network]) -> None:
         with self.trouble.at("restore", call), self._guard:
-            self.networks = {each.id: replace(each, endpoints=()) for each in networks}
+            self.networks = {network.id: replace(network, endpoints=()) for network in networks}
             self.restored = [endpoint for each in networks for endpoint in each.endpoints]
 
 

@@ -78,7 +78,7 @@ def unpacked(error: grpc.RpcError) -> Refusal:
         message=call.details() or "",
         metadata=dict(info.metadata),
         details=details,
-        detail_bytes=sum(each.ByteSize() for each in packed),
+        detail_bytes=sum(detail.ByteSize() for detail in packed),
         trailer_bytes=_size_on_the_wire(call),
     )
 
