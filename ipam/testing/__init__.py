@@ -5,14 +5,15 @@ One call from a test of any test runner::
     def test_the_backend_keeps_the_contract(tmp_path):
         check_backend(lambda context: MyBackend(context), tmp_path)
 
-A claim is a function of a :class:`~mynet.ipam.testing.bench.Bench`. Each module has the claims
-about one subject, in its ``CLAIMS``. The suite cannot crash a backend, so test what a kill and a
-power failure leave on the disk separately.
+A claim is a function of a :class:`~mynet.ipam.testing.bench.Bench`: each public function of a
+module of claims. The suite cannot crash a backend, so test what a kill and a power failure leave on
+the disk separately.
 """
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from inspect import isfunction
 from pathlib import Path
 
 from mynet.ipam.api import Backend, BackendContext
@@ -24,14 +25,21 @@ __all__ = ["CLAIMS", "SampleCall", "check_backend", "check_claim"]
 
 Claim = Callable[[Bench], None]
 
-CLAIMS: Sequence[Claim] = (
-    *subnets.CLAIMS,
-    *allocation.CLAIMS,
-    *release.CLAIMS,
-    *queries.CLAIMS,
-    *durability.CLAIMS,
-    *concurrency.CLAIMS,
+_MODULES = (
+    *subnets.MODULES,
+    *allocation.MODULES,
+    *release.MODULES,
+    *queries.MODULES,
+    durability,
+    concurrency,
 )
+
+CLAIMS: Sequence[Claim] = [
+    function
+    for module in _MODULES
+    for name, function in vars(module).items()
+    if isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_")
+]
 
 
 def check_backend(make: Callable[[BackendContext], Backend], state_dir: Path) -> None:

@@ -1,7 +1,6 @@
 """Claims about concurrent calls: the daemon calls a backend from a pool of threads."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -19,8 +18,7 @@ _LONG = 600.0
 
 def the_last_addresses_go_to_one_thread_each(bench: Bench) -> None:
     """Allocate in all threads until the subnet is exhausted. Each address is handed out once."""
-    for subnet in SMALL:
-        bench.open(subnet)
+    for subnet in map(bench.open, SMALL):
         taken = in_threads([partial(bench.take_all, subnet)] * _THREADS)
         given = Counter(address for addresses in taken for address in addresses)
         require_equal(given, Counter(usable(subnet)), f"threads were given of {subnet}")
@@ -29,8 +27,7 @@ def the_last_addresses_go_to_one_thread_each(bench: Bench) -> None:
 
 def an_address_goes_to_one_of_the_threads_that_ask_for_it(bench: Bench) -> None:
     """Require that the other threads learn which owner has it."""
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         for number in range(1, _ROUNDS):
             address = subnet[number]
             owners = [f"thread {thread}" for thread in range(_THREADS)]
@@ -43,8 +40,7 @@ def an_address_goes_to_one_of_the_threads_that_ask_for_it(bench: Bench) -> None:
 
 def an_owner_in_many_threads_gets_one_address(bench: Bench) -> None:
     """Ask in all threads at the same time."""
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         for number in range(1, _ROUNDS):
             answers = in_threads([partial(bench.allocate, subnet, f"owner {number}")] * _THREADS)
             held = bench.allocations(subnet, owner=f"owner {number}")
@@ -54,8 +50,7 @@ def an_owner_in_many_threads_gets_one_address(bench: Bench) -> None:
 
 def the_last_addresses_go_to_whole_batches(bench: Bench) -> None:
     """Require that each thread gets all that it asked for or nothing."""
-    for subnet in SMALL:
-        bench.open(subnet)
+    for subnet in map(bench.open, SMALL):
         taken = in_threads([partial(_take_batches, bench, subnet)] * _THREADS)
         batches = [batch for thread in taken for batch in thread]
         given = Counter(allocation.address for batch in batches for allocation in batch)
@@ -80,8 +75,7 @@ def a_sticky_key_leads_one_thread_to_its_address(bench: Bench) -> None:
 
 def no_two_threads_have_the_same_address(bench: Bench) -> None:
     """Allocate and release in all threads. At the end every address is free."""
-    for subnet in SMALL:
-        bench.open(subnet)
+    for subnet in map(bench.open, SMALL):
         owners = [f"thread {thread}" for thread in range(_THREADS)]
         in_threads([partial(_take_and_give_back, bench, subnet, owner) for owner in owners])
         require_equal(bench.allocations(subnet), [], f"at the end {subnet} has")
@@ -112,13 +106,3 @@ def _take_and_give_back(bench: Bench, subnet: IPNetwork, owner: str) -> None:
         held = bench.allocate(subnet, owner)
         require_equal(bench.allocations(owner=owner), [held], f"{owner} has")
         require_equal(bench.release(subnet, held.address, owner), held, "released was")
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    the_last_addresses_go_to_one_thread_each,
-    an_address_goes_to_one_of_the_threads_that_ask_for_it,
-    an_owner_in_many_threads_gets_one_address,
-    the_last_addresses_go_to_whole_batches,
-    a_sticky_key_leads_one_thread_to_its_address,
-    no_two_threads_have_the_same_address,
-)

@@ -1,7 +1,6 @@
 """Claims about restarts: every change that was answered is kept."""
 
 import threading
-from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +15,7 @@ _ROUNDS = 8
 
 def allocations_are_the_same_after_a_restart(bench: Bench) -> None:
     """Compare all fields. Other callers do not get the addresses."""
-    for subnet in SMALL:
-        bench.open(subnet)
+    for subnet in map(bench.open, SMALL):
         bench.allocate(subnet, "a")
         bench.allocate(subnet)
         taken = bench.allocate(subnet, "b").address
@@ -40,8 +38,7 @@ def allocations_are_the_same_after_a_restart(bench: Bench) -> None:
 def releases_are_kept_after_a_restart(bench: Bench) -> None:
     """Require that a released address is free, and a closed subnet is not open."""
     first, second = BOTH
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         bench.release(subnet, bench.allocate(subnet, "a").address)
     bench.close(first)
     bench.restart()
@@ -53,8 +50,7 @@ def releases_are_kept_after_a_restart(bench: Bench) -> None:
 
 def the_order_of_reuse_is_kept_after_a_restart(bench: Bench) -> None:
     """Require that a restart does not make a released address the next to be reused."""
-    for subnet in SMALL:
-        bench.open(subnet)
+    for subnet in map(bench.open, SMALL):
         for address in usable(subnet):
             bench.allocate(subnet, address=address)
         released = [usable(subnet)[number] for number in (7, 2, 11, 4)]
@@ -67,8 +63,7 @@ def the_order_of_reuse_is_kept_after_a_restart(bench: Bench) -> None:
 
 def revisions_grow_after_a_restart(bench: Bench) -> None:
     """Require that they grow even if no allocation has the newest revision any more."""
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         for _ in range(3):
             newest = bench.allocate(subnet, "a")
             bench.release(subnet, newest.address)
@@ -103,12 +98,3 @@ def _use(bench: Bench, subnet: IPNetwork) -> None:
 
 def _open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    allocations_are_the_same_after_a_restart,
-    releases_are_kept_after_a_restart,
-    the_order_of_reuse_is_kept_after_a_restart,
-    revisions_grow_after_a_restart,
-    closing_releases_descriptors_and_threads,
-)

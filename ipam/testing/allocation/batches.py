@@ -1,7 +1,6 @@
 """Claims about batches: all addresses are allocated in one commit, or none."""
 
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mynet.ipam.api import Span, Subnet
@@ -19,8 +18,7 @@ _TOLERANCE = 0.05
 def a_batch_allocates_an_address_for_each_owner(bench: Bench) -> None:
     """Require that the answer is in the order of the owners, and of one commit."""
     owners = ["c", "a", "b", "ä", "0"]
-    for cidr in BOTH:
-        bench.open(cidr)
+    for cidr in map(bench.open, BOTH):
         made = bench.allocate_batch(cidr, owners, {"kind": "pod"})
         require_equal([allocation.owner for allocation in made], owners, "a batch was given to")
         require_equal(
@@ -42,8 +40,7 @@ def a_batch_allocates_an_address_for_each_owner(bench: Bench) -> None:
 
 def a_batch_is_allocated_whole_or_not_at_all(bench: Bench) -> None:
     """Require that a batch that is larger than what is free allocates nothing."""
-    for cidr in SMALL:
-        bench.open(cidr)
+    for cidr in map(bench.open, SMALL):
         bench.take(cidr, 3)
         left = len(usable(cidr)) - 3
         for owners in ([f"owner {number}" for number in range(left + 1)], [""] * (left + 1)):
@@ -57,8 +54,7 @@ def a_batch_is_allocated_whole_or_not_at_all(bench: Bench) -> None:
 
 def a_batch_returns_what_its_owners_have(bench: Bench) -> None:
     """Require that a repeated batch gets the same answer, also if no address is left."""
-    for cidr in SMALL:
-        bench.open(cidr)
+    for cidr in map(bench.open, SMALL):
         held = bench.allocate(cidr, "b")
         owners = ["a", "b", "c"]
         made = bench.allocate_batch(cidr, owners)
@@ -72,8 +68,7 @@ def a_batch_returns_what_its_owners_have(bench: Bench) -> None:
 
 def each_empty_owner_of_a_batch_gets_another_address(bench: Bench) -> None:
     """Require that an owner that is listed twice gets one address."""
-    for cidr in BOTH:
-        bench.open(cidr)
+    for cidr in map(bench.open, BOTH):
         made = bench.allocate_batch(cidr, ["", "a", "", "b", "a", ""])
         require_equal(
             [allocation.owner for allocation in made],
@@ -91,8 +86,7 @@ def each_empty_owner_of_a_batch_gets_another_address(bench: Bench) -> None:
 
 def an_empty_batch_allocates_nothing(bench: Bench) -> None:
     """Require that it succeeds in an exhausted subnet too."""
-    for cidr in SMALL:
-        bench.open(cidr)
+    for cidr in map(bench.open, SMALL):
         require_equal(bench.allocate_batch(cidr, []), [], "an empty batch was given")
         bench.take_all(cidr)
         require_equal(bench.allocate_batch(cidr, []), [], "an empty batch was given")
@@ -141,15 +135,3 @@ def a_large_batch_is_allocated_like_a_small_one(bench: Bench) -> None:
     require_equal(bench.usage(cidr).allocated, _LARGE, f"allocated of {cidr}")
     again = bench.allocate_batch(cidr, [allocation.owner for allocation in made[-9:]])
     require_equal(again, made[-9:], "asked again, the last of a large batch got")
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    a_batch_allocates_an_address_for_each_owner,
-    a_batch_is_allocated_whole_or_not_at_all,
-    a_batch_returns_what_its_owners_have,
-    each_empty_owner_of_a_batch_gets_another_address,
-    an_empty_batch_allocates_nothing,
-    a_batch_follows_the_rules,
-    a_refused_batch_learns_when_enough_addresses_are_free,
-    a_large_batch_is_allocated_like_a_small_one,
-)

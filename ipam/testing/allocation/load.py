@@ -1,6 +1,5 @@
 """Claims about loading given allocations: all of them in one commit, or none."""
 
-from collections.abc import Callable, Sequence
 from ipaddress import ip_network
 
 from mynet.ipam.api import Holding, IPAddress, Span, Subnet
@@ -67,8 +66,7 @@ def a_repeated_load_changes_nothing(bench: Bench) -> None:
 
 def a_load_with_an_error_loads_nothing(bench: Bench) -> None:
     """Load with one bad address, in the first or in the second subnet."""
-    for cidr in BOTH:
-        bench.open(cidr)
+    for cidr in map(bench.open, BOTH):
         bench.allocate(cidr, "b", address=cidr[9])
         bench.allocate(cidr, address=cidr[10])
         subnet = Subnet(cidr, reserved=(Span(cidr[12], cidr[14]),))
@@ -84,8 +82,7 @@ def a_load_with_an_error_loads_nothing(bench: Bench) -> None:
 
 def an_address_is_not_loaded_for_two_owners(bench: Bench) -> None:
     """Load both in one list, and in two lists of one load."""
-    for cidr in BOTH:
-        bench.open(cidr)
+    for cidr in map(bench.open, BOTH):
         one, other = Holding(cidr[5], "a"), Holding(cidr[5], "b")
         with bench.refusing(AddressInUse, cidr[5], holder="a"):
             bench.load((cidr, [Holding(cidr[4], "a"), one, other]))
@@ -138,11 +135,11 @@ def _require_refused(
 ) -> None:
     """Require that one bad holding makes a load fail, wherever it is in it."""
     good, new = Holding(subnet.cidr[5], "a"), ip_network("198.18.7.0/24")
-    loads: Sequence[Sequence[tuple[Ruled, Sequence[Holding]]]] = (
+    loads: list[list[tuple[Ruled, list[Holding]]]] = [
         [(subnet, [good, last])],
         [(new, [Holding(new[5], "a")]), (subnet, [good, last])],
         [(subnet, [last, good]), (new, [Holding(new[5], "a")])],
-    )
+    ]
     for holdings in loads:
         with bench.refusing(kind, last.address, holder=holder):
             bench.load(*holdings)
@@ -157,16 +154,3 @@ def _holding(address: IPAddress, owner: str) -> Holding:
 def _common_fields(held: object) -> object:
     """Return the fields that allocations and holdings have in common."""
     return [getattr(held, name) for name in ("address", "owner", "sticky_key", "labels")]
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    a_loaded_address_is_allocated,
-    a_loaded_address_behaves_like_an_allocated_one,
-    a_repeated_load_changes_nothing,
-    a_load_with_an_error_loads_nothing,
-    an_address_is_not_loaded_for_two_owners,
-    a_load_ignores_range_and_cooldown,
-    an_allocated_address_that_is_reserved_may_be_loaded_again,
-    an_empty_load_opens_the_subnet,
-    loaded_addresses_are_the_same_after_a_restart,
-)

@@ -1,6 +1,5 @@
 """Claims about owners: allocation is idempotent, and an address has one owner."""
 
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from mynet.ipam.errors import AddressInUse
@@ -11,8 +10,7 @@ from mynet.ipam.testing.samples import BOTH, SMALL, usable
 
 def an_allocation_has_its_owner_instance_and_creation_time(bench: Bench) -> None:
     """Require that the instance is that of the backend's context."""
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         before = datetime.now(UTC)
         held = bench.allocate(subnet, "a", address=subnet[7])
         after = datetime.now(UTC)
@@ -28,8 +26,7 @@ def an_allocation_has_its_owner_instance_and_creation_time(bench: Bench) -> None
 
 def an_owner_that_asks_again_gets_the_same_allocation(bench: Bench) -> None:
     """Ask for any address and for the address that it has. No second allocation is made."""
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         held = bench.allocate(subnet, "a")
         bench.allocate(subnet, "b")
         require_equal(bench.allocate(subnet, "a"), held, "asked again, the answer is")
@@ -41,8 +38,7 @@ def an_owner_that_asks_again_gets_the_same_allocation(bench: Bench) -> None:
 def labels_are_stored_with_an_allocation(bench: Bench) -> None:
     """Require that a repeated request with other labels does not change them."""
     labels = {"app": "web", "empty": "", "ä/'%\"": "🜁\n"}
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         held = bench.allocate(subnet, "a", labels=labels)
         require_equal(dict(held.labels), labels, "the labels of an allocation")
         again = bench.allocate(subnet, "a", labels={"app": "other"})
@@ -58,8 +54,7 @@ def labels_are_stored_with_an_allocation(bench: Bench) -> None:
 
 def an_owner_of_several_addresses_gets_the_first_again(bench: Bench) -> None:
     """Require the first by time, not by number."""
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         held = [bench.allocate(subnet, "a", address=subnet[number]) for number in (9, 3, 12)]
         require_equal(bench.allocate(subnet, "a"), held[0], "an owner of three gets")
         require_equal(bench.usage(subnet).allocated, 3, f"allocated of {subnet}")
@@ -69,8 +64,7 @@ def an_owner_of_several_addresses_gets_the_first_again(bench: Bench) -> None:
 
 def each_call_without_an_owner_gets_another_address(bench: Bench) -> None:
     """Require that an address without an owner is refused to the next call without one."""
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         held = [bench.allocate(subnet) for _ in range(3)]
         addresses = {allocation.address for allocation in held}
         require_equal(len(addresses), 3, "different addresses that three calls got")
@@ -81,8 +75,7 @@ def each_call_without_an_owner_gets_another_address(bench: Bench) -> None:
 def owners_are_compared_exactly(bench: Bench) -> None:
     """Allocate for similar owners, and for owners of 255 characters."""
     names = ["a", "A", "a ", "á", "a\u0301", "a%", "a_", "'", "*", "0", "00", "x" * 255, "🜁" * 255]
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         held = {name: bench.allocate(subnet, name) for name in names}
         addresses = {allocation.address for allocation in held.values()}
         require_equal(len(addresses), len(names), "different addresses of different owners")
@@ -103,8 +96,7 @@ def an_owner_gets_an_address_in_each_subnet(bench: Bench) -> None:
 
 def an_owner_gets_its_allocation_again_in_an_exhausted_subnet(bench: Bench) -> None:
     """Require that a repeated request needs no free address."""
-    for subnet in SMALL:
-        bench.open(subnet)
+    for subnet in map(bench.open, SMALL):
         held = [bench.allocate(subnet, f"owner {number}") for number in range(len(usable(subnet)))]
         again = [bench.allocate(subnet, allocation.owner) for allocation in held]
         require_equal(again, held, f"owners that ask again of {subnet}, exhausted, get")
@@ -112,24 +104,10 @@ def an_owner_gets_its_allocation_again_in_an_exhausted_subnet(bench: Bench) -> N
 
 def an_allocated_address_is_refused_with_its_holder(bench: Bench) -> None:
     """Ask for it under another owner and without one, also if no other address is left."""
-    for subnet in SMALL:
-        bench.open(subnet)
+    for subnet in map(bench.open, SMALL):
         for number, address in enumerate(usable(subnet)):
             bench.allocate(subnet, f"owner {number}", address=address)
         for number, address in enumerate(usable(subnet)):
             for owner in ("another", f"owner {number + 1}", ""):
                 with bench.refusing(AddressInUse, address, holder=f"owner {number}"):
                     bench.allocate(subnet, owner, address=address)
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    an_allocation_has_its_owner_instance_and_creation_time,
-    an_owner_that_asks_again_gets_the_same_allocation,
-    labels_are_stored_with_an_allocation,
-    an_owner_of_several_addresses_gets_the_first_again,
-    each_call_without_an_owner_gets_another_address,
-    owners_are_compared_exactly,
-    an_owner_gets_an_address_in_each_subnet,
-    an_owner_gets_its_allocation_again_in_an_exhausted_subnet,
-    an_allocated_address_is_refused_with_its_holder,
-)

@@ -1,7 +1,6 @@
 """Claims about sticky keys, which lead back to the address that they had."""
 
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mynet.ipam.api import Holding, IPNetwork, Span, Subnet
@@ -43,8 +42,7 @@ def release_owner_remembers_sticky_keys(bench: Bench) -> None:
 
 def a_sticky_key_leads_nowhere_after_the_retention(bench: Bench) -> None:
     """Wait for the end of a retention, and use a retention of 0."""
-    for cidr in BOTH:
-        bench.open(cidr)
+    for cidr in map(bench.open, BOTH):
         for seconds in (0, _SHORT):
             subnet = Subnet(cidr, cooldown=_LONG, retention=seconds)
             old = bench.allocate(subnet, sticky_key="web").address
@@ -175,18 +173,3 @@ def recall_returns_what_the_sticky_key_would_get(bench: Bench) -> None:
             )
         bench.allocate(subnet, "other", address=held.address)
         require_equal(bench.recall(subnet, "web"), None, "of an address that is held is recalled")
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    recall_returns_what_the_sticky_key_would_get,
-    a_sticky_key_leads_back_to_its_address,
-    release_owner_remembers_sticky_keys,
-    a_sticky_key_leads_nowhere_after_the_retention,
-    a_sticky_key_does_not_take_an_allocated_address,
-    a_sticky_key_does_not_lead_to_a_reserved_address,
-    a_sticky_key_leads_to_the_last_address_that_it_had,
-    a_sticky_key_leads_outside_the_range,
-    the_allocation_of_an_owner_comes_before_its_sticky_key,
-    sticky_keys_are_compared_exactly,
-    sticky_keys_are_kept_after_a_restart,
-)

@@ -1,6 +1,6 @@
 """Claims about the parts of a subnet: their usage, and that they add up to the whole."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
@@ -111,11 +111,3 @@ def _require_in_order(cidr: IPNetwork, prefixlen: int, parts: Sequence[Part]) ->
         all(int(one.cidr[0]) < int(other.cidr[0]) for one, other in pairwise(parts)),
         f"the parts /{prefixlen} of {cidr} are not in order",
     )
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    a_part_counts_its_allocated_addresses,
-    a_part_counts_cooling_addresses_separately,
-    parts_of_any_size_add_up_to_the_usage,
-    parts_are_the_same_after_a_restart,
-)

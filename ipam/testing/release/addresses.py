@@ -1,7 +1,5 @@
 """Claims about the release of an address, and about its reuse."""
 
-from collections.abc import Callable, Sequence
-
 from mynet.ipam.errors import AllocationNotFound, OwnerMismatch, SubnetExhausted
 from mynet.ipam.testing.assertions import require, require_equal
 from mynet.ipam.testing.bench import Bench
@@ -10,8 +8,7 @@ from mynet.ipam.testing.samples import BOTH, SMALL, never_handed_out, shuffled, 
 
 def a_release_returns_the_allocation_as_it_was(bench: Bench) -> None:
     """Require that the address is not allocated afterwards."""
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         for owner in ("a", ""):
             held = bench.allocate(subnet, owner)
             require_equal(bench.release(subnet, held.address), held, "released was")
@@ -21,8 +18,7 @@ def a_release_returns_the_allocation_as_it_was(bench: Bench) -> None:
 
 def an_address_that_is_not_allocated_is_not_found(bench: Bench) -> None:
     """Release an unused address, a released one, and those that are never handed out."""
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         held = bench.allocate(subnet, "a")
         bench.release(subnet, held.address)
         for address in (held.address, subnet[9], *never_handed_out(subnet)):
@@ -33,8 +29,7 @@ def an_address_that_is_not_allocated_is_not_found(bench: Bench) -> None:
 
 def an_address_is_released_only_from_the_named_owner(bench: Bench) -> None:
     """Require that an empty owner stands for an allocation without one, and None for any owner."""
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         for holder, others in (("a", ("b", "A", "")), ("", ("a", "b"))):
             held = bench.allocate(subnet, holder)
             for other in others:
@@ -47,8 +42,7 @@ def an_address_is_released_only_from_the_named_owner(bench: Bench) -> None:
 
 def an_owner_gets_another_address_after_a_release(bench: Bench) -> None:
     """Require that the released address is no longer its own, and is not reused at once."""
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         first = bench.allocate(subnet, "a")
         bench.release(subnet, first.address)
         second = bench.allocate(subnet, "a")
@@ -58,8 +52,7 @@ def an_owner_gets_another_address_after_a_release(bench: Bench) -> None:
 
 def addresses_are_reused_in_the_order_of_their_release(bench: Bench) -> None:
     """Require this order, so that ARP caches have as much time as possible to expire."""
-    for subnet in SMALL:
-        bench.open(subnet)
+    for subnet in map(bench.open, SMALL):
         addresses = usable(subnet)
         for address in addresses:
             bench.allocate(subnet, address=address)
@@ -71,8 +64,7 @@ def addresses_are_reused_in_the_order_of_their_release(bench: Bench) -> None:
 
 def unused_addresses_are_chosen_before_released_ones(bench: Bench) -> None:
     """Require that a released address is reused only if no unused one is left."""
-    for subnet in SMALL:
-        bench.open(subnet)
+    for subnet in map(bench.open, SMALL):
         used = bench.take(subnet, 6)
         released = [used[number] for number in (2, 0, 5)]
         for address in released:
@@ -84,8 +76,7 @@ def unused_addresses_are_chosen_before_released_ones(bench: Bench) -> None:
 
 def a_released_address_can_be_allocated_by_name(bench: Bench) -> None:
     """Require that it is allocated at once, and to no other caller."""
-    for subnet in SMALL:
-        bench.open(subnet)
+    for subnet in map(bench.open, SMALL):
         address = bench.allocate(subnet, "a").address
         bench.release(subnet, address)
         held = bench.allocate(subnet, "b", address=address)
@@ -94,14 +85,3 @@ def a_released_address_can_be_allocated_by_name(bench: Bench) -> None:
         require_equal({address, *others}, set(usable(subnet)), f"{subnet} handed out")
         with bench.refusing(SubnetExhausted, subnet):
             bench.allocate(subnet)
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    a_release_returns_the_allocation_as_it_was,
-    an_address_that_is_not_allocated_is_not_found,
-    an_address_is_released_only_from_the_named_owner,
-    an_owner_gets_another_address_after_a_release,
-    addresses_are_reused_in_the_order_of_their_release,
-    unused_addresses_are_chosen_before_released_ones,
-    a_released_address_can_be_allocated_by_name,
-)

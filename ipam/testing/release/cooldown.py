@@ -5,7 +5,6 @@ ended use one that does not end during a claim, however busy the machine.
 """
 
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mynet.ipam.api import IPNetwork, Span, Subnet
@@ -178,17 +177,3 @@ def _require_hopeless(bench: Bench, subnet: Subnet) -> None:
     require_equal(
         refusal.error.retry_after, 0, f"retry_after, with nothing to wait for in {subnet.cidr}"
     )
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    a_cooling_address_is_not_chosen,
-    a_released_address_is_reused_when_its_cooldown_has_passed,
-    addresses_that_have_cooled_down_are_chosen_last_in_order_of_release,
-    without_a_cooldown_an_address_is_reused_at_once,
-    retry_after_is_the_time_until_the_first_address_is_free,
-    retry_after_is_zero_if_waiting_does_not_help,
-    a_cooling_address_can_be_allocated_by_name,
-    a_cooldown_continues_after_a_restart,
-    a_cooldown_ends_after_a_restart,
-    each_subnet_has_its_own_cooldown,
-)

@@ -1,7 +1,5 @@
 """Claims about the release of all addresses of an owner."""
 
-from collections.abc import Callable, Sequence
-
 from mynet.ipam.api import Subnet
 from mynet.ipam.errors import SubnetExhausted
 from mynet.ipam.testing.assertions import require, require_equal
@@ -16,8 +14,7 @@ def release_owner_releases_all_addresses_of_an_owner(bench: Bench) -> None:
 
     Other owners keep theirs.
     """
-    for cidr in BOTH:
-        bench.open(cidr)
+    for cidr in map(bench.open, BOTH):
         for number, owner in enumerate(("a", "b", "a", "", "A", "a"), start=3):
             bench.allocate(cidr, owner, address=cidr[number])
     held = bench.allocations(owner="a")
@@ -32,8 +29,7 @@ def release_owner_releases_all_addresses_of_an_owner(bench: Bench) -> None:
 
 def release_owner_succeeds_for_an_owner_without_addresses(bench: Bench) -> None:
     """Release an owner that never had any, and one a second time."""
-    for cidr in BOTH:
-        bench.open(cidr)
+    for cidr in map(bench.open, BOTH):
         held = bench.allocate(cidr, "b")
         require_equal(bench.release_owner("a"), [], "released was")
         require_equal(bench.release_owner("b"), [held], "released was")
@@ -42,8 +38,7 @@ def release_owner_succeeds_for_an_owner_without_addresses(bench: Bench) -> None:
 
 def release_owners_releases_all_addresses_of_each_owner(bench: Bench) -> None:
     """Name the owners in any order, with an unknown and a repeated one."""
-    for cidr in BOTH:
-        bench.open(cidr)
+    for cidr in map(bench.open, BOTH):
         bench.allocate_batch(cidr, ["a", "b", "c", "a", ""])
     kept = [allocation for allocation in bench.allocations() if allocation.owner not in {"a", "c"}]
     held = [allocation for allocation in bench.allocations() if allocation.owner in {"a", "c"}]
@@ -70,19 +65,9 @@ def addresses_released_together_cool_down(bench: Bench) -> None:
 
 def addresses_released_together_stay_released_after_a_restart(bench: Bench) -> None:
     """Require that another owner keeps its addresses."""
-    for cidr in BOTH:
-        bench.open(cidr)
+    for cidr in map(bench.open, BOTH):
         bench.allocate_batch(cidr, ["a", "b"])
     kept = bench.allocations(owner="b")
     bench.release_owner("a")
     bench.restart()
     require_equal(bench.allocations(), kept, "after a restart the allocations are")
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    release_owner_releases_all_addresses_of_an_owner,
-    release_owner_succeeds_for_an_owner_without_addresses,
-    release_owners_releases_all_addresses_of_each_owner,
-    addresses_released_together_cool_down,
-    addresses_released_together_stay_released_after_a_restart,
-)

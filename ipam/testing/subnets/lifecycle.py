@@ -1,7 +1,5 @@
 """Claims about opening and closing subnets."""
 
-from collections.abc import Callable, Sequence
-
 from mynet.ipam.api import API_VERSION, IPNetwork
 from mynet.ipam.errors import SubnetInUse, SubnetNotFound
 from mynet.ipam.testing.assertions import require, require_equal
@@ -21,8 +19,7 @@ def info_is_the_same_every_time(bench: Bench) -> None:
 
 def opening_an_open_subnet_changes_nothing(bench: Bench) -> None:
     """Open a subnet again, as the daemon does after a crash."""
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         held = bench.allocate(subnet, "a")
         bench.open(subnet)
         require_equal(bench.allocations(subnet), [held], f"{subnet}, opened again, has")
@@ -56,8 +53,7 @@ def a_closed_subnet_is_forgotten(bench: Bench) -> None:
 
 def a_subnet_with_allocations_cannot_be_closed(bench: Bench) -> None:
     """Require that it can be closed when the last address is released."""
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         first, second = bench.allocate(subnet, "a"), bench.allocate(subnet)
         for held in (first, second):
             with bench.refusing(SubnetInUse, subnet):
@@ -80,12 +76,3 @@ def _require_not_found(bench: Bench, subnet: IPNetwork) -> None:
     with bench.refusing(SubnetNotFound, subnet):
         bench.parts(subnet, subnet.max_prefixlen)
     require_equal(bench.allocations(subnet), [], f"{subnet}, which is not open, has")
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    info_is_the_same_every_time,
-    opening_an_open_subnet_changes_nothing,
-    a_subnet_that_is_not_open_is_not_found,
-    a_closed_subnet_is_forgotten,
-    a_subnet_with_allocations_cannot_be_closed,
-)

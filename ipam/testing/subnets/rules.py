@@ -1,7 +1,6 @@
 """Claims about a subnet's rules: range and reserved addresses."""
 
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from ipaddress import IPv6Network
 
@@ -75,8 +74,7 @@ def a_reserved_address_is_not_allocated_by_name(bench: Bench) -> None:
 
 def an_allocated_address_that_becomes_reserved_stays_allocated(bench: Bench) -> None:
     """Require that its owner keeps it until it releases it. Afterwards it is not handed out."""
-    for cidr in SMALL:
-        bench.open(cidr)
+    for cidr in map(bench.open, SMALL):
         held = bench.allocate(cidr, "a", address=cidr[5])
         subnet = _reserving(cidr)
         require_equal(bench.allocate(subnet, "a"), held, "its owner was given")
@@ -153,17 +151,3 @@ def _reserving(cidr: IPNetwork) -> Subnet:
 
 def _is_free(subnet: Subnet, address: IPAddress) -> bool:
     return not any(address in span for span in subnet.reserved)
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    addresses_are_chosen_from_the_range,
-    an_address_outside_the_range_is_allocated_by_name,
-    a_released_address_outside_the_range_is_not_chosen,
-    a_reserved_address_is_not_chosen,
-    a_reserved_address_is_not_allocated_by_name,
-    an_allocated_address_that_becomes_reserved_stays_allocated,
-    an_address_that_is_no_longer_reserved_is_handed_out,
-    a_subnet_whose_addresses_are_all_reserved_is_exhausted,
-    large_reserved_spans_cost_no_time,
-    many_reserved_spans_are_supported,
-)

@@ -1,7 +1,5 @@
 """Claims about the addresses of subnets of every size, from /0 to /32 and from /0 to /128."""
 
-from collections.abc import Callable, Sequence
-
 from mynet.ipam.errors import AddressOutOfRange, AddressReserved, SubnetExhausted
 from mynet.ipam.testing.assertions import require, require_equal
 from mynet.ipam.testing.bench import Bench
@@ -18,8 +16,7 @@ from mynet.ipam.testing.samples import (
 
 def a_subnet_hands_out_every_usable_address_once(bench: Bench) -> None:
     """Require that network, broadcast and anycast addresses are not among them."""
-    for subnet in TINY:
-        bench.open(subnet)
+    for subnet in map(bench.open, TINY):
         expected = usable(subnet)
         given = sorted(bench.allocate(subnet).address for _ in expected)
         require_equal(given, expected, f"{subnet} handed out")
@@ -33,8 +30,7 @@ def a_subnet_hands_out_every_usable_address_once(bench: Bench) -> None:
 
 def a_subnet_of_any_size_hands_out_its_first_and_last_address(bench: Bench) -> None:
     """Allocate both by name and one more by choice. Usage counts them and the whole capacity."""
-    for subnet in every_size():
-        bench.open(subnet)
+    for subnet in map(bench.open, every_size()):
         wanted = dict.fromkeys(edges(subnet))
         for address in wanted:
             given = bench.allocate(subnet, f"has {address}", address=address)
@@ -53,8 +49,7 @@ def a_subnet_of_any_size_hands_out_its_first_and_last_address(bench: Bench) -> N
 
 def network_broadcast_and_anycast_addresses_are_never_handed_out(bench: Bench) -> None:
     """Ask for them by name."""
-    for subnet in every_size():
-        bench.open(subnet)
+    for subnet in map(bench.open, every_size()):
         for address in never_handed_out(subnet):
             with bench.refusing(AddressReserved, address):
                 bench.allocate(subnet, "a", address=address)
@@ -63,8 +58,7 @@ def network_broadcast_and_anycast_addresses_are_never_handed_out(bench: Bench) -
 
 def an_address_of_another_subnet_is_out_of_range(bench: Bench) -> None:
     """Ask for the addresses before and behind the subnet, and for one of the other IP version."""
-    for subnet in every_size():
-        bench.open(subnet)
+    for subnet in map(bench.open, every_size()):
         for address in outside(subnet):
             with bench.refusing(AddressOutOfRange, address):
                 bench.allocate(subnet, "a", address=address)
@@ -75,18 +69,8 @@ def an_address_of_another_subnet_is_out_of_range(bench: Bench) -> None:
 
 def an_address_that_was_asked_for_is_not_handed_out_again(bench: Bench) -> None:
     """Require that a request for any address gets another."""
-    for subnet in BOTH:
-        bench.open(subnet)
+    for subnet in map(bench.open, BOTH):
         asked = {bench.allocate(subnet, address=subnet[number]).address for number in range(1, 9)}
         given = {bench.allocate(subnet).address for _ in asked}
         require(not asked & given, f"{subnet} handed out twice: {asked & given}")
         require_equal(len(given), len(asked), f"different addresses of {subnet}")
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    a_subnet_hands_out_every_usable_address_once,
-    a_subnet_of_any_size_hands_out_its_first_and_last_address,
-    network_broadcast_and_anycast_addresses_are_never_handed_out,
-    an_address_of_another_subnet_is_out_of_range,
-    an_address_that_was_asked_for_is_not_handed_out_again,
-)
