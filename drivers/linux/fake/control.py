@@ -4,13 +4,9 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from functools import wraps
-from typing import ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import ClassVar
 
 from mynet.drivers.errors import KernelError
-
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
-_S = TypeVar("_S", bound="Subject")
 
 
 class Control:
@@ -46,26 +42,35 @@ class Control:
 
 
 class Subject:
-    """An attribute of the kernel in memory."""
+    """An attribute of the kernel in memory, which implements a protocol of ``interface``.
 
-    subject: ClassVar[str]
+    The methods of the protocol hold the lock, count their calls, and fail where a test asked for
+    it.
+    """
+
+    _subject: ClassVar[str]
+
+    def __init_subclass__(cls, *, protocol: type) -> None:
+        super().__init_subclass__()
+        cls._subject = protocol.__name__.lower()
+        for name in vars(protocol):
+            if not name.startswith("_"):
+                setattr(cls, name, _counted(f"{cls._subject}.{name}", getattr(cls, name)))
 
     def __init__(self, control: Control) -> None:
         self._control = control
 
     def _reach(self, point: str) -> None:
-        self._control.reach(f"{self.subject}.{point}")
+        self._control.reach(f"{self._subject}.{point}")
 
 
-def counted(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate[_S, _P], _R]:
-    """Make a method hold the lock, count its calls, and fail where a test asked for it."""
-
+def _counted(point: str, method: Callable[..., object]) -> Callable[..., object]:
     @wraps(method)
-    def call(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        control, name = self._control, method.__name__
+    def call(self: Subject, *args: object, **kwargs: object) -> object:
+        control = self._control
         with control.lock:
-            control.calls[f"{self.subject}.{name}"] += 1
-            self._reach(name)
+            control.calls[point] += 1
+            control.reach(point)
             return method(self, *args, **kwargs)
 
     return call

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from mynet.drivers.linux.fake.control import Control, Subject, counted
+from mynet.drivers.linux import interface
+from mynet.drivers.linux.fake.control import Control, Subject
 from mynet.drivers.linux.firewall.elements import Element, text
 from mynet.drivers.linux.firewall.ruleset import elements, published
 from mynet.drivers.linux.values.desired import NetworkRules
@@ -12,13 +13,11 @@ from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.ports import Forward, PortForwards
 
 
-class FakeFirewall(Subject):
+class FakeFirewall(Subject, protocol=interface.Firewall):
     """Implements :class:`~mynet.drivers.linux.interface.Firewall` in memory.
 
     A change of a table that was flushed brings back all of it, as the real one is loaded again.
     """
-
-    subject = "firewall"
 
     def __init__(self, control: Control) -> None:
         super().__init__(control)
@@ -45,7 +44,6 @@ class FakeFirewall(Subject):
         with self._control.lock:
             self._is_flushed = True
 
-    @counted
     def load(
         self, instance: str, rules: Iterable[NetworkRules], forwards: Iterable[PortForwards] = ()
     ) -> None:
@@ -54,18 +52,15 @@ class FakeFirewall(Subject):
         self._endpoints = {ports.endpoint_id: ports for ports in forwards}
         self._restore()
 
-    @counted
     def add(self, instance: str, rules: NetworkRules) -> None:
         """Add a network's rules."""
         self._networks[rules.bridge] = rules
         self._restore()
 
-    @counted
     def remove(self, rules: NetworkRules) -> None:
         """Delete a network's rules."""
         self._networks.pop(rules.bridge, None)
 
-    @counted
     def publish(self, instance: str, forwards: PortForwards) -> None:
         """Forward an endpoint's ports, and no others to it."""
         self._endpoints[forwards.endpoint_id] = forwards
@@ -74,27 +69,22 @@ class FakeFirewall(Subject):
         self._restore()
         self._reach("publish.forget")
 
-    @counted
     def unpublish(self, forwards: PortForwards) -> None:
         """Delete an endpoint's forwarded ports."""
         self._endpoints.pop(forwards.endpoint_id, None)
 
-    @counted
     def missing_forwards(self, forwards: PortForwards) -> Sequence[Forward]:
         """Return those of an endpoint's ports that the table does not forward to it."""
         return self._missing_forwards(forwards)
 
-    @counted
     def is_intact(self) -> bool:
         """Return whether the table was not flushed since it was loaded."""
         return not (self._is_loaded and self._is_flushed)
 
-    @counted
     def missing(self, rules: NetworkRules) -> Sequence[str]:
         """Return a network's elements that the sets lack."""
         return self._missing(rules)
 
-    @counted
     def drifted(
         self, rules: Sequence[NetworkRules], forwards: Sequence[PortForwards]
     ) -> frozenset[str]:
@@ -104,7 +94,6 @@ class FakeFirewall(Subject):
             + [ports.endpoint_id for ports in forwards if self._missing_forwards(ports)]
         )
 
-    @counted
     def unexpected(
         self,
         instance: str,
@@ -131,7 +120,6 @@ class FakeFirewall(Subject):
             ),
         ]
 
-    @counted
     def inspect_surroundings(self) -> Surroundings:
         """Return ``surroundings``, and where published ports lead."""
         ports = chain.from_iterable(forwards.ports for forwards in self._endpoints.values())

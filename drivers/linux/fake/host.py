@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mynet.drivers.api import IPV4, IPV6, IPNetwork
-from mynet.drivers.linux.fake.control import Control, Subject, counted
+from mynet.drivers.linux import interface
+from mynet.drivers.linux.fake.control import Control, Subject
 from mynet.drivers.linux.fake.firewall import FakeFirewall
 from mynet.drivers.linux.fake.link_table import LinkTable
 from mynet.drivers.linux.fake.sandboxes import HOST
 
 
-class FakeHost(Subject):
+class FakeHost(Subject, protocol=interface.Host):
     """Its only routes are those of its addresses."""
-
-    subject = "host"
 
     def __init__(
         self, control: Control, table: LinkTable, firewall: FakeFirewall, uplink_mtu: int
@@ -25,28 +24,23 @@ class FakeHost(Subject):
         # The IP versions that it forwards.
         self.forwarding: set[int] = set()
 
-    @counted
     def uplink_mtu(self) -> int:
         """Return the MTU in bytes that the kernel was created with."""
         return self._uplink_mtu
 
-    @counted
     def occupied_subnets(self) -> Sequence[IPNetwork]:
         """Return the subnets of the host's addresses."""
         entries = self._table.inside(HOST)
         return [address.network for entry in entries for address in entry.addresses]
 
-    @counted
     def forwarded_versions(self) -> frozenset[int]:
         """Return the IP versions that the host forwards."""
         return frozenset(self.forwarding)
 
-    @counted
     def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
         """Turn on forwarding of the IP versions asked for."""
         self.forwarding |= {version for version, on in ((IPV4, ipv4), (IPV6, ipv6)) if on}
 
-    @counted
     def accept_router_advertisements(self) -> None:
         """Make all uplinks accept router advertisements."""
         firewall = self._firewall

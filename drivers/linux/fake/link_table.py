@@ -8,8 +8,7 @@ from mynet.drivers.api import IPInterface
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.fake.sandboxes import HOST
 from mynet.drivers.linux.links.alias import is_ours, taken
-from mynet.drivers.linux.links.mac import with_link_local
-from mynet.drivers.linux.values.desired import Bridge, Rate
+from mynet.drivers.linux.values.desired import Bridge, Rate, Shaper
 from mynet.drivers.linux.values.observed import Link, Route
 
 _NAME_LENGTH = 15
@@ -72,16 +71,9 @@ class LinkTable:
         self._entries.pop(link.index, None)
         self._entries.pop(link.peer, None)
 
-    def begin_bridge(self, bridge: Bridge) -> Entry:
-        """Return the bridge with that name, created if need be. Raises ``InterfaceExists``."""
-        new = Link(0, bridge.name, "bridge", bridge.mac, bridge.mtu)
-        entry = self.find(bridge.name) or self.add(new)
-        if not is_ours(entry.link, bridge):
-            raise taken(bridge.name)
+    def ensure(self, link: Link, wanted: Bridge | Shaper) -> Entry:
+        """Return the link with that name, added if need be. Raises ``InterfaceExists``."""
+        entry = self.find(link.name) or self.add(link)
+        if not is_ours(entry.link, wanted):
+            raise taken(link.name)
         return entry
-
-
-def finish_bridge(entry: Entry, bridge: Bridge) -> None:
-    """Change a bridge to what it should be."""
-    entry.link = replace(entry.link, mark=bridge.mark, mac=bridge.mac, mtu=bridge.mtu, up=True)
-    entry.addresses |= set(with_link_local(bridge.addresses, bridge.mac))

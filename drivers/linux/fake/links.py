@@ -4,19 +4,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from mynet.drivers.errors import KernelError, SandboxNotFound
+from mynet.drivers.linux import interface
 from mynet.drivers.linux.fake import veths
-from mynet.drivers.linux.fake.control import Control, Subject, counted
-from mynet.drivers.linux.fake.link_table import LinkTable, finish_bridge
+from mynet.drivers.linux.fake.control import Control, Subject
+from mynet.drivers.linux.fake.link_table import LinkTable
 from mynet.drivers.linux.fake.sandboxes import HOST, SandboxTable
 from mynet.drivers.linux.links.alias import is_ours, read_mark
+from mynet.drivers.linux.links.mac import with_link_local
 from mynet.drivers.linux.values.desired import Bridge, Veth
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
 
 
-class FakeLinks(Subject):
+class FakeLinks(Subject, protocol=interface.Links):
     """Its methods do to a table what those of the real kernel do by netlink."""
-
-    subject = "links"
 
     def __init__(self, control: Control, table: LinkTable, sandboxes: SandboxTable) -> None:
         super().__init__(control)
@@ -25,12 +25,10 @@ class FakeLinks(Subject):
         # The bridges on which packets from 127.0.0.1 are allowed.
         self.open_loopbacks: set[str] = set()
 
-    @counted
     def has_device(self, name: str) -> bool:
         """Return whether a link of the host has that name."""
         return name == "lo" or self._table.find(name) is not None
 
-    @counted
     def list_marked(self) -> Sequence[Link]:
         """Return the links of the host that carry a mark of mynet."""
         links = [entry.link for entry in self._table.inside(HOST)]
@@ -40,14 +38,12 @@ class FakeLinks(Subject):
         """Return the names of the host's links that carry the mark of another instance."""
         return [link.name for link in self.list_marked() if read_mark(link.mark)[0] != instance]
 
-    @counted
     def delete(self, link: Link) -> None:
         """Delete a marked link, if it is still the one that was listed."""
         entry = self._table.at(link.index)
         if entry is not None and entry.link.mark == link.mark:
             self._table.delete(entry.link)
 
-    @counted
     def survey(self) -> Survey:
         """Return all links of the host with their addresses."""
         entries = list(self._table.inside(HOST))
@@ -56,20 +52,19 @@ class FakeLinks(Subject):
             {entry.link.index: frozenset(entry.addresses) for entry in entries},
         )
 
-    @counted
     def ensure_bridge(self, bridge: Bridge) -> None:
         """Create the bridge, or change it to what it should be."""
-        entry = self._table.begin_bridge(bridge)
+        new = Link(0, bridge.name, "bridge", bridge.mac, bridge.mtu)
+        entry = self._table.ensure(new, bridge)
         self._reach("ensure_bridge.mark")
-        finish_bridge(entry, bridge)
+        entry.link = replace(entry.link, mark=bridge.mark, mac=bridge.mac, mtu=bridge.mtu, up=True)
+        entry.addresses |= set(with_link_local(bridge.addresses, bridge.mac))
 
-    @counted
     def is_taken(self, bridge: Bridge) -> bool:
         """Return whether another program's link has the bridge's name."""
         entry = self._table.find(bridge.name)
         return entry is not None and not is_ours(entry.link, bridge)
 
-    @counted
     def delete_bridge(self, bridge: Bridge) -> None:
         """Delete the bridge, if it exists and is the daemon's own."""
         entry = self._table.find(bridge.name)
@@ -77,7 +72,6 @@ class FakeLinks(Subject):
             self._table.delete(entry.link)
             self.open_loopbacks.discard(bridge.name)
 
-    @counted
     def inspect_bridge(self, bridge: Bridge) -> BridgeSnapshot:
         """Return what exists of the bridge."""
         entry = self._table.find(bridge.name)
@@ -85,41 +79,35 @@ class FakeLinks(Subject):
             return BridgeSnapshot(None)
         return BridgeSnapshot(entry.link, frozenset(entry.addresses))
 
-    @counted
     def open_loopback(self, bridge: str) -> None:
         """Allow packets from 127.0.0.1 on the bridge."""
         if self._table.find(bridge) is None:
             raise KernelError(f"there is no {bridge}", metadata={"errno": "ENOENT"})
         self.open_loopbacks.add(bridge)
 
-    @counted
     def is_loopback_open(self, bridge: str) -> bool:
         """Return whether packets from 127.0.0.1 are allowed on the bridge."""
         return bridge in self.open_loopbacks
 
-    @counted
     def attach(self, veth: Veth) -> None:
         """Create the endpoint, or change it to what it should be."""
         veths.attach(self._table, veth, self._sandboxes.enter(veth.sandbox), self._reach)
 
-    @counted
     def detach(self, endpoints: Iterable[Veth]) -> None:
         """Delete the links of the endpoints that exist and are the daemon's own."""
         for veth in endpoints:
             veths.detach(self._table, veth)
 
-    @counted
     def adjust(self, endpoints: Iterable[Veth]) -> None:
         """Set ``isolated`` and ``hairpin`` of the endpoints that are in their bridge."""
         for veth in endpoints:
             veths.adjust(self._table, veth)
 
-    @counted
     def inspect(self, veth: Veth) -> Snapshot:
         """Return what exists of the endpoint."""
-        outside = veths.inspect_outer(self._table, veth)
+        seen = veths.inspect_outer(self._table, veth)
         try:
-            cookie = self._sandboxes.enter(veth.sandbox)
+            inner = self._table.find(veth.interface, self._sandboxes.enter(veth.sandbox))
         except SandboxNotFound:
-            return replace(outside, sandbox_there=False)
-        return veths.inspect_inner(self._table, veth, cookie, outside)
+            return replace(seen, sandbox_there=False)
+        return veths.inspect_inner(inner, veth, seen) if inner else seen

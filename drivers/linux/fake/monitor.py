@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mynet.drivers.linux.fake.control import Control, Subject, counted
+from mynet.drivers.linux import interface
+from mynet.drivers.linux.fake.control import Control, Subject
 
 
 @dataclass(eq=False)
@@ -19,16 +20,13 @@ class FakeWatch:
             self.watches.remove(self)
 
 
-class FakeMonitor(Subject):
+class FakeMonitor(Subject, protocol=interface.Monitor):
     """Implements :class:`~mynet.drivers.linux.interface.Monitor` without a thread."""
-
-    subject = "monitor"
 
     def __init__(self, control: Control) -> None:
         super().__init__(control)
         self._watches: list[FakeWatch] = []
 
-    @counted
     def watch(self, notice: Callable[[frozenset[str]], None]) -> FakeWatch:
         """Call ``notice`` from now on."""
         self._watches.append(FakeWatch(notice, self._watches))

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mynet.drivers.linux.fake.control import Control, Subject, counted
+from mynet.drivers.linux import interface
+from mynet.drivers.linux.fake.control import Control, Subject
 from mynet.drivers.linux.values.ports import Binding, Program
 
 MYNETD = Program(1, "mynetd")
@@ -23,10 +24,8 @@ class FakeReservation:
         self.release(self)
 
 
-class FakePorts(Subject):
+class FakePorts(Subject, protocol=interface.Ports):
     """Implements :class:`~mynet.drivers.linux.interface.Ports` in memory."""
-
-    subject = "ports"
 
     def __init__(self, control: Control) -> None:
         super().__init__(control)
@@ -34,17 +33,14 @@ class FakePorts(Subject):
         self.choosable = [range(32768, 61000)]
         self._reservations: dict[int, list[FakeReservation]] = {}  # by port
 
-    @counted
     def reserve(self, binding: Binding) -> FakeReservation | None:
         """Reserve a port; None if another program has it."""
         return self.take(binding, MYNETD)
 
-    @counted
     def program_at(self, binding: Binding) -> Program | None:
         """Return the program that has a port."""
         return self._program_at(binding)
 
-    @counted
     def choosable_ports(self) -> Sequence[range]:
         """Return what ``choosable`` has."""
         return list(self.choosable)

@@ -5,7 +5,8 @@ from itertools import count
 
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import SandboxNotFound
-from mynet.drivers.linux.fake.control import Control, Subject, counted
+from mynet.drivers.linux import interface
+from mynet.drivers.linux.fake.control import Control, Subject
 
 HOST = 0  # the cookie that stands for the host's own namespace
 
@@ -39,13 +40,11 @@ class SandboxTable:
         return sandbox.cookie
 
 
-class FakeSandboxes(Subject):
+class FakeSandboxes(Subject, protocol=interface.Sandboxes):
     """Implements :class:`~mynet.drivers.linux.interface.Sandboxes` in memory.
 
     ``names_in`` yields the names of the links in the namespace with a cookie.
     """
-
-    subject = "sandboxes"
 
     def __init__(
         self, control: Control, table: SandboxTable, names_in: Callable[[int], Iterator[str]]
@@ -54,25 +53,21 @@ class FakeSandboxes(Subject):
         self._table = table
         self._names_in = names_in
 
-    @counted
     def identify(self, path: str) -> Sandbox:
         """Return the namespace that ``path`` leads to now. Raises ``SandboxNotFound``."""
         if path not in self._table.paths:
             raise SandboxNotFound(f"{path} leads to no network namespace")
         return Sandbox(path, self._table.paths[path])
 
-    @counted
     def exists(self, sandbox: Sandbox) -> bool:
         """Return whether the namespace still exists."""
         return sandbox.cookie in self._table.paths.values()
 
-    @counted
     def locate(self, sandboxes: Iterable[Sandbox]) -> Mapping[int, str]:
         """Return a path to each namespace that still exists, by its cookie."""
         cookies = {sandbox.cookie for sandbox in sandboxes}
         return {cookie: path for path, cookie in self._table.paths.items() if cookie in cookies}
 
-    @counted
     def device_names(self, sandbox: Sandbox) -> frozenset[str]:
         """Return the names of all links in the sandbox."""
         return frozenset({"lo", *self._names_in(self._table.enter(sandbox))})

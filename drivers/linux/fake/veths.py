@@ -9,7 +9,7 @@ from mynet.drivers.linux.fake.link_table import Entry, LinkTable
 from mynet.drivers.linux.kernel_errors import refused
 from mynet.drivers.linux.links.alias import is_ours, taken
 from mynet.drivers.linux.links.mac import with_link_local
-from mynet.drivers.linux.values.desired import BRIDGE_PORTS, DEFAULT_MTU, Shaper, Veth, priority
+from mynet.drivers.linux.values.desired import BRIDGE_PORTS, DEFAULT_MTU, Veth, priority
 from mynet.drivers.linux.values.observed import Link, Route, Snapshot
 
 
@@ -26,7 +26,8 @@ def attach(links: LinkTable, veth: Veth, cookie: int, reach: Callable[[str], Non
     reach("attach.mark")
     _finish_outer(outer, veth, bridge.link.index)
     if veth.shaper:
-        shaper = _shaper(links, veth.shaper)
+        new = Link(0, veth.shaper.name, "ifb", veth.shaper.mac, DEFAULT_MTU)
+        shaper = links.ensure(new, veth.shaper)
         reach("attach.shaper")
         shaper.link = replace(shaper.link, mark=veth.shaper.mark, up=True)
         shaper.rate, outer.redirected_through = veth.shaper.rate, shaper.link.index
@@ -75,16 +76,6 @@ def _finish_outer(outer: Entry, veth: Veth, master: int) -> None:
         hairpin=veth.hairpin,
     )
     outer.rate = veth.ingress or outer.rate
-
-
-def _shaper(links: LinkTable, shaper: Shaper) -> Entry:
-    """Return the shaper, created if need be."""
-    entry = links.find(shaper.name) or links.add(
-        Link(0, shaper.name, "ifb", shaper.mac, DEFAULT_MTU)
-    )
-    if not is_ours(entry.link, shaper):
-        raise taken(shaper.name)
-    return entry
 
 
 def _finish_inner(links: LinkTable, inner: Entry, veth: Veth) -> None:
@@ -141,13 +132,10 @@ def inspect_outer(links: LinkTable, veth: Veth) -> Snapshot:
     return replace(seen, ingress=outer.rate, egress=shaper.rate if shaper else None)
 
 
-def inspect_inner(links: LinkTable, veth: Veth, cookie: int, outside: Snapshot) -> Snapshot:
-    """Return a snapshot with what exists of the endpoint in a namespace."""
-    inner = links.find(veth.interface, cookie)
-    if inner is None:
-        return outside
+def inspect_inner(inner: Entry, veth: Veth, seen: Snapshot) -> Snapshot:
+    """Return a snapshot with the inner end."""
     return replace(
-        outside,
+        seen,
         inner=inner.link,
         addresses=frozenset(inner.addresses),
         routes=frozenset(inner.routes),
