@@ -18,6 +18,7 @@ from mynet.server.network.network_updates import NetworkUpdates
 from mynet.server.network.networks import Networks
 from mynet.server.network.planning import Planner
 from mynet.server.network.port_allocator import PortAllocator
+from mynet.server.network.selectors import EndpointFinder
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.reconcile.conditions import Conditions
 from mynet.server.reconcile.doctor import Doctor
@@ -56,28 +57,30 @@ def assemble(
 ) -> Core:
     """Return a core over a state directory and its store, the plugins, and the host's kernel."""
     locks = KeyedLocks()
+    finder = EndpointFinder(store)
     planner = Planner(store, drivers, host)
     registry = SubnetRegistry(store, backends, locks, host, defaults)
     leases = Leases(backends, registry, locks)
     ports = PortAllocator(store, host)
     attachments = Attachments(store, drivers, leases, ports)
-    endpoints = Endpoints(store, drivers, leases, locks, host, planner, attachments)
+    endpoints = Endpoints(store, drivers, leases, locks, host, planner, attachments, finder)
     networks = Networks(store, drivers, backends, leases, endpoints, locks, planner, registry)
-    updates = NetworkUpdates(store, drivers, locks)
+    network_updates = NetworkUpdates(store, drivers, locks)
     ipam_checks = IpamChecks(store, backends, registry, locks)
     kernel_checks = KernelChecks(store, drivers, networks, attachments, leases, host)
     conditions = Conditions(drivers)
+    doctor = Doctor(store, drivers, ipam_checks, kernel_checks, network_updates, conditions, locks)
     return Core(
-        networks,
-        conditions,
-        updates,
-        endpoints,
-        EndpointUpdates(store, drivers, locks, ports, attachments),
-        registry,
-        Allocations(store, backends, locks, registry),
-        ImportExport(store, backends, locks, registry),
-        Doctor(store, drivers, ipam_checks, kernel_checks, updates, conditions, locks),
-        Backups(state),
-        drivers,
-        backends,
+        networks=networks,
+        conditions=conditions,
+        network_updates=network_updates,
+        endpoints=endpoints,
+        endpoint_updates=EndpointUpdates(store, drivers, locks, ports, attachments, finder),
+        subnets=registry,
+        allocations=Allocations(store, backends, locks, registry),
+        import_export=ImportExport(store, backends, locks, registry),
+        doctor=doctor,
+        backups=Backups(state),
+        drivers=drivers,
+        backends=backends,
     )

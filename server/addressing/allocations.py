@@ -7,7 +7,7 @@ allocation. Networks and endpoints get their addresses through ``Leases``, from 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -49,16 +49,14 @@ T = TypeVar("T", Allocation, Sequence[Allocation])
 Verb = Callable[[Backend, Call, A], T]
 
 
+@dataclass(frozen=True, slots=True)
 class Allocations:
     """Addresses that callers allocate and release by themselves."""
 
-    def __init__(
-        self, store: Store, backends: Catalog[Backend], locks: KeyedLocks, registry: SubnetRegistry
-    ) -> None:
-        self._store = store
-        self._backends = backends
-        self._locks = locks
-        self._registry = registry
+    store: Store
+    backends: Catalog[Backend]
+    locks: KeyedLocks
+    registry: SubnetRegistry
 
     def allocate(self, call: Call, request: AllocateRequest) -> Allocation:
         """Allocate an address. The rules of its subnet come from the registry.
@@ -103,7 +101,7 @@ class Allocations:
         """Release all addresses of an owner, in all subnets, and return them."""
         return [
             allocation
-            for backend in self._backends.usable()
+            for backend in self.backends.usable()
             for allocation in self._release_all(call, backend, owner)
         ]
 
@@ -132,8 +130,8 @@ class Allocations:
 
     def _allocate(self, call: Call, verb: Verb[A, T], request: A) -> T:
         cidr = request.subnet.cidr
-        with self._locks.shared(call, "subnet", str(cidr)):
-            if subnet := self._store.subnets.get(cidr):
+        with self.locks.shared(call, "subnet", str(cidr)):
+            if subnet := self.store.subnets.get(cidr):
                 try:
                     return self._run(call, subnet, verb, request)
                 except NotOpen:
@@ -147,24 +145,24 @@ class Allocations:
 
         Where the block fails, a subnet that has no address is dropped again.
         """
-        with self._locks.exclusive(call, "subnet", str(cidr)):
-            if self._store.subnets.get(cidr) is None:
-                backend = self._backends.get(DEFAULT_BACKEND)
+        with self.locks.exclusive(call, "subnet", str(cidr)):
+            if self.store.subnets.get(cidr) is None:
+                backend = self.backends.get(DEFAULT_BACKEND)
                 spec, now = SubnetSpec(cidr), datetime.now(UTC)
                 with suppress(SubnetExists):  # a network claims a subnet without this lock
-                    self._store.subnets.add(
+                    self.store.subnets.add(
                         spec, SubnetCandidates(()), backend.name, now, kept=False
                     )
             try:
-                subnet = self._store.subnets.find(cidr)
-                backend = self._backends.get(subnet.backend)
-                if not is_open(call, backend, self._registry.complete(subnet)):
+                subnet = self.store.subnets.find(cidr)
+                backend = self.backends.get(subnet.backend)
+                if not is_open(call, backend, self.registry.complete(subnet)):
                     _require_abandoned(subnet)
-                    self._registry.open(call, backend, cidr)
+                    self.registry.open(call, backend, cidr)
                 yield subnet
             except Exception as error:
                 with rollback(error, f"add subnet {cidr}"):
-                    self._registry.drop_unused_held(call.for_rollback(), cidr)
+                    self.registry.drop_unused_held(call.for_rollback(), cidr)
                 raise
 
     def _run(self, call: Call, subnet: RegisteredSubnet, verb: Verb[A, T], request: A) -> T:
@@ -173,8 +171,8 @@ class Allocations:
         If the reply is lost, an address without an owner can never be found again. A retry finds
         one with an owner.
         """
-        backend = self._backends.get(subnet.backend)
-        rules = self._registry.complete(subnet)
+        backend = self.backends.get(subnet.backend)
+        rules = self.registry.complete(subnet)
         try:
             answer = backend.run(call, verb, replace(request, subnet=rules))
         except PluginTimeout as timeout:
@@ -199,19 +197,19 @@ class Allocations:
             return
         with rollback(timeout, f"allocate in {subnet.cidr}"):
             _give_back(call, backend, subnet, _without_owner(timeout.pending.result()))
-            self._registry.drop_unused(call.for_rollback(), subnet.cidr)
+            self.registry.drop_unused(call.for_rollback(), subnet.cidr)
 
     def _release(self, call: Call, cidr: IPNetwork, address: IPAddress, owner: str) -> Allocation:
-        with self._locks.shared(call, "subnet", str(cidr)):
-            subnet = self._store.subnets.find(cidr)
-            backend = self._backends.get(subnet.backend)
+        with self.locks.shared(call, "subnet", str(cidr)):
+            subnet = self.store.subnets.find(cidr)
+            backend = self.backends.get(subnet.backend)
             if address not in cidr:
                 raise AddressOutOfRange(
                     f"{address} is not in {cidr}", resource=f"address {address}"
                 )
             holder = owner or self._holder(call, backend, cidr, address)
             _refuse_own(address, holder)
-            request = ReleaseRequest(self._registry.complete(subnet), address, owner=holder)
+            request = ReleaseRequest(self.registry.complete(subnet), address, owner=holder)
             return backend.run(call, Backend.release, request)
 
     def _release_all(
@@ -233,7 +231,7 @@ class Allocations:
         """Drop each of the subnets whose last address was released."""
         for cidr in dict.fromkeys(cidrs):
             with best_effort(f"drop subnet {cidr}"):
-                self._registry.drop_unused(call, cidr)
+                self.registry.drop_unused(call, cidr)
 
     def _holder(
         self, call: Call, backend: Plugin[Backend], cidr: IPNetwork, address: IPAddress
@@ -253,10 +251,10 @@ class Allocations:
     ) -> Sequence[Plugin[Backend]]:
         """Return the backends that a list still goes over, from the one that it had stopped at."""
         if cidr is None:
-            backends = sorted(self._backends.usable(), key=lambda backend: backend.name)
+            backends = sorted(self.backends.usable(), key=lambda backend: backend.name)
         else:
-            subnet = self._store.subnets.get(cidr)
-            backends = [self._backends.get(subnet.backend)] if subnet else []
+            subnet = self.store.subnets.get(cidr)
+            backends = [self.backends.get(subnet.backend)] if subnet else []
         return [backend for backend in backends if behind is None or backend.name >= behind.backend]
 
 

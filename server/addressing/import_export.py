@@ -7,6 +7,7 @@ them, except those that are kept, and importing again fills those.
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
@@ -36,33 +37,31 @@ from mynet.server.store.subnets import Imported, overlap
 _PAGE = 10_000
 
 
+@dataclass(frozen=True, slots=True)
 class ImportExport:
     """Exports subnets and imports them."""
 
-    def __init__(
-        self, store: Store, backends: Catalog[Backend], locks: KeyedLocks, registry: SubnetRegistry
-    ) -> None:
-        self._store = store
-        self._backends = backends
-        self._locks = locks
-        self._registry = registry
+    store: Store
+    backends: Catalog[Backend]
+    locks: KeyedLocks
+    registry: SubnetRegistry
 
     def export(self, call: Call, cidr: IPNetwork | None) -> Sequence[SubnetDump]:
         """Return a subnet, or all subnets, with their allocations. Raises SubnetNotFound."""
-        subnets = [self._store.subnets.find(cidr)] if cidr else self._store.subnets.all()
+        subnets = [self.store.subnets.find(cidr)] if cidr else self.store.subnets.all()
         return [self._dump(call, subnet) for subnet in subnets]
 
     def check(self, call: Call, dumps: Sequence[SubnetDump], backend: str) -> None:
         """Raise the errors that :meth:`load` would raise, and change nothing."""
         _refuse_violations(dumps)
-        self._backends.get(backend)
+        self.backends.get(backend)
         for dump in dumps:
-            other = self._store.subnets.overlapping(dump.cidr)
+            other = self.store.subnets.overlapping(dump.cidr)
             if other is None:
                 continue
             if (other.cidr, other.backend) != (dump.cidr, backend):
                 raise overlap(dump.cidr, other)
-            _refuse_held(dump, self._dump(call, other), self._registry.complete(other))
+            _refuse_held(dump, self._dump(call, other), self.registry.complete(other))
 
     def load(self, call: Call, dumps: Sequence[SubnetDump], backend: str) -> None:
         """Import subnets, all or none.
@@ -71,14 +70,14 @@ class ImportExport:
         InvalidArgument, SubnetOverlap, AddressInUse and AddressReserved; then nothing was changed.
         """
         _refuse_violations(dumps)
-        plugin = self._backends.get(backend)
+        plugin = self.backends.get(backend)
         ordered = sorted(dumps, key=lambda dump: (dump.cidr.version, int(dump.cidr[0])))
         with ExitStack() as held:
             for dump in ordered:
-                held.enter_context(self._locks.exclusive(call, "subnet", str(dump.cidr)))
-            imported = self._store.subnets.load(ordered, backend, datetime.now(UTC))
+                held.enter_context(self.locks.exclusive(call, "subnet", str(dump.cidr)))
+            imported = self.store.subnets.load(ordered, backend, datetime.now(UTC))
             try:
-                holdings = [Holdings(self._registry.rules(dump.cidr), dump.held) for dump in dumps]
+                holdings = [Holdings(self.registry.rules(dump.cidr), dump.held) for dump in dumps]
                 plugin.run(call, Backend.load, holdings)
             except Exception as error:
                 # The locks stay held until the backend's verb has ended.
@@ -105,18 +104,18 @@ class ImportExport:
                 self._drop_empty(call.for_rollback(), imported)
                 return
             with rollback(error, "import subnets"):
-                self._store.subnets.unkeep(imported.kept)
+                self.store.subnets.unkeep(imported.kept)
                 for cidr in imported.new:
-                    self._registry.drop(call.for_rollback(), backend, cidr)
+                    self.registry.drop(call.for_rollback(), backend, cidr)
 
     def _drop_empty(self, call: Call, imported: Imported) -> None:
         """Drop the new subnets that have no address and are not kept."""
         for cidr in imported.new:
             with best_effort(f"drop subnet {cidr}"):
-                self._registry.drop_unused_held(call, cidr)
+                self.registry.drop_unused_held(call, cidr)
 
     def _dump(self, call: Call, subnet: RegisteredSubnet) -> SubnetDump:
-        backend = self._backends.get(subnet.backend)
+        backend = self.backends.get(subnet.backend)
         held: list[Allocation] = []
         while len(held) % _PAGE == 0:
             after = (held[-1].subnet, held[-1].address) if held else None

@@ -6,7 +6,7 @@ are found, and released, by the owner alone.
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from ipaddress import ip_interface
 
 from mynet.drivers.api import IPInterface
@@ -33,25 +33,23 @@ from mynet.server.model.networks import Network, Subnet
 from mynet.server.plugins.catalog import Catalog, Plugin
 
 
+@dataclass(frozen=True, slots=True)
 class Leases:
     """Allocates and releases the addresses of networks and endpoints."""
 
-    def __init__(
-        self, backends: Catalog[Backend], registry: SubnetRegistry, locks: KeyedLocks
-    ) -> None:
-        self._backends = backends
-        self._registry = registry
-        self._locks = locks
+    backends: Catalog[Backend]
+    registry: SubnetRegistry
+    locks: KeyedLocks
 
     def open(self, call: Call, network: Network) -> Network:
         """Open the subnets that a network has claimed, and allocate its gateway addresses.
 
         Return the network with the gateways. Raises what the backend raises.
         """
-        backend = self._backends.get(network.spec.ipam)
+        backend = self.backends.get(network.spec.ipam)
         opened: list[Subnet] = []
         for subnet in network.subnets:
-            with self._locks.shared(call, "subnet", str(subnet.cidr)):
+            with self.locks.shared(call, "subnet", str(subnet.cidr)):
                 backend.run(call, Backend.open_subnet, subnet.cidr)
                 gateway = self._gateway(call, backend, network, subnet)
             opened.append(replace(subnet, gateway=gateway.address))
@@ -64,7 +62,7 @@ class Leases:
 
         The subnet's range does not apply, as it is for addresses that are chosen for endpoints.
         """
-        rules = replace(self._registry.rules(subnet.cidr), range=None)
+        rules = replace(self.registry.rules(subnet.cidr), range=None)
         request = AllocateRequest(rules, owner=network.owner, address=subnet.spec.gateway)
         if subnet.spec.gateway is None:
             with contextlib.suppress(AddressInUse, AddressReserved):
@@ -74,12 +72,12 @@ class Leases:
 
     def close(self, call: Call, network: Network) -> None:
         """Release the gateway addresses. :meth:`forget` drops the subnets."""
-        self._backends.get(network.spec.ipam).run(call, Backend.release_owner, network.owner)
+        self.backends.get(network.spec.ipam).run(call, Backend.release_owner, network.owner)
 
     def forget(self, call: Call, network: Network) -> None:
         """Drop the subnets of a removed network that have no other allocation."""
         for subnet in network.subnets:
-            self._registry.drop_unused(call, subnet.cidr)
+            self.registry.drop_unused(call, subnet.cidr)
 
     def violations(self, network: Network, spec: EndpointSpec) -> Iterator[Violation]:
         """Yield a violation for each prefix length that is not that of the address's subnet."""
@@ -102,7 +100,7 @@ class Leases:
         """Return the addresses of the spec that ``spec.address_owner`` holds already."""
         if not spec.address_owner:
             return ()
-        backend = self._backends.get(network.spec.ipam)
+        backend = self.backends.get(network.spec.ipam)
         return tuple(
             asked.address
             for asked in spec.addresses
@@ -122,7 +120,7 @@ class Leases:
 
         An endpoint that moves keeps the addresses that it has. Raises what the backend raises.
         """
-        backend = self._backends.get(network.spec.ipam)
+        backend = self.backends.get(network.spec.ipam)
         kept = [AddressSpec(address.ip) for address in endpoint.addresses]
         taken = [
             self._take_asked(call, backend, network, endpoint, asked)
@@ -139,13 +137,13 @@ class Leases:
 
         Raises AddressInUse where another owner has one of them by now.
         """
-        backend = self._backends.get(network.spec.ipam)
+        backend = self.backends.get(network.spec.ipam)
         for address in self.lost(call, network, endpoint):
             self._take_asked(call, backend, network, endpoint, AddressSpec(address))
 
     def lost(self, call: Call, network: Network, endpoint: Endpoint) -> Sequence[IPAddress]:
         """Return the addresses on an endpoint's record that are not allocated to it."""
-        backend = self._backends.get(network.spec.ipam)
+        backend = self.backends.get(network.spec.ipam)
         held = {allocation.address for allocation in self._held(call, backend, endpoint.owner)}
         return [address.ip for address in endpoint.addresses if address.ip not in held]
 
@@ -159,9 +157,9 @@ class Leases:
         for network, endpoint in placed:
             owners.setdefault(network.spec.ipam, []).append(endpoint.owner)
             if endpoint.state is EndpointState.CONNECTING:
-                self._hand_back(call, self._backends.get(network.spec.ipam), endpoint)
+                self._hand_back(call, self.backends.get(network.spec.ipam), endpoint)
         for name, held in owners.items():
-            self._backends.get(name).run(call, Backend.release_owners, held)
+            self.backends.get(name).run(call, Backend.release_owners, held)
 
     def _take_asked(
         self,
@@ -172,7 +170,7 @@ class Leases:
         asked: AddressSpec,
     ) -> Allocation:
         request = AllocateRequest(
-            self._registry.rules(_subnet_of(network, asked.address).cidr),
+            self.registry.rules(_subnet_of(network, asked.address).cidr),
             owner=endpoint.owner,
             address=asked.address,
             take_from=endpoint.spec.address_owner,
@@ -195,7 +193,7 @@ class Leases:
         subnets = [subnet for subnet in network.subnets if subnet.cidr.version == version]
         requests = [
             AllocateRequest(
-                self._registry.rules(subnet.cidr),
+                self.registry.rules(subnet.cidr),
                 owner=endpoint.owner,
                 sticky_key=endpoint.sticky_key,
             )
@@ -214,7 +212,7 @@ class Leases:
         for allocation in self._held(call, backend, endpoint.owner):
             if allocation.address in endpoint.taken:
                 request = AllocateRequest(
-                    self._registry.rules(allocation.subnet),
+                    self.registry.rules(allocation.subnet),
                     owner=endpoint.spec.address_owner,
                     address=allocation.address,
                     take_from=endpoint.owner,

@@ -6,6 +6,7 @@ allocates in it. The last kind vanishes with its last allocation.
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -34,39 +35,32 @@ from mynet.server.store import Store
 MAX_PARTS = 4096  # of a map: what an answer can hold, and a person take in
 
 
+@dataclass(frozen=True, slots=True)
 class SubnetRegistry:
     """All subnets of this daemon, of networks and of callers."""
 
-    def __init__(
-        self,
-        store: Store,
-        backends: Catalog[Backend],
-        locks: KeyedLocks,
-        host: Host,
-        defaults: Defaults,
-    ) -> None:
-        self._store = store
-        self._backends = backends
-        self._locks = locks
-        self._host = host
-        self._defaults = defaults
+    store: Store
+    backends: Catalog[Backend]
+    locks: KeyedLocks
+    host: Host
+    defaults: Defaults
 
     def create(self, call: Call, spec: SubnetSpec, backend_name: str) -> SubnetReport:
         """Register a subnet that stays until it is deleted. A failure leaves nothing.
 
         Raises SubnetExists, SubnetOverlap, PoolsExhausted, BackendNotFound and CallerGone.
         """
-        backend = self._backends.get(backend_name)
+        backend = self.backends.get(backend_name)
         candidates = self.candidates([spec])
         with contextlib.ExitStack() as held:
             if spec.cidr:  # before it is opened, another call could delete it
-                held.enter_context(self._locks.exclusive(call, "subnet", str(spec.cidr)))
-            cidr = self._store.subnets.add(
+                held.enter_context(self.locks.exclusive(call, "subnet", str(spec.cidr)))
+            cidr = self.store.subnets.add(
                 spec, candidates, backend.name, datetime.now(UTC), kept=True
             )
             if not spec.cidr:
-                held.enter_context(self._locks.exclusive(call, "subnet", str(cidr)))
-                self._store.subnets.find(cidr)  # another call may have deleted it by now
+                held.enter_context(self.locks.exclusive(call, "subnet", str(cidr)))
+                self.store.subnets.find(cidr)  # another call may have deleted it by now
             self.open(call, backend, cidr)
             try:
                 require_caller(call)
@@ -79,7 +73,7 @@ class SubnetRegistry:
     def delete(self, call: Call, cidr: IPNetwork, *, allow_missing: bool) -> None:
         """Delete a subnet. Raises SubnetInUse, and SubnetNotFound unless ``allow_missing``."""
         try:
-            with self._locks.exclusive(call, "subnet", str(cidr)):
+            with self.locks.exclusive(call, "subnet", str(cidr)):
                 self._delete(call, cidr)
         except SubnetNotFound:
             if not allow_missing:
@@ -87,18 +81,18 @@ class SubnetRegistry:
 
     def rules(self, cidr: IPNetwork) -> ipam.Subnet:
         """Return the rules that hold in a subnet. Raises SubnetNotFound."""
-        return self.complete(self._store.subnets.find(cidr))
+        return self.complete(self.store.subnets.find(cidr))
 
     def complete(self, subnet: RegisteredSubnet) -> ipam.Subnet:
         """Return the rules that hold in a registered subnet."""
-        return self._defaults.applied(subnet.cidr, subnet.rules)
+        return self.defaults.applied(subnet.cidr, subnet.rules)
 
     def candidates(self, specs: Sequence[SubnetSpec]) -> SubnetCandidates:
         """Return what subnets without a CIDR are chosen from, on the host as it is now."""
         if all(spec.cidr for spec in specs):
             return SubnetCandidates(())
         return SubnetCandidates(
-            self._defaults.pools, [*self._host.host.occupied_subnets(), *nameservers()]
+            self.defaults.pools, [*self.host.host.occupied_subnets(), *nameservers()]
         )
 
     def unnamed(self, mtu: int) -> tuple[SubnetSpec, ...]:
@@ -107,7 +101,7 @@ class SubnetRegistry:
         A network with an MTU too small for IPv6 gets no IPv6 subnet. Where that leaves no family,
         the spec of an IPv4 subnet is returned, and its choice raises PoolsExhausted.
         """
-        versions = {pool.base.version for pool in self._defaults.pools}
+        versions = {pool.base.version for pool in self.defaults.pools}
         if mtu < MIN_MTU_IPV6:
             versions.discard(IPV6)
         return tuple(
@@ -116,7 +110,7 @@ class SubnetRegistry:
 
     def report(self, call: Call, cidr: IPNetwork) -> SubnetReport:
         """Return the user of a subnet and how full it is. Raises SubnetNotFound."""
-        return self._report(call, self._store.subnets.find(cidr))
+        return self._report(call, self.store.subnets.find(cidr))
 
     def reports(
         self, call: Call, behind: IPNetwork | None, limit: int
@@ -126,7 +120,7 @@ class SubnetRegistry:
         A subnet that is being added or dropped is left out, as its backend has not opened it.
         """
         reports: list[tuple[IPNetwork, SubnetReport]] = []
-        while page := self._store.subnets.page(behind, limit - len(reports)):
+        while page := self.store.subnets.page(behind, limit - len(reports)):
             for subnet in page:
                 with contextlib.suppress(NotOpen):
                     reports.append((subnet.cidr, self._report(call, subnet)))
@@ -139,7 +133,7 @@ class SubnetRegistry:
         The parts are larger than asked for where there would be too many. Raises SubnetNotFound.
         """
         report = self.report(call, cidr)
-        backend = self._backends.get(report.subnet.backend)
+        backend = self.backends.get(report.subnet.backend)
         while True:
             query = MapQuery(report.rules, prefixlen)
             parts = backend.run(call, Backend.parts, query)
@@ -165,7 +159,7 @@ class SubnetRegistry:
         """Drop a subnet that is not kept, has no network and no allocation."""
         # This is seldom true and checked after every release. So check, and lock to be certain.
         if self.unused(call, cidr):
-            with self._locks.exclusive(call, "subnet", str(cidr)):
+            with self.locks.exclusive(call, "subnet", str(cidr)):
                 self.drop_unused_held(call, cidr)
 
     def drop_unused_held(self, call: Call, cidr: IPNetwork) -> None:
@@ -175,10 +169,10 @@ class SubnetRegistry:
 
     def unused(self, call: Call, cidr: IPNetwork) -> Plugin[Backend] | None:
         """Return the backend of a subnet that may be dropped, or None where it must stay."""
-        subnet = self._store.subnets.get(cidr)
+        subnet = self.store.subnets.get(cidr)
         if subnet is None or subnet.network_id or subnet.kept:
             return None
-        backend = self._backends.get(subnet.backend)
+        backend = self.backends.get(subnet.backend)
         query = AllocationQuery(subnet=cidr, limit=1)
         return None if backend.run(call, Backend.allocations, query) else backend
 
@@ -189,16 +183,16 @@ class SubnetRegistry:
         call = call.for_rollback()
         with (
             rollback(error, f"register subnet {cidr}"),
-            self._locks.exclusive(call, "subnet", str(cidr)),
+            self.locks.exclusive(call, "subnet", str(cidr)),
         ):
-            if self._store.subnets.get(cidr) is None:
+            if self.store.subnets.get(cidr) is None:
                 backend.run(call, Backend.close_subnet, cidr)
 
     def _delete(self, call: Call, cidr: IPNetwork) -> None:
-        subnet = self._store.subnets.find(cidr)
+        subnet = self.store.subnets.find(cidr)
         if subnet.network_id:
             raise _used(subnet)
-        backend = self._backends.get(subnet.backend)
+        backend = self.backends.get(subnet.backend)
         held = 0
         with contextlib.suppress(NotOpen):  # a rollback may have failed
             held = backend.run(call, Backend.usage, self.complete(subnet)).allocated
@@ -209,8 +203,8 @@ class SubnetRegistry:
                 resource=f"subnet {cidr}",
                 metadata={"allocated": str(held)},
             )
-        if not self._store.subnets.drop(cidr):
-            raise _used(self._store.subnets.find(cidr))  # a network was faster
+        if not self.store.subnets.drop(cidr):
+            raise _used(self.store.subnets.find(cidr))  # a network was faster
         with best_effort(f"close subnet {cidr}"):
             backend.run(call, Backend.close_subnet, cidr)
 
@@ -218,13 +212,13 @@ class SubnetRegistry:
         """Drop a subnet that no network uses. The caller must hold it exclusively."""
         # The record goes first. A network that claims the subnet from here on registers it again,
         # and waits for the lock before it opens it.
-        if self._store.subnets.drop(cidr):
+        if self.store.subnets.drop(cidr):
             backend.run(call, Backend.close_subnet, cidr)
 
     def _report(self, call: Call, subnet: RegisteredSubnet) -> SubnetReport:
         rules = self.complete(subnet)
-        usage = self._backends.get(subnet.backend).run(call, Backend.usage, rules)
-        network = self._store.networks.get(subnet.network_id)
+        usage = self.backends.get(subnet.backend).run(call, Backend.usage, rules)
+        network = self.store.networks.get(subnet.network_id)
         gateways = {part.cidr: part.gateway for part in network.subnets} if network else {}
         return SubnetReport(subnet, rules, gateways.get(subnet.cidr), usage)
 

@@ -5,9 +5,9 @@ core, except that of a subnet.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from mynet.drivers import api as drivers
+from mynet.drivers import api
 from mynet.drivers.api import Driver
 from mynet.drivers.errors import DriverError
 from mynet.drivers.linux.links.mac import mac_from
@@ -23,28 +23,26 @@ from mynet.server.plugins.catalog import Catalog
 from mynet.server.store import Store
 
 
+@dataclass(frozen=True, slots=True)
 class Attachments:
     """Attaches, repairs and removes endpoints."""
 
-    def __init__(
-        self, store: Store, drivers: Catalog[Driver], leases: Leases, ports: PortAllocator
-    ) -> None:
-        self._store = store
-        self._drivers = drivers
-        self._leases = leases
-        self._ports = ports
+    store: Store
+    drivers: Catalog[Driver]
+    leases: Leases
+    ports: PortAllocator
 
     def record(self, network: Network, endpoint: Endpoint) -> Endpoint:
         """Allocate a new endpoint's ports and record it. From then on it is removed by its record.
 
         Raises what PortAllocator.allocate and EndpointRecords.add raise.
         """
-        most = self._drivers.get(network.spec.driver).implementation.info.most_endpoints
-        endpoint = self._ports.allocate(network, endpoint, endpoint.spec.ports)
+        most = self.drivers.get(network.spec.driver).implementation.info.most_endpoints
+        endpoint = self.ports.allocate(network, endpoint, endpoint.spec.ports)
         try:
-            return self._store.endpoints.add(endpoint, network.versions, most=most)
+            return self.store.endpoints.add(endpoint, network.versions, most=most)
         except BaseException:
-            self._ports.release(endpoint.id)
+            self.ports.release(endpoint.id)
             raise
 
     def finish(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
@@ -55,7 +53,7 @@ class Attachments:
         made = self._with_addresses(call, network, endpoint)
         self._run(call, Driver.connect, network, made)
         require_caller(call)
-        return self._store.endpoints.put(replace(made, state=EndpointState.READY))
+        return self.store.endpoints.put(replace(made, state=EndpointState.READY))
 
     def repair(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
         """Allocate an endpoint's lost addresses and connect it again; return it as recorded.
@@ -64,7 +62,7 @@ class Attachments:
         another owner has one of its addresses by now, and SandboxNotFound.
         """
         try:
-            self._leases.hold(call, network, endpoint)
+            self.leases.hold(call, network, endpoint)
             self._run(call, Driver.connect, network, endpoint)
         except (DriverError, IpamError, PluginTimeout) as error:
             with rollback(error, f"record why endpoint {endpoint.id} failed"):
@@ -77,16 +75,16 @@ class Attachments:
 
         Raises PortInUse where another program has one of them.
         """
-        for failure in self._ports.reacquire(network, endpoint):
+        for failure in self.ports.reacquire(network, endpoint):
             raise failure
 
     def missing_ports(self, network: Network, endpoint: Endpoint) -> Sequence[str]:
         """Return a sentence for each of an endpoint's ports that is not reserved."""
-        return self._ports.missing(network, endpoint)
+        return self.ports.missing(network, endpoint)
 
     def differences(self, call: Call, network: Network, endpoint: Endpoint) -> Sequence[str]:
         """Return how kernel and host differ from an endpoint, a sentence each."""
-        driver = self._drivers.get(network.spec.driver)
+        driver = self.drivers.get(network.spec.driver)
         differences = driver.run(call, Driver.check, endpoint.for_driver(network))
         return [*differences, *self.missing_ports(network, endpoint)]
 
@@ -106,28 +104,28 @@ class Attachments:
         """
         for network, endpoint in attached:
             self.detach(call, network, endpoint)
-        self._leases.give_back(call, attached)
-        self._store.endpoints.remove(*(endpoint for _, endpoint in attached))
+        self.leases.give_back(call, attached)
+        self.store.endpoints.remove(*(endpoint for _, endpoint in attached))
         for _, endpoint in attached:
-            self._ports.release(endpoint.id)
+            self.ports.release(endpoint.id)
 
     def _remember(self, endpoint: Endpoint, failure: str) -> Endpoint:
         if endpoint.failure == failure:
             return endpoint
-        return self._store.endpoints.put(replace(endpoint, failure=failure))
+        return self.store.endpoints.put(replace(endpoint, failure=failure))
 
     def _run(
         self,
         call: Call,
-        verb: Callable[[Driver, drivers.Call, drivers.Endpoint], None],
+        verb: Callable[[Driver, api.Call, api.Endpoint], None],
         network: Network,
         endpoint: Endpoint,
     ) -> None:
-        driver = self._drivers.get(network.spec.driver)
+        driver = self.drivers.get(network.spec.driver)
         driver.run(call, verb, endpoint.for_driver(network), subject=f"endpoint {endpoint.id}")
 
     def _with_addresses(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
-        addresses = self._leases.take(call, network, endpoint)
+        addresses = self.leases.take(call, network, endpoint)
         gateways = {
             subnet.cidr.version: subnet.gateway
             for address in reversed(addresses)

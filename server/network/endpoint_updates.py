@@ -8,7 +8,7 @@ crash, the next start does so.
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from mynet.drivers.api import PORTS, Driver, PortMapping
@@ -33,23 +33,16 @@ from mynet.server.plugins.catalog import Catalog
 from mynet.server.store import Store
 
 
+@dataclass(frozen=True, slots=True)
 class EndpointUpdates:
     """Updates endpoints."""
 
-    def __init__(
-        self,
-        store: Store,
-        drivers: Catalog[Driver],
-        locks: KeyedLocks,
-        ports: PortAllocator,
-        attachments: Attachments,
-    ) -> None:
-        self._store = store
-        self._drivers = drivers
-        self._locks = locks
-        self._ports = ports
-        self._attachments = attachments
-        self._finder = EndpointFinder(store)
+    store: Store
+    drivers: Catalog[Driver]
+    locks: KeyedLocks
+    ports: PortAllocator
+    attachments: Attachments
+    finder: EndpointFinder
 
     def update(self, call: Call, selector: EndpointSelector, change: EndpointChange) -> Endpoint:
         """Change an endpoint and return it; a failure leaves it as it was. The call is idempotent.
@@ -57,20 +50,20 @@ class EndpointUpdates:
         Raises EndpointNotFound, Ambiguous, Busy, InvalidArgument, CapabilityUnsupported,
         PortInUse, PortsExhausted, CallerGone, and what the driver raises.
         """
-        selected = self._finder.one(selector)
-        with self._locks.endpoint(call, *_keys(selected)):
-            endpoint = self._finder.one(EndpointSelector(endpoint=selected.id))
+        selected = self.finder.one(selector)
+        with self.locks.endpoint(call, *_keys(selected)):
+            endpoint = self.finder.one(EndpointSelector(endpoint=selected.id))
             if endpoint.state is not EndpointState.READY:
                 raise _not_ready(endpoint)
-            network = self._store.networks.find(endpoint.network_id)
-            info = self._drivers.get(network.spec.driver).implementation.info
+            network = self.store.networks.find(endpoint.network_id)
+            info = self.drivers.get(network.spec.driver).implementation.info
             changed = _checked(network, endpoint, change)
             require_publishable(network, change.ports.put, info)
             # The driver gets ports even where they did not change, as another program may have
             # damaged their rules.
             if change.ports and PORTS in info.capabilities:
                 return self._apply(call, network, endpoint, changed, change.ports.put)
-            return self._store.endpoints.put(changed) if changed != endpoint else endpoint
+            return self.store.endpoints.put(changed) if changed != endpoint else endpoint
 
     def _apply(
         self,
@@ -81,16 +74,16 @@ class EndpointUpdates:
         asked: Sequence[PortMapping],
     ) -> Endpoint:
         """Change ports and driver, then the record; a failure brings them back to the record."""
-        changed = self._ports.allocate(network, changed, asked, endpoint.ports)
+        changed = self.ports.allocate(network, changed, asked, endpoint.ports)
         try:
-            self._attachments.update(call, network, changed)
+            self.attachments.update(call, network, changed)
             require_caller(call)
             if changed != endpoint:
-                changed = self._store.endpoints.republish(changed, network.versions)
+                changed = self.store.endpoints.republish(changed, network.versions)
         except Exception as error:
             on_completion(error, partial(self._roll_back, call, endpoint, error))
             raise
-        self._ports.settle(network, changed)
+        self.ports.settle(network, changed)
         return changed
 
     def _roll_back(self, call: Call, endpoint: Endpoint, error: Exception) -> None:
@@ -101,12 +94,12 @@ class EndpointUpdates:
         rollback_call = call.for_rollback()
         with rollback(error, f"update endpoint {endpoint.id}"), ExitStack() as held:
             if is_under_way(error):
-                held.enter_context(self._locks.endpoint(rollback_call, *_keys(endpoint)))
-            if recorded := self._store.endpoints.get(endpoint.id):
-                network = self._store.networks.find(recorded.network_id)
-                held.callback(self._ports.settle, network, recorded)
+                held.enter_context(self.locks.endpoint(rollback_call, *_keys(endpoint)))
+            if recorded := self.store.endpoints.get(endpoint.id):
+                network = self.store.networks.find(recorded.network_id)
+                held.callback(self.ports.settle, network, recorded)
                 if recorded.state is EndpointState.READY:
-                    self._attachments.update(rollback_call, network, recorded)
+                    self.attachments.update(rollback_call, network, recorded)
 
 
 def _checked(network: Network, endpoint: Endpoint, change: EndpointChange) -> Endpoint:

@@ -9,7 +9,7 @@ import contextvars
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from mynet.drivers.api import Driver
@@ -46,27 +46,18 @@ from mynet.server.store import Store
 _AT_ONCE = 16  # endpoints that one call removes at a time: fewer than a plugin has threads
 
 
+@dataclass(frozen=True, slots=True)
 class Endpoints:
     """The endpoints of this daemon."""
 
-    def __init__(
-        self,
-        store: Store,
-        drivers: Catalog[Driver],
-        leases: Leases,
-        locks: KeyedLocks,
-        host: Host,
-        planner: Planner,
-        attachments: Attachments,
-    ) -> None:
-        self._store = store
-        self._drivers = drivers
-        self._leases = leases
-        self._locks = locks
-        self._host = host
-        self._planner = planner
-        self._attachments = attachments
-        self._finder = EndpointFinder(store)
+    store: Store
+    drivers: Catalog[Driver]
+    leases: Leases
+    locks: KeyedLocks
+    host: Host
+    planner: Planner
+    attachments: Attachments
+    finder: EndpointFinder
 
     def connect(
         self, call: Call, selector: str, spec: EndpointSpec, sandbox: SandboxSpec | None
@@ -77,22 +68,22 @@ class Endpoints:
         CapabilityUnsupported, PortInUse, PortsExhausted, CallerGone, and what backend and driver
         raise.
         """
-        network_id = self._store.networks.find(selector).id
+        network_id = self.store.networks.find(selector).id
         place = self._identify(sandbox)
         with ExitStack() as held:
-            held.enter_context(self._locks.exclusive(call, "container", spec.container_id))
+            held.enter_context(self.locks.exclusive(call, "container", spec.container_id))
             if place.sandbox:
-                held.enter_context(self._locks.exclusive(call, "sandbox", place.sandbox.cookie))
-            held.enter_context(self._locks.shared(call, "network", network_id))
-            network = self._store.networks.find(network_id)
+                held.enter_context(self.locks.exclusive(call, "sandbox", place.sandbox.cookie))
+            held.enter_context(self.locks.shared(call, "network", network_id))
+            network = self.store.networks.find(network_id)
             if network.state is not NetworkState.READY:
                 raise not_ready(network)
             self._check_spec(network, spec)
             if existing := self._same_key(call, network, spec):
                 return self._again(call, network, existing, spec, place)
-            endpoint = self._planner.endpoint(network, spec, place)
-            endpoint = replace(endpoint, taken=self._leases.held_by(call, network, spec))
-            return self._make(call, network, self._attachments.record(network, endpoint))
+            endpoint = self.planner.endpoint(network, spec, place)
+            endpoint = replace(endpoint, taken=self.leases.held_by(call, network, spec))
+            return self._make(call, network, self.attachments.record(network, endpoint))
 
     def disconnect(
         self, call: Call, selector: EndpointSelector, *, allow_missing: bool
@@ -103,7 +94,7 @@ class Endpoints:
         backend and driver raise.
         """
         try:
-            selected = self._finder.several(selector)
+            selected = self.finder.several(selector)
         except (EndpointNotFound, NetworkNotFound):
             if allow_missing:
                 return []
@@ -125,27 +116,27 @@ class Endpoints:
 
     def remove(self, call: Call, endpoint_id: str) -> Endpoint | None:
         """Remove one endpoint and return it as it was, or None where it does not exist."""
-        known = self._store.endpoints.get(endpoint_id)
+        known = self.store.endpoints.get(endpoint_id)
         if known is None:
             return None
-        with self._locks.endpoint(call, known.spec.container_id, known.network_id):
-            endpoint = self._store.endpoints.get(endpoint_id)
+        with self.locks.endpoint(call, known.spec.container_id, known.network_id):
+            endpoint = self.store.endpoints.get(endpoint_id)
             if endpoint:
-                self._finish(call, self._store.networks.find(endpoint.network_id), endpoint)
+                self._finish(call, self.store.networks.find(endpoint.network_id), endpoint)
         return endpoint
 
     def get(self, selector: EndpointSelector) -> Endpoint:
         """Return one endpoint. Raises EndpointNotFound, NetworkNotFound and Ambiguous."""
-        return self._finder.one(selector)
+        return self.finder.one(selector)
 
     def check(self, call: Call, selector: EndpointSelector) -> tuple[Endpoint, Sequence[str]]:
         """Return an endpoint, and how the kernel differs from it, a sentence each.
 
         Raises EndpointNotFound, NetworkNotFound, Ambiguous, and what the driver raises.
         """
-        endpoint = self._finder.one(selector)
-        network = self._store.networks.find(endpoint.network_id)
-        return endpoint, self._attachments.differences(call, network, endpoint)
+        endpoint = self.finder.one(selector)
+        network = self.store.networks.find(endpoint.network_id)
+        return endpoint, self.attachments.differences(call, network, endpoint)
 
     def page(
         self,
@@ -155,7 +146,7 @@ class Endpoints:
         limit: int,
     ) -> Sequence[tuple[int, Endpoint]]:
         """Return endpoints of a network and a container with all labels, each with its page key."""
-        network_id = self._store.networks.find(selector.network).id if selector.network else ""
+        network_id = self.store.networks.find(selector.network).id if selector.network else ""
 
         def wanted(endpoint: Endpoint) -> bool:
             return (
@@ -164,34 +155,34 @@ class Endpoints:
                 and labels.items() <= endpoint.spec.labels.items()
             )
 
-        return self._store.endpoints.page(after, limit, wanted)
+        return self.store.endpoints.page(after, limit, wanted)
 
     def _check_spec(self, network: Network, spec: EndpointSpec) -> None:
         """Raise for options, ports and addresses that the driver or the network does not have.
 
         Raises InvalidArgument, CapabilityUnsupported and AddressOutOfRange.
         """
-        info = self._drivers.get(network.spec.driver).implementation.info
+        info = self.drivers.get(network.spec.driver).implementation.info
         if violations := [
             *endpoint_violations(spec.options, info),
             *port_violations(network, spec.ports),
-            *self._leases.violations(network, spec),
+            *self.leases.violations(network, spec),
         ]:
             raise InvalidArgument(violations)
         require_publishable(network, spec.ports, info)
-        self._leases.check(network, spec)
+        self.leases.check(network, spec)
 
     def _same_key(self, call: Call, network: Network, spec: EndpointSpec) -> Endpoint | None:
         """Return the READY endpoint with the same natural key; remove one that is not READY."""
-        existing = self._finder.same_key(network, spec)
+        existing = self.finder.same_key(network, spec)
         if existing and existing.state is not EndpointState.READY:
-            self._attachments.tear_down(call, (network, existing))
+            self.attachments.tear_down(call, (network, existing))
             return None
         return existing
 
     def _identify(self, sandbox: SandboxSpec | None) -> Place:
         return (
-            Place(self._host.sandboxes.identify(sandbox.path), sandbox.pid) if sandbox else Place()
+            Place(self.host.sandboxes.identify(sandbox.path), sandbox.pid) if sandbox else Place()
         )
 
     def _again(
@@ -212,27 +203,27 @@ class Endpoints:
             if (
                 place != existing.place
             ):  # another path to the same sandbox, as the old one may be gone
-                existing = self._store.endpoints.put(replace(existing, place=place))
+                existing = self.store.endpoints.put(replace(existing, place=place))
             return self._repaired(call, network, existing)
-        if same_boot and self._host.sandboxes.exists(before):
+        if same_boot and self.host.sandboxes.exists(before):
             raise endpoint_exists(existing, f"in another sandbox, {before.path}")
         return self._move(call, network, existing, place)
 
     def _repaired(self, call: Call, network: Network, existing: Endpoint) -> Endpoint:
         """Return an existing endpoint, and repair what another program has damaged of it."""
-        self._attachments.reacquire_ports(network, existing)
-        return self._attachments.repair(call, network, existing)
+        self.attachments.reacquire_ports(network, existing)
+        return self.attachments.repair(call, network, existing)
 
     def _move(self, call: Call, network: Network, existing: Endpoint, place: Place) -> Endpoint:
         """Move the endpoint of a sandbox that is gone into its successor.
 
         Where that fails, the record stays as it was, with its addresses, for the next call.
         """
-        self._attachments.reacquire_ports(network, existing)
-        self._attachments.detach(call, network, existing)
-        moved = self._store.endpoints.put(self._planner.moved(existing, place))
+        self.attachments.reacquire_ports(network, existing)
+        self.attachments.detach(call, network, existing)
+        moved = self.store.endpoints.put(self.planner.moved(existing, place))
         try:
-            return self._attachments.finish(call, network, moved)
+            return self.attachments.finish(call, network, moved)
         except Exception as error:
             on_completion(error, partial(self._move_back, call, network, moved, existing, error))
             raise
@@ -240,7 +231,7 @@ class Endpoints:
     def _make(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
         """Finish a recorded endpoint, or tear it down."""
         try:
-            return self._attachments.finish(call, network, endpoint)
+            return self.attachments.finish(call, network, endpoint)
         except Exception as error:
             on_completion(error, partial(self._roll_back, call, network, endpoint, error))
             raise
@@ -249,23 +240,23 @@ class Endpoints:
         self, call: Call, network: Network, moved: Endpoint, existing: Endpoint, error: Exception
     ) -> None:
         with rollback(error, f"move endpoint {existing.id}"):
-            self._attachments.detach(call.for_rollback(), network, moved)
-            self._store.endpoints.put(existing)
+            self.attachments.detach(call.for_rollback(), network, moved)
+            self.store.endpoints.put(existing)
 
     def _roll_back(
         self, call: Call, network: Network, endpoint: Endpoint, error: Exception
     ) -> None:
         with rollback(error, f"connect endpoint {endpoint.id}"):
-            self._attachments.tear_down(call.for_rollback(), (network, endpoint))
+            self.attachments.tear_down(call.for_rollback(), (network, endpoint))
 
     def _finish(self, call: Call, network: Network, endpoint: Endpoint) -> None:
         """Record the intent to disconnect, then tear down, if need be after a late driver."""
         if endpoint.state is EndpointState.READY:
-            endpoint = self._store.endpoints.put(
+            endpoint = self.store.endpoints.put(
                 replace(endpoint, state=EndpointState.DISCONNECTING)
             )
         try:
-            self._attachments.tear_down(call, (network, endpoint))
+            self.attachments.tear_down(call, (network, endpoint))
         except PluginTimeout as timeout:
             if timeout.pending:
                 on_completion(timeout, partial(self._roll_back, call, network, endpoint, timeout))

@@ -7,7 +7,7 @@ record; after a crash, the next start does so.
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from mynet.drivers.api import Driver, DriverInfo, NetworkRequest, NetworkUpdate
@@ -25,13 +25,13 @@ from mynet.server.plugins.options import network_violations
 from mynet.server.store import Store
 
 
+@dataclass(frozen=True, slots=True)
 class NetworkUpdates:
     """Updates networks."""
 
-    def __init__(self, store: Store, drivers: Catalog[Driver], locks: KeyedLocks) -> None:
-        self._store = store
-        self._drivers = drivers
-        self._locks = locks
+    store: Store
+    drivers: Catalog[Driver]
+    locks: KeyedLocks
 
     def update(self, call: Call, selector: str, change: NetworkChange) -> NetworkReport:
         """Change a network and return it; a failure leaves it as it was. The call is idempotent.
@@ -39,9 +39,9 @@ class NetworkUpdates:
         Raises NetworkNotFound, Ambiguous, Busy, InvalidArgument, CapabilityUnsupported,
         CallerGone, and what the driver raises.
         """
-        network_id = self._store.networks.find(selector).id
-        with self._locks.exclusive(call, "network", network_id):
-            network = self._store.networks.find(network_id)
+        network_id = self.store.networks.find(selector).id
+        with self.locks.exclusive(call, "network", network_id):
+            network = self.store.networks.find(network_id)
             if network.state is not NetworkState.READY:
                 raise not_ready(network)
             changed = self._checked(network, change)
@@ -50,15 +50,15 @@ class NetworkUpdates:
             if change.options:
                 network = self._apply(call, network, changed)
             elif changed != network:
-                network = self._store.networks.put(changed)
-            return NetworkReport(network, len(self._store.endpoints.of_network(network.id)))
+                network = self.store.networks.put(changed)
+            return NetworkReport(network, len(self.store.endpoints.of_network(network.id)))
 
     def settle(self, call: Call, network: Network, endpoints: Sequence[Endpoint]) -> None:
         """Bring a network, and its endpoints as far as they exist, to the network's record."""
         request = NetworkUpdate(
             network.for_driver(), tuple(endpoint.for_driver(network) for endpoint in endpoints)
         )
-        driver = self._drivers.get(network.spec.driver)
+        driver = self.drivers.get(network.spec.driver)
         driver.run(call, Driver.update, request, subject=f"network {network.id}")
 
     def _checked(self, network: Network, change: NetworkChange) -> Network:
@@ -78,7 +78,7 @@ class NetworkUpdates:
         ]
         fixed: Mapping[str, str] = {}
         if change.options:
-            info = self._drivers.get(spec.driver).implementation.info
+            info = self.drivers.get(spec.driver).implementation.info
             versions = frozenset(subnet.cidr.version for subnet in network.subnets)
             violations += network_violations(
                 "", NetworkRequest(spec.options, versions, spec.internal), info
@@ -93,9 +93,9 @@ class NetworkUpdates:
     def _apply(self, call: Call, network: Network, changed: Network) -> Network:
         """Change the driver, then the record; a failure brings the driver back to the record."""
         try:
-            self.settle(call, changed, self._store.endpoints.of_network(network.id))
+            self.settle(call, changed, self.store.endpoints.of_network(network.id))
             require_caller(call)
-            return self._store.networks.put(changed) if changed != network else network
+            return self.store.networks.put(changed) if changed != network else network
         except Exception as error:
             on_completion(error, partial(self._roll_back, call, network, error))
             raise
@@ -108,10 +108,10 @@ class NetworkUpdates:
         rollback_call = call.for_rollback()
         with rollback(error, f"update network {network.name}"), ExitStack() as held:
             if is_under_way(error):
-                held.enter_context(self._locks.exclusive(rollback_call, "network", network.id))
-            recorded = self._store.networks.get(network.id)
+                held.enter_context(self.locks.exclusive(rollback_call, "network", network.id))
+            recorded = self.store.networks.get(network.id)
             if recorded and recorded.state is NetworkState.READY:
-                self.settle(rollback_call, recorded, self._store.endpoints.of_network(network.id))
+                self.settle(rollback_call, recorded, self.store.endpoints.of_network(network.id))
 
 
 def _fixed(

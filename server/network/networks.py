@@ -6,7 +6,7 @@ DeleteNetwork is the mirror image.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from mynet.drivers.api import Driver
@@ -32,28 +32,18 @@ from mynet.server.plugins.catalog import Catalog
 from mynet.server.store import Store
 
 
+@dataclass(frozen=True, slots=True)
 class Networks:
     """The networks of this daemon."""
 
-    def __init__(
-        self,
-        store: Store,
-        drivers: Catalog[Driver],
-        backends: Catalog[Backend],
-        leases: Leases,
-        endpoints: Endpoints,
-        locks: KeyedLocks,
-        planner: Planner,
-        registry: SubnetRegistry,
-    ) -> None:
-        self._registry = registry
-        self._store = store
-        self._drivers = drivers
-        self._backends = backends
-        self._leases = leases
-        self._endpoints = endpoints
-        self._locks = locks
-        self._planner = planner
+    store: Store
+    drivers: Catalog[Driver]
+    backends: Catalog[Backend]
+    leases: Leases
+    endpoints: Endpoints
+    locks: KeyedLocks
+    planner: Planner
+    registry: SubnetRegistry
 
     def create(self, call: Call, spec: NetworkSpec, *, allow_existing: bool) -> NetworkReport:
         """Create a network and return it. A failure leaves nothing of it.
@@ -62,11 +52,11 @@ class Networks:
         PoolsExhausted, Busy, CallerGone, and what backend and driver raise. With ``allow_existing``
         a network of that name and spec is repaired and returned instead.
         """
-        self._backends.get(spec.ipam)
-        network = self._planner.network(spec)
-        subnets = spec.subnets or self._registry.unnamed(network.mtu)
-        candidates = self._registry.candidates(subnets)
-        with self._locks.exclusive(call, "network", network.id):
+        self.backends.get(spec.ipam)
+        network = self.planner.network(spec)
+        subnets = spec.subnets or self.registry.unnamed(network.mtu)
+        candidates = self.registry.candidates(subnets)
+        with self.locks.exclusive(call, "network", network.id):
             try:
                 network = self._add(call, network, subnets, candidates)
             except NetworkExists as taken:
@@ -79,17 +69,17 @@ class Networks:
 
     def get(self, selector: str) -> NetworkReport:
         """Return a network by id, name or id prefix. Raises NetworkNotFound and Ambiguous."""
-        network = self._store.networks.find(selector)
-        return NetworkReport(network, len(self._store.endpoints.of_network(network.id)))
+        network = self.store.networks.find(selector)
+        return NetworkReport(network, len(self.store.endpoints.of_network(network.id)))
 
     def page(
         self, labels: Mapping[str, str], after: int, limit: int
     ) -> Sequence[tuple[int, NetworkReport]]:
         """Return networks that have all these labels, the oldest first, each with its page key."""
-        page = self._store.networks.page(
+        page = self.store.networks.page(
             after, limit, lambda network: labels.items() <= network.spec.labels.items()
         )
-        counts = self._store.endpoints.counts()
+        counts = self.store.endpoints.counts()
         return [(seq, NetworkReport(network, counts.get(network.id, 0))) for seq, network in page]
 
     def delete(self, call: Call, selector: str, *, force: bool, allow_missing: bool) -> None:
@@ -99,31 +89,31 @@ class Networks:
         Busy, and what backend and driver raise.
         """
         try:
-            selected = self._store.networks.find(selector)
+            selected = self.store.networks.find(selector)
         except NetworkNotFound:
             if allow_missing:
                 return
             raise
-        with self._locks.exclusive(call, "network", selected.id):
-            network = self._store.networks.find(selected.id)
-            endpoints = self._store.endpoints.of_network(network.id)
+        with self.locks.exclusive(call, "network", selected.id):
+            network = self.store.networks.find(selected.id)
+            endpoints = self.store.endpoints.of_network(network.id)
             if endpoints and not force:
                 raise _in_use(network, endpoints)
             # From here on no Connect succeeds. Disconnect needs this lock, so it is released.
-            self._store.networks.put(replace(network, state=NetworkState.DELETING))
-        self._endpoints.remove_all(call, endpoints)
-        with self._locks.exclusive(call, "network", selected.id):
-            if still := self._store.networks.get(selected.id):  # else another call was faster
+            self.store.networks.put(replace(network, state=NetworkState.DELETING))
+        self.endpoints.remove_all(call, endpoints)
+        with self.locks.exclusive(call, "network", selected.id):
+            if still := self.store.networks.get(selected.id):  # else another call was faster
                 self.tear_down(call, still)
 
     def tear_down(self, call: Call, network: Network) -> None:
         """Remove all that is left of a network, as its record names it."""
-        driver = self._drivers.get(network.spec.driver)
+        driver = self.drivers.get(network.spec.driver)
         driver.run(call, Driver.delete, network.for_driver(), subject=f"network {network.id}")
-        self._leases.close(call, network)
-        self._store.networks.remove(network)
+        self.leases.close(call, network)
+        self.store.networks.remove(network)
         with best_effort(f"drop the subnets of network {network.name}"):
-            self._leases.forget(call, network)
+            self.leases.forget(call, network)
 
     def _add(
         self,
@@ -134,35 +124,35 @@ class Networks:
     ) -> Network:
         """Record a network. An unfinished network of the same name is torn down first."""
         try:
-            return self._store.networks.add(network, subnets, candidates)
+            return self.store.networks.add(network, subnets, candidates)
         except NetworkExists as taken:
             self._finish(call, taken)
-        return self._store.networks.add(network, subnets, candidates)
+        return self.store.networks.add(network, subnets, candidates)
 
     def _finish(self, call: Call, taken: NetworkExists) -> None:
         """Tear down an unfinished network that has the name. Raises ``taken`` for a READY one."""
-        network = self._store.networks.get(taken.holder)
+        network = self.store.networks.get(taken.holder)
         if network and network.state is NetworkState.READY:
             raise taken  # at once, whichever call holds its lock
         # The lock that the caller holds already is of a new id that no other call knows yet, so
         # this wait cannot be part of a circle.
-        with self._locks.exclusive(call, "network", taken.holder):
-            network = self._store.networks.get(taken.holder)
+        with self.locks.exclusive(call, "network", taken.holder):
+            network = self.store.networks.get(taken.holder)
             if network is None:
                 return
             if network.state is NetworkState.READY:
                 raise taken
-            if self._store.endpoints.of_network(network.id):
+            if self.store.endpoints.of_network(network.id):
                 raise not_ready(network)
             self.tear_down(call, network)
 
     def _make(self, call: Call, network: Network) -> Network:
         """Finish a recorded network, or tear it down."""
         try:
-            network = self._store.networks.put(self._leases.open(call, network))
+            network = self.store.networks.put(self.leases.open(call, network))
             self.repair(call, network)
             require_caller(call)
-            return self._store.networks.put(replace(network, state=NetworkState.READY))
+            return self.store.networks.put(replace(network, state=NetworkState.READY))
         except Exception as error:
             on_completion(error, partial(self._roll_back, call, network, error))
             raise
@@ -173,7 +163,7 @@ class Networks:
 
     def _existing(self, call: Call, spec: NetworkSpec, taken: NetworkExists) -> NetworkReport:
         """Return the network that has the name, repaired. Raises NetworkExists for another spec."""
-        with self._locks.exclusive(call, "network", taken.holder):
+        with self.locks.exclusive(call, "network", taken.holder):
             try:
                 report = self.get(taken.holder)
             except NetworkNotFound as error:
@@ -195,7 +185,7 @@ class Networks:
 
     def repair(self, call: Call, network: Network) -> None:
         """Create a network through its driver, or repair what another program has damaged of it."""
-        driver = self._drivers.get(network.spec.driver)
+        driver = self.drivers.get(network.spec.driver)
         driver.run(call, Driver.create, network.for_driver(), subject=f"network {network.id}")
 
 

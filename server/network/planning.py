@@ -5,7 +5,7 @@ instant leaves nothing whose name is not on record.
 """
 
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -29,17 +29,17 @@ _NAME_LENGTH = 15  # characters in a device's name: IFNAMSIZ of linux/if.h, less
 _METRICS = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
 class Planner:
     """Chooses ids, device names, MTU and metrics that are free at this moment."""
 
-    def __init__(self, store: Store, drivers: Catalog[Driver], host: Host) -> None:
-        self._store = store
-        self._drivers = drivers
-        self._host = host
+    store: Store
+    drivers: Catalog[Driver]
+    host: Host
 
     def network(self, spec: NetworkSpec) -> Network:
         """Return a planned network; its subnets follow as it is recorded. Raises DriverNotFound."""
-        prefix = self._drivers.get(spec.driver).implementation.info.device_prefix
+        prefix = self.drivers.get(spec.driver).implementation.info.device_prefix
         network_id = secrets.token_hex(32)
         return Network(
             id=network_id,
@@ -53,7 +53,7 @@ class Planner:
 
     def endpoint(self, network: Network, spec: EndpointSpec, place: Place) -> Endpoint:
         """Return a planned endpoint; its addresses and MAC address follow as they are allocated."""
-        prefix = self._drivers.get(network.spec.driver).implementation.info.port_prefix
+        prefix = self.drivers.get(network.spec.driver).implementation.info.port_prefix
         endpoint_id = secrets.token_hex(32)
         return Endpoint(
             id=endpoint_id,
@@ -85,7 +85,7 @@ class Planner:
 
     def _mtu(self, spec: NetworkSpec) -> int:
         """Return the MTU of the uplink, and with an IPv6 subnet at least what IPv6 needs."""
-        uplink = self._host.host.uplink_mtu()
+        uplink = self.host.host.uplink_mtu()
         has_ipv6 = any(subnet.version == IPV6 for subnet in spec.subnets)
         return max(uplink, MIN_MTU_IPV6) if has_ipv6 else uplink
 
@@ -95,8 +95,8 @@ class Planner:
         readable = prefix + name
         taken = (
             len(readable) > _NAME_LENGTH
-            or self._host.links.has_device(readable)
-            or self._store.networks.has_interface(readable)
+            or self.host.links.has_device(readable)
+            or self.store.networks.has_interface(readable)
         )
         return prefix + network_id[:12] if taken else readable
 
@@ -104,8 +104,8 @@ class Planner:
         """Return the first name of eth0, eth1, ... that neither the sandbox nor a record has."""
         if sandbox is None:
             return "cif-" + endpoint_id[:11]
-        taken = self._host.sandboxes.device_names(sandbox) | {
-            endpoint.interface for endpoint in self._store.endpoints.of_sandbox(sandbox.cookie)
+        taken = self.host.sandboxes.device_names(sandbox) | {
+            endpoint.interface for endpoint in self.store.endpoints.of_sandbox(sandbox.cookie)
         }
         return next(
             name for name in map("eth{}".format, range(len(taken) + 1)) if name not in taken
@@ -118,7 +118,7 @@ class Planner:
         goes first, and no route of the others has to change. Of equal priorities, the endpoint that
         was connected first stays first.
         """
-        others = self._store.endpoints.of_sandbox(sandbox.cookie) if sandbox else ()
+        others = self.store.endpoints.of_sandbox(sandbox.cookie) if sandbox else ()
         taken = {other.route_metric for other in others}
         first = (MAX_GATEWAY_PRIORITY + 1 - gateway_priority) * _METRICS
         own = range(first, first + _METRICS)

@@ -1,6 +1,7 @@
 """Finds the endpoints that a selector selects."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from mynet.server.errors import Ambiguous, EndpointNotFound, quoted
 from mynet.server.model.endpoints import Endpoint, EndpointSelector, EndpointSpec
@@ -8,11 +9,11 @@ from mynet.server.model.networks import Network
 from mynet.server.store import Store
 
 
+@dataclass(frozen=True, slots=True)
 class EndpointFinder:
     """Finds endpoints by id prefix, by network and container, or by container."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    store: Store
 
     def one(self, selector: EndpointSelector) -> Endpoint:
         """Return the selected endpoint. Raises EndpointNotFound, NetworkNotFound and Ambiguous."""
@@ -43,7 +44,7 @@ class EndpointFinder:
         """
         of_container = [
             endpoint
-            for endpoint in self._store.endpoints.of_container(spec.container_id)
+            for endpoint in self.store.endpoints.of_container(spec.container_id)
             if endpoint.network_id == network.id and spec.interface in ("", endpoint.interface)
         ]
         of_container.sort(key=lambda endpoint: bool(endpoint.spec.interface))
@@ -51,11 +52,11 @@ class EndpointFinder:
 
     def _matching(self, selector: EndpointSelector) -> Sequence[Endpoint]:
         if selector.endpoint:
-            endpoints = self._store.endpoints.by_id_prefix(selector.endpoint)
+            endpoints = self.store.endpoints.by_id_prefix(selector.endpoint)
         else:
-            endpoints = self._store.endpoints.of_container(selector.container_id)
+            endpoints = self.store.endpoints.of_container(selector.container_id)
         if selector.network:
-            network = self._store.networks.find(selector.network)
+            network = self.store.networks.find(selector.network)
             endpoints = [endpoint for endpoint in endpoints if endpoint.network_id == network.id]
         if selector.interface:
             endpoints = [

@@ -7,7 +7,7 @@ this daemon's networks and endpoints are ever released.
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -26,31 +26,25 @@ from mynet.server.store import Store
 _PAGE = 1000
 
 
+@dataclass(frozen=True, slots=True)
 class IpamChecks:
     """Compares registry and backends, and repairs what differs."""
 
-    def __init__(
-        self,
-        store: Store,
-        backends: Catalog[Backend],
-        registry: SubnetRegistry,
-        locks: KeyedLocks,
-    ) -> None:
-        self._store = store
-        self._backends = backends
-        self._registry = registry
-        self._locks = locks
+    store: Store
+    backends: Catalog[Backend]
+    registry: SubnetRegistry
+    locks: KeyedLocks
 
     def examine(self, examination: Examination) -> None:
         """Compare the subnets of the registry and of the backends, and the owners of addresses."""
-        for subnet in self._store.subnets.without_network():
+        for subnet in self.store.subnets.without_network():
             cidr = subnet.cidr
             with (
                 examination.step(f"subnet {cidr}") as call,
-                self._locks.exclusive(call, "subnet", str(cidr)),
+                self.locks.exclusive(call, "subnet", str(cidr)),
             ):
                 examination.extend(self._unused(call, cidr))
-        for backend in self._backends.usable():
+        for backend in self.backends.usable():
             with examination.step(f"backend {backend.name}") as call:
                 examination.extend(self._orphans(call, backend))
                 examination.extend(self._unregistered(call, backend))
@@ -58,7 +52,7 @@ class IpamChecks:
     def addresses(self, examination: Examination) -> Mapping[str, AbstractSet[IPAddress]]:
         """Return the addresses of this daemon's networks and endpoints, by owner."""
         addresses: dict[str, set[IPAddress]] = {}
-        for backend in self._backends.usable():
+        for backend in self.backends.usable():
             with examination.step(f"backend {backend.name}") as call:
                 for allocation in self._own(call, backend):
                     addresses.setdefault(allocation.owner, set()).add(allocation.address)
@@ -66,12 +60,12 @@ class IpamChecks:
 
     def of_network(self, call: Call, network: Network) -> Iterator[Problem]:
         """Yield what a network's backend lacks of it. The caller holds the network's lock."""
-        backend = self._backends.get(network.spec.ipam)
+        backend = self.backends.get(network.spec.ipam)
         query = AllocationQuery(owner=network.owner)
         allocations = backend.run(call, Backend.allocations, query)
         held = {allocation.address for allocation in allocations}
         for subnet in network.subnets:
-            rules = self._registry.rules(subnet.cidr)
+            rules = self.registry.rules(subnet.cidr)
             if not is_open(call, backend, rules):
                 yield _lost(backend, subnet.cidr)
             if subnet.gateway is not None and subnet.gateway not in held:
@@ -85,18 +79,18 @@ class IpamChecks:
 
     def _unused(self, call: Call, cidr: IPNetwork) -> Iterator[Problem]:
         """Yield the problem of a subnet without a network. The caller holds the subnet's lock."""
-        subnet = self._store.subnets.get(cidr)
+        subnet = self.store.subnets.get(cidr)
         if subnet is None or subnet.network_id:
             return
-        backend = self._backends.get(subnet.backend)
-        if subnet.kept and not is_open(call, backend, self._registry.complete(subnet)):
+        backend = self.backends.get(subnet.backend)
+        if subnet.kept and not is_open(call, backend, self.registry.complete(subnet)):
             yield _lost(backend, cidr)
-        elif self._registry.unused(call, cidr):
+        elif self.registry.unused(call, cidr):
             yield Problem(
                 f"subnet {cidr}",
                 "No network uses it, and none of its addresses is allocated.",
                 "It is deleted from the registry.",
-                lambda call: self._registry.drop_unused_held(call, cidr),
+                lambda call: self.registry.drop_unused_held(call, cidr),
             )
 
     def _orphans(self, call: Call, backend: Plugin[Backend]) -> Iterator[Problem]:
@@ -120,7 +114,7 @@ class IpamChecks:
 
     def _is_on_record(self, owner: str) -> bool:
         kind, _, record = owner.partition(":")
-        records = self._store.networks if f"{kind}:" == NETWORK_OWNER else self._store.endpoints
+        records = self.store.networks if f"{kind}:" == NETWORK_OWNER else self.store.endpoints
         return records.has(record)
 
     def _has_addresses(self, call: Call, backend: Plugin[Backend], owner: str) -> bool:
@@ -134,9 +128,9 @@ class IpamChecks:
     def _release(self, backend: Plugin[Backend], owner: str, call: Call) -> None:
         released = backend.run(call, Backend.release_owner, owner)
         for cidr in {allocation.subnet for allocation in released}:
-            with self._locks.exclusive(call, "subnet", str(cidr)):
-                self._registry.drop_unused_held(call, cidr)
-                is_registered = self._store.subnets.get(cidr) is not None
+            with self.locks.exclusive(call, "subnet", str(cidr)):
+                self.registry.drop_unused_held(call, cidr)
+                is_registered = self.store.subnets.get(cidr) is not None
                 query = AllocationQuery(subnet=cidr, limit=1)
                 if not is_registered and not backend.run(call, Backend.allocations, query):
                     backend.run(call, Backend.close_subnet, cidr)
@@ -144,7 +138,7 @@ class IpamChecks:
     def _unregistered(self, call: Call, backend: Plugin[Backend]) -> Iterator[Problem]:
         """Yield the subnets that have addresses in the backend and are not in the registry."""
         for cidr in self._subnets_in_use(call, backend):
-            if self._store.subnets.get(cidr) is None and self._is_unregistered(call, backend, cidr):
+            if self.store.subnets.get(cidr) is None and self._is_unregistered(call, backend, cidr):
                 yield Problem(
                     f"subnet {cidr}",
                     f"Backend {backend.name} has allocated addresses of it, and it is not in the"
@@ -163,14 +157,14 @@ class IpamChecks:
 
     def _is_unregistered(self, call: Call, backend: Plugin[Backend], cidr: IPNetwork) -> bool:
         query = AllocationQuery(subnet=cidr, limit=1)
-        with self._locks.shared(call, "subnet", str(cidr)):
+        with self.locks.shared(call, "subnet", str(cidr)):
             held = backend.run(call, Backend.allocations, query)
-            return bool(held) and self._store.subnets.get(cidr) is None
+            return bool(held) and self.store.subnets.get(cidr) is None
 
     def _register(self, backend: str, cidr: IPNetwork, call: Call) -> None:
-        with self._locks.exclusive(call, "subnet", str(cidr)):
+        with self.locks.exclusive(call, "subnet", str(cidr)):
             now, candidates = datetime.now(UTC), SubnetCandidates(())
-            self._store.subnets.add(SubnetSpec(cidr), candidates, backend, now, kept=False)
+            self.store.subnets.add(SubnetSpec(cidr), candidates, backend, now, kept=False)
 
 
 def _lost(backend: Plugin[Backend], cidr: IPNetwork) -> Problem:

@@ -42,11 +42,11 @@ class Backup:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
 class Backups:
     """Makes backups of the state directory of this daemon."""
 
-    def __init__(self, state: StateDir) -> None:
-        self._state = state
+    state: StateDir
 
     def make(self, call: Call, path: Path) -> Backup:
         """Write a backup to a new file, with mode 0600, and fsync it.
@@ -71,7 +71,7 @@ class Backups:
 
     def _write(self, call: Call, work: Path) -> Backup:
         files, revision = self._copy(call, work / "files")
-        about = archive.About(version("mynetd"), self._state.instance, datetime.now(UTC), revision)
+        about = archive.About(version("mynetd"), self.state.instance, datetime.now(UTC), revision)
         with (work / "backup").open("xb") as file:
             archive.pack(file, about, files)
             file.flush()
@@ -81,7 +81,7 @@ class Backups:
 
     def _copy(self, call: Call, folder: Path) -> tuple[Mapping[str, Path], int]:
         """Copy all files; return the copies by name, and the revision of mynet.db."""
-        source = self._state.path.absolute()
+        source = self.state.path.absolute()
         names = sorted({*_names(source), _RECORDS})
         databases = [name for name in names if _is_database(source, name)]
         copies = {name: folder / name for name in names}
@@ -100,7 +100,7 @@ class Backups:
     def _require_new_path(self, path: Path) -> None:
         if os.path.lexists(path):
             raise _refused_path(path, "exists, and a backup never replaces a file; name another")
-        if path.parent.resolve().is_relative_to(self._state.path.resolve()):
+        if path.parent.resolve().is_relative_to(self.state.path.resolve()):
             raise _refused_path(path, "is in the state directory itself; name a file elsewhere")
 
 

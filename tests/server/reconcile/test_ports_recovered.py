@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("web")
 def end(world: World) -> None:
     """Close every socket, as a daemon that stops does."""
     for endpoint in world.store.endpoints.all():
-        world.core.endpoint_updates._ports.release(endpoint.id)
+        world.core.endpoint_updates.ports.release(endpoint.id)
     assert not world.host.ports.taken()
 
 

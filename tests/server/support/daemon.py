@@ -155,7 +155,7 @@ class Daemon:
 
     def queue(self, kind: str) -> int:
         """Return how many calls hold or want the lock of that kind that is wanted most."""
-        states = dict(self.core.networks._locks._states)
+        states = dict(self.core.networks.locks._states)
         return max(
             (s.users for key, s in states.items() if kind in cast("tuple[str]", key)), default=0
         )

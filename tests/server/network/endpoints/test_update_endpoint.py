@@ -263,10 +263,10 @@ def test_ports_where_the_network_has_none_are_refused(world: World) -> None:
 def test_a_port_that_another_program_took_does_not_prevent_updates(world: World) -> None:
     """As after a start at which it was taken: it may go, and others may come."""
     [one] = [each for each in world.store.endpoints.all() if each.spec.container_id == "c1"]
-    world.core.endpoint_updates._ports.release(one.id)
+    world.core.endpoint_updates.ports.release(one.id)
     world.host.ports.take(Binding(TCP, 8080, frozenset({4})), NGINX)
     network = world.store.networks.find("web")
-    assert len(world.core.endpoint_updates._ports.reacquire(network, one)) == 1
+    assert len(world.core.endpoint_updates.ports.reacquire(network, one)) == 1
     changed = world.update_endpoint(ports=[TLS])
     assert list(changed.ports) == [WEB, DNS, TLS]
     assert world.problems(changed.id) == [

@@ -60,7 +60,7 @@ def test_a_port_on_record_that_is_not_held_is_refused_by_the_record(
     world: World, first: PortMapping, second: PortMapping
 ) -> None:
     holder = world.connect("c1", ports=[first])
-    world.core.endpoint_updates._ports.release(holder.id)  # a start found it taken
+    world.core.endpoint_updates.ports.release(holder.id)  # a start found it taken
     before = world.state()
     refused = refusal(world.net.Connect, connect("c2", ports=[second]))
     assert refused.short == ("ALREADY_EXISTS", "PORT_IN_USE")
@@ -110,7 +110,7 @@ def test_of_concurrent_calls_for_a_port_one_gets_it(world: World, asked: list[Po
 
 def test_a_port_on_record_is_not_chosen_though_no_program_has_it(world: World) -> None:
     holder = world.connect("c1", ports=[WEB])
-    world.core.endpoint_updates._ports.release(holder.id)  # as after a start that found it taken
+    world.core.endpoint_updates.ports.release(holder.id)  # as after a start that found it taken
     world.host.ports.choosable = [range(8079, 8082)]
     pair = PortMapping(container_port=80, count=2)
     assert refusal(world.net.Connect, connect("c2", ports=[pair])).reason == "PORTS_EXHAUSTED"
