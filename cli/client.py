@@ -52,18 +52,20 @@ class Session:
         prepare()
         import grpc
         from google.protobuf import json_format
+        from google.protobuf.message_factory import GetMessageClass
 
-        service, method = verb.split(".")
-        types = _message_types(service, method)
+        service, name = verb.split(".")
+        services = import_module(_MODULES[service]).DESCRIPTOR.services_by_name
+        method = services[service].methods_by_name[name]
         try:
-            message = json_format.ParseDict(dict(request), types.request())
+            message = json_format.ParseDict(dict(request), GetMessageClass(method.input_type)())
         except json_format.ParseError as error:  # such as an argument that is not UTF-8
             raise click.UsageError(str(error)) from error
         with grpc.insecure_channel(self.address, _CHANNEL_OPTIONS) as channel:
             call = channel.unary_unary(
-                f"/mynet.v1.{service}/{method}",
-                request_serializer=types.request.SerializeToString,
-                response_deserializer=types.answer.FromString,
+                f"/mynet.v1.{service}/{name}",
+                request_serializer=type(message).SerializeToString,
+                response_deserializer=GetMessageClass(method.output_type).FromString,
             )
             try:
                 answer = call(message, timeout=self.timeout)
@@ -89,22 +91,6 @@ class Session:
             token = answer["next_page_token"]
             if not token:
                 return items
-
-
-@dataclass(frozen=True, slots=True)
-class _MessageTypes:
-    """The message classes of a verb."""
-
-    request: Any
-    answer: Any
-
-
-def _message_types(service: str, method: str) -> _MessageTypes:
-    from google.protobuf.message_factory import GetMessageClass
-
-    services = import_module(_MODULES[service]).DESCRIPTOR.services_by_name
-    verb = services[service].methods_by_name[method]
-    return _MessageTypes(GetMessageClass(verb.input_type), GetMessageClass(verb.output_type))
 
 
 def _in_order(message: Message, descriptor: Any) -> dict[str, Any]:

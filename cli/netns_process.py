@@ -10,7 +10,7 @@ import os
 import select
 import signal
 from collections.abc import Callable, Sequence
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import NoReturn, Self
 
 from mynet.cli.errors import Failed, complain
@@ -59,12 +59,7 @@ class Sandbox:
         _handle(self._leave)
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         if self._go_end >= 0:
             self._wait()
 
@@ -80,7 +75,7 @@ class Sandbox:
 
     def _leave(self, number: int, _frame: FrameType | None) -> NoReturn:
         self._signalled = number
-        _ignore()
+        _handle(signal.SIG_IGN)
         raise SystemExit(_BY_SIGNAL + number)
 
     def _forward(self, number: int, _frame: FrameType | None) -> None:
@@ -103,7 +98,7 @@ class Sandbox:
         while ended not in select.select([ended, signals], [], [])[0]:
             os.read(signals, 1)
         # Once the child is reaped, another process may get its pid and must not be signalled.
-        _ignore()
+        _handle(signal.SIG_IGN)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
@@ -137,11 +132,6 @@ def _handle(handler: Callable[[int, FrameType | None], None] | signal.Handlers) 
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
-
-
-def _ignore() -> None:
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def _is_in_foreground() -> bool:

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import click
 
 from mynet.cli.client import Session
 from mynet.cli.errors import Failed, Unreachable
+from mynet.cli.output import render
 
 T = TypeVar("T")
-
-CONTEXT = {"help_option_names": ["-h", "--help"]}
+Function: TypeAlias = Callable[..., Any]
+Decorator: TypeAlias = Callable[[Function], Function]
 
 
 def _set_output(context: click.Context, _: click.Parameter, value: str | None) -> None:
@@ -21,20 +22,20 @@ def _set_output(context: click.Context, _: click.Parameter, value: str | None) -
 
 def command(
     name: str, *groups: click.Group, outputs: Sequence[str] = ("table", "json")
-) -> Callable[[Callable[..., Any]], click.Command]:
+) -> Callable[[Function], click.Command]:
     """Return a decorator that makes a function a command, and adds it to groups.
 
     The function gets the session as its first argument. The command takes ``--output`` with these
     ``outputs``, because people write the option after the command as often as before it.
     """
 
-    def make(function: Callable[..., Any]) -> click.Command:
+    def make(function: Function) -> click.Command:
         @click.pass_context
         @wraps(function)
         def with_session(context: click.Context, /, **values: Any) -> Any:
             return function(context.ensure_object(Session), **values)
 
-        made = click.command(name, context_settings=CONTEXT)(with_session)
+        made = click.command(name)(with_session)
         made.params.append(
             click.Option(
                 ["--output"],
@@ -75,19 +76,55 @@ def for_each(names: Sequence[str], function: Callable[[str], T]) -> tuple[list[T
     return results, status
 
 
+def delete_each(
+    session: Session, verb: str, field: str, names: Sequence[str], **flags: bool
+) -> int:
+    """Call a delete verb for each name, print what was deleted, and return the exit status."""
+
+    def delete(name: str) -> str:
+        session.call(verb, {field: name, **flags})
+        if session.output != "json":
+            click.echo(name)
+        return name
+
+    removed, status = for_each(names, delete)
+    if session.output == "json":
+        render.document({"removed": removed})
+    return status
+
+
 def key_values(
-    _context: click.Context, parameter: click.Parameter, values: Sequence[str]
+    _context: click.Context, _parameter: click.Parameter, values: Sequence[str]
 ) -> dict[str, str]:
     """Parse ``KEY=VALUE`` options. A key without "=" has an empty value."""
     pairs: dict[str, str] = {}
     for text in values:
         key, _, value = text.partition("=")
         if not key:
-            raise click.BadParameter(f"{text!r} has no key; write KEY=VALUE", param=parameter)
+            raise click.BadParameter(f"{text!r} has no key; write KEY=VALUE")
         if key in pairs:
-            raise click.BadParameter(f"key {key!r} is given twice", param=parameter)
+            raise click.BadParameter(f"key {key!r} is given twice")
         pairs[key] = value
     return pairs
+
+
+def _label(text: str) -> str:
+    """Return the label of a filter. It is a type for click's options."""
+    kind, _, label = text.partition("=")
+    if kind != "label" or "=" not in label:
+        raise click.BadParameter(f"{text!r}: write label=KEY=VALUE")
+    return label
+
+
+def together(*options: Decorator) -> Decorator:
+    """Return a decorator that adds several options to a command, in this order."""
+
+    def decorate(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
 
 
 label_option = click.option(
@@ -111,9 +148,8 @@ filter_option = click.option(
     "labels",
     multiple=True,
     metavar="label=KEY=VALUE",
-    callback=lambda context, parameter, values: key_values(
-        context, parameter, [_label(text, parameter) for text in values]
-    ),
+    type=_label,
+    callback=key_values,
     help="Show only objects with this label. May be repeated; all must match.",
 )
 opt_option = click.option(
@@ -127,10 +163,15 @@ opt_option = click.option(
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print ids only.")
 no_trunc_option = click.option("--no-trunc", is_flag=True, help="Print ids in full.")
-
-
-def _label(text: str, parameter: click.Parameter) -> str:
-    kind, _, label = text.partition("=")
-    if kind != "label" or "=" not in label:
-        raise click.BadParameter(f"{text!r}: write label=KEY=VALUE", param=parameter)
-    return label
+reserved_option = click.option(
+    "--reserved",
+    multiple=True,
+    metavar="ADDRESSES",
+    help="Never allocate these: an address, a subnet, or FIRST-LAST. May be repeated.",
+)
+backend_option = click.option(
+    "--backend",
+    default="",
+    metavar="BACKEND",
+    help="The IPAM backend that stores the allocations. [default: bitmap]",
+)

@@ -21,7 +21,6 @@ from mynet.cli.commands.run import run
 from mynet.cli.commands.topology import topology
 from mynet.cli.commands.version import version
 from mynet.cli.errors import Failed, complain
-from mynet.cli.options import CONTEXT
 
 _LONGEST_PATH = 107  # bytes of a socket's path; unix(7)
 _STDOUT = 1
@@ -65,7 +64,7 @@ def _with_help_hint(error: click.UsageError) -> str:
     return f"{text}{stop} See: {error.ctx.command_path} --help"
 
 
-def _check_address(_context: click.Context, _parameter: click.Parameter, address: str) -> str:
+def _address(address: str) -> str:
     if address.startswith("unix:///"):
         if len(address.removeprefix("unix://").encode(errors="replace")) > _LONGEST_PATH:
             raise click.BadParameter(
@@ -78,7 +77,7 @@ def _check_address(_context: click.Context, _parameter: click.Parameter, address
     return address
 
 
-@click.group(cls=Program, context_settings=CONTEXT)
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mynetd", message="%(prog)s %(version)s")
 @click.option(
     "--address",
@@ -87,7 +86,7 @@ def _check_address(_context: click.Context, _parameter: click.Parameter, address
     show_default=True,
     show_envvar=True,
     metavar="ADDRESS",
-    callback=_check_address,
+    type=_address,
     help="Where mynetd listens: unix:///PATH or HOST:PORT.",
 )
 @click.option(

@@ -1,51 +1,42 @@
 """The options of ``network create`` for subnets, and the specs that they make."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 import click
 
+from mynet.cli.options import reserved_option, together
 
-def subnet_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options for the subnets of a network to a command."""
-    for option in reversed(
-        (
-            click.option(
-                "--subnet",
-                "subnets",
-                multiple=True,
-                metavar="CIDR",
-                help="A subnet, IPv4 or IPv6. 10.1.0.1/24 also sets the gateway; 0.0.0.0/26 takes"
-                " any free subnet of that size. May be repeated. [default: one of each family from"
-                " the daemon's pools]",
-            ),
-            click.option(
-                "--gateway",
-                "gateways",
-                multiple=True,
-                metavar="ADDRESS",
-                help="The host's address in the subnet that contains it. May be repeated. [default:"
-                " the first address of each subnet]",
-            ),
-            click.option(
-                "--ip-range",
-                "ranges",
-                multiple=True,
-                metavar="ADDRESSES",
-                help="Choose addresses only from this range of the subnet that contains it. May be"
-                " repeated. [default: the whole subnet]",
-            ),
-            click.option(
-                "--reserved",
-                multiple=True,
-                metavar="ADDRESSES",
-                help="Never allocate these: an address, a subnet, or FIRST-LAST. May be repeated.",
-            ),
-        )
-    ):
-        function = option(function)
-    return function
+# A decorator that adds the options for the subnets of a network to a command.
+subnet_options = together(
+    click.option(
+        "--subnet",
+        "subnets",
+        multiple=True,
+        metavar="CIDR",
+        help="A subnet, IPv4 or IPv6. 10.1.0.1/24 also sets the gateway; 0.0.0.0/26 takes"
+        " any free subnet of that size. May be repeated. [default: one of each family from"
+        " the daemon's pools]",
+    ),
+    click.option(
+        "--gateway",
+        "gateways",
+        multiple=True,
+        metavar="ADDRESS",
+        help="The host's address in the subnet that contains it. May be repeated. [default:"
+        " the first address of each subnet]",
+    ),
+    click.option(
+        "--ip-range",
+        "ranges",
+        multiple=True,
+        metavar="ADDRESSES",
+        help="Choose addresses only from this range of the subnet that contains it. May be"
+        " repeated. [default: the whole subnet]",
+    ),
+    reserved_option,
+)
 
 
 def subnet_specs(

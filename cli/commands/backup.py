@@ -23,7 +23,5 @@ def backup(session: Session, *, file: Path) -> None:
       mynetctl backup /srv/mynet-$(date +%F).backup
     """
     result = session.call("NetworkService.Backup", {"path": str(file.absolute())})
-    if session.output == "json":
-        render.document(result)
-    else:
-        click.echo(f"{file}: {result['size_bytes']} bytes, revision {result['revision']}")
+    text = f"{file}: {result['size_bytes']} bytes, revision {result['revision']}"
+    render.show(session.output, result, [text])

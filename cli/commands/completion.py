@@ -7,7 +7,6 @@ import click
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
 from mynet.cli.client import DEFAULT_ADDRESS, Session
-from mynet.cli.options import CONTEXT
 
 Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -38,7 +37,7 @@ container_names = _completer("NetworkService.ListEndpoints", "endpoints", "conta
 subnet_cidrs = _completer("IPAMService.ListSubnets", "subnets", "cidr")
 
 
-@click.command(context_settings=CONTEXT)
+@click.command()
 @click.argument("shell", type=click.Choice(list(_SHELLS)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:

@@ -12,15 +12,13 @@ from mynet.cli.options import command
 from mynet.cli.output import render
 
 
-def _not_empty(
-    _context: click.Context, parameter: click.Parameter, value: str | None
-) -> str | None:
+def _not_empty(value: str) -> str:
     """Refuse an empty value, as a shell makes it of a variable that is not set.
 
     Otherwise mynetd would create an endpoint without a sandbox.
     """
-    if value == "":
-        raise click.BadParameter("it is empty", param=parameter)
+    if not value:
+        raise click.BadParameter("it is empty")
     return value
 
 
@@ -31,13 +29,13 @@ def _not_empty(
     "--netns",
     "netns_name",
     metavar="NAME",
-    callback=_not_empty,
+    type=_not_empty,
     help="The sandbox, as a name in `ip netns`.",
 )
 @click.option(
     "--netns-path",
     metavar="PATH",
-    callback=_not_empty,
+    type=_not_empty,
     help="The sandbox, as the path of a network namespace.",
 )
 @click.option(
@@ -61,10 +59,7 @@ def connect(session: Session, *, network: str, container: str, **fields: Any) ->
     """
     request = connect_request(network, container, fields)
     endpoint = session.call("NetworkService.Connect", request)["endpoint"]
-    if session.output == "json":
-        render.document(endpoint)
-    else:
-        render.table(HEADERS, [row(endpoint)])
+    render.show(session.output, endpoint, render.table(HEADERS, [row(endpoint)]))
 
 
 @command("disconnect")
@@ -92,16 +87,7 @@ def connect(session: Session, *, network: str, container: str, **fields: Any) ->
     help="All endpoints of a container.",
 )
 @click.option("--allow-missing", is_flag=True, help="Succeed if the container is not connected.")
-def disconnect(
-    session: Session,
-    *,
-    network: str,
-    container: str,
-    interface: str,
-    endpoint: str,
-    whole: str,
-    allow_missing: bool,
-) -> None:
+def disconnect(session: Session, *, container: str, whole: str, **request: Any) -> None:
     """Disconnect a container from a network.
 
     This works even if the container, its namespace or the bridge is gone.
@@ -112,18 +98,10 @@ def disconnect(
       mynetctl disconnect --all one
       mynetctl disconnect --endpoint 3f0c
     """
-    ways = [bool(network and container), bool(endpoint), bool(whole)]
-    if sum(ways) != 1 or bool(network) != bool(container):
+    ways = [bool(container), bool(request["endpoint"]), bool(whole)]
+    if sum(ways) != 1 or bool(request["network"]) != bool(container):
         raise click.UsageError("give NETWORK and CONTAINER, or --endpoint, or --all")
-    request = {
-        "network": network,
-        "container_id": container or whole,
-        "interface": interface,
-        "endpoint": endpoint,
-        "allow_missing": allow_missing,
-    }
+    request["container_id"] = container or whole
     endpoints = session.call("NetworkService.Disconnect", request)["endpoints"]
-    if session.output == "json":
-        render.document({"endpoints": endpoints})
-    else:
-        render.lines(disconnected["id"] for disconnected in endpoints)
+    ids = (endpoint["id"] for endpoint in endpoints)
+    render.show(session.output, {"endpoints": endpoints}, ids)

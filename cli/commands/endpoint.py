@@ -8,7 +8,6 @@ import click
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import container_names, endpoint_ids, network_names
 from mynet.cli.options import (
-    CONTEXT,
     command,
     filter_option,
     for_each,
@@ -18,7 +17,7 @@ from mynet.cli.options import (
     quiet_option,
 )
 from mynet.cli.output import render
-from mynet.cli.port_syntax import format_ports, parse_ports, publish_option
+from mynet.cli.port_syntax import format_ports, parse_port, publish_option
 
 HEADERS = (
     *("ENDPOINT ID", "NETWORK", "CONTAINER", "INTERFACE"),
@@ -41,7 +40,7 @@ def row(endpoint: dict[str, Any], *, whole: bool = False) -> Sequence[str]:
     )
 
 
-@click.group(context_settings=CONTEXT)
+@click.group()
 def endpoint() -> None:
     """List, check and change endpoints.
 
@@ -84,12 +83,9 @@ def ls(session: Session, *, quiet: bool, no_trunc: bool, **request: Any) -> None
       mynetctl endpoint ls --network blue --output json
     """
     endpoints = session.pages("NetworkService.ListEndpoints", request, "endpoints")
-    if session.output == "json":
-        render.document({"endpoints": endpoints})
-    elif quiet:
-        render.lines(render.short(endpoint["id"], whole=no_trunc) for endpoint in endpoints)
-    else:
-        render.table(HEADERS, (row(endpoint, whole=no_trunc) for endpoint in endpoints))
+    rows = [row(endpoint, whole=no_trunc) for endpoint in endpoints]
+    text = (cells[0] for cells in rows) if quiet else render.table(HEADERS, rows)
+    render.show(session.output, {"endpoints": endpoints}, text)
 
 
 @command("inspect", endpoint)
@@ -130,10 +126,7 @@ def check(session: Session, *, selector: str) -> None:
       mynetctl endpoint check $(mynetctl endpoint ls --container web --quiet)
     """
     answer = session.call("NetworkService.CheckEndpoint", {"endpoint": selector})
-    if session.output == "json":
-        render.document(answer)
-    else:
-        render.lines(answer["problems"])
+    render.show(session.output, answer, answer["problems"])
     if answer["problems"]:
         raise SystemExit(1)
 
@@ -146,7 +139,7 @@ def check(session: Session, *, selector: str) -> None:
     "remove_ports",
     multiple=True,
     metavar="PORTS",
-    callback=parse_ports,
+    type=parse_port,
     help="Remove published ports, written as for --publish. Without HOST_IP or HOST_PORT, all that"
     " match are removed. May be repeated.",
 )
@@ -179,7 +172,4 @@ def update(session: Session, *, selector: str, **changes: Any) -> None:
         )
     request = {"endpoint": selector, **changes}
     updated = session.call("NetworkService.UpdateEndpoint", request)["endpoint"]
-    if session.output == "json":
-        render.document(updated)
-    else:
-        click.echo(updated["id"])
+    render.show(session.output, updated, [updated["id"]])

@@ -9,11 +9,11 @@ from mynet.cli.commands.completion import subnet_cidrs
 from mynet.cli.commands.ipam_subnet import draw_map, subnet
 from mynet.cli.commands.ipam_transfer import export_subnets, import_subnets
 from mynet.cli.commands.plugins import show_plugins
-from mynet.cli.options import CONTEXT, command, label_option
+from mynet.cli.options import command, label_option
 from mynet.cli.output import render
 
 
-@click.group(context_settings=CONTEXT)
+@click.group()
 def ipam() -> None:
     """Allocate, release and list addresses.
 
@@ -25,7 +25,7 @@ def ipam() -> None:
     """
 
 
-@ipam.group(context_settings=CONTEXT)
+@ipam.group()
 def backend() -> None:
     """Show the IPAM backends.
 
@@ -97,10 +97,9 @@ def allocate(
         request |= {"count": count, "owner_prefix": owner_prefix}
         answer = session.call("IPAMService.BatchAllocateAddresses", request)
         allocations = answer["allocations"]
-    if session.output == "json":
-        render.document(allocations[0] if count is None else {"allocations": allocations})
-    else:
-        render.lines(allocation["address"] for allocation in allocations)
+    answer = allocations[0] if count is None else {"allocations": allocations}
+    addresses = (allocation["address"] for allocation in allocations)
+    render.show(session.output, answer, addresses)
 
 
 @command("release", ipam)
@@ -114,9 +113,7 @@ def allocate(
     " of this owner.",
 )
 @click.option("--allow-missing", is_flag=True, help="Succeed if the address is not allocated.")
-def release(
-    session: Session, *, subnet: str, address: str, owner: str, allow_missing: bool
-) -> None:
+def release(session: Session, *, subnet: str, address: str, owner: str, **flags: bool) -> None:
     """Release an address, or all addresses of an owner.
 
     \b
@@ -126,12 +123,7 @@ def release(
       mynetctl ipam release --owner vm-7
     """
     if address:
-        request = {
-            "subnet": subnet,
-            "address": address,
-            "owner": owner,
-            "allow_missing": allow_missing,
-        }
+        request = {"subnet": subnet, "address": address, "owner": owner, **flags}
         answer = session.call("IPAMService.ReleaseAddress", request)
         released = [answer["allocation"]] if answer.get("allocation") else []
     elif owner and not subnet:
@@ -139,10 +131,8 @@ def release(
         released = answer["allocations"]
     else:
         raise click.UsageError("give SUBNET and ADDRESS, or --owner alone")
-    if session.output == "json":
-        render.document(answer)
-    else:
-        render.lines(allocation["address"] for allocation in released)
+    addresses = (allocation["address"] for allocation in released)
+    render.show(session.output, answer, addresses)
 
 
 @command("ls", ipam)
@@ -160,16 +150,12 @@ def ls(session: Session, **request: Any) -> None:
       mynetctl ipam ls --owner vm-7 --output json
     """
     allocations = session.pages("IPAMService.ListAllocations", request, "allocations")
-    if session.output == "json":
-        render.document({"allocations": allocations})
-    else:
-        render.table(
-            ("SUBNET", "ADDRESS", "OWNER"),
-            (
-                (allocation["subnet"], allocation["address"], allocation["owner"])
-                for allocation in allocations
-            ),
-        )
+    rows = (
+        (allocation["subnet"], allocation["address"], allocation["owner"])
+        for allocation in allocations
+    )
+    table = render.table(("SUBNET", "ADDRESS", "OWNER"), rows)
+    render.show(session.output, {"allocations": allocations}, table)
 
 
 @command("ls", backend)

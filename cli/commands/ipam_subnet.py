@@ -1,37 +1,32 @@
 """``mynetctl ipam subnet`` and ``mynetctl ipam map``."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import subnet_cidrs
-from mynet.cli.options import CONTEXT, command, for_each
+from mynet.cli.options import Decorator, backend_option, command, delete_each, reserved_option
 from mynet.cli.output import render
 
-Function: TypeAlias = Callable[..., Any]
-
 _LONGEST = 1e9  # seconds; a Duration in JSON can express it, and the daemon refuses it
-_COUNTS = ("allocated", "reserved", "cooling", "free")
 
 
-def _duration(
-    _context: click.Context, parameter: click.Parameter, seconds: float | None
-) -> str | None:
+def _duration(_context: click.Context, _: click.Parameter, seconds: float | None) -> str | None:
     """Return seconds as a Duration in JSON, such as "30.000000000s"."""
     if seconds is None:
         return None
     if not 0 <= seconds <= _LONGEST:
-        raise click.BadParameter(f"{seconds} is not a valid number of seconds", param=parameter)
+        raise click.BadParameter(f"{seconds} is not a valid number of seconds")
     return f"{seconds:.9f}s"
 
 
-def _seconds_option(name: str, text: str) -> Callable[[Function], Function]:
+def _seconds_option(name: str, text: str) -> Decorator:
     return click.option(name, type=float, metavar="SECONDS", callback=_duration, help=text)
 
 
-@click.group(context_settings=CONTEXT)
+@click.group()
 def subnet() -> None:
     """Create, list and remove subnets.
 
@@ -46,37 +41,19 @@ def subnet() -> None:
 @click.argument("cidr", required=False, default="", metavar="[SUBNET]")
 @click.option(
     "--range",
-    "bounds",
     default="",
     metavar="ADDRESSES",
     help="Choose addresses only from here. [default: the whole subnet]",
 )
-@click.option(
-    "--reserved",
-    multiple=True,
-    metavar="ADDRESSES",
-    help="Never allocate these: an address, a subnet, or FIRST-LAST. May be repeated.",
-)
+@reserved_option
 @_seconds_option(
     "--cooldown", "How long a released address is not reused. [default: the daemon's, 30]"
 )
 @_seconds_option(
     "--retention", "How long a sticky key leads back to its address. [default: the daemon's, a day]"
 )
-@click.option(
-    "--backend",
-    default="",
-    metavar="BACKEND",
-    help="The IPAM backend that stores the allocations. [default: bitmap]",
-)
-def create(
-    session: Session,
-    *,
-    cidr: str,
-    bounds: str,
-    backend: str,
-    **rules: Any,
-) -> None:
+@backend_option
+def create(session: Session, *, backend: str, **spec: Any) -> None:
     """Create a subnet, which stays until you remove it, and print it.
 
     Without SUBNET, or with only a size such as 0.0.0.0/26, mynetd chooses one from the default
@@ -88,13 +65,9 @@ def create(
       mynetctl ipam subnet create 10.9.0.0/24 --range 10.9.0.128/25 --cooldown 60
       mynetctl ipam subnet create ::/80
     """
-    spec = {"cidr": cidr, "range": bounds, **rules}
     request = {"subnet": spec, "backend": backend}
     created = session.call("IPAMService.CreateSubnet", request)["subnet"]
-    if session.output == "json":
-        render.document(created)
-    else:
-        click.echo(created["cidr"])
+    render.show(session.output, created, [created["cidr"]])
 
 
 @command("ls", subnet)
@@ -106,19 +79,14 @@ def ls(session: Session) -> None:
       mynetctl ipam subnet ls
     """
     subnets = session.pages("IPAMService.ListSubnets", {}, "subnets")
-    if session.output == "json":
-        render.document({"subnets": subnets})
-    else:
-        render.table(
-            ("SUBNET", "NETWORK", "GATEWAY", "BACKEND", *map(str.upper, _COUNTS)),
-            (
-                (
-                    *(subnet["cidr"], subnet["network"], subnet["gateway"], subnet["backend"]),
-                    *(subnet["usage"][count] for count in _COUNTS),
-                )
-                for subnet in subnets
-            ),
-        )
+    fields = ("cidr", "network", "gateway", "backend")
+    counts = ("allocated", "reserved", "cooling", "free")
+    rows = (
+        [*(subnet[field] for field in fields), *(subnet["usage"][count] for count in counts)]
+        for subnet in subnets
+    )
+    headers = ("SUBNET", *map(str.upper, (*fields[1:], *counts)))
+    render.show(session.output, {"subnets": subnets}, render.table(headers, rows))
 
 
 @command("inspect", subnet)
@@ -136,7 +104,7 @@ def inspect(session: Session, *, cidr: str) -> None:
 @command("rm", subnet)
 @click.argument("cidrs", nargs=-1, required=True, metavar="SUBNET...", shell_complete=subnet_cidrs)
 @click.option("--allow-missing", is_flag=True, help="Succeed if the subnet does not exist.")
-def rm(session: Session, *, cidrs: Sequence[str], allow_missing: bool) -> None:
+def rm(session: Session, *, cidrs: Sequence[str], **flags: bool) -> None:
     """Delete subnets.
 
     No network may use them, and none of their addresses may be allocated.
@@ -145,18 +113,7 @@ def rm(session: Session, *, cidrs: Sequence[str], allow_missing: bool) -> None:
     Examples:
       mynetctl ipam subnet rm 10.9.0.0/24
     """
-
-    def remove(cidr: str) -> str:
-        request = {"subnet": cidr, "allow_missing": allow_missing}
-        session.call("IPAMService.DeleteSubnet", request)
-        if session.output != "json":
-            click.echo(cidr)
-        return cidr
-
-    removed, status = for_each(cidrs, remove)
-    if session.output == "json":
-        render.document({"removed": removed})
-    raise SystemExit(status)
+    raise SystemExit(delete_each(session, "IPAMService.DeleteSubnet", "subnet", cidrs, **flags))
 
 
 @command("map")
@@ -177,7 +134,4 @@ def draw_map(session: Session, *, cidr: str) -> None:
 
     request = {"subnet": cidr, "part_prefix_length": subnet_map.part_prefix_length(cidr)}
     answer = session.call("IPAMService.GetSubnetMap", request)
-    if session.output == "json":
-        render.document(answer)
-    else:
-        render.lines(subnet_map.draw(answer, unicode=render.is_unicode()))
+    render.show(session.output, answer, subnet_map.draw(answer, unicode=render.is_unicode()))

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from mynet.cli import files
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import subnet_cidrs
-from mynet.cli.options import command
+from mynet.cli.options import backend_option, command
 from mynet.cli.output import render
 
 _HOST_LOCAL = "host-local"
@@ -39,12 +40,7 @@ _format_option = click.option(
     metavar="SUBNET",
     help="With a folder of host-local: a subnet that its addresses belong to. May be repeated.",
 )
-@click.option(
-    "--backend",
-    default="",
-    metavar="BACKEND",
-    help="The IPAM backend that stores the allocations. [default: bitmap]",
-)
+@backend_option
 @click.option("--validate-only", is_flag=True, help="Check everything and change nothing.")
 def import_subnets(
     session: Session,
@@ -52,8 +48,7 @@ def import_subnets(
     path: Path,
     form: str,
     subnets: Sequence[str],
-    backend: str,
-    validate_only: bool,
+    **request: Any,
 ) -> None:
     """Import subnets and their allocations, all or nothing.
 
@@ -66,20 +61,11 @@ def import_subnets(
       mynetctl ipam import --format tutorial subnet.json --validate-only
       mynetctl ipam import --format host-local --subnet 10.1.0.0/16 networks/web
     """
-    request = {
-        "format": _FORMATS[form],
-        "document": _document(path, form, subnets),
-        "validate_only": validate_only,
-        "backend": backend,
-    }
+    request |= {"format": _FORMATS[form], "document": _document(path, form, subnets)}
     imported = session.call("IPAMService.ImportSubnets", request)["subnets"]
-    if session.output == "json":
-        render.document({"subnets": imported})
-    else:
-        render.table(
-            ("SUBNET", "ALLOCATIONS"),
-            ((subnet["subnet"], subnet["allocations"]) for subnet in imported),
-        )
+    rows = ((subnet["subnet"], subnet["allocations"]) for subnet in imported)
+    table = render.table(("SUBNET", "ALLOCATIONS"), rows)
+    render.show(session.output, {"subnets": imported}, table)
 
 
 @command("export")

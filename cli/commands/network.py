@@ -8,8 +8,8 @@ import click
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import network_names
 from mynet.cli.options import (
-    CONTEXT,
     command,
+    delete_each,
     filter_option,
     for_each,
     label_option,
@@ -21,8 +21,10 @@ from mynet.cli.options import (
 from mynet.cli.output import render
 from mynet.cli.subnet_options import subnet_options, subnet_specs
 
+_HEADERS = ("NETWORK ID", "NAME", "DRIVER", "SUBNETS", "ENDPOINTS", "STATE")
 
-@click.group(context_settings=CONTEXT)
+
+@click.group()
 def network() -> None:
     """Create, list, change and remove networks.
 
@@ -58,6 +60,7 @@ def network() -> None:
 )
 @click.option(
     "--ipam-driver",
+    "ipam",
     default="",
     metavar="BACKEND",
     help="The IPAM backend that stores the allocations. [default: bitmap]",
@@ -78,7 +81,6 @@ def create(
     ranges: Sequence[str],
     reserved: Sequence[str],
     no_masquerade: bool,
-    ipam_driver: str,
     allow_existing: bool,
     **fields: Any,
 ) -> None:
@@ -98,7 +100,6 @@ def create(
         "name": name,
         "subnets": subnet_specs(subnets, gateways, ranges, reserved),
         "masquerade": False if no_masquerade else None,
-        "ipam": ipam_driver,
         **fields,
     }
     request = {"network": spec, "allow_existing": allow_existing}
@@ -126,25 +127,19 @@ def ls(session: Session, *, quiet: bool, no_trunc: bool, labels: dict[str, str])
       mynetctl network ls --output json
     """
     networks = session.pages("NetworkService.ListNetworks", {"labels": labels}, "networks")
-    if session.output == "json":
-        render.document({"networks": networks})
-    elif quiet:
-        render.lines(render.short(network["id"], whole=no_trunc) for network in networks)
-    else:
-        render.table(
-            ("NETWORK ID", "NAME", "DRIVER", "SUBNETS", "ENDPOINTS", "STATE"),
-            (
-                (
-                    render.short(network["id"], whole=no_trunc),
-                    network["name"],
-                    network["driver"],
-                    ",".join(subnet["cidr"] for subnet in network["subnets"]),
-                    network["endpoint_count"],
-                    render.state(network["state"]),
-                )
-                for network in networks
-            ),
+    rows = [
+        (
+            render.short(network["id"], whole=no_trunc),
+            network["name"],
+            network["driver"],
+            ",".join(subnet["cidr"] for subnet in network["subnets"]),
+            network["endpoint_count"],
+            render.state(network["state"]),
         )
+        for network in networks
+    ]
+    text = (cells[0] for cells in rows) if quiet else render.table(_HEADERS, rows)
+    render.show(session.output, {"networks": networks}, text)
 
 
 @command("inspect", network)
@@ -199,10 +194,7 @@ def update(session: Session, *, name: str, **changes: Any) -> None:
     if not any(changes.values()):
         raise click.UsageError("nothing to change; give --label, --label-rm, --opt or --opt-rm")
     updated = session.call("NetworkService.UpdateNetwork", {"network": name, **changes})["network"]
-    if session.output == "json":
-        render.document(updated)
-    else:
-        click.echo(updated["name"])
+    render.show(session.output, updated, [updated["name"]])
 
 
 @command("rm", network)
@@ -211,7 +203,7 @@ def update(session: Session, *, name: str, **changes: Any) -> None:
 )
 @click.option("-f", "--force", is_flag=True, help="Disconnect its endpoints first.")
 @click.option("--allow-missing", is_flag=True, help="Succeed if the network does not exist.")
-def rm(session: Session, *, names: Sequence[str], force: bool, allow_missing: bool) -> None:
+def rm(session: Session, *, names: Sequence[str], **flags: bool) -> None:
     """Delete networks and all their objects.
 
     If one cannot be deleted, the others are still deleted, and the exit status is 1.
@@ -221,15 +213,5 @@ def rm(session: Session, *, names: Sequence[str], force: bool, allow_missing: bo
       mynetctl network rm blue green
       mynetctl network rm --force red
     """
-
-    def remove(name: str) -> str:
-        request = {"network": name, "force": force, "allow_missing": allow_missing}
-        session.call("NetworkService.DeleteNetwork", request)
-        if session.output == "table":
-            click.echo(name)
-        return name
-
-    removed, status = for_each(names, remove)
-    if session.output == "json":
-        render.document({"removed": removed})
-    raise SystemExit(status)
+    delete = "NetworkService.DeleteNetwork"
+    raise SystemExit(delete_each(session, delete, "network", names, **flags))

@@ -1,14 +1,16 @@
 """``mynetctl driver``, and the listing of plugins that ``mynetctl ipam backend`` shares."""
 
+import itertools
+
 import click
 
 from mynet.cli.client import Session
 from mynet.cli.errors import one_line
-from mynet.cli.options import CONTEXT, command
+from mynet.cli.options import command
 from mynet.cli.output import render
 
 
-@click.group(context_settings=CONTEXT)
+@click.group()
 def driver() -> None:
     """Show the network drivers.
 
@@ -33,23 +35,20 @@ def ls(session: Session) -> None:
 def show_plugins(session: Session, verb: str, field: str) -> None:
     """Print the drivers or the backends that a list verb returns."""
     plugins = session.call(verb, {})[field]
-    if session.output == "json":
-        render.document({field: plugins})
-        return
-    render.table(
-        ("NAME", "STATE", "DISTRIBUTION", "VERSION", "OPTIONS"),
+    rows = (
         (
-            (
-                plugin["name"],
-                render.state(plugin["state"]),
-                plugin["distribution"],
-                plugin["version"],
-                ",".join(option["name"] for option in plugin.get("options", [])),
-            )
-            for plugin in plugins
-        ),
+            plugin["name"],
+            render.state(plugin["state"]),
+            plugin["distribution"],
+            plugin["version"],
+            ",".join(option["name"] for option in plugin.get("options", [])),
+        )
+        for plugin in plugins
     )
-    for plugin in plugins:
-        if plugin["error"]:
-            reason = one_line(plugin["error"])
-            click.echo(f"{plugin['name']} ({plugin['distribution']}) was refused: {reason}")
+    table = render.table(("NAME", "STATE", "DISTRIBUTION", "VERSION", "OPTIONS"), rows)
+    refused = (
+        f"{plugin['name']} ({plugin['distribution']}) was refused: {one_line(plugin['error'])}"
+        for plugin in plugins
+        if plugin["error"]
+    )
+    render.show(session.output, {field: plugins}, itertools.chain(table, refused))

@@ -13,12 +13,11 @@ from mynet.cli.commands.completion import network_names
 from mynet.cli.endpoint_options import connect_request, endpoint_options
 from mynet.cli.errors import Failed, complain
 from mynet.cli.netns_process import Sandbox
-from mynet.cli.options import CONTEXT
 
 _CLEANUP_TIMEOUT = 5.0  # seconds, because the daemon may be what failed
 
 
-@click.command(context_settings=CONTEXT)
+@click.command()
 @click.argument("network", shell_complete=network_names)
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
 @click.option(

@@ -1,7 +1,6 @@
 """``mynetctl version``."""
 
 from mynet.cli.client import Session
-from mynet.cli.errors import Failed
 from mynet.cli.options import command
 from mynet.cli.output import render
 
@@ -27,12 +26,15 @@ def version(session: Session) -> None:
         "python": platform.python_version(),
         "grpcio": installed("grpcio"),
     }
+    details = f"Python {client['python']}, grpcio {client['grpcio']}"
+    rows = [("mynetctl", client["version"], details)]
+    daemon = None
     try:
         daemon = _daemon_version(session)
-    except Failed:
-        _show(session, client, {})
-        raise
-    _show(session, client, daemon)
+        rows.append(("mynetd", daemon["version"], daemon["address"]))
+    finally:
+        table = render.table(("PROGRAM", "VERSION", "DETAILS"), rows)
+        render.show(session.output, {"client": client, "daemon": daemon}, table)
 
 
 def _daemon_version(session: Session) -> dict[str, str]:
@@ -41,15 +43,3 @@ def _daemon_version(session: Session) -> dict[str, str]:
     backends = session.call("IPAMService.ListBackends", {})["backends"]
     versions = {plugin["distribution"]: plugin["version"] for plugin in (*drivers, *backends)}
     return {"version": versions.get(_DISTRIBUTION, ""), "address": session.address}
-
-
-def _show(session: Session, client: dict[str, str], daemon: dict[str, str]) -> None:
-    if session.output == "json":
-        render.document({"client": client, "daemon": daemon or None})
-        return
-    rows = [
-        ("mynetctl", client["version"], f"Python {client['python']}, grpcio {client['grpcio']}")
-    ]
-    if daemon:
-        rows.append(("mynetd", daemon["version"], daemon["address"]))
-    render.table(("PROGRAM", "VERSION", "DETAILS"), rows)

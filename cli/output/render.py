@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from unicodedata import category, east_asian_width
 
 import click
@@ -13,15 +13,23 @@ _SHORT_ID = 12
 _NOTHING = "-"
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table whose columns are as wide as their content, as ``docker network ls`` does."""
+def show(output: str, data: object, text: Iterable[str]) -> None:
+    """Print an answer in the format that the user chose: ``data`` as JSON, or lines of text."""
+    if output == "json":
+        document(data)
+    else:
+        lines(text)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Yield the lines of a table, aligned as ``docker network ls`` does."""
     lines = [tuple(headers), *(tuple(map(cell, row)) for row in rows)]
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = [
             cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)
         ]
-        click.echo((" " * _GAP).join(cells).rstrip())
+        yield (" " * _GAP).join(cells).rstrip()
 
 
 def document(data: object) -> None:

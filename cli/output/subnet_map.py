@@ -52,18 +52,17 @@ def draw(answer: Mapping[str, Any], *, unicode: bool) -> Iterator[str]:
     plan = Plan.of(answer)
     yield from _head(answer["subnet"])
     yield ""
+    if plan.length > _MOST_SINGLE:
+        yield from _bars(plan)
+        return
+    levels = _ALLOCATED if plan.size == 1 else _LEVELS if unicode else _PLAIN_LEVELS
+    chars = [_level(plan, number, levels) for number in range(plan.length)]
+    yield from _rows(plan, chars)
     if plan.size == 1:
-        chars = [_address(plan, number) for number in range(plan.length)]
-        yield from _rows(plan, chars)
         yield from _legend(chars)
-    elif plan.length <= _MOST_SINGLE:
-        levels = _LEVELS if unicode else _PLAIN_LEVELS
-        chars = [_level(plan, number, levels) for number in range(plan.length)]
-        yield from _rows(plan, chars)
+    else:
         yield from _legend(set(chars) - set(levels))
         yield f"each character is a /{plan.prefixlen}, and {levels} is how much of it is allocated"
-    else:
-        yield from _bars(plan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,25 +139,17 @@ def _head(subnet: Mapping[str, Any]) -> Iterator[str]:
     yield "   ".join(f"{subnet['usage'][name]} {name}" for name in counts)
 
 
-def _address(plan: Plan, number: int) -> str:
-    if plan.allocated.get(number):
-        return _ALLOCATED
-    if not plan.usable_in(number):
-        return _NEVER
-    if plan.reserved_in(number):
-        return _RESERVED
-    return _COOLING if plan.cooling.get(number) else _FREE
-
-
 def _level(plan: Plan, number: int, levels: str) -> str:
-    room = plan.usable_in(number) - plan.reserved_in(number)
+    """Return the character of a part: its level if any address is allocated, or its state."""
+    usable = plan.usable_in(number)
+    room = usable - plan.reserved_in(number)
     allocated = plan.allocated.get(number, 0)
     if allocated >= max(room, 1):  # more if some were reserved after they were allocated
         return levels[-1]
     if allocated:
         return levels[max(0, allocated * len(levels) // room - 1)]
     if not room:
-        return _RESERVED
+        return _RESERVED if usable else _NEVER
     return _COOLING if plan.cooling.get(number) else _FREE
 
 

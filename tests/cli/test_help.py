@@ -3,6 +3,7 @@
 import click
 import pytest
 
+from mynet.cli.program import mynetctl
 from tests.cli.support.lines import called, walk
 
 # The commands that the documentation promises.
@@ -22,8 +23,12 @@ COMMANDS = dict(walk())
 
 
 def help_of(path: str) -> str:
+    program = mynetctl.make_context("mynetctl", [], resilient_parsing=True, terminal_width=80)
     command = COMMANDS[path]
-    context = command.make_context(path, [], resilient_parsing=True, terminal_width=80)
+    if command is mynetctl:
+        return command.get_help(program)
+    name = path.removeprefix("mynetctl ")
+    context = command.make_context(name, [], program, resilient_parsing=True, terminal_width=80)
     return command.get_help(context)
 
 

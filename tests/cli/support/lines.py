@@ -45,5 +45,6 @@ def called(line: str) -> list[click.Command]:
     """
     chain, rest = named(line)
     if len(chain) > 1:
-        chain[-1].make_context(line, rest)
+        program = mynetctl.make_context("mynetctl", [], resilient_parsing=True)
+        chain[-1].make_context(line, rest, program)
     return chain
