@@ -11,7 +11,6 @@ https://docs.kernel.org/networking/ip-sysctl.html
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv6Interface
 
@@ -25,22 +24,60 @@ ACCEPT_RA = "net.ipv6.conf.IFNAME.accept_ra"
 _DAY = 24 * 3600
 _FLAG, _THREE = range(2), range(3)
 
+_OF_NEIGHBOURS = {  # the same for both families
+    "base_reachable_time": (range(1, _DAY + 1), "seconds that a neighbour counts as reachable"),
+    "delay_first_probe_time": (range(_DAY + 1), "seconds before a stale neighbour is probed"),
+    "gc_stale_time": (range(1, _DAY + 1), "seconds after which an unused neighbour is removed"),
+    "mcast_solicit": (range(101), "multicast requests for a neighbour"),
+    "ucast_solicit": (range(101), "unicast requests to a neighbour"),
+    "unres_qlen_bytes": (range(2**24 + 1), "bytes queued for an unresolved neighbour"),
+}
+_BY_FOLDER = {
+    "ipv4.conf": {
+        "accept_local": (_FLAG, "packets from its own addresses are accepted"),
+        "accept_redirects": (_FLAG, "ICMP redirects are accepted"),
+        "arp_accept": (_THREE, "ARP announcements create neighbour entries"),
+        "arp_announce": (_THREE, "the source address of ARP requests"),
+        "arp_filter": (_FLAG, "ARP answers only on the interface of the route back"),
+        "arp_ignore": (range(9), "the addresses that ARP answers for"),
+        "arp_notify": (_FLAG, "the interface announces itself when it comes up"),
+        "drop_gratuitous_arp": (_FLAG, "ARP announcements are dropped"),
+        "drop_unicast_in_l2_multicast": (_FLAG, "unicast packets in broadcasts are dropped"),
+        "forwarding": (_FLAG, "packets that arrive on the interface are forwarded"),
+        "ignore_routes_with_linkdown": (_FLAG, "routes of a link without carrier are ignored"),
+        "log_martians": (_FLAG, "packets from impossible addresses are logged"),
+        "proxy_arp": (_FLAG, "ARP answers for addresses behind other interfaces"),
+        "rp_filter": (_THREE, "reverse-path check of sources: 0 off, 1 strict, 2 loose"),
+        "secure_redirects": (_FLAG, "ICMP redirects are accepted from known gateways only"),
+        "send_redirects": (_FLAG, "ICMP redirects are sent"),
+        "src_valid_mark": (_FLAG, "rp_filter uses a packet's mark"),
+    },
+    "ipv6.conf": {
+        "accept_ra": (_THREE, "router advertisements are accepted; 0 by default"),
+        "accept_ra_defrtr": (_FLAG, "router advertisements set a default route"),
+        "accept_ra_pinfo": (_FLAG, "router advertisements set prefixes"),
+        "accept_redirects": (_FLAG, "ICMP redirects are accepted"),
+        "accept_untracked_na": (_THREE, "neighbour advertisements create neighbour entries"),
+        "autoconf": (_FLAG, "addresses are made from advertised prefixes"),
+        "drop_unicast_in_l2_multicast": (_FLAG, "unicast packets in multicasts are dropped"),
+        "drop_unsolicited_na": (_FLAG, "unsolicited neighbour advertisements are dropped"),
+        "forwarding": (_FLAG, "packets that arrive on the interface are forwarded"),
+        "hop_limit": (range(1, 256), "the hop limit of sent packets"),
+        "ignore_routes_with_linkdown": (_FLAG, "routes of a link without carrier are ignored"),
+        "ndisc_notify": (_FLAG, "the interface announces itself when it comes up"),
+        "proxy_ndp": (_FLAG, "neighbour discovery answers for proxied addresses"),
+        "use_tempaddr": (_THREE, "temporary addresses are made and used"),
+    },
+    "ipv4.neigh": _OF_NEIGHBOURS,
+    "ipv6.neigh": _OF_NEIGHBOURS,
+}
 
-@dataclass(frozen=True, slots=True)
-class Sysctl:
-    """A sysctl that an endpoint may set."""
-
-    name: str
-    # The numbers that the kernel accepts.
-    values: range
-    # What the sysctl decides, for people.
-    decides: str
-
-    @property
-    def option(self) -> Option:
-        """Return the sysctl as an option of an endpoint."""
-        description = f"{self.values[0]} to {self.values[-1]}: {self.decides}"
-        return Option(self.name, description, partial(_fault, self.values))
+# By name: the numbers that the kernel accepts, and what the sysctl decides, for people.
+SYSCTLS: Mapping[str, tuple[range, str]] = {
+    f"net.{folder}.{IFNAME}.{name}": setting
+    for folder, settings in _BY_FOLDER.items()
+    for name, setting in settings.items()
+}
 
 
 def _fault(values: range, value: str) -> str | None:
@@ -51,86 +88,13 @@ def _fault(values: range, value: str) -> str | None:
     return f"must be a whole number from {values[0]} to {values[-1]}"
 
 
-def _conf(family: str, settings: Mapping[str, tuple[range, str]]) -> tuple[Sysctl, ...]:
-    return tuple(
-        Sysctl(f"net.{family}.conf.{IFNAME}.{name}", values, decides)
-        for name, (values, decides) in settings.items()
-    )
-
-
-def _neigh(family: str) -> tuple[Sysctl, ...]:
-    """Return the sysctls of neighbours, which are the same for both families."""
-    return tuple(
-        Sysctl(f"net.{family}.neigh.{IFNAME}.{name}", values, decides)
-        for name, (values, decides) in {
-            "base_reachable_time": (
-                range(1, _DAY + 1),
-                "seconds that a neighbour counts as reachable",
-            ),
-            "delay_first_probe_time": (
-                range(_DAY + 1),
-                "seconds before a stale neighbour is probed",
-            ),
-            "gc_stale_time": (
-                range(1, _DAY + 1),
-                "seconds after which an unused neighbour is removed",
-            ),
-            "mcast_solicit": (range(101), "multicast requests for a neighbour"),
-            "ucast_solicit": (range(101), "unicast requests to a neighbour"),
-            "unres_qlen_bytes": (range(2**24 + 1), "bytes queued for an unresolved neighbour"),
-        }.items()
-    )
-
-
-SYSCTLS = (
-    *_conf(
-        "ipv4",
-        {
-            "accept_local": (_FLAG, "packets from its own addresses are accepted"),
-            "accept_redirects": (_FLAG, "ICMP redirects are accepted"),
-            "arp_accept": (_THREE, "ARP announcements create neighbour entries"),
-            "arp_announce": (_THREE, "the source address of ARP requests"),
-            "arp_filter": (_FLAG, "ARP answers only on the interface of the route back"),
-            "arp_ignore": (range(9), "the addresses that ARP answers for"),
-            "arp_notify": (_FLAG, "the interface announces itself when it comes up"),
-            "drop_gratuitous_arp": (_FLAG, "ARP announcements are dropped"),
-            "drop_unicast_in_l2_multicast": (_FLAG, "unicast packets in broadcasts are dropped"),
-            "forwarding": (_FLAG, "packets that arrive on the interface are forwarded"),
-            "ignore_routes_with_linkdown": (_FLAG, "routes of a link without carrier are ignored"),
-            "log_martians": (_FLAG, "packets from impossible addresses are logged"),
-            "proxy_arp": (_FLAG, "ARP answers for addresses behind other interfaces"),
-            "rp_filter": (_THREE, "reverse-path check of sources: 0 off, 1 strict, 2 loose"),
-            "secure_redirects": (_FLAG, "ICMP redirects are accepted from known gateways only"),
-            "send_redirects": (_FLAG, "ICMP redirects are sent"),
-            "src_valid_mark": (_FLAG, "rp_filter uses a packet's mark"),
-        },
+ENDPOINT_OPTIONS = (
+    *BANDWIDTH_OPTIONS,
+    *(
+        Option(name, f"{values[0]} to {values[-1]}: {decides}", partial(_fault, values))
+        for name, (values, decides) in SYSCTLS.items()
     ),
-    *_conf(
-        "ipv6",
-        {
-            "accept_ra": (_THREE, "router advertisements are accepted; 0 by default"),
-            "accept_ra_defrtr": (_FLAG, "router advertisements set a default route"),
-            "accept_ra_pinfo": (_FLAG, "router advertisements set prefixes"),
-            "accept_redirects": (_FLAG, "ICMP redirects are accepted"),
-            "accept_untracked_na": (_THREE, "neighbour advertisements create neighbour entries"),
-            "autoconf": (_FLAG, "addresses are made from advertised prefixes"),
-            "drop_unicast_in_l2_multicast": (_FLAG, "unicast packets in multicasts are dropped"),
-            "drop_unsolicited_na": (_FLAG, "unsolicited neighbour advertisements are dropped"),
-            "forwarding": (_FLAG, "packets that arrive on the interface are forwarded"),
-            "hop_limit": (range(1, 256), "the hop limit of sent packets"),
-            "ignore_routes_with_linkdown": (_FLAG, "routes of a link without carrier are ignored"),
-            "ndisc_notify": (_FLAG, "the interface announces itself when it comes up"),
-            "proxy_ndp": (_FLAG, "neighbour discovery answers for proxied addresses"),
-            "use_tempaddr": (_THREE, "temporary addresses are made and used"),
-        },
-    ),
-    *_neigh("ipv4"),
-    *_neigh("ipv6"),
 )
-
-ENDPOINT_OPTIONS = (*BANDWIDTH_OPTIONS, *(sysctl.option for sysctl in SYSCTLS))
-
-_NAMES = frozenset(sysctl.name for sysctl in SYSCTLS)
 
 
 def sysctls(endpoint: Endpoint) -> Mapping[str, str]:
@@ -155,4 +119,4 @@ def require_usable(endpoint: Endpoint) -> None:
 
 
 def _asked(endpoint: Endpoint) -> Mapping[str, str]:
-    return {key: value for key, value in endpoint.options.items() if key in _NAMES}
+    return {key: value for key, value in endpoint.options.items() if key in SYSCTLS}

@@ -12,28 +12,23 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from mynet.drivers.api import Sandbox
-from mynet.drivers.errors import (
-    CapabilityUnsupported,
-    DriverError,
-    SandboxNotFound,
-)
+from mynet.drivers.errors import CapabilityUnsupported, SandboxNotFound
 from mynet.drivers.linux.kernel_errors import refusals, refused
 
 CLONE_NEWNET = 0x40000000
-NSFS_MAGIC = 0x6E736673
 NS_GET_NSTYPE = 0xB703
 SO_NETNS_COOKIE = 71
 
 # The errnos of open(2) for a path that leads nowhere; ESRCH is that of a process that has ended.
 _NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESRCH, errno.ELOOP, errno.ENAMETOOLONG})
-_STATFS_SIZE = 256  # struct statfs is smaller on every architecture; f_type comes first
+_HERE = Path("/proc/thread-self/ns/net")  # the namespace of the thread that opens it
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.setns.argtypes = (ctypes.c_int, ctypes.c_int)
-_libc.fstatfs.argtypes = (ctypes.c_int, ctypes.c_char_p)
 
 
 @contextmanager
@@ -44,69 +39,39 @@ def open_netns(path: str) -> Iterator[int]:
     thread. Raises :exc:`SandboxNotFound` where the path leads nowhere or to another kind of file.
     Like: ``exec {fd}</run/netns/NAME``.
     """
-    with _handle(path) as handle:
-        if _filesystem(handle) != NSFS_MAGIC:
+    resource = f"sandbox {path}"
+    with ExitStack() as opened:
+        handle = _open(path, os.O_PATH, path)
+        opened.callback(os.close, handle)
+        if os.fstat(handle).st_dev != _HERE.stat().st_dev:  # all namespaces are in one file system
             raise SandboxNotFound(
                 f"{path} is not a network namespace: give a path such as /run/netns/NAME"
                 " or /proc/PID/ns/net",
-                resource=f"sandbox {path}",
+                resource=resource,
             )
-        with _opened(path, handle) as fd:
-            yield fd
-
-
-@contextmanager
-def _handle(path: str) -> Iterator[int]:
-    """Open ``path`` as a handle (O_PATH), without access to its contents."""
-    try:
-        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:
-        raise _unopened(path, error) from error
-    try:
-        yield handle
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _opened(path: str, handle: int) -> Iterator[int]:
-    """Open the file of a handle. Raises :exc:`SandboxNotFound` if it is no *network* namespace."""
-    try:
-        fd = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise _unopened(path, error) from error
-    try:
-        with refusals(f"tell the type of {path}", f"sandbox {path}"):
+        fd = _open(f"/proc/self/fd/{handle}", os.O_RDONLY, path)
+        opened.callback(os.close, fd)
+        with refusals(f"tell the type of {path}", resource):
             kind = fcntl.ioctl(fd, NS_GET_NSTYPE)
         if kind != CLONE_NEWNET:
             raise SandboxNotFound(
-                f"{path} is a namespace of another type than network",
-                resource=f"sandbox {path}",
+                f"{path} is a namespace of another type than network", resource=resource
             )
         yield fd
-    finally:
-        os.close(fd)
 
 
-def _filesystem(fd: int) -> int:
-    """Return the magic number of the file system of ``fd``. Like: ``stat -f -c %t``."""
-    buffer = ctypes.create_string_buffer(_STATFS_SIZE)
-    if _libc.fstatfs(fd, buffer) != 0:
-        raise refused(ctypes.get_errno(), "tell a file system's type", "sandbox")
-    magic: int = struct.unpack_from("@l", buffer)[0]
-    return magic
-
-
-def _unopened(path: str, error: OSError | ValueError) -> DriverError:
-    """Return the error for a path that leads nowhere, or that could not be followed."""
+def _open(file: str, flags: int, path: str) -> int:
+    """Open a file on the way that ``path`` leads. Raises :exc:`SandboxNotFound` without a file."""
     resource = f"sandbox {path}"
-    if isinstance(error, ValueError) or error.errno in _NOWHERE:
-        return SandboxNotFound(
-            f"{path!r} leads to no network namespace: there is nothing there", resource=resource
-        )
-    if isinstance(error, PermissionError):
-        return refused(errno.EPERM, f"open {path}", resource, capability="CAP_SYS_PTRACE")
-    return refused(error.errno or errno.EIO, f"open {path}", resource)
+    try:
+        return os.open(file, flags | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        if isinstance(error, ValueError) or error.errno in _NOWHERE:
+            raise SandboxNotFound(
+                f"{path!r} leads to no network namespace: there is nothing there", resource=resource
+            ) from error
+        number = errno.EPERM if error.errno == errno.EACCES else error.errno or errno.EIO
+        raise refused(number, f"open {path}", resource, capability="CAP_SYS_PTRACE") from error
 
 
 @contextmanager
@@ -118,9 +83,9 @@ def inside(fd: int) -> Iterator[None]:
     Like: ``nsenter --net=FILE``.
     """
     with refusals("remember the way back from a network namespace", "sandbox"):
-        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        home = os.open(_HERE, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _enter(fd)
+        _require_success(_libc.setns(fd, CLONE_NEWNET), "enter a network namespace")
         try:
             yield
         finally:
@@ -130,11 +95,17 @@ def inside(fd: int) -> Iterator[None]:
         os.close(home)
 
 
-def _enter(fd: int) -> None:
-    if _libc.setns(fd, CLONE_NEWNET) != 0:
-        raise refused(
-            ctypes.get_errno(), "enter a network namespace", "sandbox", capability="CAP_SYS_ADMIN"
-        )
+def _require_success(result: int, doing: str) -> None:
+    if result != 0:
+        raise refused(ctypes.get_errno(), doing, "sandbox", capability="CAP_SYS_ADMIN")
+
+
+@contextmanager
+def temporary() -> Iterator[None]:
+    """Run the block in a new network namespace, in this thread alone. Like: ``unshare --net``."""
+    with open_netns(str(_HERE)) as here, inside(here):
+        _require_success(_libc.unshare(CLONE_NEWNET), "make a network namespace")
+        yield
 
 
 def cookie_of(sock: socket.socket) -> int:

@@ -9,11 +9,12 @@ The driver works in the network namespace of the test, so a test should run in a
 own. The inner ends of endpoints go to the ``sandbox``, or stay beside the outer ends without one.
 
 A claim is a function of a :class:`~mynet.drivers.testing.bench.Bench`, and its name is what it
-claims. Each module has the claims about one subject in its ``CLAIMS``.
+claims: each public function of a module of claims.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from inspect import isfunction
 from pathlib import Path
 
 from mynet.drivers.api import Driver, DriverContext, Sandbox
@@ -46,15 +47,14 @@ __all__ = [
 Claim = Callable[[Bench], None]
 
 # A claim comes after those that it relies on, so that the first to fail names the fault.
-CLAIMS: Sequence[Claim] = (
-    *describing.CLAIMS,
-    *creating.CLAIMS,
-    *connecting.CLAIMS,
-    *restoring.CLAIMS,
-    *publishing.CLAIMS,
-    *observing.CLAIMS,
-    *racing.CLAIMS,
-)
+_MODULES = (describing, creating, connecting, restoring, publishing, observing, racing)
+
+CLAIMS: Sequence[Claim] = [
+    function
+    for module in _MODULES
+    for name, function in vars(module).items()
+    if isfunction(function) and function.__module__ == module.__name__ and not name.startswith("_")
+]
 
 
 def check_driver(

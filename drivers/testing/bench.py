@@ -1,8 +1,8 @@
 """The bench that claims test a driver on, and the assertions that they share."""
 
 import socket
-import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -127,23 +127,11 @@ def at_once(verb: Callable[[Thing], None], things: Sequence[Thing]) -> None:
 
     Raises AssertionError if any call raises.
     """
-    errors: list[Exception] = []
-
-    def run(thing: Thing) -> None:
-        try:
-            verb(thing)
-        except Exception as error:  # noqa: BLE001 - it is the cause of the error below
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(thing,)) for thing in things]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise AssertionError(f"of {len(things)} concurrent calls {len(errors)} failed") from errors[
-            0
-        ]
+    with ThreadPoolExecutor(len(things)) as threads:
+        calls = [threads.submit(verb, thing) for thing in things]
+    if errors := [error for call in calls if (error := call.exception())]:
+        sentence = f"of {len(things)} concurrent calls {len(errors)} failed"
+        raise AssertionError(sentence) from errors[0]
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Claims about connect, disconnect and check."""
 
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -88,14 +87,3 @@ def connect_without_the_network_raises_only_driver_errors(bench: Bench) -> None:
     with only_driver_errors(), suppress(DriverError):
         bench.connect(endpoint)
     twice(bench.driver.disconnect, endpoint)
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    disconnect_succeeds_without_an_endpoint,
-    connect_twice_is_connect_once,
-    check_reports_a_disconnected_endpoint,
-    disconnect_frees_both_names,
-    disconnect_succeeds_without_the_network,
-    connect_refuses_a_sandbox_that_is_gone,
-    connect_without_the_network_raises_only_driver_errors,
-)

@@ -1,7 +1,5 @@
 """Claims about create, delete and check_network."""
 
-from collections.abc import Callable, Sequence
-
 from mynet.drivers.testing.bench import Bench, require, twice
 from mynet.drivers.testing.samples import SampleCall
 
@@ -28,10 +26,3 @@ def check_network_accepts_what_create_made(bench: Bench) -> None:
     bench.create(network)
     differences = list(bench.driver.check_network(SampleCall(), network))
     require(not differences, f"after create, check_network reports: {differences}")
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    delete_succeeds_without_a_network,
-    create_twice_is_create_once,
-    check_network_accepts_what_create_made,
-)

@@ -1,6 +1,5 @@
 """Claims about info, options and contradictions."""
 
-from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from mynet.drivers.api import API_VERSION, NetworkRequest
@@ -51,10 +50,3 @@ def change_and_contradictions_answer_in_sentences(bench: Bench) -> None:
         answers == {},
         f"for an endpoint without options, endpoint_contradictions returned {answers}",
     )
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    info_never_changes,
-    every_option_has_a_name_and_a_description,
-    change_and_contradictions_answer_in_sentences,
-)

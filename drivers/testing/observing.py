@@ -1,6 +1,5 @@
 """Claims about conditions, survey, orphans and audit."""
 
-from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import chain
@@ -63,11 +62,3 @@ def audit_accepts_what_is_on_record(bench: Bench) -> None:
         for expected in (ExpectedState([network]), ExpectedState([], [network])):
             differences = list(other.audit(SampleCall(), expected))
             require(not differences, f"audit reports {differences}; expected: {expected}")
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    conditions_names_only_the_given_networks,
-    survey_names_what_is_damaged,
-    orphans_lists_only_objects_without_a_record,
-    audit_accepts_what_is_on_record,
-)

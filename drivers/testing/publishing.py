@@ -1,6 +1,5 @@
 """Claims about published ports. Only a driver with the capability PORTS is tested."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mynet.drivers.testing.bench import Bench, connected, require, require_whole, twice
@@ -54,10 +53,3 @@ def restore_publishes_only_the_given_ports(bench: Bench) -> None:
     require(problems, "ports are still published after restore without them")
     bench.driver.restore(SampleCall(), [replace(endpoint.network, endpoints=(endpoint,))])
     require_whole(bench, endpoint)
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    connect_publishes_ports_and_check_reports_missing_ones,
-    update_endpoint_changes_the_published_ports,
-    restore_publishes_only_the_given_ports,
-)

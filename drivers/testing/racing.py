@@ -1,7 +1,6 @@
 """Claims about concurrent calls, and about close."""
 
 import threading
-from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -48,9 +47,3 @@ def close_releases_descriptors_and_threads(bench: Bench) -> None:
 
 def _open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    connect_and_disconnect_run_concurrently,
-    close_releases_descriptors_and_threads,
-)

@@ -1,6 +1,5 @@
 """Claims about restore and update."""
 
-from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from mynet.drivers.api import NetworkUpdate
@@ -40,10 +39,3 @@ def update_twice_is_update_once(bench: Bench) -> None:
     require_whole(bench, endpoint)
     problems = bench.driver.check(SampleCall(), other)
     require(problems or not bench.makes_links, "update made an endpoint that did not exist")
-
-
-CLAIMS: Sequence[Callable[[Bench], None]] = (
-    networks_outlive_the_driver,
-    restore_makes_missing_networks,
-    update_twice_is_update_once,
-)

@@ -5,12 +5,9 @@ same text into a temporary network namespace, and has nft(8) list both tables. E
 equal listings. The audit takes 30 ms with 10 networks and 0.9 s with 2,000.
 """
 
-import ctypes
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.firewall.elements import text
@@ -18,15 +15,12 @@ from mynet.drivers.linux.firewall.fingerprint import fingerprint
 from mynet.drivers.linux.firewall.nft import TABLE_NAME, run_nft
 from mynet.drivers.linux.firewall.ruleset import elements, ruleset
 from mynet.drivers.linux.firewall.set_elements import missing_elements
-from mynet.drivers.linux.kernel_errors import refused
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.ports import PortForwards
 
 _SETS = re.compile(r"\n\t(set|map) (\S+) \{\n(.*?)\n\t\}", re.DOTALL)
 _ELEMENTS = re.compile(r"\n\t\telements = \{ (.*?) \}", re.DOTALL)
 _BETWEEN = re.compile(r",\s+")
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +50,7 @@ def differences(
     for network in rules:
         for element in missing_elements(elements(network)):
             yield f"The firewall lacks {text(element)} in the set {element.set}."
-    with _temporary_namespace():
+    with netns.temporary():
         run_nft("load", ["-f", "-"], ruleset(instance, possible, forwards))
         expected = _list()
     actual = _list()
@@ -65,20 +59,6 @@ def differences(
     for name, words in actual.elements.items():
         for key in words.keys() - expected.elements.get(name, {}).keys():
             yield f"The firewall has {words[key]} in the {name}, which nothing on record asks for."
-
-
-@contextmanager
-def _temporary_namespace() -> Iterator[None]:
-    """Run the block in a new network namespace, in this thread alone. Like: ``unshare --net``."""
-    with Path("/proc/thread-self/ns/net").open() as here, netns.inside(here.fileno()):
-        if _libc.unshare(netns.CLONE_NEWNET) != 0:
-            raise refused(
-                ctypes.get_errno(),
-                "make a network namespace",
-                TABLE_NAME,
-                capability="CAP_SYS_ADMIN",
-            )
-        yield
 
 
 def _list() -> Listing:

@@ -7,8 +7,10 @@ from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.host.router_advertisements import ra_ignored
 from mynet.drivers.linux.host_firewalls import ufw_firewalld
 from mynet.drivers.linux.host_firewalls.iptables_legacy import legacy_chains
-from mynet.drivers.linux.host_firewalls.nft_chains import chains
-from mynet.drivers.linux.values.host_firewalls import FIREWALLD, UFW_CHAINS, Surroundings
+from mynet.drivers.linux.netlink import nftables
+from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
+from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.values.host_firewalls import FIREWALLD, UFW_CHAINS, Chain, Surroundings
 
 _BRIDGED: Final = {
     IPV4: sysctl.NET / "bridge/bridge-nf-call-iptables",
@@ -44,6 +46,17 @@ def inspect_surroundings(
         ra_ignored=ra_ignored(),
         targets=targets,
     )
+
+
+def chains() -> list[Chain]:
+    """Return the chains of nftables, of all tables. Like: ``nft list chains``.
+
+    ``iptables`` writes into nftables on current hosts. Nothing else is read of the tables of other
+    programs.
+    """
+    request = Request(nftables.get_all_chains(), "list the firewall's chains", "chains")
+    with Netlink(NETLINK_NETFILTER) as nl:
+        return [nftables.read_chain(reply) for reply in nl.dump(request)]
 
 
 def _bridged() -> frozenset[int]:

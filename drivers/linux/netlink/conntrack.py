@@ -51,12 +51,12 @@ def get_udp_flows(version: int, port: int | None = None) -> bytes:
     body = nested(_TUPLE_ORIGINAL, nested(_TUPLE_PROTOCOL, protocol)) + nested(
         _FILTER, number_attribute(_FILTER_ORIGINAL, flags)
     )
-    return pack_netfilter_message(_GET, ADDRESS_FAMILIES[version], body)
+    return pack_netfilter_message(_GET, body, family=ADDRESS_FAMILIES[version])
 
 
 def delete_flow(flow: Flow) -> bytes:
     """Like: conntrack -D, for one flow."""
-    return pack_netfilter_message(_DELETE, ADDRESS_FAMILIES[flow.to.version], flow.tuple)
+    return pack_netfilter_message(_DELETE, flow.tuple, family=ADDRESS_FAMILIES[flow.to.version])
 
 
 def read_port(reply: bytes) -> int:

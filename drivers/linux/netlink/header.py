@@ -47,7 +47,12 @@ def pack_message(kind: int, body: bytes, flags: int = 0) -> bytes:
 
 
 def pack_netfilter_message(
-    kind: int, family: int, attributes: bytes, *, flags: int = 0, resource: int = 0
+    kind: int,
+    attributes: bytes = b"",
+    *,
+    family: int = NFPROTO_INET,
+    flags: int = 0,
+    resource: int = 0,
 ) -> bytes:
     """Pack a message to a subsystem of netfilter."""
     return pack_message(kind, _NFGENMSG.pack(family, 0, resource) + attributes, flags)

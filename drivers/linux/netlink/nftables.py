@@ -60,28 +60,28 @@ class Key:
 
 def begin_batch() -> bytes:
     """Begin a transaction."""
-    return _message(_BATCH_BEGIN, family=NFPROTO_UNSPEC, resource=_SUBSYSTEM)
+    return pack_netfilter_message(_BATCH_BEGIN, family=NFPROTO_UNSPEC, resource=_SUBSYSTEM)
 
 
 def end_batch() -> bytes:
     """End a transaction."""
-    return _message(_BATCH_END, family=NFPROTO_UNSPEC, resource=_SUBSYSTEM)
+    return pack_netfilter_message(_BATCH_END, family=NFPROTO_UNSPEC, resource=_SUBSYSTEM)
 
 
 def add_element(table: str, name: str, key: Key) -> bytes:
     """Like: nft add element inet TABLE NAME { KEY }."""
     data = nested(_NFTA_DATA, attribute(_NFTA_DATA_VALUE, key.data)) if key.data else b""
-    return _message(_NEWSETELEM, _element(table, name, key, data), flags=NLM_F_CREATE)
+    return pack_netfilter_message(_NEWSETELEM, _element(table, name, key, data), flags=NLM_F_CREATE)
 
 
 def delete_element(table: str, name: str, key: Key) -> bytes:
     """Like: nft delete element inet TABLE NAME { KEY }."""
-    return _message(_DELSETELEM, _element(table, name, key))
+    return pack_netfilter_message(_DELSETELEM, _element(table, name, key))
 
 
 def get_element(table: str, name: str, key: Key) -> bytes:
     """Like: nft get element inet TABLE NAME { KEY }."""
-    return _message(_GETSETELEM, _element(table, name, key))
+    return pack_netfilter_message(_GETSETELEM, _element(table, name, key))
 
 
 def read_element(reply: bytes) -> Key:
@@ -97,17 +97,17 @@ def read_element(reply: bytes) -> Key:
 
 def get_table(table: str) -> bytes:
     """Like: nft list table inet TABLE, without what is in it."""
-    return _message(_GETTABLE, text_attribute(_NFTA_TABLE, table))
+    return pack_netfilter_message(_GETTABLE, text_attribute(_NFTA_TABLE, table))
 
 
 def get_chains(table: str) -> bytes:
     """Like: nft list chains, of a table."""
-    return _message(_GETCHAIN, text_attribute(_NFTA_TABLE, table))
+    return pack_netfilter_message(_GETCHAIN, text_attribute(_NFTA_TABLE, table))
 
 
 def get_rules(table: str) -> bytes:
     """Like: nft -a list table inet TABLE."""
-    return _message(_GETRULE, text_attribute(_NFTA_TABLE, table))
+    return pack_netfilter_message(_GETRULE, text_attribute(_NFTA_TABLE, table))
 
 
 def is_of_table(message: bytes, table: str) -> bool:
@@ -120,7 +120,7 @@ def is_of_table(message: bytes, table: str) -> bool:
 
 def get_all_chains() -> bytes:
     """Like: nft list chains."""
-    return _message(_GETCHAIN, family=NFPROTO_UNSPEC)
+    return pack_netfilter_message(_GETCHAIN, family=NFPROTO_UNSPEC)
 
 
 def read_chain(reply: bytes) -> Chain:
@@ -140,23 +140,12 @@ def read_chain(reply: bytes) -> Chain:
 
 def get_generation() -> bytes:
     """Ask for the number of transactions. Like: ``nft monitor``, "generation"."""
-    return _message(_GETGEN, family=NFPROTO_UNSPEC)
+    return pack_netfilter_message(_GETGEN, family=NFPROTO_UNSPEC)
 
 
 def read_generation(reply: bytes) -> int:
     """Read a reply to :func:`get_generation`."""
     return _number(read_attributes(reply, NETFILTER_HEADER_BYTES), _NFTA_GEN_ID)
-
-
-def _message(
-    kind: int,
-    attributes: bytes = b"",
-    *,
-    family: int = NFPROTO_INET,
-    flags: int = 0,
-    resource: int = 0,
-) -> bytes:
-    return pack_netfilter_message(kind, family, attributes, flags=flags, resource=resource)
 
 
 def _element(table: str, name: str, key: Key, data: bytes = b"") -> bytes:

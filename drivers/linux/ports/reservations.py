@@ -8,7 +8,7 @@ one file descriptor.
 import errno
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mynet.drivers.api import IPV6, PortProtocol
 from mynet.drivers.errors import DriverError, PortsExhausted
 from mynet.drivers.linux.kernel_errors import refused
 from mynet.drivers.linux.ports.owners import owners, sockets_at
-from mynet.drivers.linux.values.ports import Binding, Program
+from mynet.drivers.linux.values.ports import Binding, Program, Reservation
 
 _SETTINGS = Path("/proc/sys/net/ipv4")  # of the namespace of the thread that opens it
 _KINDS = {
@@ -29,23 +29,10 @@ _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _DUAL = frozenset({4, 6})
 
 
-@dataclass(frozen=True, slots=True)
-class SocketReservation:
-    """A reserved port."""
-
-    # None for a protocol that this kernel has no sockets of.
-    socket: socket.socket | None
-
-    def close(self) -> None:
-        """Release the port."""
-        if self.socket is not None:
-            self.socket.close()
-
-
 class Ports:
     """Implements :class:`~mynet.drivers.linux.interface.Ports` with sockets."""
 
-    def reserve(self, binding: Binding) -> SocketReservation | None:
+    def reserve(self, binding: Binding) -> Reservation | None:
         """Reserve a port with a socket that is bound and never listens.
 
         A kernel without SCTP needs no socket for it, since no program can use the port either.
@@ -55,7 +42,7 @@ class Ports:
             sock = socket.socket(family, *_KINDS[binding.protocol])
         except OSError as error:
             if binding.protocol is PortProtocol.SCTP and error.errno in _UNKNOWN:
-                return SocketReservation(None)
+                return ExitStack()  # close() has nothing to do
             raise _refusal(binding, error) from error
         try:
             _bind(sock, binding)
@@ -64,7 +51,7 @@ class Ports:
             if error.errno == errno.EADDRINUSE:
                 return None
             raise _refusal(binding, error) from error
-        return SocketReservation(sock)
+        return sock
 
     def program_at(self, binding: Binding) -> Program | None:
         """Like: ss -antup.

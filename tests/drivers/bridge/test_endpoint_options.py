@@ -6,32 +6,33 @@ import pytest
 
 from mynet.drivers.api import Endpoint
 from mynet.drivers.bridge.driver import BridgeDriver
-from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS, SYSCTLS, Sysctl, sysctls
+from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS, SYSCTLS, sysctls
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.drivers.testing import SampleCall
 
-CHECKS = {option.name: option.check for option in ENDPOINT_OPTIONS}
+OPTIONS = {option.name: option for option in ENDPOINT_OPTIONS}
 RP_FILTER, ACCEPT_RA = "net.ipv4.conf.IFNAME.rp_filter", "net.ipv6.conf.IFNAME.accept_ra"
 
 
-@pytest.mark.parametrize("sysctl", SYSCTLS, ids=lambda sysctl: sysctl.name)
-def test_a_sysctl_accepts_the_numbers_in_its_description(sysctl: Sysctl) -> None:
-    check, first, last = CHECKS[sysctl.name], sysctl.values[0], sysctl.values[-1]
+@pytest.mark.parametrize("name", SYSCTLS)
+def test_a_sysctl_accepts_the_numbers_in_its_description(name: str) -> None:
+    values, _ = SYSCTLS[name]
+    check, first, last = OPTIONS[name].check, values[0], values[-1]
     assert check(str(first)) is check(str(last)) is None
     sentence = f"must be a whole number from {first} to {last}"
     for value in (str(first - 1), str(last + 1), "", f"0{last}", f"+{last}", f" {last}", "٢"):
         assert check(value) == sentence, value
-    assert sysctl.option.description.startswith(f"{first} to {last}: ")
+    assert OPTIONS[name].description.startswith(f"{first} to {last}: ")
 
 
 def test_no_sysctl_affects_other_interfaces_or_what_mynet_sets() -> None:
-    for sysctl in SYSCTLS:
-        net, family, folder, interface, _ = sysctl.name.split(".")
+    for name in SYSCTLS:
+        net, family, folder, interface, _ = name.split(".")
         assert (net, interface) == ("net", "IFNAME")
         assert family in {"ipv4", "ipv6"}
         assert folder in {"conf", "neigh"}
-    settings = {sysctl.name.rpartition(".")[2] for sysctl in SYSCTLS}
+    settings = {name.rpartition(".")[2] for name in SYSCTLS}
     assert not settings & {"disable_ipv6", "mtu", "addr_gen_mode", "route_localnet", "accept_dad"}
 
 

@@ -36,7 +36,7 @@ def test_every_bandwidth_option_is_in_a_table_and_has_an_example() -> None:
 def test_the_table_of_sysctls_is_the_driver_s_list() -> None:
     table = rows(PAGE.text.partition("| sysctl |")[2].partition("\n## ")[0])
     listed = {
-        f"`{sysctl.name}`": f" {sysctl.values[0]} to {sysctl.values[-1]} | {sysctl.decides} "
-        for sysctl in SYSCTLS
+        f"`{name}`": f" {values[0]} to {values[-1]} | {decides} "
+        for name, (values, decides) in SYSCTLS.items()
     }
     assert {key: cells for key, cells in table.items() if key.startswith("`net.")} == listed

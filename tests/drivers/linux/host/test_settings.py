@@ -33,7 +33,7 @@ def test_every_sysctl_is_set_in_the_sandbox_and_not_on_the_host(
     interface: str,
     which: int,
 ) -> None:
-    options = {setting.name: str(setting.values[which]) for setting in SYSCTLS}
+    options = {name: str(values[which]) for name, (values, _) in SYSCTLS.items()}
     asked = replace(endpoint, interface=interface, options=options)
 
     def of_bridge() -> list[str]:

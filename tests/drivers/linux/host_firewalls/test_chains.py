@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from mynet.drivers.linux.host_firewalls.inspect import chains
 from mynet.drivers.linux.host_firewalls.iptables_legacy import legacy_chains
-from mynet.drivers.linux.host_firewalls.nft_chains import chains
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.values.host_firewalls import FORWARD, Chain
 from tests.drivers.linux.support.namespaces import Namespace
