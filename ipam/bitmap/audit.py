@@ -52,7 +52,7 @@ def audit(context: BackendContext) -> Audit:
 
 def _subnets(inspection: Inspection) -> Iterator[_Open]:
     for subnet_id, cidr, allocated, released in inspection.select(
-        "SELECT id, cidr, allocated, resting FROM subnets"
+        "SELECT id, cidr, allocated, resting FROM subnets", int, str, int, int
     ):
         try:
             yield _Open(subnet_id, ip_network(cidr), allocated, released)
@@ -63,7 +63,8 @@ def _subnets(inspection: Inspection) -> Iterator[_Open]:
 def _holdings(inspection: Inspection, subnets: dict[int, _Open]) -> list[Holdings]:
     held: dict[int, list[Holding]] = {subnet_id: [] for subnet_id in subnets}
     for subnet_id, packed_address, owner, key, labels in inspection.select(
-        "SELECT subnet, address, owner, sticky_key, labels FROM allocations"
+        "SELECT subnet, address, owner, sticky_key, labels FROM allocations",
+        *(int, bytes, str, str, str),
     ):
         if subnet := subnets.get(subnet_id):
             try:
@@ -79,7 +80,9 @@ def _holdings(inspection: Inspection, subnets: dict[int, _Open]) -> list[Holding
 def _bits(inspection: Inspection) -> PositionsBySubnet:
     """Return the positions of the bits that are set."""
     positions: PositionsBySubnet = defaultdict(set)
-    for subnet_id, number, data in inspection.select("SELECT subnet, number, bits FROM pages"):
+    for subnet_id, number, data in inspection.select(
+        "SELECT subnet, number, bits FROM pages", int, bytes, bytes
+    ):
         page, first = int.from_bytes(data, "little"), int.from_bytes(number, "big") * PAGE_BITS
         if not page:
             inspection.report("keeps a page in which no bit is set")
@@ -93,7 +96,7 @@ def _bits(inspection: Inspection) -> PositionsBySubnet:
 def _positions(inspection: Inspection, table: str, subnets: dict[int, _Open]) -> PositionsBySubnet:
     """Return the positions of a table's addresses; report addresses outside every open subnet."""
     positions: PositionsBySubnet = defaultdict(set)
-    for subnet_id, address in inspection.select(f"SELECT subnet, address FROM {table}"):
+    for subnet_id, address in inspection.select(f"SELECT subnet, address FROM {table}", int, bytes):
         subnet = subnets.get(subnet_id)
         position = int.from_bytes(address, "big") - int(subnet.cidr[0]) if subnet else -1
         if subnet is None or not 0 <= position < subnet.cidr.num_addresses:
@@ -138,7 +141,7 @@ def _check_sticky_keys(inspection: Inspection, subnets: dict[int, _Open]) -> Non
     """Report remembered keys that are in use, and those that lead outside their subnet."""
     in_use = set(inspection.select("SELECT subnet, address, sticky_key FROM allocations"))
     for subnet_id, key, packed_address in inspection.select(
-        "SELECT subnet, sticky_key, address FROM remembered"
+        "SELECT subnet, sticky_key, address FROM remembered", int, str, bytes
     ):
         subnet = subnets.get(subnet_id)
         address = int.from_bytes(packed_address, "big")
@@ -153,9 +156,8 @@ def _check_sticky_keys(inspection: Inspection, subnets: dict[int, _Open]) -> Non
 
 
 def _check_revisions(inspection: Inspection) -> None:
-    newest = inspection.select("SELECT max(revision) FROM allocations")
-    last = inspection.select("SELECT value FROM revision")
-    if newest and last and (newest[0][0] or 0) > last[0][0]:
-        inspection.report(
-            f"has an allocation of commit {newest[0][0]}, and {last[0][0]} was the last"
-        )
+    revisions = inspection.select("SELECT revision FROM allocations", int)
+    newest = max((revision for (revision,) in revisions), default=0)
+    for (last,) in inspection.select("SELECT value FROM revision", int):
+        if newest > last:
+            inspection.report(f"has an allocation of commit {newest}, and {last} was the last")

@@ -49,15 +49,23 @@ class Inspection:
         self.report(finding)
         self.complete = False
 
-    def select(self, query: str, *values: object) -> Rows:
-        """Return the rows of a query; of a damaged file, the rows before the damage."""
+    def select(self, query: str, *types: type) -> Rows:
+        """Return the rows of a query; of a damaged file, the rows before the damage.
+
+        If the columns' types are given, rows with other values are reported and left out.
+        """
         rows: list[tuple[Any, ...]] = []
         if self._connection:
             try:
-                rows.extend(self._connection.execute(query, values))
+                rows.extend(self._connection.execute(query))
             except (sqlite3.Error, UnicodeDecodeError) as error:
                 self.report_unreadable(f"cannot be read to its end: {_line(error)}")
-        return rows
+        if not types:
+            return rows
+        sound = [row for row in rows if all(map(isinstance, row, types))]
+        if len(sound) < len(rows):
+            self.report_unreadable(f"has values of a wrong type: {query}")
+        return sound
 
     def open(self, copy: Path, newest: int | None) -> None:
         """Open the copy, and check what can be checked of any database."""
@@ -66,15 +74,13 @@ class Inspection:
         self._connection = connection
         with contextlib.suppress(IndexError):  # an unreadable version is reported by the checks
             version: int = self.select("PRAGMA user_version")[0][0]
-            if newest is not None and version > newest:
+            if newest is not None and not 0 < version <= newest:
                 self.report_unreadable(
                     f"has schema {version}, and this version knows schemas up to {newest}:"
                     " a newer mynetd wrote it"
+                    if version
+                    else "is another program's database, or lost all its content"
                 )
-                self.close()
-                return
-            if newest is not None and version == 0:
-                self.report_unreadable("is another program's database, or lost all its content")
                 self.close()
                 return
         self._check()
@@ -105,7 +111,7 @@ class Inspection:
     def report_lost_commits(self, noted: int) -> None:
         """Add a finding if the file lacks commits that its lock file notes."""
         if noted and self.is_readable:
-            for (revision,) in self.select("SELECT value FROM revision"):
+            for (revision,) in self.select("SELECT value FROM revision", int):
                 if noted > revision:
                     self.report(
                         f"has lost its newest commits, {revision + 1} to {noted}: its log was cut"
