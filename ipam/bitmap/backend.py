@@ -24,7 +24,7 @@ from mynet.ipam.api import (
     Usage,
 )
 from mynet.ipam.bitmap.allocation import Allocator
-from mynet.ipam.bitmap.allocation_table import AllocationTable, Transaction
+from mynet.ipam.bitmap.allocation_table import AllocationTable, Row, Transaction
 from mynet.ipam.bitmap.clock import BootClock, Clock
 from mynet.ipam.bitmap.queries import Queries, held_by
 from mynet.ipam.bitmap.ranges import packed
@@ -71,21 +71,15 @@ class BitmapBackend(Backend):
 
     def allocate(self, call: Call, request: AllocateRequest) -> Allocation:
         """Allocate an address."""
-        subnet = request.subnet
-        row = self._change(subnet, lambda allocator: allocator.allocate(request))
-        return self._queries.allocation(subnet.cidr, row)
+        return self._change(request.subnet, lambda allocator: [allocator.allocate(request)])[0]
 
     def allocate_batch(self, call: Call, request: BatchRequest) -> Sequence[Allocation]:
         """Allocate an address for each owner."""
-        subnet = request.subnet
-        rows = self._change(subnet, lambda allocator: allocator.allocate_batch(request))
-        return [self._queries.allocation(subnet.cidr, row) for row in rows]
+        return self._change(request.subnet, lambda allocator: allocator.allocate_batch(request))
 
     def release(self, call: Call, request: ReleaseRequest) -> Allocation:
         """Release an address."""
-        subnet = request.subnet
-        row = self._change(subnet, lambda allocator: allocator.release(request))
-        return self._queries.allocation(subnet.cidr, row)
+        return self._change(request.subnet, lambda allocator: [allocator.release(request)])[0]
 
     def release_owner(self, call: Call, owner: str) -> Sequence[Allocation]:
         """Release all addresses of an owner."""
@@ -138,15 +132,17 @@ class BitmapBackend(Backend):
         """Close the file."""
         self._database.close()
 
-    def _change(self, subnet: Subnet, verb: Callable[[Allocator], T]) -> T:
-        """Run a verb on a subnet, in the writer thread."""
+    def _change(
+        self, subnet: Subnet, verb: Callable[[Allocator], Sequence[Row]]
+    ) -> Sequence[Allocation]:
+        """Run a verb on a subnet, in the writer thread; return the allocations of its rows."""
 
-        def work(connection: sqlite3.Connection, revision: int) -> T:
+        def work(connection: sqlite3.Connection, revision: int) -> Sequence[Row]:
             table = self._changing(connection, subnet.cidr)
             table.set_rules(subnet)
             return verb(Allocator(table, Transaction(connection, revision, self._clock.now())))
 
-        return self._write(work)
+        return [self._queries.allocation(subnet.cidr, row) for row in self._write(work)]
 
     def _write(self, work: Work[T]) -> T:
         """Run a function in the writer thread."""

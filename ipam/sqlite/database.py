@@ -29,14 +29,6 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-def _forget_nothing() -> None:
-    """Do nothing, for a database without a memory beside it."""
-
-
-def _add_nothing(_connection: sqlite3.Connection) -> None:
-    """Do nothing, for a database whose jobs write all there is."""
-
-
 class Database:
     """One SQLite file, opened by one process at a time.
 
@@ -56,8 +48,8 @@ class Database:
         path: Path,
         migrations: Sequence[str],
         *,
-        before_commit: Callable[[sqlite3.Connection], None] = _add_nothing,
-        on_rollback: Callable[[], None] = _forget_nothing,
+        before_commit: Callable[[sqlite3.Connection], None] = lambda _: None,
+        on_rollback: Callable[[], None] = lambda: None,
     ) -> None:
         self._path = path
         self._lock_file = LockFile(path)
@@ -71,9 +63,9 @@ class Database:
             path,
             self._connection,
             self._revision,
-            note=self._lock_file.note,
-            before_commit=before_commit,
-            on_rollback=on_rollback,
+            self._lock_file.note,
+            before_commit,
+            on_rollback,
         )
 
     def write(self, work: Work[T]) -> T:

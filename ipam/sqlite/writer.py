@@ -13,6 +13,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 _BATCH = 256  # jobs in one commit: enough to hide the fsync, few enough to answer in milliseconds
 
 
+@dataclass(eq=False, slots=True)
 class Writer:
     """A thread that runs and commits jobs on one connection.
 
@@ -33,31 +35,26 @@ class Writer:
     that changed the file. The other two are as for Database.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        connection: sqlite3.Connection,
-        revision: int,
-        *,
-        note: Callable[[int], None],
-        before_commit: Callable[[sqlite3.Connection], None],
-        on_rollback: Callable[[], None],
-    ) -> None:
-        self._path = path
-        self._connection = connection
-        self._revision = revision
-        self._note = note
-        self._before_commit = before_commit
-        self._on_rollback = on_rollback
-        self._queue: SimpleQueue[Job[Any] | None] = SimpleQueue()
-        # Used by the thread alone: jobs that are committed and not answered yet.
-        self._unanswered: list[Job[Any]] = []
-        # Used by the thread alone: the failure after which it refuses every write.
-        self._fence: Exception | None = None
-        self._closed = False
-        # Guards `_closed`, so that no job enters the queue behind its end mark.
-        self._guard = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name=f"writer-{path.stem}", daemon=True)
+    path: Path
+    connection: sqlite3.Connection
+    revision: int
+    note: Callable[[int], None]
+    before_commit: Callable[[sqlite3.Connection], None]
+    on_rollback: Callable[[], None]
+    _queue: SimpleQueue[Job[Any] | None] = field(default_factory=SimpleQueue, init=False)
+    # Used by the thread alone: jobs that are committed and not answered yet.
+    _unanswered: list[Job[Any]] = field(default_factory=list, init=False)
+    # Used by the thread alone: the failure after which it refuses every write.
+    _fence: Exception | None = field(default=None, init=False)
+    _closed: bool = field(default=False, init=False)
+    # Guards `_closed`, so that no job enters the queue behind its end mark.
+    _guard: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _thread: threading.Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start the thread."""
+        name = f"writer-{self.path.stem}"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def hand_in(self, job: Job[Any]) -> None:
@@ -83,7 +80,7 @@ class Writer:
 
     def _require_open(self) -> None:
         if self._closed:
-            raise StoreUnavailable(f"{self._path.name} is closed: the daemon is stopping")
+            raise StoreUnavailable(f"{self.path.name} is closed: the daemon is stopping")
 
     def _run(self) -> None:
         batch: list[Job[Any]] = []
@@ -117,7 +114,7 @@ class Writer:
             self._roll_back()
             if self._fence is None and leaves_doubt(error):
                 self._fence = error
-                log.critical("%s", fence_error(self._path, error))
+                log.critical("%s", fence_error(self.path, error))
             for job in batch:
                 job.fail(self._commit_error(error))
             return
@@ -125,8 +122,8 @@ class Writer:
 
     def _commit_error(self, error: Exception) -> Exception:
         if self._fence:
-            return fence_error(self._path, self._fence)
-        return store_error(class_of(error) or StoreUnavailable, self._path, error)
+            return fence_error(self.path, self._fence)
+        return store_error(class_of(error) or StoreUnavailable, self.path, error)
 
     def _answer(self) -> None:
         """Wake the callers whose jobs are committed."""
@@ -137,22 +134,22 @@ class Writer:
     def _transact(self, batch: Sequence[Job[Any]]) -> None:
         if self._fence:
             raise self._fence
-        revision = self._revision
-        self._connection.execute("BEGIN IMMEDIATE")
+        revision = self.revision
+        self.connection.execute("BEGIN IMMEDIATE")
         for job in batch:
-            if job.run(self._connection, revision + 1):
+            if job.run(self.connection, revision + 1):
                 revision += 1
-        self._before_commit(self._connection)
-        self._connection.execute("UPDATE revision SET value = ?", (revision,))
+        self.before_commit(self.connection)
+        self.connection.execute("UPDATE revision SET value = ?", (revision,))
         self._answer()  # the jobs of the commit before: this thread now waits for the disk
-        self._connection.execute("COMMIT")
-        if revision != self._revision:
-            self._revision = revision
-            self._note(revision)
+        self.connection.execute("COMMIT")
+        if revision != self.revision:
+            self.revision = revision
+            self.note(revision)
 
     def _roll_back(self) -> None:
         """Roll the transaction back; if even that fails, the next BEGIN fails until it works."""
-        if self._connection.in_transaction:
+        if self.connection.in_transaction:
             with contextlib.suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
-        self._on_rollback()
+                self.connection.execute("ROLLBACK")
+        self.on_rollback()

@@ -32,6 +32,8 @@ _EVERYTHING = 100_000  # more allocations than any claim makes
 Ruled = IPNetwork | Subnet  # a subnet alone has no rules
 E = TypeVar("E", bound=IpamError)
 R = TypeVar("R", bound=Ruled)
+Q = TypeVar("Q")
+T = TypeVar("T")
 
 
 class Refusal(Generic[E]):
@@ -79,15 +81,13 @@ class Bench:
 
     def open(self, subnet: R) -> R:
         """Open a subnet and return it."""
-        with only_ipam_errors("open_subnet"):
-            self.backend.open_subnet(SampleCall(), ruled(subnet).cidr)
+        self._call(self.backend.open_subnet, ruled(subnet).cidr)
         self._subnets[ruled(subnet).cidr] = None
         return subnet
 
     def close(self, subnet: Ruled) -> None:
         """Close a subnet."""
-        with only_ipam_errors("close_subnet"):
-            self.backend.close_subnet(SampleCall(), ruled(subnet).cidr)
+        self._call(self.backend.close_subnet, ruled(subnet).cidr)
         self._subnets.pop(ruled(subnet).cidr, None)
 
     def allocate(
@@ -104,38 +104,32 @@ class Bench:
         request = AllocateRequest(
             ruled(subnet), owner, address, take_from, sticky_key, dict(labels or {})
         )
-        with only_ipam_errors("allocate"):
-            return self.backend.allocate(SampleCall(), request)
+        return self._call(self.backend.allocate, request)
 
     def allocate_batch(
         self, subnet: Ruled, owners: Sequence[str], labels: Mapping[str, str] | None = None
     ) -> list[Allocation]:
         """Allocate an address for each owner."""
         request = BatchRequest(ruled(subnet), owners, dict(labels or {}))
-        with only_ipam_errors("allocate_batch"):
-            return list(self.backend.allocate_batch(SampleCall(), request))
+        return list(self._call(self.backend.allocate_batch, request))
 
     def release(self, subnet: Ruled, address: IPAddress, owner: str | None = None) -> Allocation:
         """Release an address."""
         request = ReleaseRequest(ruled(subnet), address, owner=owner)
-        with only_ipam_errors("release"):
-            return self.backend.release(SampleCall(), request)
+        return self._call(self.backend.release, request)
 
     def release_owner(self, owner: str) -> list[Allocation]:
         """Release all addresses of an owner."""
-        with only_ipam_errors("release_owner"):
-            return list(self.backend.release_owner(SampleCall(), owner))
+        return list(self._call(self.backend.release_owner, owner))
 
     def release_owners(self, *owners: str) -> list[Allocation]:
         """Release all addresses of several owners."""
-        with only_ipam_errors("release_owners"):
-            return list(self.backend.release_owners(SampleCall(), owners))
+        return list(self._call(self.backend.release_owners, owners))
 
     def load(self, *holdings: tuple[Ruled, Sequence[Holding]]) -> None:
         """Load addresses of several subnets."""
-        with only_ipam_errors("load"):
-            loaded = [Holdings(ruled(subnet), held) for subnet, held in holdings]
-            self.backend.load(SampleCall(), loaded)
+        loaded = [Holdings(ruled(subnet), held) for subnet, held in holdings]
+        self._call(self.backend.load, loaded)
         self._subnets |= {ruled(subnet).cidr: None for subnet, _ in holdings}
 
     def allocations(
@@ -151,24 +145,20 @@ class Bench:
         """Return the selected allocations."""
         cidr = ruled(subnet).cidr if subnet is not None else None
         query = AllocationQuery(cidr, address, owner, after, limit, owner_prefix)
-        with only_ipam_errors("allocations"):
-            return list(self.backend.allocations(SampleCall(), query))
+        return list(self._call(self.backend.allocations, query))
 
     def recall(self, subnet: Ruled, sticky_key: str) -> IPAddress | None:
         """Return the address that a sticky key leads to."""
         request = AllocateRequest(ruled(subnet), sticky_key=sticky_key)
-        with only_ipam_errors("recall"):
-            return self.backend.recall(SampleCall(), request)
+        return self._call(self.backend.recall, request)
 
     def usage(self, subnet: Ruled) -> Usage:
         """Return the usage of a subnet."""
-        with only_ipam_errors("usage"):
-            return self.backend.usage(SampleCall(), ruled(subnet))
+        return self._call(self.backend.usage, ruled(subnet))
 
     def parts(self, subnet: Ruled, prefixlen: int) -> list[Part]:
         """Return the usage of the parts of a subnet."""
-        with only_ipam_errors("parts"):
-            return list(self.backend.parts(SampleCall(), MapQuery(ruled(subnet), prefixlen)))
+        return list(self._call(self.backend.parts, MapQuery(ruled(subnet), prefixlen)))
 
     def take(self, subnet: Ruled, count: int) -> list[IPAddress]:
         """Allocate so many addresses, without an owner."""
@@ -213,6 +203,10 @@ class Bench:
         require(
             self._observed() == before, f"having raised {kind.__name__}, it has changed something"
         )
+
+    def _call(self, verb: Callable[[SampleCall, Q], T], request: Q) -> T:
+        with only_ipam_errors(verb.__name__):
+            return verb(SampleCall(), request)
 
     def _observed(self) -> tuple[Sequence[Allocation], Sequence[Usage]]:
         return self.allocations(), [self.usage(subnet) for subnet in self._subnets]

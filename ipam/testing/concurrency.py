@@ -8,12 +8,11 @@ from mynet.ipam.api import Allocation, IPAddress, IPNetwork, Subnet
 from mynet.ipam.errors import AddressInUse, SubnetExhausted
 from mynet.ipam.testing.assertions import in_threads, require_equal
 from mynet.ipam.testing.bench import Bench
-from mynet.ipam.testing.samples import BOTH, SMALL, usable
+from mynet.ipam.testing.samples import BOTH, LONG, SMALL, usable
 
 _THREADS = 8
 _ROUNDS = 10
 _BATCH = 4  # not a divisor of the number of addresses
-_LONG = 600.0
 
 
 def the_last_addresses_go_to_one_thread_each(bench: Bench) -> None:
@@ -63,7 +62,7 @@ def the_last_addresses_go_to_whole_batches(bench: Bench) -> None:
 def a_sticky_key_leads_one_thread_to_its_address(bench: Bench) -> None:
     """Require that the other threads that come with the key get other addresses."""
     for cidr in BOTH:
-        subnet = bench.open(Subnet(cidr, retention=_LONG))
+        subnet = bench.open(Subnet(cidr, retention=LONG))
         for number in range(1, _ROUNDS):
             old = bench.allocate(subnet, sticky_key=f"{number}").address
             bench.release(subnet, old)

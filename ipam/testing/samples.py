@@ -5,6 +5,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from mynet.ipam.api import IPAddress, IPNetwork
 
+LONG = 86400.0  # seconds that do not pass during a claim, however busy the machine
+SHORT = 0.1  # seconds that a claim can wait
+TOLERANCE = 0.05  # seconds: clocks of different kinds, and their rounding
+
 _IPV4 = "198.18.77.208"  # for tests of networks, RFC 2544
 _IPV6 = "fd6d:796e:6574:77::d0"
 

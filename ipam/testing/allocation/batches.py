@@ -7,12 +7,10 @@ from mynet.ipam.api import Span, Subnet
 from mynet.ipam.errors import SubnetExhausted
 from mynet.ipam.testing.assertions import require, require_between, require_equal
 from mynet.ipam.testing.bench import Bench
-from mynet.ipam.testing.samples import BOTH, SMALL, usable
+from mynet.ipam.testing.samples import BOTH, LONG, SMALL, TOLERANCE, usable
 
 _LARGE = 5000  # more than a backend may store together
-_LONG = 600.0
 _APART = 0.2
-_TOLERANCE = 0.05
 
 
 def a_batch_allocates_an_address_for_each_owner(bench: Bench) -> None:
@@ -106,7 +104,7 @@ def a_batch_follows_the_rules(bench: Bench) -> None:
 
 def a_refused_batch_learns_when_enough_addresses_are_free(bench: Bench) -> None:
     """Require that retry_after is the time until as many as it needs have cooled down."""
-    subnets = [Subnet(cidr, range=Span(cidr[4], cidr[7]), cooldown=_LONG) for cidr in BOTH]
+    subnets = [Subnet(cidr, range=Span(cidr[4], cidr[7]), cooldown=LONG) for cidr in BOTH]
     released = {}
     for subnet in subnets:
         bench.open(subnet)
@@ -119,8 +117,8 @@ def a_refused_batch_learns_when_enough_addresses_are_free(bench: Bench) -> None:
         bench.allocate_batch(subnet, ["a"])
         with bench.refusing(SubnetExhausted, subnet) as refusal:
             bench.allocate_batch(subnet, ["b", "c"])
-        least = _LONG - (time.monotonic() - before) - _TOLERANCE
-        require_between(least, refusal.error.retry_after, _LONG, "retry_after")
+        least = LONG - (time.monotonic() - before) - TOLERANCE
+        require_between(least, refusal.error.retry_after, LONG, "retry_after")
         at_once = replace(subnet, cooldown=0)
         made = [allocation.address for allocation in bench.allocate_batch(at_once, ["b", "c"])]
         require_equal(made, [first, second], "reused in order were")

@@ -12,9 +12,7 @@ from mynet.ipam.errors import (
 )
 from mynet.ipam.testing.assertions import require_equal
 from mynet.ipam.testing.bench import Bench, Ruled
-from mynet.ipam.testing.samples import BOTH, SMALL, never_handed_out, outside, usable
-
-_LONG = 600.0
+from mynet.ipam.testing.samples import BOTH, LONG, SMALL, never_handed_out, outside, usable
 
 
 def a_loaded_address_is_allocated(bench: Bench) -> None:
@@ -93,7 +91,7 @@ def an_address_is_not_loaded_for_two_owners(bench: Bench) -> None:
 def a_load_ignores_range_and_cooldown(bench: Bench) -> None:
     """Load addresses outside the range, and one that is cooling."""
     for cidr in BOTH:
-        subnet = bench.open(Subnet(cidr, range=Span(cidr[4], cidr[5]), cooldown=_LONG))
+        subnet = bench.open(Subnet(cidr, range=Span(cidr[4], cidr[5]), cooldown=LONG))
         bench.release(subnet, bench.allocate(subnet, address=cidr[4]).address)
         bench.load((subnet, [Holding(cidr[4], "a"), Holding(cidr[9], "a")]))
         actual = [allocation.address for allocation in bench.allocations(cidr)]

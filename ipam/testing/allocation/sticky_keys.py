@@ -6,16 +6,12 @@ from dataclasses import replace
 from mynet.ipam.api import Holding, IPNetwork, Span, Subnet
 from mynet.ipam.testing.assertions import require, require_equal
 from mynet.ipam.testing.bench import Bench
-from mynet.ipam.testing.samples import BOTH, SMALL
-
-_LONG = 600.0
-_SHORT = 0.1
+from mynet.ipam.testing.samples import BOTH, LONG, SHORT, SMALL
 
 
 def a_sticky_key_leads_back_to_its_address(bench: Bench) -> None:
     """Come back under any owner, while unused addresses are left and the address is cooling."""
-    for cidr in BOTH:
-        subnet = bench.open(_sticky(cidr))
+    for subnet in map(bench.open, map(_sticky, BOTH)):
         bench.take(subnet, 2)
         held = bench.allocate(subnet, "run 1", sticky_key="web")
         require_equal(held.sticky_key, "web", "the sticky key of an allocation")
@@ -31,8 +27,7 @@ def a_sticky_key_leads_back_to_its_address(bench: Bench) -> None:
 
 def release_owner_remembers_sticky_keys(bench: Bench) -> None:
     """Require that it does so as release does."""
-    for cidr in BOTH:
-        subnet = bench.open(_sticky(cidr))
+    for subnet in map(bench.open, map(_sticky, BOTH)):
         held = bench.allocate(subnet, "run 1", sticky_key="web")
         bench.release_owner("run 1")
         bench.take(subnet, 2)
@@ -43,8 +38,8 @@ def release_owner_remembers_sticky_keys(bench: Bench) -> None:
 def a_sticky_key_leads_nowhere_after_the_retention(bench: Bench) -> None:
     """Wait for the end of a retention, and use a retention of 0."""
     for cidr in map(bench.open, BOTH):
-        for seconds in (0, _SHORT):
-            subnet = Subnet(cidr, cooldown=_LONG, retention=seconds)
+        for seconds in (0, SHORT):
+            subnet = Subnet(cidr, cooldown=LONG, retention=seconds)
             old = bench.allocate(subnet, sticky_key="web").address
             bench.release(subnet, old)
             time.sleep(seconds)
@@ -54,8 +49,7 @@ def a_sticky_key_leads_nowhere_after_the_retention(bench: Bench) -> None:
 
 def a_sticky_key_does_not_take_an_allocated_address(bench: Bench) -> None:
     """Require that the request gets another address, and the holder keeps its own."""
-    for cidr in BOTH:
-        subnet = bench.open(_sticky(cidr))
+    for subnet in map(bench.open, map(_sticky, BOTH)):
         old = bench.allocate(subnet, "run 1", sticky_key="web").address
         bench.release(subnet, old)
         other = bench.allocate(subnet, "another", address=old)
@@ -66,8 +60,7 @@ def a_sticky_key_does_not_take_an_allocated_address(bench: Bench) -> None:
 
 def a_sticky_key_does_not_lead_to_a_reserved_address(bench: Bench) -> None:
     """Reserve the address after its release."""
-    for cidr in BOTH:
-        subnet = bench.open(_sticky(cidr))
+    for subnet in map(bench.open, map(_sticky, BOTH)):
         old = bench.allocate(subnet, sticky_key="web").address
         bench.release(subnet, old)
         reserving = replace(subnet, reserved=(Span(old, old),))
@@ -155,13 +148,12 @@ def sticky_keys_are_kept_after_a_restart(bench: Bench) -> None:
 
 
 def _sticky(cidr: IPNetwork) -> Subnet:
-    return Subnet(cidr, cooldown=_LONG, retention=_LONG)
+    return Subnet(cidr, cooldown=LONG, retention=LONG)
 
 
 def recall_returns_what_the_sticky_key_would_get(bench: Bench) -> None:
     """Require that address or None, and that recalling changes nothing."""
-    for cidr in BOTH:
-        subnet = bench.open(_sticky(cidr))
+    for subnet in map(bench.open, map(_sticky, BOTH)):
         require_equal(bench.recall(subnet, "web"), None, "of a key that was never used is recalled")
         held = bench.allocate(subnet, "run 1", sticky_key="web")
         require_equal(bench.recall(subnet, "web"), None, "of a key that is in use is recalled")

@@ -8,9 +8,7 @@ from itertools import pairwise
 from mynet.ipam.api import IPAddress, IPNetwork, Part, Span, Subnet
 from mynet.ipam.testing.assertions import require, require_equal
 from mynet.ipam.testing.bench import Bench
-from mynet.ipam.testing.samples import BOTH, SMALL
-
-_FOR_EVER = 86400.0  # a cooldown that does not end during a claim
+from mynet.ipam.testing.samples import BOTH, LONG, SMALL
 
 # Larger than what a backend may store together.
 _LARGE: Sequence[IPNetwork] = (
@@ -23,7 +21,7 @@ _LARGE: Sequence[IPNetwork] = (
 def a_part_counts_its_allocated_addresses(bench: Bench) -> None:
     """Query parts from a single address up to the whole subnet."""
     for cidr in SMALL:
-        subnet = bench.open(Subnet(cidr, cooldown=_FOR_EVER))
+        subnet = bench.open(Subnet(cidr, cooldown=LONG))
         require_equal(bench.parts(subnet, cidr.prefixlen), [], f"parts of {cidr}, empty,")
         for number in (1, 2, 4, 9, 12):
             bench.allocate(subnet, address=cidr[number])
@@ -40,7 +38,7 @@ def a_part_counts_its_allocated_addresses(bench: Bench) -> None:
 def a_part_counts_cooling_addresses_separately(bench: Bench) -> None:
     """Require that they are counted as in usage."""
     for cidr in SMALL:
-        subnet = bench.open(Subnet(cidr, cooldown=_FOR_EVER))
+        subnet = bench.open(Subnet(cidr, cooldown=LONG))
         for number in (1, 2, 4, 5, 6, 9):
             bench.allocate(subnet, address=cidr[number])
         for number in (2, 4, 5, 9):
@@ -55,7 +53,7 @@ def a_part_counts_cooling_addresses_separately(bench: Bench) -> None:
 def parts_of_any_size_add_up_to_the_usage(bench: Bench) -> None:
     """Query subnets with few allocations that are far apart."""
     for cidr in (*BOTH, *_LARGE):
-        subnet = bench.open(Subnet(cidr, cooldown=_FOR_EVER))
+        subnet = bench.open(Subnet(cidr, cooldown=LONG))
         addresses = list(dict.fromkeys(_scattered(cidr)))
         for address in addresses:
             bench.allocate(subnet, address=address)
@@ -73,13 +71,13 @@ def parts_of_any_size_add_up_to_the_usage(bench: Bench) -> None:
 def parts_are_the_same_after_a_restart(bench: Bench) -> None:
     """Compare the parts before and after."""
     for cidr in BOTH:
-        subnet = bench.open(Subnet(cidr, cooldown=_FOR_EVER))
+        subnet = bench.open(Subnet(cidr, cooldown=LONG))
         for address in _scattered(cidr):
             bench.allocate(subnet, f"{address}", address=address)
         bench.release(subnet, cidr[-2])
-    before = [bench.parts(Subnet(cidr, cooldown=_FOR_EVER), cidr.prefixlen + 3) for cidr in BOTH]
+    before = [bench.parts(Subnet(cidr, cooldown=LONG), cidr.prefixlen + 3) for cidr in BOTH]
     bench.restart()
-    after = [bench.parts(Subnet(cidr, cooldown=_FOR_EVER), cidr.prefixlen + 3) for cidr in BOTH]
+    after = [bench.parts(Subnet(cidr, cooldown=LONG), cidr.prefixlen + 3) for cidr in BOTH]
     require_equal(after, before, "after a restart the parts are")
 
 

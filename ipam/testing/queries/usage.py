@@ -7,10 +7,7 @@ from ipaddress import IPv6Network
 from mynet.ipam.api import Span, Subnet, Usage
 from mynet.ipam.testing.assertions import require_equal
 from mynet.ipam.testing.bench import Bench
-from mynet.ipam.testing.samples import BOTH, SMALL, usable
-
-_FOR_EVER = 86400.0  # a cooldown that does not end during a claim
-_SHORT = 0.05
+from mynet.ipam.testing.samples import BOTH, LONG, SHORT, SMALL, usable
 
 
 def usage_counts_allocations(bench: Bench) -> None:
@@ -34,7 +31,7 @@ def usage_counts_allocations(bench: Bench) -> None:
 def usage_counts_each_address_in_one_state(bench: Bench) -> None:
     """Require that a reserved address counts as allocated, and otherwise as reserved."""
     for cidr in SMALL:
-        subnet = bench.open(Subnet(cidr, cooldown=_FOR_EVER))
+        subnet = bench.open(Subnet(cidr, cooldown=LONG))
         for number in range(1, 9):
             bench.allocate(subnet, f"owner {number}", address=cidr[number])
         for number in (3, 4, 7):
@@ -89,9 +86,9 @@ def free_is_the_number_of_addresses_that_can_be_allocated(bench: Bench) -> None:
 def an_address_that_has_cooled_down_counts_as_free(bench: Bench) -> None:
     """Require that it counts as free before it is allocated again."""
     for cidr in BOTH:
-        subnet = bench.open(Subnet(cidr, cooldown=_SHORT))
+        subnet = bench.open(Subnet(cidr, cooldown=SHORT))
         bench.release(subnet, bench.allocate(subnet).address)
-        time.sleep(_SHORT)
+        time.sleep(SHORT)
         usage = bench.usage(subnet)
         require_equal((usage.cooling, usage.free), (0, usage.capacity), "cooling and free")
 
@@ -100,7 +97,7 @@ def a_large_subnet_is_counted_exactly(bench: Bench) -> None:
     """Count more addresses than a machine word can."""
     cidr = IPv6Network("::/0")
     half = Span(cidr[1 << 127], cidr[-1])
-    subnet = bench.open(Subnet(cidr, reserved=(half,), cooldown=_FOR_EVER))
+    subnet = bench.open(Subnet(cidr, reserved=(half,), cooldown=LONG))
     bench.allocate(cidr, address=cidr[-1])
     bench.release(subnet, bench.allocate(subnet).address)
     expected = Usage((1 << 128) - 1, 1, (1 << 127) - 1, 1)

@@ -11,18 +11,15 @@ from mynet.ipam.api import IPNetwork, Span, Subnet
 from mynet.ipam.errors import SubnetExhausted
 from mynet.ipam.testing.assertions import require, require_between, require_equal
 from mynet.ipam.testing.bench import Bench
-from mynet.ipam.testing.samples import BOTH, SMALL, shuffled, usable
+from mynet.ipam.testing.samples import BOTH, LONG, SHORT, SMALL, TOLERANCE, shuffled, usable
 
-_LONG = 600.0
-_SHORT = 0.1
 _APART = 0.1
-_TOLERANCE = 0.05  # seconds: clocks of different kinds, and their rounding
 
 
 def a_cooling_address_is_not_chosen(bench: Bench) -> None:
     """Require that it is not chosen even if no other address is left."""
     for cidr in SMALL:
-        subnet = bench.open(Subnet(cidr, cooldown=_LONG))
+        subnet = bench.open(Subnet(cidr, cooldown=LONG))
         taken = bench.take_all(subnet)
         for address in shuffled(taken, 11)[:3]:
             bench.release(subnet, address)
@@ -37,30 +34,30 @@ def a_released_address_is_reused_when_its_cooldown_has_passed(bench: Bench) -> N
     The address is not reused before the cooldown has passed.
     """
     for cidr in BOTH:
-        subnet = bench.open(_two_of(cidr, _SHORT))
+        subnet = bench.open(_two_of(cidr, SHORT))
         first, _ = bench.take(subnet, 2)
         released = time.monotonic()
         bench.release(subnet, first)
         try:
             again = bench.allocate(subnet)
         except SubnetExhausted as refusal:
-            require_between(0, refusal.retry_after, _SHORT, "retry_after")
-            time.sleep(refusal.retry_after + _TOLERANCE)
+            require_between(0, refusal.retry_after, SHORT, "retry_after")
+            time.sleep(refusal.retry_after + TOLERANCE)
             again = bench.allocate(subnet)
         passed = time.monotonic() - released
         require_equal(again.address, first, "after the cooldown it gave")
-        require(passed >= _SHORT - _TOLERANCE, f"{first} was reused {passed} s after its release")
+        require(passed >= SHORT - TOLERANCE, f"{first} was reused {passed} s after its release")
 
 
 def addresses_that_have_cooled_down_are_chosen_last_in_order_of_release(bench: Bench) -> None:
     """Require that unused addresses are chosen first."""
     used = {}
     for cidr in SMALL:
-        subnet = bench.open(Subnet(cidr, cooldown=_SHORT))
+        subnet = bench.open(Subnet(cidr, cooldown=SHORT))
         used[subnet] = bench.take(subnet, 6)
         for number in (4, 0, 3):
             bench.release(subnet, used[subnet][number])
-    time.sleep(_SHORT)
+    time.sleep(SHORT)
     for subnet, addresses in used.items():
         fresh = bench.take(subnet, len(usable(subnet.cidr)) - len(addresses))
         require_equal(set(fresh) & set(addresses), set(), "reused while others were fresh")
@@ -83,7 +80,7 @@ def retry_after_is_the_time_until_the_first_address_is_free(bench: Bench) -> Non
     """Require the time that the address released first has left to cool down."""
     released = {}
     for cidr in BOTH:
-        subnet = bench.open(_two_of(cidr, _LONG))
+        subnet = bench.open(_two_of(cidr, LONG))
         first, second = bench.take(subnet, 2)
         before = time.monotonic()
         bench.release(subnet, first)
@@ -94,15 +91,15 @@ def retry_after_is_the_time_until_the_first_address_is_free(bench: Bench) -> Non
         asked = time.monotonic()
         with bench.refusing(SubnetExhausted, subnet) as refusal:
             bench.allocate(subnet)
-        least, most = _LONG - (time.monotonic() - before), _LONG - (asked - after)
+        least, most = LONG - (time.monotonic() - before), LONG - (asked - after)
         actual = refusal.error.retry_after
-        require_between(least - _TOLERANCE, actual, most + _TOLERANCE / 2, "retry_after")
+        require_between(least - TOLERANCE, actual, most + TOLERANCE / 2, "retry_after")
 
 
 def retry_after_is_zero_if_waiting_does_not_help(bench: Bench) -> None:
     """Allocate every address, or reserve the cooling one or leave it out of the range."""
     for cidr in SMALL:
-        subnet = bench.open(Subnet(cidr, cooldown=_LONG))
+        subnet = bench.open(Subnet(cidr, cooldown=LONG))
         taken = bench.take_all(subnet)
         _require_hopeless(bench, subnet)
         bench.release(subnet, taken[3])
@@ -114,7 +111,7 @@ def retry_after_is_zero_if_waiting_does_not_help(bench: Bench) -> None:
 def a_cooling_address_can_be_allocated_by_name(bench: Bench) -> None:
     """Require that when it is released again, it cools down again, and is reused last."""
     for cidr in BOTH:
-        subnet = bench.open(_two_of(cidr, _LONG))
+        subnet = bench.open(_two_of(cidr, LONG))
         first, second = bench.take(subnet, 2)
         bench.release(subnet, first)
         bench.release(subnet, second)
@@ -128,15 +125,15 @@ def a_cooling_address_can_be_allocated_by_name(bench: Bench) -> None:
 def a_cooldown_continues_after_a_restart(bench: Bench) -> None:
     """Require that a restart neither ends nor shortens it."""
     for cidr in BOTH:
-        subnet = bench.open(_two_of(cidr, _LONG))
+        subnet = bench.open(_two_of(cidr, LONG))
         before = time.monotonic()
         bench.release(subnet, bench.take(subnet, 2)[0])
         for _ in range(2):
             bench.restart()
             with bench.refusing(SubnetExhausted, subnet) as refusal:
                 bench.allocate(subnet)
-            least = _LONG - (time.monotonic() - before) - _TOLERANCE
-            require_between(least, refusal.error.retry_after, _LONG, "retry_after")
+            least = LONG - (time.monotonic() - before) - TOLERANCE
+            require_between(least, refusal.error.retry_after, LONG, "retry_after")
             require_equal(bench.usage(subnet).cooling, 1, "cooling, after a restart,")
 
 
@@ -144,11 +141,11 @@ def a_cooldown_ends_after_a_restart(bench: Bench) -> None:
     """Require that it ends at the latest one cooldown after the restart."""
     released = {}
     for cidr in BOTH:
-        subnet = bench.open(_two_of(cidr, _SHORT))
+        subnet = bench.open(_two_of(cidr, SHORT))
         released[subnet] = bench.take(subnet, 2)[0]
         bench.release(subnet, released[subnet])
     bench.restart()
-    time.sleep(_SHORT + _TOLERANCE)
+    time.sleep(SHORT + TOLERANCE)
     for subnet, first in released.items():
         require_equal(bench.take_all(subnet), [first], "after a restart and a cooldown it gave")
 
@@ -156,7 +153,7 @@ def a_cooldown_ends_after_a_restart(bench: Bench) -> None:
 def each_subnet_has_its_own_cooldown(bench: Bench) -> None:
     """Require that each subnet has its rules and its order of release."""
     for slow, quick in (BOTH, BOTH[::-1]):
-        patient, eager = bench.open(_two_of(slow, _LONG)), bench.open(_two_of(quick, 0))
+        patient, eager = bench.open(_two_of(slow, LONG)), bench.open(_two_of(quick, 0))
         for subnet in (patient, eager):
             for address in bench.take(subnet, 2):
                 bench.release(subnet, address)

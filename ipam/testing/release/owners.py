@@ -4,9 +4,7 @@ from mynet.ipam.api import Subnet
 from mynet.ipam.errors import SubnetExhausted
 from mynet.ipam.testing.assertions import require, require_equal
 from mynet.ipam.testing.bench import Bench
-from mynet.ipam.testing.samples import BOTH, SMALL, usable
-
-_LONG = 600.0
+from mynet.ipam.testing.samples import BOTH, LONG, SMALL, usable
 
 
 def release_owner_releases_all_addresses_of_an_owner(bench: Bench) -> None:
@@ -52,7 +50,7 @@ def release_owners_releases_all_addresses_of_each_owner(bench: Bench) -> None:
 def addresses_released_together_cool_down(bench: Bench) -> None:
     """Require that they cool down as if each had been released alone."""
     for cidr in SMALL:
-        subnet = bench.open(Subnet(cidr, cooldown=_LONG))
+        subnet = bench.open(Subnet(cidr, cooldown=LONG))
         for address in usable(cidr):
             bench.allocate(subnet, "a", address=address)
         count = len(bench.release_owner("a"))

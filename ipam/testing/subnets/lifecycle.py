@@ -63,16 +63,14 @@ def a_subnet_with_allocations_cannot_be_closed(bench: Bench) -> None:
 
 
 def _require_not_found(bench: Bench, subnet: IPNetwork) -> None:
-    with bench.refusing(SubnetNotFound, subnet):
-        bench.allocate(subnet, "a")
-    with bench.refusing(SubnetNotFound, subnet):
-        bench.allocate(subnet, "a", address=subnet[7])
-    with bench.refusing(SubnetNotFound, subnet):
-        bench.allocate_batch(subnet, ["a", ""])
-    with bench.refusing(SubnetNotFound, subnet):
-        bench.release(subnet, subnet[7])
-    with bench.refusing(SubnetNotFound, subnet):
-        bench.usage(subnet)
-    with bench.refusing(SubnetNotFound, subnet):
-        bench.parts(subnet, subnet.max_prefixlen)
+    for call in (
+        lambda: bench.allocate(subnet, "a"),
+        lambda: bench.allocate(subnet, "a", address=subnet[7]),
+        lambda: bench.allocate_batch(subnet, ["a", ""]),
+        lambda: bench.release(subnet, subnet[7]),
+        lambda: bench.usage(subnet),
+        lambda: bench.parts(subnet, subnet.max_prefixlen),
+    ):
+        with bench.refusing(SubnetNotFound, subnet):
+            call()
     require_equal(bench.allocations(subnet), [], f"{subnet}, which is not open, has")
