@@ -7,10 +7,10 @@ from typing import Final
 from mynet.drivers.api import IPInterface
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.links.alias import is_ours, taken
-from mynet.drivers.linux.links.lookup import EXISTS, addresses_of, delete_link, find_link
+from mynet.drivers.linux.links.lookup import EXISTS, GONE, addresses_of, find_link
 from mynet.drivers.linux.links.mac import with_link_local
 from mynet.drivers.linux.links.settings import ignore_router_advertisements, route_localnet
-from mynet.drivers.linux.netlink import address_requests, link_requests
+from mynet.drivers.linux.netlink import address_requests, link_requests, pyroute2_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Bridge
 from mynet.drivers.linux.values.observed import BridgeSnapshot
@@ -45,7 +45,9 @@ class Bridges:
         with Netlink() as nl:
             link = find_link(nl, bridge.name)
             if link is not None and is_ours(link, bridge):
-                delete_link(nl, link)
+                message = pyroute2_requests.delete_link(link.index)
+                doing, resource = f"delete the bridge {bridge.name}", f"interface {bridge.name}"
+                nl.ask(Request(message, doing, resource, GONE))
 
     def inspect_bridge(self, bridge: Bridge) -> BridgeSnapshot:
         """Like: ip -d addr show dev NAME."""
@@ -66,7 +68,7 @@ class Bridges:
 
 def _new_bridge(bridge: Bridge) -> Request:
     return Request(
-        link_requests.new_link("bridge", bridge.name, bridge.mac),
+        pyroute2_requests.new_bridge(bridge),
         f"make the bridge {bridge.name}",
         f"interface {bridge.name}",
         EXISTS,

@@ -4,7 +4,8 @@ import errno
 from typing import Final
 
 from mynet.drivers.api import IPInterface
-from mynet.drivers.linux.netlink import address_requests, link_requests, route_replies, rtnetlink
+from mynet.drivers.linux.netlink import pyroute2_requests, route_replies, rtnetlink
+from mynet.drivers.linux.netlink.link_requests import get_link
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.observed import Link, Route
 
@@ -16,36 +17,21 @@ _NO_TABLE: Final = frozenset({errno.ENOENT})  # the kernel creates a table with 
 
 def find_link(nl: Netlink, name: str) -> Link | None:
     """Return the link with a name, None if there is none. Like: ``ip -d link show dev NAME``."""
-    request = Request(
-        link_requests.get_link(name=name), f"look up {name}", f"interface {name}", GONE
-    )
+    request = Request(get_link(name=name), f"look up {name}", f"interface {name}", GONE)
     reply = nl.get(request)
     return route_replies.read_link(reply) if reply else None
 
 
 def link_at(nl: Netlink, index: int) -> Link | None:
     """Return the link with an index, None if there is none."""
-    reply = nl.get(
-        Request(link_requests.get_link(index=index), "look up a link", "interface", GONE)
-    )
+    reply = nl.get(Request(get_link(index=index), "look up a link", "interface", GONE))
     return route_replies.read_link(reply) if reply else None
-
-
-def delete_link(nl: Netlink, link: Link) -> None:
-    """Delete a link, if it still exists. Like: ``ip link delete dev NAME``."""
-    message = link_requests.delete_link(link.index)
-    nl.ask(Request(message, f"delete {link.name}", f"interface {link.name}", GONE))
-
-
-def list_addresses(nl: Netlink, index: int = 0) -> list[bytes]:
-    """Return the replies about a link's addresses, or those of all links. Like: ``ip addr``."""
-    message = address_requests.get_addresses(index)
-    return nl.dump(Request(message, "list addresses", "addresses"))
 
 
 def addresses_of(nl: Netlink, index: int) -> frozenset[IPInterface]:
     """Return a link's addresses. Like: ``ip addr show``."""
-    replies = list_addresses(nl, index)
+    message = pyroute2_requests.get_addresses(index)
+    replies = nl.dump(Request(message, "list addresses", "addresses"))
     return frozenset(route_replies.read_address(reply)[1] for reply in replies)
 
 
@@ -54,7 +40,7 @@ def default_routes(nl: Netlink, version: int) -> list[Route]:
 
     Others are not read, since a host with many networks has thousands.
     """
-    message = address_requests.get_routes(version, table=rtnetlink.RT_TABLE_MAIN)
+    message = pyroute2_requests.get_routes(version, table=rtnetlink.RT_TABLE_MAIN)
     replies = nl.dump(Request(message, f"list IPv{version} routes", "routes", _NO_TABLE))
     defaults = map(route_replies.read_route, filter(route_replies.is_default, replies))
     return sorted(defaults, key=lambda route: route.metric)

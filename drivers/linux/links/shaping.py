@@ -51,7 +51,7 @@ def _ensure_shaper(nl: Netlink, shaper: Shaper) -> int:
     """
     name, resource = shaper.name, f"interface {shaper.name}"
     create = Request(
-        link_requests.new_link("ifb", name, shaper.mac), f"make the shaper {name}", resource, EXISTS
+        link_requests.new_ifb(name, shaper.mac), f"make the shaper {name}", resource, EXISTS
     )
     if nl.ask(create) != (0,) and find_shaper(nl, shaper) is None:
         raise taken(name)

@@ -1,4 +1,4 @@
-"""Requests to rtnetlink about addresses, routes and neighbours, packed by hand.
+"""Requests to rtnetlink about addresses, routes and neighbours, packed by hand for Connect.
 
 Sources: rtnetlink(7), linux/if_addr.h, linux/rtnetlink.h, linux/neighbour.h.
 """
@@ -41,17 +41,6 @@ def add_address(index: int, address: IPInterface) -> bytes:
     if isinstance(address, IPv4Interface) and length < _POINT_TO_POINT:
         body += attribute(rt.IFA_BROADCAST, address.network.broadcast_address.packed)
     return pack_message(rt.RTM_NEWADDR, body, NLM_F_CREATE | NLM_F_REPLACE)
-
-
-def get_addresses(index: int = 0) -> bytes:
-    """Like: ip addr show dev NAME; without an index, ip addr show."""
-    return pack_message(rt.RTM_GETADDR, rt.IFADDRMSG.pack(0, 0, 0, 0, index))
-
-
-def get_routes(version: int, *, table: int = 0, protocol: int = 0) -> bytes:
-    """Like: ip -4 route show table all, ip -6 route show table TABLE proto PROTOCOL."""
-    fields = (ADDRESS_FAMILIES[version], 0, 0, 0, table, protocol, 0, 0, 0)
-    return pack_message(rt.RTM_GETROUTE, rt.RTMSG.pack(*fields))
 
 
 def add_default_route(index: int, gateway: IPAddress, metric: int) -> bytes:

@@ -1,7 +1,6 @@
-"""Requests to rtnetlink about links, packed by hand.
+"""Requests to rtnetlink about links, packed by hand: they are on the path of Connect.
 
-pyroute2 takes 130 ms to import and 100 to 400 us to build a message; packed by hand, one takes 0.4
-to 8 us. The tests decode all of them with pyroute2.
+pyroute2 takes 100 to 400 us to build a message; packed by hand, one takes 0.4 to 8 us.
 Sources: rtnetlink(7), linux/if_link.h, linux/veth.h.
 """
 
@@ -49,10 +48,10 @@ def new_veth(veth: Veth, master: int, netns: int | None) -> bytes:
     )
 
 
-def new_link(kind: str, name: str, mac: str) -> bytes:
-    """Like: ip link add NAME address MAC type KIND."""
-    info = nested(rt.IFLA_LINKINFO, text_attribute(rt.IFLA_INFO_KIND, kind))
-    return _link(rt.RTM_NEWLINK, _identity(name, mac), info, flags=_NEW)
+def new_ifb(name: str, mac: str) -> bytes:
+    """Like: ip link add NAME address MAC type ifb."""
+    kind = nested(rt.IFLA_LINKINFO, text_attribute(rt.IFLA_INFO_KIND, "ifb"))
+    return _link(rt.RTM_NEWLINK, _identity(name, mac), kind, flags=_NEW)
 
 
 def set_alias(index: int, alias: str) -> bytes:
@@ -102,11 +101,6 @@ def set_up(index: int) -> bytes:
 def set_down_in_group(index: int, group: int) -> bytes:
     """Like: ip link set dev NAME down group N. No packet passes after it."""
     return _link(rt.RTM_SETLINK, number_attribute(rt.IFLA_GROUP, group), index=index, up=False)
-
-
-def delete_link(index: int) -> bytes:
-    """Like: ip link delete dev NAME."""
-    return _link(rt.RTM_DELLINK, index=index)
 
 
 def delete_group(group: int) -> bytes:

@@ -10,7 +10,7 @@ from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.links.lookup import EXISTS
 from mynet.drivers.linux.netlink import tc
-from mynet.drivers.linux.netlink.link_requests import new_link
+from mynet.drivers.linux.netlink.link_requests import new_ifb
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Rate
 from mynet.drivers.testing import SampleCall
@@ -92,7 +92,7 @@ def test_a_shaper_without_a_mark_is_completed_or_deleted(
     for finish in (True, False):
         driver.disconnect(CALL, limited)
         with Netlink() as nl:
-            made = Request(new_link("ifb", shaper.name, shaper.mac), "begin a shaper", IFB, EXISTS)
+            made = Request(new_ifb(shaper.name, shaper.mac), "begin a shaper", IFB, EXISTS)
             assert nl.ask(made) == (0,)
         if finish:
             driver.connect(CALL, limited)

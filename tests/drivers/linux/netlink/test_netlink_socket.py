@@ -9,8 +9,9 @@ import pytest
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.links.bridges import set_mac_and_mtu
 from mynet.drivers.linux.links.lookup import GONE, find_link
-from mynet.drivers.linux.netlink import address_requests, link_requests, route_replies
+from mynet.drivers.linux.netlink import link_requests, pyroute2_requests, route_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.values.desired import Bridge
 from tests.drivers.linux.support.namespaces import Namespace
 from tests.drivers.linux.support.scripted import (
     DONE,
@@ -26,12 +27,14 @@ LINKS = Request(link_requests.get_link(), "list links", "links")
 
 
 def bridge(name: str, *, forgive: frozenset[int] = frozenset()) -> Request:
-    made = link_requests.new_link("bridge", name, "02:00:00:00:00:01")
+    made = pyroute2_requests.new_bridge(Bridge(name, "", "02:00:00:00:00:01", 1500))
     return Request(made, f"make {name}", f"interface {name}", forgive)
 
 
 def deletion(index: int, *, forgive: frozenset[int] = frozenset()) -> Request:
-    return Request(link_requests.delete_link(index), f"delete {index}", f"link {index}", forgive)
+    return Request(
+        pyroute2_requests.delete_link(index), f"delete {index}", f"link {index}", forgive
+    )
 
 
 def test_the_kernel_acts_on_requests_of_one_datagram_in_order(host: Namespace) -> None:
@@ -122,7 +125,7 @@ def test_dump_reads_a_list_again_that_changed_meanwhile(host: Namespace) -> None
     with Netlink() as nl:
         watched = Watched(nl._socket, change)
         put_in(nl, watched)
-        listed = nl.dump(Request(address_requests.get_addresses(), "list addresses", "addresses"))
+        listed = nl.dump(Request(pyroute2_requests.get_addresses(), "list addresses", "addresses"))
     assert len(watched.sent) == 2
     addresses = [str(route_replies.read_address(data)[1]) for data in listed]
     assert "192.0.2.1/32" in addresses

@@ -17,11 +17,12 @@ from mynet.drivers.linux.netlink import (
     conntrack,
     link_requests,
     nftables,
+    pyroute2_requests,
     tc,
 )
 from mynet.drivers.linux.netlink.conntrack import Flow
 from mynet.drivers.linux.netlink.nftables import Key
-from mynet.drivers.linux.values.desired import Rate, Veth
+from mynet.drivers.linux.values.desired import Bridge, Rate, Veth
 from tests.drivers.linux.support.namespaces import decoded
 
 MAC, OUTER_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
@@ -62,7 +63,7 @@ def veth_info(peer: dict[str, object]) -> dict[str, object]:
             {**OUTER, "IFLA_LINKINFO": veth_info(PEER)},
         ),
         (
-            link_requests.new_link("ifb", "ifb-1", MAC),
+            link_requests.new_ifb("ifb-1", MAC),
             *(NEWLINK, CREATE | EXCLUSIVE, {"index": 0}),
             {
                 "IFLA_IFNAME": "ifb-1",
@@ -71,7 +72,7 @@ def veth_info(peer: dict[str, object]) -> dict[str, object]:
             },
         ),
         (
-            link_requests.new_link("bridge", "br-web", MAC),
+            pyroute2_requests.new_bridge(Bridge("br-web", "", MAC, 1500)),
             *(NEWLINK, CREATE | EXCLUSIVE, {"index": 0}),
             {
                 "IFLA_IFNAME": "br-web",
@@ -116,7 +117,7 @@ def veth_info(peer: dict[str, object]) -> dict[str, object]:
             {"IFLA_GROUP": 4711},
         ),
         (link_requests.delete_group(4711), DELLINK, 0, {"index": 0}, {"IFLA_GROUP": 4711}),
-        (link_requests.delete_link(3), DELLINK, 0, {"index": 3}, {}),
+        (pyroute2_requests.delete_link(3), DELLINK, 0, {"index": 3}, {}),
         (
             link_requests.get_link(name="veth1"),
             *(GETLINK, 0, {"index": 0}),
@@ -133,20 +134,6 @@ def test_pyroute2_decodes_a_request_about_a_link_as_meant(
     assert link["header"]["length"] == len(message)
     assert {name: link[name] for name in fields} == fields
     assert attributes(link) == expected
-
-
-def test_pyroute2_decodes_a_question_for_addresses_as_meant() -> None:
-    question = decoded(ifaddrmsg, address_requests.get_addresses(3))
-    assert (question["header"]["type"], question["header"]["flags"]) == (22, 0)
-    assert (question["family"], question["index"], attributes(question)) == (0, 3, {})
-
-
-def test_pyroute2_decodes_a_question_for_routes_as_meant() -> None:
-    question = decoded(rtmsg, address_requests.get_routes(6, table=254, protocol=9))
-    assert (question["header"]["type"], question["header"]["flags"]) == (26, 0)
-    fields = {"family": 10, "table": 254, "proto": 9, "dst_len": 0, "scope": 0, "type": 0}
-    assert {name: question[name] for name in fields} == fields
-    assert attributes(question) == {}
 
 
 @pytest.mark.parametrize(

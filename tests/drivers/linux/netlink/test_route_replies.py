@@ -9,7 +9,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from mynet.drivers.linux.netlink import address_requests, link_requests, route_replies, rtnetlink
+from mynet.drivers.linux.netlink import link_requests, pyroute2_requests, route_replies, rtnetlink
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from tests.drivers.linux.support.namespaces import Namespace, decoded
 
@@ -83,7 +83,7 @@ def _is_port_with(info: Any, attribute: str) -> bool:
 
 def test_an_address_is_read_as_pyroute2_reads_it() -> None:
     addresses = set()
-    for data in dumped(address_requests.get_addresses()):
+    for data in dumped(pyroute2_requests.get_addresses()):
         (index, address), other = route_replies.read_address(data), decoded(ifaddrmsg, data)
         near = other.get_attr("IFA_LOCAL") or other.get_attr("IFA_ADDRESS")
         assert index == other["index"]
@@ -94,7 +94,7 @@ def test_an_address_is_read_as_pyroute2_reads_it() -> None:
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_a_route_is_read_as_pyroute2_reads_it(version: int) -> None:
-    for data in dumped(address_requests.get_routes(version)):
+    for data in dumped(pyroute2_requests.get_routes(version)):
         route, other = route_replies.read_route(data), decoded(rtmsg, data)
         hops = other.get_attr("RTA_MULTIPATH") or ()
         first = hops[0] if hops else other
@@ -106,7 +106,7 @@ def test_a_route_is_read_as_pyroute2_reads_it(version: int) -> None:
         assert route.protocol == other["proto"]
     defaults = {
         (str(route.gateway), route.metric)
-        for data in dumped(address_requests.get_routes(version, table=rtnetlink.RT_TABLE_MAIN))
+        for data in dumped(pyroute2_requests.get_routes(version, table=rtnetlink.RT_TABLE_MAIN))
         if route_replies.is_default(data) and (route := route_replies.read_route(data))
     }
     assert defaults == (
