@@ -8,20 +8,14 @@ from typing import TypeVar
 from mynet.ipam.api import (
     AllocateRequest,
     Allocation,
-    AllocationQuery,
-    Backend,
     BackendContext,
     BackendInfo,
     BatchRequest,
     Call,
     Holdings,
-    IPAddress,
     IPNetwork,
-    MapQuery,
-    Part,
     ReleaseRequest,
     Subnet,
-    Usage,
 )
 from mynet.ipam.bitmap.allocation import Allocator
 from mynet.ipam.bitmap.allocation_table import AllocationTable, Row, Transaction
@@ -38,23 +32,19 @@ FILE = "bitmap.db"
 T = TypeVar("T")
 
 
-class BitmapBackend(Backend):
+class BitmapBackend(Queries):
     """Keeps bits in memory, and bits and owners in ``bitmap.db``."""
 
     def __init__(self, context: BackendContext, clock: Clock | None = None) -> None:
         self._path = context.state_dir / FILE
-        self._clock = clock or BootClock()
         # The tables in memory, and those that this commit has changed. Only the database's writer
         # thread uses them, so they need no lock.
         self._tables: dict[IPNetwork, AllocationTable] = {}
         self._changed: set[AllocationTable] = set()
-        self._database = Database(
-            self._path,
-            MIGRATIONS,
-            before_commit=self._flush,
-            on_rollback=self._forget,
+        database = Database(
+            self._path, MIGRATIONS, before_commit=self._flush, on_rollback=self._forget
         )
-        self._queries = Queries(self._database, self._clock, context.instance)
+        super().__init__(database, clock or BootClock(), context.instance)
 
     @property
     def info(self) -> BackendInfo:
@@ -94,7 +84,7 @@ class BitmapBackend(Backend):
             for owner in owners:
                 for cidr, rows in held_by(connection, owner).items():
                     self._changing(connection, cidr).release(transaction, rows)
-                    released += [self._queries.allocation(cidr, row) for row in rows]
+                    released += [self.allocation(cidr, row) for row in rows]
             return released
 
         return self._write(work)
@@ -112,22 +102,6 @@ class BitmapBackend(Backend):
         with self._contradictions():
             self._database.write_alone(work)
 
-    def allocations(self, call: Call, query: AllocationQuery) -> Sequence[Allocation]:
-        """Return allocations."""
-        return self._queries.allocations(query)
-
-    def recall(self, call: Call, request: AllocateRequest) -> IPAddress | None:
-        """Return the address that a sticky key leads to."""
-        return self._queries.recall(request)
-
-    def usage(self, call: Call, subnet: Subnet) -> Usage:
-        """Return the usage of a subnet."""
-        return self._queries.usage(subnet)
-
-    def parts(self, call: Call, query: MapQuery) -> Sequence[Part]:
-        """Return the usage of each part of a subnet."""
-        return self._queries.parts(query)
-
     def close(self) -> None:
         """Close the file."""
         self._database.close()
@@ -142,7 +116,7 @@ class BitmapBackend(Backend):
             table.set_rules(subnet)
             return verb(Allocator(table, Transaction(connection, revision, self._clock.now())))
 
-        return [self._queries.allocation(subnet.cidr, row) for row in self._write(work)]
+        return [self.allocation(subnet.cidr, row) for row in self._write(work)]
 
     def _write(self, work: Work[T]) -> T:
         """Run a function in the writer thread."""

@@ -12,6 +12,8 @@ from mynet.ipam.api import (
     AllocateRequest,
     Allocation,
     AllocationQuery,
+    Backend,
+    Call,
     IPAddress,
     IPNetwork,
     MapQuery,
@@ -28,8 +30,8 @@ from mynet.ipam.errors import StoreDamaged
 from mynet.ipam.sqlite.database import Database
 
 
-class Queries:
-    """The contract's queries, answered from the file."""
+class Queries(Backend):
+    """The half of the backend that answers queries, from the file."""
 
     def __init__(self, database: Database, clock: Clock, instance: str) -> None:
         self._database = database
@@ -55,7 +57,7 @@ class Queries:
                 resource=f"subnet {subnet}",
             ) from error
 
-    def allocations(self, query: AllocationQuery) -> Sequence[Allocation]:
+    def allocations(self, call: Call, query: AllocationQuery) -> Sequence[Allocation]:
         """Return allocations, by IP version, subnet and address."""
         conditions, values = _conditions(query)
         with self._database.read() as connection:
@@ -67,7 +69,7 @@ class Queries:
             ).fetchall()
         return [self.allocation(ip_network(cidr), Row(*row)) for cidr, *row in rows]
 
-    def recall(self, request: AllocateRequest) -> IPAddress | None:
+    def recall(self, call: Call, request: AllocateRequest) -> IPAddress | None:
         """Return the address that a sticky key leads to now, or None. Raises SubnetNotFound."""
         subnet, key, now = request.subnet, request.sticky_key, self._clock.now()
         usable = UsableRange.of(subnet)
@@ -81,7 +83,7 @@ class Queries:
                 return None
         return usable.address(position)
 
-    def usage(self, subnet: Subnet) -> Usage:
+    def usage(self, call: Call, subnet: Subnet) -> Usage:
         """Return the usage of a subnet. Raises SubnetNotFound."""
         usable, now = UsableRange.of(subnet), self._clock.now()
         with self._database.read() as connection:
@@ -95,7 +97,7 @@ class Queries:
             cooling = cooldown.count_cooling(connection, subnet_id, usable, subnet.cooldown, now)
         return Usage(usable.capacity, allocated, usable.reserved_count - held, cooling)
 
-    def parts(self, query: MapQuery) -> Sequence[Part]:
+    def parts(self, call: Call, query: MapQuery) -> Sequence[Part]:
         """Return the usage of each part of a subnet. Raises SubnetNotFound."""
         subnet, now = query.subnet, self._clock.now()
         usable, shift = UsableRange.of(subnet), subnet.cidr.max_prefixlen - query.prefixlen
