@@ -1,5 +1,6 @@
 """Network namespaces: paths that lead elsewhere, and threads that return."""
 
+import errno
 import os
 import resource
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mynet.drivers.api import Sandbox
-from mynet.drivers.errors import KernelError, SandboxNotFound
+from mynet.drivers.errors import KernelError, PrivilegeMissing, SandboxNotFound
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.sandboxes import Sandboxes
@@ -52,6 +53,18 @@ def test_identify_refuses_a_path_of_circular_links(tmp_path: Path) -> None:
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     with pytest.raises(SandboxNotFound, match="leads to no network namespace"):
         netns.identify(str(tmp_path / "circle"))
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_a_path_that_may_not_be_followed_names_the_missing_capability(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(number, "refused")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(PrivilegeMissing, match="CAP_SYS_PTRACE"):
+        netns.identify(HERE)
 
 
 def test_identify_refuses_the_path_of_a_process_that_ended() -> None:
