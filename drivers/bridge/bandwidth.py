@@ -12,7 +12,7 @@ Ingress and egress are the sandbox's, as in Kubernetes and CNI.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from mynet.drivers.api import Option
@@ -25,8 +25,6 @@ _BITS = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9}
 _BITS |= {"kibit": 2**10, "mibit": 2**20, "gibit": 2**30}
 _BYTES = {"": 1, "b": 1, "k": 2**10, "kb": 2**10, "m": 2**20, "mb": 2**20, "g": 2**30, "gb": 2**30}
 _WRITTEN = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)([a-z]*)", re.ASCII)
-_MIN_RATE, _MAX_RATE = 8_000, 100 * 10**9  # bits per second
-_MIN_BURST, _MAX_BURST = 2**10, 2**30  # bytes
 
 # The default burst is what passes in one step of the timer, so that the steps cost no bandwidth.
 _STEP = 0.01  # seconds
@@ -42,19 +40,18 @@ def _number(value: str, units: Mapping[str, int]) -> int | None:
     return int(Decimal(match[1]) * units[match[2]])
 
 
-def _rate(value: str) -> str | None:
-    bits = _number(value, _BITS)
-    if bits is not None and _MIN_RATE <= bits <= _MAX_RATE:
-        return None
-    return "must be a rate from 8kbit to 100Gbit, such as 10Mbit"
+def _within(
+    units: Mapping[str, int], lowest: int, highest: int, sentence: str
+) -> Callable[[str], str | None]:
+    def check(value: str) -> str | None:
+        number = _number(value, units)
+        return None if number is not None and lowest <= number <= highest else sentence
+
+    return check
 
 
-def _burst(value: str) -> str | None:
-    size = _number(value, _BYTES)
-    if size is not None and _MIN_BURST <= size <= _MAX_BURST:
-        return None
-    return "must be a size in bytes from 1k to 1g, such as 64k"
-
+_rate = _within(_BITS, 8_000, 100 * 10**9, "must be a rate from 8kbit to 100Gbit, such as 10Mbit")
+_burst = _within(_BYTES, 2**10, 2**30, "must be a size in bytes from 1k to 1g, such as 64k")
 
 BANDWIDTH_OPTIONS = tuple(
     option

@@ -2,9 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
-from mynet.drivers.api import IPV4, IPV6, ExpectedState
+from mynet.drivers.api import IPV4, IPV6, ExpectedState, Network
 from mynet.drivers.bridge.check import bridge_differences, outer_differences
-from mynet.drivers.bridge.specs import DesiredNetwork, Specs, possible_forwards_of, rules_of
+from mynet.drivers.bridge.specs import (
+    Specs,
+    forwarded_versions,
+    port_forwards_of,
+    possible_forwards_of,
+    rules_of,
+)
 from mynet.drivers.linux.interface import Kernel
 from mynet.drivers.linux.links.alias import is_ours
 from mynet.drivers.linux.values.desired import NetworkRules
@@ -12,36 +18,38 @@ from mynet.drivers.linux.values.desired import NetworkRules
 _SETTINGS = {IPV4: "net.ipv4.ip_forward", IPV6: "net.ipv6.conf.all.forwarding"}
 
 
-def drifted(kernel: Kernel, networks: Sequence[DesiredNetwork]) -> Sequence[str]:
+def drifted(kernel: Kernel, specs: Specs, networks: Sequence[Network]) -> Sequence[str]:
     """Return the ids of networks and endpoints that differ from what they should be.
 
     It asks the kernel three questions for all of them, and does not look into sandboxes. If a
     bridge's name belongs to another device, mynet must not filter that device's packets, so its
     rules are not compared.
     """
-    seen, forwards = kernel.links.survey(), kernel.host.forwarded_versions()
+    seen, forwarded = kernel.links.survey(), kernel.host.forwarded_versions()
+    bridges = [(network, specs.bridge(network)) for network in networks]
     ours = [
         network
-        for network in networks
-        if (link := seen.links.get(network.bridge.name)) is None or is_ours(link, network.bridge)
+        for network, bridge in bridges
+        if (link := seen.links.get(bridge.name)) is None or is_ours(link, bridge)
     ]
     unserved = kernel.firewall.drifted(
-        [network.rules for network in ours],
-        [forwards for network in ours for forwards in network.port_forwards],
+        [rules_of(network) for network in ours],
+        [forwards for network in ours for forwards in port_forwards_of(network)],
     )
 
     def ids() -> Iterator[str]:
-        for network in networks:
+        for network, bridge in bridges:
             if (
-                any(bridge_differences(network.bridge, seen.bridge(network.bridge.name)))
-                or network.bridge.name in unserved
-                or not network.forwarded <= forwards
+                any(bridge_differences(bridge, seen.bridge(bridge.name)))
+                or bridge.name in unserved
+                or not forwarded_versions(network) <= forwarded
             ):
                 yield network.id
-            for endpoint, veth in network.veths.items():
+            for endpoint in network.endpoints:
+                veth = specs.veth(endpoint)
                 outer = seen.outer(veth.name, veth.bridge)
-                if endpoint in unserved or any(outer_differences(veth, outer)):
-                    yield endpoint
+                if endpoint.id in unserved or any(outer_differences(veth, outer)):
+                    yield endpoint.id
 
     return list(ids())
 

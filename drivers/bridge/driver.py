@@ -2,36 +2,14 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from mynet.drivers.api import (
-    IPV4,
-    IPV6,
-    PORTS,
-    WATCH,
-    Call,
-    Condition,
-    Driver,
-    DriverContext,
-    DriverInfo,
-    Endpoint,
-    ExpectedState,
-    Network,
-    NetworkUpdate,
-    Orphan,
-)
+from mynet.drivers import api
+from mynet.drivers.bridge import specs
 from mynet.drivers.bridge.bandwidth import bandwidth_contradictions
 from mynet.drivers.bridge.check import bridge_differences, differences
 from mynet.drivers.bridge.conditions import conditions_of
 from mynet.drivers.bridge.drift import drifted, rule_differences, table_differences
 from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS, require_usable
 from mynet.drivers.bridge.options import OPTIONS, contradictions, require_sound
-from mynet.drivers.bridge.specs import (
-    PORT_PREFIX,
-    Specs,
-    forwarded_versions,
-    forwards_of,
-    port_forwards_of,
-    rules_of,
-)
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
 from mynet.drivers.linux.interface import Kernel, Watch
 from mynet.drivers.linux.links.alias import is_ours, read_mark
@@ -40,34 +18,34 @@ from mynet.drivers.linux.values.desired import BRIDGE_PORTS
 MAX_SUBNETS = 64  # of one network: all of them enter the firewall in one transaction
 
 
-class BridgeDriver(Driver):
+class BridgeDriver(api.Driver):
     """Makes a Linux bridge per network, a veth pair per endpoint, and rules in nftables.
 
     Verbs share nothing but the kernel object, which may be called concurrently.
     """
 
-    def __init__(self, context: DriverContext, kernel: Kernel) -> None:
+    def __init__(self, context: api.DriverContext, kernel: Kernel) -> None:
         self._instance = context.instance
-        self._specs = Specs(context.instance)
+        self._specs = specs.Specs(context.instance)
         self._kernel = kernel
         self._watches: list[Watch] = []
 
     @property
-    def info(self) -> DriverInfo:
+    def info(self) -> api.DriverInfo:
         """What this driver is and can do."""
-        return DriverInfo(
+        return api.DriverInfo(
             name="bridge",
-            capabilities=frozenset({PORTS, WATCH}),
+            capabilities=frozenset({api.PORTS, api.WATCH}),
             options=OPTIONS,
             endpoint_options=ENDPOINT_OPTIONS,
             device_prefix="br-",
-            port_prefix=PORT_PREFIX,
+            port_prefix=specs.PORT_PREFIX,
             contradictions=contradictions,
             endpoint_contradictions=bandwidth_contradictions,
             most_endpoints=BRIDGE_PORTS,
         )
 
-    def create(self, call: Call, network: Network) -> None:
+    def create(self, call: api.Call, network: api.Network) -> None:
         """Make the bridge, then add the network to the firewall.
 
         Raises InvalidOptions, CapabilityUnsupported for too many subnets, and InterfaceExists.
@@ -75,12 +53,12 @@ class BridgeDriver(Driver):
         require_sound(network)
         _require_few_subnets(network)
         self._kernel.links.ensure_bridge(self._specs.bridge(network))
-        self._kernel.firewall.add(self._instance, rules_of(network))
+        self._kernel.firewall.add(self._instance, specs.rules_of(network))
         self._forward(network)
-        if IPV6 in forwarded_versions(network):
+        if api.IPV6 in specs.forwarded_versions(network):
             self._kernel.host.accept_router_advertisements()
 
-    def delete(self, call: Call, network: Network) -> None:
+    def delete(self, call: api.Call, network: api.Network) -> None:
         """Remove the network from the firewall, then delete the bridge.
 
         If another device has the bridge's name, nothing is deleted: the firewall may have rules for
@@ -89,39 +67,39 @@ class BridgeDriver(Driver):
         bridge = self._specs.bridge(network)
         if self._kernel.links.is_taken(bridge):
             return
-        self._kernel.firewall.remove(rules_of(network))
+        self._kernel.firewall.remove(specs.rules_of(network))
         self._kernel.links.delete_bridge(bridge)
 
-    def connect(self, call: Call, endpoint: Endpoint) -> None:
+    def connect(self, call: api.Call, endpoint: api.Endpoint) -> None:
         """Make the pair with its inner end in the sandbox, then publish the ports."""
         require_usable(endpoint)
         self._kernel.links.attach(self._specs.veth(endpoint))
         if endpoint.ports:
             self._publish(endpoint)
 
-    def update_endpoint(self, call: Call, endpoint: Endpoint) -> None:
+    def update_endpoint(self, call: api.Call, endpoint: api.Endpoint) -> None:
         """Publish the endpoint's ports, and no others."""
         self._kernel.links.adjust([self._specs.veth(endpoint)])
         self._publish(endpoint)
 
-    def _publish(self, endpoint: Endpoint) -> None:
-        forwards = forwards_of(endpoint)
+    def _publish(self, endpoint: api.Endpoint) -> None:
+        forwards = specs.forwards_of(endpoint)
         if forwards.opens_loopback:
             self._kernel.links.open_loopback(endpoint.network.interface)
         self._kernel.firewall.publish(self._instance, forwards)
 
-    def disconnect(self, call: Call, endpoint: Endpoint) -> None:
+    def disconnect(self, call: api.Call, endpoint: api.Endpoint) -> None:
         """Unpublish the ports, then delete the pair."""
         if endpoint.ports:
-            self._kernel.firewall.unpublish(forwards_of(endpoint))
+            self._kernel.firewall.unpublish(specs.forwards_of(endpoint))
         self._kernel.links.detach([self._specs.veth(endpoint)])
 
-    def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
+    def check(self, call: api.Call, endpoint: api.Endpoint) -> Sequence[str]:
         """Return a sentence for each difference between the kernel and the endpoint."""
         veth = self._specs.veth(endpoint)
         problems = differences(veth, self._kernel.links.inspect(veth))
         if endpoint.ports:
-            forwards = forwards_of(endpoint)
+            forwards = specs.forwards_of(endpoint)
             missing = self._kernel.firewall.missing_forwards(forwards)
             problems += [f"The firewall does not lead {forward}." for forward in missing]
             if forwards.opens_loopback and not self._kernel.links.is_loopback_open(veth.bridge):
@@ -130,23 +108,23 @@ class BridgeDriver(Driver):
                 )
         return problems
 
-    def update(self, call: Call, update: NetworkUpdate) -> None:
+    def update(self, call: api.Call, update: api.NetworkUpdate) -> None:
         """Apply the network's options to the firewall and to the bridge's ports."""
         self.create(call, update.network)
         self._kernel.links.adjust([self._specs.veth(endpoint) for endpoint in update.endpoints])
 
-    def check_network(self, call: Call, network: Network) -> Sequence[str]:
+    def check_network(self, call: api.Call, network: api.Network) -> Sequence[str]:
         """Return a sentence for each difference between the kernel and the network."""
         bridge = self._specs.bridge(network)
         seen = self._kernel.links.inspect_bridge(bridge)
         problems = list(bridge_differences(bridge, seen))
         if seen.link is None or is_ours(seen.link, bridge):  # other devices are not filtered
             problems += rule_differences(
-                self._kernel, rules_of(network), forwarded_versions(network)
+                self._kernel, specs.rules_of(network), specs.forwarded_versions(network)
             )
         return problems
 
-    def watch(self, call: Call, alarm: Callable[[Collection[str]], None]) -> None:
+    def watch(self, call: api.Call, alarm: Callable[[Collection[str]], None]) -> None:
         """Report damaged links of this instance, and every change that no link explains."""
 
         def notice(marks: frozenset[str]) -> None:
@@ -157,37 +135,37 @@ class BridgeDriver(Driver):
 
         self._watches.append(self._kernel.monitor.watch(notice))
 
-    def survey(self, call: Call, networks: Sequence[Network]) -> Collection[str]:
+    def survey(self, call: api.Call, networks: Sequence[api.Network]) -> Collection[str]:
         """Compare all links of the host, and the firewall if it has changed; not the sandboxes."""
-        return drifted(self._kernel, [self._specs.network(network) for network in networks])
+        return drifted(self._kernel, self._specs, networks)
 
     def conditions(
-        self, call: Call, networks: Sequence[Network]
-    ) -> Mapping[str, Sequence[Condition]]:
+        self, call: api.Call, networks: Sequence[api.Network]
+    ) -> Mapping[str, Sequence[api.Condition]]:
         """Return what other programs of this host do to these networks; the host is read once."""
         host = self._kernel.firewall.inspect_surroundings()
         return {network.id: conditions_of(network, host) for network in networks}
 
-    def orphans(self, call: Call, known: Collection[str]) -> Sequence[Orphan]:
+    def orphans(self, call: api.Call, known: Collection[str]) -> Sequence[api.Orphan]:
         """Return the links with this instance's mark and an unknown id."""
         marked = [(*read_mark(link.mark), link) for link in self._kernel.links.list_marked()]
         return [
-            Orphan(record, f"interface {link.name}")
+            api.Orphan(record, f"interface {link.name}")
             for instance, record, link in marked
             if instance == self._instance and record not in known
         ]
 
-    def discard(self, call: Call, orphan: Orphan) -> None:
+    def discard(self, call: api.Call, orphan: api.Orphan) -> None:
         """Delete the links with the orphan's id."""
         for link in self._kernel.links.list_marked():
             if read_mark(link.mark) == (self._instance, orphan.id):
                 self._kernel.links.delete(link)
 
-    def audit(self, call: Call, expected: ExpectedState) -> Sequence[str]:
+    def audit(self, call: api.Call, expected: api.ExpectedState) -> Sequence[str]:
         """Return the differences between the firewall's table and the records."""
         return table_differences(self._kernel, self._specs, expected)
 
-    def restore(self, call: Call, networks: Sequence[Network]) -> None:
+    def restore(self, call: api.Call, networks: Sequence[api.Network]) -> None:
         """Load the whole firewall, and make or repair every bridge.
 
         Raises DriverError after all networks were tried, if any failed; its metadata has a message
@@ -201,10 +179,10 @@ class BridgeDriver(Driver):
         ]
         self._kernel.firewall.load(
             self._instance,
-            map(rules_of, ours),
-            [forwards for network in ours for forwards in port_forwards_of(network)],
+            map(specs.rules_of, ours),
+            [forwards for network in ours for forwards in specs.port_forwards_of(network)],
         )
-        if any(IPV6 in forwarded_versions(network) for network in ours):
+        if any(api.IPV6 in specs.forwarded_versions(network) for network in ours):
             self._kernel.host.accept_router_advertisements()
         failures = {network.id: error for network in networks if (error := self._restore(network))}
         if failures:
@@ -220,26 +198,28 @@ class BridgeDriver(Driver):
             self._watches.pop().close()
         self._kernel.close()
 
-    def _restore(self, network: Network) -> DriverError | None:
+    def _restore(self, network: api.Network) -> DriverError | None:
         """Make or repair the network's bridge; return the error if that fails."""
         bridge = self._specs.bridge(network)
         try:
             if any(bridge_differences(bridge, self._kernel.links.inspect_bridge(bridge))):
                 self._kernel.links.ensure_bridge(bridge)
             self._forward(network)
-            if any(forwards.opens_loopback for forwards in port_forwards_of(network)):
+            if any(forwards.opens_loopback for forwards in specs.port_forwards_of(network)):
                 self._kernel.links.open_loopback(network.interface)
         except DriverError as error:
             return error
         return None
 
-    def _forward(self, network: Network) -> None:
+    def _forward(self, network: api.Network) -> None:
         """Enable the host's forwarding of the IP versions that leave the network."""
-        if versions := forwarded_versions(network):
-            self._kernel.host.enable_forwarding(ipv4=IPV4 in versions, ipv6=IPV6 in versions)
+        if versions := specs.forwarded_versions(network):
+            self._kernel.host.enable_forwarding(
+                ipv4=api.IPV4 in versions, ipv6=api.IPV6 in versions
+            )
 
 
-def _require_few_subnets(network: Network) -> None:
+def _require_few_subnets(network: api.Network) -> None:
     """Raise CapabilityUnsupported if one transaction has no room for all the subnets."""
     if len(network.subnets) > MAX_SUBNETS:
         raise CapabilityUnsupported(

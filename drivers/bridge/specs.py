@@ -1,6 +1,6 @@
 """What the kernel should have for networks and endpoints: links and rules of the firewall."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_interface
 
@@ -15,22 +15,6 @@ from mynet.drivers.linux.values.ports import Forward, PortForwards
 
 # Prefixes of equal length leave equal room for the id.
 PORT_PREFIX, SHAPER_PREFIX = "veth", "ifb-"
-
-
-@dataclass(frozen=True, slots=True)
-class DesiredNetwork:
-    """Everything that the kernel should have for one network and its endpoints."""
-
-    # The id of the network.
-    id: str
-    bridge: Bridge
-    rules: NetworkRules
-    # The IP versions that the host must forward for the network.
-    forwarded: frozenset[int]
-    # The links of the endpoints, by their ids.
-    veths: Mapping[str, Veth]
-    # The published ports of the endpoints that have any.
-    port_forwards: Sequence[PortForwards]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +58,6 @@ class Specs:
             settings=sysctls(endpoint) if endpoint.sandbox else {},
             ingress=limit(endpoint.options, INGRESS, endpoint.network.mtu),
             shaper=self._shaper(endpoint),
-        )
-
-    def network(self, network: Network) -> DesiredNetwork:
-        """Return everything for a network and its endpoints."""
-        return DesiredNetwork(
-            id=network.id,
-            bridge=self.bridge(network),
-            rules=rules_of(network),
-            forwarded=forwarded_versions(network),
-            veths={endpoint.id: self.veth(endpoint) for endpoint in network.endpoints},
-            port_forwards=port_forwards_of(network),
         )
 
     def _shaper(self, endpoint: Endpoint) -> Shaper | None:

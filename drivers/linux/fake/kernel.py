@@ -48,7 +48,7 @@ class FakeKernel:
     def delete_sandbox(self, path: str) -> None:
         """Delete the namespace, with its links and their other ends."""
         with self.control.lock:
-            cookie = self._sandbox_table.remove(path)
+            cookie = self._sandbox_table.paths.pop(path, None)
             if cookie is not None:
                 for entry in self._link_table.inside(cookie):
                     self._link_table.delete(entry.link)
@@ -56,7 +56,7 @@ class FakeKernel:
     def move_sandbox(self, path: str, to: str) -> None:
         """Like: mv PATH TO, of a bind-mounted namespace."""
         with self.control.lock:
-            self._sandbox_table.move(path, to)
+            self._sandbox_table.paths[to] = self._sandbox_table.paths.pop(path)
 
     def add_link(
         self, name: str, *, kind: str = "dummy", mark: str = "", sandbox: Sandbox | None = None

@@ -1,27 +1,16 @@
 """The ports of the host in memory: each belongs to one program alone."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import chain
 
 from mynet.drivers.linux import interface
 from mynet.drivers.linux.fake.control import Control, Subject
-from mynet.drivers.linux.values.ports import Binding, Program
+from mynet.drivers.linux.values.ports import Binding, Program, Reservation
 
 MYNETD = Program(1, "mynetd")
 NGINX = Program(4711, "nginx")
-
-
-@dataclass(frozen=True, eq=False)
-class FakeReservation:
-    """A port that ``program`` has."""
-
-    binding: Binding
-    program: Program
-    release: "Callable[[FakeReservation], None]"
-
-    def close(self) -> None:
-        """Release the port; a second call does nothing."""
-        self.release(self)
 
 
 class FakePorts(Subject, protocol=interface.Ports):
@@ -31,9 +20,9 @@ class FakePorts(Subject, protocol=interface.Ports):
         super().__init__(control)
         # The ports that the kernel chooses from.
         self.choosable = [range(32768, 61000)]
-        self._reservations: dict[int, list[FakeReservation]] = {}  # by port
+        self._programs: defaultdict[int, dict[Binding, Program]] = defaultdict(dict)  # by port
 
-    def reserve(self, binding: Binding) -> FakeReservation | None:
+    def reserve(self, binding: Binding) -> Reservation | None:
         """Reserve a port; None if another program has it."""
         return self.take(binding, MYNETD)
 
@@ -45,28 +34,21 @@ class FakePorts(Subject, protocol=interface.Ports):
         """Return what ``choosable`` has."""
         return list(self.choosable)
 
-    def take(self, binding: Binding, program: Program = NGINX) -> FakeReservation | None:
+    def take(self, binding: Binding, program: Program = NGINX) -> Reservation | None:
         """Take a port as another program would; None if a program has it."""
         with self._control.lock:
             if self._program_at(binding):
                 return None
-            reservation = FakeReservation(binding, program, self._release)
-            self._reservations.setdefault(binding.port, []).append(reservation)
+            self._programs[binding.port][binding] = program
+            reservation = ExitStack()
+            reservation.callback(self._programs[binding.port].pop, binding)
             return reservation
 
     def taken(self) -> frozenset[Binding]:
         """Return the ports that programs have."""
         with self._control.lock:
-            lists = self._reservations.values()
-            return frozenset(port.binding for reservations in lists for port in reservations)
+            return frozenset(chain.from_iterable(self._programs.values()))
 
     def _program_at(self, binding: Binding) -> Program | None:
-        reservations = self._reservations.get(binding.port, ())
-        programs = (port.program for port in reservations if port.binding.clashes(binding))
-        return next(programs, None)
-
-    def _release(self, reservation: FakeReservation) -> None:
-        with self._control.lock:
-            reservations = self._reservations.get(reservation.binding.port, [])
-            if reservation in reservations:
-                reservations.remove(reservation)
+        programs = self._programs[binding.port].items()
+        return next((program for other, program in programs if other.clashes(binding)), None)

@@ -23,14 +23,6 @@ class SandboxTable:
         self.paths[path] = next(self._cookies)
         return Sandbox(path, self.paths[path])
 
-    def remove(self, path: str) -> int | None:
-        """Delete the namespace that ``path`` leads to, if any; return its cookie."""
-        return self.paths.pop(path, None)
-
-    def move(self, path: str, to: str) -> None:
-        """Make the path ``to`` lead to the namespace, instead of ``path``."""
-        self.paths[to] = self.paths.pop(path)
-
     def enter(self, sandbox: Sandbox | None) -> int:
         """Return the cookie of a sandbox, or of the host for None. Raises ``SandboxNotFound``."""
         if sandbox is None:

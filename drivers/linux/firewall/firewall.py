@@ -5,7 +5,6 @@ import threading
 from collections.abc import Container, Iterable, Sequence
 from itertools import chain
 
-from mynet.drivers.api import IPAddress
 from mynet.drivers.linux.firewall import conntrack
 from mynet.drivers.linux.firewall.audit import differences
 from mynet.drivers.linux.firewall.elements import Element, plain, text
@@ -33,17 +32,14 @@ class Firewall:
         # Guards the table, from a decision to the kernel's reply, and the two dicts.
         self._lock = threading.Lock()
         self._table = Table()
+        # The netlink ports by which the kernel names us when it notifies other programs.
+        self.own_netlink_ports: Container[int] = self._table.own_netlink_ports
         self._rules: dict[str, NetworkRules] = {}  # by bridge
         self._forwards: dict[str, PortForwards] = {}  # by endpoint
         # The kernel takes 15 ms to remove an element, and hardly longer for a thousand.
         self._unpublishing = GroupCommit(self._unpublish, self._lock)
         # The generation of the kernel's tables when drifted() last found nothing.
         self._verified = -1
-
-    @property
-    def own_netlink_ports(self) -> Container[int]:
-        """The netlink ports by which the kernel names us when it notifies other programs."""
-        return self._table.own_netlink_ports
 
     def load(
         self,
@@ -132,12 +128,6 @@ class Firewall:
         with self._lock:
             return _missing(forwards.ports)
 
-    def targets(self) -> frozenset[IPAddress]:
-        """Return the addresses that published ports lead to."""
-        with self._lock:
-            endpoints = list(self._forwards.values())
-        return frozenset(forward.target for endpoint in endpoints for forward in endpoint.ports)
-
     def is_intact(self) -> bool:
         """Return whether table, chains and rules are as they were loaded, if they ever were.
 
@@ -199,7 +189,9 @@ class Firewall:
 
         Like: ``nft list chains; sysctl net.bridge``.
         """
-        return inspect_surroundings(TABLE, self.targets())
+        with self._lock:
+            forwards = [forward for ports in self._forwards.values() for forward in ports.ports]
+        return inspect_surroundings(TABLE, frozenset(forward.target for forward in forwards))
 
     def _load_again(self, instance: str, *more: PortForwards) -> None:
         """Load a table that another program has deleted or changed. Holds ``_lock``."""

@@ -1,14 +1,15 @@
 """Runs nft(8), the only program that mynet starts, to load and list the firewall."""
 
+import errno
 import os
 import shutil
 import subprocess
 from collections.abc import Sequence
 from typing import Final
 
-from mynet.drivers.errors import CapabilityUnsupported, DriverError, KernelError, PrivilegeMissing
+from mynet.drivers.errors import CapabilityUnsupported, KernelError
 from mynet.drivers.linux.firewall.ruleset import TABLE
-from mynet.drivers.linux.kernel_errors import refusals
+from mynet.drivers.linux.kernel_errors import refusals, refused
 
 TABLE_NAME: Final = f"table inet {TABLE}"
 
@@ -45,21 +46,12 @@ def run_nft(doing: str, arguments: Sequence[str], text: str = "") -> str:
             resource=TABLE_NAME,
             metadata={"errno": "ETIMEDOUT", "object": TABLE_NAME},
         ) from error
+    if done.returncode != 0 and "Operation not permitted" in done.stderr:
+        raise refused(errno.EPERM, f"{doing} {TABLE_NAME}", TABLE_NAME)
     if done.returncode != 0:
-        raise _refusal(doing, done.stderr)
-    return done.stdout
-
-
-def _refusal(doing: str, message: str) -> DriverError:
-    """Return the error for a message of nft."""
-    if "Operation not permitted" in message:
-        return PrivilegeMissing(
-            f"mynetd may not {doing} {TABLE_NAME}: it lacks CAP_NET_ADMIN",
+        raise KernelError(
+            f"nft could not {doing} {TABLE_NAME}: {done.stderr.strip()[:500]}",
             resource=TABLE_NAME,
-            metadata={"capability": "CAP_NET_ADMIN", "errno": "EPERM", "object": TABLE_NAME},
+            metadata={"errno": "EINVAL", "object": TABLE_NAME},
         )
-    return KernelError(
-        f"nft could not {doing} {TABLE_NAME}: {message.strip()[:500]}",
-        resource=TABLE_NAME,
-        metadata={"errno": "EINVAL", "object": TABLE_NAME},
-    )
+    return done.stdout

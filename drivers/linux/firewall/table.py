@@ -1,7 +1,7 @@
 """The table ``inet mynet`` in the kernel: loaded as a whole, and changed by the element."""
 
 from collections import deque
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 
 from mynet.drivers.linux.firewall.elements import Element
 from mynet.drivers.linux.firewall.fingerprint import fingerprint
@@ -17,15 +17,9 @@ class Table:
     def __init__(self) -> None:
         # The fingerprint after the last load(), None before the first.
         self._loaded: bytes | None = None
-        self._own_netlink_ports: deque[int] = deque(maxlen=_REMEMBERED)
-
-    @property
-    def own_netlink_ports(self) -> Container[int]:
-        """The netlink ports of this object's latest transactions, for the reader of notifications.
-
-        Appending and searching are atomic in Python, so they need no lock.
-        """
-        return self._own_netlink_ports
+        # The netlink ports of the latest transactions, for the reader of notifications. It needs no
+        # lock, as appending and searching are atomic in Python.
+        self.own_netlink_ports: deque[int] = deque(maxlen=_REMEMBERED)
 
     @property
     def is_loaded(self) -> bool:
@@ -46,7 +40,7 @@ class Table:
         """
         added = dict.fromkeys(after)
         removed = [element for element in dict.fromkeys(before) if element not in added]
-        return commit(removed, list(added), self._own_netlink_ports.append)
+        return commit(removed, list(added), self.own_netlink_ports.append)
 
     def is_intact(self) -> bool:
         """Return whether table, chains and rules are as they were loaded, if they ever were."""

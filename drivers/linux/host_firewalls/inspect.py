@@ -33,7 +33,8 @@ def inspect_surroundings(
     names = {chain.name for chain in others}
     return Surroundings(
         chains=others,
-        bridged=_bridged(),
+        # None while br_netfilter is not loaded. Like: sysctl net.bridge.bridge-nf-call-iptables.
+        bridged=frozenset(version for version, path in _BRIDGED.items() if sysctl.is_on(path)),
         ufw_routes=frozenset(
             (version, way, interface)
             for name, version in UFW_CHAINS.items()
@@ -57,12 +58,3 @@ def chains() -> list[Chain]:
     request = Request(nftables.get_all_chains(), "list the firewall's chains", "chains")
     with Netlink(NETLINK_NETFILTER) as nl:
         return [nftables.read_chain(reply) for reply in nl.dump(request)]
-
-
-def _bridged() -> frozenset[int]:
-    """Return the IP versions of which frames inside a bridge pass the host's firewall.
-
-    There are none while br_netfilter is not loaded.
-    Like: ``sysctl net.bridge.bridge-nf-call-iptables``.
-    """
-    return frozenset(version for version, setting in _BRIDGED.items() if sysctl.is_on(setting))

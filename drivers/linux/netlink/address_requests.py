@@ -8,15 +8,9 @@ from ipaddress import IPv4Interface
 from typing import Final
 
 from mynet.drivers.api import IPAddress, IPInterface
+from mynet.drivers.linux.netlink import attributes as nla
+from mynet.drivers.linux.netlink import header as nlmsg
 from mynet.drivers.linux.netlink import rtnetlink as rt
-from mynet.drivers.linux.netlink.attributes import attribute, number_attribute
-from mynet.drivers.linux.netlink.header import (
-    ADDRESS_FAMILIES,
-    NLM_F_CREATE,
-    NLM_F_EXCL,
-    NLM_F_REPLACE,
-    pack_message,
-)
 from mynet.drivers.linux.values.desired import priority
 
 _IFA_F_NODAD: Final = 0x02
@@ -36,27 +30,28 @@ def add_address(index: int, address: IPInterface) -> bytes:
     """
     length = address.network.prefixlen
     flags = 0 if isinstance(address, IPv4Interface) else _IFA_F_NODAD
-    body = rt.IFADDRMSG.pack(ADDRESS_FAMILIES[address.version], length, flags, 0, index)
-    body += attribute(rt.IFA_ADDRESS, address.packed) + attribute(rt.IFA_LOCAL, address.packed)
+    body = rt.IFADDRMSG.pack(nlmsg.ADDRESS_FAMILIES[address.version], length, flags, 0, index)
+    body += nla.attribute(rt.IFA_ADDRESS, address.packed)
+    body += nla.attribute(rt.IFA_LOCAL, address.packed)
     if isinstance(address, IPv4Interface) and length < _POINT_TO_POINT:
-        body += attribute(rt.IFA_BROADCAST, address.network.broadcast_address.packed)
-    return pack_message(rt.RTM_NEWADDR, body, NLM_F_CREATE | NLM_F_REPLACE)
+        body += nla.attribute(rt.IFA_BROADCAST, address.network.broadcast_address.packed)
+    return nlmsg.pack_message(rt.RTM_NEWADDR, body, nlmsg.NLM_F_CREATE | nlmsg.NLM_F_REPLACE)
 
 
 def add_default_route(index: int, gateway: IPAddress, metric: int) -> bytes:
     """Like: ip route add default via GATEWAY dev NAME metric N."""
     body = rt.RTMSG.pack(
-        *(ADDRESS_FAMILIES[gateway.version], 0, 0, 0),
+        *(nlmsg.ADDRESS_FAMILIES[gateway.version], 0, 0, 0),
         *(rt.RT_TABLE_MAIN, rt.RTPROT_STATIC, _RT_SCOPE_UNIVERSE, rt.RTN_UNICAST, 0),
     )
-    body += attribute(rt.RTA_GATEWAY, gateway.packed) + number_attribute(rt.RTA_OIF, index)
-    body += number_attribute(rt.RTA_PRIORITY, priority(gateway, metric))
-    return pack_message(rt.RTM_NEWROUTE, body, NLM_F_CREATE | NLM_F_EXCL)
+    body += nla.attribute(rt.RTA_GATEWAY, gateway.packed) + nla.number_attribute(rt.RTA_OIF, index)
+    body += nla.number_attribute(rt.RTA_PRIORITY, priority(gateway, metric))
+    return nlmsg.pack_message(rt.RTM_NEWROUTE, body, nlmsg.NLM_F_CREATE | nlmsg.NLM_F_EXCL)
 
 
 def change_neighbour(index: int, address: IPAddress, mac: str) -> bytes:
     """Like: ip neigh change ADDRESS lladdr MAC dev NAME nud stale."""
-    body = _NDMSG.pack(ADDRESS_FAMILIES[address.version], index, _NUD_STALE, 0, 0)
-    body += attribute(_NDA_DST, address.packed)
-    body += attribute(_NDA_LLADDR, bytes.fromhex(mac.replace(":", "")))
-    return pack_message(rt.RTM_NEWNEIGH, body, NLM_F_REPLACE)
+    body = _NDMSG.pack(nlmsg.ADDRESS_FAMILIES[address.version], index, _NUD_STALE, 0, 0)
+    body += nla.attribute(_NDA_DST, address.packed)
+    body += nla.attribute(_NDA_LLADDR, bytes.fromhex(mac.replace(":", "")))
+    return nlmsg.pack_message(rt.RTM_NEWNEIGH, body, nlmsg.NLM_F_REPLACE)

@@ -8,13 +8,8 @@ from ipaddress import ip_address
 from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6, IPAddress
-from mynet.drivers.linux.netlink.attributes import attribute, find, nested, number_attribute
-from mynet.drivers.linux.netlink.header import (
-    ADDRESS_FAMILIES,
-    NETFILTER_HEADER_BYTES,
-    pack_netfilter_message,
-    read_netfilter_family,
-)
+from mynet.drivers.linux.netlink import attributes as nla
+from mynet.drivers.linux.netlink import header as nlmsg
 
 _SUBSYSTEM: Final = 1  # NFNL_SUBSYS_CTNETLINK
 _GET, _DELETE = _SUBSYSTEM << 8 | 1, _SUBSYSTEM << 8 | 2
@@ -27,7 +22,7 @@ _NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
 _FILTER_ORIGINAL: Final = 1
 _BY_NUMBER, _BY_DESTINATION_PORT = 1 << 3, 1 << 5
 _UDP: Final = 17
-_VERSIONS: Final = {family: version for version, family in ADDRESS_FAMILIES.items()}
+_VERSIONS: Final = {family: version for version, family in nlmsg.ADDRESS_FAMILIES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,36 +39,36 @@ class Flow:
 
 def get_udp_flows(version: int, port: int | None = None) -> bytes:
     """Like: conntrack -L -p udp --orig-port-dst PORT; without a port, flows to all ports."""
-    flags, protocol = _BY_NUMBER, attribute(_NUMBER, bytes([_UDP]))
+    flags, protocol = _BY_NUMBER, nla.attribute(_NUMBER, bytes([_UDP]))
     if port is not None:
         flags |= _BY_DESTINATION_PORT
-        protocol += attribute(_DESTINATION_PORT, port.to_bytes(2))
-    body = nested(_TUPLE_ORIGINAL, nested(_TUPLE_PROTOCOL, protocol)) + nested(
-        _FILTER, number_attribute(_FILTER_ORIGINAL, flags)
+        protocol += nla.attribute(_DESTINATION_PORT, port.to_bytes(2))
+    body = nla.nested(_TUPLE_ORIGINAL, nla.nested(_TUPLE_PROTOCOL, protocol)) + nla.nested(
+        _FILTER, nla.number_attribute(_FILTER_ORIGINAL, flags)
     )
-    return pack_netfilter_message(_GET, body, family=ADDRESS_FAMILIES[version])
+    return nlmsg.pack_netfilter(_GET, body, family=nlmsg.ADDRESS_FAMILIES[version])
 
 
 def delete_flow(flow: Flow) -> bytes:
     """Like: conntrack -D, for one flow."""
-    return pack_netfilter_message(_DELETE, flow.tuple, family=ADDRESS_FAMILIES[flow.to.version])
+    return nlmsg.pack_netfilter(_DELETE, flow.tuple, family=nlmsg.ADDRESS_FAMILIES[flow.to.version])
 
 
 def read_port(reply: bytes) -> int:
     """Read only the destination port of a flow's first packet: there may be many other flows."""
-    original = find(memoryview(reply)[NETFILTER_HEADER_BYTES:], _TUPLE_ORIGINAL)
-    return int.from_bytes(find(find(original, _TUPLE_PROTOCOL), _DESTINATION_PORT))
+    original = nla.find(memoryview(reply)[nlmsg.NETFILTER_HEADER_BYTES :], _TUPLE_ORIGINAL)
+    return int.from_bytes(nla.find(nla.find(original, _TUPLE_PROTOCOL), _DESTINATION_PORT))
 
 
 def read_flow(reply: bytes) -> Flow:
     """Read a reply to :func:`get_udp_flows`."""
-    version = _VERSIONS[read_netfilter_family(reply)]
-    body = memoryview(reply)[NETFILTER_HEADER_BYTES:]
-    original, back = find(body, _TUPLE_ORIGINAL), find(body, _TUPLE_REPLY)
+    version = _VERSIONS[nlmsg.read_netfilter_family(reply)]
+    body = memoryview(reply)[nlmsg.NETFILTER_HEADER_BYTES :]
+    original, back = nla.find(body, _TUPLE_ORIGINAL), nla.find(body, _TUPLE_REPLY)
     return Flow(
-        to=ip_address(bytes(find(find(original, _TUPLE_IP), _DESTINATION[version]))),
+        to=ip_address(bytes(nla.find(nla.find(original, _TUPLE_IP), _DESTINATION[version]))),
         to_port=read_port(reply),
-        answers_from=ip_address(bytes(find(find(back, _TUPLE_IP), _SOURCE[version]))),
-        answers_from_port=int.from_bytes(find(find(back, _TUPLE_PROTOCOL), _SOURCE_PORT)),
-        tuple=nested(_TUPLE_ORIGINAL, bytes(original)),
+        answers_from=ip_address(bytes(nla.find(nla.find(back, _TUPLE_IP), _SOURCE[version]))),
+        answers_from_port=int.from_bytes(nla.find(nla.find(back, _TUPLE_PROTOCOL), _SOURCE_PORT)),
+        tuple=nla.nested(_TUPLE_ORIGINAL, bytes(original)),
     )

@@ -46,7 +46,7 @@ def pack_message(kind: int, body: bytes, flags: int = 0) -> bytes:
     return _NLMSGHDR.pack(HEADER_BYTES + len(body), kind, flags, 0, 0) + body
 
 
-def pack_netfilter_message(
+def pack_netfilter(
     kind: int,
     attributes: bytes = b"",
     *,

@@ -7,20 +7,15 @@ Sources: rtnetlink(7), linux/if_link.h, linux/veth.h.
 from socket import AF_INET6, AF_UNSPEC
 from typing import Final
 
+from mynet.drivers.linux.netlink import attributes as nla
+from mynet.drivers.linux.netlink import header as nlmsg
 from mynet.drivers.linux.netlink import rtnetlink as rt
-from mynet.drivers.linux.netlink.attributes import (
-    attribute,
-    nested,
-    number_attribute,
-    text_attribute,
-)
-from mynet.drivers.linux.netlink.header import NLM_F_CREATE, NLM_F_EXCL, pack_message
 from mynet.drivers.linux.values.desired import Veth
 
 _IFLA_INET6_ADDR_GEN_MODE, _IN6_ADDR_GEN_MODE_NONE = 8, 1
 _VETH_INFO_PEER: Final = 1
 _RTEXT_FILTER_SKIP_STATS: Final = 8
-_NEW: Final = NLM_F_CREATE | NLM_F_EXCL
+_NEW: Final = nlmsg.NLM_F_CREATE | nlmsg.NLM_F_EXCL
 
 
 def new_veth(veth: Veth, master: int, netns: int | None) -> bytes:
@@ -31,18 +26,18 @@ def new_veth(veth: Veth, master: int, netns: int | None) -> bytes:
     created up.
     """
     peer = rt.IFINFOMSG.pack(AF_UNSPEC, 0, 0, 0, 0) + _identity(veth.interface, veth.mac)
-    peer += number_attribute(rt.IFLA_MTU, veth.mtu)
+    peer += nla.number_attribute(rt.IFLA_MTU, veth.mtu)
     if netns is not None:
-        peer += number_attribute(rt.IFLA_NET_NS_FD, netns)
+        peer += nla.number_attribute(rt.IFLA_NET_NS_FD, netns)
     return _link(
         rt.RTM_NEWLINK,
         _identity(veth.name, veth.outer_mac),
-        number_attribute(rt.IFLA_MTU, veth.mtu),
-        number_attribute(rt.IFLA_MASTER, master),
-        nested(
+        nla.number_attribute(rt.IFLA_MTU, veth.mtu),
+        nla.number_attribute(rt.IFLA_MASTER, master),
+        nla.nested(
             rt.IFLA_LINKINFO,
-            text_attribute(rt.IFLA_INFO_KIND, "veth"),
-            nested(rt.IFLA_INFO_DATA, nested(_VETH_INFO_PEER, peer)),
+            nla.text_attribute(rt.IFLA_INFO_KIND, "veth"),
+            nla.nested(rt.IFLA_INFO_DATA, nla.nested(_VETH_INFO_PEER, peer)),
         ),
         flags=_NEW,
     )
@@ -50,18 +45,18 @@ def new_veth(veth: Veth, master: int, netns: int | None) -> bytes:
 
 def new_ifb(name: str, mac: str) -> bytes:
     """Like: ip link add NAME address MAC type ifb."""
-    kind = nested(rt.IFLA_LINKINFO, text_attribute(rt.IFLA_INFO_KIND, "ifb"))
+    kind = nla.nested(rt.IFLA_LINKINFO, nla.text_attribute(rt.IFLA_INFO_KIND, "ifb"))
     return _link(rt.RTM_NEWLINK, _identity(name, mac), kind, flags=_NEW)
 
 
 def set_alias(index: int, alias: str) -> bytes:
     """Like: ip link set dev NAME alias ALIAS."""
-    return _link(rt.RTM_SETLINK, text_attribute(rt.IFLA_IFALIAS, alias), index=index)
+    return _link(rt.RTM_SETLINK, nla.text_attribute(rt.IFLA_IFALIAS, alias), index=index)
 
 
 def set_mac_and_mtu(index: int, mac: str, mtu: int) -> bytes:
     """Like: ip link set dev NAME address MAC mtu N."""
-    return _link(rt.RTM_SETLINK, _mac(mac), number_attribute(rt.IFLA_MTU, mtu), index=index)
+    return _link(rt.RTM_SETLINK, _mac(mac), nla.number_attribute(rt.IFLA_MTU, mtu), index=index)
 
 
 def generate_no_address(index: int) -> bytes:
@@ -70,13 +65,14 @@ def generate_no_address(index: int) -> bytes:
     Otherwise the kernel adds a link-local address as the link comes up, which stays tentative for
     a second or two. The kernel needs this in a message before the one that sets the link up.
     """
-    mode = attribute(_IFLA_INET6_ADDR_GEN_MODE, bytes([_IN6_ADDR_GEN_MODE_NONE]))
-    return _link(rt.RTM_SETLINK, nested(rt.IFLA_AF_SPEC, nested(AF_INET6, mode)), index=index)
+    mode = nla.attribute(_IFLA_INET6_ADDR_GEN_MODE, bytes([_IN6_ADDR_GEN_MODE_NONE]))
+    family = nla.nested(AF_INET6, mode)
+    return _link(rt.RTM_SETLINK, nla.nested(rt.IFLA_AF_SPEC, family), index=index)
 
 
 def set_master(index: int, master: int) -> bytes:
     """Like: ip link set dev NAME master BRIDGE."""
-    return _link(rt.RTM_SETLINK, number_attribute(rt.IFLA_MASTER, master), index=index)
+    return _link(rt.RTM_SETLINK, nla.number_attribute(rt.IFLA_MASTER, master), index=index)
 
 
 def set_bridge_port(index: int, *, isolated: bool, hairpin: bool) -> bytes:
@@ -84,13 +80,13 @@ def set_bridge_port(index: int, *, isolated: bool, hairpin: bool) -> bytes:
 
     RTM_SETLINK would set neither, and the kernel ignores both in the message that creates a link.
     """
-    port = nested(
+    port = nla.nested(
         rt.IFLA_INFO_SLAVE_DATA,
-        attribute(rt.IFLA_BRPORT_ISOLATED, bytes([isolated])),
-        attribute(rt.IFLA_BRPORT_MODE, bytes([hairpin])),
+        nla.attribute(rt.IFLA_BRPORT_ISOLATED, bytes([isolated])),
+        nla.attribute(rt.IFLA_BRPORT_MODE, bytes([hairpin])),
     )
-    kind = text_attribute(rt.IFLA_INFO_SLAVE_KIND, "bridge")
-    return _link(rt.RTM_NEWLINK, nested(rt.IFLA_LINKINFO, kind, port), index=index)
+    kind = nla.text_attribute(rt.IFLA_INFO_SLAVE_KIND, "bridge")
+    return _link(rt.RTM_NEWLINK, nla.nested(rt.IFLA_LINKINFO, kind, port), index=index)
 
 
 def set_up(index: int) -> bytes:
@@ -100,18 +96,18 @@ def set_up(index: int) -> bytes:
 
 def set_down_in_group(index: int, group: int) -> bytes:
     """Like: ip link set dev NAME down group N. No packet passes after it."""
-    return _link(rt.RTM_SETLINK, number_attribute(rt.IFLA_GROUP, group), index=index, up=False)
+    return _link(rt.RTM_SETLINK, nla.number_attribute(rt.IFLA_GROUP, group), index=index, up=False)
 
 
 def delete_group(group: int) -> bytes:
     """Like: ip link delete group N."""
-    return _link(rt.RTM_DELLINK, number_attribute(rt.IFLA_GROUP, group))
+    return _link(rt.RTM_DELLINK, nla.number_attribute(rt.IFLA_GROUP, group))
 
 
 def get_link(*, name: str = "", index: int = 0) -> bytes:
     """Like: ip link show dev NAME; without a name and an index, ip link show."""
-    without_statistics = number_attribute(rt.IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
-    names = [text_attribute(rt.IFLA_IFNAME, name)] if name else []
+    without_statistics = nla.number_attribute(rt.IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
+    names = [nla.text_attribute(rt.IFLA_IFNAME, name)] if name else []
     return _link(rt.RTM_GETLINK, without_statistics, *names, index=index)
 
 
@@ -121,12 +117,12 @@ def _link(
     """Pack a message about a link; ``up`` is None where the link stays up or down as it is."""
     change = 0 if up is None else rt.IFF_UP
     header = rt.IFINFOMSG.pack(AF_UNSPEC, 0, index, rt.IFF_UP if up else 0, change)
-    return pack_message(kind, header + b"".join(attributes), flags)
+    return nlmsg.pack_message(kind, header + b"".join(attributes), flags)
 
 
 def _identity(name: str, mac: str) -> bytes:
-    return text_attribute(rt.IFLA_IFNAME, name) + _mac(mac)
+    return nla.text_attribute(rt.IFLA_IFNAME, name) + _mac(mac)
 
 
 def _mac(mac: str) -> bytes:
-    return attribute(rt.IFLA_ADDRESS, bytes.fromhex(mac.replace(":", "")))
+    return nla.attribute(rt.IFLA_ADDRESS, bytes.fromhex(mac.replace(":", "")))

@@ -17,19 +17,8 @@ from typing import Self
 
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.kernel_errors import refusals, refused
-from mynet.drivers.linux.netlink.header import (
-    NLM_F_ACK,
-    NLM_F_DUMP,
-    NLM_F_REQUEST,
-    complete_request,
-)
-from mynet.drivers.linux.netlink.replies import (
-    NLM_F_DUMP_INTR,
-    NLMSG_DONE,
-    NLMSG_ERROR,
-    Reply,
-    read_replies,
-)
+from mynet.drivers.linux.netlink import header as nlmsg
+from mynet.drivers.linux.netlink import replies
 
 _SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK = 270, 10, 11, 12
 _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
@@ -155,18 +144,18 @@ class Netlink:
         a socket holds no more than some 200 replies.
         """
         last = max(place for place, request in enumerate(requests) if request.acknowledged)
-        first = self._send(requests, NLM_F_ACK, last)
-        replies = {
+        first = self._send(requests, nlmsg.NLM_F_ACK, last)
+        answers = {
             reply.header.sequence - first: reply
             for reply in self._waiting_replies()
             if reply.header.sequence >= first
         }
-        for place, reply in sorted(replies.items()):
+        for place, reply in sorted(answers.items()):
             _raise_refusal(requests[place], reply)
-        if last not in replies:
+        if last not in answers:
             raise refused(errno.ENOBUFS, requests[last].doing, requests[last].resource)
         return tuple(
-            replies[place].errno if place in replies else 0 for place in range(len(requests))
+            answers[place].errno if place in answers else 0 for place in range(len(requests))
         )
 
     def reserve_buffers(self, *requests: Request) -> None:
@@ -192,12 +181,12 @@ class Netlink:
         Some requests have no reply at all where there is no object, so this one asks for an
         acknowledgement too, which comes last.
         """
-        first, message = self._send((request,), NLM_F_ACK), None
+        first, message = self._send((request,), nlmsg.NLM_F_ACK), None
         for reply in self._replies():
             if reply.header.sequence != first:
                 continue
             _raise_refusal(request, reply)
-            if reply.header.kind == NLMSG_ERROR:
+            if reply.header.kind == replies.NLMSG_ERROR:
                 break
             message = reply.message
         return message
@@ -211,14 +200,14 @@ class Netlink:
         raise refused(errno.EINTR, request.doing, request.resource, detail="it keeps changing")
 
     def _dump_once(self, request: Request) -> tuple[bool, list[bytes]]:
-        first = self._send((request,), NLM_F_DUMP)
+        first = self._send((request,), nlmsg.NLM_F_DUMP)
         is_consistent, messages = True, []
         for reply in self._replies():
             if reply.header.sequence != first:
                 continue
             _raise_refusal(request, reply)
-            is_consistent = is_consistent and not reply.header.flags & NLM_F_DUMP_INTR
-            if reply.header.kind in (NLMSG_DONE, NLMSG_ERROR):
+            is_consistent = is_consistent and not reply.header.flags & replies.NLM_F_DUMP_INTR
+            if reply.header.kind in (replies.NLMSG_DONE, replies.NLMSG_ERROR):
                 break
             messages.append(reply.message)
         return is_consistent, messages
@@ -233,14 +222,14 @@ class Netlink:
         for sequence, request in enumerate(requests, first):
             offset = len(datagram)
             datagram += request.message
-            more = NLM_F_REQUEST | (flags if sequence == first + flagged else 0)
-            complete_request(datagram, offset, more, sequence)
+            more = nlmsg.NLM_F_REQUEST | (flags if sequence == first + flagged else 0)
+            nlmsg.complete_request(datagram, offset, more, sequence)
         self._sequence += len(requests)
         with refusals(requests[0].doing, requests[0].resource):
             self._socket.send(datagram)
         return first
 
-    def _waiting_replies(self) -> Iterator[Reply]:
+    def _waiting_replies(self) -> Iterator[replies.Reply]:
         """Yield the replies that wait: when send returns, the kernel has replied to all."""
         while True:
             with refusals("read the kernel's replies", "netlink"):
@@ -248,17 +237,17 @@ class Netlink:
                     data = self._socket.recv(_BUFFER, socket.MSG_DONTWAIT)
                 except BlockingIOError:
                     return
-            yield from read_replies(data)
+            yield from replies.read_replies(data)
 
-    def _replies(self) -> Iterator[Reply]:
+    def _replies(self) -> Iterator[replies.Reply]:
         """Yield replies as they come, without end."""
         while True:
             with refusals("read the kernel's reply", "netlink"):
                 data = self._socket.recv(_BUFFER)
-            yield from read_replies(data)
+            yield from replies.read_replies(data)
 
 
-def _raise_refusal(request: Request, reply: Reply) -> None:
+def _raise_refusal(request: Request, reply: replies.Reply) -> None:
     """Raise the error of a reply, unless the request forgives it."""
     if reply.errno and reply.errno not in request.forgive:
         raise refused(reply.errno, request.doing, request.resource, detail=reply.detail)

@@ -8,22 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from mynet.drivers.linux.netlink.attributes import (
-    attribute,
-    find,
-    nested,
-    read_attributes,
-    read_text,
-    text_attribute,
-)
-from mynet.drivers.linux.netlink.header import (
-    NETFILTER_HEADER_BYTES,
-    NFPROTO_INET,
-    NFPROTO_UNSPEC,
-    NLM_F_CREATE,
-    pack_netfilter_message,
-    read_netfilter_family,
-)
+from mynet.drivers.linux.netlink import attributes as nla
+from mynet.drivers.linux.netlink import header as nlmsg
 from mynet.drivers.linux.values.host_firewalls import Chain
 
 _SUBSYSTEM: Final = 10  # NFNL_SUBSYS_NFTABLES
@@ -60,78 +46,80 @@ class Key:
 
 def begin_batch() -> bytes:
     """Begin a transaction."""
-    return pack_netfilter_message(_BATCH_BEGIN, family=NFPROTO_UNSPEC, resource=_SUBSYSTEM)
+    return nlmsg.pack_netfilter(_BATCH_BEGIN, family=nlmsg.NFPROTO_UNSPEC, resource=_SUBSYSTEM)
 
 
 def end_batch() -> bytes:
     """End a transaction."""
-    return pack_netfilter_message(_BATCH_END, family=NFPROTO_UNSPEC, resource=_SUBSYSTEM)
+    return nlmsg.pack_netfilter(_BATCH_END, family=nlmsg.NFPROTO_UNSPEC, resource=_SUBSYSTEM)
 
 
 def add_element(table: str, name: str, key: Key) -> bytes:
     """Like: nft add element inet TABLE NAME { KEY }."""
-    data = nested(_NFTA_DATA, attribute(_NFTA_DATA_VALUE, key.data)) if key.data else b""
-    return pack_netfilter_message(_NEWSETELEM, _element(table, name, key, data), flags=NLM_F_CREATE)
+    data = nla.nested(_NFTA_DATA, nla.attribute(_NFTA_DATA_VALUE, key.data)) if key.data else b""
+    return nlmsg.pack_netfilter(
+        _NEWSETELEM, _element(table, name, key, data), flags=nlmsg.NLM_F_CREATE
+    )
 
 
 def delete_element(table: str, name: str, key: Key) -> bytes:
     """Like: nft delete element inet TABLE NAME { KEY }."""
-    return pack_netfilter_message(_DELSETELEM, _element(table, name, key))
+    return nlmsg.pack_netfilter(_DELSETELEM, _element(table, name, key))
 
 
 def get_element(table: str, name: str, key: Key) -> bytes:
     """Like: nft get element inet TABLE NAME { KEY }."""
-    return pack_netfilter_message(_GETSETELEM, _element(table, name, key))
+    return nlmsg.pack_netfilter(_GETSETELEM, _element(table, name, key))
 
 
 def read_element(reply: bytes) -> Key:
     """Read a reply to :func:`get_element`."""
-    body = memoryview(reply)[NETFILTER_HEADER_BYTES:]
-    element = find(find(body, _NFTA_SET_ELEMENTS), _NFTA_LIST_ELEM)
+    body = memoryview(reply)[nlmsg.NETFILTER_HEADER_BYTES :]
+    element = nla.find(nla.find(body, _NFTA_SET_ELEMENTS), _NFTA_LIST_ELEM)
     value, data, end = (
-        bytes(find(find(element, kind), _NFTA_DATA_VALUE))
+        bytes(nla.find(nla.find(element, kind), _NFTA_DATA_VALUE))
         for kind in (_NFTA_KEY, _NFTA_DATA, _NFTA_KEY_END)
     )
-    return Key(value, data, end, bytes(find(element, _NFTA_FLAGS)) == _INTERVAL_END)
+    return Key(value, data, end, bytes(nla.find(element, _NFTA_FLAGS)) == _INTERVAL_END)
 
 
 def get_table(table: str) -> bytes:
     """Like: nft list table inet TABLE, without what is in it."""
-    return pack_netfilter_message(_GETTABLE, text_attribute(_NFTA_TABLE, table))
+    return nlmsg.pack_netfilter(_GETTABLE, nla.text_attribute(_NFTA_TABLE, table))
 
 
 def get_chains(table: str) -> bytes:
     """Like: nft list chains, of a table."""
-    return pack_netfilter_message(_GETCHAIN, text_attribute(_NFTA_TABLE, table))
+    return nlmsg.pack_netfilter(_GETCHAIN, nla.text_attribute(_NFTA_TABLE, table))
 
 
 def get_rules(table: str) -> bytes:
     """Like: nft -a list table inet TABLE."""
-    return pack_netfilter_message(_GETRULE, text_attribute(_NFTA_TABLE, table))
+    return nlmsg.pack_netfilter(_GETRULE, nla.text_attribute(_NFTA_TABLE, table))
 
 
 def is_of_table(message: bytes, table: str) -> bool:
     """Return whether a message is about an inet table, or about something in it."""
-    named = text_attribute(_NFTA_TABLE, table)
-    return read_netfilter_family(message) == NFPROTO_INET and message.startswith(
-        named, NETFILTER_HEADER_BYTES
+    named = nla.text_attribute(_NFTA_TABLE, table)
+    return nlmsg.read_netfilter_family(message) == nlmsg.NFPROTO_INET and message.startswith(
+        named, nlmsg.NETFILTER_HEADER_BYTES
     )
 
 
 def get_all_chains() -> bytes:
     """Like: nft list chains."""
-    return pack_netfilter_message(_GETCHAIN, family=NFPROTO_UNSPEC)
+    return nlmsg.pack_netfilter(_GETCHAIN, family=nlmsg.NFPROTO_UNSPEC)
 
 
 def read_chain(reply: bytes) -> Chain:
     """Read a reply to :func:`get_all_chains`."""
-    family = read_netfilter_family(reply)
-    chain = read_attributes(reply, NETFILTER_HEADER_BYTES)
-    hook = read_attributes(chain.get(_NFTA_CHAIN_HOOK, b""))
+    family = nlmsg.read_netfilter_family(reply)
+    chain = nla.read_attributes(reply, nlmsg.NETFILTER_HEADER_BYTES)
+    hook = nla.read_attributes(chain.get(_NFTA_CHAIN_HOOK, b""))
     return Chain(
         family=_FAMILIES.get(family, str(family)),
-        table=read_text(chain[_NFTA_TABLE]),
-        name=read_text(chain[_NFTA_CHAIN_NAME]),
+        table=nla.read_text(chain[_NFTA_TABLE]),
+        name=nla.read_text(chain[_NFTA_CHAIN_NAME]),
         hook=_number(hook, _NFTA_HOOK_NUMBER) if hook else None,
         drops=_number(chain, _NFTA_CHAIN_POLICY, _NF_ACCEPT) == _NF_DROP,
         uses=_number(chain, _NFTA_CHAIN_USE),
@@ -140,25 +128,25 @@ def read_chain(reply: bytes) -> Chain:
 
 def get_generation() -> bytes:
     """Ask for the number of transactions. Like: ``nft monitor``, "generation"."""
-    return pack_netfilter_message(_GETGEN, family=NFPROTO_UNSPEC)
+    return nlmsg.pack_netfilter(_GETGEN, family=nlmsg.NFPROTO_UNSPEC)
 
 
 def read_generation(reply: bytes) -> int:
     """Read a reply to :func:`get_generation`."""
-    return _number(read_attributes(reply, NETFILTER_HEADER_BYTES), _NFTA_GEN_ID)
+    return _number(nla.read_attributes(reply, nlmsg.NETFILTER_HEADER_BYTES), _NFTA_GEN_ID)
 
 
 def _element(table: str, name: str, key: Key, data: bytes = b"") -> bytes:
     """Pack a list of one element of a set."""
-    element = nested(_NFTA_KEY, attribute(_NFTA_DATA_VALUE, key.value))
+    element = nla.nested(_NFTA_KEY, nla.attribute(_NFTA_DATA_VALUE, key.value))
     if key.end:
-        element += nested(_NFTA_KEY_END, attribute(_NFTA_DATA_VALUE, key.end))
+        element += nla.nested(_NFTA_KEY_END, nla.attribute(_NFTA_DATA_VALUE, key.end))
     if key.ends_interval:
-        element += attribute(_NFTA_FLAGS, _INTERVAL_END)
+        element += nla.attribute(_NFTA_FLAGS, _INTERVAL_END)
     return (
-        text_attribute(_NFTA_TABLE, table)
-        + text_attribute(_NFTA_SET, name)
-        + nested(_NFTA_SET_ELEMENTS, nested(_NFTA_LIST_ELEM, element + data))
+        nla.text_attribute(_NFTA_TABLE, table)
+        + nla.text_attribute(_NFTA_SET, name)
+        + nla.nested(_NFTA_SET_ELEMENTS, nla.nested(_NFTA_LIST_ELEM, element + data))
     )
 
 

@@ -10,14 +10,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from mynet.drivers.linux.kernel_errors import refusals
+from mynet.drivers.linux.netlink import attributes as nla
+from mynet.drivers.linux.netlink import header as nlmsg
 from mynet.drivers.linux.netlink import rtnetlink as rt
-from mynet.drivers.linux.netlink.attributes import (
-    attribute,
-    read_attributes,
-    read_number,
-    read_text,
-)
-from mynet.drivers.linux.netlink.header import HEADER_BYTES, read_header, split_datagram
 
 # The number of the socket's own namespace, which has none among those of other namespaces.
 OWN_NAMESPACE: Final = -1
@@ -36,9 +31,8 @@ _ANCILLARY: Final = 64  # bytes
 _NETCONFA_IFINDEX, _NETCONFA_FORWARDING, _NETCONFA_IFINDEX_ALL = 1, 2, -1
 _NETCONFMSG_BYTES: Final = 4
 _INT = struct.Struct("@i")
-_FORWARDING_OFF = attribute(_NETCONFA_IFINDEX, _INT.pack(_NETCONFA_IFINDEX_ALL)) + attribute(
-    _NETCONFA_FORWARDING, _INT.pack(0)
-)
+_FORWARDING_OFF = nla.attribute(_NETCONFA_IFINDEX, _INT.pack(_NETCONFA_IFINDEX_ALL))
+_FORWARDING_OFF += nla.attribute(_NETCONFA_FORWARDING, _INT.pack(0))
 
 
 class Notification(NamedTuple):
@@ -108,7 +102,7 @@ class Subscription:
                 continue
             namespace = _namespace(ancillary)
             notifications += [
-                Notification(namespace, message) for _, message in split_datagram(data)
+                Notification(namespace, message) for _, message in nlmsg.split_datagram(data)
             ]
         return notifications, is_lossy
 
@@ -124,35 +118,35 @@ def _namespace(ancillary: list[tuple[int, int, bytes]]) -> int:
 
 def read_link_change(message: bytes) -> LinkChange | None:
     """Read a notification of a link, or a reply; None for any other message."""
-    kind = read_header(message).kind
+    kind = nlmsg.read_header(message).kind
     if kind not in (rt.RTM_NEWLINK, rt.RTM_DELLINK):
         return None
-    family, _, index, flags, _ = rt.IFINFOMSG.unpack_from(message, HEADER_BYTES)
+    family, _, index, flags, _ = rt.IFINFOMSG.unpack_from(message, nlmsg.HEADER_BYTES)
     if family:  # such a message is about the link as the port of a bridge
         return None
-    attributes = read_attributes(message, HEADER_BYTES + rt.IFINFOMSG.size)
+    attributes = nla.read_attributes(message, nlmsg.HEADER_BYTES + rt.IFINFOMSG.size)
     namespace = attributes.get(rt.IFLA_LINK_NETNSID)
     return LinkChange(
         index=index,
-        alias=read_text(attributes.get(rt.IFLA_IFALIAS)),
+        alias=nla.read_text(attributes.get(rt.IFLA_IFALIAS)),
         is_gone=kind == rt.RTM_DELLINK,
         is_up=bool(flags & rt.IFF_UP),
         has_carrier=bool(flags & rt.IFF_LOWER_UP),
-        master=read_number(attributes.get(rt.IFLA_MASTER)),
-        peer=read_number(attributes.get(rt.IFLA_LINK)),
+        master=nla.read_number(attributes.get(rt.IFLA_MASTER)),
+        peer=nla.read_number(attributes.get(rt.IFLA_LINK)),
         peer_namespace=None if namespace is None else _INT.unpack(namespace)[0],
     )
 
 
 def read_deleted_address(message: bytes) -> int | None:
     """Return the index of the link that lost an address, None for any other message."""
-    if read_header(message).kind != rt.RTM_DELADDR:
+    if nlmsg.read_header(message).kind != rt.RTM_DELADDR:
         return None
-    index: int = rt.IFADDRMSG.unpack_from(message, HEADER_BYTES)[4]
+    index: int = rt.IFADDRMSG.unpack_from(message, nlmsg.HEADER_BYTES)[4]
     return index
 
 
 def is_forwarding_turned_off(message: bytes) -> bool:
     """Return whether a notification says that the host forwards one IP version no longer."""
-    is_netconf = read_header(message).kind == rt.RTM_NEWNETCONF
-    return is_netconf and message[HEADER_BYTES + _NETCONFMSG_BYTES :] == _FORWARDING_OFF
+    is_netconf = nlmsg.read_header(message).kind == rt.RTM_NEWNETCONF
+    return is_netconf and message[nlmsg.HEADER_BYTES + _NETCONFMSG_BYTES :] == _FORWARDING_OFF

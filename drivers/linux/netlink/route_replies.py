@@ -7,17 +7,10 @@ with what pyroute2 reads. Sources: linux/if_link.h, linux/if_addr.h, linux/rtnet
 
 import struct
 from collections.abc import Mapping
-from ipaddress import (
-    IPv4Address,
-    IPv4Interface,
-    IPv4Network,
-    IPv6Address,
-    IPv6Interface,
-    IPv6Network,
-)
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Final
 
-from mynet.drivers.api import IPAddress, IPInterface, IPNetwork
+from mynet.drivers.api import IPInterface, IPNetwork
 from mynet.drivers.linux.netlink import rtnetlink as rt
 from mynet.drivers.linux.netlink.attributes import read_attributes, read_number, read_text
 from mynet.drivers.linux.netlink.header import HEADER_BYTES
@@ -28,7 +21,6 @@ _RTNEXTHOP = struct.Struct("@HBBi")  # length, flags, hops, index
 _FORBIDDING_TYPES: Final = frozenset(
     {rt.RTN_BLACKHOLE, rt.RTN_UNREACHABLE, rt.RTN_PROHIBIT, rt.RTN_THROW}
 )
-_IPV4_BYTES: Final = 4
 
 
 def read_link(data: bytes) -> Link:
@@ -64,9 +56,7 @@ def read_address(data: bytes) -> tuple[int, IPInterface]:
     _, length, _, _, index = rt.IFADDRMSG.unpack_from(data, HEADER_BYTES)
     payloads = read_attributes(data, HEADER_BYTES + rt.IFADDRMSG.size)
     address = payloads.get(rt.IFA_LOCAL) or payloads[rt.IFA_ADDRESS]
-    if len(address) == _IPV4_BYTES:
-        return index, IPv4Interface((address, length))
-    return index, IPv6Interface((address, length))
+    return index, ip_interface((address, length))
 
 
 def is_default(data: bytes) -> bool:
@@ -85,7 +75,7 @@ def read_route(data: bytes) -> Route:
         hop = read_attributes(hops[:first], _RTNEXTHOP.size)
     gateway = hop.get(rt.RTA_GATEWAY)
     return Route(
-        gateway=_address(gateway) if gateway else None,
+        gateway=ip_address(gateway) if gateway else None,
         device=device,
         metric=read_number(payloads.get(rt.RTA_PRIORITY)),
         protocol=protocol,
@@ -97,9 +87,9 @@ def subnets_of_address(data: bytes) -> list[IPNetwork]:
     _, length, _, _, _ = rt.IFADDRMSG.unpack_from(data, HEADER_BYTES)
     payloads = read_attributes(data, HEADER_BYTES + rt.IFADDRMSG.size)
     address, near = payloads.get(rt.IFA_ADDRESS, b""), payloads.get(rt.IFA_LOCAL, b"")
-    subnets = [_network(address, length)]
+    subnets: list[IPNetwork] = [ip_network((address, length), strict=False)]
     if near not in (b"", address):
-        subnets.append(_network(near, 8 * len(near)))
+        subnets.append(ip_network(near))
     return subnets
 
 
@@ -114,13 +104,5 @@ def subnets_of_route(data: bytes) -> list[IPNetwork]:
     of_address = protocol == rt.RTPROT_KERNEL and kind in (rt.RTN_LOCAL, rt.RTN_BROADCAST)
     if length <= 1 or of_address or kind in _FORBIDDING_TYPES:
         return []
-    return [_network(read_attributes(data, HEADER_BYTES + rt.RTMSG.size)[rt.RTA_DST], length)]
-
-
-def _address(value: bytes) -> IPAddress:
-    return IPv4Address(value) if len(value) == _IPV4_BYTES else IPv6Address(value)
-
-
-def _network(address: bytes, length: int) -> IPNetwork:
-    kind = IPv4Network if len(address) == _IPV4_BYTES else IPv6Network
-    return kind((address, length), strict=False)
+    destination = read_attributes(data, HEADER_BYTES + rt.RTMSG.size)[rt.RTA_DST]
+    return [ip_network((destination, length), strict=False)]

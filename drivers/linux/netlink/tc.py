@@ -8,21 +8,8 @@ from collections.abc import Iterator
 from socket import AF_UNSPEC, htons
 from typing import Final
 
-from mynet.drivers.linux.netlink.attributes import (
-    attribute,
-    nested,
-    number_attribute,
-    read_attributes,
-    text_attribute,
-)
-from mynet.drivers.linux.netlink.header import (
-    HEADER_BYTES,
-    NLM_F_CREATE,
-    NLM_F_ECHO,
-    NLM_F_EXCL,
-    NLM_F_REPLACE,
-    pack_message,
-)
+from mynet.drivers.linux.netlink import attributes as nla
+from mynet.drivers.linux.netlink import header as nlmsg
 from mynet.drivers.linux.values.desired import Rate
 
 _RTM_NEWQDISC, _RTM_DELQDISC, _RTM_GETQDISC = 36, 37, 38
@@ -51,13 +38,13 @@ def set_rate(index: int, rate: Rate) -> bytes:
     """Like: tc qdisc replace dev NAME root tbf rate RATE burst BYTES latency 50ms."""
     spec = _RATESPEC.pack(0, _LINKLAYER_ETHERNET, 0, 0, 0, min(rate.bytes_per_second, _MAX_RATE32))
     no_peak_rate = bytes(_RATESPEC.size)
-    parameters = attribute(
+    parameters = nla.attribute(
         _TCA_TBF_PARMS, spec + no_peak_rate + _QUEUE.pack(_queue_bytes(rate), 0, 0)
     )
     if rate.bytes_per_second > _MAX_RATE32:
-        parameters += attribute(_TCA_TBF_RATE64, _U64.pack(rate.bytes_per_second))
-    parameters += number_attribute(_TCA_TBF_BURST, rate.burst)
-    flags = NLM_F_CREATE | NLM_F_REPLACE
+        parameters += nla.attribute(_TCA_TBF_RATE64, _U64.pack(rate.bytes_per_second))
+    parameters += nla.number_attribute(_TCA_TBF_BURST, rate.burst)
+    flags = nlmsg.NLM_F_CREATE | nlmsg.NLM_F_REPLACE
     return _message(_RTM_NEWQDISC, flags, index, parent=_TC_H_ROOT, kind="tbf", options=parameters)
 
 
@@ -73,7 +60,7 @@ def delete_ingress(index: int) -> bytes:
 
 def add_ingress(index: int) -> bytes:
     """Like: tc qdisc add dev NAME ingress."""
-    flags = NLM_F_CREATE | NLM_F_EXCL
+    flags = nlmsg.NLM_F_CREATE | nlmsg.NLM_F_EXCL
     return _message(
         _RTM_NEWQDISC, flags, index, handle=_INGRESS, parent=_TC_H_INGRESS, kind="ingress"
     )
@@ -86,19 +73,19 @@ def redirect(index: int, device: int) -> bytes:
     egress redirect dev DEVICE``.
     """
     mirred = _MIRRED.pack(0, 0, _ACT_STOLEN, 0, 0, _EGRESS_REDIR, device)
-    action = text_attribute(_TCA_ACT_KIND, "mirred") + nested(
-        _TCA_ACT_OPTIONS, attribute(_TCA_MIRRED_PARMS, mirred)
+    action = nla.text_attribute(_TCA_ACT_KIND, "mirred") + nla.nested(
+        _TCA_ACT_OPTIONS, nla.attribute(_TCA_MIRRED_PARMS, mirred)
     )
     all_packets = _MATCH_ALL.pack(_U32_TERMINAL, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     return _message(
         _RTM_NEWTFILTER,
-        NLM_F_CREATE | NLM_F_EXCL,
+        nlmsg.NLM_F_CREATE | nlmsg.NLM_F_EXCL,
         index,
         parent=_INGRESS,
         info=_PRIORITY << 16 | htons(_ETH_P_ALL),
         kind="u32",
-        options=attribute(_TCA_U32_SEL, all_packets)
-        + nested(_TCA_U32_ACT, nested(_PRIORITY, action)),
+        options=nla.attribute(_TCA_U32_SEL, all_packets)
+        + nla.nested(_TCA_U32_ACT, nla.nested(_PRIORITY, action)),
     )
 
 
@@ -107,7 +94,7 @@ def get_root(index: int) -> bytes:
 
     The kernel answers with a notification, which reaches the sender only as an echo.
     """
-    return _message(_RTM_GETQDISC, NLM_F_ECHO, index, parent=_TC_H_ROOT)
+    return _message(_RTM_GETQDISC, nlmsg.NLM_F_ECHO, index, parent=_TC_H_ROOT)
 
 
 def get_ingress_filters(index: int) -> bytes:
@@ -117,10 +104,10 @@ def get_ingress_filters(index: int) -> bytes:
 
 def read_rate(data: bytes) -> Rate | None:
     """Read a reply to :func:`get_root`: the limit, None if there is none."""
-    payloads = read_attributes(data, HEADER_BYTES + _TCMSG.size)
+    payloads = nla.read_attributes(data, nlmsg.HEADER_BYTES + _TCMSG.size)
     if payloads.get(_TCA_KIND) != b"tbf\0":
         return None
-    options = read_attributes(payloads[_TCA_OPTIONS])
+    options = nla.read_attributes(payloads[_TCA_OPTIONS])
     parameters = options[_TCA_TBF_PARMS]
     *_, bytes_per_second = _RATESPEC.unpack_from(parameters)
     if _TCA_TBF_RATE64 in options:
@@ -131,12 +118,12 @@ def read_rate(data: bytes) -> Rate | None:
 
 def read_redirections(data: bytes) -> Iterator[int]:
     """Read a reply to :func:`get_ingress_filters`; yield the indexes of the devices in use."""
-    payloads = read_attributes(data, HEADER_BYTES + _TCMSG.size)
-    filters = read_attributes(payloads.get(_TCA_OPTIONS, b""))
-    for action in read_attributes(filters.get(_TCA_U32_ACT, b"")).values():
-        parts = read_attributes(action)
+    payloads = nla.read_attributes(data, nlmsg.HEADER_BYTES + _TCMSG.size)
+    filters = nla.read_attributes(payloads.get(_TCA_OPTIONS, b""))
+    for action in nla.read_attributes(filters.get(_TCA_U32_ACT, b"")).values():
+        parts = nla.read_attributes(action)
         if parts.get(_TCA_ACT_KIND) == b"mirred\0":
-            options = read_attributes(parts[_TCA_ACT_OPTIONS])
+            options = nla.read_attributes(parts[_TCA_ACT_OPTIONS])
             *_, what, device = _MIRRED.unpack_from(options[_TCA_MIRRED_PARMS])
             if what == _EGRESS_REDIR:
                 yield device
@@ -156,7 +143,7 @@ def _message(
     """Pack a message about the queues of a link."""
     body = _TCMSG.pack(AF_UNSPEC, 0, index, handle, parent, info)
     if kind:
-        body += text_attribute(_TCA_KIND, kind)
+        body += nla.text_attribute(_TCA_KIND, kind)
     if options:
-        body += nested(_TCA_OPTIONS, options)
-    return pack_message(message_kind, body, flags)
+        body += nla.nested(_TCA_OPTIONS, options)
+    return nlmsg.pack_message(message_kind, body, flags)

@@ -8,16 +8,9 @@ from collections.abc import Container, Iterable
 from typing import Final
 
 from mynet.drivers.linux.links.alias import read_mark
+from mynet.drivers.linux.netlink import notifications as nl
 from mynet.drivers.linux.netlink.header import read_header
 from mynet.drivers.linux.netlink.nftables import is_of_table
-from mynet.drivers.linux.netlink.notifications import (
-    OWN_NAMESPACE,
-    LinkChange,
-    Notification,
-    is_forwarding_turned_off,
-    read_deleted_address,
-    read_link_change,
-)
 
 ANYTHING: Final = frozenset[str]()
 
@@ -33,22 +26,22 @@ class NotificationFilter:
     def add_links(self, messages: Iterable[bytes]) -> None:
         """Remember the links of this namespace that are in a list."""
         for message in messages:
-            if change := read_link_change(message):
+            if change := nl.read_link_change(message):
                 self._remember(change)
 
-    def find_damage(self, notifications: Iterable[Notification]) -> frozenset[str] | None:
+    def find_damage(self, notifications: Iterable[nl.Notification]) -> frozenset[str] | None:
         """Return the marks of links that may be damaged; ANYTHING, or None if there is nothing."""
-        links: dict[int, LinkChange] = {}
+        links: dict[int, nl.LinkChange] = {}
         readdressed: set[tuple[int, int]] = set()
         is_forwarding_off = False
         for namespace, message in notifications:
-            is_here = namespace == OWN_NAMESPACE
-            index = read_deleted_address(message)
+            is_here = namespace == nl.OWN_NAMESPACE
+            index = nl.read_deleted_address(message)
             if index is not None:
                 readdressed.add((namespace, index))
-            elif is_here and (change := read_link_change(message)):
+            elif is_here and (change := nl.read_link_change(message)):
                 links[change.index] = change
-            elif is_here and is_forwarding_turned_off(message):
+            elif is_here and nl.is_forwarding_turned_off(message):
                 is_forwarding_off = True
         marks = {self._marks[link] for link in readdressed if link in self._marks}
         for change in links.values():
@@ -59,17 +52,17 @@ class NotificationFilter:
             return ANYTHING
         return frozenset(marks) or None
 
-    def _remember(self, change: LinkChange) -> str:
+    def _remember(self, change: nl.LinkChange) -> str:
         """Remember the mark of a link and of its other end; return "" if mynet did not mark it."""
         if read_mark(change.alias) == ("", ""):
             return ""
-        self._marks[OWN_NAMESPACE, change.index] = change.alias
+        self._marks[nl.OWN_NAMESPACE, change.index] = change.alias
         if change.peer_namespace is not None:
             self._marks[change.peer_namespace, change.peer] = change.alias
         return change.alias
 
 
-def _is_damaged(change: LinkChange) -> bool:
+def _is_damaged(change: nl.LinkChange) -> bool:
     """Return whether a link is gone, is down, or has left its bridge."""
     is_loose = bool(change.peer) and not (change.master and change.has_carrier)
     return change.is_gone or not change.is_up or is_loose
