@@ -9,11 +9,11 @@ import errno
 from collections.abc import Iterable
 
 from mynet.drivers.api import IPAddress, PortProtocol
+from mynet.drivers.linux.links.lookup import list_addresses
 from mynet.drivers.linux.netlink import conntrack, route_replies
 from mynet.drivers.linux.netlink.conntrack import Flow
 from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.netlink.pyroute2_requests import get_addresses
 from mynet.drivers.linux.values.ports import Forward
 
 _GONE = frozenset({errno.ENOENT})
@@ -91,5 +91,5 @@ def _flows_to(nl: Netlink, version: int, ports: frozenset[int]) -> list[Flow]:
 def _addresses() -> frozenset[IPAddress]:
     """Return the host's own addresses. Like: ``ip addr``."""
     with Netlink() as nl:
-        replies = nl.dump(Request(get_addresses(), "list addresses", "addresses"))
+        replies = list_addresses(nl)
     return frozenset(route_replies.read_address(reply)[1].ip for reply in replies)

@@ -7,7 +7,7 @@ from typing import Final
 from mynet.drivers.api import IPV4, IPV6, IPNetwork
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.host.router_advertisements import IPV6_FORWARDING, ignoring_settings
-from mynet.drivers.linux.links.lookup import default_routes, link_at
+from mynet.drivers.linux.links.lookup import default_routes, link_at, list_addresses
 from mynet.drivers.linux.netlink import pyroute2_requests, route_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import DEFAULT_MTU
@@ -38,10 +38,10 @@ class Host:
     def occupied_subnets(self) -> Sequence[IPNetwork]:
         """Like: ip addr show; ip route show table all."""
         with Netlink() as nl:
-            message = pyroute2_requests.get_addresses()
-            addresses = nl.dump(Request(message, "list addresses", "addresses"))
             subnets = {
-                subnet for reply in addresses for subnet in route_replies.subnets_of_address(reply)
+                subnet
+                for reply in list_addresses(nl)
+                for subnet in route_replies.subnets_of_address(reply)
             }
             for version in (IPV4, IPV6):
                 message = pyroute2_requests.get_routes(version)

@@ -7,7 +7,7 @@ from typing import Final
 from mynet.drivers.api import IPInterface
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.links.alias import is_ours, taken
-from mynet.drivers.linux.links.lookup import EXISTS, GONE, addresses_of, find_link
+from mynet.drivers.linux.links.lookup import EXISTS, addresses_of, delete_link, find_link
 from mynet.drivers.linux.links.mac import with_link_local
 from mynet.drivers.linux.links.settings import ignore_router_advertisements, route_localnet
 from mynet.drivers.linux.netlink import address_requests, link_requests, pyroute2_requests
@@ -45,9 +45,7 @@ class Bridges:
         with Netlink() as nl:
             link = find_link(nl, bridge.name)
             if link is not None and is_ours(link, bridge):
-                message = pyroute2_requests.delete_link(link.index)
-                doing, resource = f"delete the bridge {bridge.name}", f"interface {bridge.name}"
-                nl.ask(Request(message, doing, resource, GONE))
+                delete_link(nl, link)
 
     def inspect_bridge(self, bridge: Bridge) -> BridgeSnapshot:
         """Like: ip -d addr show dev NAME."""

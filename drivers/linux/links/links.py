@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from mynet.drivers.api import IPInterface
 from mynet.drivers.linux.links.alias import read_mark
 from mynet.drivers.linux.links.bridges import Bridges
-from mynet.drivers.linux.links.lookup import GONE, find_link
+from mynet.drivers.linux.links.lookup import delete_link, find_link, list_addresses
 from mynet.drivers.linux.links.veths import Veths
-from mynet.drivers.linux.netlink import pyroute2_requests, route_replies
+from mynet.drivers.linux.netlink import route_replies
 from mynet.drivers.linux.netlink.link_requests import get_link
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.observed import Link, Survey
@@ -36,15 +36,13 @@ class Links(Bridges, Veths):
         with Netlink() as nl:
             current = find_link(nl, link.name)
             if current is not None and (current.index, current.mark) == (link.index, link.mark):
-                message = pyroute2_requests.delete_link(link.index)
-                nl.ask(Request(message, f"delete {link.name}", f"interface {link.name}", GONE))
+                delete_link(nl, link)
 
     def survey(self) -> Survey:
         """Like: ip -d addr."""
         with Netlink() as nl:
             links = nl.dump(_list_links())
-            message = pyroute2_requests.get_addresses()
-            addresses = nl.dump(Request(message, "list addresses", "addresses"))
+            addresses = list_addresses(nl)
         return Survey(
             {link.name: link for link in map(route_replies.read_link, links)},
             _by_link(addresses),

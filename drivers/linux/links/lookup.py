@@ -28,10 +28,21 @@ def link_at(nl: Netlink, index: int) -> Link | None:
     return route_replies.read_link(reply) if reply else None
 
 
+def delete_link(nl: Netlink, link: Link) -> None:
+    """Delete a link, if it still exists. Like: ``ip link delete dev NAME``."""
+    message = pyroute2_requests.delete_link(link.index)
+    nl.ask(Request(message, f"delete {link.name}", f"interface {link.name}", GONE))
+
+
+def list_addresses(nl: Netlink, index: int = 0) -> list[bytes]:
+    """Return the replies about a link's addresses, or those of all links. Like: ``ip addr``."""
+    message = pyroute2_requests.get_addresses(index)
+    return nl.dump(Request(message, "list addresses", "addresses"))
+
+
 def addresses_of(nl: Netlink, index: int) -> frozenset[IPInterface]:
     """Return a link's addresses. Like: ``ip addr show``."""
-    message = pyroute2_requests.get_addresses(index)
-    replies = nl.dump(Request(message, "list addresses", "addresses"))
+    replies = list_addresses(nl, index)
     return frozenset(route_replies.read_address(reply)[1] for reply in replies)
 
 

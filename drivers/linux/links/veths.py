@@ -22,10 +22,10 @@ from mynet.drivers.linux.links.inner_end import (
     inspect_inner,
     open_inner_namespace,
 )
-from mynet.drivers.linux.links.lookup import EXISTS, GONE, find_link
+from mynet.drivers.linux.links.lookup import EXISTS, GONE, delete_link, find_link
 from mynet.drivers.linux.links.settings import write_settings
 from mynet.drivers.linux.links.shaping import find_shaper, inspect_limits, limit
-from mynet.drivers.linux.netlink import link_requests, pyroute2_requests
+from mynet.drivers.linux.netlink import link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Veth
 from mynet.drivers.linux.values.observed import Link, Snapshot
@@ -132,8 +132,7 @@ def _take_over(host: Netlink, veth: Veth, master: int, place: InnerNamespace) ->
         if veth.sandbox is not None:
             place.nl.ask(set_mac_and_mtu(veth.interface, outer.peer, veth.mac, veth.mtu))
         return not outer.up
-    delete = pyroute2_requests.delete_link(outer.index)
-    host.ask(Request(delete, f"delete {veth.name}", f"interface {veth.name}", GONE))
+    delete_link(host, outer)
     if not _make(host, veth, master, place):
         raise taken(veth.interface, place.words)
     return True

@@ -3,7 +3,7 @@
 ``link_requests`` and ``address_requests`` have the others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -18,17 +18,12 @@ from mynet.drivers.linux.values.desired import Bridge
 
 def new_bridge(bridge: Bridge) -> bytes:
     """Like: ip link add NAME address MAC type bridge."""
-    return _build(
-        ifinfmsg,
-        rt.RTM_NEWLINK,
-        {},
-        [
-            ("IFLA_IFNAME", bridge.name),
-            ("IFLA_ADDRESS", bridge.mac),
-            ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "bridge")]}),
-        ],
-        flags=NLM_F_CREATE | NLM_F_EXCL,
-    )
+    attributes = [
+        ("IFLA_IFNAME", bridge.name),
+        ("IFLA_ADDRESS", bridge.mac),
+        ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "bridge")]}),
+    ]
+    return _build(ifinfmsg, rt.RTM_NEWLINK, {"attrs": attributes}, NLM_F_CREATE | NLM_F_EXCL)
 
 
 def delete_link(index: int) -> bytes:
@@ -52,16 +47,12 @@ def get_routes(version: int, *, table: int = 0, protocol: int = 0) -> bytes:
 def _build(
     layout: Any,  # noqa: ANN401 - a message class of pyroute2, which has no types
     kind: int,
-    fields: Mapping[str, int],
-    attributes: Sequence[tuple[str, object]] = (),
-    *,
+    fields: Mapping[str, object],
     flags: int = 0,
 ) -> bytes:
     """Build a message. The socket adds the sequence number and the flags of a request."""
     message = layout()
-    message["header"]["type"] = kind
-    message["header"]["flags"] = flags
+    message["header"] |= {"type": kind, "flags": flags}
     message.update(fields)
-    message["attrs"] = list(attributes)
     message.encode()
     return bytes(message.data)
