@@ -56,7 +56,7 @@ def backend() -> None:
     "--count",
     type=click.IntRange(min=1),
     metavar="NUMBER",
-    help="Allocate so many addresses, all or none.",
+    help="Allocate this many addresses, all or none.",
 )
 @click.option(
     "--owner-prefix",
