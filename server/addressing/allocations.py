@@ -12,31 +12,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
-from mynet.ipam.api import (
-    AllocateRequest,
-    Allocation,
-    AllocationQuery,
-    Backend,
-    BatchRequest,
-    IPAddress,
-    IPNetwork,
-    ReleaseRequest,
-    Subnet,
-)
+from mynet.ipam import api as ipam
 from mynet.ipam.errors import AddressOutOfRange, AllocationNotFound
 from mynet.ipam.errors import SubnetNotFound as NotOpen
+from mynet.server import errors
 from mynet.server.addressing.subnets import SubnetRegistry, is_open
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.calls.rollback import best_effort, is_under_way, on_completion, rollback
-from mynet.server.errors import (
-    AddressOwned,
-    Busy,
-    CallerGone,
-    PluginTimeout,
-    SubnetExists,
-    SubnetNotFound,
-)
 from mynet.server.model.endpoints import ENDPOINT_OWNER, is_own
 from mynet.server.model.subnets import AllocationKey, RegisteredSubnet, SubnetCandidates, SubnetSpec
 from mynet.server.plugins.catalog import Catalog, Plugin
@@ -44,9 +27,9 @@ from mynet.server.store import Store
 
 DEFAULT_BACKEND = "bitmap"
 
-A = TypeVar("A", AllocateRequest, BatchRequest)
-T = TypeVar("T", Allocation, Sequence[Allocation])
-Verb = Callable[[Backend, Call, A], T]
+A = TypeVar("A", ipam.AllocateRequest, ipam.BatchRequest)
+T = TypeVar("T", ipam.Allocation, Sequence[ipam.Allocation])
+Verb = Callable[[ipam.Backend, Call, A], T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +37,31 @@ class Allocations:
     """Addresses that callers allocate and release by themselves."""
 
     store: Store
-    backends: Catalog[Backend]
+    backends: Catalog[ipam.Backend]
     locks: KeyedLocks
     registry: SubnetRegistry
 
-    def allocate(self, call: Call, request: AllocateRequest) -> Allocation:
+    def allocate(self, call: Call, request: ipam.AllocateRequest) -> ipam.Allocation:
         """Allocate an address. The rules of its subnet come from the registry.
 
         Raises Busy where another call is creating the subnet, SubnetOverlap, CallerGone, and what
         the backend's verb raises.
         """
-        return self._allocate(call, Backend.allocate, request)
+        return self._allocate(call, ipam.Backend.allocate, request)
 
-    def allocate_batch(self, call: Call, request: BatchRequest) -> Sequence[Allocation]:
+    def allocate_batch(self, call: Call, request: ipam.BatchRequest) -> Sequence[ipam.Allocation]:
         """Allocate an address to each owner, all or none. Raises what :meth:`allocate` does."""
-        return self._allocate(call, Backend.allocate_batch, request)
+        return self._allocate(call, ipam.Backend.allocate_batch, request)
 
     def release(
         self,
         call: Call,
-        cidr: IPNetwork,
-        address: IPAddress,
+        cidr: ipam.IPNetwork,
+        address: ipam.IPAddress,
         owner: str,
         *,
         allow_missing: bool,
-    ) -> Allocation | None:
+    ) -> ipam.Allocation | None:
         """Release an address, and with an ``owner`` only if that owner holds it.
 
         Raises SubnetNotFound and AllocationNotFound, unless ``allow_missing``; AddressOutOfRange,
@@ -86,18 +69,18 @@ class Allocations:
         """
         try:
             released = self._release(call, cidr, address, owner)
-        except (SubnetNotFound, NotOpen, AllocationNotFound):
+        except (errors.SubnetNotFound, NotOpen, AllocationNotFound):
             if allow_missing:
                 return None
             raise
-        except PluginTimeout as timeout:
+        except errors.PluginTimeout as timeout:
             if is_under_way(timeout):
                 on_completion(timeout, lambda: self._drop(call.for_rollback(), [cidr]))
             raise
         self._drop(call, [cidr])
         return released
 
-    def release_owner(self, call: Call, owner: str) -> Sequence[Allocation]:
+    def release_owner(self, call: Call, owner: str) -> Sequence[ipam.Allocation]:
         """Release all addresses of an owner, in all subnets, and return them."""
         return [
             allocation
@@ -108,21 +91,21 @@ class Allocations:
     def allocations(
         self,
         call: Call,
-        cidr: IPNetwork | None,
+        cidr: ipam.IPNetwork | None,
         owner: str,
         behind: AllocationKey | None,
         limit: int,
-    ) -> Sequence[tuple[AllocationKey, Allocation]]:
+    ) -> Sequence[tuple[AllocationKey, ipam.Allocation]]:
         """Return allocations behind a key, each with its own: by backend, subnet and address."""
-        listed: list[tuple[AllocationKey, Allocation]] = []
+        listed: list[tuple[AllocationKey, ipam.Allocation]] = []
         for backend in self._backends_to_list(cidr, behind):
             after = behind.in_backend if behind and behind.backend == backend.name else None
-            query = AllocationQuery(
+            query = ipam.AllocationQuery(
                 subnet=cidr, owner=owner, after=after, limit=limit - len(listed)
             )
             listed += [
                 (AllocationKey(backend.name, allocation.subnet, allocation.address), allocation)
-                for allocation in backend.run(call, Backend.allocations, query)
+                for allocation in backend.run(call, ipam.Backend.allocations, query)
             ]
             if len(listed) >= limit:
                 break
@@ -140,7 +123,7 @@ class Allocations:
             return self._run(call, subnet, verb, request)
 
     @contextmanager
-    def _ensured(self, call: Call, cidr: IPNetwork) -> Iterator[RegisteredSubnet]:
+    def _ensured(self, call: Call, cidr: ipam.IPNetwork) -> Iterator[RegisteredSubnet]:
         """Hold a subnet exclusively, and register and open it where it is missing.
 
         Where the block fails, a subnet that has no address is dropped again.
@@ -149,7 +132,7 @@ class Allocations:
             if self.store.subnets.get(cidr) is None:
                 backend = self.backends.get(DEFAULT_BACKEND)
                 spec, now = SubnetSpec(cidr), datetime.now(UTC)
-                with suppress(SubnetExists):  # a network claims a subnet without this lock
+                with suppress(errors.SubnetExists):  # a network claims a subnet without this lock
                     self.store.subnets.add(
                         spec, SubnetCandidates(()), backend.name, now, kept=False
                     )
@@ -175,7 +158,7 @@ class Allocations:
         rules = self.registry.complete(subnet)
         try:
             answer = backend.run(call, verb, replace(request, subnet=rules))
-        except PluginTimeout as timeout:
+        except errors.PluginTimeout as timeout:
             if is_under_way(timeout):
                 on_completion(timeout, partial(self._release_late, call, backend, rules, timeout))
             raise
@@ -183,14 +166,18 @@ class Allocations:
         try:
             if without_owner:
                 require_caller(call)
-        except CallerGone as gone:
+        except errors.CallerGone as gone:
             with rollback(gone, f"allocate in {rules.cidr}"):
                 _give_back(call, backend, rules, without_owner)
             raise
         return answer
 
     def _release_late(
-        self, call: Call, backend: Plugin[Backend], subnet: Subnet, timeout: PluginTimeout
+        self,
+        call: Call,
+        backend: Plugin[ipam.Backend],
+        subnet: ipam.Subnet,
+        timeout: errors.PluginTimeout,
     ) -> None:
         """Release what a verb allocated after its caller had got PLUGIN_TIMEOUT."""
         if timeout.pending is None or timeout.pending.exception():
@@ -199,7 +186,9 @@ class Allocations:
             _give_back(call, backend, subnet, _without_owner(timeout.pending.result()))
             self.registry.drop_unused(call.for_rollback(), subnet.cidr)
 
-    def _release(self, call: Call, cidr: IPNetwork, address: IPAddress, owner: str) -> Allocation:
+    def _release(
+        self, call: Call, cidr: ipam.IPNetwork, address: ipam.IPAddress, owner: str
+    ) -> ipam.Allocation:
         with self.locks.shared(call, "subnet", str(cidr)):
             subnet = self.store.subnets.find(cidr)
             backend = self.backends.get(subnet.backend)
@@ -209,16 +198,16 @@ class Allocations:
                 )
             holder = owner or self._holder(call, backend, cidr, address)
             _refuse_own(address, holder)
-            request = ReleaseRequest(self.registry.complete(subnet), address, owner=holder)
-            return backend.run(call, Backend.release, request)
+            request = ipam.ReleaseRequest(self.registry.complete(subnet), address, owner=holder)
+            return backend.run(call, ipam.Backend.release, request)
 
     def _release_all(
-        self, call: Call, backend: Plugin[Backend], owner: str
-    ) -> Sequence[Allocation]:
+        self, call: Call, backend: Plugin[ipam.Backend], owner: str
+    ) -> Sequence[ipam.Allocation]:
         """Release an owner's addresses in one backend, and drop subnets that are unused then."""
         try:
-            released = backend.run(call, Backend.release_owner, owner)
-        except PluginTimeout as timeout:
+            released = backend.run(call, ipam.Backend.release_owner, owner)
+        except errors.PluginTimeout as timeout:
             if pending := timeout.pending:
                 on_completion(
                     timeout, lambda: self._drop(call.for_rollback(), _subnets_of(pending))
@@ -227,17 +216,21 @@ class Allocations:
         self._drop(call, (allocation.subnet for allocation in released))
         return released
 
-    def _drop(self, call: Call, cidrs: Iterable[IPNetwork]) -> None:
+    def _drop(self, call: Call, cidrs: Iterable[ipam.IPNetwork]) -> None:
         """Drop each of the subnets whose last address was released."""
         for cidr in dict.fromkeys(cidrs):
             with best_effort(f"drop subnet {cidr}"):
                 self.registry.drop_unused(call, cidr)
 
     def _holder(
-        self, call: Call, backend: Plugin[Backend], cidr: IPNetwork, address: IPAddress
+        self,
+        call: Call,
+        backend: Plugin[ipam.Backend],
+        cidr: ipam.IPNetwork,
+        address: ipam.IPAddress,
     ) -> str:
-        query = AllocationQuery(subnet=cidr, address=address, limit=1)
-        held = backend.run(call, Backend.allocations, query)
+        query = ipam.AllocationQuery(subnet=cidr, address=address, limit=1)
+        held = backend.run(call, ipam.Backend.allocations, query)
         if not held:
             raise AllocationNotFound(
                 f"{address} of {cidr} is not allocated; ListAllocations (mynetctl ipam ls) shows"
@@ -247,8 +240,8 @@ class Allocations:
         return held[0].owner
 
     def _backends_to_list(
-        self, cidr: IPNetwork | None, behind: AllocationKey | None
-    ) -> Sequence[Plugin[Backend]]:
+        self, cidr: ipam.IPNetwork | None, behind: AllocationKey | None
+    ) -> Sequence[Plugin[ipam.Backend]]:
         """Return the backends that a list still goes over, from the one that it had stopped at."""
         if cidr is None:
             backends = sorted(self.backends.usable(), key=lambda backend: backend.name)
@@ -258,24 +251,29 @@ class Allocations:
         return [backend for backend in backends if behind is None or backend.name >= behind.backend]
 
 
-def _subnets_of(released: Future[Sequence[Allocation]]) -> Sequence[IPNetwork]:
+def _subnets_of(released: Future[Sequence[ipam.Allocation]]) -> Sequence[ipam.IPNetwork]:
     """Return the subnets of what a late verb released."""
     if released.exception():
         return []
     return [allocation.subnet for allocation in released.result()]
 
 
-def _without_owner(answer: Allocation | Sequence[Allocation]) -> Sequence[Allocation]:
-    allocations = [answer] if isinstance(answer, Allocation) else answer
+def _without_owner(
+    answer: ipam.Allocation | Sequence[ipam.Allocation],
+) -> Sequence[ipam.Allocation]:
+    allocations = [answer] if isinstance(answer, ipam.Allocation) else answer
     return [allocation for allocation in allocations if not allocation.owner]
 
 
 def _give_back(
-    call: Call, backend: Plugin[Backend], subnet: Subnet, unwanted: Sequence[Allocation]
+    call: Call,
+    backend: Plugin[ipam.Backend],
+    subnet: ipam.Subnet,
+    unwanted: Sequence[ipam.Allocation],
 ) -> None:
     for allocation in unwanted:
-        request = ReleaseRequest(subnet, allocation.address, owner=allocation.owner)
-        backend.run(call.for_rollback(), Backend.release, request)
+        request = ipam.ReleaseRequest(subnet, allocation.address, owner=allocation.owner)
+        backend.run(call.for_rollback(), ipam.Backend.release, request)
 
 
 def _require_abandoned(subnet: RegisteredSubnet) -> None:
@@ -285,16 +283,16 @@ def _require_abandoned(subnet: RegisteredSubnet) -> None:
     subnet was left by a rollback that failed.
     """
     if subnet.network_id or subnet.kept:
-        raise Busy(
+        raise errors.Busy(
             f"subnet {subnet.cidr} is being created by another call; call again in a moment",
             resource=f"subnet {subnet.cidr}",
         )
 
 
-def _refuse_own(address: IPAddress, holder: str) -> None:
+def _refuse_own(address: ipam.IPAddress, holder: str) -> None:
     if is_own(holder):
         verb = "Disconnect" if holder.startswith(ENDPOINT_OWNER) else "DeleteNetwork"
-        raise AddressOwned(
+        raise errors.AddressOwned(
             f"{address} belongs to {holder.replace(':', ' ')}; {verb} gives it back",
             resource=f"address {address}",
             holder=holder,

@@ -12,16 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
 
-from mynet.ipam.api import (
-    Allocation,
-    AllocationQuery,
-    Backend,
-    Holding,
-    Holdings,
-    IPNetwork,
-    Subnet,
-    usable,
-)
+from mynet.ipam import api as ipam
 from mynet.ipam.errors import AddressInUse, AddressReserved
 from mynet.server.addressing.subnets import SubnetRegistry
 from mynet.server.calls.call import Call
@@ -42,11 +33,11 @@ class ImportExport:
     """Exports subnets and imports them."""
 
     store: Store
-    backends: Catalog[Backend]
+    backends: Catalog[ipam.Backend]
     locks: KeyedLocks
     registry: SubnetRegistry
 
-    def export(self, call: Call, cidr: IPNetwork | None) -> Sequence[SubnetDump]:
+    def export(self, call: Call, cidr: ipam.IPNetwork | None) -> Sequence[SubnetDump]:
         """Return a subnet, or all subnets, with their allocations. Raises SubnetNotFound."""
         subnets = [self.store.subnets.find(cidr)] if cidr else self.store.subnets.all()
         return [self._dump(call, subnet) for subnet in subnets]
@@ -77,8 +68,10 @@ class ImportExport:
                 held.enter_context(self.locks.exclusive(call, "subnet", str(dump.cidr)))
             imported = self.store.subnets.load(ordered, backend, datetime.now(UTC))
             try:
-                holdings = [Holdings(self.registry.rules(dump.cidr), dump.held) for dump in dumps]
-                plugin.run(call, Backend.load, holdings)
+                holdings = [
+                    ipam.Holdings(self.registry.rules(dump.cidr), dump.held) for dump in dumps
+                ]
+                plugin.run(call, ipam.Backend.load, holdings)
             except Exception as error:
                 # The locks stay held until the backend's verb has ended.
                 on_completion(
@@ -90,7 +83,7 @@ class ImportExport:
     def _settle(
         self,
         call: Call,
-        backend: Plugin[Backend],
+        backend: Plugin[ipam.Backend],
         imported: Imported,
         error: Exception,
         held: ExitStack,
@@ -116,16 +109,16 @@ class ImportExport:
 
     def _dump(self, call: Call, subnet: RegisteredSubnet) -> SubnetDump:
         backend = self.backends.get(subnet.backend)
-        held: list[Allocation] = []
+        held: list[ipam.Allocation] = []
         while len(held) % _PAGE == 0:
             after = (held[-1].subnet, held[-1].address) if held else None
-            query = AllocationQuery(subnet=subnet.cidr, after=after, limit=_PAGE)
-            page = backend.run(call, Backend.allocations, query)
+            query = ipam.AllocationQuery(subnet=subnet.cidr, after=after, limit=_PAGE)
+            page = backend.run(call, ipam.Backend.allocations, query)
             if not page:
                 break
             held += page
         holdings = [
-            Holding(holder.address, holder.owner, holder.sticky_key, holder.labels)
+            ipam.Holding(holder.address, holder.owner, holder.sticky_key, holder.labels)
             for holder in held
         ]
         return SubnetDump(subnet.cidr, subnet.backend, subnet.rules, subnet.kept, holdings)
@@ -151,7 +144,7 @@ def _violations(dump: SubnetDump) -> Iterator[Violation]:
         yield Violation(field, f"reserves more than {MAX_SPANS} spans")
         return  # checking each address against so many spans would take long
     yield from (Violation(field, sentence) for sentence in _rule_violations(dump.cidr, rules))
-    can_be_held, seen = usable(dump.cidr), set()
+    can_be_held, seen = ipam.usable(dump.cidr), set()
     for holding in dump.held:
         if holding.address not in can_be_held:
             yield Violation(field, f"{holding.address} cannot be held in {dump.cidr}")
@@ -166,7 +159,7 @@ def _violations(dump: SubnetDump) -> Iterator[Violation]:
         seen.add(holding.address)
 
 
-def _rule_violations(cidr: IPNetwork, rules: Rules) -> Iterator[str]:
+def _rule_violations(cidr: ipam.IPNetwork, rules: Rules) -> Iterator[str]:
     for span in (*rules.reserved, *([rules.range] if rules.range else [])):
         inside = span.first in cidr and span.last in cidr
         if not inside or int(span.first) > int(span.last):
@@ -176,7 +169,7 @@ def _rule_violations(cidr: IPNetwork, rules: Rules) -> Iterator[str]:
             yield f"{seconds} s is not from 0 to {LONGEST} s"
 
 
-def _refuse_held(dump: SubnetDump, existing: SubnetDump, rules: Subnet) -> None:
+def _refuse_held(dump: SubnetDump, existing: SubnetDump, rules: ipam.Subnet) -> None:
     """Raise the backend's errors for addresses that the existing subnet cannot give."""
     holders = {holding.address: holding.owner for holding in existing.held}
     for holding in dump.held:

@@ -10,20 +10,8 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_interface
 
 from mynet.drivers.api import IPInterface
-from mynet.ipam.api import (
-    AllocateRequest,
-    Allocation,
-    AllocationQuery,
-    Backend,
-    IPAddress,
-    usable,
-)
-from mynet.ipam.errors import (
-    AddressInUse,
-    AddressOutOfRange,
-    AddressReserved,
-    SubnetExhausted,
-)
+from mynet.ipam import api as ipam
+from mynet.ipam import errors
 from mynet.server.addressing.subnets import SubnetRegistry
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
@@ -37,7 +25,7 @@ from mynet.server.plugins.catalog import Catalog, Plugin
 class Leases:
     """Allocates and releases the addresses of networks and endpoints."""
 
-    backends: Catalog[Backend]
+    backends: Catalog[ipam.Backend]
     registry: SubnetRegistry
     locks: KeyedLocks
 
@@ -50,29 +38,29 @@ class Leases:
         opened: list[Subnet] = []
         for subnet in network.subnets:
             with self.locks.shared(call, "subnet", str(subnet.cidr)):
-                backend.run(call, Backend.open_subnet, subnet.cidr)
+                backend.run(call, ipam.Backend.open_subnet, subnet.cidr)
                 gateway = self._gateway(call, backend, network, subnet)
             opened.append(replace(subnet, gateway=gateway.address))
         return replace(network, subnets=tuple(opened))
 
     def _gateway(
-        self, call: Call, backend: Plugin[Backend], network: Network, subnet: Subnet
-    ) -> Allocation:
+        self, call: Call, backend: Plugin[ipam.Backend], network: Network, subnet: Subnet
+    ) -> ipam.Allocation:
         """Allocate the gateway of the spec, else the subnet's first address if it is free.
 
         The subnet's range does not apply, as it is for addresses that are chosen for endpoints.
         """
         rules = replace(self.registry.rules(subnet.cidr), range=None)
-        request = AllocateRequest(rules, owner=network.owner, address=subnet.spec.gateway)
+        request = ipam.AllocateRequest(rules, owner=network.owner, address=subnet.spec.gateway)
         if subnet.spec.gateway is None:
-            with contextlib.suppress(AddressInUse, AddressReserved):
-                first = replace(request, address=usable(subnet.cidr).first)
-                return backend.run(call, Backend.allocate, first)
-        return backend.run(call, Backend.allocate, request)
+            with contextlib.suppress(errors.AddressInUse, errors.AddressReserved):
+                first = replace(request, address=ipam.usable(subnet.cidr).first)
+                return backend.run(call, ipam.Backend.allocate, first)
+        return backend.run(call, ipam.Backend.allocate, request)
 
     def close(self, call: Call, network: Network) -> None:
         """Release the gateway addresses. :meth:`forget` drops the subnets."""
-        self.backends.get(network.spec.ipam).run(call, Backend.release_owner, network.owner)
+        self.backends.get(network.spec.ipam).run(call, ipam.Backend.release_owner, network.owner)
 
     def forget(self, call: Call, network: Network) -> None:
         """Drop the subnets of a removed network that have no other allocation."""
@@ -96,7 +84,9 @@ class Leases:
         for asked in spec.addresses:
             _subnet_of(network, asked.address)
 
-    def held_by(self, call: Call, network: Network, spec: EndpointSpec) -> tuple[IPAddress, ...]:
+    def held_by(
+        self, call: Call, network: Network, spec: EndpointSpec
+    ) -> tuple[ipam.IPAddress, ...]:
         """Return the addresses of the spec that ``spec.address_owner`` holds already."""
         if not spec.address_owner:
             return ()
@@ -106,8 +96,8 @@ class Leases:
             for asked in spec.addresses
             if backend.run(
                 call,
-                Backend.allocations,
-                AllocationQuery(
+                ipam.Backend.allocations,
+                ipam.AllocationQuery(
                     subnet=_subnet_of(network, asked.address).cidr,
                     address=asked.address,
                     owner=spec.address_owner,
@@ -141,7 +131,7 @@ class Leases:
         for address in self.lost(call, network, endpoint):
             self._take_asked(call, backend, network, endpoint, AddressSpec(address))
 
-    def lost(self, call: Call, network: Network, endpoint: Endpoint) -> Sequence[IPAddress]:
+    def lost(self, call: Call, network: Network, endpoint: Endpoint) -> Sequence[ipam.IPAddress]:
         """Return the addresses on an endpoint's record that are not allocated to it."""
         backend = self.backends.get(network.spec.ipam)
         held = {allocation.address for allocation in self._held(call, backend, endpoint.owner)}
@@ -159,40 +149,40 @@ class Leases:
             if endpoint.state is EndpointState.CONNECTING:
                 self._hand_back(call, self.backends.get(network.spec.ipam), endpoint)
         for name, held in owners.items():
-            self.backends.get(name).run(call, Backend.release_owners, held)
+            self.backends.get(name).run(call, ipam.Backend.release_owners, held)
 
     def _take_asked(
         self,
         call: Call,
-        backend: Plugin[Backend],
+        backend: Plugin[ipam.Backend],
         network: Network,
         endpoint: Endpoint,
         asked: AddressSpec,
-    ) -> Allocation:
-        request = AllocateRequest(
+    ) -> ipam.Allocation:
+        request = ipam.AllocateRequest(
             self.registry.rules(_subnet_of(network, asked.address).cidr),
             owner=endpoint.owner,
             address=asked.address,
             take_from=endpoint.spec.address_owner,
             sticky_key=endpoint.sticky_key,
         )
-        return backend.run(call, Backend.allocate, request)
+        return backend.run(call, ipam.Backend.allocate, request)
 
     def _take_any(
         self,
         call: Call,
-        backend: Plugin[Backend],
+        backend: Plugin[ipam.Backend],
         network: Network,
         endpoint: Endpoint,
         version: int,
-    ) -> Allocation:
+    ) -> ipam.Allocation:
         """Allocate an address in the first subnet of the family that has one left.
 
         A subnet that remembers the endpoint's sticky key goes before all others.
         """
         subnets = [subnet for subnet in network.subnets if subnet.cidr.version == version]
         requests = [
-            AllocateRequest(
+            ipam.AllocateRequest(
                 self.registry.rules(subnet.cidr),
                 owner=endpoint.owner,
                 sticky_key=endpoint.sticky_key,
@@ -200,40 +190,44 @@ class Leases:
             for subnet in subnets
         ]
         if len(requests) > 1:
-            requests.sort(key=lambda request: backend.run(call, Backend.recall, request) is None)
+            requests.sort(
+                key=lambda request: backend.run(call, ipam.Backend.recall, request) is None
+            )
         for request in requests[:-1]:
             try:
-                return backend.run(call, Backend.allocate, request)
-            except SubnetExhausted:
+                return backend.run(call, ipam.Backend.allocate, request)
+            except errors.SubnetExhausted:
                 continue
-        return backend.run(call, Backend.allocate, requests[-1])
+        return backend.run(call, ipam.Backend.allocate, requests[-1])
 
-    def _hand_back(self, call: Call, backend: Plugin[Backend], endpoint: Endpoint) -> None:
+    def _hand_back(self, call: Call, backend: Plugin[ipam.Backend], endpoint: Endpoint) -> None:
         for allocation in self._held(call, backend, endpoint.owner):
             if allocation.address in endpoint.taken:
-                request = AllocateRequest(
+                request = ipam.AllocateRequest(
                     self.registry.rules(allocation.subnet),
                     owner=endpoint.spec.address_owner,
                     address=allocation.address,
                     take_from=endpoint.owner,
                 )
-                backend.run(call, Backend.allocate, request)
+                backend.run(call, ipam.Backend.allocate, request)
 
-    def _held(self, call: Call, backend: Plugin[Backend], owner: str) -> Sequence[Allocation]:
-        query = AllocationQuery(owner=owner)
-        return backend.run(call, Backend.allocations, query)
+    def _held(
+        self, call: Call, backend: Plugin[ipam.Backend], owner: str
+    ) -> Sequence[ipam.Allocation]:
+        query = ipam.AllocationQuery(owner=owner)
+        return backend.run(call, ipam.Backend.allocations, query)
 
 
-def _subnet_of(network: Network, address: IPAddress) -> Subnet:
+def _subnet_of(network: Network, address: ipam.IPAddress) -> Subnet:
     for subnet in network.subnets:
         if address in subnet.cidr:
             return subnet
     known = ", ".join(str(subnet.cidr) for subnet in network.subnets)
-    raise AddressOutOfRange(
+    raise errors.AddressOutOfRange(
         f"{address} is not in a subnet of network {network.name} ({known}); ask for one that is",
         resource=f"address {address}",
     )
 
 
-def _interface(allocation: Allocation) -> IPInterface:
+def _interface(allocation: ipam.Allocation) -> IPInterface:
     return ip_interface(f"{allocation.address}/{allocation.subnet.prefixlen}")

@@ -19,15 +19,9 @@ from mynet.server.errors import Busy, InvalidArgument, Violation
 from mynet.server.model.changes import EndpointChange, Published
 from mynet.server.model.endpoints import Endpoint, EndpointSelector, EndpointState
 from mynet.server.model.networks import MAX_LABELS, Network
+from mynet.server.network import port_rules
 from mynet.server.network.attachments import Attachments
 from mynet.server.network.port_allocator import PortAllocator
-from mynet.server.network.port_rules import (
-    clashes,
-    port_violations,
-    require_publishable,
-    shown,
-    too_many,
-)
 from mynet.server.network.selectors import EndpointFinder
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.store import Store
@@ -58,7 +52,7 @@ class EndpointUpdates:
             network = self.store.networks.find(endpoint.network_id)
             info = self.drivers.get(network.spec.driver).implementation.info
             changed = _checked(network, endpoint, change)
-            require_publishable(network, change.ports.put, info)
+            port_rules.require_publishable(network, change.ports.put, info)
             # The driver gets ports even where they did not change, as another program may have
             # damaged their rules.
             if change.ports and PORTS in info.capabilities:
@@ -113,7 +107,7 @@ def _checked(network: Network, endpoint: Endpoint, change: EndpointChange) -> En
     )
     changed = replace(endpoint, spec=spec, ports=tuple(published.port for published in ports))
     violations = [
-        *port_violations(network, change.ports.put),
+        *port_rules.port_violations(network, change.ports.put),
         *(Violation("ports", sentence) for sentence in _conflicts(changed.ports)),
     ]
     if len(spec.labels) > MAX_LABELS:
@@ -130,12 +124,10 @@ def _keys(endpoint: Endpoint) -> tuple[str, str]:
 
 def _conflicts(ports: Sequence[PortMapping]) -> Iterator[str]:
     """Yield a sentence for each conflict between ports of one endpoint."""
-    for first, second in clashes(ports):
-        yield (
-            f"{shown(ports[second])} has ports of the host that {shown(ports[first])} has already;"
-            " remove that in the same call"
-        )
-    yield from too_many(ports)
+    for first, second in port_rules.clashes(ports):
+        new, old = port_rules.shown(ports[second]), port_rules.shown(ports[first])
+        yield f"{new} has ports of the host that {old} has already; remove that in the same call"
+    yield from port_rules.too_many(ports)
 
 
 def _not_ready(endpoint: Endpoint) -> Busy:

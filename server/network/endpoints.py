@@ -13,18 +13,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from mynet.drivers.api import Driver
+from mynet.server import errors
 from mynet.server.addressing.leases import Leases
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.calls.rollback import on_completion, rollback
-from mynet.server.errors import (
-    Busy,
-    EndpointExists,
-    EndpointNotFound,
-    InvalidArgument,
-    NetworkNotFound,
-    PluginTimeout,
-)
 from mynet.server.host import Host, boot_id
 from mynet.server.model.endpoints import (
     Endpoint,
@@ -95,7 +88,7 @@ class Endpoints:
         """
         try:
             selected = self.finder.several(selector)
-        except (EndpointNotFound, NetworkNotFound):
+        except (errors.EndpointNotFound, errors.NetworkNotFound):
             if allow_missing:
                 return []
             raise
@@ -168,7 +161,7 @@ class Endpoints:
             *port_violations(network, spec.ports),
             *self.leases.violations(network, spec),
         ]:
-            raise InvalidArgument(violations)
+            raise errors.InvalidArgument(violations)
         require_publishable(network, spec.ports, info)
         self.leases.check(network, spec)
 
@@ -257,24 +250,24 @@ class Endpoints:
             )
         try:
             self.attachments.tear_down(call, (network, endpoint))
-        except PluginTimeout as timeout:
+        except errors.PluginTimeout as timeout:
             if timeout.pending:
                 on_completion(timeout, partial(self._roll_back, call, network, endpoint, timeout))
             raise
 
 
-def not_ready(network: Network) -> Busy:
+def not_ready(network: Network) -> errors.Busy:
     """Return the error for a network that is being created or deleted."""
-    return Busy(
+    return errors.Busy(
         f"network {network.name} is {network.state.value}; call again when that is done, or delete"
         " it again if it stays so",
         resource=f"network {network.name}",
     )
 
 
-def endpoint_exists(existing: Endpoint, how: str) -> EndpointExists:
+def endpoint_exists(existing: Endpoint, how: str) -> errors.EndpointExists:
     """Return the error for a natural key that an endpoint has."""
-    return EndpointExists(
+    return errors.EndpointExists(
         f"container {existing.spec.container_id} is on network {existing.network} already, {how}"
         f" (endpoint {existing.id[:12]}, {existing.interface}); disconnect it first, or name"
         " another interface",

@@ -11,13 +11,7 @@ from itertools import chain
 
 from mynet.drivers.api import IPV6, Driver, Sandbox
 from mynet.server.host import Host, boot_id
-from mynet.server.model.endpoints import (
-    MAX_GATEWAY_PRIORITY,
-    Endpoint,
-    EndpointSpec,
-    EndpointState,
-    Place,
-)
+from mynet.server.model import endpoints as model
 from mynet.server.model.networks import Network, NetworkSpec, NetworkState
 from mynet.server.model.subnets import MIN_MTU_IPV6
 from mynet.server.plugins.catalog import Catalog
@@ -51,11 +45,13 @@ class Planner:
             create_time=datetime.now(UTC),
         )
 
-    def endpoint(self, network: Network, spec: EndpointSpec, place: Place) -> Endpoint:
+    def endpoint(
+        self, network: Network, spec: model.EndpointSpec, place: model.Place
+    ) -> model.Endpoint:
         """Return a planned endpoint; its addresses and MAC address follow as they are allocated."""
         prefix = self.drivers.get(network.spec.driver).implementation.info.port_prefix
         endpoint_id = secrets.token_hex(32)
-        return Endpoint(
+        return model.Endpoint(
             id=endpoint_id,
             network_id=network.id,
             network=network.name,
@@ -64,21 +60,21 @@ class Planner:
             host_interface=prefix and prefix + endpoint_id[: _NAME_LENGTH - len(prefix)],
             mtu=network.mtu,
             route_metric=self._next_metric(place.sandbox, spec.gateway_priority),
-            state=EndpointState.CONNECTING,
+            state=model.EndpointState.CONNECTING,
             create_time=datetime.now(UTC),
             place=place,
             boot_id=boot_id(),
             ports=spec.ports,
         )
 
-    def moved(self, existing: Endpoint, place: Place) -> Endpoint:
+    def moved(self, existing: model.Endpoint, place: model.Place) -> model.Endpoint:
         """Return an endpoint planned into another sandbox; it keeps its names and addresses."""
         return replace(
             existing,
             place=place,
             boot_id=boot_id(),
             route_metric=self._next_metric(place.sandbox, existing.spec.gateway_priority),
-            state=EndpointState.CONNECTING,
+            state=model.EndpointState.CONNECTING,
             taken=(),  # it was READY, so the addresses that it took over are its own
             failure="",
         )
@@ -120,7 +116,7 @@ class Planner:
         """
         others = self.store.endpoints.of_sandbox(sandbox.cookie) if sandbox else ()
         taken = {other.route_metric for other in others}
-        first = (MAX_GATEWAY_PRIORITY + 1 - gateway_priority) * _METRICS
+        first = (model.MAX_GATEWAY_PRIORITY + 1 - gateway_priority) * _METRICS
         own = range(first, first + _METRICS)
         last = max((metric for metric in taken if metric in own), default=first - 1)
         free = (metric for metric in chain(range(last + 1, own.stop), own) if metric not in taken)

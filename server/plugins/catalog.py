@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import structlog
 
@@ -23,34 +23,9 @@ from mynet.server.plugins.timeouts import within
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-class Info(Protocol):
-    """The description of a plugin of either kind."""
+Info: TypeAlias = drivers.DriverInfo | ipam.BackendInfo
 
-    @property
-    def name(self) -> str:
-        """The plugin's name, which is its entry point's."""
-
-    @property
-    def api_version(self) -> int:
-        """The version of the contract that the plugin was written for."""
-
-    @property
-    def capabilities(self) -> frozenset[str]:
-        """The optional parts of the contract that the plugin implements."""
-
-
-class Implementation(Protocol):
-    """The part of the contract that both kinds of plugin have."""
-
-    @property
-    def info(self) -> Info:
-        """The plugin's description."""
-
-    def close(self) -> None:
-        """Close files, sockets and threads."""
-
-
-P = TypeVar("P", bound=Implementation)
+P = TypeVar("P", bound=drivers.Driver | ipam.Backend)
 A = TypeVar("A")
 T = TypeVar("T")
 
@@ -101,13 +76,13 @@ BACKENDS: Kind[ipam.Backend] = Kind(
 )
 
 
+@dataclass(frozen=True, slots=True)
 class Plugin(Generic[P]):
     """A loaded plugin, and the executor that its verbs run on."""
 
-    def __init__(self, name: str, implementation: P, executor: PluginExecutor) -> None:
-        self.name = name
-        self.implementation = implementation
-        self._executor = executor
+    name: str
+    implementation: P
+    executor: PluginExecutor
 
     def run(
         self, call: Call, verb: Callable[[P, Call, A], T], request: A, *, subject: str = ""
@@ -118,12 +93,12 @@ class Plugin(Generic[P]):
         :meth:`~mynet.server.plugins.executor.PluginExecutor.run` does.
         """
         method: Callable[[Call, A], T] = getattr(self.implementation, verb.__name__)
-        return self._executor.run(call, verb.__name__, subject, lambda: method(call, request))
+        return self.executor.run(call, verb.__name__, subject, lambda: method(call, request))
 
     def close(self, seconds: float) -> bool:
         """Stop the plugin and return whether it stopped in time. What it raises is logged."""
         deadline = time.monotonic() + seconds
-        if not self._executor.close(seconds):
+        if not self.executor.close(seconds):
             return False
         try:
             within(max(0.0, deadline - time.monotonic()), self.implementation.close)

@@ -10,8 +10,8 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar
 from enum import Enum
+from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
@@ -28,8 +28,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 _OURS = "/mynet.v1."
 _REQUEST_ID = "x-request-id"
 _REQUEST_ID_FORM = re.compile(r"[\w.:-]{1,64}")
-
-_current: ContextVar[Call] = ContextVar("call")
 
 # The class is generic for type checkers alone, so the name is quoted.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
@@ -75,49 +73,35 @@ class CallInterceptor(grpc.ServerInterceptor):
         method = handler_call_details.method
         if handler is None or handler.unary_unary is None or not method.startswith(_OURS):
             return handler
-        behaviour = handler.unary_unary
-
-        def answer(request: Any, context: grpc.ServicerContext) -> Any:  # noqa: ANN401 - any message
-            return self._answer(method.removeprefix(_OURS), behaviour, request, context)
-
         return grpc.unary_unary_rpc_method_handler(
-            answer, handler.request_deserializer, handler.response_serializer
+            partial(self._answer, method.removeprefix(_OURS), handler.unary_unary),
+            handler.request_deserializer,
+            handler.response_serializer,
         )
 
     def _answer(
         self,
         method: str,
-        behaviour: Callable[[Any, grpc.ServicerContext], Any],
+        behaviour: Callable[[Any, Any], Any],
         request: Any,  # noqa: ANN401 - any message
         context: grpc.ServicerContext,
     ) -> Any:  # noqa: ANN401 - any message
+        """Run a method of mynet's services, which takes a Call in place of grpc's context."""
         call = self._call(context)
         context.send_initial_metadata(((_REQUEST_ID, call.request_id),))
         with structlog.contextvars.bound_contextvars(request_id=call.request_id, method=method):
             started = time.monotonic()
-            answer, error = self._try(call, behaviour, request, context)
+            answer, error = None, None
+            try:
+                with self._counted():
+                    answer = behaviour(request, call)
+            except Exception as failure:  # noqa: BLE001 - every error becomes a status
+                error = failure
             status = to_status(error) if error else status_pb2.Status()
             _log_call(status, error, time.monotonic() - started)
         if status.code != code_pb2.OK:
             context.abort_with_status(rpc_status.to_status(status))
         return answer
-
-    def _try(
-        self,
-        call: Call,
-        behaviour: Callable[[Any, grpc.ServicerContext], Any],
-        request: Any,  # noqa: ANN401 - any message
-        context: grpc.ServicerContext,
-    ) -> tuple[Any, Exception | None]:
-        """Run the handler; return its response, or the error that it raised."""
-        token = _current.set(call)
-        try:
-            with self._counted():
-                return behaviour(request, context), None
-        except Exception as error:  # noqa: BLE001 - every error becomes a status
-            return None, error
-        finally:
-            _current.reset(token)
 
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:
@@ -157,8 +141,3 @@ def _log_call(status: status_pb2.Status, error: Exception | None, seconds: float
         log.error("call", **line, error=str(error), exc_info=error)
     else:
         log.info("call", **line, error=str(error))
-
-
-def current_call() -> Call:
-    """Return the call of this thread, inside a handler that the interceptor has wrapped."""
-    return _current.get()

@@ -1,128 +1,111 @@
 """The servicer of IPAMService: unpack, call the core, pack."""
 
-import grpc
+from dataclasses import dataclass
 
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
+from mynet.server.calls.call import Call
 from mynet.server.core import Core
 from mynet.server.services import paging, subnet_formats
 from mynet.server.services.from_proto import fields
 from mynet.server.services.from_proto import ipam as from_proto
 from mynet.server.services.from_proto.violations import collect_violations
-from mynet.server.services.interceptor import current_call
 from mynet.server.services.to_proto import ipam as to_proto
 from mynet.v1 import ipam_pb2 as pb
-from mynet.v1 import ipam_pb2_grpc
 
 
-class IPAMService(ipam_pb2_grpc.IPAMServiceServicer):
-    """IPAMService; ipam.proto documents its RPCs."""
+@dataclass(frozen=True, slots=True)
+class IPAMService:
+    """The RPCs of IPAMService, which ipam.proto documents."""
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
+    core: Core
 
-    def CreateSubnet(
-        self, request: pb.CreateSubnetRequest, _: grpc.ServicerContext
-    ) -> pb.CreateSubnetResponse:
+    def CreateSubnet(self, request: pb.CreateSubnetRequest, call: Call) -> pb.CreateSubnetResponse:
         spec, backend = from_proto.new_subnet(request)
-        report = self._core.subnets.create(current_call(), spec, backend)
+        report = self.core.subnets.create(call, spec, backend)
         return pb.CreateSubnetResponse(subnet=to_proto.subnet(report))
 
-    def DeleteSubnet(
-        self, request: pb.DeleteSubnetRequest, _: grpc.ServicerContext
-    ) -> pb.DeleteSubnetResponse:
+    def DeleteSubnet(self, request: pb.DeleteSubnetRequest, call: Call) -> pb.DeleteSubnetResponse:
         subnet = from_proto.cidr(request.subnet)
-        self._core.subnets.delete(current_call(), subnet, allow_missing=request.allow_missing)
+        self.core.subnets.delete(call, subnet, allow_missing=request.allow_missing)
         return pb.DeleteSubnetResponse()
 
     def AllocateAddress(
-        self, request: pb.AllocateAddressRequest, _: grpc.ServicerContext
+        self, request: pb.AllocateAddressRequest, call: Call
     ) -> pb.AllocateAddressResponse:
-        allocation = self._core.allocations.allocate(current_call(), from_proto.allocation(request))
+        allocation = self.core.allocations.allocate(call, from_proto.allocation(request))
         return pb.AllocateAddressResponse(allocation=to_proto.allocation(allocation))
 
     def BatchAllocateAddresses(
-        self, request: pb.BatchAllocateAddressesRequest, _: grpc.ServicerContext
+        self, request: pb.BatchAllocateAddressesRequest, call: Call
     ) -> pb.BatchAllocateAddressesResponse:
-        allocations = self._core.allocations.allocate_batch(
-            current_call(), from_proto.batch(request)
-        )
+        allocations = self.core.allocations.allocate_batch(call, from_proto.batch(request))
         return pb.BatchAllocateAddressesResponse(allocations=map(to_proto.allocation, allocations))
 
     def ReleaseAddress(
-        self, request: pb.ReleaseAddressRequest, _: grpc.ServicerContext
+        self, request: pb.ReleaseAddressRequest, call: Call
     ) -> pb.ReleaseAddressResponse:
         subnet, address, owner = from_proto.release(request)
-        released = self._core.allocations.release(
-            current_call(), subnet, address, owner, allow_missing=request.allow_missing
+        released = self.core.allocations.release(
+            call, subnet, address, owner, allow_missing=request.allow_missing
         )
         return pb.ReleaseAddressResponse(
             allocation=to_proto.allocation(released) if released else None
         )
 
-    def ReleaseOwner(
-        self, request: pb.ReleaseOwnerRequest, _: grpc.ServicerContext
-    ) -> pb.ReleaseOwnerResponse:
-        released = self._core.allocations.release_owner(current_call(), from_proto.owner(request))
+    def ReleaseOwner(self, request: pb.ReleaseOwnerRequest, call: Call) -> pb.ReleaseOwnerResponse:
+        released = self.core.allocations.release_owner(call, from_proto.owner(request))
         return pb.ReleaseOwnerResponse(allocations=map(to_proto.allocation, released))
 
     def ListAllocations(
-        self, request: pb.ListAllocationsRequest, _: grpc.ServicerContext
+        self, request: pb.ListAllocationsRequest, call: Call
     ) -> pb.ListAllocationsResponse:
         with collect_violations() as violations:
             page = paging.by_allocation(violations, request)
             subnet = from_proto.cidr_if_any(violations, request.subnet)
-        rows = self._core.allocations.allocations(
-            current_call(), subnet, request.owner, page.after, page.limit
+        rows = self.core.allocations.allocations(
+            call, subnet, request.owner, page.after, page.limit
         )
         return pb.ListAllocationsResponse(
             allocations=[to_proto.allocation(allocation) for _, allocation in page.of(rows)],
             next_page_token=page.next_token(rows),
         )
 
-    def GetSubnet(
-        self, request: pb.GetSubnetRequest, _: grpc.ServicerContext
-    ) -> pb.GetSubnetResponse:
-        report = self._core.subnets.report(current_call(), from_proto.cidr(request.subnet))
+    def GetSubnet(self, request: pb.GetSubnetRequest, call: Call) -> pb.GetSubnetResponse:
+        report = self.core.subnets.report(call, from_proto.cidr(request.subnet))
         return pb.GetSubnetResponse(subnet=to_proto.subnet(report))
 
-    def GetSubnetMap(
-        self, request: pb.GetSubnetMapRequest, _: grpc.ServicerContext
-    ) -> pb.GetSubnetMapResponse:
+    def GetSubnetMap(self, request: pb.GetSubnetMapRequest, call: Call) -> pb.GetSubnetMapResponse:
         subnet, prefixlen = from_proto.map_request(request)
-        return to_proto.subnet_map(self._core.subnets.map(current_call(), subnet, prefixlen))
+        return to_proto.subnet_map(self.core.subnets.map(call, subnet, prefixlen))
 
-    def ListSubnets(
-        self, request: pb.ListSubnetsRequest, _: grpc.ServicerContext
-    ) -> pb.ListSubnetsResponse:
+    def ListSubnets(self, request: pb.ListSubnetsRequest, call: Call) -> pb.ListSubnetsResponse:
         with collect_violations() as violations:
             page = paging.by_subnet(violations, request)
-        rows = self._core.subnets.reports(current_call(), page.after, page.limit)
+        rows = self.core.subnets.reports(call, page.after, page.limit)
         return pb.ListSubnetsResponse(
             subnets=[to_proto.subnet(report) for _, report in page.of(rows)],
             next_page_token=page.next_token(rows),
         )
 
     def ExportSubnets(
-        self, request: pb.ExportSubnetsRequest, _: grpc.ServicerContext
+        self, request: pb.ExportSubnetsRequest, call: Call
     ) -> pb.ExportSubnetsResponse:
         with collect_violations() as violations:
             subnet_formats.check_format(violations, request.format)
             subnet = from_proto.cidr_if_any(violations, request.subnet)
-        dumps = self._core.import_export.export(current_call(), subnet)
+        dumps = self.core.import_export.export(call, subnet)
         return pb.ExportSubnetsResponse(document=subnet_formats.write(request.format, dumps))
 
     def ImportSubnets(
-        self, request: pb.ImportSubnetsRequest, _: grpc.ServicerContext
+        self, request: pb.ImportSubnetsRequest, call: Call
     ) -> pb.ImportSubnetsResponse:
         with collect_violations() as violations:
             backend = violations.parse("backend", request.backend, fields.text) or DEFAULT_BACKEND
             dumps = subnet_formats.read(violations, request.format, request.document, backend)
-        transfer = self._core.import_export
+        transfer = self.core.import_export
         act = transfer.check if request.validate_only else transfer.load
-        act(current_call(), dumps, backend)
+        act(call, dumps, backend)
         return pb.ImportSubnetsResponse(subnets=map(to_proto.imported, dumps))
 
-    def ListBackends(
-        self, _request: pb.ListBackendsRequest, _: grpc.ServicerContext
-    ) -> pb.ListBackendsResponse:
-        return pb.ListBackendsResponse(backends=map(to_proto.backend, self._core.backends))
+    def ListBackends(self, _: pb.ListBackendsRequest, call: Call) -> pb.ListBackendsResponse:
+        return pb.ListBackendsResponse(backends=map(to_proto.backend, self.core.backends))

@@ -5,12 +5,13 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from mynet.ipam.api import IPNetwork
 from mynet.server.model.subnets import AllocationKey
 from mynet.server.services.from_proto import fields
 from mynet.server.services.from_proto.violations import Violations
+from mynet.v1 import ipam_pb2, network_pb2
 
 DEFAULT_SIZE, LARGEST_SIZE = 100, 1000
 _LAST_PLACE = 2**63 - 1  # the largest number that SQLite has
@@ -19,16 +20,12 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class PageMessage(Protocol):
-    """A request for a page of a list."""
-
-    @property
-    def page_size(self) -> int:
-        """The largest number of items, or 0 for the default."""
-
-    @property
-    def page_token(self) -> str:
-        """The token of this page, or "" for the first page."""
+PageMessage: TypeAlias = (
+    network_pb2.ListNetworksRequest
+    | network_pb2.ListEndpointsRequest
+    | ipam_pb2.ListSubnetsRequest
+    | ipam_pb2.ListAllocationsRequest
+)
 
 
 @dataclass(frozen=True, slots=True)

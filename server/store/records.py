@@ -2,25 +2,14 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from mynet.ipam.sqlite.database import Database
+from mynet.server.model.endpoints import Endpoint
+from mynet.server.model.networks import Network
 from mynet.server.store import codec
 
-
-class Record(Protocol):
-    """The fields that every record has."""
-
-    @property
-    def id(self) -> str:
-        """The record's unique id."""
-
-    @property
-    def revision(self) -> int:
-        """The revision of the commit that wrote the record."""
-
-
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Network | Endpoint)
 
 
 class Documents(Generic[R]):

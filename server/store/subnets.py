@@ -9,13 +9,7 @@ from ipaddress import ip_network
 from mynet.ipam.api import IPNetwork
 from mynet.ipam.sqlite.database import Database
 from mynet.server.errors import SubnetExists, SubnetNotFound, SubnetOverlap
-from mynet.server.model.subnets import (
-    RegisteredSubnet,
-    Rules,
-    SubnetCandidates,
-    SubnetDump,
-    SubnetSpec,
-)
+from mynet.server.model import subnets as model
 from mynet.server.store import codec
 from mynet.server.store.subnet_chooser import choose
 
@@ -48,7 +42,7 @@ class NewSubnet:
     cidr: IPNetwork
     # The name of the IPAM backend.
     backend: str
-    rules: Rules
+    rules: model.Rules
     # Whether it stays registered without a network or an allocation.
     kept: bool = False
     network_id: str | None = None
@@ -64,7 +58,7 @@ class Imported:
     kept: Sequence[IPNetwork]
 
 
-def overlapping(connection: sqlite3.Connection, cidr: IPNetwork) -> RegisteredSubnet | None:
+def overlapping(connection: sqlite3.Connection, cidr: IPNetwork) -> model.RegisteredSubnet | None:
     """Return a registered subnet that shares addresses with ``cidr``, or None.
 
     Registered subnets do not overlap each other. So only the last one that begins before the end of
@@ -80,7 +74,7 @@ def overlapping(connection: sqlite3.Connection, cidr: IPNetwork) -> RegisteredSu
 
 
 def chosen(
-    connection: sqlite3.Connection, spec: SubnetSpec, candidates: SubnetCandidates
+    connection: sqlite3.Connection, spec: model.SubnetSpec, candidates: model.SubnetCandidates
 ) -> IPNetwork:
     """Return the CIDR of the spec, or a free one of its size. Raises PoolsExhausted."""
     if spec.cidr is not None:
@@ -116,7 +110,7 @@ def claim(connection: sqlite3.Connection, revision: int, now: datetime, entry: N
     if other is None:
         register(connection, revision, now, entry)
     elif (other.cidr, other.network_id, other.backend) == (entry.cidr, "", entry.backend):
-        own = None if entry.rules == Rules() else codec.encode(entry.rules)
+        own = None if entry.rules == model.Rules() else codec.encode(entry.rules)
         connection.execute(
             "UPDATE subnets SET network_id = ?, network_rules = ?, revision = ? WHERE cidr = ?",
             (entry.network_id, own, revision, str(entry.cidr)),
@@ -125,7 +119,7 @@ def claim(connection: sqlite3.Connection, revision: int, now: datetime, entry: N
         raise overlap(entry.cidr, other)
 
 
-def overlap(cidr: IPNetwork, other: RegisteredSubnet) -> SubnetOverlap:
+def overlap(cidr: IPNetwork, other: model.RegisteredSubnet) -> SubnetOverlap:
     """Return the error for a subnet that shares addresses with a registered one."""
     user = _user(other)
     return SubnetOverlap(
@@ -146,7 +140,7 @@ def _keep(
     )
 
 
-def _exists(other: RegisteredSubnet) -> SubnetExists:
+def _exists(other: model.RegisteredSubnet) -> SubnetExists:
     return SubnetExists(
         f"subnet {other.cidr} is registered already, of {_user(other)}",
         resource=f"subnet {other.cidr}",
@@ -154,16 +148,16 @@ def _exists(other: RegisteredSubnet) -> SubnetExists:
     )
 
 
-def _user(subnet: RegisteredSubnet) -> str:
+def _user(subnet: model.RegisteredSubnet) -> str:
     return f"network {subnet.network}" if subnet.network else f"backend {subnet.backend}"
 
 
-def _subnet(row: Sequence[str]) -> RegisteredSubnet:
+def _subnet(row: Sequence[str]) -> model.RegisteredSubnet:
     cidr, backend, rules, kept, network_id, network, create_time, revision = row
-    return RegisteredSubnet(
+    return model.RegisteredSubnet(
         cidr=ip_network(cidr),
         backend=backend,
-        rules=codec.decode(rules, Rules),
+        rules=codec.decode(rules, model.Rules),
         kept=bool(kept),
         network_id=network_id or "",
         network=network or "",
@@ -180,8 +174,8 @@ class SubnetRecords:
 
     def add(
         self,
-        spec: SubnetSpec,
-        candidates: SubnetCandidates,
+        spec: model.SubnetSpec,
+        candidates: model.SubnetCandidates,
         backend: str,
         now: datetime,
         *,
@@ -199,7 +193,7 @@ class SubnetRecords:
 
         return self._database.write(work)
 
-    def load(self, dumps: Sequence[SubnetDump], backend: str, now: datetime) -> Imported:
+    def load(self, dumps: Sequence[model.SubnetDump], backend: str, now: datetime) -> Imported:
         """Register the subnets that are missing, and mark those that are to be kept; all or none.
 
         Raises SubnetOverlap, also where a subnet is registered with another backend.
@@ -238,18 +232,18 @@ class SubnetRecords:
             )
         )
 
-    def overlapping(self, cidr: IPNetwork) -> RegisteredSubnet | None:
+    def overlapping(self, cidr: IPNetwork) -> model.RegisteredSubnet | None:
         """Return a registered subnet that shares addresses with ``cidr``, or None."""
         with self._database.read() as connection:
             return overlapping(connection, cidr)
 
-    def get(self, cidr: IPNetwork) -> RegisteredSubnet | None:
+    def get(self, cidr: IPNetwork) -> model.RegisteredSubnet | None:
         """Return a subnet, or None where it is not in the registry."""
         with self._database.read() as connection:
             row = connection.execute(f"SELECT {_COLUMNS} WHERE cidr = ?", (str(cidr),)).fetchone()
         return _subnet(row) if row else None
 
-    def find(self, cidr: IPNetwork) -> RegisteredSubnet:
+    def find(self, cidr: IPNetwork) -> model.RegisteredSubnet:
         """Return a subnet. Raises SubnetNotFound."""
         if subnet := self.get(cidr):
             return subnet
@@ -258,17 +252,17 @@ class SubnetRecords:
             resource=f"subnet {cidr}",
         )
 
-    def all(self) -> Sequence[RegisteredSubnet]:
+    def all(self) -> Sequence[model.RegisteredSubnet]:
         """Return every subnet, IPv4 first, by address."""
         return self.page(None, -1)
 
-    def without_network(self) -> Sequence[RegisteredSubnet]:
+    def without_network(self) -> Sequence[model.RegisteredSubnet]:
         """Return the subnets that no network uses."""
         with self._database.read() as connection:
             rows = connection.execute(f"SELECT {_COLUMNS} WHERE network_id IS NULL").fetchall()
         return [_subnet(row) for row in rows]
 
-    def page(self, after: IPNetwork | None, limit: int) -> Sequence[RegisteredSubnet]:
+    def page(self, after: IPNetwork | None, limit: int) -> Sequence[model.RegisteredSubnet]:
         """Return at most ``limit`` subnets behind ``after``, IPv4 first, by address."""
         version, first = (0, b"") if after is None else (after.version, SubnetKey.of(after).first)
         with self._database.read() as connection:

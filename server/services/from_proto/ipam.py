@@ -3,13 +3,7 @@
 from dataclasses import replace
 
 from mynet.drivers.api import IPV6
-from mynet.ipam.api import (
-    AllocateRequest,
-    BatchRequest,
-    IPAddress,
-    IPNetwork,
-    Subnet,
-)
+from mynet.ipam import api
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
 from mynet.server.model.subnets import LONGEST, MAX_SPANS, Rules, SubnetSpec
 from mynet.server.services.from_proto import fields
@@ -20,7 +14,7 @@ _IPV4_PARTS = 8  # bits: by default a map has 256 parts
 _IPV6_PART = 116  # the prefix length of 4096 addresses
 
 
-def cidr(value: str) -> IPNetwork:
+def cidr(value: str) -> api.IPNetwork:
     """Return the subnet of a request."""
     violations = Violations()
     subnet = violations.parse("subnet", value, fields.subnet_cidr)
@@ -28,7 +22,7 @@ def cidr(value: str) -> IPNetwork:
     return subnet  # type: ignore[return-value]  # None was refused above
 
 
-def cidr_if_any(violations: Violations, value: str) -> IPNetwork | None:
+def cidr_if_any(violations: Violations, value: str) -> api.IPNetwork | None:
     """Return the subnet to select by, or None if there is none."""
     return violations.parse("subnet", value, fields.subnet_cidr) if value else None
 
@@ -79,7 +73,7 @@ def rules(
     )
 
 
-def allocation(request: ipam_pb2.AllocateAddressRequest) -> AllocateRequest:
+def allocation(request: ipam_pb2.AllocateAddressRequest) -> api.AllocateRequest:
     """Return the request of an AllocateAddress."""
     violations = Violations()
     subnet = violations.parse("subnet", request.subnet, fields.subnet_cidr)
@@ -91,10 +85,10 @@ def allocation(request: ipam_pb2.AllocateAddressRequest) -> AllocateRequest:
     )
     _check_family(violations, subnet, address)
     violations.refuse()
-    return AllocateRequest(_bare(subnet), owner or "", address, "", sticky_key or "", labels)
+    return api.AllocateRequest(_bare(subnet), owner or "", address, "", sticky_key or "", labels)
 
 
-def batch(request: ipam_pb2.BatchAllocateAddressesRequest) -> BatchRequest:
+def batch(request: ipam_pb2.BatchAllocateAddressesRequest) -> api.BatchRequest:
     """Return the request of a BatchAllocateAddresses."""
     violations = Violations()
     subnet = violations.parse("subnet", request.subnet, fields.subnet_cidr)
@@ -116,10 +110,10 @@ def batch(request: ipam_pb2.BatchAllocateAddressesRequest) -> BatchRequest:
     violations.refuse()
     named = [owner or "" for owner in owners]
     counted = [f"{prefix}{number}" if prefix else "" for number in range(1, wanted + 1)]
-    return BatchRequest(_bare(subnet), named or counted, labels)
+    return api.BatchRequest(_bare(subnet), named or counted, labels)
 
 
-def release(request: ipam_pb2.ReleaseAddressRequest) -> tuple[IPNetwork, IPAddress, str]:
+def release(request: ipam_pb2.ReleaseAddressRequest) -> tuple[api.IPNetwork, api.IPAddress, str]:
     """Return the subnet, the address and the owner of a ReleaseAddress."""
     violations = Violations()
     subnet = violations.parse("subnet", request.subnet, fields.subnet_cidr)
@@ -140,7 +134,7 @@ def owner(request: ipam_pb2.ReleaseOwnerRequest) -> str:
     return name or ""
 
 
-def map_request(request: ipam_pb2.GetSubnetMapRequest) -> tuple[IPNetwork, int]:
+def map_request(request: ipam_pb2.GetSubnetMapRequest) -> tuple[api.IPNetwork, int]:
     """Return the subnet of a GetSubnetMap, and the prefix length of its parts."""
     violations = Violations()
     subnet = violations.parse("subnet", request.subnet, fields.subnet_cidr)
@@ -170,12 +164,12 @@ def _seconds(
 
 
 def _check_family(
-    violations: Violations, subnet: IPNetwork | None, address: IPAddress | None
+    violations: Violations, subnet: api.IPNetwork | None, address: api.IPAddress | None
 ) -> None:
     if subnet and address and subnet.version != address.version:
         violations.add("address", f"is not of the family of {subnet}")
 
 
-def _bare(subnet: IPNetwork | None) -> Subnet:
+def _bare(subnet: api.IPNetwork | None) -> api.Subnet:
     """Return the subnet of a request without its rules, which the registry has."""
-    return Subnet(subnet)  # type: ignore[arg-type]  # None was refused before
+    return api.Subnet(subnet)  # type: ignore[arg-type]  # None was refused before

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import Protocol
+from typing import TypeAlias
 
 from mynet.drivers.api import IPV6, Driver, NetworkRequest
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
@@ -28,24 +28,12 @@ from mynet.v1 import ipam_pb2, network_pb2
 DEFAULT_DRIVER = "bridge"
 
 
-class SelectorMessage(Protocol):
-    """A request that selects endpoints."""
-
-    @property
-    def endpoint(self) -> str:
-        """An endpoint's id, or a prefix of it."""
-
-    @property
-    def network(self) -> str:
-        """A network's id, name, or prefix of an id."""
-
-    @property
-    def container_id(self) -> str:
-        """A container, as its caller named it."""
-
-    @property
-    def interface(self) -> str:
-        """A device inside a sandbox."""
+SelectorMessage: TypeAlias = (
+    network_pb2.UpdateEndpointRequest
+    | network_pb2.DisconnectRequest
+    | network_pb2.GetEndpointRequest
+    | network_pb2.CheckEndpointRequest
+)
 
 
 def network(message: network_pb2.Network, drivers: Catalog[Driver]) -> NetworkSpec:

@@ -14,9 +14,7 @@ LAST_PORT = 65535
 
 _PROTOCOLS = {
     network_pb2.PROTOCOL_UNSPECIFIED: PortProtocol.TCP,
-    network_pb2.PROTOCOL_TCP: PortProtocol.TCP,
-    network_pb2.PROTOCOL_UDP: PortProtocol.UDP,
-    network_pb2.PROTOCOL_SCTP: PortProtocol.SCTP,
+    **{network_pb2.Protocol.Value(f"PROTOCOL_{known.name}"): known for known in PortProtocol},
 }
 
 

@@ -7,30 +7,14 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from mynet.drivers.api import Condition, PortMapping, PortProtocol
+from mynet.drivers.api import Condition, PortMapping
 from mynet.drivers.api import Driver as DriverPlugin
-from mynet.server.model.endpoints import Endpoint, EndpointState
-from mynet.server.model.networks import NetworkReport, NetworkState
+from mynet.server.model.endpoints import Endpoint
+from mynet.server.model.networks import NetworkReport
 from mynet.server.model.subnets import Rules
 from mynet.server.plugins.catalog import CatalogEntry
 from mynet.server.reconcile.findings import Finding
 from mynet.v1 import ipam_pb2, network_pb2
-
-_NETWORK_STATES = {
-    NetworkState.CREATING: network_pb2.NETWORK_STATE_CREATING,
-    NetworkState.READY: network_pb2.NETWORK_STATE_READY,
-    NetworkState.DELETING: network_pb2.NETWORK_STATE_DELETING,
-}
-_ENDPOINT_STATES = {
-    EndpointState.CONNECTING: network_pb2.ENDPOINT_STATE_CONNECTING,
-    EndpointState.READY: network_pb2.ENDPOINT_STATE_READY,
-    EndpointState.DISCONNECTING: network_pb2.ENDPOINT_STATE_DISCONNECTING,
-}
-_PROTOCOLS = {
-    PortProtocol.TCP: network_pb2.PROTOCOL_TCP,
-    PortProtocol.UDP: network_pb2.PROTOCOL_UDP,
-    PortProtocol.SCTP: network_pb2.PROTOCOL_SCTP,
-}
 
 
 def network(report: NetworkReport, conditions: Sequence[Condition]) -> network_pb2.Network:
@@ -57,7 +41,7 @@ def network(report: NetworkReport, conditions: Sequence[Condition]) -> network_p
         interface=record.interface,
         options=record.spec.options,
         labels=record.spec.labels,
-        state=_NETWORK_STATES[record.state],
+        state=network_pb2.NetworkState.Value(f"NETWORK_STATE_{record.state.name}"),
         endpoint_count=report.endpoint_count,
         create_time=time(record.create_time),
         revision=record.revision,
@@ -67,7 +51,7 @@ def network(report: NetworkReport, conditions: Sequence[Condition]) -> network_p
 
 def endpoint(record: Endpoint) -> network_pb2.Endpoint:
     """Return the message of an endpoint."""
-    state = network_pb2.ENDPOINT_STATE_FAILED if record.failure else _ENDPOINT_STATES[record.state]
+    state = "FAILED" if record.failure else record.state.name
     return network_pb2.Endpoint(
         id=record.id,
         network=record.network,
@@ -83,7 +67,7 @@ def endpoint(record: Endpoint) -> network_pb2.Endpoint:
         mtu=record.mtu,
         labels=record.spec.labels,
         options=record.spec.options,
-        state=state,
+        state=network_pb2.EndpointState.Value(f"ENDPOINT_STATE_{state}"),
         create_time=time(record.create_time),
         revision=record.revision,
         ports=map(port, record.ports),
@@ -102,7 +86,7 @@ def condition(value: Condition) -> network_pb2.Condition:
 def port(value: PortMapping) -> network_pb2.PortMapping:
     """Return the message of published ports."""
     return network_pb2.PortMapping(
-        protocol=_PROTOCOLS[value.protocol],
+        protocol=network_pb2.Protocol.Value(f"PROTOCOL_{value.protocol.name}"),
         host_ip=text(value.host_ip),
         host_port=value.host_port,
         container_port=value.container_port,
