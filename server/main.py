@@ -23,7 +23,10 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
         context.default_map = config.read_file(value, known)
 
 
-@click.group(invoke_without_command=True, context_settings={"auto_envvar_prefix": "MYNET"})
+@click.group(
+    invoke_without_command=True,
+    context_settings={"auto_envvar_prefix": "MYNET", "show_default": True},
+)
 @click.version_option(package_name="mynetd", message="%(prog)s %(version)s")
 @click.option(
     "--config",
@@ -38,7 +41,6 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
     multiple=True,
     metavar="ADDRESS",
     default=(config.DEFAULT_LISTEN,),
-    show_default=True,
     help="Where to serve: unix:///PATH, or HOST:PORT together with --insecure. May be repeated.",
 )
 @click.option(
@@ -50,23 +52,18 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
     default=config.DEFAULT_STATE_DIR,
-    show_default=True,
     help="Directory for the records of networks, endpoints and addresses. One daemon a directory.",
 )
 @click.option(
     "--plugin-timeout",
     type=config.Seconds(min=0.1),
     default=30.0,
-    show_default=True,
-    metavar="SECONDS",
     help="How long a call waits for a driver or an IPAM backend.",
 )
 @click.option(
     "--shutdown-grace",
     type=config.Seconds(min=0),
     default=10.0,
-    show_default=True,
-    metavar="SECONDS",
     help="How long calls under way may take to end after SIGTERM.",
 )
 @click.option(
@@ -80,16 +77,12 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
     "--default-cooldown",
     type=config.Seconds(min=0),
     default=30.0,
-    show_default=True,
-    metavar="SECONDS",
     help="How long a released address is not allocated again, by default of subnets.",
 )
 @click.option(
     "--default-retention",
     type=config.Seconds(min=0),
     default=86400.0,
-    show_default=True,
-    metavar="SECONDS",
     help="How long a released address is kept for its sticky key, by default of subnets.",
 )
 @click.option(
@@ -97,14 +90,11 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
     is_flag=True,
     help="Do not repair at once what other programs damage; mynetctl doctor still does.",
 )
-@click.option(
-    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text")
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
-    show_default=True,
 )
 @click.pass_context
 def main(

@@ -4,7 +4,7 @@ from mynet.ipam.api import Allocation, Usage
 from mynet.ipam.api import Backend as BackendPlugin
 from mynet.server.model.subnets import SubnetDump, SubnetMap, SubnetReport
 from mynet.server.plugins.catalog import CatalogEntry
-from mynet.server.services.to_proto.network import duration, text, time
+from mynet.server.services.to_proto.network import duration, plugin_fields, text, time
 from mynet.v1 import ipam_pb2
 
 _LARGEST = 2**64 - 1
@@ -64,19 +64,10 @@ def imported(dump: SubnetDump) -> ipam_pb2.ImportedSubnet:
 
 def backend(listing: CatalogEntry[BackendPlugin]) -> ipam_pb2.Backend:
     """Return the message of an IPAM backend, loaded or refused."""
-    packed = ipam_pb2.Backend(
-        name=listing.name,
-        distribution=listing.distribution,
-        version=listing.version,
-        state=ipam_pb2.BACKEND_STATE_FAILED,
-        error=listing.error,
+    state = "LOADED" if listing.plugin else "FAILED"
+    return ipam_pb2.Backend(
+        state=ipam_pb2.BackendState.Value(f"BACKEND_STATE_{state}"), **plugin_fields(listing)
     )
-    if listing.plugin:
-        info = listing.plugin.implementation.info
-        packed.state = ipam_pb2.BACKEND_STATE_LOADED
-        packed.api_version = info.api_version
-        packed.capabilities.extend(sorted(info.capabilities))
-    return packed
 
 
 def _usage(usage: Usage) -> ipam_pb2.SubnetUsage:

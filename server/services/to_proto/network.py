@@ -12,7 +12,7 @@ from mynet.drivers.api import Driver as DriverPlugin
 from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import NetworkReport
 from mynet.server.model.subnets import Rules
-from mynet.server.plugins.catalog import CatalogEntry
+from mynet.server.plugins.catalog import CatalogEntry, P
 from mynet.server.reconcile.findings import Finding
 from mynet.v1 import ipam_pb2, network_pb2
 
@@ -107,23 +107,30 @@ def finding(value: Finding) -> network_pb2.Finding:
 
 def driver(listing: CatalogEntry[DriverPlugin]) -> network_pb2.Driver:
     """Return the message of a driver, loaded or refused."""
+    state = "LOADED" if listing.plugin else "FAILED"
     packed = network_pb2.Driver(
-        name=listing.name,
-        distribution=listing.distribution,
-        version=listing.version,
-        state=network_pb2.DRIVER_STATE_FAILED,
-        error=listing.error,
+        state=network_pb2.DriverState.Value(f"DRIVER_STATE_{state}"), **plugin_fields(listing)
     )
     if listing.plugin:
         info = listing.plugin.implementation.info
-        packed.state = network_pb2.DRIVER_STATE_LOADED
-        packed.api_version = info.api_version
-        packed.capabilities.extend(sorted(info.capabilities))
         for option in info.options:
             packed.options.add(name=option.name, description=option.description)
         for option in info.endpoint_options:
             packed.endpoint_options.add(name=option.name, description=option.description)
     return packed
+
+
+def plugin_fields(listing: CatalogEntry[P]) -> dict[str, Any]:
+    """Return the fields that the messages of both kinds of plugin have."""
+    info = listing.plugin and listing.plugin.implementation.info
+    return {
+        "name": listing.name,
+        "distribution": listing.distribution,
+        "version": listing.version,
+        "error": listing.error,
+        "api_version": info.api_version if info else 0,
+        "capabilities": sorted(info.capabilities) if info else (),
+    }
 
 
 def rules(value: Rules) -> dict[str, Any]:
