@@ -43,11 +43,7 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
     default=(config.DEFAULT_LISTEN,),
     help="Where to serve: unix:///PATH, or HOST:PORT together with --insecure. May be repeated.",
 )
-@click.option(
-    "--insecure",
-    is_flag=True,
-    help="Serve TCP without encryption and authentication.",
-)
+@click.option("--insecure", is_flag=True, help="Serve TCP without encryption and authentication.")
 @click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -92,9 +88,7 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
 )
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text")
 @click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"
 )
 @click.pass_context
 def main(

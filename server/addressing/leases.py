@@ -110,15 +110,14 @@ class Leases:
 
         An endpoint that moves keeps the addresses that it has. Raises what the backend raises.
         """
-        backend = self.backends.get(network.spec.ipam)
         kept = [AddressSpec(address.ip) for address in endpoint.addresses]
         taken = [
-            self._take_asked(call, backend, network, endpoint, asked)
+            self._take_asked(call, network, endpoint, asked)
             for asked in dict.fromkeys((*endpoint.spec.addresses, *kept))
         ]
         families = dict.fromkeys(subnet.cidr.version for subnet in network.subnets)
         missing = families.keys() - {allocation.address.version for allocation in taken}
-        taken += [self._take_any(call, backend, network, endpoint, version) for version in missing]
+        taken += [self._take_any(call, network, endpoint, version) for version in missing]
         taken.sort(key=lambda allocation: allocation.address.version)
         return tuple(_interface(allocation) for allocation in taken)
 
@@ -127,9 +126,8 @@ class Leases:
 
         Raises AddressInUse where another owner has one of them by now.
         """
-        backend = self.backends.get(network.spec.ipam)
         for address in self.lost(call, network, endpoint):
-            self._take_asked(call, backend, network, endpoint, AddressSpec(address))
+            self._take_asked(call, network, endpoint, AddressSpec(address))
 
     def lost(self, call: Call, network: Network, endpoint: Endpoint) -> Sequence[ipam.IPAddress]:
         """Return the addresses on an endpoint's record that are not allocated to it."""
@@ -152,12 +150,7 @@ class Leases:
             self.backends.get(name).run(call, ipam.Backend.release_owners, held)
 
     def _take_asked(
-        self,
-        call: Call,
-        backend: Plugin[ipam.Backend],
-        network: Network,
-        endpoint: Endpoint,
-        asked: AddressSpec,
+        self, call: Call, network: Network, endpoint: Endpoint, asked: AddressSpec
     ) -> ipam.Allocation:
         request = ipam.AllocateRequest(
             self.registry.rules(_subnet_of(network, asked.address).cidr),
@@ -166,20 +159,16 @@ class Leases:
             take_from=endpoint.spec.address_owner,
             sticky_key=endpoint.sticky_key,
         )
-        return backend.run(call, ipam.Backend.allocate, request)
+        return self.backends.get(network.spec.ipam).run(call, ipam.Backend.allocate, request)
 
     def _take_any(
-        self,
-        call: Call,
-        backend: Plugin[ipam.Backend],
-        network: Network,
-        endpoint: Endpoint,
-        version: int,
+        self, call: Call, network: Network, endpoint: Endpoint, version: int
     ) -> ipam.Allocation:
         """Allocate an address in the first subnet of the family that has one left.
 
         A subnet that remembers the endpoint's sticky key goes before all others.
         """
+        backend = self.backends.get(network.spec.ipam)
         subnets = [subnet for subnet in network.subnets if subnet.cidr.version == version]
         requests = [
             ipam.AllocateRequest(

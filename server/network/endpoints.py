@@ -132,11 +132,7 @@ class Endpoints:
         return endpoint, self.attachments.differences(call, network, endpoint)
 
     def page(
-        self,
-        selector: EndpointSelector,
-        labels: Mapping[str, str],
-        after: int,
-        limit: int,
+        self, selector: EndpointSelector, labels: Mapping[str, str], after: int, limit: int
     ) -> Sequence[tuple[int, Endpoint]]:
         """Return endpoints of a network and a container with all labels, each with its page key."""
         network_id = self.store.networks.find(selector.network).id if selector.network else ""

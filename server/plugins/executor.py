@@ -136,5 +136,5 @@ class PluginExecutor:
         log.error("plugin broke its contract", plugin=self._plugin, verb=verb, exc_info=error)
         return self._contract(
             f"{self._plugin} broke in {verb}: {type(error).__name__}: {error}. This is a fault of"
-            " the plugin; the daemon's log has the traceback",
+            " the plugin; the daemon's log has the traceback"
         )

@@ -88,10 +88,7 @@ class Doctor:
         self, network: Network, endpoint: Endpoint, observed: Observed, examination: Examination
     ) -> None:
         """Examine one endpoint, unless it has changed since ``observed`` was made."""
-        with (
-            examination.step(endpoint.display_name) as call,
-            self._locked_endpoint(call, endpoint),
-        ):
+        with examination.step(endpoint.display_name) as call, self._locked_endpoint(call, endpoint):
             now = self.store.networks.current(network)
             unchanged = self.store.endpoints.current(endpoint) == endpoint
             if now and unchanged and endpoint.is_ready_on(now):

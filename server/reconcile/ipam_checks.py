@@ -74,7 +74,7 @@ class IpamChecks:
                     f"network {network.name}",
                     f"Its gateway address {subnet.gateway} is not allocated to it.",
                     "The address is allocated to it again.",
-                    partial(_allocate, backend, request),
+                    partial(backend.run, verb=Backend.allocate, request=request),
                 )
 
     def _unused(self, call: Call, cidr: IPNetwork) -> Iterator[Problem]:
@@ -175,7 +175,3 @@ def _lost(backend: Plugin[Backend], cidr: IPNetwork) -> Problem:
         "It is opened again, and endpoints get their addresses again.",
         lambda call: backend.run(call, Backend.open_subnet, cidr),
     )
-
-
-def _allocate(backend: Plugin[Backend], request: AllocateRequest, call: Call) -> None:
-    backend.run(call, Backend.allocate, request)

@@ -160,7 +160,7 @@ class KernelChecks:
                     orphan.name,
                     f"It carries the mark of {orphan.id[:12]}, which is not on record.",
                     REMOVED,
-                    partial(_discard, driver, orphan),
+                    partial(driver.run, verb=Driver.discard, request=orphan),
                 )
 
     def _is_known(self, orphan: Orphan) -> bool:
@@ -187,7 +187,3 @@ class KernelChecks:
             *(f"Its address {address} is not allocated to it." for address in lost),
             *driver.run(call, Driver.check, endpoint.for_driver(network)),
         ]
-
-
-def _discard(driver: Plugin[Driver], orphan: Orphan, call: Call) -> None:
-    driver.run(call, Driver.discard, orphan)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from datetime import datetime
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any, TypeVar, get_args
@@ -12,6 +11,8 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from mynet.drivers.api import IPAddress, IPInterface, IPNetwork
 from mynet.ipam.errors import StoreDamaged
+from mynet.server.model.endpoints import Endpoint
+from mynet.server.model.networks import Network, Subnet
 
 R = TypeVar("R")
 
@@ -28,8 +29,7 @@ def _register(union: Any, parse: Callable[[str], Any]) -> None:  # noqa: ANN401 
     _converter.register_structure_hook(union, lambda text, _: parse(text))
     _converter.register_unstructure_hook(union, str)
     _converter.register_structure_hook(
-        union | None,
-        lambda text, _: None if text is None else parse(text),
+        union | None, lambda text, _: None if text is None else parse(text)
     )
     for member in get_args(union):
         _converter.register_unstructure_hook(member, str)
@@ -40,36 +40,16 @@ for _union, _parse in _PARSERS.items():
 _converter.register_unstructure_hook(datetime, datetime.isoformat)
 _converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
 
-# Fields that were stored under another name before; they keep that name on the disk.
-_STORED_NAMES = {"spec": "wish"}
-
-
-def _overrides(record_type: type) -> dict[str, Any]:
-    names = {field.name for field in fields(record_type)}
-    return {name: override(rename=old) for name, old in _STORED_NAMES.items() if name in names}
-
-
-def _is_renamed(record_type: type) -> bool:
-    return is_dataclass(record_type) and bool(_overrides(record_type))
-
-
-_converter.register_structure_hook_factory(
-    _is_renamed,
-    lambda record_type: make_dict_structure_fn(
-        record_type,
-        _converter,
-        _cattrs_forbid_extra_keys=True,
-        **_overrides(record_type),
-    ),
-)
-_converter.register_unstructure_hook_factory(
-    _is_renamed,
-    lambda record_type: make_dict_unstructure_fn(
-        record_type,
-        _converter,
-        **_overrides(record_type),
-    ),
-)
+# The field "spec" was called "wish" before, and keeps that name on the disk.
+_WISH = override(rename="wish")
+for _type in (Subnet, Network, Endpoint):  # a part before the whole
+    _converter.register_structure_hook(
+        _type,
+        make_dict_structure_fn(_type, _converter, _cattrs_forbid_extra_keys=True, spec=_WISH),
+    )
+    _converter.register_unstructure_hook(
+        _type, make_dict_unstructure_fn(_type, _converter, spec=_WISH)
+    )
 
 
 def encode(record: object) -> str:

@@ -11,6 +11,7 @@ from mynet.server.model.networks import Network, Subnet
 from mynet.server.model.subnets import SubnetCandidates, SubnetSpec
 from mynet.server.store import codec, subnets
 from mynet.server.store.records import Documents
+from mynet.server.store.subnet_chooser import choose
 
 
 class NetworkRecords(Documents[Network]):
@@ -106,7 +107,7 @@ def _claim(
     """Claim a network's subnets. The named ones come first, so that choice cannot take them."""
     claimed: dict[int, Subnet] = {}
     for number, spec in sorted(enumerate(specs), key=lambda numbered: numbered[1].cidr is None):
-        cidr = subnets.chosen(connection, spec, candidates)
+        cidr = choose(connection, spec, candidates)
         entry = subnets.NewSubnet(cidr, network.spec.ipam, spec.rules, network_id=network.id)
         subnets.claim(connection, revision, network.create_time, entry)
         claimed[number] = Subnet(cidr, None, spec)

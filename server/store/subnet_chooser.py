@@ -7,19 +7,24 @@ from ipaddress import ip_network
 
 from mynet.ipam.api import IPNetwork
 from mynet.server.errors import PoolsExhausted
-from mynet.server.model.subnets import AddressPool, SubnetCandidates, SubnetSize
+from mynet.server.model.subnets import AddressPool, SubnetCandidates, SubnetSize, SubnetSpec
 
 Interval = tuple[int, int]  # the first and the last address
 
 
 def choose(
-    connection: sqlite3.Connection, size: SubnetSize, candidates: SubnetCandidates
+    connection: sqlite3.Connection, spec: SubnetSpec, candidates: SubnetCandidates
 ) -> IPNetwork:
-    """Return the next free subnet of a size behind the one chosen last, else from the beginning.
+    """Return the CIDR of the spec, or a free one of its size.
 
-    So a released subnet is the last to be chosen again, and the time of a choice does not depend on
-    the number of subnets. Raises PoolsExhausted. Runs in the transaction that registers the subnet.
+    That is the next one behind the one chosen last, else from the beginning. So a released subnet
+    is the last to be chosen again, and the time of a choice does not depend on the number of
+    subnets. Raises PoolsExhausted. Runs in the transaction that registers the subnet.
     """
+    size = spec.size
+    if size is None:
+        assert spec.cidr is not None  # noqa: S101 - a spec has a CIDR or a size
+        return spec.cidr
     pools = [pool for pool in candidates.pools if pool.base.version == size.version]
     for pool in pools:
         prefixlen = size.prefixlen or pool.prefixlen

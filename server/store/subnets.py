@@ -65,22 +65,12 @@ def overlapping(connection: sqlite3.Connection, cidr: IPNetwork) -> model.Regist
     ``cidr`` can be in the way, which is one step in the index.
     """
     key = SubnetKey.of(cidr)
-    row = connection.execute(
-        f"SELECT {_COLUMNS} WHERE version = ? AND first <= ? ORDER BY first DESC LIMIT 1",
-        (key.version, key.last),
-    ).fetchone()
-    last = _subnet(row) if row else None
-    return last if last and last.cidr.overlaps(cidr) else None
-
-
-def chosen(
-    connection: sqlite3.Connection, spec: model.SubnetSpec, candidates: model.SubnetCandidates
-) -> IPNetwork:
-    """Return the CIDR of the spec, or a free one of its size. Raises PoolsExhausted."""
-    if spec.cidr is not None:
-        return spec.cidr
-    assert spec.size is not None  # noqa: S101 - a spec has a CIDR or a size
-    return choose(connection, spec.size, candidates)
+    before = _select(
+        connection,
+        "version = ? AND first <= ? ORDER BY first DESC LIMIT 1",
+        *(key.version, key.last),
+    )
+    return next((subnet for subnet in before if subnet.cidr.overlaps(cidr)), None)
 
 
 def register(
@@ -88,7 +78,13 @@ def register(
 ) -> None:
     """Register a subnet. Raises SubnetExists and SubnetOverlap."""
     if other := overlapping(connection, entry.cidr):
-        raise _exists(other) if other.cidr == entry.cidr else overlap(entry.cidr, other)
+        if other.cidr != entry.cidr:
+            raise overlap(entry.cidr, other)
+        raise SubnetExists(
+            f"subnet {other.cidr} is registered already, of {_user(other)}",
+            resource=f"subnet {other.cidr}",
+            holder=_user(other),
+        )
     key = SubnetKey.of(entry.cidr)
     connection.execute(
         "INSERT INTO subnets (version, first, last, cidr, backend, rules, kept, network_id,"
@@ -140,30 +136,27 @@ def _keep(
     )
 
 
-def _exists(other: model.RegisteredSubnet) -> SubnetExists:
-    return SubnetExists(
-        f"subnet {other.cidr} is registered already, of {_user(other)}",
-        resource=f"subnet {other.cidr}",
-        holder=_user(other),
-    )
-
-
 def _user(subnet: model.RegisteredSubnet) -> str:
     return f"network {subnet.network}" if subnet.network else f"backend {subnet.backend}"
 
 
-def _subnet(row: Sequence[str]) -> model.RegisteredSubnet:
-    cidr, backend, rules, kept, network_id, network, create_time, revision = row
-    return model.RegisteredSubnet(
-        cidr=ip_network(cidr),
-        backend=backend,
-        rules=codec.decode(rules, model.Rules),
-        kept=bool(kept),
-        network_id=network_id or "",
-        network=network or "",
-        create_time=datetime.fromisoformat(create_time),
-        revision=int(revision),
-    )
+def _select(
+    connection: sqlite3.Connection, condition: str, *values: object
+) -> list[model.RegisteredSubnet]:
+    rows = connection.execute(f"SELECT {_COLUMNS} WHERE {condition}", values)
+    return [
+        model.RegisteredSubnet(
+            cidr=ip_network(cidr),
+            backend=backend,
+            rules=codec.decode(rules, model.Rules),
+            kept=bool(kept),
+            network_id=network_id or "",
+            network=network or "",
+            create_time=datetime.fromisoformat(create_time),
+            revision=revision,
+        )
+        for cidr, backend, rules, kept, network_id, network, create_time, revision in rows
+    ]
 
 
 class SubnetRecords:
@@ -187,7 +180,7 @@ class SubnetRecords:
         """
 
         def work(connection: sqlite3.Connection, revision: int) -> IPNetwork:
-            cidr = chosen(connection, spec, candidates)
+            cidr = choose(connection, spec, candidates)
             register(connection, revision, now, NewSubnet(cidr, backend, spec.rules, kept=kept))
             return cidr
 
@@ -240,8 +233,7 @@ class SubnetRecords:
     def get(self, cidr: IPNetwork) -> model.RegisteredSubnet | None:
         """Return a subnet, or None where it is not in the registry."""
         with self._database.read() as connection:
-            row = connection.execute(f"SELECT {_COLUMNS} WHERE cidr = ?", (str(cidr),)).fetchone()
-        return _subnet(row) if row else None
+            return next(iter(_select(connection, "cidr = ?", str(cidr))), None)
 
     def find(self, cidr: IPNetwork) -> model.RegisteredSubnet:
         """Return a subnet. Raises SubnetNotFound."""
@@ -259,16 +251,14 @@ class SubnetRecords:
     def without_network(self) -> Sequence[model.RegisteredSubnet]:
         """Return the subnets that no network uses."""
         with self._database.read() as connection:
-            rows = connection.execute(f"SELECT {_COLUMNS} WHERE network_id IS NULL").fetchall()
-        return [_subnet(row) for row in rows]
+            return _select(connection, "network_id IS NULL")
 
     def page(self, after: IPNetwork | None, limit: int) -> Sequence[model.RegisteredSubnet]:
         """Return at most ``limit`` subnets behind ``after``, IPv4 first, by address."""
         version, first = (0, b"") if after is None else (after.version, SubnetKey.of(after).first)
         with self._database.read() as connection:
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} WHERE (version, first) > (?, ?)"
-                " ORDER BY version, first LIMIT ?",
-                (version, first, limit),
-            ).fetchall()
-        return [_subnet(row) for row in rows]
+            return _select(
+                connection,
+                "(version, first) > (?, ?) ORDER BY version, first LIMIT ?",
+                *(version, first, limit),
+            )

@@ -194,8 +194,7 @@ def _require(violations: Violations, field: str, value: str) -> None:
 def _subnets(violations: Violations, messages: Sequence[ipam_pb2.Subnet]) -> tuple[SubnetSpec, ...]:
     if len(messages) > fields.MAX_SUBNETS:
         violations.add(
-            "network.subnets",
-            f"has {len(messages)} entries, more than {fields.MAX_SUBNETS}",
+            "network.subnets", f"has {len(messages)} entries, more than {fields.MAX_SUBNETS}"
         )
         return ()  # comparing all pairs would take long
     parsed = [

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mynet.ipam.api import IPNetwork
 from mynet.ipam.sqlite.checksums import add_crc32
 from mynet.server.errors import PoolsExhausted
-from mynet.server.model.subnets import AddressPool, SubnetCandidates, SubnetSize
+from mynet.server.model.subnets import AddressPool, SubnetCandidates, SubnetSize, SubnetSpec
 from mynet.server.store import MIGRATIONS
 from mynet.server.store.subnet_chooser import Interval, choose, first_gap
 from mynet.server.store.subnets import SubnetKey
@@ -83,7 +83,7 @@ def fill(book: sqlite3.Connection, *cidrs: str) -> None:
 
 def take(book: sqlite3.Connection, ground: SubnetCandidates, prefixlen: int = 0) -> str:
     """Choose a subnet and book it."""
-    found = str(choose(book, SubnetSize(4, prefixlen), ground))
+    found = str(choose(book, SubnetSpec(None, size=SubnetSize(4, prefixlen)), ground))
     fill(book, found)
     return found
 
@@ -106,7 +106,9 @@ def test_choices_overlap_nothing_and_use_up_every_pool(
     there = [ip_network(f"10.0.{number}.0/24") for number in booked] + routes
     try:
         for size in sizes:
-            found = choose(book, SubnetSize(4, size), SubnetCandidates([pool], routes))
+            found = choose(
+                book, SubnetSpec(None, size=SubnetSize(4, size)), SubnetCandidates([pool], routes)
+            )
             assert found.prefixlen == (size or 24)
             assert not any(found.overlaps(other) for other in there)
             fill(book, str(found))
@@ -154,7 +156,7 @@ def test_the_last_address_of_a_family_can_be_chosen(book: sqlite3.Connection) ->
         take(book, ground)
     last = ip_network("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128")
     ground = SubnetCandidates([AddressPool(last, 128)])
-    assert choose(book, SubnetSize(6), ground) == last
+    assert choose(book, SubnetSpec(None, size=SubnetSize(6)), ground) == last
 
 
 # --- how long it takes ------------------------------------------------------------------------
@@ -170,7 +172,7 @@ def steps(book: sqlite3.Connection, ground: SubnetCandidates, prefixlen: int = 0
         return 0
 
     book.set_progress_handler(count, 1)
-    choose(book, SubnetSize(4, prefixlen), ground)
+    choose(book, SubnetSpec(None, size=SubnetSize(4, prefixlen)), ground)
     book.set_progress_handler(None, 1)
     return counted
 
