@@ -40,7 +40,7 @@ for _union, _parse in _PARSERS.items():
 _converter.register_unstructure_hook(datetime, datetime.isoformat)
 _converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
 
-# The field "spec" was called "wish" before, and keeps that name on the disk.
+# The field "spec" has another name on the disk, where it was stored before it got this one.
 _WISH = override(rename="wish")
 for _type in (Subnet, Network, Endpoint):  # a part before the whole
     _converter.register_structure_hook(
