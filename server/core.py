@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mynet.drivers.api import Driver
 from mynet.ipam.api import Backend
+from mynet.server.addressing.allocation_list import AllocationList
 from mynet.server.addressing.allocations import Allocations
 from mynet.server.addressing.import_export import ImportExport
 from mynet.server.addressing.leases import Leases
@@ -40,6 +41,7 @@ class Core:
     endpoint_updates: EndpointUpdates
     subnets: SubnetRegistry
     allocations: Allocations
+    allocation_list: AllocationList
     import_export: ImportExport
     doctor: Doctor
     backups: Backups
@@ -78,6 +80,7 @@ def assemble(
         endpoint_updates=EndpointUpdates(store, drivers, locks, ports, attachments, finder),
         subnets=registry,
         allocations=Allocations(store, backends, locks, registry),
+        allocation_list=AllocationList(store, backends),
         import_export=ImportExport(store, backends, locks, registry),
         doctor=doctor,
         backups=Backups(state),

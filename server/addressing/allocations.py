@@ -19,9 +19,9 @@ from mynet.server import errors
 from mynet.server.addressing.subnets import SubnetRegistry, is_open
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
-from mynet.server.calls.rollback import best_effort, is_under_way, on_completion, rollback
+from mynet.server.calls.rollback import after_late_verb, best_effort, rollback
 from mynet.server.model.endpoints import ENDPOINT_OWNER, is_own
-from mynet.server.model.subnets import AllocationKey, RegisteredSubnet, SubnetCandidates, SubnetSpec
+from mynet.server.model.subnets import RegisteredSubnet, SubnetCandidates, SubnetSpec
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
 
@@ -68,14 +68,11 @@ class Allocations:
         OwnerMismatch and AddressOwned.
         """
         try:
-            released = self._release(call, cidr, address, owner)
+            with after_late_verb(lambda _: self._drop(call.for_rollback(), [cidr])):
+                released = self._release(call, cidr, address, owner)
         except (errors.SubnetNotFound, NotOpen, AllocationNotFound):
             if allow_missing:
                 return None
-            raise
-        except errors.PluginTimeout as timeout:
-            if is_under_way(timeout):
-                on_completion(timeout, lambda: self._drop(call.for_rollback(), [cidr]))
             raise
         self._drop(call, [cidr])
         return released
@@ -87,29 +84,6 @@ class Allocations:
             for backend in self.backends.usable()
             for allocation in self._release_all(call, backend, owner)
         ]
-
-    def allocations(
-        self,
-        call: Call,
-        cidr: ipam.IPNetwork | None,
-        owner: str,
-        behind: AllocationKey | None,
-        limit: int,
-    ) -> Sequence[tuple[AllocationKey, ipam.Allocation]]:
-        """Return allocations behind a key, each with its own: by backend, subnet and address."""
-        listed: list[tuple[AllocationKey, ipam.Allocation]] = []
-        for backend in self._backends_to_list(cidr, behind):
-            after = behind.in_backend if behind and behind.backend == backend.name else None
-            query = ipam.AllocationQuery(
-                subnet=cidr, owner=owner, after=after, limit=limit - len(listed)
-            )
-            listed += [
-                (AllocationKey(backend.name, allocation.subnet, allocation.address), allocation)
-                for allocation in backend.run(call, ipam.Backend.allocations, query)
-            ]
-            if len(listed) >= limit:
-                break
-        return listed
 
     def _allocate(self, call: Call, verb: Verb[A, T], request: A) -> T:
         cidr = request.subnet.cidr
@@ -156,12 +130,8 @@ class Allocations:
         """
         backend = self.backends.get(subnet.backend)
         rules = self.registry.complete(subnet)
-        try:
+        with after_late_verb(partial(self._release_late, call, backend, rules)):
             answer = backend.run(call, verb, replace(request, subnet=rules))
-        except errors.PluginTimeout as timeout:
-            if is_under_way(timeout):
-                on_completion(timeout, partial(self._release_late, call, backend, rules, timeout))
-            raise
         without_owner = _without_owner(answer)
         try:
             if without_owner:
@@ -205,14 +175,10 @@ class Allocations:
         self, call: Call, backend: Plugin[ipam.Backend], owner: str
     ) -> Sequence[ipam.Allocation]:
         """Release an owner's addresses in one backend, and drop subnets that are unused then."""
-        try:
+        with after_late_verb(
+            lambda timeout: self._drop(call.for_rollback(), _subnets_of(timeout.pending))
+        ):
             released = backend.run(call, ipam.Backend.release_owner, owner)
-        except errors.PluginTimeout as timeout:
-            if pending := timeout.pending:
-                on_completion(
-                    timeout, lambda: self._drop(call.for_rollback(), _subnets_of(pending))
-                )
-            raise
         self._drop(call, (allocation.subnet for allocation in released))
         return released
 
@@ -239,21 +205,10 @@ class Allocations:
             )
         return held[0].owner
 
-    def _backends_to_list(
-        self, cidr: ipam.IPNetwork | None, behind: AllocationKey | None
-    ) -> Sequence[Plugin[ipam.Backend]]:
-        """Return the backends that a list still goes over, from the one that it had stopped at."""
-        if cidr is None:
-            backends = sorted(self.backends.usable(), key=lambda backend: backend.name)
-        else:
-            subnet = self.store.subnets.get(cidr)
-            backends = [self.backends.get(subnet.backend)] if subnet else []
-        return [backend for backend in backends if behind is None or backend.name >= behind.backend]
 
-
-def _subnets_of(released: Future[Sequence[ipam.Allocation]]) -> Sequence[ipam.IPNetwork]:
+def _subnets_of(released: Future[Sequence[ipam.Allocation]] | None) -> Sequence[ipam.IPNetwork]:
     """Return the subnets of what a late verb released."""
-    if released.exception():
+    if released is None or released.exception():
         return []
     return [allocation.subnet for allocation in released.result()]
 

@@ -19,11 +19,11 @@ from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.calls.rollback import best_effort, on_completion, rollback
 from mynet.server.errors import InvalidArgument, PluginTimeout, Violation
+from mynet.server.model import subnets as model
 from mynet.server.model.endpoints import is_own
-from mynet.server.model.subnets import LONGEST, MAX_SPANS, RegisteredSubnet, Rules, SubnetDump
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
-from mynet.server.store.subnets import Imported, overlap
+from mynet.server.store.subnets import overlap
 
 _PAGE = 10_000
 
@@ -37,12 +37,12 @@ class ImportExport:
     locks: KeyedLocks
     registry: SubnetRegistry
 
-    def export(self, call: Call, cidr: ipam.IPNetwork | None) -> Sequence[SubnetDump]:
+    def export(self, call: Call, cidr: ipam.IPNetwork | None) -> Sequence[model.SubnetDump]:
         """Return a subnet, or all subnets, with their allocations. Raises SubnetNotFound."""
         subnets = [self.store.subnets.find(cidr)] if cidr else self.store.subnets.all()
         return [self._dump(call, subnet) for subnet in subnets]
 
-    def check(self, call: Call, dumps: Sequence[SubnetDump], backend: str) -> None:
+    def check(self, call: Call, dumps: Sequence[model.SubnetDump], backend: str) -> None:
         """Raise the errors that :meth:`load` would raise, and change nothing."""
         _refuse_violations(dumps)
         self.backends.get(backend)
@@ -54,7 +54,7 @@ class ImportExport:
                 raise overlap(dump.cidr, other)
             _refuse_held(dump, self._dump(call, other), self.registry.complete(other))
 
-    def load(self, call: Call, dumps: Sequence[SubnetDump], backend: str) -> None:
+    def load(self, call: Call, dumps: Sequence[model.SubnetDump], backend: str) -> None:
         """Import subnets, all or none.
 
         A subnet that exists gets the allocations that it lacks, and keeps its rules. Raises
@@ -84,7 +84,7 @@ class ImportExport:
         self,
         call: Call,
         backend: Plugin[ipam.Backend],
-        imported: Imported,
+        imported: model.Imported,
         error: Exception,
         held: ExitStack,
     ) -> None:
@@ -101,13 +101,13 @@ class ImportExport:
                 for cidr in imported.new:
                     self.registry.drop(call.for_rollback(), backend, cidr)
 
-    def _drop_empty(self, call: Call, imported: Imported) -> None:
+    def _drop_empty(self, call: Call, imported: model.Imported) -> None:
         """Drop the new subnets that have no address and are not kept."""
         for cidr in imported.new:
             with best_effort(f"drop subnet {cidr}"):
                 self.registry.drop_unused_held(call, cidr)
 
-    def _dump(self, call: Call, subnet: RegisteredSubnet) -> SubnetDump:
+    def _dump(self, call: Call, subnet: model.RegisteredSubnet) -> model.SubnetDump:
         backend = self.backends.get(subnet.backend)
         held: list[ipam.Allocation] = []
         while len(held) % _PAGE == 0:
@@ -121,27 +121,27 @@ class ImportExport:
             ipam.Holding(holder.address, holder.owner, holder.sticky_key, holder.labels)
             for holder in held
         ]
-        return SubnetDump(subnet.cidr, subnet.backend, subnet.rules, subnet.kept, holdings)
+        return model.SubnetDump(subnet.cidr, subnet.backend, subnet.rules, subnet.kept, holdings)
 
 
-def _refuse_violations(dumps: Sequence[SubnetDump]) -> None:
+def _refuse_violations(dumps: Sequence[model.SubnetDump]) -> None:
     """Raise InvalidArgument with every violation of the document by itself."""
     violations = [*_overlaps(dumps), *(fault for dump in dumps for fault in _violations(dump))]
     if violations:
         raise InvalidArgument(violations)
 
 
-def _overlaps(dumps: Sequence[SubnetDump]) -> Iterator[Violation]:
+def _overlaps(dumps: Sequence[model.SubnetDump]) -> Iterator[Violation]:
     cidrs = sorted((dump.cidr for dump in dumps), key=lambda cidr: (cidr.version, int(cidr[0])))
     for cidr, following in pairwise(cidrs):
         if cidr.overlaps(following):
             yield Violation("document", f"{cidr} and {following} share addresses")
 
 
-def _violations(dump: SubnetDump) -> Iterator[Violation]:
+def _violations(dump: model.SubnetDump) -> Iterator[Violation]:
     field, rules = f"document[{dump.cidr}]", dump.rules
-    if len(rules.reserved) > MAX_SPANS:
-        yield Violation(field, f"reserves more than {MAX_SPANS} spans")
+    if len(rules.reserved) > model.MAX_SPANS:
+        yield Violation(field, f"reserves more than {model.MAX_SPANS} spans")
         return  # checking each address against so many spans would take long
     yield from (Violation(field, sentence) for sentence in _rule_violations(dump.cidr, rules))
     can_be_held, seen = ipam.usable(dump.cidr), set()
@@ -159,17 +159,17 @@ def _violations(dump: SubnetDump) -> Iterator[Violation]:
         seen.add(holding.address)
 
 
-def _rule_violations(cidr: ipam.IPNetwork, rules: Rules) -> Iterator[str]:
+def _rule_violations(cidr: ipam.IPNetwork, rules: model.Rules) -> Iterator[str]:
     for span in (*rules.reserved, *([rules.range] if rules.range else [])):
         inside = span.first in cidr and span.last in cidr
         if not inside or int(span.first) > int(span.last):
             yield f"{span.first} to {span.last} is not within {cidr}"
     for seconds in (rules.cooldown, rules.retention):
-        if seconds is not None and not 0 <= seconds <= LONGEST:
-            yield f"{seconds} s is not from 0 to {LONGEST} s"
+        if seconds is not None and not 0 <= seconds <= model.LONGEST:
+            yield f"{seconds} s is not from 0 to {model.LONGEST} s"
 
 
-def _refuse_held(dump: SubnetDump, existing: SubnetDump, rules: ipam.Subnet) -> None:
+def _refuse_held(dump: model.SubnetDump, existing: model.SubnetDump, rules: ipam.Subnet) -> None:
     """Raise the backend's errors for addresses that the existing subnet cannot give."""
     holders = {holding.address: holding.owner for holding in existing.held}
     for holding in dump.held:

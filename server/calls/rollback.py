@@ -1,6 +1,7 @@
 """Rolling back a failed call without hiding why it failed."""
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
 
@@ -53,3 +54,14 @@ def on_completion(error: Exception, function: Callable[[], None]) -> None:
         error.pending.add_done_callback(lambda _: thread.start())
     else:
         function()
+
+
+@contextlib.contextmanager
+def after_late_verb(function: Callable[[PluginTimeout], None]) -> Iterator[None]:
+    """Run a block, and run a function when the plugin's verb that it left under way has ended."""
+    try:
+        yield
+    except PluginTimeout as timeout:
+        if timeout.pending:
+            on_completion(timeout, functools.partial(function, timeout))
+        raise

@@ -149,6 +149,29 @@ class SubnetDump:
 
 
 @dataclass(frozen=True, slots=True)
+class NewSubnet:
+    """A subnet to be registered."""
+
+    cidr: IPNetwork
+    # The name of the IPAM backend.
+    backend: str
+    rules: Rules
+    # Whether it stays registered without a network or an allocation.
+    kept: bool = False
+    network_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The changes that an import made to the registry."""
+
+    # Subnets that were not registered before.
+    new: Sequence[IPNetwork]
+    # Subnets that are kept since the import.
+    kept: Sequence[IPNetwork]
+
+
+@dataclass(frozen=True, slots=True)
 class AllocationKey:
     """The place of an allocation in the list of all."""
 

@@ -78,15 +78,11 @@ class Attachments:
         for failure in self.ports.reacquire(network, endpoint):
             raise failure
 
-    def missing_ports(self, network: Network, endpoint: Endpoint) -> Sequence[str]:
-        """Return a sentence for each of an endpoint's ports that is not reserved."""
-        return self.ports.missing(network, endpoint)
-
     def differences(self, call: Call, network: Network, endpoint: Endpoint) -> Sequence[str]:
         """Return how kernel and host differ from an endpoint, a sentence each."""
         driver = self.drivers.get(network.spec.driver)
         differences = driver.run(call, Driver.check, endpoint.for_driver(network))
-        return [*differences, *self.missing_ports(network, endpoint)]
+        return [*differences, *self.ports.missing(network, endpoint)]
 
     def detach(self, call: Call, network: Network, endpoint: Endpoint) -> None:
         """Remove an endpoint from the kernel. Its addresses, ports and record stay."""

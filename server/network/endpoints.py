@@ -17,7 +17,7 @@ from mynet.server import errors
 from mynet.server.addressing.leases import Leases
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
-from mynet.server.calls.rollback import on_completion, rollback
+from mynet.server.calls.rollback import after_late_verb, on_completion, rollback
 from mynet.server.host import Host, boot_id
 from mynet.server.model.endpoints import (
     Endpoint,
@@ -27,11 +27,11 @@ from mynet.server.model.endpoints import (
     Place,
     SandboxSpec,
 )
-from mynet.server.model.networks import Network, NetworkState
+from mynet.server.model.networks import Network
 from mynet.server.network.attachments import Attachments
 from mynet.server.network.planning import Planner
 from mynet.server.network.port_rules import port_violations, require_publishable
-from mynet.server.network.selectors import EndpointFinder
+from mynet.server.network.selectors import EndpointFinder, require_ready
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.plugins.options import endpoint_violations
 from mynet.server.store import Store
@@ -62,15 +62,15 @@ class Endpoints:
         raise.
         """
         network_id = self.store.networks.find(selector).id
-        place = self._identify(sandbox)
+        identify = self.host.sandboxes.identify
+        place = Place(identify(sandbox.path), sandbox.pid) if sandbox else Place()
         with ExitStack() as held:
             held.enter_context(self.locks.exclusive(call, "container", spec.container_id))
             if place.sandbox:
                 held.enter_context(self.locks.exclusive(call, "sandbox", place.sandbox.cookie))
             held.enter_context(self.locks.shared(call, "network", network_id))
             network = self.store.networks.find(network_id)
-            if network.state is not NetworkState.READY:
-                raise not_ready(network)
+            require_ready(network)
             self._check_spec(network, spec)
             if existing := self._same_key(call, network, spec):
                 return self._again(call, network, existing, spec, place)
@@ -96,15 +96,12 @@ class Endpoints:
 
     def remove_all(self, call: Call, endpoints: Sequence[Endpoint]) -> Sequence[Endpoint]:
         """Remove endpoints, several at a time: the kernel deletes many links at the cost of one."""
-        tasks = [
-            partial(contextvars.copy_context().run, self.remove, call, endpoint.id)
-            for endpoint in endpoints
-        ]
-        if len(tasks) <= 1:
-            removed = [task() for task in tasks]
-        else:
-            with ThreadPoolExecutor(min(len(tasks), _AT_ONCE)) as pool:
-                removed = [future.result() for future in [pool.submit(task) for task in tasks]]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            tasks = [
+                pool.submit(contextvars.copy_context().run, self.remove, call, endpoint.id)
+                for endpoint in endpoints
+            ]
+        removed = [task.result() for task in tasks]
         return [endpoint for endpoint in removed if endpoint]
 
     def remove(self, call: Call, endpoint_id: str) -> Endpoint | None:
@@ -169,11 +166,6 @@ class Endpoints:
             return None
         return existing
 
-    def _identify(self, sandbox: SandboxSpec | None) -> Place:
-        return (
-            Place(self.host.sandboxes.identify(sandbox.path), sandbox.pid) if sandbox else Place()
-        )
-
     def _again(
         self, call: Call, network: Network, existing: Endpoint, spec: EndpointSpec, place: Place
     ) -> Endpoint:
@@ -181,12 +173,12 @@ class Endpoints:
         if spec.interface == existing.interface:  # it selects the endpoint
             spec = replace(spec, interface=existing.spec.interface)
         if differing := spec.differs_from(existing.spec):
-            raise endpoint_exists(existing, f"with another spec: {', '.join(differing)}")
+            raise _exists(existing, f"with another spec: {', '.join(differing)}")
         before, now = existing.place.sandbox, place.sandbox
         if before is None or now is None:
             if before is now:
                 return self._repaired(call, network, existing)
-            raise endpoint_exists(existing, "with a sandbox" if before else "without a sandbox")
+            raise _exists(existing, "with a sandbox" if before else "without a sandbox")
         same_boot = existing.boot_id == boot_id()
         if same_boot and before.cookie == now.cookie:
             if (
@@ -195,7 +187,7 @@ class Endpoints:
                 existing = self.store.endpoints.put(replace(existing, place=place))
             return self._repaired(call, network, existing)
         if same_boot and self.host.sandboxes.exists(before):
-            raise endpoint_exists(existing, f"in another sandbox, {before.path}")
+            raise _exists(existing, f"in another sandbox, {before.path}")
         return self._move(call, network, existing, place)
 
     def _repaired(self, call: Call, network: Network, existing: Endpoint) -> Endpoint:
@@ -244,24 +236,11 @@ class Endpoints:
             endpoint = self.store.endpoints.put(
                 replace(endpoint, state=EndpointState.DISCONNECTING)
             )
-        try:
+        with after_late_verb(partial(self._roll_back, call, network, endpoint)):
             self.attachments.tear_down(call, (network, endpoint))
-        except errors.PluginTimeout as timeout:
-            if timeout.pending:
-                on_completion(timeout, partial(self._roll_back, call, network, endpoint, timeout))
-            raise
 
 
-def not_ready(network: Network) -> errors.Busy:
-    """Return the error for a network that is being created or deleted."""
-    return errors.Busy(
-        f"network {network.name} is {network.state.value}; call again when that is done, or delete"
-        " it again if it stays so",
-        resource=f"network {network.name}",
-    )
-
-
-def endpoint_exists(existing: Endpoint, how: str) -> errors.EndpointExists:
+def _exists(existing: Endpoint, how: str) -> errors.EndpointExists:
     """Return the error for a natural key that an endpoint has."""
     return errors.EndpointExists(
         f"container {existing.spec.container_id} is on network {existing.network} already, {how}"

@@ -19,7 +19,7 @@ from mynet.server.errors import InvalidArgument, Violation
 from mynet.server.model.changes import NetworkChange
 from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import MAX_LABELS, Network, NetworkReport, NetworkState
-from mynet.server.network.endpoints import not_ready
+from mynet.server.network.selectors import require_ready
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.plugins.options import network_violations
 from mynet.server.store import Store
@@ -42,8 +42,7 @@ class NetworkUpdates:
         network_id = self.store.networks.find(selector).id
         with self.locks.exclusive(call, "network", network_id):
             network = self.store.networks.find(network_id)
-            if network.state is not NetworkState.READY:
-                raise not_ready(network)
+            require_ready(network)
             changed = self._checked(network, change)
             # The driver gets options even where they did not change, as another program may have
             # damaged what it made of them.

@@ -26,8 +26,9 @@ from mynet.server.model.networks import (
     differing_fields,
 )
 from mynet.server.model.subnets import SubnetCandidates, SubnetSpec
-from mynet.server.network.endpoints import Endpoints, not_ready
+from mynet.server.network.endpoints import Endpoints
 from mynet.server.network.planning import Planner
+from mynet.server.network.selectors import require_ready
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.store import Store
 
@@ -143,7 +144,7 @@ class Networks:
             if network.state is NetworkState.READY:
                 raise taken
             if self.store.endpoints.of_network(network.id):
-                raise not_ready(network)
+                require_ready(network)
             self.tear_down(call, network)
 
     def _make(self, call: Call, network: Network) -> Network:
@@ -171,8 +172,7 @@ class Networks:
                     f"network {spec.name} was deleted meanwhile; call again",
                     resource=f"network {spec.name}",
                 ) from error
-            if report.network.state is not NetworkState.READY:
-                raise not_ready(report.network)
+            require_ready(report.network)
             if differing := differing_fields(spec, report.network.spec):
                 raise NetworkExists(
                     f"there is a network {spec.name!r} already, with another spec:"

@@ -8,26 +8,21 @@ crash cannot leave them behind; the next start reserves the ports on record agai
 """
 
 import errno
-import resource
-import secrets
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from itertools import chain
 
 from mynet.drivers.api import PortMapping
-from mynet.drivers.errors import DriverError, KernelError, PortInUse, PortsExhausted
+from mynet.drivers.errors import DriverError, KernelError, PortInUse
 from mynet.drivers.linux.values.ports import Binding, Reservation
 from mynet.server.errors import InvalidArgument, Violation, port_in_use
 from mynet.server.host import Host
 from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import Network
-from mynet.server.network.port_rules import all_bindings, bindings, chosen_together, in_the_way
+from mynet.server.network import port_rules
 from mynet.server.store import Store
-
-_SPARE = 256  # file descriptors that are left for everything else
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +63,29 @@ class PortAllocator:
         way. Raises PortInUse, PortsExhausted, and InvalidArgument, which names a port by its place
         in ``asked``; then the endpoint has what it had.
         """
-        had = frozenset(all_bindings(network, before))
+        had = frozenset(port_rules.all_bindings(network, before))
         ports = dict(enumerate(endpoint.ports))
-        new = {n: port for n, port in ports.items() if not had.issuperset(bindings(network, port))}
-        self._require_descriptors(new.values())
+        new = {
+            n: port
+            for n, port in ports.items()
+            if not had.issuperset(port_rules.bindings(network, port))
+        }
+        with self._lock:
+            held = sum(len(reserved.sockets) for reserved in self._reserved.values())
+        port_rules.require_descriptors(held, sum(port.count for port in new.values()))
         named = [port for port in new.values() if port.host_port]
         left_open = {n: port for n, port in new.items() if not port.host_port}
         spans = self._host.ports.choosable_ports() if left_open else ()
         with ExitStack() as rollback:
-            blocking = in_the_way(had, frozenset(all_bindings(network, endpoint.ports)))
+            blocking = port_rules.in_the_way(
+                had, frozenset(port_rules.all_bindings(network, endpoint.ports))
+            )
             rollback.callback(self._reserve_each, endpoint, blocking)
             self._free(endpoint.id, blocking)
             rollback.callback(self._free_all_but, endpoint.id, had)
             # The named ports come first, so that automatic choice cannot take them.
             self._reserve_named(network, endpoint, named, asked, had)
-            for places in chosen_together(left_open):
+            for places in port_rules.chosen_together(left_open):
                 alike = [left_open[place] for place in places]
                 chosen = self._choose(network, endpoint, alike, asked, spans)
                 ports |= zip(places, chosen, strict=True)
@@ -91,7 +94,7 @@ class PortAllocator:
 
     def settle(self, network: Network, endpoint: Endpoint) -> Sequence[DriverError]:
         """Release what is not on the endpoint's record, and reserve the rest as reacquire does."""
-        self._free_all_but(endpoint.id, frozenset(all_bindings(network, endpoint.ports)))
+        self._free_all_but(endpoint.id, frozenset(port_rules.all_bindings(network, endpoint.ports)))
         return self.reacquire(network, endpoint)
 
     def reacquire(self, network: Network, endpoint: Endpoint) -> Sequence[DriverError]:
@@ -115,7 +118,7 @@ class PortAllocator:
         self._free_all_but(endpoint_id, frozenset())
 
     def _not_reserved(self, network: Network, endpoint: Endpoint) -> Sequence[Binding]:
-        wanted = all_bindings(network, endpoint.ports)
+        wanted = port_rules.all_bindings(network, endpoint.ports)
         with self._lock:
             reserved = self._sockets(endpoint.id)
             return [binding for binding in wanted if binding not in reserved]
@@ -143,7 +146,7 @@ class PortAllocator:
             if clash := self._records.port_holder(port, network.versions, but_for=endpoint.id):
                 binding, holder = clash
                 raise port_in_use(binding, holder.display_name, holder.metadata)
-            for binding in bindings(network, port):
+            for binding in port_rules.bindings(network, port):
                 if binding not in had:
                     self._reserve_asked(endpoint, binding, asked)
 
@@ -157,12 +160,12 @@ class PortAllocator:
     ) -> Sequence[PortMapping]:
         """Reserve ports that are free at all the addresses, one after the other."""
         blocked, count = 0, ports[0].count
-        for first in candidates(spans, count):
+        for first in port_rules.candidates(spans, count):
             if first <= blocked < first + count:
                 continue
             chosen, reserved = [replace(port, host_port=first) for port in ports], list[Binding]()
             try:
-                for binding in all_bindings(network, chosen):
+                for binding in port_rules.all_bindings(network, chosen):
                     blocked = binding.port
                     self._reserve_asked(endpoint, binding, asked, chosen=True)
                     reserved.append(binding)
@@ -176,7 +179,7 @@ class PortAllocator:
                 return chosen
             blocked = clash[0].port
             self._free(endpoint.id, reserved)
-        raise _exhausted(ports[0])
+        raise port_rules.exhausted(ports[0])
 
     def _reserve_asked(
         self,
@@ -245,41 +248,3 @@ class PortAllocator:
         """Return an endpoint's sockets. The caller must hold ``_lock``."""
         reserved = self._reserved.get(endpoint_id)
         return reserved.sockets if reserved else {}
-
-    def _require_descriptors(self, ports: Iterable[PortMapping]) -> None:
-        """Raise PortsExhausted, before any is reserved, where file descriptors would run out."""
-        wanted = sum(port.count for port in ports)
-        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        with self._lock:
-            held = sum(len(reserved.sockets) for reserved in self._reserved.values())
-        if wanted and held + wanted + _SPARE > limit:
-            raise PortsExhausted(
-                f"{wanted} more ports cannot be held: that takes a file descriptor each, mynetd may"
-                f" have {limit} and holds {held} ports already; disconnect endpoints, or start"
-                " mynetd with a higher limit (LimitNOFILE=, ulimit -n)",
-                resource="file descriptors",
-                metadata={"limit": str(limit), "held": str(held)},
-            )
-
-
-def candidates(spans: Sequence[range], count: int) -> Iterator[int]:
-    """Yield each place where ``count`` ports fit, beginning at a random one."""
-    begins = [range(span.start, span.stop - count + 1) for span in spans if len(span) >= count]
-    if not begins:
-        return
-    ahead = secrets.randbelow(sum(map(len, begins)))
-    for place, span in enumerate(begins):
-        if ahead < len(span):
-            yield from chain(span[ahead:], *begins[place + 1 :], *begins[:place], span[:ahead])
-            return
-        ahead -= len(span)
-
-
-def _exhausted(port: PortMapping) -> PortsExhausted:
-    many = "no port" if port.count == 1 else f"no {port.count} ports in a row"
-    return PortsExhausted(
-        f"{many} of {port.protocol.name} could be chosen: all that the kernel chooses from"
-        " (net.ipv4.ip_local_port_range, less ip_local_reserved_ports) are taken; name a port"
-        " outside of these, or disconnect endpoints",
-        resource=f"port 0/{port.protocol.value}",
-    )

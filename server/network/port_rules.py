@@ -1,17 +1,20 @@
 """What port mappings mean on a network: which are valid, and which ports they need."""
 
+import resource
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import chain, combinations
 
 from mynet.drivers.api import IPV4, IPV6, PORTS, DriverInfo, PortMapping
-from mynet.drivers.errors import CapabilityUnsupported
+from mynet.drivers.errors import CapabilityUnsupported, PortsExhausted
 from mynet.drivers.linux.values.ports import Binding
 from mynet.server.errors import Violation
 from mynet.server.model.networks import Network
 
 MAX_PORTS = 256  # mappings of an endpoint
+_SPARE = 256  # file descriptors that are left for everything else
 MAX_RENUMBERED = 1024  # ports of an endpoint in ranges that change the number: each is a rule
 
 
@@ -93,6 +96,43 @@ def chosen_together(ports: Mapping[int, PortMapping]) -> Sequence[Sequence[int]]
         else:
             group.append(place)
     return groups
+
+
+def candidates(spans: Sequence[range], count: int) -> Iterator[int]:
+    """Yield each place where ``count`` ports fit, beginning at a random one."""
+    begins = [range(span.start, span.stop - count + 1) for span in spans if len(span) >= count]
+    if not begins:
+        return
+    ahead = secrets.randbelow(sum(map(len, begins)))
+    for place, span in enumerate(begins):
+        if ahead < len(span):
+            yield from chain(span[ahead:], *begins[place + 1 :], *begins[:place], span[:ahead])
+            return
+        ahead -= len(span)
+
+
+def require_descriptors(held: int, wanted: int) -> None:
+    """Raise PortsExhausted where more ports, a file descriptor each, would exceed the limit."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if wanted and held + wanted + _SPARE > limit:
+        raise PortsExhausted(
+            f"{wanted} more ports cannot be held: that takes a file descriptor each, mynetd may"
+            f" have {limit} and holds {held} ports already; disconnect endpoints, or start"
+            " mynetd with a higher limit (LimitNOFILE=, ulimit -n)",
+            resource="file descriptors",
+            metadata={"limit": str(limit), "held": str(held)},
+        )
+
+
+def exhausted(port: PortMapping) -> PortsExhausted:
+    """Return the error for a mapping whose port of the host cannot be chosen."""
+    many = "no port" if port.count == 1 else f"no {port.count} ports in a row"
+    return PortsExhausted(
+        f"{many} of {port.protocol.name} could be chosen: all that the kernel chooses from"
+        " (net.ipv4.ip_local_port_range, less ip_local_reserved_ports) are taken; name a port"
+        " outside of these, or disconnect endpoints",
+        resource=f"port 0/{port.protocol.value}",
+    )
 
 
 def too_many(ports: Sequence[PortMapping]) -> Iterator[str]:

@@ -1,11 +1,11 @@
-"""Finds the endpoints that a selector selects."""
+"""Finds the endpoints that a selector selects, and refuses networks that are not READY."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mynet.server.errors import Ambiguous, EndpointNotFound, quoted
+from mynet.server.errors import Ambiguous, Busy, EndpointNotFound, quoted
 from mynet.server.model.endpoints import Endpoint, EndpointSelector, EndpointSpec
-from mynet.server.model.networks import Network
+from mynet.server.model.networks import Network, NetworkState
 from mynet.server.store import Store
 
 
@@ -69,6 +69,16 @@ class EndpointFinder:
                 resource=_shown(selector),
             )
         return endpoints
+
+
+def require_ready(network: Network) -> None:
+    """Raise Busy for a network that is being created or deleted."""
+    if network.state is not NetworkState.READY:
+        raise Busy(
+            f"network {network.name} is {network.state.value}; call again when that is done, or"
+            " delete it again if it stays so",
+            resource=f"network {network.name}",
+        )
 
 
 def _shown(selector: EndpointSelector) -> str:

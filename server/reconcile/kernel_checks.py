@@ -125,7 +125,7 @@ class KernelChecks:
                 place = replace(endpoint.place, sandbox=replace(sandbox, path=path))
                 endpoint = replace(endpoint, place=place)
                 yield self._moved(endpoint, sandbox.path)
-        if unreserved := self.attachments.missing_ports(network, endpoint):
+        if unreserved := self.attachments.ports.missing(network, endpoint):
             yield Problem(
                 endpoint.display_name,
                 " ".join(unreserved),

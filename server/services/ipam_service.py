@@ -62,9 +62,7 @@ class IPAMService:
         with collect_violations() as violations:
             page = paging.by_allocation(violations, request)
             subnet = from_proto.cidr_if_any(violations, request.subnet)
-        rows = self.core.allocations.allocations(
-            call, subnet, request.owner, page.after, page.limit
-        )
+        rows = self.core.allocation_list.page(call, subnet, request.owner, page.after, page.limit)
         return pb.ListAllocationsResponse(
             allocations=[to_proto.allocation(allocation) for _, allocation in page.of(rows)],
             next_page_token=page.next_token(rows),

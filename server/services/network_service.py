@@ -46,7 +46,7 @@ class NetworkService:
     def ListNetworks(self, request: pb.ListNetworksRequest, call: Call) -> pb.ListNetworksResponse:
         with collect_violations() as violations:
             page = paging.by_creation(violations, request)
-            labels = from_proto.labels(violations, request.labels)
+            labels = violations.texts("labels", request.labels)
         rows = self.core.networks.page(labels, page.after, page.limit)
         return pb.ListNetworksResponse(
             networks=self._networks([report for _, report in page.of(rows)], call),
@@ -95,7 +95,7 @@ class NetworkService:
     ) -> pb.ListEndpointsResponse:
         with collect_violations() as violations:
             page = paging.by_creation(violations, request)
-            labels = from_proto.labels(violations, request.labels)
+            labels = violations.texts("labels", request.labels)
         selector = EndpointSelector(network=request.network, container_id=request.container_id)
         rows = self.core.endpoints.page(selector, labels, page.after, page.limit)
         return pb.ListEndpointsResponse(

@@ -42,7 +42,7 @@ class Document:
 
 def check_format(violations: Violations, number: int) -> None:
     """Add a violation if there is no such format."""
-    if number not in _READERS:
+    if number not in _FORMATS:
         violations.add("format", f"must be one of {', '.join(_NAMES)}")
 
 
@@ -51,13 +51,13 @@ def read(violations: Violations, number: int, text: str, backend: str) -> Sequen
     check_format(violations, number)
     if not text:
         violations.add("document", "is required")
-    return _READERS[number](violations, text, backend) if text and number in _READERS else ()
+    return _FORMATS[number][0](violations, text, backend) if text and number in _FORMATS else ()
 
 
 def write(number: int, dumps: Sequence[SubnetDump]) -> str:
     """Return subnets as a document. Raises InvalidArgument if the format cannot represent them."""
     with collect_violations() as violations:
-        return _WRITERS[number](violations, dumps)
+        return _FORMATS[number][1](violations, dumps)
 
 
 def _read_mynet(violations: Violations, text: str, backend: str) -> Sequence[SubnetDump]:
@@ -208,14 +208,9 @@ def _object_with_unique_keys(pairs: list[tuple[str, object]]) -> dict[str, objec
 Reader = Callable[[Violations, str, str], Sequence[SubnetDump]]
 Writer = Callable[[Violations, Sequence[SubnetDump]], str]
 
-_READERS: dict[int, Reader] = {
-    ipam_pb2.SUBNET_FORMAT_MYNET: _read_mynet,
-    ipam_pb2.SUBNET_FORMAT_TUTORIAL: _read_tutorial,
-    ipam_pb2.SUBNET_FORMAT_HOST_LOCAL: _read_host_local,
+_FORMATS: dict[int, tuple[Reader, Writer]] = {
+    ipam_pb2.SUBNET_FORMAT_MYNET: (_read_mynet, _write_mynet),
+    ipam_pb2.SUBNET_FORMAT_TUTORIAL: (_read_tutorial, _write_tutorial),
+    ipam_pb2.SUBNET_FORMAT_HOST_LOCAL: (_read_host_local, _write_host_local),
 }
-_WRITERS: dict[int, Writer] = {
-    ipam_pb2.SUBNET_FORMAT_MYNET: _write_mynet,
-    ipam_pb2.SUBNET_FORMAT_TUTORIAL: _write_tutorial,
-    ipam_pb2.SUBNET_FORMAT_HOST_LOCAL: _write_host_local,
-}
-_NAMES = [ipam_pb2.SubnetFormat.Name(number) for number in _READERS]  # type: ignore[arg-type]
+_NAMES = [ipam_pb2.SubnetFormat.Name(number) for number in _FORMATS]  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from mynet.drivers.errors import InterfaceExists
 from mynet.ipam.sqlite.database import Database
 from mynet.server.errors import Ambiguous, NetworkExists, NetworkNotFound, quoted
 from mynet.server.model.networks import Network, Subnet
-from mynet.server.model.subnets import SubnetCandidates, SubnetSpec
+from mynet.server.model.subnets import NewSubnet, SubnetCandidates, SubnetSpec
 from mynet.server.store import codec, subnets
 from mynet.server.store.records import Documents
 from mynet.server.store.subnet_chooser import choose
@@ -108,7 +108,7 @@ def _claim(
     claimed: dict[int, Subnet] = {}
     for number, spec in sorted(enumerate(specs), key=lambda numbered: numbered[1].cidr is None):
         cidr = choose(connection, spec, candidates)
-        entry = subnets.NewSubnet(cidr, network.spec.ipam, spec.rules, network_id=network.id)
+        entry = NewSubnet(cidr, network.spec.ipam, spec.rules, network_id=network.id)
         subnets.claim(connection, revision, network.create_time, entry)
         claimed[number] = Subnet(cidr, None, spec)
     return tuple(claimed[number] for number in range(len(specs)))

@@ -10,6 +10,7 @@ from mynet.ipam.api import IPNetwork
 from mynet.ipam.sqlite.database import Database
 from mynet.server.errors import SubnetExists, SubnetNotFound, SubnetOverlap
 from mynet.server.model import subnets as model
+from mynet.server.model.subnets import Imported, NewSubnet
 from mynet.server.store import codec
 from mynet.server.store.subnet_chooser import choose
 
@@ -33,29 +34,6 @@ class SubnetKey:
         """Return the key of a subnet; addresses are padded to 16 bytes."""
         first, last = int(cidr.network_address), int(cidr.broadcast_address)
         return cls(cidr.version, first.to_bytes(16, "big"), last.to_bytes(16, "big"))
-
-
-@dataclass(frozen=True, slots=True)
-class NewSubnet:
-    """A subnet to be registered."""
-
-    cidr: IPNetwork
-    # The name of the IPAM backend.
-    backend: str
-    rules: model.Rules
-    # Whether it stays registered without a network or an allocation.
-    kept: bool = False
-    network_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """The changes that an import made to the registry."""
-
-    # Subnets that were not registered before.
-    new: Sequence[IPNetwork]
-    # Subnets that are kept since the import.
-    kept: Sequence[IPNetwork]
 
 
 def overlapping(connection: sqlite3.Connection, cidr: IPNetwork) -> model.RegisteredSubnet | None:

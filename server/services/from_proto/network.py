@@ -181,11 +181,6 @@ def backup_path(value: str) -> Path:
     return path
 
 
-def labels(violations: Violations, given: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the labels to select by."""
-    return violations.texts("labels", given)
-
-
 def _require(violations: Violations, field: str, value: str) -> None:
     if not value:
         violations.add(field, "is required")

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import pytest
 
 from mynet.drivers.linux.values.ports import Binding
-from mynet.server.network import port_allocator
+from mynet.server.network import port_rules
 from mynet.v1.network_pb2 import PROTOCOL_UDP, PortMapping
 from tests.server.support.ports import BOTH, CHOSEN, NGINX, TCP, numbers
 from tests.server.support.refusals import refusal
@@ -42,7 +42,7 @@ def test_a_range_that_is_left_open_is_chosen_in_one_piece(world: World) -> None:
 
 
 def test_a_rejected_range_is_released_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mynet.server.network.port_allocator.secrets.randbelow", lambda _: 0)
+    monkeypatch.setattr("mynet.server.network.port_rules.secrets.randbelow", lambda _: 0)
     world.host.ports.choosable = [range(50010, 50020)]
     taken = Binding(TCP, 50012, BOTH)
     world.host.ports.take(taken, NGINX)
@@ -91,7 +91,7 @@ def test_concurrent_choices_get_different_ports(world: World) -> None:
 @pytest.mark.parametrize("length", [3, 4, 9])
 def test_every_place_is_a_candidate_once(count: int, length: int) -> None:
     spans = [range(10, 10 + length), range(100, 102), range(200, 203)]
-    found = list(port_allocator.candidates(spans, count))
+    found = list(port_rules.candidates(spans, count))
     expected = {
         first
         for span in spans
@@ -102,4 +102,4 @@ def test_every_place_is_a_candidate_once(count: int, length: int) -> None:
 
 
 def test_spans_that_are_too_short_have_no_candidate() -> None:
-    assert list(port_allocator.candidates([range(5), range(0)], 6)) == []
+    assert list(port_rules.candidates([range(5), range(0)], 6)) == []

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from mynet.drivers.linux.values.ports import Binding
-from mynet.server.network import port_allocator
+from mynet.server.network import port_rules
 from mynet.v1.network_pb2 import PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP, PortMapping
 from tests.server.support.ports import BOTH, CHOSEN, SCTP, TCP, UDP, WEB, held, numbers
 from tests.server.support.refusals import refusal
@@ -80,7 +80,7 @@ def test_without_descriptors_for_all_ports_none_is_reserved(
 ) -> None:
     world.connect("c2", ports=[WEB])
     before = world.state()
-    limit = port_allocator._SPARE + 3
+    limit = port_rules._SPARE + 3
     monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
     many = PortMapping(host_port=9000, container_port=9000, count=3)
     refused = refusal(world.net.Connect, connect("c1", ports=[many]))
