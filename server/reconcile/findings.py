@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import structlog
 
@@ -51,14 +51,8 @@ def log_finding(finding: Finding, error: Exception | None) -> None:
     """Log a finding, and the error of its examination or repair."""
     if error is not None:
         log.error("examination or repair failed", subject=finding.subject, exc_info=error)
-    log.warning(
-        "found",
-        subject=finding.subject,
-        problem=finding.problem,
-        remedy=finding.remedy,
-        repaired=finding.repaired,
-        **({"commands": list(finding.commands)} if finding.commands else {}),
-    )
+    said = {name: value for name, value in asdict(finding).items() if value or name != "commands"}
+    log.warning("found", **said)
 
 
 class Examination:

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mynet.drivers.api import Driver, Orphan
+from mynet.drivers.api import Driver
 from mynet.ipam.api import IPAddress
 from mynet.server.addressing.leases import Leases
 from mynet.server.calls.call import Call
@@ -155,16 +155,14 @@ class KernelChecks:
         ``known`` has the ids on record, and may be out of date.
         """
         for orphan in driver.run(call, Driver.orphans, known):
-            if not self._is_known(orphan):  # a call may have recorded it meanwhile
+            # A call may have recorded it meanwhile.
+            if not (self.store.networks.has(orphan.id) or self.store.endpoints.has(orphan.id)):
                 yield Problem(
                     orphan.name,
                     f"It carries the mark of {orphan.id[:12]}, which is not on record.",
                     REMOVED,
                     partial(driver.run, verb=Driver.discard, request=orphan),
                 )
-
-    def _is_known(self, orphan: Orphan) -> bool:
-        return self.store.networks.has(orphan.id) or self.store.endpoints.has(orphan.id)
 
     def _moved(self, endpoint: Endpoint, before: str) -> Problem:
         sandbox = endpoint.place.sandbox

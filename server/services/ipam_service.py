@@ -61,7 +61,7 @@ class IPAMService:
     ) -> pb.ListAllocationsResponse:
         with collect_violations() as violations:
             page = paging.by_allocation(violations, request)
-            subnet = from_proto.cidr_if_any(violations, request.subnet)
+            subnet = violations.parse_any("subnet", request.subnet, fields.subnet_cidr)
         rows = self.core.allocation_list.page(call, subnet, request.owner, page.after, page.limit)
         return pb.ListAllocationsResponse(
             allocations=[to_proto.allocation(allocation) for _, allocation in page.of(rows)],
@@ -90,7 +90,7 @@ class IPAMService:
     ) -> pb.ExportSubnetsResponse:
         with collect_violations() as violations:
             subnet_formats.check_format(violations, request.format)
-            subnet = from_proto.cidr_if_any(violations, request.subnet)
+            subnet = violations.parse_any("subnet", request.subnet, fields.subnet_cidr)
         dumps = self.core.import_export.export(call, subnet)
         return pb.ExportSubnetsResponse(document=subnet_formats.write(request.format, dumps))
 

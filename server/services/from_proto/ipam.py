@@ -22,11 +22,6 @@ def cidr(value: str) -> api.IPNetwork:
     return subnet  # type: ignore[return-value]  # None was refused above
 
 
-def cidr_if_any(violations: Violations, value: str) -> api.IPNetwork | None:
-    """Return the subnet to select by, or None if there is none."""
-    return violations.parse("subnet", value, fields.subnet_cidr) if value else None
-
-
 def new_subnet(request: ipam_pb2.CreateSubnetRequest) -> tuple[SubnetSpec, str]:
     """Return the requested subnet and its backend."""
     violations = Violations()
@@ -47,9 +42,7 @@ def rules(
 
     ``spec`` is the subnet itself, or None if its CIDR is a violation.
     """
-    bounds = None
-    if message.range:
-        bounds = violations.parse(f"{field}.range", message.range, fields.span)
+    bounds = violations.parse_any(f"{field}.range", message.range, fields.span)
     spans = [
         violations.parse(f"{field}.reserved[{number}]", value, fields.span)
         for number, value in enumerate(message.reserved[:MAX_SPANS])
@@ -80,9 +73,7 @@ def allocation(request: ipam_pb2.AllocateAddressRequest) -> api.AllocateRequest:
     owner = violations.parse("owner", request.owner, fields.owner)
     sticky_key = violations.parse("sticky_key", request.sticky_key, fields.text)
     labels = violations.texts("labels", request.labels)
-    address = (
-        violations.parse("address", request.address, fields.address) if request.address else None
-    )
+    address = violations.parse_any("address", request.address, fields.address)
     _check_family(violations, subnet, address)
     violations.refuse()
     return api.AllocateRequest(_bare(subnet), owner or "", address, "", sticky_key or "", labels)

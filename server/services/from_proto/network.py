@@ -99,8 +99,7 @@ def _map_change(
     violations: Violations, field: str, given: Mapping[str, str], removed: Sequence[str]
 ) -> MapChange:
     change = MapChange(violations.texts(field, given), frozenset(removed))
-    if len(removed) > MAX_LABELS:
-        violations.add(f"remove_{field}", f"has {len(removed)} entries, more than {MAX_LABELS}")
+    violations.limit(f"remove_{field}", len(removed), MAX_LABELS)
     for number, key in enumerate(removed):
         if key in change.put:
             violations.add(f"remove_{field}[{number}]", f"{quoted(key)} is also to be set")
@@ -115,10 +114,7 @@ def endpoint(request: network_pb2.ConnectRequest) -> tuple[EndpointSpec, Sandbox
         violations.parse(f"addresses[{number}]", value, fields.address_spec)
         for number, value in enumerate(request.addresses)
     ]
-    if len(addresses) > fields.MAX_ADDRESSES:
-        violations.add(
-            "addresses", f"has {len(addresses)} entries, more than {fields.MAX_ADDRESSES}"
-        )
+    violations.limit("addresses", len(addresses), fields.MAX_ADDRESSES)
     asked = tuple(address for address in addresses if address)
     if len(set(asked)) < len(asked):
         violations.add("addresses", "has an address twice")
@@ -187,10 +183,8 @@ def _require(violations: Violations, field: str, value: str) -> None:
 
 
 def _subnets(violations: Violations, messages: Sequence[ipam_pb2.Subnet]) -> tuple[SubnetSpec, ...]:
+    violations.limit("network.subnets", len(messages), fields.MAX_SUBNETS)
     if len(messages) > fields.MAX_SUBNETS:
-        violations.add(
-            "network.subnets", f"has {len(messages)} entries, more than {fields.MAX_SUBNETS}"
-        )
         return ()  # comparing all pairs would take long
     parsed = [
         _subnet(violations, f"network.subnets[{number}]", message)
@@ -207,9 +201,7 @@ def _subnets(violations: Violations, messages: Sequence[ipam_pb2.Subnet]) -> tup
 def _subnet(violations: Violations, field: str, message: ipam_pb2.Subnet) -> SubnetSpec | None:
     spec = violations.parse(f"{field}.cidr", message.cidr, fields.network_cidr)
     rules = ipam.rules(violations, field, message, spec)
-    gateway = None
-    if message.gateway:
-        gateway = violations.parse(f"{field}.gateway", message.gateway, fields.address)
+    gateway = violations.parse_any(f"{field}.gateway", message.gateway, fields.address)
     if spec is None:
         return None
     if spec.cidr and spec.cidr.num_addresses == 1:

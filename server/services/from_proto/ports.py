@@ -60,14 +60,13 @@ def _port(
     violations: Violations, field: str, message: network_pb2.PortMapping
 ) -> PortMapping | None:
     """Return one entry, or add its violations and return None."""
-    protocol, host_ip, count = _PROTOCOLS.get(message.protocol), None, message.count or 1
+    protocol, count = _PROTOCOLS.get(message.protocol), message.count or 1
     wrong = dict(_number_violations(message, count))
     if protocol is None:
         wrong["protocol"] = f"{message.protocol} is not a protocol that mynet knows"
     for name, fault in wrong.items():
         violations.add(f"{field}.{name}", fault)
-    if message.host_ip:
-        host_ip = violations.parse(f"{field}.host_ip", message.host_ip, host_address)
+    host_ip = violations.parse_any(f"{field}.host_ip", message.host_ip, host_address)
     if protocol is None or wrong or (message.host_ip and host_ip is None):
         return None
     return PortMapping(message.container_port, protocol, message.host_port, count, host_ip)

@@ -33,10 +33,18 @@ class Violations:
             self.add(field, str(error))
             return None
 
+    def parse_any(self, field: str, value: str, parser: Callable[[str], T]) -> T | None:
+        """Return a parsed field as :meth:`parse` does, and None if it is empty."""
+        return self.parse(field, value, parser) if value else None
+
+    def limit(self, field: str, count: int, most: int) -> None:
+        """Add a violation if a field has more than ``most`` entries."""
+        if count > most:
+            self.add(field, f"has {count} entries, more than {most}")
+
     def texts(self, field: str, given: Mapping[str, str]) -> Mapping[str, str]:
         """Return labels or options, and add violations of their number and lengths."""
-        if len(given) > MAX_LABELS:
-            self.add(field, f"has {len(given)} entries, more than {MAX_LABELS}")
+        self.limit(field, len(given), MAX_LABELS)
         for key, value in given.items():
             if len(value) > fields.MAX_VALUE:
                 self.add(field, f"a value has more than {fields.MAX_VALUE} characters")

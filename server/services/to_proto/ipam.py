@@ -1,5 +1,7 @@
 """Subnets, allocations and backends into messages."""
 
+from dataclasses import asdict
+
 from mynet.ipam.api import Allocation, Usage
 from mynet.ipam.api import Backend as BackendPlugin
 from mynet.server.model.subnets import SubnetDump, SubnetMap, SubnetReport
@@ -71,10 +73,5 @@ def backend(listing: CatalogEntry[BackendPlugin]) -> ipam_pb2.Backend:
 
 
 def _usage(usage: Usage) -> ipam_pb2.SubnetUsage:
-    return ipam_pb2.SubnetUsage(
-        capacity=min(usage.capacity, _LARGEST),
-        allocated=min(usage.allocated, _LARGEST),
-        free=min(usage.free, _LARGEST),
-        reserved=min(usage.reserved, _LARGEST),
-        cooling=min(usage.cooling, _LARGEST),
-    )
+    counts = {"free": usage.free, **asdict(usage)}
+    return ipam_pb2.SubnetUsage(**{state: min(n, _LARGEST) for state, n in counts.items()})

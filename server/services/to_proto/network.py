@@ -1,6 +1,7 @@
 """Networks, endpoints, findings and drivers into messages."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -78,9 +79,7 @@ def endpoint(record: Endpoint) -> network_pb2.Endpoint:
 
 def condition(value: Condition) -> network_pb2.Condition:
     """Return the message of a condition."""
-    return network_pb2.Condition(
-        problem=value.problem, remedy=value.remedy, commands=value.commands
-    )
+    return network_pb2.Condition(**asdict(value))
 
 
 def port(value: PortMapping) -> network_pb2.PortMapping:
