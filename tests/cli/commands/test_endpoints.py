@@ -107,6 +107,15 @@ def test_disconnect_takes_exactly_one_selection(
     assert "give NETWORK and CONTAINER, or --endpoint, or --all" in done.err
 
 
+@pytest.mark.parametrize("option", ["--netns", "--netns-path"])
+def test_connect_refuses_a_sandbox_with_an_empty_name(
+    ctl: Ctl, daemon: FakeDaemon, option: str
+) -> None:
+    done = ctl("connect", option, "", "blue", "one")
+    assert (done.status, daemon.asked) == (2, [])
+    assert f"Invalid value for '{option}': it is empty" in done.err
+
+
 def test_disconnect_as_json_shows_the_endpoints_as_they_were(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("Disconnect", {"endpoints": [ONE]})
     shown = json.loads(ctl("disconnect", "--output", "json", "blue", "one").out)
