@@ -2,27 +2,19 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
 
+@dataclass(frozen=True, slots=True)
 class _Batch(Generic[Item]):
-    """Items that are committed together, and the outcome."""
+    """Items that are committed together, and the outcome for every thread that waits."""
 
-    def __init__(self) -> None:
-        self.items: list[Item] = []
-        self.done = False
-        self.error: Exception | None = None
-
-    def commit(self, action: Callable[[Sequence[Item]], object]) -> None:
-        """Run the action, and keep its exception for every thread that waits."""
-        try:
-            action(self.items)
-        except Exception as error:  # noqa: BLE001 - submit() raises it in every waiting thread
-            self.error = error
-        finally:
-            self.done = True
+    items: list[Item] = field(default_factory=list)
+    outcome: Future[None] = field(default_factory=Future)
 
 
 class GroupCommit(Generic[Item]):
@@ -40,7 +32,7 @@ class GroupCommit(Generic[Item]):
         self._turn = turn or threading.Lock()
         # Guards `_next` and its items. Never held while the action runs.
         self._guard = threading.Lock()
-        self._next = _Batch[Item]()
+        self._next: _Batch[Item] = _Batch()
 
     def submit(self, items: Sequence[Item]) -> None:
         """Commit the items; they are done when this returns.
@@ -54,9 +46,16 @@ class GroupCommit(Generic[Item]):
             batch.items.extend(items)
         with self._turn:
             # Only a thread with the turn closes a batch, so a batch that is not done is the next.
-            if not batch.done:
+            if not batch.outcome.done():
                 with self._guard:
                     self._next = _Batch()
-                batch.commit(self._action)
-        if batch.error is not None:
-            raise batch.error
+                self._commit(batch)
+        batch.outcome.result()
+
+    def _commit(self, batch: _Batch[Item]) -> None:
+        try:
+            self._action(batch.items)
+        except BaseException as error:  # noqa: BLE001 - every thread that waits raises it
+            batch.outcome.set_exception(error)
+        else:
+            batch.outcome.set_result(None)

@@ -28,12 +28,7 @@ from mynet.drivers.testing import (
     restoring,
 )
 from mynet.drivers.testing.bench import Bench, cleared
-from mynet.drivers.testing.samples import (
-    SampleCall,
-    sample_endpoint,
-    sample_network,
-    sample_ports,
-)
+from mynet.drivers.testing.samples import SampleCall, sample_endpoint, sample_network, sample_ports
 
 __all__ = [
     "CLAIMS",

@@ -33,9 +33,7 @@ def forget(forwards: Iterable[Forward]) -> int:
     if not by_version:
         return 0
     with Netlink(NETLINK_NETFILTER) as nl:
-        to_ports = {
-            version: _flows_to(nl, version, _ports(by_version[version])) for version in by_version
-        }
+        to_ports = {version: _flows_to(nl, version, ports) for version, ports in by_version.items()}
         # A host with many networks has thousands of addresses, so they are listed only if needed.
         local = _addresses() if any(to_ports.values()) else frozenset[IPAddress]()
         forgotten = {
@@ -48,15 +46,6 @@ def forget(forwards: Iterable[Forward]) -> int:
             message = conntrack.delete_flow(flow)
             nl.ask(Request(message, "forget a flow of UDP", "flow", _GONE))
     return len(forgotten)
-
-
-def _ports(forwards: Iterable[Forward]) -> frozenset[int]:
-    """Return the host's ports."""
-    return frozenset(
-        number
-        for forward in forwards
-        for number in range(forward.host_port, forward.host_port + forward.count)
-    )
 
 
 def is_of(flow: Flow, forward: Forward, local: frozenset[IPAddress]) -> bool:
@@ -76,12 +65,17 @@ def is_of(flow: Flow, forward: Forward, local: frozenset[IPAddress]) -> bool:
     )  # 127.0.0.0/8 is local, though one address is listed
 
 
-def _flows_to(nl: Netlink, version: int, ports: frozenset[int]) -> list[Flow]:
-    """Return the UDP flows of an IP version to any of the ports.
+def _flows_to(nl: Netlink, version: int, forwards: Iterable[Forward]) -> list[Flow]:
+    """Return the UDP flows of an IP version to any of the host's ports.
 
     The kernel takes 5 ms to search its table for any question, and filters by one port at most. For
     several ports all flows are therefore listed once.
     """
+    ports = {
+        number
+        for forward in forwards
+        for number in range(forward.host_port, forward.host_port + forward.count)
+    }
     port = next(iter(ports)) if len(ports) == 1 else None
     message = conntrack.get_udp_flows(version, port)
     replies = nl.dump(Request(message, "list flows of UDP", "flows of UDP"))

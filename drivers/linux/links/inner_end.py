@@ -54,21 +54,14 @@ def open_inner_namespace(sandbox: Sandbox | None) -> Iterator[InnerNamespace]:
 def finish_inner(nl: Netlink, veth: Veth) -> None:
     """Set the inner end up, and add addresses and default routes."""
     index = nl.index(veth.interface)
-    answers = nl.ask(*_inner(veth, index), *_routes(veth, index))
-    if errno.EEXIST in answers:
+    if errno.EEXIST in nl.ask(*_requests(veth, index)):
         _require_routes(nl, veth, index)
 
 
-def _inner(veth: Veth, index: int) -> tuple[Request, ...]:
-    name = veth.interface
-    return (
-        Request(link_requests.set_up(_LOOPBACK), "set lo up", "interface lo"),
-        *set_up(name, index),
-        *add_addresses(name, index, veth.addresses, veth.mac),
-    )
-
-
-def _routes(veth: Veth, index: int) -> Iterator[Request]:
+def _requests(veth: Veth, index: int) -> Iterator[Request]:
+    yield Request(link_requests.set_up(_LOOPBACK), "set lo up", "interface lo")
+    yield from set_up(veth.interface, index)
+    yield from add_addresses(veth.interface, index, veth.addresses, veth.mac)
     for gateway in veth.gateways:
         yield Request(
             address_requests.add_default_route(index, gateway, veth.metric),

@@ -21,20 +21,13 @@ from mynet.drivers.linux.values.observed import Link, Snapshot
 _NO_QUEUE: Final = frozenset({errno.ENOENT, errno.EINVAL})
 
 
-def limit(nl: Netlink, veth: Veth, index: int) -> tuple[Request, ...]:
-    """Create the endpoint's shaper; return the requests that limit the outer end with an index.
+def limit(nl: Netlink, veth: Veth, index: int) -> Iterator[Request]:
+    """Create the endpoint's shaper; yield the requests that limit the outer end with an index.
 
     Raises :exc:`InterfaceExists` where the shaper's name is another link's.
     """
-    return (*_limit_ingress(veth, index), *_limit_egress(nl, veth, index))
-
-
-def _limit_ingress(veth: Veth, index: int) -> Iterator[Request]:
     if veth.ingress:
         yield _set_rate(veth.name, index, veth.ingress)
-
-
-def _limit_egress(nl: Netlink, veth: Veth, index: int) -> Iterator[Request]:
     if veth.shaper:
         device = _ensure_shaper(nl, veth.shaper)
         resource = f"interface {veth.name}"

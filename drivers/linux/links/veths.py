@@ -47,7 +47,13 @@ class Veths:
         with Netlink() as host, open_inner_namespace(veth.sandbox) as place:
             master = host.index(veth.bridge)
             if not master:
-                raise _no_bridge(veth)
+                raise KernelError(
+                    f"cannot connect {veth.name}: there is no {veth.bridge} on this host any more;"
+                    " make the network again (allow_existing), or restart mynetd, to have it made"
+                    " anew",
+                    resource=f"interface {veth.bridge}",
+                    metadata={"errno": "ENODEV", "object": f"interface {veth.bridge}"},
+                )
             if veth.bridge_mac not in ("", host.mac(veth.bridge)):
                 raise taken(veth.bridge)
             comes_up = _make(host, veth, master, place) or _take_over(host, veth, master, place)
@@ -95,15 +101,6 @@ class Veths:
     def close(self) -> None:
         """Close the descriptor that addresses are announced with."""
         self._announcer.close()
-
-
-def _no_bridge(veth: Veth) -> KernelError:
-    return KernelError(
-        f"cannot connect {veth.name}: there is no {veth.bridge} on this host any more; make the"
-        " network again (allow_existing), or restart mynetd, to have it made anew",
-        resource=f"interface {veth.bridge}",
-        metadata={"errno": "ENODEV", "object": f"interface {veth.bridge}"},
-    )
 
 
 def _make(host: Netlink, veth: Veth, master: int, place: InnerNamespace) -> bool:

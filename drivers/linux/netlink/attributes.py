@@ -11,7 +11,6 @@ _HEADER = struct.Struct("@HH")  # length, type
 _U32 = struct.Struct("@I")
 _NESTED: Final = 0x8000
 _TYPE_MASK: Final = 0x3FFF  # the two bits above are flags
-_EMPTY = memoryview(b"")
 
 
 def attribute(kind: int, payload: bytes) -> bytes:
@@ -35,17 +34,6 @@ def text_attribute(kind: int, text: str) -> bytes:
     return attribute(kind, os.fsencode(text) + b"\0")
 
 
-def find(data: memoryview, wanted: int) -> memoryview:
-    """Return the payload of the first attribute of a type, empty if there is none."""
-    offset = 0
-    while offset + _HEADER.size <= len(data):
-        length, kind = _HEADER.unpack_from(data, offset)
-        if kind & _TYPE_MASK == wanted:
-            return data[offset + _HEADER.size : offset + length]
-        offset += max((length + 3) & ~3, _HEADER.size)
-    return _EMPTY
-
-
 def read_attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
     """Return the payloads of all attributes from an offset on, by type; the last of a type wins."""
     payloads: dict[int, bytes] = {}
@@ -56,6 +44,13 @@ def read_attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
         payloads[kind & _TYPE_MASK] = data[offset + header : offset + length]
         offset += (length + 3) & ~3 or header
     return payloads
+
+
+def find(data: bytes, *path: int) -> bytes:
+    """Return the payload of the attribute that a path of nested types leads to, b"" without it."""
+    for kind in path:
+        data = read_attributes(data).get(kind, b"")
+    return data
 
 
 def read_number(payload: bytes | None) -> int:

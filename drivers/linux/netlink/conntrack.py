@@ -56,19 +56,19 @@ def delete_flow(flow: Flow) -> bytes:
 
 def read_port(reply: bytes) -> int:
     """Read only the destination port of a flow's first packet: there may be many other flows."""
-    original = nla.find(memoryview(reply)[nlmsg.NETFILTER_HEADER_BYTES :], _TUPLE_ORIGINAL)
-    return int.from_bytes(nla.find(nla.find(original, _TUPLE_PROTOCOL), _DESTINATION_PORT))
+    path = (_TUPLE_ORIGINAL, _TUPLE_PROTOCOL, _DESTINATION_PORT)
+    return int.from_bytes(nla.find(reply[nlmsg.NETFILTER_HEADER_BYTES :], *path))
 
 
 def read_flow(reply: bytes) -> Flow:
     """Read a reply to :func:`get_udp_flows`."""
     version = _VERSIONS[nlmsg.read_netfilter_family(reply)]
-    body = memoryview(reply)[nlmsg.NETFILTER_HEADER_BYTES :]
+    body = reply[nlmsg.NETFILTER_HEADER_BYTES :]
     original, back = nla.find(body, _TUPLE_ORIGINAL), nla.find(body, _TUPLE_REPLY)
     return Flow(
-        to=ip_address(bytes(nla.find(nla.find(original, _TUPLE_IP), _DESTINATION[version]))),
+        to=ip_address(nla.find(original, _TUPLE_IP, _DESTINATION[version])),
         to_port=read_port(reply),
-        answers_from=ip_address(bytes(nla.find(nla.find(back, _TUPLE_IP), _SOURCE[version]))),
-        answers_from_port=int.from_bytes(nla.find(nla.find(back, _TUPLE_PROTOCOL), _SOURCE_PORT)),
-        tuple=nla.nested(_TUPLE_ORIGINAL, bytes(original)),
+        answers_from=ip_address(nla.find(back, _TUPLE_IP, _SOURCE[version])),
+        answers_from_port=int.from_bytes(nla.find(back, _TUPLE_PROTOCOL, _SOURCE_PORT)),
+        tuple=nla.nested(_TUPLE_ORIGINAL, original),
     )

@@ -139,9 +139,9 @@ class Netlink:
         """
         last = max(place for place, request in enumerate(requests) if request.acknowledged)
         first = self._send(requests, nlmsg.NLM_F_ACK, last)
-        answers = {
+        answers = {  # when send returns, the kernel has replied to all requests
             reply.header.sequence - first: reply
-            for reply in self._waiting_replies()
+            for reply in self._replies(socket.MSG_DONTWAIT)
             if reply.header.sequence >= first
         }
         for place, reply in sorted(answers.items()):
@@ -223,21 +223,14 @@ class Netlink:
             self._socket.send(datagram)
         return first
 
-    def _waiting_replies(self) -> Iterator[replies.Reply]:
-        """Yield the replies that wait: when send returns, the kernel has replied to all."""
+    def _replies(self, flags: int = 0) -> Iterator[replies.Reply]:
+        """Yield replies as they come, without end; with MSG_DONTWAIT, those that wait."""
         while True:
             with refusals("read the kernel's replies", "netlink"):
                 try:
-                    data = self._socket.recv(_BUFFER, socket.MSG_DONTWAIT)
+                    data = self._socket.recv(_BUFFER, flags)
                 except BlockingIOError:
                     return
-            yield from replies.read_replies(data)
-
-    def _replies(self) -> Iterator[replies.Reply]:
-        """Yield replies as they come, without end."""
-        while True:
-            with refusals("read the kernel's reply", "netlink"):
-                data = self._socket.recv(_BUFFER)
             yield from replies.read_replies(data)
 
 

@@ -74,13 +74,12 @@ def get_element(table: str, name: str, key: Key) -> bytes:
 
 def read_element(reply: bytes) -> Key:
     """Read a reply to :func:`get_element`."""
-    body = memoryview(reply)[nlmsg.NETFILTER_HEADER_BYTES :]
-    element = nla.find(nla.find(body, _NFTA_SET_ELEMENTS), _NFTA_LIST_ELEM)
+    body = reply[nlmsg.NETFILTER_HEADER_BYTES :]
+    element = nla.find(body, _NFTA_SET_ELEMENTS, _NFTA_LIST_ELEM)
     value, data, end = (
-        bytes(nla.find(nla.find(element, kind), _NFTA_DATA_VALUE))
-        for kind in (_NFTA_KEY, _NFTA_DATA, _NFTA_KEY_END)
+        nla.find(element, kind, _NFTA_DATA_VALUE) for kind in (_NFTA_KEY, _NFTA_DATA, _NFTA_KEY_END)
     )
-    return Key(value, data, end, bytes(nla.find(element, _NFTA_FLAGS)) == _INTERVAL_END)
+    return Key(value, data, end, nla.find(element, _NFTA_FLAGS) == _INTERVAL_END)
 
 
 def get_table(table: str) -> bytes:

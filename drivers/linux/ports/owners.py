@@ -13,19 +13,15 @@ _LOCAL, _INODE = 1, 9  # columns of /proc/net/tcp and udp, proc(5)
 _NO_SOCKET = "0"  # the inode of a connection without a program
 
 
-def sockets_at(binding: Binding) -> frozenset[str]:
-    """Return the sockets that have the port at any address, as links in /proc name them."""
-    return frozenset(f"socket:[{inode}]" for inode in _inodes(binding))
-
-
-def _inodes(binding: Binding) -> Iterator[str]:
+def sockets_at(binding: Binding) -> Iterator[str]:
+    """Yield the sockets that have the port at any address, as links in /proc name them."""
     for table in _TABLES.get(binding.protocol, ()):
         with suppress(OSError):  # a kernel without IPv6 has no tcp6
             for line in (_HERE / table).read_text().splitlines()[1:]:
                 columns = line.split()
                 port = int(columns[_LOCAL].rpartition(":")[2], 16)
                 if port == binding.port and columns[_INODE] != _NO_SOCKET:
-                    yield columns[_INODE]
+                    yield f"socket:[{columns[_INODE]}]"
 
 
 def owners(sockets: frozenset[str]) -> Iterator[Program]:

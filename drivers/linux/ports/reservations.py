@@ -59,7 +59,7 @@ class Ports:
         It looks at every descriptor of every program, so it is for error messages only. It does not
         find a TCP socket that is bound and neither listens nor is connected, as the daemon's own.
         """
-        return next(owners(sockets_at(binding)), None)
+        return next(owners(frozenset(sockets_at(binding))), None)
 
     def choosable_ports(self) -> Sequence[range]:
         """Like: sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports."""
