@@ -1,7 +1,8 @@
 """Differences between the kernel and an endpoint or a network, a sentence each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from mynet.drivers.api import IPInterface
 from mynet.drivers.linux.links.alias import is_ours
 from mynet.drivers.linux.links.mac import with_link_local
 from mynet.drivers.linux.values.desired import Bridge, Rate, Veth, priority
@@ -23,9 +24,7 @@ def bridge_differences(bridge: Bridge, seen: BridgeSnapshot) -> Iterator[str]:
         yield f"The interface {bridge.name} is not the network's bridge."
         return
     yield from _link(link, bridge.mac, bridge.mtu)
-    for address in bridge.addresses:
-        if address not in seen.addresses:
-            yield f"{bridge.name} lacks the address {address}."
+    yield from _addresses(bridge.name, bridge.addresses, seen.addresses)
 
 
 def outer_differences(veth: Veth, seen: Snapshot) -> Iterator[str]:
@@ -89,7 +88,8 @@ def _inner(veth: Veth, seen: Snapshot) -> Iterator[str]:
     if seen.outer is not None and link.peer != seen.outer.index:
         yield f"{veth.interface} in the sandbox is not the other end of {veth.name}."
     yield from _link(link, veth.mac, veth.mtu)
-    yield from _addresses(veth, seen)
+    addresses = with_link_local(veth.addresses, veth.mac)
+    yield from _addresses(veth.interface, addresses, seen.addresses)
     yield from _routes(veth, seen, link)
     yield from _settings(veth, seen)
 
@@ -103,11 +103,13 @@ def _link(link: Link, mac: str, mtu: int) -> Iterator[str]:
         yield f"{link.name} has MTU {link.mtu} instead of {mtu}."
 
 
-def _addresses(veth: Veth, seen: Snapshot) -> Iterator[str]:
+def _addresses(
+    name: str, desired: Iterable[IPInterface], observed: frozenset[IPInterface]
+) -> Iterator[str]:
     """Yield the addresses that are missing. Addresses that another program added are ignored."""
-    for address in with_link_local(veth.addresses, veth.mac):
-        if address not in seen.addresses:
-            yield f"{veth.interface} lacks the address {address}."
+    for address in desired:
+        if address not in observed:
+            yield f"{name} lacks the address {address}."
 
 
 def _routes(veth: Veth, seen: Snapshot, link: Link) -> Iterator[str]:

@@ -3,14 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from mynet.drivers.api import IPV4, IPV6, ExpectedState, Network
+from mynet.drivers.bridge import specs
 from mynet.drivers.bridge.check import bridge_differences, outer_differences
-from mynet.drivers.bridge.specs import (
-    Specs,
-    forwarded_versions,
-    port_forwards_of,
-    possible_forwards_of,
-    rules_of,
-)
 from mynet.drivers.linux.interface import Kernel
 from mynet.drivers.linux.links.alias import is_ours
 from mynet.drivers.linux.values.desired import NetworkRules
@@ -18,7 +12,7 @@ from mynet.drivers.linux.values.desired import NetworkRules
 _SETTINGS = {IPV4: "net.ipv4.ip_forward", IPV6: "net.ipv6.conf.all.forwarding"}
 
 
-def drifted(kernel: Kernel, specs: Specs, networks: Sequence[Network]) -> Sequence[str]:
+def drifted(kernel: Kernel, spec: specs.Specs, networks: Sequence[Network]) -> Sequence[str]:
     """Return the ids of networks and endpoints that differ from what they should be.
 
     It asks the kernel three questions for all of them, and does not look into sandboxes. If a
@@ -26,15 +20,15 @@ def drifted(kernel: Kernel, specs: Specs, networks: Sequence[Network]) -> Sequen
     rules are not compared.
     """
     seen, forwarded = kernel.links.survey(), kernel.host.forwarded_versions()
-    bridges = [(network, specs.bridge(network)) for network in networks]
+    bridges = [(network, spec.bridge(network)) for network in networks]
     ours = [
         network
         for network, bridge in bridges
         if (link := seen.links.get(bridge.name)) is None or is_ours(link, bridge)
     ]
     unserved = kernel.firewall.drifted(
-        [rules_of(network) for network in ours],
-        [forwards for network in ours for forwards in port_forwards_of(network)],
+        [specs.rules_of(network) for network in ours],
+        [forwards for network in ours for forwards in specs.port_forwards_of(network)],
     )
 
     def ids() -> Iterator[str]:
@@ -42,11 +36,11 @@ def drifted(kernel: Kernel, specs: Specs, networks: Sequence[Network]) -> Sequen
             if (
                 any(bridge_differences(bridge, seen.bridge(bridge.name)))
                 or bridge.name in unserved
-                or not forwarded_versions(network) <= forwarded
+                or not specs.forwarded_versions(network) <= forwarded
             ):
                 yield network.id
             for endpoint in network.endpoints:
-                veth = specs.veth(endpoint)
+                veth = spec.veth(endpoint)
                 outer = seen.outer(veth.name, veth.bridge)
                 if endpoint.id in unserved or any(outer_differences(veth, outer)):
                     yield endpoint.id
@@ -67,19 +61,19 @@ def rule_differences(kernel: Kernel, rules: NetworkRules, forwarded: frozenset[i
     return differences
 
 
-def table_differences(kernel: Kernel, specs: Specs, expected: ExpectedState) -> Sequence[str]:
+def table_differences(kernel: Kernel, spec: specs.Specs, expected: ExpectedState) -> Sequence[str]:
     """Return the differences between the firewall's table and all records."""
     recorded = {network.id: network for network in (*expected.unfinished, *expected.networks)}
     return kernel.firewall.unexpected(
-        specs.instance,
+        spec.instance,
         [
-            rules_of(network)
+            specs.rules_of(network)
             for network in expected.networks
-            if not kernel.links.is_taken(specs.bridge(network))
+            if not kernel.links.is_taken(spec.bridge(network))
         ],
-        [rules_of(network) for network in recorded.values()],
+        [specs.rules_of(network) for network in recorded.values()],
         [
-            possible_forwards_of(endpoint)
+            specs.possible_forwards_of(endpoint)
             for network in (*expected.networks, *expected.unfinished)
             for endpoint in network.endpoints
         ],

@@ -51,7 +51,12 @@ class BridgeDriver(api.Driver):
         Raises InvalidOptions, CapabilityUnsupported for too many subnets, and InterfaceExists.
         """
         require_sound(network)
-        _require_few_subnets(network)
+        if len(network.subnets) > MAX_SUBNETS:
+            raise CapabilityUnsupported(
+                f"network {network.name} has {len(network.subnets)} subnets, and the bridge driver"
+                f" takes at most {MAX_SUBNETS}; use fewer and larger ones, or a second network",
+                resource=f"network {network.name}",
+            )
         self._kernel.links.ensure_bridge(self._specs.bridge(network))
         self._kernel.firewall.add(self._instance, specs.rules_of(network))
         self._forward(network)
@@ -217,13 +222,3 @@ class BridgeDriver(api.Driver):
             self._kernel.host.enable_forwarding(
                 ipv4=api.IPV4 in versions, ipv6=api.IPV6 in versions
             )
-
-
-def _require_few_subnets(network: api.Network) -> None:
-    """Raise CapabilityUnsupported if one transaction has no room for all the subnets."""
-    if len(network.subnets) > MAX_SUBNETS:
-        raise CapabilityUnsupported(
-            f"network {network.name} has {len(network.subnets)} subnets, and the bridge driver"
-            f" takes at most {MAX_SUBNETS}; use fewer and larger ones, or a second network",
-            resource=f"network {network.name}",
-        )

@@ -71,7 +71,8 @@ class Sandboxes:
 def _visible_namespaces() -> Iterator[str]:
     """Yield one path for each network namespace that a process or a mount shows."""
     seen: set[int] = set()
-    for path in chain(_namespaces_of_processes(), _mounted_namespaces()):
+    processes = filter(str.isdecimal, os.listdir("/proc"))  # noqa: PTH208 - a Path costs more
+    for path in chain(map("/proc/{}/ns/net".format, processes), _mounted_namespaces()):
         try:
             inode = os.stat(path).st_ino  # noqa: PTH116 - a Path for each process costs more
         except OSError:
@@ -79,12 +80,6 @@ def _visible_namespaces() -> Iterator[str]:
         if inode not in seen:
             seen.add(inode)
             yield path
-
-
-def _namespaces_of_processes() -> Iterator[str]:
-    for name in os.listdir("/proc"):  # noqa: PTH208 - a Path for each process costs more
-        if name.isdecimal():
-            yield f"/proc/{name}/ns/net"
 
 
 def _mounted_namespaces() -> Iterator[str]:

@@ -53,10 +53,7 @@ CLAIMS: Sequence[Claim] = [
 
 
 def check_driver(
-    make: Callable[[DriverContext], Driver],
-    state_dir: Path,
-    *,
-    sandbox: Sandbox | None = None,
+    make: Callable[[DriverContext], Driver], state_dir: Path, *, sandbox: Sandbox | None = None
 ) -> None:
     """Raise :exc:`AssertionError` with a sentence if the driver violates the contract.
 

@@ -107,6 +107,11 @@ def require_whole(bench: Bench, endpoint: Endpoint) -> None:
     require(not problems, f"after connect, check reports of {endpoint.id}: {problems}")
 
 
+def require_problems(bench: Bench, endpoint: Endpoint, sentence: str) -> None:
+    """Raise AssertionError unless check reports a difference of an endpoint."""
+    require(list(bench.driver.check(SampleCall(), endpoint)), sentence)
+
+
 def twice(verb: Callable[[Call, Thing], None], thing: Thing) -> None:
     """Call a verb twice."""
     verb(SampleCall(), thing)

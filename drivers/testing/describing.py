@@ -28,10 +28,7 @@ def every_option_has_a_name_and_a_description(bench: Bench) -> None:
     for option in (*info.options, *info.endpoint_options):
         require(option.description, f"option {option.name} has no description")
         answer = option.check("no value that any option takes")
-        require(
-            answer is None or (isinstance(answer, str) and answer),
-            f"the check of option {option.name} returned {answer!r}",
-        )
+        _require_sentence(answer, f"the check of option {option.name}")
 
 
 def change_and_contradictions_answer_in_sentences(bench: Bench) -> None:
@@ -39,10 +36,7 @@ def change_and_contradictions_answer_in_sentences(bench: Bench) -> None:
     for option in bench.driver.info.options:
         for before, after in ((None, "a value"), ("a value", None)):
             answer = option.change(before, after)
-            require(
-                answer is None or (isinstance(answer, str) and answer),
-                f"the change of option {option.name} returned {answer!r}",
-            )
+            _require_sentence(answer, f"the change of option {option.name}")
     answers = bench.driver.info.contradictions(NetworkRequest({}))
     require(answers == {}, f"for a network without options, contradictions returned {answers}")
     answers = bench.driver.info.endpoint_contradictions({})
@@ -50,3 +44,8 @@ def change_and_contradictions_answer_in_sentences(bench: Bench) -> None:
         answers == {},
         f"for an endpoint without options, endpoint_contradictions returned {answers}",
     )
+
+
+def _require_sentence(answer: object, verb: str) -> None:
+    is_sentence = isinstance(answer, str) and answer
+    require(answer is None or is_sentence, f"{verb} returned {answer!r}")

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mynet.drivers.testing.bench import Bench, connected, require, require_whole, twice
+from mynet.drivers.testing.bench import Bench, connected, require_problems, require_whole, twice
 from mynet.drivers.testing.samples import SampleCall, sample_ports
 
 
@@ -12,15 +12,13 @@ def connect_publishes_ports_and_check_reports_missing_ones(bench: Bench) -> None
         return
     without = connected(bench)
     endpoint = replace(without, ports=sample_ports())
-    problems = bench.driver.check(SampleCall(), endpoint)
-    require(problems, "check reports nothing of ports that were never published")
+    require_problems(bench, endpoint, "check reports nothing of ports that were never published")
     bench.connect(endpoint)
     bench.connect(endpoint)
     require_whole(bench, endpoint)
     twice(bench.driver.disconnect, endpoint)
     bench.connect(without)
-    problems = bench.driver.check(SampleCall(), endpoint)
-    require(problems, "ports are still published after disconnect")
+    require_problems(bench, endpoint, "ports are still published after disconnect")
 
 
 def update_endpoint_changes_the_published_ports(bench: Bench) -> None:
@@ -33,13 +31,11 @@ def update_endpoint_changes_the_published_ports(bench: Bench) -> None:
         twice(bench.driver.update_endpoint, after)
         require_whole(bench, after)
         if len(before.ports) > len(after.ports):
-            problems = bench.driver.check(SampleCall(), before)
-            require(problems, "ports are still published after update_endpoint without them")
+            require_problems(bench, before, "update_endpoint without ports leaves them published")
     bench.driver.update_endpoint(SampleCall(), few)
     twice(bench.driver.disconnect, few)
     bench.connect(without)
-    problems = bench.driver.check(SampleCall(), few)
-    require(problems, "ports that update_endpoint published outlive the endpoint")
+    require_problems(bench, few, "ports that update_endpoint published outlive the endpoint")
 
 
 def restore_publishes_only_the_given_ports(bench: Bench) -> None:
@@ -49,7 +45,6 @@ def restore_publishes_only_the_given_ports(bench: Bench) -> None:
     endpoint = replace(connected(bench), ports=sample_ports())
     bench.connect(endpoint)
     bench.driver.restore(SampleCall(), [endpoint.network])
-    problems = bench.driver.check(SampleCall(), endpoint)
-    require(problems, "ports are still published after restore without them")
+    require_problems(bench, endpoint, "ports are still published after restore without them")
     bench.driver.restore(SampleCall(), [replace(endpoint.network, endpoints=(endpoint,))])
     require_whole(bench, endpoint)

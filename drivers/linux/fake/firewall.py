@@ -106,18 +106,15 @@ class FakeFirewall(Subject, protocol=interface.Firewall):
             return ["The firewall's table inet mynet is not there."]
         present = _elements(self._networks.values(), self._endpoints.values())
         allowed = {(element.set, element.value) for element in _elements(possible, forwards)}
-        missing = [element for element in _elements(rules) if element not in present]
         return [
-            *(
-                f"The firewall lacks {text(element)} in the set {element.set}."
-                for element in missing
-            ),
-            *(
-                f"The firewall has {text(element)} in the {'map' if element.data else 'set'}"
-                f" {element.set}, which nothing on record asks for."
-                for element in present
-                if (element.set, element.value) not in allowed
-            ),
+            f"The firewall lacks {text(element)} in the set {element.set}."
+            for element in _elements(rules)
+            if element not in present
+        ] + [
+            f"The firewall has {text(element)} in the {'map' if element.data else 'set'}"
+            f" {element.set}, which nothing on record asks for."
+            for element in present
+            if (element.set, element.value) not in allowed
         ]
 
     def inspect_surroundings(self) -> Surroundings:

@@ -42,10 +42,7 @@ class Firewall:
         self._verified = -1
 
     def load(
-        self,
-        instance: str,
-        rules: Iterable[NetworkRules],
-        forwards: Iterable[PortForwards] = (),
+        self, instance: str, rules: Iterable[NetworkRules], forwards: Iterable[PortForwards] = ()
     ) -> None:
         """Replace the table in one transaction, so that there is no moment without rules.
 

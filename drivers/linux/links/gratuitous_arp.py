@@ -81,12 +81,10 @@ def announcement(address: IPAddress, mac: str) -> bytes:
 
     Both override what a receiver knows, and neither adds a neighbour that it does not know.
     """
-    octets = bytes.fromhex(mac.replace(":", ""))
+    octets, own = bytes.fromhex(mac.replace(":", "")), address.packed
     if isinstance(address, IPv4Address):
-        own = address.packed
         arp = _ARP.pack(1, 0x0800, 6, 4, _REQUEST, octets, own, bytes(6), own)
         return _ETHERNET.pack(_BROADCAST, octets, _ETH_P_ARP) + arp
-    own = address.packed
     body = _advertisement(own, octets, 0)
     checksum = _checksum(own + _ALL_NODES + struct.pack("!II", len(body), 58) + body)
     header = _IPV6.pack(6 << 28, len(body), 58, 255, own, _ALL_NODES)

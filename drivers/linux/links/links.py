@@ -5,11 +5,10 @@ from collections.abc import Iterable, Sequence
 from mynet.drivers.api import IPInterface
 from mynet.drivers.linux.links.alias import read_mark
 from mynet.drivers.linux.links.bridges import Bridges
-from mynet.drivers.linux.links.lookup import delete_link, find_link, list_addresses
+from mynet.drivers.linux.links.lookup import delete_link, find_link, list_addresses, list_links
 from mynet.drivers.linux.links.veths import Veths
 from mynet.drivers.linux.netlink import route_replies
-from mynet.drivers.linux.netlink.link_requests import get_link
-from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.netlink.netlink_socket import Netlink
 from mynet.drivers.linux.values.observed import Link, Survey
 
 
@@ -24,7 +23,7 @@ class Links(Bridges, Veths):
     def list_marked(self) -> Sequence[Link]:
         """Like: ip -d link."""
         with Netlink() as nl:
-            links = map(route_replies.read_link, nl.dump(_list_links()))
+            links = map(route_replies.read_link, list_links(nl))
             return [link for link in links if read_mark(link.mark) != ("", "")]
 
     def foreign_devices(self, instance: str) -> Sequence[str]:
@@ -41,7 +40,7 @@ class Links(Bridges, Veths):
     def survey(self) -> Survey:
         """Like: ip -d addr."""
         with Netlink() as nl:
-            links = nl.dump(_list_links())
+            links = list_links(nl)
             addresses = list_addresses(nl)
         return Survey(
             {link.name: link for link in map(route_replies.read_link, links)},
@@ -55,7 +54,3 @@ def _by_link(replies: Iterable[bytes]) -> dict[int, frozenset[IPInterface]]:
     for index, address in map(route_replies.read_address, replies):
         addresses.setdefault(index, set()).add(address)
     return {index: frozenset(of_link) for index, of_link in addresses.items()}
-
-
-def _list_links() -> Request:
-    return Request(get_link(), "list interfaces", "interfaces")

@@ -34,6 +34,11 @@ def delete_link(nl: Netlink, link: Link) -> None:
     nl.ask(Request(message, f"delete {link.name}", f"interface {link.name}", GONE))
 
 
+def list_links(nl: Netlink) -> list[bytes]:
+    """Return the replies about all links. Like: ``ip link``."""
+    return nl.dump(Request(get_link(), "list interfaces", "interfaces"))
+
+
 def list_addresses(nl: Netlink, index: int = 0) -> list[bytes]:
     """Return the replies about a link's addresses, or those of all links. Like: ``ip addr``."""
     message = pyroute2_requests.get_addresses(index)

@@ -12,16 +12,11 @@ from dataclasses import replace
 from mynet.drivers.errors import KernelError, SandboxNotFound
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.group_commit import GroupCommit
+from mynet.drivers.linux.links import inner_end
 from mynet.drivers.linux.links.alias import is_ours, taken
 from mynet.drivers.linux.links.batch_delete import delete_links
 from mynet.drivers.linux.links.bridges import set_mac_and_mtu, set_up
 from mynet.drivers.linux.links.gratuitous_arp import Announcer, corrections
-from mynet.drivers.linux.links.inner_end import (
-    InnerNamespace,
-    finish_inner,
-    inspect_inner,
-    open_inner_namespace,
-)
 from mynet.drivers.linux.links.lookup import EXISTS, GONE, delete_link, find_link
 from mynet.drivers.linux.links.settings import write_settings
 from mynet.drivers.linux.links.shaping import find_shaper, inspect_limits, limit
@@ -44,7 +39,7 @@ class Veths:
         It completes what an earlier attempt left, or makes the pair again where the two ends are
         not a pair in the right place. Neighbours that knew the addresses learn the new MAC address.
         """
-        with Netlink() as host, open_inner_namespace(veth.sandbox) as place:
+        with Netlink() as host, inner_end.open_inner_namespace(veth.sandbox) as place:
             master = host.index(veth.bridge)
             if not master:
                 raise KernelError(
@@ -65,7 +60,7 @@ class Veths:
             if veth.sandbox is not None:
                 with place.entered():
                     write_settings(veth.interface, veth.settings)
-                finish_inner(place.nl, veth)
+                inner_end.finish_inner(place.nl, veth)
 
     def detach(self, endpoints: Iterable[Veth]) -> None:
         """Like: ip link delete NAME, for many at once."""
@@ -94,7 +89,7 @@ class Veths:
             outside = inspect_limits(host, veth, outside)
         try:
             with netns.entered(veth.sandbox) if veth.sandbox else nullcontext(), Netlink() as nl:
-                return inspect_inner(nl, veth, outside)
+                return inner_end.inspect_inner(nl, veth, outside)
         except SandboxNotFound:
             return replace(outside, sandbox_there=False)
 
@@ -103,7 +98,7 @@ class Veths:
         self._announcer.close()
 
 
-def _make(host: Netlink, veth: Veth, master: int, place: InnerNamespace) -> bool:
+def _make(host: Netlink, veth: Veth, master: int, place: inner_end.InnerNamespace) -> bool:
     """Create the pair; return False if one of its names exists already."""
     request = Request(
         link_requests.new_veth(veth, master, place.fd),
@@ -114,7 +109,7 @@ def _make(host: Netlink, veth: Veth, master: int, place: InnerNamespace) -> bool
     return host.ask(request) == (0,)
 
 
-def _take_over(host: Netlink, veth: Veth, master: int, place: InnerNamespace) -> bool:
+def _take_over(host: Netlink, veth: Veth, master: int, place: inner_end.InnerNamespace) -> bool:
     """Change the link that has the endpoint's name; return False if it was up already.
 
     Raises :exc:`InterfaceExists` if the link is not the endpoint's.
@@ -135,7 +130,7 @@ def _take_over(host: Netlink, veth: Veth, master: int, place: InnerNamespace) ->
     return True
 
 
-def _is_pair(veth: Veth, outer: Link, place: InnerNamespace) -> bool:
+def _is_pair(veth: Veth, outer: Link, place: inner_end.InnerNamespace) -> bool:
     """Return whether the outer end's peer is the inner end, with its name and in its place.
 
     Without a sandbox the caller may have moved and renamed the inner end, as it is meant to.

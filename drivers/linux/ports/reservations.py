@@ -128,9 +128,5 @@ def _refusal(binding: Binding, error: OSError) -> DriverError:
 
 def _ranges(text: str) -> list[tuple[int, int]]:
     """Parse ``8080,9000-9010``."""
-    ranges = []
-    for word in text.strip().split(","):
-        if word:
-            first, _, last = word.partition("-")
-            ranges.append((int(first), int(last or first)))
-    return ranges
+    words = (word.partition("-") for word in text.strip().split(",") if word)
+    return [(int(first), int(last or first)) for first, _, last in words]

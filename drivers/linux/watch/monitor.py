@@ -16,10 +16,10 @@ from contextlib import suppress
 from typing import Final
 
 from mynet.drivers.linux.firewall.ruleset import TABLE
+from mynet.drivers.linux.links.lookup import list_links
 from mynet.drivers.linux.netlink import notifications as nl
 from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
-from mynet.drivers.linux.netlink.link_requests import get_link
-from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.netlink.netlink_socket import Netlink
 from mynet.drivers.linux.watch.filter import ANYTHING, NotificationFilter, is_changed_by_others
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class NotificationReader:
 
     def _list_links(self) -> None:
         with Netlink() as netlink:
-            self._filter.add_links(netlink.dump(Request(get_link(), "list links", "interfaces")))
+            self._filter.add_links(list_links(netlink))
 
     def _run(self) -> None:
         waiting = select.poll()

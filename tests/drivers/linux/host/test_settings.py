@@ -10,7 +10,7 @@ from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.bridge.endpoint_options import SYSCTLS
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux import sysctl
-from mynet.drivers.linux.links import inner_end, veths
+from mynet.drivers.linux.links import inner_end
 from mynet.drivers.testing import SampleCall
 from tests.drivers.linux.support.namespaces import Namespace
 
@@ -61,7 +61,7 @@ def test_sysctls_are_set_before_the_interface_is_up(
         seen.append((box.setting("ipv4/conf/check1/rp_filter"), "UP" in link["flags"]))
         finish(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(veths, "finish_inner", watched)
+    monkeypatch.setattr(inner_end, "finish_inner", watched)
     driver.connect(CALL, replace(endpoint, options={RP_FILTER: "2"}))
     assert seen == [("2", False)]
 

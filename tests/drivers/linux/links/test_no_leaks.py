@@ -108,14 +108,14 @@ def test_after_an_error_no_descriptor_is_open_and_the_thread_is_back(
     assert descriptors(driver) == before
 
 
-@pytest.mark.parametrize("step", ["_make", "_finish_outer", "finish_inner"])
+@pytest.mark.parametrize("step", ["_make", "_finish_outer", "inner_end.finish_inner"])
 def test_an_exception_in_the_sandbox_brings_the_thread_back(
     driver: BridgeDriver, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     def break_down(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(veths, step, break_down)
+    monkeypatch.setattr(f"{veths.__name__}.{step}", break_down)
     home, before = here(), descriptors(driver)
     for _ in range(10):
         with pytest.raises(ZeroDivisionError):
