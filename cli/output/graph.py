@@ -6,116 +6,89 @@ numbers as identifiers, because a name may have any characters. Names appear onl
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from mynet.cli import port_syntax
 
-Label = Sequence[str]  # its lines
-
 
 @dataclass(frozen=True, slots=True)
-class Edge:
-    """An endpoint: the nodes that it connects, and its label."""
+class Syntax:
+    """How a language writes a graph."""
 
+    # The lines before the nodes, and the lines after the edges.
+    head: Sequence[str]
+    tail: Sequence[str]
+    # Templates. The fields of a node are its identifier and its label. Those of an edge are the
+    # identifiers of its network and its container, and its label.
     network: str
     container: str
-    label: Label
+    edge: str
+    # What separates the lines of a label.
+    line_break: str
+    # Return a character of a label, escaped if it has a meaning there.
+    escape: Callable[[str], str]
+    # A template of a character that the output cannot print. The field is its code point.
+    code_point: str
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """The labels of networks and containers by their nodes, and the edges between them."""
+def _draw(syntax: Syntax, networks: Sequence[Mapping[str, Any]], *, unicode: bool) -> Iterator[str]:
+    """Yield the lines of the graph of networks, each with its ``endpoints``."""
 
-    networks: Mapping[str, Label]
-    containers: Mapping[str, Label]
-    edges: Sequence[Edge]
+    def written(char: str) -> str:
+        is_printable = char.isprintable() and (unicode or char.isascii())
+        return syntax.escape(char) if is_printable else syntax.code_point.format(ord(char))
 
-    @classmethod
-    def of(cls, networks: Sequence[Mapping[str, Any]]) -> "Graph":
-        """Return the graph of networks, each with its ``endpoints``, in the same order."""
-        ends = [
-            (f"n{number}", endpoint)
-            for number, network in enumerate(networks, 1)
-            for endpoint in network["endpoints"]
-        ]
-        names = dict.fromkeys(endpoint["container_id"] for _, endpoint in ends)
-        nodes = {name: f"c{number}" for number, name in enumerate(names, 1)}
-        return cls(
-            {f"n{number}": _of_network(network) for number, network in enumerate(networks, 1)},
-            {node: [name] for name, node in nodes.items()},
-            [
-                Edge(node, nodes[endpoint["container_id"]], _of_endpoint(endpoint))
-                for node, endpoint in ends
-            ],
-        )
+    def label(*lines: str) -> str:
+        return syntax.line_break.join("".join(map(written, line)) for line in lines)
 
-
-def _of_network(network: Mapping[str, Any]) -> Label:
-    device = [network["interface"]] if network["interface"] else []
-    return [network["name"], *device, *(subnet["cidr"] for subnet in network["subnets"])]
+    containers: dict[str, str] = {}
+    edges: list[str] = []
+    yield from syntax.head
+    for number, network in enumerate(networks, 1):
+        device = [network["interface"]] if network["interface"] else []
+        cidrs = [subnet["cidr"] for subnet in network["subnets"]]
+        yield syntax.network.format(f"n{number}", label(network["name"], *device, *cidrs))
+        for endpoint in network["endpoints"]:
+            name = endpoint["container_id"]
+            container = containers.setdefault(name, f"c{len(containers) + 1}")
+            ports = map(port_syntax.format_port, endpoint["ports"])
+            text = label(endpoint["interface"], *endpoint["addresses"], *ports)
+            edges.append(syntax.edge.format(f"n{number}", container, text))
+    for name, container in containers.items():
+        yield syntax.container.format(container, label(name))
+    yield from edges
+    yield from syntax.tail
 
 
-def _of_endpoint(endpoint: Mapping[str, Any]) -> Label:
-    published = map(port_syntax.format_port, endpoint["ports"])
-    return [endpoint["interface"], *endpoint["addresses"], *published]
+def _escape_for_mermaid(char: str) -> str:
+    """Escape a character also from Markdown: "1. one" would become a list."""
+    return char if char.isalnum() or char in "_.:/-" else f"#{ord(char)};"
 
 
-def dot(networks: Sequence[Mapping[str, Any]], *, unicode: bool) -> Iterator[str]:
-    """Yield the lines of a graph for Graphviz. Source: https://graphviz.org/doc/info/lang.html."""
+# Source: https://graphviz.org/doc/info/lang.html
+_DOT = Syntax(
+    head=("graph mynet {", "  rankdir=LR"),
+    tail=("}",),
+    network='  {} [shape=box, label="{}"]',
+    container='  {} [shape=ellipse, label="{}"]',
+    edge='  {} -- {} [label="{}"]',
+    line_break=r"\n",
+    escape=lambda char: {"\\": r"\\", '"': r"\"", "&": "&amp;"}.get(char, char),
+    code_point="&#{};",
+)
+# Source: https://mermaid.js.org/syntax
+_MERMAID = Syntax(
+    head=("flowchart LR",),
+    tail=(),
+    network='  {}["{}"]',
+    container='  {}(["{}"])',
+    edge='  {0} ---|"{2}"| {1}',
+    line_break="<br>",
+    escape=_escape_for_mermaid,
+    code_point="#{};",
+)
 
-    def label(lines: Label) -> str:
-        return '"' + r"\n".join(_for_dot(line, unicode=unicode) for line in lines) + '"'
-
-    graph = Graph.of(networks)
-    yield "graph mynet {"
-    yield "  rankdir=LR"
-    for node, lines in graph.networks.items():
-        yield f"  {node} [shape=box, label={label(lines)}]"
-    for node, lines in graph.containers.items():
-        yield f"  {node} [shape=ellipse, label={label(lines)}]"
-    for edge in graph.edges:
-        yield f"  {edge.network} -- {edge.container} [label={label(edge.label)}]"
-    yield "}"
-
-
-def mermaid(networks: Sequence[Mapping[str, Any]], *, unicode: bool) -> Iterator[str]:
-    """Yield the lines of a flowchart for Mermaid. Source: https://mermaid.js.org/syntax."""
-
-    def label(lines: Label) -> str:
-        return '"' + "<br>".join(_for_mermaid(line, unicode=unicode) for line in lines) + '"'
-
-    graph = Graph.of(networks)
-    yield "flowchart LR"
-    for node, lines in graph.networks.items():
-        yield f"  {node}[{label(lines)}]"
-    for node, lines in graph.containers.items():
-        yield f"  {node}([{label(lines)}])"
-    for edge in graph.edges:
-        yield f"  {edge.network} ---|{label(edge.label)}| {edge.container}"
-
-
-def _for_dot(text: str, *, unicode: bool) -> str:
-    r"""Return a text escaped for a label, where quotes, \N and &amp; have a meaning."""
-    escapes = {"\\": r"\\", '"': r"\"", "&": "&amp;"}
-    return "".join(
-        escapes.get(char, char) if _is_printable(char, unicode=unicode) else f"&#{ord(char)};"
-        for char in text
-    )
-
-
-def _for_mermaid(text: str, *, unicode: bool) -> str:
-    """Return a text escaped for a label, also from Markdown: "1. one" would become a list."""
-    return "".join(
-        char
-        if _is_printable(char, unicode=unicode) and (char.isalnum() or char in "_.:/-")
-        else f"#{ord(char)};"
-        for char in text
-    )
-
-
-def _is_printable(char: str, *, unicode: bool) -> bool:
-    """Return whether the output can print a character."""
-    return char.isprintable() and (unicode or char.isascii())
-
-
+dot = partial(_draw, _DOT)
+mermaid = partial(_draw, _MERMAID)
 WRITERS: Mapping[str, Callable[..., Iterator[str]]] = {"dot": dot, "mermaid": mermaid}
