@@ -200,7 +200,7 @@ def port_in_use(binding: Binding, holder: str, metadata: Mapping[str, str]) -> P
     """Return the error for a port of the host that ``holder`` has; it may be ""."""
     return PortInUse(
         f"{binding} of this host is taken by {holder or 'another program'}; publish another port,"
-        " leave the choice to mynetd (host port 0), or end what has it",
+        " leave the choice to mynetd (host port 0), or free this one",
         resource=f"port {binding.port}/{binding.protocol.value}",
         holder=holder,
         metadata=metadata,

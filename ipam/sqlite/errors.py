@@ -66,7 +66,7 @@ def store_error(kind: ErrorClass, path: Path, reason: object) -> StoreDamaged | 
     """Return the error that reports a file, the reason, and what the operator can do."""
     if kind is StoreDamaged:
         message = (
-            f"{path} does not read as a mynet database: {reason}. It was left as it is; restore it"
+            f"{path} cannot be read as a mynet database: {reason}. It was left as it is; restore it"
             f" from a backup, or move it and {path.name}.lock away to begin with an empty one"
         )
     else:

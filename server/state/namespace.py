@@ -65,7 +65,7 @@ def require_no_foreign_devices(host: Host, instance: str) -> None:
     if devices:
         shown = ", ".join(devices[:_SHOWN]) + (", ..." if len(devices) > _SHOWN else "")
         raise CannotStart(
-            "networks of another mynetd stand in this network namespace"
+            "networks of another mynetd are in this network namespace"
             f" ({shown}): this state directory belongs to instance {instance}, and those devices do"
             " not. Start mynetd with the state directory that they belong to, or delete each"
             " with: ip link delete DEVICE. Nothing was changed"

@@ -220,6 +220,6 @@ def test_a_daemon_does_not_start_where_another_state_directory_has_networks(
     )
     assert process.wait(30) == 1
     said = (empty_testbed.root / "run/other.log").read_text()
-    assert "networks of another mynetd stand in this network namespace (br-blue)" in said
+    assert "networks of another mynetd are in this network namespace (br-blue)" in said
     assert empty_testbed.state() == before
     assert [network.name for network in Daemon(empty_testbed).networks()] == ["blue"]

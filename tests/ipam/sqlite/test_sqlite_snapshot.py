@@ -142,7 +142,7 @@ def test_a_missing_database_is_not_created(tmp_path: Path) -> None:
 def test_a_file_that_is_not_a_database_raises_store_damaged(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(noise(4096))
     with (
-        pytest.raises(StoreDamaged, match=r"a\.db does not read as a mynet database"),
+        pytest.raises(StoreDamaged, match=r"a\.db cannot be read as a mynet database"),
         at_one_moment([tmp_path / "a.db"], soon()),
     ):
         pytest.fail("there is none")
