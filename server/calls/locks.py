@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from mynet.server.calls.call import Call
 from mynet.server.errors import Busy
+from mynet.server.model.endpoints import Endpoint
 
 MAX_WAITERS = 64  # for one key: half of the daemon's threads, so that the others stay free
 
@@ -77,14 +78,14 @@ class KeyedLocks:
                     state.exclusive = False
 
     @contextlib.contextmanager
-    def endpoint(self, call: Call, container_id: str, network_id: str) -> Iterator[None]:
+    def endpoint(self, call: Call, endpoint: Endpoint) -> Iterator[None]:
         """Hold an existing endpoint: its container exclusively, its network shared.
 
         Raises Busy as :meth:`shared` does.
         """
         with (
-            self.exclusive(call, "container", container_id),
-            self.shared(call, "network", network_id),
+            self.exclusive(call, "container", endpoint.spec.container_id),
+            self.shared(call, "network", endpoint.network_id),
         ):
             yield
 

@@ -45,7 +45,7 @@ class EndpointUpdates:
         PortInUse, PortsExhausted, CallerGone, and what the driver raises.
         """
         selected = self.finder.one(selector)
-        with self.locks.endpoint(call, *_keys(selected)):
+        with self.locks.endpoint(call, selected):
             endpoint = self.finder.one(EndpointSelector(endpoint=selected.id))
             if endpoint.state is not EndpointState.READY:
                 raise _not_ready(endpoint)
@@ -88,7 +88,7 @@ class EndpointUpdates:
         rollback_call = call.for_rollback()
         with rollback(error, f"update endpoint {endpoint.id}"), ExitStack() as held:
             if is_under_way(error):
-                held.enter_context(self.locks.endpoint(rollback_call, *_keys(endpoint)))
+                held.enter_context(self.locks.endpoint(rollback_call, endpoint))
             if recorded := self.store.endpoints.get(endpoint.id):
                 network = self.store.networks.find(recorded.network_id)
                 held.callback(self.ports.settle, network, recorded)
@@ -116,10 +116,6 @@ def _checked(network: Network, endpoint: Endpoint, change: EndpointChange) -> En
     if violations:
         raise InvalidArgument(violations)
     return changed
-
-
-def _keys(endpoint: Endpoint) -> tuple[str, str]:
-    return endpoint.spec.container_id, endpoint.network_id
 
 
 def _conflicts(ports: Sequence[PortMapping]) -> Iterator[str]:

@@ -109,15 +109,11 @@ class Endpoints:
         known = self.store.endpoints.get(endpoint_id)
         if known is None:
             return None
-        with self.locks.endpoint(call, known.spec.container_id, known.network_id):
+        with self.locks.endpoint(call, known):
             endpoint = self.store.endpoints.get(endpoint_id)
             if endpoint:
                 self._finish(call, self.store.networks.find(endpoint.network_id), endpoint)
         return endpoint
-
-    def get(self, selector: EndpointSelector) -> Endpoint:
-        """Return one endpoint. Raises EndpointNotFound, NetworkNotFound and Ambiguous."""
-        return self.finder.one(selector)
 
     def check(self, call: Call, selector: EndpointSelector) -> tuple[Endpoint, Sequence[str]]:
         """Return an endpoint, and how the kernel differs from it, a sentence each.

@@ -36,9 +36,7 @@ class Kind(Generic[P]):
 
     # The word for it in messages.
     title: str
-    # The group of its entry points.
-    group: str
-    # The module that declares its hook, and the hook that returns the plugin.
+    # The module that declares the group of its entry points and its hook, and that hook's name.
     hookspecs: ModuleType
     hook: str
     # The class that a plugin derives from, and its version.
@@ -54,7 +52,6 @@ class Kind(Generic[P]):
 
 DRIVERS: Kind[drivers.Driver] = Kind(
     title="driver",
-    group=driver_hooks.GROUP,
     hookspecs=driver_hooks,
     hook="mynet_driver",
     contract=drivers.Driver,  # type: ignore[type-abstract]  # for isinstance, not to be called
@@ -65,7 +62,6 @@ DRIVERS: Kind[drivers.Driver] = Kind(
 )
 BACKENDS: Kind[ipam.Backend] = Kind(
     title="backend",
-    group=ipam_hooks.GROUP,
     hookspecs=ipam_hooks,
     hook="mynet_ipam_backend",
     contract=ipam.Backend,  # type: ignore[type-abstract]  # for isinstance, not to be called

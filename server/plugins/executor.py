@@ -122,7 +122,11 @@ class PluginExecutor:
         except self._contract:
             raise
         except BaseException as error:  # a plugin may break in any way
-            raise self._broken(verb, error) from error
+            log.exception("plugin broke its contract", plugin=self._plugin, verb=verb)
+            raise self._contract(
+                f"{self._plugin} broke in {verb}: {type(error).__name__}: {error}. This is a fault"
+                " of the plugin; the daemon's log has the traceback"
+            ) from error
 
     def _no_answer(self, verb: str, pending: Future[Any] | None = None) -> PluginTimeout:
         return PluginTimeout(
@@ -130,11 +134,4 @@ class PluginExecutor:
             " daemon's log, then call again",
             pending,
             resource=self._plugin,
-        )
-
-    def _broken(self, verb: str, error: BaseException) -> Exception:
-        log.error("plugin broke its contract", plugin=self._plugin, verb=verb, exc_info=error)
-        return self._contract(
-            f"{self._plugin} broke in {verb}: {type(error).__name__}: {error}. This is a fault of"
-            " the plugin; the daemon's log has the traceback"
         )

@@ -31,10 +31,10 @@ def load_plugins(
     A plugin that takes longer than ``patience`` seconds is refused, and so is a plugin that raises.
     Raises StoreDamaged and StoreUnavailable where a plugin's files cannot be read.
     """
-    manager = pluggy.PluginManager(kind.group)
+    manager = pluggy.PluginManager(kind.hookspecs.GROUP)
     manager.add_hookspecs(kind.hookspecs)
     entries: list[CatalogEntry[P]] = []
-    for point in sorted(entry_points(group=kind.group), key=_built_in_first):
+    for point in sorted(entry_points(group=kind.hookspecs.GROUP), key=_built_in_first):
         entry: CatalogEntry[P] = CatalogEntry(
             name=point.name,
             distribution=point.dist.name if point.dist else "",

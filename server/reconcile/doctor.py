@@ -229,6 +229,5 @@ class Doctor:
     @contextlib.contextmanager
     def _locked_endpoint(self, call: Call, endpoint: Endpoint) -> Iterator[None]:
         """Hold the locks of an endpoint, as Disconnect does. Raises Busy."""
-        call = call.within(_LOCK_TIMEOUT)
-        with self.locks.endpoint(call, endpoint.spec.container_id, endpoint.network_id):
+        with self.locks.endpoint(call.within(_LOCK_TIMEOUT), endpoint):
             yield

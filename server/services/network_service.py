@@ -87,7 +87,7 @@ class NetworkService:
         return pb.DisconnectResponse(endpoints=[to_proto.endpoint(endpoint) for endpoint in gone])
 
     def GetEndpoint(self, request: pb.GetEndpointRequest, call: Call) -> pb.GetEndpointResponse:
-        endpoint = self.core.endpoints.get(from_proto.selector(request))
+        endpoint = self.core.endpoints.finder.one(from_proto.selector(request))
         return pb.GetEndpointResponse(endpoint=to_proto.endpoint(endpoint))
 
     def ListEndpoints(
