@@ -7,7 +7,7 @@ from mynet.drivers.bridge.endpoint_options import SYSCTLS
 from mynet.drivers.bridge.options import OPTIONS
 from tests.e2e.support.doc_examples import type_out
 from tests.e2e.support.testbed import Testbed
-from tests.project.markdown import Page, rows, spans
+from tests.project.docs.markdown import Page, rows, spans
 
 PATH = Path(__file__).parents[3] / "docs" / "bridge.md"
 PAGE = Page(PATH, PATH.read_text())

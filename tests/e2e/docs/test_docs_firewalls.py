@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.e2e.support.doc_examples import type_out
 from tests.e2e.support.testbed import Testbed
-from tests.project.markdown import Page
+from tests.project.docs.markdown import Page
 
 PATH = Path(__file__).parents[3] / "docs" / "firewalls.md"
 

@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.doc_examples import type_commands
 from tests.e2e.support.testbed import Testbed
-from tests.project.markdown import Page
+from tests.project.docs.markdown import Page
 
 PATH = Path(__file__).parents[3] / "docs" / "mynetctl.md"
 PAGE = Page(PATH, PATH.read_text())

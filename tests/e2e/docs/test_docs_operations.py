@@ -7,7 +7,7 @@ from mynet.server.main import main as mynetd
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.doc_examples import type_commands
 from tests.e2e.support.testbed import Testbed
-from tests.project.markdown import Page
+from tests.project.docs.markdown import Page
 
 FOLDER = Path(__file__).parents[3] / "docs"
 PAGE = Page(FOLDER / "operations.md", (FOLDER / "operations.md").read_text())

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.e2e.support.daemon import Daemon, eventually
 from tests.e2e.support.doc_examples import type_commands
 from tests.e2e.support.testbed import Sandbox, Testbed
-from tests.project.markdown import Page
+from tests.project.docs.markdown import Page
 
 PATH = Path(__file__).parents[3] / "docs" / "ports.md"
 LISTEN = "import socket, time; held = socket.create_server(('', 22)); time.sleep(600)"

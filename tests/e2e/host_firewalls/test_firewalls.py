@@ -14,7 +14,7 @@ from tests.e2e.support.host_firewall_packages import Docker, Firewalld, lay_out
 from tests.e2e.support.host_firewalls import FAMILIES, bridged, make_blue, reaches
 from tests.e2e.support.published_ports import ADDRESSES
 from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
-from tests.project.markdown import Page
+from tests.project.docs.markdown import Page
 from tests.support.matrix import matrix
 
 PAGE = Path(__file__).parents[3] / "docs" / "firewalls.md"

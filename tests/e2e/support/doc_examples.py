@@ -4,7 +4,7 @@ import re
 
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.testbed import Testbed
-from tests.project.markdown import Page
+from tests.project.docs.markdown import Page
 
 # What varies: ids, MAC addresses and what follows from them, numbers of devices and processes,
 # times, counters, versions, and seconds that run down.

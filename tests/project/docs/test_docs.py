@@ -13,7 +13,7 @@ from mynet.server.main import main as mynetd
 from mynet.server.services.status import TABLE
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.cli.support.lines import called, named, walk
-from tests.project.markdown import Page, rows, spans
+from tests.project.docs.markdown import Page, rows, spans
 
 COMMANDS = dict(walk())
 HELP = {"-h", "--help"}

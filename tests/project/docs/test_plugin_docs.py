@@ -13,7 +13,7 @@ import pytest
 from mynet.drivers.api import Driver, DriverInfo
 from mynet.server.plugins.catalog import DRIVERS
 from mynet.server.plugins.loading import load_plugins
-from tests.project.markdown import Page, rows, spans
+from tests.project.docs.markdown import Page, rows, spans
 
 HEADINGS = ["Name", "Description", "Options", "State it owns", "Examples"]
 BUILT_IN = ["drivers/bridge", "ipam/bitmap"]
