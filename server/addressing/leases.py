@@ -119,7 +119,10 @@ class Leases:
         missing = families.keys() - {allocation.address.version for allocation in taken}
         taken += [self._take_any(call, network, endpoint, version) for version in missing]
         taken.sort(key=lambda allocation: allocation.address.version)
-        return tuple(_interface(allocation) for allocation in taken)
+        return tuple(
+            ip_interface(f"{allocation.address}/{allocation.subnet.prefixlen}")
+            for allocation in taken
+        )
 
     def hold(self, call: Call, network: Network, endpoint: Endpoint) -> None:
         """Allocate an endpoint's addresses again where its backend has lost them.
@@ -216,7 +219,3 @@ def _subnet_of(network: Network, address: ipam.IPAddress) -> Subnet:
         f"{address} is not in a subnet of network {network.name} ({known}); ask for one that is",
         resource=f"address {address}",
     )
-
-
-def _interface(allocation: ipam.Allocation) -> IPInterface:
-    return ip_interface(f"{allocation.address}/{allocation.subnet.prefixlen}")

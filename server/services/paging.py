@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 from mynet.ipam.api import IPNetwork
@@ -89,13 +89,7 @@ def by_allocation(violations: Violations, request: PageMessage) -> Page[Allocati
         backend, cidr, address = parts
         return AllocationKey(backend, fields.subnet_cidr(cidr), fields.address(address))
 
-    return _page(
-        violations,
-        request,
-        None,
-        parse,
-        lambda key: [key.backend, key.cidr, key.address] if key else [],
-    )
+    return _page(violations, request, None, parse, lambda key: astuple(key) if key else ())
 
 
 def _page(
