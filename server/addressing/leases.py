@@ -73,11 +73,9 @@ class Leases:
             for subnet in network.subnets:
                 length = subnet.cidr.prefixlen
                 if asked.address in subnet.cidr and asked.prefix_length not in (None, length):
-                    yield Violation(
-                        f"addresses[{number}]",
-                        f"the prefix length of {subnet.cidr} is {length}, not"
-                        f" {asked.prefix_length}",
-                    )
+                    wrong = f"is {length}, not {asked.prefix_length}"
+                    sentence = f"the prefix length of {subnet.cidr} {wrong}"
+                    yield Violation(f"addresses[{number}]", sentence)
 
     def check(self, network: Network, spec: EndpointSpec) -> None:
         """Raise AddressOutOfRange for an address of the spec outside the network's subnets."""
@@ -91,19 +89,16 @@ class Leases:
         if not spec.address_owner:
             return ()
         backend = self.backends.get(network.spec.ipam)
-        return tuple(
-            asked.address
-            for asked in spec.addresses
-            if backend.run(
-                call,
-                ipam.Backend.allocations,
-                ipam.AllocationQuery(
-                    subnet=_subnet_of(network, asked.address).cidr,
-                    address=asked.address,
-                    owner=spec.address_owner,
-                ),
+        queries = [
+            ipam.AllocationQuery(
+                subnet=_subnet_of(network, asked.address).cidr,
+                address=asked.address,
+                owner=spec.address_owner,
             )
-        )
+            for asked in spec.addresses
+        ]
+        held = [backend.run(call, ipam.Backend.allocations, query) for query in queries]
+        return tuple(allocation.address for page in held for allocation in page)
 
     def take(self, call: Call, network: Network, endpoint: Endpoint) -> tuple[IPInterface, ...]:
         """Allocate the addresses of the spec, and any one address of every other family.

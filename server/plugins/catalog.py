@@ -17,8 +17,7 @@ from mynet.ipam import hookspecs as ipam_hooks
 from mynet.ipam.errors import IpamError
 from mynet.server.calls.call import Call
 from mynet.server.errors import BackendNotFound, DriverNotFound, NotFound
-from mynet.server.plugins.executor import PluginExecutor
-from mynet.server.plugins.timeouts import within
+from mynet.server.plugins.executor import PluginExecutor, within
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 A caller waits for a verb until its deadline and then gets PLUGIN_TIMEOUT. The thread stays with the
 plugin. Two verbs never run at the same time for one object, even where the caller of the first has
-got its error long ago.
+got its error long ago. :func:`within` is for what plugins do before and after they have a pool.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import contextvars
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -23,6 +23,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 THREADS = 32  # verbs that run at once: enough to fill one group commit, or RTNL, many times
 CALLERS = 96  # callers that run or wait: fewer than the daemon's threads, so that others stay free
+PATIENCE: Final = 30.0  # seconds for a plugin, unless the caller sets another limit
 
 
 class PluginExecutor:
@@ -135,3 +136,21 @@ class PluginExecutor:
             pending,
             resource=self._plugin,
         )
+
+
+def within(seconds: float, function: Callable[[], T]) -> T:
+    """Run a function in a thread and return its result.
+
+    Raises what the function raises, even SystemExit. Raises TimeoutError when it has not returned
+    by then. Its thread is left behind and ends with the process.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001 - the caller raises it
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future.result(seconds)

@@ -17,8 +17,7 @@ import structlog
 from mynet.drivers.api import Option
 from mynet.ipam.errors import StoreDamaged, StoreUnavailable
 from mynet.server.plugins.catalog import Catalog, CatalogEntry, Info, Kind, P, Plugin
-from mynet.server.plugins.executor import PluginExecutor
-from mynet.server.plugins.timeouts import PATIENCE, within
+from mynet.server.plugins.executor import PATIENCE, PluginExecutor, within
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -6,8 +6,8 @@ subnets is compared with the backends, and the kernel with the records. Each obj
 under its lock, so that a call that is under way is not taken for an interrupted one.
 """
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -136,7 +136,7 @@ class Doctor:
         """
         for network in snapshot.ready_networks:
             for endpoint in snapshot.ready_endpoints.get(network.id, ()):
-                with contextlib.suppress(DriverError):
+                with suppress(DriverError):
                     self.kernel_checks.attachments.reacquire_ports(network, endpoint)
 
     def _restore(
@@ -220,14 +220,10 @@ class Doctor:
             networks = [network for network in current if network]
             examination.extend(self.conditions.problems(call, networks))
 
-    @contextlib.contextmanager
-    def _locked(self, call: Call, network: Network) -> Iterator[None]:
+    def _locked(self, call: Call, network: Network) -> AbstractContextManager[None]:
         """Hold a network's lock exclusively. Raises Busy."""
-        with self.locks.exclusive(call.within(_LOCK_TIMEOUT), "network", network.id):
-            yield
+        return self.locks.exclusive(call.within(_LOCK_TIMEOUT), "network", network.id)
 
-    @contextlib.contextmanager
-    def _locked_endpoint(self, call: Call, endpoint: Endpoint) -> Iterator[None]:
+    def _locked_endpoint(self, call: Call, endpoint: Endpoint) -> AbstractContextManager[None]:
         """Hold the locks of an endpoint, as Disconnect does. Raises Busy."""
-        with self.locks.endpoint(call.within(_LOCK_TIMEOUT), endpoint):
-            yield
+        return self.locks.endpoint(call.within(_LOCK_TIMEOUT), endpoint)

@@ -13,7 +13,7 @@ from mynet.server.errors import CannotStart
 from mynet.server.offline.fsck.backends import check_plugins
 from mynet.server.offline.fsck.cross_check import compare
 from mynet.server.offline.fsck.records import Records, read
-from mynet.server.plugins.timeouts import PATIENCE
+from mynet.server.plugins.executor import PATIENCE
 from mynet.server.state.directory import read_marker
 
 

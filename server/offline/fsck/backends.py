@@ -10,7 +10,7 @@ import pluggy
 from mynet.ipam import hookspecs
 from mynet.ipam.api import Audit, BackendContext, Holdings
 from mynet.ipam.sqlite.inspection import inspected
-from mynet.server.plugins.timeouts import within
+from mynet.server.plugins.executor import within
 
 
 @dataclass(frozen=True, slots=True)
