@@ -45,8 +45,6 @@ class Settings:
 class Seconds(click.FloatRange):
     """A setting in seconds. It refuses nan and inf, which are numbers to Python."""
 
-    name = "seconds"
-
     def convert(
         self, value: float, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:

@@ -53,12 +53,14 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
 @click.option(
     "--plugin-timeout",
     type=config.Seconds(min=0.1),
+    metavar="SECONDS",
     default=30.0,
     help="How long a call waits for a driver or an IPAM backend.",
 )
 @click.option(
     "--shutdown-grace",
     type=config.Seconds(min=0),
+    metavar="SECONDS",
     default=10.0,
     help="How long calls under way may take to end after SIGTERM.",
 )
@@ -72,12 +74,14 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
 @click.option(
     "--default-cooldown",
     type=config.Seconds(min=0),
+    metavar="SECONDS",
     default=30.0,
     help="How long a released address is not allocated again, by default of subnets.",
 )
 @click.option(
     "--default-retention",
     type=config.Seconds(min=0),
+    metavar="SECONDS",
     default=86400.0,
     help="How long a released address is kept for its sticky key, by default of subnets.",
 )

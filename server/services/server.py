@@ -1,9 +1,8 @@
 """The gRPC server: mynet's two services, health and reflection, on one or more addresses."""
 
-import contextlib
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
@@ -91,8 +90,11 @@ class Server:
             if address.startswith(_UNIX):
                 path = Path(address.removeprefix(_UNIX))
                 _clear_socket(path)
-                with _umask(_SOCKET_UMASK):
+                before = os.umask(_SOCKET_UMASK)  # of the process; no other thread makes files now
+                try:
                     self._server.add_insecure_port(f"unix:{path}")
+                finally:
+                    os.umask(before)
             else:
                 self._server.add_insecure_port(address)
         except (RuntimeError, OSError) as error:
@@ -139,13 +141,3 @@ def _try_bind(path: Path) -> None:
                 " with --listen, or run mynetd as a user that may create it"
             ) from error
     path.unlink()
-
-
-@contextlib.contextmanager
-def _umask(mask: int) -> Iterator[None]:
-    """Set the umask of the whole process, while no other thread creates files."""
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
