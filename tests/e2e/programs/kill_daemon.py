@@ -56,7 +56,7 @@ def nothing(*_: Any) -> str:
 
 
 def commit(when: str) -> Callable[..., str]:
-    return lambda writer, _jobs: f"{when} a commit of {writer._path.name}"
+    return lambda writer, _jobs: f"{when} a commit of {writer.path.name}"
 
 
 if __name__ == "__main__":
