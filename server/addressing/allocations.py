@@ -105,11 +105,9 @@ class Allocations:
         with self.locks.exclusive(call, "subnet", str(cidr)):
             if self.store.subnets.get(cidr) is None:
                 backend = self.backends.get(DEFAULT_BACKEND)
-                spec, now = SubnetSpec(cidr), datetime.now(UTC)
+                spec, pools, now = SubnetSpec(cidr), SubnetCandidates(()), datetime.now(UTC)
                 with suppress(errors.SubnetExists):  # a network claims a subnet without this lock
-                    self.store.subnets.add(
-                        spec, SubnetCandidates(()), backend.name, now, kept=False
-                    )
+                    self.store.subnets.add(spec, pools, backend.name, now, kept=False)
             try:
                 subnet = self.store.subnets.find(cidr)
                 backend = self.backends.get(subnet.backend)
@@ -166,7 +164,7 @@ class Allocations:
                 raise AddressOutOfRange(
                     f"{address} is not in {cidr}", resource=f"address {address}"
                 )
-            holder = owner or self._holder(call, backend, cidr, address)
+            holder = owner or self._holder(call, subnet, address)
             _refuse_own(address, holder)
             request = ipam.ReleaseRequest(self.registry.complete(subnet), address, owner=holder)
             return backend.run(call, ipam.Backend.release, request)
@@ -188,18 +186,12 @@ class Allocations:
             with best_effort(f"drop subnet {cidr}"):
                 self.registry.drop_unused(call, cidr)
 
-    def _holder(
-        self,
-        call: Call,
-        backend: Plugin[ipam.Backend],
-        cidr: ipam.IPNetwork,
-        address: ipam.IPAddress,
-    ) -> str:
-        query = ipam.AllocationQuery(subnet=cidr, address=address, limit=1)
-        held = backend.run(call, ipam.Backend.allocations, query)
+    def _holder(self, call: Call, subnet: RegisteredSubnet, address: ipam.IPAddress) -> str:
+        query = ipam.AllocationQuery(subnet=subnet.cidr, address=address, limit=1)
+        held = self.backends.get(subnet.backend).run(call, ipam.Backend.allocations, query)
         if not held:
             raise AllocationNotFound(
-                f"{address} of {cidr} is not allocated; ListAllocations (mynetctl ipam ls) shows"
+                f"{address} of {subnet.cidr} is not allocated; ListAllocations (mynetctl ipam ls) shows"
                 " the addresses that are",
                 resource=f"address {address}",
             )
