@@ -191,8 +191,8 @@ class Allocations:
         held = self.backends.get(subnet.backend).run(call, ipam.Backend.allocations, query)
         if not held:
             raise AllocationNotFound(
-                f"{address} of {subnet.cidr} is not allocated; ListAllocations (mynetctl ipam ls) shows"
-                " the addresses that are",
+                f"{address} of {subnet.cidr} is not allocated; ListAllocations (mynetctl ipam ls)"
+                " shows the addresses that are",
                 resource=f"address {address}",
             )
         return held[0].owner
