@@ -9,7 +9,7 @@ import pytest
 from mynet.ipam import hookspecs
 from mynet.ipam.api import Audit
 from mynet.server.offline.fsck import backends, examine
-from tests.server.support.damage import change
+from tests.server.support.faulty.damage import change
 from tests.server.support.stack import BOOK
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from mynet.server.main import main
 from mynet.server.state.directory import lock_state_dir
-from tests.server.support.damage import change
+from tests.server.support.faulty.damage import change
 from tests.server.support.stack import BOOK
 
 

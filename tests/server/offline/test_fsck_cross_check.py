@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mynet.server.offline.fsck import examine
-from tests.server.support.damage import change, edit, with_names
+from tests.server.support.faulty.damage import change, edit, with_names
 from tests.server.support.stack import BOOK
 
 

@@ -16,7 +16,7 @@ from mynet.server.offline.fsck.kernel import Comparison, compare
 from mynet.server.plugins.catalog import DRIVERS, Catalog, CatalogEntry
 from mynet.v1.network_pb2 import PortMapping
 from tests.server.support.daemon import INSTANCE, list_driver
-from tests.server.support.damage import edit, with_names
+from tests.server.support.faulty.damage import edit, with_names
 from tests.server.support.stack import Stack
 
 MENDS = "The next start repairs it."

@@ -20,7 +20,7 @@ from mynet.server.reconcile import repair_queue
 from mynet.server.reconcile.findings import Examination
 from mynet.server.reconcile.healer import Healer, examiners, healers
 from mynet.v1 import network_pb2
-from tests.server.support.fakes import FakeDriver
+from tests.server.support.faulty.fakes import FakeDriver
 from tests.server.support.polling import eventually
 from tests.server.support.stack import Stack
 from tests.server.support.world import World

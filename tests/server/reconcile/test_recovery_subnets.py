@@ -3,7 +3,7 @@
 from mynet.ipam.errors import StoreUnavailable
 from tests.server.support.daemon import counted_writes
 from tests.server.support.documents import MYNET, ask, holding, mynet, subnet
-from tests.server.support.failure_points import book, store
+from tests.server.support.faulty.failure_points import book, store
 from tests.server.support.findings import repaired, unrepaired
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import allocate, create_subnet

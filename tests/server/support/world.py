@@ -10,8 +10,8 @@ from mynet.server.plugins import catalog
 from mynet.server.plugins.catalog import Catalog, CatalogEntry
 from tests.ipam.support.clocks import FakeClock
 from tests.server.support.daemon import Daemon, list_backend, list_driver
-from tests.server.support.fake_backend import FakeBackend
-from tests.server.support.fakes import FakeDriver, FakeHost
+from tests.server.support.faulty.fake_backend import FakeBackend
+from tests.server.support.faulty.fakes import FakeDriver, FakeHost
 
 TORN = "ImportError: no module named rope"
 

@@ -7,8 +7,8 @@ import pytest
 
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.server.support.daemon import Daemon
+from tests.server.support.faulty.stress import CALLERS, ROUNDS, Holders, Run, allowed, stress
 from tests.server.support.stack import Stack
-from tests.server.support.stress import CALLERS, ROUNDS, Holders, Run, allowed, stress
 from tests.server.support.world import World
 
 POOL = "10.9.0.0/24"

@@ -10,7 +10,7 @@ import pytest
 
 from mynet.v1 import network_pb2
 from tests.server.support.daemon import counted_writes
-from tests.server.support.failure_points import REASONS, Step, book, case, kernel, store
+from tests.server.support.faulty.failure_points import REASONS, Step, book, case, kernel, store
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import connect, create
 from tests.server.support.stack import Stack

@@ -23,7 +23,7 @@ from mynet.ipam.api import (
 )
 from tests.ipam.conformance.reference_backend import ReferenceBackend
 from tests.ipam.support.clocks import FakeClock
-from tests.server.support.faults import Trouble
+from tests.server.support.faulty.faults import Trouble
 
 INSTANCE = "test"
 

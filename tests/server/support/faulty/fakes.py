@@ -22,7 +22,7 @@ from mynet.drivers.errors import InterfaceExists, SandboxNotFound
 from mynet.drivers.linux.fake.control import Control
 from mynet.drivers.linux.fake.ports import FakePorts
 from mynet.ipam.api import IPNetwork
-from tests.server.support.faults import Trouble
+from tests.server.support.faulty.faults import Trouble
 
 HERE = 0  # the "cookie" of the daemon's own namespace
 NO_OWNER = ""  # who owns a device that is not the daemon's
