@@ -3,7 +3,7 @@
 import pytest
 
 from mynet.v1.network_pb2 import ListNetworksRequest
-from tests.e2e.support.daemon import EXECUTED, Daemon, create, turned_away
+from tests.e2e.support.daemon import EXECUTED, Daemon, create, eventually, turned_away
 from tests.e2e.support.testbed import Testbed
 
 USAGE, REFUSED = 2, 1
@@ -27,9 +27,10 @@ def test_flags_go_before_the_environment_and_that_before_the_file(empty_testbed:
     )
     assert (empty_testbed.root / "run/environment/mynet.db").exists()
     assert not (empty_testbed.root / "run/file").exists()
-    assert [event["listen"] for event in daemon.events() if event["event"] == "serving"] == [
-        ["unix:///run/file.sock"]
-    ]
+    # The line follows the moment from which on the daemon serves.
+    eventually(lambda: [event for event in daemon.events() if event["event"] == "serving"])
+    (serving,) = [event for event in daemon.events() if event["event"] == "serving"]
+    assert serving["listen"] == ["unix:///run/file.sock"]
 
 
 def test_a_daemon_serves_on_every_address_it_was_given(empty_testbed: Testbed) -> None:
