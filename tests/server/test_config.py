@@ -138,9 +138,9 @@ def test_every_setting_is_a_flag(
     times = ("--plugin-timeout", "1.5", "--shutdown-grace", "0")
     others = ("--state-dir", "/a", "--log-format", "json", "--log-level", "debug")
     pools = ("base=10.64.0.0/10,size=26", "size=80,base=fd00::/48")
-    book = [f"--default-address-pool={pool}" for pool in pools]
-    book += ["--default-cooldown=0", "--default-retention=0.5", "--no-heal"]
-    assert run(*listen, *times, *others, *book).exit_code == 0
+    addressing = [f"--default-address-pool={pool}" for pool in pools]
+    addressing += ["--default-cooldown=0", "--default-retention=0.5", "--no-heal"]
+    assert run(*listen, *times, *others, *addressing).exit_code == 0
     assert (started, logs) == ([ALL_SET], [("json", "debug")])
 
 

@@ -63,10 +63,12 @@ def _ask_backend(point: EntryPoint, context: BackendContext, patience: float) ->
         if not isinstance(found, Audit):
             raise TypeError(f"its hook returned {found!r}, which is not an Audit")  # noqa: TRY301
     except TimeoutError:
-        remark = f"backend {point.name} did not check its books within {patience:g} s"
+        remark = f"backend {point.name} did not check its databases within {patience:g} s"
         return PluginFiles(remark=remark)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-        remark = f"backend {point.name} could not check its books: {type(error).__name__}: {error}"
+        remark = (
+            f"backend {point.name} could not check its databases: {type(error).__name__}: {error}"
+        )
         return PluginFiles(remark=remark)
     return PluginFiles(found.findings, found.holdings, found.complete, backend=point.name)
 

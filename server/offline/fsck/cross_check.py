@@ -13,7 +13,7 @@ from mynet.server.model.networks import NETWORK_OWNER, Network, NetworkState
 from mynet.server.offline.fsck.backends import PluginFiles
 from mynet.server.offline.fsck.records import Records
 
-Held = dict[str, set[IPAddress]]  # by owner
+AllocatedByOwner = dict[str, set[IPAddress]]  # by owner
 
 
 def compare(records: Records, backends: Mapping[str, PluginFiles]) -> Iterator[str]:
@@ -33,9 +33,9 @@ def compare(records: Records, backends: Mapping[str, PluginFiles]) -> Iterator[s
             yield from _unregistered_subnets(records, name, files)
 
 
-def _held(files: PluginFiles) -> Held:
+def _held(files: PluginFiles) -> AllocatedByOwner:
     """Return the addresses of networks and endpoints, by owner."""
-    held: Held = defaultdict(set)
+    held: AllocatedByOwner = defaultdict(set)
     for subnet in files.holdings:
         for holding in subnet.held:
             if is_own(holding.owner):
@@ -43,7 +43,7 @@ def _held(files: PluginFiles) -> Held:
     return held
 
 
-def _endpoint(endpoint: Endpoint, held: Held, files: PluginFiles) -> Iterator[str]:
+def _endpoint(endpoint: Endpoint, held: AllocatedByOwner, files: PluginFiles) -> Iterator[str]:
     recorded = {address.ip for address in endpoint.addresses}
     allocated = held.get(endpoint.owner, set())
     if files.whole:
@@ -53,7 +53,7 @@ def _endpoint(endpoint: Endpoint, held: Held, files: PluginFiles) -> Iterator[st
         yield f"{address} is allocated to {endpoint.display_name}, whose record does not list it"
 
 
-def _network(network: Network, held: Held, files: PluginFiles) -> Iterator[str]:
+def _network(network: Network, held: AllocatedByOwner, files: PluginFiles) -> Iterator[str]:
     recorded = {subnet.gateway for subnet in network.subnets if subnet.gateway}
     allocated = held.get(network.owner, set())
     if files.whole:
@@ -76,7 +76,7 @@ def _shared_addresses(records: Records) -> Iterator[str]:
                     yield f"{address.ip} is an address of {both}"
 
 
-def _owners_without_record(records: Records, backend: str, held: Held) -> Iterator[str]:
+def _owners_without_record(records: Records, backend: str, held: AllocatedByOwner) -> Iterator[str]:
     """Yield the owners that have addresses and are not on record."""
     known = {network.owner for network in records.networks.values()}
     known |= {endpoint.owner for endpoint in records.endpoints.values()}

@@ -47,9 +47,9 @@ def test_the_document_is_printed_as_it_is(
 def test_a_file_is_written_and_nothing_is_printed(
     ctl: Ctl, daemon: FakeDaemon, tmp_path: Path
 ) -> None:
-    done = ctl("ipam", "export", "--to", str(tmp_path / "book.json"))
+    done = ctl("ipam", "export", "--to", str(tmp_path / "subnets.json"))
     assert (done.status, done.out) == (0, "")
-    assert contents(tmp_path) == {"book.json": f"{DOCUMENT}\n".encode()}
+    assert contents(tmp_path) == {"subnets.json": f"{DOCUMENT}\n".encode()}
 
 
 def test_an_existing_file_is_replaced_and_keeps_its_mode_and_the_link_to_it(
@@ -66,7 +66,7 @@ def test_an_existing_file_is_replaced_and_keeps_its_mode_and_the_link_to_it(
 
 
 def test_an_existing_file_is_kept_if_the_disk_is_full(daemon: FakeDaemon, tmp_path: Path) -> None:
-    path = tmp_path / "book.json"
+    path = tmp_path / "subnets.json"
     path.write_text("old")
     before = ("prlimit", "--fsize=10")  # bytes
     done = program(daemon, "ipam", "export", "--to", str(path), before=before)
@@ -74,14 +74,14 @@ def test_an_existing_file_is_kept_if_the_disk_is_full(daemon: FakeDaemon, tmp_pa
     assert done.stderr.decode() == (
         f"mynetctl: IO_ERROR: {path} cannot be written: File too large\n"
     )
-    assert contents(tmp_path) == {"book.json": b"old"}
+    assert contents(tmp_path) == {"subnets.json": b"old"}
 
 
 def test_a_link_with_the_name_of_the_scratch_file_is_not_followed(
     ctl: Ctl, daemon: FakeDaemon, tmp_path: Path
 ) -> None:
-    (tmp_path / f".book.json.{os.getpid()}").symlink_to(tmp_path / "victim")
-    done = ctl("ipam", "export", "--to", str(tmp_path / "book.json"))
+    (tmp_path / f".subnets.json.{os.getpid()}").symlink_to(tmp_path / "victim")
+    done = ctl("ipam", "export", "--to", str(tmp_path / "subnets.json"))
     assert (done.status, done.err.count("\n")) == (1, 1)
     assert "cannot be written: File exists" in done.err
     assert not (tmp_path / "victim").exists()
@@ -101,7 +101,7 @@ def test_a_pipe_is_written_to_and_not_replaced(daemon: FakeDaemon, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("name", "why"), [("", "Is a directory"), ("none/book.json", "No such file or directory")]
+    ("name", "why"), [("", "Is a directory"), ("none/subnets.json", "No such file or directory")]
 )
 def test_a_file_that_cannot_be_written_is_one_line(
     ctl: Ctl, daemon: FakeDaemon, tmp_path: Path, name: str, why: str

@@ -55,8 +55,8 @@ def document(daemon: FakeDaemon) -> str:
 def test_a_file_is_given_to_the_daemon_as_it_is(
     ctl: Ctl, daemon: FakeDaemon, tmp_path: Path, options: str, asked: dict[str, Any]
 ) -> None:
-    (tmp_path / "book.json").write_text(' {"ü": 1}\n', encoding="utf-8")
-    done = ctl("ipam", "import", *options.split(), str(tmp_path / "book.json"))
+    (tmp_path / "subnets.json").write_text(' {"ü": 1}\n', encoding="utf-8")
+    done = ctl("ipam", "import", *options.split(), str(tmp_path / "subnets.json"))
     assert done.status == 0
     assert daemon.asked == [("ImportSubnets", {"document": ' {"ü": 1}\n', **asked})]
 
@@ -64,8 +64,8 @@ def test_a_file_is_given_to_the_daemon_as_it_is(
 def test_the_imported_subnets_are_shown_as_a_table(
     ctl: Ctl, daemon: FakeDaemon, tmp_path: Path
 ) -> None:
-    (tmp_path / "book.json").write_text("{}")
-    assert ctl("ipam", "import", str(tmp_path / "book.json")).out == (
+    (tmp_path / "subnets.json").write_text("{}")
+    assert ctl("ipam", "import", str(tmp_path / "subnets.json")).out == (
         "SUBNET        ALLOCATIONS\n10.9.0.0/24   3\nfd09::/64     0\n"
     )
 
@@ -73,16 +73,18 @@ def test_the_imported_subnets_are_shown_as_a_table(
 def test_the_imported_subnets_are_shown_as_json(
     ctl: Ctl, daemon: FakeDaemon, tmp_path: Path
 ) -> None:
-    (tmp_path / "book.json").write_text("{}")
-    shown = json.loads(ctl("ipam", "import", str(tmp_path / "book.json"), "--output", "json").out)
+    (tmp_path / "subnets.json").write_text("{}")
+    shown = json.loads(
+        ctl("ipam", "import", str(tmp_path / "subnets.json"), "--output", "json").out
+    )
     assert shown["subnets"][1] == {"subnet": "fd09::/64", "allocations": "0"}
 
 
 def test_a_byte_order_mark_is_not_part_of_the_document(
     ctl: Ctl, daemon: FakeDaemon, tmp_path: Path
 ) -> None:
-    (tmp_path / "book.json").write_text("{}", encoding="utf-8-sig")
-    ctl("ipam", "import", str(tmp_path / "book.json"))
+    (tmp_path / "subnets.json").write_text("{}", encoding="utf-8-sig")
+    ctl("ipam", "import", str(tmp_path / "subnets.json"))
     assert document(daemon) == "{}"
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.cli.conftest import Ctl
 from tests.cli.support.fake import FakeDaemon, Refusal
 
-BOOK = {
+REGISTERED = {
     "cidr": "10.9.0.0/24",
     "backend": "bitmap",
     "range": "10.9.0.128/25",
@@ -31,7 +31,7 @@ USED = {
     },
 }
 EMPTY = {"network": "", "gateway": "", "range": "", "reserved": [], "revision": "0"}
-NOT_FOUND = Refusal("NOT_FOUND", "SUBNET_NOT_FOUND", "subnet 10.8.0.0/24 is not in the book")
+NOT_FOUND = Refusal("NOT_FOUND", "SUBNET_NOT_FOUND", "subnet 10.8.0.0/24 does not exist")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ NOT_FOUND = Refusal("NOT_FOUND", "SUBNET_NOT_FOUND", "subnet 10.8.0.0/24 is not 
 def test_create_requests_what_was_given_and_prints_the_subnet(
     ctl: Ctl, daemon: FakeDaemon, arguments: str, asked: dict[str, Any]
 ) -> None:
-    daemon.answer("CreateSubnet", {"subnet": BOOK})
+    daemon.answer("CreateSubnet", {"subnet": REGISTERED})
     done = ctl("ipam", "subnet", "create", *arguments.split())
     assert (done.status, done.out) == (0, "10.9.0.0/24\n")
     assert daemon.asked == [("CreateSubnet", {"subnet": asked})]
@@ -64,7 +64,7 @@ def test_create_requests_what_was_given_and_prints_the_subnet(
 def test_create_without_a_subnet_leaves_the_choice_to_the_daemon(
     ctl: Ctl, daemon: FakeDaemon
 ) -> None:
-    daemon.answer("CreateSubnet", {"subnet": BOOK})
+    daemon.answer("CreateSubnet", {"subnet": REGISTERED})
     assert ctl("ipam", "subnet", "create", "--backend", "other").out == "10.9.0.0/24\n"
     assert daemon.asked == [("CreateSubnet", {"subnet": {}, "backend": "other"})]
 
@@ -80,13 +80,13 @@ def test_create_refuses_invalid_numbers_of_seconds(
 
 
 def test_create_as_json_shows_the_subnet(ctl: Ctl, daemon: FakeDaemon) -> None:
-    daemon.answer("CreateSubnet", {"subnet": BOOK})
+    daemon.answer("CreateSubnet", {"subnet": REGISTERED})
     shown = json.loads(ctl("ipam", "subnet", "create", "--output", "json").out)
-    assert shown == {**EMPTY, **BOOK}
+    assert shown == {**EMPTY, **REGISTERED}
 
 
 def test_ls_shows_how_full_they_are(ctl: Ctl, daemon: FakeDaemon) -> None:
-    daemon.answer("ListSubnets", {"subnets": [BOOK, USED]})
+    daemon.answer("ListSubnets", {"subnets": [REGISTERED, USED]})
     ls = ctl("ipam", "subnet", "ls").out
     assert [line.split() for line in ls.splitlines()] == [
         ["SUBNET", "NETWORK", "GATEWAY", "BACKEND", "ALLOCATED", "RESERVED", "COOLING", "FREE"],
@@ -96,9 +96,9 @@ def test_ls_shows_how_full_they_are(ctl: Ctl, daemon: FakeDaemon) -> None:
 
 
 def test_ls_as_json_is_the_answer_of_the_api(ctl: Ctl, daemon: FakeDaemon) -> None:
-    daemon.answer("ListSubnets", {"subnets": [BOOK]})
+    daemon.answer("ListSubnets", {"subnets": [REGISTERED]})
     shown = json.loads(ctl("ipam", "subnet", "ls", "--output", "json").out)
-    assert shown == {"subnets": [{**EMPTY, **BOOK}]}
+    assert shown == {"subnets": [{**EMPTY, **REGISTERED}]}
 
 
 def test_inspect_shows_the_subnet_as_json(ctl: Ctl, daemon: FakeDaemon) -> None:
@@ -119,7 +119,7 @@ def test_rm_continues_after_a_refusal(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("DeleteSubnet", {}, NOT_FOUND, {})
     done = ctl("ipam", "subnet", "rm", "10.9.0.0/24", "10.8.0.0/24", "10.7.0.0/24")
     assert (done.status, done.out) == (1, "10.9.0.0/24\n10.7.0.0/24\n")
-    assert done.err == "mynetctl: SUBNET_NOT_FOUND: subnet 10.8.0.0/24 is not in the book\n"
+    assert done.err == "mynetctl: SUBNET_NOT_FOUND: subnet 10.8.0.0/24 does not exist\n"
 
 
 def test_rm_passes_on_allow_missing(ctl: Ctl, daemon: FakeDaemon) -> None:

@@ -317,7 +317,7 @@ def test_a_plugin_that_hangs_while_it_is_loaded_does_not_keep_fsck(
         done.stderr
         == {
             "drivers": "",
-            "ipam": "ipam/sleepy: backend sleepy did not check its books within 2 s\n",
+            "ipam": "ipam/sleepy: backend sleepy did not check its databases within 2 s\n",
         }[group]
     )
     assert done.stdout.endswith(" The kernel agrees.\n")

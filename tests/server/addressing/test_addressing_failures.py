@@ -1,4 +1,4 @@
-"""A failure at each step of what is asked of the address book: nothing is left, and again succeeds.
+"""A failure at each step of the RPCs of addresses leaves nothing, and the next call succeeds.
 
 Over the real backend, as in test_failures.
 """
@@ -12,7 +12,7 @@ import pytest
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.server.support.daemon import counted_writes
 from tests.server.support.documents import MYNET, ask, holding, mynet, subnet
-from tests.server.support.faulty.failure_points import REASONS, Step, book, case, kernel, store
+from tests.server.support.faulty.failure_points import REASONS, Step, backend, case, kernel, store
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import allocate, create, create_subnet
 from tests.server.support.stack import Stack
@@ -42,7 +42,7 @@ def check(stack: Stack, verb: str, request: Any, step: Step) -> None:
     assert stack.state() != before
 
 
-FOUND = [case("booking the subnet", store(0)), case("opening it", book(0))]
+FOUND = [case("registering the subnet", store(0)), case("opening it", backend(0))]
 CHOOSE = [case("looking at the host", kernel("host.occupied_subnets")), *FOUND]
 
 
@@ -59,7 +59,7 @@ def test_a_failed_create_of_a_chosen_subnet_leaves_nothing(
     check(stack, "CreateSubnet", create_subnet(size), step)
 
 
-@pytest.mark.parametrize("step", [*CHOOSE, case("taking the gateway", book(1))])
+@pytest.mark.parametrize("step", [*CHOOSE, case("taking the gateway", backend(1))])
 def test_a_failed_create_network_with_chosen_subnets_leaves_nothing(
     stack: Stack, step: Step
 ) -> None:
@@ -73,7 +73,7 @@ def test_a_failed_create_network_with_chosen_subnets_leaves_nothing(
     assert stack.state() == before
 
 
-ALLOCATE = [*FOUND, case("allocating", book(1))]
+ALLOCATE = [*FOUND, case("allocating", backend(1))]
 
 
 @pytest.mark.parametrize("step", ALLOCATE)
@@ -96,21 +96,21 @@ def test_a_failed_allocation_leaves_nothing(
 def test_an_existing_subnet_stays_after_a_failed_allocation(stack: Stack, verb: str) -> None:
     stack.create_subnet()
     request = BATCH if verb.startswith("Batch") else allocate(NINE)
-    check(stack, verb, request, book(0))
+    check(stack, verb, request, backend(0))
 
 
 def test_a_release_that_failed_succeeds_when_it_is_called_again(stack: Stack) -> None:
     stack.create_subnet()
     for subnet_ in (NINE, EIGHT):
         stack.allocate(subnet_, owner="vm-7")
-    check(stack, "ReleaseOwner", OWNER, book(0))
+    check(stack, "ReleaseOwner", OWNER, backend(0))
     assert stack.subnets() == [NINE]
     stack.allocate(NINE, address="10.9.0.7")
     request = ipam_pb2.ReleaseAddressRequest(subnet=NINE, address="10.9.0.7")
-    check(stack, "ReleaseAddress", request, book(0))
+    check(stack, "ReleaseAddress", request, backend(0))
 
 
-AFTER = [case("dropping the subnet", store(0)), case("closing it", book(1))]
+AFTER = [case("dropping the subnet", store(0)), case("closing it", backend(1))]
 
 
 @pytest.mark.parametrize("step", AFTER)
@@ -133,7 +133,7 @@ def test_a_failed_delete_subnet_changes_nothing(stack: Stack) -> None:
 def test_a_subnet_that_cannot_be_closed_is_deleted_and_can_be_created_again(stack: Stack) -> None:
     before = stack.state()
     stack.create_subnet()
-    with book(0)(stack):
+    with backend(0)(stack):
         stack.delete_subnet()
     assert stack.subnets() == []
     stack.create_subnet()
@@ -141,7 +141,7 @@ def test_a_subnet_that_cannot_be_closed_is_deleted_and_can_be_created_again(stac
     assert stack.state() == before
 
 
-LOAD = [case("booking the subnets", store(0)), case("loading", book(0))]
+LOAD = [case("registering the subnets", store(0)), case("loading", backend(0))]
 
 
 @pytest.mark.parametrize("step", LOAD)
@@ -188,7 +188,7 @@ UNDO = [
 def test_after_a_failed_rollback_of_an_import_a_second_import_succeeds(
     stack: Stack, step: Step
 ) -> None:
-    with book(0)(stack), step(stack):
+    with backend(0)(stack), step(stack):
         assert refusal(stack.ipam.ImportSubnets, IMPORT).reason == "STORE_UNAVAILABLE"
     assert stack.state()["held"] == []
     assert stack.subnets() == []  # a subnet that its backend has not opened is not listed
@@ -198,7 +198,7 @@ def test_after_a_failed_rollback_of_an_import_a_second_import_succeeds(
 
 def test_after_a_failed_rollback_of_a_new_subnet_it_can_be_deleted(stack: Stack) -> None:
     before = stack.state()
-    with book(0)(stack), store(1)(stack):
+    with backend(0)(stack), store(1)(stack):
         assert refusal(stack.ipam.CreateSubnet, create_subnet()).reason == "STORE_UNAVAILABLE"
     assert refusal(stack.ipam.CreateSubnet, create_subnet()).reason == "SUBNET_EXISTS"
     stack.delete_subnet()
@@ -206,7 +206,7 @@ def test_after_a_failed_rollback_of_a_new_subnet_it_can_be_deleted(stack: Stack)
     stack.create_subnet()
 
 
-@pytest.mark.parametrize("step", [case("opening it", book(0)), case("allocating", book(1))])
+@pytest.mark.parametrize("step", [case("opening it", backend(0)), case("allocating", backend(1))])
 def test_after_a_failed_rollback_of_an_allocation_a_second_one_succeeds(
     stack: Stack, step: Step
 ) -> None:

@@ -10,7 +10,7 @@ from mynet.ipam import hookspecs
 from mynet.ipam.api import Audit
 from mynet.server.offline.fsck import backends, examine
 from tests.server.support.faulty.damage import change
-from tests.server.support.stack import BOOK
+from tests.server.support.stack import BITMAP_DB
 
 
 def test_databases_of_other_plugins_are_checked_as_databases(state: Path) -> None:
@@ -76,12 +76,14 @@ def test_the_databases_of_a_broken_backend_are_checked_without_it(
     install(answer)
     report = examine(state)
     assert report.findings == []
-    assert any("backend bitmap could not check its books" in remark for remark in report.remarks)
     assert any(
-        remark.startswith(f"{BOOK}: checked as a database only") for remark in report.remarks
+        "backend bitmap could not check its databases" in remark for remark in report.remarks
     )
-    (state / BOOK).write_bytes(b"noise" * 999)
-    assert examine(state).findings == [f"{BOOK}: is not an SQLite database"]
+    assert any(
+        remark.startswith(f"{BITMAP_DB}: checked as a database only") for remark in report.remarks
+    )
+    (state / BITMAP_DB).write_bytes(b"noise" * 999)
+    assert examine(state).findings == [f"{BITMAP_DB}: is not an SQLite database"]
 
 
 def test_a_hung_backend_is_a_remark(state: Path, install: Put) -> None:
@@ -97,7 +99,7 @@ def test_a_hung_backend_is_a_remark(state: Path, install: Put) -> None:
     report = examine(state, 0.1)
     over.set()
     assert report.findings == []
-    assert "ipam/bitmap: backend bitmap did not check its books within 0.1 s" in report.remarks
+    assert "ipam/bitmap: backend bitmap did not check its databases within 0.1 s" in report.remarks
 
 
 def test_the_findings_of_a_backend_are_reported(state: Path, install: Put) -> None:

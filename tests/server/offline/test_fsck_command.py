@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from mynet.server.main import main
 from mynet.server.state.directory import lock_state_dir
 from tests.server.support.faulty.damage import change
-from tests.server.support.stack import BOOK
+from tests.server.support.stack import BITMAP_DB
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def test_with_books_the_kernel_is_neither_compared_nor_mentioned(
 
 
 def test_the_status_is_1_with_a_line_for_each_finding(state: Path) -> None:
-    change(state / BOOK, "UPDATE subnets SET allocated = 7")
+    change(state / BITMAP_DB, "UPDATE subnets SET allocated = 7")
     done = fsck("--state-dir", state, "fsck")
     assert done.exit_code == 1
     assert [line.partition(": ")[0] for line in done.stdout.splitlines()] == ["ipam/bitmap"] * 3

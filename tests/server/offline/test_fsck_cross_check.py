@@ -7,7 +7,7 @@ import pytest
 
 from mynet.server.offline.fsck import examine
 from tests.server.support.faulty.damage import change, edit, with_names
-from tests.server.support.stack import BOOK
+from tests.server.support.stack import BITMAP_DB
 
 
 def test_a_state_in_order_has_no_findings(state: Path) -> None:
@@ -23,12 +23,12 @@ C1 = "endpoint c1 of container c1"
     ("file", "script", "wanted"),
     [
         (
-            BOOK,
+            BITMAP_DB,
             "UPDATE allocations SET owner = 'vm-8' WHERE hex(address) LIKE '%0A010002'",
             [f"{C1} is ready with 10.1.0.2, which is not allocated to it"],
         ),
         (
-            BOOK,
+            BITMAP_DB,
             (
                 "UPDATE allocations SET owner = 'vm-8' WHERE owner LIKE 'network:%'"
                 " AND hex(address) LIKE '%0A010001'"
@@ -36,7 +36,7 @@ C1 = "endpoint c1 of container c1"
             ["network web has gateway 10.1.0.1, which is not allocated to it"],
         ),
         (
-            BOOK,
+            BITMAP_DB,
             (
                 "UPDATE allocations SET owner = (SELECT owner FROM allocations WHERE owner LIKE"
                 " 'endpoint:%' AND hex(address) LIKE '%0A010002') WHERE owner = 'vm-7'"
@@ -44,7 +44,7 @@ C1 = "endpoint c1 of container c1"
             [f"10.9.0.1 is allocated to {C1}, whose record does not list it"],
         ),
         (
-            BOOK,
+            BITMAP_DB,
             (
                 "UPDATE allocations SET owner = (SELECT owner FROM allocations WHERE owner LIKE"
                 " 'network:%') WHERE owner = 'vm-7'"
@@ -52,12 +52,12 @@ C1 = "endpoint c1 of container c1"
             ["10.9.0.1 is allocated to network web, whose record does not list it as a gateway"],
         ),
         (
-            BOOK,
+            BITMAP_DB,
             "UPDATE allocations SET owner = 'endpoint:feedfacefeedface' WHERE owner = 'vm-7'",
             ["backend bitmap has 10.9.0.1 for endpoint feedfacefeed, which is not on record"],
         ),
         (
-            BOOK,
+            BITMAP_DB,
             "UPDATE allocations SET owner = 'network:feedfacefeedface' WHERE owner = 'vm-7'",
             ["backend bitmap has 10.9.0.1 for network feedfacefeed, which is not on record"],
         ),
@@ -149,7 +149,7 @@ def test_an_interrupted_endpoint_may_have_addresses_or_none(state: Path, word: s
     edit(state / "mynet.db", "endpoints", lambda one: one.replace('"state":"ready"', text))
     assert examine(state).findings == []
     intents = "DELETE FROM allocations WHERE owner LIKE 'endpoint:%' AND subnet = 2"
-    change(state / BOOK, intents)
+    change(state / BITMAP_DB, intents)
     assert all(finding.startswith("ipam/bitmap: ") for finding in examine(state).findings)
 
 
@@ -158,7 +158,9 @@ def test_a_record_that_cannot_be_read_does_not_hide_the_others(state: Path) -> N
         *(state / "mynet.db", "endpoints"),
         lambda text: text.replace('"mtu"', '"mut"') if '"c1"' in text else text,
     )
-    change(state / BOOK, "UPDATE allocations SET owner = 'x' WHERE hex(address) LIKE '%0A010003'")
+    change(
+        state / BITMAP_DB, "UPDATE allocations SET owner = 'x' WHERE hex(address) LIKE '%0A010003'"
+    )
     report = examine(state)
     assert not report.whole
     found = with_names(report.findings, state)

@@ -171,13 +171,13 @@ Spoil = Callable[[Path], None]
 
 
 def newer(state: Path) -> None:
-    with closing(sqlite3.connect(state / "ipam" / "bitmap" / "bitmap.db")) as book:
-        book.execute("PRAGMA user_version = 99")
+    with closing(sqlite3.connect(state / "ipam" / "bitmap" / "bitmap.db")) as database:
+        database.execute("PRAGMA user_version = 99")
 
 
 def newer_own(state: Path) -> None:
-    with closing(sqlite3.connect(state / "mynet.db")) as book:
-        book.execute("PRAGMA user_version = 99")
+    with closing(sqlite3.connect(state / "mynet.db")) as database:
+        database.execute("PRAGMA user_version = 99")
 
 
 def altered(state: Path) -> None:
@@ -291,10 +291,10 @@ def test_the_command_prints_why_it_failed(file: Path, state: Path) -> None:
 
 
 def test_the_command_prints_what_the_next_start_repairs(state: Path, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(state / "ipam" / "bitmap" / "bitmap.db")) as book:
-        add_crc32(book)
-        book.execute("UPDATE allocations SET owner = 'endpoint:f00'")
-        book.commit()
+    with closing(sqlite3.connect(state / "ipam" / "bitmap" / "bitmap.db")) as database:
+        add_crc32(database)
+        database.execute("UPDATE allocations SET owner = 'endpoint:f00'")
+        database.commit()
     file = back_up(state, tmp_path / "one.backup")
     done = mynetd("restore", file, "--state-dir", tmp_path / "new")
     assert "The next start will repair: backend bitmap has 10.1.0.1" in done.output

@@ -172,12 +172,12 @@ def test_the_error_for_a_missing_driver_names_the_existing_ones(load: Load) -> N
 
 
 def test_a_backend_with_a_damaged_file_prevents_the_start(tmp_path: Path) -> None:
-    book = tmp_path / "bitmap" / "bitmap.db"
-    book.parent.mkdir()
-    book.write_bytes(b"this is no database" * 100)
+    database = tmp_path / "bitmap" / "bitmap.db"
+    database.parent.mkdir()
+    database.write_bytes(b"this is no database" * 100)
     with pytest.raises(StoreDamaged, match=r"bitmap\.db"):
         load_plugins(BACKENDS, "0123", tmp_path)
-    assert book.read_bytes() == b"this is no database" * 100
+    assert database.read_bytes() == b"this is no database" * 100
 
 
 def test_a_backend_whose_file_another_process_has_prevents_the_start(tmp_path: Path) -> None:

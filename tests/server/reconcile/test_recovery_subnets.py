@@ -3,7 +3,7 @@
 from mynet.ipam.errors import StoreUnavailable
 from tests.server.support.daemon import counted_writes
 from tests.server.support.documents import MYNET, ask, holding, mynet, subnet
-from tests.server.support.faulty.failure_points import book, store
+from tests.server.support.faulty.failure_points import backend, store
 from tests.server.support.findings import repaired, unrepaired
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import allocate, create_subnet
@@ -15,12 +15,12 @@ NINE = "10.9.0.0/24"
 
 def crash_in_create_subnet(stack: Stack, cidr: str = NINE) -> None:
     """Leave a subnet in the registry that the backend does not know."""
-    with book(0)(stack), store(1)(stack):
+    with backend(0)(stack), store(1)(stack):
         refusal(stack.ipam.CreateSubnet, create_subnet(cidr, reserved=["10.9.0.1"]))
 
 
 def crash_in_allocate(stack: Stack, cidr: str = NINE) -> None:
-    with book(0)(stack), store(1, times=9)(stack):
+    with backend(0)(stack), store(1, times=9)(stack):
         refusal(stack.ipam.AllocateAddress, allocate(cidr))
 
 
@@ -54,7 +54,7 @@ def test_the_kept_subnets_of_an_interrupted_import_stay(
     stack: Stack,
 ) -> None:
     document = mynet(subnet(NINE, holding("10.9.0.9")), subnet("10.8.0.0/24", kept=True))
-    with book(0)(stack), store(1, times=9)(stack):
+    with backend(0)(stack), store(1, times=9)(stack):
         refusal(stack.ipam.ImportSubnets, ask(MYNET, document))
     stack.core.doctor.recover()
     assert stack.subnets() == ["10.8.0.0/24"]

@@ -1,4 +1,4 @@
-"""What the address book and lists refuse: each with all its faults, and nothing changed by it."""
+"""Invalid requests for addresses are refused with all violations, and change nothing."""
 
 import base64
 import json

@@ -13,7 +13,7 @@ NINE = "10.99.0.0/24"
 
 
 def refused_both_ways(world: World, fields: dict[str, Any], faults: list[str]) -> None:
-    """Ask for the subnet in the book, and for one like it with a network."""
+    """Ask for a registered subnet, and for one like it with a network."""
     check(world, "CreateSubnet", {"subnet": fields}, [f"subnet.{fault}" for fault in faults])
     before = world.state()
     refused = refusal(world.net.CreateNetwork, create("new", subnets=[fields]))

@@ -105,7 +105,7 @@ HEAD = json.dumps(
         "revision": 7,
     }
 ).encode()
-GOOD = {"backup.json": HEAD, "mynet.db": b"a book"}
+GOOD = {"backup.json": HEAD, "mynet.db": b"a database"}
 
 
 def test_a_backup_that_another_program_repacked_is_accepted(tmp_path: Path, folder: Path) -> None:
@@ -120,14 +120,14 @@ def test_a_backup_that_another_program_repacked_is_accepted(tmp_path: Path, fold
         {},
         GOOD,
         {"SHA256SUMS": sums({})},
-        {"mynet.db": b"a book", "SHA256SUMS": sums({"mynet.db": b"a book"})},
+        {"mynet.db": b"a database", "SHA256SUMS": sums({"mynet.db": b"a database"})},
         {**GOOD, "SHA256SUMS": sums(GOOD) + b"nonsense\n"},
         {**GOOD, "SHA256SUMS": sums({**GOOD, "mynet.json": b"{}"})},
         {**GOOD, "more": b"", "SHA256SUMS": sums(GOOD)},
         {**GOOD, "SHA256SUMS": sums(GOOD), "more": b""},
         {**GOOD, "SHA256SUMS": b"\xff"},
-        {"mynet.db": b"a book", "backup.json": HEAD, "SHA256SUMS": sums(GOOD)},
-        {**GOOD, "./mynet.db": b"a book", "SHA256SUMS": sums(GOOD)},
+        {"mynet.db": b"a database", "backup.json": HEAD, "SHA256SUMS": sums(GOOD)},
+        {**GOOD, "./mynet.db": b"a database", "SHA256SUMS": sums(GOOD)},
         {**GOOD, "backup.json": b"[]", "SHA256SUMS": b""},
         {**GOOD, "backup.json": b'{"format": 1}', "SHA256SUMS": b""},
         {**GOOD, "backup.json": b'{"format": 1, "version": []}', "SHA256SUMS": b""},
@@ -150,7 +150,7 @@ def test_no_file_is_written_outside_the_folder(tmp_path: Path, folder: Path, nam
     with pytest.raises(CannotRestore):
         unpack(path, folder)
     after = {name: content for name, content in contents(tmp_path).items() if name != "a"}
-    assert after == {**before, "mynet.db": b"a book"}  # below the folder
+    assert after == {**before, "mynet.db": b"a database"}  # below the folder
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])

@@ -26,7 +26,7 @@ from mynet.server.state.directory import StateDir
 from mynet.v1 import network_pb2
 from tests.server.support.daemon import INSTANCE
 from tests.server.support.refusals import refusal
-from tests.server.support.stack import BOOK, Stack
+from tests.server.support.stack import BITMAP_DB, Stack
 from tests.support.matrix import matrix
 
 CALLERS = 8
@@ -82,11 +82,11 @@ def test_acknowledged_changes_are_in_the_backup(stack: Stack, place: Path, tmp_p
     stack.disconnect()
     stack.close()
     again = Stack(folder)
-    books = ("networks", "endpoints", "subnets", "open", "held")
+    parts = ("networks", "endpoints", "subnets", "open", "held")
     found = again.state()
     again.core.doctor.recover()  # the kernel is another, too
     again.close()
-    assert {name: found[name] for name in books} == {name: before[name] for name in books}
+    assert {name: found[name] for name in parts} == {name: before[name] for name in parts}
 
 
 def test_a_backup_is_readable_by_its_owner_alone_and_leaves_no_other_file(
@@ -285,8 +285,8 @@ def test_a_backup_keeps_the_locks_of_databases(stack: Stack, state: Path, place:
     """Without its lock, the next program that opens a database would delete its log."""
     stack.network("one", "10.1.0.0/24")
     back_up(stack, place / "one")
-    for name in ("mynet.db", BOOK):
+    for name in ("mynet.db", BITMAP_DB):
         look = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA quick_check')"
         subprocess.run([sys.executable, "-c", look, state / name], check=True)
     assert (state / "mynet.db-wal").exists()
-    assert (state / f"{BOOK}-wal").exists()
+    assert (state / f"{BITMAP_DB}-wal").exists()

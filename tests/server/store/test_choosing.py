@@ -52,16 +52,16 @@ def grounds(draw: st.DrawFn) -> tuple[IPNetwork, int, int, list[Interval]]:
 @settings(max_examples=200)
 @given(grounds())
 def test_the_first_gap_is_found_as_by_trying_every_subnet(
-    ground: tuple[IPNetwork, int, int, list[Interval]],
+    candidates: tuple[IPNetwork, int, int, list[Interval]],
 ) -> None:
-    assert first_gap(*ground) == first_gap_by_trying(*ground)
+    assert first_gap(*candidates) == first_gap_by_trying(*candidates)
 
 
 # --- the choice -------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def book() -> Iterator[sqlite3.Connection]:
+def database() -> Iterator[sqlite3.Connection]:
     """The registry's tables, in memory."""
     connection = sqlite3.connect(":memory:")
     add_crc32(connection)
@@ -71,20 +71,20 @@ def book() -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
-def fill(book: sqlite3.Connection, *cidrs: str) -> None:
-    """Book subnets past all checks."""
+def fill(database: sqlite3.Connection, *cidrs: str) -> None:
+    """Register subnets past all checks."""
     keys = [(SubnetKey.of(ip_network(cidr)), cidr) for cidr in cidrs]
-    book.executemany(
+    database.executemany(
         "INSERT INTO subnets (version, first, last, cidr, backend, rules, kept, create_time,"
         " revision) VALUES (?, ?, ?, ?, '', '', 0, '', 0)",
         [(key.version, key.first, key.last, cidr) for key, cidr in keys],
     )
 
 
-def take(book: sqlite3.Connection, ground: SubnetCandidates, prefixlen: int = 0) -> str:
-    """Choose a subnet and book it."""
-    found = str(choose(book, SubnetSpec(None, size=SubnetSize(4, prefixlen)), ground))
-    fill(book, found)
+def take(database: sqlite3.Connection, candidates: SubnetCandidates, prefixlen: int = 0) -> str:
+    """Choose a subnet and register it."""
+    found = str(choose(database, SubnetSpec(None, size=SubnetSize(4, prefixlen)), candidates))
+    fill(database, found)
     return found
 
 
@@ -95,74 +95,81 @@ def take(book: sqlite3.Connection, ground: SubnetCandidates, prefixlen: int = 0)
     st.lists(st.sampled_from([0, 24, 25, 26]), min_size=1, max_size=20),
 )
 def test_choices_overlap_nothing_and_use_up_every_pool(
-    booked: list[int], taken: list[int], sizes: list[int]
+    registered: list[int], taken: list[int], sizes: list[int]
 ) -> None:
-    book = sqlite3.connect(":memory:")
-    add_crc32(book)
-    book.executescript(MIGRATIONS[0])
-    fill(book, *(f"10.0.{number}.0/24" for number in booked))
+    database = sqlite3.connect(":memory:")
+    add_crc32(database)
+    database.executescript(MIGRATIONS[0])
+    fill(database, *(f"10.0.{number}.0/24" for number in registered))
     routes = [ip_network(f"10.0.{number // 2}.{number % 2 * 128}/25") for number in taken]
     pool = AddressPool(ip_network("10.0.0.0/20"), 24)
-    there = [ip_network(f"10.0.{number}.0/24") for number in booked] + routes
+    there = [ip_network(f"10.0.{number}.0/24") for number in registered] + routes
     try:
         for size in sizes:
             found = choose(
-                book, SubnetSpec(None, size=SubnetSize(4, size)), SubnetCandidates([pool], routes)
+                database,
+                SubnetSpec(None, size=SubnetSize(4, size)),
+                SubnetCandidates([pool], routes),
             )
             assert found.prefixlen == (size or 24)
             assert not any(found.overlaps(other) for other in there)
-            fill(book, str(found))
+            fill(database, str(found))
             there.append(found)
     except PoolsExhausted:
         left = pool.base.subnets(new_prefix=size or 24)
         assert all(any(each.overlaps(other) for other in there) for each in left)
     finally:
-        book.close()
+        database.close()
 
 
-def test_each_choice_continues_behind_the_last_of_any_size(book: sqlite3.Connection) -> None:
-    ground = SubnetCandidates([POOL])
-    assert [take(book, ground, size) for size in (0, 26, 26, 0, 16, 25)] == [
+def test_each_choice_continues_behind_the_last_of_any_size(database: sqlite3.Connection) -> None:
+    candidates = SubnetCandidates([POOL])
+    assert [take(database, candidates, size) for size in (0, 26, 26, 0, 16, 25)] == [
         *("10.0.0.0/24", "10.0.1.0/26", "10.0.1.64/26", "10.0.2.0/24", "10.1.0.0/16"),
         "10.2.0.0/25",
     ]
 
 
 def test_after_the_end_of_a_pool_earlier_gaps_are_chosen(
-    book: sqlite3.Connection,
+    database: sqlite3.Connection,
 ) -> None:
-    ground = SubnetCandidates([AddressPool(ip_network("10.0.0.0/23"), 24)])
-    assert take(book, ground, 26) == "10.0.0.0/26"
-    assert take(book, ground) == "10.0.1.0/24"
-    assert [take(book, ground, 26) for _ in range(3)] == [f"10.0.0.{n}/26" for n in (64, 128, 192)]
+    candidates = SubnetCandidates([AddressPool(ip_network("10.0.0.0/23"), 24)])
+    assert take(database, candidates, 26) == "10.0.0.0/26"
+    assert take(database, candidates) == "10.0.1.0/24"
+    assert [take(database, candidates, 26) for _ in range(3)] == [
+        f"10.0.0.{n}/26" for n in (64, 128, 192)
+    ]
     with pytest.raises(PoolsExhausted, match=r"10\.0\.0\.0/23 in /24"):
-        take(book, ground, 32)
+        take(database, candidates, 32)
 
 
 def test_a_subnet_that_begins_before_the_pool_or_the_choice_is_avoided(
-    book: sqlite3.Connection,
+    database: sqlite3.Connection,
 ) -> None:
-    fill(book, "10.0.0.0/10")
+    fill(database, "10.0.0.0/10")
     assert (
-        take(book, SubnetCandidates([AddressPool(ip_network("10.32.0.0/11"), 24), POOL]))
+        take(database, SubnetCandidates([AddressPool(ip_network("10.32.0.0/11"), 24), POOL]))
         == "10.64.0.0/24"
     )
 
 
-def test_the_last_address_of_a_family_can_be_chosen(book: sqlite3.Connection) -> None:
-    ground = SubnetCandidates([AddressPool(ip_network("255.255.255.254/31"), 32)])
-    assert [take(book, ground) for _ in range(2)] == ["255.255.255.254/32", "255.255.255.255/32"]
+def test_the_last_address_of_a_family_can_be_chosen(database: sqlite3.Connection) -> None:
+    candidates = SubnetCandidates([AddressPool(ip_network("255.255.255.254/31"), 32)])
+    assert [take(database, candidates) for _ in range(2)] == [
+        "255.255.255.254/32",
+        "255.255.255.255/32",
+    ]
     with pytest.raises(PoolsExhausted):
-        take(book, ground)
+        take(database, candidates)
     last = ip_network("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128")
-    ground = SubnetCandidates([AddressPool(last, 128)])
-    assert choose(book, SubnetSpec(None, size=SubnetSize(6)), ground) == last
+    candidates = SubnetCandidates([AddressPool(last, 128)])
+    assert choose(database, SubnetSpec(None, size=SubnetSize(6)), candidates) == last
 
 
 # --- how long it takes ------------------------------------------------------------------------
 
 
-def steps(book: sqlite3.Connection, ground: SubnetCandidates, prefixlen: int = 0) -> int:
+def steps(database: sqlite3.Connection, candidates: SubnetCandidates, prefixlen: int = 0) -> int:
     """Count the steps that SQLite takes for a choice."""
     counted = 0
 
@@ -171,9 +178,9 @@ def steps(book: sqlite3.Connection, ground: SubnetCandidates, prefixlen: int = 0
         counted += 1
         return 0
 
-    book.set_progress_handler(count, 1)
-    choose(book, SubnetSpec(None, size=SubnetSize(4, prefixlen)), ground)
-    book.set_progress_handler(None, 1)
+    database.set_progress_handler(count, 1)
+    choose(database, SubnetSpec(None, size=SubnetSize(4, prefixlen)), candidates)
+    database.set_progress_handler(None, 1)
     return counted
 
 
@@ -182,24 +189,24 @@ def many(number: int) -> list[str]:
 
 
 def test_ten_thousand_subnets_do_not_make_the_next_choice_slower(
-    book: sqlite3.Connection,
+    database: sqlite3.Connection,
 ) -> None:
-    ground = SubnetCandidates([POOL])
-    fill(book, *many(9))
-    take(book, ground)
-    few = steps(book, ground)
-    fill(book, *many(10_000)[11:])
-    take(book, ground)
+    candidates = SubnetCandidates([POOL])
+    fill(database, *many(9))
+    take(database, candidates)
+    few = steps(database, candidates)
+    fill(database, *many(10_000)[11:])
+    take(database, candidates)
     for prefixlen in (0, 25, 32):
-        assert steps(book, ground, prefixlen) < 2 * few
+        assert steps(database, candidates, prefixlen) < 2 * few
 
 
 def test_a_choice_reads_each_registered_subnet_at_most_twice(
-    book: sqlite3.Connection,
+    database: sqlite3.Connection,
 ) -> None:
-    ground = SubnetCandidates([POOL])
-    fill(book, *many(100))
-    hundred = steps(book, ground)
-    book.execute("DELETE FROM cursors")
-    fill(book, *many(10_000)[100:])
-    assert steps(book, ground) < 100 * hundred
+    candidates = SubnetCandidates([POOL])
+    fill(database, *many(100))
+    hundred = steps(database, candidates)
+    database.execute("DELETE FROM cursors")
+    fill(database, *many(10_000)[100:])
+    assert steps(database, candidates) < 100 * hundred

@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made.close()
 
 
-def book(
+def register(
     store: Store, cidr: IPNetwork = ONE, backend: str = "bitmap", *, kept: bool = True
 ) -> None:
     store.subnets.add(SubnetSpec(cidr, rules=RULES), SubnetCandidates(()), backend, NOW, kept=kept)
@@ -46,7 +46,7 @@ def with_rules(number: int, rules: Rules) -> Network:
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_subnet_is_read_as_it_was_registered(store: Store, tmp_path: Path, *, kept: bool) -> None:
-    book(store, kept=kept)
+    register(store, kept=kept)
     found = store.subnets.find(ONE)
     assert (found.cidr, found.backend, found.rules, found.kept) == (ONE, "bitmap", RULES, kept)
     assert (found.network_id, found.network, found.create_time) == ("", "", NOW)
@@ -81,7 +81,7 @@ def test_subnets_overlap_where_they_share_an_address(
         with pytest.raises(SubnetOverlap, match=r"10\.1\.0\.0/24 of network n1"):
             add(store, network(2), cidr)
         with pytest.raises(SubnetOverlap, match=r"10\.1\.0\.0/24 of network n1"):
-            book(store, ip_network(cidr))
+            register(store, ip_network(cidr))
         with pytest.raises(SubnetOverlap, match=r"10\.1\.0\.0/24 of network n1"):
             load(store, ip_network(cidr))
     else:
@@ -90,35 +90,35 @@ def test_subnets_overlap_where_they_share_an_address(
 
 
 def test_a_subnet_is_registered_once(store: Store) -> None:
-    book(store)
+    register(store)
     with pytest.raises(SubnetExists, match="backend bitmap"):
-        book(store)
+        register(store)
     web = add(store, network())
     with pytest.raises(SubnetExists, match="network n1") as caught:
-        book(store)
+        register(store)
     assert (caught.value.resource, caught.value.holder) == ("subnet 10.1.0.0/24", "network n1")
     assert store.subnets.find(ONE).network_id == web.id
 
 
 def test_a_network_adopts_an_unused_subnet_of_its_own_backend_only(store: Store) -> None:
-    book(store, backend="spare")
+    register(store, backend="spare")
     with pytest.raises(SubnetOverlap, match="backend spare"):
         add(store, network())
     assert store.subnets.drop(ONE)
-    book(store)
+    register(store)
     web = add(store, network())
     assert store.subnets.find(ONE).network_id == web.id
     assert store.subnets.find(ONE).network == "n1"
 
 
 def test_a_network_without_rules_takes_those_of_the_subnet(store: Store) -> None:
-    book(store)
+    register(store)
     add(store, network())
     assert store.subnets.find(ONE).rules == RULES
 
 
 def test_the_rules_of_a_network_hold_while_it_exists(store: Store) -> None:
-    book(store)
+    register(store)
     own = Rules(cooldown=0.0)
     web = add(store, with_rules(1, own))
     assert store.subnets.find(ONE).rules == own
@@ -131,7 +131,7 @@ def test_the_rules_of_a_network_hold_while_it_exists(store: Store) -> None:
 def test_removing_a_network_restores_its_subnet_with_a_new_revision(
     store: Store, *, kept: bool
 ) -> None:
-    book(store, kept=kept)
+    register(store, kept=kept)
     before = store.subnets.find(ONE)
     web = add(store, network())
     claimed = store.subnets.find(ONE)
@@ -160,7 +160,7 @@ def test_an_unregistered_subnet_is_not_found(store: Store) -> None:
 
 def test_pages_are_ordered_by_address_ipv4_first(store: Store) -> None:
     for cidr in ("fd00::/64", "10.2.0.0/16", "9.0.0.0/8", "10.1.0.0/24", "::/64"):
-        book(store, ip_network(cidr))
+        register(store, ip_network(cidr))
     order = ["9.0.0.0/8", "10.1.0.0/24", "10.2.0.0/16", "::/64", "fd00::/64"]
     assert [str(each.cidr) for each in store.subnets.all()] == order
     for place in range(5):
@@ -187,7 +187,7 @@ def test_an_import_does_not_change_an_existing_subnet(store: Store) -> None:
 
 @pytest.mark.parametrize(("cidr", "backend"), [("10.1.0.0/16", "bitmap"), ("10.1.0.0/24", "spare")])
 def test_an_import_registers_all_subnets_or_none(store: Store, cidr: str, backend: str) -> None:
-    book(store)
+    register(store)
     with pytest.raises(SubnetOverlap):
         load(store, ip_network("10.0.0.0/24"), ip_network(cidr), backend=backend)
     assert [each.cidr for each in store.subnets.all()] == [ONE]

@@ -16,7 +16,7 @@ from mynet.server.plugins import catalog
 from mynet.server.plugins.catalog import Catalog
 from tests.server.support.daemon import INSTANCE, Daemon, list_backend, list_driver
 
-BOOK = "ipam/bitmap/bitmap.db"  # below the state directory
+BITMAP_DB = "ipam/bitmap/bitmap.db"  # below the state directory
 
 
 class Stack(Daemon):
@@ -27,12 +27,12 @@ class Stack(Daemon):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        books = folder / "ipam" / "bitmap"
-        books.mkdir(parents=True, exist_ok=True)
-        marker = {"format": 1, "instance": INSTANCE, "files": [BOOK, "mynet.db"]}
+        bitmap_dir = folder / "ipam" / "bitmap"
+        bitmap_dir.mkdir(parents=True, exist_ok=True)
+        marker = {"format": 1, "instance": INSTANCE, "files": [BITMAP_DB, "mynet.db"]}
         (folder / "mynet.json").write_text(json.dumps(marker))
         self.kernel = FakeKernel(uplink_mtu=1450)
-        self.bitmap = BitmapBackend(BackendContext(INSTANCE, books))
+        self.bitmap = BitmapBackend(BackendContext(INSTANCE, bitmap_dir))
         super().__init__(
             folder,
             self.kernel,

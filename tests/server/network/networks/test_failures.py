@@ -1,7 +1,7 @@
 """A failure at each step of Connect, Disconnect, CreateNetwork and DeleteNetwork.
 
-Over the real driver and the real backend: whatever fails, kernel, store or address book, nothing is
-left of what was begun, and calling again succeeds.
+The driver and the backend are the real ones. If the kernel, the store or the backend fails, nothing
+is left of what was begun, and the next call succeeds.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pytest
 
 from mynet.v1 import network_pb2
 from tests.server.support.daemon import counted_writes
-from tests.server.support.faulty.failure_points import REASONS, Step, book, case, kernel, store
+from tests.server.support.faulty.failure_points import REASONS, Step, backend, case, kernel, store
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import connect, create
 from tests.server.support.stack import Stack
@@ -19,10 +19,10 @@ CREATE = [
     case("choosing the device", kernel("links.has_device")),
     case("choosing the MTU", kernel("host.uplink_mtu")),
     case("recording the intent", store(0)),
-    case("opening the first subnet", book(0)),
-    case("taking the first gateway", book(1)),
-    case("opening the second subnet", book(2)),
-    case("taking the second gateway", book(3)),
+    case("opening the first subnet", backend(0)),
+    case("taking the first gateway", backend(1)),
+    case("opening the second subnet", backend(2)),
+    case("taking the second gateway", backend(3)),
     case("recording the gateways", store(1)),
     case("making the bridge", kernel("links.ensure_bridge")),
     case("marking the bridge", kernel("links.ensure_bridge.mark")),
@@ -36,8 +36,8 @@ CONNECT = [
     case("looking for a port", kernel("ports.choosable_ports")),
     case("holding a port", kernel("ports.reserve")),
     case("recording the intent", store(0)),
-    case("taking the first address", book(0)),
-    case("taking the second address", book(1)),
+    case("taking the first address", backend(0)),
+    case("taking the second address", backend(1)),
     case("making the pair", kernel("links.attach")),
     case("marking the pair", kernel("links.attach.mark")),
     case("finishing the inner end", kernel("links.attach.inner")),
@@ -50,7 +50,7 @@ DISCONNECT = [
     case("recording the intent", store(0)),
     case("ending the ports", kernel("firewall.unpublish")),
     case("taking the pair away", kernel("links.detach")),
-    case("giving the addresses back", book(0)),
+    case("giving the addresses back", backend(0)),
     case("forgetting it", store(1)),
 ]
 DELETE = [
@@ -58,14 +58,14 @@ DELETE = [
     case("looking whose the bridge is", kernel("links.is_taken")),
     case("telling the firewall", kernel("firewall.remove")),
     case("taking the bridge away", kernel("links.delete_bridge")),
-    case("giving the gateways back", book(0)),
+    case("giving the gateways back", backend(0)),
     case("forgetting it", store(1)),
 ]
 AFTER_DELETE = [
     case("dropping the first subnet", store(2)),
-    case("closing the first subnet", book(1)),
+    case("closing the first subnet", backend(1)),
     case("dropping the second subnet", store(3)),
-    case("closing the second subnet", book(2)),
+    case("closing the second subnet", backend(2)),
 ]
 
 API = create("api", "10.2.0.0/24", "fd00:2::/64")
@@ -165,13 +165,13 @@ UNDO_CREATE = [
     case("looking whose the bridge is", kernel("links.is_taken")),
     case("telling the firewall", kernel("firewall.remove")),
     case("taking the bridge away", kernel("links.delete_bridge")),
-    case("giving the gateways back", book(4)),
+    case("giving the gateways back", backend(4)),
     case("forgetting it", store(2)),
 ]
 UNDO_CONNECT = [
     case("ending the ports", kernel("firewall.unpublish")),
     case("taking the pair away", kernel("links.detach")),
-    case("giving the addresses back", book(2)),
+    case("giving the addresses back", backend(2)),
     case("forgetting it", store(1)),
 ]
 

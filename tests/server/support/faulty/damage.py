@@ -25,9 +25,9 @@ def edit(path: Path, table: str, edited: Callable[[str], str]) -> None:
 
 def with_names(findings: Sequence[str], state: Path) -> list[str]:
     """Return findings with names in place of ids."""
-    with closing(sqlite3.connect(state / "mynet.db")) as book:
-        named = book.execute("SELECT id, container_id FROM endpoints").fetchall()
-        named += book.execute("SELECT id, name FROM networks").fetchall()
+    with closing(sqlite3.connect(state / "mynet.db")) as database:
+        named = database.execute("SELECT id, container_id FROM endpoints").fetchall()
+        named += database.execute("SELECT id, name FROM networks").fetchall()
     shortened = list(findings)
     for number, name in named:
         shortened = [text.replace(number, name).replace(number[:12], name) for text in shortened]

@@ -28,7 +28,7 @@ def store(number: int, times: int = 1) -> Step:
     return lambda stack: stack.broken_write(number, times=times)
 
 
-def book(number: int) -> Step:
+def backend(number: int) -> Step:
     return lambda stack: broken_write(stack.bitmap._database, number)
 
 
