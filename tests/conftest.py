@@ -26,9 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell starts `make test &` with both ignored, and the programs under test would inherit it.
+    # The programs under test inherit what is ignored: SIGINT and SIGQUIT by `make test &`, SIGHUP
+    # by nohup(1).
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    for number in (signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     settings.load_profile("exhaustive" if config.getoption("--exhaustive") else "short")
 
 
