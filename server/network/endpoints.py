@@ -95,13 +95,17 @@ class Endpoints:
         return self.remove_all(call, selected)
 
     def remove_all(self, call: Call, endpoints: Sequence[Endpoint]) -> Sequence[Endpoint]:
-        """Remove endpoints, several at a time: the kernel deletes many links at the cost of one."""
+        """Remove endpoints, several at a time: the kernel deletes many links at the cost of one.
+
+        The first is removed in the caller's thread, so an ordinary Disconnect needs no other.
+        """
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             tasks = [
                 pool.submit(contextvars.copy_context().run, self.remove, call, endpoint.id)
-                for endpoint in endpoints
+                for endpoint in endpoints[1:]
             ]
-        removed = [task.result() for task in tasks]
+            removed = [self.remove(call, endpoint.id) for endpoint in endpoints[:1]]
+        removed += [task.result() for task in tasks]
         return [endpoint for endpoint in removed if endpoint]
 
     def remove(self, call: Call, endpoint_id: str) -> Endpoint | None:
