@@ -1,30 +1,80 @@
-"""What an errno of the kernel means to the caller of the daemon."""
+"""What an errno of the kernel means to the caller of the daemon, and what a person can do."""
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Final
 
 from mynet.drivers.errors import BridgeFull, DriverError, KernelError, PrivilegeMissing
 from mynet.drivers.linux.values.desired import BRIDGE_PORTS
 
+_MEMORY = "the kernel is short of memory or has reached a limit: free some, then call again"
+_DESCRIPTORS = "give mynetd more file descriptors (LimitNOFILE=, ulimit -n), then call again"
+_MODULE = (
+    "this kernel is built without it, or its module is not loaded and cannot be loaded: see"
+    " docs/mynetd.md for the modules that mynetd needs"
+)
+_MEANWHILE = "another program has changed it meanwhile: call again"
+_DENIED = (
+    "a security module (SELinux, AppArmor) or a sysctl of the host denies it: look for the denial"
+    " in the audit log (journalctl -k, ausearch -m avc), and allow it for mynetd"
+)
+_UNKNOWN: Final = (
+    "look for its reason in the kernel's log (journalctl -k), then call again; if there is none,"
+    " report this as a fault of mynet"
+)
+# What to do, by errno.
+_REMEDIES: Final[Mapping[int, str]] = {
+    errno.EACCES: _DENIED,
+    errno.EAFNOSUPPORT: _MODULE,
+    errno.EAGAIN: _MEMORY,
+    errno.EBUSY: _MEANWHILE,
+    errno.EEXIST: _MEANWHILE,
+    errno.EINTR: "call again",
+    errno.EMFILE: _DESCRIPTORS,
+    errno.ENFILE: _DESCRIPTORS,
+    errno.ENETDOWN: _MEANWHILE,
+    errno.ENOBUFS: _MEMORY,
+    errno.ENODEV: _MEANWHILE,
+    errno.ENOENT: _MEANWHILE,
+    errno.ENOMEM: _MEMORY,
+    errno.ENOSPC: "a limit of the kernel is reached: raise it (sysctl user, sysctl fs.inotify)",
+    errno.ENOTSUP: _MODULE,
+    errno.EPROTONOSUPPORT: _MODULE,
+    errno.EROFS: "the file system is mounted read-only: let mynetd write to it",
+    errno.ESRCH: _MEANWHILE,
+    errno.ETIMEDOUT: "the host is overloaded: call again",
+    errno.EXDEV: _MEANWHILE,
+}
+
 
 def refused(
-    number: int, doing: str, resource: str, *, detail: str = "", capability: str = "CAP_NET_ADMIN"
+    number: int,
+    doing: str,
+    resource: str,
+    *,
+    detail: str = "",
+    capability: str = "CAP_NET_ADMIN",
+    remedy: str = "",
 ) -> DriverError:
     """Return the error for what the kernel refused.
 
     ``number`` is the errno, ``doing`` an infinitive (``"add address 10.1.0.2/24 to eth0"``),
-    ``resource`` the object of it, ``detail`` the kernel's own words if it sent some, and
-    ``capability`` the one that EPERM means. The error is :exc:`PrivilegeMissing`,
-    :exc:`BridgeFull` or :exc:`KernelError`.
+    ``resource`` the object of it, ``detail`` the kernel's own words if it sent some,
+    ``capability`` the one that EPERM means, and ``remedy`` what a person can do, where that is
+    more than the errno tells. The error is :exc:`PrivilegeMissing`, :exc:`BridgeFull` or
+    :exc:`KernelError`.
     """
     name = errno.errorcode.get(number, str(number))
     metadata = {"errno": name, "object": resource}
     if number == errno.EPERM:
         metadata["capability"] = capability
+        cure = remedy or f"run mynetd as root, or give it {capability} (see docs/mynetd.md)"
         return PrivilegeMissing(
-            f"mynetd may not {doing}: it lacks {capability}", resource=resource, metadata=metadata
+            f"mynetd may not {doing}: it lacks {capability}; {cure}",
+            resource=resource,
+            metadata=metadata,
         )
     if number == errno.EXFULL:
         return BridgeFull(
@@ -34,8 +84,9 @@ def refused(
             metadata={**metadata, "limit": str(BRIDGE_PORTS)},
         )
     reason = f"{os.strerror(number)} ({name}: {detail})" if detail else os.strerror(number)
+    cure = remedy or _REMEDIES.get(number, _UNKNOWN)
     return KernelError(
-        f"the kernel refused to {doing}: {reason}", resource=resource, metadata=metadata
+        f"the kernel refused to {doing}: {reason}; {cure}", resource=resource, metadata=metadata
     )
 
 

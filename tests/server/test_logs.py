@@ -33,6 +33,10 @@ world.driver.trouble.fail("create", KernelError("a\\nb"))
 world.net.CreateNetwork.future(
     create("api", "10.2.0.0/24"), metadata=[("x-request-id", "third")]
 ).exception()
+world.driver.trouble.fail("create", ZeroDivisionError("c"))
+world.net.CreateNetwork.future(
+    create("new", "10.3.0.0/24"), metadata=[("x-request-id", "fourth")]
+).exception()
 world.close()
 """
 
@@ -51,6 +55,10 @@ def run(log_format: str, level: str) -> str:
     return done.stderr
 
 
+def calls(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [line for line in lines if line["event"] == "call"]
+
+
 @pytest.fixture(scope="module")
 def lines() -> list[dict[str, Any]]:
     return [json.loads(line) for line in run("json", "info").splitlines()]
@@ -63,24 +71,40 @@ def test_every_line_has_time_level_and_logger(lines: list[dict[str, Any]]) -> No
 
 
 def test_every_call_has_one_line_with_its_outcome(lines: list[dict[str, Any]]) -> None:
-    calls = [line for line in lines if line["event"] == "call"]
-    assert [line["code"] for line in calls] == ["OK", "INVALID_ARGUMENT", "INTERNAL"]
-    for line in calls:
+    found = calls(lines)
+    assert [line["code"] for line in found] == ["OK", "INVALID_ARGUMENT", "INTERNAL", "INTERNAL"]
+    for line in found:
         assert line["method"] == "NetworkService/CreateNetwork"
         assert line["request_id"]
         assert line["ms"] >= 0
-    assert "network.name" in calls[1]["error"]
+    assert "network.name" in found[1]["error"]
+
+
+def test_an_error_that_explains_itself_has_no_traceback(lines: list[dict[str, Any]]) -> None:
+    [line] = [line for line in calls(lines) if line["request_id"] == "third"]
+    assert (line["level"], line["error"]) == ("error", "a\nb")
+    assert "exception" not in line
+
+
+def test_at_the_level_debug_it_has_one() -> None:
+    lines = list(map(json.loads, run("json", "debug").splitlines()))
+    [line] = [line for line in calls(lines) if line["request_id"] == "third"]
+    assert "KernelError: a\nb" in line["exception"]
 
 
 def test_the_fault_of_a_plugin_is_logged_with_its_traceback(lines: list[dict[str, Any]]) -> None:
-    [line] = [line for line in lines if line["level"] == "error"]
-    assert line["request_id"] == "third"
-    assert "KernelError: a\nb" in line["exception"]
+    [line] = [line for line in lines if "exception" in line]
+    assert line["request_id"] == "fourth"
+    assert line["exception"].endswith("ZeroDivisionError: c")
 
 
 def test_what_a_plugin_logs_has_the_id_of_the_request(lines: list[dict[str, Any]]) -> None:
     said = [(line["event"], line["request_id"]) for line in lines if line["logger"] == "plugin"]
-    assert said == [("making web", "first"), ("making api", "third")]
+    assert said == [
+        ("making web", "first"),
+        ("making api", "third"),
+        ("making new", "fourth"),
+    ]
 
 
 def test_what_is_below_the_level_is_left_out(lines: list[dict[str, Any]]) -> None:

@@ -7,13 +7,18 @@ import subprocess
 from collections.abc import Sequence
 from typing import Final
 
-from mynet.drivers.errors import CapabilityUnsupported, KernelError
+from mynet.drivers.errors import CapabilityUnsupported
 from mynet.drivers.linux.firewall.ruleset import TABLE
 from mynet.drivers.linux.kernel_errors import refusals, refused
 
 TABLE_NAME: Final = f"table inet {TABLE}"
 
 _TIMEOUT = 30  # seconds; 2,000 networks load in 0.1
+_LONGEST = 400  # characters of what nft printed, in a message
+_TOLD: Final = (  # the errnos that a kernel without a part of nftables or without memory has
+    *(errno.EPERM, errno.EPROTONOSUPPORT, errno.ENOTSUP, errno.ENOENT, errno.ENOMEM),
+    *(errno.ENOBUFS, errno.EMFILE, errno.EAGAIN),
+)
 _SYSTEM_FOLDERS = "/usr/sbin:/sbin:/usr/local/sbin"  # not on every daemon's PATH
 
 
@@ -27,7 +32,7 @@ def run_nft(doing: str, arguments: Sequence[str], text: str = "") -> str:
     program = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM_FOLDERS}")
     if program is None:
         raise CapabilityUnsupported(
-            "the program nft is not on this host: install the package nftables",
+            "the program nft is not on this host: install the package nftables, then call again",
             resource=TABLE_NAME,
         )
     try:
@@ -41,17 +46,16 @@ def run_nft(doing: str, arguments: Sequence[str], text: str = "") -> str:
                 check=False,
             )
     except subprocess.TimeoutExpired as error:
-        raise KernelError(
-            f"nft did not {doing} {TABLE_NAME} within {_TIMEOUT} s",
-            resource=TABLE_NAME,
-            metadata={"errno": "ETIMEDOUT", "object": TABLE_NAME},
+        detail = f"nft did not end within {_TIMEOUT} s"
+        raise refused(
+            errno.ETIMEDOUT, f"{doing} {TABLE_NAME}", TABLE_NAME, detail=detail
         ) from error
-    if done.returncode != 0 and "Operation not permitted" in done.stderr:
-        raise refused(errno.EPERM, f"{doing} {TABLE_NAME}", TABLE_NAME)
     if done.returncode != 0:
-        raise KernelError(
-            f"nft could not {doing} {TABLE_NAME}: {done.stderr.strip()[:500]}",
-            resource=TABLE_NAME,
-            metadata={"errno": "EINVAL", "object": TABLE_NAME},
-        )
+        said = " ".join(done.stderr.split())[:_LONGEST]
+        raise refused(_errno_of(said), f"{doing} {TABLE_NAME}", TABLE_NAME, detail=said)
     return done.stdout
+
+
+def _errno_of(said: str) -> int:
+    """Return the errno that nft printed in words; EINVAL if there is none of those known."""
+    return next((number for number in _TOLD if os.strerror(number) in said), errno.EINVAL)

@@ -89,7 +89,7 @@ def test_each_refused_change_names_net_admin(no_net_admin: Outcomes, verb: str) 
     outcome = no_net_admin.verbs[verb]
     assert outcome["error"] == "PrivilegeMissing"
     assert outcome["message"].startswith("mynetd may not ")
-    assert outcome["message"].endswith(": it lacks CAP_NET_ADMIN")
+    assert ": it lacks CAP_NET_ADMIN; run mynetd as root, or give it" in outcome["message"]
     assert (outcome["capability"], outcome["errno"]) == ("CAP_NET_ADMIN", "EPERM")
 
 
@@ -97,7 +97,10 @@ def test_each_refused_change_names_net_admin(no_net_admin: Outcomes, verb: str) 
 def test_each_refused_entry_of_a_sandbox_names_sys_admin(no_sys_admin: Outcomes, verb: str) -> None:
     outcome = no_sys_admin.verbs[verb]
     assert outcome["error"] == "PrivilegeMissing"
-    assert outcome["message"] == "mynetd may not enter a network namespace: it lacks CAP_SYS_ADMIN"
+    assert outcome["message"] == (
+        "mynetd may not enter a network namespace: it lacks CAP_SYS_ADMIN; run mynetd as root, or"
+        " give it CAP_SYS_ADMIN (see docs/mynetd.md)"
+    )
     assert (outcome["capability"], outcome["errno"]) == ("CAP_SYS_ADMIN", "EPERM")
 
 
