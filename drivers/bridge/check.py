@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from mynet.drivers.api import IPInterface
 from mynet.drivers.linux.links.alias import is_ours
 from mynet.drivers.linux.links.mac import with_link_local
+from mynet.drivers.linux.values.bridge_port import PORT_GROUP
 from mynet.drivers.linux.values.desired import Bridge, Rate, Veth, priority
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot
 
@@ -43,20 +44,41 @@ def outer_differences(veth: Veth, seen: Snapshot) -> Iterator[str]:
     elif veth.bridge_mac not in ("", seen.master_mac):
         yield f"{veth.bridge} is another bridge than the network's."
     else:
-        yield from _port(veth, link)
+        yield from _port(veth, link, seen.static_macs)
+    if link.group != PORT_GROUP:
+        yield f"{veth.name} is in link group {link.group} instead of {PORT_GROUP}."
     yield from _link(link, veth.outer_mac, veth.mtu)
     yield from _limit("What goes to the sandbox", veth.ingress, seen.ingress)
     slowest = veth.shaper.rate if veth.shaper else None
     yield from _limit("What comes from the sandbox", slowest, seen.egress)
 
 
-def _port(veth: Veth, link: Link) -> Iterator[str]:
+def _port(veth: Veth, link: Link, static_macs: frozenset[str]) -> Iterator[str]:
     """Yield the differences in how the bridge treats the outer end."""
-    if link.isolated != veth.isolated:
-        said = "is not" if veth.isolated else "is"
+    desired, observed = veth.port, link.port
+    if observed.isolated != desired.isolated:
+        said = "is not" if desired.isolated else "is"
         yield f"{veth.name} {said} isolated from the other ports of {veth.bridge}."
-    if veth.hairpin and not link.hairpin:
+    if desired.hairpin and not observed.hairpin:
         yield f"{veth.name} is not in hairpin mode."
+    for flag, is_on, should in (
+        ("learning", observed.learning, desired.learning),
+        ("locked", observed.locked, desired.locked),
+        ("flood", observed.flood, desired.flood),
+    ):
+        if is_on is not None and is_on != should:
+            yield f"{veth.name} has {flag} {_on(is_on)} instead of {_on(should)}."
+    if observed.group_fwd_mask != desired.group_fwd_mask:
+        yield (
+            f"{veth.name} has group_fwd_mask {observed.group_fwd_mask:#x} instead of"
+            f" {desired.group_fwd_mask:#x}."
+        )
+    if veth.guarded and veth.mac not in static_macs:
+        yield f"{veth.bridge} has no static entry for {veth.mac} at {veth.name}."
+
+
+def _on(flag: bool | None) -> str:  # noqa: FBT001 - the value itself is the subject
+    return "on" if flag else "off"
 
 
 def _limit(traffic: str, desired: Rate | None, observed: Rate | None) -> Iterator[str]:

@@ -81,7 +81,7 @@ class Links(Protocol):
         """Delete the links of the endpoints that exist and are the daemon's own."""
 
     def adjust(self, endpoints: Iterable[Veth]) -> None:
-        """Set ``isolated`` and ``hairpin`` of the endpoints that are in their bridge."""
+        """Set how the bridges treat the endpoints that are in their bridge."""
 
     def inspect(self, veth: Veth) -> Snapshot:
         """Return what exists of the endpoint."""

@@ -24,6 +24,8 @@ class Entry:
     addresses: set[IPInterface] = field(default_factory=set)
     routes: set[Route] = field(default_factory=set)
     settings: dict[str, str] = field(default_factory=dict)
+    # Of the static entries that the bridge has for a port.
+    static_macs: set[str] = field(default_factory=set)
     # The limit on what it sends.
     rate: Rate | None = None
     # The index of the link that what it receives is redirected through, 0 for none.

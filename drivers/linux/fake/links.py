@@ -50,6 +50,7 @@ class FakeLinks(Subject, protocol=interface.Links):
         return Survey(
             {entry.link.name: entry.link for entry in entries},
             {entry.link.index: frozenset(entry.addresses) for entry in entries},
+            {entry.link.index: frozenset(entry.static_macs) for entry in entries},
         )
 
     def ensure_bridge(self, bridge: Bridge) -> None:
@@ -99,7 +100,7 @@ class FakeLinks(Subject, protocol=interface.Links):
             veths.detach(self._table, veth)
 
     def adjust(self, endpoints: Iterable[Veth]) -> None:
-        """Set ``isolated`` and ``hairpin`` of the endpoints that are in their bridge."""
+        """Set how the bridges treat the endpoints that are in their bridge."""
         for veth in endpoints:
             veths.adjust(self._table, veth)
 

@@ -9,6 +9,7 @@ from mynet.drivers.linux.fake.link_table import Entry, LinkTable
 from mynet.drivers.linux.kernel_errors import refused
 from mynet.drivers.linux.links.alias import is_ours, taken
 from mynet.drivers.linux.links.mac import with_link_local
+from mynet.drivers.linux.values.bridge_port import PORT_GROUP
 from mynet.drivers.linux.values.desired import BRIDGE_PORTS, DEFAULT_MTU, Veth, priority
 from mynet.drivers.linux.values.observed import Link, Route, Snapshot
 
@@ -57,7 +58,8 @@ def _pair(links: LinkTable, veth: Veth, master: int, cookie: int) -> Entry:
     if len(links.ports(master)) >= BRIDGE_PORTS:
         doing = f"make the pair {veth.name} and {veth.interface} in {veth.bridge}"
         raise refused(errno.EXFULL, doing, f"interface {veth.name}")
-    outer = links.add(Link(0, veth.name, "veth", veth.outer_mac, veth.mtu, master=master))
+    identity = Link(0, veth.name, "veth", veth.outer_mac, veth.mtu, master=master)
+    outer = links.add(replace(identity, group=PORT_GROUP))
     peer = Link(0, veth.interface, "veth", veth.mac, veth.mtu, peer=outer.link.index)
     outer.link = replace(outer.link, peer=links.add(peer, cookie).link.index)
     return outer
@@ -72,9 +74,10 @@ def _finish_outer(outer: Entry, veth: Veth, master: int) -> None:
         mtu=veth.mtu,
         master=master,
         up=True,
-        isolated=veth.isolated,
-        hairpin=veth.hairpin,
+        group=PORT_GROUP,
+        port=veth.port,
     )
+    outer.static_macs = {veth.mac} if veth.guarded else set()
     outer.rate = veth.ingress or outer.rate
 
 
@@ -109,12 +112,13 @@ def detach(links: LinkTable, veth: Veth) -> None:
 
 
 def adjust(links: LinkTable, veth: Veth) -> None:
-    """Set isolation and hairpin of an endpoint that is in its bridge."""
+    """Set how the bridge treats an endpoint that is in it."""
     entry = links.find(veth.name)
     master = links.at(entry.link.master) if entry else None
     in_place = master is not None and master.link.name == veth.bridge
     if entry is not None and in_place and is_ours(entry.link, veth):
-        entry.link = replace(entry.link, isolated=veth.isolated, hairpin=veth.hairpin)
+        entry.link = replace(entry.link, port=veth.port)
+        entry.static_macs = {veth.mac} if veth.guarded else set()
 
 
 def inspect_outer(links: LinkTable, veth: Veth) -> Snapshot:
@@ -125,6 +129,7 @@ def inspect_outer(links: LinkTable, veth: Veth) -> Snapshot:
         outer.link if outer else None,
         master.link.name if master else "",
         master_mac=master.link.mac if master else "",
+        static_macs=frozenset(outer.static_macs) if outer and master else frozenset(),
     )
     if outer is None or not (veth.ingress or veth.shaper):
         return seen

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from mynet.drivers.api import IPInterface
 from mynet.drivers.linux.links.alias import read_mark
+from mynet.drivers.linux.links.bridge_port import static_macs
 from mynet.drivers.linux.links.bridges import Bridges
 from mynet.drivers.linux.links.lookup import delete_link, find_link, list_addresses, list_links
 from mynet.drivers.linux.links.veths import Veths
@@ -38,13 +39,15 @@ class Links(Bridges, Veths):
                 delete_link(nl, link)
 
     def survey(self) -> Survey:
-        """Like: ip -d addr."""
+        """Like: ip -d addr; bridge fdb."""
         with Netlink() as nl:
             links = list_links(nl)
             addresses = list_addresses(nl)
+            macs = static_macs(nl)
         return Survey(
             {link.name: link for link in map(route_replies.read_link, links)},
             _by_link(addresses),
+            macs,
         )
 
 

@@ -15,9 +15,10 @@ from mynet.drivers.linux.group_commit import GroupCommit
 from mynet.drivers.linux.links import inner_end
 from mynet.drivers.linux.links.alias import is_ours, taken
 from mynet.drivers.linux.links.batch_delete import delete_links
+from mynet.drivers.linux.links.bridge_port import change_port, inspect_port, new_port
 from mynet.drivers.linux.links.bridges import set_mac_and_mtu, set_up
 from mynet.drivers.linux.links.gratuitous_arp import Announcer, corrections
-from mynet.drivers.linux.links.lookup import EXISTS, GONE, delete_link, find_link
+from mynet.drivers.linux.links.lookup import EXISTS, delete_link, find_link
 from mynet.drivers.linux.links.settings import write_settings
 from mynet.drivers.linux.links.shaping import find_shaper, inspect_limits, limit
 from mynet.drivers.linux.netlink import link_requests
@@ -69,13 +70,14 @@ class Veths:
         self._deletions.submit(links)
 
     def adjust(self, endpoints: Iterable[Veth]) -> None:
-        """Like: ip link set dev NAME type bridge_slave isolated on hairpin on, for many at once."""
+        """Like: ip link set dev NAME type bridge_slave isolated on ..., for many at once."""
         with Netlink() as nl:
             outer_ends = [(veth, link) for veth in endpoints if (link := _find_outer(nl, veth))]
             requests = [
-                _set_port(veth, link.index)
+                request
                 for veth, link in outer_ends
                 if link.master and link.master == nl.index(veth.bridge)
+                for request in change_port(veth, link.index)
             ]
             if requests:
                 nl.ask(*requests)
@@ -86,7 +88,7 @@ class Veths:
             outer = find_link(host, veth.name)
             master = host.name(outer.master) if outer and outer.master else ""
             outside = Snapshot(outer, master, master_mac=host.mac(master) if master else "")
-            outside = inspect_limits(host, veth, outside)
+            outside = inspect_port(host, veth, inspect_limits(host, veth, outside))
         try:
             with netns.entered(veth.sandbox) if veth.sandbox else nullcontext(), Netlink() as nl:
                 return inner_end.inspect_inner(nl, veth, outside)
@@ -147,27 +149,18 @@ def _change_outer(veth: Veth, index: int, master: int) -> tuple[Request, ...]:
     return (
         set_mac_and_mtu(veth.name, index, veth.outer_mac, veth.mtu),
         Request(enslave, f"put {veth.name} into {veth.bridge}", f"interface {veth.name}"),
-        _set_port(veth, index),
+        *change_port(veth, index),
     )
-
-
-def _set_port(veth: Veth, index: int) -> Request:
-    """Return the request that sets how the bridge treats the outer end."""
-    message = link_requests.set_bridge_port(index, isolated=veth.isolated, hairpin=veth.hairpin)
-    doing = f"set isolation and hairpin of {veth.name}"
-    return Request(message, doing, f"interface {veth.name}", GONE)
 
 
 def _finish_outer(veth: Veth, index: int) -> tuple[Request, ...]:
     """Return the requests that complete the outer end.
 
     They have what the kernel does not accept in the message that creates a link: the alias, and
-    isolation, which must be set before the end is up and any frame can pass.
+    how the bridge treats the port, which must be set before the end is up and any frame can pass.
     """
     mark, resource = link_requests.set_alias(index, veth.mark), f"interface {veth.name}"
-    requests = [Request(mark, f"mark {veth.name}", resource)]
-    if veth.isolated or veth.hairpin:
-        requests.append(_set_port(veth, index))
+    requests = [Request(mark, f"mark {veth.name}", resource), *new_port(veth, index)]
     return (*requests, *set_up(veth.name, index))
 
 

@@ -6,6 +6,7 @@ with what pyroute2 reads. Sources: linux/if_link.h, linux/if_addr.h, linux/rtnet
 """
 
 import struct
+import sys
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Final
@@ -14,6 +15,7 @@ from mynet.drivers.api import IPInterface, IPNetwork
 from mynet.drivers.linux.netlink import rtnetlink as rt
 from mynet.drivers.linux.netlink.attributes import read_attributes, read_number, read_text
 from mynet.drivers.linux.netlink.header import HEADER_BYTES
+from mynet.drivers.linux.values.bridge_port import DEFAULT_PORT, BridgePort
 from mynet.drivers.linux.values.observed import Link, Route
 
 _RTNEXTHOP = struct.Struct("@HBBi")  # length, flags, hops, index
@@ -28,7 +30,6 @@ def read_link(data: bytes) -> Link:
     _, _, index, flags, _ = rt.IFINFOMSG.unpack_from(data, HEADER_BYTES)
     payloads = read_attributes(data, HEADER_BYTES + rt.IFINFOMSG.size)
     info = read_attributes(payloads.get(rt.IFLA_LINKINFO, b""))
-    port = _bridge_port(info)
     return Link(
         index=index,
         name=read_text(payloads.get(rt.IFLA_IFNAME)),
@@ -39,16 +40,31 @@ def read_link(data: bytes) -> Link:
         master=read_number(payloads.get(rt.IFLA_MASTER)),
         peer=read_number(payloads.get(rt.IFLA_LINK)),
         up=bool(flags & rt.IFF_UP),
-        isolated=any(port.get(rt.IFLA_BRPORT_ISOLATED, b"")),
-        hairpin=any(port.get(rt.IFLA_BRPORT_MODE, b"")),
+        group=read_number(payloads.get(rt.IFLA_GROUP)),
+        port=_bridge_port(info),
     )
 
 
-def _bridge_port(info: Mapping[int, bytes]) -> Mapping[int, bytes]:
-    """Return the attributes of a bridge's port out of IFLA_LINKINFO; none for other links."""
+def _bridge_port(info: Mapping[int, bytes]) -> BridgePort:
+    """Return the flags of a bridge's port out of IFLA_LINKINFO; defaults for other links."""
     if read_text(info.get(rt.IFLA_INFO_SLAVE_KIND)) != "bridge":
-        return {}
-    return read_attributes(info.get(rt.IFLA_INFO_SLAVE_DATA, b""))
+        return DEFAULT_PORT
+    return read_bridge_port(read_attributes(info.get(rt.IFLA_INFO_SLAVE_DATA, b"")))
+
+
+def read_bridge_port(payloads: Mapping[int, bytes]) -> BridgePort:
+    """Read the flags of a bridge's port from the attributes IFLA_BRPORT_*."""
+    locked = payloads.get(rt.IFLA_BRPORT_LOCKED)
+    return BridgePort(
+        isolated=any(payloads.get(rt.IFLA_BRPORT_ISOLATED, b"")),
+        hairpin=any(payloads.get(rt.IFLA_BRPORT_MODE, b"")),
+        learning=any(payloads.get(rt.IFLA_BRPORT_LEARNING, b"")),
+        locked=None if locked is None else any(locked),
+        flood=any(payloads.get(rt.IFLA_BRPORT_UNICAST_FLOOD, b"")),
+        group_fwd_mask=int.from_bytes(
+            payloads.get(rt.IFLA_BRPORT_GROUP_FWD_MASK, b""), sys.byteorder
+        ),
+    )
 
 
 def read_address(data: bytes) -> tuple[int, IPInterface]:

@@ -9,6 +9,7 @@ from ipaddress import IPv6Address
 from typing import Final
 
 from mynet.drivers.api import IPAddress, IPInterface, IPNetwork, Sandbox
+from mynet.drivers.linux.values.bridge_port import BridgePort, guarded_port
 
 BRIDGE_PORTS: Final = 1023  # BR_MAX_PORTS without the port number 0
 DEFAULT_MTU: Final = 1500  # bytes
@@ -88,12 +89,21 @@ class Veth:
     # Whether the bridge sends frames back to the port that they came from. An endpoint reaches its
     # own published port that way where br_netfilter is loaded.
     hairpin: bool = False
+    # Whether the bridge holds the endpoint to its own MAC address. It learns none from it then.
+    guarded: bool = True
     # Sysctls of the inner end, written before it is up. IFNAME in a name stands for the interface.
     settings: Mapping[str, str] = field(default_factory=dict)
     # The limit on what goes to the sandbox.
     ingress: Rate | None = None
     # The device that limits what comes from the sandbox.
     shaper: Shaper | None = None
+
+    @property
+    def port(self) -> BridgePort:
+        """How the bridge should treat the outer end."""
+        if self.guarded:
+            return guarded_port(isolated=self.isolated, hairpin=self.hairpin)
+        return BridgePort(isolated=self.isolated, hairpin=self.hairpin)
 
 
 def priority(gateway: IPAddress, metric: int) -> int:

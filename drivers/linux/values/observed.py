@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mynet.drivers.api import IPAddress, IPInterface
+from mynet.drivers.linux.values.bridge_port import DEFAULT_PORT, BridgePort
 from mynet.drivers.linux.values.desired import Rate
 
 
@@ -25,10 +26,10 @@ class Link:
     # The index of a veth's other end, in the namespace of that end.
     peer: int = 0
     up: bool = False
-    # Whether the bridge passes no frames between this port and others that are isolated.
-    isolated: bool = False
-    # Whether the bridge sends frames back to the port that they came from.
-    hairpin: bool = False
+    # The link group.
+    group: int = 0
+    # How the bridge treats the link; the kernel's defaults if it is in no bridge.
+    port: BridgePort = DEFAULT_PORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,9 @@ class Snapshot:
     master_mac: str = ""
     # The current sysctls of the inner end, "" for those that the kernel does not have.
     settings: Mapping[str, str] = field(default_factory=dict)
+    # The MAC addresses that the bridge's forwarding database has for the outer end, as static and
+    # sticky entries. Whether it has others than the endpoint's own is not always looked up.
+    static_macs: frozenset[str] = frozenset()
     # The current limits, if the endpoint should have any.
     ingress: Rate | None = None
     egress: Rate | None = None
@@ -87,6 +91,9 @@ class Survey:
     links: Mapping[str, Link]
     # By the index of their link.
     addresses: Mapping[int, frozenset[IPInterface]]
+    # The MAC addresses of static and sticky entries of the bridges' forwarding databases, by the
+    # index of the port.
+    static_macs: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
     def bridge(self, name: str) -> BridgeSnapshot:
         """Return the state of a bridge."""
@@ -100,5 +107,8 @@ class Survey:
         if link is None or master is None or link.master != master.index:
             master = None
         return Snapshot(
-            link, master.name if master else "", master_mac=master.mac if master else ""
+            link,
+            master.name if master else "",
+            master_mac=master.mac if master else "",
+            static_macs=self.static_macs.get(link.index if link else 0, frozenset()),
         )

@@ -8,6 +8,7 @@ import pytest
 from mynet.drivers.api import Sandbox
 from mynet.drivers.bridge.check import differences
 from mynet.drivers.linux.links.mac import link_local
+from mynet.drivers.linux.values.bridge_port import DEFAULT_PORT, PORT_GROUP
 from mynet.drivers.linux.values.desired import Rate, Shaper, Veth
 from mynet.drivers.linux.values.observed import Link, Route, Snapshot
 
@@ -26,7 +27,13 @@ VETH = Veth(
     bridge_mac="02:00:00:00:00:0b",
 )
 OUTER = Link(
-    10, "veth1", "veth", "02:00:00:00:00:0a", 1400, mark="mynet:i:1", master=3, peer=2, up=True
+    *(10, "veth1", "veth", "02:00:00:00:00:0a", 1400),
+    mark="mynet:i:1",
+    master=3,
+    peer=2,
+    up=True,
+    group=PORT_GROUP,
+    port=VETH.port,
 )
 INNER = Link(2, "eth0", "veth", "02:00:5e:00:53:01", 1400, peer=10, up=True)
 ROUTES = [Route(ip_address("10.1.0.1"), 2, 0), Route(ip_address("fd00:1::1"), 2, 1)]
@@ -37,6 +44,7 @@ WHOLE = Snapshot(
     addresses=frozenset({*VETH.addresses, link_local(VETH.mac)}),
     routes=frozenset(ROUTES),
     master_mac="02:00:00:00:00:0b",
+    static_macs=frozenset({VETH.mac}),
 )
 
 
@@ -66,11 +74,40 @@ def test_differences_of_a_bridge_port_are_all_reported() -> None:
 )
 def test_isolation_is_compared(*, wanted: bool, sentences: list[str]) -> None:
     veth = replace(VETH, isolated=wanted)
-    isolated = replace(WHOLE, outer=replace(OUTER, isolated=True))
+    isolated = replace(WHOLE, outer=replace(OUTER, port=replace(VETH.port, isolated=True)))
     assert differences(veth, isolated) == sentences
     assert differences(veth, WHOLE) == [
         "veth1 is not isolated from the other ports of br-web.",
     ] * (1 - len(sentences))
+
+
+def test_each_flag_of_a_guarded_port_is_compared() -> None:
+    seen = replace(WHOLE, outer=replace(OUTER, group=0, port=DEFAULT_PORT), static_macs=frozenset())
+    assert differences(VETH, seen) == [
+        "veth1 has learning on instead of off.",
+        "veth1 has locked off instead of on.",
+        "veth1 has flood on instead of off.",
+        "veth1 has group_fwd_mask 0x0 instead of 0xfffd.",
+        "br-web has no static entry for 02:00:5e:00:53:01 at veth1.",
+        "veth1 is in link group 0 instead of 28025.",
+    ]
+
+
+def test_a_port_that_is_not_guarded_has_the_flags_of_any_other() -> None:
+    veth = replace(VETH, guarded=False)
+    plain = replace(WHOLE, outer=replace(OUTER, port=DEFAULT_PORT), static_macs=frozenset())
+    assert differences(veth, plain) == []
+    assert differences(veth, WHOLE) == [
+        "veth1 has learning off instead of on.",
+        "veth1 has locked on instead of off.",
+        "veth1 has flood off instead of on.",
+        "veth1 has group_fwd_mask 0xfffd instead of 0x0.",
+    ]
+
+
+def test_a_flag_that_the_kernel_does_not_have_is_not_compared() -> None:
+    port = replace(VETH.port, locked=None)
+    assert differences(VETH, replace(WHOLE, outer=replace(OUTER, port=port))) == []
 
 
 @pytest.mark.parametrize(

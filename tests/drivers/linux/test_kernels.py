@@ -10,6 +10,7 @@ import pytest
 
 from mynet.drivers.errors import InterfaceExists, KernelError
 from mynet.drivers.linux.links.mac import mac_from
+from mynet.drivers.linux.values.bridge_port import PORT_GROUP
 from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
 from tests.drivers.linux.support.kernels import KernelTestbed, SeenLink
 
@@ -157,7 +158,7 @@ def test_attach_isolates_a_port_only_if_it_should(ready: KernelTestbed) -> None:
         assert ready.links()["veth-shop"] == replace(OUTER_SEEN, isolated=isolated)
         outer = ready.kernel.links.inspect(veth).outer
         assert outer
-        assert outer.isolated == isolated
+        assert outer.port.isolated == isolated
 
 
 def test_attach_sets_hairpin_mode_only_if_it_should(ready: KernelTestbed) -> None:
@@ -166,7 +167,19 @@ def test_attach_sets_hairpin_mode_only_if_it_should(ready: KernelTestbed) -> Non
         ready.kernel.links.attach(veth)
         outer = ready.kernel.links.inspect(veth).outer
         assert outer
-        assert outer.hairpin == hairpin
+        assert outer.port.hairpin == hairpin
+
+
+def test_attach_closes_a_port_only_if_it_should(ready: KernelTestbed) -> None:
+    for guarded in (True, True, False, False, True):
+        veth = replace(VETH, guarded=guarded)
+        ready.kernel.links.attach(veth)
+        seen = ready.kernel.links.inspect(veth)
+        assert seen.outer
+        assert (seen.outer.group, seen.outer.port) == (PORT_GROUP, veth.port)
+        assert seen.static_macs == ({VETH.mac} if guarded else set())
+        survey = ready.kernel.links.survey().outer(VETH.name, VETH.bridge)
+        assert survey.static_macs == seen.static_macs
 
 
 def test_attach_isolates_a_pair_that_it_completes(ready: KernelTestbed) -> None:

@@ -23,6 +23,13 @@ CALL = SampleCall()
         "host: ip link set vethchk1 down",
         "host: ip link set vethchk1 mtu 1300",
         "host: ip link set vethchk1 alias foo",
+        "host: ip link set vethchk1 group default",
+        "host: ip link set vethchk1 type bridge_slave learning on",
+        "host: ip link set vethchk1 type bridge_slave locked off",
+        "host: ip link set vethchk1 type bridge_slave flood on",
+        "host: ip link set vethchk1 type bridge_slave group_fwd_mask 0",
+        "host: bridge fdb flush dev br-check1",
+        "host: bridge fdb del MAC dev vethchk1 master",
         "box: ip link set check1 down",
         "box: ip link set check1 mtu 1300",
         "box: ip link set check1 address 02:00:00:00:00:01",
@@ -37,7 +44,7 @@ def test_check_names_the_damage(
     host: Namespace, box: Namespace, driver: BridgeDriver, endpoint: Endpoint, damage: str
 ) -> None:
     driver.connect(CALL, endpoint)
-    _do(damage, host, box)
+    _do(damage.replace("MAC", endpoint.mac_address), host, box)
     problems = driver.check(CALL, endpoint)
     assert problems
     assert all(problem.endswith(".") for problem in problems)
@@ -49,6 +56,11 @@ def test_check_names_the_damage(
         "host: ip link set vethchk1 nomaster",
         "host: ip link set vethchk1 master br-check2",
         "host: ip link set vethchk1 down mtu 1300",
+        "host: ip link set vethchk1 group 7",
+        "host: ip link set vethchk1 type bridge_slave learning on locked off flood on",
+        "host: ip link set vethchk1 type bridge_slave group_fwd_mask 8",
+        "host: bridge fdb flush dev br-check1",
+        "host: bridge fdb del MAC dev vethchk1 master",
         "box: ip link set check1 down mtu 1300 address 02:00:00:00:00:01",
         "box: ip addr flush dev check1",
         "box: ip route del default",
@@ -61,7 +73,7 @@ def test_a_second_connect_repairs_the_damage(
 ) -> None:
     driver.create(CALL, sample_network(2))
     driver.connect(CALL, endpoint)
-    _do(damage, host, box)
+    _do(damage.replace("MAC", endpoint.mac_address), host, box)
     driver.connect(CALL, endpoint)
     assert driver.check(CALL, endpoint) == []
     assert box.names() == {"lo", "check1"}

@@ -1,5 +1,6 @@
 """Requests that are packed by hand mean the same to pyroute2."""
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 from typing import Any
 
@@ -15,6 +16,7 @@ from pyroute2.netlink.rtnl.tcmsg import tcmsg
 from mynet.drivers.linux.netlink import (
     address_requests,
     conntrack,
+    fdb_requests,
     link_requests,
     nftables,
     pyroute2_requests,
@@ -30,7 +32,13 @@ NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
 CREATE, EXCLUSIVE, REPLACE = 0x400, 0x200, 0x100
 UP = 1
 VETH = Veth("veth1", "mynet:i:e1", OUTER_MAC, "br-web", 1400, "eth0", MAC)
-OUTER = {"IFLA_IFNAME": "veth1", "IFLA_ADDRESS": OUTER_MAC, "IFLA_MTU": 1400, "IFLA_MASTER": 7}
+OUTER = {
+    "IFLA_IFNAME": "veth1",
+    "IFLA_ADDRESS": OUTER_MAC,
+    "IFLA_MTU": 1400,
+    "IFLA_GROUP": 0x6D79,
+    "IFLA_MASTER": 7,
+}
 PEER = {"IFLA_IFNAME": "eth0", "IFLA_ADDRESS": MAC, "IFLA_MTU": 1400}
 
 
@@ -98,15 +106,27 @@ def veth_info(peer: dict[str, object]) -> dict[str, object]:
         (
             link_requests.set_master(3, 7),
             *(SETLINK, 0, {"index": 3, "change": 0}),
-            {"IFLA_MASTER": 7},
+            {"IFLA_GROUP": 0x6D79, "IFLA_MASTER": 7},
         ),
         (
-            link_requests.set_bridge_port(3, isolated=True, hairpin=False),
+            link_requests.set_group(3),
+            *(SETLINK, 0, {"index": 3, "change": 0}),
+            {"IFLA_GROUP": 0x6D79},
+        ),
+        (
+            link_requests.set_bridge_port(3, replace(VETH, isolated=True).port),
             *(NEWLINK, 0, {"index": 3, "change": 0}),
             {
                 "IFLA_LINKINFO": {
                     "IFLA_INFO_SLAVE_KIND": "bridge",
-                    "IFLA_INFO_SLAVE_DATA": {"IFLA_BRPORT_ISOLATED": 1, "IFLA_BRPORT_MODE": 0},
+                    "IFLA_INFO_SLAVE_DATA": {
+                        "IFLA_BRPORT_ISOLATED": 1,
+                        "IFLA_BRPORT_MODE": 0,
+                        "IFLA_BRPORT_LEARNING": 0,
+                        "IFLA_BRPORT_LOCKED": 1,
+                        "IFLA_BRPORT_UNICAST_FLOOD": 0,
+                        "IFLA_BRPORT_GROUP_FWD_MASK": 0xFFFD,
+                    },
                 }
             },
         ),
@@ -184,6 +204,24 @@ def test_pyroute2_decodes_a_changed_neighbour_as_meant(address: str, family: int
     fields = {"family": family, "ifindex": 3, "state": 4, "flags": 0, "ndm_type": 0}
     assert {name: neighbour[name] for name in fields} == fields
     assert attributes(neighbour) == {"NDA_DST": address, "NDA_LLADDR": MAC}
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "flags", "state", "entry_flags"),
+    [
+        (fdb_requests.add_static(3, MAC), 28, CREATE | REPLACE, 0x40, 0x44),
+        (fdb_requests.delete(3, MAC), 29, 0, 0, 0x04),
+        (fdb_requests.get(3, MAC), 30, 0, 0, 0x04),
+    ],
+)
+def test_pyroute2_decodes_an_entry_of_a_forwarding_database_as_meant(
+    message: bytes, kind: int, flags: int, state: int, entry_flags: int
+) -> None:
+    entry = decoded(ndmsg, message)
+    assert (entry["header"]["type"], entry["header"]["flags"]) == (kind, flags)
+    fields = {"family": 7, "ifindex": 3, "state": state, "flags": entry_flags, "ndm_type": 0}
+    assert {name: entry[name] for name in fields} == fields
+    assert attributes(entry) == {"NDA_LLADDR": MAC}
 
 
 def test_pyroute2_decodes_a_limit_as_meant() -> None:

@@ -65,13 +65,13 @@ def test_a_link_is_read_as_pyroute2_reads_it() -> None:
         assert link.master == (other.get_attr("IFLA_MASTER") or 0)
         assert link.peer == (other.get_attr("IFLA_LINK") or 0)
         assert link.up == bool(other["flags"] & 1)
-        assert link.isolated == _is_port_with(info, "IFLA_BRPORT_ISOLATED")
-        assert link.hairpin == _is_port_with(info, "IFLA_BRPORT_MODE")
+        assert link.port.isolated == _is_port_with(info, "IFLA_BRPORT_ISOLATED")
+        assert link.port.hairpin == _is_port_with(info, "IFLA_BRPORT_MODE")
         links[link.name] = link
     assert {"lo", "br0", "up0", "up1", "mac0", "vx0"} <= links.keys()
     assert (links["br0"].kind, links["br0"].mark) == ("bridge", "mynet:i:web")
-    assert {name for name, link in links.items() if link.isolated} == {"up0"}
-    assert {name for name, link in links.items() if link.hairpin} == {"port0"}
+    assert {name for name, link in links.items() if link.port.isolated} == {"up0"}
+    assert {name for name, link in links.items() if link.port.hairpin} == {"port0"}
     assert (links["up0"].master, links["up0"].peer) == (links["br0"].index, links["up1"].index)
 
 

@@ -77,7 +77,7 @@ class FakeTestbed:
                 link.mac,
                 link.mtu,
                 link.up,
-                link.isolated,
+                link.port.isolated,
             )
             for link in self.kernel.list_links(sandbox)
         }

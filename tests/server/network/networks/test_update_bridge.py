@@ -13,7 +13,8 @@ from tests.server.support.stack import Stack
 
 
 def isolated(stack: Stack) -> dict[str, bool]:
-    return {link.name: link.isolated for link in stack.kernel.list_links() if link.kind == "veth"}
+    veths = [link for link in stack.kernel.list_links() if link.kind == "veth"]
+    return {link.name: link.port.isolated for link in veths}
 
 
 @pytest.fixture
@@ -107,5 +108,5 @@ def test_a_connect_amid_changes_gets_the_final_options(stack: Stack) -> None:
     [network] = stack.networks()
     apart = network.options["icc"] == "false"
     outer = [link for link in stack.kernel.list_links() if link.name.startswith("veth")]
-    assert [link.isolated for link in outer] == [apart] * 24
+    assert [link.port.isolated for link in outer] == [apart] * 24
     assert stack.kernel.firewall.networks["br-web"].icc is not apart
