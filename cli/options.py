@@ -161,6 +161,13 @@ opt_option = click.option(
     callback=key_values,
     help="An option of the driver; see `mynetctl driver ls --output json`. May be repeated.",
 )
+opt_rm_option = click.option(
+    "--opt-rm",
+    "remove_options",
+    multiple=True,
+    metavar="KEY",
+    help="An option to remove, so that it has its default again. May be repeated.",
+)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print ids only.")
 no_trunc_option = click.option("--no-trunc", is_flag=True, help="Print ids in full.")
 reserved_option = click.option(

@@ -162,11 +162,12 @@ class Driver(ABC):
         self.create(call, update.network)
 
     def update_endpoint(self, call: Call, endpoint: Endpoint) -> None:
-        """Bring an existing endpoint to new published ports.
+        """Bring an existing endpoint to new published ports and new options.
 
-        The daemon calls it only on a driver with the capability :data:`PORTS`. Ports that the
-        endpoint no longer has lead nowhere when this returns. Connections through ports that stay
-        are not disturbed. If this fails, the daemon calls it again with the endpoint as it was.
+        The ports differ only for a driver with the capability :data:`PORTS`, and of the options
+        only those whose :attr:`Option.change` accepted it. Ports that the endpoint no longer has
+        lead nowhere when this returns. Connections through ports that stay are not disturbed. If
+        this fails, the daemon calls it again with the endpoint as it was.
         """
         self.connect(call, endpoint)
 

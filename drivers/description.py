@@ -56,9 +56,8 @@ class Option:
     # Return what is wrong with a value, as a sentence, or None. The daemon calls it before it makes
     # anything.
     check: Callable[[str], str | None] = anything
-    # Return why an existing network cannot get another value, as a sentence, or None. It receives
-    # the value before and after, each None if the option is not set. The daemon does not call it
-    # for the options of endpoints, which never change.
+    # Return why an existing network or endpoint cannot get another value, as a sentence, or None.
+    # It receives the value before and after, each None if the option is not set.
     change: Callable[[str | None, str | None], str | None] = fixed
 
 

@@ -14,6 +14,8 @@ from mynet.cli.options import (
     label_option,
     label_rm_option,
     no_trunc_option,
+    opt_option,
+    opt_rm_option,
     quiet_option,
 )
 from mynet.cli.output import render
@@ -153,22 +155,29 @@ def check(session: Session, *, selector: str) -> None:
 @click.option(
     "--replace-labels", is_flag=True, help="Remove all labels except those given by --label."
 )
+@opt_option
+@opt_rm_option
 def update(session: Session, *, selector: str, **changes: Any) -> None:
-    """Change published ports and labels.
+    """Change published ports, labels and options.
 
     The endpoint may be in use. The command prints its id. ENDPOINT is an id or the beginning of
-    one. Everything else stays as it is, and so do connections through the remaining ports.
+    one. Everything else stays as it is, and so do connections through the remaining ports. The
+    driver decides which options can change. The bridge driver accepts spoof_check,
+    allowed_addresses and conntrack_limit. An option that is removed has the network's value again,
+    or its default.
 
     \b
     Examples:
       mynetctl endpoint update --publish 8443:443 --publish-rm 8080:80 3f0c
       mynetctl endpoint update --replace-ports 3f0c
       mynetctl endpoint update --label version=2 3f0c
+      mynetctl endpoint update -o conntrack_limit=16384 3f0c
+      mynetctl endpoint update -o allowed_addresses=10.88.0.100,fd88::100 3f0c
     """
     if not any(changes.values()):
         raise click.UsageError(
-            "nothing to change; give --publish, --publish-rm, --replace-ports, --label, --label-rm"
-            " or --replace-labels"
+            "nothing to change; give --publish, --publish-rm, --replace-ports, --label, --label-rm,"
+            " --replace-labels, --opt or --opt-rm"
         )
     request = {"endpoint": selector, **changes}
     updated = session.call("NetworkService.UpdateEndpoint", request)["endpoint"]

@@ -16,6 +16,7 @@ from mynet.cli.options import (
     label_rm_option,
     no_trunc_option,
     opt_option,
+    opt_rm_option,
     quiet_option,
 )
 from mynet.cli.output import render
@@ -171,13 +172,7 @@ def inspect(session: Session, *, names: Sequence[str]) -> None:
 @label_option
 @label_rm_option
 @opt_option
-@click.option(
-    "--opt-rm",
-    "remove_options",
-    multiple=True,
-    metavar="KEY",
-    help="An option to remove, so that it has its default again. May be repeated.",
-)
+@opt_rm_option
 def update(session: Session, *, name: str, **changes: Any) -> None:
     """Change labels and options of a network.
 

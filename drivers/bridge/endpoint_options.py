@@ -1,8 +1,9 @@
-"""The options of an endpoint: its bandwidth, and sysctls of its interface in the sandbox.
+"""The options of an endpoint: its bandwidth, what it may send, and sysctls of its interface.
 
 ::
 
     bandwidth_egress=10Mbit             see bandwidth.py
+    spoof_check=false                   see guard_options.py
     net.ipv4.conf.IFNAME.rp_filter=2    the name of a sysctl, IFNAME for the interface's name
 
 Docker writes sysctls the same way. Only sysctls are options that affect this interface alone and
@@ -16,6 +17,7 @@ from ipaddress import IPv6Interface
 
 from mynet.drivers.api import Endpoint, Option
 from mynet.drivers.bridge.bandwidth import BANDWIDTH_OPTIONS
+from mynet.drivers.bridge.guard_options import GUARD_OPTIONS
 from mynet.drivers.errors import CapabilityUnsupported
 
 IFNAME = "IFNAME"  # the placeholder for the interface's name
@@ -90,6 +92,7 @@ def _fault(values: range, value: str) -> str | None:
 
 ENDPOINT_OPTIONS = (
     *BANDWIDTH_OPTIONS,
+    *GUARD_OPTIONS,
     *(
         Option(name, f"{values[0]} to {values[-1]}: {decides}", partial(_fault, values))
         for name, (values, decides) in SYSCTLS.items()

@@ -5,6 +5,7 @@
     icc                 true     endpoints of the network reach each other
     gateway_mode_ipv4   nat      how IPv4 packets leave and enter the network
     gateway_mode_ipv6   nat      how IPv6 packets leave and enter the network
+    spoof_check ...              see guard_options.py
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from mynet.drivers.api import IPV4, IPV6, Network, NetworkRequest, Option, changeable
+from mynet.drivers.bridge.guard_options import GUARD_OPTIONS, true_or_false
 from mynet.drivers.errors import InvalidOptions
 
 ICC = "icc"
@@ -49,10 +51,6 @@ class Options:
         return self.modes.get(version, GatewayMode.NAT)
 
 
-def _true_or_false(value: str) -> str | None:
-    return None if value in {"true", "false"} else "must be true or false"
-
-
 def _gateway_mode(value: str) -> str | None:
     modes = [mode.value for mode in GatewayMode]
     return None if value in modes else f"must be one of {', '.join(modes)}"
@@ -72,7 +70,7 @@ OPTIONS = (
     Option(
         ICC,
         "true (the default) or false: whether endpoints of the network reach each other",
-        _true_or_false,
+        true_or_false,
         changeable,
     ),
     *(
@@ -85,6 +83,7 @@ OPTIONS = (
         )
         for version, key in MODES.items()
     ),
+    *GUARD_OPTIONS,
 )
 
 

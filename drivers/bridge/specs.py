@@ -7,6 +7,7 @@ from ipaddress import ip_interface
 from mynet.drivers.api import Endpoint, Network
 from mynet.drivers.bridge.bandwidth import EGRESS, INGRESS, limit
 from mynet.drivers.bridge.endpoint_options import sysctls
+from mynet.drivers.bridge.guard_options import GuardOptions
 from mynet.drivers.bridge.options import MODES, GatewayMode, Options
 from mynet.drivers.linux.links.alias import mark_of
 from mynet.drivers.linux.links.mac import mac_from
@@ -55,6 +56,7 @@ class Specs:
             bridge_mac=mac_from(endpoint.network.id),
             isolated=not Options.parse(endpoint.network.options).icc,
             hairpin=bool(endpoint.ports),
+            guarded=GuardOptions.of(endpoint).spoof_check,
             settings=sysctls(endpoint) if endpoint.sandbox else {},
             ingress=limit(endpoint.options, INGRESS, endpoint.network.mtu),
             shaper=self._shaper(endpoint),

@@ -89,3 +89,4 @@ class EndpointChange:
 
     labels: MapChange = MapChange()
     ports: PortsChange = PortsChange()
+    options: MapChange = MapChange()

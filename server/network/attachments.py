@@ -89,7 +89,7 @@ class Attachments:
         self._run(call, Driver.disconnect, network, endpoint)
 
     def update(self, call: Call, network: Network, endpoint: Endpoint) -> None:
-        """Bring an endpoint's ports in the kernel to its record."""
+        """Bring an endpoint's ports and options in the kernel to its record."""
         self._run(call, Driver.update_endpoint, network, endpoint)
 
     def tear_down(self, call: Call, *attached: tuple[Network, Endpoint]) -> None:

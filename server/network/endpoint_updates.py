@@ -1,4 +1,4 @@
-"""UpdateEndpoint: ports and labels of an endpoint while it is in use.
+"""UpdateEndpoint: ports, labels, and the options that can change while an endpoint is in use.
 
 Order: check the request -> reserve the host's new ports -> driver -> check that the caller still
 waits -> record -> release the ports that were removed -> reply. Until it is written, the record has
@@ -6,12 +6,13 @@ the endpoint as it was. After a failure, ports and driver are brought back to th
 crash, the next start does so.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mynet.drivers.api import PORTS, Driver, PortMapping
+from mynet.drivers.api import PORTS, Driver, DriverInfo, PortMapping
+from mynet.drivers.errors import CapabilityUnsupported
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.calls.rollback import is_under_way, on_completion, rollback
@@ -24,6 +25,7 @@ from mynet.server.network.attachments import Attachments
 from mynet.server.network.port_allocator import PortAllocator
 from mynet.server.network.selectors import EndpointFinder
 from mynet.server.plugins.catalog import Catalog
+from mynet.server.plugins.options import endpoint_violations, fixed_options
 from mynet.server.store import Store
 
 
@@ -51,11 +53,11 @@ class EndpointUpdates:
                 raise _not_ready(endpoint)
             network = self.store.networks.find(endpoint.network_id)
             info = self.drivers.get(network.spec.driver).implementation.info
-            changed = _checked(network, endpoint, change)
+            changed = _checked(network, endpoint, change, info)
             port_rules.require_publishable(network, change.ports.put, info)
-            # The driver gets ports even where they did not change, as another program may have
-            # damaged their rules.
-            if change.ports and PORTS in info.capabilities:
+            # The driver gets ports and options even where they did not change, as another program
+            # may have damaged their rules.
+            if change.options or (change.ports and PORTS in info.capabilities):
                 return self._apply(call, network, endpoint, changed, change.ports.put)
             return self.store.endpoints.put(changed) if changed != endpoint else endpoint
 
@@ -96,25 +98,39 @@ class EndpointUpdates:
                     self.attachments.update(rollback_call, network, recorded)
 
 
-def _checked(network: Network, endpoint: Endpoint, change: EndpointChange) -> Endpoint:
-    """Return the endpoint with the change applied. Raises InvalidArgument."""
+def _checked(
+    network: Network, endpoint: Endpoint, change: EndpointChange, info: DriverInfo
+) -> Endpoint:
+    """Return the endpoint with the change applied.
+
+    Raises InvalidArgument and CapabilityUnsupported.
+    """
     before = tuple(map(Published, endpoint.spec.ports, endpoint.ports))
     ports = change.ports.applied(before)
     spec = replace(
         endpoint.spec,
         labels=change.labels.applied(endpoint.spec.labels),
         ports=tuple(published.spec for published in ports),
+        options=change.options.applied(endpoint.spec.options),
     )
     changed = replace(endpoint, spec=spec, ports=tuple(published.port for published in ports))
     violations = [
         *port_rules.port_violations(network, change.ports.put),
         *(Violation("ports", sentence) for sentence in _conflicts(changed.ports)),
     ]
-    if len(spec.labels) > MAX_LABELS:
-        sentence = f"there would be {len(spec.labels)}; up to {MAX_LABELS} are kept"
-        violations.append(Violation("labels", sentence))
+    violations += [
+        Violation(name, f"there would be {len(entries)}; up to {MAX_LABELS} are kept")
+        for name, entries in (("labels", spec.labels), ("options", spec.options))
+        if len(entries) > MAX_LABELS
+    ]
+    fixed: Mapping[str, str] = {}
+    if change.options:
+        violations += endpoint_violations(spec.options, info)
+        fixed = fixed_options(info.endpoint_options, endpoint.spec.options, spec.options)
     if violations:
         raise InvalidArgument(violations)
+    if fixed:
+        raise _cannot_change(endpoint, fixed)
     return changed
 
 
@@ -124,6 +140,17 @@ def _conflicts(ports: Sequence[PortMapping]) -> Iterator[str]:
         new, old = port_rules.shown(ports[second]), port_rules.shown(ports[first])
         yield f"{new} has ports of the host that {old} has already; remove that in the same call"
     yield from port_rules.too_many(ports)
+
+
+def _cannot_change(endpoint: Endpoint, fixed: Mapping[str, str]) -> CapabilityUnsupported:
+    """Return the error for options that cannot change, with what to do instead."""
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in fixed.items())
+    return CapabilityUnsupported(
+        f"these options of endpoint {endpoint.id[:12]} cannot change while it exists ({reasons})."
+        " Disconnect it, and connect it again with the options",
+        resource=f"endpoint {endpoint.id}",
+        metadata=fixed,
+    )
 
 
 def _not_ready(endpoint: Endpoint) -> Busy:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mynet.drivers.api import Driver, DriverInfo, NetworkRequest, NetworkUpdate
+from mynet.drivers.api import Driver, NetworkRequest, NetworkUpdate
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
@@ -21,7 +21,7 @@ from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import MAX_LABELS, Network, NetworkReport, NetworkState
 from mynet.server.network.selectors import require_ready
 from mynet.server.plugins.catalog import Catalog
-from mynet.server.plugins.options import network_violations
+from mynet.server.plugins.options import fixed_options, network_violations
 from mynet.server.store import Store
 
 
@@ -82,7 +82,7 @@ class NetworkUpdates:
             violations += network_violations(
                 "", NetworkRequest(spec.options, versions, spec.internal), info
             )
-            fixed = _fixed(info, network.spec.options, spec.options)
+            fixed = fixed_options(info.options, network.spec.options, spec.options)
         if violations:
             raise InvalidArgument(violations)
         if fixed:
@@ -111,18 +111,6 @@ class NetworkUpdates:
             recorded = self.store.networks.get(network.id)
             if recorded and recorded.state is NetworkState.READY:
                 self.settle(rollback_call, recorded, self.store.endpoints.of_network(network.id))
-
-
-def _fixed(
-    info: DriverInfo, before: Mapping[str, str], options: Mapping[str, str]
-) -> Mapping[str, str]:
-    """Return the options that the driver cannot change, each with the reason."""
-    changes = {
-        option.name: option.change(before.get(option.name), options.get(option.name))
-        for option in info.options
-        if before.get(option.name) != options.get(option.name)
-    }
-    return {name: reason for name, reason in changes.items() if reason}
 
 
 def _cannot_change(network: Network, fixed: Mapping[str, str]) -> CapabilityUnsupported:

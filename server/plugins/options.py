@@ -49,6 +49,18 @@ def endpoint_violations(options: Mapping[str, str], info: DriverInfo) -> Sequenc
     return [*violations, *(Violation(field, sentence) for field, sentence in against.items())]
 
 
+def fixed_options(
+    known: Sequence[Option], before: Mapping[str, str], after: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Return the options that change although the driver cannot change them, with the reasons."""
+    changes = {
+        option.name: option.change(before.get(option.name), after.get(option.name))
+        for option in known
+        if before.get(option.name) != after.get(option.name)
+    }
+    return {name: reason for name, reason in changes.items() if reason}
+
+
 def _without(
     field: str, options: Mapping[str, str], violations: Sequence[Violation]
 ) -> Mapping[str, str]:

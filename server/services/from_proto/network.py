@@ -90,7 +90,8 @@ def endpoint_change(
         labels = replace(labels, replace=True)
         if labels.remove:
             violations.add("remove_labels", "must be empty if replace_labels is set")
-    change = EndpointChange(labels, unpack_ports_change(violations, request))
+    options = _map_change(violations, "options", request.options, request.remove_options)
+    change = EndpointChange(labels, unpack_ports_change(violations, request), options)
     violations.refuse()
     return selected, change
 

@@ -104,6 +104,7 @@ def test_an_endpoint_is_the_pair_that_it_describes(
         metric=1,
         sandbox=endpoint.sandbox,
         bridge_mac=mac_from(endpoint.network.id),
+        guarded=True,
         settings={"net.ipv6.conf.IFNAME.accept_ra": "0"},
     )
 

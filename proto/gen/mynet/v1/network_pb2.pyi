@@ -1278,6 +1278,26 @@ class UpdateEndpointRequest(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class OptionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ENDPOINT_FIELD_NUMBER: _builtins.int
     NETWORK_FIELD_NUMBER: _builtins.int
     CONTAINER_ID_FIELD_NUMBER: _builtins.int
@@ -1288,6 +1308,8 @@ class UpdateEndpointRequest(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     REPLACE_LABELS_FIELD_NUMBER: _builtins.int
     REMOVE_LABELS_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    REMOVE_OPTIONS_FIELD_NUMBER: _builtins.int
     endpoint: _builtins.str
     """The endpoint's id, or a unique prefix of it."""
     network: _builtins.str
@@ -1318,6 +1340,16 @@ class UpdateEndpointRequest(_message.Message):
     def remove_labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Labels to remove. A label that does not exist is a success."""
 
+    @_builtins.property
+    def options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Options to set. {"conntrack_limit": "16384"}"""
+
+    @_builtins.property
+    def remove_options(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Options to remove, so that the network's options or the defaults apply. An option that is not
+        set is a success.
+        """
+
     def __init__(
         self,
         *,
@@ -1331,10 +1363,12 @@ class UpdateEndpointRequest(_message.Message):
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         replace_labels: _builtins.bool = ...,
         remove_labels: _abc.Iterable[_builtins.str] | None = ...,
+        options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        remove_options: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["container_id", b"container_id", "endpoint", b"endpoint", "interface", b"interface", "labels", b"labels", "network", b"network", "ports", b"ports", "remove_labels", b"remove_labels", "remove_ports", b"remove_ports", "replace_labels", b"replace_labels", "replace_ports", b"replace_ports"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["container_id", b"container_id", "endpoint", b"endpoint", "interface", b"interface", "labels", b"labels", "network", b"network", "options", b"options", "ports", b"ports", "remove_labels", b"remove_labels", "remove_options", b"remove_options", "remove_ports", b"remove_ports", "replace_labels", b"replace_labels", "replace_ports", b"replace_ports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
