@@ -3,7 +3,6 @@
 Sources: rtnetlink(7), linux/if_addr.h, linux/rtnetlink.h, linux/neighbour.h.
 """
 
-import struct
 from ipaddress import IPv4Interface
 from typing import Final
 
@@ -18,7 +17,6 @@ _POINT_TO_POINT: Final = 31  # a prefix of that length has no broadcast address 
 
 _RT_SCOPE_UNIVERSE: Final = 0
 
-_NDMSG = struct.Struct("@B3xiHBB")  # family, index, state, flags, type
 _NDA_DST, _NDA_LLADDR, _NUD_STALE = 1, 2, 0x04
 
 
@@ -51,7 +49,7 @@ def add_default_route(index: int, gateway: IPAddress, metric: int) -> bytes:
 
 def change_neighbour(index: int, address: IPAddress, mac: str) -> bytes:
     """Like: ip neigh change ADDRESS lladdr MAC dev NAME nud stale."""
-    body = _NDMSG.pack(nlmsg.ADDRESS_FAMILIES[address.version], index, _NUD_STALE, 0, 0)
+    body = rt.NDMSG.pack(nlmsg.ADDRESS_FAMILIES[address.version], index, _NUD_STALE, 0, 0)
     body += nla.attribute(_NDA_DST, address.packed)
     body += nla.attribute(_NDA_LLADDR, bytes.fromhex(mac.replace(":", "")))
     return nlmsg.pack_message(rt.RTM_NEWNEIGH, body, nlmsg.NLM_F_REPLACE)

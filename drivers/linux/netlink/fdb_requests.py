@@ -3,7 +3,6 @@
 Sources: rtnetlink(7), bridge(8), linux/neighbour.h.
 """
 
-import struct
 from socket import AF_BRIDGE
 from typing import Final
 
@@ -11,9 +10,7 @@ from mynet.drivers.linux.netlink import attributes as nla
 from mynet.drivers.linux.netlink import header as nlmsg
 from mynet.drivers.linux.netlink import rtnetlink as rt
 
-_NDMSG = struct.Struct("@B3xiHBB")  # family, index, state, flags, type
 _NDA_LLADDR: Final = 2
-_NUD_NOARP: Final = 0x40  # a static entry, which does not age
 _NTF_MASTER, _NTF_STICKY = 0x04, 0x40
 
 
@@ -23,7 +20,7 @@ def add_static(port: int, mac: str) -> bytes:
     An entry that is not sticky moves to another port that learns the MAC address.
     """
     flags = nlmsg.NLM_F_CREATE | nlmsg.NLM_F_REPLACE
-    return _entry(rt.RTM_NEWNEIGH, port, mac, _NUD_NOARP, _NTF_MASTER | _NTF_STICKY, flags)
+    return _entry(rt.RTM_NEWNEIGH, port, mac, rt.NUD_NOARP, _NTF_MASTER | _NTF_STICKY, flags)
 
 
 def delete(port: int, mac: str) -> bytes:
@@ -38,19 +35,19 @@ def get(port: int, mac: str) -> bytes:
 
 def get_all() -> bytes:
     """Like: bridge fdb show."""
-    return nlmsg.pack_message(rt.RTM_GETNEIGH, _NDMSG.pack(AF_BRIDGE, 0, 0, 0, 0))
+    return nlmsg.pack_message(rt.RTM_GETNEIGH, rt.NDMSG.pack(AF_BRIDGE, 0, 0, 0, 0))
 
 
 def read_static(data: bytes) -> tuple[int, str] | None:
     """Return the port and the MAC address of a static sticky entry, None for any other entry."""
-    _, port, state, flags, _ = _NDMSG.unpack_from(data, nlmsg.HEADER_BYTES)
-    if state != _NUD_NOARP or not flags & _NTF_STICKY:
+    _, port, state, flags, _ = rt.NDMSG.unpack_from(data, nlmsg.HEADER_BYTES)
+    if state != rt.NUD_NOARP or not flags & _NTF_STICKY:
         return None
-    payloads = nla.read_attributes(data, nlmsg.HEADER_BYTES + _NDMSG.size)
+    payloads = nla.read_attributes(data, nlmsg.HEADER_BYTES + rt.NDMSG.size)
     return port, payloads[_NDA_LLADDR].hex(":")
 
 
 def _entry(kind: int, port: int, mac: str, state: int, flags: int, request_flags: int = 0) -> bytes:
-    body = _NDMSG.pack(AF_BRIDGE, port, state, flags, 0)
+    body = rt.NDMSG.pack(AF_BRIDGE, port, state, flags, 0)
     body += nla.attribute(_NDA_LLADDR, bytes.fromhex(mac.replace(":", "")))
     return nlmsg.pack_message(kind, body, request_flags)

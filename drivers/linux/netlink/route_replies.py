@@ -41,12 +41,16 @@ def read_link(data: bytes) -> Link:
         peer=read_number(payloads.get(rt.IFLA_LINK)),
         up=bool(flags & rt.IFF_UP),
         group=read_number(payloads.get(rt.IFLA_GROUP)),
-        port=_bridge_port(info),
+        port=_port_in(info),
     )
 
 
-def _bridge_port(info: Mapping[int, bytes]) -> BridgePort:
-    """Return the flags of a bridge's port out of IFLA_LINKINFO; defaults for other links."""
+def read_port_of(payloads: Mapping[int, bytes]) -> BridgePort:
+    """Read the flags of a bridge's port from the attributes of a link; defaults for other links."""
+    return _port_in(read_attributes(payloads.get(rt.IFLA_LINKINFO, b"")))
+
+
+def _port_in(info: Mapping[int, bytes]) -> BridgePort:
     if read_text(info.get(rt.IFLA_INFO_SLAVE_KIND)) != "bridge":
         return DEFAULT_PORT
     return read_bridge_port(read_attributes(info.get(rt.IFLA_INFO_SLAVE_DATA, b"")))

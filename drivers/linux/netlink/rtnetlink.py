@@ -17,14 +17,19 @@ IFINFOMSG = struct.Struct("@BxHiII")  # family, type, index, flags, change
 IFADDRMSG = struct.Struct("@BBBBI")  # family, prefix length, flags, scope, index
 # family, lengths of destination and source, TOS, table, protocol, scope, type, flags
 RTMSG = struct.Struct("@BBBBBBBBI")
+NDMSG = struct.Struct("@B3xiHBB")  # family, index, state, flags, type
 
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER = 1, 3, 4, 5, 10
+IFLA_PROTINFO: Final = 12
 IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP = 18, 20, 26, 27
 IFLA_NET_NS_FD, IFLA_EXT_MASK, IFLA_LINK_NETNSID = 28, 29, 37
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
 IFLA_BRPORT_MODE, IFLA_BRPORT_LEARNING, IFLA_BRPORT_UNICAST_FLOOD = 4, 8, 9
 IFLA_BRPORT_GROUP_FWD_MASK, IFLA_BRPORT_ISOLATED, IFLA_BRPORT_LOCKED = 31, 33, 39
+
+# The state of entries in forwarding databases: of a port or bridge itself, and static ones.
+NUD_PERMANENT, NUD_NOARP = 0x80, 0x40
 
 IFA_ADDRESS, IFA_LOCAL, IFA_BROADCAST = 1, 2, 4
 

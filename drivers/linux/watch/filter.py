@@ -11,6 +11,7 @@ from mynet.drivers.linux.links.alias import read_mark
 from mynet.drivers.linux.netlink import notifications as nl
 from mynet.drivers.linux.netlink.header import read_header
 from mynet.drivers.linux.netlink.nftables import is_of_table
+from mynet.drivers.linux.values.bridge_port import PORT_GROUP, BridgePort
 
 ANYTHING: Final = frozenset[str]()
 
@@ -22,6 +23,8 @@ class NotificationFilter:
         # The marks of links by namespace and index. The other ends of marked links are in it too,
         # as they have no mark of their own. Deleted links stay until their numbers are used again.
         self._marks: dict[tuple[int, int], str] = {}
+        # How bridges treat the marked links that are up, by index.
+        self._ports: dict[int, BridgePort] = {}
 
     def add_links(self, messages: Iterable[bytes]) -> None:
         """Remember the links of this namespace that are in a list."""
@@ -32,18 +35,30 @@ class NotificationFilter:
     def find_damage(self, notifications: Iterable[nl.Notification]) -> frozenset[str] | None:
         """Return the marks of links that may be damaged; ANYTHING, or None if there is nothing."""
         links: dict[int, nl.LinkChange] = {}
-        readdressed: set[tuple[int, int]] = set()
+        ports: dict[int, BridgePort] = {}
+        deprived: set[tuple[int, int]] = set()
         is_forwarding_off = False
         for namespace, message in notifications:
             is_here = namespace == nl.OWN_NAMESPACE
             index = nl.read_deleted_address(message)
+            if index is None and is_here:
+                index = nl.read_deleted_entry(message)
             if index is not None:
-                readdressed.add((namespace, index))
+                deprived.add((namespace, index))
             elif is_here and (change := nl.read_link_change(message)):
                 links[change.index] = change
+                ports[change.index] = change.port
+            elif is_here and (port_change := nl.read_port_change(message)):
+                ports.update([port_change])
             elif is_here and nl.is_forwarding_turned_off(message):
                 is_forwarding_off = True
-        marks = {self._marks[link] for link in readdressed if link in self._marks}
+        marks = {self._marks[link] for link in deprived if link in self._marks}
+        marks |= {
+            self._marks[nl.OWN_NAMESPACE, index]
+            for index, port in ports.items()
+            if self._ports.get(index, port) != port
+        }
+        self._ports |= {index: port for index, port in ports.items() if index in self._ports}
         for change in links.values():
             mark = self._remember(change)
             if mark and _is_damaged(change):
@@ -57,15 +72,21 @@ class NotificationFilter:
         if read_mark(change.alias) == ("", ""):
             return ""
         self._marks[nl.OWN_NAMESPACE, change.index] = change.alias
+        if change.is_gone:
+            self._ports.pop(change.index, None)
+        elif change.is_up:
+            self._ports[change.index] = change.port
         if change.peer_namespace is not None:
             self._marks[change.peer_namespace, change.peer] = change.alias
         return change.alias
 
 
 def _is_damaged(change: nl.LinkChange) -> bool:
-    """Return whether a link is gone, is down, or has left its bridge."""
-    is_loose = bool(change.peer) and not (change.master and change.has_carrier)
-    return change.is_gone or not change.is_up or is_loose
+    """Return whether a link is gone, is down, or is not the port that it should be."""
+    if change.is_gone or not change.is_up:
+        return True
+    is_port = change.master and change.has_carrier and change.group == PORT_GROUP
+    return bool(change.peer) and not is_port
 
 
 def is_changed_by_others(messages: Iterable[bytes], table: str, own_ports: Container[int]) -> bool:

@@ -38,7 +38,7 @@ class Monitor:
         self._own_ports = own_ports
 
     def watch(self, notice: Callable[[frozenset[str]], None]) -> "NotificationReader":
-        """Like: ip monitor link address netconf; nft monitor."""
+        """Like: ip monitor link address netconf; bridge monitor fdb; nft monitor."""
         return NotificationReader(notice, self._own_ports)
 
 
@@ -58,6 +58,8 @@ class NotificationReader:
             *(nl.RTNLGRP_IPV4_NETCONF, nl.RTNLGRP_IPV6_NETCONF),
         )
         self._firewall = nl.Subscription(NETLINK_NETFILTER, nl.NFNLGRP_NFTABLES)
+        self._entries = nl.Subscription(socket.NETLINK_ROUTE, nl.RTNLGRP_NEIGH)
+        self._entries.filter(nl.DELETED_ENTRIES)
         with suppress(PermissionError):  # then damage inside sandboxes is not noticed
             self._links.include_other_namespaces()
         self._list_links()
@@ -71,6 +73,7 @@ class NotificationReader:
         self._thread.join()
         os.close(self._end)
         self._links.close()
+        self._entries.close()
         self._firewall.close()
 
     def _list_links(self) -> None:
@@ -79,8 +82,9 @@ class NotificationReader:
 
     def _run(self) -> None:
         waiting = select.poll()
-        for descriptor in (self._links.fileno(), self._firewall.fileno(), self._end):
-            waiting.register(descriptor, select.POLLIN)
+        for source in (self._links, self._entries, self._firewall):
+            waiting.register(source.fileno(), select.POLLIN)
+        waiting.register(self._end, select.POLLIN)
         ending = select.poll()
         ending.register(self._end, select.POLLIN)
         while True:
@@ -96,12 +100,14 @@ class NotificationReader:
 
     def _read(self) -> frozenset[str] | None:
         """Read the notifications; return what may be damaged, None if nothing is."""
-        of_links, is_lossy = self._links.read()
-        of_firewall, is_firewall_lossy = self._firewall.read()
-        if is_lossy:
+        of_links, are_links_lost = self._links.read()
+        of_entries, are_entries_lost = self._entries.read()
+        of_firewall, are_rules_lost = self._firewall.read()
+        if are_links_lost:
             self._list_links()
-        damaged = self._filter.find_damage(of_links)
+        damaged = self._filter.find_damage([*of_links, *of_entries])
         messages = (notification.message for notification in of_firewall)
-        if is_lossy or is_firewall_lossy or is_changed_by_others(messages, TABLE, self._own_ports):
+        is_lossy = are_links_lost or are_entries_lost or are_rules_lost
+        if is_lossy or is_changed_by_others(messages, TABLE, self._own_ports):
             return ANYTHING
         return damaged

@@ -116,6 +116,16 @@ def test_both_kernels_report_the_mark_of_a_deleted_link(testbed: KernelTestbed) 
         ("host: ip link del veth1", {"mynet:i:e1"}),
         ("host: ip link set veth1 down", {"mynet:i:e1"}),
         ("host: ip link set veth1 nomaster", {"mynet:i:e1"}),
+        ("host: ip link set veth1 group default", {"mynet:i:e1"}),
+        ("host: ip link set veth1 type bridge_slave learning on", {"mynet:i:e1"}),
+        ("host: bridge link set dev veth1 learning on", {"mynet:i:e1"}),
+        ("host: bridge link set dev veth1 isolated on", {"mynet:i:e1"}),
+        ("host: bridge link set dev veth1 hairpin off", {"mynet:i:e1"}),
+        ("host: bridge link set dev veth1 flood on", {"mynet:i:e1"}),
+        ("host: bridge link set dev veth1 locked off", {"mynet:i:e1"}),
+        ("host: ip link set veth1 type bridge_slave group_fwd_mask 0", {"mynet:i:e1"}),
+        ("host: bridge fdb del MAC dev veth1 master", {"mynet:i:e1"}),
+        ("host: bridge fdb flush dev br-web", {"mynet:i:web", "mynet:i:e1"}),
         ("box: ip link del eth0", {"mynet:i:e1"}),
         ("box: ip link set eth0 down", {"mynet:i:e1"}),
         ("box: ip addr del 10.1.0.2/24 dev eth0", {"mynet:i:e1"}),
@@ -131,10 +141,15 @@ def test_both_kernels_report_the_mark_of_a_deleted_link(testbed: KernelTestbed) 
     ],
 )
 def test_the_monitor_reports_damage(
-    watched: Callable[[], Reports], host: Namespace, box: Namespace, damage: str, marks: set[str]
+    watched: Callable[[], Reports],
+    veth: Veth,
+    host: Namespace,
+    box: Namespace,
+    damage: str,
+    marks: set[str],
 ) -> None:
     reports = watched()
-    where, _, command = damage.partition(": ")
+    where, _, command = damage.replace("MAC", veth.mac).partition(": ")
     {"host": host, "box": box}[where].run(*command.split())
     assert reports.marks(marks) == marks
 
@@ -197,6 +212,13 @@ def test_the_monitor_does_not_report_what_other_programs_do_to_their_own(
         where.run("ip", "addr", "del", "192.0.2.1/24", "dev", "mine")
         where.run("ip", "link", "del", "mine")
     host.run("sysctl", "-qw", "net.ipv4.conf.lo.forwarding=0")
+    host.run("ip", "link", "add", "other", "type", "bridge")
+    host.run("ip", "link", "add", "port", "master", "other", "type", "veth", "peer", "end")
+    host.run("bridge", "link", "set", "dev", "port", "learning", "off")
+    host.run("bridge", "fdb", "add", "02:00:00:00:00:09", "dev", "port", "master", "static")
+    host.run("bridge", "fdb", "flush", "dev", "other")
+    host.run("ip", "neigh", "add", "10.1.0.9", "lladdr", "02:00:00:00:00:09", "dev", "br-web")
+    host.run("ip", "neigh", "del", "10.1.0.9", "dev", "br-web")
     assert reports.marks() == set()
 
 
