@@ -34,6 +34,9 @@ DAMAGES = {
     "a veth is deleted in its sandbox": "ip -n one link del eth0",
     "a veth is down": "ip link set {veth} down",
     "a veth is out of its bridge": "ip link set {veth} nomaster",
+    "a veth is in another link group": "ip link set {veth} group default",
+    "a veth learns and floods": "bridge link set dev {veth} learning on locked off flood on",
+    "a veth's MAC address is forgotten": "bridge fdb flush dev br-blue brport {veth}",
     "a sandbox's end is down": "ip -n one link set eth0 down",
     "the table is deleted": "nft delete table inet mynet",
     "the table is flushed": "nft flush table inet mynet",
@@ -53,6 +56,7 @@ DAMAGES = {
 SHORT = {
     "the bridge is deleted",
     "a veth is deleted in its sandbox",
+    "a veth's MAC address is forgotten",
     "a chain is flushed",
     "a map is flushed",
     "the bridge loses its IPv6 address",
