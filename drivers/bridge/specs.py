@@ -96,6 +96,7 @@ def rules_of(network: Network) -> NetworkRules:
         ),
         icc=options.icc,
         routed=tuple(sorted(routed)),
+        subnets=tuple(subnet.cidr for subnet in network.subnets),
     )
 
 

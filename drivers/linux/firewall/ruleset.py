@@ -24,6 +24,8 @@ def elements(rules: NetworkRules) -> Iterator[Element]:
         yield Element("br_internal", rules.bridge)
     for version in rules.routed:
         yield Element(f"br_routed{version}", rules.bridge)
+    for subnet in rules.subnets:
+        yield Element(f"subnets{subnet.version}", subnet)
     for subnet in rules.masquerade:
         yield Element(f"masq{subnet.version}", subnet)
 

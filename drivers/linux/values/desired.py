@@ -129,3 +129,5 @@ class NetworkRules:
     icc: bool = True
     # The IP versions by which the world outside may reach the endpoints' own addresses.
     routed: Sequence[int] = ()
+    # All subnets of the network. Packets from its bridge with other sources are forged.
+    subnets: Sequence[IPNetwork] = ()

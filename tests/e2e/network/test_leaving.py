@@ -38,6 +38,8 @@ def test_after_delete_nothing_of_the_network_is_left(daemon: Daemon, one: Sandbo
         "br_self": [{"concat": [network.interface, network.interface]}],
         "masq4": [ipv4],
         "masq6": [ipv6],
+        "subnets4": [ipv4],
+        "subnets6": [ipv6],
     }
     daemon.delete("blue")
     assert daemon.testbed.firewall() == {}

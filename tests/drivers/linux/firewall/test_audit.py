@@ -116,7 +116,7 @@ OTHER_RULES = ["The firewall's rules are not those that this mynetd loads."]
     ("damage", "said"),
     [
         ("flush table inet mynet", OTHER_RULES),
-        ("flush chain inet mynet filter_fwd", OTHER_RULES),
+        ("flush chain inet mynet between", OTHER_RULES),
         ("insert rule inet mynet forward accept", OTHER_RULES),
         ("add chain inet mynet mine", OTHER_RULES),
         ("add set inet mynet mine { type ifname; }", OTHER_RULES),

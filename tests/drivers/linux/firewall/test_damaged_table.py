@@ -39,7 +39,7 @@ def _loaded(kernel: LinuxKernel) -> None:
         "flush ruleset",
         "delete table inet mynet",
         "flush table inet mynet",
-        "flush chain inet mynet filter_fwd",
+        "flush chain inet mynet between",
         "add rule inet mynet filter_in counter",
         "insert rule inet mynet forward drop",
         "add chain inet mynet mine",

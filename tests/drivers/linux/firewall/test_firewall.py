@@ -15,7 +15,8 @@ INSTANCE = "7f3a"
 
 
 def rules_of(bridge: str, *subnets: str, internal: bool = False) -> NetworkRules:
-    return NetworkRules(bridge, internal, tuple(ip_network(subnet) for subnet in subnets))
+    cidrs = tuple(ip_network(subnet) for subnet in subnets)
+    return NetworkRules(bridge, internal, cidrs, subnets=cidrs)
 
 
 BYSTANDER = rules_of("br-other", "172.16.0.0/24", "fd01::/64")

@@ -22,7 +22,7 @@ RULES = Path(ruleset.__code__.co_filename).with_name("ruleset.nft")
 
 def rules_of(bridge: str, *subnets: str, internal: bool = False) -> NetworkRules:
     cidrs = tuple(ip_network(subnet) for subnet in subnets)
-    return NetworkRules(bridge, internal, cidrs)
+    return NetworkRules(bridge, internal, cidrs, subnets=cidrs)
 
 
 def forward(host: str, port: int, target: str, to: int, **fields: object) -> Forward:
@@ -97,6 +97,8 @@ PORTS = {
             add element inet mynet br_self { "br-web" . "br-web" }
             add element inet mynet masq4 { 10.1.0.0/24 }
             add element inet mynet masq6 { fd00:1::/64 }
+            add element inet mynet subnets4 { 10.1.0.0/24 }
+            add element inet mynet subnets6 { fd00:1::/64 }
             """,
         ),
         (
@@ -134,6 +136,8 @@ PORTS = {
             add element inet mynet br_self { "br-web" . "br-web", "br-db" . "br-db", "br-inner" . "br-inner" }
             add element inet mynet masq4 { 10.1.0.0/24, 10.2.0.0/24 }
             add element inet mynet masq6 { fd00:1::/64 }
+            add element inet mynet subnets4 { 10.1.0.0/24, 10.2.0.0/24 }
+            add element inet mynet subnets6 { fd00:1::/64 }
             """,  # noqa: E501 - a line of the ruleset
         ),
     ],
