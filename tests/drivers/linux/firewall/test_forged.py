@@ -102,9 +102,7 @@ def test_no_sandbox_speaks_in_a_standing_flow_of_another_network(
 
 @by_family
 @pytest.mark.parametrize("box", ["inner1", "blue1"])
-def test_no_sandbox_answers_the_host_for_others(
-    topology: Topology, version: int, box: str
-) -> None:
+def test_no_sandbox_answers_the_host_for_others(topology: Topology, version: int, box: str) -> None:
     with ExitStack() as stack:
         near, far = (
             stack.enter_context(topology.listening(name, version, socket.SOCK_DGRAM))
