@@ -62,7 +62,7 @@ def _pseudo(source: str, to: str, protocol: int, length: int) -> bytes:
 def _sum(data: bytes) -> int:
     """Return the checksum of the internet protocols."""
     data += bytes(len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
