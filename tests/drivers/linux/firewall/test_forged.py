@@ -18,7 +18,7 @@ from tests.drivers.linux.support.topology import (
 )
 
 BOTH = (4, 6)
-NOBODYS: dict[int, str] = {4: "8.8.8.8", 6: "2001:4860::8"}
+UNKNOWN: dict[int, str] = {4: "8.8.8.8", 6: "2001:4860::8"}
 GATEWAY: dict[str, dict[int, str]] = {
     name: {subnet.gateway.version: str(subnet.gateway) for subnet in network.subnets}
     for name, network in NETWORKS.items()
@@ -48,12 +48,12 @@ def topology(
 
 @by_family
 @pytest.mark.parametrize("box", ["red1", "plain1"])
-def test_a_source_that_is_nobodys_does_not_leave(
+def test_a_source_of_no_network_does_not_leave(
     topology: Topology, version: int, box: str
 ) -> None:
     with topology.listening("outside", version, socket.SOCK_DGRAM) as listener:
         to = (OUTSIDE[version], listener.getsockname()[1])
-        for source in (NOBODYS[version], OUTSIDE[version], HOST[version]):
+        for source in (UNKNOWN[version], OUTSIDE[version], HOST[version]):
             send_datagram(topology.namespaces[box], (source, 7), to, b"forged")
         topology.speak(box, b"true", version, to)
         assert listener.recv(100) == b"true"
