@@ -48,9 +48,7 @@ def topology(
 
 @by_family
 @pytest.mark.parametrize("box", ["red1", "plain1"])
-def test_a_source_of_no_network_does_not_leave(
-    topology: Topology, version: int, box: str
-) -> None:
+def test_a_source_of_no_network_does_not_leave(topology: Topology, version: int, box: str) -> None:
     with topology.listening("outside", version, socket.SOCK_DGRAM) as listener:
         to = (OUTSIDE[version], listener.getsockname()[1])
         for source in (UNKNOWN[version], OUTSIDE[version], HOST[version]):
