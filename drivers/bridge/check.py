@@ -1,11 +1,13 @@
 """Differences between the kernel and an endpoint or a network, a sentence each."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from mynet.drivers.api import IPInterface
+from mynet.drivers.api import IPAddress, IPInterface
 from mynet.drivers.linux.links.alias import is_ours
 from mynet.drivers.linux.links.mac import with_link_local
+from mynet.drivers.linux.values.address_routes import AddressRoute, address_routes
 from mynet.drivers.linux.values.bridge_port import PORT_GROUP
+from mynet.drivers.linux.values.bridge_settings import settings_of
 from mynet.drivers.linux.values.desired import Bridge, Rate, Veth, priority
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot
 
@@ -25,7 +27,21 @@ def bridge_differences(bridge: Bridge, seen: BridgeSnapshot) -> Iterator[str]:
         yield f"The interface {bridge.name} is not the network's bridge."
         return
     yield from _link(link, bridge.mac, bridge.mtu)
-    yield from _addresses(bridge.name, bridge.addresses, seen.addresses)
+    addresses = with_link_local(bridge.addresses, bridge.mac)
+    yield from _addresses(bridge.name, addresses, seen.addresses)
+    yield from _address_routes(link, addresses, seen.addresses, seen.routes)
+    yield from _bridge_settings(bridge, link)
+    if not seen.receives:
+        yield f"{bridge.name} passes no frames to {link.mac}, its own MAC address, up to the host."
+
+
+def _bridge_settings(bridge: Bridge, link: Link) -> Iterator[str]:
+    """Yield the settings of a bridge that keep packets from passing."""
+    for setting in settings_of(bridge):
+        value = link.settings.get(setting.name, setting.value)
+        if value not in setting.accepted:
+            name = setting.name.replace("IFNAME", bridge.name.replace(".", "/"))
+            yield f"{bridge.name} {setting.consequence} ({name} is {value})."
 
 
 def outer_differences(veth: Veth, seen: Snapshot) -> Iterator[str]:
@@ -45,6 +61,7 @@ def outer_differences(veth: Veth, seen: Snapshot) -> Iterator[str]:
         yield f"{veth.bridge} is another bridge than the network's."
     else:
         yield from _port(veth, link, seen.static_macs)
+        yield from _neighbours(veth, seen.neighbours)
     if link.group != PORT_GROUP:
         yield f"{veth.name} is in link group {link.group} instead of {PORT_GROUP}."
     yield from _link(link, veth.outer_mac, veth.mtu)
@@ -75,6 +92,14 @@ def _port(veth: Veth, link: Link, static_macs: frozenset[str]) -> Iterator[str]:
         )
     if veth.guarded and veth.mac not in static_macs:
         yield f"{veth.bridge} has no static entry for {veth.mac} at {veth.name}."
+
+
+def _neighbours(veth: Veth, fixed: Mapping[IPAddress, str]) -> Iterator[str]:
+    """Yield the fixed neighbour entries that lead the host's packets to another MAC address."""
+    for address in veth.addresses:
+        mac = fixed.get(address.ip, veth.mac)
+        if mac != veth.mac:
+            yield f"The host sends packets for {address.ip} to {mac} instead of {veth.mac}."
 
 
 def _on(flag: bool | None) -> str:  # noqa: FBT001 - the value itself is the subject
@@ -112,6 +137,7 @@ def _inner(veth: Veth, seen: Snapshot) -> Iterator[str]:
     yield from _link(link, veth.mac, veth.mtu)
     addresses = with_link_local(veth.addresses, veth.mac)
     yield from _addresses(veth.interface, addresses, seen.addresses)
+    yield from _address_routes(link, addresses, seen.addresses, seen.address_routes)
     yield from _routes(veth, seen, link)
     yield from _settings(veth, seen)
 
@@ -119,6 +145,10 @@ def _inner(veth: Veth, seen: Snapshot) -> Iterator[str]:
 def _link(link: Link, mac: str, mtu: int) -> Iterator[str]:
     if not link.up:
         yield f"{link.name} is down."
+    if not link.arp:
+        yield f"{link.name} resolves no addresses (its flag NOARP is set)."
+    if not link.multicast:
+        yield f"{link.name} receives no multicast."
     if link.mac != mac:
         yield f"{link.name} has MAC address {link.mac} instead of {mac}."
     if link.mtu != mtu:
@@ -132,6 +162,19 @@ def _addresses(
     for address in desired:
         if address not in observed:
             yield f"{name} lacks the address {address}."
+
+
+def _address_routes(
+    link: Link,
+    desired: Sequence[IPInterface],
+    observed: frozenset[IPInterface],
+    routes: frozenset[AddressRoute],
+) -> Iterator[str]:
+    """Yield the missing routes of addresses that exist. A link that is down has no routes."""
+    if link.up:
+        for route in address_routes(address for address in desired if address in observed):
+            if route not in routes:
+                yield f"{link.name} lacks {route}."
 
 
 def _routes(veth: Veth, seen: Snapshot, link: Link) -> Iterator[str]:

@@ -37,6 +37,7 @@ class Specs:
                 for subnet in network.subnets
                 if options.mode(subnet.cidr.version) is not GatewayMode.ISOLATED
             ),
+            forwards=forwarded_versions(network),
         )
 
     def veth(self, endpoint: Endpoint) -> Veth:

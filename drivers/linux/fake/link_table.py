@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from mynet.drivers.api import IPInterface
+from mynet.drivers.api import IPAddress, IPInterface
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.fake.sandboxes import HOST
 from mynet.drivers.linux.links.alias import is_ours, taken
+from mynet.drivers.linux.values.address_routes import AddressRoute
 from mynet.drivers.linux.values.desired import Bridge, Rate, Shaper
 from mynet.drivers.linux.values.observed import Link, Route
 
@@ -22,6 +23,10 @@ class Entry:
     # Of the namespace that the link is in.
     cookie: int
     addresses: set[IPInterface] = field(default_factory=set)
+    # The routes that the kernel added for the addresses.
+    address_routes: set[AddressRoute] = field(default_factory=set)
+    # The MAC addresses that another program has fixed for neighbours.
+    neighbours: dict[IPAddress, str] = field(default_factory=dict)
     routes: set[Route] = field(default_factory=set)
     settings: dict[str, str] = field(default_factory=dict)
     # Of the static entries that the bridge has for a port.

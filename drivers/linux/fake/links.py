@@ -11,6 +11,8 @@ from mynet.drivers.linux.fake.link_table import LinkTable
 from mynet.drivers.linux.fake.sandboxes import HOST, SandboxTable
 from mynet.drivers.linux.links.alias import is_ours, read_mark
 from mynet.drivers.linux.links.mac import with_link_local
+from mynet.drivers.linux.values.address_routes import address_routes
+from mynet.drivers.linux.values.bridge_settings import settings_of
 from mynet.drivers.linux.values.desired import Bridge, Veth
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
 
@@ -51,6 +53,8 @@ class FakeLinks(Subject, protocol=interface.Links):
             {entry.link.name: entry.link for entry in entries},
             {entry.link.index: frozenset(entry.addresses) for entry in entries},
             {entry.link.index: frozenset(entry.static_macs) for entry in entries},
+            {entry.link.index: frozenset(entry.address_routes) for entry in entries},
+            {entry.link.index: dict(entry.neighbours) for entry in entries},
         )
 
     def ensure_bridge(self, bridge: Bridge) -> None:
@@ -59,7 +63,11 @@ class FakeLinks(Subject, protocol=interface.Links):
         entry = self._table.ensure(new, bridge)
         self._reach("ensure_bridge.mark")
         entry.link = replace(entry.link, mark=bridge.mark, mac=bridge.mac, mtu=bridge.mtu, up=True)
-        entry.addresses |= set(with_link_local(bridge.addresses, bridge.mac))
+        entry.link = replace(entry.link, arp=True, multicast=True, settings=_settings(bridge))
+        addresses = with_link_local(bridge.addresses, bridge.mac)
+        entry.addresses |= set(addresses)
+        entry.address_routes |= set(address_routes(addresses))
+        entry.static_macs |= {bridge.mac}
 
     def is_taken(self, bridge: Bridge) -> bool:
         """Return whether another program's link has the bridge's name."""
@@ -78,7 +86,12 @@ class FakeLinks(Subject, protocol=interface.Links):
         entry = self._table.find(bridge.name)
         if entry is None:
             return BridgeSnapshot(None)
-        return BridgeSnapshot(entry.link, frozenset(entry.addresses))
+        return BridgeSnapshot(
+            entry.link,
+            frozenset(entry.addresses),
+            frozenset(entry.address_routes),
+            receives=entry.link.mac in entry.static_macs,
+        )
 
     def open_loopback(self, bridge: str) -> None:
         """Allow packets from 127.0.0.1 on the bridge."""
@@ -112,3 +125,8 @@ class FakeLinks(Subject, protocol=interface.Links):
         except SandboxNotFound:
             return replace(seen, sandbox_there=False)
         return veths.inspect_inner(inner, veth, seen) if inner else seen
+
+
+def _settings(bridge: Bridge) -> dict[str, int]:
+    """Return the settings of a bridge that lets packets pass."""
+    return {setting.name: setting.value for setting in settings_of(bridge)}

@@ -9,6 +9,7 @@ from mynet.drivers.linux.fake.link_table import Entry, LinkTable
 from mynet.drivers.linux.kernel_errors import refused
 from mynet.drivers.linux.links.alias import is_ours, taken
 from mynet.drivers.linux.links.mac import with_link_local
+from mynet.drivers.linux.values.address_routes import address_routes
 from mynet.drivers.linux.values.bridge_port import PORT_GROUP
 from mynet.drivers.linux.values.desired import BRIDGE_PORTS, DEFAULT_MTU, Veth, priority
 from mynet.drivers.linux.values.observed import Link, Route, Snapshot
@@ -26,6 +27,8 @@ def attach(links: LinkTable, veth: Veth, cookie: int, reach: Callable[[str], Non
     outer = _outer(links, veth, bridge.link.index, cookie)
     reach("attach.mark")
     _finish_outer(outer, veth, bridge.link.index)
+    for address in veth.addresses:
+        bridge.neighbours.pop(address.ip, None)
     if veth.shaper:
         new = Link(0, veth.shaper.name, "ifb", veth.shaper.mac, DEFAULT_MTU)
         shaper = links.ensure(new, veth.shaper)
@@ -74,6 +77,8 @@ def _finish_outer(outer: Entry, veth: Veth, master: int) -> None:
         mtu=veth.mtu,
         master=master,
         up=True,
+        arp=True,
+        multicast=True,
         group=PORT_GROUP,
         port=veth.port,
     )
@@ -83,9 +88,11 @@ def _finish_outer(outer: Entry, veth: Veth, master: int) -> None:
 
 def _finish_inner(links: LinkTable, inner: Entry, veth: Veth) -> None:
     """Set the inner end up, with addresses and default routes."""
-    inner.link = replace(inner.link, mac=veth.mac, mtu=veth.mtu, up=True)
+    inner.link = replace(inner.link, mac=veth.mac, mtu=veth.mtu, up=True, arp=True, multicast=True)
     inner.settings |= veth.settings
-    inner.addresses |= set(with_link_local(veth.addresses, veth.mac))
+    addresses = with_link_local(veth.addresses, veth.mac)
+    inner.addresses |= set(addresses)
+    inner.address_routes |= set(address_routes(addresses))
     for gateway in veth.gateways:
         route = Route(gateway, inner.link.index, priority(gateway, veth.metric))
         standing = (other for entry in links.inside(inner.cookie) for other in entry.routes)
@@ -130,6 +137,7 @@ def inspect_outer(links: LinkTable, veth: Veth) -> Snapshot:
         master.link.name if master else "",
         master_mac=master.link.mac if master else "",
         static_macs=frozenset(outer.static_macs) if outer and master else frozenset(),
+        neighbours=dict(master.neighbours) if master else {},
     )
     if outer is None or not (veth.ingress or veth.shaper):
         return seen
@@ -143,6 +151,7 @@ def inspect_inner(inner: Entry, veth: Veth, seen: Snapshot) -> Snapshot:
         seen,
         inner=inner.link,
         addresses=frozenset(inner.addresses),
+        address_routes=frozenset(inner.address_routes),
         routes=frozenset(inner.routes),
         settings={key: inner.settings.get(key, "") for key in veth.settings},
     )

@@ -52,11 +52,14 @@ def inspect_port(nl: Netlink, veth: Veth, seen: Snapshot) -> Snapshot:
 
 
 def static_macs(nl: Netlink) -> dict[int, frozenset[str]]:
-    """Return the MAC addresses of all static and sticky entries, by the index of the port."""
+    """Return the MAC addresses of all static and sticky entries, by the index of the port.
+
+    A bridge has its own MAC address by its own index.
+    """
     replies = nl.dump(Request(fdb_requests.get_all(), "list MAC addresses", "bridges"))
     macs: dict[int, frozenset[str]] = {}
-    for entry in map(fdb_requests.read_static, replies):
-        if entry is not None:
+    for reply in replies:
+        if entry := fdb_requests.read_static(reply) or fdb_requests.read_local(reply):
             port, mac = entry
             macs[port] = macs.get(port, frozenset()) | {mac}
     return macs

@@ -6,17 +6,24 @@ from typing import Final
 
 from mynet.drivers.api import IPInterface
 from mynet.drivers.linux import sysctl
+from mynet.drivers.linux.links.address_routes import restore_routes, settled_routes
 from mynet.drivers.linux.links.alias import is_ours, taken
 from mynet.drivers.linux.links.lookup import EXISTS, addresses_of, delete_link, find_link
 from mynet.drivers.linux.links.mac import with_link_local
-from mynet.drivers.linux.links.settings import ignore_router_advertisements, route_localnet
-from mynet.drivers.linux.netlink import address_requests, link_requests, pyroute2_requests
+from mynet.drivers.linux.links.settings import apply_settings, route_localnet
+from mynet.drivers.linux.netlink import (
+    address_requests,
+    fdb_requests,
+    link_requests,
+    pyroute2_requests,
+)
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Bridge
-from mynet.drivers.linux.values.observed import BridgeSnapshot
+from mynet.drivers.linux.values.observed import BridgeSnapshot, Link
 
 # A kernel without IPv6 generates no addresses, and refuses the setting.
 _NO_IPV6: Final = frozenset({errno.EAFNOSUPPORT})
+_NO_ENTRY: Final = frozenset({errno.ENOENT, errno.ENODEV})
 
 
 class Bridges:
@@ -26,13 +33,16 @@ class Bridges:
         """Like: ip link add NAME type bridge.
 
         The bridge's IPv6 addresses are usable at once, as there is no duplicate address detection.
-        Addresses that other programs added stay.
+        Addresses that other programs added stay. What other programs changed so that packets do not
+        pass is changed back: settings, routes, and the bridge's own MAC address.
         """
         with Netlink() as nl:
-            created = nl.ask(_new_bridge(bridge)) == (0,)
-            index = nl.index(bridge.name) if created else _own_index(nl, bridge)
-            nl.ask(*_finish(bridge, index))
-        ignore_router_advertisements(bridge.name)
+            is_new = nl.ask(_new_bridge(bridge)) == (0,)
+            link = _own_link(nl, bridge)
+            apply_settings(nl, bridge, link)
+            nl.ask(*_finish(bridge, link.index))
+            if not is_new:
+                restore_routes(nl, bridge.name, link.index, _all_addresses(bridge))
 
     def is_taken(self, bridge: Bridge) -> bool:
         """Like: ip -d link show NAME."""
@@ -51,7 +61,16 @@ class Bridges:
         """Like: ip -d addr show dev NAME."""
         with Netlink() as nl:
             link = find_link(nl, bridge.name)
-            return BridgeSnapshot(link, addresses_of(nl, link.index) if link else frozenset())
+            if link is None:
+                return BridgeSnapshot(None)
+            addresses = addresses_of(nl, link.index)
+            own = [address for address in _all_addresses(bridge) if address in addresses]
+            return BridgeSnapshot(
+                link,
+                addresses,
+                settled_routes(nl, link.index, own),
+                receives=_receives(nl, link),
+            )
 
     def open_loopback(self, bridge: str) -> None:
         """Like: sysctl -w net.ipv4.conf.BRIDGE.route_localnet=1."""
@@ -73,12 +92,12 @@ def _new_bridge(bridge: Bridge) -> Request:
     )
 
 
-def _own_index(nl: Netlink, bridge: Bridge) -> int:
-    """Return the index of the bridge that exists. Raises :exc:`InterfaceExists` if not ours."""
+def _own_link(nl: Netlink, bridge: Bridge) -> Link:
+    """Return the bridge that exists. Raises :exc:`InterfaceExists` if it is not ours."""
     link = find_link(nl, bridge.name)
     if link is None or not is_ours(link, bridge):
         raise taken(bridge.name)
-    return link.index
+    return link
 
 
 def _finish(bridge: Bridge, index: int) -> tuple[Request, ...]:
@@ -91,13 +110,36 @@ def _finish(bridge: Bridge, index: int) -> tuple[Request, ...]:
     return (
         Request(link_requests.set_alias(index, bridge.mark), f"mark {name}", resource),
         set_mac_and_mtu(name, index, bridge.mac, bridge.mtu),
+        Request(
+            fdb_requests.add_local(index, bridge.mac),
+            f"pass frames to {bridge.mac} up to the host",
+            resource,
+        ),
         *set_up(name, index),
         *add_addresses(name, index, bridge.addresses, bridge.mac),
     )
 
 
+def _all_addresses(bridge: Bridge) -> tuple[IPInterface, ...]:
+    return with_link_local(bridge.addresses, bridge.mac)
+
+
+def _receives(nl: Netlink, link: Link) -> bool:
+    """Return whether the bridge passes frames to its own MAC address up to the host.
+
+    Like: ``bridge fdb get MAC dev NAME self``.
+    """
+    doing, resource = f"look up {link.mac} in {link.name}", f"interface {link.name}"
+    message = fdb_requests.get_local(link.index, link.mac)
+    reply = nl.get(Request(message, doing, resource, _NO_ENTRY))
+    return reply is not None and fdb_requests.read_local(reply) is not None
+
+
 def set_up(name: str, index: int) -> tuple[Request, ...]:
-    """Set a link up without an address from the kernel. Like: ``ip link set dev NAME up``."""
+    """Set a link up without an address from the kernel, and let it resolve addresses.
+
+    Like: ``ip link set dev NAME up arp on multicast on``.
+    """
     resource = f"interface {name}"
     return (
         Request(
@@ -106,7 +148,7 @@ def set_up(name: str, index: int) -> tuple[Request, ...]:
             resource,
             _NO_IPV6,
         ),
-        Request(link_requests.set_up(index), f"set {name} up", resource),
+        Request(link_requests.open_link(index), f"set {name} up", resource),
     )
 
 

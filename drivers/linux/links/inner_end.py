@@ -9,8 +9,10 @@ from typing import Final
 from mynet.drivers.api import IPV4, IPV6, Sandbox
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux import netns
+from mynet.drivers.linux.links.address_routes import restore_routes, settled_routes
 from mynet.drivers.linux.links.bridges import add_addresses, set_up
 from mynet.drivers.linux.links.lookup import EXISTS, addresses_of, default_routes, find_link
+from mynet.drivers.linux.links.mac import with_link_local
 from mynet.drivers.linux.links.settings import read_settings
 from mynet.drivers.linux.netlink import address_requests, link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
@@ -58,6 +60,19 @@ def finish_inner(nl: Netlink, veth: Veth) -> None:
         _require_routes(nl, veth, index)
 
 
+def restore_inner(nl: Netlink, veth: Veth) -> None:
+    """Set an inner end up that exists, and add addresses and their routes again.
+
+    The kernel accepts a default route only while it has a route to the gateway's subnet.
+    """
+    name, index = veth.interface, nl.index(veth.interface)
+    nl.ask(
+        *set_up(name, index),
+        *add_addresses(name, index, veth.addresses, veth.mac),
+    )
+    restore_routes(nl, name, index, with_link_local(veth.addresses, veth.mac))
+
+
 def _requests(veth: Veth, index: int) -> Iterator[Request]:
     yield Request(link_requests.set_up(_LOOPBACK), "set lo up", "interface lo")
     yield from set_up(veth.interface, index)
@@ -90,11 +105,15 @@ def inspect_inner(nl: Netlink, veth: Veth, outside: Snapshot) -> Snapshot:
     inner = find_link(nl, veth.interface)
     if inner is None:
         return outside
+    addresses = addresses_of(nl, inner.index)
+    wanted = with_link_local(veth.addresses, veth.mac) if veth.sandbox else ()
+    own = [address for address in wanted if address in addresses]
     routes = (*default_routes(nl, IPV4), *default_routes(nl, IPV6))
     return replace(
         outside,
         inner=inner,
-        addresses=addresses_of(nl, inner.index),
+        addresses=addresses,
+        address_routes=settled_routes(nl, inner.index, own),
         routes=frozenset(route for route in routes if route.device == inner.index),
         settings=read_settings(veth.interface, veth.settings),
     )

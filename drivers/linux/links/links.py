@@ -3,10 +3,17 @@
 from collections.abc import Iterable, Sequence
 
 from mynet.drivers.api import IPInterface
+from mynet.drivers.linux.links.address_routes import list_routes
 from mynet.drivers.linux.links.alias import read_mark
 from mynet.drivers.linux.links.bridge_port import static_macs
 from mynet.drivers.linux.links.bridges import Bridges
-from mynet.drivers.linux.links.lookup import delete_link, find_link, list_addresses, list_links
+from mynet.drivers.linux.links.lookup import (
+    delete_link,
+    find_link,
+    fixed_neighbours,
+    list_addresses,
+    list_links,
+)
 from mynet.drivers.linux.links.veths import Veths
 from mynet.drivers.linux.netlink import route_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink
@@ -39,15 +46,19 @@ class Links(Bridges, Veths):
                 delete_link(nl, link)
 
     def survey(self) -> Survey:
-        """Like: ip -d addr; bridge fdb."""
+        """Like: ip -d addr; bridge fdb; ip route; ip neigh."""
         with Netlink() as nl:
             links = list_links(nl)
             addresses = list_addresses(nl)
             macs = static_macs(nl)
+            routes = list_routes(nl)
+            neighbours = fixed_neighbours(nl)
         return Survey(
             {link.name: link for link in map(route_replies.read_link, links)},
             _by_link(addresses),
             macs,
+            routes,
+            neighbours,
         )
 
 

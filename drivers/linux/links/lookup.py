@@ -1,10 +1,16 @@
 """Single links, their addresses and default routes, as the kernel has them."""
 
 import errno
+from collections.abc import Iterable
 from typing import Final
 
-from mynet.drivers.api import IPInterface
-from mynet.drivers.linux.netlink import pyroute2_requests, route_replies, rtnetlink
+from mynet.drivers.api import IPAddress, IPInterface
+from mynet.drivers.linux.netlink import (
+    neighbour_requests,
+    pyroute2_requests,
+    route_replies,
+    rtnetlink,
+)
 from mynet.drivers.linux.netlink.link_requests import get_link
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.observed import Link, Route
@@ -12,6 +18,7 @@ from mynet.drivers.linux.values.observed import Link, Route
 GONE: Final = frozenset({errno.ENODEV})
 EXISTS: Final = frozenset({errno.EEXIST})
 
+_NO_NEIGHBOUR: Final = frozenset({errno.ENOENT, errno.ENODEV, errno.EAFNOSUPPORT})
 _NO_TABLE: Final = frozenset({errno.ENOENT})  # the kernel creates a table with its first route
 
 
@@ -49,6 +56,33 @@ def addresses_of(nl: Netlink, index: int) -> frozenset[IPInterface]:
     """Return a link's addresses. Like: ``ip addr show``."""
     replies = list_addresses(nl, index)
     return frozenset(route_replies.read_address(reply)[1] for reply in replies)
+
+
+def fixed_neighbours(nl: Netlink) -> dict[int, dict[IPAddress, str]]:
+    """Return the MAC addresses of neighbours that the kernel never verifies, by the link's index.
+
+    Like: ``ip neigh show nud permanent; ip neigh show nud noarp``.
+    """
+    neighbours: dict[int, dict[IPAddress, str]] = {}
+    request = Request(neighbour_requests.get_neighbours(), "list neighbours", "neighbours")
+    for entry in filter(None, map(neighbour_requests.read_fixed, nl.dump(request))):
+        index, address, mac = entry
+        neighbours.setdefault(index, {})[address] = mac
+    return neighbours
+
+
+def fixed_among(nl: Netlink, index: int, addresses: Iterable[IPAddress]) -> dict[IPAddress, str]:
+    """Return those of a link's fixed neighbours that have one of the addresses.
+
+    Like: ``ip neigh get ADDRESS dev NAME``.
+    """
+    neighbours: dict[IPAddress, str] = {}
+    for address in addresses:
+        message = neighbour_requests.get_neighbour(index, address)
+        reply = nl.get(Request(message, f"look up {address}", "neighbours", _NO_NEIGHBOUR))
+        if reply and (entry := neighbour_requests.read_fixed(reply)):
+            neighbours[address] = entry[2]
+    return neighbours
 
 
 def default_routes(nl: Netlink, version: int) -> list[Route]:

@@ -3,23 +3,30 @@
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 from mynet.drivers.linux import sysctl
+from mynet.drivers.linux.netlink import link_requests
+from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.values.bridge_settings import settings_of
+from mynet.drivers.linux.values.desired import Bridge
+from mynet.drivers.linux.values.observed import Link
 
-_IGNORE_ADVERTISEMENTS: Final = "0"  # accept_ra
 
+def apply_settings(nl: Netlink, bridge: Bridge, link: Link) -> None:
+    """Set those settings of a bridge that keep packets from passing; others stay.
 
-def ignore_router_advertisements(bridge: str) -> None:
-    """Keep the host from learning addresses and routes from what is on a bridge.
-
-    Otherwise any sandbox could become the host's default router where the host does not forward
-    IPv6. A kernel without IPv6 has nothing to set.
-    Like: ``sysctl -w net.ipv6.conf.NAME.accept_ra=0``.
+    A setting that the kernel does not have, such as one of IPv6, stays missing.
+    Like: ``sysctl -w net.ipv4.conf.NAME.forwarding=1``; ``ip link set NAME type bridge ...``.
     """
-    setting = sysctl.NET / "ipv6/conf" / bridge / "accept_ra"
-    if setting.exists() and sysctl.read(setting) != _IGNORE_ADVERTISEMENTS:
-        sysctl.write(setting, _IGNORE_ADVERTISEMENTS)
+    for setting in settings_of(bridge):
+        if link.settings.get(setting.name, setting.value) in setting.accepted:
+            continue
+        if setting.is_sysctl:
+            sysctl.write(_path(bridge.name, setting.name), str(setting.value))
+        else:
+            message = link_requests.set_bridge_option(link.index, setting.name, setting.value)
+            doing = f"set {setting.name} of {bridge.name} to {setting.value}"
+            nl.ask(Request(message, doing, f"interface {bridge.name}"))
 
 
 def route_localnet(bridge: str) -> Path:

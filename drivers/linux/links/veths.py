@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 
+from mynet.drivers.api import IPAddress
 from mynet.drivers.errors import KernelError, SandboxNotFound
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.group_commit import GroupCommit
@@ -18,7 +19,7 @@ from mynet.drivers.linux.links.batch_delete import delete_links
 from mynet.drivers.linux.links.bridge_port import change_port, inspect_port, new_port
 from mynet.drivers.linux.links.bridges import set_mac_and_mtu, set_up
 from mynet.drivers.linux.links.gratuitous_arp import Announcer, corrections
-from mynet.drivers.linux.links.lookup import EXISTS, delete_link, find_link
+from mynet.drivers.linux.links.lookup import EXISTS, delete_link, find_link, fixed_among
 from mynet.drivers.linux.links.settings import write_settings
 from mynet.drivers.linux.links.shaping import find_shaper, inspect_limits, limit
 from mynet.drivers.linux.netlink import link_requests
@@ -52,15 +53,19 @@ class Veths:
                 )
             if veth.bridge_mac not in ("", host.mac(veth.bridge)):
                 raise taken(veth.bridge)
-            comes_up = _make(host, veth, master, place) or _take_over(host, veth, master, place)
-            if veth.sandbox is not None and comes_up:
-                self._announcer.announce(veth)
+            is_new = _make(host, veth, master, place)
+            comes_up = is_new or _take_over(host, veth, master, place)
+            if veth.sandbox is not None:
+                if comes_up:
+                    self._announcer.announce(veth)
                 host.ask(*corrections(veth, master))
             index = host.index(veth.name)
             host.ask(*limit(host, veth, index), *_finish_outer(veth, index))
             if veth.sandbox is not None:
                 with place.entered():
                     write_settings(veth.interface, veth.settings)
+                if not is_new:
+                    inner_end.restore_inner(place.nl, veth)
                 inner_end.finish_inner(place.nl, veth)
 
     def detach(self, endpoints: Iterable[Veth]) -> None:
@@ -87,7 +92,12 @@ class Veths:
         with Netlink() as host:
             outer = find_link(host, veth.name)
             master = host.name(outer.master) if outer and outer.master else ""
-            outside = Snapshot(outer, master, master_mac=host.mac(master) if master else "")
+            outside = Snapshot(
+                outer,
+                master,
+                master_mac=host.mac(master) if master else "",
+                neighbours=_fixed_neighbours(host, veth, outer),
+            )
             outside = inspect_port(host, veth, inspect_limits(host, veth, outside))
         try:
             with netns.entered(veth.sandbox) if veth.sandbox else nullcontext(), Netlink() as nl:
@@ -98,6 +108,12 @@ class Veths:
     def close(self) -> None:
         """Close the descriptor that addresses are announced with."""
         self._announcer.close()
+
+
+def _fixed_neighbours(host: Netlink, veth: Veth, outer: Link | None) -> dict[IPAddress, str]:
+    if outer is None or not outer.master:
+        return {}
+    return fixed_among(host, outer.master, (address.ip for address in veth.addresses))
 
 
 def _make(host: Netlink, veth: Veth, master: int, place: inner_end.InnerNamespace) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 from mynet.drivers.linux.netlink import attributes as nla
 from mynet.drivers.linux.netlink import header as nlmsg
 from mynet.drivers.linux.netlink import rtnetlink as rt
+from mynet.drivers.linux.netlink.link_settings import bridge_option
 from mynet.drivers.linux.values.bridge_port import PORT_GROUP, BridgePort
 from mynet.drivers.linux.values.desired import Veth
 
@@ -111,6 +112,20 @@ def set_bridge_port(index: int, flags: BridgePort) -> bytes:
 def set_up(index: int) -> bytes:
     """Like: ip link set dev NAME up."""
     return _link(rt.RTM_SETLINK, index=index, up=True)
+
+
+def open_link(index: int) -> bytes:
+    """Like: ip link set dev NAME up arp on multicast on."""
+    flags = rt.IFF_UP | rt.IFF_MULTICAST
+    header = rt.IFINFOMSG.pack(AF_UNSPEC, 0, index, flags, flags | rt.IFF_NOARP)
+    return nlmsg.pack_message(rt.RTM_SETLINK, header)
+
+
+def set_bridge_option(index: int, name: str, value: int) -> bytes:
+    """Like: ip link set dev NAME type bridge OPTION VALUE."""
+    kind = nla.text_attribute(rt.IFLA_INFO_KIND, "bridge")
+    option = nla.nested(rt.IFLA_INFO_DATA, bridge_option(name, value))
+    return _link(rt.RTM_NEWLINK, nla.nested(rt.IFLA_LINKINFO, kind, option), index=index)
 
 
 def set_down_in_group(index: int, group: int) -> bytes:

@@ -15,6 +15,7 @@ from mynet.drivers.api import IPInterface, IPNetwork
 from mynet.drivers.linux.netlink import rtnetlink as rt
 from mynet.drivers.linux.netlink.attributes import read_attributes, read_number, read_text
 from mynet.drivers.linux.netlink.header import HEADER_BYTES
+from mynet.drivers.linux.netlink.link_settings import read_bridge_settings
 from mynet.drivers.linux.values.bridge_port import DEFAULT_PORT, BridgePort
 from mynet.drivers.linux.values.observed import Link, Route
 
@@ -30,18 +31,22 @@ def read_link(data: bytes) -> Link:
     _, _, index, flags, _ = rt.IFINFOMSG.unpack_from(data, HEADER_BYTES)
     payloads = read_attributes(data, HEADER_BYTES + rt.IFINFOMSG.size)
     info = read_attributes(payloads.get(rt.IFLA_LINKINFO, b""))
+    kind = read_text(info.get(rt.IFLA_INFO_KIND))
     return Link(
         index=index,
         name=read_text(payloads.get(rt.IFLA_IFNAME)),
-        kind=read_text(info.get(rt.IFLA_INFO_KIND)),
+        kind=kind,
         mac=payloads.get(rt.IFLA_ADDRESS, b"").hex(":"),
         mtu=read_number(payloads.get(rt.IFLA_MTU)),
         mark=read_text(payloads.get(rt.IFLA_IFALIAS)),
         master=read_number(payloads.get(rt.IFLA_MASTER)),
         peer=read_number(payloads.get(rt.IFLA_LINK)),
         up=bool(flags & rt.IFF_UP),
+        arp=not flags & rt.IFF_NOARP,
+        multicast=bool(flags & rt.IFF_MULTICAST),
         group=read_number(payloads.get(rt.IFLA_GROUP)),
         port=_port_in(info),
+        settings=read_bridge_settings(payloads) if kind == "bridge" else {},
     )
 
 

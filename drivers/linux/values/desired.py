@@ -28,6 +28,8 @@ class Bridge:
     mtu: int
     # The host's own addresses on the bridge.
     addresses: Sequence[IPInterface] = ()
+    # The IP versions of the packets that the host forwards from the bridge to other devices.
+    forwards: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mynet.drivers.api import IPAddress, IPInterface
+from mynet.drivers.linux.values.address_routes import AddressRoute
 from mynet.drivers.linux.values.bridge_port import DEFAULT_PORT, BridgePort
 from mynet.drivers.linux.values.desired import Rate
 
@@ -26,10 +27,16 @@ class Link:
     # The index of a veth's other end, in the namespace of that end.
     peer: int = 0
     up: bool = False
+    # Whether the link resolves addresses, by ARP and by neighbour discovery.
+    arp: bool = True
+    # Whether the link receives multicast.
+    multicast: bool = True
     # The link group.
     group: int = 0
     # How the bridge treats the link; the kernel's defaults if it is in no bridge.
     port: BridgePort = DEFAULT_PORT
+    # The settings of a bridge that the kernel has, by the names in ``bridge_settings``.
+    settings: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +68,12 @@ class Snapshot:
     # The addresses and default routes of the inner end.
     addresses: frozenset[IPInterface] = frozenset()
     routes: frozenset[Route] = frozenset()
+    # The routes that the kernel added for the addresses of the inner end.
+    address_routes: frozenset[AddressRoute] = frozenset()
     # False if the sandbox's path leads nowhere, or to another namespace.
     sandbox_there: bool = True
+    # The MAC addresses that another program has fixed for neighbours of the bridge.
+    neighbours: Mapping[IPAddress, str] = field(default_factory=dict)
     # The MAC address of the bridge that the outer end is in.
     master_mac: str = ""
     # The current sysctls of the inner end, "" for those that the kernel does not have.
@@ -81,6 +92,10 @@ class BridgeSnapshot:
 
     link: Link | None
     addresses: frozenset[IPInterface] = frozenset()
+    # The routes that the kernel added for the addresses.
+    routes: frozenset[AddressRoute] = frozenset()
+    # Whether the bridge passes frames to its own MAC address up to the host.
+    receives: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +106,25 @@ class Survey:
     links: Mapping[str, Link]
     # By the index of their link.
     addresses: Mapping[int, frozenset[IPInterface]]
-    # The MAC addresses of static and sticky entries of the bridges' forwarding databases, by the
-    # index of the port.
+    # The MAC addresses in the bridges' forwarding databases, by the index of the port: those of
+    # static and sticky entries, and the bridge's own by its own index.
     static_macs: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    # The routes that the kernel added for addresses, by the index of their link.
+    routes: Mapping[int, frozenset[AddressRoute]] = field(default_factory=dict)
+    # The MAC addresses of neighbours that another program has fixed, by the index of the link.
+    neighbours: Mapping[int, Mapping[IPAddress, str]] = field(default_factory=dict)
 
     def bridge(self, name: str) -> BridgeSnapshot:
         """Return the state of a bridge."""
         link = self.links.get(name)
-        return BridgeSnapshot(link, self.addresses.get(link.index if link else 0, frozenset()))
+        if link is None:
+            return BridgeSnapshot(None)
+        return BridgeSnapshot(
+            link,
+            self.addresses.get(link.index, frozenset()),
+            self.routes.get(link.index, frozenset()),
+            receives=link.mac in self.static_macs.get(link.index, frozenset()),
+        )
 
     def outer(self, name: str, bridge: str) -> Snapshot:
         """Return the state of an endpoint's outer end, which should be in ``bridge``."""
@@ -111,4 +137,5 @@ class Survey:
             master.name if master else "",
             master_mac=master.mac if master else "",
             static_macs=self.static_macs.get(link.index if link else 0, frozenset()),
+            neighbours=self.neighbours.get(master.index, {}) if master else {},
         )

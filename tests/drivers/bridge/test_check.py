@@ -8,6 +8,7 @@ import pytest
 from mynet.drivers.api import Sandbox
 from mynet.drivers.bridge.check import differences
 from mynet.drivers.linux.links.mac import link_local
+from mynet.drivers.linux.values.address_routes import address_routes
 from mynet.drivers.linux.values.bridge_port import DEFAULT_PORT, PORT_GROUP
 from mynet.drivers.linux.values.desired import Rate, Shaper, Veth
 from mynet.drivers.linux.values.observed import Link, Route, Snapshot
@@ -43,6 +44,7 @@ WHOLE = Snapshot(
     INNER,
     addresses=frozenset({*VETH.addresses, link_local(VETH.mac)}),
     routes=frozenset(ROUTES),
+    address_routes=frozenset(address_routes([*VETH.addresses, link_local(VETH.mac)])),
     master_mac="02:00:00:00:00:0b",
     static_macs=frozenset({VETH.mac}),
 )

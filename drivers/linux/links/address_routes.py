@@ -1,0 +1,62 @@
+"""The routes of a link's addresses: what exists of them, and adding them again."""
+
+import errno
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from mynet.drivers.api import IPV4, IPV6, IPInterface
+from mynet.drivers.linux.netlink import route_requests, rtnetlink
+from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.values.address_routes import AddressRoute, address_routes
+
+_NO_TABLE: Final = frozenset({errno.ENOENT})  # the kernel creates a table with its first route
+_PAUSES: Final = (0, 0.01, 0.04, 0.15)  # seconds before each look at routes
+_EXISTS: Final = frozenset({errno.EEXIST})
+
+
+def restore_routes(nl: Netlink, name: str, index: int, addresses: Sequence[IPInterface]) -> None:
+    """Add those routes of a link's addresses that are missing.
+
+    Like: ``ip route append SUBNET dev NAME proto kernel``.
+    """
+    existing = settled_routes(nl, index, addresses)
+    missing = [route for route in address_routes(addresses) if route not in existing]
+    if missing:
+        nl.ask(*(_add(name, index, route) for route in missing))
+
+
+def _add(name: str, index: int, route: AddressRoute) -> Request:
+    message = route_requests.add_address_route(index, route)
+    return Request(message, f"add {route} to {name}", f"interface {name}", _EXISTS)
+
+
+def settled_routes(
+    nl: Netlink, index: int, addresses: Sequence[IPInterface]
+) -> frozenset[AddressRoute]:
+    """Return the routes of a link's addresses. Like: ``ip route show dev NAME proto kernel``.
+
+    The kernel adds the local route of an IPv6 address a moment after the address, so a route that
+    is missing is looked up again.
+    """
+    expected = frozenset(address_routes(addresses))
+    routes = frozenset[AddressRoute]()
+    for pause in _PAUSES:
+        time.sleep(pause)
+        routes = list_routes(nl, index).get(index, frozenset())
+        if expected <= routes:
+            break
+    return routes
+
+
+def list_routes(nl: Netlink, index: int = 0) -> dict[int, frozenset[AddressRoute]]:
+    """Return the routes of a link's addresses, or those of all links, by the link's index."""
+    routes: dict[int, set[AddressRoute]] = {}
+    for version in (IPV4, IPV6):
+        for table in (rtnetlink.RT_TABLE_MAIN, rtnetlink.RT_TABLE_LOCAL):
+            message = route_requests.get_kernel_routes(version, table, index)
+            for reply in nl.dump(Request(message, "list routes", "routes", _NO_TABLE)):
+                if found := route_requests.read_address_route(reply):
+                    device, route = found
+                    routes.setdefault(device, set()).add(route)
+    return {device: frozenset(of_link) for device, of_link in routes.items()}
