@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mynet.drivers.api import IPAddress, IPInterface
-from mynet.drivers.linux.links.alias import is_ours
 from mynet.drivers.linux.links.mac import with_link_local
 from mynet.drivers.linux.values.address_routes import AddressRoute, address_routes
 from mynet.drivers.linux.values.bridge_port import PORT_GROUP
 from mynet.drivers.linux.values.bridge_settings import settings_of
-from mynet.drivers.linux.values.desired import Bridge, Rate, Veth, priority
+from mynet.drivers.linux.values.desired import BRIDGE_GROUP, Bridge, Identity, Rate, Veth, priority
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot
 
 
@@ -23,9 +22,12 @@ def bridge_differences(bridge: Bridge, seen: BridgeSnapshot) -> Iterator[str]:
     if link is None:
         yield f"The bridge {bridge.name} is not there."
         return
-    if not is_ours(link, bridge):
+    if not link.is_of(bridge.identity):
         yield f"The interface {bridge.name} is not the network's bridge."
         return
+    yield from _identity(link, bridge.identity)
+    if link.group != BRIDGE_GROUP:
+        yield f"{bridge.name} is in link group {link.group} instead of {BRIDGE_GROUP}."
     yield from _link(link, bridge.mac, bridge.mtu)
     addresses = with_link_local(bridge.addresses, bridge.mac)
     yield from _addresses(bridge.name, addresses, seen.addresses)
@@ -50,24 +52,33 @@ def outer_differences(veth: Veth, seen: Snapshot) -> Iterator[str]:
     if link is None:
         yield f"The host's interface {veth.name} is not there."
         return
-    if not is_ours(link, veth):
+    if not link.is_of(veth.identity):
         yield f"The host's interface {veth.name} is not the endpoint's."
         return
-    if link.mark != veth.mark:
-        yield f"{veth.name} has the alias {link.mark!r} instead of {veth.mark!r}."
-    if seen.master != veth.bridge:
-        yield f"{veth.name} is in {seen.master or 'no bridge'} instead of {veth.bridge}."
-    elif veth.bridge_mac not in ("", seen.master_mac):
-        yield f"{veth.bridge} is another bridge than the network's."
-    else:
+    yield from _identity(link, veth.identity)
+    if seen.in_bridge:
         yield from _port(veth, link, seen.static_macs)
         yield from _neighbours(veth, seen.neighbours)
+    elif seen.master == veth.bridge:
+        yield f"{veth.bridge} is another bridge than the network's."
+    else:
+        yield f"{veth.name} is in {seen.master or 'no bridge'} instead of {veth.bridge}."
     if link.group != PORT_GROUP:
         yield f"{veth.name} is in link group {link.group} instead of {PORT_GROUP}."
     yield from _link(link, veth.outer_mac, veth.mtu)
     yield from _limit("What goes to the sandbox", veth.ingress, seen.ingress)
     slowest = veth.shaper.rate if veth.shaper else None
     yield from _limit("What comes from the sandbox", slowest, seen.egress)
+
+
+def _identity(link: Link, identity: Identity) -> Iterator[str]:
+    """Yield the differences in what a link is recognised by, and in its name."""
+    if link.name != identity.name:
+        yield f"{identity.name} is named {link.name}."
+    if link.mark != identity.mark:
+        yield f"{identity.name} has the alias {link.mark!r} instead of {identity.mark!r}."
+    if identity.altname not in link.altnames:
+        yield f"{identity.name} lacks the alternative name {identity.altname}."
 
 
 def _port(veth: Veth, link: Link, static_macs: frozenset[str]) -> Iterator[str]:
@@ -121,9 +132,9 @@ def _written(rate: Rate | None) -> str:
 def _inner(veth: Veth, seen: Snapshot) -> Iterator[str]:
     """Yield the differences of the inner end.
 
-    Without a sandbox the caller may have moved the inner end, so it is not compared.
+    It is not compared if it is not the daemon's, or if its caller may have moved it.
     """
-    if veth.sandbox is None:
+    if veth.sandbox is None or not veth.manages_inner:
         return
     if not seen.sandbox_there:
         yield f"The sandbox is not at {veth.sandbox.path} any more."
@@ -132,8 +143,8 @@ def _inner(veth: Veth, seen: Snapshot) -> Iterator[str]:
     if link is None:
         yield f"The interface {veth.interface} is not in the sandbox."
         return
-    if seen.outer is not None and link.peer != seen.outer.index:
-        yield f"{veth.interface} in the sandbox is not the other end of {veth.name}."
+    if link.name != veth.interface:
+        yield f"{veth.interface} in the sandbox is named {link.name}."
     yield from _link(link, veth.mac, veth.mtu)
     addresses = with_link_local(veth.addresses, veth.mac)
     yield from _addresses(veth.interface, addresses, seen.addresses)

@@ -6,7 +6,6 @@ from mynet.drivers.api import IPV4, IPV6, ExpectedState, Network
 from mynet.drivers.bridge import specs
 from mynet.drivers.bridge.check import bridge_differences, outer_differences
 from mynet.drivers.linux.interface import Kernel
-from mynet.drivers.linux.links.alias import is_ours
 from mynet.drivers.linux.values.desired import NetworkRules
 
 _SETTINGS = {IPV4: "net.ipv4.ip_forward", IPV6: "net.ipv6.conf.all.forwarding"}
@@ -21,11 +20,7 @@ def drifted(kernel: Kernel, spec: specs.Specs, networks: Sequence[Network]) -> S
     """
     seen, forwarded = kernel.links.survey(), kernel.host.forwarded_versions()
     bridges = [(network, spec.bridge(network)) for network in networks]
-    ours = [
-        network
-        for network, bridge in bridges
-        if (link := seen.links.get(bridge.name)) is None or is_ours(link, bridge)
-    ]
+    ours = [network for network, bridge in bridges if not seen.is_taken(bridge.identity)]
     unserved = kernel.firewall.drifted(
         [specs.rules_of(network) for network in ours],
         [forwards for network in ours for forwards in specs.port_forwards_of(network)],
@@ -34,15 +29,14 @@ def drifted(kernel: Kernel, spec: specs.Specs, networks: Sequence[Network]) -> S
     def ids() -> Iterator[str]:
         for network, bridge in bridges:
             if (
-                any(bridge_differences(bridge, seen.bridge(bridge.name)))
+                any(bridge_differences(bridge, seen.bridge(bridge)))
                 or bridge.name in unserved
                 or not specs.forwarded_versions(network) <= forwarded
             ):
                 yield network.id
             for endpoint in network.endpoints:
                 veth = spec.veth(endpoint)
-                outer = seen.outer(veth.name, veth.bridge)
-                if endpoint.id in unserved or any(outer_differences(veth, outer)):
+                if endpoint.id in unserved or any(outer_differences(veth, seen.outer(veth))):
                     yield endpoint.id
 
     return list(ids())

@@ -12,7 +12,7 @@ from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS, require_usab
 from mynet.drivers.bridge.options import OPTIONS, contradictions, require_sound
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
 from mynet.drivers.linux.interface import Kernel, Watch
-from mynet.drivers.linux.links.alias import is_ours, read_mark
+from mynet.drivers.linux.links.alias import read_mark
 from mynet.drivers.linux.values.desired import BRIDGE_PORTS
 
 MAX_SUBNETS = 64  # of one network: all of them enter the firewall in one transaction
@@ -57,6 +57,7 @@ class BridgeDriver(api.Driver):
                 f" takes at most {MAX_SUBNETS}; use fewer and larger ones, or a second network",
                 resource=f"network {network.name}",
             )
+        self._kernel.links.set_altnames(self._instance)
         self._kernel.links.ensure_bridge(self._specs.bridge(network))
         self._kernel.firewall.add(self._instance, specs.rules_of(network))
         self._forward(network)
@@ -66,13 +67,12 @@ class BridgeDriver(api.Driver):
     def delete(self, call: api.Call, network: api.Network) -> None:
         """Remove the network from the firewall, then delete the bridge.
 
-        If another device has the bridge's name, nothing is deleted: the firewall may have rules for
+        If another device has the bridge's name, the firewall's rules stay: they may be those for
         the network of that device.
         """
         bridge = self._specs.bridge(network)
-        if self._kernel.links.is_taken(bridge):
-            return
-        self._kernel.firewall.remove(specs.rules_of(network))
+        if not self._kernel.links.is_taken(bridge):
+            self._kernel.firewall.remove(specs.rules_of(network))
         self._kernel.links.delete_bridge(bridge)
 
     def connect(self, call: api.Call, endpoint: api.Endpoint) -> None:
@@ -123,7 +123,7 @@ class BridgeDriver(api.Driver):
         bridge = self._specs.bridge(network)
         seen = self._kernel.links.inspect_bridge(bridge)
         problems = list(bridge_differences(bridge, seen))
-        if seen.link is None or is_ours(seen.link, bridge):  # other devices are not filtered
+        if not self._kernel.links.is_taken(bridge):  # other devices are not filtered
             problems += rule_differences(
                 self._kernel, specs.rules_of(network), specs.forwarded_versions(network)
             )
@@ -177,6 +177,7 @@ class BridgeDriver(api.Driver):
         by the id of each of them. If another device has taken a bridge's name, the firewall gets no
         rules for it, because mynet must not filter that device's packets.
         """
+        self._kernel.links.set_altnames(self._instance)
         ours = [
             network
             for network in networks

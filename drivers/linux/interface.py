@@ -9,7 +9,7 @@ All methods are idempotent, may be called from many threads at once, work in the
 of the calling thread, and raise only what :mod:`mynet.drivers.errors` has.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from mynet.drivers.api import IPNetwork, Sandbox
@@ -48,7 +48,13 @@ class Links(Protocol):
         """Return the names of the host's links that carry the mark of another instance."""
 
     def delete(self, link: Link) -> None:
-        """Delete a marked link, if its name, index and mark are still those that were listed."""
+        """Delete a marked link, if its index and mark are still those that were listed."""
+
+    def set_altnames(self, instance: str) -> None:
+        """Give the instance's links the alternative names that they lack, as earlier versions did.
+
+        A link that another one has copied the mark of gets none, as only one of them could.
+        """
 
     def survey(self) -> Survey:
         """Return all links of the host with their addresses, from one inspection."""
@@ -60,7 +66,7 @@ class Links(Protocol):
         """Return whether another program's link has the bridge's name."""
 
     def delete_bridge(self, bridge: Bridge) -> None:
-        """Delete the bridge, if it exists and is the daemon's own."""
+        """Delete every bridge with the bridge's mark; no such bridge is success."""
 
     def inspect_bridge(self, bridge: Bridge) -> BridgeSnapshot:
         """Return what exists of the bridge."""
@@ -74,7 +80,8 @@ class Links(Protocol):
     def attach(self, veth: Veth) -> None:
         """Create the endpoint, or change it to what it should be. Packets flow on return.
 
-        Raises ``SandboxNotFound``, ``InterfaceExists`` and ``BridgeFull``.
+        A pair whose inner end is not the daemon's is changed on the host's side alone. Raises
+        ``SandboxNotFound``, ``InterfaceExists`` and ``BridgeFull``.
         """
 
     def detach(self, endpoints: Iterable[Veth]) -> None:
@@ -84,7 +91,13 @@ class Links(Protocol):
         """Set how the bridges treat the endpoints that are in their bridge."""
 
     def inspect(self, veth: Veth) -> Snapshot:
-        """Return what exists of the endpoint."""
+        """Return what exists of the endpoint; of its inner end only if that is the daemon's."""
+
+    def living(self, endpoints: Iterable[Veth]) -> Collection[str]:
+        """Return the marks of the endpoints whose pair exists, and so the namespace of each end.
+
+        The kernel deletes a pair with the first of its namespaces that ends.
+        """
 
 
 class Firewall(Protocol):

@@ -7,10 +7,10 @@ from itertools import count
 from mynet.drivers.api import IPAddress, IPInterface
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.fake.sandboxes import HOST
-from mynet.drivers.linux.links.alias import is_ours, taken
+from mynet.drivers.linux.links.alias import renamed, taken
 from mynet.drivers.linux.values.address_routes import AddressRoute
-from mynet.drivers.linux.values.desired import Bridge, Rate, Shaper
-from mynet.drivers.linux.values.observed import Link, Route
+from mynet.drivers.linux.values.desired import Bridge, Identity, Rate, Shaper
+from mynet.drivers.linux.values.observed import Link, Route, choose
 
 _NAME_LENGTH = 15
 
@@ -37,6 +37,12 @@ class Entry:
     redirected_through: int = 0
 
 
+def with_marks(link: Link, identity: Identity) -> Link:
+    """Return a link with its alias and its alternative name."""
+    altnames = dict.fromkeys((*link.altnames, identity.altname))
+    return replace(link, mark=identity.mark, altnames=tuple(altnames))
+
+
 class LinkTable:
     """The links of all namespaces. For one thread at a time: the caller holds the kernel's lock."""
 
@@ -49,8 +55,21 @@ class LinkTable:
         return (entry for entry in list(self._entries.values()) if entry.cookie == cookie)
 
     def find(self, name: str, cookie: int = HOST) -> Entry | None:
-        """Return the link with a name, if any."""
-        return next((entry for entry in self.inside(cookie) if entry.link.name == name), None)
+        """Return the link with a name or an alternative name, if any."""
+        names = ((entry, (entry.link.name, *entry.link.altnames)) for entry in self.inside(cookie))
+        return next((entry for entry, own in names if name in own), None)
+
+    def find_own(self, identity: Identity) -> Entry | None:
+        """Return the link of the host with an identity, if any."""
+        link = choose((entry.link for entry in self.inside(HOST)), identity)
+        return self._entries[link.index] if link else None
+
+    def restore_name(self, entry: Entry, name: str) -> bool:
+        """Rename a link to the name that it should have; return whether it has that name now."""
+        if self.find(name, entry.cookie) in (None, entry):
+            kept = tuple(other for other in entry.link.altnames if other != name)
+            entry.link = replace(entry.link, name=name, altnames=kept)
+        return entry.link.name == name
 
     def at(self, index: int) -> Entry | None:
         """Return the link with an index, if any."""
@@ -79,8 +98,13 @@ class LinkTable:
         self._entries.pop(link.peer, None)
 
     def ensure(self, link: Link, wanted: Bridge | Shaper) -> Entry:
-        """Return the link with that name, added if need be. Raises ``InterfaceExists``."""
-        entry = self.find(link.name) or self.add(link)
-        if not is_ours(entry.link, wanted):
+        """Return the link that is wanted, added if need be. Raises ``InterfaceExists``."""
+        entry = self.find_own(wanted.identity)
+        if entry is None and self.find(link.name):
             raise taken(link.name)
-        return entry
+        return entry or self.add(link)
+
+    def require_name(self, entry: Entry, name: str, where: str = "on this host") -> None:
+        """Rename a link to the name that it should have. Raises ``InterfaceExists``."""
+        if not self.restore_name(entry, name):
+            raise renamed(entry.link.name, name, where)

@@ -1,19 +1,19 @@
 """The links of the kernel in memory, as :class:`~mynet.drivers.linux.interface.Links`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from mynet.drivers.errors import KernelError, SandboxNotFound
 from mynet.drivers.linux import interface
 from mynet.drivers.linux.fake import veths
 from mynet.drivers.linux.fake.control import Control, Subject
-from mynet.drivers.linux.fake.link_table import LinkTable
+from mynet.drivers.linux.fake.link_table import LinkTable, with_marks
 from mynet.drivers.linux.fake.sandboxes import HOST, SandboxTable
-from mynet.drivers.linux.links.alias import is_ours, read_mark
+from mynet.drivers.linux.links.alias import read_mark
 from mynet.drivers.linux.links.mac import with_link_local
 from mynet.drivers.linux.values.address_routes import address_routes
 from mynet.drivers.linux.values.bridge_settings import settings_of
-from mynet.drivers.linux.values.desired import Bridge, Veth
+from mynet.drivers.linux.values.desired import BRIDGE_GROUP, Bridge, Identity, Veth
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
 
 
@@ -50,40 +50,56 @@ class FakeLinks(Subject, protocol=interface.Links):
         """Return all links of the host with their addresses."""
         entries = list(self._table.inside(HOST))
         return Survey(
-            {entry.link.name: entry.link for entry in entries},
+            [entry.link for entry in entries],
             {entry.link.index: frozenset(entry.addresses) for entry in entries},
             {entry.link.index: frozenset(entry.static_macs) for entry in entries},
             {entry.link.index: frozenset(entry.address_routes) for entry in entries},
             {entry.link.index: dict(entry.neighbours) for entry in entries},
         )
 
+    def set_altnames(self, instance: str) -> None:
+        """Give the instance's links the alternative names that they lack."""
+        for entry in self._table.inside(HOST):
+            link = entry.link
+            identity = Identity(link.kind, link.name, link.mark, link.mac)
+            if read_mark(link.mark)[0] == instance and self._table.find(identity.altname) is None:
+                entry.link = replace(link, altnames=(*link.altnames, identity.altname))
+
     def ensure_bridge(self, bridge: Bridge) -> None:
         """Create the bridge, or change it to what it should be."""
         new = Link(0, bridge.name, "bridge", bridge.mac, bridge.mtu)
         entry = self._table.ensure(new, bridge)
         self._reach("ensure_bridge.mark")
-        entry.link = replace(entry.link, mark=bridge.mark, mac=bridge.mac, mtu=bridge.mtu, up=True)
-        entry.link = replace(entry.link, arp=True, multicast=True, settings=_settings(bridge))
+        entry.link = replace(
+            with_marks(entry.link, bridge.identity),
+            mac=bridge.mac,
+            mtu=bridge.mtu,
+            group=BRIDGE_GROUP,
+            up=True,
+            arp=True,
+            multicast=True,
+            settings=_settings(bridge),
+        )
         addresses = with_link_local(bridge.addresses, bridge.mac)
         entry.addresses |= set(addresses)
         entry.address_routes |= set(address_routes(addresses))
         entry.static_macs |= {bridge.mac}
+        self._table.require_name(entry, bridge.name)
 
     def is_taken(self, bridge: Bridge) -> bool:
         """Return whether another program's link has the bridge's name."""
         entry = self._table.find(bridge.name)
-        return entry is not None and not is_ours(entry.link, bridge)
+        return entry is not None and not entry.link.is_of(bridge.identity)
 
     def delete_bridge(self, bridge: Bridge) -> None:
         """Delete the bridge, if it exists and is the daemon's own."""
-        entry = self._table.find(bridge.name)
-        if entry is not None and is_ours(entry.link, bridge):
+        while entry := self._table.find_own(bridge.identity):
             self._table.delete(entry.link)
             self.open_loopbacks.discard(bridge.name)
 
     def inspect_bridge(self, bridge: Bridge) -> BridgeSnapshot:
         """Return what exists of the bridge."""
-        entry = self._table.find(bridge.name)
+        entry = self._table.find_own(bridge.identity) or self._table.find(bridge.name)
         if entry is None:
             return BridgeSnapshot(None)
         return BridgeSnapshot(
@@ -105,7 +121,7 @@ class FakeLinks(Subject, protocol=interface.Links):
 
     def attach(self, veth: Veth) -> None:
         """Create the endpoint, or change it to what it should be."""
-        veths.attach(self._table, veth, self._sandboxes.enter(veth.sandbox), self._reach)
+        veths.attach(self._table, veth, self._sandboxes.enter, self._reach)
 
     def detach(self, endpoints: Iterable[Veth]) -> None:
         """Delete the links of the endpoints that exist and are the daemon's own."""
@@ -120,11 +136,18 @@ class FakeLinks(Subject, protocol=interface.Links):
     def inspect(self, veth: Veth) -> Snapshot:
         """Return what exists of the endpoint."""
         seen = veths.inspect_outer(self._table, veth)
+        if not veth.manages_inner:
+            return seen
         try:
-            inner = self._table.find(veth.interface, self._sandboxes.enter(veth.sandbox))
+            cookie = self._sandboxes.enter(veth.sandbox)
         except SandboxNotFound:
             return replace(seen, sandbox_there=False)
+        inner = veths.find_inner(self._table, veth, cookie)
         return veths.inspect_inner(inner, veth, seen) if inner else seen
+
+    def living(self, endpoints: Iterable[Veth]) -> Collection[str]:
+        """Return the marks of the endpoints whose pair exists."""
+        return {veth.mark for veth in endpoints if self._table.find_own(veth.identity)}
 
 
 def _settings(bridge: Bridge) -> dict[str, int]:

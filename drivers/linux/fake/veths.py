@@ -4,10 +4,11 @@ import errno
 from collections.abc import Callable
 from dataclasses import replace
 
+from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.fake.link_table import Entry, LinkTable
+from mynet.drivers.linux.fake.link_table import Entry, LinkTable, with_marks
 from mynet.drivers.linux.kernel_errors import refused
-from mynet.drivers.linux.links.alias import is_ours, taken
+from mynet.drivers.linux.links.alias import taken
 from mynet.drivers.linux.links.mac import with_link_local
 from mynet.drivers.linux.values.address_routes import address_routes
 from mynet.drivers.linux.values.bridge_port import PORT_GROUP
@@ -15,16 +16,23 @@ from mynet.drivers.linux.values.desired import BRIDGE_PORTS, DEFAULT_MTU, Veth, 
 from mynet.drivers.linux.values.observed import Link, Route, Snapshot
 
 
-def attach(links: LinkTable, veth: Veth, cookie: int, reach: Callable[[str], None]) -> None:
+def attach(
+    links: LinkTable,
+    veth: Veth,
+    enter: Callable[[Sandbox | None], int],
+    reach: Callable[[str], None],
+) -> None:
     """Create the endpoint, or change it to what it should be; ``reach`` is called at each point."""
-    bridge = links.find(veth.bridge)
-    if bridge is None:
-        raise KernelError(f"there is no {veth.bridge}", metadata={"errno": "ENODEV"})
-    if bridge.link.kind != "bridge":
-        raise KernelError(f"{veth.bridge} is not a bridge", metadata={"errno": "ENOTSUP"})
-    if veth.bridge_mac not in ("", bridge.link.mac):
-        raise taken(veth.bridge)
-    outer = _outer(links, veth, bridge.link.index, cookie)
+    bridge = _require_bridge(links, veth)
+    outer, inner = links.find_own(veth.identity), None
+    if outer is None or veth.manages_inner:
+        cookie = enter(veth.sandbox)
+        outer = outer or _pair(links, veth, bridge.link.index, cookie)
+        inner = links.at(outer.link.peer)
+        if veth.sandbox is not None and (inner is None or inner.cookie != cookie):
+            raise KernelError(
+                f"the other end of {veth.name} is not in the sandbox", metadata={"errno": "EXDEV"}
+            )
     reach("attach.mark")
     _finish_outer(outer, veth, bridge.link.index)
     for address in veth.addresses:
@@ -33,31 +41,40 @@ def attach(links: LinkTable, veth: Veth, cookie: int, reach: Callable[[str], Non
         new = Link(0, veth.shaper.name, "ifb", veth.shaper.mac, DEFAULT_MTU)
         shaper = links.ensure(new, veth.shaper)
         reach("attach.shaper")
-        shaper.link = replace(shaper.link, mark=veth.shaper.mark, up=True)
+        shaper.link = replace(with_marks(shaper.link, veth.shaper.identity), up=True)
+        links.restore_name(shaper, veth.shaper.name)
         shaper.rate, outer.redirected_through = veth.shaper.rate, shaper.link.index
+    links.require_name(outer, veth.name)
     reach("attach.inner")
-    inner = links.at(outer.link.peer)
     if inner is not None and veth.sandbox is not None:
         _finish_inner(links, inner, veth)
+        links.require_name(inner, veth.interface, "in the sandbox")
 
 
-def _outer(links: LinkTable, veth: Veth, master: int, cookie: int) -> Entry:
-    """Return the outer end, whose peer is in its place; created if need be."""
-    outer = links.find(veth.name)
-    if outer is not None and not is_ours(outer.link, veth):
-        raise taken(veth.name)
-    inner = links.find(veth.interface, cookie)
-    if outer is not None:
-        paired = inner is not None and inner.link.peer == outer.link.index
-        if paired or veth.sandbox is None:
-            return outer
-        links.delete(outer.link)
-    if inner is not None:
-        raise taken(veth.interface, "in the sandbox" if veth.sandbox else "on this host")
-    return _pair(links, veth, master, cookie)
+def _require_bridge(links: LinkTable, veth: Veth) -> Entry:
+    """Return the endpoint's bridge, which gets its name back if it was renamed."""
+    bridge = links.find_own(veth.bridge_identity)
+    if bridge is None and links.find(veth.bridge):
+        raise taken(veth.bridge)
+    if bridge is None:
+        raise KernelError(f"there is no {veth.bridge}", metadata={"errno": "ENODEV"})
+    links.require_name(bridge, veth.bridge)
+    return bridge
+
+
+def find_inner(links: LinkTable, veth: Veth, cookie: int) -> Entry | None:
+    """Return the other end of the endpoint's pair, if it is in the namespace with a cookie."""
+    outer = links.find_own(veth.identity)
+    inner = links.at(outer.link.peer) if outer else None
+    return inner if inner is not None and inner.cookie == cookie else None
 
 
 def _pair(links: LinkTable, veth: Veth, master: int, cookie: int) -> Entry:
+    """Create the pair. Raises ``InterfaceExists``."""
+    if links.find(veth.name):
+        raise taken(veth.name)
+    if links.find(veth.interface, cookie):
+        raise taken(veth.interface, "in the sandbox" if veth.sandbox else "on this host")
     if len(links.ports(master)) >= BRIDGE_PORTS:
         doing = f"make the pair {veth.name} and {veth.interface} in {veth.bridge}"
         raise refused(errno.EXFULL, doing, f"interface {veth.name}")
@@ -71,8 +88,7 @@ def _pair(links: LinkTable, veth: Veth, master: int, cookie: int) -> Entry:
 def _finish_outer(outer: Entry, veth: Veth, master: int) -> None:
     """Change the outer end to what it should be."""
     outer.link = replace(
-        outer.link,
-        mark=veth.mark,
+        with_marks(outer.link, veth.identity),
         mac=veth.outer_mac,
         mtu=veth.mtu,
         master=master,
@@ -113,33 +129,39 @@ def _clash(route: Route, other: Route) -> bool:
 def detach(links: LinkTable, veth: Veth) -> None:
     """Delete the links of the endpoint that exist and are the daemon's own."""
     for wanted in (veth, veth.shaper):
-        entry = links.find(wanted.name) if wanted else None
-        if wanted is not None and entry is not None and is_ours(entry.link, wanted):
+        entry = links.find_own(wanted.identity) if wanted else None
+        if entry is not None:
             links.delete(entry.link)
 
 
 def adjust(links: LinkTable, veth: Veth) -> None:
     """Set how the bridge treats an endpoint that is in it."""
-    entry = links.find(veth.name)
-    master = links.at(entry.link.master) if entry else None
-    in_place = master is not None and master.link.name == veth.bridge
-    if entry is not None and in_place and is_ours(entry.link, veth):
+    entry = links.find_own(veth.identity)
+    if entry is not None and _is_in_bridge(links, veth, entry):
         entry.link = replace(entry.link, port=veth.port)
         entry.static_macs = {veth.mac} if veth.guarded else set()
 
 
+def _is_in_bridge(links: LinkTable, veth: Veth, outer: Entry) -> bool:
+    bridge = links.find_own(veth.bridge_identity)
+    return bridge is not None and outer.link.master == bridge.link.index
+
+
 def inspect_outer(links: LinkTable, veth: Veth) -> Snapshot:
     """Return what exists of the endpoint on the host."""
-    outer = links.find(veth.name)
-    master = links.at(outer.link.master) if outer else None
+    outer = links.find_own(veth.identity)
+    if outer is None:
+        foreign = links.find(veth.name)
+        return Snapshot(foreign.link if foreign else None)
+    master = links.at(outer.link.master)
     seen = Snapshot(
-        outer.link if outer else None,
+        outer.link,
         master.link.name if master else "",
-        master_mac=master.link.mac if master else "",
-        static_macs=frozenset(outer.static_macs) if outer and master else frozenset(),
+        in_bridge=_is_in_bridge(links, veth, outer),
+        static_macs=frozenset(outer.static_macs) if master else frozenset(),
         neighbours=dict(master.neighbours) if master else {},
     )
-    if outer is None or not (veth.ingress or veth.shaper):
+    if not (veth.ingress or veth.shaper):
         return seen
     shaper = links.at(outer.redirected_through)
     return replace(seen, ingress=outer.rate, egress=shaper.rate if shaper else None)

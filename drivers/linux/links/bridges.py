@@ -2,14 +2,16 @@
 
 import errno
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from mynet.drivers.api import IPInterface
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.links.address_routes import restore_routes, settled_routes
-from mynet.drivers.linux.links.alias import is_ours, taken
+from mynet.drivers.linux.links.alias import renamed, taken
 from mynet.drivers.linux.links.lookup import EXISTS, addresses_of, delete_link, find_link
 from mynet.drivers.linux.links.mac import with_link_local
+from mynet.drivers.linux.links.own_links import find_own, list_own, mark, restore_name
 from mynet.drivers.linux.links.settings import apply_settings, route_localnet
 from mynet.drivers.linux.netlink import (
     address_requests,
@@ -18,7 +20,7 @@ from mynet.drivers.linux.netlink import (
     pyroute2_requests,
 )
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.values.desired import Bridge
+from mynet.drivers.linux.values.desired import BRIDGE_GROUP, Bridge
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link
 
 # A kernel without IPv6 generates no addresses, and refuses the setting.
@@ -30,37 +32,40 @@ class Bridges:
     """The part of :class:`~mynet.drivers.linux.interface.Links` about bridges."""
 
     def ensure_bridge(self, bridge: Bridge) -> None:
-        """Like: ip link add NAME type bridge.
+        """Like: ip link add NAME group N type bridge.
 
+        A bridge that another program has renamed gets its name back, and no packet is lost.
         The bridge's IPv6 addresses are usable at once, as there is no duplicate address detection.
         Addresses that other programs added stay. What other programs changed so that packets do not
         pass is changed back: settings, routes, and the bridge's own MAC address.
         """
         with Netlink() as nl:
-            is_new = nl.ask(_new_bridge(bridge)) == (0,)
-            link = _own_link(nl, bridge)
-            apply_settings(nl, bridge, link)
-            nl.ask(*_finish(bridge, link.index))
-            if not is_new:
-                restore_routes(nl, bridge.name, link.index, _all_addresses(bridge))
+            found = find_own(nl, bridge.identity)
+            link = found or _create(nl, bridge)
+            name = restore_name(nl, link, bridge.name)
+            apply_settings(nl, replace(bridge, name=name), link)
+            nl.ask(*_finish(bridge, link))
+            if found is not None:
+                restore_routes(nl, name, link.index, _all_addresses(bridge))
+        if name != bridge.name:
+            raise renamed(name, bridge.name)
 
     def is_taken(self, bridge: Bridge) -> bool:
         """Like: ip -d link show NAME."""
         with Netlink() as nl:
             link = find_link(nl, bridge.name)
-        return link is not None and not is_ours(link, bridge)
+        return link is not None and not link.is_of(bridge.identity)
 
     def delete_bridge(self, bridge: Bridge) -> None:
         """Like: ip link delete dev NAME."""
         with Netlink() as nl:
-            link = find_link(nl, bridge.name)
-            if link is not None and is_ours(link, bridge):
+            for link in list_own(nl, bridge.identity):
                 delete_link(nl, link)
 
     def inspect_bridge(self, bridge: Bridge) -> BridgeSnapshot:
         """Like: ip -d addr show dev NAME."""
         with Netlink() as nl:
-            link = find_link(nl, bridge.name)
+            link = find_own(nl, bridge.identity) or find_link(nl, bridge.name)
             if link is None:
                 return BridgeSnapshot(None)
             addresses = addresses_of(nl, link.index)
@@ -83,32 +88,32 @@ class Bridges:
         return sysctl.is_on(route_localnet(bridge))
 
 
-def _new_bridge(bridge: Bridge) -> Request:
-    return Request(
+def _create(nl: Netlink, bridge: Bridge) -> Link:
+    """Create the bridge. Raises :exc:`InterfaceExists` if another link has its name."""
+    request = Request(
         pyroute2_requests.new_bridge(bridge),
         f"make the bridge {bridge.name}",
         f"interface {bridge.name}",
         EXISTS,
     )
-
-
-def _own_link(nl: Netlink, bridge: Bridge) -> Link:
-    """Return the bridge that exists. Raises :exc:`InterfaceExists` if it is not ours."""
-    link = find_link(nl, bridge.name)
-    if link is None or not is_ours(link, bridge):
+    created = nl.ask(request) == (0,)
+    link = find_link(nl, bridge.name) if created else None
+    if link is None:
         raise taken(bridge.name)
     return link
 
 
-def _finish(bridge: Bridge, index: int) -> tuple[Request, ...]:
-    """Set mark, MAC address and MTU, set it up, and add the addresses.
+def _finish(bridge: Bridge, link: Link) -> tuple[Request, ...]:
+    """Set marks, group, MAC address and MTU, set it up, and add the addresses.
 
     The message that creates the bridge has no MTU, for otherwise the kernel would change the MTU
     with every port that comes and goes.
     """
-    name, resource = bridge.name, f"interface {bridge.name}"
+    name, index, resource = bridge.name, link.index, f"interface {bridge.name}"
+    group = link_requests.set_group(index, BRIDGE_GROUP)
     return (
-        Request(link_requests.set_alias(index, bridge.mark), f"mark {name}", resource),
+        *mark(index, bridge.identity, link),
+        Request(group, f"set the group of {name}", resource),
         set_mac_and_mtu(name, index, bridge.mac, bridge.mtu),
         Request(
             fdb_requests.add_local(index, bridge.mac),

@@ -10,16 +10,20 @@ from mynet.drivers.api import IPV4, IPV6, Sandbox
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.links.address_routes import restore_routes, settled_routes
-from mynet.drivers.linux.links.bridges import add_addresses, set_up
-from mynet.drivers.linux.links.lookup import EXISTS, addresses_of, default_routes, find_link
+from mynet.drivers.linux.links.alias import renamed
+from mynet.drivers.linux.links.bridges import add_addresses, set_mac_and_mtu, set_up
+from mynet.drivers.linux.links.lookup import EXISTS, addresses_of, default_routes, link_at
 from mynet.drivers.linux.links.mac import with_link_local
-from mynet.drivers.linux.links.settings import read_settings
-from mynet.drivers.linux.netlink import address_requests, link_requests
+from mynet.drivers.linux.links.own_links import restore_name
+from mynet.drivers.linux.links.settings import read_settings, write_settings
+from mynet.drivers.linux.netlink import address_requests, link_requests, route_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Veth, priority
-from mynet.drivers.linux.values.observed import Snapshot
+from mynet.drivers.linux.values.observed import Link, Snapshot
 
 _LOOPBACK: Final = 1  # the index of lo in every namespace
+# The kernel's answers for a namespace, or a link in it, that has ended.
+_ENDED: Final = frozenset({errno.EINVAL, errno.ENODEV, errno.ENOENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +57,83 @@ def open_inner_namespace(sandbox: Sandbox | None) -> Iterator[InnerNamespace]:
         yield InnerNamespace(nl, fd)
 
 
-def finish_inner(nl: Netlink, veth: Veth) -> None:
+def find_inner(host: Netlink, place: InnerNamespace, outer: Link) -> Link | None:
+    """Return the other end of a pair if it is in this namespace, whatever its name is."""
+    if place.fd is not None:
+        request = Request(
+            link_requests.get_namespace_number(place.fd), "look up a namespace", "sandbox"
+        )
+        reply = host.get(request)
+        number = route_replies.read_namespace_number(reply) if reply else None
+        if number is None or number != outer.peer_namespace:
+            return None
+    return link_at(place.nl, outer.peer)
+
+
+def lives(host: Netlink, outer: Link) -> bool:
+    """Return whether the other end of a pair exists, and with it the namespace that it is in.
+
+    No path to that namespace is needed. The kernel deletes the pair of a namespace that has ended
+    some time later, and meanwhile it does not answer for the other end.
+    """
+    if outer.peer_namespace is None:
+        return link_at(host, outer.peer) is not None
+    message = link_requests.get_link_elsewhere(outer.peer, outer.peer_namespace)
+    request = Request(
+        message, f"look up the peer of {outer.name}", f"interface {outer.name}", _ENDED
+    )
+    return host.get(request) is not None
+
+
+def require_inner(host: Netlink, place: InnerNamespace, veth: Veth, outer: Link) -> Link | None:
+    """Return the other end of a pair.
+
+    Without a sandbox the caller may have moved and renamed it, as it is meant to: None then. Raises
+    :exc:`KernelError` if it is in another namespace, which the daemon does not enter.
+    """
+    if veth.sandbox is None:
+        return None
+    if inner := find_inner(host, place, outer):
+        return inner
+    raise KernelError(
+        f"the other end of {veth.name} is not in the sandbox: a program has moved it to another"
+        " network namespace, or the one that it is in is ending; move it back, or disconnect the"
+        " endpoint and connect it again",
+        resource=f"interface {veth.interface}",
+        metadata={"errno": "EXDEV", "object": f"interface {veth.interface}"},
+    )
+
+
+def complete(place: InnerNamespace, veth: Veth, inner: Link | None) -> None:
+    """Bring the inner end to what it should be; None is the one that was just made.
+
+    Raises :exc:`InterfaceExists` if another link of the sandbox has its name.
+    """
+    nl, name = place.nl, veth.interface
+    index = inner.index if inner else nl.index(name)
+    if inner is not None:
+        name = restore_name(nl, inner, veth.interface)
+        nl.ask(set_mac_and_mtu(name, index, veth.mac, veth.mtu))
+    with place.entered():
+        write_settings(name, veth.settings)
+    if inner is not None:
+        _restore(nl, veth, name, index)
+    finish_inner(nl, veth, index)
+    if name != veth.interface:
+        raise renamed(name, veth.interface, place.words)
+
+
+def finish_inner(nl: Netlink, veth: Veth, index: int) -> None:
     """Set the inner end up, and add addresses and default routes."""
-    index = nl.index(veth.interface)
     if errno.EEXIST in nl.ask(*_requests(veth, index)):
         _require_routes(nl, veth, index)
 
 
-def restore_inner(nl: Netlink, veth: Veth) -> None:
+def _restore(nl: Netlink, veth: Veth, name: str, index: int) -> None:
     """Set an inner end up that exists, and add addresses and their routes again.
 
     The kernel accepts a default route only while it has a route to the gateway's subnet.
     """
-    name, index = veth.interface, nl.index(veth.interface)
     nl.ask(
         *set_up(name, index),
         *add_addresses(name, index, veth.addresses, veth.mac),
@@ -100,11 +168,17 @@ def _require_routes(nl: Netlink, veth: Veth, index: int) -> None:
             )
 
 
-def inspect_inner(nl: Netlink, veth: Veth, outside: Snapshot) -> Snapshot:
-    """Return a snapshot with what exists in the namespace of this thread."""
-    inner = find_link(nl, veth.interface)
-    if inner is None:
-        return outside
+def inspect_inner(host: Netlink, veth: Veth, outer: Link | None, outside: Snapshot) -> Snapshot:
+    """Return a snapshot with what exists of the inner end, the other end of ``outer``."""
+    with open_inner_namespace(veth.sandbox) as place:
+        inner = find_inner(host, place, outer) if outer else None
+        return _inspect(place, inner, veth, outside) if inner else outside
+
+
+def _inspect(place: InnerNamespace, inner: Link, veth: Veth, outside: Snapshot) -> Snapshot:
+    nl = place.nl
+    with place.entered():
+        settings = read_settings(inner.name, veth.settings)
     addresses = addresses_of(nl, inner.index)
     wanted = with_link_local(veth.addresses, veth.mac) if veth.sandbox else ()
     own = [address for address in wanted if address in addresses]
@@ -115,5 +189,5 @@ def inspect_inner(nl: Netlink, veth: Veth, outside: Snapshot) -> Snapshot:
         addresses=addresses,
         address_routes=settled_routes(nl, inner.index, own),
         routes=frozenset(route for route in routes if route.device == inner.index),
-        settings=read_settings(veth.interface, veth.settings),
+        settings=settings,
     )

@@ -1,6 +1,8 @@
 """The links of the host: whose they are, and all of them at once."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from mynet.drivers.api import IPInterface
 from mynet.drivers.linux.links.address_routes import list_routes
@@ -8,16 +10,21 @@ from mynet.drivers.linux.links.alias import read_mark
 from mynet.drivers.linux.links.bridge_port import static_macs
 from mynet.drivers.linux.links.bridges import Bridges
 from mynet.drivers.linux.links.lookup import (
+    EXISTS,
+    GONE,
     delete_link,
-    find_link,
     fixed_neighbours,
+    link_at,
     list_addresses,
     list_links,
 )
 from mynet.drivers.linux.links.veths import Veths
-from mynet.drivers.linux.netlink import route_replies
-from mynet.drivers.linux.netlink.netlink_socket import Netlink
+from mynet.drivers.linux.netlink import link_requests, route_replies
+from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.values.desired import Identity
 from mynet.drivers.linux.values.observed import Link, Survey
+
+_AT_ONCE: Final = 100  # requests in a datagram
 
 
 class Links(Bridges, Veths):
@@ -41,8 +48,8 @@ class Links(Bridges, Veths):
     def delete(self, link: Link) -> None:
         """Like: ip link delete NAME."""
         with Netlink() as nl:
-            current = find_link(nl, link.name)
-            if current is not None and (current.index, current.mark) == (link.index, link.mark):
+            current = link_at(nl, link.index)
+            if current is not None and current.mark == link.mark:
                 delete_link(nl, link)
 
     def survey(self) -> Survey:
@@ -54,12 +61,31 @@ class Links(Bridges, Veths):
             routes = list_routes(nl)
             neighbours = fixed_neighbours(nl)
         return Survey(
-            {link.name: link for link in map(route_replies.read_link, links)},
+            map(route_replies.read_link, links),
             _by_link(addresses),
             macs,
             routes,
             neighbours,
         )
+
+    def set_altnames(self, instance: str) -> None:
+        """Like: ip link property add dev NAME altname mynet-ID."""
+        own = [link for link in self.list_marked() if read_mark(link.mark)[0] == instance]
+        identities = [Identity(link.kind, link.name, link.mark, link.mac) for link in own]
+        copies = Counter(identity.altname for identity in identities)
+        requests = [
+            Request(
+                link_requests.add_altname(link.index, identity.altname),
+                f"name {link.name} {identity.altname}",
+                f"interface {link.name}",
+                EXISTS | GONE,
+            )
+            for link, identity in zip(own, identities, strict=True)
+            if identity.altname not in link.altnames and copies[identity.altname] == 1
+        ]
+        with Netlink() as nl:
+            for start in range(0, len(requests), _AT_ONCE):
+                nl.ask(*requests[start : start + _AT_ONCE])
 
 
 def _by_link(replies: Iterable[bytes]) -> dict[int, frozenset[IPInterface]]:

@@ -22,10 +22,15 @@ _NO_NEIGHBOUR: Final = frozenset({errno.ENOENT, errno.ENODEV, errno.EAFNOSUPPORT
 _NO_TABLE: Final = frozenset({errno.ENOENT})  # the kernel creates a table with its first route
 
 
-def find_link(nl: Netlink, name: str) -> Link | None:
-    """Return the link with a name, None if there is none. Like: ``ip -d link show dev NAME``."""
-    request = Request(get_link(name=name), f"look up {name}", f"interface {name}", GONE)
-    reply = nl.get(request)
+def find_link(nl: Netlink, name: str = "", *, altname: str = "") -> Link | None:
+    """Return the link with a name or an alternative name, None if there is none.
+
+    The kernel finds a link by its alternative names where it is asked for a name, too.
+    Like: ``ip -d link show dev NAME``.
+    """
+    words = name or altname
+    message = get_link(name=name, altname=altname)
+    reply = nl.get(Request(message, f"look up {words}", f"interface {words}", GONE))
     return route_replies.read_link(reply) if reply else None
 
 

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from mynet.drivers.linux.links.alias import is_ours, taken
+from mynet.drivers.linux.links.alias import taken
 from mynet.drivers.linux.links.bridges import set_up
-from mynet.drivers.linux.links.lookup import EXISTS, find_link
+from mynet.drivers.linux.links.lookup import EXISTS
+from mynet.drivers.linux.links.own_links import find_own, mark, restore_name
 from mynet.drivers.linux.netlink import link_requests, tc
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Rate, Shaper, Veth
@@ -43,14 +44,17 @@ def _ensure_shaper(nl: Netlink, shaper: Shaper) -> int:
     Like: ``ip link add NAME type ifb``.
     """
     name, resource = shaper.name, f"interface {shaper.name}"
-    create = Request(
-        link_requests.new_ifb(name, shaper.mac), f"make the shaper {name}", resource, EXISTS
-    )
-    if nl.ask(create) != (0,) and find_shaper(nl, shaper) is None:
-        raise taken(name)
-    index = nl.index(name)
+    link = find_own(nl, shaper.identity)
+    if link is None:
+        message = link_requests.new_ifb(name, shaper.mac)
+        if nl.ask(Request(message, f"make the shaper {name}", resource, EXISTS)) != (0,):
+            raise taken(name)
+        index = nl.index(name)
+    else:
+        index = link.index
+        restore_name(nl, link, name)
     nl.ask(
-        Request(link_requests.set_alias(index, shaper.mark), f"mark {name}", resource),
+        *mark(index, shaper.identity, link),
         _set_rate(name, index, shaper.rate),
         *set_up(name, index),
     )
@@ -62,18 +66,12 @@ def _set_rate(name: str, index: int, rate: Rate) -> Request:
     return Request(tc.set_rate(index, rate), doing, f"interface {name}")
 
 
-def find_shaper(nl: Netlink, shaper: Shaper) -> Link | None:
-    """Return the shaper, complete or not; None if the name is free or another link's."""
-    link = find_link(nl, shaper.name)
-    return link if link is not None and is_ours(link, shaper) else None
-
-
 def inspect_limits(nl: Netlink, veth: Veth, seen: Snapshot) -> Snapshot:
     """Return a snapshot with the limits that hold. Like: ``tc qdisc; tc filter``."""
     if seen.outer is None or not (veth.ingress or veth.shaper):
         return seen
     ingress = _rate_of(nl, seen.outer)
-    shaper = find_shaper(nl, veth.shaper) if veth.shaper else None
+    shaper = find_own(nl, veth.shaper.identity) if veth.shaper else None
     if shaper is None or not shaper.up or shaper.index not in _redirections_of(nl, seen.outer):
         return replace(seen, ingress=ingress)
     return replace(seen, ingress=ingress, egress=_rate_of(nl, shaper))

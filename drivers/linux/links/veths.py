@@ -5,23 +5,20 @@ inner end in its place, one datagram completes the outer end and another the inn
 is asked that is known already.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
-from mynet.drivers.api import IPAddress
-from mynet.drivers.errors import KernelError, SandboxNotFound
-from mynet.drivers.linux import netns
+from mynet.drivers.errors import InterfaceExists, KernelError, SandboxNotFound
 from mynet.drivers.linux.group_commit import GroupCommit
 from mynet.drivers.linux.links import inner_end
-from mynet.drivers.linux.links.alias import is_ours, taken
+from mynet.drivers.linux.links.alias import renamed, taken
 from mynet.drivers.linux.links.batch_delete import delete_links
 from mynet.drivers.linux.links.bridge_port import change_port, inspect_port, new_port
 from mynet.drivers.linux.links.bridges import set_mac_and_mtu, set_up
 from mynet.drivers.linux.links.gratuitous_arp import Announcer, corrections
-from mynet.drivers.linux.links.lookup import EXISTS, delete_link, find_link, fixed_among
-from mynet.drivers.linux.links.settings import write_settings
-from mynet.drivers.linux.links.shaping import find_shaper, inspect_limits, limit
+from mynet.drivers.linux.links.lookup import EXISTS, find_link, fixed_among, link_at
+from mynet.drivers.linux.links.own_links import find_own, find_port, mark, restore_name
+from mynet.drivers.linux.links.shaping import inspect_limits, limit
 from mynet.drivers.linux.netlink import link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Veth
@@ -38,35 +35,62 @@ class Veths:
     def attach(self, veth: Veth) -> None:
         """Like: ip link add NAME master BRIDGE type veth peer IFACE netns NS; ip route add ...
 
-        It completes what an earlier attempt left, or makes the pair again where the two ends are
-        not a pair in the right place. Neighbours that knew the addresses learn the new MAC address.
+        It completes what an earlier attempt left, and changes a pair in place, whatever the names
+        of its ends are. Neighbours that knew the addresses learn the new MAC address.
         """
-        with Netlink() as host, inner_end.open_inner_namespace(veth.sandbox) as place:
-            master = host.index(veth.bridge)
-            if not master:
-                raise KernelError(
-                    f"cannot connect {veth.name}: there is no {veth.bridge} on this host any more;"
-                    " make the network again (allow_existing), or restart mynetd, to have it made"
-                    " anew",
-                    resource=f"interface {veth.bridge}",
-                    metadata={"errno": "ENODEV", "object": f"interface {veth.bridge}"},
-                )
-            if veth.bridge_mac not in ("", host.mac(veth.bridge)):
-                raise taken(veth.bridge)
-            is_new = _make(host, veth, master, place)
-            comes_up = is_new or _take_over(host, veth, master, place)
-            if veth.sandbox is not None:
-                if comes_up:
-                    self._announcer.announce(veth)
-                host.ask(*corrections(veth, master))
-            index = host.index(veth.name)
-            host.ask(*limit(host, veth, index), *_finish_outer(veth, index))
-            if veth.sandbox is not None:
-                with place.entered():
-                    write_settings(veth.interface, veth.settings)
-                if not is_new:
-                    inner_end.restore_inner(place.nl, veth)
-                inner_end.finish_inner(place.nl, veth)
+        with Netlink() as host:
+            master = _require_bridge(host, veth)
+            outer = find_own(host, veth.identity)
+            if outer is not None and not veth.manages_inner:
+                self._change(host, veth, master, outer)
+            else:
+                with inner_end.open_inner_namespace(veth.sandbox) as place:
+                    self._attach(host, place, veth, master, outer)
+
+    def _attach(
+        self,
+        host: Netlink,
+        place: inner_end.InnerNamespace,
+        veth: Veth,
+        master: int,
+        outer: Link | None,
+    ) -> None:
+        """Make the pair, or change the one that has the outer end."""
+        inner = None
+        if outer is None and not _make(host, veth, master, place):
+            outer = find_port(host, veth.identity, veth.bridge_identity)
+            if outer is None:
+                raise _taken(host, veth, place)
+        if outer is None:
+            self._finish(host, veth, master, host.index(veth.name), None)
+        else:
+            inner = inner_end.require_inner(host, place, veth, outer)
+            self._change(host, veth, master, outer)
+        if veth.sandbox is not None:
+            inner_end.complete(place, veth, inner)
+
+    def _change(self, host: Netlink, veth: Veth, master: int, outer: Link) -> None:
+        """Change the outer end to what it should be. Raises ``InterfaceExists`` for its name."""
+        name = restore_name(host, outer, veth.name)
+        host.ask(*_change_outer(veth, outer.index, master))
+        self._finish(host, veth, master, outer.index, outer)
+        if name != veth.name:
+            raise renamed(name, veth.name)
+
+    def _finish(
+        self, host: Netlink, veth: Veth, master: int, index: int, before: Link | None
+    ) -> None:
+        """Mark the outer end, set its limits, and set it up.
+
+        ``before`` is the end as it was found, None for a new one. If it was down, its neighbours
+        learn its MAC address first.
+        """
+        comes_up = before is None or not before.up
+        if veth.sandbox is not None:
+            if comes_up:
+                self._announcer.announce(veth)
+            host.ask(*corrections(veth, master))
+        host.ask(*limit(host, veth, index), *_finish_outer(veth, index, before))
 
     def detach(self, endpoints: Iterable[Veth]) -> None:
         """Like: ip link delete NAME, for many at once."""
@@ -81,7 +105,7 @@ class Veths:
             requests = [
                 request
                 for veth, link in outer_ends
-                if link.master and link.master == nl.index(veth.bridge)
+                if link.master and link.master == _find_bridge(nl, veth)
                 for request in change_port(veth, link.index)
             ]
             if requests:
@@ -90,30 +114,43 @@ class Veths:
     def inspect(self, veth: Veth) -> Snapshot:
         """Like: ip addr; ip route."""
         with Netlink() as host:
-            outer = find_link(host, veth.name)
-            master = host.name(outer.master) if outer and outer.master else ""
-            outside = Snapshot(
-                outer,
-                master,
-                master_mac=host.mac(master) if master else "",
-                neighbours=_fixed_neighbours(host, veth, outer),
-            )
-            outside = inspect_port(host, veth, inspect_limits(host, veth, outside))
-        try:
-            with netns.entered(veth.sandbox) if veth.sandbox else nullcontext(), Netlink() as nl:
-                return inner_end.inspect_inner(nl, veth, outside)
-        except SandboxNotFound:
-            return replace(outside, sandbox_there=False)
+            outer = _find_outer(host, veth)
+            if outer is None:
+                outside = Snapshot(find_link(host, veth.name))
+            else:
+                outside = _inspect_outer(host, veth, outer)
+            if not veth.manages_inner:
+                return outside
+            try:
+                return inner_end.inspect_inner(host, veth, outer, outside)
+            except SandboxNotFound:
+                return replace(outside, sandbox_there=False)
+
+    def living(self, endpoints: Iterable[Veth]) -> Collection[str]:
+        """Like: ip link show dev NAME target-nsid N."""
+        with Netlink() as nl:
+            return {
+                veth.mark
+                for veth in endpoints
+                if (outer := _find_outer(nl, veth)) and inner_end.lives(nl, outer)
+            }
 
     def close(self) -> None:
         """Close the descriptor that addresses are announced with."""
         self._announcer.close()
 
 
-def _fixed_neighbours(host: Netlink, veth: Veth, outer: Link | None) -> dict[IPAddress, str]:
-    if outer is None or not outer.master:
-        return {}
-    return fixed_among(host, outer.master, (address.ip for address in veth.addresses))
+def _inspect_outer(host: Netlink, veth: Veth, outer: Link) -> Snapshot:
+    """Return a snapshot with what exists of the outer end."""
+    if not outer.master:
+        return inspect_limits(host, veth, Snapshot(outer))
+    outside = Snapshot(
+        outer,
+        host.name(outer.master),
+        in_bridge=outer.master == _find_bridge(host, veth),
+        neighbours=fixed_among(host, outer.master, (address.ip for address in veth.addresses)),
+    )
+    return inspect_port(host, veth, inspect_limits(host, veth, outside))
 
 
 def _make(host: Netlink, veth: Veth, master: int, place: inner_end.InnerNamespace) -> bool:
@@ -127,36 +164,44 @@ def _make(host: Netlink, veth: Veth, master: int, place: inner_end.InnerNamespac
     return host.ask(request) == (0,)
 
 
-def _take_over(host: Netlink, veth: Veth, master: int, place: inner_end.InnerNamespace) -> bool:
-    """Change the link that has the endpoint's name; return False if it was up already.
+def _taken(host: Netlink, veth: Veth, place: inner_end.InnerNamespace) -> InterfaceExists:
+    """Return the error for the name of an end that is another link's."""
+    return taken(veth.name) if host.index(veth.name) else taken(veth.interface, place.words)
 
-    Raises :exc:`InterfaceExists` if the link is not the endpoint's.
+
+def _require_bridge(host: Netlink, veth: Veth) -> int:
+    """Return the index of the endpoint's bridge, which gets its name back if it was renamed.
+
+    Raises :exc:`KernelError` if there is none, and :exc:`InterfaceExists` if its name is taken.
     """
-    outer = find_link(host, veth.name)
-    if outer is None:
-        raise taken(veth.interface, place.words)
-    if not is_ours(outer, veth):
-        raise taken(veth.name)
-    if _is_pair(veth, outer, place):
-        host.ask(*_change_outer(veth, outer.index, master))
-        if veth.sandbox is not None:
-            place.nl.ask(set_mac_and_mtu(veth.interface, outer.peer, veth.mac, veth.mtu))
-        return not outer.up
-    delete_link(host, outer)
-    if not _make(host, veth, master, place):
-        raise taken(veth.interface, place.words)
-    return True
+    if index := _find_bridge(host, veth):
+        if index != host.index(veth.bridge):
+            bridge = link_at(host, index)
+            now = restore_name(host, bridge, veth.bridge) if bridge else veth.bridge
+            if now != veth.bridge:
+                raise renamed(now, veth.bridge)
+        return index
+    if host.index(veth.bridge):
+        raise taken(veth.bridge)
+    raise KernelError(
+        f"cannot connect {veth.name}: there is no {veth.bridge} on this host any more;"
+        " make the network again (allow_existing), or restart mynetd, to have it made"
+        " anew",
+        resource=f"interface {veth.bridge}",
+        metadata={"errno": "ENODEV", "object": f"interface {veth.bridge}"},
+    )
 
 
-def _is_pair(veth: Veth, outer: Link, place: inner_end.InnerNamespace) -> bool:
-    """Return whether the outer end's peer is the inner end, with its name and in its place.
+def _find_bridge(host: Netlink, veth: Veth) -> int:
+    """Return the index of the endpoint's bridge, 0 if there is none.
 
-    Without a sandbox the caller may have moved and renamed the inner end, as it is meant to.
+    A bridge with its name and its MAC address is found by two ioctls, which take 4 us.
     """
-    if veth.sandbox is None:
-        return True
-    inner = find_link(place.nl, veth.interface)
-    return inner is not None and (inner.index, inner.peer) == (outer.peer, outer.index)
+    index = host.index(veth.bridge)
+    if index and host.mac(veth.bridge) == veth.bridge_mac:
+        return index
+    bridge = find_own(host, veth.bridge_identity)
+    return bridge.index if bridge else 0
 
 
 def _change_outer(veth: Veth, index: int, master: int) -> tuple[Request, ...]:
@@ -169,26 +214,24 @@ def _change_outer(veth: Veth, index: int, master: int) -> tuple[Request, ...]:
     )
 
 
-def _finish_outer(veth: Veth, index: int) -> tuple[Request, ...]:
+def _finish_outer(veth: Veth, index: int, before: Link | None) -> tuple[Request, ...]:
     """Return the requests that complete the outer end.
 
-    They have what the kernel does not accept in the message that creates a link: the alias, and
+    They have what the kernel does not accept in the message that creates a link: the marks, and
     how the bridge treats the port, which must be set before the end is up and any frame can pass.
     """
-    mark, resource = link_requests.set_alias(index, veth.mark), f"interface {veth.name}"
-    requests = [Request(mark, f"mark {veth.name}", resource), *new_port(veth, index)]
+    requests = [*mark(index, veth.identity, before), *new_port(veth, index)]
     return (*requests, *set_up(veth.name, index))
 
 
 def _find_outer(nl: Netlink, veth: Veth) -> Link | None:
-    """Return the outer end, complete or not; None if the name is free or another link's."""
-    link = find_link(nl, veth.name)
-    return link if link is not None and is_ours(link, veth) else None
+    """Return the outer end, complete or not, None if there is none."""
+    return find_own(nl, veth.identity) or find_port(nl, veth.identity, veth.bridge_identity)
 
 
 def _links_of(nl: Netlink, veth: Veth) -> Iterator[Link]:
     """Yield the links of the host that are the endpoint's, complete or not."""
     if outer := _find_outer(nl, veth):
         yield outer
-    if veth.shaper and (shaper := find_shaper(nl, veth.shaper)):
+    if veth.shaper and (shaper := find_own(nl, veth.shaper.identity)):
         yield shaper

@@ -9,6 +9,7 @@ from typing import Final
 
 _HEADER = struct.Struct("@HH")  # length, type
 _U32 = struct.Struct("@I")
+_S32 = struct.Struct("@i")
 _NESTED: Final = 0x8000
 _TYPE_MASK: Final = 0x3FFF  # the two bits above are flags
 
@@ -57,6 +58,22 @@ def read_number(payload: bytes | None) -> int:
     """Read a 32 bit number in the host's byte order, 0 if the attribute is missing."""
     number: int = _U32.unpack(payload)[0] if payload else 0
     return number
+
+
+def read_texts(payload: bytes | None, kind: int) -> tuple[str, ...]:
+    """Read the texts of all nested attributes of a type, () if the attribute is missing."""
+    texts, offset = [], 0
+    while payload and offset + _HEADER.size <= len(payload):
+        length, found = _HEADER.unpack_from(payload, offset)
+        if found & _TYPE_MASK == kind:
+            texts.append(read_text(payload[offset + _HEADER.size : offset + length]))
+        offset += (length + 3) & ~3 or _HEADER.size
+    return tuple(texts)
+
+
+def read_signed(payload: bytes | None) -> int | None:
+    """Read a signed 32 bit number in the host's byte order, None if the attribute is missing."""
+    return _S32.unpack(payload)[0] if payload else None
 
 
 def read_text(payload: bytes | None) -> str:

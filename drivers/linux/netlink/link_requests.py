@@ -18,6 +18,9 @@ from mynet.drivers.linux.values.desired import Veth
 _IFLA_INET6_ADDR_GEN_MODE, _IN6_ADDR_GEN_MODE_NONE = 8, 1
 _VETH_INFO_PEER: Final = 1
 _RTEXT_FILTER_SKIP_STATS: Final = 8
+_WITHOUT_STATISTICS = nla.number_attribute(rt.IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
+_NETNSA_FD: Final = 3
+_RTGENMSG_BYTES: Final = 4  # with padding
 _U16 = struct.Struct("@H")
 _NEW: Final = nlmsg.NLM_F_CREATE | nlmsg.NLM_F_EXCL
 
@@ -85,11 +88,6 @@ def set_master(index: int, master: int) -> bytes:
     )
 
 
-def set_group(index: int) -> bytes:
-    """Like: ip link set dev NAME group G."""
-    return _link(rt.RTM_SETLINK, nla.number_attribute(rt.IFLA_GROUP, PORT_GROUP), index=index)
-
-
 def set_bridge_port(index: int, flags: BridgePort) -> bytes:
     """Like: ip link set dev NAME type bridge_slave isolated on hairpin on learning off ...
 
@@ -138,11 +136,64 @@ def delete_group(group: int) -> bytes:
     return _link(rt.RTM_DELLINK, nla.number_attribute(rt.IFLA_GROUP, group))
 
 
-def get_link(*, name: str = "", index: int = 0) -> bytes:
+def set_name(index: int, name: str) -> bytes:
+    """Like: ip link set dev OLD name NAME. Kernels before 6.2 refuse it for a link that is up."""
+    return _link(rt.RTM_SETLINK, nla.text_attribute(rt.IFLA_IFNAME, name), index=index)
+
+
+def set_down(index: int) -> bytes:
+    """Like: ip link set dev NAME down."""
+    return _link(rt.RTM_SETLINK, index=index, up=False)
+
+
+def set_group(index: int, group: int) -> bytes:
+    """Like: ip link set dev NAME group N."""
+    return _link(rt.RTM_SETLINK, nla.number_attribute(rt.IFLA_GROUP, group), index=index)
+
+
+def add_altname(index: int, altname: str) -> bytes:
+    """Like: ip link property add dev NAME altname ALTNAME."""
+    return _link(rt.RTM_NEWLINKPROP, _altname(altname), index=index, flags=_NEW)
+
+
+def delete_altname(index: int, altname: str) -> bytes:
+    """Like: ip link property del dev NAME altname ALTNAME."""
+    return _link(rt.RTM_DELLINKPROP, _altname(altname), index=index)
+
+
+def get_link(*, name: str = "", altname: str = "", index: int = 0) -> bytes:
     """Like: ip link show dev NAME; without a name and an index, ip link show."""
-    without_statistics = nla.number_attribute(rt.IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
     names = [nla.text_attribute(rt.IFLA_IFNAME, name)] if name else []
-    return _link(rt.RTM_GETLINK, without_statistics, *names, index=index)
+    names += [nla.text_attribute(rt.IFLA_ALT_IFNAME, altname)] if altname else []
+    return _link(rt.RTM_GETLINK, _WITHOUT_STATISTICS, *names, index=index)
+
+
+def get_link_elsewhere(index: int, namespace: int) -> bytes:
+    """Return a request for a link of the namespace that has this number here.
+
+    No path to the namespace is needed. Like: ``ip link show dev NAME target-nsid N``.
+    """
+    target = nla.number_attribute(rt.IFLA_TARGET_NETNSID, namespace)
+    return _link(rt.RTM_GETLINK, _WITHOUT_STATISTICS, target, index=index)
+
+
+def get_ports(bridge: int) -> bytes:
+    """Like: ip link show master BRIDGE."""
+    master = nla.number_attribute(rt.IFLA_MASTER, bridge)
+    return _link(rt.RTM_GETLINK, _WITHOUT_STATISTICS, master)
+
+
+def get_namespace_number(netns: int) -> bytes:
+    """Return a request for the number that a namespace (an open descriptor) has here.
+
+    Like: ``ip netns list-id``.
+    """
+    body = bytes(_RTGENMSG_BYTES) + nla.number_attribute(_NETNSA_FD, netns)
+    return nlmsg.pack_message(rt.RTM_GETNSID, body)
+
+
+def _altname(altname: str) -> bytes:
+    return nla.nested(rt.IFLA_PROP_LIST, nla.text_attribute(rt.IFLA_ALT_IFNAME, altname))
 
 
 def _link(

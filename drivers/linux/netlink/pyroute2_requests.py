@@ -13,14 +13,15 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from mynet.drivers.linux.netlink import rtnetlink as rt
 from mynet.drivers.linux.netlink.header import ADDRESS_FAMILIES, NLM_F_CREATE, NLM_F_EXCL
-from mynet.drivers.linux.values.desired import Bridge
+from mynet.drivers.linux.values.desired import BRIDGE_GROUP, Bridge
 
 
 def new_bridge(bridge: Bridge) -> bytes:
-    """Like: ip link add NAME address MAC type bridge."""
+    """Like: ip link add NAME address MAC group N type bridge."""
     attributes = [
         ("IFLA_IFNAME", bridge.name),
         ("IFLA_ADDRESS", bridge.mac),
+        ("IFLA_GROUP", BRIDGE_GROUP),
         ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "bridge")]}),
     ]
     return _build(ifinfmsg, rt.RTM_NEWLINK, {"attrs": attributes}, NLM_F_CREATE | NLM_F_EXCL)

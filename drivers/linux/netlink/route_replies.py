@@ -13,12 +13,20 @@ from typing import Final
 
 from mynet.drivers.api import IPInterface, IPNetwork
 from mynet.drivers.linux.netlink import rtnetlink as rt
-from mynet.drivers.linux.netlink.attributes import read_attributes, read_number, read_text
+from mynet.drivers.linux.netlink.attributes import (
+    read_attributes,
+    read_number,
+    read_signed,
+    read_text,
+    read_texts,
+)
 from mynet.drivers.linux.netlink.header import HEADER_BYTES
 from mynet.drivers.linux.netlink.link_settings import read_bridge_settings
 from mynet.drivers.linux.values.bridge_port import DEFAULT_PORT, BridgePort
 from mynet.drivers.linux.values.observed import Link, Route
 
+_RTGENMSG_BYTES: Final = 4  # with padding
+_NETNSA_NSID, _NSID_NOT_ASSIGNED = 1, -1
 _RTNEXTHOP = struct.Struct("@HBBi")  # length, flags, hops, index
 
 _FORBIDDING_TYPES: Final = frozenset(
@@ -41,13 +49,21 @@ def read_link(data: bytes) -> Link:
         mark=read_text(payloads.get(rt.IFLA_IFALIAS)),
         master=read_number(payloads.get(rt.IFLA_MASTER)),
         peer=read_number(payloads.get(rt.IFLA_LINK)),
+        peer_namespace=read_signed(payloads.get(rt.IFLA_LINK_NETNSID)),
         up=bool(flags & rt.IFF_UP),
         arp=not flags & rt.IFF_NOARP,
         multicast=bool(flags & rt.IFF_MULTICAST),
         group=read_number(payloads.get(rt.IFLA_GROUP)),
+        altnames=read_texts(payloads.get(rt.IFLA_PROP_LIST), rt.IFLA_ALT_IFNAME),
         port=_port_in(info),
         settings=read_bridge_settings(payloads) if kind == "bridge" else {},
     )
+
+
+def read_namespace_number(data: bytes) -> int | None:
+    """Read the number of a namespace; None if it has none."""
+    number = read_signed(read_attributes(data, HEADER_BYTES + _RTGENMSG_BYTES).get(_NETNSA_NSID))
+    return None if number == _NSID_NOT_ASSIGNED else number
 
 
 def read_port_of(payloads: Mapping[int, bytes]) -> BridgePort:

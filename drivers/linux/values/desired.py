@@ -14,6 +14,36 @@ from mynet.drivers.linux.values.bridge_port import BridgePort, guarded_port
 BRIDGE_PORTS: Final = 1023  # BR_MAX_PORTS without the port number 0
 DEFAULT_MTU: Final = 1500  # bytes
 
+# The first part of each alias that mynet gives a link, and of its alternative name.
+MARK: Final = "mynet"
+
+# The link group of bridges. Link groups have numbers, and other programs use small ones. The
+# firewall knows a bridge by this group while the bridge does not have its name.
+BRIDGE_GROUP: Final = 0x6D62
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the daemon recognises a link of its own by."""
+
+    # "bridge", "veth" or "ifb".
+    kind: str
+    # The name that the link should have. Other programs can change it.
+    name: str
+    # The alias that shows whose the link is.
+    mark: str
+    # The MAC address that the link is created with.
+    mac: str
+
+    @property
+    def altname(self) -> str:
+        """The alternative name of the link: the kernel gives it to one link only.
+
+        It stays when the link is renamed, and the kernel finds a link by it without a list.
+        """
+        record = self.mark.rpartition(":")[2]
+        return f"{MARK}-ifb-{record}" if self.kind == "ifb" else f"{MARK}-{record}"
+
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
@@ -30,6 +60,11 @@ class Bridge:
     addresses: Sequence[IPInterface] = ()
     # The IP versions of the packets that the host forwards from the bridge to other devices.
     forwards: frozenset[int] = frozenset()
+
+    @property
+    def identity(self) -> Identity:
+        """What the bridge is recognised by."""
+        return Identity("bridge", self.name, self.mark, self.mac)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +92,11 @@ class Shaper:
     mac: str
     rate: Rate
 
+    @property
+    def identity(self) -> Identity:
+        """What the device is recognised by."""
+        return Identity("ifb", self.name, self.mark, self.mac)
+
 
 @dataclass(frozen=True, slots=True)
 class Veth:
@@ -68,8 +108,10 @@ class Veth:
     mark: str
     # systemd-networkd would change the MAC address of the outer end if the daemon did not set it.
     outer_mac: str
-    # The name of the bridge that the outer end is in.
+    # The bridge that the outer end belongs in: its name, and what it is recognised by beside that.
     bridge: str
+    bridge_mark: str
+    bridge_mac: str
     # Of both ends, in bytes.
     mtu: int
     # The name of the inner end.
@@ -84,8 +126,6 @@ class Veth:
     metric: int = 0
     # Where the inner end is. Without a sandbox it stays on the host, down and without addresses.
     sandbox: Sandbox | None = None
-    # Distinguishes the bridge from another that got its name; "" for any bridge.
-    bridge_mac: str = ""
     # Whether the bridge passes no frames between this port and others that are isolated.
     isolated: bool = False
     # Whether the bridge sends frames back to the port that they came from. An endpoint reaches its
@@ -99,6 +139,19 @@ class Veth:
     ingress: Rate | None = None
     # The device that limits what comes from the sandbox.
     shaper: Shaper | None = None
+    # Whether the inner end is the daemon's. If not, it belongs to the owner of the sandbox once it
+    # is made: the daemon neither inspects nor changes it.
+    manages_inner: bool = True
+
+    @property
+    def identity(self) -> Identity:
+        """What the outer end is recognised by."""
+        return Identity("veth", self.name, self.mark, self.outer_mac)
+
+    @property
+    def bridge_identity(self) -> Identity:
+        """What the bridge is recognised by."""
+        return Identity("bridge", self.bridge, self.bridge_mark, self.bridge_mac)
 
     @property
     def port(self) -> BridgePort:

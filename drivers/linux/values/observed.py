@@ -1,12 +1,12 @@
 """What the kernel has, as values: links, routes, and the state of bridges and endpoints."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mynet.drivers.api import IPAddress, IPInterface
 from mynet.drivers.linux.values.address_routes import AddressRoute
 from mynet.drivers.linux.values.bridge_port import DEFAULT_PORT, BridgePort
-from mynet.drivers.linux.values.desired import Rate
+from mynet.drivers.linux.values.desired import MARK, Bridge, Identity, Rate, Veth
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Link:
     master: int = 0
     # The index of a veth's other end, in the namespace of that end.
     peer: int = 0
+    # The kernel's number here of the namespace of the other end, None for the link's own namespace.
+    peer_namespace: int | None = None
     up: bool = False
     # Whether the link resolves addresses, by ARP and by neighbour discovery.
     arp: bool = True
@@ -37,6 +39,30 @@ class Link:
     port: BridgePort = DEFAULT_PORT
     # The settings of a bridge that the kernel has, by the names in ``bridge_settings``.
     settings: Mapping[str, int] = field(default_factory=dict, hash=False)
+    # The alternative names. They count like the first name: the kernel gives none of them twice.
+    altnames: tuple[str, ...] = ()
+
+    def is_of(self, identity: Identity) -> bool:
+        """Return whether the link is the one with that identity, complete or not.
+
+        The kernel accepts no alias in the message that creates a link, so a link without an alias
+        is recognised by its name and its MAC address. If another program has changed the alias, the
+        alternative name still shows whose the link is, unless the alias is the mark of another
+        record.
+        """
+        if self.kind != identity.kind:
+            return False
+        if self.mark == identity.mark or self.mark.startswith(f"{MARK}:"):
+            return self.mark == identity.mark
+        is_incomplete = not self.mark and (self.name, self.mac) == (identity.name, identity.mac)
+        return identity.altname in self.altnames or is_incomplete
+
+
+def choose(links: Iterable[Link], identity: Identity) -> Link | None:
+    """Return the link with an identity; of several, the one that the daemon works with."""
+    own = [link for link in links if link.is_of(identity)]
+    own.sort(key=lambda link: (identity.altname not in link.altnames, link.name != identity.name))
+    return own[0] if own else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +85,13 @@ class Route:
 class Snapshot:
     """The state of an endpoint; None and empty stand for what does not exist."""
 
-    # The end on the host.
+    # The end on the host; a foreign link with its name if the endpoint has none.
     outer: Link | None
     # The name of the bridge that the outer end is in.
-    master: str
-    # The end in the sandbox.
+    master: str = ""
+    # Whether that is the bridge that the outer end belongs in, whatever its name is.
+    in_bridge: bool = False
+    # The other end of the outer end, if it is in the sandbox.
     inner: Link | None = None
     # The addresses and default routes of the inner end.
     addresses: frozenset[IPInterface] = frozenset()
@@ -74,8 +102,6 @@ class Snapshot:
     sandbox_there: bool = True
     # The MAC addresses that another program has fixed for neighbours of the bridge.
     neighbours: Mapping[IPAddress, str] = field(default_factory=dict)
-    # The MAC address of the bridge that the outer end is in.
-    master_mac: str = ""
     # The current sysctls of the inner end, "" for those that the kernel does not have.
     settings: Mapping[str, str] = field(default_factory=dict)
     # The MAC addresses that the bridge's forwarding database has for the outer end, as static and
@@ -90,6 +116,7 @@ class Snapshot:
 class BridgeSnapshot:
     """The state of a bridge; None and empty stand for what does not exist."""
 
+    # The bridge; a foreign link with its name if there is no bridge.
     link: Link | None
     addresses: frozenset[IPInterface] = frozenset()
     # The routes that the kernel added for the addresses.
@@ -98,44 +125,68 @@ class BridgeSnapshot:
     receives: bool = True
 
 
-@dataclass(frozen=True, slots=True)
 class Survey:
     """The links of the host at one moment."""
 
-    # By name.
-    links: Mapping[str, Link]
-    # By the index of their link.
-    addresses: Mapping[int, frozenset[IPInterface]]
-    # The MAC addresses in the bridges' forwarding databases, by the index of the port: those of
-    # static and sticky entries, and the bridge's own by its own index.
-    static_macs: Mapping[int, frozenset[str]] = field(default_factory=dict)
-    # The routes that the kernel added for addresses, by the index of their link.
-    routes: Mapping[int, frozenset[AddressRoute]] = field(default_factory=dict)
-    # The MAC addresses of neighbours that another program has fixed, by the index of the link.
-    neighbours: Mapping[int, Mapping[IPAddress, str]] = field(default_factory=dict)
+    def __init__(
+        self,
+        links: Iterable[Link],
+        addresses: Mapping[int, frozenset[IPInterface]],
+        static_macs: Mapping[int, frozenset[str]],
+        routes: Mapping[int, frozenset[AddressRoute]],
+        neighbours: Mapping[int, Mapping[IPAddress, str]],
+    ) -> None:
+        """Index the links. The other arguments are by the index of a link.
 
-    def bridge(self, name: str) -> BridgeSnapshot:
+        ``static_macs`` has the MAC addresses in the bridges' forwarding databases: those of static
+        and sticky entries of a port, and the bridge's own. ``routes`` are those that the kernel
+        added for addresses, and ``neighbours`` have MAC addresses that another program has fixed.
+        """
+        self._addresses = addresses
+        self._static_macs = static_macs
+        self._routes = routes
+        self._neighbours = neighbours
+        self._by_name: dict[str, Link] = {}
+        self._by_index: dict[int, Link] = {}
+        self._by_mark: dict[str, list[Link]] = {}
+        for link in links:
+            self._by_index[link.index] = link
+            self._by_name.update(dict.fromkeys((link.name, *link.altnames), link))
+            if link.mark:
+                self._by_mark.setdefault(link.mark, []).append(link)
+
+    def is_taken(self, identity: Identity) -> bool:
+        """Return whether another link has the name of the one with that identity."""
+        link = self._by_name.get(identity.name)
+        return link is not None and not link.is_of(identity)
+
+    def bridge(self, bridge: Bridge) -> BridgeSnapshot:
         """Return the state of a bridge."""
-        link = self.links.get(name)
+        link = self._find(bridge.identity) or self._by_name.get(bridge.name)
         if link is None:
             return BridgeSnapshot(None)
         return BridgeSnapshot(
             link,
-            self.addresses.get(link.index, frozenset()),
-            self.routes.get(link.index, frozenset()),
-            receives=link.mac in self.static_macs.get(link.index, frozenset()),
+            self._addresses.get(link.index, frozenset()),
+            self._routes.get(link.index, frozenset()),
+            receives=link.mac in self._static_macs.get(link.index, frozenset()),
         )
 
-    def outer(self, name: str, bridge: str) -> Snapshot:
-        """Return the state of an endpoint's outer end, which should be in ``bridge``."""
-        link = self.links.get(name)
-        master = self.links.get(bridge)
-        if link is None or master is None or link.master != master.index:
-            master = None
+    def outer(self, veth: Veth) -> Snapshot:
+        """Return the state of an endpoint's outer end."""
+        link = self._find(veth.identity) or self._by_name.get(veth.name)
+        bridge = self._find(veth.bridge_identity)
+        master = self._by_index.get(link.master) if link else None
         return Snapshot(
             link,
             master.name if master else "",
-            master_mac=master.mac if master else "",
-            static_macs=self.static_macs.get(link.index if link else 0, frozenset()),
-            neighbours=self.neighbours.get(master.index, {}) if master else {},
+            in_bridge=master is not None and master == bridge,
+            static_macs=self._static_macs.get(link.index if link else 0, frozenset()),
+            neighbours=self._neighbours.get(master.index, {}) if master else {},
         )
+
+    def _find(self, identity: Identity) -> Link | None:
+        """Return the link with an identity."""
+        named = (self._by_name.get(identity.altname), self._by_name.get(identity.name))
+        marked = self._by_mark.get(identity.mark, ()) if identity.mark else ()
+        return choose((*filter(None, named), *marked), identity)

@@ -18,6 +18,7 @@ VETH = Veth(
     mark="mynet:i:1",
     outer_mac="02:00:00:00:00:0a",
     bridge="br-web",
+    bridge_mark="mynet:i:n",
     mtu=1400,
     interface="eth0",
     mac="02:00:5e:00:53:01",
@@ -30,6 +31,7 @@ VETH = Veth(
 OUTER = Link(
     *(10, "veth1", "veth", "02:00:00:00:00:0a", 1400),
     mark="mynet:i:1",
+    altnames=("mynet-1",),
     master=3,
     peer=2,
     up=True,
@@ -41,11 +43,11 @@ ROUTES = [Route(ip_address("10.1.0.1"), 2, 0), Route(ip_address("fd00:1::1"), 2,
 WHOLE = Snapshot(
     OUTER,
     "br-web",
-    INNER,
+    in_bridge=True,
+    inner=INNER,
     addresses=frozenset({*VETH.addresses, link_local(VETH.mac)}),
     routes=frozenset(ROUTES),
     address_routes=frozenset(address_routes([*VETH.addresses, link_local(VETH.mac)])),
-    master_mac="02:00:00:00:00:0b",
     static_macs=frozenset({VETH.mac}),
 )
 
@@ -116,7 +118,7 @@ def test_a_flag_that_the_kernel_does_not_have_is_not_compared() -> None:
     ("seen", "sentences"),
     [
         (
-            replace(WHOLE, master_mac="02:00:00:00:00:0c"),
+            replace(WHOLE, in_bridge=False),
             ["br-web is another bridge than the network's."],
         ),
         (
@@ -138,8 +140,23 @@ def test_a_flag_that_the_kernel_does_not_have_is_not_compared() -> None:
             replace(WHOLE, outer=replace(OUTER, mark="")),
             ["veth1 has the alias '' instead of 'mynet:i:1'."],
         ),
-        (replace(WHOLE, master=""), ["veth1 is in no bridge instead of br-web."]),
-        (replace(WHOLE, master="br-db"), ["veth1 is in br-db instead of br-web."]),
+        (
+            replace(WHOLE, master="", in_bridge=False),
+            ["veth1 is in no bridge instead of br-web."],
+        ),
+        (
+            replace(WHOLE, master="br-db", in_bridge=False),
+            ["veth1 is in br-db instead of br-web."],
+        ),
+        (replace(WHOLE, outer=replace(OUTER, name="lan9")), ["veth1 is named lan9."]),
+        (
+            replace(WHOLE, outer=replace(OUTER, mark="a note")),
+            ["veth1 has the alias 'a note' instead of 'mynet:i:1'."],
+        ),
+        (
+            replace(WHOLE, outer=replace(OUTER, altnames=("other",))),
+            ["veth1 lacks the alternative name mynet-1."],
+        ),
         (
             replace(WHOLE, outer=replace(OUTER, up=False, mtu=1500)),
             ["veth1 is down.", "veth1 has MTU 1500 instead of 1400."],
@@ -153,8 +170,8 @@ def test_a_flag_that_the_kernel_does_not_have_is_not_compared() -> None:
             ["The sandbox is not at /run/netns/shop any more."],
         ),
         (
-            replace(WHOLE, inner=replace(INNER, peer=99)),
-            ["eth0 in the sandbox is not the other end of veth1."],
+            replace(WHOLE, inner=replace(INNER, name="lan9")),
+            ["eth0 in the sandbox is named lan9."],
         ),
         (
             replace(WHOLE, inner=replace(INNER, up=False, mac="02:00:00:00:00:0c", mtu=9000)),
@@ -189,9 +206,10 @@ def test_each_difference_has_its_sentence(seen: Snapshot, sentences: list[str]) 
 def test_each_setting_that_differs_has_its_sentence() -> None:
     asked = {"net.ipv4.conf.IFNAME.rp_filter": "2", "net.ipv6.conf.IFNAME.accept_ra": "0"}
     veth = replace(VETH, interface="lan.7", settings=asked)
-    assert differences(veth, replace(WHOLE, settings=asked)) == []
+    whole = replace(WHOLE, inner=replace(INNER, name="lan.7"))
+    assert differences(veth, replace(whole, settings=asked)) == []
     found = {"net.ipv4.conf.IFNAME.rp_filter": "0", "net.ipv6.conf.IFNAME.accept_ra": ""}
-    assert differences(veth, replace(WHOLE, settings=found)) == [
+    assert differences(veth, replace(whole, settings=found)) == [
         "net.ipv4.conf.lan/7.rp_filter is 0 instead of 2.",
         "net.ipv6.conf.lan/7.accept_ra is not there instead of 0.",
     ]
@@ -240,6 +258,6 @@ def test_a_limit_that_the_endpoint_does_not_ask_for_is_ignored() -> None:
 def test_without_a_sandbox_only_the_outer_end_is_compared() -> None:
     lone = replace(VETH, sandbox=None)
     assert differences(lone, replace(WHOLE, inner=None, routes=frozenset())) == []
-    assert differences(lone, replace(WHOLE, master="")) == [
+    assert differences(lone, replace(WHOLE, master="", in_bridge=False)) == [
         "veth1 is in no bridge instead of br-web."
     ]

@@ -97,6 +97,7 @@ def test_an_endpoint_is_the_pair_that_it_describes(
         mark="mynet:test:conformance-1-1",
         outer_mac=mac_from("conformance-1-1"),
         bridge="br-check1",
+        bridge_mark=f"mynet:test:{endpoint.network.id}",
         mtu=1400,
         interface="check1",
         mac="02:00:5e:00:53:01",

@@ -22,7 +22,8 @@ def kernel() -> FakeKernel:
 
 def veth(number: int = 1, *, sandbox: Sandbox | None = None) -> Veth:
     mac = f"02:00:00:00:00:{number:02x}"
-    names = f"veth{number}", f"mynet:i:{number}", mac, "br-web", 1400, f"in{number}", mac
+    bridge = "br-web", BRIDGE.mark, BRIDGE.mac
+    names = f"veth{number}", f"mynet:i:{number}", mac, *bridge, 1400, f"in{number}", mac
     return Veth(*names, sandbox=sandbox)
 
 

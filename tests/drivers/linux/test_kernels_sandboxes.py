@@ -42,6 +42,7 @@ def veth(box: Sandbox) -> Veth:
         mark="mynet:i:shop",
         outer_mac=mac_from("shop"),
         bridge="br-web",
+        bridge_mark=BRIDGE.mark,
         mtu=1400,
         interface="eth0",
         mac="02:00:5e:00:53:01",
@@ -176,26 +177,20 @@ def test_attach_refuses_another_sandbox_at_the_path(ready: KernelTestbed, veth: 
     assert not ready.kernel.links.inspect(orphan).sandbox_there
 
 
-def test_attach_moves_an_endpoint_to_another_sandbox(
+def test_attach_leaves_a_pair_whose_inner_end_is_in_another_sandbox(
     ready: KernelTestbed, box: Sandbox, veth: Veth
 ) -> None:
     ready.kernel.links.attach(veth)
+    before = ready.links(), ready.links(box)
     other = ready.add_sandbox()
-    ready.kernel.links.attach(replace(veth, sandbox=other))
+    moved = replace(veth, sandbox=other)
+    with pytest.raises(KernelError, match="not in the sandbox"):
+        ready.kernel.links.attach(moved)
+    assert (ready.links(), ready.links(box)) == before
+    ready.kernel.links.detach([moved])
+    ready.kernel.links.attach(moved)
     assert not ready.links(box)
     assert set(ready.links(other)) == {"eth0"}
-
-
-def test_attach_does_not_move_an_endpoint_over_another_link(
-    ready: KernelTestbed, box: Sandbox, veth: Veth
-) -> None:
-    ready.kernel.links.attach(veth)
-    other = ready.add_sandbox()
-    ready.add_link("eth0", other)
-    with pytest.raises(InterfaceExists, match="eth0 in the sandbox"):
-        ready.kernel.links.attach(replace(veth, sandbox=other))
-    assert ready.links(other)["eth0"].kind == "bridge"
-    assert not ready.links(box)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +211,10 @@ def test_two_default_routes_need_two_metrics(
 
 
 def test_a_full_bridge_takes_no_more_until_a_port_is_free(ready: KernelTestbed, veth: Veth) -> None:
-    ports = [other_than(veth, name=f"p{n}", interface=f"q{n}", sandbox=None) for n in range(1023)]
+    ports = [
+        other_than(veth, name=f"p{n}", mark=f"mynet:i:{n}", interface=f"q{n}", sandbox=None)
+        for n in range(1023)
+    ]
     for port in ports:
         ready.begin_pair(port)
     with pytest.raises(BridgeFull, match="1023") as caught:
@@ -232,7 +230,9 @@ def test_a_bridge_that_only_has_the_name_is_not_joined(
     ready: KernelTestbed, veth: Veth, box: Sandbox
 ) -> None:
     with pytest.raises(InterfaceExists, match="br-web"):
-        ready.kernel.links.attach(replace(veth, bridge_mac=mac_from("another")))
+        ready.kernel.links.attach(
+            replace(veth, bridge_mark="mynet:i:another", bridge_mac=mac_from("another"))
+        )
     assert set(ready.links()) == {"br-web"}
     assert ready.kernel.sandboxes.device_names(box) == {"lo"}
 

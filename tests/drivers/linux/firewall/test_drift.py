@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.linux.links.mac import mac_from
-from mynet.drivers.linux.values.desired import Bridge, NetworkRules
+from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
 from mynet.drivers.linux.values.observed import Survey
 from mynet.drivers.linux.values.ports import Forward, PortForwards
 from tests.drivers.linux.support.kernels import KernelTestbed
@@ -17,6 +17,8 @@ RANGE = Forward(PortProtocol.UDP, None, 9000, ip_address("10.1.0.2"), 9000, coun
 PORTS = PortForwards("e1", (PORT, RANGE))
 OTHERS = PortForwards("e2", (Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.3"), 80),))
 BRIDGE = Bridge("br-web", "mynet:i:web", mac_from("web"), 1500, (ip_interface("10.1.0.1/24"),))
+OTHER = Bridge("br-other", "mynet:i:other", mac_from("other"), 1500)
+NONE = Bridge("br-none", "mynet:i:none", mac_from("none"), 1500)
 
 
 def test_a_firewall_that_was_never_loaded_lacks_nothing(testbed: KernelTestbed) -> None:
@@ -62,9 +64,13 @@ def test_a_survey_has_all_links_and_their_addresses(testbed: KernelTestbed) -> N
     testbed.kernel.links.ensure_bridge(BRIDGE)
     testbed.add_link("br-other", mark="not mynet's")
     seen = testbed.kernel.links.survey()
-    assert seen.bridge("br-web") == testbed.kernel.links.inspect_bridge(BRIDGE)
-    assert {"br-web", "br-other"} <= seen.links.keys()
-    assert seen.bridge("br-none").link is None
+    assert seen.bridge(BRIDGE) == testbed.kernel.links.inspect_bridge(BRIDGE)
+    assert [seen.is_taken(other.identity) for other in (BRIDGE, OTHER, NONE)] == [
+        False,
+        True,
+        False,
+    ]
+    assert seen.bridge(NONE).link is None
 
 
 def test_forwarded_ip_versions_are_reported(testbed: KernelTestbed) -> None:
@@ -83,5 +89,6 @@ def test_an_open_loopback_of_a_bridge_is_reported(testbed: KernelTestbed) -> Non
     assert testbed.kernel.links.is_loopback_open("br-web")
 
 
-def test_a_link_without_a_bridge_has_no_master_in_a_survey() -> None:
-    assert Survey({}, {}).outer("veth1", "br-web").outer is None
+def test_a_link_that_is_not_there_is_not_in_a_survey() -> None:
+    veth = Veth("veth1", "mynet:i:e1", "", BRIDGE.name, BRIDGE.mark, BRIDGE.mac, 1500, "eth0", "")
+    assert Survey([], {}, {}, {}, {}).outer(veth).outer is None

@@ -2,12 +2,15 @@
 
 import pytest
 
-from mynet.drivers.linux.links.alias import is_ours
 from mynet.drivers.linux.values.desired import Bridge, Veth
 from mynet.drivers.linux.values.observed import Link
 
 BRIDGE = Bridge("br-web", "mynet:i:web", "02:00:00:00:00:01", 1500)
-VETH = Veth("veth1", "mynet:i:1", "02:00:00:00:00:02", "br-web", 1500, "eth0", "02:00:00:00:00:03")
+VETH = Veth(
+    *("veth1", "mynet:i:1", "02:00:00:00:00:02"),
+    *("br-web", BRIDGE.mark, BRIDGE.mac),
+    *(1500, "eth0", "02:00:00:00:00:03"),
+)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +30,7 @@ VETH = Veth("veth1", "mynet:i:1", "02:00:00:00:00:02", "br-web", 1500, "eth0", "
 def test_kind_and_mark_decide_whether_a_bridge_is_ours(
     kind: str, mac: str, mark: str, *, ours: bool
 ) -> None:
-    assert is_ours(Link(7, "br-web", kind, mac, 1500, mark), BRIDGE) is ours
+    assert Link(7, "br-web", kind, mac, 1500, mark).is_of(BRIDGE.identity) is ours
 
 
 @pytest.mark.parametrize(
@@ -43,4 +46,4 @@ def test_kind_and_mark_decide_whether_a_bridge_is_ours(
 def test_the_outer_end_decides_whether_a_pair_is_ours(
     kind: str, mac: str, mark: str, *, ours: bool
 ) -> None:
-    assert is_ours(Link(7, "veth1", kind, mac, 1500, mark), VETH) is ours
+    assert Link(7, "veth1", kind, mac, 1500, mark).is_of(VETH.identity) is ours

@@ -36,6 +36,8 @@ def veth(box: Namespace, number: int) -> Veth:
         mark=f"mynet:i:e{number}",
         outer_mac=mac_from(f"e{number}"),
         bridge="br-web",
+        bridge_mark=BRIDGE.mark,
+        bridge_mac=BRIDGE.mac,
         mtu=1500,
         interface="eth0",
         mac=f"02:42:0a:01:00:{number:02x}",
@@ -91,7 +93,7 @@ def test_adjust_opens_a_port_and_closes_it_again(
         assert ((end.mac, "static", "sticky") in entries(host, "veth2")) is guarded
         outer = kernel.links.inspect(end)
         assert outer.static_macs == ({end.mac} if guarded else set())
-        survey = kernel.links.survey().outer("veth2", "br-web")
+        survey = kernel.links.survey().outer(end)
         assert survey.static_macs == outer.static_macs
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from mynet.drivers.api import Endpoint, Sandbox
 from mynet.drivers.bridge.driver import BridgeDriver
-from mynet.drivers.errors import InterfaceExists, SandboxNotFound
+from mynet.drivers.errors import InterfaceExists, KernelError, SandboxNotFound
 from mynet.drivers.linux.netlink import link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.testing import SampleCall, sample_network
@@ -145,7 +145,7 @@ def test_connect_does_not_change_a_link_in_the_sandbox_with_the_name(
     assert host.link(endpoint.host_interface) is None
 
 
-def test_connect_moves_an_endpoint_to_another_sandbox(
+def test_an_endpoint_is_disconnected_before_it_moves_to_another_sandbox(
     new_sandbox: Callable[[], Namespace],
     box: Namespace,
     driver: BridgeDriver,
@@ -153,6 +153,10 @@ def test_connect_moves_an_endpoint_to_another_sandbox(
 ) -> None:
     driver.connect(CALL, endpoint)
     moved = replace(endpoint, sandbox=new_sandbox().sandbox)
+    with pytest.raises(KernelError, match="not in the sandbox"):
+        driver.connect(CALL, moved)
+    assert driver.check(CALL, endpoint) == []
+    driver.disconnect(CALL, moved)
     driver.connect(CALL, moved)
     assert driver.check(CALL, moved) == []
     assert box.names() == {"lo"}

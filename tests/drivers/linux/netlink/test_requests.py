@@ -24,14 +24,15 @@ from mynet.drivers.linux.netlink import (
 )
 from mynet.drivers.linux.netlink.conntrack import Flow
 from mynet.drivers.linux.netlink.nftables import Key
-from mynet.drivers.linux.values.desired import Bridge, Rate, Veth
+from mynet.drivers.linux.values.desired import BRIDGE_GROUP, Bridge, Rate, Veth
 from tests.drivers.linux.support.namespaces import decoded
 
 MAC, OUTER_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
+NEWLINKPROP, DELLINKPROP = 108, 109
 CREATE, EXCLUSIVE, REPLACE = 0x400, 0x200, 0x100
 UP = 1
-VETH = Veth("veth1", "mynet:i:e1", OUTER_MAC, "br-web", 1400, "eth0", MAC)
+VETH = Veth("veth1", "mynet:i:e1", OUTER_MAC, "br-web", "mynet:i:n", MAC, 1400, "eth0", MAC)
 OUTER = {
     "IFLA_IFNAME": "veth1",
     "IFLA_ADDRESS": OUTER_MAC,
@@ -85,6 +86,7 @@ def veth_info(peer: dict[str, object]) -> dict[str, object]:
             {
                 "IFLA_IFNAME": "br-web",
                 "IFLA_ADDRESS": MAC,
+                "IFLA_GROUP": BRIDGE_GROUP,
                 "IFLA_LINKINFO": {"IFLA_INFO_KIND": "bridge"},
             },
         ),
@@ -109,11 +111,6 @@ def veth_info(peer: dict[str, object]) -> dict[str, object]:
             {"IFLA_GROUP": 0x6D79, "IFLA_MASTER": 7},
         ),
         (
-            link_requests.set_group(3),
-            *(SETLINK, 0, {"index": 3, "change": 0}),
-            {"IFLA_GROUP": 0x6D79},
-        ),
-        (
             link_requests.set_bridge_port(3, replace(VETH, isolated=True).port),
             *(NEWLINK, 0, {"index": 3, "change": 0}),
             {
@@ -136,12 +133,48 @@ def veth_info(peer: dict[str, object]) -> dict[str, object]:
             *(SETLINK, 0, {"index": 3, "flags": 0, "change": UP}),
             {"IFLA_GROUP": 4711},
         ),
+        (
+            link_requests.set_name(3, "br-web"),
+            *(SETLINK, 0, {"index": 3, "change": 0}),
+            {"IFLA_IFNAME": "br-web"},
+        ),
+        (link_requests.set_down(3), SETLINK, 0, {"index": 3, "flags": 0, "change": UP}, {}),
+        (
+            link_requests.set_group(3, 4711),
+            *(SETLINK, 0, {"index": 3, "change": 0}),
+            {"IFLA_GROUP": 4711},
+        ),
+        (
+            link_requests.add_altname(3, "mynet-e1"),
+            *(NEWLINKPROP, CREATE | EXCLUSIVE, {"index": 3}),
+            {"IFLA_PROP_LIST": {"IFLA_ALT_IFNAME": "mynet-e1"}},
+        ),
+        (
+            link_requests.delete_altname(3, "mynet-e1"),
+            *(DELLINKPROP, 0, {"index": 3}),
+            {"IFLA_PROP_LIST": {"IFLA_ALT_IFNAME": "mynet-e1"}},
+        ),
         (link_requests.delete_group(4711), DELLINK, 0, {"index": 0}, {"IFLA_GROUP": 4711}),
         (pyroute2_requests.delete_link(3), DELLINK, 0, {"index": 3}, {}),
         (
             link_requests.get_link(name="veth1"),
             *(GETLINK, 0, {"index": 0}),
             {"IFLA_EXT_MASK": 8, "IFLA_IFNAME": "veth1"},
+        ),
+        (
+            link_requests.get_link(altname="mynet-e1"),
+            *(GETLINK, 0, {"index": 0}),
+            {"IFLA_EXT_MASK": 8, "IFLA_ALT_IFNAME": "mynet-e1"},
+        ),
+        (
+            link_requests.get_link_elsewhere(3, 5),
+            *(GETLINK, 0, {"index": 3}),
+            {"IFLA_EXT_MASK": 8, "IFLA_IF_NETNSID": 5},
+        ),
+        (
+            link_requests.get_ports(7),
+            *(GETLINK, 0, {"index": 0}),
+            {"IFLA_EXT_MASK": 8, "IFLA_MASTER": 7},
         ),
         (link_requests.get_link(index=3), GETLINK, 0, {"index": 3}, {"IFLA_EXT_MASK": 8}),
     ],

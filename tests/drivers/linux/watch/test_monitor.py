@@ -61,6 +61,8 @@ def veth(box: Namespace) -> Veth:
         mark="mynet:i:e1",
         outer_mac=mac_from("e1"),
         bridge="br-web",
+        bridge_mark=BRIDGE.mark,
+        bridge_mac=BRIDGE.mac,
         mtu=1500,
         interface="eth0",
         mac=mac_from("inner"),

@@ -29,11 +29,13 @@ def small(world: World) -> World:
 @pytest.fixture
 def crowded(stack: Stack) -> Stack:
     """A bridge on which strangers have left one place."""
-    bridge = stack.network("web").interface
+    made = stack.network("web").interface
+    (bridge,) = [link for link in stack.kernel.links.list_marked() if link.name == made]
     for number in range(BRIDGE_PORTS - 1):
         mac = mac_from(f"stranger {number}")
-        names = f"tap{number}", "", mac, bridge, 1450, f"vm{number}", mac
-        stack.kernel.links.attach(Veth(*names))
+        tap = f"tap{number}", f"mynet:other:{number}", mac
+        master = bridge.name, bridge.mark, bridge.mac
+        stack.kernel.links.attach(Veth(*tap, *master, 1450, f"vm{number}", mac))
     return stack
 
 
