@@ -1,6 +1,6 @@
 """Notifications of the kernel: the socket that receives them, and reading those of rtnetlink.
 
-Sources: netlink(7), rtnetlink(7), linux/netconf.h, linux/netfilter/nfnetlink.h.
+Sources: netlink(7), rtnetlink(7), linux/netfilter/nfnetlink.h.
 """
 
 import ctypes
@@ -23,25 +23,7 @@ OWN_NAMESPACE: Final = -1
 
 RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR = 1, 5, 9
 RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF = 24, 25
-RTNLGRP_NEIGH: Final = 3
 NFNLGRP_NFTABLES: Final = 7
-
-_UNAGED: Final = rt.NUD_NOARP | rt.NUD_PERMANENT
-# A filter for the kernel (classic BPF) that accepts what read_deleted_entry looks at. The group has
-# the notifications of all neighbours too, hundreds a second on a large host, which would wake the
-# reader. BPF reads numbers in network byte order, and netlink has them in the host's.
-_LOAD_HALF, _LOAD_BYTE, _IF_EQUAL, _IF_ANY_BIT, _RETURN = 0x28, 0x30, 0x15, 0x45, 0x06
-_STATE_OFFSET: Final = nlmsg.HEADER_BYTES + 8  # of ndm_state
-DELETED_ENTRIES: Final = (
-    (_LOAD_HALF, 0, 0, 4),  # nlmsg_type
-    (_IF_EQUAL, 0, 5, socket.htons(rt.RTM_DELNEIGH)),
-    (_LOAD_BYTE, 0, 0, nlmsg.HEADER_BYTES),  # ndm_family
-    (_IF_EQUAL, 0, 3, socket.AF_BRIDGE),
-    (_LOAD_HALF, 0, 0, _STATE_OFFSET),
-    (_IF_ANY_BIT, 0, 1, socket.htons(_UNAGED)),
-    (_RETURN, 0, 0, 0xFFFFFFFF),
-    (_RETURN, 0, 0, 0),
-)
 
 _SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, _NETLINK_LISTEN_ALL_NSID = 270, 1, 8
 _SO_ATTACH_FILTER, _SO_RCVBUFFORCE = 26, 33
@@ -52,12 +34,7 @@ _MAX_DATAGRAMS: Final = 8192  # read at once; the rest is left for the next time
 _DATAGRAM: Final = 1 << 16  # bytes
 _ANCILLARY: Final = 64  # bytes
 
-_NDA_MASTER: Final = 9
-_NETCONFA_IFINDEX, _NETCONFA_FORWARDING, _NETCONFA_IFINDEX_ALL = 1, 2, -1
-_NETCONFMSG_BYTES: Final = 4
 _INT = struct.Struct("@i")
-_FORWARDING_OFF = nla.attribute(_NETCONFA_IFINDEX, _INT.pack(_NETCONFA_IFINDEX_ALL))
-_FORWARDING_OFF += nla.attribute(_NETCONFA_FORWARDING, _INT.pack(0))
 
 
 class Notification(NamedTuple):
@@ -65,6 +42,17 @@ class Notification(NamedTuple):
 
     namespace: int
     message: bytes
+
+
+class Destination(NamedTuple):
+    """A subnet, to compare those of addresses and routes without building objects of them."""
+
+    # AF_INET or AF_INET6.
+    family: int
+    # The bits of the prefix.
+    prefix: int
+    # In bits.
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +64,8 @@ class LinkChange:
     is_gone: bool
     is_up: bool
     has_carrier: bool
+    # Whether the flags for ARP and multicast are as those of a new bridge.
+    resolves_addresses: bool
     # The index of the bridge.
     master: int
     # How the bridge treats the link.
@@ -85,6 +75,16 @@ class LinkChange:
     # The index of a veth's other end, and the namespace that it is in, None for the link's own.
     peer: int
     peer_namespace: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AddressChange:
+    """What a notification says of an address."""
+
+    # The index of the link.
+    index: int
+    subnet: Destination
+    is_gone: bool
 
 
 class Subscription:
@@ -169,6 +169,7 @@ def read_link_change(message: bytes) -> LinkChange | None:
         is_gone=kind == rt.RTM_DELLINK,
         is_up=bool(flags & rt.IFF_UP),
         has_carrier=bool(flags & rt.IFF_LOWER_UP),
+        resolves_addresses=flags & (rt.IFF_NOARP | rt.IFF_MULTICAST) == rt.IFF_MULTICAST,
         master=nla.read_number(attributes.get(rt.IFLA_MASTER)),
         port=read_port_of(attributes),
         group=nla.read_number(attributes.get(rt.IFLA_GROUP)),
@@ -188,31 +189,17 @@ def read_port_change(message: bytes) -> tuple[int, BridgePort] | None:
     return index, read_bridge_port(nla.read_attributes(attributes.get(rt.IFLA_PROTINFO, b"")))
 
 
-def read_deleted_entry(message: bytes) -> int | None:
-    """Return the index of the port, or bridge, that lost an entry; None for any other message.
-
-    The entries are those of a bridge's forwarding database that carry packets and do not age: a
-    port's static ones, and the MAC address of the bridge itself.
-    """
-    if nlmsg.read_header(message).kind != rt.RTM_DELNEIGH:
+def read_address_change(message: bytes) -> AddressChange | None:
+    """Read a notification of an address, or a reply; None for any other message."""
+    kind = nlmsg.read_header(message).kind
+    if kind not in (rt.RTM_NEWADDR, rt.RTM_DELADDR):
         return None
-    family, port, state, _, _ = rt.NDMSG.unpack_from(message, nlmsg.HEADER_BYTES)
-    attributes = nla.read_attributes(message, nlmsg.HEADER_BYTES + rt.NDMSG.size)
-    bridge = nla.read_number(attributes.get(_NDA_MASTER))
-    is_own = state & rt.NUD_PERMANENT and port == bridge
-    is_lost = family == socket.AF_BRIDGE and (state & rt.NUD_NOARP or is_own)
-    return int(port) if is_lost else None
+    family, length, _, _, index = rt.IFADDRMSG.unpack_from(message, nlmsg.HEADER_BYTES)
+    attributes = nla.read_attributes(message, nlmsg.HEADER_BYTES + rt.IFADDRMSG.size)
+    subnet = destination(family, attributes.get(rt.IFA_ADDRESS, b""), length)
+    return AddressChange(index, subnet, is_gone=kind == rt.RTM_DELADDR)
 
 
-def read_deleted_address(message: bytes) -> int | None:
-    """Return the index of the link that lost an address, None for any other message."""
-    if nlmsg.read_header(message).kind != rt.RTM_DELADDR:
-        return None
-    index: int = rt.IFADDRMSG.unpack_from(message, nlmsg.HEADER_BYTES)[4]
-    return index
-
-
-def is_forwarding_turned_off(message: bytes) -> bool:
-    """Return whether a notification says that the host forwards one IP version no longer."""
-    is_netconf = nlmsg.read_header(message).kind == rt.RTM_NEWNETCONF
-    return is_netconf and message[nlmsg.HEADER_BYTES + _NETCONFMSG_BYTES :] == _FORWARDING_OFF
+def destination(family: int, address: bytes, length: int) -> Destination:
+    """Return the subnet of an address with a prefix of so many bits."""
+    return Destination(family, int.from_bytes(address) >> (8 * len(address) - length), length)

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable
 from typing import Final
 
 from mynet.drivers.linux.links.alias import read_mark
+from mynet.drivers.linux.netlink import loss_notifications as losses
 from mynet.drivers.linux.netlink import notifications as nl
 from mynet.drivers.linux.netlink.header import read_header
 from mynet.drivers.linux.netlink.nftables import is_of_table
@@ -25,33 +26,34 @@ class NotificationFilter:
         self._marks: dict[tuple[int, int], str] = {}
         # How bridges treat the marked links that are up, by index.
         self._ports: dict[int, BridgePort] = {}
+        # The indexes of the links that have an address in a subnet, and so a route to it.
+        self._subnets: dict[nl.Destination, int] = {}
 
-    def add_links(self, messages: Iterable[bytes]) -> None:
-        """Remember the links of this namespace that are in a list."""
+    def add(self, messages: Iterable[bytes]) -> None:
+        """Remember the links and the addresses of this namespace that are in a list."""
         for message in messages:
             if change := nl.read_link_change(message):
                 self._remember(change)
+            elif address := nl.read_address_change(message):
+                self._subnets[address.subnet] = address.index
 
     def find_damage(self, notifications: Iterable[nl.Notification]) -> frozenset[str] | None:
         """Return the marks of links that may be damaged; ANYTHING, or None if there is nothing."""
         links: dict[int, nl.LinkChange] = {}
         ports: dict[int, BridgePort] = {}
         deprived: set[tuple[int, int]] = set()
-        is_forwarding_off = False
         for namespace, message in notifications:
-            is_here = namespace == nl.OWN_NAMESPACE
-            index = nl.read_deleted_address(message)
-            if index is None and is_here:
-                index = nl.read_deleted_entry(message)
-            if index is not None:
-                deprived.add((namespace, index))
-            elif is_here and (change := nl.read_link_change(message)):
+            if address := nl.read_address_change(message):
+                deprived |= self._note_address(namespace, address)
+            elif namespace != nl.OWN_NAMESPACE:
+                continue
+            elif change := nl.read_link_change(message):
                 links[change.index] = change
                 ports[change.index] = change.port
-            elif is_here and (port_change := nl.read_port_change(message)):
+            elif port_change := nl.read_port_change(message):
                 ports.update([port_change])
-            elif is_here and nl.is_forwarding_turned_off(message):
-                is_forwarding_off = True
+            elif (index := self._read_loss(message)) is not None:
+                deprived.add((namespace, index))
         marks = {self._marks[link] for link in deprived if link in self._marks}
         marks |= {
             self._marks[nl.OWN_NAMESPACE, index]
@@ -63,9 +65,36 @@ class NotificationFilter:
             mark = self._remember(change)
             if mark and _is_damaged(change):
                 marks.add(mark)
-        if is_forwarding_off:
+        if (nl.OWN_NAMESPACE, losses.ALL_LINKS) in deprived:
             return ANYTHING
         return frozenset(marks) or None
+
+    def _note_address(self, namespace: int, address: nl.AddressChange) -> set[tuple[int, int]]:
+        """Remember the subnet of a new address; return the link that lost an address, if any."""
+        if address.is_gone:
+            if namespace == nl.OWN_NAMESPACE:
+                self._subnets.pop(address.subnet, None)
+            return {(namespace, address.index)}
+        if namespace == nl.OWN_NAMESPACE:
+            self._subnets[address.subnet] = address.index
+        return set()
+
+    def _read_loss(self, message: bytes) -> int | None:
+        """Return the index of the link that lost what carries its packets, if any.
+
+        It is ALL_LINKS where anything may be damaged.
+        """
+        for read in (losses.read_deleted_entry, losses.read_deleted_route):
+            index = read(message)
+            if index is not None:
+                return index
+        if replaced := losses.read_replaced_route(message):
+            return self._subnets.get(replaced)
+        # A fixed neighbour may be any endpoint of its bridge.
+        neighbour = losses.read_fixed_neighbour(message)
+        if neighbour is not None and (nl.OWN_NAMESPACE, neighbour) in self._marks:
+            return losses.ALL_LINKS
+        return losses.read_forwarding_off(message)
 
     def _remember(self, change: nl.LinkChange) -> str:
         """Remember the mark of a link and of its other end; return "" if mynet did not mark it."""
@@ -82,8 +111,8 @@ class NotificationFilter:
 
 
 def _is_damaged(change: nl.LinkChange) -> bool:
-    """Return whether a link is gone, is down, or is not the port that it should be."""
-    if change.is_gone or not change.is_up:
+    """Return whether a link is gone, down or deaf, or is not the port that it should be."""
+    if change.is_gone or not change.is_up or not change.resolves_addresses:
         return True
     is_port = change.master and change.has_carrier and change.group == PORT_GROUP
     return bool(change.peer) and not is_port

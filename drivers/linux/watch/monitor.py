@@ -16,7 +16,8 @@ from contextlib import suppress
 from typing import Final
 
 from mynet.drivers.linux.firewall.ruleset import TABLE
-from mynet.drivers.linux.links.lookup import list_links
+from mynet.drivers.linux.links.lookup import list_addresses, list_links
+from mynet.drivers.linux.netlink import loss_notifications as losses
 from mynet.drivers.linux.netlink import notifications as nl
 from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
 from mynet.drivers.linux.netlink.netlink_socket import Netlink
@@ -58,8 +59,11 @@ class NotificationReader:
             *(nl.RTNLGRP_IPV4_NETCONF, nl.RTNLGRP_IPV6_NETCONF),
         )
         self._firewall = nl.Subscription(NETLINK_NETFILTER, nl.NFNLGRP_NFTABLES)
-        self._entries = nl.Subscription(socket.NETLINK_ROUTE, nl.RTNLGRP_NEIGH)
-        self._entries.filter(nl.DELETED_ENTRIES)
+        self._losses = nl.Subscription(
+            socket.NETLINK_ROUTE,
+            *(losses.RTNLGRP_NEIGH, losses.RTNLGRP_IPV4_ROUTE, losses.RTNLGRP_IPV6_ROUTE),
+        )
+        self._losses.filter(losses.LOSSES)
         with suppress(PermissionError):  # then damage inside sandboxes is not noticed
             self._links.include_other_namespaces()
         self._list_links()
@@ -73,16 +77,16 @@ class NotificationReader:
         self._thread.join()
         os.close(self._end)
         self._links.close()
-        self._entries.close()
+        self._losses.close()
         self._firewall.close()
 
     def _list_links(self) -> None:
         with Netlink() as netlink:
-            self._filter.add_links(list_links(netlink))
+            self._filter.add([*list_links(netlink), *list_addresses(netlink)])
 
     def _run(self) -> None:
         waiting = select.poll()
-        for source in (self._links, self._entries, self._firewall):
+        for source in (self._links, self._losses, self._firewall):
             waiting.register(source.fileno(), select.POLLIN)
         waiting.register(self._end, select.POLLIN)
         ending = select.poll()
@@ -101,13 +105,13 @@ class NotificationReader:
     def _read(self) -> frozenset[str] | None:
         """Read the notifications; return what may be damaged, None if nothing is."""
         of_links, are_links_lost = self._links.read()
-        of_entries, are_entries_lost = self._entries.read()
+        of_losses, are_losses_lost = self._losses.read()
         of_firewall, are_rules_lost = self._firewall.read()
         if are_links_lost:
             self._list_links()
-        damaged = self._filter.find_damage([*of_links, *of_entries])
+        damaged = self._filter.find_damage([*of_links, *of_losses])
         messages = (notification.message for notification in of_firewall)
-        is_lossy = are_links_lost or are_entries_lost or are_rules_lost
+        is_lossy = are_links_lost or are_losses_lost or are_rules_lost
         if is_lossy or is_changed_by_others(messages, TABLE, self._own_ports):
             return ANYTHING
         return damaged

@@ -48,6 +48,24 @@ DAMAGES = {
     "the bridge loses its IPv4 address": "ip addr del 10.88.0.1/24 dev br-blue",
     "the bridge loses its IPv6 address": "ip addr del fd88::1/64 dev br-blue",
     "a sandbox loses its address": "ip -n one addr del 10.88.0.2/24 dev eth0",
+    "the bridge loses its IPv4 route": "ip route del 10.88.0.0/24 dev br-blue",
+    "the bridge loses all IPv4 routes": "ip route flush dev br-blue",
+    "the bridge loses its IPv6 route": "ip -6 route del fd88::/64 dev br-blue",
+    "the bridge loses all IPv6 routes": "ip -6 route flush dev br-blue",
+    "the gateway is no address of the host": "ip route del local 10.88.0.1 dev br-blue table local",
+    "IPv4 from the bridge is not forwarded": "sysctl -qw net.ipv4.conf.br-blue.forwarding=0",
+    "IPv6 from the bridge is not forwarded": "sysctl -qw net.ipv6.conf.br-blue.forwarding=0",
+    "the bridge has no ARP": "ip link set br-blue arp off",
+    "the bridge has no multicast": "ip link set br-blue multicast off",
+    "the forwarding database is flushed": "bridge fdb flush dev br-blue",
+    "the bridge's MAC address is not its own": "bridge fdb del {mac} dev br-blue self",
+    "IPv6 is off on the bridge": "sysctl -qw net.ipv6.conf.br-blue.disable_ipv6=1",
+    "IPv6 was off on the bridge for a moment": (
+        "sysctl -qw net.ipv6.conf.br-blue.disable_ipv6=1 net.ipv6.conf.br-blue.disable_ipv6=0"
+    ),
+    "a neighbour is fixed to another MAC address": (
+        "ip neigh replace 10.88.0.2 lladdr 02:00:00:00:00:09 dev br-blue nud permanent"
+    ),
     "IPv4 is not forwarded": "sysctl -qw net.ipv4.ip_forward=0",
     "IPv6 is not forwarded": "sysctl -qw net.ipv6.conf.all.forwarding=0",
 }
@@ -60,6 +78,10 @@ SHORT = {
     "a chain is flushed",
     "a map is flushed",
     "the bridge loses its IPv6 address",
+    "the bridge loses its IPv4 route",
+    "the bridge loses all IPv6 routes",
+    "the bridge's MAC address is not its own",
+    "IPv6 was off on the bridge for a moment",
     "IPv4 is not forwarded",
 }
 by_damage = pytest.mark.parametrize(
@@ -87,8 +109,10 @@ class Scene:
         return self.testbed.run("nft", "-a", "list", "table", "inet", "shop")
 
     def damage(self, command: str) -> None:
-        """Run a command of another program; {veth} is the host's end of container one."""
-        self.testbed.run(*command.replace("{veth}", self.endpoint.host_interface).split())
+        """Run a command; {veth} is the host's end of container one, {mac} of the bridge."""
+        mac = self.testbed.links().get("br-blue", {}).get("address", "")
+        command = command.replace("{veth}", self.endpoint.host_interface).replace("{mac}", mac)
+        self.testbed.run(*command.split())
 
     def works(self) -> None:
         """Require that traffic flows between sandboxes, to the outside and to the published port.

@@ -115,6 +115,22 @@ def test_both_kernels_report_the_mark_of_a_deleted_link(testbed: KernelTestbed) 
         ("host: ip link set br-web down", {"mynet:i:web"}),
         ("host: ip addr del 10.1.0.1/24 dev br-web", {"mynet:i:web"}),
         ("host: ip addr del fd00:1::1/64 dev br-web", {"mynet:i:web"}),
+        ("host: ip link set br-web arp off", {"mynet:i:web"}),
+        ("host: ip link set br-web multicast off", {"mynet:i:web"}),
+        ("host: ip route del 10.1.0.0/24 dev br-web", {"mynet:i:web"}),
+        ("host: ip route replace 10.1.0.0/24 dev lo", {"mynet:i:web"}),
+        ("host: ip -6 route del fd00:1::/64 dev br-web", {"mynet:i:web"}),
+        ("host: ip -6 route replace fd00:1::/64 dev lo metric 256", {"mynet:i:web"}),
+        ("host: ip route del local 10.1.0.1 dev br-web table local", {"mynet:i:web"}),
+        ("host: ip -6 route flush dev br-web", {"mynet:i:web"}),
+        ("host: sysctl -qw net.ipv4.conf.br-web.forwarding=0", {"mynet:i:web"}),
+        ("host: sysctl -qw net.ipv6.conf.br-web.forwarding=0", {"mynet:i:web"}),
+        ("host: sysctl -qw net.ipv6.conf.br-web.disable_ipv6=1", {"mynet:i:web"}),
+        (
+            "host: ip neigh replace 10.1.0.2 lladdr 02:0:0:0:0:9 dev br-web nud permanent",
+            {"*"},
+        ),
+        ("host: ip neigh replace fd00:1::2 lladdr 02:0:0:0:0:9 dev br-web nud noarp", {"*"}),
         ("host: ip link del veth1", {"mynet:i:e1"}),
         ("host: ip link set veth1 down", {"mynet:i:e1"}),
         ("host: ip link set veth1 nomaster", {"mynet:i:e1"}),
@@ -212,6 +228,13 @@ def test_the_monitor_does_not_report_what_other_programs_do_to_their_own(
         where.run("ip", "link", "add", "mine", "type", "bridge")
         where.run("ip", "addr", "add", "192.0.2.1/24", "dev", "mine")
         where.run("ip", "addr", "del", "192.0.2.1/24", "dev", "mine")
+        where.run("ip", "link", "set", "mine", "up")
+        where.run("ip", "addr", "add", "192.0.2.1/24", "dev", "mine")
+        where.run("ip", "route", "add", "192.0.3.0/24", "dev", "mine")
+        where.run("ip", "route", "replace", "192.0.3.0/24", "via", "192.0.2.7")
+        where.run("ip", "route", "del", "192.0.2.0/24", "dev", "mine")
+        neighbour = ("192.0.2.9", "lladdr", "02:00:00:00:00:09", "dev", "mine")
+        where.run("ip", "neigh", "replace", *neighbour, "nud", "permanent")
         where.run("ip", "link", "del", "mine")
     host.run("sysctl", "-qw", "net.ipv4.conf.lo.forwarding=0")
     host.run("ip", "link", "add", "other", "type", "bridge")
@@ -219,8 +242,6 @@ def test_the_monitor_does_not_report_what_other_programs_do_to_their_own(
     host.run("bridge", "link", "set", "dev", "port", "learning", "off")
     host.run("bridge", "fdb", "add", "02:00:00:00:00:09", "dev", "port", "master", "static")
     host.run("bridge", "fdb", "flush", "dev", "other")
-    host.run("ip", "neigh", "add", "10.1.0.9", "lladdr", "02:00:00:00:00:09", "dev", "br-web")
-    host.run("ip", "neigh", "del", "10.1.0.9", "dev", "br-web")
     assert reports.marks() == set()
 
 
