@@ -52,7 +52,7 @@ DAMAGES = {
     "the bridge loses all IPv4 routes": "ip route flush dev br-blue",
     "the bridge loses its IPv6 route": "ip -6 route del fd88::/64 dev br-blue",
     "the bridge loses all IPv6 routes": "ip -6 route flush dev br-blue",
-    "the host lacks the local route of its gateway": "ip route del local 10.88.0.1 dev br-blue table local",
+    "the gateway has no local route": "ip route del local 10.88.0.1 dev br-blue table local",
     "IPv4 from the bridge is not forwarded": "sysctl -qw net.ipv4.conf.br-blue.forwarding=0",
     "IPv6 from the bridge is not forwarded": "sysctl -qw net.ipv6.conf.br-blue.forwarding=0",
     "the bridge has no ARP": "ip link set br-blue arp off",
