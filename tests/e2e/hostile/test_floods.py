@@ -1,0 +1,31 @@
+"""A tenant sends as much as it can: the tables of the host keep their room for the others."""
+
+import pytest
+
+from tests.e2e.support.hostile import floods
+from tests.e2e.support.hostile.tenants import Tenants
+from tests.support.matrix import matrix
+
+ROOM = 100  # entries that the others make in the meantime
+
+by_number = pytest.mark.parametrize(
+    "number", matrix([2_000, 60_000], short=lambda number: number == 2_000)
+)
+
+
+@by_number
+def test_a_flood_of_mac_addresses_leaves_the_bridge_as_it_was(
+    tenants: Tenants, number: int
+) -> None:
+    before = tenants.entries()
+    tenants.wire.send(floods.mac_addresses(tenants.scene, number))
+    tenants.require_undisturbed()
+    assert tenants.entries() == before
+
+
+@by_number
+def test_forged_handshakes_leave_no_connections(tenants: Tenants, number: int) -> None:
+    before = tenants.connections()
+    tenants.wire.send(floods.handshakes(tenants.scene, number))
+    tenants.require_undisturbed()
+    assert tenants.connections() - before < ROOM
