@@ -7,7 +7,8 @@ from itertools import chain
 from mynet.drivers.linux import interface
 from mynet.drivers.linux.fake.control import Control, Subject
 from mynet.drivers.linux.firewall.elements import Element, text
-from mynet.drivers.linux.firewall.ruleset import elements, published
+from mynet.drivers.linux.firewall.port_elements import SOURCES
+from mynet.drivers.linux.firewall.ruleset import all_elements, elements
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.ports import Forward, PortForwards
@@ -114,7 +115,7 @@ class FakeFirewall(Subject, protocol=interface.Firewall):
             f"The firewall has {text(element)} in the {'map' if element.data else 'set'}"
             f" {element.set}, which nothing on record asks for."
             for element in present
-            if (element.set, element.value) not in allowed
+            if (element.set, element.value) not in allowed and not element.set.startswith(SOURCES)
         ]
 
     def inspect_surroundings(self) -> Surroundings:
@@ -139,5 +140,4 @@ def _elements(
     rules: Iterable[NetworkRules], forwards: Iterable[PortForwards] = ()
 ) -> dict[Element, None]:
     """Return the elements that networks and endpoints have in the table, in order."""
-    of_networks = chain.from_iterable(map(elements, rules))
-    return dict.fromkeys(chain(of_networks, *map(published, forwards)))
+    return dict.fromkeys(all_elements(rules, forwards))

@@ -13,7 +13,8 @@ from mynet.drivers.linux import netns
 from mynet.drivers.linux.firewall.elements import text
 from mynet.drivers.linux.firewall.fingerprint import fingerprint
 from mynet.drivers.linux.firewall.nft import TABLE_NAME, run_nft
-from mynet.drivers.linux.firewall.ruleset import elements, ruleset
+from mynet.drivers.linux.firewall.port_elements import SOURCES
+from mynet.drivers.linux.firewall.ruleset import all_elements, elements, filled
 from mynet.drivers.linux.firewall.set_elements import missing_elements
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.ports import PortForwards
@@ -42,7 +43,7 @@ def differences(
     """Yield a sentence for each difference of the table.
 
     It must have the elements of ``rules``, and may have those of ``possible`` and ``forwards``, but
-    no others. Whether a port is published, and where it leads, is not compared.
+    no others. Whether a port is published, where it leads, and what leaves by it is not compared.
     """
     if not fingerprint():
         yield f"The firewall's {TABLE_NAME} is not there."
@@ -50,13 +51,20 @@ def differences(
     for network in rules:
         for element in missing_elements(elements(network)):
             yield f"The firewall lacks {text(element)} in the set {element.set}."
+    allowed = [
+        element
+        for element in all_elements(possible, forwards)
+        if not element.set.startswith(SOURCES)
+    ]
     with netns.temporary():
-        run_nft("load", ["-f", "-"], ruleset(instance, possible, forwards))
+        run_nft("load", ["-f", "-"], filled(instance, allowed))
         expected = _list()
     actual = _list()
     if actual.rules != expected.rules:
         yield "The firewall's rules are not those that this mynetd loads."
     for name, words in actual.elements.items():
+        if name.startswith((f"map {SOURCES}", f"set {SOURCES}")):
+            continue
         for key in words.keys() - expected.elements.get(name, {}).keys():
             yield f"The firewall has {words[key]} in the {name}, which nothing on record asks for."
 

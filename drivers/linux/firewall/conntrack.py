@@ -1,8 +1,9 @@
-"""Deletes the UDP flows to published ports from the kernel's connection tracking.
+"""Deletes the UDP flows of published ports from the kernel's connection tracking.
 
 The kernel keeps a flow, and where it leads, as long as packets come. A client that goes on sending
-to a port would reach the endpoint that had the port before. So every flow to a port of the host is
-deleted when the port is published and when it is unpublished, and the next packet begins a new one.
+to a port would reach the endpoint that had the port before, and an endpoint that goes on sending
+would keep the source that it had. So every flow to or from a published port is deleted when the
+port is published and when it is unpublished, and the next packet begins a new one.
 """
 
 import errno
@@ -11,7 +12,7 @@ from collections.abc import Iterable
 from mynet.drivers.api import IPAddress, PortProtocol
 from mynet.drivers.linux.links.lookup import list_addresses
 from mynet.drivers.linux.netlink import conntrack, route_replies
-from mynet.drivers.linux.netlink.conntrack import Flow
+from mynet.drivers.linux.netlink.conntrack import Flow, Place
 from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.ports import Forward
@@ -20,10 +21,11 @@ _GONE = frozenset({errno.ENOENT})
 
 
 def forget(forwards: Iterable[Forward]) -> int:
-    """Delete the UDP flows to published ports, and return how many there were.
+    """Delete the UDP flows of published ports, and return how many there were.
 
-    These are the flows to the host's addresses, wherever they lead, and the flows that lead to the
-    endpoint, from any address: the host may have lost the address in the meantime.
+    These are the flows to the host's addresses, wherever they lead, and those that leave by the
+    host's port, wherever they come from. Flows of the endpoint's port are among them even if the
+    host has lost the address in the meantime.
     Like: ``conntrack -D -p udp --orig-port-dst PORT``.
     """
     by_version: dict[int, list[Forward]] = {}
@@ -33,12 +35,12 @@ def forget(forwards: Iterable[Forward]) -> int:
     if not by_version:
         return 0
     with Netlink(NETLINK_NETFILTER) as nl:
-        to_ports = {version: _flows_to(nl, version, ports) for version, ports in by_version.items()}
+        found = {version: _flows_of(nl, version, ports) for version, ports in by_version.items()}
         # A host with many networks has thousands of addresses, so they are listed only if needed.
-        local = _addresses() if any(to_ports.values()) else frozenset[IPAddress]()
+        local = _addresses() if any(found.values()) else frozenset[IPAddress]()
         forgotten = {
             flow.tuple: flow
-            for version, flows in to_ports.items()
+            for version, flows in found.items()
             for flow in flows
             if any(is_of(flow, forward, local) for forward in by_version[version])
         }
@@ -49,37 +51,53 @@ def forget(forwards: Iterable[Forward]) -> int:
 
 
 def is_of(flow: Flow, forward: Forward, local: frozenset[IPAddress]) -> bool:
-    """Return whether a flow is to the host's ports, or leads to the endpoint through them."""
-    number = flow.to_port - forward.host_port
-    if not 0 <= number < forward.count:
+    """Return whether a flow is to or from the host's ports, or the endpoint's through them."""
+
+    def number_in(port: int, first: int) -> int | None:
+        return port - first if 0 <= port - first < forward.count else None
+
+    def is_host(address: IPAddress) -> bool:
+        if forward.host is not None:
+            return address == forward.host
+        return address in local or address.is_loopback  # 127.0.0.0/8 is, though one is listed
+
+    if (number := number_in(flow.to_port, forward.host_port)) is not None:
+        target = (forward.target, forward.target_port + number)
+        if is_host(flow.to) or (flow.answers_from, flow.answers_from_port) == target:
+            return True
+    if not flow.is_source_translated:
         return False
-    if (flow.answers_from, flow.answers_from_port) == (
-        forward.target,
-        forward.target_port + number,
-    ):
-        return True
-    if forward.host is not None:
-        return flow.to == forward.host
-    return (
-        flow.to in local or flow.to.is_loopback
-    )  # 127.0.0.0/8 is local, though one address is listed
+    leaves_by_it = number_in(flow.answers_to_port, forward.host_port) is not None
+    comes_from_it = number_in(flow.source_port, forward.target_port) is not None
+    return (leaves_by_it and is_host(flow.answers_to)) or (
+        comes_from_it and flow.source == forward.target
+    )
 
 
-def _flows_to(nl: Netlink, version: int, forwards: Iterable[Forward]) -> list[Flow]:
-    """Return the UDP flows of an IP version to any of the host's ports.
+def _flows_of(nl: Netlink, version: int, forwards: Iterable[Forward]) -> list[Flow]:
+    """Return the UDP flows of an IP version to or from any of the ports.
 
     The kernel takes 5 ms to search its table for any question, and filters by one port at most. For
     several ports all flows are therefore listed once.
     """
-    ports = {
-        number
-        for forward in forwards
-        for number in range(forward.host_port, forward.host_port + forward.count)
-    }
-    port = next(iter(ports)) if len(ports) == 1 else None
-    message = conntrack.get_udp_flows(version, port)
-    replies = nl.dump(Request(message, "list flows of UDP", "flows of UDP"))
-    return [conntrack.read_flow(reply) for reply in replies if conntrack.read_port(reply) in ports]
+    ports: dict[Place, set[int]] = {place: set() for place in Place}
+    for forward in forwards:
+        host = range(forward.host_port, forward.host_port + forward.count)
+        ports[Place.DESTINATION].update(host)
+        ports[Place.SEEN_SOURCE].update(host)
+        ports[Place.SOURCE].update(range(forward.target_port, forward.target_port + forward.count))
+    single = all(len(numbers) == 1 for numbers in ports.values())
+    messages = (
+        [conntrack.get_udp_flows(version, place, *numbers) for place, numbers in ports.items()]
+        if single
+        else [conntrack.get_udp_flows(version)]
+    )
+    return [
+        conntrack.read_flow(reply)
+        for message in messages
+        for reply in nl.dump(Request(message, "list flows of UDP", "flows of UDP"))
+        if any(conntrack.read_port(reply, place) in numbers for place, numbers in ports.items())
+    ]
 
 
 def _addresses() -> frozenset[IPAddress]:

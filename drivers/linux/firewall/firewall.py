@@ -10,7 +10,8 @@ from mynet.drivers.linux.firewall.audit import differences
 from mynet.drivers.linux.firewall.elements import Element, plain, text
 from mynet.drivers.linux.firewall.fingerprint import generation
 from mynet.drivers.linux.firewall.nft import TABLE_NAME
-from mynet.drivers.linux.firewall.ruleset import TABLE, elements, forwarded, published, ruleset
+from mynet.drivers.linux.firewall.port_elements import by_forward, published
+from mynet.drivers.linux.firewall.ruleset import TABLE, elements, ruleset
 from mynet.drivers.linux.firewall.set_elements import missing_elements
 from mynet.drivers.linux.firewall.table import Table
 from mynet.drivers.linux.group_commit import GroupCommit
@@ -83,7 +84,7 @@ class Firewall:
         with self._lock:
             before = self._forwards.get(forwards.endpoint_id, PortForwards(forwards.endpoint_id))
             kept = [forward for forward in forwards.ports if forward in before.ports]
-            lost = _missing(kept)
+            lost = [forward for forward in _missing(before.ports) if forward in kept]
             if before == forwards and not lost:
                 return
             if not self._table.change(published(before), published(forwards)):
@@ -115,7 +116,10 @@ class Firewall:
         before = self._forwards.pop(forwards.endpoint_id, None)
         if before:
             return published(before)
-        return (element for element in published(forwards) if not any(missing_elements([element])))
+        groups = chain.from_iterable(groups for _, groups in by_forward(forwards.ports))
+        return chain.from_iterable(
+            group for group in groups if not any(missing_elements(group[:1]))
+        )
 
     def missing_forwards(self, forwards: PortForwards) -> Sequence[Forward]:
         """Return those of an endpoint's ports that the table does not lead to it.
@@ -202,4 +206,8 @@ class Firewall:
 
 
 def _missing(forwards: Iterable[Forward]) -> Sequence[Forward]:
-    return [forward for forward in forwards if any(missing_elements(forwarded(forward)))]
+    return [
+        forward
+        for forward, groups in by_forward(forwards)
+        if any(missing_elements(chain.from_iterable(groups)))
+    ]

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from mynet.drivers.linux.firewall.elements import Element, plain, text
+from mynet.drivers.linux.firewall.port_elements import published
 from mynet.drivers.linux.values.desired import NetworkRules
-from mynet.drivers.linux.values.ports import Forward, PortForwards
+from mynet.drivers.linux.values.ports import PortForwards
 
 TABLE: Final = "mynet"
 
@@ -28,49 +29,35 @@ def elements(rules: NetworkRules) -> Iterator[Element]:
         yield Element(f"subnets{subnet.version}", subnet)
     for subnet in rules.masquerade:
         yield Element(f"masq{subnet.version}", subnet)
-
-
-def published(forwards: PortForwards) -> Iterator[Element]:
-    """Return the elements of an endpoint's published ports."""
-    return chain.from_iterable(map(forwarded, forwards.ports))
-
-
-def forwarded(forward: Forward) -> Iterator[Element]:
-    """Yield the elements of one published port or range.
-
-    A range with the same numbers on both sides is one element. Any other range has one element for
-    each port, because an interval can lead to a single number only.
-    """
-    version = forward.target.version
-    if forward.count > 1 and forward.host_port == forward.target_port:
-        ports = range(forward.host_port, forward.host_port + forward.count)
-        if forward.host is None:
-            yield Element(f"pubr_{forward.protocol.value}{version}", ports, forward.target)
-        else:
-            yield Element(
-                f"pubipr{version}", (forward.host, forward.protocol, ports), forward.target
-            )
-        return
-    for number in range(forward.count):
-        port, to = forward.host_port + number, (forward.target, forward.target_port + number)
-        if forward.host is None:
-            yield Element(f"pub{version}", (forward.protocol, port), to)
-        else:
-            yield Element(f"pubip{version}", (forward.host, forward.protocol, port), to)
+    for address in rules.host_addresses:
+        yield Element(f"host{address.version}", rules.bridge, address)
+    for source in rules.route_sources:
+        leaving = (rules.bridge, source.device)
+        yield Element(f"src{source.address.version}", leaving, source.address)
 
 
 def ruleset(
     instance: str, rules: Iterable[NetworkRules], forwards: Iterable[PortForwards] = ()
 ) -> str:
-    """Return the text of the transaction that replaces the table, for ``nft -f FILE``.
+    """Return the text of the transaction that replaces the table, for ``nft -f FILE``."""
+    return filled(instance, all_elements(rules, forwards))
+
+
+def all_elements(
+    rules: Iterable[NetworkRules], forwards: Iterable[PortForwards]
+) -> Iterator[Element]:
+    """Return the elements of networks and of published ports."""
+    of_networks = chain.from_iterable(map(elements, rules))
+    return chain(of_networks, chain.from_iterable(map(published, forwards)))
+
+
+def filled(instance: str, contents: Iterable[Element]) -> str:
+    """Return the text of the transaction that replaces the table by one with these elements.
 
     It adds the table before it deletes the table, because there may be none to delete.
     """
     sets: dict[str, list[str]] = {}
-    for element in chain(
-        chain.from_iterable(map(elements, rules)),
-        chain.from_iterable(map(published, forwards)),
-    ):
+    for element in contents:
         sets.setdefault(element.set, []).append(text(element))
     head = (
         f"add table inet {TABLE}\n"

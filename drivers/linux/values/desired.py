@@ -171,6 +171,17 @@ def priority(gateway: IPAddress, metric: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class RouteSource:
+    """The source address that a default route asks for: ``default via ... dev DEVICE src ADDRESS``.
+
+    It differs from the address that masquerading would choose.
+    """
+
+    device: str
+    address: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkRules:
     """The firewall's rules for a network."""
 
@@ -186,3 +197,7 @@ class NetworkRules:
     routed: Sequence[int] = ()
     # All subnets of the network. Packets from its bridge with other sources are forged.
     subnets: Sequence[IPNetwork] = ()
+    # The host's addresses that masqueraded packets get, at most one for each IP version.
+    host_addresses: Sequence[IPAddress] = ()
+    # The addresses that masqueraded packets get by the uplink's default route instead.
+    route_sources: Sequence[RouteSource] = ()

@@ -29,6 +29,11 @@ class Forward:
         """Whether clients reach the ports through 127.0.0.1."""
         return self.target.version == IPV4 and (self.host is None or self.host.is_loopback)
 
+    @property
+    def is_source(self) -> bool:
+        """Whether packets that the endpoint sends from the ports may leave the host by them."""
+        return self.host is None or not (self.host.is_loopback or self.host.is_link_local)
+
     def __str__(self) -> str:
         """Return, for example, ``TCP 127.0.0.1:8080 to 10.1.0.2:80``."""
         more = "" if self.count == 1 else f" and the {self.count - 1} that follow"

@@ -19,8 +19,19 @@ PORT = Forward(PortProtocol.UDP, None, 53, ip_address("10.1.0.2"), 5353, count=2
 AT_LOOPBACK = replace(PORT, host=IPv4Address("127.0.0.1"))
 
 
+CLIENT = ip_address("198.51.100.7")
+
+
 def flow(to: str, port: int, answers_from: str, answering: int) -> Flow:
-    return Flow(ip_address(to), port, ip_address(answers_from), answering, b"")
+    """Return the flow of a client, whose address is not translated."""
+    there, back = (ip_address(to), port), (ip_address(answers_from), answering)
+    return Flow(CLIENT, 40000, *there, *back, CLIENT, 40000, b"")
+
+
+def leaving(source: str, port: int, seen_as: str, seen_port: int) -> Flow:
+    """Return the flow of a sandbox to a peer outside, and what the peer sees as its source."""
+    seen = (ip_address(seen_as), seen_port)
+    return Flow(ip_address(source), port, CLIENT, 40000, CLIENT, 40000, *seen, b"")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +57,14 @@ def flow(to: str, port: int, answers_from: str, answering: int) -> Flow:
         (flow("8.8.8.8", 53, "10.1.0.2", 53), PORT, False),
         (flow("127.0.0.1", 53, "127.0.0.1", 53), AT_LOOPBACK, True),
         (flow("192.0.2.1", 53, "192.0.2.1", 53), AT_LOOPBACK, False),
+        (leaving("10.1.0.2", 5353, "192.0.2.1", 5353), PORT, True),  # it leaves by port 53 now
+        (leaving("10.1.0.2", 5354, "192.0.2.9", 61000), PORT, True),
+        (leaving("10.1.0.9", 40000, "192.0.2.1", 54), PORT, True),  # it had the port
+        (leaving("10.1.0.2", 5355, "192.0.2.1", 5355), PORT, False),
+        (leaving("10.1.0.9", 5353, "192.0.2.1", 5353), PORT, False),
+        (leaving("10.1.0.2", 5353, "10.1.0.2", 5353), PORT, False),  # it is not translated
+        (leaving("10.1.0.9", 53, "192.0.2.9", 53), PORT, False),  # by an address of another host
+        (leaving("10.1.0.9", 53, "192.0.2.1", 53), AT_LOOPBACK, False),
     ],
 )
 def test_flows_of_a_port_are_recognised(seen: Flow, port: Forward, *, expected: bool) -> None:

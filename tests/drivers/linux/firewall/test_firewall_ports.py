@@ -244,7 +244,9 @@ def unpublish_together(firewall: Firewall, endpoints: Sequence[PortForwards]) ->
 
 
 def many_endpoints() -> list[PortForwards]:
-    return [PortForwards(f"e{n}", [forward("", 9000 + n, "10.1.0.2", 80)]) for n in range(16)]
+    return [
+        PortForwards(f"e{n}", [forward("", 9000 + n, f"10.1.0.{100 + n}", 80)]) for n in range(16)
+    ]
 
 
 def test_ports_that_change_together_take_one_transaction(firewall: Firewall) -> None:

@@ -11,9 +11,10 @@ import pytest
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.drivers.linux.firewall.elements import Value, keys
-from mynet.drivers.linux.firewall.ruleset import elements, published, ruleset
+from mynet.drivers.linux.firewall.port_elements import published
+from mynet.drivers.linux.firewall.ruleset import elements, ruleset
 from mynet.drivers.linux.netlink.nftables import Key
-from mynet.drivers.linux.values.desired import NetworkRules
+from mynet.drivers.linux.values.desired import NetworkRules, RouteSource
 from mynet.drivers.linux.values.ports import Forward, PortForwards
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -35,6 +36,11 @@ def forward(host: str, port: int, target: str, to: int, **fields: object) -> For
 WEB = rules_of("br-web", "10.1.0.0/24", "fd00:1::/64")
 DB = rules_of("br-db", "10.2.0.0/24")
 PLAIN = rules_of("br-plain")
+LEAVING = NetworkRules(
+    "br-leaving",
+    host_addresses=[ip_address("192.0.2.1")],
+    route_sources=[RouteSource("up0", ip_address("2001:db8::7"))],
+)
 APART = NetworkRules("br-apart", icc=False, routed=(4, 6))
 INNER = rules_of("br-inner", internal=True)
 UDP, SCTP = PortProtocol.UDP, PortProtocol.SCTP
@@ -42,8 +48,25 @@ PORTS = {
     "one": (
         [forward("", 8080, "10.1.0.2", 80), forward("", 8080, "fd00:1::2", 80)],
         """
+        add element inet mynet held4 { tcp . 8080 }
+        add element inet mynet held6 { tcp . 8080 }
         add element inet mynet pub4 { tcp . 8080 : 10.1.0.2 . 80 }
         add element inet mynet pub6 { tcp . 8080 : fd00:1::2 . 80 }
+        add element inet mynet pubsrc4 { 10.1.0.2 . tcp . 80 : 8080 }
+        add element inet mynet pubsrc6 { fd00:1::2 . tcp . 80 : 8080 }
+        """,
+    ),
+    "one, several times": (
+        [
+            forward("", 8080, "10.3.0.2", 80),
+            forward("", 8081, "10.3.0.2", 80),
+            forward("192.0.2.7", 8082, "10.3.0.2", 80),
+        ],
+        """
+        add element inet mynet held4 { tcp . 8080, tcp . 8081 }
+        add element inet mynet pub4 { tcp . 8080 : 10.3.0.2 . 80, tcp . 8081 : 10.3.0.2 . 80 }
+        add element inet mynet pubip4 { 192.0.2.7 . tcp . 8082 : 10.3.0.2 . 80 }
+        add element inet mynet pubsrc4 { 10.3.0.2 . tcp . 80 : 8080 }
         """,
     ),
     "at one address": (
@@ -57,10 +80,14 @@ PORTS = {
             forward("", 60000, "10.1.0.2", 60000, count=5536, protocol=SCTP),
         ],
         """
+        add element inet mynet heldr4 { tcp . 9000-9100, sctp . 60000-65535 }
+        add element inet mynet heldr6 { udp . 9000-9100 }
         add element inet mynet pubr_sctp4 { 60000-65535 : 10.1.0.2 }
         add element inet mynet pubr_tcp4 { 9000-9100 : 10.1.0.2 }
         add element inet mynet pubr_udp6 { 9000-9100 : fd00:1::2 }
-        """,
+        add element inet mynet pubsrcr4 { 10.1.0.2 . tcp . 9000-9100, 10.1.0.2 . sctp . 60000-65535 }
+        add element inet mynet pubsrcr6 { fd00:1::2 . udp . 9000-9100 }
+        """,  # noqa: E501 - a line of the ruleset
     ),
     "such a range at one address": (
         [
@@ -70,7 +97,18 @@ PORTS = {
         """
         add element inet mynet pubipr4 { 127.0.0.1 . tcp . 9000-9100 : 10.1.0.2 }
         add element inet mynet pubipr6 { 2001:db8::1 . sctp . 9000-9001 : fd00:1::2 }
+        add element inet mynet pubsrcipr6 { fd00:1::2 . sctp . 9000-9001 : 2001:db8::1 }
         """,
+    ),
+    "ranges that share numbers": (
+        [
+            forward("192.0.2.7", 9000, "10.3.0.2", 9000, count=11, protocol=UDP),
+            forward("192.0.2.8", 9005, "10.3.0.2", 9005, count=11, protocol=UDP),
+        ],
+        """
+        add element inet mynet pubipr4 { 192.0.2.7 . udp . 9000-9010 : 10.3.0.2, 192.0.2.8 . udp . 9005-9015 : 10.3.0.2 }
+        add element inet mynet pubsrcipr4 { 10.3.0.2 . udp . 9000-9010 : 192.0.2.7 }
+        """,  # noqa: E501 - a line of the ruleset
     ),
     "a range with other numbers": (
         [
@@ -78,8 +116,11 @@ PORTS = {
             forward("192.0.2.7", 65534, "10.1.0.2", 1, count=2),
         ],
         """
+        add element inet mynet held4 { tcp . 9000, tcp . 9001 }
         add element inet mynet pub4 { tcp . 9000 : 10.1.0.2 . 7000, tcp . 9001 : 10.1.0.2 . 7001 }
         add element inet mynet pubip4 { 192.0.2.7 . tcp . 65534 : 10.1.0.2 . 1, 192.0.2.7 . tcp . 65535 : 10.1.0.2 . 2 }
+        add element inet mynet pubsrc4 { 10.1.0.2 . tcp . 7000 : 9000, 10.1.0.2 . tcp . 7001 : 9001 }
+        add element inet mynet pubsrcip4 { 10.1.0.2 . tcp . 1 : 192.0.2.7 . 65534, 10.1.0.2 . tcp . 2 : 192.0.2.7 . 65535 }
         """,  # noqa: E501 - a line of the ruleset
     ),
 }
@@ -119,6 +160,16 @@ PORTS = {
             """,
         ),
         (
+            [LEAVING],
+            """
+            add element inet mynet br_all { "br-leaving" }
+            add element inet mynet br_icc { "br-leaving" . "br-leaving" }
+            add element inet mynet br_self { "br-leaving" . "br-leaving" }
+            add element inet mynet host4 { "br-leaving" : 192.0.2.1 }
+            add element inet mynet src6 { "br-leaving" . "up0" : 2001:db8::7 }
+            """,
+        ),
+        (
             [INNER],
             """
             add element inet mynet br_all { "br-inner" }
@@ -141,7 +192,7 @@ PORTS = {
             """,  # noqa: E501 - a line of the ruleset
         ),
     ],
-    ids=["none", "masqueraded", "plain", "routed", "internal", "three"],
+    ids=["none", "masqueraded", "plain", "routed", "leaving", "internal", "three"],
 )
 def test_each_network_adds_its_elements_after_the_rules(
     networks: list[NetworkRules], expected: str
@@ -171,17 +222,23 @@ def test_the_text_is_one_transaction_that_replaces_the_table() -> None:
 
 def test_the_rules_declare_exactly_the_sets_that_are_filled() -> None:
     inside = rules_of("br-x", "10.0.0.0/8", "fd00::/64", internal=True)
-    everything = replace(inside, routed=(4, 6))
+    addresses = (ip_address("192.0.2.1"), ip_address("2001:db8::7"))
+    everything = replace(
+        inside,
+        routed=(4, 6),
+        host_addresses=addresses,
+        route_sources=[RouteSource("uplink", address) for address in addresses],
+    )
     forwards = [
-        forward(host, 9000, target, 9000, protocol=protocol, count=count)
-        for host, target in (
-            ("", "10.1.0.2"),
-            ("", "fd00::2"),
-            ("127.0.0.1", "10.1.0.2"),
-            ("2001:db8::1", "fd00::2"),
+        forward(host, first, target, first, protocol=protocol, count=count)
+        for host, target, first in (
+            ("", "10.1.0.2", 9000),
+            ("", "fd00::2", 9000),
+            ("192.0.2.7", "10.1.0.2", 8000),
+            ("2001:db8::1", "fd00::2", 8000),
         )
         for protocol in PortProtocol
-        for count in (1, 2)
+        for first, count in ((first, 1), (first + 1, 2))
     ]
     filled = chain(elements(everything), published(PortForwards("web", forwards)))
     declared = re.findall(r"^  (?:set|map) (\w+)", RULES.read_text(), flags=re.MULTILINE)

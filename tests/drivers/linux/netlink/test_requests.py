@@ -22,7 +22,7 @@ from mynet.drivers.linux.netlink import (
     pyroute2_requests,
     tc,
 )
-from mynet.drivers.linux.netlink.conntrack import Flow
+from mynet.drivers.linux.netlink.conntrack import Flow, Place
 from mynet.drivers.linux.netlink.nftables import Key
 from mynet.drivers.linux.values.desired import BRIDGE_GROUP, Bridge, Rate, Veth
 from tests.drivers.linux.support.namespaces import decoded
@@ -283,26 +283,38 @@ def test_pyroute2_decodes_a_redirection_as_meant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "port", "family", "protocol", "flags"),
+    ("message", "family", "tuple_name", "protocol", "flags"),
     [
-        (4, 53, 2, {"CTA_PROTO_NUM": 17, "CTA_PROTO_DST_PORT": 53}, 0b101000),
-        (6, None, 10, {"CTA_PROTO_NUM": 17}, 0b1000),
+        (
+            conntrack.get_udp_flows(4, Place.DESTINATION, 53),
+            *(2, "ORIG", {"CTA_PROTO_DST_PORT": 53}, 0b101000),
+        ),
+        (
+            conntrack.get_udp_flows(4, Place.SOURCE, 53),
+            *(2, "ORIG", {"CTA_PROTO_SRC_PORT": 53}, 0b011000),
+        ),
+        (
+            conntrack.get_udp_flows(6, Place.SEEN_SOURCE, 53),
+            *(10, "REPLY", {"CTA_PROTO_DST_PORT": 53}, 0b101000),
+        ),
+        (conntrack.get_udp_flows(6), *(10, "ORIG", {}, 0b1000)),
     ],
+    ids=["to", "from", "seen", "all"],
 )
 def test_pyroute2_decodes_a_question_for_flows_as_meant(
-    version: int, port: int | None, family: int, protocol: object, flags: int
+    message: bytes, family: int, tuple_name: str, protocol: dict[str, int], flags: int
 ) -> None:
-    question = decoded(nfct_msg, conntrack.get_udp_flows(version, port))
+    question = decoded(nfct_msg, message)
     assert (question["header"]["type"], question["nfgen_family"]) == (0x101, family)
     assert attributes(question) == {
-        "CTA_TUPLE_ORIG": {"CTA_TUPLE_PROTO": protocol},
-        "CTA_FILTER": {"CTA_FILTER_ORIG_FLAGS": flags},
+        f"CTA_TUPLE_{tuple_name}": {"CTA_TUPLE_PROTO": {"CTA_PROTO_NUM": 17, **protocol}},
+        "CTA_FILTER": {f"CTA_FILTER_{tuple_name}_FLAGS": flags},
     }
 
 
 def test_a_flow_is_deleted_by_the_bytes_that_the_kernel_wrote() -> None:
     address = ip_address("fd00::1")
-    flow = Flow(address, 53, address, 53, b"\x08\0\x01\0abcd")
+    flow = Flow(*(address, 53) * 4, tuple=b"\x08\0\x01\0abcd")
     request = conntrack.delete_flow(flow)
     question = decoded(nfct_msg, request)
     assert (question["header"]["type"], question["nfgen_family"]) == (0x102, 10)
