@@ -45,6 +45,11 @@ def no_contradictions(_asked: object) -> Mapping[str, str]:
     return {}
 
 
+def all_versions(_options: Mapping[str, str]) -> frozenset[int]:
+    """Return every IP version."""
+    return frozenset({4, 6})
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One key that the driver understands in the ``options`` of a network or an endpoint."""
@@ -84,6 +89,9 @@ class DriverInfo:
     contradictions: Callable[[NetworkRequest], Mapping[str, str]] = no_contradictions
     # Return the same for an endpoint's options, each of which has passed its own check.
     endpoint_contradictions: Callable[[Mapping[str, str]], Mapping[str, str]] = no_contradictions
+    # Return the IP versions that an endpoint with these options gets addresses of, where its
+    # network has subnets of them.
+    address_versions: Callable[[Mapping[str, str]], frozenset[int]] = all_versions
     # How many endpoints a network takes, or 0 if there is no limit. The daemon refuses one more
     # with BridgeFull before it makes anything.
     most_endpoints: int = 0

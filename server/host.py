@@ -32,6 +32,9 @@ class Links(Protocol):
 class Routes(Protocol):
     """The host's own routes."""
 
+    def ip_versions(self) -> frozenset[int]:
+        """Return the IP versions that the kernel has: always IPv4, and IPv6 unless it is off."""
+
     def uplink_mtu(self) -> int:
         """Return the MTU in bytes of the default route's device, 1500 if there is none."""
 

@@ -31,7 +31,7 @@ def drifted(kernel: Kernel, spec: specs.Specs, networks: Sequence[Network]) -> S
             if (
                 any(bridge_differences(bridge, seen.bridge(bridge)))
                 or bridge.name in unserved
-                or not specs.forwarded_versions(network) <= forwarded
+                or not spec.forwarded_versions(network) <= forwarded
             ):
                 yield network.id
             for endpoint in network.endpoints:

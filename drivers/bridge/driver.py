@@ -8,7 +8,7 @@ from mynet.drivers.bridge.bandwidth import bandwidth_contradictions
 from mynet.drivers.bridge.check import bridge_differences, differences
 from mynet.drivers.bridge.conditions import conditions_of
 from mynet.drivers.bridge.drift import drifted, rule_differences, table_differences
-from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS, require_usable
+from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS, address_versions, require_usable
 from mynet.drivers.bridge.options import OPTIONS, contradictions, require_sound
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
 from mynet.drivers.linux.interface import Kernel, Watch
@@ -26,7 +26,7 @@ class BridgeDriver(api.Driver):
 
     def __init__(self, context: api.DriverContext, kernel: Kernel) -> None:
         self._instance = context.instance
-        self._specs = specs.Specs(context.instance)
+        self._specs = specs.Specs(context.instance, kernel.host.ip_versions())
         self._kernel = kernel
         self._watches: list[Watch] = []
 
@@ -42,6 +42,7 @@ class BridgeDriver(api.Driver):
             port_prefix=specs.PORT_PREFIX,
             contradictions=contradictions,
             endpoint_contradictions=bandwidth_contradictions,
+            address_versions=address_versions,
             most_endpoints=BRIDGE_PORTS,
         )
 
@@ -61,7 +62,7 @@ class BridgeDriver(api.Driver):
         self._kernel.links.ensure_bridge(self._specs.bridge(network))
         self._kernel.firewall.add(self._instance, specs.rules_of(network))
         self._forward(network)
-        if api.IPV6 in specs.forwarded_versions(network):
+        if api.IPV6 in self._specs.forwarded_versions(network):
             self._kernel.host.accept_router_advertisements()
 
     def delete(self, call: api.Call, network: api.Network) -> None:
@@ -125,7 +126,7 @@ class BridgeDriver(api.Driver):
         problems = list(bridge_differences(bridge, seen))
         if not self._kernel.links.is_taken(bridge):  # other devices are not filtered
             problems += rule_differences(
-                self._kernel, specs.rules_of(network), specs.forwarded_versions(network)
+                self._kernel, specs.rules_of(network), self._specs.forwarded_versions(network)
             )
         return problems
 
@@ -188,7 +189,7 @@ class BridgeDriver(api.Driver):
             map(specs.rules_of, ours),
             [forwards for network in ours for forwards in specs.port_forwards_of(network)],
         )
-        if any(api.IPV6 in specs.forwarded_versions(network) for network in ours):
+        if any(api.IPV6 in self._specs.forwarded_versions(network) for network in ours):
             self._kernel.host.accept_router_advertisements()
         failures = {network.id: error for network in networks if (error := self._restore(network))}
         if failures:
@@ -219,7 +220,7 @@ class BridgeDriver(api.Driver):
 
     def _forward(self, network: api.Network) -> None:
         """Enable the host's forwarding of the IP versions that leave the network."""
-        if versions := specs.forwarded_versions(network):
+        if versions := self._specs.forwarded_versions(network):
             self._kernel.host.enable_forwarding(
                 ipv4=api.IPV4 in versions, ipv6=api.IPV6 in versions
             )

@@ -7,21 +7,22 @@
     net.ipv4.conf.IFNAME.rp_filter=2    the name of a sysctl, IFNAME for the interface's name
 
 Docker writes sysctls the same way. Only sysctls are options that affect this interface alone and
-cannot remove what mynet sets on it: addresses, the MTU, and IPv6 itself. The kernel documents each:
+cannot remove what mynet sets on it, such as the MTU. The kernel documents each:
 https://docs.kernel.org/networking/ip-sysctl.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from ipaddress import IPv6Interface
 
-from mynet.drivers.api import Endpoint, Option
+from mynet.drivers.api import IPV4, IPV6, Endpoint, IPInterface, Option
 from mynet.drivers.bridge.bandwidth import BANDWIDTH_OPTIONS
 from mynet.drivers.bridge.guard_options import GUARD_OPTIONS
 from mynet.drivers.errors import CapabilityUnsupported
+from mynet.drivers.linux.links.mac import has_ipv6
 
 IFNAME = "IFNAME"  # the placeholder for the interface's name
 ACCEPT_RA = "net.ipv6.conf.IFNAME.accept_ra"
+DISABLE_IPV6 = "net.ipv6.conf.IFNAME.disable_ipv6"
 
 _DAY = 24 * 3600
 _FLAG, _THREE = range(2), range(3)
@@ -61,6 +62,7 @@ _BY_FOLDER = {
         "accept_redirects": (_FLAG, "ICMP redirects are accepted"),
         "accept_untracked_na": (_THREE, "neighbour advertisements create neighbour entries"),
         "autoconf": (_FLAG, "addresses are made from advertised prefixes"),
+        "disable_ipv6": (_FLAG, "the endpoint has no IPv6, and takes no IPv6 address"),
         "drop_unicast_in_l2_multicast": (_FLAG, "unicast packets in multicasts are dropped"),
         "drop_unsolicited_na": (_FLAG, "unsolicited neighbour advertisements are dropped"),
         "forwarding": (_FLAG, "packets that arrive on the interface are forwarded"),
@@ -100,20 +102,25 @@ ENDPOINT_OPTIONS = (
 )
 
 
-def sysctls(endpoint: Endpoint) -> Mapping[str, str]:
+def sysctls(options: Mapping[str, str], addresses: Sequence[IPInterface]) -> Mapping[str, str]:
     """Return the values to set on the interface in the sandbox, by sysctl.
 
+    An endpoint with IPv6 addresses gets IPv6 although the sandbox may have it off by default.
     Router advertisements are ignored unless the endpoint's options accept them. Addresses and
     routes come from mynet, so that another sandbox cannot become the router.
     """
-    asked = _asked(endpoint)
-    has_ipv6 = any(isinstance(address, IPv6Interface) for address in endpoint.addresses)
-    return {ACCEPT_RA: "0", **asked} if has_ipv6 else asked
+    asked = _asked(options)
+    return {DISABLE_IPV6: "0", ACCEPT_RA: "0", **asked} if has_ipv6(addresses) else asked
+
+
+def address_versions(options: Mapping[str, str]) -> frozenset[int]:
+    """Return the IP versions that an endpoint with these options gets addresses of."""
+    return frozenset({IPV4} if options.get(DISABLE_IPV6) == "1" else {IPV4, IPV6})
 
 
 def require_usable(endpoint: Endpoint) -> None:
     """Raise CapabilityUnsupported if the endpoint has sysctls but no sandbox."""
-    if endpoint.sandbox is None and (asked := _asked(endpoint)):
+    if endpoint.sandbox is None and (asked := _asked(endpoint.options)):
         raise CapabilityUnsupported(
             f"{', '.join(asked)} cannot be set without a sandbox, because the caller moves"
             f" {endpoint.interface}: name the sandbox, or set them there yourself",
@@ -121,5 +128,5 @@ def require_usable(endpoint: Endpoint) -> None:
         )
 
 
-def _asked(endpoint: Endpoint) -> Mapping[str, str]:
-    return {key: value for key, value in endpoint.options.items() if key in SYSCTLS}
+def _asked(options: Mapping[str, str]) -> Mapping[str, str]:
+    return {key: value for key, value in options.items() if key in SYSCTLS}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_interface
 
-from mynet.drivers.api import Endpoint, Network
+from mynet.drivers.api import IPV4, IPV6, Endpoint, Network
 from mynet.drivers.bridge.bandwidth import EGRESS, INGRESS, limit
 from mynet.drivers.bridge.endpoint_options import sysctls
 from mynet.drivers.bridge.guard_options import GuardOptions
@@ -23,6 +23,8 @@ class Specs:
     """Computes what the kernel should have for one instance of the daemon."""
 
     instance: str
+    # The IP versions that the host's kernel has. What is of another stays on record alone.
+    versions: frozenset[int] = frozenset({IPV4, IPV6})
 
     def bridge(self, network: Network) -> Bridge:
         """Return a network's bridge."""
@@ -35,13 +37,18 @@ class Specs:
             addresses=tuple(
                 ip_interface((subnet.gateway, subnet.cidr.prefixlen))
                 for subnet in network.subnets
-                if options.mode(subnet.cidr.version) is not GatewayMode.ISOLATED
+                if subnet.cidr.version in self.versions
+                and options.mode(subnet.cidr.version) is not GatewayMode.ISOLATED
             ),
-            forwards=forwarded_versions(network),
+            forwards=self.forwarded_versions(network),
+            versions=self.versions,
         )
 
     def veth(self, endpoint: Endpoint) -> Veth:
         """Return an endpoint's pair of links."""
+        addresses = tuple(
+            address for address in endpoint.addresses if address.version in self.versions
+        )
         return Veth(
             name=endpoint.host_interface,
             mark=mark_of(self.instance, endpoint.id),
@@ -52,17 +59,25 @@ class Specs:
             mtu=endpoint.network.mtu,
             interface=endpoint.interface,
             mac=endpoint.mac_address,
-            addresses=tuple(endpoint.addresses),
-            gateways=tuple(endpoint.gateways),
+            addresses=addresses,
+            gateways=tuple(
+                gateway for gateway in endpoint.gateways if gateway.version in self.versions
+            ),
             metric=endpoint.route_metric,
             sandbox=endpoint.sandbox,
             isolated=not Options.parse(endpoint.network.options).icc,
             hairpin=bool(endpoint.ports),
             guarded=GuardOptions.of(endpoint).spoof_check,
-            settings=sysctls(endpoint) if endpoint.sandbox else {},
+            settings=sysctls(endpoint.options, addresses) if endpoint.sandbox else {},
             ingress=limit(endpoint.options, INGRESS, endpoint.network.mtu),
             shaper=self._shaper(endpoint),
         )
+
+    def forwarded_versions(self, network: Network) -> frozenset[int]:
+        """Return the IP versions of the packets that leave the network."""
+        if network.internal:
+            return frozenset()
+        return self.versions & {subnet.cidr.version for subnet in network.subnets}
 
     def _shaper(self, endpoint: Endpoint) -> Shaper | None:
         rate = limit(endpoint.options, EGRESS, endpoint.network.mtu)
@@ -74,13 +89,6 @@ class Specs:
             mac=mac_from(f"shaper of {endpoint.id}"),
             rate=rate,
         )
-
-
-def forwarded_versions(network: Network) -> frozenset[int]:
-    """Return the IP versions of the packets that leave the network."""
-    if network.internal:
-        return frozenset()
-    return frozenset(subnet.cidr.version for subnet in network.subnets)
 
 
 def rules_of(network: Network) -> NetworkRules:

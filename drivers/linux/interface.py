@@ -178,6 +178,9 @@ class Ports(Protocol):
 class Host(Protocol):
     """The host's own routes and settings."""
 
+    def ip_versions(self) -> frozenset[int]:
+        """Return the IP versions that the kernel has: always IPv4, and IPv6 unless it is off."""
+
     def uplink_mtu(self) -> int:
         """Return the MTU in bytes of the default route's device, 1500 if there is none."""
 

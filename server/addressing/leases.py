@@ -6,10 +6,12 @@ are found, and released, by the owner alone.
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from ipaddress import ip_interface
 
 from mynet.drivers.api import IPInterface
+from mynet.drivers.errors import CapabilityUnsupported
 from mynet.ipam import api as ipam
 from mynet.ipam import errors
 from mynet.server.addressing.subnets import SubnetRegistry
@@ -32,8 +34,12 @@ class Leases:
     def open(self, call: Call, network: Network) -> Network:
         """Open the subnets that a network has claimed, and allocate its gateway addresses.
 
-        Return the network with the gateways. Raises what the backend raises.
+        Return the network with the gateways. Raises CapabilityUnsupported for a subnet of an IP
+        version that the host's kernel does not have, and what the backend raises.
         """
+        for subnet in network.subnets:
+            if subnet.cidr.version not in self.registry.versions:
+                raise _no_ipv6(f"network {network.name}", f"subnet {subnet.cidr}")
         backend = self.backends.get(network.spec.ipam)
         opened: list[Subnet] = []
         for subnet in network.subnets:
@@ -67,9 +73,19 @@ class Leases:
         for subnet in network.subnets:
             self.registry.drop_unused(call, subnet.cidr)
 
-    def violations(self, network: Network, spec: EndpointSpec) -> Iterator[Violation]:
-        """Yield a violation for each prefix length that is not that of the address's subnet."""
+    def violations(
+        self, network: Network, spec: EndpointSpec, versions: AbstractSet[int]
+    ) -> Iterator[Violation]:
+        """Yield a violation for each address of the spec that contradicts its subnet or options.
+
+        ``versions`` are the IP versions that the options leave to the endpoint.
+        """
+        if not network.versions & versions:
+            sentence = f"they turn IPv6 off, and network {network.name} has IPv6 subnets only"
+            yield Violation("options", sentence)
         for number, asked in enumerate(spec.addresses):
+            if asked.address.version not in versions:
+                yield Violation(f"addresses[{number}]", "the options turn IPv6 off")
             for subnet in network.subnets:
                 length = subnet.cidr.prefixlen
                 if asked.address in subnet.cidr and asked.prefix_length not in (None, length):
@@ -78,9 +94,16 @@ class Leases:
                     yield Violation(f"addresses[{number}]", sentence)
 
     def check(self, network: Network, spec: EndpointSpec) -> None:
-        """Raise AddressOutOfRange for an address of the spec outside the network's subnets."""
+        """Raise AddressOutOfRange for an address of the spec outside the network's subnets.
+
+        Raises CapabilityUnsupported where the host's kernel does not have the IP version.
+        """
         for asked in spec.addresses:
             _subnet_of(network, asked.address)
+            if asked.address.version not in self.registry.versions:
+                raise _no_ipv6("the endpoint", f"address {asked.address}")
+        if not network.versions & self.registry.versions:
+            raise _no_ipv6(f"network {network.name}", "subnets, and no others")
 
     def held_by(
         self, call: Call, network: Network, spec: EndpointSpec
@@ -100,18 +123,22 @@ class Leases:
         held = [backend.run(call, ipam.Backend.allocations, query) for query in queries]
         return tuple(allocation.address for page in held for allocation in page)
 
-    def take(self, call: Call, network: Network, endpoint: Endpoint) -> tuple[IPInterface, ...]:
-        """Allocate the addresses of the spec, and any one address of every other family.
+    def take(
+        self, call: Call, network: Network, endpoint: Endpoint, versions: AbstractSet[int]
+    ) -> tuple[IPInterface, ...]:
+        """Allocate the addresses of the spec, and any one address of every other IP version.
 
-        An endpoint that moves keeps the addresses that it has. Raises what the backend raises.
+        ``versions`` are those that the endpoint's options leave to it. It gets no address of a
+        version that the host's kernel does not have. An endpoint that moves keeps the addresses
+        that it has. Raises what the backend raises.
         """
         kept = [AddressSpec(address.ip) for address in endpoint.addresses]
         taken = [
             self._take_asked(call, network, endpoint, asked)
             for asked in dict.fromkeys((*endpoint.spec.addresses, *kept))
         ]
-        families = dict.fromkeys(subnet.cidr.version for subnet in network.subnets)
-        missing = families.keys() - {allocation.address.version for allocation in taken}
+        wanted = network.versions & versions & self.registry.versions
+        missing = wanted - {allocation.address.version for allocation in taken}
         taken += [self._take_any(call, network, endpoint, version) for version in missing]
         taken.sort(key=lambda allocation: allocation.address.version)
         return tuple(
@@ -203,6 +230,15 @@ class Leases:
     ) -> Sequence[ipam.Allocation]:
         query = ipam.AllocationQuery(owner=owner)
         return backend.run(call, ipam.Backend.allocations, query)
+
+
+def _no_ipv6(whose: str, what: str) -> CapabilityUnsupported:
+    return CapabilityUnsupported(
+        f"{whose} has the IPv6 {what}, and the kernel of this host has no IPv6 (it was booted with"
+        " ipv6.disable=1, or lacks the module ipv6): use IPv4 alone, or turn IPv6 on and restart"
+        " mynetd",
+        resource=f"{what}",
+    )
 
 
 def _subnet_of(network: Network, address: ipam.IPAddress) -> Subnet:

@@ -34,6 +34,8 @@ class SubnetRegistry:
     locks: KeyedLocks
     host: Host
     defaults: model.Defaults
+    # The IP versions that the host's kernel has.
+    versions: frozenset[int]
 
     def create(self, call: Call, spec: model.SubnetSpec, backend_name: str) -> model.SubnetReport:
         """Register a subnet that stays until it is deleted. A failure leaves nothing.
@@ -88,10 +90,11 @@ class SubnetRegistry:
     def unnamed(self, mtu: int) -> tuple[model.SubnetSpec, ...]:
         """Return the specs of a network that names no subnet: one of each family with a pool.
 
-        A network with an MTU too small for IPv6 gets no IPv6 subnet. Where that leaves no family,
-        the spec of an IPv4 subnet is returned, and its choice raises PoolsExhausted.
+        A network gets no IPv6 subnet where its MTU is too small for IPv6, or the host's kernel has
+        none. Where that leaves no family, the spec of an IPv4 subnet is returned, and its choice
+        raises PoolsExhausted.
         """
-        versions = {pool.base.version for pool in self.defaults.pools}
+        versions = {pool.base.version for pool in self.defaults.pools} & self.versions
         if mtu < model.MIN_MTU_IPV6:
             versions.discard(IPV6)
         return tuple(

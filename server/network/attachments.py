@@ -121,7 +121,9 @@ class Attachments:
         driver.run(call, verb, endpoint.for_driver(network), subject=f"endpoint {endpoint.id}")
 
     def _with_addresses(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
-        addresses = self.leases.take(call, network, endpoint)
+        driver = self.drivers.get(network.spec.driver)
+        versions = driver.implementation.info.address_versions(endpoint.spec.options)
+        addresses = self.leases.take(call, network, endpoint, versions)
         gateways = {
             subnet.cidr.version: subnet.gateway
             for address in reversed(addresses)

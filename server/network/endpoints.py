@@ -152,7 +152,7 @@ class Endpoints:
         if violations := [
             *endpoint_violations(spec.options, info),
             *port_violations(network, spec.ports),
-            *self.leases.violations(network, spec),
+            *self.leases.violations(network, spec, info.address_versions(spec.options)),
         ]:
             raise errors.InvalidArgument(violations)
         require_publishable(network, spec.ports, info)

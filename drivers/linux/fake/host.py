@@ -15,14 +15,25 @@ class FakeHost(Subject, protocol=interface.Host):
     """Its only routes are those of its addresses."""
 
     def __init__(
-        self, control: Control, table: LinkTable, firewall: FakeFirewall, uplink_mtu: int
+        self,
+        control: Control,
+        table: LinkTable,
+        firewall: FakeFirewall,
+        *,
+        uplink_mtu: int,
+        versions: frozenset[int],
     ) -> None:
         super().__init__(control)
         self._table = table
         self._firewall = firewall
         self._uplink_mtu = uplink_mtu
+        self._versions = versions
         # The IP versions that it forwards.
         self.forwarding: set[int] = set()
+
+    def ip_versions(self) -> frozenset[int]:
+        """Return the IP versions that the kernel was created with."""
+        return self._versions
 
     def uplink_mtu(self) -> int:
         """Return the MTU in bytes that the kernel was created with."""

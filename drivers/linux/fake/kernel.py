@@ -1,6 +1,6 @@
 """The kernel in memory. A test of both kernels shows that it does what the real one does."""
 
-from mynet.drivers.api import Sandbox
+from mynet.drivers.api import IPV4, IPV6, Sandbox
 from mynet.drivers.linux.fake.control import Control
 from mynet.drivers.linux.fake.firewall import FakeFirewall
 from mynet.drivers.linux.fake.host import FakeHost
@@ -21,7 +21,12 @@ class FakeKernel:
     Its own methods are what other programs and tests do to it. ``control`` makes it fail.
     """
 
-    def __init__(self, *, uplink_mtu: int = DEFAULT_MTU) -> None:
+    def __init__(
+        self,
+        *,
+        uplink_mtu: int = DEFAULT_MTU,
+        versions: frozenset[int] = frozenset({IPV4, IPV6}),
+    ) -> None:
         self.control = Control()
         self._link_table = LinkTable()
         self._sandbox_table = SandboxTable()
@@ -33,7 +38,13 @@ class FakeKernel:
         self.links = FakeLinks(self.control, self._link_table, self._sandbox_table)
         self.firewall = FakeFirewall(self.control)
         self.ports = FakePorts(self.control)
-        self.host = FakeHost(self.control, self._link_table, self.firewall, uplink_mtu)
+        self.host = FakeHost(
+            self.control,
+            self._link_table,
+            self.firewall,
+            uplink_mtu=uplink_mtu,
+            versions=versions,
+        )
         self.monitor = FakeMonitor(self.control)
 
     def close(self) -> None:

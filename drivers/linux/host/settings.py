@@ -1,12 +1,15 @@
 """The host's routes, and the settings of the whole host that mynet changes."""
 
+import errno
 import logging
+import socket
 from collections.abc import Sequence
 from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6, IPNetwork
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.host.router_advertisements import IPV6_FORWARDING, ignoring_settings
+from mynet.drivers.linux.kernel_errors import refused
 from mynet.drivers.linux.links.lookup import default_routes, link_at, list_addresses
 from mynet.drivers.linux.netlink import pyroute2_requests, route_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
@@ -18,8 +21,27 @@ _FORWARDING: Final = {IPV4: sysctl.NET / "ipv4/ip_forward", IPV6: IPV6_FORWARDIN
 _ACCEPT_ALWAYS: Final = "2"  # of accept_ra
 
 
+def ip_versions() -> frozenset[int]:
+    """Return the IP versions that the kernel has.
+
+    A kernel that was booted with ``ipv6.disable=1``, or has no module ipv6, makes no socket of
+    IPv6. Source: ipv6(7), "ERRORS".
+    """
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
+    except OSError as error:
+        if error.errno == errno.EAFNOSUPPORT:
+            return frozenset({IPV4})
+        raise refused(error.errno or errno.EIO, "open a socket of IPv6", "IPv6") from error
+    return frozenset({IPV4, IPV6})
+
+
 class Host:
     """Implements :class:`~mynet.drivers.linux.interface.Host` by netlink and sysctls."""
+
+    def ip_versions(self) -> frozenset[int]:
+        """Like: test -e /proc/net/if_inet6."""
+        return ip_versions()
 
     def uplink_mtu(self) -> int:
         """Like: ip route show default; ip link show.

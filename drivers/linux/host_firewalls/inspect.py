@@ -5,6 +5,7 @@ from typing import Final
 from mynet.drivers.api import IPV4, IPV6, IPAddress
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.host.router_advertisements import ra_ignored
+from mynet.drivers.linux.host.settings import ip_versions
 from mynet.drivers.linux.host_firewalls import ufw_firewalld
 from mynet.drivers.linux.host_firewalls.iptables_legacy import legacy_chains
 from mynet.drivers.linux.netlink import nftables
@@ -33,6 +34,7 @@ def inspect_surroundings(
     names = {chain.name for chain in others}
     return Surroundings(
         chains=others,
+        versions=ip_versions(),
         # None while br_netfilter is not loaded. Like: sysctl net.bridge.bridge-nf-call-iptables.
         bridged=frozenset(version for version, path in _BRIDGED.items() if sysctl.is_on(path)),
         ufw_routes=frozenset(

@@ -31,7 +31,8 @@ _BROADCAST, _ALL_NODES_MAC = b"\xff" * 6, bytes.fromhex("333300000001")
 _ALL_NODES = IPv6Address("ff02::1").packed
 _REQUEST, _NEIGHBOUR_ADVERTISEMENT, _OVERRIDE, _TARGET_MAC = 1, 136, 0x20000000, 2
 
-_NOT_A_NEIGHBOUR = frozenset({errno.ENOENT})
+# The kernel does not know the neighbour, or another program has turned IPv6 off on the bridge.
+_NOT_A_NEIGHBOUR = frozenset({errno.ENOENT, errno.EINVAL})
 _NO_CARRIER = frozenset({errno.ENETDOWN, errno.ENOBUFS})  # a bridge without ports that are up
 
 

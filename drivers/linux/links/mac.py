@@ -20,12 +20,17 @@ def link_local(mac: str) -> IPv6Interface:
     return IPv6Interface((b"\xfe\x80" + bytes(6) + identifier, 64))
 
 
+def has_ipv6(addresses: Sequence[IPInterface]) -> bool:
+    """Return whether any of the addresses is one of IPv6."""
+    return any(isinstance(address, IPv6Interface) for address in addresses)
+
+
 def with_link_local(addresses: Sequence[IPInterface], mac: str) -> tuple[IPInterface, ...]:
     """Return the addresses, with the link-local one if any of them is an IPv6 address.
 
     Neighbour discovery needs the link-local address. A link without IPv6 addresses gets none, so
     that a server on ``::`` stays unreachable over an IPv4 network.
     """
-    if any(isinstance(address, IPv6Interface) for address in addresses):
+    if has_ipv6(addresses):
         return (*addresses, link_local(mac))
     return tuple(addresses)

@@ -9,10 +9,11 @@ import errno
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from mynet.drivers.api import IPV6, PortProtocol
+from mynet.drivers.api import IPV4, IPV6, PortProtocol
 from mynet.drivers.errors import DriverError, PortsExhausted
 from mynet.drivers.linux.kernel_errors import refused
 from mynet.drivers.linux.ports.owners import owners, sockets_at
@@ -24,7 +25,7 @@ _KINDS = {
     PortProtocol.UDP: (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
     PortProtocol.SCTP: (socket.SOCK_STREAM, socket.IPPROTO_SCTP),
 }
-_UNKNOWN = frozenset({errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT})
+_UNKNOWN = frozenset({errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT, errno.EAFNOSUPPORT})
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _DUAL = frozenset({4, 6})
 
@@ -35,13 +36,16 @@ class Ports:
     def reserve(self, binding: Binding) -> Reservation | None:
         """Reserve a port with a socket that is bound and never listens.
 
-        A kernel without SCTP needs no socket for it, since no program can use the port either.
+        A kernel without SCTP or IPv6 needs no socket for it, since no program can use the port
+        either.
         """
         family = socket.AF_INET6 if IPV6 in binding.versions else socket.AF_INET
         try:
             sock = socket.socket(family, *_KINDS[binding.protocol])
         except OSError as error:
-            if binding.protocol is PortProtocol.SCTP and error.errno in _UNKNOWN:
+            if error.errno == errno.EAFNOSUPPORT and IPV4 in binding.versions:
+                return self.reserve(replace(binding, versions=frozenset({IPV4})))
+            if error.errno in _UNKNOWN:
                 return ExitStack()  # close() has nothing to do
             raise _refusal(binding, error) from error
         try:

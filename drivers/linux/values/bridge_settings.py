@@ -51,5 +51,7 @@ def settings_of(bridge: Bridge) -> Iterator[Setting]:
         yield Setting(name, 1, frozenset({1}), f"does not forward IPv{version}")
     if any(address.version == IPV6 for address in bridge.addresses):
         yield Setting(DISABLE_IPV6, 0, frozenset({0}), "has no IPv6")
+    if IPV6 not in bridge.versions:
+        return
     # Otherwise any sandbox could become the host's default router where the host does not forward.
     yield Setting(ACCEPT_RA, 0, frozenset({0}), "accepts router advertisements of sandboxes")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from typing import Final
 
-from mynet.drivers.api import IPAddress, IPInterface, IPNetwork, Sandbox
+from mynet.drivers.api import IPV4, IPV6, IPAddress, IPInterface, IPNetwork, Sandbox
 from mynet.drivers.linux.values.bridge_port import BridgePort, guarded_port
 
 BRIDGE_PORTS: Final = 1023  # BR_MAX_PORTS without the port number 0
@@ -60,6 +60,8 @@ class Bridge:
     addresses: Sequence[IPInterface] = ()
     # The IP versions of the packets that the host forwards from the bridge to other devices.
     forwards: frozenset[int] = frozenset()
+    # The IP versions that the kernel has.
+    versions: frozenset[int] = frozenset({IPV4, IPV6})
 
     @property
     def identity(self) -> Identity:

@@ -50,6 +50,8 @@ class Surroundings:
 
     # The chains of all tables except the daemon's own.
     chains: Sequence[Chain] = ()
+    # The IP versions that the kernel has.
+    versions: frozenset[int] = _BOTH
     # The IP versions of which frames inside a bridge pass the host's firewall (br_netfilter).
     bridged: frozenset[int] = frozenset()
     # What ufw was told to forward: IP version, "in" or "out", interface.

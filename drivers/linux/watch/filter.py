@@ -42,6 +42,7 @@ class NotificationFilter:
         links: dict[int, nl.LinkChange] = {}
         ports: dict[int, BridgePort] = {}
         deprived: set[tuple[int, int]] = set()
+        losing: set[tuple[int, int]] = set()
         for namespace, message in notifications:
             if address := nl.read_address_change(message):
                 deprived |= self._note_address(namespace, address)
@@ -53,8 +54,9 @@ class NotificationFilter:
             elif port_change := nl.read_port_change(message):
                 ports.update([port_change])
             elif (index := self._read_loss(message)) is not None:
-                deprived.add((namespace, index))
-        marks = {self._marks[link] for link in deprived if link in self._marks}
+                losing.add((namespace, index))
+        # A new bridge loses entries as it gets its MAC address, and is not known yet.
+        marks = {self._marks.get(link, "") for link in losing}
         marks |= {
             self._marks[nl.OWN_NAMESPACE, index]
             for index, port in ports.items()
@@ -65,9 +67,11 @@ class NotificationFilter:
             mark = self._remember(change)
             if mark and _is_damaged(change):
                 marks.add(mark)
-        if (nl.OWN_NAMESPACE, losses.ALL_LINKS) in deprived:
+        if (nl.OWN_NAMESPACE, losses.ALL_LINKS) in losing:
             return ANYTHING
-        return frozenset(marks) or None
+        # A link may be as new as the loss of its address.
+        marks |= {self._marks.get(link, "") for link in deprived}
+        return frozenset(marks - {""}) or None
 
     def _note_address(self, namespace: int, address: nl.AddressChange) -> set[tuple[int, int]]:
         """Remember the subnet of a new address; return the link that lost an address, if any."""

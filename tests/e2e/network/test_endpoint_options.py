@@ -37,7 +37,7 @@ def test_all_faulty_sysctls_are_named_at_once_and_nothing_changes(
     faulty = {
         RP_FILTER: "3",
         "net.ipv4.conf.all.rp_filter": "1",
-        "net.ipv6.conf.IFNAME.disable_ipv6": "1",
+        "net.ipv6.conf.IFNAME.addr_gen_mode": "1",
         "net.core.somaxconn": "9",
     }
     refused = refusal(daemon.net.Connect, connect("one", options=faulty))

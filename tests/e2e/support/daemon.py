@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -19,6 +20,7 @@ from tests.e2e.support.namespace import BIN, PATIENCE, Namespace
 from tests.e2e.support.testbed import Testbed
 
 EXECUTED = (str(BIN / "mynetd"),)  # the program by its path, for tests of a start itself
+_RESTRICTED = str(Path(__file__).parents[1] / "programs" / "restricted_daemon.py")
 SOCKET, STATE = "run/mynet/mynetd.sock", "var/lib/mynet"  # the defaults, below a testbed's root
 
 # By default gRPC tries a second time after a second.
@@ -140,6 +142,11 @@ class Daemon:
             "subnets": [subnet.cidr for subnet in subnets],
             **self.testbed.state(),
         }
+
+
+def restricted(*restrictions: str) -> Sequence[str]:
+    """Return the program for a daemon that its host refuses something, such as "no-ipv6"."""
+    return (_RESTRICTED, ",".join(restrictions))
 
 
 def create(name: str = "blue", *cidrs: str, **fields: Any) -> network_pb2.CreateNetworkRequest:

@@ -251,6 +251,7 @@ def test_fsck_calls_verbs_that_change_nothing(left: Stack) -> None:
             "firewall.is_intact",
             "firewall.missing",
             "host.forwarded_versions",
+            "host.ip_versions",
             "links.inspect",
         ),
         *(

@@ -7,7 +7,7 @@ import pytest
 
 from mynet.drivers.api import Endpoint
 from mynet.drivers.bridge.driver import BridgeDriver
-from mynet.drivers.bridge.endpoint_options import SYSCTLS
+from mynet.drivers.bridge.endpoint_options import DISABLE_IPV6, SYSCTLS
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.links import inner_end
@@ -34,6 +34,7 @@ def test_every_sysctl_is_set_in_the_sandbox_and_not_on_the_host(
     which: int,
 ) -> None:
     options = {name: str(values[which]) for name, (values, _) in SYSCTLS.items()}
+    options[DISABLE_IPV6] = "0"  # the endpoint has IPv6 addresses
     asked = replace(endpoint, interface=interface, options=options)
 
     def of_bridge() -> list[str]:

@@ -109,6 +109,9 @@ class FakeHost:
     def has_device(self, name: str) -> bool:
         return name in self.devices()[HERE]
 
+    def ip_versions(self) -> frozenset[int]:
+        return frozenset({4, 6})
+
     def uplink_mtu(self) -> int:
         return self.mtu
 
