@@ -182,3 +182,8 @@ backend_option = click.option(
     metavar="BACKEND",
     help="The IPAM backend that stores the allocations. [default: bitmap]",
 )
+special_purpose_option = click.option(
+    "--allow-special-purpose",
+    is_flag=True,
+    help="Accept a subnet in a block with a special purpose, such as 169.254.0.0/16.",
+)

@@ -24,8 +24,8 @@ subnet_options = together(
         "gateways",
         multiple=True,
         metavar="ADDRESS",
-        help="The host's address in the subnet that contains it. May be repeated. [default:"
-        " the first address of each subnet]",
+        help="The host's address in the subnet that contains it, or outside all of them, such as"
+        " fe80::1. May be repeated. [default: the first address of each subnet]",
     ),
     click.option(
         "--ip-range",
@@ -44,8 +44,8 @@ def subnet_specs(
 ) -> list[dict[str, Any]]:
     """Return the specs of subnets, each with the gateway, range and reservations that it contains.
 
-    An address in none of them goes to the first, and the daemon refuses it together with all other
-    violations. Raises click.UsageError if no subnet is left for a value.
+    An address in none of them goes to the first of its IP version that has none yet. Raises
+    click.UsageError if no subnet is left for a value.
     """
     specs: list[dict[str, Any]] = [{"cidr": cidr} for cidr in cidrs]
     for option, field, values in (
@@ -68,7 +68,11 @@ def subnet_specs(
 
 def _containing(specs: list[dict[str, Any]], addresses: str) -> list[dict[str, Any]]:
     first = addresses.partition("-")[0].partition("/")[0]
-    return [spec for spec in specs if _contains(spec["cidr"], first)] or specs
+    return (
+        [spec for spec in specs if _contains(spec["cidr"], first)]
+        or [spec for spec in specs if (":" in spec["cidr"]) == (":" in first)]
+        or specs
+    )
 
 
 def _contains(cidr: str, address: str) -> bool:

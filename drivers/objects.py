@@ -38,8 +38,10 @@ class Subnet:
 
     # The subnet in CIDR notation.
     cidr: IPNetwork
-    # The host's address in the subnet.
-    gateway: IPAddress
+    # The host's own address, to which endpoints send what leaves the network. It may be outside the
+    # subnet, such as fe80::1. None in a subnet of one or two addresses of an internal network,
+    # which are left to endpoints: there is no way out, so the host needs no address.
+    gateway: IPAddress | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from mynet.server.model.subnets import LONGEST, AddressPool, Defaults, unusable
+from mynet.server.model.special_purpose import why_unusable_by_networks
+from mynet.server.model.subnets import LONGEST, AddressPool, Defaults
 
 DEFAULT_LISTEN = "unix:///run/mynet/mynetd.sock"
 _LAST_PORT = 65535
@@ -85,7 +86,7 @@ def parse_pools(given: Sequence[str]) -> tuple[AddressPool, ...]:
                 f"{text!r}: size is a prefix length from {pool.base.prefixlen} to"
                 f" {pool.base.max_prefixlen}, and base and size are the only keys"
             )
-        if reason := unusable(pool.base):
+        if reason := why_unusable_by_networks(pool.base):
             raise click.BadParameter(f"{text!r} cannot be used by networks: {reason}")
         if other := next((other for other in pools if other.base.overlaps(pool.base)), None):
             raise click.BadParameter(f"{text!r}: shares addresses with {other.base}")

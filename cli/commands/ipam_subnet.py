@@ -7,7 +7,14 @@ import click
 
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import subnet_cidrs
-from mynet.cli.options import Decorator, backend_option, command, delete_each, reserved_option
+from mynet.cli.options import (
+    Decorator,
+    backend_option,
+    command,
+    delete_each,
+    reserved_option,
+    special_purpose_option,
+)
 from mynet.cli.output import render
 
 _LONGEST = 1e9  # seconds; a Duration in JSON can express it, and the daemon refuses it
@@ -53,7 +60,8 @@ def subnet() -> None:
     "--retention", "How long a sticky key leads back to its address. [default: the daemon's, a day]"
 )
 @backend_option
-def create(session: Session, *, backend: str, **spec: Any) -> None:
+@special_purpose_option
+def create(session: Session, *, backend: str, allow_special_purpose: bool, **spec: Any) -> None:
     """Create a subnet, which stays until you remove it, and print it.
 
     Without SUBNET, or with only a size such as 0.0.0.0/26, mynetd chooses one from the default
@@ -65,7 +73,11 @@ def create(session: Session, *, backend: str, **spec: Any) -> None:
       mynetctl ipam subnet create 10.9.0.0/24 --range 10.9.0.128/25 --cooldown 60
       mynetctl ipam subnet create ::/80
     """
-    request = {"subnet": spec, "backend": backend}
+    request = {
+        "subnet": spec,
+        "backend": backend,
+        "allow_special_purpose": allow_special_purpose,
+    }
     created = session.call("IPAMService.CreateSubnet", request)["subnet"]
     render.show(session.output, created, [created["cidr"]])
 

@@ -18,6 +18,7 @@ from mynet.cli.options import (
     opt_option,
     opt_rm_option,
     quiet_option,
+    special_purpose_option,
 )
 from mynet.cli.output import render
 from mynet.cli.subnet_options import subnet_options, subnet_specs
@@ -73,6 +74,7 @@ def network() -> None:
     is_flag=True,
     help="Succeed if the network already exists with the same spec.",
 )
+@special_purpose_option
 def create(
     session: Session,
     *,
@@ -83,6 +85,7 @@ def create(
     reserved: Sequence[str],
     no_masquerade: bool,
     allow_existing: bool,
+    allow_special_purpose: bool,
     **fields: Any,
 ) -> None:
     """Create a network and print its id.
@@ -95,6 +98,7 @@ def create(
       mynetctl network create any
       mynetctl network create --subnet 10.1.0.0/24 --ip-range 10.1.0.128/25 blue
       mynetctl network create --subnet 10.2.0.0/24 --subnet fd00:2::/64 green
+      mynetctl network create --subnet fd00:4::/64 --gateway fe80::1 routed
       mynetctl network create --internal --label team=red --subnet 10.3.0.0/24 red
     """
     spec = {
@@ -103,7 +107,11 @@ def create(
         "masquerade": False if no_masquerade else None,
         **fields,
     }
-    request = {"network": spec, "allow_existing": allow_existing}
+    request = {
+        "network": spec,
+        "allow_existing": allow_existing,
+        "allow_special_purpose": allow_special_purpose,
+    }
     created = session.call("NetworkService.CreateNetwork", request)["network"]
     if session.output == "json":
         render.document(created)

@@ -98,7 +98,7 @@ def _below(branch: Branch, lines: Sequence[str], indent: str = "") -> Iterator[s
 
 def _network(network: Network) -> Branch:
     """Return a network's tree. Its endpoints are below its device, if it has one."""
-    subnets = (f"{subnet['cidr']} gateway {subnet['gateway']}" for subnet in network["subnets"])
+    subnets = map(_subnet, network["subnets"])
     options = (f"{key}={value}" for key, value in sorted(network["options"].items()))
     words = (
         click.style(render.cell(network["name"]), bold=True),
@@ -112,6 +112,11 @@ def _network(network: Network) -> Branch:
     if network["interface"]:
         endpoints = (Branch(render.cell(network["interface"]), endpoints),)
     return Branch(_GAP.join(filter(None, words)), endpoints)
+
+
+def _subnet(subnet: dict[str, Any]) -> str:
+    gateway = subnet["gateway"]
+    return f"{subnet['cidr']} gateway {gateway}" if gateway else subnet["cidr"]
 
 
 def _endpoint(endpoint: dict[str, Any]) -> Branch:

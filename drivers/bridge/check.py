@@ -1,6 +1,6 @@
 """Differences between the kernel and an endpoint or a network, a sentence each."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from mynet.drivers.api import IPAddress, IPInterface
 from mynet.drivers.linux.links.mac import with_link_local
@@ -31,7 +31,8 @@ def bridge_differences(bridge: Bridge, seen: BridgeSnapshot) -> Iterator[str]:
     yield from _link(link, bridge.mac, bridge.mtu)
     addresses = with_link_local(bridge.addresses, bridge.mac)
     yield from _addresses(bridge.name, addresses, seen.addresses)
-    yield from _address_routes(link, addresses, seen.addresses, seen.routes)
+    own = [address for address in addresses if address in seen.addresses]
+    yield from _missing_routes(link, address_routes(own, bridge.without_address), seen.routes)
     yield from _bridge_settings(bridge, link)
     if not seen.receives:
         yield f"{bridge.name} passes no frames to {link.mac}, its own MAC address, up to the host."
@@ -148,7 +149,8 @@ def _inner(veth: Veth, seen: Snapshot) -> Iterator[str]:
     yield from _link(link, veth.mac, veth.mtu)
     addresses = with_link_local(veth.addresses, veth.mac)
     yield from _addresses(veth.interface, addresses, seen.addresses)
-    yield from _address_routes(link, addresses, seen.addresses, seen.address_routes)
+    own = [address for address in addresses if address in seen.addresses]
+    yield from _missing_routes(link, address_routes(own), seen.address_routes)
     yield from _routes(veth, seen, link)
     yield from _settings(veth, seen)
 
@@ -175,16 +177,13 @@ def _addresses(
             yield f"{name} lacks the address {address}."
 
 
-def _address_routes(
-    link: Link,
-    desired: Sequence[IPInterface],
-    observed: frozenset[IPInterface],
-    routes: frozenset[AddressRoute],
+def _missing_routes(
+    link: Link, desired: Iterable[AddressRoute], observed: frozenset[AddressRoute]
 ) -> Iterator[str]:
-    """Yield the missing routes of addresses that exist. A link that is down has no routes."""
+    """Yield the missing routes of a link. A link that is down has no routes."""
     if link.up:
-        for route in address_routes(address for address in desired if address in observed):
-            if route not in routes:
+        for route in desired:
+            if route not in observed:
                 yield f"{link.name} lacks {route}."
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_interface
 
-from mynet.drivers.api import IPV4, IPV6, Endpoint, Network
+from mynet.drivers.api import IPV4, IPV6, Endpoint, IPAddress, IPInterface, IPNetwork, Network
 from mynet.drivers.bridge.bandwidth import EGRESS, INGRESS, limit
 from mynet.drivers.bridge.endpoint_options import sysctls
 from mynet.drivers.bridge.guard_options import GuardOptions
@@ -16,6 +16,7 @@ from mynet.drivers.linux.values.ports import Forward, PortForwards
 
 # Prefixes of equal length leave equal room for the id.
 PORT_PREFIX, SHAPER_PREFIX = "veth", "ifb-"
+_LINK_LOCAL = 64  # the prefix length of a link-local subnet (RFC 4291, 2.5.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +30,20 @@ class Specs:
     def bridge(self, network: Network) -> Bridge:
         """Return a network's bridge."""
         options = Options.parse(network.options)
+        joined = [
+            (subnet.gateway, subnet.cidr)
+            for subnet in network.subnets
+            if subnet.gateway
+            and subnet.cidr.version in self.versions
+            and options.mode(subnet.cidr.version) is not GatewayMode.ISOLATED
+        ]
         return Bridge(
             name=network.interface,
             mark=mark_of(self.instance, network.id),
             mac=mac_from(network.id),
             mtu=network.mtu,
-            addresses=tuple(
-                ip_interface((subnet.gateway, subnet.cidr.prefixlen))
-                for subnet in network.subnets
-                if subnet.cidr.version in self.versions
-                and options.mode(subnet.cidr.version) is not GatewayMode.ISOLATED
-            ),
+            addresses=tuple(dict.fromkeys(_host_address(*pair) for pair in joined)),
+            subnets=tuple(cidr for _, cidr in joined),
             forwards=self.forwarded_versions(network),
             versions=self.versions,
         )
@@ -91,6 +95,14 @@ class Specs:
         )
 
 
+def _host_address(gateway: IPAddress, subnet: IPNetwork) -> IPInterface:
+    """Return the bridge's address for a gateway, which may be outside its subnet."""
+    if gateway in subnet:
+        return ip_interface((gateway, subnet.prefixlen))
+    is_link_local = gateway.version == IPV6 and gateway.is_link_local
+    return ip_interface((gateway, _LINK_LOCAL if is_link_local else gateway.max_prefixlen))
+
+
 def rules_of(network: Network) -> NetworkRules:
     """Return the rules of a network for the firewall."""
     options = Options.parse(network.options)
@@ -139,7 +151,7 @@ def forwards_of(endpoint: Endpoint) -> PortForwards:
 def possible_forwards_of(endpoint: Endpoint) -> PortForwards:
     """Return the published ports of an endpoint that may have no addresses yet.
 
-    Only the host's ports are certain then, so they lead to the gateways of the network.
+    Only the host's ports are certain then, so they lead to the first address of each subnet.
     """
-    gateways = tuple(ip_interface(subnet.gateway) for subnet in endpoint.network.subnets)
-    return forwards_of(replace(endpoint, addresses=endpoint.addresses or gateways))
+    firsts = tuple(ip_interface(subnet.cidr[0]) for subnet in endpoint.network.subnets)
+    return forwards_of(replace(endpoint, addresses=endpoint.addresses or firsts))

@@ -57,7 +57,9 @@ def sample_endpoint(
         host_interface=f"{prefix}chk{number}"[-_LONGEST_NAME:],
         mac_address=f"02:00:5e:00:53:{number:02x}",  # for documentation, RFC 7042, made local
         addresses=tuple(ip_interface((cidr[number + 1], cidr.prefixlen)) for cidr in cidrs),
-        gateways=tuple(subnet.gateway for subnet in network.subnets) if sandbox else (),
+        gateways=tuple(subnet.gateway for subnet in network.subnets if subnet.gateway)
+        if sandbox
+        else (),
         route_metric=number,
         sandbox=sandbox,
     )

@@ -21,6 +21,7 @@ from mynet.server.calls.rollback import best_effort, on_completion, rollback
 from mynet.server.errors import InvalidArgument, PluginTimeout, Violation
 from mynet.server.model import subnets as model
 from mynet.server.model.endpoints import is_own
+from mynet.server.model.special_purpose import why_unusable
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
 from mynet.server.store.subnets import overlap
@@ -143,6 +144,8 @@ def _violations(dump: model.SubnetDump) -> Iterator[Violation]:
     if len(rules.reserved) > model.MAX_SPANS:
         yield Violation(field, f"reserves more than {model.MAX_SPANS} spans")
         return  # checking each address against so many spans would take long
+    if reason := why_unusable(dump.cidr):
+        yield Violation(field, f"cannot be a subnet: {reason}")
     yield from (Violation(field, sentence) for sentence in _rule_violations(dump.cidr, rules))
     can_be_held, seen = ipam.usable(dump.cidr), set()
     for holding in dump.held:

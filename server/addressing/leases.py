@@ -19,7 +19,7 @@ from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.errors import Violation
 from mynet.server.model.endpoints import AddressSpec, Endpoint, EndpointSpec, EndpointState
-from mynet.server.model.networks import Network, Subnet
+from mynet.server.model.networks import POINT_TO_POINT, Network, Subnet, needs_gateway
 from mynet.server.plugins.catalog import Catalog, Plugin
 
 
@@ -34,8 +34,9 @@ class Leases:
     def open(self, call: Call, network: Network) -> Network:
         """Open the subnets that a network has claimed, and allocate its gateway addresses.
 
-        Return the network with the gateways. Raises CapabilityUnsupported for a subnet of an IP
-        version that the host's kernel does not have, and what the backend raises.
+        Return the network with the gateways: those of its spec, and one for each other subnet that
+        needs one. Raises CapabilityUnsupported for a subnet of an IP version that the host's kernel
+        does not have, and what the backend raises.
         """
         for subnet in network.subnets:
             if subnet.cidr.version not in self.registry.versions:
@@ -45,13 +46,19 @@ class Leases:
         for subnet in network.subnets:
             with self.locks.shared(call, "subnet", str(subnet.cidr)):
                 backend.run(call, ipam.Backend.open_subnet, subnet.cidr)
-                gateway = self._gateway(call, backend, network, subnet)
-            opened.append(replace(subnet, gateway=gateway.address))
+                named = subnet.spec.gateway
+                if named and named not in subnet.cidr:
+                    gateway = named  # outside the subnet, so it is not allocated
+                elif named or needs_gateway(subnet.cidr, internal=network.spec.internal):
+                    gateway = self._gateway(call, backend, network, subnet)
+                else:
+                    gateway = None
+            opened.append(replace(subnet, gateway=gateway))
         return replace(network, subnets=tuple(opened))
 
     def _gateway(
         self, call: Call, backend: Plugin[ipam.Backend], network: Network, subnet: Subnet
-    ) -> ipam.Allocation:
+    ) -> ipam.IPAddress:
         """Allocate the gateway of the spec, else the subnet's first address if it is free.
 
         The subnet's range does not apply, as it is for addresses that are chosen for endpoints.
@@ -61,8 +68,8 @@ class Leases:
         if subnet.spec.gateway is None:
             with contextlib.suppress(errors.AddressInUse, errors.AddressReserved):
                 first = replace(request, address=ipam.usable(subnet.cidr).first)
-                return backend.run(call, ipam.Backend.allocate, first)
-        return backend.run(call, ipam.Backend.allocate, request)
+                return backend.run(call, ipam.Backend.allocate, first).address
+        return backend.run(call, ipam.Backend.allocate, request).address
 
     def close(self, call: Call, network: Network) -> None:
         """Release the gateway addresses. :meth:`forget` drops the subnets."""
@@ -212,7 +219,12 @@ class Leases:
                 return backend.run(call, ipam.Backend.allocate, request)
             except errors.SubnetExhausted:
                 continue
-        return backend.run(call, ipam.Backend.allocate, requests[-1])
+        try:
+            return backend.run(call, ipam.Backend.allocate, requests[-1])
+        except errors.SubnetExhausted as error:
+            for subnet in subnets:
+                _blame_gateway(network, subnet, error)
+            raise
 
     def _hand_back(self, call: Call, backend: Plugin[ipam.Backend], endpoint: Endpoint) -> None:
         for allocation in self._held(call, backend, endpoint.owner):
@@ -239,6 +251,18 @@ def _no_ipv6(whose: str, what: str) -> CapabilityUnsupported:
         " mynetd",
         resource=f"{what}",
     )
+
+
+def _blame_gateway(network: Network, subnet: Subnet, error: errors.SubnetExhausted) -> None:
+    """Raise SubnetExhausted with a better reason where the gateway has one of two addresses."""
+    if subnet.leased_gateway and subnet.cidr.num_addresses <= POINT_TO_POINT:
+        raise errors.SubnetExhausted(
+            f"the gateway of network {network.name} has one of the {subnet.cidr.num_addresses}"
+            f" addresses of {subnet.cidr}, and an endpoint has the other; use a larger subnet, name"
+            " a gateway outside it, or make the network internal",
+            resource=error.resource,
+            retry_after=error.retry_after,
+        ) from error
 
 
 def _subnet_of(network: Network, address: ipam.IPAddress) -> Subnet:

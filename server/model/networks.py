@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 NETWORK_OWNER = "network:"
+POINT_TO_POINT = 2  # addresses of a /31 or /127
 MAX_LABELS = 64  # labels of one object, and likewise options
 
 S = TypeVar("S", bound="DataclassInstance")
@@ -55,10 +56,15 @@ class Subnet:
     """A subnet of a network."""
 
     cidr: IPNetwork
-    # None until it has been allocated.
+    # None until the network is made, and where the host needs no address in the subnet.
     gateway: IPAddress | None
     # What the subnet was made from.
     spec: SubnetSpec
+
+    @property
+    def leased_gateway(self) -> IPAddress | None:
+        """The gateway if it is an address of the subnet, which is allocated to the network."""
+        return self.gateway if self.gateway and self.gateway in self.cidr else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +97,12 @@ class Network:
         return frozenset(subnet.cidr.version for subnet in self.subnets)
 
     def for_driver(self, endpoints: Sequence[drivers.Endpoint] = ()) -> drivers.Network:
-        """Return the network as its driver gets it, without subnets that have no gateway yet."""
+        """Return the network as its driver gets it."""
         return drivers.Network(
             id=self.id,
             name=self.name,
             interface=self.interface,
-            subnets=tuple(
-                drivers.Subnet(subnet.cidr, subnet.gateway)
-                for subnet in self.subnets
-                if subnet.gateway is not None
-            ),
+            subnets=tuple(drivers.Subnet(subnet.cidr, subnet.gateway) for subnet in self.subnets),
             mtu=self.mtu,
             internal=self.spec.internal,
             masquerade=self.spec.masquerade,
@@ -115,6 +117,15 @@ class NetworkReport:
 
     network: Network
     endpoint_count: int
+
+
+def needs_gateway(cidr: IPNetwork, *, internal: bool) -> bool:
+    """Return whether the host gets an address in a network's subnet if the caller names none.
+
+    The endpoints of an internal network have no default route. So the addresses of a /31 or /127
+    are left to two endpoints (RFC 3021, RFC 6164), and that of a /32 or /128 to one.
+    """
+    return not (internal and cidr.num_addresses <= POINT_TO_POINT)
 
 
 def differing_fields(spec: S, other: S) -> Sequence[str]:

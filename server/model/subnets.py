@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_network
 
 from mynet.ipam import api as ipam
 from mynet.ipam.api import Holding, IPAddress, IPNetwork, Part, Span, Usage
@@ -11,15 +10,6 @@ from mynet.ipam.api import Holding, IPAddress, IPNetwork, Part, Span, Usage
 MIN_MTU_IPV6 = 1280  # RFC 8200, 5: on a smaller device the kernel refuses IPv6 addresses
 MAX_SPANS = 64  # that a subnet reserves, as each allocation is checked against all of them
 LONGEST = 10 * 365 * 86400  # seconds; the limit of a subnet's times and of any setting
-_UNUSABLE = {
-    ip_network("0.0.0.0/32"): "it begins with the unspecified address",
-    ip_network("::/128"): "it begins with the unspecified address",
-    ip_network("127.0.0.0/8"): "it has addresses of the host's own loopback",
-    ip_network("::1/128"): "it has the address of the host's own loopback",
-    ip_network("224.0.0.0/4"): "it has multicast addresses",
-    ip_network("ff00::/8"): "it has multicast addresses",
-    ip_network("fe80::/10"): "every link has link-local addresses of its own",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +173,3 @@ class AllocationKey:
     def in_backend(self) -> tuple[IPNetwork, IPAddress]:
         """The key in the backend's own list."""
         return self.cidr, self.address
-
-
-def unusable(cidr: IPNetwork) -> str:
-    """Return why the kernel would not route to addresses of a subnet, or "" where it would."""
-    return next((reason for other, reason in _UNUSABLE.items() if cidr.overlaps(other)), "")

@@ -68,11 +68,12 @@ class IpamChecks:
             rules = self.registry.rules(subnet.cidr)
             if not is_open(call, backend, rules):
                 yield _lost(backend, subnet.cidr)
-            if subnet.gateway is not None and subnet.gateway not in held:
-                request = AllocateRequest(rules, owner=network.owner, address=subnet.gateway)
+            gateway = subnet.leased_gateway
+            if gateway is not None and gateway not in held:
+                request = AllocateRequest(rules, owner=network.owner, address=gateway)
                 yield Problem(
                     f"network {network.name}",
-                    f"Its gateway address {subnet.gateway} is not allocated to it.",
+                    f"Its gateway address {gateway} is not allocated to it.",
                     "The address is allocated to it again.",
                     partial(backend.run, verb=Backend.allocate, request=request),
                 )

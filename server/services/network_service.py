@@ -35,7 +35,7 @@ class NetworkService:
     def CreateNetwork(
         self, request: pb.CreateNetworkRequest, call: Call
     ) -> pb.CreateNetworkResponse:
-        spec = from_proto.network(request.network, self.core.drivers)
+        spec = from_proto.network(request, self.core.drivers)
         report = self.core.networks.create(call, spec, allow_existing=request.allow_existing)
         return pb.CreateNetworkResponse(network=self._network(report, call))
 

@@ -3,10 +3,11 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
+from ipaddress import ip_network
 
 from mynet.drivers.errors import InterfaceExists
 from mynet.ipam.sqlite.database import Database
-from mynet.server.errors import Ambiguous, NetworkExists, NetworkNotFound, quoted
+from mynet.server.errors import Ambiguous, NetworkExists, NetworkNotFound, SubnetOverlap, quoted
 from mynet.server.model.networks import Network, Subnet
 from mynet.server.model.subnets import NewSubnet, SubnetCandidates, SubnetSpec
 from mynet.server.store import codec, subnets
@@ -111,7 +112,24 @@ def _claim(
         entry = NewSubnet(cidr, network.spec.ipam, spec.rules, network_id=network.id)
         subnets.claim(connection, revision, network.create_time, entry)
         claimed[number] = Subnet(cidr, None, spec)
+    for subnet in claimed.values():
+        _require_in_no_other(connection, subnet)
     return tuple(claimed[number] for number in range(len(specs)))
+
+
+def _require_in_no_other(connection: sqlite3.Connection, subnet: Subnet) -> None:
+    """Raise SubnetOverlap where a gateway outside its subnet is an address of another."""
+    gateway = subnet.spec.gateway
+    if gateway is None or gateway in subnet.cidr:
+        return
+    if other := subnets.overlapping(connection, ip_network(gateway)):
+        raise SubnetOverlap(
+            f"the gateway {gateway} of {subnet.cidr} is an address of {other.cidr}, which is"
+            " registered too; name a gateway that is in no other subnet, such as fe80::1",
+            resource=f"subnet {other.cidr}",
+            holder=other.network,
+            metadata={"subnet": str(other.cidr), "network": other.network},
+        )
 
 
 def _require_free(connection: sqlite3.Connection, network: Network) -> None:

@@ -82,7 +82,7 @@ class FakeLinks(Subject, protocol=interface.Links):
         )
         addresses = with_link_local(bridge.addresses, bridge.mac)
         entry.addresses |= set(addresses)
-        entry.address_routes |= set(address_routes(addresses))
+        entry.address_routes |= set(address_routes(addresses, bridge.without_address))
         entry.static_macs |= {bridge.mac}
         self._table.require_name(entry, bridge.name)
 

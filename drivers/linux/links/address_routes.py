@@ -2,10 +2,10 @@
 
 import errno
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from mynet.drivers.api import IPV4, IPV6, IPInterface
+from mynet.drivers.api import IPV4, IPV6, IPInterface, IPNetwork
 from mynet.drivers.linux.netlink import route_requests, rtnetlink
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.address_routes import AddressRoute, address_routes
@@ -15,15 +15,26 @@ _PAUSES: Final = (0, 0.01, 0.04, 0.15)  # seconds before each look at routes
 _EXISTS: Final = frozenset({errno.EEXIST})
 
 
-def restore_routes(nl: Netlink, name: str, index: int, addresses: Sequence[IPInterface]) -> None:
-    """Add those routes of a link's addresses that are missing.
+def restore_routes(
+    nl: Netlink,
+    name: str,
+    index: int,
+    addresses: Sequence[IPInterface],
+    subnets: Sequence[IPNetwork] = (),
+) -> None:
+    """Add those routes of a link's addresses, and to other subnets behind it, that are missing.
 
     Like: ``ip route append SUBNET dev NAME proto kernel``.
     """
-    existing = settled_routes(nl, index, addresses)
-    missing = [route for route in address_routes(addresses) if route not in existing]
+    existing = settled_routes(nl, index, addresses, subnets)
+    missing = [route for route in address_routes(addresses, subnets) if route not in existing]
     if missing:
         nl.ask(*(_add(name, index, route) for route in missing))
+
+
+def add_subnet_routes(name: str, index: int, subnets: Sequence[IPNetwork]) -> Iterator[Request]:
+    """Yield requests for routes to subnets of which the link has no address."""
+    return (_add(name, index, route) for route in address_routes((), subnets))
 
 
 def _add(name: str, index: int, route: AddressRoute) -> Request:
@@ -32,14 +43,17 @@ def _add(name: str, index: int, route: AddressRoute) -> Request:
 
 
 def settled_routes(
-    nl: Netlink, index: int, addresses: Sequence[IPInterface]
+    nl: Netlink,
+    index: int,
+    addresses: Sequence[IPInterface],
+    subnets: Sequence[IPNetwork] = (),
 ) -> frozenset[AddressRoute]:
     """Return the routes of a link's addresses. Like: ``ip route show dev NAME proto kernel``.
 
     The kernel adds the local route of an IPv6 address a moment after the address, so a route that
     is missing is looked up again.
     """
-    expected = frozenset(address_routes(addresses))
+    expected = frozenset(address_routes(addresses, subnets))
     routes = frozenset[AddressRoute]()
     for pause in _PAUSES:
         time.sleep(pause)

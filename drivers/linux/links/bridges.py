@@ -7,7 +7,11 @@ from typing import Final
 
 from mynet.drivers.api import IPInterface
 from mynet.drivers.linux import sysctl
-from mynet.drivers.linux.links.address_routes import restore_routes, settled_routes
+from mynet.drivers.linux.links.address_routes import (
+    add_subnet_routes,
+    restore_routes,
+    settled_routes,
+)
 from mynet.drivers.linux.links.alias import renamed, taken
 from mynet.drivers.linux.links.lookup import EXISTS, addresses_of, delete_link, find_link
 from mynet.drivers.linux.links.mac import with_link_local
@@ -46,7 +50,7 @@ class Bridges:
             apply_settings(nl, replace(bridge, name=name), link)
             nl.ask(*_finish(bridge, link))
             if found is not None:
-                restore_routes(nl, name, link.index, _all_addresses(bridge))
+                restore_routes(nl, name, link.index, _all_addresses(bridge), bridge.without_address)
         if name != bridge.name:
             raise renamed(name, bridge.name)
 
@@ -73,7 +77,7 @@ class Bridges:
             return BridgeSnapshot(
                 link,
                 addresses,
-                settled_routes(nl, link.index, own),
+                settled_routes(nl, link.index, own, bridge.without_address),
                 receives=_receives(nl, link),
             )
 
@@ -122,6 +126,7 @@ def _finish(bridge: Bridge, link: Link) -> tuple[Request, ...]:
         ),
         *set_up(name, index),
         *add_addresses(name, index, bridge.addresses, bridge.mac),
+        *add_subnet_routes(name, index, bridge.without_address),
     )
 
 

@@ -18,7 +18,7 @@ from mynet.drivers.linux.links.own_links import restore_name
 from mynet.drivers.linux.links.settings import read_settings, write_settings
 from mynet.drivers.linux.netlink import address_requests, link_requests, route_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.values.desired import Veth, priority
+from mynet.drivers.linux.values.desired import Veth, is_on_link, priority
 from mynet.drivers.linux.values.observed import Link, Snapshot
 
 _LOOPBACK: Final = 1  # the index of lo in every namespace
@@ -147,7 +147,9 @@ def _requests(veth: Veth, index: int) -> Iterator[Request]:
     yield from add_addresses(veth.interface, index, veth.addresses, veth.mac)
     for gateway in veth.gateways:
         yield Request(
-            address_requests.add_default_route(index, gateway, veth.metric),
+            address_requests.add_default_route(
+                index, gateway, veth.metric, onlink=not is_on_link(gateway, veth.addresses)
+            ),
             f"add a default route via {gateway} to {veth.interface}",
             f"interface {veth.interface}",
             EXISTS,

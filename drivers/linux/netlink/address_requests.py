@@ -16,6 +16,7 @@ _IFA_F_NODAD: Final = 0x02
 _POINT_TO_POINT: Final = 31  # a prefix of that length has no broadcast address (RFC 3021)
 
 _RT_SCOPE_UNIVERSE: Final = 0
+_RTNH_F_ONLINK: Final = 0x04
 
 _NDA_DST, _NDA_LLADDR, _NUD_STALE = 1, 2, 0x04
 
@@ -36,11 +37,15 @@ def add_address(index: int, address: IPInterface) -> bytes:
     return nlmsg.pack_message(rt.RTM_NEWADDR, body, nlmsg.NLM_F_CREATE | nlmsg.NLM_F_REPLACE)
 
 
-def add_default_route(index: int, gateway: IPAddress, metric: int) -> bytes:
-    """Like: ip route add default via GATEWAY dev NAME metric N."""
+def add_default_route(index: int, gateway: IPAddress, metric: int, *, onlink: bool) -> bytes:
+    """Like: ip route add default via GATEWAY dev NAME metric N [onlink].
+
+    The kernel refuses a gateway that is in no subnet of the link, unless it is declared on-link.
+    """
+    flags = _RTNH_F_ONLINK if onlink else 0
     body = rt.RTMSG.pack(
         *(nlmsg.ADDRESS_FAMILIES[gateway.version], 0, 0, 0),
-        *(rt.RT_TABLE_MAIN, rt.RTPROT_STATIC, _RT_SCOPE_UNIVERSE, rt.RTN_UNICAST, 0),
+        *(rt.RT_TABLE_MAIN, rt.RTPROT_STATIC, _RT_SCOPE_UNIVERSE, rt.RTN_UNICAST, flags),
     )
     body += nla.attribute(rt.RTA_GATEWAY, gateway.packed) + nla.number_attribute(rt.RTA_OIF, index)
     body += nla.number_attribute(rt.RTA_PRIORITY, priority(gateway, metric))

@@ -45,8 +45,13 @@ class AddressRoute:
                 return f"the multicast route to {self.destination}"
 
 
-def address_routes(addresses: Iterable[IPInterface]) -> tuple[AddressRoute, ...]:
-    """Return the routes for the addresses of one link, without broadcast and anycast routes."""
+def address_routes(
+    addresses: Iterable[IPInterface], subnets: Iterable[IPNetwork] = ()
+) -> tuple[AddressRoute, ...]:
+    """Return the routes for the addresses of one link, without broadcast and anycast routes.
+
+    ``subnets`` are reached over the link, too, although none of its addresses is in them.
+    """
     routes: dict[AddressRoute, None] = {}
     for address in addresses:
         routes[AddressRoute(RouteKind.LOCAL, ip_network(address.ip), address.ip)] = None
@@ -54,4 +59,6 @@ def address_routes(addresses: Iterable[IPInterface]) -> tuple[AddressRoute, ...]
             routes.setdefault(AddressRoute(RouteKind.SUBNET, address.network, address.ip))
         if address.version == IPV6:
             routes.setdefault(AddressRoute(RouteKind.MULTICAST, _MULTICAST))
+    for subnet in subnets:
+        routes.setdefault(AddressRoute(RouteKind.SUBNET, subnet))
     return tuple(routes)

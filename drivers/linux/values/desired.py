@@ -62,6 +62,15 @@ class Bridge:
     forwards: frozenset[int] = frozenset()
     # The IP versions that the kernel has.
     versions: frozenset[int] = frozenset({IPV4, IPV6})
+    # The subnets that the host reaches over the bridge. The kernel makes a connected route for one
+    # that has an address of the bridge; the others need a route too.
+    subnets: Sequence[IPNetwork] = ()
+
+    @property
+    def without_address(self) -> Sequence[IPNetwork]:
+        """The subnets in which the bridge has no address, as their gateways are outside them."""
+        known = {address.network for address in self.addresses}
+        return [subnet for subnet in self.subnets if subnet not in known]
 
     @property
     def identity(self) -> Identity:
@@ -122,7 +131,8 @@ class Veth:
     mac: str
     # The addresses of the inner end.
     addresses: Sequence[IPInterface] = ()
-    # The inner end gets a default route over each of them.
+    # The inner end gets a default route over each of them. One that is in none of the networks of
+    # the addresses is on the link all the same.
     gateways: Sequence[IPAddress] = ()
     # Of the default routes; see :func:`priority`.
     metric: int = 0
@@ -161,6 +171,11 @@ class Veth:
         if self.guarded:
             return guarded_port(isolated=self.isolated, hairpin=self.hairpin)
         return BridgePort(isolated=self.isolated, hairpin=self.hairpin)
+
+
+def is_on_link(gateway: IPAddress, addresses: Sequence[IPInterface]) -> bool:
+    """Return whether the networks of a link's addresses contain a gateway."""
+    return any(gateway in address.network for address in addresses)
 
 
 def priority(gateway: IPAddress, metric: int) -> int:

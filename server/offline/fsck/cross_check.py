@@ -54,7 +54,7 @@ def _endpoint(endpoint: Endpoint, held: AllocatedByOwner, files: PluginFiles) ->
 
 
 def _network(network: Network, held: AllocatedByOwner, files: PluginFiles) -> Iterator[str]:
-    recorded = {subnet.gateway for subnet in network.subnets if subnet.gateway}
+    recorded = {gateway for subnet in network.subnets if (gateway := subnet.leased_gateway)}
     allocated = held.get(network.owner, set())
     if files.whole:
         for address in sorted(recorded - allocated, key=str):

@@ -1,7 +1,7 @@
 """Parsers of fields: each returns a value of a real type, or raises ValueError."""
 
 import re
-from ipaddress import IPv6Address, ip_address, ip_interface
+from ipaddress import IPv6Address, ip_address, ip_interface, ip_network
 from pathlib import Path
 
 from mynet.drivers.api import IPV4, IPInterface
@@ -9,7 +9,8 @@ from mynet.ipam.api import IPAddress, IPNetwork, Span
 from mynet.server.errors import quoted
 from mynet.server.model.endpoints import ENDPOINT_OWNER, AddressSpec, is_own
 from mynet.server.model.networks import NETWORK_OWNER
-from mynet.server.model.subnets import SubnetSize, SubnetSpec, unusable
+from mynet.server.model.special_purpose import why_no_gateway
+from mynet.server.model.subnets import SubnetSize, SubnetSpec
 
 MAX_TEXT = 255
 MAX_SUBNETS = 64
@@ -18,6 +19,7 @@ MAX_VALUE = 4096
 MAX_BATCH = 4096
 MIN_MTU, MAX_MTU = 68, 65535  # RFC 791, linux/if_ether.h
 
+_THIS_NETWORK = ip_network("0.0.0.0/8")  # a block, and no pool has room for a network of its size
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
 _DEVICE = re.compile(r"[a-zA-Z0-9_.@+=~^#$!&*,;-]{1,15}")
 _NO_DEVICES = {".", "..", "all", "default"}  # the last two are folders of /proc/sys/net/*/conf
@@ -85,10 +87,8 @@ def network_cidr(value: str) -> SubnetSpec:
     The unspecified address with a prefix length means any subnet of that size.
     """
     interface = _cidr(value)
-    if interface.ip.is_unspecified and interface.network.prefixlen:
+    if _is_size(interface) and interface.network != _THIS_NETWORK:
         return size_spec(interface)
-    if reason := unusable(interface.network):
-        raise ValueError(f"{quoted(value)} cannot be a network's subnet: {reason}")
     is_gateway = interface.ip != interface.network.network_address
     return SubnetSpec(interface.network, interface.ip if is_gateway else None)
 
@@ -103,9 +103,12 @@ def new_cidr(value: str) -> SubnetSpec:
     if not value:
         return SubnetSpec(None, size=SubnetSize(IPV4))
     interface = _cidr(value)
-    if interface.ip.is_unspecified and interface.network.prefixlen:
-        return size_spec(interface)
-    return SubnetSpec(interface.network)
+    return size_spec(interface) if _is_size(interface) else SubnetSpec(interface.network)
+
+
+def _is_size(interface: IPInterface) -> bool:
+    """Return whether a CIDR is a size alone, such as 0.0.0.0/26."""
+    return interface.ip.is_unspecified and interface.network.prefixlen > 0
 
 
 def size_spec(interface: IPInterface) -> SubnetSpec:
@@ -136,6 +139,14 @@ def address(value: str) -> IPAddress:
         parsed = None
     if parsed is None or _has_scope(parsed):
         raise ValueError(f"{quoted(value)} is not an IP address, such as 10.1.0.7 or fd00:1::7")
+    return parsed
+
+
+def gateway(value: str) -> IPAddress:
+    """Parse an address that a host can have on a link."""
+    parsed = address(value)
+    if reason := why_no_gateway(parsed):
+        raise ValueError(f"{parsed} cannot be a gateway: {reason}; name an address that a host has")
     return parsed
 
 

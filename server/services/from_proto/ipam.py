@@ -5,6 +5,7 @@ from dataclasses import replace
 from mynet.drivers.api import IPV6
 from mynet.ipam import api
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
+from mynet.server.model.special_purpose import why_special, why_unusable
 from mynet.server.model.subnets import LONGEST, MAX_SPANS, Rules, SubnetSpec
 from mynet.server.services.from_proto import fields
 from mynet.server.services.from_proto.violations import Violations
@@ -29,6 +30,10 @@ def new_subnet(request: ipam_pb2.CreateSubnetRequest) -> tuple[SubnetSpec, str]:
     if request.subnet.gateway:
         violations.add("subnet.gateway", "must be empty; a network that uses the subnet sets it")
     subnet_rules = rules(violations, "subnet", request.subnet, spec)
+    if spec and spec.cidr:
+        special = "" if request.allow_special_purpose else why_special(spec.cidr)
+        if reason := why_unusable(spec.cidr) or special:
+            refuse_block(violations, "subnet.cidr", spec.cidr, reason, is_special=reason == special)
     backend = violations.parse("backend", request.backend, fields.text)
     violations.refuse()
     assert spec is not None  # noqa: S101 - refused above
@@ -64,6 +69,16 @@ def rules(
         cooldown=_seconds(violations, f"{field}.cooldown", message, "cooldown"),
         retention=_seconds(violations, f"{field}.retention", message, "retention"),
     )
+
+
+def refuse_block(
+    violations: Violations, field: str, subnet: api.IPNetwork, reason: str, *, is_special: bool
+) -> None:
+    """Add a violation for a subnet of a special-purpose block."""
+    remedy = "choose one of another block, such as 10.1.0.0/24 or fd00:1::/64"
+    if is_special:
+        remedy += ", or set allow_special_purpose (--allow-special-purpose)"
+    violations.add(field, f"{subnet} cannot be a subnet: {reason}; {remedy}")
 
 
 def allocation(request: ipam_pb2.AllocateAddressRequest) -> api.AllocateRequest:

@@ -102,7 +102,7 @@ def test_an_endpoint_is_the_pair_that_it_describes(
         interface="check1",
         mac="02:00:5e:00:53:01",
         addresses=(ip_interface("198.18.1.2/24"), ip_interface("fd6d:796e:6574:1::2/64")),
-        gateways=tuple(subnet.gateway for subnet in (IPV4, IPV6)),
+        gateways=tuple(subnet.gateway for subnet in (IPV4, IPV6) if subnet.gateway),
         metric=1,
         sandbox=endpoint.sandbox,
         bridge_mac=mac_from(endpoint.network.id),

@@ -57,14 +57,15 @@ def test_a_subnet_is_refused(furnished_world: World, cidr: str) -> None:
 @pytest.mark.parametrize(
     ("cidr", "gateway", "faults"),
     [
-        ("10.2.0.0/24", "10.3.0.1", ["gateway"]),
+        ("10.2.0.0/24", "224.0.0.1", ["gateway"]),
+        ("10.2.0.0/24", "127.0.0.1", ["gateway"]),
         ("10.2.0.0/24", "fd00::1", ["gateway"]),
         ("10.2.0.0/24", "10.2.0.1/24", ["gateway"]),
         ("10.2.0.0/24", "banana", ["gateway"]),
         ("fd00:2::/64", "fe80::1%eth0", ["gateway"]),
         ("10.2.0.0/24", LONG, ["gateway"]),
         ("10.2.0.1/24", "10.2.0.2", ["gateway"]),
-        ("10.2.0.1/24", "10.3.0.2", ["gateway", "gateway"]),
+        ("10.2.0.1/24", "fd00::1", ["gateway", "gateway"]),
         ("banana", "banana", ["cidr", "gateway"]),
     ],
     ids=shown,

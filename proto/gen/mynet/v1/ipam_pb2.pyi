@@ -125,9 +125,11 @@ class Subnet(_message.Message):
     pools: "0.0.0.0/26" is any IPv4 subnet of 64 addresses, "::/80" is any IPv6 /80.
     """
     gateway: _builtins.str
-    """The host's address in a network's subnet: "10.1.0.1". Default: the first address that is not
-    reserved, inside or outside the range. Empty for a subnet that no network uses. CreateSubnet
-    refuses a gateway.
+    """The host's own address on a network, to which endpoints send what leaves it: "10.1.0.1". It may
+    be outside the subnet, such as "fe80::1" or "169.254.1.1"; then it takes no address of the
+    subnet. Default: the first address that is not reserved, inside or outside the range; none in a
+    /31, /32, /127 or /128 of an internal network, whose addresses are left to endpoints. Empty for
+    a subnet that no network uses. CreateSubnet refuses a gateway.
     """
     backend: _builtins.str
     """Output only. The name of the IPAM backend that stores the allocations: "bitmap"."""
@@ -312,8 +314,14 @@ class CreateSubnetRequest(_message.Message):
 
     SUBNET_FIELD_NUMBER: _builtins.int
     BACKEND_FIELD_NUMBER: _builtins.int
+    ALLOW_SPECIAL_PURPOSE_FIELD_NUMBER: _builtins.int
     backend: _builtins.str
     """The IPAM backend that stores the allocations. Default: "bitmap"."""
+    allow_special_purpose: _builtins.bool
+    """Whether to accept a subnet in a special-purpose block (RFC 6890) that is seldom used on
+    purpose, such as 169.254.0.0/16, where clouds have their metadata service. Blocks that have no
+    addresses of hosts, such as 240.0.0.0/4, are refused in any case.
+    """
     @_builtins.property
     def subnet(self) -> Global___Subnet:
         """The subnet to create. The daemon reads cidr, range, reserved, cooldown and retention. Without a
@@ -326,10 +334,11 @@ class CreateSubnetRequest(_message.Message):
         *,
         subnet: Global___Subnet | None = ...,
         backend: _builtins.str = ...,
+        allow_special_purpose: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["subnet", b"subnet"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "subnet", b"subnet"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_special_purpose", b"allow_special_purpose", "backend", b"backend", "subnet", b"subnet"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -548,9 +548,15 @@ class CreateNetworkRequest(_message.Message):
 
     NETWORK_FIELD_NUMBER: _builtins.int
     ALLOW_EXISTING_FIELD_NUMBER: _builtins.int
+    ALLOW_SPECIAL_PURPOSE_FIELD_NUMBER: _builtins.int
     allow_existing: _builtins.bool
     """Whether an existing network with the same name and the same fields is a success. The response
     then has that network.
+    """
+    allow_special_purpose: _builtins.bool
+    """Whether to accept subnets in a special-purpose block (RFC 6890) that is seldom used on purpose,
+    such as 169.254.0.0/16, where clouds have their metadata service. Blocks that have no addresses
+    of hosts, such as 240.0.0.0/4, are refused in any case.
     """
     @_builtins.property
     def network(self) -> Global___Network:
@@ -563,10 +569,11 @@ class CreateNetworkRequest(_message.Message):
         *,
         network: Global___Network | None = ...,
         allow_existing: _builtins.bool = ...,
+        allow_special_purpose: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["network", b"network"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_existing", b"allow_existing", "network", b"network"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_existing", b"allow_existing", "allow_special_purpose", b"allow_special_purpose", "network", b"network"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

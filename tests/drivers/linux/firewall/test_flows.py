@@ -38,8 +38,8 @@ by_family = pytest.mark.parametrize("version", VERSIONS, ids=["IPv4", "IPv6"])
 
 
 def gateway_of(box: str, version: int) -> str:
-    gateways = (subnet.gateway for subnet in network_of(box).subnets)
-    return next(str(gateway) for gateway in gateways if gateway.version == version)
+    subnets = network_of(box).subnets
+    return next(str(subnet.gateway) for subnet in subnets if subnet.cidr.version == version)
 
 
 @by_family

@@ -20,7 +20,7 @@ from tests.drivers.linux.support.topology import (
 BOTH = (4, 6)
 UNKNOWN: dict[int, str] = {4: "8.8.8.8", 6: "2001:4860::8"}
 GATEWAY: dict[str, dict[int, str]] = {
-    name: {subnet.gateway.version: str(subnet.gateway) for subnet in network.subnets}
+    name: {subnet.cidr.version: str(subnet.gateway) for subnet in network.subnets}
     for name, network in NETWORKS.items()
 }
 by_family = pytest.mark.parametrize("version", BOTH, ids=["IPv4", "IPv6"])

@@ -33,7 +33,7 @@ PORTS = (
 )
 BOTH = (4, 6)
 GATEWAY: dict[str, dict[int, str]] = {
-    name: {subnet.gateway.version: str(subnet.gateway) for subnet in network.subnets}
+    name: {subnet.cidr.version: str(subnet.gateway) for subnet in network.subnets}
     for name, network in NETWORKS.items()
 }
 

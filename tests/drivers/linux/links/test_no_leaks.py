@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 
@@ -77,9 +78,7 @@ FAULTS: dict[str, Callable[[Endpoint], Endpoint]] = {
     "outer name taken": lambda endpoint: replace(endpoint, host_interface="lo"),
     "inner name taken": lambda endpoint: replace(endpoint, interface="taken"),
     "bad address": lambda endpoint: replace(endpoint, mac_address="01:00:00:00:00:01"),
-    "bad gateway": lambda endpoint: replace(
-        endpoint, gateways=(sample_network(8).subnets[0].gateway,)
-    ),
+    "bad gateway": lambda endpoint: replace(endpoint, gateways=(ip_address("224.0.0.1"),)),
 }
 
 
