@@ -21,7 +21,6 @@ from mynet.drivers.linux.netlink import (
     address_requests,
     fdb_requests,
     link_requests,
-    pyroute2_requests,
 )
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import BRIDGE_GROUP, Bridge
@@ -95,7 +94,7 @@ class Bridges:
 def _create(nl: Netlink, bridge: Bridge) -> Link:
     """Create the bridge. Raises :exc:`InterfaceExists` if another link has its name."""
     request = Request(
-        pyroute2_requests.new_bridge(bridge),
+        link_requests.new_bridge(bridge),
         f"make the bridge {bridge.name}",
         f"interface {bridge.name}",
         EXISTS,

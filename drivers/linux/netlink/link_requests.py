@@ -12,11 +12,12 @@ from mynet.drivers.linux.netlink import attributes as nla
 from mynet.drivers.linux.netlink import header as nlmsg
 from mynet.drivers.linux.netlink import rtnetlink as rt
 from mynet.drivers.linux.netlink.link_settings import bridge_option
-from mynet.drivers.linux.values.bridge_port import PORT_GROUP, BridgePort
-from mynet.drivers.linux.values.desired import Veth
+from mynet.drivers.linux.values.bridge_port import FDB_MAX_LEARNED, PORT_GROUP, BridgePort
+from mynet.drivers.linux.values.desired import BRIDGE_GROUP, Bridge, Veth
 
 _IFLA_INET6_ADDR_GEN_MODE, _IN6_ADDR_GEN_MODE_NONE = 8, 1
 _VETH_INFO_PEER: Final = 1
+_IFLA_BR_FDB_MAX_LEARNED: Final = 49
 _RTEXT_FILTER_SKIP_STATS: Final = 8
 _WITHOUT_STATISTICS = nla.number_attribute(rt.IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
 _NETNSA_FD: Final = 3
@@ -46,6 +47,25 @@ def new_veth(veth: Veth, master: int, netns: int | None) -> bytes:
             rt.IFLA_LINKINFO,
             nla.text_attribute(rt.IFLA_INFO_KIND, "veth"),
             nla.nested(rt.IFLA_INFO_DATA, nla.nested(_VETH_INFO_PEER, peer)),
+        ),
+        flags=_NEW,
+    )
+
+
+def new_bridge(bridge: Bridge) -> bytes:
+    """Like: ip link add NAME address MAC group G type bridge fdb_max_learned N.
+
+    Linux before 6.7 ignores the limit.
+    """
+    limit = nla.number_attribute(_IFLA_BR_FDB_MAX_LEARNED, FDB_MAX_LEARNED)
+    return _link(
+        rt.RTM_NEWLINK,
+        _identity(bridge.name, bridge.mac),
+        nla.number_attribute(rt.IFLA_GROUP, BRIDGE_GROUP),
+        nla.nested(
+            rt.IFLA_LINKINFO,
+            nla.text_attribute(rt.IFLA_INFO_KIND, "bridge"),
+            nla.nested(rt.IFLA_INFO_DATA, limit),
         ),
         flags=_NEW,
     )

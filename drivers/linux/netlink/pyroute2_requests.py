@@ -12,19 +12,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from mynet.drivers.linux.netlink import rtnetlink as rt
-from mynet.drivers.linux.netlink.header import ADDRESS_FAMILIES, NLM_F_CREATE, NLM_F_EXCL
-from mynet.drivers.linux.values.desired import BRIDGE_GROUP, Bridge
-
-
-def new_bridge(bridge: Bridge) -> bytes:
-    """Like: ip link add NAME address MAC group N type bridge."""
-    attributes = [
-        ("IFLA_IFNAME", bridge.name),
-        ("IFLA_ADDRESS", bridge.mac),
-        ("IFLA_GROUP", BRIDGE_GROUP),
-        ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "bridge")]}),
-    ]
-    return _build(ifinfmsg, rt.RTM_NEWLINK, {"attrs": attributes}, NLM_F_CREATE | NLM_F_EXCL)
+from mynet.drivers.linux.netlink.header import ADDRESS_FAMILIES
 
 
 def delete_link(index: int) -> bytes:
@@ -49,11 +37,10 @@ def _build(
     layout: Any,  # noqa: ANN401 - a message class of pyroute2, which has no types
     kind: int,
     fields: Mapping[str, object],
-    flags: int = 0,
 ) -> bytes:
     """Build a message. The socket adds the sequence number and the flags of a request."""
     message = layout()
-    message["header"] |= {"type": kind, "flags": flags}
+    message["header"] |= {"type": kind, "flags": 0}
     message.update(fields)
     message.encode()
     return bytes(message.data)

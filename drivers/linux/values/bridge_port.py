@@ -12,6 +12,10 @@ PORT_GROUP: Final = 0x6D79
 # is refused by the kernel, which drops these frames.
 ALL_GROUP_ADDRESSES: Final = 0xFFFD
 
+# How many MAC addresses a bridge learns from the ports that are not guarded. The bridge sends what
+# is for others to all of these ports.
+FDB_MAX_LEARNED: Final = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class BridgePort:

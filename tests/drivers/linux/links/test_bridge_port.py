@@ -9,6 +9,7 @@ import pytest
 
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.links.mac import mac_from
+from mynet.drivers.linux.values.bridge_port import FDB_MAX_LEARNED
 from mynet.drivers.linux.values.desired import Bridge, Veth
 from tests.drivers.linux.support.namespaces import Namespace
 
@@ -116,6 +117,16 @@ def test_a_flood_of_mac_addresses_fills_no_forwarding_database(
     send(box, "02:00:00:00:00:01", "02:ee:00:00:00:00", 2000)
     added = len(host.json("bridge", "-j", "fdb")) - before
     assert (added == 0) is guarded
+
+
+def test_a_bridge_learns_a_limited_number_of_mac_addresses(
+    host: Namespace, box: Namespace, kernel: LinuxKernel
+) -> None:
+    kernel.links.attach(replace(veth(box, 2), guarded=False))
+    before = len(host.json("bridge", "-j", "fdb"))
+    send(box, "02:00:00:00:00:01", "02:ee:00:00:00:00", 2 * FDB_MAX_LEARNED)
+    assert len(host.json("bridge", "-j", "fdb")) - before <= FDB_MAX_LEARNED
+    assert box.pings("10.1.0.1")
 
 
 def test_an_endpoint_cannot_take_the_mac_address_of_another(

@@ -27,7 +27,7 @@ LINKS = Request(link_requests.get_link(), "list links", "links")
 
 
 def bridge(name: str, *, forgive: frozenset[int] = frozenset()) -> Request:
-    made = pyroute2_requests.new_bridge(Bridge(name, "", "02:00:00:00:00:01", 1500))
+    made = link_requests.new_bridge(Bridge(name, "", "02:00:00:00:00:01", 1500))
     return Request(made, f"make {name}", f"interface {name}", forgive)
 
 

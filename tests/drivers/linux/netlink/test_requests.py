@@ -81,13 +81,17 @@ def veth_info(peer: dict[str, object]) -> dict[str, object]:
             },
         ),
         (
-            pyroute2_requests.new_bridge(Bridge("br-web", "", MAC, 1500)),
+            link_requests.new_bridge(Bridge("br-web", "", MAC, 1500)),
             *(NEWLINK, CREATE | EXCLUSIVE, {"index": 0}),
             {
                 "IFLA_IFNAME": "br-web",
                 "IFLA_ADDRESS": MAC,
                 "IFLA_GROUP": BRIDGE_GROUP,
-                "IFLA_LINKINFO": {"IFLA_INFO_KIND": "bridge"},
+                "IFLA_LINKINFO": {
+                    "IFLA_INFO_KIND": "bridge",
+                    # IFLA_BR_FDB_MAX_LEARNED, which this pyroute2 does not know
+                    "IFLA_INFO_DATA": {"UNKNOWN": {"header": {"length": 8, "type": 49}}},
+                },
             },
         ),
         (

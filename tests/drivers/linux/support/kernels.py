@@ -11,7 +11,7 @@ from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.drivers.linux.interface import Kernel
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.drivers.linux.netlink import link_requests, pyroute2_requests
+from mynet.drivers.linux.netlink import link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Bridge, Veth
 from tests.drivers.linux.support.namespaces import Namespace
@@ -157,7 +157,7 @@ class LinuxTestbed:
 
     def begin_bridge(self, bridge: Bridge) -> None:
         with Netlink() as nl:
-            nl.ask(Request(pyroute2_requests.new_bridge(bridge), "begin a bridge", "interface"))
+            nl.ask(Request(link_requests.new_bridge(bridge), "begin a bridge", "interface"))
 
     def begin_pair(self, veth: Veth) -> None:
         fd = self._namespace(veth.sandbox).fd if veth.sandbox else None
