@@ -11,6 +11,7 @@ from mynet.cli.errors import Failed
 
 LARGEST = 60 << 20  # bytes; the daemon's limit for a request is a little higher
 _STDIN = 0
+_WITH_MARK = "utf-8-sig"  # Windows puts a byte order mark before the text
 
 
 def read(path: Path) -> str:
@@ -32,7 +33,8 @@ def read_folder(path: Path) -> Mapping[str, str]:
             if not entry.is_file():  # reading a pipe would block
                 raise _failed(entry, "read", "it is not a regular file")
             with _translated(entry, "read"):
-                files[entry.name] = _read(entry, entry.open("rb"))
+                # A byte order mark is for the daemon to refuse: host-local does not skip it.
+                files[entry.name] = _read(entry, entry.open("rb"), encoding="utf-8")
             size += len(entry.name) + len(files[entry.name])
             if size > LARGEST:
                 raise _too_large(path)
@@ -74,13 +76,13 @@ def write_folder(path: Path, files: Mapping[str, str]) -> None:
             (path / name).write_bytes(content.encode())
 
 
-def _read(path: Path, opened: BinaryIO) -> str:
+def _read(path: Path, opened: BinaryIO, encoding: str = _WITH_MARK) -> str:
     with opened as stream:
         content = stream.read(LARGEST + 1)
     if len(content) > LARGEST:
         raise _too_large(path)
     try:
-        return content.decode("utf-8-sig")  # Windows puts a byte order mark before the text
+        return content.decode(encoding)
     except UnicodeDecodeError as error:
         raise _failed(path, "read", "it is not UTF-8 text") from error
 

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import socket
+import stat
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -44,20 +45,38 @@ def open_netns(path: str) -> Iterator[int]:
         handle = _open(path, os.O_PATH, path)
         opened.callback(os.close, handle)
         if os.fstat(handle).st_dev != _HERE.stat().st_dev:  # all namespaces are in one file system
-            raise SandboxNotFound(
-                f"{path} is not a network namespace: give a path such as /run/netns/NAME"
-                " or /proc/PID/ns/net",
-                resource=resource,
-            )
+            raise SandboxNotFound(_other_file(path, handle), resource=resource)
         fd = _open(f"/proc/self/fd/{handle}", os.O_RDONLY, path)
         opened.callback(os.close, fd)
         with refusals(f"tell the type of {path}", resource):
             kind = fcntl.ioctl(fd, NS_GET_NSTYPE)
         if kind != CLONE_NEWNET:
             raise SandboxNotFound(
-                f"{path} is a namespace of another type than network", resource=resource
+                f"{path} is a namespace of another type than network: give one such as"
+                " /run/netns/NAME or /proc/PID/ns/net",
+                resource=resource,
             )
         yield fd
+
+
+def _other_file(path: str, handle: int) -> str:
+    """Return why an open file that is no namespace cannot be a sandbox, and what to do.
+
+    An empty file below /run/netns is what `ip netns add` mounts a namespace over. It is seen as a
+    file in a mount namespace that the mount did not reach.
+    """
+    status = os.fstat(handle)
+    if not (stat.S_ISREG(status.st_mode) and status.st_size == 0):
+        return (
+            f"{path} is not a network namespace: give a path such as /run/netns/NAME or"
+            " /proc/PID/ns/net"
+        )
+    return (
+        f"{path} is an empty file in mynetd's mount namespace, not a network namespace: the"
+        " namespace was not mounted there, or in another mount namespace that mynetd does not see."
+        " Add it again (ip netns delete, ip netns add); or share /run/netns with mynetd (in a"
+        " container: bind propagation rshared); or name a process in it (pid, /proc/PID/ns/net)"
+    )
 
 
 def _open(file: str, flags: int, path: str) -> int:
@@ -68,7 +87,10 @@ def _open(file: str, flags: int, path: str) -> int:
     except (OSError, ValueError) as error:
         if isinstance(error, ValueError) or error.errno in _NOWHERE:
             raise SandboxNotFound(
-                f"{path!r} leads to no network namespace: there is nothing there", resource=resource
+                f"{path!r} leads to no network namespace: there is nothing there that mynetd sees;"
+                " make the sandbox first (ip netns add NAME), or give a path of mynetd's own mount"
+                " namespace",
+                resource=resource,
             ) from error
         number = errno.EPERM if error.errno == errno.EACCES else error.errno or errno.EIO
         raise refused(number, f"open {path}", resource, capability="CAP_SYS_PTRACE") from error
@@ -135,7 +157,7 @@ def require(sandbox: Sandbox, cookie: int) -> None:
     if cookie != sandbox.cookie:
         raise SandboxNotFound(
             f"{sandbox.path} leads to another network namespace than it did: the sandbox is gone,"
-            " or was made anew",
+            " or was made anew; connect the container again",
             resource=f"sandbox {sandbox.path}",
         )
 

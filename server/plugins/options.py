@@ -1,6 +1,6 @@
 """Checks options against the driver's declaration. An unknown key is an error, never ignored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from textwrap import shorten
@@ -8,6 +8,7 @@ from textwrap import shorten
 from mynet.drivers.api import DriverInfo, NetworkRequest, Option
 from mynet.server.errors import Violation
 
+_ALIKE = 0.8  # of the letters of two names
 _NAMES = 64  # characters for the names of other options in a message
 
 
@@ -20,14 +21,27 @@ def option_violations(
     for key, value in sorted(given.items()):
         option = by_name.get(key)
         if option is None:
-            names = ", ".join(get_close_matches(key, by_name, n=1) or sorted(by_name)) or "none"
-            sentence = (
-                f"driver {driver} has {shorten(names, _NAMES, placeholder=' ...')}, but not this"
-            )
-            violations.append(Violation(f"{field}[{key}]", sentence))
+            violations.append(Violation(f"{field}[{key}]", _unknown(key, by_name, driver)))
         elif refusal := option.check(value):
             violations.append(Violation(f"{field}[{key}]", refusal))
     return violations
+
+
+def _unknown(key: str, known: Collection[str], driver: str) -> str:
+    """Return what to do about an option that the driver does not have.
+
+    Names such as net.ipv4.conf.IFNAME.rp_filter are alike in most of their letters, so the last
+    part decides which of them was meant.
+    """
+    last = key.rpartition(".")[2]
+    lasts = {name.rpartition(".")[2] for name in known}
+    meant = {last} & lasts or get_close_matches(last, lasts, cutoff=_ALIKE)
+    if alike := [name for name in known if name.rpartition(".")[2] in meant]:
+        nearest = get_close_matches(key, alike, n=1, cutoff=0)[0]
+        return f"driver {driver} has no such option; did you mean {nearest}?"
+    names = shorten(", ".join(sorted(known)) or "none", _NAMES, placeholder=" ...")
+    all_names = "ListDrivers (mynetctl driver ls) shows all"
+    return f"driver {driver} has no such option; it has {names}; {all_names}"
 
 
 def network_violations(prefix: str, asked: NetworkRequest, info: DriverInfo) -> Sequence[Violation]:

@@ -29,7 +29,8 @@ _NO_BITMAP = "does not fit this format, which has IPv4 subnets with a prefix len
 _MOST = 1 << 20
 _BITS = re.compile(r"[01]*")
 _LINE_BREAK = "\r\n"  # host-local writes it on every system
-_HOST_LOCALS_OWN = re.compile(r"lock|last_reserved_ip\.\d+")
+_BYTE_ORDER_MARK = "\ufeff"
+_HOST_LOCALS_OWN = re.compile(r"lock|last_reserved_ip(\.\d+)?")  # old versions have no number
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,16 @@ def _read_host_local(violations: Violations, text: str, backend: str) -> Sequenc
         if not isinstance(content, str):
             violations.add(field, "is not a text")
             continue
-        owner = violations.parse(field, "/".join(content.split(_LINE_BREAK, 1)), fields.text)
+        if content.startswith(_BYTE_ORDER_MARK):
+            violations.add(
+                field,
+                "begins with a byte order mark, which host-local takes for a part of the id"
+                "; save the file without it",
+            )
+            continue
+        # host-local, too, compares the text without white space around it.
+        lines = [line.strip() for line in content.strip().splitlines()]
+        owner = violations.parse(field, "/".join(lines), fields.text)
         if address and cidr:
             held[cidr].append(Holding(address, owner or ""))
     return [SubnetDump(cidr, backend, Rules(), kept=False, held=held[cidr]) for cidr in held]
@@ -169,11 +179,17 @@ def _read_host_local(violations: Violations, text: str, backend: str) -> Sequenc
 
 def _write_host_local(_: Violations, dumps: Sequence[SubnetDump]) -> str:
     files = {
-        str(holding.address): _LINE_BREAK.join(holding.owner.split("/", 1))
-        for dump in dumps
-        for holding in dump.held
+        str(holding.address): _lines_of(holding.owner) for dump in dumps for holding in dump.held
     }
     return json.dumps({"subnets": [str(dump.cidr) for dump in dumps], "files": files})
+
+
+def _lines_of(owner: str) -> str:
+    """Return the container and the interface as two lines; an owner without both as it is."""
+    parts = owner.split("/", 1)
+    return (
+        _LINE_BREAK.join(parts) if all(part and part == part.strip() for part in parts) else owner
+    )
 
 
 def _described(error: BaseException, kind: type | None) -> str:

@@ -96,6 +96,19 @@ def test_a_path_that_is_not_a_network_namespace_is_refused(
     assert daemon.everything() == before
 
 
+def test_a_namespace_that_is_mounted_elsewhere_is_refused_with_the_remedy(
+    daemon: Daemon, blue: Network
+) -> None:
+    daemon.testbed.run("unshare", "--mount", "ip", "netns", "add", "elsewhere")
+    before = daemon.everything()
+    refused = refusal(daemon.net.Connect, connect("one", netns_name="elsewhere"))
+    daemon.testbed.run("rm", "/run/netns/elsewhere")
+    assert (refused.code, refused.reason) == ("NOT_FOUND", "SANDBOX_NOT_FOUND")
+    assert "/run/netns/elsewhere is an empty file in mynetd's mount namespace" in refused.message
+    assert "rshared" in refused.message
+    assert daemon.everything() == before
+
+
 def take_the_name(daemon: Daemon, box: Sandbox) -> None:
     box.run("ip", "link", "add", "eth0", "type", "bridge")
 

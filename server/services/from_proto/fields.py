@@ -21,9 +21,6 @@ MIN_MTU, MAX_MTU = 68, 65535  # RFC 791, linux/if_ether.h
 
 _THIS_NETWORK = ip_network("0.0.0.0/8")  # a block, and no pool has room for a network of its size
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
-_DEVICE = re.compile(r"[a-zA-Z0-9_.@+=~^#$!&*,;-]{1,15}")
-_NO_DEVICES = {".", "..", "all", "default"}  # the last two are folders of /proc/sys/net/*/conf
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
 def network_name(value: str) -> str:
@@ -32,19 +29,6 @@ def network_name(value: str) -> str:
         raise ValueError(
             f"{quoted(value)} is not a network name: a letter or digit, then up to 62 letters,"
             " digits, '_', '.' and '-'"
-        )
-    return value
-
-
-def device_name(value: str) -> str:
-    """Parse a network device's name or "". Source: dev_valid_name() of the kernel.
-
-    A name that ends with an asterisk is refused: nft(8) takes it for a wildcard.
-    """
-    if value and (value in _NO_DEVICES or value.endswith("*") or not _DEVICE.fullmatch(value)):
-        raise ValueError(
-            f"{quoted(value)} is not a device name: 1 to 15 printable ASCII characters, no space,"
-            " '/' or ':', and no '*' at the end"
         )
     return value
 
@@ -159,14 +143,6 @@ def address_spec(value: str) -> AddressSpec:
     if not length.isascii() or not length.isdecimal() or int(length[:4]) > parsed.max_prefixlen:
         raise ValueError(f"{quoted(value)} has no prefix length from 0 to {parsed.max_prefixlen}")
     return AddressSpec(parsed, int(length))
-
-
-def mac_address(value: str) -> str:
-    """Parse a unicast MAC address or "". The result is in lower case."""
-    parsed = value.lower()
-    if parsed and (not _MAC.fullmatch(parsed) or int(parsed[:2], 16) & 1 or not parsed.strip("0:")):
-        raise ValueError(f"{quoted(value)} is not a unicast MAC address, such as 02:42:0a:01:00:07")
-    return parsed
 
 
 def netns_name(value: str) -> str:

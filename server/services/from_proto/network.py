@@ -24,7 +24,7 @@ from mynet.server.model.special_purpose import (
 from mynet.server.model.subnets import MIN_MTU_IPV6, SubnetSpec
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.plugins.options import network_violations
-from mynet.server.services.from_proto import fields, ipam
+from mynet.server.services.from_proto import fields, ipam, links
 from mynet.server.services.from_proto.ports import unpack_ports, unpack_ports_change
 from mynet.server.services.from_proto.violations import Violations
 from mynet.v1 import ipam_pb2, network_pb2
@@ -51,8 +51,7 @@ def network(request: network_pb2.CreateNetworkRequest, drivers: Catalog[Driver])
         internal=message.internal,
         mtu=message.mtu,
         masquerade=message.masquerade if message.HasField("masquerade") else True,
-        interface=violations.parse("network.interface", message.interface, fields.device_name)
-        or "",
+        interface=violations.parse("network.interface", message.interface, links.device_name) or "",
         options=violations.texts("network.options", message.options),
         labels=violations.texts("network.labels", message.labels),
     )
@@ -125,9 +124,9 @@ def endpoint(request: network_pb2.ConnectRequest) -> tuple[EndpointSpec, Sandbox
         violations.add("addresses", "has an address twice")
     spec = EndpointSpec(
         container_id=violations.parse("container_id", request.container_id, fields.some_text) or "",
-        interface=violations.parse("interface", request.interface, fields.device_name) or "",
+        interface=violations.parse("interface", request.interface, links.device_name) or "",
         addresses=asked,
-        mac_address=violations.parse("mac_address", request.mac_address, fields.mac_address) or "",
+        mac_address=violations.parse("mac_address", request.mac_address, links.mac_address) or "",
         address_owner=violations.parse("address_owner", request.address_owner, fields.owner) or "",
         labels=violations.texts("labels", request.labels),
         options=violations.texts("options", request.options),

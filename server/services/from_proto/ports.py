@@ -89,8 +89,16 @@ def host_address(value: str) -> IPAddress:
     """Parse an address at which a host can be reached. An unspecified address means all of them."""
     address = fields.address(value)
     mapped = getattr(address, "ipv4_mapped", None)
-    scoped = address.version == IPV6 and address.is_link_local
-    reserved = address.version == IPV4 and address.is_reserved
-    if address.is_multicast or reserved or mapped or scoped:
-        raise ValueError(f"{quoted(value)} is not an address at which a host can be reached")
+    if mapped:
+        raise ValueError(f"{quoted(value)} is an IPv4 address, written as IPv6; write {mapped}")
+    if address.version == IPV6 and address.is_link_local:
+        raise ValueError(
+            f"{quoted(value)} is link-local, and a connection to it cannot be forwarded; name a"
+            " global address of the host, or none for all"
+        )
+    if address.is_multicast or (address.version == IPV4 and address.is_reserved):
+        raise ValueError(
+            f"{quoted(value)} is not an address at which a host can be reached; name one that the"
+            " host has (ip address), or none for all"
+        )
     return address

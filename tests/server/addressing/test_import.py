@@ -90,6 +90,26 @@ def test_the_folder_of_host_local_has_the_owner_of_each_address(world: World) ->
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "4b1c0ffee\r\neth0",
+        "4b1c0ffee\neth0",
+        "4b1c0ffee\r\neth0\r\n",
+        "4b1c0ffee\neth0\n",
+        " 4b1c0ffee \r\n eth0 ",
+        "\n4b1c0ffee\n\teth0\n\n",
+    ],
+    ids=repr,
+)
+def test_a_file_of_host_local_is_read_without_white_space_around_its_lines(
+    world: World, text: str
+) -> None:
+    files = {"10.9.0.2": text, "last_reserved_ip": "10.9.0.2", "lock": ""}
+    assert load(world, HOST_LOCAL, {"subnets": [NINE], "files": files}) == [(NINE, 1)]
+    assert world.held() == {"10.9.0.2": "4b1c0ffee/eth0"}
+
+
+@pytest.mark.parametrize(
     ("kind", "document"),
     [(MYNET, mynet()), (TUTORIAL, {}), (HOST_LOCAL, {"subnets": [], "files": {"lock": ""}})],
 )
