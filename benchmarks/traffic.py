@@ -147,7 +147,7 @@ def throughput(folder: Path) -> Iterator[Line]:
                     peers[-1].connect(number, 0)
             for number in range(ROUNDS):
                 turns = peers if number % 2 else reversed(peers)
-                rounds.append({peer.name: _iperf(peer.testbed) for peer in turns})
+                rounds.append({peer.name: _iperf_of(peer) for peer in turns})
     for name in (Mynet.name, Cni.name):
         rate = median(rates[name] for rates in rounds)
         yield Line(f"iperf3 between two sandboxes of {name}", rate / 1e9, "Gbit/s")
@@ -155,16 +155,21 @@ def throughput(folder: Path) -> Iterator[Line]:
     yield Line("iperf3, mynet beside CNI", ratio, "x", "no slower than 0.95")
 
 
-def _iperf(testbed: Testbed) -> float:
-    """Return the bits per second that c0 receives from c1."""
-    boxes = [Namespace(f"{testbed.root}/run/netns/c{number}") for number in range(2)]
-    (address,) = boxes[0].addresses("eth0")
-    server = testbed.start("ip", "netns", "exec", "c0", "iperf3", "--server", "--one-off")
+def _iperf_of(peer: Peer) -> float:
+    boxes = [Namespace(f"{peer.testbed.root}/run/netns/c{number}") for number in range(2)]
+    return iperf(peer.testbed, *boxes)
+
+
+def iperf(testbed: Testbed, receiver: Namespace, sender: Namespace) -> float:
+    """Return the bits per second that one sandbox of a host receives from another."""
+    (address,) = receiver.addresses("eth0")
+    enter = ("nsenter", f"--net={receiver.path}")
+    server = testbed.start(*enter, "iperf3", "--server", "--one-off")
     try:
-        while not boxes[0].run("ss", "-Hltn", "sport = :5201"):
+        while not receiver.run("ss", "-Hltn", "sport = :5201"):
             time.sleep(0.01)
         arguments = ("--client", address.partition("/")[0], "--time", str(SECONDS), "--json")
-        report = json.loads(boxes[1].run("iperf3", *arguments))
+        report = json.loads(sender.run("iperf3", *arguments))
     finally:
         server.wait(10)
     return float(report["end"]["sum_received"]["bits_per_second"])
