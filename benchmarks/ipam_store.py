@@ -19,7 +19,7 @@ from mynet.ipam.api import (
 from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.bitmap.bits import PAGE_BITS, SparseBits
 from mynet.ipam.testing import SampleCall
-from mynet.server.config import DEFAULT_POOL
+from mynet.server.config import DEFAULT_POOLS
 from mynet.server.model.subnets import SubnetCandidates, SubnetSize, SubnetSpec
 from mynet.server.store import Store
 
@@ -101,7 +101,7 @@ def choice(folder: Path) -> Iterator[Line]:
     store = Store(folder / "mynet.db")
     spec, candidates, now = (
         SubnetSpec(None, size=SubnetSize(4)),
-        SubnetCandidates([DEFAULT_POOL]),
+        SubnetCandidates(DEFAULT_POOLS),
         datetime.now(UTC),
     )
     times = []

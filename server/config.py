@@ -17,9 +17,14 @@ DEFAULT_LISTEN = "unix:///run/mynet/mynetd.sock"
 _LAST_PORT = 65535
 DEFAULT_STATE_DIR = Path("/var/lib/mynet")
 
-# 16,384 networks of 254 addresses, in a part of 10/8 that few use.
-DEFAULT_POOL = AddressPool(IPv4Network("10.192.0.0/10"), 24)
+# 16,384 networks of 254 addresses, in a part of 10/8 that few use. The others come after it, where
+# the host routes all of 10/8 elsewhere, as a VPN of a company does.
+DEFAULT_POOLS = tuple(
+    AddressPool(IPv4Network(base), 24)
+    for base in ("10.192.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+)
 _ULA_SUBNET = 64
+_GLOBAL_ID = 5  # bytes
 _MACHINE_ID = Path("/etc/machine-id")
 _MACHINE_ID_FORM = re.compile(r"[0-9a-f]{32}")
 
@@ -39,7 +44,7 @@ class Settings:
 
     def defaults(self, instance: str) -> Defaults:
         """Return the defaults of subnets for the daemon with this state."""
-        pools = self.pools or (DEFAULT_POOL, ula_pool(instance))
+        pools = self.pools or (*DEFAULT_POOLS, *ula_pools(instance))
         return Defaults(pools, self.cooldown, self.retention)
 
 
@@ -56,10 +61,11 @@ class Seconds(click.FloatRange):
         return seconds
 
 
-def ula_pool(instance: str) -> AddressPool:
-    """Return a /48 of unique local addresses (RFC 4193) that is the same at every start.
+def ula_pools(instance: str) -> tuple[AddressPool, ...]:
+    """Return /48s of unique local addresses (RFC 4193) that are the same at every start.
 
-    It is derived from the machine's id, or from the instance of the state where there is none.
+    The second one is for a host that routes the first one elsewhere. They are derived from the
+    machine's id, or from the instance of the state where there is none.
     Source: machine-id(5), which has a word in place of the id until the first boot has ended.
     """
     try:
@@ -68,8 +74,11 @@ def ula_pool(instance: str) -> AddressPool:
         seed = ""
     if not _MACHINE_ID_FORM.fullmatch(seed):
         seed = ""
-    global_id = hashlib.sha256(f"mynet {seed or instance}".encode()).digest()[:5]
-    return AddressPool(IPv6Network((b"\xfd" + global_id + bytes(10), 48)), _ULA_SUBNET)
+    digest = hashlib.sha256(f"mynet {seed or instance}".encode()).digest()
+    return tuple(
+        AddressPool(IPv6Network((b"\xfd" + global_id + bytes(10), 48)), _ULA_SUBNET)
+        for global_id in (digest[:_GLOBAL_ID], digest[-_GLOBAL_ID:])
+    )
 
 
 def parse_pools(given: Sequence[str]) -> tuple[AddressPool, ...]:

@@ -69,7 +69,8 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
     multiple=True,
     metavar="base=CIDR,size=N",
     help="Pool for subnets without a CIDR: those of prefix length N within CIDR. May be repeated."
-    "  [default: base=10.192.0.0/10,size=24 and a ULA /48 of this host, size=64]",
+    "  [default: base=10.192.0.0/10,size=24 and a ULA /48 of this host, size=64; where the host"
+    " routes them elsewhere, other private ranges]",
 )
 @click.option(
     "--default-cooldown",

@@ -78,6 +78,8 @@ class Network:
     mtu: int
     state: NetworkState
     create_time: datetime
+    # Why it has no subnet of an IP version that was left to the daemon, or "".
+    exhausted: str = ""
     # The revision of the commit that wrote the record.
     revision: int = 0
 
@@ -95,6 +97,16 @@ class Network:
     def versions(self) -> frozenset[int]:
         """The IP versions that it has subnets of."""
         return frozenset(subnet.cidr.version for subnet in self.subnets)
+
+    @property
+    def conditions(self) -> Sequence[drivers.Condition]:
+        """What its record tells of what keeps it from working."""
+        if not self.exhausted:
+            return ()
+        (version,) = self.versions
+        problem = f"It is a network of IPv{version} alone: {self.exhausted}."
+        remedy = "If its endpoints need both IP versions, make it anew with subnets that you name."
+        return (drivers.Condition(problem, remedy),)
 
     def for_driver(self, endpoints: Sequence[drivers.Endpoint] = ()) -> drivers.Network:
         """Return the network as its driver gets it."""

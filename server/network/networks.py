@@ -6,6 +6,7 @@ DeleteNetwork is the mirror image.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,7 +17,14 @@ from mynet.server.addressing.subnets import SubnetRegistry
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.calls.rollback import best_effort, on_completion, rollback
-from mynet.server.errors import Busy, NetworkExists, NetworkInUse, NetworkNotFound, first_few
+from mynet.server.errors import (
+    Busy,
+    NetworkExists,
+    NetworkInUse,
+    NetworkNotFound,
+    PoolsExhausted,
+    first_few,
+)
 from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import (
     Network,
@@ -59,7 +67,7 @@ class Networks:
         candidates = self.registry.candidates(subnets)
         with self.locks.exclusive(call, "network", network.id):
             try:
-                network = self._add(call, network, subnets, candidates)
+                network = self._add_with_free(call, network, subnets, candidates)
             except NetworkExists as taken:
                 if not allow_existing:
                     raise
@@ -115,6 +123,28 @@ class Networks:
         self.store.networks.remove(network)
         with best_effort(f"drop the subnets of network {network.name}"):
             self.leases.forget(call, network)
+
+    def _add_with_free(
+        self,
+        call: Call,
+        network: Network,
+        subnets: Sequence[SubnetSpec],
+        candidates: SubnetCandidates,
+    ) -> Network:
+        """Record a network. One that leaves its subnets to the daemon needs one IP version alone.
+
+        Its record has the reason where the pools have no free subnet of the other.
+        """
+        try:
+            return self._add(call, network, subnets, candidates)
+        except PoolsExhausted as error:
+            if network.spec.subnets:
+                raise
+            network = replace(network, exhausted=str(error))
+            for subnet in subnets:
+                with suppress(PoolsExhausted):
+                    return self._add(call, network, [subnet], candidates)
+            raise
 
     def _add(
         self,

@@ -20,12 +20,12 @@ _TIMEOUT = 2.0  # seconds for one driver, so that GetNetwork and ListNetworks an
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Asks each driver once for all its networks. Nothing is cached."""
+    """Those on the record of a network, and what its driver sees. Nothing is cached."""
 
     drivers: Catalog[Driver]
 
     def of(self, call: Call, networks: Sequence[Network]) -> Mapping[str, Sequence[Condition]]:
-        """Return the conditions of networks, by id. A network without conditions may be missing.
+        """Return the conditions of networks, by id. Each driver is asked once for all its networks.
 
         If a driver fails, that is a condition of its networks, and not an error of the call.
         """
@@ -33,13 +33,16 @@ class Conditions:
         for name in dict.fromkeys(network.spec.driver for network in networks):
             its = [network for network in networks if network.spec.driver == name]
             conditions |= self._of_driver(call.within(_TIMEOUT), name, its)
-        return conditions
+        return {
+            network.id: [*network.conditions, *conditions.get(network.id, ())]
+            for network in networks
+        }
 
     def problems(self, call: Call, networks: Sequence[Network]) -> Iterator[Problem]:
         """Yield the conditions as problems of an examination. The daemon does not repair them."""
         conditions = self.of(call, networks)
         for network in networks:
-            for condition in conditions.get(network.id, ()):
+            for condition in conditions[network.id]:
                 yield Problem(
                     f"network {network.name}",
                     condition.problem,

@@ -34,7 +34,7 @@ def choose(
             if chosen is not None:
                 _set_cursor(connection, pool, int(chosen.broadcast_address) + 1)
                 return chosen
-    raise _exhausted(size, pools)
+    raise _exhausted(size, pools, candidates.taken)
 
 
 def first_gap(
@@ -85,6 +85,13 @@ def _taken(pool: AddressPool, taken: Iterable[IPNetwork]) -> list[Interval]:
     )
 
 
+def _covers(cidr: IPNetwork, pool: AddressPool) -> bool:
+    """Return whether a subnet has all addresses of a pool."""
+    shared = _taken(pool, [cidr])
+    first, last = int(pool.base.network_address), int(pool.base.broadcast_address)
+    return any(begin <= first and last <= end for begin, end in shared)
+
+
 def _cursor(connection: sqlite3.Connection, pool: AddressPool) -> int:
     row = connection.execute(
         "SELECT position FROM cursors WHERE pool = ?", (str(pool.base),)
@@ -99,13 +106,18 @@ def _set_cursor(connection: sqlite3.Connection, pool: AddressPool, position: int
     )
 
 
-def _exhausted(size: SubnetSize, pools: Iterable[AddressPool]) -> PoolsExhausted:
+def _exhausted(
+    size: SubnetSize, pools: Iterable[AddressPool], taken: Iterable[IPNetwork]
+) -> PoolsExhausted:
+    """Return the error, which names a route of the host that covers a whole pool."""
     family = f"IPv{size.version}"
     known = ", ".join(f"{pool.base} in /{pool.prefixlen}" for pool in pools) or "none"
+    covering = next((str(cidr) for pool in pools for cidr in taken if _covers(cidr, pool)), "")
+    routes = f"the host's own routes ({covering})" if covering else "the host's own routes"
     wanted = f"/{size.prefixlen}" if size.prefixlen else "subnet"
     return PoolsExhausted(
         f"no {family} {wanted} is free in the default pools ({known}): networks, registered subnets"
-        " and the host's own routes have them; delete some, name a subnet, or give mynetd larger"
-        " pools (--default-address-pool)",
+        f" and {routes} have them; delete some, name a subnet, or give mynetd other pools"
+        " (--default-address-pool)",
         resource=f"pools {family}",
     )

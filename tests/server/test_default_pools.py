@@ -7,9 +7,10 @@ import click
 import pytest
 
 from mynet.server import config
-from mynet.server.config import DEFAULT_POOL, Settings, parse_pools, ula_pool
+from mynet.server.config import DEFAULT_POOLS, Settings, parse_pools, ula_pools
 from mynet.server.model.subnets import AddressPool
 
+PRIVATE = {"10.192.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"}  # RFC 1918, 6598
 MACHINE = "0123456789abcdef0123456789abcdef"
 
 
@@ -67,11 +68,12 @@ def test_pools_that_share_addresses_are_refused(other: str) -> None:
         parse_pools(["base=10.64.0.0/10,size=24", f"base={other},size=24"])
 
 
-def test_the_default_pools_are_one_of_each_family(machine_id: Path) -> None:
+def test_the_default_pools_are_private_ranges_of_each_family(machine_id: Path) -> None:
     defaults = settings().defaults("instance")
-    assert defaults.pools == (DEFAULT_POOL, ula_pool("instance"))
+    assert defaults.pools == (*DEFAULT_POOLS, *ula_pools("instance"))
     assert (defaults.cooldown, defaults.retention) == (7, 8)
-    assert DEFAULT_POOL.base.is_private
+    assert {str(pool.base) for pool in DEFAULT_POOLS} == PRIVATE
+    assert defaults.pools[0] == AddressPool(ip_network("10.192.0.0/10"), 24)
 
 
 def test_configured_pools_replace_the_defaults(machine_id: Path) -> None:
@@ -81,13 +83,12 @@ def test_configured_pools_replace_the_defaults(machine_id: Path) -> None:
 
 def test_the_pool_of_a_machine_is_the_same_at_every_start(machine_id: Path) -> None:
     machine_id.write_text(f"{MACHINE}\n")
-    first = ula_pool("one")
-    assert first == ula_pool("another")
-    assert first.prefixlen == 64
-    assert first.base.prefixlen == 48
-    assert str(first.base).startswith("fd")
+    first = ula_pools("one")
+    assert first == ula_pools("another")
+    assert {(pool.prefixlen, pool.base.prefixlen) for pool in first} == {(64, 48)}
+    assert len({pool.base for pool in first}) == 2
     machine_id.write_text(MACHINE.replace("0", "f"))
-    assert ula_pool("one") != first
+    assert ula_pools("one") != first
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe"])
@@ -96,11 +97,11 @@ def test_without_a_machine_id_the_pool_is_that_of_the_instance(
 ) -> None:
     if content is not None:
         machine_id.write_bytes(content)
-    assert ula_pool("one") == ula_pool("one")
-    assert ula_pool("one") != ula_pool("two")
-    assert str(ula_pool("one").base).startswith("fd")
+    assert ula_pools("one") == ula_pools("one")
+    assert ula_pools("one") != ula_pools("two")
+    assert all(str(pool.base).startswith("fd") for pool in ula_pools("one"))
 
 
 def test_hosts_without_a_finished_machine_id_do_not_share_a_pool(machine_id: Path) -> None:
     machine_id.write_text("uninitialized\n")
-    assert ula_pool("one") != ula_pool("two")
+    assert ula_pools("one") != ula_pools("two")
