@@ -15,6 +15,8 @@ from typing import Any
 
 from mynet.drivers.api import Sandbox
 from mynet.drivers.linux import netns
+from mynet.drivers.linux.netlink import header as nlmsg
+from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -159,6 +161,13 @@ def give_uplink(host: Namespace, world: Namespace) -> None:
             namespace.run("ip", "addr", "add", address, "dev", name, "nodad")
     host.run("ip", "route", "add", "default", "via", "203.0.113.1")
     host.run("ip", "route", "add", "default", "via", "2001:db8::1")
+
+
+def forget_all_flows(namespace: Namespace) -> None:
+    """Like: conntrack -F."""
+    delete_all = nlmsg.pack_netfilter(0x102, family=nlmsg.NFPROTO_UNSPEC)  # IPCTNL_MSG_CT_DELETE
+    with namespace.entered(), Netlink(nlmsg.NETLINK_NETFILTER) as nl:
+        nl.ask(Request(delete_all, "forget all flows", "flows"))
 
 
 def decoded(layout: Any, data: bytes) -> Any:

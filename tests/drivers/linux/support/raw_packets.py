@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from tests.drivers.linux.support.namespaces import Namespace
 
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
-_UDP = socket.IPPROTO_UDP
+_TCP, _UDP = socket.IPPROTO_TCP, socket.IPPROTO_UDP
 _IPV6_HDRINCL = 36
 
 
@@ -15,13 +15,7 @@ def send_datagram(
     sender: Namespace, source: tuple[str, int], to: tuple[str, int], word: bytes
 ) -> None:
     """Send a UDP datagram with any source, along the sender's own routes."""
-    version = ip_address(to[0]).version
-    with sender.entered():
-        sock = socket.socket(_FAMILIES[version], socket.SOCK_RAW, socket.IPPROTO_RAW)
-    with sock:
-        if version == 6:
-            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, 1)
-        sock.sendto(datagram(source, to, word), (to[0], 0))
+    _send(sender, datagram(source, to, word), to[0])
 
 
 def send_frame(sender: Namespace, link: str, mac: str, payload: bytes) -> None:
@@ -41,6 +35,16 @@ def datagram(source: tuple[str, int], to: tuple[str, int], word: bytes) -> bytes
     return packet(source[0], to[0], _UDP, header[:6] + struct.pack("!H", checksum) + word)
 
 
+def send_segment(
+    sender: Namespace, source: tuple[str, int], to: tuple[str, int], number: int, acknowledged: int
+) -> None:
+    """Send a TCP segment of one byte with any numbers, along the sender's own routes."""
+    head = struct.pack("!HHIIBBHHH", *source[1:], *to[1:], number, acknowledged, 80, 16, 999, 0, 0)
+    checksum = _sum(_pseudo(source[0], to[0], _TCP, 21) + head + b"!")
+    segment = head[:16] + struct.pack("!H", checksum) + head[18:] + b"!"
+    _send(sender, packet(source[0], to[0], _TCP, segment), to[0])
+
+
 def packet(source: str, to: str, protocol: int, payload: bytes) -> bytes:
     """Return an IP packet."""
     if ip_address(to).version == 4:
@@ -50,6 +54,16 @@ def packet(source: str, to: str, protocol: int, payload: bytes) -> bytes:
         return head[:10] + struct.pack("!H", _sum(head + addresses)) + addresses + payload
     head = struct.pack("!IHBB", 6 << 28, len(payload), protocol, 64)
     return head + IPv6Address(source).packed + IPv6Address(to).packed + payload
+
+
+def _send(sender: Namespace, packet: bytes, to: str) -> None:
+    version = ip_address(to).version
+    with sender.entered():
+        sock = socket.socket(_FAMILIES[version], socket.SOCK_RAW, socket.IPPROTO_RAW)
+    with sock:
+        if version == 6:
+            sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, 1)
+        sock.sendto(packet, (to, 0))
 
 
 def _pseudo(source: str, to: str, protocol: int, length: int) -> bytes:
