@@ -185,7 +185,7 @@ class Driver(ABC):
 
         It changes nothing. The daemon calls it for every request that shows networks, with many of
         them at once, so the host should be inspected once for all. A network without conditions
-        may be left out.
+        may be left out. The doctor passes the networks with their endpoints.
         """
         return {}
 

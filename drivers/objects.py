@@ -64,7 +64,8 @@ class Network:
     masquerade: bool = True
     # The network's options. Each has passed Option.check.
     options: Mapping[str, str] = field(default_factory=dict)
-    # The network's endpoints. Only Driver.restore, Driver.survey and Driver.audit receive them.
+    # The network's endpoints. Driver.restore, survey and audit receive them, and
+    # Driver.conditions where the doctor asks.
     endpoints: "Sequence[Endpoint]" = ()
 
 

@@ -10,6 +10,7 @@ from mynet.drivers.bridge.conditions import conditions_of
 from mynet.drivers.bridge.drift import drifted, rule_differences, table_differences
 from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS, address_versions, require_usable
 from mynet.drivers.bridge.options import OPTIONS, contradictions, require_sound
+from mynet.drivers.bridge.path_conditions import path_conditions
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
 from mynet.drivers.linux.interface import Kernel, Watch
 from mynet.drivers.linux.links.alias import read_mark
@@ -150,7 +151,11 @@ class BridgeDriver(api.Driver):
     ) -> Mapping[str, Sequence[api.Condition]]:
         """Return what other programs of this host do to these networks; the host is read once."""
         host = self._kernel.firewall.inspect_surroundings()
-        return {network.id: conditions_of(network, host) for network in networks}
+        of_paths = path_conditions(self._kernel.host, self._specs, networks)
+        return {
+            network.id: [*conditions_of(network, host), *of_paths.get(network.id, ())]
+            for network in networks
+        }
 
     def orphans(self, call: api.Call, known: Collection[str]) -> Sequence[api.Orphan]:
         """Return the links with this instance's mark and an unknown id."""

@@ -16,6 +16,7 @@ from mynet.drivers.api import IPNetwork, Sandbox
 from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
 from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
+from mynet.drivers.linux.values.paths import Obstacle, Path
 from mynet.drivers.linux.values.ports import Binding, Forward, PortForwards, Program, Reservation
 
 
@@ -195,6 +196,15 @@ class Host(Protocol):
 
     def accept_router_advertisements(self) -> None:
         """Make uplinks that need router advertisements accept them although the host forwards."""
+
+    def obstacles(self, paths: Sequence[Path]) -> Sequence[Obstacle]:
+        """Return what other programs have put in the way of packets, one a path at most.
+
+        The cost is one or two lookups a path, however many routes the host has.
+        """
+
+    def opaque_rules(self) -> Sequence[str]:
+        """Return the policy rules that :meth:`obstacles` does not exercise, for people."""
 
 
 class Watch(Protocol):

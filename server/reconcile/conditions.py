@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import structlog
 
 from mynet.drivers.api import Condition, Driver
+from mynet.drivers.api import Network as DriverNetwork
 from mynet.drivers.errors import DriverError
 from mynet.server.calls.call import Call
 from mynet.server.errors import MynetError
+from mynet.server.model.endpoints import Endpoint, with_endpoints
 from mynet.server.model.networks import Network
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.reconcile.findings import Problem
@@ -29,18 +31,25 @@ class Conditions:
 
         If a driver fails, that is a condition of its networks, and not an error of the call.
         """
-        conditions: dict[str, Sequence[Condition]] = {}
-        for name in dict.fromkeys(network.spec.driver for network in networks):
-            its = [network for network in networks if network.spec.driver == name]
-            conditions |= self._of_driver(call.within(_TIMEOUT), name, its)
-        return {
-            network.id: [*network.conditions, *conditions.get(network.id, ())]
-            for network in networks
-        }
+        return self._of(call, [(network, network.for_driver()) for network in networks])
 
-    def problems(self, call: Call, networks: Sequence[Network]) -> Iterator[Problem]:
-        """Yield the conditions as problems of an examination. The daemon does not repair them."""
-        conditions = self.of(call, networks)
+    def problems(
+        self,
+        call: Call,
+        networks: Sequence[Network],
+        endpoints: Mapping[str, Sequence[Endpoint]],
+    ) -> Iterator[Problem]:
+        """Yield the conditions as problems of an examination. The daemon does not repair them.
+
+        ``endpoints`` are those of the networks by their ids, so that drivers look at all of them.
+        """
+        conditions = self._of(
+            call,
+            [
+                (network, with_endpoints(network, endpoints.get(network.id, ())))
+                for network in networks
+            ],
+        )
         for network in networks:
             for condition in conditions[network.id]:
                 yield Problem(
@@ -50,10 +59,21 @@ class Conditions:
                     commands=condition.commands,
                 )
 
-    def _of_driver(
-        self, call: Call, name: str, networks: Sequence[Network]
+    def _of(
+        self, call: Call, networks: Sequence[tuple[Network, DriverNetwork]]
     ) -> Mapping[str, Sequence[Condition]]:
-        arguments = [network.for_driver() for network in networks]
+        conditions: dict[str, Sequence[Condition]] = {}
+        for name in dict.fromkeys(network.spec.driver for network, _ in networks):
+            its = [argument for network, argument in networks if network.spec.driver == name]
+            conditions |= self._of_driver(call.within(_TIMEOUT), name, its)
+        return {
+            network.id: [*network.conditions, *conditions.get(network.id, ())]
+            for network, _ in networks
+        }
+
+    def _of_driver(
+        self, call: Call, name: str, arguments: Sequence[DriverNetwork]
+    ) -> Mapping[str, Sequence[Condition]]:
         try:
             return self.drivers.get(name).run(call, Driver.conditions, arguments)
         except (DriverError, MynetError) as error:
@@ -62,4 +82,4 @@ class Conditions:
                 f"What other programs on this host do to it is not known: {error}.",
                 "Look into the daemon's log, and ask again.",
             )
-            return {network.id: (unknown,) for network in networks}
+            return {network.id: (unknown,) for network in arguments}

@@ -218,7 +218,8 @@ class Doctor:
         current = map(self.store.networks.current, snapshot.ready_networks)
         with examination.step("conditions") as call:
             networks = [network for network in current if network]
-            examination.extend(self.conditions.problems(call, networks))
+            problems = self.conditions.problems(call, networks, snapshot.ready_endpoints)
+            examination.extend(problems)
 
     def _locked(self, call: Call, network: Network) -> AbstractContextManager[None]:
         """Hold a network's lock exclusively. Raises Busy."""

@@ -9,6 +9,7 @@ from mynet.drivers.linux.fake.control import Control, Subject
 from mynet.drivers.linux.fake.firewall import FakeFirewall
 from mynet.drivers.linux.fake.link_table import LinkTable
 from mynet.drivers.linux.fake.sandboxes import HOST
+from mynet.drivers.linux.values.paths import Obstacle, Path
 
 
 class FakeHost(Subject, protocol=interface.Host):
@@ -30,6 +31,8 @@ class FakeHost(Subject, protocol=interface.Host):
         self._versions = versions
         # The IP versions that it forwards.
         self.forwarding: set[int] = set()
+        # Problem and command of what another program has put in the way, by bridge.
+        self.in_the_way: dict[str, tuple[str, str]] = {}
 
     def ip_versions(self) -> frozenset[int]:
         """Return the IP versions that the kernel was created with."""
@@ -56,3 +59,15 @@ class FakeHost(Subject, protocol=interface.Host):
         """Make all uplinks accept router advertisements."""
         firewall = self._firewall
         firewall.surroundings = replace(firewall.surroundings, ra_ignored=())
+
+    def obstacles(self, paths: Sequence[Path]) -> Sequence[Obstacle]:
+        """Return the obstacles that a test has put in the way."""
+        return [
+            Obstacle(path, *self.in_the_way[path.bridge])
+            for path in paths
+            if path.bridge in self.in_the_way
+        ]
+
+    def opaque_rules(self) -> Sequence[str]:
+        """Return nothing: it has no policy rules."""
+        return ()

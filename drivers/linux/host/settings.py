@@ -8,12 +8,14 @@ from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6, IPNetwork
 from mynet.drivers.linux import sysctl
+from mynet.drivers.linux.host.paths import obstacles, opaque_rules
 from mynet.drivers.linux.host.router_advertisements import IPV6_FORWARDING, ignoring_settings
 from mynet.drivers.linux.kernel_errors import refused
 from mynet.drivers.linux.links.lookup import default_routes, link_at, list_addresses
 from mynet.drivers.linux.netlink import pyroute2_requests, route_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import DEFAULT_MTU
+from mynet.drivers.linux.values.paths import Obstacle, Path
 
 logger = logging.getLogger(__name__)
 
@@ -104,3 +106,11 @@ class Host:
                 "set %s=2: the host forwards and still has its routes from router advertisements",
                 sysctl.name_of(setting),
             )
+
+    def obstacles(self, paths: Sequence[Path]) -> Sequence[Obstacle]:
+        """Like: ip route get fibmatch ADDRESS from NEXTHOP iif UPLINK, for each path."""
+        return obstacles(paths)
+
+    def opaque_rules(self) -> Sequence[str]:
+        """Like: ip rule show."""
+        return opaque_rules()

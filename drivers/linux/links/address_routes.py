@@ -8,10 +8,10 @@ from typing import Final
 from mynet.drivers.api import IPV4, IPV6, IPInterface, IPNetwork
 from mynet.drivers.linux.netlink import route_requests, rtnetlink
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.values.address_routes import AddressRoute, address_routes
+from mynet.drivers.linux.values.address_routes import AddressRoute, RouteKind, address_routes
 
 _NO_TABLE: Final = frozenset({errno.ENOENT})  # the kernel creates a table with its first route
-_PAUSES: Final = (0, 0.01, 0.04, 0.15)  # seconds before each look at routes
+_PAUSES: Final = (0, 0.01, 0.05, 0.1)  # seconds before each look at routes
 _EXISTS: Final = frozenset({errno.EEXIST})
 
 
@@ -50,17 +50,21 @@ def settled_routes(
 ) -> frozenset[AddressRoute]:
     """Return the routes of a link's addresses. Like: ``ip route show dev NAME proto kernel``.
 
-    The kernel adds the local route of an IPv6 address a moment after the address, so a route that
-    is missing is looked up again.
+    The kernel adds the local route of an IPv6 address a moment after the address, so a missing one
+    is looked up again.
     """
-    expected = frozenset(address_routes(addresses, subnets))
+    late = {route for route in address_routes(addresses, subnets) if _may_be_late(route)}
     routes = frozenset[AddressRoute]()
     for pause in _PAUSES:
         time.sleep(pause)
         routes = list_routes(nl, index).get(index, frozenset())
-        if expected <= routes:
+        if late <= routes:
             break
     return routes
+
+
+def _may_be_late(route: AddressRoute) -> bool:
+    return route.kind is RouteKind.LOCAL and route.destination.version == IPV6
 
 
 def list_routes(nl: Netlink, index: int = 0) -> dict[int, frozenset[AddressRoute]]:

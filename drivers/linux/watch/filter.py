@@ -4,7 +4,7 @@ The kernel notifies of a link's state in many messages, and those of the daemon'
 states that look like damage. Of a link with several notifications in a row, the last counts.
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from typing import Final
 
 from mynet.drivers.linux.links.alias import read_mark
@@ -37,12 +37,12 @@ class NotificationFilter:
             elif address := nl.read_address_change(message):
                 self._subnets[address.subnet] = address.index
 
-    def find_damage(self, notifications: Iterable[nl.Notification]) -> frozenset[str] | None:
+    def find_damage(self, notifications: Sequence[nl.Notification]) -> frozenset[str] | None:
         """Return the marks of links that may be damaged; ANYTHING, or None if there is nothing."""
         links: dict[int, nl.LinkChange] = {}
         ports: dict[int, BridgePort] = {}
+        marks = self._without_entry(notifications)
         deprived: set[tuple[int, int]] = set()
-        losing: set[tuple[int, int]] = set()
         for namespace, message in notifications:
             if address := nl.read_address_change(message):
                 deprived |= self._note_address(namespace, address)
@@ -54,9 +54,7 @@ class NotificationFilter:
             elif port_change := nl.read_port_change(message):
                 ports.update([port_change])
             elif (index := self._read_loss(message)) is not None:
-                losing.add((namespace, index))
-        # A new bridge loses entries as it gets its MAC address, and is not known yet.
-        marks = {self._marks.get(link, "") for link in losing}
+                deprived.add((namespace, index))
         marks |= {
             self._marks[nl.OWN_NAMESPACE, index]
             for index, port in ports.items()
@@ -67,11 +65,24 @@ class NotificationFilter:
             mark = self._remember(change)
             if mark and _is_damaged(change):
                 marks.add(mark)
-        if (nl.OWN_NAMESPACE, losses.ALL_LINKS) in losing:
+        # A link that is new in these notifications may have lost routes in them too.
+        marks |= self._marks_of(deprived)
+        if (nl.OWN_NAMESPACE, losses.ALL_LINKS) in deprived:
             return ANYTHING
-        # A link may be as new as the loss of its address.
-        marks |= {self._marks.get(link, "") for link in deprived}
-        return frozenset(marks - {""}) or None
+        return frozenset(marks) or None
+
+    def _without_entry(self, notifications: Sequence[nl.Notification]) -> set[str]:
+        """Return the marks of known links that lost an entry of a forwarding database.
+
+        A new bridge loses its own entry, and gets it again, when the daemon sets its MAC address.
+        """
+        links = (
+            (namespace, losses.read_deleted_entry(message)) for namespace, message in notifications
+        )
+        return self._marks_of({(namespace, index) for namespace, index in links if index})
+
+    def _marks_of(self, links: set[tuple[int, int]]) -> set[str]:
+        return {self._marks[link] for link in links if link in self._marks}
 
     def _note_address(self, namespace: int, address: nl.AddressChange) -> set[tuple[int, int]]:
         """Remember the subnet of a new address; return the link that lost an address, if any."""
@@ -88,10 +99,9 @@ class NotificationFilter:
 
         It is ALL_LINKS where anything may be damaged.
         """
-        for read in (losses.read_deleted_entry, losses.read_deleted_route):
-            index = read(message)
-            if index is not None:
-                return index
+        index = losses.read_deleted_route(message)
+        if index is not None:
+            return index
         if replaced := losses.read_replaced_route(message):
             return self._subnets.get(replaced)
         # A fixed neighbour may be any endpoint of its bridge.
