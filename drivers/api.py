@@ -237,8 +237,9 @@ class Driver(ABC):
 
         The daemon calls it once, before it serves. After a reboot none of the networks exist, after
         a restart of the daemon all of them do. The ports of the networks' ``endpoints`` are
-        published when this returns. Ports that were published before stay so at every moment.
-        :meth:`connect` makes whatever else of an endpoint is missing.
+        published when this returns, and packets flow for those that exist. Ports that were
+        published before stay so at every moment. :meth:`connect` makes whatever else of an endpoint
+        is missing.
         """
         for network in networks:
             self.create(call, network)

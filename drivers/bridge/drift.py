@@ -5,8 +5,14 @@ from collections.abc import Iterator, Sequence
 from mynet.drivers.api import IPV4, IPV6, ExpectedState, Network
 from mynet.drivers.bridge import specs
 from mynet.drivers.bridge.check import bridge_differences, outer_differences
+from mynet.drivers.bridge.endpoint_rules import (
+    possible_rules_of,
+    rules_of_endpoints,
+    surveyed_attachment,
+)
 from mynet.drivers.linux.interface import Kernel
 from mynet.drivers.linux.values.desired import NetworkRules
+from mynet.drivers.linux.values.endpoint_rules import EndpointRules
 
 _SETTINGS = {IPV4: "net.ipv4.ip_forward", IPV6: "net.ipv6.conf.all.forwarding"}
 
@@ -23,7 +29,7 @@ def drifted(kernel: Kernel, spec: specs.Specs, networks: Sequence[Network]) -> S
     ours = [network for network, bridge in bridges if not seen.is_taken(bridge.identity)]
     unserved = kernel.firewall.drifted(
         [specs.rules_of(network) for network in ours],
-        [forwards for network in ours for forwards in specs.port_forwards_of(network)],
+        [rules for network in ours for rules in rules_of_endpoints(spec, network, seen)],
     )
 
     def ids() -> Iterator[str]:
@@ -55,9 +61,28 @@ def rule_differences(kernel: Kernel, rules: NetworkRules, forwarded: frozenset[i
     return differences
 
 
+def endpoint_rule_differences(
+    kernel: Kernel, network: Network, rules: EndpointRules
+) -> Iterator[str]:
+    """Yield what an endpoint needs of the firewall, and of its bridge for the firewall's sake."""
+    for element in kernel.firewall.missing_guard(rules):
+        yield f"The firewall lacks {element}."
+    for forward in kernel.firewall.missing_forwards(rules):
+        yield f"The firewall does not lead {forward}."
+    if rules.opens_loopback and not kernel.links.is_loopback_open(network.interface):
+        yield f"{network.interface} drops packets from 127.0.0.1 (route_localnet is 0)."
+
+
 def table_differences(kernel: Kernel, spec: specs.Specs, expected: ExpectedState) -> Sequence[str]:
-    """Return the differences between the firewall's table and all records."""
+    """Return the differences between the firewall's tables and all records.
+
+    What an unfinished endpoint may send is not on record yet.
+    """
     recorded = {network.id: network for network in (*expected.unfinished, *expected.networks)}
+    seen = kernel.links.survey()
+    unfinished = [endpoint for network in expected.unfinished for endpoint in network.endpoints]
+    finished = [endpoint for network in expected.networks for endpoint in network.endpoints]
+    places = [surveyed_attachment(spec, endpoint, seen) for endpoint in unfinished]
     return kernel.firewall.unexpected(
         spec.instance,
         [
@@ -67,8 +92,8 @@ def table_differences(kernel: Kernel, spec: specs.Specs, expected: ExpectedState
         ],
         [specs.rules_of(network) for network in recorded.values()],
         [
-            specs.possible_forwards_of(endpoint)
-            for network in (*expected.networks, *expected.unfinished)
-            for endpoint in network.endpoints
+            possible_rules_of(spec, endpoint, surveyed_attachment(spec, endpoint, seen))
+            for endpoint in (*finished, *unfinished)
         ],
+        [place for place in places if place],
     )

@@ -1,20 +1,33 @@
 """The verbs of the bridge driver: each computes what the kernel should have and applies it."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 from mynet.drivers import api
 from mynet.drivers.bridge import specs
 from mynet.drivers.bridge.bandwidth import bandwidth_contradictions
 from mynet.drivers.bridge.check import bridge_differences, differences
 from mynet.drivers.bridge.conditions import conditions_of
-from mynet.drivers.bridge.drift import drifted, rule_differences, table_differences
+from mynet.drivers.bridge.drift import (
+    drifted,
+    endpoint_rule_differences,
+    rule_differences,
+    table_differences,
+)
 from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS, address_versions, require_usable
+from mynet.drivers.bridge.endpoint_rules import (
+    attachment_of,
+    forwards_of,
+    rules_of_endpoint,
+    rules_of_endpoints,
+)
 from mynet.drivers.bridge.options import OPTIONS, contradictions, require_sound
 from mynet.drivers.bridge.path_conditions import path_conditions
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
 from mynet.drivers.linux.interface import Kernel, Watch
 from mynet.drivers.linux.links.alias import read_mark
 from mynet.drivers.linux.values.desired import BRIDGE_PORTS
+from mynet.drivers.linux.values.endpoint_rules import Attachment
 
 MAX_SUBNETS = 64  # of one network: all of them enter the firewall in one transaction
 
@@ -78,47 +91,54 @@ class BridgeDriver(api.Driver):
         self._kernel.links.delete_bridge(bridge)
 
     def connect(self, call: api.Call, endpoint: api.Endpoint) -> None:
-        """Make the pair with its inner end in the sandbox, then publish the ports."""
+        """Make the pair with its inner end in the sandbox.
+
+        What the endpoint may send and its published ports are in the firewall before that end is
+        up.
+        """
         require_usable(endpoint)
-        self._kernel.links.attach(self._specs.veth(endpoint))
-        if endpoint.ports:
-            self._publish(endpoint)
+        self._kernel.links.attach(self._specs.veth(endpoint), partial(self._admit, endpoint))
 
     def update_endpoint(self, call: api.Call, endpoint: api.Endpoint) -> None:
-        """Publish the endpoint's ports, and no others."""
-        self._kernel.links.adjust([self._specs.veth(endpoint)])
-        self._publish(endpoint)
+        """Publish the endpoint's ports, and no others, and apply its options."""
+        self._adjust([endpoint])
 
-    def _publish(self, endpoint: api.Endpoint) -> None:
-        forwards = specs.forwards_of(endpoint)
-        if forwards.opens_loopback:
+    def _adjust(self, endpoints: Sequence[api.Endpoint]) -> None:
+        """Bring the bridge's ports and the firewall to endpoints, as far as they are attached."""
+        veths = [self._specs.veth(endpoint) for endpoint in endpoints]
+        self._kernel.links.adjust(veths)
+        attachments = self._kernel.links.attachments(veths)
+        for endpoint, attachment in zip(endpoints, attachments, strict=True):
+            self._admit(endpoint, attachment)
+
+    def _admit(self, endpoint: api.Endpoint, attachment: Attachment | None) -> None:
+        """Allow an endpoint to send, and publish its ports."""
+        rules = rules_of_endpoint(self._specs, endpoint, attachment)
+        if rules.opens_loopback:
             self._kernel.links.open_loopback(endpoint.network.interface)
-        self._kernel.firewall.publish(self._instance, forwards)
+        self._kernel.firewall.add_endpoint(self._instance, rules)
 
     def disconnect(self, call: api.Call, endpoint: api.Endpoint) -> None:
-        """Unpublish the ports, then delete the pair."""
-        if endpoint.ports:
-            self._kernel.firewall.unpublish(specs.forwards_of(endpoint))
-        self._kernel.links.detach([self._specs.veth(endpoint)])
+        """Remove the endpoint from the firewall, then delete the pair."""
+        veth = self._specs.veth(endpoint)
+        (attachment,) = self._kernel.links.attachments([veth])
+        rules = rules_of_endpoint(self._specs, endpoint, attachment)
+        self._kernel.firewall.remove_endpoint(rules)
+        self._kernel.links.detach([veth])
 
     def check(self, call: api.Call, endpoint: api.Endpoint) -> Sequence[str]:
         """Return a sentence for each difference between the kernel and the endpoint."""
         veth = self._specs.veth(endpoint)
-        problems = differences(veth, self._kernel.links.inspect(veth))
-        if endpoint.ports:
-            forwards = specs.forwards_of(endpoint)
-            missing = self._kernel.firewall.missing_forwards(forwards)
-            problems += [f"The firewall does not lead {forward}." for forward in missing]
-            if forwards.opens_loopback and not self._kernel.links.is_loopback_open(veth.bridge):
-                problems.append(
-                    f"{veth.bridge} drops packets from 127.0.0.1 (route_localnet is 0)."
-                )
+        seen = self._kernel.links.inspect(veth)
+        rules = rules_of_endpoint(self._specs, endpoint, attachment_of(seen))
+        problems = differences(veth, seen)
+        problems += endpoint_rule_differences(self._kernel, endpoint.network, rules)
         return problems
 
     def update(self, call: api.Call, update: api.NetworkUpdate) -> None:
         """Apply the network's options to the firewall and to the bridge's ports."""
         self.create(call, update.network)
-        self._kernel.links.adjust([self._specs.veth(endpoint) for endpoint in update.endpoints])
+        self._adjust(update.endpoints)
 
     def check_network(self, call: api.Call, network: api.Network) -> Sequence[str]:
         """Return a sentence for each difference between the kernel and the network."""
@@ -189,10 +209,11 @@ class BridgeDriver(api.Driver):
             for network in networks
             if not self._kernel.links.is_taken(self._specs.bridge(network))
         ]
+        seen = self._kernel.links.survey()
         self._kernel.firewall.load(
             self._instance,
             map(specs.rules_of, ours),
-            [forwards for network in ours for forwards in specs.port_forwards_of(network)],
+            [rules for network in ours for rules in rules_of_endpoints(self._specs, network, seen)],
         )
         if any(api.IPV6 in self._specs.forwarded_versions(network) for network in ours):
             self._kernel.host.accept_router_advertisements()
@@ -217,7 +238,11 @@ class BridgeDriver(api.Driver):
             if any(bridge_differences(bridge, self._kernel.links.inspect_bridge(bridge))):
                 self._kernel.links.ensure_bridge(bridge)
             self._forward(network)
-            if any(forwards.opens_loopback for forwards in specs.port_forwards_of(network)):
+            if any(
+                forward.opens_loopback
+                for endpoint in network.endpoints
+                for forward in forwards_of(endpoint)
+            ):
                 self._kernel.links.open_loopback(network.interface)
         except DriverError as error:
             return error

@@ -1,7 +1,6 @@
 """What the kernel should have for networks and endpoints: links and rules of the firewall."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import ip_interface
 
 from mynet.drivers.api import IPV4, IPV6, Endpoint, IPAddress, IPInterface, IPNetwork, Network
@@ -12,7 +11,6 @@ from mynet.drivers.bridge.options import MODES, GatewayMode, Options
 from mynet.drivers.linux.links.alias import mark_of
 from mynet.drivers.linux.links.mac import mac_from
 from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Shaper, Veth
-from mynet.drivers.linux.values.ports import Forward, PortForwards
 
 # Prefixes of equal length leave equal room for the id.
 PORT_PREFIX, SHAPER_PREFIX = "veth", "ifb-"
@@ -120,38 +118,3 @@ def rules_of(network: Network) -> NetworkRules:
         routed=tuple(sorted(routed)),
         subnets=tuple(subnet.cidr for subnet in network.subnets),
     )
-
-
-def port_forwards_of(network: Network) -> Sequence[PortForwards]:
-    """Return the published ports of those of a network's endpoints that have any."""
-    return [forwards_of(endpoint) for endpoint in network.endpoints if endpoint.ports]
-
-
-def forwards_of(endpoint: Endpoint) -> PortForwards:
-    """Return an endpoint's published ports, for each IP version that it has an address of."""
-    targets = {address.version: address.ip for address in reversed(endpoint.addresses)}
-    return PortForwards(
-        endpoint.id,
-        tuple(
-            Forward(
-                protocol=port.protocol,
-                host=port.address,
-                host_port=port.host_port,
-                target=target,
-                target_port=port.container_port,
-                count=port.count,
-            )
-            for port in endpoint.ports
-            for version, target in sorted(targets.items())
-            if port.is_of(version)
-        ),
-    )
-
-
-def possible_forwards_of(endpoint: Endpoint) -> PortForwards:
-    """Return the published ports of an endpoint that may have no addresses yet.
-
-    Only the host's ports are certain then, so they lead to the first address of each subnet.
-    """
-    firsts = tuple(ip_interface(subnet.cidr[0]) for subnet in endpoint.network.subnets)
-    return forwards_of(replace(endpoint, addresses=endpoint.addresses or firsts))

@@ -14,10 +14,11 @@ from typing import Protocol
 
 from mynet.drivers.api import IPNetwork, Sandbox
 from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
+from mynet.drivers.linux.values.endpoint_rules import Attachment, EndpointRules, admit_nothing
 from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
 from mynet.drivers.linux.values.paths import Obstacle, Path
-from mynet.drivers.linux.values.ports import Binding, Forward, PortForwards, Program, Reservation
+from mynet.drivers.linux.values.ports import Binding, Forward, Program, Reservation
 
 
 class Sandboxes(Protocol):
@@ -78,8 +79,11 @@ class Links(Protocol):
     def is_loopback_open(self, bridge: str) -> bool:
         """Return whether packets from 127.0.0.1 are allowed on the bridge."""
 
-    def attach(self, veth: Veth) -> None:
+    def attach(self, veth: Veth, admit: Callable[[Attachment], object] = admit_nothing) -> None:
         """Create the endpoint, or change it to what it should be. Packets flow on return.
+
+        ``admit`` is called before the endpoint can send anything. It adds the firewall's rules that
+        let the endpoint send, and what it raises ends the call. By default it adds none.
 
         A pair whose inner end is not the daemon's is changed on the host's side alone. Raises
         ``SandboxNotFound``, ``InterfaceExists`` and ``BridgeFull``.
@@ -87,6 +91,9 @@ class Links(Protocol):
 
     def detach(self, endpoints: Iterable[Veth]) -> None:
         """Delete the links of the endpoints that exist and are the daemon's own."""
+
+    def attachments(self, endpoints: Iterable[Veth]) -> Sequence[Attachment | None]:
+        """Return where each endpoint is attached, None for one that is in no bridge."""
 
     def adjust(self, endpoints: Iterable[Veth]) -> None:
         """Set how the bridges treat the endpoints that are in their bridge."""
@@ -102,12 +109,12 @@ class Links(Protocol):
 
 
 class Firewall(Protocol):
-    """The table ``inet mynet``, and the other firewalls of this host."""
+    """The tables ``inet mynet`` and ``bridge mynet``, and the other firewalls of this host."""
 
     def load(
-        self, instance: str, rules: Iterable[NetworkRules], forwards: Iterable[PortForwards] = ()
+        self, instance: str, rules: Iterable[NetworkRules], endpoints: Iterable[EndpointRules] = ()
     ) -> None:
-        """Replace the whole table, in one transaction."""
+        """Replace both tables, in one transaction."""
 
     def add(self, instance: str, rules: NetworkRules) -> None:
         """Add a network's rules, and delete those that it had and has no longer."""
@@ -115,20 +122,27 @@ class Firewall(Protocol):
     def remove(self, rules: NetworkRules) -> None:
         """Delete a network's rules; those that are missing are success."""
 
-    def publish(self, instance: str, forwards: PortForwards) -> None:
-        """Forward an endpoint's ports, and no others to it, in one transaction.
+    def add_endpoint(self, instance: str, rules: EndpointRules) -> None:
+        """Add an endpoint's rules, and delete those that it had and has no longer.
 
-        The kernel forgets the UDP flows of ports that led elsewhere before. Other flows stay.
+        This is one transaction. The kernel forgets the UDP flows of ports that led elsewhere
+        before. Other flows stay.
         """
 
-    def unpublish(self, forwards: PortForwards) -> None:
-        """Delete an endpoint's forwarded ports and their UDP flows; missing ports are success."""
+    def remove_endpoint(self, rules: EndpointRules) -> None:
+        """Delete an endpoint's rules and the UDP flows of its ports.
 
-    def missing_forwards(self, forwards: PortForwards) -> Sequence[Forward]:
+        Those that are missing are success.
+        """
+
+    def missing_forwards(self, rules: EndpointRules) -> Sequence[Forward]:
         """Return those of an endpoint's ports that the table does not forward to it."""
 
+    def missing_guard(self, rules: EndpointRules) -> Sequence[str]:
+        """Return the elements of what an endpoint may send that the sets lack, as for a network."""
+
     def is_intact(self) -> bool:
-        """Return whether the table's rules are as they were loaded; its elements do not count.
+        """Return whether the tables' rules are as they were loaded; their elements do not count.
 
         Before the first load there is nothing to differ from, so that is True.
         """
@@ -137,9 +151,9 @@ class Firewall(Protocol):
         """Return a network's elements that the sets lack, each as nft(8) writes it."""
 
     def drifted(
-        self, rules: Sequence[NetworkRules], forwards: Sequence[PortForwards]
+        self, rules: Sequence[NetworkRules], endpoints: Sequence[EndpointRules]
     ) -> frozenset[str]:
-        """Return the bridges, and the ids of endpoints, whose part of the table is not right.
+        """Return the bridges, and the ids of endpoints, whose part of the tables is not right.
 
         The call is cheap while no program has changed any table since the last one that found
         nothing.
@@ -150,13 +164,15 @@ class Firewall(Protocol):
         instance: str,
         rules: Sequence[NetworkRules],
         possible: Sequence[NetworkRules],
-        forwards: Iterable[PortForwards],
+        endpoints: Iterable[EndpointRules],
+        unfinished: Collection[Attachment] = (),
     ) -> Sequence[str]:
-        """Return how the table differs from what a start would load, a sentence each.
+        """Return how the tables differ from what a start would load, a sentence each.
 
-        This works in a process that has not loaded the table. The table must have what ``rules``
-        say, and may have what ``possible`` and ``forwards`` say, but nothing else.
-        :meth:`missing_forwards` compares where ports lead.
+        This works in a process that has not loaded the tables. They must have what ``rules`` say,
+        and may have what ``possible`` and ``endpoints`` say and anything about the ports and
+        bridges in ``unfinished``, but nothing else. :meth:`missing_forwards` compares where ports
+        lead, and :meth:`missing_guard` what endpoints may send.
         """
 
     def inspect_surroundings(self) -> Surroundings:
@@ -239,7 +255,7 @@ class Kernel(Protocol):
 
     @property
     def firewall(self) -> Firewall:
-        """The table ``inet mynet``, and the other firewalls of this host."""
+        """The tables of mynet, and the other firewalls of this host."""
 
     @property
     def ports(self) -> Ports:

@@ -12,8 +12,8 @@ class LinuxKernel:
     """The kernel of this host, for the network namespace of the threads that call.
 
     All of these threads must be in the same namespace, since they delete links and change the
-    firewall together. Between calls it keeps no descriptor except for reserved ports and one to
-    announce addresses with.
+    firewall together. Between calls it keeps no descriptor except for reserved ports, one to
+    announce addresses with, and one to change the firewall with.
     """
 
     def __init__(self) -> None:
@@ -25,5 +25,6 @@ class LinuxKernel:
         self.monitor = Monitor(self.firewall.own_netlink_ports)
 
     def close(self) -> None:
-        """Close the descriptor that addresses are announced with."""
+        """Close the descriptors that are kept between calls, except those of reserved ports."""
         self.links.close()
+        self.firewall.close()

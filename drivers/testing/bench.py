@@ -39,8 +39,9 @@ class Bench:
         self.driver.connect(SampleCall(), endpoint)
 
     def clear(self) -> None:
-        """Delete everything that a claim may have made, with a new driver."""
+        """Delete everything that a claim may have made, with a new driver, as at a start."""
         with closing(self.make()) as driver:
+            driver.restore(SampleCall(), [])
             for endpoint in self.endpoints:
                 driver.disconnect(SampleCall(), endpoint)
             for network in self.networks:

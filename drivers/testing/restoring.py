@@ -1,6 +1,7 @@
 """Claims about restore and update."""
 
 from contextlib import closing
+from dataclasses import replace
 
 from mynet.drivers.api import NetworkUpdate
 from mynet.drivers.testing.bench import Bench, connected, require, require_whole, twice
@@ -12,7 +13,7 @@ def networks_outlive_the_driver(bench: Bench) -> None:
     endpoint = connected(bench)
     bench.driver.close()
     with closing(bench.make()) as again:
-        again.restore(SampleCall(), [endpoint.network])
+        again.restore(SampleCall(), [replace(endpoint.network, endpoints=(endpoint,))])
         problems = list(again.check(SampleCall(), endpoint))
         require(not problems, f"after a restart, check reports: {problems}")
         again.disconnect(SampleCall(), endpoint)

@@ -26,7 +26,7 @@ class Control:
 
         A point is a method ("links.attach"), which then does nothing, or a method and where it
         stops: "links.attach.mark", "links.attach.shaper", "links.attach.inner",
-        "links.ensure_bridge.mark", "firewall.publish.forget".
+        "links.ensure_bridge.mark", "firewall.add_endpoint.forget".
         """
         default = KernelError("the kernel refused: a test asked for it", metadata={"errno": "EIO"})
         with self.lock:

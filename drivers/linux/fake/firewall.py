@@ -1,42 +1,44 @@
 """The firewall of the kernel in memory: what its sets hold, until a test flushes it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 
 from mynet.drivers.linux import interface
 from mynet.drivers.linux.fake.control import Control, Subject
+from mynet.drivers.linux.firewall.audit import describe_surplus
 from mynet.drivers.linux.firewall.elements import Element, text
 from mynet.drivers.linux.firewall.port_elements import SOURCES
-from mynet.drivers.linux.firewall.ruleset import all_elements, elements
+from mynet.drivers.linux.firewall.ruleset import TABLES, all_elements, elements, endpoint_elements
 from mynet.drivers.linux.values.desired import NetworkRules
+from mynet.drivers.linux.values.endpoint_rules import Attachment, EndpointRules
 from mynet.drivers.linux.values.host_firewalls import Surroundings
-from mynet.drivers.linux.values.ports import Forward, PortForwards
+from mynet.drivers.linux.values.ports import Forward
 
 
 class FakeFirewall(Subject, protocol=interface.Firewall):
     """Implements :class:`~mynet.drivers.linux.interface.Firewall` in memory.
 
-    A change of a table that was flushed brings back all of it, as the real one is loaded again.
+    A change of tables that were flushed brings back all of them, as the real ones are loaded again.
     """
 
     def __init__(self, control: Control) -> None:
         super().__init__(control)
-        # What the host has besides the table.
+        # What the host has besides the tables.
         self.surroundings = Surroundings()
         self._networks: dict[str, NetworkRules] = {}
-        self._endpoints: dict[str, PortForwards] = {}
+        self._endpoints: dict[str, EndpointRules] = {}
         self._is_loaded = self._is_flushed = False
 
     @property
     def networks(self) -> dict[str, NetworkRules]:
-        """The rules of networks in the table, by bridge."""
+        """The rules of networks in the tables, by bridge."""
         with self._control.lock:
             return {} if self._is_flushed else dict(self._networks)
 
     @property
-    def endpoints(self) -> dict[str, PortForwards]:
-        """The forwarded ports in the table, by endpoint."""
+    def endpoints(self) -> dict[str, EndpointRules]:
+        """The rules of endpoints in the tables, by endpoint."""
         with self._control.lock:
             return {} if self._is_flushed else dict(self._endpoints)
 
@@ -46,11 +48,15 @@ class FakeFirewall(Subject, protocol=interface.Firewall):
             self._is_flushed = True
 
     def load(
-        self, instance: str, rules: Iterable[NetworkRules], forwards: Iterable[PortForwards] = ()
+        self, instance: str, rules: Iterable[NetworkRules], endpoints: Iterable[EndpointRules] = ()
     ) -> None:
-        """Replace the whole table."""
+        """Replace both tables."""
         self._networks = {network.bridge: network for network in rules}
-        self._endpoints = {ports.endpoint_id: ports for ports in forwards}
+        self._endpoints = {
+            endpoint.endpoint_id: endpoint
+            for endpoint in endpoints
+            if any(endpoint_elements(endpoint))
+        }
         self._restore()
 
     def add(self, instance: str, rules: NetworkRules) -> None:
@@ -62,24 +68,31 @@ class FakeFirewall(Subject, protocol=interface.Firewall):
         """Delete a network's rules."""
         self._networks.pop(rules.bridge, None)
 
-    def publish(self, instance: str, forwards: PortForwards) -> None:
-        """Forward an endpoint's ports, and no others to it."""
-        self._endpoints[forwards.endpoint_id] = forwards
-        if not forwards.ports:
-            del self._endpoints[forwards.endpoint_id]
+    def add_endpoint(self, instance: str, rules: EndpointRules) -> None:
+        """Add an endpoint's rules, and delete those that it had and has no longer."""
+        self._endpoints[rules.endpoint_id] = rules
+        if not any(endpoint_elements(rules)):
+            del self._endpoints[rules.endpoint_id]
         self._restore()
-        self._reach("publish.forget")
+        self._reach("add_endpoint.forget")
 
-    def unpublish(self, forwards: PortForwards) -> None:
-        """Delete an endpoint's forwarded ports."""
-        self._endpoints.pop(forwards.endpoint_id, None)
+    def remove_endpoint(self, rules: EndpointRules) -> None:
+        """Delete an endpoint's rules."""
+        self._endpoints.pop(rules.endpoint_id, None)
 
-    def missing_forwards(self, forwards: PortForwards) -> Sequence[Forward]:
+    def missing_forwards(self, rules: EndpointRules) -> Sequence[Forward]:
         """Return those of an endpoint's ports that the table does not forward to it."""
-        return self._missing_forwards(forwards)
+        present = self._present(rules).forwards
+        return [forward for forward in rules.forwards if forward not in present]
+
+    def missing_guard(self, rules: EndpointRules) -> Sequence[str]:
+        """Return the elements of what an endpoint may send that the sets lack."""
+        present = set(endpoint_elements(self._present(rules)))
+        wanted = endpoint_elements(replace(rules, forwards=()))
+        return [_words(element) for element in wanted if element not in present]
 
     def is_intact(self) -> bool:
-        """Return whether the table was not flushed since it was loaded."""
+        """Return whether the tables were not flushed since they were loaded."""
         return not (self._is_loaded and self._is_flushed)
 
     def missing(self, rules: NetworkRules) -> Sequence[str]:
@@ -87,12 +100,17 @@ class FakeFirewall(Subject, protocol=interface.Firewall):
         return self._missing(rules)
 
     def drifted(
-        self, rules: Sequence[NetworkRules], forwards: Sequence[PortForwards]
+        self, rules: Sequence[NetworkRules], endpoints: Sequence[EndpointRules]
     ) -> frozenset[str]:
-        """Return the bridges and endpoints whose part of the table is not right."""
+        """Return the bridges and endpoints whose part of the tables is not right."""
         return frozenset(
             [network.bridge for network in rules if self._missing(network)]
-            + [ports.endpoint_id for ports in forwards if self._missing_forwards(ports)]
+            + [
+                endpoint.endpoint_id
+                for endpoint in endpoints
+                if not set(endpoint_elements(endpoint))
+                <= set(endpoint_elements(self._present(endpoint)))
+            ]
         )
 
     def unexpected(
@@ -100,44 +118,51 @@ class FakeFirewall(Subject, protocol=interface.Firewall):
         instance: str,
         rules: Sequence[NetworkRules],
         possible: Sequence[NetworkRules],
-        forwards: Iterable[PortForwards],
+        endpoints: Iterable[EndpointRules],
+        unfinished: Collection[Attachment] = (),
     ) -> Sequence[str]:
-        """Return how the table differs from what a start would load."""
+        """Return how the tables differ from what a start would load."""
         if not self._is_loaded or self._is_flushed:
-            return ["The firewall's table inet mynet is not there."]
+            return [f"The firewall's {table} is not there." for table in TABLES]
         present = _elements(self._networks.values(), self._endpoints.values())
-        allowed = {(element.set, element.value) for element in _elements(possible, forwards)}
-        return [
-            f"The firewall lacks {text(element)} in the set {element.set}."
-            for element in _elements(rules)
-            if element not in present
-        ] + [
-            f"The firewall has {text(element)} in the {'map' if element.data else 'set'}"
-            f" {element.set}, which nothing on record asks for."
+        allowed = {(element.set, element.value) for element in _elements(possible, endpoints)}
+        surplus = [
+            (f"{'map' if element.data else 'set'} {element.set}", text(element))
             for element in present
             if (element.set, element.value) not in allowed and not element.set.startswith(SOURCES)
+        ]
+        return [
+            *(
+                f"The firewall lacks {_words(element)}."
+                for element in _elements(rules)
+                if element not in present
+            ),
+            *describe_surplus(surplus, unfinished),
         ]
 
     def inspect_surroundings(self) -> Surroundings:
         """Return ``surroundings``, and where published ports lead."""
-        ports = chain.from_iterable(forwards.ports for forwards in self._endpoints.values())
+        ports = chain.from_iterable(rules.forwards for rules in self._endpoints.values())
         return replace(self.surroundings, targets=frozenset(forward.target for forward in ports))
 
     def _missing(self, rules: NetworkRules) -> Sequence[str]:
         if not self._is_loaded or self.networks.get(rules.bridge) == rules:
             return ()
-        return [f"{text(element)} in the set {element.set}" for element in elements(rules)]
+        return list(map(_words, elements(rules)))
 
-    def _missing_forwards(self, forwards: PortForwards) -> Sequence[Forward]:
-        present = self.endpoints.get(forwards.endpoint_id, PortForwards("")).ports
-        return [forward for forward in forwards.ports if forward not in present]
+    def _present(self, rules: EndpointRules) -> EndpointRules:
+        return self.endpoints.get(rules.endpoint_id, EndpointRules(rules.endpoint_id))
 
     def _restore(self) -> None:
         self._is_loaded, self._is_flushed = True, False
 
 
 def _elements(
-    rules: Iterable[NetworkRules], forwards: Iterable[PortForwards] = ()
+    rules: Iterable[NetworkRules], endpoints: Iterable[EndpointRules] = ()
 ) -> dict[Element, None]:
-    """Return the elements that networks and endpoints have in the table, in order."""
-    return dict.fromkeys(all_elements(rules, forwards))
+    """Return the elements that networks and endpoints have in the tables, in order."""
+    return dict.fromkeys(all_elements(rules, endpoints))
+
+
+def _words(element: Element) -> str:
+    return f"{text(element)} in the set {element.set}"

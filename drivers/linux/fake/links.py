@@ -1,6 +1,6 @@
 """The links of the kernel in memory, as :class:`~mynet.drivers.linux.interface.Links`."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from mynet.drivers.errors import KernelError, SandboxNotFound
@@ -14,6 +14,7 @@ from mynet.drivers.linux.links.mac import with_link_local
 from mynet.drivers.linux.values.address_routes import address_routes
 from mynet.drivers.linux.values.bridge_settings import settings_of
 from mynet.drivers.linux.values.desired import BRIDGE_GROUP, Bridge, Identity, Veth
+from mynet.drivers.linux.values.endpoint_rules import Attachment, admit_nothing
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
 
 
@@ -119,14 +120,22 @@ class FakeLinks(Subject, protocol=interface.Links):
         """Return whether packets from 127.0.0.1 are allowed on the bridge."""
         return bridge in self.open_loopbacks
 
-    def attach(self, veth: Veth) -> None:
+    def attach(self, veth: Veth, admit: Callable[[Attachment], object] = admit_nothing) -> None:
         """Create the endpoint, or change it to what it should be."""
-        veths.attach(self._table, veth, self._sandboxes.enter, self._reach)
+        veths.attach(self._table, veth, self._sandboxes.enter, admit, self._reach)
 
     def detach(self, endpoints: Iterable[Veth]) -> None:
         """Delete the links of the endpoints that exist and are the daemon's own."""
         for veth in endpoints:
             veths.detach(self._table, veth)
+
+    def attachments(self, endpoints: Iterable[Veth]) -> Sequence[Attachment | None]:
+        """Return where each endpoint is attached."""
+        entries = [self._table.find_own(veth.identity) for veth in endpoints]
+        return [
+            Attachment(entry.link.index, entry.link.master) if entry and entry.link.master else None
+            for entry in entries
+        ]
 
     def adjust(self, endpoints: Iterable[Veth]) -> None:
         """Set how the bridges treat the endpoints that are in their bridge."""

@@ -13,6 +13,7 @@ from mynet.drivers.linux.links.mac import with_link_local
 from mynet.drivers.linux.values.address_routes import address_routes
 from mynet.drivers.linux.values.bridge_port import PORT_GROUP
 from mynet.drivers.linux.values.desired import BRIDGE_PORTS, DEFAULT_MTU, Veth, priority
+from mynet.drivers.linux.values.endpoint_rules import Attachment
 from mynet.drivers.linux.values.observed import Link, Route, Snapshot
 
 
@@ -20,6 +21,7 @@ def attach(
     links: LinkTable,
     veth: Veth,
     enter: Callable[[Sandbox | None], int],
+    admit: Callable[[Attachment], object],
     reach: Callable[[str], None],
 ) -> None:
     """Create the endpoint, or change it to what it should be; ``reach`` is called at each point."""
@@ -45,6 +47,7 @@ def attach(
         links.restore_name(shaper, veth.shaper.name)
         shaper.rate, outer.redirected_through = veth.shaper.rate, shaper.link.index
     links.require_name(outer, veth.name)
+    admit(Attachment(outer.link.index, outer.link.master))
     reach("attach.inner")
     if inner is not None and veth.sandbox is not None:
         _finish_inner(links, inner, veth)

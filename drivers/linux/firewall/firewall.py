@@ -1,141 +1,179 @@
-"""The firewall: which networks and published ports the table should have, and keeping it so."""
+"""The firewall: which networks and endpoints the tables should have, and keeping them so."""
 
 import logging
 import threading
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from itertools import chain
 
 from mynet.drivers.linux.firewall import conntrack
 from mynet.drivers.linux.firewall.audit import differences
 from mynet.drivers.linux.firewall.elements import Element, plain, text
-from mynet.drivers.linux.firewall.fingerprint import generation
-from mynet.drivers.linux.firewall.nft import TABLE_NAME
-from mynet.drivers.linux.firewall.port_elements import by_forward, published
-from mynet.drivers.linux.firewall.ruleset import TABLE, elements, ruleset
-from mynet.drivers.linux.firewall.set_elements import missing_elements
-from mynet.drivers.linux.firewall.table import Table
+from mynet.drivers.linux.firewall.guard import guard_elements
+from mynet.drivers.linux.firewall.port_elements import by_forward
+from mynet.drivers.linux.firewall.ruleset import (
+    TABLE_NAMES,
+    TABLES,
+    elements,
+    endpoint_elements,
+    ruleset,
+)
+from mynet.drivers.linux.firewall.tables import Tables
 from mynet.drivers.linux.group_commit import GroupCommit
 from mynet.drivers.linux.host_firewalls.inspect import inspect_surroundings
 from mynet.drivers.linux.values.desired import NetworkRules
+from mynet.drivers.linux.values.endpoint_rules import Attachment, EndpointRules
 from mynet.drivers.linux.values.host_firewalls import Surroundings
-from mynet.drivers.linux.values.ports import Forward, PortForwards
+from mynet.drivers.linux.values.ports import Forward
 
 logger = logging.getLogger(__name__)
 
 
 class Firewall:
-    """Keeps the table at the networks and the published ports that it was given.
+    """Keeps the tables at the networks and the endpoints that it was given.
 
-    A table that another program has changed is loaded again with all of them.
+    Tables that another program has changed are loaded again with all of them.
     """
 
     def __init__(self) -> None:
-        # Guards the table, from a decision to the kernel's reply, and the two dicts.
+        # Guards the tables, from a decision to the kernel's reply, and everything below.
         self._lock = threading.Lock()
-        self._table = Table()
+        self._tables = Tables()
         # The netlink ports by which the kernel names us when it notifies other programs.
-        self.own_netlink_ports: Container[int] = self._table.own_netlink_ports
+        self.own_netlink_ports: Container[int] = self._tables.own_netlink_ports
         self._rules: dict[str, NetworkRules] = {}  # by bridge
-        self._forwards: dict[str, PortForwards] = {}  # by endpoint
-        # The kernel takes 15 ms to remove an element, and hardly longer for a thousand.
-        self._unpublishing = GroupCommit(self._unpublish, self._lock)
-        # The generation of the kernel's tables when drifted() last found nothing.
-        self._verified = -1
+        self._endpoints: dict[str, EndpointRules] = {}  # by id
+        # Endpoints that are removed at the same time share a transaction.
+        self._removals = GroupCommit(self._remove_endpoints, self._lock)
+        # The generation of the kernel's tables, and what drifted() found them right for.
+        self._verified: tuple[int, Sequence[NetworkRules], Sequence[EndpointRules]] = (-1, (), ())
 
     def load(
-        self, instance: str, rules: Iterable[NetworkRules], forwards: Iterable[PortForwards] = ()
+        self, instance: str, rules: Iterable[NetworkRules], endpoints: Iterable[EndpointRules] = ()
     ) -> None:
-        """Replace the table in one transaction, so that there is no moment without rules.
+        """Replace both tables in one transaction, so that there is no moment without rules.
 
         Like: ``nft -f -``.
         """
         with self._lock:
             self._rules = {network.bridge: network for network in rules}
-            self._forwards = {ports.endpoint_id: ports for ports in forwards}
+            self._endpoints = {
+                endpoint.endpoint_id: endpoint
+                for endpoint in endpoints
+                if any(endpoint_elements(endpoint))
+            }
             self._load(instance)
 
     def add(self, instance: str, rules: NetworkRules) -> None:
         """Add the network in one transaction, or bring it to other rules.
 
-        A network that the kernel or nft refuses is not remembered, because the table could not be
+        A network that the kernel or nft refuses is not remembered, because the tables could not be
         loaded with it again. Like: ``nft add element inet mynet ...``.
         """
         plain(rules.bridge)
         with self._lock:
             before = self._rules.get(rules.bridge)
-            exists = self._table.change(elements(before) if before else (), elements(rules))
+            wanted = list(elements(rules))
+            removed = _without(elements(before) if before else (), wanted)
+            exists = self._tables.change(removed, wanted)
             self._rules[rules.bridge] = rules
-            if not (exists and self._table.is_intact()):
+            if not (exists and self._tables.is_intact()):
                 self._load_again(instance)
 
     def remove(self, rules: NetworkRules) -> None:
         """Remove the network in one transaction. Like: ``nft delete element inet mynet ...``."""
         with self._lock:
             self._rules.pop(rules.bridge, None)
-            self._table.change(elements(rules), ())
+            self._tables.change(elements(rules), ())
 
-    def publish(self, instance: str, forwards: PortForwards) -> None:
-        """Lead an endpoint's ports to it, and no others, in one transaction.
+    def add_endpoint(self, instance: str, rules: EndpointRules) -> None:
+        """Allow an endpoint to send, and lead its ports to it and no others, in one transaction.
 
         Flows to ports that led elsewhere before are forgotten afterwards: the kernel could remember
         a flow again as it was if it were forgotten before.
-        Like: ``nft add element inet mynet pub4 ...; conntrack -D -p udp --orig-port-dst PORT``.
+        Like: ``nft add element bridge mynet own_mac ...; nft add element inet mynet pub4 ...;
+        conntrack -D -p udp --orig-port-dst PORT``.
         """
         with self._lock:
-            before = self._forwards.get(forwards.endpoint_id, PortForwards(forwards.endpoint_id))
-            kept = [forward for forward in forwards.ports if forward in before.ports]
-            lost = [forward for forward in _missing(before.ports) if forward in kept]
-            if before == forwards and not lost:
+            before = self._endpoints.get(rules.endpoint_id, EndpointRules(rules.endpoint_id))
+            had, wanted = list(endpoint_elements(before)), list(endpoint_elements(rules))
+            lost = list(self._tables.missing(element for element in wanted if element in had))
+            if before == rules and not lost:
                 return
-            if not self._table.change(published(before), published(forwards)):
-                self._load_again(instance, forwards)
-            self._forwards[forwards.endpoint_id] = forwards
-        intact = [forward for forward in kept if forward not in lost]
-        changed = {*before.ports, *forwards.ports}.difference(intact)
-        conntrack.forget(changed)
+            # The kernel keeps the limit of an element that exists.
+            replaced = [element for element in lost if element.limit]
+            if not self._tables.change([*_without(had, wanted), *replaced], wanted):
+                self._load_again(instance, rules)
+            self._endpoints[rules.endpoint_id] = rules
+            if not wanted:
+                del self._endpoints[rules.endpoint_id]
+        intact = {
+            forward
+            for forward, groups in by_forward(before.forwards)
+            if forward in rules.forwards
+            and not any(element in lost for group in groups for element in group)
+        }
+        conntrack.forget({*before.forwards, *rules.forwards} - intact)
 
-    def unpublish(self, forwards: PortForwards) -> None:
-        """Lead an endpoint's ports nowhere, then forget the flows to them.
+    def remove_endpoint(self, rules: EndpointRules) -> None:
+        """Close an endpoint and lead its ports nowhere, then forget the flows to them.
 
-        Endpoints that are unpublished at the same time share a transaction.
-        Like: ``nft delete element inet mynet pub4 ...; conntrack -D -p udp --orig-port-dst PORT``.
+        Like: ``nft delete element bridge mynet own_mac ...; nft delete element inet mynet pub4 ...;
+        conntrack -D -p udp --orig-port-dst PORT``.
         """
-        self._unpublishing.submit([forwards])
-        conntrack.forget(forwards.ports)
+        self._removals.submit([rules])
+        conntrack.forget(rules.forwards)
 
-    def _unpublish(self, endpoints: Sequence[PortForwards]) -> None:
-        """Remove the ports of endpoints in one transaction. Holds ``_lock``."""
-        self._table.change(chain.from_iterable(map(self._forget, endpoints)), ())
+    def _remove_endpoints(self, endpoints: Sequence[EndpointRules]) -> None:
+        """Remove endpoints in one transaction. Holds ``_lock``."""
+        self._tables.change(chain.from_iterable(map(self._forget, endpoints)), ())
 
-    def _forget(self, forwards: PortForwards) -> Iterable[Element]:
+    def _forget(self, rules: EndpointRules) -> Iterable[Element]:
         """Forget an endpoint, and return its elements. Holds ``_lock``.
 
-        The ports of an unknown endpoint may be another endpoint's by now. Only those that still
-        lead to it are returned then.
+        The published ports of an unknown endpoint may be another endpoint's by now. Only what the
+        tables still have for this one is returned then.
         """
-        before = self._forwards.pop(forwards.endpoint_id, None)
+        before = self._endpoints.pop(rules.endpoint_id, None)
         if before:
-            return published(before)
-        groups = chain.from_iterable(groups for _, groups in by_forward(forwards.ports))
-        return chain.from_iterable(
-            group for group in groups if not any(missing_elements(group[:1]))
-        )
+            return endpoint_elements(before)
+        guarded = list(guard_elements(rules.guard) if rules.guard else ())
+        groups = chain.from_iterable(groups for _, groups in by_forward(rules.forwards))
+        return [
+            *_without(guarded, self._tables.missing(guarded)),
+            *chain.from_iterable(
+                group for group in groups if not any(self._tables.missing(group[:1]))
+            ),
+        ]
 
-    def missing_forwards(self, forwards: PortForwards) -> Sequence[Forward]:
+    def missing_forwards(self, rules: EndpointRules) -> Sequence[Forward]:
         """Return those of an endpoint's ports that the table does not lead to it.
 
         Like: ``nft get element inet mynet pub4 ...``.
         """
         with self._lock:
-            return _missing(forwards.ports)
+            return [
+                forward
+                for forward, groups in by_forward(rules.forwards)
+                if any(self._tables.missing(chain.from_iterable(groups)))
+            ]
+
+    def missing_guard(self, rules: EndpointRules) -> Sequence[str]:
+        """Return what the tables lack of what an endpoint may send, in the words of nft(8).
+
+        Like: ``nft get element bridge mynet own_mac ...``.
+        """
+        if rules.guard is None:
+            return ()
+        with self._lock:
+            return list(map(_words, self._tables.missing(guard_elements(rules.guard))))
 
     def is_intact(self) -> bool:
-        """Return whether table, chains and rules are as they were loaded, if they ever were.
+        """Return whether tables, chains and rules are as they were loaded, if they ever were.
 
         Like: ``nft -a -t list table inet mynet``.
         """
         with self._lock:
-            return self._table.is_intact()
+            return self._tables.is_intact()
 
     def missing(self, rules: NetworkRules) -> Sequence[str]:
         """Return the elements of a network that the table lacks, in the words of nft(8).
@@ -143,30 +181,29 @@ class Firewall:
         Before the first :meth:`load` nothing is missing.
         """
         with self._lock:
-            if not self._table.is_loaded:
+            if not self._tables.is_loaded:
                 return ()
-            return [
-                f"{text(element)} in the set {element.set}"
-                for element in missing_elements(elements(rules))
-            ]
+            return list(map(_words, self._tables.missing(elements(rules))))
 
     def drifted(
-        self, rules: Sequence[NetworkRules], forwards: Sequence[PortForwards]
+        self, rules: Sequence[NetworkRules], endpoints: Sequence[EndpointRules]
     ) -> frozenset[str]:
-        """Return the bridges, and the ids of endpoints, that the table is not right for.
+        """Return the bridges, and the ids of endpoints, that the tables are not right for.
 
         While no program has changed any table since this found nothing, it asks the kernel one
         question. Like: ``nft list ruleset``.
         """
-        now = generation()
+        with self._lock:
+            now = (self._tables.generation(), rules, endpoints)
         if now == self._verified:
             return frozenset()
         if not self.is_intact():
             return frozenset(
-                [network.bridge for network in rules] + [ports.endpoint_id for ports in forwards]
+                [network.bridge for network in rules]
+                + [endpoint.endpoint_id for endpoint in endpoints]
             )
         names = [network.bridge for network in rules if self.missing(network)]
-        names += [ports.endpoint_id for ports in forwards if self.missing_forwards(ports)]
+        names += [endpoint.endpoint_id for endpoint in endpoints if self._lacks(endpoint)]
         if not names:
             self._verified = now
         return frozenset(names)
@@ -176,14 +213,16 @@ class Firewall:
         instance: str,
         rules: Sequence[NetworkRules],
         possible: Sequence[NetworkRules],
-        forwards: Iterable[PortForwards],
+        endpoints: Iterable[EndpointRules],
+        unfinished: Collection[Attachment] = (),
     ) -> Sequence[str]:
-        """Return a sentence for each difference from the table that a start would load.
+        """Return a sentence for each difference from the tables that a start would load.
 
-        The table must have the elements of ``rules``, and may have those of ``possible`` and
-        ``forwards``, but no others. Like: ``nft -s list table inet mynet``, there and here.
+        The tables must have the elements of ``rules``, and may have those of ``possible`` and
+        ``endpoints`` and any for the ports in ``unfinished``, but no others.
+        Like: ``nft -s list table inet mynet; nft -s list table bridge mynet``, there and here.
         """
-        return list(differences(instance, rules, possible, forwards))
+        return list(differences(instance, rules, possible, endpoints, unfinished))
 
     def inspect_surroundings(self) -> Surroundings:
         """Return what else on this host decides about the daemon's packets.
@@ -191,23 +230,33 @@ class Firewall:
         Like: ``nft list chains; sysctl net.bridge``.
         """
         with self._lock:
-            forwards = [forward for ports in self._forwards.values() for forward in ports.ports]
-        return inspect_surroundings(TABLE, frozenset(forward.target for forward in forwards))
+            forwards = [port for rules in self._endpoints.values() for port in rules.forwards]
+        return inspect_surroundings(TABLES, frozenset(forward.target for forward in forwards))
 
-    def _load_again(self, instance: str, *more: PortForwards) -> None:
-        """Load a table that another program has deleted or changed. Holds ``_lock``."""
-        logger.warning("another program changed %s: it is loaded again", TABLE_NAME)
+    def close(self) -> None:
+        """Close the descriptor that the tables are changed with."""
+        with self._lock:
+            self._tables.close()
+
+    def _lacks(self, rules: EndpointRules) -> bool:
+        with self._lock:
+            return any(self._tables.missing(endpoint_elements(rules)))
+
+    def _load_again(self, instance: str, *more: EndpointRules) -> None:
+        """Load tables that another program has deleted or changed. Holds ``_lock``."""
+        logger.warning("another program changed %s: they are loaded again", TABLE_NAMES)
         self._load(instance, *more)
 
-    def _load(self, instance: str, *more: PortForwards) -> None:
-        """Load the table with all networks and ports, and with ``more``. Holds ``_lock``."""
-        forwards = self._forwards | {ports.endpoint_id: ports for ports in more}
-        self._table.load(ruleset(instance, self._rules.values(), forwards.values()))
+    def _load(self, instance: str, *more: EndpointRules) -> None:
+        """Load the tables with all networks and endpoints, and with ``more``. Holds ``_lock``."""
+        endpoints = self._endpoints | {rules.endpoint_id: rules for rules in more}
+        self._tables.load(ruleset(instance, self._rules.values(), endpoints.values()))
 
 
-def _missing(forwards: Iterable[Forward]) -> Sequence[Forward]:
-    return [
-        forward
-        for forward, groups in by_forward(forwards)
-        if any(missing_elements(chain.from_iterable(groups)))
-    ]
+def _without(some: Iterable[Element], others: Iterable[Element]) -> list[Element]:
+    excluded = set(others)
+    return [element for element in some if element not in excluded]
+
+
+def _words(element: Element) -> str:
+    return f"{text(element)} in the set {element.set}"

@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from mynet.drivers.errors import CapabilityUnsupported
-from mynet.drivers.linux.firewall.ruleset import TABLE
+from mynet.drivers.linux.firewall.ruleset import TABLE_NAMES
 from mynet.drivers.linux.kernel_errors import refusals, refused
-
-TABLE_NAME: Final = f"table inet {TABLE}"
 
 _TIMEOUT = 30  # seconds; 2,000 networks load in 0.1
 _LONGEST = 400  # characters of what nft printed, in a message
@@ -25,7 +23,7 @@ _SYSTEM_FOLDERS = "/usr/sbin:/sbin:/usr/local/sbin"  # not on every daemon's PAT
 def run_nft(doing: str, arguments: Sequence[str], text: str = "") -> str:
     """Run nft in the namespace of this thread with ``text`` as its input, and return its output.
 
-    ``doing`` is what it does to the table, for messages: "load". Raises CapabilityUnsupported if
+    ``doing`` is what it does to the tables, for messages: "load". Raises CapabilityUnsupported if
     nft is not installed, PrivilegeMissing if the daemon may not do this, and KernelError if nft
     fails or does not end in time.
     """
@@ -33,10 +31,10 @@ def run_nft(doing: str, arguments: Sequence[str], text: str = "") -> str:
     if program is None:
         raise CapabilityUnsupported(
             "the program nft is not on this host: install the package nftables, then call again",
-            resource=TABLE_NAME,
+            resource=TABLE_NAMES,
         )
     try:
-        with refusals("start nft", TABLE_NAME):
+        with refusals("start nft", TABLE_NAMES):
             done = subprocess.run(  # noqa: S603 - our own text, no shell, and a program from PATH
                 [program, *arguments],
                 input=text,
@@ -48,11 +46,11 @@ def run_nft(doing: str, arguments: Sequence[str], text: str = "") -> str:
     except subprocess.TimeoutExpired as error:
         detail = f"nft did not end within {_TIMEOUT} s"
         raise refused(
-            errno.ETIMEDOUT, f"{doing} {TABLE_NAME}", TABLE_NAME, detail=detail
+            errno.ETIMEDOUT, f"{doing} {TABLE_NAMES}", TABLE_NAMES, detail=detail
         ) from error
     if done.returncode != 0:
         said = " ".join(done.stderr.split())[:_LONGEST]
-        raise refused(_errno_of(said), f"{doing} {TABLE_NAME}", TABLE_NAME, detail=said)
+        raise refused(_errno_of(said), f"{doing} {TABLE_NAMES}", TABLE_NAMES, detail=said)
     return done.stdout
 
 

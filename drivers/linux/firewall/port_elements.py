@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Final
 
 from mynet.drivers.linux.firewall.elements import Element
-from mynet.drivers.linux.values.ports import Forward, PortForwards
+from mynet.drivers.linux.values.ports import Forward
 
 # The beginning of the names of the maps by which packets leave. Their keys have the endpoint's
 # address.
@@ -20,9 +20,9 @@ SOURCES: Final = "pubsrc"
 Group = Sequence[Element]
 
 
-def published(forwards: PortForwards) -> Iterator[Element]:
-    """Return the elements of an endpoint's published ports."""
-    groups = chain.from_iterable(groups for _, groups in by_forward(forwards.ports))
+def published(forwards: Iterable[Forward]) -> Iterator[Element]:
+    """Return the elements of published ports of one endpoint."""
+    groups = chain.from_iterable(groups for _, groups in by_forward(forwards))
     return chain.from_iterable(groups)
 
 

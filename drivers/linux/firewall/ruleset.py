@@ -1,4 +1,4 @@
-"""The firewall as text: ``ruleset.nft``, and the elements of networks and published ports."""
+"""The firewall as text: the rules in ``ruleset.nft`` and ``guard.nft``, and all elements."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -6,13 +6,18 @@ from pathlib import Path
 from typing import Final
 
 from mynet.drivers.linux.firewall.elements import Element, plain, text
+from mynet.drivers.linux.firewall.guard import guard_elements
 from mynet.drivers.linux.firewall.port_elements import published
+from mynet.drivers.linux.netlink.nftables import TableName
 from mynet.drivers.linux.values.desired import NetworkRules
-from mynet.drivers.linux.values.ports import PortForwards
+from mynet.drivers.linux.values.endpoint_rules import EndpointRules
 
-TABLE: Final = "mynet"
+# The rules of packets that the host forwards or receives, and those of frames from endpoints.
+INET, BRIDGE = TableName("inet", "mynet"), TableName("bridge", "mynet")
+TABLES: Final = (INET, BRIDGE)
+TABLE_NAMES: Final = f"tables {INET.family} {INET.name} and {BRIDGE.family} {BRIDGE.name}"
 
-_RULES = Path(__file__).with_name("ruleset.nft")
+_RULES = {INET: "ruleset.nft", BRIDGE: "guard.nft"}
 
 
 def elements(rules: NetworkRules) -> Iterator[Element]:
@@ -36,36 +41,41 @@ def elements(rules: NetworkRules) -> Iterator[Element]:
         yield Element(f"src{source.address.version}", leaving, source.address)
 
 
+def endpoint_elements(rules: EndpointRules) -> Iterator[Element]:
+    """Yield the elements of an endpoint, in both tables."""
+    if rules.guard:
+        yield from guard_elements(rules.guard)
+    yield from published(rules.forwards)
+
+
 def ruleset(
-    instance: str, rules: Iterable[NetworkRules], forwards: Iterable[PortForwards] = ()
+    instance: str, rules: Iterable[NetworkRules], endpoints: Iterable[EndpointRules] = ()
 ) -> str:
-    """Return the text of the transaction that replaces the table, for ``nft -f FILE``."""
-    return filled(instance, all_elements(rules, forwards))
+    """Return the text of the transaction that replaces both tables, for ``nft -f FILE``."""
+    return filled(instance, all_elements(rules, endpoints))
 
 
 def all_elements(
-    rules: Iterable[NetworkRules], forwards: Iterable[PortForwards]
+    rules: Iterable[NetworkRules], endpoints: Iterable[EndpointRules]
 ) -> Iterator[Element]:
-    """Return the elements of networks and of published ports."""
+    """Return the elements of networks and endpoints."""
     of_networks = chain.from_iterable(map(elements, rules))
-    return chain(of_networks, chain.from_iterable(map(published, forwards)))
+    return chain(of_networks, chain.from_iterable(map(endpoint_elements, endpoints)))
 
 
 def filled(instance: str, contents: Iterable[Element]) -> str:
-    """Return the text of the transaction that replaces the table by one with these elements.
+    """Return the text of the transaction that replaces both tables by ones with these elements.
 
-    It adds the table before it deletes the table, because there may be none to delete.
+    It adds a table before it deletes it, because there may be none to delete.
     """
-    sets: dict[str, list[str]] = {}
+    sets: dict[tuple[str, str], list[str]] = {}
     for element in contents:
-        sets.setdefault(element.set, []).append(text(element))
-    head = (
-        f"add table inet {TABLE}\n"
-        f"delete table inet {TABLE}\n"
-        f'table inet {TABLE} {{ comment "managed by mynet, instance {plain(instance)}"; }}\n'
-    )
+        sets.setdefault((element.family, element.set), []).append(text(element))
+    comment = f'comment "managed by mynet, instance {plain(instance)}"'
+    heads = "".join(f"add {table}\ndelete {table}\n{table} {{ {comment}; }}\n" for table in TABLES)
+    rules_text = "".join(Path(__file__).with_name(name).read_text() for name in _RULES.values())
     filling = (
-        f"add element inet {TABLE} {name} {{ {', '.join(texts)} }}\n"
-        for name, texts in sorted(sets.items())
+        f"add element {family} {INET.name} {name} {{ {', '.join(texts)} }}\n"
+        for (family, name), texts in sorted(sets.items())
     )
-    return head + _RULES.read_text() + "".join(filling)
+    return heads + rules_text + "".join(filling)

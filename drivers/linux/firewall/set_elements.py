@@ -4,31 +4,28 @@ A batch takes 0.1 ms, where a run of ``nft`` takes 4 to 20.
 """
 
 import errno
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from mynet.drivers.linux.firewall.elements import Element, keys
-from mynet.drivers.linux.firewall.ruleset import TABLE
+from mynet.drivers.linux.firewall.ruleset import BRIDGE, INET, TABLE_NAMES
 from mynet.drivers.linux.netlink import nftables
-from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.netlink.nftables import Key
 
 _MANY: Final = 128  # requests that any socket has room for
+_TABLES: Final = {table.family: table for table in (INET, BRIDGE)}
 _GONE = frozenset({errno.ENOENT})  # the element, the set or the table does not exist
 # The port leads elsewhere. Only another program can have changed that.
 _CONFLICT = frozenset({errno.EEXIST, errno.ENOTEMPTY})
 
 
-def commit(
-    removed: Sequence[Element], added: Sequence[Element], sign: Callable[[int], object]
-) -> bool:
-    """Remove and add elements in one transaction.
+def commit(nl: Netlink, removed: Iterable[Element], added: Iterable[Element]) -> bool:
+    """Remove and add elements of both tables in one transaction.
 
-    ``sign`` receives, before the transaction, the netlink port that the kernel will name as its
-    author when it notifies other programs. Returns False, with nothing changed, if the table does
-    not exist or a port that is added leads elsewhere.
+    Returns False, with nothing changed, if a table does not exist or a port that is added leads
+    elsewhere.
 
     The kernel accepts the addition of an existing element. It refuses to remove a missing one, and
     the whole batch with it, so the batch is tried again without the refused requests.
@@ -36,28 +33,25 @@ def commit(
     """
     pending = [(False, request) for element in removed for request in _removal(element)]
     pending += [(True, request) for element in added for request in _addition(element)]
-    with Netlink(NETLINK_NETFILTER) as nl:
-        sign(nl.port)
-        while pending:
-            replies = _batch(nl, [request for _, request in pending])
-            if not any(replies):
-                break
-            refused = [asked for asked, reply in zip(pending, replies, strict=True) if reply]
-            if any(is_addition for is_addition, _ in refused):
-                return False
-            pending = [asked for asked in pending if asked not in refused]
+    while pending:
+        replies = _batch(nl, [request for _, request in pending])
+        if not any(replies):
+            break
+        refused = [asked for asked, reply in zip(pending, replies, strict=True) if reply]
+        if any(is_addition for is_addition, _ in refused):
+            return False
+        pending = [asked for asked in pending if asked not in refused]
     return True
 
 
-def missing_elements(elements: Iterable[Element]) -> Iterator[Element]:
+def missing_elements(nl: Netlink, elements: Iterable[Element]) -> Iterator[Element]:
     """Yield the elements that the kernel lacks, or that lead elsewhere.
 
     Like: ``nft get element``.
     """
-    with Netlink(NETLINK_NETFILTER) as nl:
-        for element in elements:
-            if not all(_has(nl, element, key) for key in keys(element.value, element.data)):
-                yield element
+    for element in elements:
+        if not all(_has(nl, element, key) for key in keys(element)):
+            yield element
 
 
 def _has(nl: Netlink, element: Element, key: Key) -> bool:
@@ -76,7 +70,7 @@ def _get(nl: Netlink, element: Element, key: Key) -> Key:
     """Return the key that the kernel has in the place of a key, an empty one if it has none."""
     reply = nl.get(
         _request(
-            nftables.get_element(TABLE, element.set, key),
+            nftables.get_element(_TABLES[element.family], element.set, key),
             f"look into the firewall's set {element.set}",
             _GONE,
         )
@@ -100,17 +94,17 @@ def _mark(message: bytes) -> Request:
 
 
 def _removal(element: Element) -> Iterator[Request]:
-    for key in keys(element.value, element.data):
-        message = nftables.delete_element(TABLE, element.set, key)
+    for key in keys(element):
+        message = nftables.delete_element(_TABLES[element.family], element.set, key)
         yield _request(message, f"remove from the firewall's set {element.set}", _GONE)
 
 
 def _addition(element: Element) -> Iterator[Request]:
     accepted = _GONE if element.data is None else _GONE | _CONFLICT
-    for key in keys(element.value, element.data):
-        message = nftables.add_element(TABLE, element.set, key)
+    for key in keys(element):
+        message = nftables.add_element(_TABLES[element.family], element.set, key)
         yield _request(message, f"add to the firewall's set {element.set}", accepted)
 
 
 def _request(message: bytes, doing: str, accepted: frozenset[int] = frozenset()) -> Request:
-    return Request(message, doing, f"table inet {TABLE}", accepted)
+    return Request(message, doing, TABLE_NAMES, accepted)

@@ -1,5 +1,6 @@
 """What other programs of this host do to forwarded packets, read in one inspection."""
 
+from collections.abc import Collection
 from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6, IPAddress
@@ -11,6 +12,7 @@ from mynet.drivers.linux.host_firewalls.iptables_legacy import legacy_chains
 from mynet.drivers.linux.netlink import nftables
 from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.netlink.nftables import TableName
 from mynet.drivers.linux.values.host_firewalls import FIREWALLD, UFW_CHAINS, Chain, Surroundings
 
 _BRIDGED: Final = {
@@ -20,15 +22,15 @@ _BRIDGED: Final = {
 
 
 def inspect_surroundings(
-    own_table: str, targets: frozenset[IPAddress] = frozenset()
+    own_tables: Collection[TableName], targets: frozenset[IPAddress] = frozenset()
 ) -> Surroundings:
     """Return the chains and settings that affect forwarded packets. Changes nothing.
 
-    The files of ufw and firewalld are read only if their chains exist. ``own_table`` is left out of
-    the chains, and ``targets`` are the addresses that published ports lead to.
+    The files of ufw and firewalld are read only if their chains exist. ``own_tables`` are left out
+    of the chains, and ``targets`` are the addresses that published ports lead to.
     """
     others = [
-        *(chain for chain in chains() if (chain.family, chain.table) != ("inet", own_table)),
+        *(chain for chain in chains() if TableName(chain.family, chain.table) not in own_tables),
         *legacy_chains(),
     ]
     names = {chain.name for chain in others}

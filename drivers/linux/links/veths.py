@@ -5,7 +5,7 @@ inner end in its place, one datagram completes the outer end and another the inn
 is asked that is known already.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from mynet.drivers.errors import InterfaceExists, KernelError, SandboxNotFound
@@ -22,6 +22,7 @@ from mynet.drivers.linux.links.shaping import inspect_limits, limit
 from mynet.drivers.linux.netlink import link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Veth
+from mynet.drivers.linux.values.endpoint_rules import Attachment, admit_nothing
 from mynet.drivers.linux.values.observed import Link, Snapshot
 
 
@@ -32,20 +33,25 @@ class Veths:
         self._deletions = GroupCommit(delete_links)
         self._announcer = Announcer()
 
-    def attach(self, veth: Veth) -> None:
+    def attach(self, veth: Veth, admit: Callable[[Attachment], object] = admit_nothing) -> None:
         """Like: ip link add NAME master BRIDGE type veth peer IFACE netns NS; ip route add ...
 
         It completes what an earlier attempt left, and changes a pair in place, whatever the names
-        of its ends are. Neighbours that knew the addresses learn the new MAC address.
+        of its ends are. Neighbours that knew the addresses learn the new MAC address. The inner end
+        comes up last, so that nothing of what it sends then is lost.
         """
         with Netlink() as host:
             master = _require_bridge(host, veth)
             outer = find_own(host, veth.identity)
             if outer is not None and not veth.manages_inner:
                 self._change(host, veth, master, outer)
-            else:
-                with inner_end.open_inner_namespace(veth.sandbox) as place:
-                    self._attach(host, place, veth, master, outer)
+                admit(Attachment(outer.index, master))
+                return
+            with inner_end.open_inner_namespace(veth.sandbox) as place:
+                index, inner = self._attach(host, place, veth, master, outer)
+                admit(Attachment(index, master))
+                if veth.sandbox is not None:
+                    inner_end.complete(place, veth, inner)
 
     def _attach(
         self,
@@ -54,20 +60,22 @@ class Veths:
         veth: Veth,
         master: int,
         outer: Link | None,
-    ) -> None:
-        """Make the pair, or change the one that has the outer end."""
-        inner = None
+    ) -> tuple[int, Link | None]:
+        """Make the pair, or change the one that has the outer end.
+
+        Returns the index of the outer end, and the inner end of a pair that was there.
+        """
         if outer is None and not _make(host, veth, master, place):
             outer = find_port(host, veth.identity, veth.bridge_identity)
             if outer is None:
                 raise _taken(host, veth, place)
         if outer is None:
-            self._finish(host, veth, master, host.index(veth.name), None)
-        else:
-            inner = inner_end.require_inner(host, place, veth, outer)
-            self._change(host, veth, master, outer)
-        if veth.sandbox is not None:
-            inner_end.complete(place, veth, inner)
+            index = host.index(veth.name)
+            self._finish(host, veth, master, index, None)
+            return index, None
+        inner = inner_end.require_inner(host, place, veth, outer)
+        self._change(host, veth, master, outer)
+        return outer.index, inner
 
     def _change(self, host: Netlink, veth: Veth, master: int, outer: Link) -> None:
         """Change the outer end to what it should be. Raises ``InterfaceExists`` for its name."""
@@ -97,6 +105,14 @@ class Veths:
         with Netlink() as nl:
             links = [link for veth in endpoints for link in _links_of(nl, veth)]
         self._deletions.submit(links)
+
+    def attachments(self, endpoints: Iterable[Veth]) -> Sequence[Attachment | None]:
+        """Like: ip link show NAME, for many at once."""
+        with Netlink() as nl:
+            links = [_find_outer(nl, veth) for veth in endpoints]
+        return [
+            Attachment(link.index, link.master) if link and link.master else None for link in links
+        ]
 
     def adjust(self, endpoints: Iterable[Veth]) -> None:
         """Like: ip link set dev NAME type bridge_slave isolated on ..., for many at once."""

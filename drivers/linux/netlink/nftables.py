@@ -20,11 +20,14 @@ _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
 _NFTA_TABLE: Final = 1  # the name of the table, in messages about tables, chains, rules and sets
 _NFTA_SET, _NFTA_SET_ELEMENTS, _NFTA_LIST_ELEM = 2, 3, 1
 _NFTA_KEY, _NFTA_DATA, _NFTA_FLAGS, _NFTA_KEY_END, _NFTA_DATA_VALUE = 1, 2, 3, 10, 1
+_NFTA_EXPRESSION, _NFTA_EXPRESSION_NAME, _NFTA_EXPRESSION_DATA = 7, 1, 2
+_NFTA_CONNLIMIT_COUNT, _NFTA_CONNLIMIT_FLAGS, _NFT_CONNLIMIT_INV = 1, 2, 1
 _INTERVAL_END: Final = (1).to_bytes(4)
 _NFTA_CHAIN_NAME, _NFTA_CHAIN_HOOK, _NFTA_CHAIN_POLICY, _NFTA_CHAIN_USE = 3, 4, 5, 6
 _NFTA_HOOK_NUMBER, _NFTA_GEN_ID = 1, 1
 _NF_DROP, _NF_ACCEPT = 0, 1
 _FAMILIES: Final = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
+_NUMBERS: Final = {name: number for number, name in _FAMILIES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,21 @@ class Key:
     end: bytes = b""
     # Whether the key ends an interval of one part.
     ends_interval: bool = False
+    # The number of connections above which the key matches, in a set that counts them.
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A table, by its family and its name in the family."""
+
+    # As nft(8) writes it: "inet", "bridge".
+    family: str
+    name: str
+
+    def __str__(self) -> str:
+        """Return, for example, ``table inet mynet``."""
+        return f"table {self.family} {self.name}"
 
 
 def begin_batch() -> bytes:
@@ -54,22 +72,21 @@ def end_batch() -> bytes:
     return nlmsg.pack_netfilter(_BATCH_END, family=nlmsg.NFPROTO_UNSPEC, resource=_SUBSYSTEM)
 
 
-def add_element(table: str, name: str, key: Key) -> bytes:
-    """Like: nft add element inet TABLE NAME { KEY }."""
-    data = nla.nested(_NFTA_DATA, nla.attribute(_NFTA_DATA_VALUE, key.data)) if key.data else b""
-    return nlmsg.pack_netfilter(
-        _NEWSETELEM, _element(table, name, key, data), flags=nlmsg.NLM_F_CREATE
-    )
+def add_element(table: TableName, name: str, key: Key) -> bytes:
+    """Like: nft add element FAMILY TABLE NAME { KEY }."""
+    more = nla.nested(_NFTA_DATA, nla.attribute(_NFTA_DATA_VALUE, key.data)) if key.data else b""
+    more += _connection_limit(key.limit) if key.limit else b""
+    return _pack(_NEWSETELEM, table, _element(name, key, more), flags=nlmsg.NLM_F_CREATE)
 
 
-def delete_element(table: str, name: str, key: Key) -> bytes:
-    """Like: nft delete element inet TABLE NAME { KEY }."""
-    return nlmsg.pack_netfilter(_DELSETELEM, _element(table, name, key))
+def delete_element(table: TableName, name: str, key: Key) -> bytes:
+    """Like: nft delete element FAMILY TABLE NAME { KEY }."""
+    return _pack(_DELSETELEM, table, _element(name, key))
 
 
-def get_element(table: str, name: str, key: Key) -> bytes:
-    """Like: nft get element inet TABLE NAME { KEY }."""
-    return nlmsg.pack_netfilter(_GETSETELEM, _element(table, name, key))
+def get_element(table: TableName, name: str, key: Key) -> bytes:
+    """Like: nft get element FAMILY TABLE NAME { KEY }."""
+    return _pack(_GETSETELEM, table, _element(name, key))
 
 
 def read_element(reply: bytes) -> Key:
@@ -79,28 +96,37 @@ def read_element(reply: bytes) -> Key:
     value, data, end = (
         nla.find(element, kind, _NFTA_DATA_VALUE) for kind in (_NFTA_KEY, _NFTA_DATA, _NFTA_KEY_END)
     )
-    return Key(value, data, end, nla.find(element, _NFTA_FLAGS) == _INTERVAL_END)
+    return Key(
+        value,
+        data,
+        end,
+        nla.find(element, _NFTA_FLAGS) == _INTERVAL_END,
+        int.from_bytes(
+            nla.find(element, _NFTA_EXPRESSION, _NFTA_EXPRESSION_DATA, _NFTA_CONNLIMIT_COUNT)
+        ),
+    )
 
 
-def get_table(table: str) -> bytes:
-    """Like: nft list table inet TABLE, without what is in it."""
-    return nlmsg.pack_netfilter(_GETTABLE, nla.text_attribute(_NFTA_TABLE, table))
+def get_table(table: TableName) -> bytes:
+    """Like: nft list table FAMILY TABLE, without what is in it."""
+    return _pack(_GETTABLE, table)
 
 
-def get_chains(table: str) -> bytes:
+def get_chains(table: TableName) -> bytes:
     """Like: nft list chains, of a table."""
-    return nlmsg.pack_netfilter(_GETCHAIN, nla.text_attribute(_NFTA_TABLE, table))
+    return _pack(_GETCHAIN, table)
 
 
-def get_rules(table: str) -> bytes:
-    """Like: nft -a list table inet TABLE."""
-    return nlmsg.pack_netfilter(_GETRULE, nla.text_attribute(_NFTA_TABLE, table))
+def get_rules(table: TableName) -> bytes:
+    """Like: nft -a list table FAMILY TABLE."""
+    return _pack(_GETRULE, table)
 
 
-def is_of_table(message: bytes, table: str) -> bool:
-    """Return whether a message is about an inet table, or about something in it."""
-    named = nla.text_attribute(_NFTA_TABLE, table)
-    return nlmsg.read_netfilter_family(message) == nlmsg.NFPROTO_INET and message.startswith(
+def is_of_table(message: bytes, table: TableName) -> bool:
+    """Return whether a message is about a table, or about something in it."""
+    named = nla.text_attribute(_NFTA_TABLE, table.name)
+    family = nlmsg.read_netfilter_family(message)
+    return _FAMILIES.get(family) == table.family and message.startswith(
         named, nlmsg.NETFILTER_HEADER_BYTES
     )
 
@@ -135,17 +161,36 @@ def read_generation(reply: bytes) -> int:
     return _number(nla.read_attributes(reply, nlmsg.NETFILTER_HEADER_BYTES), _NFTA_GEN_ID)
 
 
-def _element(table: str, name: str, key: Key, data: bytes = b"") -> bytes:
-    """Pack a list of one element of a set."""
+def _pack(kind: int, table: TableName, attributes: bytes = b"", *, flags: int = 0) -> bytes:
+    """Pack a message about a table, or about something in it."""
+    named = nla.text_attribute(_NFTA_TABLE, table.name)
+    return nlmsg.pack_netfilter(
+        kind, named + attributes, family=_NUMBERS[table.family], flags=flags
+    )
+
+
+def _element(name: str, key: Key, more: bytes = b"") -> bytes:
+    """Pack the name of a set and a list of one element of it."""
     element = nla.nested(_NFTA_KEY, nla.attribute(_NFTA_DATA_VALUE, key.value))
     if key.end:
         element += nla.nested(_NFTA_KEY_END, nla.attribute(_NFTA_DATA_VALUE, key.end))
     if key.ends_interval:
         element += nla.attribute(_NFTA_FLAGS, _INTERVAL_END)
-    return (
-        nla.text_attribute(_NFTA_TABLE, table)
-        + nla.text_attribute(_NFTA_SET, name)
-        + nla.nested(_NFTA_SET_ELEMENTS, nla.nested(_NFTA_LIST_ELEM, element + data))
+    return nla.text_attribute(_NFTA_SET, name) + nla.nested(
+        _NFTA_SET_ELEMENTS, nla.nested(_NFTA_LIST_ELEM, element + more)
+    )
+
+
+def _connection_limit(most: int) -> bytes:
+    """Pack the expression of an element. Like: ct count over N."""
+    return nla.nested(
+        _NFTA_EXPRESSION,
+        nla.text_attribute(_NFTA_EXPRESSION_NAME, "connlimit"),
+        nla.nested(
+            _NFTA_EXPRESSION_DATA,
+            nla.attribute(_NFTA_CONNLIMIT_COUNT, most.to_bytes(4)),
+            nla.attribute(_NFTA_CONNLIMIT_FLAGS, _NFT_CONNLIMIT_INV.to_bytes(4)),
+        ),
     )
 
 

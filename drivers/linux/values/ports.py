@@ -1,6 +1,5 @@
 """Published ports as values: where they lead, and what is reserved for them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Protocol
@@ -44,20 +43,6 @@ class Forward:
 
 def _with_port(address: IPAddress, port: int) -> str:
     return f"[{address}]:{port}" if isinstance(address, IPv6Address) else f"{address}:{port}"
-
-
-@dataclass(frozen=True, slots=True)
-class PortForwards:
-    """The published ports of an endpoint."""
-
-    # The id of the endpoint.
-    endpoint_id: str
-    ports: Sequence[Forward] = ()
-
-    @property
-    def opens_loopback(self) -> bool:
-        """Whether clients reach any of the ports through 127.0.0.1."""
-        return any(forward.opens_loopback for forward in self.ports)
 
 
 @dataclass(frozen=True, slots=True)

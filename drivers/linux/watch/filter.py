@@ -11,7 +11,7 @@ from mynet.drivers.linux.links.alias import read_mark
 from mynet.drivers.linux.netlink import loss_notifications as losses
 from mynet.drivers.linux.netlink import notifications as nl
 from mynet.drivers.linux.netlink.header import read_header
-from mynet.drivers.linux.netlink.nftables import is_of_table
+from mynet.drivers.linux.netlink.nftables import TableName, is_of_table
 from mynet.drivers.linux.values.bridge_port import PORT_GROUP, BridgePort
 
 ANYTHING: Final = frozenset[str]()
@@ -132,7 +132,13 @@ def _is_damaged(change: nl.LinkChange) -> bool:
     return bool(change.peer) and not is_port
 
 
-def is_changed_by_others(messages: Iterable[bytes], table: str, own_ports: Container[int]) -> bool:
-    """Return whether a socket with none of the ports has changed a table of the firewall."""
-    ports = {read_header(message).port for message in messages if is_of_table(message, table)}
+def is_changed_by_others(
+    messages: Iterable[bytes], tables: Sequence[TableName], own_ports: Container[int]
+) -> bool:
+    """Return whether a socket with none of the ports has changed any of the firewall's tables."""
+    ports = {
+        read_header(message).port
+        for message in messages
+        if any(is_of_table(message, table) for table in tables)
+    }
     return any(port not in own_ports for port in ports)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Container
 from contextlib import suppress
 from typing import Final
 
-from mynet.drivers.linux.firewall.ruleset import TABLE
+from mynet.drivers.linux.firewall.ruleset import TABLES
 from mynet.drivers.linux.links.lookup import list_addresses, list_links
 from mynet.drivers.linux.netlink import loss_notifications as losses
 from mynet.drivers.linux.netlink import notifications as nl
@@ -112,6 +112,6 @@ class NotificationReader:
         damaged = self._filter.find_damage([*of_links, *of_losses])
         messages = (notification.message for notification in of_firewall)
         is_lossy = are_links_lost or are_losses_lost or are_rules_lost
-        if is_lossy or is_changed_by_others(messages, TABLE, self._own_ports):
+        if is_lossy or is_changed_by_others(messages, TABLES, self._own_ports):
             return ANYTHING
         return damaged

@@ -63,7 +63,7 @@ def test_an_endpoint_whose_ports_lead_nowhere_is_damaged_alone(
 ) -> None:
     _, _, endpoint = ids(networks)
     (forwards,) = kernel.firewall.endpoints.values()
-    kernel.firewall.unpublish(forwards)
+    kernel.firewall.remove_endpoint(forwards)
     assert driver.survey(CALL, networks) == [endpoint]
 
 

@@ -18,9 +18,9 @@ CREATE = [
     "host.enable_forwarding",
 ]
 DELETE = ["links.is_taken", "firewall.remove", "links.delete_bridge"]
-PUBLISH = ["links.open_loopback", "firewall.publish", "firewall.publish.forget"]
+PUBLISH = ["links.open_loopback", "firewall.add_endpoint", "firewall.add_endpoint.forget"]
 CONNECT = ["links.attach", "links.attach.mark", "links.attach.inner", *PUBLISH]
-DISCONNECT = ["firewall.unpublish", "links.detach"]
+DISCONNECT = ["firewall.remove_endpoint", "links.detach"]
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_disconnect_undoes_a_connect_that_fails_at_any_step(
     kernel.control.fail(point)
     with pytest.raises(KernelError):
         driver.connect(CALL, endpoint)
-    assert driver.check(CALL, endpoint) or point == "firewall.publish.forget"
+    assert driver.check(CALL, endpoint) or point == "firewall.add_endpoint.forget"
     driver.disconnect(CALL, endpoint)
     assert [link.kind for link in kernel.list_links()] == ["bridge"]
     assert not kernel.list_links(endpoint.sandbox)

@@ -8,7 +8,7 @@ import pytest
 from mynet.drivers.api import PORTS, Endpoint, PortMapping, PortProtocol
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.fake.kernel import FakeKernel
-from mynet.drivers.linux.values.ports import Forward, PortForwards
+from mynet.drivers.linux.values.ports import Forward
 from mynet.drivers.testing import SampleCall, sample_network, sample_ports
 
 CALL = SampleCall()
@@ -58,7 +58,7 @@ def test_a_port_leads_to_the_first_address_of_each_family(
 ) -> None:
     more = (*published.addresses, ip_interface("198.18.1.9/24"))
     driver.connect(CALL, replace(published, ports=[port], addresses=more))
-    assert kernel.firewall.endpoints == {published.id: PortForwards(published.id, tuple(forwards))}
+    assert kernel.firewall.endpoints[published.id].forwards == tuple(forwards)
 
 
 @pytest.mark.parametrize(
@@ -82,19 +82,14 @@ def test_the_loopback_is_opened_for_ports_that_it_reaches(
     assert kernel.links.open_loopbacks == ({"br-check1"} if opened else set())
 
 
-def test_without_ports_the_firewall_is_not_changed(
+def test_without_ports_the_loopback_stays_closed(
     kernel: FakeKernel, driver: BridgeDriver, endpoint: Endpoint
 ) -> None:
     driver.create(CALL, endpoint.network)
     driver.connect(CALL, endpoint)
     driver.check(CALL, endpoint)
     driver.disconnect(CALL, endpoint)
-    assert not {
-        "firewall.publish",
-        "firewall.unpublish",
-        "firewall.missing_forwards",
-        "links.open_loopback",
-    } & set(kernel.control.calls)
+    assert kernel.control.calls["links.open_loopback"] == 0
 
 
 def test_a_port_that_is_not_published_is_a_difference(
@@ -102,7 +97,8 @@ def test_a_port_that_is_not_published_is_a_difference(
 ) -> None:
     driver.connect(CALL, published)
     assert driver.check(CALL, published) == []
-    kernel.firewall.load("test", [])
+    (rules,) = kernel.firewall.endpoints.values()
+    kernel.firewall.load("test", [], [replace(rules, forwards=())])
     assert driver.check(CALL, replace(published, ports=published.ports[:1])) == [
         "The firewall does not lead TCP port 48080 to 198.18.1.2:80.",
         "The firewall does not lead TCP port 48080 to [fd6d:796e:6574:1::2]:80.",
@@ -127,9 +123,8 @@ def test_disconnect_unpublishes_ports_before_it_deletes_the_link(
 def test_restore_loads_the_firewall_once_with_all_ports(
     kernel: FakeKernel, driver: BridgeDriver, published: Endpoint
 ) -> None:
-    network = replace(
-        published.network, endpoints=(published, replace(published, id="b", ports=()))
-    )
+    other = replace(published, id="b", host_interface="vethb", ports=())  # not attached
+    network = replace(published.network, endpoints=(published, other))
     driver.connect(CALL, published)
     before = kernel.firewall.endpoints
     kernel.firewall.load("test", [])
@@ -137,7 +132,7 @@ def test_restore_loads_the_firewall_once_with_all_ports(
     driver.restore(CALL, [network, sample_network(2)])
     assert kernel.firewall.endpoints == before
     assert kernel.control.calls["firewall.load"] == 1
-    assert kernel.control.calls["firewall.publish"] == 0
+    assert kernel.control.calls["firewall.add_endpoint"] == 0
     assert kernel.links.open_loopbacks == {"br-check1"}
 
 
@@ -159,7 +154,7 @@ def test_an_update_publishes_the_given_ports_and_no_others(
         changed = replace(published, ports=ports)
         driver.update_endpoint(CALL, changed)
         assert driver.check(CALL, changed) == []
-        standing = [endpoint.ports for endpoint in kernel.firewall.endpoints.values()]
+        standing = [endpoint.forwards for endpoint in kernel.firewall.endpoints.values()]
         assert sum(map(len, standing)) == 2 * len(ports)
 
 

@@ -25,8 +25,8 @@ CHANGES = {
     "firewall.load",
     "firewall.add",
     "firewall.remove",
-    "firewall.publish",
-    "firewall.unpublish",
+    "firewall.add_endpoint",
+    "firewall.remove_endpoint",
 }
 IN_SANDBOX = {
     *("identify", "exists", "device_names", "attach inside", "inspect inside"),

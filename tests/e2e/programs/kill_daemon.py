@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mynet.drivers.linux import sysctl
-from mynet.drivers.linux.firewall import table
+from mynet.drivers.linux.firewall import tables
 from mynet.drivers.linux.netlink.netlink_socket import Netlink
 from mynet.ipam.sqlite.writer import Writer
 from mynet.server.main import main
@@ -63,7 +63,7 @@ if __name__ == "__main__":
     FOLDER = Path(sys.argv[1])
     watch(Writer, "_transact", commit("before"), commit("after"))
     watch(Netlink, "ask", lambda _, *requests: f"before: {requests[0].doing}", nothing)
-    watch(table, "run_nft", lambda *_: "before: load the firewall", nothing)
+    watch(tables, "run_nft", lambda *_: "before: load the firewall", nothing)
     watch(sysctl, "write", lambda setting, value: f"before: write {value} to {setting}", nothing)
     sys.argv[:2] = ["mynetd"]
     main()

@@ -10,7 +10,8 @@ from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.values.desired import NetworkRules
-from mynet.drivers.linux.values.ports import Forward, PortForwards
+from mynet.drivers.linux.values.endpoint_rules import EndpointRules
+from mynet.drivers.linux.values.ports import Forward
 from tests.drivers.linux.firewall.test_drift import OTHERS, PORTS, SHOP, WEB
 from tests.drivers.linux.support.kernels import KernelTestbed
 from tests.drivers.linux.support.namespaces import Namespace
@@ -19,7 +20,7 @@ _HOSTS = (None, ip_address("203.0.113.1"), ip_address("2001:db8::1"))
 _TARGETS = (ip_address("10.1.0.2"), ip_address("fd00:1::2"))
 # Every kind of element: each protocol, at one address and at all, single and as a range, and as a
 # range up to the last port.
-EVERYTHING = PortForwards(
+EVERYTHING = EndpointRules(
     "e3",
     tuple(
         Forward(protocol, host, port, target, port + shift, count)
@@ -37,7 +38,7 @@ NETWORKS = (WEB, SHOP, ROUTED)
 def audited(
     testbed: KernelTestbed,
     rules: Sequence[NetworkRules] = NETWORKS,
-    forwards: Sequence[PortForwards] = (PORTS, OTHERS, EVERYTHING),
+    forwards: Sequence[EndpointRules] = (PORTS, OTHERS, EVERYTHING),
     possible: Sequence[NetworkRules] = (),
 ) -> list[str]:
     recorded = {network.bridge: network for network in (*rules, *possible)}
@@ -59,12 +60,12 @@ def test_a_table_that_was_changed_by_the_element_has_no_differences(testbed: Ker
     for network in (ROUTED, SHOP, WEB):
         testbed.kernel.firewall.add("i", network)
     for forwards in (EVERYTHING, OTHERS, PORTS):
-        testbed.kernel.firewall.publish("i", forwards)
+        testbed.kernel.firewall.add_endpoint("i", forwards)
     assert audited(testbed) == []
 
 
 def test_a_missing_table_is_one_difference(testbed: KernelTestbed) -> None:
-    gone = ["The firewall's table inet mynet is not there."]
+    gone = [f"The firewall's table {family} mynet is not there." for family in ("bridge", "inet")]
     assert audited(testbed) == gone
     testbed.kernel.firewall.load("i", NETWORKS)
     testbed.flush_firewall()
@@ -107,7 +108,7 @@ def test_elements_without_a_record_are_reported(loaded: KernelTestbed) -> None:
 def test_where_a_port_leads_is_not_compared(loaded: KernelTestbed) -> None:
     """An interrupted call may have led the port to an address that no record has."""
     elsewhere = Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.1"), 80)
-    assert audited(loaded, forwards=[PORTS, EVERYTHING, PortForwards("e2", [elsewhere])]) == []
+    assert audited(loaded, forwards=[PORTS, EVERYTHING, EndpointRules("e2", [elsewhere])]) == []
 
 
 OTHER_RULES = ["The firewall's rules are not those that this mynetd loads."]
@@ -161,14 +162,14 @@ def test_an_audit_changes_nothing_and_returns_to_its_namespace(
     home = Path("/proc/thread-self/ns/net").readlink()
     assert kernel.firewall.unexpected("i", [], NETWORKS, [PORTS]) == []
     with pytest.raises(KernelError, match="refused to load"):  # the same ports twice
-        kernel.firewall.unexpected("i", [], NETWORKS, [PORTS, PortForwards("x", _shifted(PORTS))])
+        kernel.firewall.unexpected("i", [], NETWORKS, [PORTS, EndpointRules("x", _shifted(PORTS))])
     assert Path("/proc/thread-self/ns/net").readlink() == home
     assert host.run("nft", "-a", "list", "ruleset") == before
 
 
-def _shifted(forwards: PortForwards) -> Sequence[Forward]:
+def _shifted(forwards: EndpointRules) -> Sequence[Forward]:
     """Return the same ports, leading elsewhere."""
     return [
         Forward(forward.protocol, forward.host, forward.host_port, ip_address("10.1.0.9"), 1)
-        for forward in forwards.ports
+        for forward in forwards.forwards
     ]

@@ -5,10 +5,12 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from mynet.drivers.api import PortProtocol
-from mynet.drivers.linux.firewall import fingerprint, table
+from mynet.drivers.linux.firewall import fingerprint, tables
 from mynet.drivers.linux.kernel import LinuxKernel
+from mynet.drivers.linux.netlink.netlink_socket import Netlink
 from mynet.drivers.linux.values.desired import NetworkRules
-from mynet.drivers.linux.values.ports import Forward, PortForwards
+from mynet.drivers.linux.values.endpoint_rules import EndpointRules
+from mynet.drivers.linux.values.ports import Forward
 from tests.drivers.linux.support.namespaces import Namespace
 
 SUBNETS = (ip_network("10.1.0.0/24"), ip_network("10.1.1.0/24"), ip_network("fd00:1::/64"))
@@ -16,7 +18,7 @@ WEB = NetworkRules("br-web", masquerade=SUBNETS, routed=(6,))
 SHOP = NetworkRules("br-shop", internal=True)
 SEGMENTS = [WEB, SHOP]
 PORTS = [
-    PortForwards(
+    EndpointRules(
         "e1",
         (
             Forward(PortProtocol.TCP, None, 8080, ip_address("10.1.0.2"), 80),
@@ -91,7 +93,7 @@ def test_missing_elements_are_noticed_and_added_again(
     for segment in SEGMENTS:
         assert bool(kernel.firewall.missing(segment)) == (segment.bridge in lacks)
         kernel.firewall.add("i", segment)
-    kernel.firewall.publish("i", PORTS[0])
+    kernel.firewall.add_endpoint("i", PORTS[0])
     assert kernel.firewall.drifted(SEGMENTS, PORTS) == frozenset()
     assert host.table() == before
 
@@ -102,11 +104,11 @@ def test_while_no_program_changes_a_table_one_question_is_enough(
     taken: list[str] = []
     original = fingerprint.fingerprint
 
-    def counted() -> bytes:
+    def counted(nl: Netlink) -> bytes:
         taken.append("fingerprint")
-        return original()
+        return original(nl)
 
-    monkeypatch.setattr(table, "fingerprint", counted)
+    monkeypatch.setattr(tables, "fingerprint", counted)
     assert kernel.firewall.drifted(SEGMENTS, PORTS) == frozenset()
     assert taken == []
     host.run("nft", "add table inet other")
@@ -119,12 +121,12 @@ def test_a_table_that_was_flushed_while_it_was_loaded_is_noticed(
 ) -> None:
     original = fingerprint.fingerprint
 
-    def flushed() -> bytes:
+    def flushed(nl: Netlink) -> bytes:
         host.run("nft", "flush", "ruleset")
-        return original()
+        return original(nl)
 
     with monkeypatch.context() as patch:
-        patch.setattr(table, "fingerprint", flushed)
+        patch.setattr(tables, "fingerprint", flushed)
         kernel.firewall.load("i", SEGMENTS, PORTS)
     assert not kernel.firewall.is_intact()
 

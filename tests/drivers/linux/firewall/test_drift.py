@@ -5,8 +5,9 @@ from ipaddress import ip_address, ip_interface, ip_network
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.linux.links.mac import mac_from
 from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
+from mynet.drivers.linux.values.endpoint_rules import EndpointRules
 from mynet.drivers.linux.values.observed import Survey
-from mynet.drivers.linux.values.ports import Forward, PortForwards
+from mynet.drivers.linux.values.ports import Forward
 from tests.drivers.linux.support.kernels import KernelTestbed
 
 SUBNETS = (ip_network("10.1.0.0/24"), ip_network("10.1.1.0/24"), ip_network("fd00:1::/64"))
@@ -14,8 +15,8 @@ WEB = NetworkRules("br-web", masquerade=SUBNETS)
 SHOP = NetworkRules("br-shop", internal=True)
 PORT = Forward(PortProtocol.TCP, None, 8080, ip_address("10.1.0.2"), 80)
 RANGE = Forward(PortProtocol.UDP, None, 9000, ip_address("10.1.0.2"), 9000, count=100)
-PORTS = PortForwards("e1", (PORT, RANGE))
-OTHERS = PortForwards("e2", (Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.3"), 80),))
+PORTS = EndpointRules("e1", (PORT, RANGE))
+OTHERS = EndpointRules("e2", (Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.3"), 80),))
 BRIDGE = Bridge("br-web", "mynet:i:web", mac_from("web"), 1500, (ip_interface("10.1.0.1/24"),))
 OTHER = Bridge("br-other", "mynet:i:other", mac_from("other"), 1500)
 NONE = Bridge("br-none", "mynet:i:none", mac_from("none"), 1500)
@@ -29,7 +30,7 @@ def test_a_firewall_that_was_never_loaded_lacks_nothing(testbed: KernelTestbed) 
 def test_nothing_is_missing_of_loaded_and_added_networks(testbed: KernelTestbed) -> None:
     testbed.kernel.firewall.load("i", [WEB], [PORTS])
     testbed.kernel.firewall.add("i", SHOP)
-    testbed.kernel.firewall.publish("i", OTHERS)
+    testbed.kernel.firewall.add_endpoint("i", OTHERS)
     assert testbed.kernel.firewall.is_intact()
     assert not any(map(testbed.kernel.firewall.missing, (WEB, SHOP)))
     for _ in range(2):

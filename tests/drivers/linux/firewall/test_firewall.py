@@ -170,7 +170,10 @@ def test_a_change_that_is_refused_changes_nothing(host: Namespace, firewall: Fir
     before = host.table()
     with pytest.raises(KernelError, match="masq4") as caught:
         firewall.add(INSTANCE, rules_of("br-a", "10.1.0.0/24"))
-    assert caught.value.metadata == {"errno": "EEXIST", "object": "table inet mynet"}
+    assert caught.value.metadata == {
+        "errno": "EEXIST",
+        "object": "tables inet mynet and bridge mynet",
+    }
     assert host.table() == before
 
 
@@ -209,7 +212,7 @@ def test_networks_of_a_failed_load_are_loaded_later(
         patch.setattr(
             "mynet.drivers.linux.firewall.nft.shutil.which", lambda *_, **__: "/bin/false"
         )
-        with pytest.raises(KernelError, match="refused to load table inet mynet"):
+        with pytest.raises(KernelError, match="refused to load tables inet mynet and bridge mynet"):
             firewall.load(INSTANCE, [BYSTANDER])
     firewall.add(INSTANCE, replace(BYSTANDER, bridge="br-a", masquerade=()))
     assert {"br-a", "br-other"} <= set(host.table().replace('"', " ").split())

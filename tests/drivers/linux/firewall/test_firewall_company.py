@@ -62,11 +62,14 @@ def test_tables_of_other_programs_are_not_changed(host: Namespace) -> None:
         firewall.add(INSTANCE, rules_of(1))
         firewall.remove(rules_of(1))
         firewall.remove(rules_of(0))
-    host.run("nft", "delete", "table", "inet", "mynet")
+    for family in ("inet", "bridge"):
+        host.run("nft", "delete", "table", family, "mynet")
     assert host.run("nft", "-a", "list", "ruleset") == before
 
 
-@pytest.mark.parametrize("how", ["flush ruleset", "delete table inet mynet"])
+@pytest.mark.parametrize(
+    "how", ["flush ruleset", "delete table inet mynet", "delete table bridge mynet"]
+)
 def test_a_deleted_table_is_loaded_whole_with_the_next_network(
     host: Namespace, firewall: Firewall, caplog: pytest.LogCaptureFixture, how: str
 ) -> None:
@@ -74,9 +77,11 @@ def test_a_deleted_table_is_loaded_whole_with_the_next_network(
     firewall.add(INSTANCE, rules_of(1))
     firewall.remove(rules_of(0))
     host.run("nft", *how.split())
-    assert not host.table()
     firewall.add(INSTANCE, rules_of(2))
-    assert "another program changed table inet mynet: it is loaded again" in caplog.messages
+    assert (
+        "another program changed tables inet mynet and bridge mynet: they are loaded again"
+        in caplog.messages
+    )
     healed = host.table()
     firewall.load(INSTANCE, [rules_of(200), rules_of(1), rules_of(2)])
     assert healed == host.table()

@@ -12,16 +12,16 @@ import pytest
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.firewall import conntrack
-from mynet.drivers.linux.firewall.fingerprint import generation
 from mynet.drivers.linux.firewall.firewall import Firewall
 from mynet.drivers.linux.firewall.set_elements import commit
-from mynet.drivers.linux.values.ports import Forward, PortForwards
+from mynet.drivers.linux.values.endpoint_rules import EndpointRules
+from mynet.drivers.linux.values.ports import Forward
 from tests.drivers.linux.firewall.test_ruleset import PORTS, WEB, forward
 from tests.drivers.linux.support.namespaces import Namespace, playing_host
 
 INSTANCE = "7f3a"
 PUB4 = "inet mynet pub4"
-OTHER = PortForwards(
+OTHER = EndpointRules(
     "other", [forward("", 1, "10.2.0.2", 1), forward("", 2, "fd02::2", 2, count=9)]
 )
 CASES = {
@@ -64,9 +64,9 @@ def firewall(host: Namespace) -> Firewall:
 def test_publishing_leads_to_the_table_that_loading_makes(
     host: Namespace, firewall: Firewall, forwards: list[Forward]
 ) -> None:
-    ports = PortForwards("web", forwards)
-    firewall.publish(INSTANCE, ports)
-    firewall.publish(INSTANCE, ports)
+    ports = EndpointRules("web", forwards)
+    firewall.add_endpoint(INSTANCE, ports)
+    firewall.add_endpoint(INSTANCE, ports)
     by_element = sorted(host.table().split())
     firewall.load(INSTANCE, [WEB], [OTHER, ports])
     assert by_element == sorted(host.table().split())
@@ -78,14 +78,14 @@ def test_unpublishing_leaves_no_trace(
     host: Namespace, firewall: Firewall, forwards: list[Forward], *, loaded: bool
 ) -> None:
     before = host.table()
-    ports = PortForwards("web", forwards)
+    ports = EndpointRules("web", forwards)
     if loaded:
         firewall.load(INSTANCE, [WEB], [OTHER, ports])
     else:
-        firewall.publish(INSTANCE, ports)
+        firewall.add_endpoint(INSTANCE, ports)
     assert (host.table() != before) == bool(forwards)
-    firewall.unpublish(ports)
-    firewall.unpublish(ports)
+    firewall.remove_endpoint(ports)
+    firewall.remove_endpoint(ports)
     assert host.table() == before
 
 
@@ -93,9 +93,9 @@ def test_unpublishing_leaves_no_trace(
 def test_ports_are_missing_before_publish_and_after_a_flush(
     host: Namespace, firewall: Firewall, forwards: list[Forward]
 ) -> None:
-    ports = PortForwards("web", forwards)
+    ports = EndpointRules("web", forwards)
     assert firewall.missing_forwards(ports) == forwards
-    firewall.publish(INSTANCE, ports)
+    firewall.add_endpoint(INSTANCE, ports)
     assert firewall.missing_forwards(ports) == []
     host.run("nft", "flush", "ruleset")
     assert firewall.missing_forwards(ports) == forwards
@@ -119,17 +119,17 @@ def test_ports_are_missing_before_publish_and_after_a_flush(
 def test_a_port_that_leads_elsewhere_is_missing(
     firewall: Firewall, changed: Forward, standing: Forward
 ) -> None:
-    firewall.publish(INSTANCE, PortForwards("web", [standing]))
-    assert firewall.missing_forwards(PortForwards("web", [changed])) == [changed]
+    firewall.add_endpoint(INSTANCE, EndpointRules("web", [standing]))
+    assert firewall.missing_forwards(EndpointRules("web", [changed])) == [changed]
 
 
 def test_other_ports_replace_earlier_ones(host: Namespace, firewall: Firewall) -> None:
     first = [forward("", 8080, "10.1.0.2", 80), forward("", 90, "10.1.0.2", 90, count=9)]
     then = [forward("", 8080, "10.1.0.2", 81), forward("", 95, "10.1.0.2", 95, count=9)]
-    firewall.publish(INSTANCE, PortForwards("web", first))
-    firewall.publish(INSTANCE, PortForwards("web", then))
+    firewall.add_endpoint(INSTANCE, EndpointRules("web", first))
+    firewall.add_endpoint(INSTANCE, EndpointRules("web", then))
     changed = host.table()
-    firewall.load(INSTANCE, [WEB], [OTHER, PortForwards("web", then)])
+    firewall.load(INSTANCE, [WEB], [OTHER, EndpointRules("web", then)])
     assert changed == host.table()
 
 
@@ -140,7 +140,7 @@ def test_flows_to_ports_that_led_elsewhere_are_forgotten(
 
     def published(*forwards: Forward) -> set[Forward]:
         forgotten.clear()
-        firewall.publish(INSTANCE, PortForwards("web", forwards))
+        firewall.add_endpoint(INSTANCE, EndpointRules("web", forwards))
         return set(forgotten)
 
     monkeypatch.setattr(conntrack, "forget", forgotten.update)
@@ -166,15 +166,15 @@ def test_a_port_of_another_endpoint_is_not_taken_from_it(
     host: Namespace, firewall: Firewall
 ) -> None:
     before = host.table()
-    thief = replace(OTHER.ports[0], target=ip_address("10.1.0.2"))
-    stolen = PortForwards("web", [forward("", 77, "10.1.0.2", 1), thief])
-    with pytest.raises(KernelError, match="refused to load table inet mynet"):
-        firewall.publish(INSTANCE, stolen)
+    thief = replace(OTHER.forwards[0], target=ip_address("10.1.0.2"))
+    stolen = EndpointRules("web", [forward("", 77, "10.1.0.2", 1), thief])
+    with pytest.raises(KernelError, match="refused to load tables inet mynet and bridge mynet"):
+        firewall.add_endpoint(INSTANCE, stolen)
     assert host.table() == before
-    firewall.unpublish(stolen)  # as the daemon does after a failure
+    firewall.remove_endpoint(stolen)  # as the daemon does after a failure
     assert host.table() == before
     host.run("nft", "flush", "ruleset")
-    firewall.publish(INSTANCE, OTHER)
+    firewall.add_endpoint(INSTANCE, OTHER)
     assert host.table() == before
 
 
@@ -185,8 +185,8 @@ def test_an_endpoint_of_an_earlier_daemon_is_unpublished(
     firewall.load(INSTANCE, [WEB])
     before = host.table()
     for forwards in CASES.values():
-        firewall.publish(INSTANCE, PortForwards("web", forwards))
-        empty.unpublish(PortForwards("web", forwards))
+        firewall.add_endpoint(INSTANCE, EndpointRules("web", forwards))
+        empty.remove_endpoint(EndpointRules("web", forwards))
         assert host.table() == before
 
 
@@ -202,32 +202,32 @@ def test_an_endpoint_of_an_earlier_daemon_is_unpublished(
 def test_publish_repairs_what_another_program_has_damaged(
     host: Namespace, firewall: Firewall, damage: str
 ) -> None:
-    ports = PortForwards("web", [forward("", 8080, "10.1.0.2", 80)])
-    firewall.publish(INSTANCE, ports)
+    ports = EndpointRules("web", [forward("", 8080, "10.1.0.2", 80)])
+    firewall.add_endpoint(INSTANCE, ports)
     whole = host.table()
     host.run("nft", damage)
-    firewall.publish(INSTANCE, OTHER)
-    firewall.publish(INSTANCE, ports)
+    firewall.add_endpoint(INSTANCE, OTHER)
+    firewall.add_endpoint(INSTANCE, ports)
     assert host.table() == whole
 
 
 def test_unpublishing_missing_ports_is_success(host: Namespace, firewall: Firewall) -> None:
     host.run("nft", "flush map inet mynet pub4")
-    many = PortForwards("many", [forward("", 20000, "fd00:1::2", 1, count=1024)])
-    firewall.unpublish(many)  # the kernel refuses each of them
-    firewall.unpublish(OTHER)
+    many = EndpointRules("many", [forward("", 20000, "fd00:1::2", 1, count=1024)])
+    firewall.remove_endpoint(many)  # the kernel refuses each of them
+    firewall.remove_endpoint(OTHER)
     host.run("nft", "flush", "ruleset")
-    firewall.unpublish(OTHER)
+    firewall.remove_endpoint(OTHER)
     assert host.table() == ""
 
 
-def unpublish_together(firewall: Firewall, endpoints: Sequence[PortForwards]) -> list[KernelError]:
+def unpublish_together(firewall: Firewall, endpoints: Sequence[EndpointRules]) -> list[KernelError]:
     """Unpublish endpoints in a thread each while the table is in use, and return the errors."""
     errors: list[KernelError] = []
 
-    def unpublish(forwards: PortForwards) -> None:
+    def unpublish(forwards: EndpointRules) -> None:
         try:
-            firewall.unpublish(forwards)
+            firewall.remove_endpoint(forwards)
         except KernelError as error:
             errors.append(error)
 
@@ -236,26 +236,26 @@ def unpublish_together(firewall: Firewall, endpoints: Sequence[PortForwards]) ->
         for thread in threads:
             thread.start()
         deadline = time.monotonic() + 60
-        while len(firewall._unpublishing._next.items) < len(threads):
+        while len(firewall._removals._next.items) < len(threads):
             assert time.monotonic() < deadline
     for thread in threads:
         thread.join()
     return errors
 
 
-def many_endpoints() -> list[PortForwards]:
+def many_endpoints() -> list[EndpointRules]:
     return [
-        PortForwards(f"e{n}", [forward("", 9000 + n, f"10.1.0.{100 + n}", 80)]) for n in range(16)
+        EndpointRules(f"e{n}", [forward("", 9000 + n, f"10.1.0.{100 + n}", 80)]) for n in range(16)
     ]
 
 
 def test_ports_that_change_together_take_one_transaction(firewall: Firewall) -> None:
-    before = generation()
+    before = firewall._tables.generation()
     steps = (["one", "a range with other numbers"], ["at one address", "a thousand"], ["none"])
     for number, cases in enumerate(steps, 1):
         forwards = [each for case in cases for each in CASES[case]]
-        firewall.publish(INSTANCE, PortForwards("web", forwards))
-        assert generation() == before + number
+        firewall.add_endpoint(INSTANCE, EndpointRules("web", forwards))
+        assert firewall._tables.generation() == before + number
 
 
 def test_many_endpoints_are_unpublished_in_one_transaction(
@@ -263,14 +263,14 @@ def test_many_endpoints_are_unpublished_in_one_transaction(
 ) -> None:
     before = host.table()
     for forwards in many_endpoints():
-        firewall.publish(INSTANCE, forwards)
+        firewall.add_endpoint(INSTANCE, forwards)
     commits = Mock(wraps=commit)
-    monkeypatch.setattr("mynet.drivers.linux.firewall.table.commit", commits)
+    monkeypatch.setattr("mynet.drivers.linux.firewall.tables.commit", commits)
     assert unpublish_together(firewall, many_endpoints()) == []
     assert commits.call_count == 1
     assert host.table() == before
-    firewall.publish(INSTANCE, many_endpoints()[0])
-    firewall.unpublish(many_endpoints()[0])
+    firewall.add_endpoint(INSTANCE, many_endpoints()[0])
+    firewall.remove_endpoint(many_endpoints()[0])
     assert commits.call_count == 3
     assert host.table() == before
 
@@ -280,7 +280,7 @@ def test_each_of_many_endpoints_is_told_that_unpublishing_failed(
 ) -> None:
     refusals = Mock(side_effect=KernelError("no"))
     with monkeypatch.context() as patch:
-        patch.setattr("mynet.drivers.linux.firewall.table.commit", refusals)
+        patch.setattr("mynet.drivers.linux.firewall.tables.commit", refusals)
         assert len(unpublish_together(firewall, many_endpoints())) == 16
     assert refusals.call_count == 1
     assert unpublish_together(firewall, many_endpoints()) == []

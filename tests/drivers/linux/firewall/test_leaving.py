@@ -135,6 +135,7 @@ def test_flows_follow_a_port_when_it_is_published_and_when_it_no_longer_is(
     topology: Topology, version: int
 ) -> None:
     """A flow that stands when its port is published has the source that it had before."""
+    topology.reset("red1")
     with (
         peers(topology, version) as others,
         topology.listening("red1", version, socket.SOCK_DGRAM, 5060) as sock,

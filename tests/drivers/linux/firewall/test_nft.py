@@ -55,7 +55,7 @@ def test_the_error_has_the_message_of_nft(nft: Path) -> None:
     pretend(nft, "echo 'line 7: syntax error, unexpected flux' >&2; exit 1")
     with pytest.raises(KernelError, match="line 7: syntax error, unexpected flux") as caught:
         load()
-    assert caught.value.resource == "table inet mynet"
+    assert caught.value.resource == "tables inet mynet and bridge mynet"
 
 
 def test_a_long_message_is_cut(nft: Path) -> None:

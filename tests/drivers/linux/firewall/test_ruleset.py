@@ -1,6 +1,7 @@
 """The firewall as text: what each network and each published port adds, and the whole."""
 
 import re
+import sys
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from itertools import chain
@@ -10,15 +11,30 @@ import pytest
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import CapabilityUnsupported
-from mynet.drivers.linux.firewall.elements import Value, keys
+from mynet.drivers.linux.firewall.elements import Bits, Element, LinkIndex, Mac, Span, Value, keys
+from mynet.drivers.linux.firewall.guard import guard_elements
 from mynet.drivers.linux.firewall.port_elements import published
 from mynet.drivers.linux.firewall.ruleset import elements, ruleset
 from mynet.drivers.linux.netlink.nftables import Key
+from mynet.drivers.linux.values.bridge_port import PORT_GROUP
 from mynet.drivers.linux.values.desired import NetworkRules, RouteSource
-from mynet.drivers.linux.values.ports import Forward, PortForwards
+from mynet.drivers.linux.values.endpoint_rules import AddressRange, Attachment, EndpointRules, Guard
+from mynet.drivers.linux.values.ports import Forward
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RULES = Path(ruleset.__code__.co_filename).with_name("ruleset.nft")
+GUARD = RULES.with_name("guard.nft")
+ADDRESSES = tuple(map(ip_address, ("10.1.0.2", "fd00:1::2", "fe80::2ff:fe00:2")))
+ALLOWED = tuple(
+    AddressRange(ip_address(first), ip_address(last))
+    for first, last in (
+        ("10.9.0.0", "10.9.0.255"),
+        ("10.9.1.7", "10.9.1.7"),
+        ("fd09::", "fd09::ffff"),
+        ("fd09:1::7", "fd09:1::7"),
+    )
+)
+DUAL = Guard(Attachment(7, 3), "02:00:00:00:00:02", ADDRESSES, conntrack_limit=4096)
 
 
 def rules_of(bridge: str, *subnets: str, internal: bool = False) -> NetworkRules:
@@ -43,6 +59,7 @@ LEAVING = NetworkRules(
 )
 APART = NetworkRules("br-apart", icc=False, routed=(4, 6))
 INNER = rules_of("br-inner", internal=True)
+HOST_7 = (7).to_bytes(4, sys.byteorder).hex()
 UDP, SCTP = PortProtocol.UDP, PortProtocol.SCTP
 PORTS = {
     "one": (
@@ -202,22 +219,77 @@ def test_each_network_adds_its_elements_after_the_rules(
 
 @pytest.mark.parametrize(("forwards", "expected"), PORTS.values(), ids=PORTS.keys())
 def test_each_published_port_adds_its_elements(forwards: list[Forward], expected: str) -> None:
-    assert added(ruleset("7f3a", [], [PortForwards("web", forwards)])) == lines_of(expected)
+    assert added(ruleset("7f3a", [], [EndpointRules("web", forwards)])) == lines_of(expected)
+
+
+GUARDS = {
+    "both families": (
+        DUAL,
+        """
+        add element bridge mynet nd_own_ip { 7 . 0xfd000001000000000000000000000002, 7 . 0xfe80000000000000000002fffe000002 }
+        add element bridge mynet nd_own_mac { 7 . 0x020000000002 }
+        add element bridge mynet own_ip4 { 7 . 02:00:00:00:00:02 . 10.1.0.2 }
+        add element bridge mynet own_ip6 { 7 . 02:00:00:00:00:02 . fd00:1::2, 7 . 02:00:00:00:00:02 . fe80::2ff:fe00:2 }
+        add element bridge mynet own_mac { 7 . 02:00:00:00:00:02 }
+        add element inet mynet conntrack_limits { 3 . 02:00:00:00:00:02 ct count over 4096 }
+        """,  # noqa: E501 - lines of the ruleset
+    ),
+    "IPv4 alone, without a limit": (
+        replace(DUAL, addresses=ADDRESSES[:1], conntrack_limit=0),
+        """
+        add element bridge mynet own_ip4 { 7 . 02:00:00:00:00:02 . 10.1.0.2 }
+        add element bridge mynet own_mac { 7 . 02:00:00:00:00:02 }
+        """,
+    ),
+    "allowed addresses": (
+        replace(DUAL, addresses=(), allowed=ALLOWED, conntrack_limit=10),
+        """
+        add element bridge mynet allowed_ip4 { 7 . 02:00:00:00:00:02 . 10.9.0.0-10.9.0.255, 7 . 02:00:00:00:00:02 . 10.9.1.7 }
+        add element bridge mynet allowed_ip6 { 7 . 02:00:00:00:00:02 . fd09::-fd09::ffff, 7 . 02:00:00:00:00:02 . fd09:1::7 }
+        add element bridge mynet nd_allowed_ip { 7 . 0xfd090000000000000000000000000000-0xfd09000000000000000000000000ffff, 7 . 0xfd090001000000000000000000000007 }
+        add element bridge mynet nd_own_mac { 7 . 0x020000000002 }
+        add element bridge mynet own_mac { 7 . 02:00:00:00:00:02 }
+        add element inet mynet conntrack_limits { 3 . 02:00:00:00:00:02 ct count over 10 }
+        """,  # noqa: E501 - lines of the ruleset
+    ),
+    "without spoof_check": (
+        replace(DUAL, spoof_check=False, allowed=ALLOWED),
+        """
+        add element bridge mynet unguarded { 7 }
+        add element inet mynet conntrack_limits { 3 . 02:00:00:00:00:02 ct count over 4096 }
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize(("guard", "expected"), GUARDS.values(), ids=GUARDS.keys())
+def test_each_endpoint_adds_what_it_may_send(guard: Guard, expected: str) -> None:
+    rules = EndpointRules("web", guard=guard)
+    assert added(ruleset("7f3a", [], [rules])) == lines_of(expected)
+
+
+def test_the_guard_judges_the_link_group_of_the_ports() -> None:
+    (group,) = re.findall(r"iifgroup != (\w+) accept", GUARD.read_text())
+    assert int(group, 16) == PORT_GROUP
 
 
 def added(text: str) -> list[str]:
     """Return the lines after the rules."""
-    return text.partition(RULES.read_text())[2].splitlines()
+    return text.partition(RULES.read_text() + GUARD.read_text())[2].splitlines()
 
 
 def lines_of(expected: str) -> list[str]:
     return [line.strip() for line in expected.strip().splitlines()]
 
 
-def test_the_text_is_one_transaction_that_replaces_the_table() -> None:
-    golden = GOLDEN / "networks-and-ports.nft"
-    ports = [PortForwards(name, forwards) for name, (forwards, _) in PORTS.items()]
-    assert ruleset("7f3a", [WEB, DB, APART, INNER], ports) == golden.read_text()
+def test_the_text_is_one_transaction_that_replaces_the_tables() -> None:
+    golden = GOLDEN / "networks-and-endpoints.nft"
+    endpoints = [EndpointRules(name, forwards) for name, (forwards, _) in PORTS.items()]
+    endpoints += [
+        EndpointRules(name, guard=replace(guard, attachment=Attachment(7 + number, 3 + number)))
+        for number, (name, (guard, _)) in enumerate(GUARDS.items())
+    ]
+    assert ruleset("7f3a", [WEB, DB, APART, INNER, LEAVING], endpoints) == golden.read_text()
 
 
 def test_the_rules_declare_exactly_the_sets_that_are_filled() -> None:
@@ -240,9 +312,14 @@ def test_the_rules_declare_exactly_the_sets_that_are_filled() -> None:
         for protocol in PortProtocol
         for first, count in ((first, 1), (first + 1, 2))
     ]
-    filled = chain(elements(everything), published(PortForwards("web", forwards)))
-    declared = re.findall(r"^  (?:set|map) (\w+)", RULES.read_text(), flags=re.MULTILINE)
-    assert {element.set for element in filled} == set(declared)
+    guards = [replace(DUAL, allowed=ALLOWED), replace(DUAL, spoof_check=False)]
+    filled = chain(elements(everything), published(forwards), *map(guard_elements, guards))
+    declared = [
+        (family, name)
+        for family, file in (("inet", RULES), ("bridge", GUARD))
+        for name in re.findall(r"^  (?:set|map) (\w+)", file.read_text(), flags=re.MULTILINE)
+    ]
+    assert {(element.family, element.set) for element in filled} == set(declared)
 
 
 @pytest.mark.parametrize("name", ['br"x', "br*", "br x", "br\nx", "br\\x", "br{", "", "brü"])
@@ -277,11 +354,18 @@ def test_an_instance_cannot_contain_rules() -> None:
             (ip_address("127.0.0.1"), PortProtocol.TCP, range(80, 82)),
             ["7f0000010600000000500000-7f0000010600000000510000"],
         ),
+        (LinkIndex(7), [HOST_7]),
+        ((LinkIndex(7), Mac("02:00:00:00:00:02")), [HOST_7 + "0200000000020000"]),
+        ((LinkIndex(7), Bits(bytes(15) + b"\x02")), [HOST_7 + "00" * 15 + "02"]),
+        (
+            (LinkIndex(7), Span(ip_address("10.9.0.1"), ip_address("10.9.0.9"))),
+            ["000000070a090001-000000070a090009"],
+        ),
     ],
     ids=str,
 )
 def test_an_element_is_packed_into_keys(value: Value, expected: list[str]) -> None:
-    assert [_hex(key) for key in keys(value)] == expected
+    assert [_hex(key) for key in keys(Element("s", value))] == expected
 
 
 @pytest.mark.parametrize(
@@ -294,7 +378,7 @@ def test_an_element_is_packed_into_keys(value: Value, expected: list[str]) -> No
     ids=str,
 )
 def test_the_data_of_a_map_is_packed_into_its_keys(data: Value, expected: str) -> None:
-    start, end = keys(range(80, 90), data)
+    start, end = keys(Element("s", range(80, 90), data))
     assert (start.data.hex(), end.data) == (expected, b"")
 
 

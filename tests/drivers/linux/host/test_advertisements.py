@@ -29,6 +29,9 @@ def advertise(box: Namespace, device: str) -> None:
         sock.sendto(router + information, (f"ff02::1%{device}", 0))
 
 
+UNGUARDED = {"spoof_check": "false"}  # no other endpoint sends advertisements
+
+
 def learned(host: Namespace, device: str = "br-check1") -> str:
     """Return the IPv6 routes and addresses that a namespace has from advertisements."""
     addresses = host.run("ip", "-6", "address", "show", "dev", device, "dynamic")
@@ -39,7 +42,7 @@ def learned(host: Namespace, device: str = "br-check1") -> str:
 def test_no_sandbox_becomes_the_host_s_router(
     host: Namespace, box: Namespace, driver: BridgeDriver, endpoint: Endpoint, *, again: bool
 ) -> None:
-    driver.connect(SampleCall(), endpoint)
+    driver.connect(SampleCall(), replace(endpoint, options=UNGUARDED))
     host.set("ipv6/conf/all/forwarding", "0")  # a host that forwards ignores advertisements
     if again:
         host.set(ACCEPT, "1")
@@ -69,7 +72,7 @@ def test_a_sandbox_becomes_its_neighbour_s_router_only_by_an_option(
         namespace.set("ipv6/conf/all/forwarding", "0")
     options = {"net.ipv6.conf.IFNAME.accept_ra": asked} if asked else {}
     second = sample_endpoint(endpoint.network, 2, sandbox=neighbour.sandbox)
-    driver.connect(SampleCall(), endpoint)
+    driver.connect(SampleCall(), replace(endpoint, options=UNGUARDED))
     driver.connect(SampleCall(), replace(second, options=options))
     assert box.pings(str(second.addresses[1].ip))  # so frames pass
     advertise(box, endpoint.interface)

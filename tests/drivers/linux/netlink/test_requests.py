@@ -23,13 +23,14 @@ from mynet.drivers.linux.netlink import (
     tc,
 )
 from mynet.drivers.linux.netlink.conntrack import Flow, Place
-from mynet.drivers.linux.netlink.nftables import Key
+from mynet.drivers.linux.netlink.nftables import Key, TableName
 from mynet.drivers.linux.values.desired import BRIDGE_GROUP, Bridge, Rate, Veth
 from tests.drivers.linux.support.namespaces import decoded
 
 MAC, OUTER_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
 NEWLINK, DELLINK, GETLINK, SETLINK = 16, 17, 18, 19
 NEWLINKPROP, DELLINKPROP = 108, 109
+TABLE = TableName("inet", "mynet")
 CREATE, EXCLUSIVE, REPLACE = 0x400, 0x200, 0x100
 UP = 1
 VETH = Veth("veth1", "mynet:i:e1", OUTER_MAC, "br-web", "mynet:i:n", MAC, 1400, "eth0", MAC)
@@ -331,7 +332,7 @@ def test_a_flow_is_deleted_by_the_bytes_that_the_kernel_wrote() -> None:
     ("message", "kind", "flags", "expected"),
     [
         (
-            nftables.add_element("mynet", "pub4", Key(b"1234", b"5678")),
+            nftables.add_element(TABLE, "pub4", Key(b"1234", b"5678")),
             *(12, CREATE),
             {
                 "NFTA_SET_ELEM_KEY": {"NFTA_DATA_VALUE": b"1234"},
@@ -339,7 +340,7 @@ def test_a_flow_is_deleted_by_the_bytes_that_the_kernel_wrote() -> None:
             },
         ),
         (
-            nftables.delete_element("mynet", "pub4", Key(b"1234", ends_interval=True)),
+            nftables.delete_element(TABLE, "pub4", Key(b"1234", ends_interval=True)),
             *(14, 0),
             {
                 "NFTA_SET_ELEM_KEY": {"NFTA_DATA_VALUE": b"1234"},
@@ -347,11 +348,25 @@ def test_a_flow_is_deleted_by_the_bytes_that_the_kernel_wrote() -> None:
             },
         ),
         (
-            nftables.get_element("mynet", "pub4", Key(b"1234", end=b"1239")),
+            nftables.get_element(TABLE, "pub4", Key(b"1234", end=b"1239")),
             *(13, 0),
             {
                 "NFTA_SET_ELEM_KEY": {"NFTA_DATA_VALUE": b"1234"},
                 "NFTA_SET_ELEM_KEY_END": {"NFTA_DATA_VALUE": b"1239"},
+            },
+        ),
+        (
+            nftables.add_element(TABLE, "pub4", Key(b"1234", limit=4096)),
+            *(12, CREATE),
+            {
+                "NFTA_SET_ELEM_KEY": {"NFTA_DATA_VALUE": b"1234"},
+                "NFTA_SET_ELEM_EXPR": {
+                    "NFTA_EXPR_NAME": "connlimit",
+                    "NFTA_EXPR_DATA": {
+                        "NFTA_CONNLIMIT_COUNT": 4096,
+                        "NFTA_CONNLIMIT_FLAGS": frozenset({"NFT_LIMIT_F_INV"}),
+                    },
+                },
             },
         ),
     ],

@@ -4,6 +4,7 @@ The answers come from ``ip``, ``nft`` and sockets, never from the code under tes
 """
 
 import ctypes
+import gc
 import json
 import os
 import subprocess
@@ -90,8 +91,12 @@ class Namespace:
         return [(route["gateway"], route["metric"]) for route in routes]
 
     def table(self) -> str:
-        """Return mynet's table as nft lists it, "" if there is none."""
-        return self.run("nft", "-s", "list", "table", "inet", "mynet", check=False)
+        """Return mynet's tables as nft lists them, "" for those that do not exist."""
+        listings = (
+            self.run("nft", "-s", "list", "table", family, "mynet", check=False)
+            for family in ("inet", "bridge")
+        )
+        return "".join(listings)
 
     def pings(self, address: str) -> bool:
         """Return whether an echo request is answered within two seconds."""
@@ -124,7 +129,11 @@ def _unshared() -> int:
 
 
 def open_descriptors() -> int:
-    """Return the number of this process's descriptors, always with the one that counts them."""
+    """Return the number of this process's descriptors, always with the one that counts them.
+
+    Sockets of kernel objects that an earlier test did not close are closed first.
+    """
+    gc.collect()
     return len(list(Path("/proc/self/fd").iterdir()))
 
 

@@ -4,7 +4,7 @@ A socket stays in the namespace that it was made in, so one test can use both en
 """
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,8 @@ FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 class Topology:
     """The namespaces by name: ``host``, ``outside``, and the boxes, such as ``red1``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: Mapping[str, str] | None = None) -> None:
+        self.options = options or {}  # of all endpoints
         self.namespaces = {name: Namespace() for name in ("host", "outside", *BOXES)}
         host = self.namespaces["host"]
         self.endpoints: dict[str, Endpoint] = {}
@@ -53,7 +54,9 @@ class Topology:
         network = network_of(name)
         sandbox = self.namespaces[name].sandbox
         sample = sample_endpoint(network, BOXES[name], sandbox=sandbox)
-        self.endpoints[name] = replace(sample, id=name, host_interface=f"veth{number}-{name}")
+        self.endpoints[name] = replace(
+            sample, id=name, host_interface=f"veth{number}-{name}", options=self.options
+        )
         self.driver.connect(SampleCall(), self.endpoints[name])
 
     def publish(self, name: str, *ports: PortMapping) -> None:

@@ -16,7 +16,8 @@ from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.errors import DriverError
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.values.desired import NetworkRules
-from mynet.drivers.linux.values.ports import Forward, PortForwards
+from mynet.drivers.linux.values.endpoint_rules import EndpointRules
+from mynet.drivers.linux.values.ports import Forward
 from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
 
 CALL = SampleCall()
@@ -31,7 +32,7 @@ def calls(sandbox: Sandbox) -> dict[str, Callable[[], object]]:
     veth, bridge = driver._specs.veth(endpoint), driver._specs.bridge(network)
     rules = NetworkRules("br-x", masquerade=[ip_network("10.7.0.0/24")])
     target = ip_address("198.18.1.2")
-    forwards = PortForwards("web", [Forward(PortProtocol.UDP, None, 53, target, 53)])
+    forwards = EndpointRules("web", [Forward(PortProtocol.UDP, None, 53, target, 53)])
     return {
         "identify": lambda: kernel.sandboxes.identify(sandbox.path),
         "exists": lambda: kernel.sandboxes.exists(sandbox),
@@ -49,8 +50,8 @@ def calls(sandbox: Sandbox) -> dict[str, Callable[[], object]]:
         "firewall.load": lambda: kernel.firewall.load("i", [rules]),
         "firewall.add": lambda: kernel.firewall.add("i", rules),
         "firewall.remove": lambda: kernel.firewall.remove(rules),
-        "firewall.publish": lambda: kernel.firewall.publish("i", forwards),
-        "firewall.unpublish": lambda: kernel.firewall.unpublish(forwards),
+        "firewall.add_endpoint": lambda: kernel.firewall.add_endpoint("i", forwards),
+        "firewall.remove_endpoint": lambda: kernel.firewall.remove_endpoint(forwards),
         "detach": lambda: kernel.links.detach([veth]),
         "attach inside anew": lambda: kernel.links.attach(veth),
         "delete_bridge": lambda: kernel.links.delete_bridge(bridge),

@@ -13,7 +13,8 @@ from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.links.mac import mac_from
 from mynet.drivers.linux.netlink import notifications
 from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
-from mynet.drivers.linux.values.ports import Forward, PortForwards
+from mynet.drivers.linux.values.endpoint_rules import EndpointRules
+from mynet.drivers.linux.values.ports import Forward
 from mynet.drivers.linux.watch import monitor
 from mynet.drivers.linux.watch.filter import ANYTHING
 from tests.drivers.linux.support.kernels import KernelTestbed
@@ -27,7 +28,7 @@ BRIDGE = Bridge(
     (ip_interface("10.1.0.1/24"), ip_interface("fd00:1::1/64")),
 )
 RULES = NetworkRules("br-web", masquerade=[ip_interface("10.1.0.1/24").network])
-PORTS = PortForwards("e1", (Forward(PortProtocol.TCP, None, 80, ip_address("10.1.0.2"), 80),))
+PORTS = EndpointRules("e1", (Forward(PortProtocol.TCP, None, 80, ip_address("10.1.0.2"), 80),))
 
 
 PATIENCE = 60.0  # seconds that a report may take on a busy machine
@@ -201,7 +202,7 @@ def test_the_monitor_does_not_report_the_daemons_own_changes(
 ) -> None:
     reports = watched()
     shop = replace(RULES, bridge="br-shop", masquerade=())
-    more = PortForwards("e2", (Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.2"), 81),))
+    more = EndpointRules("e2", (Forward(PortProtocol.TCP, None, 81, ip_address("10.1.0.2"), 81),))
     for _ in range(3):
         kernel.links.ensure_bridge(BRIDGE)
         kernel.links.attach(veth)
@@ -209,9 +210,9 @@ def test_the_monitor_does_not_report_the_daemons_own_changes(
         kernel.firewall.add("i", RULES)
         kernel.firewall.add("i", shop)
         kernel.firewall.remove(shop)
-        kernel.firewall.publish("i", PORTS)
-        kernel.firewall.publish("i", more)
-        kernel.firewall.unpublish(more)
+        kernel.firewall.add_endpoint("i", PORTS)
+        kernel.firewall.add_endpoint("i", more)
+        kernel.firewall.remove_endpoint(more)
         kernel.host.enable_forwarding(ipv4=True, ipv6=True)
     assert reports.marks() == set()
     kernel.links.detach([veth])

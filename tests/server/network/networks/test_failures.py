@@ -42,13 +42,13 @@ CONNECT = [
     case("marking the pair", kernel("links.attach.mark")),
     case("finishing the inner end", kernel("links.attach.inner")),
     case("opening the loopback", kernel("links.open_loopback")),
-    case("publishing the ports", kernel("firewall.publish")),
-    case("forgetting flows", kernel("firewall.publish.forget")),
+    case("publishing the ports", kernel("firewall.add_endpoint")),
+    case("forgetting flows", kernel("firewall.add_endpoint.forget")),
     case("recording that it is ready", store(1)),
 ]
 DISCONNECT = [
     case("recording the intent", store(0)),
-    case("ending the ports", kernel("firewall.unpublish")),
+    case("ending the ports", kernel("firewall.remove_endpoint")),
     case("taking the pair away", kernel("links.detach")),
     case("giving the addresses back", backend(0)),
     case("forgetting it", store(1)),
@@ -169,7 +169,7 @@ UNDO_CREATE = [
     case("forgetting it", store(2)),
 ]
 UNDO_CONNECT = [
-    case("ending the ports", kernel("firewall.unpublish")),
+    case("ending the ports", kernel("firewall.remove_endpoint")),
     case("taking the pair away", kernel("links.detach")),
     case("giving the addresses back", backend(2)),
     case("forgetting it", store(1)),

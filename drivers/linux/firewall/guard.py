@@ -1,0 +1,60 @@
+"""The elements that say what an endpoint may send: see ``guard.nft``."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from mynet.drivers.api import IPV4, IPV6, IPAddress
+from mynet.drivers.linux.firewall.elements import Bits, Element, LinkIndex, Mac, Span, Value
+from mynet.drivers.linux.values.endpoint_rules import Guard
+
+# The sets of the table that judges frames. The keys of each begin with the index of a port.
+GUARD_SETS: Final = frozenset(
+    {
+        "own_mac",
+        *(f"{kind}_ip{version}" for kind in ("own", "allowed") for version in (IPV4, IPV6)),
+        *("nd_own_mac", "nd_own_ip", "nd_allowed_ip", "unguarded"),
+    }
+)
+
+
+def guard_elements(guard: Guard) -> Iterator[Element]:
+    """Yield the elements of an endpoint that is attached."""
+    if guard.conntrack_limit:
+        bridge = LinkIndex(guard.attachment.bridge)
+        yield Element("conntrack_limits", (bridge, Mac(guard.mac)), limit=guard.conntrack_limit)
+    if guard.spoof_check:
+        yield from _own(guard)
+        yield from _allowed(guard)
+    else:
+        yield _in_guard("unguarded", LinkIndex(guard.attachment.port))
+
+
+def _own(guard: Guard) -> Iterator[Element]:
+    """Yield the elements of the endpoint's own MAC address and addresses."""
+    port, mac = LinkIndex(guard.attachment.port), Mac(guard.mac)
+    yield _in_guard("own_mac", (port, mac))
+    for address in guard.addresses:
+        yield _in_guard(f"own_ip{address.version}", (port, mac, address))
+        if address.version == IPV6:
+            yield _in_guard("nd_own_ip", (port, Bits(address.packed)))
+    if any(address.version == IPV6 for address in (*guard.addresses, *_firsts(guard))):
+        yield _in_guard("nd_own_mac", (port, Bits(bytes.fromhex(guard.mac.replace(":", "")))))
+
+
+def _allowed(guard: Guard) -> Iterator[Element]:
+    """Yield the elements of further addresses."""
+    port, mac = LinkIndex(guard.attachment.port), Mac(guard.mac)
+    for addresses in guard.allowed:
+        first, last = addresses.first, addresses.last
+        yield _in_guard(f"allowed_ip{first.version}", (port, mac, Span(first, last)))
+        if first.version == IPV6:
+            span = Span(Bits(first.packed), Bits(last.packed))
+            yield _in_guard("nd_allowed_ip", (port, span))
+
+
+def _firsts(guard: Guard) -> Iterator[IPAddress]:
+    return (addresses.first for addresses in guard.allowed)
+
+
+def _in_guard(name: str, value: Value) -> Element:
+    return Element(name, value, family="bridge")
