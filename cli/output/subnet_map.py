@@ -82,7 +82,10 @@ class Plan:
         subnet = ip_network(answer["subnet"]["cidr"])
         size = 1 << (subnet.max_prefixlen - int(answer["part_prefix_length"]))
         first, usable = int(subnet.network_address), _usable(subnet)
-        spans = (_span(text, first) for text in answer["subnet"]["reserved"])
+        spans = [_span(text, first) for text in answer["subnet"]["reserved"]]
+        if bounds := answer["subnet"]["range"]:  # what is outside is not chosen
+            low, high = _span(bounds, first)
+            spans += [(0, low - 1), (high + 1, subnet.num_addresses - 1)]
         parts = {
             (int(ip_network(part["cidr"]).network_address) - first) // size: part
             for part in answer["parts"]

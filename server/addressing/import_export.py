@@ -22,6 +22,7 @@ from mynet.server.errors import InvalidArgument, PluginTimeout, Violation
 from mynet.server.model import subnets as model
 from mynet.server.model.endpoints import is_own
 from mynet.server.model.special_purpose import why_unusable
+from mynet.server.model.subnet_room import has_room
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
 from mynet.server.store.subnets import overlap
@@ -163,13 +164,20 @@ def _violations(dump: model.SubnetDump) -> Iterator[Violation]:
 
 
 def _rule_violations(cidr: ipam.IPNetwork, rules: model.Rules) -> Iterator[str]:
-    for span in (*rules.reserved, *([rules.range] if rules.range else [])):
-        inside = span.first in cidr and span.last in cidr
-        if not inside or int(span.first) > int(span.last):
+    spans = (*rules.reserved, *([rules.range] if rules.range else []))
+    for span in spans:
+        if not _is_within(span, cidr):
             yield f"{span.first} to {span.last} is not within {cidr}"
+    if rules.range and all(_is_within(span, cidr) for span in spans) and not has_room(cidr, rules):
+        yield f"the range {rules.range} has no address that could be chosen"
     for seconds in (rules.cooldown, rules.retention):
         if seconds is not None and not 0 <= seconds <= model.LONGEST:
             yield f"{seconds} s is not from 0 to {model.LONGEST} s"
+
+
+def _is_within(span: ipam.Span, cidr: ipam.IPNetwork) -> bool:
+    inside = span.first in cidr and span.last in cidr
+    return inside and int(span.first) <= int(span.last)
 
 
 def _refuse_held(dump: model.SubnetDump, existing: model.SubnetDump, rules: ipam.Subnet) -> None:

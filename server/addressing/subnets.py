@@ -19,6 +19,7 @@ from mynet.server.calls.rollback import best_effort, is_under_way, on_completion
 from mynet.server.errors import SubnetInUse, SubnetNotFound
 from mynet.server.host import Host, nameservers
 from mynet.server.model import subnets as model
+from mynet.server.model.subnet_room import chosen_from
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
 
@@ -129,7 +130,7 @@ class SubnetRegistry:
         report = self.report(call, cidr)
         backend = self.backends.get(report.subnet.backend)
         while True:
-            query = ipam.MapQuery(report.rules, prefixlen)
+            query = ipam.MapQuery(chosen_from(report.rules), prefixlen)
             parts = backend.run(call, ipam.Backend.parts, query)
             if len(parts) <= MAX_PARTS:
                 return model.SubnetMap(report, prefixlen, parts)
@@ -211,7 +212,8 @@ class SubnetRegistry:
 
     def _report(self, call: Call, subnet: model.RegisteredSubnet) -> model.SubnetReport:
         rules = self.complete(subnet)
-        usage = self.backends.get(subnet.backend).run(call, ipam.Backend.usage, rules)
+        backend = self.backends.get(subnet.backend)
+        usage = backend.run(call, ipam.Backend.usage, chosen_from(rules))
         network = self.store.networks.get(subnet.network_id)
         gateways = {part.cidr: part.gateway for part in network.subnets} if network else {}
         return model.SubnetReport(subnet, rules, gateways.get(subnet.cidr), usage)

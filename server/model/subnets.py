@@ -8,7 +8,7 @@ from mynet.ipam import api as ipam
 from mynet.ipam.api import Holding, IPAddress, IPNetwork, Part, Span, Usage
 
 MIN_MTU_IPV6 = 1280  # RFC 8200, 5: on a smaller device the kernel refuses IPv6 addresses
-MAX_SPANS = 64  # that a subnet reserves, as each allocation is checked against all of them
+MAX_SPANS = 1024  # that a subnet reserves: an allocation then takes three times as long
 LONGEST = 10 * 365 * 86400  # seconds; the limit of a subnet's times and of any setting
 
 

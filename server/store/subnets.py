@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import ip_network
 
 from mynet.ipam.api import IPNetwork
@@ -118,6 +119,11 @@ def _user(subnet: model.RegisteredSubnet) -> str:
     return f"network {subnet.network}" if subnet.network else f"backend {subnet.backend}"
 
 
+@lru_cache(maxsize=1024)  # they are read with each allocation, and seldom change
+def _rules(text: str) -> model.Rules:
+    return codec.decode(text, model.Rules)
+
+
 def _select(
     connection: sqlite3.Connection, condition: str, *values: object
 ) -> list[model.RegisteredSubnet]:
@@ -126,7 +132,7 @@ def _select(
         model.RegisteredSubnet(
             cidr=ip_network(cidr),
             backend=backend,
-            rules=codec.decode(rules, model.Rules),
+            rules=_rules(rules),
             kept=bool(kept),
             network_id=network_id or "",
             network=network or "",

@@ -6,8 +6,8 @@ from mynet.drivers.api import IPV6
 from mynet.ipam import api
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
 from mynet.server.model.special_purpose import why_special, why_unusable
-from mynet.server.model.subnets import LONGEST, MAX_SPANS, Rules, SubnetSpec
-from mynet.server.services.from_proto import fields
+from mynet.server.model.subnets import SubnetSpec
+from mynet.server.services.from_proto import fields, subnets
 from mynet.server.services.from_proto.violations import Violations
 from mynet.v1 import ipam_pb2
 
@@ -29,56 +29,18 @@ def new_subnet(request: ipam_pb2.CreateSubnetRequest) -> tuple[SubnetSpec, str]:
     spec = violations.parse("subnet.cidr", request.subnet.cidr, fields.new_cidr)
     if request.subnet.gateway:
         violations.add("subnet.gateway", "must be empty; a network that uses the subnet sets it")
-    subnet_rules = rules(violations, "subnet", request.subnet, spec)
+    subnet_rules = subnets.rules(violations, "subnet", request.subnet, spec)
     if spec and spec.cidr:
         special = "" if request.allow_special_purpose else why_special(spec.cidr)
         if reason := why_unusable(spec.cidr) or special:
-            refuse_block(violations, "subnet.cidr", spec.cidr, reason, is_special=reason == special)
+            subnets.refuse_block(
+                violations, "subnet.cidr", spec.cidr, reason, is_special=reason == special
+            )
+        subnets.refuse_empty_range(violations, "subnet.range", spec.cidr, subnet_rules)
     backend = violations.parse("backend", request.backend, fields.text)
     violations.refuse()
     assert spec is not None  # noqa: S101 - refused above
     return replace(spec, rules=subnet_rules), backend or DEFAULT_BACKEND
-
-
-def rules(
-    violations: Violations, field: str, message: ipam_pb2.Subnet, spec: SubnetSpec | None
-) -> Rules:
-    """Return the rules of a subnet, and add their violations.
-
-    ``spec`` is the subnet itself, or None if its CIDR is a violation.
-    """
-    bounds = violations.parse_any(f"{field}.range", message.range, fields.span)
-    spans = [
-        violations.parse(f"{field}.reserved[{number}]", value, fields.span)
-        for number, value in enumerate(message.reserved[:MAX_SPANS])
-    ]
-    if len(message.reserved) > MAX_SPANS:
-        violations.add(f"{field}.reserved", f"has more than {MAX_SPANS} spans")
-    given = [(f"{field}.range", bounds)] if bounds else []
-    given += [(f"{field}.reserved[{number}]", span) for number, span in enumerate(spans) if span]
-    for name, span in given:
-        if spec is None:
-            continue
-        if spec.cidr is None:
-            violations.add(name, "needs a subnet with a cidr of its own")
-        elif span.first not in spec.cidr or span.last not in spec.cidr:
-            violations.add(name, f"{span} is not in {spec.cidr}")
-    return Rules(
-        range=bounds,
-        reserved=tuple(span for span in spans if span),
-        cooldown=_seconds(violations, f"{field}.cooldown", message, "cooldown"),
-        retention=_seconds(violations, f"{field}.retention", message, "retention"),
-    )
-
-
-def refuse_block(
-    violations: Violations, field: str, subnet: api.IPNetwork, reason: str, *, is_special: bool
-) -> None:
-    """Add a violation for a subnet of a special-purpose block."""
-    remedy = "choose one of another block, such as 10.1.0.0/24 or fd00:1::/64"
-    if is_special:
-        remedy += ", or set allow_special_purpose (--allow-special-purpose)"
-    violations.add(field, f"{subnet} cannot be a subnet: {reason}; {remedy}")
 
 
 def allocation(request: ipam_pb2.AllocateAddressRequest) -> api.AllocateRequest:
@@ -155,18 +117,6 @@ def map_request(request: ipam_pb2.GetSubnetMapRequest) -> tuple[api.IPNetwork, i
         )
     violations.refuse()
     return subnet, prefixlen  # type: ignore[return-value]  # None was refused above
-
-
-def _seconds(
-    violations: Violations, field: str, message: ipam_pb2.Subnet, name: str
-) -> float | None:
-    if not message.HasField(name):  # type: ignore[arg-type]  # a field of the message
-        return None
-    duration = getattr(message, name)
-    seconds: float = duration.seconds + duration.nanos / 1e9
-    if not 0 <= seconds <= LONGEST:
-        violations.add(field, f"{seconds} s is not from 0 to {LONGEST} s")
-    return seconds
 
 
 def _check_family(

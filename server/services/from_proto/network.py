@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
 from typing import TypeAlias
 
-from mynet.drivers.api import IPV6, Driver, IPAddress, IPNetwork, NetworkRequest
+from mynet.drivers.api import IPV6, Driver, NetworkRequest
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
 from mynet.server.errors import quoted
 from mynet.server.model.changes import EndpointChange, MapChange, NetworkChange
@@ -16,18 +15,15 @@ from mynet.server.model.endpoints import (
     EndpointSpec,
     SandboxSpec,
 )
-from mynet.server.model.networks import MAX_LABELS, NetworkSpec, needs_gateway
-from mynet.server.model.special_purpose import (
-    why_special_for_networks,
-    why_unusable_by_networks,
-)
-from mynet.server.model.subnets import MIN_MTU_IPV6, SubnetSpec
+from mynet.server.model.networks import MAX_LABELS, NetworkSpec
+from mynet.server.model.subnets import MIN_MTU_IPV6
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.plugins.options import network_violations
-from mynet.server.services.from_proto import fields, ipam, links
+from mynet.server.services.from_proto import fields, links
 from mynet.server.services.from_proto.ports import unpack_ports, unpack_ports_change
+from mynet.server.services.from_proto.subnets import network_subnets
 from mynet.server.services.from_proto.violations import Violations
-from mynet.v1 import ipam_pb2, network_pb2
+from mynet.v1 import network_pb2
 
 DEFAULT_DRIVER = "bridge"
 
@@ -47,7 +43,7 @@ def network(request: network_pb2.CreateNetworkRequest, drivers: Catalog[Driver])
         name=violations.parse("network.name", message.name, fields.network_name) or "",
         driver=violations.parse("network.driver", message.driver, fields.text) or DEFAULT_DRIVER,
         ipam=violations.parse("network.ipam", message.ipam, fields.text) or DEFAULT_BACKEND,
-        subnets=_subnets(violations, request),
+        subnets=network_subnets(violations, request),
         internal=message.internal,
         mtu=message.mtu,
         masquerade=message.masquerade if message.HasField("masquerade") else True,
@@ -184,72 +180,6 @@ def backup_path(value: str) -> Path:
 def _require(violations: Violations, field: str, value: str) -> None:
     if not value:
         violations.add(field, "is required")
-
-
-def _subnets(
-    violations: Violations, request: network_pb2.CreateNetworkRequest
-) -> tuple[SubnetSpec, ...]:
-    messages = request.network.subnets
-    violations.limit("network.subnets", len(messages), fields.MAX_SUBNETS)
-    if len(messages) > fields.MAX_SUBNETS:
-        return ()  # comparing all pairs would take long
-    parsed = [
-        _subnet(violations, f"network.subnets[{number}]", message, request)
-        for number, message in enumerate(messages)
-    ]
-    subnets = tuple(subnet for subnet in parsed if subnet)
-    named = [subnet.cidr for subnet in subnets if subnet.cidr]
-    for one, other in combinations(named, 2):
-        if one.overlaps(other):
-            violations.add("network.subnets", f"{one} and {other} share addresses")
-    return subnets
-
-
-def _subnet(
-    violations: Violations,
-    field: str,
-    message: ipam_pb2.Subnet,
-    request: network_pb2.CreateNetworkRequest,
-) -> SubnetSpec | None:
-    spec = violations.parse(f"{field}.cidr", message.cidr, fields.network_cidr)
-    rules = ipam.rules(violations, field, message, spec)
-    gateway = violations.parse_any(f"{field}.gateway", message.gateway, fields.gateway)
-    if spec is None:
-        return None
-    if gateway is not None:
-        if spec.gateway not in (None, gateway):
-            violations.add(f"{field}.gateway", f"differs from the gateway in cidr, {spec.gateway}")
-        if spec.cidr is None:
-            violations.add(f"{field}.gateway", "needs a subnet with a cidr of its own")
-        elif gateway.version != spec.cidr.version:
-            violations.add(f"{field}.gateway", f"{gateway} is not of the IP version of {spec.cidr}")
-    spec = replace(spec, gateway=gateway or spec.gateway, rules=rules)
-    if spec.gateway and any(spec.gateway in span for span in rules.reserved):
-        violations.add(f"{field}.reserved", f"contains the gateway {spec.gateway}")
-    if spec.cidr:
-        _check_cidr(violations, f"{field}.cidr", spec.cidr, spec.gateway, request)
-    return spec
-
-
-def _check_cidr(
-    violations: Violations,
-    field: str,
-    cidr: IPNetwork,
-    gateway: IPAddress | None,
-    request: network_pb2.CreateNetworkRequest,
-) -> None:
-    """Add a violation for a subnet that no network can have, or without room for its gateway."""
-    special = "" if request.allow_special_purpose else why_special_for_networks(cidr)
-    if reason := why_unusable_by_networks(cidr) or special:
-        ipam.refuse_block(violations, field, cidr, reason, is_special=reason == special)
-    elif cidr.num_addresses == 1 and (
-        gateway in cidr if gateway else needs_gateway(cidr, internal=request.network.internal)
-    ):
-        violations.add(
-            field,
-            f"{cidr} has one address, and a gateway needs a second; use a larger subnet, or name a"
-            " gateway outside it",
-        )
 
 
 def _check_mtu(violations: Violations, spec: NetworkSpec) -> None:

@@ -44,7 +44,7 @@ def test_mynets_own_document_imports_rules_and_allocations(world: World) -> None
     made = world.subnet()
     assert (made.range, list(made.reserved)) == ("10.9.0.128/25", ["10.9.0.1-10.9.0.3"])
     assert (made.cooldown.ToMilliseconds(), made.retention.ToSeconds()) == (1500, 0)
-    assert (made.usage.allocated, made.usage.reserved) == (2, 3)
+    assert (made.usage.allocated, made.usage.reserved) == (2, 126)
     nameless, named = held(world)
     assert (nameless.address, nameless.owner) == ("10.9.0.7", "")
     assert (named.address, named.owner, named.sticky_key) == ("10.9.0.200", "vm-7", "web/db")

@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from mynet.server.model.subnets import Defaults
 from tests.server.support.daemon import POOLS
 from tests.server.support.refusals import refusal, unpacked
-from tests.server.support.requests import allocate, connect
+from tests.server.support.requests import allocate, connect, create, create_subnet
 from tests.server.support.world import World
 
 NINE = "10.9.0.0/29"  # 10.9.0.1 to 10.9.0.6
@@ -54,6 +54,50 @@ def test_a_range_limits_chosen_addresses_and_not_named_ones(world: World, make: 
     assert refused.short == ("RESOURCE_EXHAUSTED", "SUBNET_EXHAUSTED")
     assert world.allocate(NINE, address="10.9.0.1").address == "10.9.0.1"
     assert world.allocate(NINE, address="10.9.0.5").address == "10.9.0.5"
+
+
+def test_what_is_free_is_what_can_be_chosen(world: World, make: Make) -> None:
+    make(world, {"range": "10.9.0.3-10.9.0.4"})
+    before = world.subnet(NINE).usage
+    assert before.capacity == before.allocated + before.reserved + before.free
+    for left in range(before.free, 0, -1):
+        assert world.subnet(NINE).usage.free == left
+        world.allocate(NINE)
+    assert world.subnet(NINE).usage.free == 0
+    assert given(world) == []
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"range": "10.9.0.0"},
+        {"range": "10.9.0.7"},
+        {"range": "10.9.0.2-10.9.0.4", "reserved": ["10.9.0.4", "10.9.0.2/31"]},
+    ],
+)
+def test_a_range_without_an_address_to_choose_is_refused(
+    world: World, rules: dict[str, Any]
+) -> None:
+    for method, request, field in (
+        (world.ipam.CreateSubnet, create_subnet(NINE, **rules), "subnet.range"),
+        (
+            world.net.CreateNetwork,
+            create("new", subnets=[{"cidr": NINE, **rules}]),
+            "network.subnets[0].range",
+        ),
+    ):
+        refused = refusal(method, request)
+        assert refused.faults == [field]
+        assert "from 10.9.0.1 to 10.9.0.6 that are not reserved" in refused.message
+
+
+@pytest.mark.parametrize("gateway", ["", "10.9.0.1"])
+def test_a_range_of_the_gateway_alone_is_refused(world: World, gateway: str) -> None:
+    subnet = {"cidr": NINE, "range": "10.9.0.1", "gateway": gateway}
+    refused = refusal(world.net.CreateNetwork, create("new", subnets=[subnet]))
+    assert refused.faults == ["network.subnets[0].range"]
+    subnet["gateway"] = "10.9.0.2"
+    world.net.CreateNetwork(create("new", subnets=[subnet]))
 
 
 def test_a_reserved_address_is_neither_chosen_nor_given_by_name(world: World, make: Make) -> None:

@@ -120,7 +120,7 @@ def test_an_address_with_a_scope_is_refused(furnished_world: World) -> None:
         {"cooldown": math.nan},
         {"retention": math.inf},
         {"retention": 1e300},
-        {"reserved": [{"first": "10.99.0.9", "last": "10.99.0.9"}] * 65},
+        {"reserved": [{"first": "10.99.0.9", "last": "10.99.0.9"}] * 1025},
     ],
     ids=shown,
 )

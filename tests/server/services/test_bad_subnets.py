@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from mynet.server.model.subnets import MAX_SPANS
 from tests.server.support.refusals import check, refusal
 from tests.server.support.requests import LONG, create, create_subnet, shown
 from tests.server.support.world import World
@@ -73,7 +74,7 @@ def test_a_range_is_refused(furnished_world: World, span: str) -> None:
 
 
 def test_too_many_reservations_are_refused(furnished_world: World) -> None:
-    fields = {"cidr": NINE, "reserved": ["10.99.0.7"] * 65}
+    fields = {"cidr": NINE, "reserved": ["10.99.0.7"] * (MAX_SPANS + 1)}
     refused_both_ways(furnished_world, fields, ["reserved"])
 
 

@@ -151,7 +151,7 @@ class Subnet(_message.Message):
 
     @_builtins.property
     def reserved(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Addresses that are never allocated, up to 64 entries: an address "10.1.0.2", a subnet
+        """Addresses that are never allocated, up to 1024 entries: an address "10.1.0.2", a subnet
         "10.1.0.8/29", or a span "10.1.0.240-10.1.0.250".
         """
 
@@ -206,9 +206,11 @@ class SubnetUsage(_message.Message):
     allocated: _builtins.int
     """The allocated addresses."""
     free: _builtins.int
-    """The addresses that can be allocated now."""
+    """The addresses that can be chosen now, in the subnet's range if it has one."""
     reserved: _builtins.int
-    """The addresses that the subnet reserves and that are not allocated."""
+    """The addresses that are not allocated and are not chosen: those that the subnet reserves, and
+    those outside its range.
+    """
     cooling: _builtins.int
     """The released addresses whose cooldown has not passed."""
     def __init__(
