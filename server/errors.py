@@ -196,6 +196,17 @@ class CannotRestore(MynetError):
     """A file is not a backup that this mynetd can restore, or its target is in use."""
 
 
+NO_THREAD = (
+    "the host lets mynetd start no more threads; raise the limit (systemd: TasksMax=; in a"
+    " container: --pids-limit; ulimit -u)"
+)
+
+
+def is_without_thread(error: RuntimeError) -> bool:
+    """Return whether Python raised an error because the system started no thread."""
+    return "start new thread" in str(error)
+
+
 def port_in_use(binding: Binding, holder: str, metadata: Mapping[str, str]) -> PortInUse:
     """Return the error for a port of the host that ``holder`` has; it may be ""."""
     return PortInUse(

@@ -1,13 +1,16 @@
 """The command ``mynetd``."""
 
+import errno
 from pathlib import Path
 
 import click
 
+from mynet.drivers.errors import DriverError
+from mynet.drivers.linux.kernel_errors import remedy_of
 from mynet.ipam.errors import IpamError
 from mynet.server import config
 from mynet.server.config import Settings
-from mynet.server.errors import CannotStart
+from mynet.server.errors import NO_THREAD, CannotStart, is_without_thread
 from mynet.server.logs import Format, configure
 from mynet.server.offline.commands import fsck, restore
 
@@ -134,8 +137,20 @@ def main(
 
     try:
         daemon.run(settings)
-    except (CannotStart, IpamError) as error:
+    except (CannotStart, IpamError, DriverError) as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(_why_not(error)) from error
+    except RuntimeError as error:
+        if not is_without_thread(error):
+            raise
+        raise click.ClickException(f"mynetd cannot run: {NO_THREAD}, and start it again") from error
+
+
+def _why_not(error: OSError) -> str:
+    """Return why mynetd cannot run, and what to do: a full disk, too few file descriptors ..."""
+    where = f": {error.filename}" if error.filename else ""
+    return f"mynetd cannot run: {error.strerror}{where}; {remedy_of(error.errno or errno.EIO)}"
 
 
 for _command in (restore, fsck):

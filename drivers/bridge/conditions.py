@@ -5,6 +5,7 @@ from shlex import join
 
 from mynet.drivers.api import IPV4, IPV6, Condition, Network
 from mynet.drivers.bridge.firewall_advice import DOCKERS, Table, command_lines, is_firewalld, is_ufw
+from mynet.drivers.bridge.host_conditions import host_conditions
 from mynet.drivers.bridge.options import Options
 from mynet.drivers.linux.values.host_firewalls import FORWARD, Chain, Surroundings
 
@@ -12,22 +13,11 @@ from mynet.drivers.linux.values.host_firewalls import FORWARD, Chain, Surroundin
 def conditions_of(network: Network, host: Surroundings) -> Sequence[Condition]:
     """Return the conditions of a network."""
     return [
-        *_missing_ipv6(network, host),
+        *host_conditions(network, host),
         *_dropping_firewalls(network, host),
         *_ignored_advertisements(network, host),
         *_unreachable_ports(network, host),
     ]
-
-
-def _missing_ipv6(network: Network, host: Surroundings) -> Iterator[Condition]:
-    """Yield a condition if the network has IPv6 subnets, and the host's kernel no IPv6."""
-    cidrs = [str(subnet.cidr) for subnet in network.subnets if subnet.cidr.version == IPV6]
-    if cidrs and IPV6 not in host.versions:
-        yield Condition(
-            "The kernel of this host has no IPv6 (it was booted with ipv6.disable=1, or lacks the"
-            f" module ipv6). {', '.join(cidrs)} is out of use, and endpoints have IPv4 alone.",
-            "Boot the host with IPv6; or make the network anew with an IPv4 subnet alone.",
-        )
 
 
 def _dropping_firewalls(network: Network, host: Surroundings) -> Iterator[Condition]:

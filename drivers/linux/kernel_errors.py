@@ -39,7 +39,9 @@ _REMEDIES: Final[Mapping[int, str]] = {
     errno.ENODEV: _MEANWHILE,
     errno.ENOENT: _MEANWHILE,
     errno.ENOMEM: _MEMORY,
-    errno.ENOSPC: "a limit of the kernel is reached: raise it (sysctl user, sysctl fs.inotify)",
+    errno.EPERM: _DENIED,
+    errno.ENOSPC: "make room on the disk, or raise the limit of the kernel (sysctl user), then try"
+    " again",
     errno.ENOTSUP: _MODULE,
     errno.EPROTONOSUPPORT: _MODULE,
     errno.EROFS: "the file system is mounted read-only: let mynetd write to it",
@@ -47,6 +49,11 @@ _REMEDIES: Final[Mapping[int, str]] = {
     errno.ETIMEDOUT: "the host is overloaded: call again",
     errno.EXDEV: _MEANWHILE,
 }
+
+
+def remedy_of(number: int) -> str:
+    """Return what a person can do where the kernel answers with an errno."""
+    return _REMEDIES.get(number, _UNKNOWN)
 
 
 def refused(
@@ -84,7 +91,7 @@ def refused(
             metadata={**metadata, "limit": str(BRIDGE_PORTS)},
         )
     reason = f"{os.strerror(number)} ({name}: {detail})" if detail else os.strerror(number)
-    cure = remedy or _REMEDIES.get(number, _UNKNOWN)
+    cure = remedy or remedy_of(number)
     return KernelError(
         f"the kernel refused to {doing}: {reason}; {cure}", resource=resource, metadata=metadata
     )

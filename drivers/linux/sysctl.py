@@ -12,6 +12,8 @@ from mynet.drivers.linux.kernel_errors import refusals, refused
 NET: Final = Path("/proc/sys/net")
 
 _INTERFACE: Final = 2  # the place of an interface's name in ipv4/conf/NAME/SETTING
+# What turns on forwarding on all interfaces, and on those to come, by IP version.
+_FORWARDING: Final = {"ipv4": NET / "ipv4/ip_forward", "ipv6": NET / "ipv6/conf/all/forwarding"}
 _SETTINGS_OF_INTERFACES: Final = frozenset({"conf", "neigh"})
 # The errnos of a file below /proc/sys that this process may not change.
 _NOT_WRITABLE: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -59,10 +61,13 @@ def _remedy(setting: Path, value: str) -> str:
     """
     family, kind, *_ = parts = setting.relative_to(NET).parts
     place = "on the host"
-    if kind in _SETTINGS_OF_INTERFACES and parts[_INTERFACE] not in ("all", "default"):
+    if kind == "conf" and parts[-1] == "forwarding":
+        setting = _FORWARDING[family]
+    elif kind in _SETTINGS_OF_INTERFACES and parts[_INTERFACE] not in ("all", "default"):
         setting = NET.joinpath(family, kind, "default", *parts[_INTERFACE + 1 :])
-        place = "in the network namespace of the interface"
+        place = "in the network namespace of the interface, before it is made"
     return (
         f"run as root, {place}: sysctl -w {name_of(setting)}={value}; or let mynetd write to"
-        " /proc/sys (systemd: ProtectKernelTunables=no; in a container: privileged)"
+        " /proc/sys (systemd: ProtectKernelTunables=no; in a container: privileged);"
+        " docs/mynetd.md has all sysctls that mynetd sets"
     )

@@ -15,7 +15,13 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from mynet.server.calls.call import Call
-from mynet.server.errors import Busy, PluginTimeout, ShuttingDown
+from mynet.server.errors import (
+    NO_THREAD,
+    Busy,
+    PluginTimeout,
+    ShuttingDown,
+    is_without_thread,
+)
 
 T = TypeVar("T")
 
@@ -89,16 +95,26 @@ class PluginExecutor:
             if subject:
                 self._running.add(subject)
         # The thread's log lines have the request id from the caller's context.
-        context = contextvars.copy_context()
+        context, right = contextvars.copy_context(), threading.Lock()
         try:
-            future = self._executor.submit(context.run, self._work, subject, function)
+            return self._executor.submit(context.run, self._work, subject, function, right)
         except RuntimeError as error:
-            self._forget(subject)
+            # The verb is in the queue already where no thread was started for it.
+            if right.acquire(blocking=False):
+                self._forget(subject)
+            if is_without_thread(error):
+                raise Busy(
+                    f"{self._plugin}: {NO_THREAD}, and call again", resource=subject
+                ) from error
             raise ShuttingDown("mynetd is stopping; call again when it is back") from error
-        return future
 
-    def _work(self, subject: str, function: Callable[[], T]) -> T:
-        """Run a verb in its thread, and free its object before its caller gets the result."""
+    def _work(self, subject: str, function: Callable[[], T], right: threading.Lock) -> T:
+        """Run a verb in its thread, and free its object before its caller gets the result.
+
+        The thread needs the right to run it, which a caller that gave up takes away.
+        """
+        if not right.acquire(blocking=False):
+            raise ShuttingDown("the caller gave up before the verb began")
         try:
             return function()
         finally:

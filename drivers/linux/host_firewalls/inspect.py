@@ -1,6 +1,8 @@
 """What other programs of this host do to forwarded packets, read in one inspection."""
 
+import os
 from collections.abc import Collection
+from pathlib import Path
 from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6, IPAddress
@@ -19,6 +21,9 @@ _BRIDGED: Final = {
     IPV4: sysctl.NET / "bridge/bridge-nf-call-iptables",
     IPV6: sysctl.NET / "bridge/bridge-nf-call-ip6tables",
 }
+_FORWARDING: Final = sysctl.NET / "ipv4/ip_forward"
+_TRACKED: Final = sysctl.NET / "netfilter/nf_conntrack_count"
+_MOST_TRACKED: Final = sysctl.NET / "netfilter/nf_conntrack_max"
 
 
 def inspect_surroundings(
@@ -37,6 +42,9 @@ def inspect_surroundings(
     return Surroundings(
         chains=others,
         versions=ip_versions(),
+        sets_sysctls=os.access(_FORWARDING, os.W_OK),
+        connections=_number(_TRACKED),
+        most_connections=_number(_MOST_TRACKED),
         # None while br_netfilter is not loaded. Like: sysctl net.bridge.bridge-nf-call-iptables.
         bridged=frozenset(version for version, path in _BRIDGED.items() if sysctl.is_on(path)),
         ufw_routes=frozenset(
@@ -51,6 +59,11 @@ def inspect_surroundings(
         ra_ignored=ra_ignored(),
         targets=targets,
     )
+
+
+def _number(setting: Path) -> int:
+    """Return the value of a sysctl, 0 without it: connection tracking may not be loaded yet."""
+    return int(sysctl.read(setting)) if setting.exists() else 0
 
 
 def chains() -> list[Chain]:

@@ -52,6 +52,11 @@ class Surroundings:
     chains: Sequence[Chain] = ()
     # The IP versions that the kernel has.
     versions: frozenset[int] = _BOTH
+    # Whether the daemon may set sysctls.
+    sets_sysctls: bool = True
+    # The connections that the kernel tracks, and how many it can; 0 if it tracks none.
+    connections: int = 0
+    most_connections: int = 0
     # The IP versions of which frames inside a bridge pass the host's firewall (br_netfilter).
     bridged: frozenset[int] = frozenset()
     # What ufw was told to forward: IP version, "in" or "out", interface.

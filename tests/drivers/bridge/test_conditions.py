@@ -309,3 +309,39 @@ def test_the_host_is_inspected_once_for_many_networks(
     by_network = driver.conditions(SampleCall(), networks)
     assert by_network.keys() == {network.id for network in networks}
     assert kernel.control.calls["firewall.inspect_surroundings"] == 1
+
+
+def test_a_kernel_without_ipv6_is_a_condition_of_networks_with_ipv6_subnets(
+    kernel: FakeKernel, driver: BridgeDriver
+) -> None:
+    around(kernel, versions=frozenset({4}))
+    (condition,) = conditions(driver, BLUE)
+    assert "has no IPv6" in condition.problem
+    assert str(BLUE.subnets[1].cidr) in condition.problem
+    assert conditions(driver, IPV4) == []
+
+
+def test_read_only_sysctls_are_a_condition(kernel: FakeKernel, driver: BridgeDriver) -> None:
+    around(kernel, sets_sysctls=False)
+    (condition,) = conditions(driver, BLUE)
+    assert "may not write to /proc/sys" in condition.problem
+    assert "docs/mynetd.md" in condition.remedy
+
+
+@pytest.mark.parametrize(("used", "count"), [(0, 0), (94, 0), (95, 1), (100, 1)])
+def test_a_full_connection_table_is_a_condition(
+    kernel: FakeKernel, driver: BridgeDriver, used: int, count: int
+) -> None:
+    around(kernel, connections=used, most_connections=100)
+    found = conditions(driver, BLUE)
+    assert len(found) == count
+    for condition in found:
+        assert f"tracks {used} connections of at most 100" in condition.problem
+        assert list(condition.commands) == ["sysctl -w net.netfilter.nf_conntrack_max=200"]
+
+
+def test_without_connection_tracking_no_table_is_full(
+    kernel: FakeKernel, driver: BridgeDriver
+) -> None:
+    around(kernel)
+    assert conditions(driver, BLUE) == []

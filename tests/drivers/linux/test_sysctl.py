@@ -42,7 +42,8 @@ def test_another_value_is_refused_with_the_command_that_sets_it() -> None:
     assert said == (
         "the kernel refused to set net.ipv4.ip_forward=1: Read-only file system; run as root, on"
         " the host: sysctl -w net.ipv4.ip_forward=1; or let mynetd write to /proc/sys (systemd:"
-        " ProtectKernelTunables=no; in a container: privileged)"
+        " ProtectKernelTunables=no; in a container: privileged); docs/mynetd.md has all sysctls"
+        " that mynetd sets"
     )
 
 

@@ -6,6 +6,7 @@ no-ipv6              the kernel was booted with ipv6.disable=1: it makes no sock
                      has no sysctls of IPv6
 read-only-sysctls    /proc/sys is read-only, as systemd's ProtectKernelTunables= makes it
 no-nft               the program nft is not installed
+no-threads           no thread can be started, as at the limit of a cgroup's pids
 """
 
 import ctypes
@@ -25,8 +26,10 @@ _CLONE_NEWNS = 0x00020000
 _MS_RDONLY, _MS_REMOUNT, _MS_BIND = 1, 32, 4096
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
 _SOCKET_CALL = {"x86_64": 41, "aarch64": 198}
-# Of linux/seccomp.h and linux/filter.h: load a word, jump if it is equal, return.
-_LOAD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
+_CLONE_CALLS = {"x86_64": (56, 435), "aarch64": (220, 435)}  # clone, clone3
+_CLONE_THREAD = 0x00010000
+# Of linux/seccomp.h and linux/filter.h: load a word; jump if it is equal, or has a bit; return.
+_LOAD, _JUMP_IF_EQUAL, _JUMP_IF_ANY, _RETURN = 0x20, 0x15, 0x45, 0x06
 _NUMBER, _FIRST_ARGUMENT = 0, 16  # offsets in struct seccomp_data
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _INSTRUCTION = struct.Struct("@HBBI")
@@ -49,7 +52,7 @@ def _mount(source: str, target: str, kind: str, flags: int = 0) -> None:
 def without_ipv6() -> None:
     """Hide the sysctls of IPv6, and refuse its sockets. Source: seccomp(2)."""
     _mount("tmpfs", "/proc/sys/net/ipv6", "tmpfs", _MS_RDONLY)
-    instructions = (
+    _filter(
         (_LOAD, 0, 0, _NUMBER),
         (_JUMP_IF_EQUAL, 0, 3, _SOCKET_CALL[platform.machine()]),
         (_LOAD, 0, 0, _FIRST_ARGUMENT),
@@ -57,6 +60,10 @@ def without_ipv6() -> None:
         (_RETURN, 0, 0, _ERRNO | errno.EAFNOSUPPORT),
         (_RETURN, 0, 0, _ALLOW),
     )
+
+
+def _filter(*instructions: tuple[int, int, int, int]) -> None:
+    """Filter the system calls of this process and its children: code, jumps, and operand."""
     code = b"".join(_INSTRUCTION.pack(*instruction) for instruction in instructions)
     program = _Program(len(instructions), code)
     _require(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program)))
@@ -75,10 +82,26 @@ def without_nft() -> None:
             _mount("/dev/null", f"{folder}/nft", "", _MS_BIND)
 
 
+def without_threads() -> None:
+    """Refuse clone(2) for threads, and clone3 altogether: a filter cannot look into its flags."""
+    clone, clone3 = _CLONE_CALLS[platform.machine()]
+    _filter(
+        (_LOAD, 0, 0, _NUMBER),
+        (_JUMP_IF_EQUAL, 4, 0, clone3),
+        (_JUMP_IF_EQUAL, 0, 2, clone),
+        (_LOAD, 0, 0, _FIRST_ARGUMENT),
+        (_JUMP_IF_ANY, 2, 0, _CLONE_THREAD),
+        (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
+        (_RETURN, 0, 0, _ERRNO | errno.EAGAIN),
+    )
+
+
 RESTRICTIONS: Mapping[str, Callable[[], None]] = {
     "no-ipv6": without_ipv6,
     "read-only-sysctls": read_only_sysctls,
     "no-nft": without_nft,
+    "no-threads": without_threads,
 }
 
 

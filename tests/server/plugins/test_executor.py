@@ -163,6 +163,21 @@ def test_a_verb_sees_the_context_of_its_caller(pool: PluginExecutor) -> None:
     assert seen == {"request_id": "seven"}
 
 
+def test_a_verb_whose_thread_cannot_start_never_runs(
+    pool: PluginExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    ran: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(Busy, match="TasksMax="):
+            pool.run(Call.internal(5), "make", "web", lambda: ran.append("refused"))
+    pool.run(Call.internal(5), "make", "web", lambda: ran.append("accepted"))
+    assert ran == ["accepted"]
+
+
 def test_a_closed_executor_takes_no_more_verbs(pool: PluginExecutor) -> None:
     assert pool.close(5)
     for _ in range(2):
