@@ -28,8 +28,13 @@ def attachment_of(seen: Snapshot) -> Attachment | None:
 def rules_of_endpoint(
     spec: Specs, endpoint: Endpoint, attachment: Attachment | None
 ) -> EndpointRules:
-    """Return the rules of an endpoint that is attached there."""
-    guard = guard_of(spec, endpoint, attachment) if attachment else None
+    """Return the rules of an endpoint that is attached there.
+
+    An endpoint whose Connect was rolled back may have no MAC address on record, and has no guard.
+    """
+    guard = None
+    if attachment and endpoint.mac_address:
+        guard = guard_of(spec, endpoint, attachment)
     return EndpointRules(endpoint.id, forwards_of(endpoint), guard)
 
 
