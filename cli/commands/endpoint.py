@@ -28,11 +28,11 @@ HEADERS = (
 
 
 def row(endpoint: dict[str, Any], *, whole: bool = False) -> Sequence[str]:
-    """Return an endpoint's cells under ``HEADERS``, with a short id unless ``whole``."""
+    """Return an endpoint's cells under ``HEADERS``, with short ids unless ``whole``."""
     return (
         render.short(endpoint["id"], whole=whole),
         endpoint["network"],
-        endpoint["container_id"],
+        render.shortened(endpoint["container_id"], whole=whole),
         endpoint["interface"],
         ",".join(endpoint["addresses"]),
         endpoint["mac_address"],

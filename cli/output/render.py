@@ -4,12 +4,14 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from unicodedata import category, east_asian_width
 
 import click
 
 _GAP = 3
 _SHORT_ID = 12
+_WIDEST_NAME = 32  # columns of a terminal
 _NOTHING = "-"
 
 
@@ -66,6 +68,16 @@ def colours() -> bool | None:
 def short(identifier: str, *, whole: bool = False) -> str:
     """Return the first 12 digits of an id, which are unique in practice, or the ``whole`` id."""
     return identifier if whole else identifier[:_SHORT_ID]
+
+
+def shortened(name: str, *, whole: bool = False) -> str:
+    """Return a name that callers choose, cut so that a table stays readable, or ``whole``."""
+    text = cell(name)
+    if whole or _width(text) <= _WIDEST_NAME:
+        return name
+    mark = "\N{HORIZONTAL ELLIPSIS}" if is_unicode() else "..."
+    widths = accumulate(map(_width, text))
+    return text[: sum(width <= _WIDEST_NAME - _width(mark) for width in widths)] + mark
 
 
 def state(value: str) -> str:

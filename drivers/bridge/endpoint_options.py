@@ -18,7 +18,7 @@ from mynet.drivers.api import IPV4, IPV6, Endpoint, IPInterface, Option
 from mynet.drivers.bridge.bandwidth import BANDWIDTH_OPTIONS
 from mynet.drivers.bridge.guard_options import GUARD_OPTIONS
 from mynet.drivers.errors import CapabilityUnsupported
-from mynet.drivers.linux.links.mac import has_ipv6
+from mynet.drivers.linux.links.mac import has_ipv6, mac_from
 
 IFNAME = "IFNAME"  # the placeholder for the interface's name
 ACCEPT_RA = "net.ipv6.conf.IFNAME.accept_ra"
@@ -119,7 +119,13 @@ def address_versions(options: Mapping[str, str]) -> frozenset[int]:
 
 
 def require_usable(endpoint: Endpoint) -> None:
-    """Raise CapabilityUnsupported if the endpoint has sysctls but no sandbox."""
+    """Raise CapabilityUnsupported for sysctls without a sandbox, and the bridge's MAC address."""
+    if endpoint.mac_address == mac_from(endpoint.network.id):
+        raise CapabilityUnsupported(
+            f"{endpoint.mac_address} is the MAC address of {endpoint.network.interface}, the bridge"
+            f" of network {endpoint.network.name}: give another, or none to have one derived",
+            resource=f"interface {endpoint.interface}",
+        )
     if endpoint.sandbox is None and (asked := _asked(endpoint.options)):
         raise CapabilityUnsupported(
             f"{', '.join(asked)} cannot be set without a sandbox, because the caller moves"

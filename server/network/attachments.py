@@ -16,7 +16,7 @@ from mynet.server.addressing.leases import Leases
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.rollback import rollback
 from mynet.server.errors import PluginTimeout
-from mynet.server.model.endpoints import Endpoint, EndpointState
+from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import Network
 from mynet.server.network.port_allocator import PortAllocator
 from mynet.server.plugins.catalog import Catalog
@@ -53,7 +53,7 @@ class Attachments:
         made = self._with_addresses(call, network, endpoint)
         self._run(call, Driver.connect, network, made)
         require_caller(call)
-        return self.store.endpoints.put(replace(made, state=EndpointState.READY))
+        return self.store.endpoints.put_ready(made)
 
     def repair(self, call: Call, network: Network, endpoint: Endpoint) -> Endpoint:
         """Allocate an endpoint's lost addresses and connect it again; return it as recorded.
@@ -134,5 +134,14 @@ class Attachments:
             endpoint,
             addresses=addresses,
             gateways=tuple(gateways[version] for version in sorted(gateways)),
-            mac_address=endpoint.spec.mac_address or mac_from(f"{network.id} {addresses[0].ip}"),
+            mac_address=endpoint.spec.mac_address
+            or self._derived_mac(endpoint, f"{network.id} {addresses[0].ip}"),
         )
+
+    def _derived_mac(self, endpoint: Endpoint, seed: str) -> str:
+        """Return the MAC address of a seed, or of a longer one where another endpoint has it."""
+        mac = mac_from(seed)
+        while self.store.endpoints.has_mac(endpoint.network_id, mac, but_for=endpoint.id):
+            seed += "'"
+            mac = mac_from(seed)
+        return mac

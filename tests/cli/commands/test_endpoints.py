@@ -174,3 +174,14 @@ def test_check_prints_each_difference_and_exits_with_1(
     assert done.status == 1
     shown = json.loads(done.out)["problems"] if output == "json" else done.out.splitlines()
     assert shown == problems
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "宽" * 255, "4b1c0ffee" * 20])
+def test_a_long_container_id_does_not_widen_the_table(
+    ctl: Ctl, daemon: FakeDaemon, name: str
+) -> None:
+    daemon.answer("ListEndpoints", {"endpoints": [ONE, {**ONE, "container_id": name}]})
+    lines = ctl("endpoint", "ls").out.splitlines()
+    assert max(map(len, lines)) <= len(TABLE.splitlines()[0]) + 32
+    assert name not in ctl("endpoint", "ls").out
+    assert name in ctl("endpoint", "ls", "--no-trunc").out
