@@ -6,6 +6,7 @@ from tests.e2e.support.hostile import floods
 from tests.e2e.support.hostile.tenants import Tenants
 from tests.support.matrix import matrix
 
+LIMIT = 200
 ROOM = 100  # entries that the others make in the meantime
 
 by_number = pytest.mark.parametrize(
@@ -29,3 +30,12 @@ def test_forged_handshakes_leave_no_connections(tenants: Tenants, number: int) -
     tenants.wire.send(floods.handshakes(tenants.scene, number))
     tenants.require_undisturbed()
     assert tenants.connections() - before < ROOM
+
+
+@pytest.mark.parametrize("version", [4, 6], ids="IPv{}".format)
+def test_own_connections_stay_within_the_limit(tenants: Tenants, version: int) -> None:
+    with tenants.options(conntrack_limit=str(LIMIT)):
+        before = tenants.connections()
+        tenants.wire.send(floods.own_connections(tenants.scene, 10 * LIMIT, version))
+        tenants.require_undisturbed()
+        assert tenants.connections() - before < LIMIT + ROOM

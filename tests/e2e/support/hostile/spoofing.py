@@ -77,6 +77,21 @@ def forged_sources(scene: Scene) -> Iterator[Attack]:
                 )
 
 
+def loopback(scene: Scene) -> Iterator[Attack]:
+    """Yield datagrams from loopback addresses, to all addresses of the host."""
+    for source in ("127.0.0.1", "127.0.0.2"):
+        for target in ("127.0.0.1", scene.gateway.ip4, scene.uplink.ip4):
+            mark = token()
+            packet = IP(src=source, dst=target) / UDP(sport=53, dport=PORT) / Raw(mark)
+            frame = bytes(plain(scene.me.mac, scene.gateway.mac, packet))
+            yield Attack(f"from {source} to {target}", frame, mark)
+    for target in ("::1", scene.gateway.ip6, scene.uplink.ip6):
+        mark = token()
+        packet6 = IPv6(src="::1", dst=target) / UDP(sport=53, dport=PORT) / Raw(mark)
+        frame = bytes(plain(scene.me.mac, scene.gateway.mac, packet6))
+        yield Attack(f"from ::1 to {target}", frame, mark)
+
+
 def forged_macs(scene: Scene) -> Iterator[Attack]:
     """Yield datagrams with the tenant's own addresses, and with another MAC address."""
     for name, mac in (

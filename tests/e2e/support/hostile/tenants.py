@@ -1,32 +1,29 @@
 """A host with a hostile tenant, and with others who must notice nothing of it."""
 
+import json
+import socket
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from scapy.layers.inet import IP, UDP
 from scapy.packet import Raw
 
 from mynet.v1.network_pb2 import Endpoint, UpdateEndpointRequest
-from tests.e2e.support.daemon import Daemon
-from tests.e2e.support.hostile import neighbours, spoofing
+from tests.e2e.support.daemon import Daemon, eventually
+from tests.e2e.support.hostile import spoofing
+from tests.e2e.support.hostile.campaign import campaign
 from tests.e2e.support.hostile.capture import Datagrams, Wire, launch
 from tests.e2e.support.hostile.envelopes import plain
 from tests.e2e.support.hostile.scene import Attack, Party, Scene
-from tests.e2e.support.namespace import talk
+from tests.e2e.support.namespace import PATIENCE, talk
 from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox
 
+ROOT = Path(__file__).parents[4]
 _BROADCAST = "ff:ff:ff:ff:ff:ff"
-_CAMPAIGN = (
-    spoofing.forged_sources,
-    spoofing.forged_macs,
-    spoofing.wrapped,
-    spoofing.protocols,
-    neighbours.arp,
-    neighbours.discovery,
-    neighbours.services,
-    neighbours.other_ethertypes,
-)
 
 
 class Tenants:
@@ -72,7 +69,38 @@ class Tenants:
 
     def campaign(self) -> list[Attack]:
         """Return all attacks of single frames."""
-        return [attack for kind in _CAMPAIGN for attack in kind(self.scene)]
+        return campaign(self.scene)
+
+    @contextmanager
+    def standing_flow(self, near: int, far: int) -> Iterator[None]:
+        """Run a block while the stranger has a UDP flow to the outside, from port to port."""
+        make = lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # noqa: E731
+        with self.third._inside(make) as client, self.host.outside._inside(make) as server:
+            client.bind((self.scene.stranger.ip4, near))
+            server.bind((self.scene.outside.ip4, far))
+            client.connect((self.scene.outside.ip4, far))
+            for sock in (client, server):
+                sock.settimeout(PATIENCE)
+            client.send(b"there")
+            _, source = server.recvfrom(100)
+            server.sendto(b"back", source)
+            assert client.recv(100) == b"back"
+            yield
+
+    @contextmanager
+    def raging(self) -> Iterator[None]:
+        """Run a block while the hostile tenant sends all that it can, again and again."""
+        program = (sys.executable, "-m", "tests.e2e.programs.hostile_tenant", "eth0")
+        output = self.host.folder / "hostile.txt"
+        enter, scene = ("nsenter", f"--net={self.evil.path}"), json.dumps(asdict(self.scene))
+        process = self.host.start(*enter, *program, scene, output=output, PYTHONPATH=str(ROOT))
+        try:
+            eventually(lambda: process.poll() is not None or "round" in output.read_text())
+            yield
+            assert process.poll() is None, output.read_text()
+        finally:
+            process.kill()
+            process.wait(PATIENCE)
 
     def launch(self, attacks: Iterable[Attack]) -> dict[str, set[str]]:
         """Send frames from the hostile tenant; return those that arrived, and where."""
@@ -88,21 +116,22 @@ class Tenants:
             UpdateEndpointRequest(endpoint=endpoint, remove_options=list(options))
         )
 
-    def neighbour_tables(self) -> dict[str, dict[str, str]]:
-        """Return what everybody but the hostile tenant has as MAC addresses, by IP address.
+    def require_true_neighbours(self) -> None:
+        """Raise AssertionError unless all others have the true MAC address of each IP address.
 
         They look for each other first, so the answers are fresh.
         """
         for address in (self.scene.neighbour.ip4, self.scene.neighbour.ip6):
             assert self.host.pings(address)
-        return {
-            name: {
-                entry["dst"]: entry["lladdr"]
-                for entry in where.json("ip", "-j", "neigh")
-                if "lladdr" in entry
-            }
-            for name, where in (("host", self.host), ("good", self.good), ("third", self.third))
+        true = {
+            address: party.mac
+            for party in (self.scene.me, self.scene.neighbour, self.scene.gateway)
+            for address in (party.ip4, party.ip6, party.local)
         }
+        for where in (self.host, self.good, self.third):
+            for entry in where.json("ip", "-j", "neigh"):
+                if (mac := entry.get("lladdr")) in true.values() or entry["dst"] in true:
+                    assert mac in (None, true.get(entry["dst"])), entry
 
     def connections(self) -> int:
         """Return how many entries the host's connection tracking has."""

@@ -1,0 +1,75 @@
+"""What holds for an endpoint with spoof_check=false, too."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from mynet.v1.network_pb2 import PortMapping, UpdateEndpointRequest
+from tests.e2e.support.daemon import Daemon
+from tests.e2e.support.hostile import floods, spoofing
+from tests.e2e.support.hostile.tenants import Tenants
+
+MOST_LEARNED = 4096
+
+
+@pytest.fixture(scope="module")
+def tenants(module_daemon: Daemon) -> Iterator[Tenants]:
+    for setting in ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables"):
+        module_daemon.testbed.run("sysctl", "-qw", f"net.bridge.{setting}=0")
+    made = Tenants(module_daemon)
+    with made.options(spoof_check="false"):
+        yield made
+    made.close()
+
+
+# What the kernel itself drops: sources that are no single station, and frames to reserved groups.
+HARMLESS = ("MAC address of a group", "MAC address of everybody", "01:80:c2:00:00:0")
+RESERVED = {"a frame of LLDP", "a frame of LACP", "a frame of EAPOL"}
+
+
+def test_the_check_alone_stops_most_attacks(tenants: Tenants) -> None:
+    """Without it they arrive. So the attacks are what they seem to be."""
+    attacks = {
+        attack.name: attack
+        for attack in tenants.campaign()
+        if attack.name.endswith("01:80:c2:00:00:00")
+        or not any(words in attack.name for words in HARMLESS)
+    }
+    arrived = tenants.launch(attacks.values())
+    assert attacks.keys() - arrived.keys() <= RESERVED
+
+
+def test_frames_to_reserved_groups_reach_no_socket_of_the_host(tenants: Tenants) -> None:
+    groups = [attack for attack in tenants.campaign() if "01:80:c2" in attack.name]
+    assert len(groups) > 10
+    reached = {
+        name for name, places in tenants.launch(groups).items() if "a socket of the host" in places
+    }
+    assert reached <= {f"forged IPv{version} to 01:80:c2:00:00:00" for version in (4, 6)}
+
+
+def test_loopback_sources_reach_no_socket_of_the_host(tenants: Tenants) -> None:
+    """A port that is published at 127.0.0.1 makes the kernel route such packets."""
+    ports = [PortMapping(host_port=8080, container_port=80, host_ip="127.0.0.1")]
+    tenants.daemon.net.UpdateEndpoint(
+        UpdateEndpointRequest(endpoint=tenants.endpoints["good"].id, ports=ports)
+    )
+    setting = "/proc/sys/net/ipv4/conf/br-target/route_localnet"
+    assert tenants.host.run("cat", setting) == "1\n"
+    arrived = tenants.launch(spoofing.loopback(tenants.scene))
+    assert not any("a socket of the host" in places for places in arrived.values())
+    assert not any("the outside" in places for places in arrived.values())
+
+
+def test_the_bridge_learns_a_limited_number_of_mac_addresses(tenants: Tenants) -> None:
+    before = tenants.entries()
+    tenants.wire.send(floods.mac_addresses(tenants.scene, 2 * MOST_LEARNED))
+    assert tenants.entries() - before <= MOST_LEARNED
+    tenants.require_undisturbed()
+
+
+def test_forged_handshakes_leave_no_connections(tenants: Tenants) -> None:
+    before = tenants.connections()
+    tenants.wire.send(floods.handshakes(tenants.scene, 2000))
+    tenants.require_undisturbed()
+    assert tenants.connections() - before < 200
