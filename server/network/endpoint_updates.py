@@ -115,7 +115,7 @@ def _checked(
     )
     changed = replace(endpoint, spec=spec, ports=tuple(published.port for published in ports))
     violations = [
-        *port_rules.port_violations(network, change.ports.put),
+        *port_rules.port_violations(network, change.ports.put, info.address_versions(spec.options)),
         *(Violation("ports", sentence) for sentence in _conflicts(changed.ports)),
     ]
     violations += [

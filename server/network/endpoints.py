@@ -149,10 +149,11 @@ class Endpoints:
         Raises InvalidArgument, CapabilityUnsupported and AddressOutOfRange.
         """
         info = self.drivers.get(network.spec.driver).implementation.info
+        versions = info.address_versions(spec.options)
         if violations := [
             *endpoint_violations(spec.options, info),
-            *port_violations(network, spec.ports),
-            *self.leases.violations(network, spec, info.address_versions(spec.options)),
+            *port_violations(network, spec.ports, versions),
+            *self.leases.violations(network, spec, versions),
         ]:
             raise errors.InvalidArgument(violations)
         require_publishable(network, spec.ports, info)

@@ -18,8 +18,13 @@ _SPARE = 256  # file descriptors that are left for everything else
 MAX_RENUMBERED = 1024  # ports of an endpoint in ranges that change the number: each is a rule
 
 
-def port_violations(network: Network, ports: Sequence[PortMapping]) -> Iterator[Violation]:
-    """Yield a violation for each mapping that the network cannot publish on any host."""
+def port_violations(
+    network: Network, ports: Sequence[PortMapping], versions: AbstractSet[int]
+) -> Iterator[Violation]:
+    """Yield a violation for each mapping that the network cannot publish on any host.
+
+    ``versions`` are the IP versions that the endpoint's options leave to it.
+    """
     if ports and network.spec.internal:
         sentence = f"network {network.name} is internal, so its endpoints publish no ports"
         yield Violation("ports", sentence)
@@ -27,6 +32,8 @@ def port_violations(network: Network, ports: Sequence[PortMapping]) -> Iterator[
         if port.host_ip and port.host_ip.version not in network.versions:
             sentence = f"network {network.name} has no IPv{port.host_ip.version} subnet"
             yield Violation(f"ports[{place}].host_ip", sentence)
+        elif port.host_ip and port.host_ip.version not in versions:
+            yield Violation(f"ports[{place}].host_ip", "the endpoint's options turn IPv6 off")
 
 
 def require_publishable(network: Network, ports: Sequence[PortMapping], driver: DriverInfo) -> None:

@@ -12,6 +12,7 @@ from mynet.drivers.linux.fake.sandboxes import HOST, FakeSandboxes, SandboxTable
 from mynet.drivers.linux.links.alias import read_mark
 from mynet.drivers.linux.links.mac import mac_from
 from mynet.drivers.linux.values.desired import DEFAULT_MTU
+from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.observed import Link
 
 
@@ -37,6 +38,7 @@ class FakeKernel:
         )
         self.links = FakeLinks(self.control, self._link_table, self._sandbox_table)
         self.firewall = FakeFirewall(self.control)
+        self.firewall.surroundings = Surroundings(versions=versions)
         self.ports = FakePorts(self.control)
         self.host = FakeHost(
             self.control,

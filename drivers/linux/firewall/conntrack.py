@@ -18,6 +18,8 @@ from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.ports import Forward
 
 _GONE = frozenset({errno.ENOENT})
+# A kernel without nf_conntrack_netlink lists no flows. They end by themselves then.
+_NOT_LISTED = frozenset({errno.EINVAL, errno.ENOTSUP})
 
 
 def forget(forwards: Iterable[Forward]) -> int:
@@ -95,7 +97,7 @@ def _flows_of(nl: Netlink, version: int, forwards: Iterable[Forward]) -> list[Fl
     return [
         conntrack.read_flow(reply)
         for message in messages
-        for reply in nl.dump(Request(message, "list flows of UDP", "flows of UDP"))
+        for reply in nl.dump(Request(message, "list flows of UDP", "flows of UDP", _NOT_LISTED))
         if any(conntrack.read_port(reply, place) in numbers for place, numbers in ports.items())
     ]
 

@@ -42,7 +42,7 @@ def inspect_surroundings(
     return Surroundings(
         chains=others,
         versions=ip_versions(),
-        sets_sysctls=os.access(_FORWARDING, os.W_OK),
+        sets_sysctls=os.access(_FORWARDING, os.W_OK, effective_ids=True),
         connections=_number(_TRACKED),
         most_connections=_number(_MOST_TRACKED),
         # None while br_netfilter is not loaded. Like: sysctl net.bridge.bridge-nf-call-iptables.

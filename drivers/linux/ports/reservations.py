@@ -14,7 +14,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from mynet.drivers.api import IPV4, IPV6, PortProtocol
-from mynet.drivers.errors import DriverError, PortsExhausted
+from mynet.drivers.errors import CapabilityUnsupported, DriverError, PortsExhausted
 from mynet.drivers.linux.kernel_errors import refused
 from mynet.drivers.linux.ports.owners import owners, sockets_at
 from mynet.drivers.linux.values.ports import Binding, Program, Reservation
@@ -25,7 +25,7 @@ _KINDS = {
     PortProtocol.UDP: (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
     PortProtocol.SCTP: (socket.SOCK_STREAM, socket.IPPROTO_SCTP),
 }
-_UNKNOWN = frozenset({errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT, errno.EAFNOSUPPORT})
+_UNKNOWN = frozenset({errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT})
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _DUAL = frozenset({4, 6})
 
@@ -36,8 +36,8 @@ class Ports:
     def reserve(self, binding: Binding) -> Reservation | None:
         """Reserve a port with a socket that is bound and never listens.
 
-        A kernel without SCTP or IPv6 needs no socket for it, since no program can use the port
-        either.
+        A kernel without SCTP needs no socket for it, since no program can use the port either.
+        Raises CapabilityUnsupported for IPv6 alone on a kernel without IPv6.
         """
         family = socket.AF_INET6 if IPV6 in binding.versions else socket.AF_INET
         try:
@@ -45,7 +45,7 @@ class Ports:
         except OSError as error:
             if error.errno == errno.EAFNOSUPPORT and IPV4 in binding.versions:
                 return self.reserve(replace(binding, versions=frozenset({IPV4})))
-            if error.errno in _UNKNOWN:
+            if binding.protocol is PortProtocol.SCTP and error.errno in _UNKNOWN:
                 return ExitStack()  # close() has nothing to do
             raise _refusal(binding, error) from error
         try:
@@ -119,6 +119,12 @@ def _refusal(binding: Binding, error: OSError) -> DriverError:
             f"{binding} cannot be reserved: mynetd has no file descriptor left; disconnect"
             " endpoints that publish ports, or start mynetd with a higher limit (LimitNOFILE=,"
             " ulimit -n)",
+            resource=f"port {binding.port}/{binding.protocol.value}",
+        )
+    if error.errno == errno.EAFNOSUPPORT:
+        return CapabilityUnsupported(
+            f"{binding} is of IPv6, and the kernel of this host has no IPv6 (it was booted with"
+            " ipv6.disable=1, or lacks the module ipv6): publish the port over IPv4",
             resource=f"port {binding.port}/{binding.protocol.value}",
         )
     number = error.errno or errno.EIO

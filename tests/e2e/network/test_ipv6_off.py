@@ -36,8 +36,12 @@ def test_a_host_with_ipv6_off_has_dual_stack_networks(
         network_pb2.CreateNetworkRequest(network=network_pb2.Network(name="blue"))
     ).network
     assert len(network.subnets) == 2
-    for name in ("one", "two"):
-        quiet_daemon.connect(name)
+    port = network_pb2.PortMapping(host_port=8080, container_port=80)
+    for name, ports in (("one", [port]), ("two", [])):
+        quiet_daemon.connect(name, ports=ports)
+    (ipv4, *_) = (subnet.cidr.replace(".0/24", ".2") for subnet in network.subnets)
+    with one.listen(ipv4, 80), empty_testbed.outside.dial("203.0.113.1", 8080):
+        pass
     for subnet in network.subnets:
         assert one.pings(subnet.gateway)
     for endpoint in quiet_daemon.endpoints():
@@ -111,6 +115,10 @@ def test_an_endpoint_that_wants_no_ipv6_cannot_have_an_address_of_it(
     daemon.create("six", "fd66::/64")
     asked = connect("one", options={OPTION: "1"}, addresses=["fd88::9"])
     assert "addresses[0]: the options turn IPv6 off" in refusal(daemon.net.Connect, asked).message
+    port = network_pb2.PortMapping(host_ip="::", host_port=8080, container_port=80)
+    at_ipv6 = connect("one", options={OPTION: "1"}, ports=[port])
+    said = "ports[0].host_ip: the endpoint's options turn IPv6 off"
+    assert said in refusal(daemon.net.Connect, at_ipv6).message
     only = refusal(daemon.net.Connect, connect("one", network="six", options={OPTION: "1"}))
     assert only.reason == "INVALID_ARGUMENT"
     assert "network six has IPv6 subnets only" in only.message

@@ -71,6 +71,15 @@ def test_a_dual_stack_network_works_over_ipv4_with_a_condition(
     before.disconnect("one")
 
 
+@pytest.mark.parametrize("address", ["2001:db8::1", "::"])
+def test_a_port_at_an_ipv6_address_is_refused(before: Daemon, box: Sandbox, address: str) -> None:
+    port = network_pb2.PortMapping(host_ip=address, host_port=8080, container_port=80)
+    said = refusal(before.net.Connect, connect("one", ports=[port]))
+    assert said.reason == "CAPABILITY_UNSUPPORTED"
+    assert "8080 is of IPv6, and the kernel of this host has no IPv6" in said.message
+    assert before.endpoints() == []
+
+
 def test_an_ipv6_address_is_refused(before: Daemon, box: Sandbox) -> None:
     said = refusal(before.net.Connect, connect("one", addresses=["fd88::9"]))
     assert said.reason == "CAPABILITY_UNSUPPORTED"

@@ -25,13 +25,13 @@ class Stack(Daemon):
     ``folder`` is a state directory, which is in order when the daemon is closed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, versions: frozenset[int] = frozenset({4, 6})) -> None:
         self.folder = folder
         bitmap_dir = folder / "ipam" / "bitmap"
         bitmap_dir.mkdir(parents=True, exist_ok=True)
         marker = {"format": 1, "instance": INSTANCE, "files": [BITMAP_DB, "mynet.db"]}
         (folder / "mynet.json").write_text(json.dumps(marker))
-        self.kernel = FakeKernel(uplink_mtu=1450)
+        self.kernel = FakeKernel(uplink_mtu=1450, versions=versions)
         self.bitmap = BitmapBackend(BackendContext(INSTANCE, bitmap_dir))
         super().__init__(
             folder,
