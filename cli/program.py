@@ -72,7 +72,7 @@ def _address(address: str) -> str:
             )
         return address
     host, _, port = address.rpartition(":")
-    if not host or "/" in host or not port.isdecimal():
+    if not host or "/" in host or not (port.isascii() and port.isdecimal()):
         raise click.BadParameter(f"{address!r} is neither unix:///PATH nor HOST:PORT")
     return address
 

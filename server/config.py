@@ -146,10 +146,20 @@ def check_listen(addresses: tuple[str, ...], *, insecure: bool) -> None:
                 raise click.BadParameter(f"{address}: write it as unix:///run/mynet/mynetd.sock")
             continue
         host, _, port = address.rpartition(":")
-        if not host or "/" in host or not port.isdecimal() or not 0 < int(port[:6]) <= _LAST_PORT:
+        if (
+            not host
+            or "/" in host
+            or not port.isascii()
+            or not port.isdecimal()
+            or not 0 < int(port[:6]) <= _LAST_PORT
+        ):
             raise click.BadParameter(f"{address} is neither unix:///PATH nor HOST:PORT")
         if not insecure:
             raise click.BadParameter(
                 f"{address}: every program that reaches a TCP address can change this host's"
                 " networks; add --insecure to accept that"
             )
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and 0 < int(text[:6]) <= _LAST_PORT

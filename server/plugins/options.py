@@ -21,7 +21,9 @@ def option_violations(
     for key, value in sorted(given.items()):
         option = by_name.get(key)
         if option is None:
-            violations.append(Violation(f"{field}[{key}]", _unknown(key, by_name, driver)))
+            # The caller's text goes into the error as it is only where a terminal can show it.
+            shown = key if key.isprintable() else ascii(key)[1:-1]
+            violations.append(Violation(f"{field}[{shown}]", _unknown(key, by_name, driver)))
         elif refusal := option.check(value):
             violations.append(Violation(f"{field}[{key}]", refusal))
     return violations
