@@ -12,6 +12,7 @@ import structlog
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.server.config import Settings
 from mynet.server.core import assemble
+from mynet.server.errors import CannotStart
 from mynet.server.plugins.catalog import BACKENDS, DRIVERS
 from mynet.server.plugins.loading import load_plugins
 from mynet.server.reconcile.healer import healers
@@ -20,6 +21,8 @@ from mynet.server.state.directory import lock_state_dir
 from mynet.server.state.namespace import lock_namespace, require_no_foreign_devices
 from mynet.server.state.origin import record_origin
 from mynet.server.store import Store
+
+_FEWEST_DESCRIPTORS = 64  # with fewer, calls fail or no connection is accepted
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -64,8 +67,17 @@ def run(settings: Settings) -> None:
 
 
 def _raise_descriptor_limit() -> None:
-    """Raise the limit of file descriptors to its maximum, as a published port costs one."""
+    """Raise the limit of file descriptors to its maximum, as a published port costs one.
+
+    Raises CannotStart where the maximum is too low to serve: mynetd would accept no connection.
+    """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most < _FEWEST_DESCRIPTORS:
+        raise CannotStart(
+            f"mynetd may open {most} files and sockets at the same time, and needs"
+            f" {_FEWEST_DESCRIPTORS} and one for each published port: raise the limit"
+            " (LimitNOFILE=, ulimit -n)"
+        )
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 

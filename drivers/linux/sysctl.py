@@ -17,6 +17,7 @@ _FORWARDING: Final = {"ipv4": NET / "ipv4/ip_forward", "ipv6": NET / "ipv6/conf/
 _SETTINGS_OF_INTERFACES: Final = frozenset({"conf", "neigh"})
 # The errnos of a file below /proc/sys that this process may not change.
 _NOT_WRITABLE: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_ABSENT: Final = frozenset({errno.ENOENT, errno.EINVAL})
 _MISSING: Final = (
     "this kernel does not have the sysctl or the value, or the interface is gone: call again, and"
     " without the option if one asks for it"
@@ -44,7 +45,9 @@ def write(setting: Path, value: str) -> None:
             setting.write_text(value)
     except OSError as error:
         number, name = error.errno or errno.EIO, name_of(setting)
-        remedy = _remedy(setting, value) if number in _NOT_WRITABLE else _MISSING
+        remedy = _MISSING if number in _ABSENT else ""
+        if number in _NOT_WRITABLE:
+            remedy = _remedy(setting, value)
         raise refused(number, f"set {name}={value}", f"sysctl {name}", remedy=remedy) from error
 
 

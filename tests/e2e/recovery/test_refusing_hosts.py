@@ -125,10 +125,20 @@ def test_without_nft_the_package_is_named(empty_testbed: Testbed) -> None:
     assert "Traceback" not in daemon.log.read_text()
 
 
+def test_with_the_fewest_file_descriptors_a_network_works(empty_testbed: Testbed) -> None:
+    daemon = Daemon(empty_testbed, program=("prlimit", "--nofile=64:64", *EXECUTED))
+    box = Sandbox(empty_testbed, "one")
+    daemon.create()
+    daemon.connect("one")
+    assert box.pings("10.88.0.1")
+    daemon.stop()
+    assert "Traceback" not in daemon.log.read_text()
+
+
 @pytest.mark.parametrize(
     ("prepare", "program", "words"),
     [
-        ("", ("prlimit", "--nofile=24:24", *EXECUTED), "LimitNOFILE="),
+        ("", ("prlimit", "--nofile=63:63", *EXECUTED), "LimitNOFILE="),
         ("", restricted("no-threads"), "TasksMax="),
         ("mount -t tmpfs -o nr_inodes=2 tmpfs /var/lib/mynet", EXECUTED, "make room on the disk"),
         ("mount -t tmpfs -o size=64k tmpfs /var/lib/mynet", EXECUTED, "make room on the disk"),
