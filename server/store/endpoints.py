@@ -16,6 +16,7 @@ from mynet.server.store import codec, ports
 from mynet.server.store.records import Documents
 
 _BOTH = frozenset({4, 6})
+_ASKED_MAC = "$.wish.mac_address"  # in a record, where the spec has this name
 
 
 class EndpointRecords(Documents[Endpoint]):
@@ -170,8 +171,8 @@ def _mac_holder(
     row = connection.execute(
         "SELECT container_id FROM endpoints WHERE network_id = ? AND id <> ?"
         " AND instr(document, ?) > 0 AND ? IN"
-        " (json_extract(document, '$.mac_address'), json_extract(document, '$.wish.mac_address'))",
-        (network_id, but_for, f'"mac_address":"{mac}"', mac),
+        " (json_extract(document, '$.mac_address'), json_extract(document, ?))",
+        (network_id, but_for, f'"mac_address":"{mac}"', mac, _ASKED_MAC),
     ).fetchone()
     return row and str(row[0])
 
