@@ -164,7 +164,8 @@ class Allocations:
             backend = self.backends.get(subnet.backend)
             if address not in cidr:
                 raise AddressOutOfRange(
-                    f"{address} is not in {cidr}", resource=f"address {address}"
+                    f"{address} is not in {cidr}; name an address of it",
+                    resource=f"address {address}",
                 )
             holder = owner or self._holder(call, subnet, address)
             _refuse_own(address, holder)

@@ -187,10 +187,14 @@ def _refuse_held(dump: model.SubnetDump, existing: model.SubnetDump, rules: ipam
         address, resource = holding.address, f"address {holding.address}"
         holder = holders.get(address)
         if holder is None and any(address in span for span in rules.reserved):
-            raise AddressReserved(f"{address} is reserved in {existing.cidr}", resource=resource)
+            raise AddressReserved(
+                f"{address} is reserved in {existing.cidr}; take it out of the document",
+                resource=resource,
+            )
         if holder not in (None, holding.owner):
             raise AddressInUse(
-                f"{address} is held by {holder or 'an owner without a name'}",
+                f"{address} is held by {holder or 'an owner without a name'}; release it first, or"
+                " take it out of the document",
                 resource=resource,
                 holder=holder or "",
             )

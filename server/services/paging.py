@@ -106,7 +106,10 @@ def _page(
         try:
             after = parse(_decode(request.page_token))
         except ValueError:
-            violations.add("page_token", "is not the next_page_token of an earlier response")
+            violations.add(
+                "page_token",
+                "is not the next_page_token of an earlier response; begin again without",
+            )
     return Page(min(request.page_size or DEFAULT_SIZE, LARGEST_SIZE), after, parts)
 
 

@@ -110,7 +110,7 @@ def _read_tutorial(violations: Violations, text: str, backend: str) -> Sequence[
         if not _has_bitmap(cidr):
             violations.add(field, _NO_BITMAP)
         elif not isinstance(bits, str) or not _BITS.fullmatch(bits):
-            violations.add(field, "is not a text of 0 and 1")
+            violations.add(field, "is not a text of 0 and 1; write one for each address")
         elif bits.rfind("1") >= cidr.num_addresses - 1:
             violations.add(field, f"has a 1 for an address after the end of {cidr}")
         else:
@@ -158,7 +158,7 @@ def _read_host_local(violations: Violations, text: str, backend: str) -> Sequenc
         address = violations.parse(field, name, fields.address)
         cidr = next((cidr for cidr in held if address and address in cidr), None)
         if address and cidr is None:
-            violations.add(field, "is not in any of the subnets")
+            violations.add(field, "is not in any of the subnets; name its subnet, too")
         if not isinstance(content, str):
             violations.add(field, "is not a text")
             continue

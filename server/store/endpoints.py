@@ -52,7 +52,8 @@ class EndpointRecords(Documents[Endpoint]):
                 )
             except sqlite3.IntegrityError as error:
                 raise NetworkNotFound(
-                    f"network {endpoint.network} was deleted in the meantime",
+                    f"network {endpoint.network} was deleted in the meantime; create it again, or"
+                    " name another",
                     resource=f"network {endpoint.network}",
                 ) from error
             ports.claim(connection, added, versions)

@@ -60,7 +60,8 @@ def register(
         if other.cidr != entry.cidr:
             raise overlap(entry.cidr, other)
         raise SubnetExists(
-            f"subnet {other.cidr} is registered already, of {_user(other)}",
+            f"subnet {other.cidr} is registered already, of {_user(other)}; use it as it is, or"
+            " delete it first",
             resource=f"subnet {other.cidr}",
             holder=_user(other),
         )

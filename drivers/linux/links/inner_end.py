@@ -163,8 +163,9 @@ def _require_routes(nl: Netlink, veth: Veth, index: int) -> None:
         routes = default_routes(nl, gateway.version)
         if not any(route.leads_over(gateway, index, metric) for route in routes):
             raise KernelError(
-                f"the sandbox has another default route with metric {metric}: two networks of one"
-                " sandbox need different metrics",
+                f"the sandbox has another default route with metric {metric}, and two networks of"
+                " one sandbox need different metrics: delete that route, or connect with another"
+                " gateway_priority (--gw-priority)",
                 resource=f"interface {veth.interface}",
                 metadata={"errno": "EEXIST", "object": f"default via {gateway}"},
             )

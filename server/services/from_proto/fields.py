@@ -20,6 +20,7 @@ MAX_BATCH = 4096
 MIN_MTU, MAX_MTU = 68, 65535  # RFC 791, linux/if_ether.h
 
 _THIS_NETWORK = ip_network("0.0.0.0/8")  # a block, and no pool has room for a network of its size
+_LEADING_ZEROS = re.compile(r"(^|\.)0[0-9]")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
 
 
@@ -45,7 +46,10 @@ def file_path(value: str) -> Path:
 def text(value: str) -> str:
     """Parse a text of up to 255 printable characters."""
     if len(value) > MAX_TEXT or not value.isprintable():
-        raise ValueError(f"{quoted(value)} is not up to {MAX_TEXT} printable characters")
+        raise ValueError(
+            f"{quoted(value)} is not up to {MAX_TEXT} printable characters; shorten"
+            " it, and leave control characters out"
+        )
     return value
 
 
@@ -60,7 +64,8 @@ def owner(value: str) -> str:
     """Parse an owner other than the daemon's networks and endpoints."""
     if is_own(value):
         raise ValueError(
-            f"owners beginning with {ENDPOINT_OWNER!r} or {NETWORK_OWNER!r} belong to the daemon"
+            f"owners beginning with {ENDPOINT_OWNER!r} or {NETWORK_OWNER!r} belong to the daemon;"
+            " choose another name"
         )
     return text(value)
 
@@ -111,7 +116,10 @@ def span(value: str) -> Span:
     else:
         parsed = Span(address(value), address(value))
     if parsed.first.version != parsed.last.version or int(parsed.first) > int(parsed.last):
-        raise ValueError(f"{quoted(value)} does not go from a lower to a higher address")
+        raise ValueError(
+            f"{quoted(value)} does not go from a lower to a higher address; write"
+            " FIRST-LAST, such as 10.1.0.10-10.1.0.99"
+        )
     return parsed
 
 
@@ -122,7 +130,9 @@ def address(value: str) -> IPAddress:
     except ValueError:
         parsed = None
     if parsed is None or _has_scope(parsed):
-        raise ValueError(f"{quoted(value)} is not an IP address, such as 10.1.0.7 or fd00:1::7")
+        raise ValueError(
+            f"{quoted(value)} is not an IP address, such as 10.1.0.7 or fd00:1::7{_hint(value)}"
+        )
     return parsed
 
 
@@ -141,7 +151,10 @@ def address_spec(value: str) -> AddressSpec:
     if not slash:
         return AddressSpec(parsed)
     if not length.isascii() or not length.isdecimal() or int(length[:4]) > parsed.max_prefixlen:
-        raise ValueError(f"{quoted(value)} has no prefix length from 0 to {parsed.max_prefixlen}")
+        raise ValueError(
+            f"{quoted(value)} has no prefix length from 0 to {parsed.max_prefixlen}; write"
+            " one, or the address alone"
+        )
     return AddressSpec(parsed, int(length))
 
 
@@ -155,7 +168,7 @@ def netns_name(value: str) -> str:
 def netns_path(value: str) -> str:
     """Parse an absolute path. Whether it is a namespace is known when it is opened."""
     if not value.startswith("/") or "\0" in value or len(value) > MAX_VALUE:
-        raise ValueError(f"{quoted(value)} is not an absolute path")
+        raise ValueError(f"{quoted(value)} is not an absolute path, such as /run/netns/web")
     return value
 
 
@@ -165,8 +178,24 @@ def _cidr(value: str) -> IPInterface:
     except ValueError:
         interface = None
     if interface is None or "/" not in value or _has_scope(interface):
-        raise ValueError(f"{quoted(value)} is not a subnet, such as 10.1.0.0/24 or fd00:1::/64")
+        raise ValueError(
+            f"{quoted(value)} is not a subnet, such as 10.1.0.0/24 or fd00:1::/64{_hint(value)}"
+        )
     return interface
+
+
+def _hint(value: str) -> str:
+    """Return what to change in a text that is nearly an address, or ""."""
+    bare, _, length = value.partition("/")
+    if "%" in bare:
+        return "; leave out the zone, from % on, which names a link of one host"
+    if _LEADING_ZEROS.search(bare):
+        return "; leave out leading zeros, which some programs read as octal"
+    if bare != bare.strip() or bare.startswith("["):
+        return "; leave out spaces and brackets"
+    if not length and _NAME.fullmatch(bare) and not bare.isdecimal():
+        return "; names are not resolved"
+    return ""
 
 
 def _has_scope(parsed: IPAddress | IPInterface) -> bool:

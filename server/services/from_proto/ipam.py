@@ -69,10 +69,10 @@ def batch(request: ipam_pb2.BatchAllocateAddressesRequest) -> api.BatchRequest:
     if request.owners and prefix:
         violations.add("owner_prefix", "must be empty if owners is set")
     if request.owners and request.count not in (0, len(request.owners)):
-        violations.add("count", f"is not the number of owners, {len(request.owners)}")
+        violations.add("count", f"is not the number of owners, {len(request.owners)}; leave it out")
     wanted = request.count or len(request.owners)
     if not 0 < wanted <= fields.MAX_BATCH:
-        violations.add("count", f"{wanted} is not from 1 to {fields.MAX_BATCH}")
+        violations.add("count", f"{wanted} is not from 1 to {fields.MAX_BATCH}; make several calls")
     if prefix:  # the last name is the longest
         violations.parse("owner_prefix", f"{prefix}{wanted}", fields.owner)
     violations.refuse()
@@ -123,7 +123,7 @@ def _check_family(
     violations: Violations, subnet: api.IPNetwork | None, address: api.IPAddress | None
 ) -> None:
     if subnet and address and subnet.version != address.version:
-        violations.add("address", f"is not of the family of {subnet}")
+        violations.add("address", f"is not of the IP version of {subnet}; name one of it")
 
 
 def _bare(subnet: api.IPNetwork | None) -> api.Subnet:

@@ -102,7 +102,9 @@ def _map_change(
     violations.limit(f"remove_{field}", len(removed), MAX_LABELS)
     for number, key in enumerate(removed):
         if key in change.put:
-            violations.add(f"remove_{field}[{number}]", f"{quoted(key)} is also to be set")
+            violations.add(
+                f"remove_{field}[{number}]", f"{quoted(key)} is also to be set; name the key once"
+            )
     return change
 
 

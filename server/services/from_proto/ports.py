@@ -24,7 +24,10 @@ def unpack_ports(
     """Return the ports to publish, and add their violations."""
     ports = _ports(violations, "ports", messages)
     for one, other in clashes(ports):
-        violations.add(f"ports[{other}].host_port", f"ports[{one}] has some of these already")
+        violations.add(
+            f"ports[{other}].host_port",
+            f"ports[{one}] has some of these already; publish each once",
+        )
     valid = tuple(port for port in ports if port)
     for fault in too_many(valid):
         violations.add("ports", fault)
@@ -49,7 +52,9 @@ def _ports(
 ) -> Sequence[PortMapping | None]:
     """Return each entry, or None for an entry with a violation."""
     if len(messages) > MAX_PORTS:
-        violations.add(field, f"has {len(messages)} entries, more than {MAX_PORTS}")
+        violations.add(
+            field, f"has {len(messages)} entries, more than {MAX_PORTS}; join them into ranges"
+        )
         return ()  # comparing all pairs would take long
     return [
         _port(violations, f"{field}[{place}]", message) for place, message in enumerate(messages)
@@ -63,7 +68,9 @@ def _port(
     protocol, count = _PROTOCOLS.get(message.protocol), message.count or 1
     wrong = dict(_number_violations(message, count))
     if protocol is None:
-        wrong["protocol"] = f"{message.protocol} is not a protocol that mynet knows"
+        wrong["protocol"] = (
+            f"{message.protocol} is not a protocol that mynet knows; use TCP, UDP or SCTP"
+        )
     for name, fault in wrong.items():
         violations.add(f"{field}.{name}", fault)
     host_ip = violations.parse_any(f"{field}.host_ip", message.host_ip, host_address)
@@ -80,7 +87,7 @@ def _number_violations(message: network_pb2.PortMapping, count: int) -> Iterator
     ):
         if first + count - 1 > LAST_PORT:
             words = str(first) if count == 1 else f"{first} and the next {count - 1}"
-            yield name, f"{words} exceed {LAST_PORT}, the last port"
+            yield name, f"{words} exceed {LAST_PORT}, the last port; begin lower, or take fewer"
     if not message.container_port:
         yield "container_port", "is required"
 

@@ -15,6 +15,8 @@ from mynet.server.services.from_proto import fields
 from mynet.server.services.from_proto.violations import Violations
 from mynet.v1 import ipam_pb2, network_pb2
 
+_NEEDS_CIDR = "needs a subnet with a cidr of its own; name that, or leave this out"
+
 
 def network_subnets(
     violations: Violations, request: network_pb2.CreateNetworkRequest
@@ -32,7 +34,7 @@ def network_subnets(
     named = [subnet.cidr for subnet in subnets if subnet.cidr]
     for one, other in combinations(named, 2):
         if one.overlaps(other):
-            violations.add("network.subnets", f"{one} and {other} share addresses")
+            violations.add("network.subnets", f"{one} and {other} share addresses; give ones apart")
     return subnets
 
 
@@ -49,14 +51,26 @@ def _subnet(
         return None
     if gateway is not None:
         if spec.gateway not in (None, gateway):
-            violations.add(f"{field}.gateway", f"differs from the gateway in cidr, {spec.gateway}")
+            violations.add(
+                f"{field}.gateway",
+                f"differs from the gateway in cidr, {spec.gateway}; name it once",
+            )
         if spec.cidr is None:
-            violations.add(f"{field}.gateway", "needs a subnet with a cidr of its own")
+            violations.add(
+                f"{field}.gateway",
+                _NEEDS_CIDR,
+            )
         elif gateway.version != spec.cidr.version:
-            violations.add(f"{field}.gateway", f"{gateway} is not of the IP version of {spec.cidr}")
+            violations.add(
+                f"{field}.gateway",
+                f"{gateway} is not of the IP version of {spec.cidr}; name one that is",
+            )
     spec = replace(spec, gateway=gateway or spec.gateway, rules=subnet_rules)
     if spec.gateway and any(spec.gateway in span for span in subnet_rules.reserved):
-        violations.add(f"{field}.reserved", f"contains the gateway {spec.gateway}")
+        violations.add(
+            f"{field}.reserved",
+            f"contains the gateway {spec.gateway}; reserve others, or name another gateway",
+        )
     if spec.cidr:
         _check_cidr(violations, f"{field}.cidr", spec.cidr, spec.gateway, request)
         taken = spec.gateway
@@ -111,9 +125,9 @@ def rules(
         if spec is None:
             continue
         if spec.cidr is None:
-            violations.add(name, "needs a subnet with a cidr of its own")
+            violations.add(name, _NEEDS_CIDR)
         elif span.first not in spec.cidr or span.last not in spec.cidr:
-            violations.add(name, f"{span} is not in {spec.cidr}")
+            violations.add(name, f"{span} is not in {spec.cidr}; name addresses of it")
     return Rules(
         range=bounds,
         reserved=tuple(span for span in spans if span),

@@ -40,14 +40,14 @@ class Violations:
     def limit(self, field: str, count: int, most: int) -> None:
         """Add a violation if a field has more than ``most`` entries."""
         if count > most:
-            self.add(field, f"has {count} entries, more than {most}")
+            self.add(field, f"has {count} entries, more than {most}; give fewer")
 
     def texts(self, field: str, given: Mapping[str, str]) -> Mapping[str, str]:
         """Return labels or options, and add violations of their number and lengths."""
         self.limit(field, len(given), MAX_LABELS)
         for key, value in given.items():
             if len(value) > fields.MAX_VALUE:
-                self.add(field, f"a value has more than {fields.MAX_VALUE} characters")
+                self.add(field, f"a value has more than {fields.MAX_VALUE} characters; shorten it")
             self.parse(field, key, fields.some_text)
         return dict(given)
 

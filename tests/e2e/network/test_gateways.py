@@ -7,7 +7,7 @@ import pytest
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.e2e.support.daemon import Daemon, connect, eventually, refusal
 from tests.e2e.support.namespace import talk
-from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox
+from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 
 # By name: a subnet, its gateway, and what the bridge gets.
 OUTSIDE_THE_SUBNET = [
@@ -153,3 +153,25 @@ def test_the_route_to_a_subnet_whose_gateway_is_outside_is_made_again(
     eventually(has_route)
     assert talk(one, daemon.testbed.outside, OUTSIDE[":" in gateway]) == HOST[":" in gateway]
     assert talk(daemon.testbed, one, own)
+
+
+@pytest.mark.parametrize(("cidr", "gateway", "address"), OUTSIDE_THE_SUBNET)
+def test_a_port_is_published_beside_a_gateway_outside(
+    testbed: Testbed, daemon: Daemon, one: Sandbox, cidr: str, gateway: str, address: str
+) -> None:
+    make(daemon, cidr, gateway)
+    version = ":" in gateway
+    request = connect("one", ports=[network_pb2.PortMapping(host_port=8080, container_port=80)])
+    own = daemon.net.Connect(request).endpoint.addresses[0].split("/")[0]
+    subnet = ipam_pb2.Subnet(cidr=cidr, gateway=gateway)
+    again = network_pb2.CreateNetworkRequest(
+        network=network_pb2.Network(name="blue", subnets=[subnet]), allow_existing=True
+    )
+    assert daemon.net.CreateNetwork(again).network.subnets[0].gateway == gateway
+    with one.listen(own, 80) as listener:
+        callers = [(testbed.outside, HOST[version])]
+        callers += [] if version else [(testbed, "127.0.0.1")]
+        for caller, host in callers:
+            with caller.dial(host, 8080), listener.accept()[0]:
+                pass
+    assert not daemon.net.Doctor(network_pb2.DoctorRequest()).findings
