@@ -46,6 +46,8 @@ from mynet.drivers.objects import (
     Orphan,
     PortMapping,
     PortProtocol,
+    Probe,
+    ProbeState,
     Sandbox,
     Subnet,
 )
@@ -73,6 +75,8 @@ __all__ = [
     "Orphan",
     "PortMapping",
     "PortProtocol",
+    "Probe",
+    "ProbeState",
     "Sandbox",
     "Subnet",
     "changeable",
@@ -188,6 +192,18 @@ class Driver(ABC):
         may be left out. The doctor passes the networks with their endpoints.
         """
         return {}
+
+    def probe(self, call: Call, networks: Sequence[Network]) -> Sequence[Probe]:
+        """Send real packets between the endpoints of networks, their gateways and the next hop.
+
+        It changes nothing, sends few packets, and none beyond the next hop of this host. Packets
+        that ``call.deadline`` leaves no time for are NOT_SENT.
+        """
+        return ()
+
+    def notes(self, call: Call, networks: Sequence[Network]) -> Sequence[str]:
+        """Return what a person should know of these networks, a sentence each: no problems."""
+        return ()
 
     def watch(self, call: Call, alarm: Callable[[Collection[str]], None]) -> None:
         """Start to report damage, until :meth:`close`.

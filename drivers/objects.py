@@ -171,6 +171,28 @@ class Condition:
     commands: Sequence[str] = ()
 
 
+class ProbeState(Enum):
+    """What became of a packet that was sent to see whether an answer comes."""
+
+    ANSWERED = "answered"
+    UNANSWERED = "unanswered"
+    # The packet was not sent, so nothing is known.
+    NOT_SENT = "not sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A packet that was sent to see whether an answer comes."""
+
+    # What the packet was sent from: "endpoint 3f2a... of network web".
+    source: str
+    # What it was sent to: "gateway 10.1.0.1".
+    target: str
+    state: ProbeState
+    # Where the packet ended, or why it was not sent; "" if an answer came.
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Orphan:
     """An object in the kernel with this instance's mark, whose record does not exist."""

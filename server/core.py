@@ -25,6 +25,7 @@ from mynet.server.reconcile.conditions import Conditions
 from mynet.server.reconcile.doctor import Doctor
 from mynet.server.reconcile.ipam_checks import IpamChecks
 from mynet.server.reconcile.kernel_checks import KernelChecks
+from mynet.server.reconcile.looks import Looks
 from mynet.server.state.backup import Backups
 from mynet.server.state.directory import StateDir
 from mynet.server.store import Store
@@ -72,7 +73,16 @@ def assemble(
     ipam_checks = IpamChecks(store, backends, registry, locks)
     kernel_checks = KernelChecks(store, drivers, networks, attachments, leases, host)
     conditions = Conditions(drivers)
-    doctor = Doctor(store, drivers, ipam_checks, kernel_checks, network_updates, conditions, locks)
+    doctor = Doctor(
+        store,
+        drivers,
+        ipam_checks,
+        kernel_checks,
+        network_updates,
+        conditions,
+        Looks(drivers),
+        locks,
+    )
     return Core(
         networks=networks,
         conditions=conditions,

@@ -23,12 +23,14 @@ from mynet.drivers.bridge.endpoint_rules import (
 )
 from mynet.drivers.bridge.options import OPTIONS, contradictions, require_sound
 from mynet.drivers.bridge.path_conditions import path_conditions
+from mynet.drivers.bridge.probes import probe
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
 from mynet.drivers.linux.interface import Kernel, Watch
 from mynet.drivers.linux.links.alias import read_mark
 from mynet.drivers.linux.values.desired import BRIDGE_PORTS
 from mynet.drivers.linux.values.endpoint_rules import Attachment
 
+_MARGIN = 0.5  # seconds before a deadline, in which the answer is packed
 MAX_SUBNETS = 64  # of one network: all of them enter the firewall in one transaction
 
 
@@ -176,6 +178,18 @@ class BridgeDriver(api.Driver):
             network.id: [*conditions_of(network, host), *of_paths.get(network.id, ())]
             for network in networks
         }
+
+    def probe(self, call: api.Call, networks: Sequence[api.Network]) -> Sequence[api.Probe]:
+        """Send echo requests from two endpoints of each network at most."""
+        return list(probe(self._kernel, networks, call.deadline - _MARGIN))
+
+    def notes(self, call: api.Call, networks: Sequence[api.Network]) -> Sequence[str]:
+        """Return the policy rules that the search for foreign routes does not cover."""
+        return [
+            f"The routing policy rule by {rule} was not compared: packets that it selects may take"
+            " another way."
+            for rule in (self._kernel.host.opaque_rules() if networks else ())
+        ]
 
     def orphans(self, call: api.Call, known: Collection[str]) -> Sequence[api.Orphan]:
         """Return the links with this instance's mark and an unknown id."""

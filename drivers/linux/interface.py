@@ -12,8 +12,9 @@ of the calling thread, and raise only what :mod:`mynet.drivers.errors` has.
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from mynet.drivers.api import IPNetwork, Sandbox
+from mynet.drivers.api import IPAddress, IPNetwork, Sandbox
 from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
+from mynet.drivers.linux.values.echo import EchoRequest
 from mynet.drivers.linux.values.endpoint_rules import Attachment, EndpointRules, admit_nothing
 from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
@@ -213,6 +214,9 @@ class Host(Protocol):
     def accept_router_advertisements(self) -> None:
         """Make uplinks that need router advertisements accept them although the host forwards."""
 
+    def next_hops(self) -> Mapping[int, IPAddress]:
+        """Return the next hop of the host's default route by IP version, if it has one."""
+
     def obstacles(self, paths: Sequence[Path]) -> Sequence[Obstacle]:
         """Return what other programs have put in the way of packets, one a path at most.
 
@@ -221,6 +225,17 @@ class Host(Protocol):
 
     def opaque_rules(self) -> Sequence[str]:
         """Return the policy rules that :meth:`obstacles` does not exercise, for people."""
+
+
+class Probes(Protocol):
+    """Packets that are sent to see whether an answer comes."""
+
+    def echo(self, requests: Sequence[EchoRequest], deadline: float) -> Sequence[str | None]:
+        """Send ICMP echo requests; return for each why no answer came, "" if one did.
+
+        It is None for a request that was not sent because the deadline, in seconds of
+        :func:`time.monotonic`, was over.
+        """
 
 
 class Watch(Protocol):
@@ -264,6 +279,10 @@ class Kernel(Protocol):
     @property
     def host(self) -> Host:
         """The host's own routes and settings."""
+
+    @property
+    def probes(self) -> Probes:
+        """Packets that are sent to see whether an answer comes."""
 
     @property
     def monitor(self) -> Monitor:

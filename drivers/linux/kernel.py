@@ -1,5 +1,6 @@
 """The real kernel: :class:`~mynet.drivers.linux.interface.Kernel` over netlink."""
 
+from mynet.drivers.linux.echo import Probes
 from mynet.drivers.linux.firewall.firewall import Firewall
 from mynet.drivers.linux.host.settings import Host
 from mynet.drivers.linux.links.links import Links
@@ -22,6 +23,7 @@ class LinuxKernel:
         self.firewall = Firewall()
         self.ports = Ports()
         self.host = Host()
+        self.probes = Probes()
         self.monitor = Monitor(self.firewall.own_netlink_ports)
 
     def close(self) -> None:

@@ -55,7 +55,7 @@ class Conditions:
                 yield Problem(
                     f"network {network.name}",
                     condition.problem,
-                    condition.remedy,
+                    remedy=condition.remedy,
                     commands=condition.commands,
                 )
 

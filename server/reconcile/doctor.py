@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from mynet.drivers.api import Driver
+from mynet.drivers.api import Driver, Probe
 from mynet.drivers.errors import DriverError
 from mynet.server.calls.call import Call, UnresponsivePlugins
 from mynet.server.calls.locks import KeyedLocks
@@ -23,7 +23,8 @@ from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.reconcile.conditions import Conditions
 from mynet.server.reconcile.findings import Examination, Finding
 from mynet.server.reconcile.ipam_checks import IpamChecks
-from mynet.server.reconcile.kernel_checks import GONE_REMEDY, KernelChecks, Observed
+from mynet.server.reconcile.kernel_checks import GONE_RESULT, KernelChecks, Observed
+from mynet.server.reconcile.looks import Looks
 from mynet.server.reconcile.snapshot import Snapshot
 from mynet.server.store import Store
 
@@ -43,6 +44,7 @@ class Doctor:
     kernel_checks: KernelChecks
     updates: NetworkUpdates
     conditions: Conditions
+    looks: Looks
     locks: KeyedLocks
 
     def examine(self, examination: Examination) -> None:
@@ -52,6 +54,11 @@ class Doctor:
             self.examine_network(network, examination)
         self._examine_endpoints(examination, snapshot, self._observe(examination, snapshot))
         self._examine_conditions(examination, snapshot)
+        self.looks.add_notes(examination, snapshot)
+
+    def probe(self, call: Call, examination: Examination) -> Sequence[Probe]:
+        """Send packets between endpoints, gateways and the next hop; return what became of them."""
+        return list(self.looks.probe(call, examination, Snapshot(self.store)))
 
     def recover(self) -> Sequence[Finding]:
         """Repair everything at a start, when the kernel may have nothing of any network.
@@ -159,7 +166,9 @@ class Doctor:
             examination.extend(problems)  # one by one, so that one failure leaves the others
             raise
         for problem in problems:
-            examination.record(problem.repaired())
+            left = problem.repair.look(call) if problem.repair and problem.repair.look else ()
+            found = problem.not_repaired(" ".join(left)) if left else problem.repaired()
+            examination.record(found)
 
     def _complete_updates(self, examination: Examination, snapshot: Snapshot) -> None:
         """Apply the record of each network to its endpoints without a sandbox.
@@ -198,7 +207,7 @@ class Doctor:
                     for _, endpoint in gone:
                         reason = observed.why_gone(endpoint)
                         examination.record(
-                            Finding(endpoint.display_name, reason, GONE_REMEDY, repaired=True)
+                            Finding(endpoint.display_name, reason, GONE_RESULT, repaired=True)
                         )
 
     def _examine_endpoints(

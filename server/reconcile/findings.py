@@ -29,21 +29,47 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Repair:
+    """What the daemon can do about a problem."""
+
+    # What the repair does, after "mynetctl doctor --repair": "removes it".
+    offer: str
+    # What the repair has done, as a sentence: "It is removed."
+    result: str
+    run: Callable[[Call], object]
+    # Looks at the object again; returns what is still wrong with it, a sentence each.
+    look: Callable[[Call], Sequence[str]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """A difference before it is known whether it can be repaired."""
 
     # As in Finding.
     subject: str
     description: str
-    remedy: str
-    # Repairs the object; None where a person has to.
-    repair: Callable[[Call], object] | None = None
+    # None where a person has to repair the object.
+    repair: Repair | None = None
+    # What a person has to do, without a repair.
+    remedy: str = ""
     commands: Sequence[str] = ()
 
+    def found(self) -> Finding:
+        """Return the finding for a problem that is there."""
+        remedy = f"mynetctl doctor --repair {self.repair.offer}." if self.repair else self.remedy
+        return Finding(self.subject, self.description, remedy, commands=self.commands)
+
     def repaired(self) -> Finding:
-        """Return the finding for a problem that has been repaired by other means."""
+        """Return the finding for a problem that has been repaired, as a second look has shown."""
+        result = self.repair.result if self.repair else self.remedy
+        return Finding(self.subject, self.description, result, repaired=True)
+
+    def not_repaired(self, reason: str) -> Finding:
+        """Return the finding for a problem that is there after an attempt to repair it."""
         return Finding(
-            self.subject, self.description, self.remedy, repaired=True, commands=self.commands
+            self.subject,
+            f"{self.description} The repair failed: {reason}",
+            "Remove the cause, then run mynetctl doctor --repair.",
         )
 
 
@@ -73,21 +99,26 @@ class Examination:
         self._repair = repair
         self._observe = observe
         self.findings: list[Finding] = []
-        # The objects that were not examined, because a call was changing them.
-        self.skipped: list[str] = []
+        # What was not examined, and why: a sentence each.
+        self.unexamined: list[str] = []
+        # What a person should know and is no problem: a sentence each.
+        self.notes: list[str] = []
 
     def add(self, problem: Problem) -> None:
-        """Record a problem, and repair it if that is asked for and possible."""
-        description, repaired, failure = problem.description, False, None
-        if self._repair and problem.repair is not None:
-            try:
-                problem.repair(self._calls())
-                repaired = True
-            except Exception as error:  # noqa: BLE001 - the other problems are still repaired
-                failure = error
-                description = f"{description} The repair failed: {error}."
-        finding = Finding(problem.subject, description, problem.remedy, repaired, problem.commands)
-        self.record(finding, failure)
+        """Record a problem, and repair it if that is asked for and possible.
+
+        A problem is repaired if a second look finds nothing.
+        """
+        if not self._repair or problem.repair is None:
+            self.record(problem.found())
+            return
+        try:
+            problem.repair.run(self._calls())
+            left = problem.repair.look(self._calls()) if problem.repair.look else ()
+        except Exception as error:  # noqa: BLE001 - the other problems are still repaired
+            self.record(problem.not_repaired(f"{error}."), error)
+        else:
+            self.record(problem.not_repaired(" ".join(left)) if left else problem.repaired())
 
     def extend(self, problems: Iterable[Problem]) -> None:
         """Add problems one by one: a repair may be what the check of the next relies on."""
@@ -105,7 +136,7 @@ class Examination:
             yield self._calls()
         except Busy:
             log.info("left alone: another call is changing it", subject=subject)
-            self.skipped.append(subject)
+            self.unexamined.append(f"{subject}: another call is changing it.")
         except Exception as error:  # noqa: BLE001 - the other objects are still examined
             remedy = "Look into the daemon's log, and examine again."
             self.record(Finding(subject, f"It could not be examined: {error}.", remedy), error)

@@ -133,7 +133,7 @@ class Healer:
 
     def _note_result(self, object_id: str, examination: Examination) -> None:
         now = time.monotonic()
-        if examination.skipped or not all(finding.repaired for finding in examination.findings):
+        if examination.unexamined or not all(finding.repaired for finding in examination.findings):
             self._queue.failed(object_id, now)
             return
         self._logged.pop(object_id, None)

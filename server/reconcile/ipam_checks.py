@@ -20,7 +20,7 @@ from mynet.server.model.endpoints import ENDPOINT_OWNER, is_own
 from mynet.server.model.networks import NETWORK_OWNER, Network
 from mynet.server.model.subnets import SubnetCandidates, SubnetSpec
 from mynet.server.plugins.catalog import Catalog, Plugin
-from mynet.server.reconcile.findings import Examination, Problem
+from mynet.server.reconcile.findings import Examination, Problem, Repair
 from mynet.server.store import Store
 
 _PAGE = 1000
@@ -74,8 +74,11 @@ class IpamChecks:
                 yield Problem(
                     f"network {network.name}",
                     f"Its gateway address {gateway} is not allocated to it.",
-                    "The address is allocated to it again.",
-                    partial(backend.run, verb=Backend.allocate, request=request),
+                    Repair(
+                        "allocates the address to it again",
+                        "The address is allocated to it again.",
+                        partial(backend.run, verb=Backend.allocate, request=request),
+                    ),
                 )
 
     def _unused(self, call: Call, cidr: IPNetwork) -> Iterator[Problem]:
@@ -90,8 +93,11 @@ class IpamChecks:
             yield Problem(
                 f"subnet {cidr}",
                 "No network uses it, and none of its addresses is allocated.",
-                "It is deleted from the registry.",
-                lambda call: self.registry.drop_unused_held(call, cidr),
+                Repair(
+                    "deletes it from the registry",
+                    "It is deleted from the registry.",
+                    lambda call: self.registry.drop_unused_held(call, cidr),
+                ),
             )
 
     def _orphans(self, call: Call, backend: Plugin[Backend]) -> Iterator[Problem]:
@@ -101,8 +107,11 @@ class IpamChecks:
                 yield Problem(
                     owner.replace(":", " "),
                     f"It has addresses in backend {backend.name}, and is not on record.",
-                    "They are released.",
-                    partial(self._release, backend, owner),
+                    Repair(
+                        "releases them",
+                        "They are released.",
+                        partial(self._release, backend, owner),
+                    ),
                 )
 
     def _own(self, call: Call, backend: Plugin[Backend]) -> Iterator[ipam.Allocation]:
@@ -144,8 +153,11 @@ class IpamChecks:
                     f"subnet {cidr}",
                     f"Backend {backend.name} has allocated addresses of it, and it is not in the"
                     " registry.",
-                    "It is registered again, with the default rules.",
-                    partial(self._register, backend.name, cidr),
+                    Repair(
+                        "registers it again, with the default rules",
+                        "It is registered again, with the default rules.",
+                        partial(self._register, backend.name, cidr),
+                    ),
                 )
 
     def _subnets_in_use(self, call: Call, backend: Plugin[Backend]) -> Iterator[IPNetwork]:
@@ -173,6 +185,9 @@ def _lost(backend: Plugin[Backend], cidr: IPNetwork) -> Problem:
     return Problem(
         f"subnet {cidr}",
         f"Backend {backend.name} has lost its allocations.",
-        "It is opened again, and endpoints get their addresses again.",
-        lambda call: backend.run(call, Backend.open_subnet, cidr),
+        Repair(
+            "opens it again, and gives endpoints their addresses again",
+            "It is opened again, and endpoints get their addresses again.",
+            lambda call: backend.run(call, Backend.open_subnet, cidr),
+        ),
     )

@@ -6,7 +6,7 @@ sandbox is gone if no process and no mount refers to its namespace, or if the ho
 Its cookie identifies a namespace, also if its path has changed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,12 +21,10 @@ from mynet.server.model.networks import Network
 from mynet.server.network.attachments import Attachments
 from mynet.server.network.networks import Networks
 from mynet.server.plugins.catalog import Catalog, Plugin
-from mynet.server.reconcile.findings import Problem
+from mynet.server.reconcile.findings import Problem, Repair
 from mynet.server.store import Store
 
-REPAIRED = "It is repaired."
-REMOVED = "It is removed."
-GONE_REMEDY = "It is removed, and its addresses are released."
+GONE_RESULT = "It is removed, and its addresses are released."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +60,7 @@ class KernelChecks:
         return Problem(
             f"network {network.name}",
             f"It is {network.state.value}, and no call is under way.",
-            REMOVED,
-            lambda call: self.networks.tear_down(call, network),
+            _removal(lambda call: self.networks.tear_down(call, network)),
         )
 
     def interrupted_endpoint(self, network: Network, endpoint: Endpoint) -> Problem:
@@ -72,26 +69,31 @@ class KernelChecks:
             endpoint.display_name,
             f"It is {endpoint.state.value} on a network that is {network.state.value}, and no call"
             " is under way.",
-            REMOVED,
-            lambda call: self.attachments.tear_down(call, (network, endpoint)),
+            _removal(lambda call: self.attachments.tear_down(call, (network, endpoint))),
         )
 
     def of_network(self, call: Call, network: Network) -> Iterator[Problem]:
         """Yield the differences between a network and the kernel."""
-        driver = self.drivers.get(network.spec.driver)
-        differences = driver.run(call, Driver.check_network, network.for_driver())
-        if differences:
+        look = partial(self._look_at_network, network)
+        if differences := look(call):
             yield Problem(
                 f"network {network.name}",
                 " ".join(differences),
-                REPAIRED,
-                lambda call: self._repair_network(call, network),
+                Repair(
+                    "repairs it",
+                    "It is repaired.",
+                    lambda call: self._repair_network(call, network),
+                    look,
+                ),
             )
+
+    def _look_at_network(self, network: Network, call: Call) -> Sequence[str]:
+        driver = self.drivers.get(network.spec.driver)
+        return driver.run(call, Driver.check_network, network.for_driver())
 
     def _repair_network(self, call: Call, network: Network) -> None:
         """Restore a network, unless its driver has restored it meanwhile."""
-        driver = self.drivers.get(network.spec.driver)
-        if driver.run(call, Driver.check_network, network.for_driver()):
+        if self._look_at_network(network, call):
             self.networks.repair(call, network)
 
     def sandboxes_of(self, endpoints: Iterable[Endpoint]) -> Mapping[int, str]:
@@ -115,8 +117,11 @@ class KernelChecks:
             yield Problem(
                 endpoint.display_name,
                 reason,
-                GONE_REMEDY,
-                lambda call: self.attachments.tear_down(call, (network, endpoint)),
+                Repair(
+                    "removes it and releases its addresses",
+                    GONE_RESULT,
+                    lambda call: self.attachments.tear_down(call, (network, endpoint)),
+                ),
             )
             return
         if sandbox := endpoint.place.sandbox:
@@ -129,8 +134,11 @@ class KernelChecks:
             yield Problem(
                 endpoint.display_name,
                 " ".join(unreserved),
-                "They are reserved again as soon as no other program has them.",
-                lambda _: self.attachments.reacquire_ports(network, endpoint),
+                Repair(
+                    "reserves the ports again, unless another program has them",
+                    "The ports are reserved again.",
+                    lambda _: self.attachments.reacquire_ports(network, endpoint),
+                ),
             )
         differences = self._differences(call, network, endpoint, observed)
         if endpoint.failure and not differences:
@@ -139,13 +147,20 @@ class KernelChecks:
             yield Problem(
                 endpoint.display_name,
                 " ".join(differences),
-                REPAIRED
-                if endpoint.place.sandbox
-                else "Disconnect it and connect it again: its interface belongs to its caller.",
-                (lambda call: self.attachments.repair(call, network, endpoint))
+                Repair(
+                    "repairs it",
+                    "It is repaired.",
+                    lambda call: self.attachments.repair(call, network, endpoint),
+                    partial(self._look_at_endpoint, network, endpoint),
+                )
                 if endpoint.place.sandbox
                 else None,
+                "Disconnect it and connect it again: its interface belongs to its caller.",
             )
+
+    def _look_at_endpoint(self, network: Network, endpoint: Endpoint, call: Call) -> Sequence[str]:
+        driver = self.drivers.get(network.spec.driver)
+        return driver.run(call, Driver.check, endpoint.for_driver(network))
 
     def orphans(
         self, call: Call, driver: Plugin[Driver], known: AbstractSet[str]
@@ -160,8 +175,7 @@ class KernelChecks:
                 yield Problem(
                     orphan.name,
                     f"It carries the mark of {orphan.id[:12]}, which is not on record.",
-                    REMOVED,
-                    partial(driver.run, verb=Driver.discard, request=orphan),
+                    _removal(partial(driver.run, verb=Driver.discard, request=orphan)),
                 )
 
     def _moved(self, endpoint: Endpoint, before: str) -> Problem:
@@ -169,8 +183,11 @@ class KernelChecks:
         return Problem(
             endpoint.display_name,
             f"Its sandbox is not at {before} any more, but at {sandbox.path if sandbox else ''}.",
-            "The new path is recorded.",
-            lambda _: self.store.endpoints.put(endpoint),
+            Repair(
+                "records the new path",
+                "The new path is recorded.",
+                lambda _: self.store.endpoints.put(endpoint),
+            ),
         )
 
     def _differences(
@@ -180,8 +197,11 @@ class KernelChecks:
         lost: Sequence[IPAddress] = ()
         if not own <= observed.addresses.get(endpoint.owner, frozenset()):
             lost = self.leases.lost(call, network, endpoint)
-        driver = self.drivers.get(network.spec.driver)
         return [
             *(f"Its address {address} is not allocated to it." for address in lost),
-            *driver.run(call, Driver.check, endpoint.for_driver(network)),
+            *self._look_at_endpoint(network, endpoint, call),
         ]
+
+
+def _removal(run: Callable[[Call], object]) -> Repair:
+    return Repair("removes it", "It is removed.", run)

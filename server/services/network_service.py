@@ -115,7 +115,13 @@ class NetworkService:
     def Doctor(self, request: pb.DoctorRequest, call: Call) -> pb.DoctorResponse:
         examination = Examination(lambda: call, repair=request.repair)
         self.core.doctor.examine(examination)
-        return pb.DoctorResponse(findings=map(to_proto.finding, examination.findings))
+        probes = self.core.doctor.probe(call, examination) if request.probe else ()
+        return pb.DoctorResponse(
+            findings=map(to_proto.finding, examination.findings),
+            unexamined=examination.unexamined,
+            probes=map(to_proto.probe, probes),
+            notes=examination.notes,
+        )
 
     def Backup(self, request: pb.BackupRequest, call: Call) -> pb.BackupResponse:
         backup = self.core.backups.make(call, from_proto.backup_path(request.path))

@@ -1,9 +1,9 @@
 """The host of the kernel in memory, as :class:`~mynet.drivers.linux.interface.Host`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mynet.drivers.api import IPV4, IPV6, IPNetwork
+from mynet.drivers.api import IPV4, IPV6, IPAddress, IPNetwork
 from mynet.drivers.linux import interface
 from mynet.drivers.linux.fake.control import Control, Subject
 from mynet.drivers.linux.fake.firewall import FakeFirewall
@@ -59,6 +59,10 @@ class FakeHost(Subject, protocol=interface.Host):
         """Make all uplinks accept router advertisements."""
         firewall = self._firewall
         firewall.surroundings = replace(firewall.surroundings, ra_ignored=())
+
+    def next_hops(self) -> Mapping[int, IPAddress]:
+        """Return nothing: it has no default route."""
+        return {}
 
     def obstacles(self, paths: Sequence[Path]) -> Sequence[Obstacle]:
         """Return the obstacles that a test has put in the way."""

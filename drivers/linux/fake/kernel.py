@@ -8,6 +8,7 @@ from mynet.drivers.linux.fake.link_table import LinkTable
 from mynet.drivers.linux.fake.links import FakeLinks
 from mynet.drivers.linux.fake.monitor import FakeMonitor
 from mynet.drivers.linux.fake.ports import FakePorts
+from mynet.drivers.linux.fake.probes import FakeProbes
 from mynet.drivers.linux.fake.sandboxes import HOST, FakeSandboxes, SandboxTable
 from mynet.drivers.linux.links.alias import read_mark
 from mynet.drivers.linux.links.mac import mac_from
@@ -47,6 +48,7 @@ class FakeKernel:
             uplink_mtu=uplink_mtu,
             versions=versions,
         )
+        self.probes = FakeProbes(self.control, self._link_table, self._sandbox_table)
         self.monitor = FakeMonitor(self.control)
 
     def close(self) -> None:

@@ -127,10 +127,11 @@ class _Lookups:
         return path_requests.read_winner(reply) if reply else None
 
     def _forwarding_off(self, uplink: int) -> tuple[str, str] | None:
-        """Return the obstacle of an uplink from which the host does not forward."""
+        """Return the obstacle of an uplink from which the host does not forward, alone."""
         name = self.nl.name(uplink)
         setting = sysctl.NET / f"ipv{self.version}/conf" / name / "forwarding"
-        if sysctl.is_on(setting):
+        of_all = sysctl.NET / f"ipv{self.version}/conf/all/forwarding"
+        if sysctl.is_on(setting) or not sysctl.is_on(of_all):
             return None
         key = sysctl.name_of(setting)
         words = f"The host forwards no IPv{self.version} packets from {name} ({key} is 0)."

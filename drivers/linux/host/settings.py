@@ -3,10 +3,10 @@
 import errno
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from mynet.drivers.api import IPV4, IPV6, IPNetwork
+from mynet.drivers.api import IPV4, IPV6, IPAddress, IPNetwork
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.host.paths import obstacles, opaque_rules
 from mynet.drivers.linux.host.router_advertisements import IPV6_FORWARDING, ignoring_settings
@@ -106,6 +106,16 @@ class Host:
                 "set %s=2: the host forwards and still has its routes from router advertisements",
                 sysctl.name_of(setting),
             )
+
+    def next_hops(self) -> Mapping[int, IPAddress]:
+        """Like: ip route show default."""
+        hops: dict[int, IPAddress] = {}
+        with Netlink() as nl:
+            for version in (IPV4, IPV6):
+                for route in default_routes(nl, version):
+                    if route.gateway:
+                        hops.setdefault(version, route.gateway)
+        return hops
 
     def obstacles(self, paths: Sequence[Path]) -> Sequence[Obstacle]:
         """Like: ip route get fibmatch ADDRESS from NEXTHOP iif UPLINK, for each path."""

@@ -12,6 +12,7 @@ from mynet.drivers.linux.netlink import header as nlmsg
 from mynet.drivers.linux.netlink import rtnetlink as rt
 
 _NDA_DST, _NDA_LLADDR = 1, 2
+_UNRESOLVED: Final = 0x01 | 0x20  # NUD_INCOMPLETE, NUD_FAILED
 # The states of an entry that the kernel never verifies.
 _FIXED: Final = rt.NUD_NOARP | rt.NUD_PERMANENT
 
@@ -34,3 +35,9 @@ def read_fixed(data: bytes) -> tuple[int, IPAddress, str] | None:
         return None
     payloads = nla.read_attributes(data, nlmsg.HEADER_BYTES + rt.NDMSG.size)
     return index, ip_address(payloads[_NDA_DST]), payloads.get(_NDA_LLADDR, b"").hex(":")
+
+
+def is_resolved(data: bytes) -> bool:
+    """Return whether the kernel knows the MAC address of a neighbour."""
+    _, _, state, _, _ = rt.NDMSG.unpack_from(data, nlmsg.HEADER_BYTES)
+    return not state & _UNRESOLVED

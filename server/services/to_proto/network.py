@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from mynet.drivers.api import Condition, PortMapping
+from mynet.drivers.api import Condition, PortMapping, Probe
 from mynet.drivers.api import Driver as DriverPlugin
 from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import NetworkReport
@@ -101,6 +101,16 @@ def finding(value: Finding) -> network_pb2.Finding:
         remedy=value.remedy,
         repaired=value.repaired,
         commands=value.commands,
+    )
+
+
+def probe(value: Probe) -> network_pb2.Probe:
+    """Return the message of a probe."""
+    return network_pb2.Probe(
+        source=value.source,
+        target=value.target,
+        state=network_pb2.ProbeState.Value(f"PROBE_STATE_{value.state.name}"),
+        reason=value.reason,
     )
 
 

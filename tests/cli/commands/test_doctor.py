@@ -12,7 +12,7 @@ from tests.cli.support.fake import FakeDaemon
 BRIDGE = {
     "object": "network blue",
     "problem": "The bridge br-blue is not there.",
-    "remedy": "It is repaired.",
+    "remedy": "It can be repaired.",
 }
 LOOSE = {
     "object": "endpoint 94e0c9520c28 of container one",
@@ -23,7 +23,9 @@ LOOSE = {
 HINT = "Nothing was changed. To repair: mynetctl doctor --repair"
 
 
-@pytest.mark.parametrize(("options", "asked"), [("", {}), ("--repair", {"repair": True})])
+@pytest.mark.parametrize(
+    ("options", "asked"), [("", {}), ("--repair", {"repair": True}), ("--probe", {"probe": True})]
+)
 def test_it_requests_a_repair_only_with_the_option(
     ctl: Ctl, daemon: FakeDaemon, options: str, asked: dict[str, bool]
 ) -> None:
@@ -62,7 +64,12 @@ def test_as_json_it_is_the_answer_of_the_api(ctl: Ctl, daemon: FakeDaemon) -> No
     daemon.answer("Doctor", {"findings": [BRIDGE]})
     done = ctl("doctor", "--output", "json")
     assert done.status == 1
-    assert json.loads(done.out) == {"findings": [{**BRIDGE, "repaired": False, "commands": []}]}
+    assert json.loads(done.out) == {
+        "findings": [{**BRIDGE, "repaired": False, "commands": []}],
+        "unexamined": [],
+        "probes": [],
+        "notes": [],
+    }
 
 
 def test_commands_are_printed_below_the_finding(ctl: Ctl, daemon: FakeDaemon) -> None:
@@ -77,7 +84,7 @@ def test_commands_are_printed_below_the_finding(ctl: Ctl, daemon: FakeDaemon) ->
         "found: network blue: Docker drops its packets. Run:",
         "    iptables -N a",
         "    nft 'add chain b'",
-        "found: network blue: The bridge br-blue is not there. It is repaired.",
+        "found: network blue: The bridge br-blue is not there. It can be repaired.",
         "2 found, 0 repaired, 2 left.",
         HINT,
     ]
@@ -93,3 +100,48 @@ def test_the_hint_to_repair_appears_only_if_a_repair_helps(
     daemon.answer("Doctor", {"findings": [{**BRIDGE, "commands": commands}]})
     lines = ctl("doctor", *options.split()).out.splitlines()
     assert lines[lines.index("1 found, 0 repaired, 1 left.") + 1 :] == hints
+
+
+PROBES = [
+    {"source": "eth0 at 10.1.0.2 on network blue", "target": "gateway 10.1.0.1"},
+    {"source": "eth0 at 10.1.0.2 on network blue", "target": "next hop 192.0.2.1"},
+]
+
+
+@pytest.mark.parametrize(
+    ("states", "status", "words"),
+    [
+        (("ANSWERED", "ANSWERED"), 0, ["2 packets sent, 2 answered.", "All is well."]),
+        (("ANSWERED", "UNANSWERED"), 1, ["2 packets sent, 1 answered."]),
+        (("ANSWERED", "NOT_SENT"), 1, ["1 packets sent, 1 answered."]),
+    ],
+)
+def test_all_is_well_only_if_every_packet_was_answered(
+    ctl: Ctl, daemon: FakeDaemon, states: tuple[str, str], status: int, words: list[str]
+) -> None:
+    probes = [
+        {**probe, "state": f"PROBE_STATE_{state}", "reason": "" if state == "ANSWERED" else "why"}
+        for probe, state in zip(PROBES, states, strict=True)
+    ]
+    daemon.answer("Doctor", {"probes": probes})
+    done = ctl("doctor", "--probe")
+    assert done.status == status
+    assert done.out.splitlines()[2:] == words
+    outcomes = {"ANSWERED": "answered", "UNANSWERED": "why", "NOT_SENT": "not sent: why"}
+    assert done.out.splitlines()[1] == (
+        f"probe: eth0 at 10.1.0.2 on network blue to next hop 192.0.2.1: {outcomes[states[1]]}"
+    )
+
+
+def test_what_was_not_looked_at_is_said_and_keeps_all_from_being_well(
+    ctl: Ctl, daemon: FakeDaemon
+) -> None:
+    busy = "network blue: another call is changing it."
+    daemon.answer("Doctor", {"unexamined": [busy], "notes": ["A rule was not compared."]})
+    done = ctl("doctor")
+    assert done.status == 1
+    assert done.out.splitlines() == [
+        f"not looked at: {busy}",
+        "note: A rule was not compared.",
+        "1 not looked at.",
+    ]

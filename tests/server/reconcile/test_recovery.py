@@ -6,8 +6,10 @@ import pytest
 
 from mynet.drivers.errors import DriverError, KernelError
 from mynet.ipam.testing import SampleCall
+from mynet.server.calls.call import Call
 from mynet.server.network import endpoints
 from mynet.server.reconcile import doctor, kernel_checks
+from mynet.server.reconcile.findings import Examination
 from mynet.v1 import network_pb2
 from tests.server.support.findings import repaired, unrepaired
 from tests.server.support.polling import eventually
@@ -329,3 +331,20 @@ def test_a_failed_endpoint_without_differences_becomes_ready(world: World) -> No
     assert "nothing of it is missing any more" in found.problem
     assert world.endpoints()[0].state == before.state
     assert world.core.doctor.recover() == []
+
+
+def test_a_repair_after_which_the_endpoint_still_differs_is_not_called_one(world: World) -> None:
+    world.driver.is_hopeless = True
+    world.driver.problems = ["It is not there."]
+    (found,) = world.core.doctor.recover()
+    assert not found.repaired
+    assert found.problem == "It is not there. The repair failed: It is not there."
+    assert found.remedy == "Remove the cause, then run mynetctl doctor --repair."
+
+
+def test_without_a_repair_the_remedy_is_what_a_repair_would_do(world: World) -> None:
+    world.driver.problems = ["It is not there."]
+    examination = Examination(lambda: Call.internal(5), repair=False)
+    world.core.doctor.examine(examination)
+    (found,) = examination.findings
+    assert (found.repaired, found.remedy) == (False, "mynetctl doctor --repair repairs it.")

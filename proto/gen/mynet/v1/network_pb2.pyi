@@ -131,6 +131,34 @@ its addresses. Connect, the next start of the daemon and Doctor try to repair it
 """
 Global___EndpointState: _TypeAlias = EndpointState  # noqa: Y015
 
+class _ProbeState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ProbeStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ProbeState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PROBE_STATE_UNSPECIFIED: _ProbeState.ValueType  # 0
+    """Never returned."""
+    PROBE_STATE_ANSWERED: _ProbeState.ValueType  # 1
+    """An answer came."""
+    PROBE_STATE_UNANSWERED: _ProbeState.ValueType  # 2
+    """No answer came."""
+    PROBE_STATE_NOT_SENT: _ProbeState.ValueType  # 3
+    """The packet was not sent, so nothing is known."""
+
+class ProbeState(_ProbeState, metaclass=_ProbeStateEnumTypeWrapper):
+    """What became of a packet."""
+
+PROBE_STATE_UNSPECIFIED: ProbeState.ValueType  # 0
+"""Never returned."""
+PROBE_STATE_ANSWERED: ProbeState.ValueType  # 1
+"""An answer came."""
+PROBE_STATE_UNANSWERED: ProbeState.ValueType  # 2
+"""No answer came."""
+PROBE_STATE_NOT_SENT: ProbeState.ValueType  # 3
+"""The packet was not sent, so nothing is known."""
+Global___ProbeState: _TypeAlias = ProbeState  # noqa: Y015
+
 class _DriverState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -1476,16 +1504,22 @@ class DoctorRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REPAIR_FIELD_NUMBER: _builtins.int
+    PROBE_FIELD_NUMBER: _builtins.int
     repair: _builtins.bool
     """Whether the daemon repairs what it can. Otherwise nothing is changed."""
+    probe: _builtins.bool
+    """Whether the daemon sends real packets, after any repair: from two endpoints of each network at
+    most, to each other, to the gateways, and to the next hop of the host's default route.
+    """
     def __init__(
         self,
         *,
         repair: _builtins.bool = ...,
+        probe: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["repair", b"repair"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["probe", b"probe", "repair", b"repair"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1498,22 +1532,74 @@ class DoctorResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FINDINGS_FIELD_NUMBER: _builtins.int
+    UNEXAMINED_FIELD_NUMBER: _builtins.int
+    PROBES_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
         """The differences, in the order in which they were found and repaired. Empty if there is none."""
+
+    @_builtins.property
+    def unexamined(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What was not examined, and why: a sentence each. Without it, and without findings, all is well."""
+
+    @_builtins.property
+    def probes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Probe]:
+        """The packets that were sent, if probe was set."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What an administrator should know and is no problem: a sentence each."""
 
     def __init__(
         self,
         *,
         findings: _abc.Iterable[Global___Finding] | None = ...,
+        unexamined: _abc.Iterable[_builtins.str] | None = ...,
+        probes: _abc.Iterable[Global___Probe] | None = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "notes", b"notes", "probes", b"probes", "unexamined", b"unexamined"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DoctorResponse: _TypeAlias = DoctorResponse  # noqa: Y015
+
+@_typing.final
+class Probe(_message.Message):
+    """A packet that the daemon has sent to see whether an answer comes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """What it was sent from: "eth0 at 10.1.0.2 on network web"."""
+    target: _builtins.str
+    """What it was sent to: "gateway 10.1.0.1"."""
+    state: Global___ProbeState.ValueType
+    """What became of the packet."""
+    reason: _builtins.str
+    """Where the packet ended, or why it was not sent. Empty if an answer came."""
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        target: _builtins.str = ...,
+        state: Global___ProbeState.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "source", b"source", "state", b"state", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Probe: _TypeAlias = Probe  # noqa: Y015
 
 @_typing.final
 class Finding(_message.Message):

@@ -126,7 +126,9 @@ class FakeDriver(Driver):
         self.trouble = Trouble()
         self.networks: dict[str, Network] = {}
         self.endpoints: dict[str, Endpoint] = {}
-        self.problems: Sequence[str] = ()
+        self._problems: Sequence[str] = ()  # of each endpoint, until it is connected again
+        self._repaired: set[str] = set()
+        self.is_hopeless = False  # whether connecting again changes none of the problems
         self.walls: Mapping[str, Condition] = {}  # what is in the way of a network, by its name
         self.looks: list[Sequence[str]] = []  # the networks of each look at conditions
         self.restored: Sequence[Endpoint] = ()  # those that the last restore was told of
@@ -167,6 +169,7 @@ class FakeDriver(Driver):
             self._host.take(cookie, endpoint.interface, endpoint.id)
             self._host.take(HERE, endpoint.host_interface, endpoint.id)
             self.endpoints[endpoint.id] = endpoint
+            self._repaired.add(endpoint.id)
 
     def disconnect(self, call: Call, endpoint: Endpoint) -> None:
         with self.trouble.at("disconnect", call), self._guard:
@@ -175,7 +178,18 @@ class FakeDriver(Driver):
 
     def check(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
         with self.trouble.at("check", call):
-            return self.problems
+            is_repaired = endpoint.id in self._repaired and not self.is_hopeless
+            return () if is_repaired else self._problems
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """What is wrong with each endpoint, until it is connected again."""
+        return self._problems
+
+    @problems.setter
+    def problems(self, problems: Sequence[str]) -> None:
+        self._problems = problems
+        self._repaired.clear()
 
     def update(self, call: Call, update: NetworkUpdate) -> None:
         with self.trouble.at("update", call), self._guard:
