@@ -63,15 +63,19 @@ def test_a_bridge_and_an_interface_that_were_deleted_are_found_and_made_again(
         (
             "sysctl -qw net.ipv4.ip_forward=0",
             [
-                "br-blue does not forward IPv4 (net.ipv4.conf.br-blue.forwarding is 0)."
-                " The host does not forward IPv4 (net.ipv4.ip_forward is 0)."
+                (
+                    "br-blue does not forward IPv4 (net.ipv4.conf.br-blue.forwarding is 0)."
+                    " The host does not forward IPv4 (net.ipv4.ip_forward is 0)."
+                )
             ],
         ),
         (
             "sysctl -qw net.ipv6.conf.all.forwarding=0",
             [
-                "br-blue does not forward IPv6 (net.ipv6.conf.br-blue.forwarding is 0)."
-                " The host does not forward IPv6 (net.ipv6.conf.all.forwarding is 0)."
+                (
+                    "br-blue does not forward IPv6 (net.ipv6.conf.br-blue.forwarding is 0)."
+                    " The host does not forward IPv6 (net.ipv6.conf.all.forwarding is 0)."
+                )
             ],
         ),
         (
