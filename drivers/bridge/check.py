@@ -68,6 +68,8 @@ def outer_differences(veth: Veth, seen: Snapshot) -> Iterator[str]:
         yield f"{veth.name} is in link group {link.group} instead of {PORT_GROUP}."
     yield from _link(link, veth.outer_mac, veth.mtu)
     yield from _limit("What goes to the sandbox", veth.ingress, seen.ingress)
+    if veth.shaper and seen.shaper:
+        yield from _identity(seen.shaper, veth.shaper.identity)
     slowest = veth.shaper.rate if veth.shaper else None
     yield from _limit("What comes from the sandbox", slowest, seen.egress)
 

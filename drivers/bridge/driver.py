@@ -84,11 +84,12 @@ class BridgeDriver(api.Driver):
     def delete(self, call: api.Call, network: api.Network) -> None:
         """Remove the network from the firewall, then delete the bridge.
 
-        If another device has the bridge's name, the firewall's rules stay: they may be those for
-        the network of that device.
+        If there is another device instead of the bridge, the firewall's rules stay: they may be
+        those for the network of that device.
         """
         bridge = self._specs.bridge(network)
-        if not self._kernel.links.is_taken(bridge):
+        link = self._kernel.links.inspect_bridge(bridge).link
+        if link is None or link.is_of(bridge.identity):
             self._kernel.firewall.remove(specs.rules_of(network))
         self._kernel.links.delete_bridge(bridge)
 

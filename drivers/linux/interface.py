@@ -35,7 +35,10 @@ class Sandboxes(Protocol):
         """Return a path to each namespace that still exists, by its cookie."""
 
     def device_names(self, sandbox: Sandbox) -> frozenset[str]:
-        """Return the names of all links in the sandbox. Raises ``SandboxNotFound``."""
+        """Return the names of all links in the sandbox, with the alternative ones.
+
+        Raises ``SandboxNotFound``.
+        """
 
 
 class Links(Protocol):

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
@@ -12,6 +11,9 @@ from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import PrivilegeMissing, SandboxNotFound
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.kernel_errors import refusals
+from mynet.drivers.linux.netlink.link_requests import get_link
+from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.netlink.route_replies import read_link
 
 _ESCAPE = re.compile(rb"\\([0-7]{3})")  # how mountinfo writes a space: \040
 
@@ -63,9 +65,11 @@ class Sandboxes:
         return paths
 
     def device_names(self, sandbox: Sandbox) -> frozenset[str]:
-        """Like: ip -br link."""
-        with netns.entered(sandbox), refusals("list interfaces", "interfaces"):
-            return frozenset(name for _, name in socket.if_nameindex())
+        """Like: ip link."""
+        with netns.entered(sandbox), Netlink() as nl:
+            replies = nl.dump(Request(get_link(), "list interfaces", "interfaces"))
+        links = map(read_link, replies)
+        return frozenset(name for link in links for name in (link.name, *link.altnames))
 
 
 def _visible_namespaces() -> Iterator[str]:

@@ -35,7 +35,11 @@ class FakeKernel:
         self.sandboxes = FakeSandboxes(
             self.control,
             self._sandbox_table,
-            lambda cookie: (entry.link.name for entry in self._link_table.inside(cookie)),
+            lambda cookie: (
+                name
+                for entry in self._link_table.inside(cookie)
+                for name in (entry.link.name, *entry.link.altnames)
+            ),
         )
         self.links = FakeLinks(self.control, self._link_table, self._sandbox_table)
         self.firewall = FakeFirewall(self.control)

@@ -167,7 +167,12 @@ def inspect_outer(links: LinkTable, veth: Veth) -> Snapshot:
     if not (veth.ingress or veth.shaper):
         return seen
     shaper = links.at(outer.redirected_through)
-    return replace(seen, ingress=outer.rate, egress=shaper.rate if shaper else None)
+    return replace(
+        seen,
+        shaper=shaper.link if shaper else None,
+        ingress=outer.rate,
+        egress=shaper.rate if shaper else None,
+    )
 
 
 def inspect_inner(inner: Entry, veth: Veth, seen: Snapshot) -> Snapshot:

@@ -68,9 +68,9 @@ class Bridges:
     def inspect_bridge(self, bridge: Bridge) -> BridgeSnapshot:
         """Like: ip -d addr show dev NAME."""
         with Netlink() as nl:
-            link = find_own(nl, bridge.identity) or find_link(nl, bridge.name)
+            link = find_own(nl, bridge.identity)
             if link is None:
-                return BridgeSnapshot(None)
+                return BridgeSnapshot(find_link(nl, bridge.name))
             addresses = addresses_of(nl, link.index)
             own = [address for address in _all_addresses(bridge) if address in addresses]
             return BridgeSnapshot(
@@ -117,7 +117,7 @@ def _finish(bridge: Bridge, link: Link) -> tuple[Request, ...]:
     return (
         *mark(index, bridge.identity, link),
         Request(group, f"set the group of {name}", resource),
-        set_mac_and_mtu(name, index, bridge.mac, bridge.mtu),
+        *set_mac_and_mtu(link, bridge.mac, bridge.mtu),
         Request(
             fdb_requests.add_local(index, bridge.mac),
             f"pass frames to {bridge.mac} up to the host",
@@ -161,13 +161,18 @@ def set_up(name: str, index: int) -> tuple[Request, ...]:
     )
 
 
-def set_mac_and_mtu(name: str, index: int, mac: str, mtu: int) -> Request:
-    """Like: ip link set dev NAME address MAC mtu N."""
-    return Request(
-        link_requests.set_mac_and_mtu(index, mac, mtu),
-        f"set {name} to MAC address {mac} and MTU {mtu}",
-        f"interface {name}",
-    )
+def set_mac_and_mtu(link: Link, mac: str, mtu: int) -> Iterator[Request]:
+    """Yield the request that changes a link's MAC address and MTU, if it has others.
+
+    The kernel forgets neighbours and entries of bridges with each MAC address that is set, even the
+    same, and packets get lost meanwhile. Like: ``ip link set dev NAME address MAC mtu N``.
+    """
+    if (link.mac, link.mtu) != (mac, mtu):
+        yield Request(
+            link_requests.set_mac_and_mtu(link.index, mac, mtu),
+            f"set {link.name} to MAC address {mac} and MTU {mtu}",
+            f"interface {link.name}",
+        )
 
 
 def add_addresses(

@@ -113,11 +113,10 @@ def complete(place: InnerNamespace, veth: Veth, inner: Link | None) -> None:
     index = inner.index if inner else nl.index(name)
     if inner is not None:
         name = restore_name(nl, inner, veth.interface)
-        nl.ask(set_mac_and_mtu(name, index, veth.mac, veth.mtu))
     with place.entered():
         write_settings(name, veth.settings)
     if inner is not None:
-        _restore(nl, veth, name, index)
+        _restore(nl, veth, name, inner)
     finish_inner(nl, veth, index)
     if name != veth.interface:
         raise renamed(name, veth.interface, place.words)
@@ -129,16 +128,17 @@ def finish_inner(nl: Netlink, veth: Veth, index: int) -> None:
         _require_routes(nl, veth, index)
 
 
-def _restore(nl: Netlink, veth: Veth, name: str, index: int) -> None:
+def _restore(nl: Netlink, veth: Veth, name: str, inner: Link) -> None:
     """Set an inner end up that exists, and add addresses and their routes again.
 
     The kernel accepts a default route only while it has a route to the gateway's subnet.
     """
     nl.ask(
-        *set_up(name, index),
-        *add_addresses(name, index, veth.addresses, veth.mac),
+        *set_mac_and_mtu(inner, veth.mac, veth.mtu),
+        *set_up(name, inner.index),
+        *add_addresses(name, inner.index, veth.addresses, veth.mac),
     )
-    restore_routes(nl, name, index, with_link_local(veth.addresses, veth.mac))
+    restore_routes(nl, name, inner.index, with_link_local(veth.addresses, veth.mac))
 
 
 def _requests(veth: Veth, index: int) -> Iterator[Request]:

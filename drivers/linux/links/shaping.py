@@ -70,11 +70,12 @@ def inspect_limits(nl: Netlink, veth: Veth, seen: Snapshot) -> Snapshot:
     """Return a snapshot with the limits that hold. Like: ``tc qdisc; tc filter``."""
     if seen.outer is None or not (veth.ingress or veth.shaper):
         return seen
-    ingress = _rate_of(nl, seen.outer)
+    outer, ingress = seen.outer, _rate_of(nl, seen.outer)
     shaper = find_own(nl, veth.shaper.identity) if veth.shaper else None
-    if shaper is None or not shaper.up or shaper.index not in _redirections_of(nl, seen.outer):
-        return replace(seen, ingress=ingress)
-    return replace(seen, ingress=ingress, egress=_rate_of(nl, shaper))
+    seen = replace(seen, ingress=ingress, shaper=shaper)
+    if shaper is None or not shaper.up or shaper.index not in _redirections_of(nl, outer):
+        return seen
+    return replace(seen, egress=_rate_of(nl, shaper))
 
 
 def _rate_of(nl: Netlink, link: Link) -> Rate | None:

@@ -80,7 +80,7 @@ class Veths:
     def _change(self, host: Netlink, veth: Veth, master: int, outer: Link) -> None:
         """Change the outer end to what it should be. Raises ``InterfaceExists`` for its name."""
         name = restore_name(host, outer, veth.name)
-        host.ask(*_change_outer(veth, outer.index, master))
+        host.ask(*_change_outer(veth, outer, master))
         self._finish(host, veth, master, outer.index, outer)
         if name != veth.name:
             raise renamed(name, veth.name)
@@ -220,13 +220,13 @@ def _find_bridge(host: Netlink, veth: Veth) -> int:
     return bridge.index if bridge else 0
 
 
-def _change_outer(veth: Veth, index: int, master: int) -> tuple[Request, ...]:
+def _change_outer(veth: Veth, outer: Link, master: int) -> tuple[Request, ...]:
     """Return requests that set on the outer end what it was created with."""
-    enslave = link_requests.set_master(index, master)
+    enslave = link_requests.set_master(outer.index, master)
     return (
-        set_mac_and_mtu(veth.name, index, veth.outer_mac, veth.mtu),
+        *set_mac_and_mtu(outer, veth.outer_mac, veth.mtu),
         Request(enslave, f"put {veth.name} into {veth.bridge}", f"interface {veth.name}"),
-        *change_port(veth, index),
+        *change_port(veth, outer.index),
     )
 
 

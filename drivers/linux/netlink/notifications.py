@@ -60,6 +60,7 @@ class LinkChange:
     """What a notification says of a link; 0 and "" stand for what the link does not have."""
 
     index: int
+    name: str
     alias: str
     is_gone: bool
     is_up: bool
@@ -165,6 +166,7 @@ def read_link_change(message: bytes) -> LinkChange | None:
     namespace = attributes.get(rt.IFLA_LINK_NETNSID)
     return LinkChange(
         index=index,
+        name=nla.read_text(attributes.get(rt.IFLA_IFNAME)),
         alias=nla.read_text(attributes.get(rt.IFLA_IFALIAS)),
         is_gone=kind == rt.RTM_DELLINK,
         is_up=bool(flags & rt.IFF_UP),

@@ -107,6 +107,8 @@ class Snapshot:
     # The MAC addresses that the bridge's forwarding database has for the outer end, as static and
     # sticky entries. Whether it has others than the endpoint's own is not always looked up.
     static_macs: frozenset[str] = frozenset()
+    # The device that limits what comes from the sandbox, if the endpoint should have one.
+    shaper: Link | None = None
     # The current limits, if the endpoint should have any.
     ingress: Rate | None = None
     egress: Rate | None = None

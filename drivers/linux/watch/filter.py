@@ -4,7 +4,7 @@ The kernel notifies of a link's state in many messages, and those of the daemon'
 states that look like damage. Of a link with several notifications in a row, the last counts.
 """
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 
 from mynet.drivers.linux.links.alias import read_mark
@@ -24,47 +24,58 @@ class NotificationFilter:
         # The marks of links by namespace and index. The other ends of marked links are in it too,
         # as they have no mark of their own. Deleted links stay until their numbers are used again.
         self._marks: dict[tuple[int, int], str] = {}
-        # How bridges treat the marked links that are up, by index.
-        self._ports: dict[int, BridgePort] = {}
+        # The names of these links, as far as they are known.
+        self._names: dict[tuple[int, int], str] = {}
+        # How bridges treat the marked links that are up, by namespace and index.
+        self._ports: dict[tuple[int, int], BridgePort] = {}
         # The indexes of the links that have an address in a subnet, and so a route to it.
         self._subnets: dict[nl.Destination, int] = {}
+
+    @property
+    def other_ends(self) -> list[tuple[int, int]]:
+        """The links in other namespaces that are watched, by namespace and index."""
+        return [link for link in self._marks if link[0] != nl.OWN_NAMESPACE]
+
+    def add_other_end(self, namespace: int, message: bytes) -> None:
+        """Remember the name of a link in another namespace."""
+        if change := nl.read_link_change(message):
+            self._names[namespace, change.index] = change.name
 
     def add(self, messages: Iterable[bytes]) -> None:
         """Remember the links and the addresses of this namespace that are in a list."""
         for message in messages:
             if change := nl.read_link_change(message):
-                self._remember(change)
+                if self._remember(change):
+                    self._names[nl.OWN_NAMESPACE, change.index] = change.name
             elif address := nl.read_address_change(message):
                 self._subnets[address.subnet] = address.index
 
     def find_damage(self, notifications: Sequence[nl.Notification]) -> frozenset[str] | None:
         """Return the marks of links that may be damaged; ANYTHING, or None if there is nothing."""
-        links: dict[int, nl.LinkChange] = {}
-        ports: dict[int, BridgePort] = {}
+        links: dict[tuple[int, int], nl.LinkChange] = {}
+        ports: dict[tuple[int, int], BridgePort] = {}
         marks = self._without_entry(notifications)
         deprived: set[tuple[int, int]] = set()
         for namespace, message in notifications:
             if address := nl.read_address_change(message):
                 deprived |= self._note_address(namespace, address)
+            elif change := nl.read_link_change(message):
+                links[namespace, change.index] = change
+                ports[namespace, change.index] = change.port
             elif namespace != nl.OWN_NAMESPACE:
                 continue
-            elif change := nl.read_link_change(message):
-                links[change.index] = change
-                ports[change.index] = change.port
             elif port_change := nl.read_port_change(message):
-                ports.update([port_change])
+                ports[namespace, port_change[0]] = port_change[1]
             elif (index := self._read_loss(message)) is not None:
                 deprived.add((namespace, index))
-        marks |= {
-            self._marks[nl.OWN_NAMESPACE, index]
-            for index, port in ports.items()
-            if self._ports.get(index, port) != port
-        }
-        self._ports |= {index: port for index, port in ports.items() if index in self._ports}
-        for change in links.values():
-            mark = self._remember(change)
+        known = {link: port for link, port in ports.items() if link in self._ports}
+        marks |= {self._marks[link] for link, port in known.items() if self._ports[link] != port}
+        self._ports |= known
+        for (namespace, _), change in links.items():
+            mark = self._remember(change) if namespace == nl.OWN_NAMESPACE else ""
             if mark and _is_damaged(change):
                 marks.add(mark)
+        marks |= self._renamed(links)
         # A link that is new in these notifications may have lost routes in them too.
         marks |= self._marks_of(deprived)
         if (nl.OWN_NAMESPACE, losses.ALL_LINKS) in deprived:
@@ -110,15 +121,22 @@ class NotificationFilter:
             return losses.ALL_LINKS
         return losses.read_forwarding_off(message)
 
+    def _renamed(self, links: Mapping[tuple[int, int], nl.LinkChange]) -> set[str]:
+        """Remember the names of links; return the marks of those that had another name before."""
+        own = {link: change.name for link, change in links.items() if link in self._marks}
+        renamed = {link for link, name in own.items() if self._names.get(link, name) != name}
+        self._names |= own
+        return {self._marks[link] for link in renamed}
+
     def _remember(self, change: nl.LinkChange) -> str:
         """Remember the mark of a link and of its other end; return "" if mynet did not mark it."""
         if read_mark(change.alias) == ("", ""):
             return ""
         self._marks[nl.OWN_NAMESPACE, change.index] = change.alias
         if change.is_gone:
-            self._ports.pop(change.index, None)
+            self._ports.pop((nl.OWN_NAMESPACE, change.index), None)
         elif change.is_up:
-            self._ports[change.index] = change.port
+            self._ports[nl.OWN_NAMESPACE, change.index] = change.port
         if change.peer_namespace is not None:
             self._marks[change.peer_namespace, change.peer] = change.alias
         return change.alias

@@ -6,6 +6,7 @@ wakes up for each message would slow down the others. Notifications that do not 
 are lost, and the kernel reports that.
 """
 
+import errno
 import logging
 import os
 import select
@@ -17,13 +18,17 @@ from typing import Final
 
 from mynet.drivers.linux.firewall.ruleset import TABLES
 from mynet.drivers.linux.links.lookup import list_addresses, list_links
+from mynet.drivers.linux.netlink import link_requests
 from mynet.drivers.linux.netlink import loss_notifications as losses
 from mynet.drivers.linux.netlink import notifications as nl
 from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
-from mynet.drivers.linux.netlink.netlink_socket import Netlink
+from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.watch.filter import ANYTHING, NotificationFilter, is_changed_by_others
 
 logger = logging.getLogger(__name__)
+
+# The kernel's answers for a namespace that has ended or may not be looked into.
+_UNKNOWN: Final = frozenset({errno.EINVAL, errno.ENODEV, errno.ENOENT, errno.EPERM, errno.EACCES})
 
 WINDOW: Final = 0.05  # seconds from the first notification to when all are read
 
@@ -83,6 +88,9 @@ class NotificationReader:
     def _list_links(self) -> None:
         with Netlink() as netlink:
             self._filter.add([*list_links(netlink), *list_addresses(netlink)])
+            for namespace, index in self._filter.other_ends:
+                if message := netlink.get(_look_up(namespace, index)):
+                    self._filter.add_other_end(namespace, message)
 
     def _run(self) -> None:
         waiting = select.poll()
@@ -115,3 +123,9 @@ class NotificationReader:
         if is_lossy or is_changed_by_others(messages, TABLES, self._own_ports):
             return ANYTHING
         return damaged
+
+
+def _look_up(namespace: int, index: int) -> Request:
+    """Return a request for a link in another namespace, which may have ended."""
+    message = link_requests.get_link_elsewhere(index, namespace)
+    return Request(message, "look up an interface of a sandbox", "interface", _UNKNOWN)

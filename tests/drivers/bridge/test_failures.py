@@ -17,7 +17,7 @@ CREATE = [
     "firewall.add",
     "host.enable_forwarding",
 ]
-DELETE = ["links.is_taken", "firewall.remove", "links.delete_bridge"]
+DELETE = ["links.inspect_bridge", "firewall.remove", "links.delete_bridge"]
 PUBLISH = ["links.open_loopback", "firewall.add_endpoint", "firewall.add_endpoint.forget"]
 CONNECT = ["links.attach", "links.attach.mark", "links.attach.inner", *PUBLISH]
 DISCONNECT = ["firewall.remove_endpoint", "links.detach"]

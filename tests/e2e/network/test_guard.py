@@ -100,7 +100,7 @@ def arriving(client: Namespace, server: Namespace, address: str) -> int:
     with ExitStack() as stack:
 
         def opened(where: Namespace) -> socket.socket:
-            made = where._inside(lambda: socket.socket(family, socket.SOCK_DGRAM))
+            made = where.inside(lambda: socket.socket(family, socket.SOCK_DGRAM))
             return stack.enter_context(made)
 
         listener = opened(server)

@@ -157,7 +157,7 @@ def test_connections_over_the_loopback_of_ipv6_are_refused_at_once(daemon: Daemo
     for port in (8080, 9100):
         with pytest.raises(ConnectionRefusedError):
             daemon.testbed.dial("::1", port)
-    with daemon.testbed._inside(lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as sock:
+    with daemon.testbed.inside(lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as sock:
         for port in (5300, 9100):
             with pytest.raises(PermissionError):
                 sock.sendto(b"question", ("::1", port))

@@ -95,7 +95,7 @@ def require_free(testbed: Testbed, ports: Sequence[tuple[int, int]]) -> None:
                 sock = taken.enter_context(socket.socket(socket.AF_INET6, KINDS[protocol]))
                 sock.bind(("::", number))
 
-    testbed._inside(take)
+    testbed.inside(take)
 
 
 @pytest.fixture(params=matrix([40, 200], short=2), ids="{} endpoints".format)
@@ -126,7 +126,7 @@ def test_many_endpoints_with_many_ports_leave_nothing(
             **{f"pub{version}": 16 * count for version in (4, 6)},
             **{f"pubr_tcp{version}": count for version in (4, 6)},
         }
-        with testbed.outside._inside(lambda: socket.socket(type=socket.SOCK_DGRAM)) as sock:
+        with testbed.outside.inside(lambda: socket.socket(type=socket.SOCK_DGRAM)) as sock:
             for number in udp:
                 sock.sendto(b"ping", (HOST[0], number))
         eventually(lambda: udp <= flows(testbed))

@@ -64,7 +64,7 @@ def reaches(
 ) -> bool:
     with server.listen(*at) as listener:
         try:
-            near = client._inside(lambda: socket.create_connection((address, port), timeout=1.0))
+            near = client.inside(lambda: socket.create_connection((address, port), timeout=1.0))
         except OSError:  # dropped or refused, as the firewall has it
             return False
         with near, listener.accept()[0] as far:

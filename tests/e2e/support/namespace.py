@@ -89,7 +89,7 @@ class Namespace:
     def state(self) -> Mapping[str, object]:
         """Return this network's links, addresses, routes, routing rules and firewall."""
         firewall = self.run("nft", "-s", "list", "ruleset")
-        return {**self._inside(network_state), "firewall": firewall}
+        return {**self.inside(network_state), "firewall": firewall}
 
     def pings(self, address: str, *, within: float = PATIENCE / 2) -> bool:
         """Return whether one packet, sent now, comes back within so many seconds."""
@@ -98,7 +98,7 @@ class Namespace:
     def listen(self, address: str, port: int = 0) -> socket.socket:
         """Listen at an address of this namespace, on a port that other sockets may share."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        listener = self._inside(
+        listener = self.inside(
             lambda: socket.create_server((address, port), family=family, reuse_port=True)
         )
         listener.settimeout(PATIENCE)
@@ -106,9 +106,9 @@ class Namespace:
 
     def dial(self, address: str, port: int) -> socket.socket:
         """Open a TCP connection from this namespace."""
-        return self._inside(lambda: socket.create_connection((address, port), timeout=PATIENCE))
+        return self.inside(lambda: socket.create_connection((address, port), timeout=PATIENCE))
 
-    def _inside(self, make: Callable[[], T]) -> T:
+    def inside(self, make: Callable[[], T]) -> T:
         """Run a function in a thread that enters this namespace, and ends there."""
 
         def go() -> T:

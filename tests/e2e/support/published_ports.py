@@ -46,7 +46,7 @@ def answered(client: Namespace, server: Namespace, at: tuple[str, int], to: tupl
         sock.settimeout(PATIENCE)
         return sock
 
-    with server._inside(made) as far, client._inside(made) as near:
+    with server.inside(made) as far, client.inside(made) as near:
         far.bind(at)
         near.connect(to)
         near.send(b"question")
@@ -68,7 +68,7 @@ def is_free(testbed: Testbed, port: int, kind: int = socket.SOCK_STREAM) -> bool
                 return False
             return True
 
-    return testbed._inside(take)
+    return testbed.inside(take)
 
 
 def elements(testbed: Testbed) -> int:

@@ -165,7 +165,7 @@ class Topology:
     @contextmanager
     def _receiving(self, name: str, version: int) -> Iterator[socket.socket]:
         where = self.namespaces["host" if name == "gateway" else name]
-        with where._inside(lambda: socket.socket(_FAMILIES[version], socket.SOCK_DGRAM)) as sock:
+        with where.inside(lambda: socket.socket(_FAMILIES[version], socket.SOCK_DGRAM)) as sock:
             sock.settimeout(PATIENCE)
             sock.bind(("", 0))
             yield sock
@@ -174,7 +174,7 @@ class Topology:
         """Send a datagram. Where there is no way to send it, it does not arrive either."""
         family = _FAMILIES[6 if ":" in target[0] else 4]
         with (
-            self.namespaces[name]._inside(lambda: socket.socket(family, socket.SOCK_DGRAM)) as sock,
+            self.namespaces[name].inside(lambda: socket.socket(family, socket.SOCK_DGRAM)) as sock,
             suppress(OSError),
         ):
             sock.sendto(word.encode(), target)
@@ -185,7 +185,7 @@ class Topology:
         make: Callable[[], socket.socket] = lambda: socket.socket(  # noqa: E731
             _FAMILIES[6 if ":" in target[0] else 4]
         )
-        with self.namespaces[name]._inside(make) as sock:
+        with self.namespaces[name].inside(make) as sock:
             sock.settimeout(0)
             sock.connect_ex(target)
             yield sock

@@ -71,8 +71,11 @@ def test_ask_returns_an_errno_that_the_request_forgives(host: Namespace) -> None
 
 def test_a_refusal_quotes_the_kernel(host: Namespace) -> None:
     host.run("ip", "link", "add", "v0", "type", "veth", "peer", "v1")
-    with Netlink() as nl, pytest.raises(KernelError) as caught:
-        nl.ask(set_mac_and_mtu("v0", nl.index("v0"), "02:00:00:00:00:01", 7))
+    with Netlink() as nl:
+        link = find_link(nl, "v0")
+        assert link
+        with pytest.raises(KernelError) as caught:
+            nl.ask(*set_mac_and_mtu(link, "02:00:00:00:00:01", 7))
     assert caught.value.metadata == {"errno": "EINVAL", "object": "interface v0"}
     assert "mtu less than device minimum" in str(caught.value)
 

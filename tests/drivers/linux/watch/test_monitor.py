@@ -145,6 +145,9 @@ def test_both_kernels_report_the_mark_of_a_deleted_link(testbed: KernelTestbed) 
         ("host: ip link set veth1 type bridge_slave group_fwd_mask 0", {"mynet:i:e1"}),
         ("host: bridge fdb del MAC dev veth1 master", {"mynet:i:e1"}),
         ("host: bridge fdb flush dev br-web", {"mynet:i:web", "mynet:i:e1"}),
+        ("host: ip link set br-web name lan9", {"mynet:i:web"}),
+        ("host: ip link set veth1 name lan9", {"mynet:i:e1"}),
+        ("box: ip link set eth0 name lan9", {"mynet:i:e1"}),
         ("box: ip link del eth0", {"mynet:i:e1"}),
         ("box: ip link set eth0 down", {"mynet:i:e1"}),
         ("box: ip addr del 10.1.0.2/24 dev eth0", {"mynet:i:e1"}),
@@ -192,7 +195,10 @@ def test_the_monitor_learns_of_links_that_are_made_later(
     kernel.links.ensure_bridge(BRIDGE)
     kernel.links.attach(veth)
     assert reports.marks() == set()
-    box.run("ip", "addr", "del", "10.1.0.2/24", "dev", "eth0")
+    box.run("ip", "link", "set", "eth0", "name", "lan9")
+    assert reports.marks({"mynet:i:e1"}) == {"mynet:i:e1"}
+    reports.all.clear()
+    box.run("ip", "addr", "del", "10.1.0.2/24", "dev", "lan9")
     assert reports.marks({"mynet:i:e1"}) == {"mynet:i:e1"}
     watch.close()
 

@@ -18,7 +18,7 @@ class Wire:
     """A raw socket at an interface of a namespace: it sends frames, and receives all."""
 
     def __init__(self, where: Namespace, interface: str) -> None:
-        self._socket = where._inside(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
+        self._socket = where.inside(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
         self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
         self._socket.bind((interface, _ETH_P_ALL))
@@ -43,8 +43,8 @@ class Datagrams:
 
     def __init__(self, where: Namespace, port: int) -> None:
         self._sockets = [
-            where._inside(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)),
-            where._inside(lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)),
+            where.inside(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)),
+            where.inside(lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)),
         ]
         ipv4, ipv6 = self._sockets
         ipv6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

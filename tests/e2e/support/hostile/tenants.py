@@ -75,7 +75,7 @@ class Tenants:
     def standing_flow(self, near: int, far: int) -> Iterator[None]:
         """Run a block while the stranger has a UDP flow to the outside, from port to port."""
         make = lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # noqa: E731
-        with self.third._inside(make) as client, self.host.outside._inside(make) as server:
+        with self.third.inside(make) as client, self.host.outside.inside(make) as server:
             client.bind((self.scene.stranger.ip4, near))
             server.bind((self.scene.outside.ip4, far))
             client.connect((self.scene.outside.ip4, far))
