@@ -25,10 +25,11 @@ def drifted(kernel: Kernel, spec: specs.Specs, networks: Sequence[Network]) -> S
     rules are not compared.
     """
     seen, forwarded = kernel.links.survey(), kernel.host.forwarded_versions()
+    sources = kernel.host.route_sources()
     bridges = [(network, spec.bridge(network)) for network in networks]
     ours = [network for network, bridge in bridges if not seen.is_taken(bridge.identity)]
     unserved = kernel.firewall.drifted(
-        [specs.rules_of(network) for network in ours],
+        [specs.rules_of(network, sources) for network in ours],
         [rules for network in ours for rules in rules_of_endpoints(spec, network, seen)],
     )
 
@@ -55,6 +56,9 @@ def rule_differences(kernel: Kernel, rules: NetworkRules, forwarded: frozenset[i
         differences.append("The firewall's rules are not as they were loaded.")
     differences += [f"The firewall lacks {element}." for element in kernel.firewall.missing(rules)]
     differences += [
+        f"The firewall still has {element}." for element in kernel.firewall.outdated(rules)
+    ]
+    differences += [
         f"The host does not forward IPv{version} ({_SETTINGS[version]} is 0)."
         for version in sorted(forwarded - kernel.host.forwarded_versions())
     ]
@@ -78,6 +82,7 @@ def table_differences(kernel: Kernel, spec: specs.Specs, expected: ExpectedState
 
     What an unfinished endpoint may send is not on record yet.
     """
+    sources = kernel.host.route_sources()
     recorded = {network.id: network for network in (*expected.unfinished, *expected.networks)}
     seen = kernel.links.survey()
     unfinished = [endpoint for network in expected.unfinished for endpoint in network.endpoints]
@@ -86,11 +91,11 @@ def table_differences(kernel: Kernel, spec: specs.Specs, expected: ExpectedState
     return kernel.firewall.unexpected(
         spec.instance,
         [
-            specs.rules_of(network)
+            specs.rules_of(network, sources)
             for network in expected.networks
             if not kernel.links.is_taken(spec.bridge(network))
         ],
-        [specs.rules_of(network) for network in recorded.values()],
+        [specs.rules_of(network, sources) for network in recorded.values()],
         [
             possible_rules_of(spec, endpoint, surveyed_attachment(spec, endpoint, seen))
             for endpoint in (*finished, *unfinished)

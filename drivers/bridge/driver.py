@@ -21,13 +21,14 @@ from mynet.drivers.bridge.endpoint_rules import (
     rules_of_endpoint,
     rules_of_endpoints,
 )
+from mynet.drivers.bridge.leaving import lost_addresses, require_own_addresses
 from mynet.drivers.bridge.options import OPTIONS, contradictions, require_sound
 from mynet.drivers.bridge.path_conditions import path_conditions
 from mynet.drivers.bridge.probes import probe
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
 from mynet.drivers.linux.interface import Kernel, Watch
 from mynet.drivers.linux.links.alias import read_mark
-from mynet.drivers.linux.values.desired import BRIDGE_PORTS
+from mynet.drivers.linux.values.desired import BRIDGE_PORTS, NetworkRules
 from mynet.drivers.linux.values.endpoint_rules import Attachment
 
 _MARGIN = 0.5  # seconds before a deadline, in which the answer is packed
@@ -74,9 +75,10 @@ class BridgeDriver(api.Driver):
                 f" takes at most {MAX_SUBNETS}; use fewer and larger ones, or a second network",
                 resource=f"network {network.name}",
             )
+        require_own_addresses(network, self._kernel)
         self._kernel.links.set_altnames(self._instance)
         self._kernel.links.ensure_bridge(self._specs.bridge(network))
-        self._kernel.firewall.add(self._instance, specs.rules_of(network))
+        self._kernel.firewall.add(self._instance, self._rules_of(network))
         self._forward(network)
         if api.IPV6 in self._specs.forwarded_versions(network):
             self._kernel.host.accept_router_advertisements()
@@ -150,7 +152,7 @@ class BridgeDriver(api.Driver):
         problems = list(bridge_differences(bridge, seen))
         if not self._kernel.links.is_taken(bridge):  # other devices are not filtered
             problems += rule_differences(
-                self._kernel, specs.rules_of(network), self._specs.forwarded_versions(network)
+                self._kernel, self._rules_of(network), self._specs.forwarded_versions(network)
             )
         return problems
 
@@ -176,7 +178,11 @@ class BridgeDriver(api.Driver):
         host = self._kernel.firewall.inspect_surroundings()
         of_paths = path_conditions(self._kernel.host, self._specs, networks)
         return {
-            network.id: [*conditions_of(network, host), *of_paths.get(network.id, ())]
+            network.id: [
+                *conditions_of(network, host),
+                *lost_addresses(network, self._kernel.host),
+                *of_paths.get(network.id, ()),
+            ]
             for network in networks
         }
 
@@ -224,10 +230,11 @@ class BridgeDriver(api.Driver):
             for network in networks
             if not self._kernel.links.is_taken(self._specs.bridge(network))
         ]
+        sources = self._kernel.host.route_sources()
         seen = self._kernel.links.survey()
         self._kernel.firewall.load(
             self._instance,
-            map(specs.rules_of, ours),
+            [specs.rules_of(network, sources) for network in ours],
             [rules for network in ours for rules in rules_of_endpoints(self._specs, network, seen)],
         )
         if any(api.IPV6 in self._specs.forwarded_versions(network) for network in ours):
@@ -245,6 +252,9 @@ class BridgeDriver(api.Driver):
         while self._watches:
             self._watches.pop().close()
         self._kernel.close()
+
+    def _rules_of(self, network: api.Network) -> NetworkRules:
+        return specs.rules_of(network, self._kernel.host.route_sources())
 
     def _restore(self, network: api.Network) -> DriverError | None:
         """Make or repair the network's bridge; return the error if that fails."""

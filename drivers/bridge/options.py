@@ -5,6 +5,7 @@
     icc                 true     endpoints of the network reach each other
     gateway_mode_ipv4   nat      how IPv4 packets leave and enter the network
     gateway_mode_ipv6   nat      how IPv6 packets leave and enter the network
+    host_ipv4 ...                see leaving_options.py
     spoof_check ...              see guard_options.py
 """
 
@@ -14,6 +15,7 @@ from enum import Enum
 
 from mynet.drivers.api import IPV4, IPV6, Network, NetworkRequest, Option, changeable
 from mynet.drivers.bridge.guard_options import GUARD_OPTIONS, true_or_false
+from mynet.drivers.bridge.leaving_options import HOST_ADDRESS_OPTIONS, without_masquerading
 from mynet.drivers.errors import InvalidOptions
 
 ICC = "icc"
@@ -83,6 +85,7 @@ OPTIONS = (
         )
         for version, key in MODES.items()
     ),
+    *HOST_ADDRESS_OPTIONS,
     *GUARD_OPTIONS,
 )
 
@@ -93,6 +96,17 @@ def contradictions(asked: NetworkRequest) -> Mapping[str, str]:
     against = _against_internal(options, internal=asked.internal)
     violations = {f"options[{key}]": violation for key, violation in against}
     versions = asked.versions or MODES.keys()
+    masqueraded = {
+        version
+        for version in versions
+        if asked.masquerade is not False
+        and not asked.internal
+        and options.mode(version) is GatewayMode.NAT
+    }
+    violations |= {
+        f"options[{key}]": violation
+        for key, violation in without_masquerading(asked.options, masqueraded)
+    }
     if asked.masquerade and all(
         options.mode(version) is GatewayMode.ROUTED for version in versions
     ):

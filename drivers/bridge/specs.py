@@ -1,5 +1,6 @@
 """What the kernel should have for networks and endpoints: links and rules of the firewall."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_interface
 
@@ -7,10 +8,11 @@ from mynet.drivers.api import IPV4, IPV6, Endpoint, IPAddress, IPInterface, IPNe
 from mynet.drivers.bridge.bandwidth import EGRESS, INGRESS, limit
 from mynet.drivers.bridge.endpoint_options import sysctls
 from mynet.drivers.bridge.guard_options import GuardOptions
+from mynet.drivers.bridge.leaving_options import host_addresses
 from mynet.drivers.bridge.options import MODES, GatewayMode, Options
 from mynet.drivers.linux.links.alias import mark_of
 from mynet.drivers.linux.links.mac import mac_from
-from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Shaper, Veth
+from mynet.drivers.linux.values.desired import Bridge, NetworkRules, RouteSource, Shaper, Veth
 
 # Prefixes of equal length leave equal room for the id.
 PORT_PREFIX, SHAPER_PREFIX = "veth", "ifb-"
@@ -101,20 +103,30 @@ def _host_address(gateway: IPAddress, subnet: IPNetwork) -> IPInterface:
     return ip_interface((gateway, _LINK_LOCAL if is_link_local else gateway.max_prefixlen))
 
 
-def rules_of(network: Network) -> NetworkRules:
-    """Return the rules of a network for the firewall."""
+def rules_of(network: Network, sources: Iterable[RouteSource] = ()) -> NetworkRules:
+    """Return the rules of a network for the firewall.
+
+    ``sources`` are what the host's default routes ask for. A network that leaves by an address of
+    its own does not follow them.
+    """
     options = Options.parse(network.options)
     routed = {version for version in MODES if options.mode(version) is GatewayMode.ROUTED}
-    masquerade = network.masquerade and not network.internal
+    masqueraded = tuple(
+        subnet.cidr
+        for subnet in network.subnets
+        if network.masquerade and not network.internal and subnet.cidr.version not in routed
+    )
+    versions = {cidr.version for cidr in masqueraded}
+    addresses = host_addresses(network.options)
     return NetworkRules(
         bridge=network.interface,
         internal=network.internal,
-        masquerade=tuple(
-            subnet.cidr
-            for subnet in network.subnets
-            if masquerade and subnet.cidr.version not in routed
-        ),
+        masquerade=masqueraded,
         icc=options.icc,
         routed=tuple(sorted(routed)),
         subnets=tuple(subnet.cidr for subnet in network.subnets),
+        host_addresses=tuple(addresses.values()),
+        route_sources=tuple(
+            source for source in sources if source.address.version in versions - addresses.keys()
+        ),
     )

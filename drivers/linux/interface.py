@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from mynet.drivers.api import IPAddress, IPNetwork, Sandbox
-from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
+from mynet.drivers.linux.values.desired import Bridge, NetworkRules, RouteSource, Veth
 from mynet.drivers.linux.values.echo import EchoRequest
 from mynet.drivers.linux.values.endpoint_rules import Attachment, EndpointRules, admit_nothing
 from mynet.drivers.linux.values.host_firewalls import Surroundings
@@ -154,6 +154,12 @@ class Firewall(Protocol):
     def missing(self, rules: NetworkRules) -> Sequence[str]:
         """Return a network's elements that the sets lack, each as nft(8) writes it."""
 
+    def known(self, bridge: str) -> NetworkRules | None:
+        """Return the rules that the network of a bridge was given; None if there is none."""
+
+    def outdated(self, rules: NetworkRules) -> Sequence[str]:
+        """Return the elements that the network was given before and should not have any more."""
+
     def drifted(
         self, rules: Sequence[NetworkRules], endpoints: Sequence[EndpointRules]
     ) -> frozenset[str]:
@@ -201,6 +207,12 @@ class Host(Protocol):
 
     def ip_versions(self) -> frozenset[int]:
         """Return the IP versions that the kernel has: always IPv4, and IPv6 unless it is off."""
+
+    def is_own(self, address: IPAddress) -> bool:
+        """Return whether the host has an address now."""
+
+    def route_sources(self) -> Sequence[RouteSource]:
+        """Return the source addresses of default routes, where masquerading would take others."""
 
     def uplink_mtu(self) -> int:
         """Return the MTU in bytes of the default route's device, 1500 if there is none."""

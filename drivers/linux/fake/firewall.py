@@ -9,7 +9,13 @@ from mynet.drivers.linux.fake.control import Control, Subject
 from mynet.drivers.linux.firewall.audit import describe_surplus
 from mynet.drivers.linux.firewall.elements import Element, text
 from mynet.drivers.linux.firewall.port_elements import SOURCES
-from mynet.drivers.linux.firewall.ruleset import TABLES, all_elements, elements, endpoint_elements
+from mynet.drivers.linux.firewall.ruleset import (
+    TABLES,
+    all_elements,
+    elements,
+    endpoint_elements,
+    surplus,
+)
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.endpoint_rules import Attachment, EndpointRules
 from mynet.drivers.linux.values.host_firewalls import Surroundings
@@ -99,12 +105,25 @@ class FakeFirewall(Subject, protocol=interface.Firewall):
         """Return a network's elements that the sets lack."""
         return self._missing(rules)
 
+    def known(self, bridge: str) -> NetworkRules | None:
+        """Return the rules that the network of a bridge was given."""
+        return self._networks.get(bridge)
+
+    def outdated(self, rules: NetworkRules) -> Sequence[str]:
+        """Return the elements that the network was given before and should not have any more."""
+        before = self.networks.get(rules.bridge, rules)
+        return [f"{text(element)} in the set {element.set}" for element in surplus(before, rules)]
+
     def drifted(
         self, rules: Sequence[NetworkRules], endpoints: Sequence[EndpointRules]
     ) -> frozenset[str]:
         """Return the bridges and endpoints whose part of the tables is not right."""
         return frozenset(
-            [network.bridge for network in rules if self._missing(network)]
+            [
+                network.bridge
+                for network in rules
+                if self._missing(network) or self.outdated(network)
+            ]
             + [
                 endpoint.endpoint_id
                 for endpoint in endpoints

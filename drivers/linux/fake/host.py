@@ -9,6 +9,7 @@ from mynet.drivers.linux.fake.control import Control, Subject
 from mynet.drivers.linux.fake.firewall import FakeFirewall
 from mynet.drivers.linux.fake.link_table import LinkTable
 from mynet.drivers.linux.fake.sandboxes import HOST
+from mynet.drivers.linux.values.desired import RouteSource
 from mynet.drivers.linux.values.paths import Obstacle, Path
 
 
@@ -29,6 +30,10 @@ class FakeHost(Subject, protocol=interface.Host):
         self._firewall = firewall
         self._uplink_mtu = uplink_mtu
         self._versions = versions
+        # Addresses that it has besides those of its links.
+        self.addresses: set[IPAddress] = set()
+        # What its default routes ask for.
+        self.sources: list[RouteSource] = []
         # The IP versions that it forwards.
         self.forwarding: set[int] = set()
         # Problem and command of what another program has put in the way, by bridge.
@@ -37,6 +42,16 @@ class FakeHost(Subject, protocol=interface.Host):
     def ip_versions(self) -> frozenset[int]:
         """Return the IP versions that the kernel was created with."""
         return self._versions
+
+    def is_own(self, address: IPAddress) -> bool:
+        """Return whether one of its links has the address, or a test gave it to the host."""
+        entries = self._table.inside(HOST)
+        own = {address.ip for entry in entries for address in entry.addresses}
+        return address in own | self.addresses
+
+    def route_sources(self) -> Sequence[RouteSource]:
+        """Return what a test set."""
+        return list(self.sources)
 
     def uplink_mtu(self) -> int:
         """Return the MTU in bytes that the kernel was created with."""

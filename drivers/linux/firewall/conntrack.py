@@ -9,7 +9,7 @@ port is published and when it is unpublished, and the next packet begins a new o
 import errno
 from collections.abc import Iterable
 
-from mynet.drivers.api import IPAddress, PortProtocol
+from mynet.drivers.api import IPAddress, IPNetwork, PortProtocol
 from mynet.drivers.linux.links.lookup import list_addresses
 from mynet.drivers.linux.netlink import conntrack, route_replies
 from mynet.drivers.linux.netlink.conntrack import Flow, Place
@@ -47,9 +47,29 @@ def forget(forwards: Iterable[Forward]) -> int:
             if any(is_of(flow, forward, local) for forward in by_version[version])
         }
         for flow in forgotten.values():
-            message = conntrack.delete_flow(flow)
-            nl.ask(Request(message, "forget a flow of UDP", "flow", _GONE))
+            _delete(nl, flow)
     return len(forgotten)
+
+
+def forget_leaving(subnets: Iterable[IPNetwork]) -> None:
+    """Delete the UDP flows from subnets that leave with an address of the host.
+
+    A sandbox that goes on sending gets the address by which its network leaves now.
+    Like: ``conntrack -D -p udp --orig-src SUBNET --src-nat``.
+    """
+    by_version: dict[int, list[IPNetwork]] = {}
+    for subnet in subnets:
+        by_version.setdefault(subnet.version, []).append(subnet)
+    with Netlink(NETLINK_NETFILTER) as nl:
+        for version, sources in by_version.items():
+            request = Request(conntrack.get_udp_flows(version), "list flows of UDP", "flows of UDP")
+            for flow in map(conntrack.read_flow, nl.dump(request)):
+                if flow.is_source_translated and any(flow.source in subnet for subnet in sources):
+                    _delete(nl, flow)
+
+
+def _delete(nl: Netlink, flow: Flow) -> None:
+    nl.ask(Request(conntrack.delete_flow(flow), "forget a flow of UDP", "flow", _GONE))
 
 
 def is_of(flow: Flow, forward: Forward, local: frozenset[IPAddress]) -> bool:

@@ -16,6 +16,7 @@ from mynet.drivers.linux.firewall.ruleset import (
     elements,
     endpoint_elements,
     ruleset,
+    surplus,
 )
 from mynet.drivers.linux.firewall.tables import Tables
 from mynet.drivers.linux.group_commit import GroupCommit
@@ -78,12 +79,14 @@ class Firewall:
             self._rules[rules.bridge] = rules
             if not (exists and self._tables.is_intact()):
                 self._load_again(instance)
+        if before and _leaving(before) != _leaving(rules):
+            conntrack.forget_leaving(rules.masquerade)
 
     def remove(self, rules: NetworkRules) -> None:
         """Remove the network in one transaction. Like: ``nft delete element inet mynet ...``."""
         with self._lock:
-            self._rules.pop(rules.bridge, None)
-            self._tables.change(elements(rules), ())
+            before = self._rules.pop(rules.bridge, rules)
+            self._tables.change(dict.fromkeys([*elements(before), *elements(rules)]), ())
 
     def add_endpoint(self, instance: str, rules: EndpointRules) -> None:
         """Allow an endpoint to send, and lead its ports to it and no others, in one transaction.
@@ -185,6 +188,20 @@ class Firewall:
                 return ()
             return list(map(_words, self._tables.missing(elements(rules))))
 
+    def known(self, bridge: str) -> NetworkRules | None:
+        """Return the rules that the network of a bridge was given; None if there is none."""
+        with self._lock:
+            return self._rules.get(bridge)
+
+    def outdated(self, rules: NetworkRules) -> Sequence[str]:
+        """Return the elements that the network was given before, and that ``rules`` do not have.
+
+        The rules of a network change without a call when a default route of the host does.
+        """
+        with self._lock:
+            before = self._rules.get(rules.bridge, rules)
+        return [f"{text(element)} in the set {element.set}" for element in surplus(before, rules)]
+
     def drifted(
         self, rules: Sequence[NetworkRules], endpoints: Sequence[EndpointRules]
     ) -> frozenset[str]:
@@ -202,7 +219,9 @@ class Firewall:
                 [network.bridge for network in rules]
                 + [endpoint.endpoint_id for endpoint in endpoints]
             )
-        names = [network.bridge for network in rules if self.missing(network)]
+        names = [
+            network.bridge for network in rules if self.missing(network) or self.outdated(network)
+        ]
         names += [endpoint.endpoint_id for endpoint in endpoints if self._lacks(endpoint)]
         if not names:
             self._verified = now
@@ -260,3 +279,8 @@ def _without(some: Iterable[Element], others: Iterable[Element]) -> list[Element
 
 def _words(element: Element) -> str:
     return f"{text(element)} in the set {element.set}"
+
+
+def _leaving(rules: NetworkRules) -> tuple[Sequence[object], Sequence[object]]:
+    """Return what decides by which of the host's addresses a network leaves."""
+    return rules.host_addresses, rules.route_sources

@@ -48,6 +48,12 @@ def endpoint_elements(rules: EndpointRules) -> Iterator[Element]:
     yield from published(rules.forwards)
 
 
+def surplus(before: NetworkRules, after: NetworkRules) -> Iterator[Element]:
+    """Yield the elements of a network that other rules for it do not have."""
+    kept = set(elements(after))
+    return (element for element in elements(before) if element not in kept)
+
+
 def ruleset(
     instance: str, rules: Iterable[NetworkRules], endpoints: Iterable[EndpointRules] = ()
 ) -> str:

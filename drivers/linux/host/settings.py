@@ -8,13 +8,14 @@ from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6, IPAddress, IPNetwork
 from mynet.drivers.linux import sysctl
+from mynet.drivers.linux.host import leaving
 from mynet.drivers.linux.host.paths import obstacles, opaque_rules
 from mynet.drivers.linux.host.router_advertisements import IPV6_FORWARDING, ignoring_settings
 from mynet.drivers.linux.kernel_errors import refused
 from mynet.drivers.linux.links.lookup import default_routes, link_at, list_addresses
 from mynet.drivers.linux.netlink import pyroute2_requests, route_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.values.desired import DEFAULT_MTU
+from mynet.drivers.linux.values.desired import DEFAULT_MTU, RouteSource
 from mynet.drivers.linux.values.paths import Obstacle, Path
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,14 @@ class Host:
     def ip_versions(self) -> frozenset[int]:
         """Like: test -e /proc/net/if_inet6."""
         return ip_versions()
+
+    def is_own(self, address: IPAddress) -> bool:
+        """Like: ip route get ADDRESS."""
+        return leaving.is_own(address)
+
+    def route_sources(self) -> Sequence[RouteSource]:
+        """Like: ip route show default."""
+        return leaving.route_sources()
 
     def uplink_mtu(self) -> int:
         """Like: ip route show default; ip link show.

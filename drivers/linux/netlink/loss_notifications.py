@@ -46,6 +46,14 @@ LOSSES: Final = (
     (_RETURN, 0, 0, 0),
 )
 
+# The same for the routes to everything, of all tables: new ones and deleted ones.
+DEFAULT_ROUTES: Final = (
+    (_LOAD_BYTE, 0, 0, nlmsg.HEADER_BYTES + 1),  # rtm_dst_len
+    (_IF_EQUAL, 0, 1, 0),
+    (_RETURN, 0, 0, 0xFFFFFFFF),
+    (_RETURN, 0, 0, 0),
+)
+
 _NDA_MASTER: Final = 9
 _NETCONFA_IFINDEX, _NETCONFA_FORWARDING = 1, 2
 _NETCONFMSG_BYTES: Final = 4

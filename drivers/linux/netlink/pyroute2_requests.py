@@ -11,6 +11,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
+from mynet.drivers.api import IPAddress
 from mynet.drivers.linux.netlink import rtnetlink as rt
 from mynet.drivers.linux.netlink.header import ADDRESS_FAMILIES
 
@@ -30,6 +31,16 @@ def get_addresses(index: int = 0) -> bytes:
 def get_routes(version: int, *, table: int = 0, protocol: int = 0) -> bytes:
     """Like: ip -4 route show table all, ip -6 route show table TABLE proto PROTOCOL."""
     fields = {"family": ADDRESS_FAMILIES[version], "table": table, "proto": protocol}
+    return _build(rtmsg, rt.RTM_GETROUTE, fields)
+
+
+def get_route_to(address: IPAddress) -> bytes:
+    """Like: ip route get ADDRESS."""
+    fields = {
+        "family": ADDRESS_FAMILIES[address.version],
+        "dst_len": address.max_prefixlen,
+        "attrs": [("RTA_DST", str(address))],
+    }
     return _build(rtmsg, rt.RTM_GETROUTE, fields)
 
 

@@ -106,6 +106,12 @@ def is_default(data: bytes) -> bool:
     return (length, kind) == (0, rt.RTN_UNICAST)
 
 
+def is_local(data: bytes) -> bool:
+    """Return whether a route leads to an address of the host itself."""
+    _, _, _, _, _, _, _, kind, _ = rt.RTMSG.unpack_from(data, HEADER_BYTES)
+    return bool(kind == rt.RTN_LOCAL)
+
+
 def read_route(data: bytes) -> Route:
     """Read a route; of several next hops, the first."""
     _, _, _, _, _, protocol, _, _, _ = rt.RTMSG.unpack_from(data, HEADER_BYTES)
@@ -120,6 +126,7 @@ def read_route(data: bytes) -> Route:
         device=device,
         metric=read_number(payloads.get(rt.RTA_PRIORITY)),
         protocol=protocol,
+        source=ip_address(source) if (source := payloads.get(rt.RTA_PREFSRC)) else None,
     )
 
 

@@ -75,6 +75,8 @@ class Route:
     metric: int = 0
     # What made the route: RTPROT_*.
     protocol: int = 0
+    # The address that the host's own packets get as their source by the route.
+    source: IPAddress | None = None
 
     def leads_over(self, gateway: IPAddress, device: int, metric: int) -> bool:
         """Return whether the route has that gateway, device and metric."""

@@ -69,6 +69,11 @@ class NotificationReader:
             *(losses.RTNLGRP_NEIGH, losses.RTNLGRP_IPV4_ROUTE, losses.RTNLGRP_IPV6_ROUTE),
         )
         self._losses.filter(losses.LOSSES)
+        # A default route may ask for another source address.
+        self._uplinks = nl.Subscription(
+            socket.NETLINK_ROUTE, losses.RTNLGRP_IPV4_ROUTE, losses.RTNLGRP_IPV6_ROUTE
+        )
+        self._uplinks.filter(losses.DEFAULT_ROUTES)
         with suppress(PermissionError):  # then damage inside sandboxes is not noticed
             self._links.include_other_namespaces()
         self._list_links()
@@ -83,6 +88,7 @@ class NotificationReader:
         os.close(self._end)
         self._links.close()
         self._losses.close()
+        self._uplinks.close()
         self._firewall.close()
 
     def _list_links(self) -> None:
@@ -94,7 +100,7 @@ class NotificationReader:
 
     def _run(self) -> None:
         waiting = select.poll()
-        for source in (self._links, self._losses, self._firewall):
+        for source in (self._links, self._losses, self._uplinks, self._firewall):
             waiting.register(source.fileno(), select.POLLIN)
         waiting.register(self._end, select.POLLIN)
         ending = select.poll()
@@ -114,13 +120,14 @@ class NotificationReader:
         """Read the notifications; return what may be damaged, None if nothing is."""
         of_links, are_links_lost = self._links.read()
         of_losses, are_losses_lost = self._losses.read()
+        of_uplinks, are_uplinks_lost = self._uplinks.read()
         of_firewall, are_rules_lost = self._firewall.read()
         if are_links_lost:
             self._list_links()
         damaged = self._filter.find_damage([*of_links, *of_losses])
         messages = (notification.message for notification in of_firewall)
-        is_lossy = are_links_lost or are_losses_lost or are_rules_lost
-        if is_lossy or is_changed_by_others(messages, TABLES, self._own_ports):
+        is_lossy = are_links_lost or are_losses_lost or are_uplinks_lost or are_rules_lost
+        if is_lossy or of_uplinks or is_changed_by_others(messages, TABLES, self._own_ports):
             return ANYTHING
         return damaged
 

@@ -1,0 +1,58 @@
+"""The host's addresses that packets leave by, as its addresses and default routes say."""
+
+import errno
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address
+from typing import Final
+
+from mynet.drivers.api import IPV4, IPV6, IPAddress
+from mynet.drivers.linux.links.lookup import default_routes, link_at, list_addresses
+from mynet.drivers.linux.netlink import pyroute2_requests, route_replies
+from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.values.desired import RouteSource
+from mynet.drivers.linux.values.observed import Route
+
+_NO_ROUTE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL})
+
+
+def is_own(address: IPAddress) -> bool:
+    """Return whether the host has an address now. Like: ``ip route get ADDRESS``."""
+    message = pyroute2_requests.get_route_to(address)
+    with Netlink() as nl:
+        reply = nl.get(Request(message, f"look up {address}", f"address {address}", _NO_ROUTE))
+    return reply is not None and route_replies.is_local(reply)
+
+
+def route_sources() -> Sequence[RouteSource]:
+    """Return the source addresses of default routes, where masquerading would choose another.
+
+    Of several routes over one device, the one with the lowest metric counts.
+    Like: ``ip route show default``, "src".
+    """
+    with Netlink() as nl:
+        return [source for version in (IPV4, IPV6) for source in _sources(nl, version)]
+
+
+def _sources(nl: Netlink, version: int) -> Iterator[RouteSource]:
+    devices: set[int] = set()
+    for route in default_routes(nl, version):
+        if route.device in devices or not route.device:
+            continue
+        devices.add(route.device)
+        if route.source is None or route.source == _masquerading_source(nl, route):
+            continue
+        if link := link_at(nl, route.device):
+            yield RouteSource(link.name, route.source)
+
+
+def _masquerading_source(nl: Netlink, route: Route) -> IPAddress | None:
+    """Return the address that masquerading takes: the first that shares a subnet with the gateway.
+
+    For IPv6 that depends on the destination, so nothing is returned.
+    """
+    if not isinstance(route.source, IPv4Address):
+        return None
+    found = [route_replies.read_address(reply)[1] for reply in list_addresses(nl, route.device)]
+    addresses = [address for address in found if address.version == IPV4]
+    near = [address for address in addresses if route.gateway in address.network]
+    return next((address.ip for address in near or addresses), None)
