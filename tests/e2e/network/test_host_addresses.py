@@ -75,7 +75,7 @@ def test_a_sandbox_that_goes_on_sending_takes_the_new_address(
         sock.settimeout(PATIENCE)
         return sock
 
-    with one._inside(udp) as near, daemon.testbed.outside._inside(udp) as far:
+    with one.inside(udp) as near, daemon.testbed.outside.inside(udp) as far:
         far.bind((OUTSIDE[family], 0))
         near.bind(("", 53))
         for addresses in (SECOND, THIRD):
