@@ -70,6 +70,10 @@ class Attachments:
             raise
         return self._remember(endpoint, "")
 
+    def fail(self, endpoint: Endpoint, reason: str) -> None:
+        """Record why an endpoint does not work, until it is connected again or repaired."""
+        self._remember(endpoint, reason)
+
     def reacquire_ports(self, network: Network, endpoint: Endpoint) -> None:
         """Reserve the ports on an endpoint's record, as far as possible.
 

@@ -101,6 +101,15 @@ class Doctor:
             if now and unchanged and endpoint.is_ready_on(now):
                 examination.extend(self.kernel_checks.of_endpoint(call, now, endpoint, observed))
 
+    def note_gone(self, endpoint: Endpoint, reason: str, examination: Examination) -> None:
+        """Record that an endpoint's sandbox is gone, unless the endpoint has changed since.
+
+        The endpoint is kept for its caller, who may connect the container again.
+        """
+        with examination.step(endpoint.display_name) as call, self._locked_endpoint(call, endpoint):
+            if self.store.endpoints.current(endpoint) == endpoint:
+                self.kernel_checks.attachments.fail(endpoint, reason)
+
     def _examine_records(self, examination: Examination) -> Snapshot:
         """Tear down what interrupted calls left, and compare the records with the backends.
 

@@ -189,8 +189,8 @@ def examiners(
     """Yield the id of each of these networks and endpoints, and a function that examines it.
 
     Networks come first, and those of the endpoints too, because endpoints need them. Objects that
-    are not on record or that a call is changing are left out. So are endpoints that are not in a
-    living sandbox: they are kept for their callers, who may connect them again.
+    are not on record or that a call is changing are left out. An endpoint whose sandbox is gone is
+    not examined, but marked: it is kept for its caller, who may connect it again.
     """
     endpoints = [
         endpoint
@@ -198,7 +198,8 @@ def examiners(
         if endpoint and endpoint.state is EndpointState.READY and endpoint.place.sandbox
     ]
     observed = Observed(doctor.kernel_checks.sandboxes_of(endpoints), {})
-    living = [endpoint for endpoint in endpoints if not observed.why_gone(endpoint)]
+    gone = {endpoint.id: why for endpoint in endpoints if (why := observed.why_gone(endpoint))}
+    living = [endpoint for endpoint in endpoints if endpoint.id not in gone]
     network_ids = dict.fromkeys([*ids, *(endpoint.network_id for endpoint in living)])
     networks = {
         network.id: network
@@ -207,6 +208,9 @@ def examiners(
     }
     for network in networks.values():
         yield network.id, partial(doctor.examine_network, network)
+    for endpoint in endpoints:
+        if endpoint.id in gone:
+            yield endpoint.id, partial(doctor.note_gone, endpoint, gone[endpoint.id])
     for endpoint in living:
         if its_network := networks.get(endpoint.network_id):
             yield endpoint.id, partial(doctor.examine_endpoint, its_network, endpoint, observed)

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from mynet.v1.network_pb2 import ConnectRequest, PortMapping
+from mynet.v1.network_pb2 import (
+    ENDPOINT_STATE_FAILED,
+    ENDPOINT_STATE_READY,
+    ConnectRequest,
+    PortMapping,
+)
 from tests.e2e.support.daemon import Daemon, eventually
 from tests.e2e.support.namespace import talk
 from tests.e2e.support.published_ports import WEB
@@ -133,6 +138,11 @@ class Scene:
 def lines(daemon: Daemon, event: str) -> list[str]:
     """Return the problems that the daemon has logged with this event."""
     return [line["problem"] for line in daemon.events() if line["event"] == event]
+
+
+def states(daemon: Daemon) -> dict[str, int]:
+    """Return the states of all endpoints by id."""
+    return {endpoint.id: endpoint.state for endpoint in daemon.endpoints()}
 
 
 def quiet(daemon: Daemon) -> int:
@@ -270,10 +280,21 @@ def test_an_endpoint_whose_namespace_was_deleted_waits_for_its_container(
     scene.one.close()
     eventually(lambda: scene.endpoint.host_interface not in scene.testbed.links())
     assert quiet(scene.daemon) == before
-    assert scene.endpoint.id in [endpoint.id for endpoint in scene.daemon.endpoints()]
+    eventually(lambda: states(scene.daemon)[scene.endpoint.id] == ENDPOINT_STATE_FAILED)
+    (condition,) = next(
+        endpoint.conditions
+        for endpoint in scene.daemon.endpoints()
+        if endpoint.id == scene.endpoint.id
+    )
+    assert condition.problem == (
+        "It could not be repaired: Its sandbox, which was at /run/netns/one, is gone."
+    )
+    listed = scene.testbed.run("mynetctl", "endpoint", "ls")
+    assert "failed" in next(line for line in listed.splitlines() if " one " in line)
     scene.one = Sandbox(scene.testbed, "one")
     again = scene.daemon.connect("one", ports=[WEB])
     assert (again.id, again.addresses) == (scene.endpoint.id, scene.endpoint.addresses)
+    assert set(states(scene.daemon).values()) == {ENDPOINT_STATE_READY}
     scene.works()
     assert lines(scene.daemon, "healed") == lines(scene.daemon, "not healed") == []
     scene.daemon.stop()

@@ -108,8 +108,9 @@ class _EndpointStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Endpoin
     again.
     """
     ENDPOINT_STATE_FAILED: _EndpointState.ValueType  # 4
-    """The endpoint was damaged and could not be repaired. Its conditions have the reason. It keeps
-    its addresses. Connect, the next start of the daemon and Doctor try to repair it again.
+    """The endpoint was damaged and could not be repaired, or its sandbox is gone. Its conditions have
+    the reason. It keeps its addresses. Connect, the next start of the daemon and Doctor try to
+    repair it again; a start and Doctor remove it if its sandbox is gone.
     """
 
 class EndpointState(_EndpointState, metaclass=_EndpointStateEnumTypeWrapper):
@@ -126,8 +127,9 @@ ENDPOINT_STATE_DISCONNECTING: EndpointState.ValueType  # 3
 again.
 """
 ENDPOINT_STATE_FAILED: EndpointState.ValueType  # 4
-"""The endpoint was damaged and could not be repaired. Its conditions have the reason. It keeps
-its addresses. Connect, the next start of the daemon and Doctor try to repair it again.
+"""The endpoint was damaged and could not be repaired, or its sandbox is gone. Its conditions have
+the reason. It keeps its addresses. Connect, the next start of the daemon and Doctor try to
+repair it again; a start and Doctor remove it if its sandbox is gone.
 """
 Global___EndpointState: _TypeAlias = EndpointState  # noqa: Y015
 
