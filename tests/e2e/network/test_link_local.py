@@ -25,7 +25,7 @@ def test_a_port_at_the_uplink_s_link_local_address_is_refused_at_once(
     with one.listen(ADDRESSES[1], 80):
         with pytest.raises(ConnectionRefusedError):
             daemon.testbed.outside.dial(f"{host}%eth0", 8080)
-        with pytest.raises(OSError, match="refused|Network is unreachable"):
+        with pytest.raises(OSError, match=r"refused|Network is unreachable"):
             daemon.testbed.dial(f"{host}%uplink", 8080)
 
 
