@@ -13,7 +13,7 @@ def own_address(namespace: Namespace, link: str) -> str:
     """Return the link-local address of a link."""
     (shown,) = namespace.json("ip", "-j", "addr", "show", "dev", link)
     addresses = shown["addr_info"]
-    return next(each["local"] for each in addresses if each["local"].startswith("fe80:"))
+    return next(str(each["local"]) for each in addresses if each["local"].startswith("fe80:"))
 
 
 def test_a_port_at_the_uplink_s_link_local_address_is_refused_at_once(
