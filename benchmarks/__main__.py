@@ -17,6 +17,7 @@ from benchmarks import (  # noqa: F401 - importing registers them
     ipam_grpc,
     ipam_peers,
     ipam_store,
+    port_clash,
     recovery,
     report,
     scale,
