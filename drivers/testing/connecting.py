@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from ipaddress import ip_address
 
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import DriverError, SandboxNotFound
@@ -14,6 +15,8 @@ from mynet.drivers.testing.bench import (
     twice,
 )
 from mynet.drivers.testing.samples import SampleCall
+
+_LINK_LOCAL = {4: ip_address("169.254.1.1"), 6: ip_address("fe80::1")}  # by IP version
 
 
 def disconnect_succeeds_without_an_endpoint(bench: Bench) -> None:
@@ -87,3 +90,20 @@ def connect_without_the_network_raises_only_driver_errors(bench: Bench) -> None:
     with only_driver_errors(), suppress(DriverError):
         bench.connect(endpoint)
     twice(bench.driver.disconnect, endpoint)
+
+
+def a_gateway_may_be_outside_its_subnet_or_missing(bench: Bench) -> None:
+    """Connect to a network with link-local gateways, and to an internal one without any."""
+    network = bench.network()
+    for outside in (True, False):
+        subnets = tuple(
+            replace(subnet, gateway=_LINK_LOCAL[subnet.cidr.version] if outside else None)
+            for subnet in network.subnets
+        )
+        changed = replace(network, subnets=subnets, internal=not outside)
+        endpoint = bench.endpoint(changed)
+        bench.create(changed)
+        bench.connect(endpoint)
+        require_whole(bench, endpoint)
+        bench.driver.disconnect(SampleCall(), endpoint)
+        bench.driver.delete(SampleCall(), changed)

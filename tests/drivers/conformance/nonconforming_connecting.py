@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mynet.drivers.api import Call, Endpoint
+from mynet.drivers.api import Call, Endpoint, Network
 from mynet.drivers.errors import InterfaceExists, KernelError, SandboxNotFound
 from tests.drivers.conformance.conforming import ConformingDriver, Nonconforming, noting
 
@@ -108,3 +108,20 @@ class RaisesAKeyError(ConformingDriver):
         if endpoint.network.id not in self.kernel.networks:
             raise KeyError(endpoint.network.id)
         super().connect(call, endpoint)
+
+
+@violates("a gateway may be outside its subnet or missing")
+class RequiresGatewaysInside(ConformingDriver):
+    def create(self, call: Call, network: Network) -> None:
+        for subnet in network.subnets:
+            if subnet.gateway is not None and subnet.gateway not in subnet.cidr:
+                raise KernelError(f"{subnet.gateway} is outside {subnet.cidr}")
+        super().create(call, network)
+
+
+@violates("a gateway may be outside its subnet or missing")
+class RequiresGateways(ConformingDriver):
+    def create(self, call: Call, network: Network) -> None:
+        if not all(subnet.gateway for subnet in network.subnets):
+            raise KernelError("a subnet has no gateway")
+        super().create(call, network)
