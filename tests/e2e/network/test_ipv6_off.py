@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from mynet.v1 import network_pb2
-from tests.e2e.support.daemon import Daemon, connect, eventually, refusal
+from tests.e2e.support.daemon import Daemon, connect, create, eventually, refusal
 from tests.e2e.support.namespace import talk
 from tests.e2e.support.testbed import Sandbox, Testbed
 
@@ -63,6 +63,20 @@ def test_ipv6_that_is_turned_off_while_networks_stand_is_turned_on_again(
     eventually(lambda: one.pings("fd88::1"))
     quiet_daemon.connect("two")
     assert two.pings("fd88::2")
+
+
+def test_ipv6_that_is_off_on_a_bridge_does_not_refuse_ipv4(empty_testbed: Testbed) -> None:
+    daemon = Daemon(empty_testbed, "--no-heal")
+    box = Sandbox(empty_testbed, "one")
+    daemon.create()
+    turn_off(empty_testbed, "br-blue")
+    daemon.connect("one")
+    assert box.pings("10.88.0.1")
+    repair = create()
+    repair.allow_existing = True
+    daemon.net.CreateNetwork(repair)
+    assert box.pings("fd88::1")
+    daemon.stop()
 
 
 def test_a_daemon_that_starts_with_ipv6_off_restores_dual_stack_networks(
