@@ -78,11 +78,11 @@ def _measure(testbed: Testbed, daemon: Daemon, networks: int) -> Iterator[Line]:
 
 
 def _heal(testbed: Testbed, damage: list[str], look: list[str]) -> float:
-    """Return the seconds until ``look`` prints again what it did before the damage."""
-    before = testbed.run(*look)
+    """Return the seconds until ``look`` prints again the lines that it did before the damage."""
+    before = sorted(testbed.run(*look).splitlines())
     testbed.run(*damage)
     begin = time.perf_counter()
-    while testbed.attempt(*look).stdout != before:
+    while sorted(testbed.attempt(*look).stdout.splitlines()) != before:
         if time.perf_counter() - begin > PATIENCE:
             return PATIENCE
         time.sleep(0.005)

@@ -6,6 +6,7 @@ from pathlib import Path
 from mynet.server.main import main as mynetd
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.doc_examples import type_commands
+from tests.e2e.support.obstacles import OBSTACLES
 from tests.e2e.support.testbed import Testbed
 from tests.project.docs.markdown import Page
 
@@ -67,3 +68,15 @@ def test_the_systemd_unit_starts_mynetd_with_valid_options() -> None:
     command = re.search(r"^ExecStart=/opt/mynet/bin/mynetd (.*)$", unit, re.MULTILINE)
     assert command
     mynetd.make_context("mynetd", command[1].split(), resilient_parsing=False)
+
+
+def test_each_command_against_what_is_in_the_way_is_one_that_the_tests_run() -> None:
+    rows = part("What other programs put in the way").text.splitlines()
+    commands = [re.findall(r"`([^`]*)`", row) for row in rows if row.startswith("| ")]
+    pairs = {tuple(found) for found in commands if len(found) == 2}
+    tested = {
+        (obstacle.replace("sysctl -qw", "sysctl -w"), command)
+        for obstacle, command in OBSTACLES.items()
+    }
+    assert pairs - {("mynetctl network inspect", "network ls")} <= tested
+    assert len(pairs) > 4
