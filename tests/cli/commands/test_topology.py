@@ -235,3 +235,11 @@ def test_published_ports_are_drawn_with_their_endpoint(ctl: Ctl, host: FakeDaemo
     )
     assert r'[label="eth0\n10.88.0.2/24\nfd88::2/64\n8080->80/tcp\n53->53/udp"]' in dot
     assert "fd88::2/64<br>8080-#62;80/tcp<br>53-#62;53/udp" in mermaid
+
+
+def test_a_subnet_without_a_gateway_is_drawn_alone(ctl: Ctl, daemon: FakeDaemon) -> None:
+    pair = {"id": "a" * 64, "name": "pair", "subnets": [{"cidr": "10.1.0.0/31"}]}
+    daemon.answer("ListNetworks", {"networks": [pair]})
+    drawn = ctl("topology").out
+    assert "10.1.0.0/31" in drawn
+    assert "gateway" not in drawn
