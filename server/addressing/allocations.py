@@ -16,12 +16,12 @@ from mynet.ipam import api as ipam
 from mynet.ipam.errors import AddressOutOfRange, AllocationNotFound
 from mynet.ipam.errors import SubnetNotFound as NotOpen
 from mynet.server import errors
+from mynet.server.addressing.refusals import require_ordinary
 from mynet.server.addressing.subnets import SubnetRegistry, is_open
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.calls.rollback import after_late_verb, best_effort, rollback
 from mynet.server.model.endpoints import ENDPOINT_OWNER, is_own
-from mynet.server.model.special_purpose import why_special, why_unusable
 from mynet.server.model.subnets import RegisteredSubnet, SubnetCandidates, SubnetSpec
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
@@ -105,7 +105,7 @@ class Allocations:
         """
         with self.locks.exclusive(call, "subnet", str(cidr)):
             if self.store.subnets.get(cidr) is None:
-                _require_ordinary(cidr)
+                require_ordinary(cidr)
                 backend = self.backends.get(DEFAULT_BACKEND)
                 spec, pools, now = SubnetSpec(cidr), SubnetCandidates(()), datetime.now(UTC)
                 with suppress(errors.SubnetExists):  # a network claims a subnet without this lock
@@ -224,15 +224,6 @@ def _give_back(
     for allocation in unwanted:
         request = ipam.ReleaseRequest(subnet, allocation.address, owner=allocation.owner)
         backend.run(call.for_rollback(), ipam.Backend.release, request)
-
-
-def _require_ordinary(cidr: ipam.IPNetwork) -> None:
-    """Raise InvalidArgument for a subnet that an allocation must not add by itself."""
-    if reason := why_unusable(cidr) or why_special(cidr):
-        sentence = f"there is no subnet {cidr}, and an allocation does not add it: {reason}"
-        if why_special(cidr):
-            sentence += "; create it with CreateSubnet and allow_special_purpose first"
-        raise errors.InvalidArgument([errors.Violation("subnet", sentence)])
 
 
 def _require_abandoned(subnet: RegisteredSubnet) -> None:

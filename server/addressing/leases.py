@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_interface
 
 from mynet.drivers.api import IPInterface
-from mynet.drivers.errors import CapabilityUnsupported
 from mynet.ipam import api as ipam
 from mynet.ipam import errors
+from mynet.server.addressing.refusals import blame_gateway, no_ipv6, subnet_of
 from mynet.server.addressing.subnets import SubnetRegistry
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.errors import Violation
 from mynet.server.model.endpoints import AddressSpec, Endpoint, EndpointSpec, EndpointState
-from mynet.server.model.networks import POINT_TO_POINT, Network, Subnet, needs_gateway
+from mynet.server.model.networks import Network, Subnet, needs_gateway
 from mynet.server.plugins.catalog import Catalog, Plugin
 
 
@@ -40,7 +40,7 @@ class Leases:
         """
         for subnet in network.subnets:
             if subnet.cidr.version not in self.registry.versions:
-                raise _no_ipv6(f"network {network.name}", f"subnet {subnet.cidr}")
+                raise no_ipv6(f"network {network.name}", f"subnet {subnet.cidr}")
         backend = self.backends.get(network.spec.ipam)
         opened: list[Subnet] = []
         for subnet in network.subnets:
@@ -106,11 +106,11 @@ class Leases:
         Raises CapabilityUnsupported where the host's kernel does not have the IP version.
         """
         for asked in spec.addresses:
-            _subnet_of(network, asked.address)
+            subnet_of(network, asked.address)
             if asked.address.version not in self.registry.versions:
-                raise _no_ipv6("the endpoint", f"address {asked.address}")
+                raise no_ipv6("the endpoint", f"address {asked.address}")
         if not network.versions & self.registry.versions:
-            raise _no_ipv6(f"network {network.name}", "subnets, and no others")
+            raise no_ipv6(f"network {network.name}", "subnets, and no others")
 
     def held_by(
         self, call: Call, network: Network, spec: EndpointSpec
@@ -121,7 +121,7 @@ class Leases:
         backend = self.backends.get(network.spec.ipam)
         queries = [
             ipam.AllocationQuery(
-                subnet=_subnet_of(network, asked.address).cidr,
+                subnet=subnet_of(network, asked.address).cidr,
                 address=asked.address,
                 owner=spec.address_owner,
             )
@@ -185,7 +185,7 @@ class Leases:
         self, call: Call, network: Network, endpoint: Endpoint, asked: AddressSpec
     ) -> ipam.Allocation:
         request = ipam.AllocateRequest(
-            self.registry.rules(_subnet_of(network, asked.address).cidr),
+            self.registry.rules(subnet_of(network, asked.address).cidr),
             owner=endpoint.owner,
             address=asked.address,
             take_from=endpoint.spec.address_owner,
@@ -223,7 +223,7 @@ class Leases:
             return backend.run(call, ipam.Backend.allocate, requests[-1])
         except errors.SubnetExhausted as error:
             for subnet in subnets:
-                _blame_gateway(network, subnet, error)
+                blame_gateway(network, subnet, error)
             raise
 
     def _hand_back(self, call: Call, backend: Plugin[ipam.Backend], endpoint: Endpoint) -> None:
@@ -242,35 +242,3 @@ class Leases:
     ) -> Sequence[ipam.Allocation]:
         query = ipam.AllocationQuery(owner=owner)
         return backend.run(call, ipam.Backend.allocations, query)
-
-
-def _no_ipv6(whose: str, what: str) -> CapabilityUnsupported:
-    return CapabilityUnsupported(
-        f"{whose} has the IPv6 {what}, and the kernel of this host has no IPv6 (it was booted with"
-        " ipv6.disable=1, or lacks the module ipv6): use IPv4 alone, or turn IPv6 on and restart"
-        " mynetd",
-        resource=f"{what}",
-    )
-
-
-def _blame_gateway(network: Network, subnet: Subnet, error: errors.SubnetExhausted) -> None:
-    """Raise SubnetExhausted with a better reason where the gateway has one of two addresses."""
-    if subnet.leased_gateway and subnet.cidr.num_addresses <= POINT_TO_POINT:
-        raise errors.SubnetExhausted(
-            f"the gateway of network {network.name} has one of the {subnet.cidr.num_addresses}"
-            f" addresses of {subnet.cidr}, and an endpoint has the other; use a larger subnet, name"
-            " a gateway outside it, or make the network internal",
-            resource=error.resource,
-            retry_after=error.retry_after,
-        ) from error
-
-
-def _subnet_of(network: Network, address: ipam.IPAddress) -> Subnet:
-    for subnet in network.subnets:
-        if address in subnet.cidr:
-            return subnet
-    known = ", ".join(str(subnet.cidr) for subnet in network.subnets)
-    raise errors.AddressOutOfRange(
-        f"{address} is not in a subnet of network {network.name} ({known}); ask for one that is",
-        resource=f"address {address}",
-    )
