@@ -158,3 +158,21 @@ def test_a_closed_udp_port_of_the_host_is_reported_and_not_remembered(
     flows = topology.namespaces["host"].run("cat", "/proc/thread-self/net/nf_conntrack")
     (address,) = {topology.address("outside", version)}
     assert f"udp 17 src={address} dst={HOST[version]}" not in " ".join(flows.split())
+
+
+@by_family
+def test_what_another_firewall_drops_gets_no_answer(topology: Topology, version: int) -> None:
+    host = topology.namespaces["host"]
+    chain = "{ type filter hook input priority 10; udp dport 1053 drop; }"
+    host.run("nft", f"table inet others {{ chain input {chain}; }}")
+    with topology.namespaces["outside"].entered():
+        silent, witness = (socket.socket(FAMILIES[version], socket.SOCK_DGRAM) for _ in range(2))
+    with silent, witness:
+        for sock, port in ((silent, 1053), (witness, 1054)):
+            sock.settimeout(30)
+            sock.connect((HOST[version], port))
+            sock.send(b"question")
+        with pytest.raises(ConnectionRefusedError):
+            witness.recv(100)
+        assert silent.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+    host.run("nft", "delete", "table", "inet", "others")
