@@ -87,7 +87,10 @@ def table_differences(kernel: Kernel, spec: specs.Specs, expected: ExpectedState
     seen = kernel.links.survey()
     unfinished = [endpoint for network in expected.unfinished for endpoint in network.endpoints]
     finished = [endpoint for network in expected.networks for endpoint in network.endpoints]
-    places = [surveyed_attachment(spec, endpoint, seen) for endpoint in unfinished]
+    places = {
+        endpoint.id: surveyed_attachment(spec, endpoint, seen)
+        for endpoint in (*finished, *unfinished)
+    }
     return kernel.firewall.unexpected(
         spec.instance,
         [
@@ -97,8 +100,13 @@ def table_differences(kernel: Kernel, spec: specs.Specs, expected: ExpectedState
         ],
         [specs.rules_of(network, sources) for network in recorded.values()],
         [
-            possible_rules_of(spec, endpoint, surveyed_attachment(spec, endpoint, seen))
+            possible_rules_of(spec, endpoint, places[endpoint.id])
             for endpoint in (*finished, *unfinished)
         ],
-        [place for place in places if place],
+        [place for endpoint in unfinished if (place := places[endpoint.id])],
+        [
+            endpoint.mac_address
+            for endpoint in (*finished, *unfinished)
+            if endpoint.mac_address and places[endpoint.id] is None
+        ],
     )

@@ -70,6 +70,7 @@ def guard_of(spec: Specs, endpoint: Endpoint, attachment: Attachment) -> Guard:
         ),
         spoof_check=options.spoof_check,
         conntrack_limit=options.conntrack_limit,
+        sandbox=endpoint.sandbox.cookie if endpoint.sandbox else 0,
     )
 
 

@@ -7,7 +7,7 @@
 --------------------- --------------------------------------------------------------
 ``sandboxes``         finding network namespaces, as ``kernel.sandboxes``
 ``links``             bridges, endpoints and limits, as ``kernel.links``
-``firewall``          the table ``inet mynet``, as ``kernel.firewall``
+``firewall``          the tables of nftables, as ``kernel.firewall``
 ``host_firewalls``    what else on this host decides about packets
 ``ports``             sockets that reserve ports of the host, as ``kernel.ports``
 ``host``              the host's routes and settings, as ``kernel.host``

@@ -176,13 +176,15 @@ class Firewall(Protocol):
         possible: Sequence[NetworkRules],
         endpoints: Iterable[EndpointRules],
         unfinished: Collection[Attachment] = (),
+        detached: Collection[str] = (),
     ) -> Sequence[str]:
         """Return how the tables differ from what a start would load, a sentence each.
 
         This works in a process that has not loaded the tables. They must have what ``rules`` say,
         and may have what ``possible`` and ``endpoints`` say and anything about the ports and
-        bridges in ``unfinished``, but nothing else. :meth:`missing_forwards` compares where ports
-        lead, and :meth:`missing_guard` what endpoints may send.
+        bridges in ``unfinished`` and the MAC addresses ``detached``, but nothing else.
+        :meth:`missing_forwards` compares where ports lead, and :meth:`missing_guard` what endpoints
+        may send.
         """
 
     def inspect_surroundings(self) -> Surroundings:

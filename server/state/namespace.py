@@ -1,6 +1,6 @@
 """The network namespace that a daemon works in: its lock, and devices of other instances in it.
 
-Two daemons in one network namespace would both own ``table inet mynet``, so the second is refused.
+Two daemons in one network namespace would both own the tables of mynet, so the second is refused.
 """
 
 import contextlib

@@ -139,6 +139,7 @@ class FakeFirewall(Subject, protocol=interface.Firewall):
         possible: Sequence[NetworkRules],
         endpoints: Iterable[EndpointRules],
         unfinished: Collection[Attachment] = (),
+        detached: Collection[str] = (),
     ) -> Sequence[str]:
         """Return how the tables differ from what a start would load."""
         if not self._is_loaded or self._is_flushed:
@@ -156,7 +157,7 @@ class FakeFirewall(Subject, protocol=interface.Firewall):
                 for element in _elements(rules)
                 if element not in present
             ),
-            *describe_surplus(surplus, unfinished),
+            *describe_surplus(surplus, unfinished, detached),
         ]
 
     def inspect_surroundings(self) -> Surroundings:

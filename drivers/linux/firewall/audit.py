@@ -43,12 +43,14 @@ def differences(
     possible: Sequence[NetworkRules],
     endpoints: Iterable[EndpointRules],
     unfinished: Collection[Attachment],
+    detached: Collection[str],
 ) -> Iterator[str]:
     """Yield a sentence for each difference of the tables.
 
     They must have the elements of ``rules``, and may have those of ``possible`` and ``endpoints``
-    and any of the ports in ``unfinished``, but no others. What an endpoint lacks is not compared,
-    and not where a published port leads and what leaves by it.
+    and any of the ports in ``unfinished`` and of the MAC addresses ``detached``, but no others.
+    What an endpoint lacks is not compared, and not where a published port leads and what leaves by
+    it.
     """
     tables = Tables()
     try:
@@ -80,32 +82,39 @@ def differences(
         if not name.startswith((f"map {SOURCES}", f"set {SOURCES}"))
         for key in words.keys() - expected.elements.get(name, {}).keys()
     ]
-    yield from describe_surplus(surplus, unfinished)
+    yield from describe_surplus(surplus, unfinished, detached)
 
 
 def describe_surplus(
-    surplus: Iterable[tuple[str, str]], unfinished: Collection[Attachment]
+    surplus: Iterable[tuple[str, str]],
+    unfinished: Collection[Attachment],
+    detached: Collection[str],
 ) -> Iterator[str]:
     """Yield a sentence for each element that nothing on record asks for, and for each port.
 
     An element is the name of its set ("map pub4") and its words. An element of the guard begins
     with the index of a port, and one of ``conntrack_limits`` with that of a bridge. Those of
-    ``unfinished`` are left out.
+    ``unfinished`` are left out, and those of the MAC addresses ``detached``, whose port is gone.
     """
     ports = {str(place.port) for place in unfinished}
     bridges = {str(place.bridge) for place in unfinished}
-    of_ports: dict[str, int] = {}
+    of_ports: dict[str, list[str]] = {}
+
+    def is_detached(words: str) -> bool:
+        return any(mac in words for mac in detached)
+
     for name, words in surplus:
         index = words.partition(" . ")[0]
         if name.removeprefix("set ") in GUARD_SETS:
-            of_ports[index] = of_ports.get(index, 0) + 1
-        elif name != "set conntrack_limits" or index not in bridges:
+            of_ports.setdefault(index, []).append(words)
+        elif name != "set conntrack_limits" or (index not in bridges and not is_detached(words)):
             yield f"The firewall has {words} in the {name}, which nothing on record asks for."
-    for index in of_ports.keys() - ports:
-        yield (
-            f"The firewall has {of_ports[index]} elements for the link with index {index} in the"
-            " table bridge mynet, which nothing on record asks for."
-        )
+    for index, of_port in of_ports.items():
+        if index not in ports and not any(map(is_detached, of_port)):
+            yield (
+                f"The firewall has {len(of_port)} elements for the link with index {index} in the"
+                " table bridge mynet, which nothing on record asks for."
+            )
 
 
 def _list() -> Listing:

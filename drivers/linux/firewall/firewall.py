@@ -3,18 +3,19 @@
 import logging
 import threading
 from collections.abc import Collection, Container, Iterable, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from mynet.drivers.linux.firewall import conntrack
 from mynet.drivers.linux.firewall.audit import differences
 from mynet.drivers.linux.firewall.elements import Element, plain, text
+from mynet.drivers.linux.firewall.endpoints import Endpoints
 from mynet.drivers.linux.firewall.guard import guard_elements
 from mynet.drivers.linux.firewall.port_elements import by_forward
 from mynet.drivers.linux.firewall.ruleset import (
     TABLE_NAMES,
     TABLES,
     elements,
-    endpoint_elements,
     ruleset,
     surplus,
 )
@@ -42,7 +43,7 @@ class Firewall:
         # The netlink ports by which the kernel names us when it notifies other programs.
         self.own_netlink_ports: Container[int] = self._tables.own_netlink_ports
         self._rules: dict[str, NetworkRules] = {}  # by bridge
-        self._endpoints: dict[str, EndpointRules] = {}  # by id
+        self._endpoints = Endpoints()
         # Endpoints that are removed at the same time share a transaction.
         self._removals = GroupCommit(self._remove_endpoints, self._lock)
         # The generation of the kernel's tables, and what drifted() found them right for.
@@ -57,11 +58,7 @@ class Firewall:
         """
         with self._lock:
             self._rules = {network.bridge: network for network in rules}
-            self._endpoints = {
-                endpoint.endpoint_id: endpoint
-                for endpoint in endpoints
-                if any(endpoint_elements(endpoint))
-            }
+            self._endpoints = Endpoints(endpoints)
             self._load(instance)
 
     def add(self, instance: str, rules: NetworkRules) -> None:
@@ -97,8 +94,8 @@ class Firewall:
         conntrack -D -p udp --orig-port-dst PORT``.
         """
         with self._lock:
-            before = self._endpoints.get(rules.endpoint_id, EndpointRules(rules.endpoint_id))
-            had, wanted = list(endpoint_elements(before)), list(endpoint_elements(rules))
+            before = self._endpoints.get(rules.endpoint_id)
+            had, wanted = (list(self._endpoints.elements(each)) for each in (before, rules))
             lost = list(self._tables.missing(element for element in wanted if element in had))
             if before == rules and not lost:
                 return
@@ -106,9 +103,7 @@ class Firewall:
             replaced = [element for element in lost if element.limit]
             if not self._tables.change([*_without(had, wanted), *replaced], wanted):
                 self._load_again(instance, rules)
-            self._endpoints[rules.endpoint_id] = rules
-            if not wanted:
-                del self._endpoints[rules.endpoint_id]
+            self._endpoints.put(rules)
         intact = {
             forward
             for forward, groups in by_forward(before.forwards)
@@ -136,9 +131,9 @@ class Firewall:
         The published ports of an unknown endpoint may be another endpoint's by now. Only what the
         tables still have for this one is returned then.
         """
-        before = self._endpoints.pop(rules.endpoint_id, None)
+        before = self._endpoints.pop(rules.endpoint_id)
         if before:
-            return endpoint_elements(before)
+            return self._endpoints.elements(before)
         guarded = list(guard_elements(rules.guard) if rules.guard else ())
         groups = chain.from_iterable(groups for _, groups in by_forward(rules.forwards))
         return [
@@ -168,7 +163,8 @@ class Firewall:
         if rules.guard is None:
             return ()
         with self._lock:
-            return list(map(_words, self._tables.missing(guard_elements(rules.guard))))
+            guarded = self._endpoints.elements(replace(rules, forwards=()))
+            return list(map(_words, self._tables.missing(guarded)))
 
     def is_intact(self) -> bool:
         """Return whether tables, chains and rules are as they were loaded, if they ever were.
@@ -234,14 +230,16 @@ class Firewall:
         possible: Sequence[NetworkRules],
         endpoints: Iterable[EndpointRules],
         unfinished: Collection[Attachment] = (),
+        detached: Collection[str] = (),
     ) -> Sequence[str]:
         """Return a sentence for each difference from the tables that a start would load.
 
         The tables must have the elements of ``rules``, and may have those of ``possible`` and
-        ``endpoints`` and any for the ports in ``unfinished``, but no others.
+        ``endpoints`` and any for the ports in ``unfinished`` and the MAC addresses ``detached``,
+        but no others.
         Like: ``nft -s list table inet mynet; nft -s list table bridge mynet``, there and here.
         """
-        return list(differences(instance, rules, possible, endpoints, unfinished))
+        return list(differences(instance, rules, possible, endpoints, unfinished, detached))
 
     def inspect_surroundings(self) -> Surroundings:
         """Return what else on this host decides about the daemon's packets.
@@ -249,7 +247,7 @@ class Firewall:
         Like: ``nft list chains; sysctl net.bridge``.
         """
         with self._lock:
-            forwards = [port for rules in self._endpoints.values() for port in rules.forwards]
+            forwards = [port for rules in self._endpoints.all() for port in rules.forwards]
         return inspect_surroundings(TABLES, frozenset(forward.target for forward in forwards))
 
     def close(self) -> None:
@@ -259,7 +257,7 @@ class Firewall:
 
     def _lacks(self, rules: EndpointRules) -> bool:
         with self._lock:
-            return any(self._tables.missing(endpoint_elements(rules)))
+            return any(self._tables.missing(self._endpoints.elements(rules)))
 
     def _load_again(self, instance: str, *more: EndpointRules) -> None:
         """Load tables that another program has deleted or changed. Holds ``_lock``."""
@@ -268,8 +266,8 @@ class Firewall:
 
     def _load(self, instance: str, *more: EndpointRules) -> None:
         """Load the tables with all networks and endpoints, and with ``more``. Holds ``_lock``."""
-        endpoints = self._endpoints | {rules.endpoint_id: rules for rules in more}
-        self._tables.load(ruleset(instance, self._rules.values(), endpoints.values()))
+        known = {rules.endpoint_id: rules for rules in (*self._endpoints.all(), *more)}
+        self._tables.load(ruleset(instance, self._rules.values(), known.values()))
 
 
 def _without(some: Iterable[Element], others: Iterable[Element]) -> list[Element]:

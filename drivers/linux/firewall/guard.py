@@ -12,7 +12,7 @@ GUARD_SETS: Final = frozenset(
     {
         "own_mac",
         *(f"{kind}_ip{version}" for kind in ("own", "allowed") for version in (IPV4, IPV6)),
-        *("nd_own_mac", "nd_own_ip", "nd_allowed_ip", "unguarded"),
+        *("nd_own_mac", "nd_own_ip", "nd_allowed_ip", "sandbox_ip4", "sandbox_ip6", "unguarded"),
     }
 )
 
@@ -27,6 +27,16 @@ def guard_elements(guard: Guard) -> Iterator[Element]:
         yield from _allowed(guard)
     else:
         yield _in_guard("unguarded", LinkIndex(guard.attachment.port))
+
+
+def sandbox_elements(guard: Guard, other: Guard) -> Iterator[Element]:
+    """Yield the elements of an endpoint for the addresses of another in the same sandbox."""
+    if not guard.spoof_check:
+        return
+    port, mac = LinkIndex(guard.attachment.port), Mac(guard.mac)
+    for address in other.addresses:
+        if not address.is_link_local:
+            yield _in_guard(f"sandbox_ip{address.version}", (port, mac, address))
 
 
 def _own(guard: Guard) -> Iterator[Element]:

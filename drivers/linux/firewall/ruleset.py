@@ -1,16 +1,16 @@
 """The firewall as text: the rules in ``ruleset.nft`` and ``guard.nft``, and all elements."""
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, permutations
 from pathlib import Path
 from typing import Final
 
 from mynet.drivers.linux.firewall.elements import Element, plain, text
-from mynet.drivers.linux.firewall.guard import guard_elements
+from mynet.drivers.linux.firewall.guard import guard_elements, sandbox_elements
 from mynet.drivers.linux.firewall.port_elements import published
 from mynet.drivers.linux.netlink.nftables import TableName
 from mynet.drivers.linux.values.desired import NetworkRules
-from mynet.drivers.linux.values.endpoint_rules import EndpointRules
+from mynet.drivers.linux.values.endpoint_rules import EndpointRules, Guard
 
 # The rules of packets that the host forwards or receives, and those of frames from endpoints.
 INET, BRIDGE = TableName("inet", "mynet"), TableName("bridge", "mynet")
@@ -65,8 +65,20 @@ def all_elements(
     rules: Iterable[NetworkRules], endpoints: Iterable[EndpointRules]
 ) -> Iterator[Element]:
     """Return the elements of networks and endpoints."""
-    of_networks = chain.from_iterable(map(elements, rules))
-    return chain(of_networks, chain.from_iterable(map(endpoint_elements, endpoints)))
+    by_sandbox: dict[int, list[Guard]] = {}
+    known = list(endpoints)
+    for guard in (endpoint.guard for endpoint in known if endpoint.guard):
+        by_sandbox.setdefault(guard.sandbox, []).append(guard)
+    by_sandbox.pop(0, None)
+    return chain(
+        chain.from_iterable(map(elements, rules)),
+        chain.from_iterable(map(endpoint_elements, known)),
+        *(
+            sandbox_elements(guard, other)
+            for guards in by_sandbox.values()
+            for guard, other in permutations(guards, 2)
+        ),
+    )
 
 
 def filled(instance: str, contents: Iterable[Element]) -> str:

@@ -45,6 +45,9 @@ class Guard:
     spoof_check: bool = True
     # The most connections that the kernel tracks for it, or 0 for any number.
     conntrack_limit: int = 0
+    # The cookie of its sandbox, or 0 without one. Each endpoint of a sandbox may send IP packets
+    # from the addresses of the others.
+    sandbox: int = 0
 
 
 @dataclass(frozen=True, slots=True)

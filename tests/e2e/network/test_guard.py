@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from mynet.v1.network_pb2 import UpdateEndpointRequest, UpdateNetworkRequest
+from mynet.v1.network_pb2 import DisconnectRequest, UpdateEndpointRequest, UpdateNetworkRequest
 from tests.e2e.support.daemon import Daemon, eventually
 from tests.e2e.support.forging import FOREIGN_MAC, GATEWAYS, OTHERS, sends_as
 from tests.e2e.support.namespace import PATIENCE, Namespace, talk
@@ -94,8 +94,25 @@ def test_no_allowed_prefix_makes_a_sandbox_the_gateway(
     assert not sends_as(daemon, one, GATEWAYS[version])
 
 
-def arriving(client: Namespace, server: Namespace, address: str) -> int:
-    """Return how many of many new flows of UDP arrive."""
+def test_a_sandbox_on_two_networks_sends_from_its_addresses_by_both(
+    daemon: Daemon, one: Sandbox
+) -> None:
+    daemon.create("red", "10.77.0.0/24", "fd77::/64")
+    red = daemon.connect("one", network="red")
+    blue = daemon.connect("one")
+    for kept in (red, None):
+        for address in blue.addresses:
+            assert sends_as(daemon, one, address.partition("/")[0])
+        for address in red.addresses:
+            source = address.partition("/")[0]
+            assert sends_as(daemon, one, source, network="blue") is (kept is red)
+        if kept is red:
+            daemon.net.Disconnect(DisconnectRequest(network="red", container_id="one"))
+    assert not {"sandbox_ip4", "sandbox_ip6"} & daemon.testbed.firewall().keys()
+
+
+def arriving(client: Namespace, server: Namespace, address: str, expected: int = MANY) -> int:
+    """Return how many of many new flows of UDP arrive: those expected are waited for."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with ExitStack() as stack:
 
@@ -105,12 +122,12 @@ def arriving(client: Namespace, server: Namespace, address: str) -> int:
 
         listener = opened(server)
         listener.bind((address, 0))
-        listener.settimeout(1)
         for _ in range(MANY):
             opened(client).sendto(b"hello", listener.getsockname()[:2])
         count = 0
         with suppress(TimeoutError):
             while count < MANY:
+                listener.settimeout(PATIENCE if count < expected else 1)
                 listener.recv(100)
                 count += 1
         return count
@@ -121,8 +138,8 @@ def test_a_sandbox_opens_no_more_connections_than_its_limit(
 ) -> None:
     daemon.connect("one", options={"conntrack_limit": "5"})
     daemon.connect("two")
-    assert arriving(one, daemon.testbed, GATEWAYS[4]) == 5
-    assert arriving(one, daemon.testbed, GATEWAYS[6]) == 0  # both families count together
+    assert arriving(one, daemon.testbed, GATEWAYS[4], 5) == 5
+    assert arriving(one, daemon.testbed, GATEWAYS[6], 0) == 0  # both families count together
     assert arriving(two, daemon.testbed, GATEWAYS[4]) == MANY
     assert arriving(daemon.testbed, one, "10.88.0.2") == MANY  # only what it opens counts
 
@@ -131,14 +148,14 @@ def test_a_limit_of_connections_changes_while_the_endpoint_is_in_use(
     daemon: Daemon, one: Sandbox
 ) -> None:
     daemon.connect("one", options={"conntrack_limit": "1"})
-    assert arriving(one, daemon.testbed, GATEWAYS[4]) == 1
+    assert arriving(one, daemon.testbed, GATEWAYS[4], 1) == 1
     update_endpoint(daemon, options={"conntrack_limit": "7"})
-    assert arriving(one, daemon.testbed, GATEWAYS[4]) == 7
+    assert arriving(one, daemon.testbed, GATEWAYS[4], 7) == 7
     update_endpoint(daemon, options={"conntrack_limit": "0"})
     assert arriving(one, daemon.testbed, GATEWAYS[4]) == MANY
     update_endpoint(daemon, remove_options=["conntrack_limit"])
     update_network(daemon, options={"conntrack_limit": "3"})
-    assert arriving(one, daemon.testbed, GATEWAYS[6]) == 3
+    assert arriving(one, daemon.testbed, GATEWAYS[6], 3) == 3
 
 
 def test_a_renamed_bridge_keeps_the_limit(daemon: Daemon, one: Sandbox) -> None:
@@ -146,7 +163,7 @@ def test_a_renamed_bridge_keeps_the_limit(daemon: Daemon, one: Sandbox) -> None:
     daemon.signal(signal.SIGSTOP)  # or the name is restored
     try:
         daemon.testbed.run("ip", "link", "set", "br-blue", "name", "lan9")
-        assert arriving(one, daemon.testbed, GATEWAYS[4]) == 5
+        assert arriving(one, daemon.testbed, GATEWAYS[4], 5) == 5
     finally:
         daemon.signal(signal.SIGCONT)
     eventually(lambda: "br-blue" in daemon.testbed.links())

@@ -29,7 +29,6 @@ def test_after_disconnect_nothing_of_the_endpoint_is_left(
 def test_after_delete_nothing_of_the_network_is_left(daemon: Daemon, one: Sandbox) -> None:
     before = daemon.everything()
     network = daemon.create("blue")
-    daemon.connect("one")
     ipv4 = {"prefix": {"addr": "10.88.0.0", "len": 24}}
     ipv6 = {"prefix": {"addr": "fd88::", "len": 64}}
     assert daemon.testbed.firewall() == {
@@ -41,6 +40,7 @@ def test_after_delete_nothing_of_the_network_is_left(daemon: Daemon, one: Sandbo
         "subnets4": [ipv4],
         "subnets6": [ipv6],
     }
+    daemon.connect("one")
     daemon.delete("blue")
     assert daemon.testbed.firewall() == {}
     assert daemon.everything() == before

@@ -73,7 +73,8 @@ def test_the_next_daemon_finds_everything_as_it_was(empty_testbed: Testbed, numb
     again.stop()
     assert empty_testbed.findings() == []
     empty_testbed.spoilt = True
-    empty_testbed.run("nft", "delete", "table", "inet", "mynet")
+    for family in ("inet", "bridge"):
+        empty_testbed.run("nft", "delete", "table", family, "mynet")
     assert empty_testbed.state() == untouched
 
 

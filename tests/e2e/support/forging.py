@@ -17,13 +17,18 @@ FOREIGN_MAC = "02:00:00:00:00:99"
 
 
 def sends_as(
-    daemon: Daemon, box: Sandbox, source: str, *, mac: str = "", bridge: str = "br-blue"
+    daemon: Daemon, box: Sandbox, source: str, *, mac: str = "", network: str = "blue"
 ) -> bool:
-    """Return whether a datagram from a source reaches the bridge.
+    """Return whether a datagram from a source reaches the bridge of a network.
 
     One from the endpoint's own address follows, which always does.
     """
-    (endpoint,) = [each for each in daemon.endpoints() if each.container_id == box.name]
+    (endpoint,) = [
+        each
+        for each in daemon.endpoints()
+        if (each.container_id, each.network) == (box.name, network)
+    ]
+    bridge = f"br-{network}"
     version = 6 if ":" in source else 4
     own = next(
         address.partition("/")[0]

@@ -12,7 +12,7 @@ import pytest
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.drivers.linux.firewall.elements import Bits, Element, LinkIndex, Mac, Span, Value, keys
-from mynet.drivers.linux.firewall.guard import guard_elements
+from mynet.drivers.linux.firewall.guard import guard_elements, sandbox_elements
 from mynet.drivers.linux.firewall.port_elements import published
 from mynet.drivers.linux.firewall.ruleset import elements, ruleset
 from mynet.drivers.linux.netlink.nftables import Key
@@ -268,6 +268,28 @@ def test_each_endpoint_adds_what_it_may_send(guard: Guard, expected: str) -> Non
     assert added(ruleset("7f3a", [], [rules])) == lines_of(expected)
 
 
+def test_endpoints_of_one_sandbox_may_send_from_each_others_addresses() -> None:
+    """But not in ARP and neighbour discovery, and not with the other's link-local address."""
+    red, blue, other = (
+        replace(
+            DUAL,
+            attachment=Attachment(number, 3),
+            addresses=(ip_address(f"10.{number}.0.2"), ip_address("fe80::7")),
+            conntrack_limit=0,
+            sandbox=sandbox,
+        )
+        for number, sandbox in ((7, 4711), (8, 4711), (9, 4712))
+    )
+    rules = [
+        EndpointRules(str(number), guard=guard) for number, guard in enumerate((red, blue, other))
+    ]
+    lines = [line for line in added(ruleset("7f3a", [], rules)) if "sandbox" in line]
+    mac = DUAL.mac
+    assert lines == [
+        f"add element bridge mynet sandbox_ip4 {{ 7 . {mac} . 10.8.0.2, 8 . {mac} . 10.7.0.2 }}"
+    ]
+
+
 def test_the_guard_judges_the_link_group_of_the_ports() -> None:
     (group,) = re.findall(r"iifgroup != (\w+) accept", GUARD.read_text())
     assert int(group, 16) == PORT_GROUP
@@ -313,7 +335,12 @@ def test_the_rules_declare_exactly_the_sets_that_are_filled() -> None:
         for first, count in ((first, 1), (first + 1, 2))
     ]
     guards = [replace(DUAL, allowed=ALLOWED), replace(DUAL, spoof_check=False)]
-    filled = chain(elements(everything), published(forwards), *map(guard_elements, guards))
+    filled = chain(
+        elements(everything),
+        published(forwards),
+        *map(guard_elements, guards),
+        sandbox_elements(DUAL, DUAL),
+    )
     declared = [
         (family, name)
         for family, file in (("inet", RULES), ("bridge", GUARD))

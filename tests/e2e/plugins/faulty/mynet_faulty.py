@@ -23,7 +23,10 @@ from mynet.ipam.hookspecs import hookimpl as backend_hook
 
 
 class NoFirewall(Firewall):
-    """A firewall that leaves the table alone, which is the built-in driver's."""
+    """A firewall that leaves the tables alone, which are the built-in driver's.
+
+    So the endpoints of this driver can send nothing.
+    """
 
     def load(self, *_: object) -> None:
         pass
@@ -34,13 +37,16 @@ class NoFirewall(Firewall):
     def remove(self, *_: object) -> None:
         pass
 
-    def publish(self, *_: object) -> None:
+    def add_endpoint(self, *_: object) -> None:
         pass
 
-    def unpublish(self, *_: object) -> None:
+    def remove_endpoint(self, *_: object) -> None:
         pass
 
     def missing_forwards(self, *_: object) -> Sequence[Forward]:
+        return ()
+
+    def missing_guard(self, *_: object) -> Sequence[str]:
         return ()
 
     def unexpected(self, *_: object) -> Sequence[str]:
@@ -48,7 +54,7 @@ class NoFirewall(Firewall):
 
 
 class Unfiltered(LinuxKernel):
-    """The kernel without the firewall's table."""
+    """The kernel without the firewall's tables."""
 
     def __init__(self) -> None:
         super().__init__()

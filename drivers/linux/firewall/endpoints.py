@@ -1,0 +1,60 @@
+"""The endpoints that the tables should have, and the elements of each.
+
+A sandbox on several networks sends by the interface of its best route, whatever the source is: the
+answers of a published port on one network leave by another. So each port lets the addresses pass
+that the sandbox has on other networks, as sources of IP packets alone.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from mynet.drivers.linux.firewall.elements import Element
+from mynet.drivers.linux.firewall.guard import sandbox_elements
+from mynet.drivers.linux.firewall.ruleset import endpoint_elements
+from mynet.drivers.linux.values.endpoint_rules import EndpointRules
+
+
+class Endpoints:
+    """Endpoints by their ids, and by their sandboxes. Callers serialise all methods."""
+
+    def __init__(self, endpoints: Iterable[EndpointRules] = ()) -> None:
+        self._by_id: dict[str, EndpointRules] = {}
+        self._by_sandbox: dict[int, dict[str, EndpointRules]] = {}
+        for rules in endpoints:
+            self.put(rules)
+
+    def get(self, endpoint_id: str) -> EndpointRules:
+        """Return the rules of an endpoint, empty ones for an unknown endpoint."""
+        return self._by_id.get(endpoint_id, EndpointRules(endpoint_id))
+
+    def put(self, rules: EndpointRules) -> None:
+        """Remember an endpoint in place of what it was."""
+        self.pop(rules.endpoint_id)
+        if not any(endpoint_elements(rules)):
+            return
+        self._by_id[rules.endpoint_id] = rules
+        if rules.guard and rules.guard.sandbox:
+            self._by_sandbox.setdefault(rules.guard.sandbox, {})[rules.endpoint_id] = rules
+
+    def pop(self, endpoint_id: str) -> EndpointRules | None:
+        """Forget an endpoint; return its rules if it was known."""
+        rules = self._by_id.pop(endpoint_id, None)
+        if rules and rules.guard and rules.guard.sandbox:
+            of_sandbox = self._by_sandbox[rules.guard.sandbox]
+            del of_sandbox[endpoint_id]
+            if not of_sandbox:
+                del self._by_sandbox[rules.guard.sandbox]
+        return rules
+
+    def all(self) -> Sequence[EndpointRules]:
+        """Return all endpoints."""
+        return list(self._by_id.values())
+
+    def elements(self, rules: EndpointRules) -> Iterator[Element]:
+        """Yield the elements of an endpoint, and those between it and others of its sandbox."""
+        yield from endpoint_elements(rules)
+        if rules.guard is None:
+            return
+        for other in self._by_sandbox.get(rules.guard.sandbox, {}).values():
+            if other.endpoint_id != rules.endpoint_id and other.guard:
+                yield from sandbox_elements(rules.guard, other.guard)
+                yield from sandbox_elements(other.guard, rules.guard)
