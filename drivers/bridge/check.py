@@ -96,6 +96,9 @@ def _port(veth: Veth, link: Link, static_macs: frozenset[str]) -> Iterator[str]:
         ("learning", observed.learning, desired.learning),
         ("locked", observed.locked, desired.locked),
         ("flood", observed.flood, desired.flood),
+        ("mcast_flood", observed.mcast_flood, desired.mcast_flood),
+        ("bcast_flood", observed.bcast_flood, desired.bcast_flood),
+        ("neigh_suppress", observed.neigh_suppress, desired.neigh_suppress),
     ):
         if is_on is not None and is_on != should:
             yield f"{veth.name} has {flag} {_on(is_on)} instead of {_on(should)}."

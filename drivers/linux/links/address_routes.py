@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6, IPInterface, IPNetwork
-from mynet.drivers.linux.netlink import route_requests, rtnetlink
+from mynet.drivers.linux.links.lookup import list_addresses
+from mynet.drivers.linux.netlink import route_replies, route_requests, rtnetlink
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.address_routes import AddressRoute, RouteKind, address_routes
 
 _NO_TABLE: Final = frozenset({errno.ENOENT})  # the kernel creates a table with its first route
-_PAUSES: Final = (0, 0.01, 0.05, 0.1)  # seconds before each look at routes
+_PAUSES: Final = (0, 0.01, 0.05)  # seconds before each look at routes
+_NEW: Final = 3.0  # seconds from the creation of an address
 _EXISTS: Final = frozenset({errno.EEXIST})
 
 
@@ -50,8 +52,8 @@ def settled_routes(
 ) -> frozenset[AddressRoute]:
     """Return the routes of a link's addresses. Like: ``ip route show dev NAME proto kernel``.
 
-    The kernel adds the local route of an IPv6 address a moment after the address, so a missing one
-    is looked up again.
+    The kernel adds the local route of an IPv6 address after the address, from a queue, so a missing
+    one is looked up again, and counts as there while the address is new.
     """
     late = {route for route in address_routes(addresses, subnets) if _may_be_late(route)}
     routes = frozenset[AddressRoute]()
@@ -59,8 +61,13 @@ def settled_routes(
         time.sleep(pause)
         routes = list_routes(nl, index).get(index, frozenset())
         if late <= routes:
-            break
-    return routes
+            return routes
+    new = {
+        address.ip
+        for address, age in map(route_replies.read_address_age, list_addresses(nl, index))
+        if age < _NEW
+    }
+    return routes | {route for route in late if route.destination.network_address in new}
 
 
 def _may_be_late(route: AddressRoute) -> bool:

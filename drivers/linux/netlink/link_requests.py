@@ -121,6 +121,9 @@ def set_bridge_port(index: int, flags: BridgePort) -> bytes:
         nla.attribute(rt.IFLA_BRPORT_LEARNING, bytes([flags.learning])),
         nla.attribute(rt.IFLA_BRPORT_LOCKED, bytes([bool(flags.locked)])),
         nla.attribute(rt.IFLA_BRPORT_UNICAST_FLOOD, bytes([flags.flood])),
+        nla.attribute(rt.IFLA_BRPORT_MCAST_FLOOD, bytes([flags.mcast_flood])),
+        nla.attribute(rt.IFLA_BRPORT_BCAST_FLOOD, bytes([flags.bcast_flood])),
+        nla.attribute(rt.IFLA_BRPORT_NEIGH_SUPPRESS, bytes([flags.neigh_suppress])),
         nla.attribute(rt.IFLA_BRPORT_GROUP_FWD_MASK, _U16.pack(flags.group_fwd_mask)),
     )
     kind = nla.text_attribute(rt.IFLA_INFO_SLAVE_KIND, "bridge")

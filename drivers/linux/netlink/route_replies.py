@@ -7,6 +7,7 @@ with what pyroute2 reads. Sources: linux/if_link.h, linux/if_addr.h, linux/rtnet
 
 import struct
 import sys
+import time
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Final
@@ -27,6 +28,8 @@ from mynet.drivers.linux.values.observed import Link, Route
 
 _RTGENMSG_BYTES: Final = 4  # with padding
 _NETNSA_NSID, _NSID_NOT_ASSIGNED = 1, -1
+_CACHEINFO = struct.Struct("@IIII")  # preferred and valid lifetimes, when created and updated
+_HUNDREDTHS: Final = 100  # of a second since the host's start, the unit of these times
 _RTNEXTHOP = struct.Struct("@HBBi")  # length, flags, hops, index
 
 _FORBIDDING_TYPES: Final = frozenset(
@@ -86,6 +89,9 @@ def read_bridge_port(payloads: Mapping[int, bytes]) -> BridgePort:
         learning=any(payloads.get(rt.IFLA_BRPORT_LEARNING, b"")),
         locked=None if locked is None else any(locked),
         flood=any(payloads.get(rt.IFLA_BRPORT_UNICAST_FLOOD, b"")),
+        mcast_flood=any(payloads.get(rt.IFLA_BRPORT_MCAST_FLOOD, b"\1")),
+        bcast_flood=any(payloads.get(rt.IFLA_BRPORT_BCAST_FLOOD, b"\1")),
+        neigh_suppress=any(payloads.get(rt.IFLA_BRPORT_NEIGH_SUPPRESS, b"")),
         group_fwd_mask=int.from_bytes(
             payloads.get(rt.IFLA_BRPORT_GROUP_FWD_MASK, b""), sys.byteorder
         ),
@@ -98,6 +104,14 @@ def read_address(data: bytes) -> tuple[int, IPInterface]:
     payloads = read_attributes(data, HEADER_BYTES + rt.IFADDRMSG.size)
     address = payloads.get(rt.IFA_LOCAL) or payloads[rt.IFA_ADDRESS]
     return index, ip_interface((address, length))
+
+
+def read_address_age(data: bytes) -> tuple[IPInterface, float]:
+    """Read an address, and how many seconds ago it was created."""
+    _, address = read_address(data)
+    payloads = read_attributes(data, HEADER_BYTES + rt.IFADDRMSG.size)
+    created: int = _CACHEINFO.unpack(payloads[rt.IFA_CACHEINFO])[2]
+    return address, time.clock_gettime(time.CLOCK_MONOTONIC) - created / _HUNDREDTHS
 
 
 def is_default(data: bytes) -> bool:

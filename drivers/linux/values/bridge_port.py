@@ -30,9 +30,14 @@ class BridgePort:
     # Whether the port may only send with the MAC addresses that the bridge's forwarding database
     # has for it. None is observed where the kernel has no such flag (Linux before 5.18).
     locked: bool | None = False
-    # Whether the port receives frames to MAC addresses that the bridge does not know. Multicast
-    # and broadcast have other flags, which stay on.
+    # Whether the port receives frames to MAC addresses that the bridge does not know.
     flood: bool = True
+    # Whether the port receives multicast, which IPv6 needs to find neighbours, and broadcast, which
+    # ARP needs.
+    mcast_flood: bool = True
+    bcast_flood: bool = True
+    # Whether the bridge answers ARP for the port, and passes none of it.
+    neigh_suppress: bool = False
     # The reserved MAC addresses, a bit each, of which the port's frames are forwarded.
     group_fwd_mask: int = 0
 

@@ -127,6 +127,9 @@ def veth_info(peer: dict[str, object]) -> dict[str, object]:
                         "IFLA_BRPORT_LEARNING": 0,
                         "IFLA_BRPORT_LOCKED": 1,
                         "IFLA_BRPORT_UNICAST_FLOOD": 0,
+                        "IFLA_BRPORT_MCAST_FLOOD": 1,
+                        "IFLA_BRPORT_BCAST_FLOOD": 1,
+                        "IFLA_BRPORT_NEIGH_SUPPRESS": 0,
                         "IFLA_BRPORT_GROUP_FWD_MASK": 0xFFFD,
                     },
                 }
