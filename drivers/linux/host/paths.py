@@ -9,11 +9,12 @@ import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import ip_address
 from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6, IPAddress
 from mynet.drivers.linux import sysctl
-from mynet.drivers.linux.links.lookup import default_routes, list_addresses
+from mynet.drivers.linux.links.lookup import list_addresses
 from mynet.drivers.linux.netlink import path_requests, pyroute2_requests, route_replies
 from mynet.drivers.linux.netlink import rtnetlink as rt
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
@@ -29,6 +30,8 @@ _FORBIDDING: Final = {
     rt.RTN_PROHIBIT: "prohibit",
     rt.RTN_THROW: "throw",
 }
+# Addresses that no host has: the former 6to4 relays (RFC 7526), and documentation (RFC 9637).
+_FAR_AWAY: Final = {IPV4: ip_address("192.88.99.1"), IPV6: ip_address("3fff::1")}
 _TO_TABLE: Final = 1  # FR_ACT_TO_TBL
 _STANDARD: Final = {rt.RT_TABLE_LOCAL: 0, rt.RT_TABLE_MAIN: 32766}  # the rules of every host
 _DEFAULT_TABLE: Final = 253
@@ -82,11 +85,12 @@ class _Lookups:
 
     @cached_property
     def _uplink(self) -> tuple[int, IPAddress] | None:
-        """The device and the next hop of the default route, None without one."""
-        for route in default_routes(self.nl, self.version):
-            if route.device and route.gateway:
-                return route.device, route.gateway
-        return None
+        """The device and the next hop of packets to the world outside, None without a next hop.
+
+        The kernel looks it up, because a host with many networks has thousands of other routes.
+        """
+        route = self._winner(_FAR_AWAY[self.version])
+        return (route.device, route.gateway) if route and route.device and route.gateway else None
 
     @cached_property
     def _foreign_rules(self) -> Sequence[Rule]:

@@ -40,6 +40,7 @@ class Scene:
 
     def passes(self) -> bool:
         """Return whether packets pass between the sandbox, the host and the world outside."""
+        self.one.run("ip", "neigh", "flush", "dev", "eth0")
         ways: list[tuple[Namespace, str]] = []
         ways += [(self.one, address) for address in ("10.88.0.1", "fd88::1", *OUTSIDE)]
         ways += [(self.host, address) for address in ("10.88.0.2", "fd88::2")]
