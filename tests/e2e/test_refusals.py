@@ -120,10 +120,6 @@ def take_the_route(daemon: Daemon, box: Sandbox) -> None:
     box.run("ip", "route", "add", "default", "via", "192.0.2.2", "metric", "1001000000")
 
 
-def forbid_ipv6(daemon: Daemon, box: Sandbox) -> None:
-    box.run("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6")
-
-
 def take_the_bridge(daemon: Daemon, box: Sandbox) -> None:
     daemon.testbed.run("ip", "link", "del", "br-blue")
 
@@ -136,7 +132,6 @@ Obstacle = Callable[[Daemon, Sandbox], None]
     [
         (take_the_name, "INTERFACE_EXISTS", "eth0 in the sandbox"),
         (take_the_route, "KERNEL_ERROR", "default route with metric 1001000000"),
-        (forbid_ipv6, "KERNEL_ERROR", "add address fd88::2/64 to eth0"),
         (take_the_bridge, "KERNEL_ERROR", "br-blue"),
     ],
 )
@@ -154,13 +149,14 @@ def test_a_connect_that_fails_half_way_leaves_nothing(
 
 
 def test_a_create_that_fails_half_way_leaves_nothing(daemon: Daemon) -> None:
+    daemon.testbed.run("sysctl", "-qw", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0")
     before = daemon.everything()
-    setting = "/proc/sys/net/ipv6/conf/default/disable_ipv6"
-    daemon.testbed.run("sh", "-c", f"echo 1 >{setting}")
+    daemon.testbed.run("mount", "--bind", "/proc/sys", "/proc/sys")
+    daemon.testbed.run("mount", "-o", "remount,bind,ro", "/proc/sys")
     refused = refusal(daemon.net.CreateNetwork, create("blue"))
-    daemon.testbed.run("sh", "-c", f"echo 0 >{setting}")
-    assert refused.reason == "KERNEL_ERROR"
-    assert "add address fd88::1/64 to br-blue" in refused.message
+    daemon.testbed.run("umount", "/proc/sys")
+    assert (refused.code, refused.reason) == ("INTERNAL", "KERNEL_ERROR")
+    assert "net.ipv4.ip_forward" in refused.message
     assert daemon.everything() == before
 
 
