@@ -156,6 +156,21 @@ class Driver(ABC):
         It changes nothing. :meth:`connect` must repair every difference that is reported.
         """
 
+    def endpoint_notes(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
+        """Return a sentence for each part of the endpoint that :meth:`check` does not compare.
+
+        It changes nothing.
+        """
+        return ()
+
+    def living(self, call: Call, endpoints: Sequence[Endpoint]) -> Collection[str]:
+        """Return the ids of those endpoints whose sandboxes still exist, as their links show.
+
+        The daemon calls it for endpoints to whose sandboxes no path leads: a descriptor, a socket
+        or a mount in another mount namespace may keep them. The daemon removes the others.
+        """
+        return ()
+
     def update(self, call: Call, update: NetworkUpdate) -> None:
         """Bring an existing network and its endpoints to new options.
 

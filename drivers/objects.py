@@ -130,6 +130,9 @@ class Endpoint:
     # Where the inner end goes. With None it stays in the daemon's namespace, down and without
     # addresses, and the caller moves it.
     sandbox: Sandbox | None = None
+    # Whether a path leads to the sandbox. If not, the sandbox lives all the same: the driver checks
+    # and repairs only what is outside it.
+    reachable: bool = True
     # The endpoint's options. Each has passed Option.check.
     options: Mapping[str, str] = field(default_factory=dict)
     # The published ports, only for a driver with the capability PORTS. The daemon has reserved

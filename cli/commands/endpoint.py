@@ -119,8 +119,9 @@ def inspect(session: Session, *, selectors: Sequence[str]) -> None:
 def check(session: Session, *, selector: str) -> None:
     """Compare an endpoint with the kernel.
 
-    Each difference is printed on a line. The exit status is 1 if there are any. ENDPOINT is an id
-    or the beginning of one. The command repairs nothing; `mynetctl doctor --repair` does.
+    Each difference is printed on a line, and then what was not compared. The exit status is 1 if
+    there is a difference. ENDPOINT is an id or the beginning of one. The command repairs nothing;
+    `mynetctl doctor --repair` does.
 
     \b
     Examples:
@@ -128,7 +129,7 @@ def check(session: Session, *, selector: str) -> None:
       mynetctl endpoint check $(mynetctl endpoint ls --container web --quiet)
     """
     answer = session.call("NetworkService.CheckEndpoint", {"endpoint": selector})
-    render.show(session.output, answer, answer["problems"])
+    render.show(session.output, answer, [*answer["problems"], *answer["notes"]])
     if answer["problems"]:
         raise SystemExit(1)
 

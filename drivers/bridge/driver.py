@@ -14,7 +14,12 @@ from mynet.drivers.bridge.drift import (
     rule_differences,
     table_differences,
 )
-from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS, address_versions, require_usable
+from mynet.drivers.bridge.endpoint_options import (
+    ENDPOINT_OPTIONS,
+    address_versions,
+    manages_inside,
+    require_usable,
+)
 from mynet.drivers.bridge.endpoint_rules import (
     attachment_of,
     forwards_of,
@@ -139,6 +144,18 @@ class BridgeDriver(api.Driver):
         problems = differences(veth, seen)
         problems += endpoint_rule_differences(self._kernel, endpoint.network, rules)
         return problems
+
+    def endpoint_notes(self, call: api.Call, endpoint: api.Endpoint) -> Sequence[str]:
+        """Return that the inside of a sandbox is its owner's, where it is."""
+        if endpoint.sandbox is None or manages_inside(endpoint):
+            return ()
+        inside = f"{endpoint.interface}, its addresses and its routes"
+        return (f"The sandbox's inside is its owner's (manage_inside=false): {inside}.",)
+
+    def living(self, call: api.Call, endpoints: Sequence[api.Endpoint]) -> Collection[str]:
+        """Return the ids of the endpoints whose pairs exist with both ends."""
+        marks = self._kernel.links.living(map(self._specs.veth, endpoints))
+        return {read_mark(mark)[1] for mark in marks}
 
     def update(self, call: api.Call, update: api.NetworkUpdate) -> None:
         """Apply the network's options to the firewall and to the bridge's ports."""

@@ -3,6 +3,7 @@
 ::
 
     bandwidth_egress=10Mbit             see bandwidth.py
+    manage_inside=false                 the sandbox's inside is its owner's after Connect
     spoof_check=false                   see guard_options.py
     net.ipv4.conf.IFNAME.rp_filter=2    the name of a sysctl, IFNAME for the interface's name
 
@@ -16,10 +17,11 @@ from functools import partial
 
 from mynet.drivers.api import IPV4, IPV6, Endpoint, IPInterface, Option
 from mynet.drivers.bridge.bandwidth import BANDWIDTH_OPTIONS
-from mynet.drivers.bridge.guard_options import GUARD_OPTIONS
+from mynet.drivers.bridge.guard_options import GUARD_OPTIONS, true_or_false
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.drivers.linux.links.mac import has_ipv6, mac_from
 
+MANAGE_INSIDE = "manage_inside"
 IFNAME = "IFNAME"  # the placeholder for the interface's name
 ACCEPT_RA = "net.ipv6.conf.IFNAME.accept_ra"
 DISABLE_IPV6 = "net.ipv6.conf.IFNAME.disable_ipv6"
@@ -93,6 +95,12 @@ def _fault(values: range, value: str) -> str | None:
 
 
 ENDPOINT_OPTIONS = (
+    Option(
+        MANAGE_INSIDE,
+        "true (the default) or false: whether mynet checks and repairs the interface in the sandbox"
+        " after Connect",
+        true_or_false,
+    ),
     *BANDWIDTH_OPTIONS,
     *GUARD_OPTIONS,
     *(
@@ -111,6 +119,11 @@ def sysctls(options: Mapping[str, str], addresses: Sequence[IPInterface]) -> Map
     """
     asked = _asked(options)
     return {DISABLE_IPV6: "0", ACCEPT_RA: "0", **asked} if has_ipv6(addresses) else asked
+
+
+def manages_inside(endpoint: Endpoint) -> bool:
+    """Return whether the inner end is the daemon's, and can be reached."""
+    return endpoint.reachable and endpoint.options.get(MANAGE_INSIDE) != "false"
 
 
 def address_versions(options: Mapping[str, str]) -> frozenset[int]:

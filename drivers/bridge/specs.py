@@ -6,7 +6,7 @@ from ipaddress import ip_interface
 
 from mynet.drivers.api import IPV4, IPV6, Endpoint, IPAddress, IPInterface, IPNetwork, Network
 from mynet.drivers.bridge.bandwidth import EGRESS, INGRESS, limit
-from mynet.drivers.bridge.endpoint_options import sysctls
+from mynet.drivers.bridge.endpoint_options import manages_inside, sysctls
 from mynet.drivers.bridge.guard_options import GuardOptions
 from mynet.drivers.bridge.leaving_options import host_addresses
 from mynet.drivers.bridge.options import MODES, GatewayMode, Options
@@ -75,6 +75,7 @@ class Specs:
             settings=sysctls(endpoint.options, addresses) if endpoint.sandbox else {},
             ingress=limit(endpoint.options, INGRESS, endpoint.network.mtu),
             shaper=self._shaper(endpoint),
+            manages_inner=manages_inside(endpoint),
         )
 
     def forwarded_versions(self, network: Network) -> frozenset[int]:

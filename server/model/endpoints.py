@@ -154,15 +154,26 @@ class Endpoint:
         """Return whether the endpoint is READY, on a network that is not being deleted."""
         return self.state is EndpointState.READY and network.state is not NetworkState.DELETING
 
-    def why_gone(self, boot_id: str, cookies: Container[int]) -> str:
+    def is_out_of_reach(self, boot_id: str, cookies: Container[int]) -> bool:
+        """Return whether the endpoint is of this boot, and no path leads to its sandbox.
+
+        ``boot_id`` is that of the running kernel, and ``cookies`` are those of the sandboxes that
+        paths lead to.
+        """
+        sandbox = self.place.sandbox
+        is_lost = sandbox is not None and sandbox.cookie not in cookies
+        return is_lost and self.boot_id == boot_id
+
+    def why_gone(self, boot_id: str, cookies: Container[int], living: Container[str] = ()) -> str:
         """Return why the endpoint cannot exist any more, or "" where it can.
 
-        ``boot_id`` is that of the running kernel, and ``cookies`` are those of living sandboxes.
+        The arguments are those of :meth:`is_out_of_reach`, and the ids of the endpoints whose
+        sandboxes live without a path.
         """
         if self.boot_id != boot_id:
             return "It is of an earlier boot of this host."
         sandbox = self.place.sandbox
-        if sandbox and sandbox.cookie not in cookies:
+        if sandbox and sandbox.cookie not in cookies and self.id not in living:
             return f"Its sandbox, which was at {sandbox.path}, is gone."
         return ""
 

@@ -88,6 +88,11 @@ class Attachments:
         differences = driver.run(call, Driver.check, endpoint.for_driver(network))
         return [*differences, *self.ports.missing(network, endpoint)]
 
+    def notes(self, call: Call, network: Network, endpoint: Endpoint) -> Sequence[str]:
+        """Return which parts of an endpoint are not compared, a sentence each."""
+        driver = self.drivers.get(network.spec.driver)
+        return driver.run(call, Driver.endpoint_notes, endpoint.for_driver(network))
+
     def detach(self, call: Call, network: Network, endpoint: Endpoint) -> None:
         """Remove an endpoint from the kernel. Its addresses, ports and record stay."""
         self._run(call, Driver.disconnect, network, endpoint)

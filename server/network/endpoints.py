@@ -119,14 +119,19 @@ class Endpoints:
                 self._finish(call, self.store.networks.find(endpoint.network_id), endpoint)
         return endpoint
 
-    def check(self, call: Call, selector: EndpointSelector) -> tuple[Endpoint, Sequence[str]]:
-        """Return an endpoint, and how the kernel differs from it, a sentence each.
+    def check(
+        self, call: Call, selector: EndpointSelector
+    ) -> tuple[Endpoint, Sequence[str], Sequence[str]]:
+        """Return an endpoint, how the kernel differs from it, and what of it is not compared.
+
+        The last two are sentences.
 
         Raises EndpointNotFound, NetworkNotFound, Ambiguous, and what the driver raises.
         """
         endpoint = self.finder.one(selector)
         network = self.store.networks.find(endpoint.network_id)
-        return endpoint, self.attachments.differences(call, network, endpoint)
+        differences = self.attachments.differences(call, network, endpoint)
+        return endpoint, differences, self.attachments.notes(call, network, endpoint)
 
     def page(
         self, selector: EndpointSelector, labels: Mapping[str, str], after: int, limit: int

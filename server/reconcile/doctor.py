@@ -192,8 +192,8 @@ class Doctor:
                     self.updates.settle(call, network, loose)
 
     def _observe(self, examination: Examination, snapshot: Snapshot) -> Observed:
-        sandboxes = self.kernel_checks.sandboxes_of(snapshot.endpoints)
-        return Observed(sandboxes, self.ipam_checks.addresses(examination))
+        addresses = self.ipam_checks.addresses(examination)
+        return self.kernel_checks.observe(examination.call(), snapshot.endpoints, addresses)
 
     def _remove_gone(
         self, examination: Examination, snapshot: Snapshot, observed: Observed

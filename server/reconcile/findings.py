@@ -104,6 +104,10 @@ class Examination:
         # What a person should know and is no problem: a sentence each.
         self.notes: list[str] = []
 
+    def call(self) -> Call:
+        """Return a call for a step that is about no single object."""
+        return self._calls()
+
     def add(self, problem: Problem) -> None:
         """Record a problem, and repair it if that is asked for and possible.
 

@@ -22,7 +22,6 @@ from mynet.server.model.networks import NetworkState
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.reconcile.doctor import Doctor
 from mynet.server.reconcile.findings import Examination, Finding
-from mynet.server.reconcile.kernel_checks import Observed
 from mynet.server.reconcile.repair_queue import RepairQueue
 from mynet.server.reconcile.snapshot import Snapshot
 
@@ -197,7 +196,7 @@ def examiners(
         for endpoint in map(doctor.store.endpoints.get, ids)
         if endpoint and endpoint.state is EndpointState.READY and endpoint.place.sandbox
     ]
-    observed = Observed(doctor.kernel_checks.sandboxes_of(endpoints), {})
+    observed = doctor.kernel_checks.observe(Call.internal(_TIMEOUT), endpoints, {})
     gone = {endpoint.id: why for endpoint in endpoints if (why := observed.why_gone(endpoint))}
     living = [endpoint for endpoint in endpoints if endpoint.id not in gone]
     network_ids = dict.fromkeys([*ids, *(endpoint.network_id for endpoint in living)])

@@ -2,7 +2,8 @@
 
 An endpoint whose sandbox is gone is removed, and its addresses are released. A container that
 connects again with the same interface within the subnet's retention gets the same addresses. A
-sandbox is gone if no process and no mount refers to its namespace, or if the host has booted since.
+sandbox is gone if its namespace has ended, or if the host has booted since. A namespace lives
+without a path where a descriptor or a socket keeps it: the endpoint's links show that it does.
 Its cookie identifies a namespace, also if its path has changed.
 """
 
@@ -11,10 +12,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import partial
 
+from mynet.drivers import api
 from mynet.drivers.api import Driver
+from mynet.drivers.errors import DriverError
 from mynet.ipam.api import IPAddress
 from mynet.server.addressing.leases import Leases
 from mynet.server.calls.call import Call
+from mynet.server.errors import MynetError
 from mynet.server.host import Host, boot_id
 from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import Network
@@ -38,10 +42,12 @@ class Observed:
     sandboxes: Mapping[int, str]
     # The addresses of each network and endpoint, by owner.
     addresses: Mapping[str, AbstractSet[IPAddress]]
+    # The ids of the endpoints whose sandboxes live, although no path leads to them.
+    out_of_reach: AbstractSet[str] = frozenset()
 
     def why_gone(self, endpoint: Endpoint) -> str:
         """Return why an endpoint cannot exist any more, or "" where it can."""
-        return endpoint.why_gone(boot_id(), self.sandboxes)
+        return endpoint.why_gone(boot_id(), self.sandboxes, self.out_of_reach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,30 @@ class KernelChecks:
         if self._look_at_network(network, call):
             self.networks.repair(call, network)
 
-    def sandboxes_of(self, endpoints: Iterable[Endpoint]) -> Mapping[int, str]:
+    def observe(
+        self,
+        call: Call,
+        endpoints: Sequence[Endpoint],
+        addresses: Mapping[str, AbstractSet[IPAddress]],
+    ) -> Observed:
+        """Return where the sandboxes of endpoints are. ``addresses`` are passed on."""
+        sandboxes = self._sandboxes_of(endpoints)
+        lost: dict[str, list[api.Endpoint]] = {}
+        for endpoint in endpoints:
+            network = self.store.networks.get(endpoint.network_id)
+            if network and endpoint.is_out_of_reach(boot_id(), sandboxes):
+                lost.setdefault(network.spec.driver, []).append(endpoint.for_driver(network))
+        living = (self._living(call, name, lost[name]) for name in lost)
+        return Observed(sandboxes, addresses, frozenset().union(*living))
+
+    def _living(self, call: Call, driver: str, endpoints: Sequence[api.Endpoint]) -> Iterable[str]:
+        """Return the ids of those endpoints whose sandboxes live; all if the driver cannot tell."""
+        try:
+            return self.drivers.get(driver).run(call, Driver.living, endpoints)
+        except (DriverError, MynetError):
+            return [endpoint.id for endpoint in endpoints]
+
+    def _sandboxes_of(self, endpoints: Iterable[Endpoint]) -> Mapping[int, str]:
         """Return a path to each living sandbox of this boot's endpoints, by cookie."""
         this_boot = boot_id()
         return self.host.sandboxes.locate(
@@ -123,6 +152,9 @@ class KernelChecks:
                     lambda call: self.attachments.tear_down(call, (network, endpoint)),
                 ),
             )
+            return
+        if endpoint.id in observed.out_of_reach:
+            yield from self._out_of_reach(call, network, endpoint)
             return
         if sandbox := endpoint.place.sandbox:
             path = observed.sandboxes[sandbox.cookie]
@@ -157,6 +189,32 @@ class KernelChecks:
                 else None,
                 "Disconnect it and connect it again: its interface belongs to its caller.",
             )
+
+    def _out_of_reach(self, call: Call, network: Network, endpoint: Endpoint) -> Iterator[Problem]:
+        """Yield that no path leads to a sandbox that lives, and what differs outside of it."""
+        outside = replace(endpoint.for_driver(network), reachable=False)
+        driver = self.drivers.get(network.spec.driver)
+        look = partial(driver.run, verb=Driver.check, request=outside)
+        if differences := look(call):
+            yield Problem(
+                endpoint.display_name,
+                " ".join(differences),
+                Repair(
+                    "repairs it",
+                    "It is repaired.",
+                    partial(driver.run, verb=Driver.connect, request=outside),
+                    look,
+                ),
+            )
+        path = endpoint.place.sandbox.path if endpoint.place.sandbox else ""
+        yield Problem(
+            endpoint.display_name,
+            f"Its sandbox is out of reach: it lives, but neither {path} nor any other path that"
+            " mynetd sees leads to it. A process keeps it open, or it is mounted in another mount"
+            " namespace. The endpoint works and stays as it is.",
+            remedy="Connect the container again with a path that leads to the sandbox, or"
+            " disconnect it if it has ended.",
+        )
 
     def _look_at_endpoint(self, network: Network, endpoint: Endpoint, call: Call) -> Sequence[str]:
         driver = self.drivers.get(network.spec.driver)

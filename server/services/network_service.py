@@ -106,8 +106,10 @@ class NetworkService:
     def CheckEndpoint(
         self, request: pb.CheckEndpointRequest, call: Call
     ) -> pb.CheckEndpointResponse:
-        endpoint, problems = self.core.endpoints.check(call, from_proto.selector(request))
-        return pb.CheckEndpointResponse(endpoint=to_proto.endpoint(endpoint), problems=problems)
+        endpoint, problems, notes = self.core.endpoints.check(call, from_proto.selector(request))
+        return pb.CheckEndpointResponse(
+            endpoint=to_proto.endpoint(endpoint), problems=problems, notes=notes
+        )
 
     def ListDrivers(self, _: pb.ListDriversRequest, call: Call) -> pb.ListDriversResponse:
         return pb.ListDriversResponse(drivers=map(to_proto.driver, self.core.drivers))

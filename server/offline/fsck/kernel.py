@@ -7,7 +7,7 @@ says whether the next start repairs it.
 
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -166,6 +166,9 @@ class _DriverComparison:
 
     def _endpoint(self, network: Network, endpoint: Endpoint, sandboxes: Mapping[int, str]) -> None:
         """Compare an endpoint at the path that its sandbox has now."""
+        if endpoint.is_out_of_reach(boot_id(), sandboxes):
+            self._out_of_reach(network, endpoint)
+            return
         if reason := endpoint.why_gone(boot_id(), sandboxes):
             self._find(f"{endpoint.display_name}: {reason}", "The next start removes it.")
             return
@@ -180,6 +183,16 @@ class _DriverComparison:
         if differences := self._ask(Driver.check, endpoint.for_driver(network)):
             self._find(f"{endpoint.display_name}: {' '.join(differences)}", remedy)
 
+    def _out_of_reach(self, network: Network, endpoint: Endpoint) -> None:
+        """Compare what is outside a sandbox that no path leads to, if the sandbox lives."""
+        outside = replace(endpoint.for_driver(network), reachable=False)
+        if endpoint.id not in self._ask(Driver.living, [outside]):
+            reason = endpoint.why_gone(boot_id(), ())
+            self._find(f"{endpoint.display_name}: {reason}", "The next start removes it.")
+        elif differences := self._ask(Driver.check, outside):
+            problem = f"{endpoint.display_name}: {' '.join(differences)}"
+            self._find(problem, "The next start repairs it.")
+
     def _expected(self, networks: Sequence[Network]) -> ExpectedState:
         """Return the records that must be in the kernel, and those that may be."""
         standing, unfinished = [], []
@@ -193,7 +206,7 @@ class _DriverComparison:
                 unfinished.append(with_endpoints(network, half))
         return ExpectedState(standing, unfinished)
 
-    def _ask(self, verb: Callable[[Driver, Call, A], Sequence[T]], request: A) -> Sequence[T]:
+    def _ask(self, verb: Callable[[Driver, Call, A], Collection[T]], request: A) -> Collection[T]:
         """Return what the driver answers. An error is a remark, and the answer then empty."""
         if f"driver {self.driver.name}" in self.unresponsive:
             return ()

@@ -55,7 +55,7 @@ DISCONNECT = [
 ]
 DELETE = [
     case("recording the intent", store(0)),
-    case("looking whose the bridge is", kernel("links.is_taken")),
+    case("looking whose the bridge is", kernel("links.inspect_bridge")),
     case("telling the firewall", kernel("firewall.remove")),
     case("taking the bridge away", kernel("links.delete_bridge")),
     case("giving the gateways back", backend(0)),
@@ -162,7 +162,7 @@ def test_a_network_is_deleted_although_its_subnets_cannot_be_dropped(
 
 
 UNDO_CREATE = [
-    case("looking whose the bridge is", kernel("links.is_taken")),
+    case("looking whose the bridge is", kernel("links.inspect_bridge")),
     case("telling the firewall", kernel("firewall.remove")),
     case("taking the bridge away", kernel("links.delete_bridge")),
     case("giving the gateways back", backend(4)),
