@@ -11,13 +11,19 @@ from tests.e2e.support.hostile.capture import Wire
 from tests.e2e.support.hostile.envelopes import plain
 from tests.e2e.support.namespace import talk
 from tests.e2e.support.testbed import HOST, Sandbox
+from tests.support.matrix import matrix
 
 VIPS = {"10.88.0.100": "10.88.0.1", "fd88::100": "fd88::1"}  # with the gateway of each family
 EVERYBODY, VRRP_MAC, HELLO = "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:12", b"mynet keepalived"
 SETTINGS = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables")
 
 
-@pytest.fixture(autouse=True, scope="module", params=["0", "1"], ids="br_netfilter={}".format)
+@pytest.fixture(
+    autouse=True,
+    scope="module",
+    params=matrix(["0", "1"], short=lambda setting: setting == "1"),
+    ids="br_netfilter={}".format,
+)
 def filtered(request: pytest.FixtureRequest, module_daemon: Daemon) -> None:
     """Frames that stay on a bridge pass the host's firewall, or not."""
     for name in SETTINGS:
