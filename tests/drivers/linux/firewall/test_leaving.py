@@ -8,6 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from mynet.drivers.api import PortMapping, PortProtocol
+from tests.drivers.linux.support.namespaces import forget_all_flows
 from tests.drivers.linux.support.topology import HOST, OUTSIDE, Topology
 
 UDP = PortProtocol.UDP
@@ -23,6 +24,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
 
 @pytest.fixture
 def topology(shared: Topology) -> Iterator[Topology]:
+    """The shared topology; a flow of an earlier test would lend its source port to a new one."""
+    forget_all_flows(shared.namespaces["host"])
     yield shared
     for name in ("red1", "red2", "blue1"):
         shared.reset(name)
