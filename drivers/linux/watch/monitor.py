@@ -12,7 +12,7 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -110,14 +110,17 @@ class NotificationReader:
             if ending.poll(1000 * WINDOW):
                 return
             try:
-                damaged = self._read()
-                if damaged is not None:
+                for damaged in self._read():
                     self._notice(damaged)
             except Exception:  # the next notification is read nevertheless
                 logger.exception("reading the kernel's notifications failed")
 
-    def _read(self) -> frozenset[str] | None:
-        """Read the notifications; return what may be damaged, None if nothing is."""
+    def _read(self) -> Sequence[frozenset[str]]:
+        """Read the notifications; return what may be damaged.
+
+        Where anything may be, the known marks are reported too. Only by its mark an endpoint is
+        looked at inside its sandbox.
+        """
         of_links, are_links_lost = self._links.read()
         of_losses, are_losses_lost = self._losses.read()
         of_uplinks, are_uplinks_lost = self._uplinks.read()
@@ -126,10 +129,12 @@ class NotificationReader:
             self._list_links()
         damaged = self._filter.find_damage([*of_links, *of_losses])
         messages = (notification.message for notification in of_firewall)
-        is_lossy = are_links_lost or are_losses_lost or are_uplinks_lost or are_rules_lost
-        if is_lossy or of_uplinks or is_changed_by_others(messages, TABLES, self._own_ports):
-            return ANYTHING
-        return damaged
+        if are_links_lost or are_losses_lost or are_uplinks_lost or are_rules_lost:
+            return [ANYTHING]
+        known = [] if damaged is None else [damaged]
+        if of_uplinks or is_changed_by_others(messages, TABLES, self._own_ports):
+            return [*known, ANYTHING]
+        return known
 
 
 def _look_up(namespace: int, index: int) -> Request:
