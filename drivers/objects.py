@@ -198,9 +198,13 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """An object in the kernel with this instance's mark, whose record does not exist."""
+    """An object in the kernel with this instance's mark that no record accounts for."""
 
     # The id in the mark.
     id: str
     # What the object is, for people: "interface veth3f2a".
     name: str
+    # Whether the record exists, and this is a second object with its mark.
+    is_copy: bool = False
+    # Whether packets of endpoints pass the object. It is not removed then.
+    in_use: bool = False

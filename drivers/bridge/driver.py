@@ -28,6 +28,7 @@ from mynet.drivers.bridge.endpoint_rules import (
 )
 from mynet.drivers.bridge.leaving import lost_addresses, require_own_addresses
 from mynet.drivers.bridge.options import OPTIONS, contradictions, require_sound
+from mynet.drivers.bridge.orphans import find_orphans
 from mynet.drivers.bridge.path_conditions import path_conditions
 from mynet.drivers.bridge.probes import probe
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
@@ -216,18 +217,14 @@ class BridgeDriver(api.Driver):
         ]
 
     def orphans(self, call: api.Call, known: Collection[str]) -> Sequence[api.Orphan]:
-        """Return the links with this instance's mark and an unknown id."""
-        marked = [(*read_mark(link.mark), link) for link in self._kernel.links.list_marked()]
-        return [
-            api.Orphan(record, f"interface {link.name}")
-            for instance, record, link in marked
-            if instance == self._instance and record not in known
-        ]
+        """Return the links with this instance's mark and an unknown id, and copies of marks."""
+        return list(find_orphans(self._kernel.links.list_marked(), self._instance, known))
 
     def discard(self, call: api.Call, orphan: api.Orphan) -> None:
-        """Delete the links with the orphan's id."""
+        """Delete the link with the orphan's id and name."""
         for link in self._kernel.links.list_marked():
-            if read_mark(link.mark) == (self._instance, orphan.id):
+            found = api.Orphan(read_mark(link.mark)[1], f"interface {link.name}")
+            if (found.id, found.name) == (orphan.id, orphan.name):
                 self._kernel.links.delete(link)
 
     def audit(self, call: api.Call, expected: api.ExpectedState) -> Sequence[str]:

@@ -228,12 +228,22 @@ class KernelChecks:
         ``known`` has the ids on record, and may be out of date.
         """
         for orphan in driver.run(call, Driver.orphans, known):
+            removal = _removal(partial(driver.run, verb=Driver.discard, request=orphan))
+            if orphan.is_copy:
+                yield Problem(
+                    orphan.name,
+                    f"It carries the mark of {orphan.id[:12]}, and another interface does, too.",
+                    None if orphan.in_use else removal,
+                    "Packets pass it, so it is not removed: find out which program made it, then"
+                    " delete it (ip link delete).",
+                )
+                continue
             # A call may have recorded it meanwhile.
             if not (self.store.networks.has(orphan.id) or self.store.endpoints.has(orphan.id)):
                 yield Problem(
                     orphan.name,
                     f"It carries the mark of {orphan.id[:12]}, which is not on record.",
-                    _removal(partial(driver.run, verb=Driver.discard, request=orphan)),
+                    removal,
                 )
 
     def _moved(self, endpoint: Endpoint, before: str) -> Problem:

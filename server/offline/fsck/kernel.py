@@ -151,9 +151,10 @@ class _DriverComparison:
                 if endpoint.is_ready_on(network) and sandboxes is not None:
                     self._endpoint(network, endpoint, sandboxes)
         for orphan in self._ask(Driver.orphans, {*self.records.networks, *self.records.endpoints}):
+            why = "which another interface has, too" if orphan.is_copy else "which is not on record"
             self._find(
-                f"{orphan.name} carries the mark of {orphan.id[:12]}, which is not on record.",
-                "The next start removes it.",
+                f"{orphan.name} carries the mark of {orphan.id[:12]}, {why}.",
+                "Delete it (ip link delete)." if orphan.in_use else "The next start removes it.",
             )
         for difference in self._ask(Driver.audit, self._expected(networks)):
             self._find(difference, "The next start repairs it.")

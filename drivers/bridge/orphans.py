@@ -1,0 +1,27 @@
+"""Links with a mark of this instance that no record accounts for."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from mynet.drivers.api import Orphan
+from mynet.drivers.linux.links.alias import read_mark
+from mynet.drivers.linux.values.desired import Identity
+from mynet.drivers.linux.values.observed import Link, choose
+
+
+def find_orphans(links: Sequence[Link], instance: str, known: Collection[str]) -> Iterator[Orphan]:
+    """Yield the links whose records are not known, and those that have a copy of a mark.
+
+    Of several links of one kind with one mark, the daemon works with one, which has the alternative
+    name. Another one is in use if it is a bridge with ports, or one end of a pair.
+    """
+    bridges = {link.master for link in links}
+    for link in links:
+        of_instance, record = read_mark(link.mark)
+        if of_instance != instance:
+            continue
+        own = choose(links, Identity(link.kind, link.name, link.mark, link.mac))
+        if record not in known:
+            yield Orphan(record, f"interface {link.name}")
+        elif own is not None and own.index != link.index:
+            in_use = bool(link.peer) or link.index in bridges
+            yield Orphan(record, f"interface {link.name}", is_copy=True, in_use=in_use)
