@@ -17,7 +17,7 @@ from mynet.drivers.linux.links.own_links import find_own, mark, restore_name
 from mynet.drivers.linux.netlink import link_requests, tc
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Rate, Shaper, Veth
-from mynet.drivers.linux.values.observed import Link, Snapshot
+from mynet.drivers.linux.values.observed import Snapshot
 
 _NO_QUEUE: Final = frozenset({errno.ENOENT, errno.EINVAL})
 
@@ -25,12 +25,15 @@ _NO_QUEUE: Final = frozenset({errno.ENOENT, errno.EINVAL})
 def limit(nl: Netlink, veth: Veth, index: int) -> Iterator[Request]:
     """Create the endpoint's shaper; yield the requests that limit the outer end with an index.
 
-    Raises :exc:`InterfaceExists` where the shaper's name is another link's.
+    Limits that hold are not set again, because packets get lost and change places meanwhile. Raises
+    :exc:`InterfaceExists` where the shaper's name is another link's.
     """
     if veth.ingress:
-        yield _set_rate(veth.name, index, veth.ingress)
+        yield from _change_rate(nl, veth.name, index, veth.ingress)
     if veth.shaper:
         device = _ensure_shaper(nl, veth.shaper)
+        if device in _redirections_of(nl, veth.name, index):
+            return
         resource = f"interface {veth.name}"
         doing = f"redirect what {veth.name} receives through {veth.shaper.name}"
         yield Request(tc.delete_ingress(index), doing, resource, _NO_QUEUE)
@@ -55,36 +58,39 @@ def _ensure_shaper(nl: Netlink, shaper: Shaper) -> int:
         restore_name(nl, link, name)
     nl.ask(
         *mark(index, shaper.identity, link),
-        _set_rate(name, index, shaper.rate),
+        *_change_rate(nl, name, index, shaper.rate),
         *set_up(name, index),
     )
     return index
 
 
-def _set_rate(name: str, index: int, rate: Rate) -> Request:
-    doing = f"limit what {name} sends to {rate}"
-    return Request(tc.set_rate(index, rate), doing, f"interface {name}")
+def _change_rate(nl: Netlink, name: str, index: int, rate: Rate) -> Iterator[Request]:
+    """Yield the request that limits what a link sends, if it has another limit or none."""
+    if _rate_of(nl, name, index) != rate:
+        doing = f"limit what {name} sends to {rate}"
+        yield Request(tc.set_rate(index, rate), doing, f"interface {name}")
 
 
 def inspect_limits(nl: Netlink, veth: Veth, seen: Snapshot) -> Snapshot:
     """Return a snapshot with the limits that hold. Like: ``tc qdisc; tc filter``."""
     if seen.outer is None or not (veth.ingress or veth.shaper):
         return seen
-    outer, ingress = seen.outer, _rate_of(nl, seen.outer)
+    outer, ingress = seen.outer, _rate_of(nl, seen.outer.name, seen.outer.index)
     shaper = find_own(nl, veth.shaper.identity) if veth.shaper else None
     seen = replace(seen, ingress=ingress, shaper=shaper)
-    if shaper is None or not shaper.up or shaper.index not in _redirections_of(nl, outer):
+    redirections = _redirections_of(nl, outer.name, outer.index)
+    if shaper is None or not shaper.up or shaper.index not in redirections:
         return seen
-    return replace(seen, egress=_rate_of(nl, shaper))
+    return replace(seen, egress=_rate_of(nl, shaper.name, shaper.index))
 
 
-def _rate_of(nl: Netlink, link: Link) -> Rate | None:
-    doing, resource = f"look up the queue of {link.name}", f"interface {link.name}"
-    reply = nl.get_acknowledged(Request(tc.get_root(link.index), doing, resource, _NO_QUEUE))
+def _rate_of(nl: Netlink, name: str, index: int) -> Rate | None:
+    doing, resource = f"look up the queue of {name}", f"interface {name}"
+    reply = nl.get_acknowledged(Request(tc.get_root(index), doing, resource, _NO_QUEUE))
     return tc.read_rate(reply) if reply else None
 
 
-def _redirections_of(nl: Netlink, link: Link) -> set[int]:
-    doing, resource = f"list the filters of {link.name}", f"interface {link.name}"
-    replies = nl.dump(Request(tc.get_ingress_filters(link.index), doing, resource, _NO_QUEUE))
+def _redirections_of(nl: Netlink, name: str, index: int) -> set[int]:
+    doing, resource = f"list the filters of {name}", f"interface {name}"
+    replies = nl.dump(Request(tc.get_ingress_filters(index), doing, resource, _NO_QUEUE))
     return {device for reply in replies for device in tc.read_redirections(reply)}

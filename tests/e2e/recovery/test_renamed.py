@@ -7,13 +7,14 @@ import pytest
 
 from mynet.v1.network_pb2 import DoctorRequest
 from tests.e2e.support.daemon import Daemon, eventually
-from tests.e2e.support.echo import conversation
+from tests.e2e.support.echo import conversation, datagrams
 from tests.e2e.support.namespace import talk
 from tests.e2e.support.testbed import OUTSIDE, Sandbox, Testbed
 
 LIMITS = {"bandwidth_egress": "100Mbit"}
 LINKS = ["the bridge", "the host's veth", "the inner end", "the shaper"]
 by_link = pytest.mark.parametrize("link", LINKS)
+by_server = pytest.mark.parametrize("server", [OUTSIDE[0], OUTSIDE[1]], ids=["IPv4", "IPv6"])
 
 
 class Scene:
@@ -99,7 +100,7 @@ def unhealed(empty_testbed: Testbed) -> Iterator[Scene]:
 
 
 @by_link
-@pytest.mark.parametrize("server", [OUTSIDE[0], OUTSIDE[1]], ids=["IPv4", "IPv6"])
+@by_server
 def test_a_renamed_link_gets_its_name_back_and_connections_go_on(
     healed: Scene, link: str, server: str
 ) -> None:
@@ -117,6 +118,35 @@ def test_a_start_renames_links_back_and_no_connection_ends(healed: Scene, link: 
         healed.start()
         assert healed.is_whole()
         connection.go_on()
+
+
+@by_link
+@by_server
+def test_no_packet_is_lost_when_a_link_gets_its_name_back(
+    healed: Scene, link: str, server: str
+) -> None:
+    with datagrams(healed.box, healed.testbed.outside, server) as flow:
+        healed.rename(link)
+        eventually(healed.is_whole)
+        assert flow.lost() == 0
+
+
+@by_link
+@by_server
+def test_no_packet_is_lost_when_a_start_renames_links_back(
+    healed: Scene, link: str, server: str
+) -> None:
+    """The kernel may lose a packet that is under way when the whole firewall is replaced."""
+
+    def nothing_is_lost() -> bool:
+        with datagrams(healed.box, healed.testbed.outside, server) as flow:
+            healed.kill()
+            healed.rename(link)
+            healed.start()
+            assert healed.is_whole()
+            return flow.lost() == 0
+
+    eventually(nothing_is_lost)
 
 
 @by_link

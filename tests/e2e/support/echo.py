@@ -1,11 +1,14 @@
-"""A connection that a client and a server use all the time while a test does something."""
+"""Connections and datagrams between two that go on all the time while a test does something."""
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tests.e2e.support.namespace import PATIENCE, Namespace
+
+_UNDER_WAY, _LAST = 16, b"last"
 
 
 class Conversation:
@@ -62,3 +65,73 @@ def conversation(client: Namespace, server: Namespace, address: str) -> Iterator
         talk.stop()
         near.shutdown(socket.SHUT_WR)
         thread.join(PATIENCE)
+
+
+class Datagrams:
+    """Numbered datagrams that a server echoes. Sixteen are under way at any time.
+
+    The machine itself loses none of so few, however busy it is.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._connection.settimeout(0.1)
+        self._sent = 0
+        self._back: set[bytes] = set()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._end.set()
+        self._thread.join(PATIENCE)
+
+    def lost(self) -> int:
+        """Stop sending; return how many of the datagrams did not come back."""
+        self.stop()
+        end = time.monotonic() + PATIENCE
+        while _LAST not in self._back and time.monotonic() < end:  # it comes after all others
+            self._connection.send(_LAST)
+            self._receive()
+        assert _LAST in self._back, "no datagram comes back"
+        return self._sent - len(self._back - {_LAST})
+
+    def _run(self) -> None:
+        while not self._end.is_set():
+            while self._sent - len(self._back) < _UNDER_WAY:
+                self._connection.send(str(self._sent).encode())
+                self._sent += 1
+            self._receive()
+
+    def _receive(self) -> None:
+        with suppress(TimeoutError):
+            self._back.add(self._connection.recv(100))
+
+
+@contextmanager
+def datagrams(client: Namespace, server: Namespace, address: str) -> Iterator[Datagrams]:
+    """Send datagrams from a client to a server at ``address`` for the time of the block."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with (
+        server.inside(lambda: socket.socket(family, socket.SOCK_DGRAM)) as far,
+        client.inside(lambda: socket.socket(family, socket.SOCK_DGRAM)) as near,
+    ):
+        far.bind((address, 0))
+        near.connect(far.getsockname())
+
+        def echo() -> None:
+            while True:
+                word, sender = far.recvfrom(100)
+                if not word:
+                    return
+                far.sendto(word, sender)
+
+        thread = threading.Thread(target=echo, daemon=True)
+        thread.start()
+        flow = Datagrams(near)
+        try:
+            yield flow
+        finally:
+            flow.stop()
+            near.send(b"")
+            thread.join(PATIENCE)
