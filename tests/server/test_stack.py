@@ -14,13 +14,17 @@ def test_a_network_is_a_bridge_with_its_gateways_behind_the_firewall(stack: Stac
     assert (bridge.name, bridge.kind, bridge.mtu, bridge.up) == ("br-web", "bridge", 1450, True)
     assert bridge.mark == f"mynet:{INSTANCE}:{network.id}"
     cidrs = (ip_network("10.1.0.0/24"), ip_network("fd00:1::/64"))
-    assert stack.kernel.firewall.networks == {"br-web": NetworkRules("br-web", masquerade=cidrs)}
+    assert stack.kernel.firewall.networks == {
+        "br-web": NetworkRules("br-web", masquerade=cidrs, subnets=cidrs)
+    }
     assert stack.kernel.host.forwarding == {4, 6}
 
 
 def test_an_internal_network_is_not_masqueraded(stack: Stack) -> None:
-    stack.network(internal=True)
-    assert stack.kernel.firewall.networks == {"br-web": NetworkRules("br-web", internal=True)}
+    network = stack.network(internal=True)
+    (subnet,) = network.subnets
+    rules = NetworkRules("br-web", internal=True, subnets=(ip_network(subnet.cidr),))
+    assert stack.kernel.firewall.networks == {"br-web": rules}
     assert stack.kernel.host.forwarding == frozenset()
 
 

@@ -84,7 +84,10 @@ DAMAGES = [
     ),
     (
         "sysctl -qw net.ipv4.ip_forward=0",
-        "network blue: The host does not forward IPv4 (net.ipv4.ip_forward is 0).",
+        (
+            "network blue: br-blue does not forward IPv4 (net.ipv4.conf.br-blue.forwarding is 0)."
+            " The host does not forward IPv4 (net.ipv4.ip_forward is 0)."
+        ),
     ),
     (
         "nft delete element inet mynet pub4 { tcp . 8080 }",

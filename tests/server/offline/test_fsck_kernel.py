@@ -243,32 +243,33 @@ def test_an_error_of_a_driver_is_a_remark(left: Stack, verb: str) -> None:
     assert remark.endswith(": mynetd may not look")
 
 
+INSPECTING = {  # the verbs of the kernel that change nothing
+    "firewall.is_intact",
+    "firewall.missing",
+    "firewall.missing_forwards",
+    "firewall.missing_guard",
+    "firewall.outdated",
+    "firewall.unexpected",
+    "host.forwarded_versions",
+    "host.ip_versions",
+    "host.route_sources",
+    "links.inspect",
+    "links.inspect_bridge",
+    "links.is_loopback_open",
+    "links.is_taken",
+    "links.list_marked",
+    "links.survey",
+    "sandboxes.locate",
+}
+
+
 def test_fsck_calls_verbs_that_change_nothing(left: Stack) -> None:
     before, calls = left.kernel.list_links(), dict(left.kernel.control.calls)
     assert look(left).findings == []
     asked = {
         verb for verb, count in left.kernel.control.calls.items() if count > calls.get(verb, 0)
     }
-    assert asked == {
-        *(
-            "sandboxes.locate",
-            "links.inspect_bridge",
-            "firewall.is_intact",
-            "firewall.missing",
-            "host.forwarded_versions",
-            "host.ip_versions",
-            "links.inspect",
-        ),
-        *(
-            "firewall.missing_forwards",
-            "firewall.missing_guard",
-            "links.survey",
-            "links.is_loopback_open",
-            "links.list_marked",
-            "firewall.unexpected",
-            "links.is_taken",
-        ),
-    }
+    assert asked == INSPECTING
     assert left.kernel.list_links() == before
 
 
