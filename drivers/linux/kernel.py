@@ -14,7 +14,8 @@ class LinuxKernel:
 
     All of these threads must be in the same namespace, since they delete links and change the
     firewall together. Between calls it keeps no descriptor except for reserved ports, one to
-    announce addresses with, and one to change the firewall with.
+    announce addresses with, one to change the firewall with, and one for the notifications of
+    default routes.
     """
 
     def __init__(self) -> None:
@@ -30,3 +31,4 @@ class LinuxKernel:
         """Close the descriptors that are kept between calls, except those of reserved ports."""
         self.links.close()
         self.firewall.close()
+        self.host.close()

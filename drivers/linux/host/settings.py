@@ -42,6 +42,9 @@ def ip_versions() -> frozenset[int]:
 class Host:
     """Implements :class:`~mynet.drivers.linux.interface.Host` by netlink and sysctls."""
 
+    def __init__(self) -> None:
+        self._route_sources = leaving.RouteSources()
+
     def ip_versions(self) -> frozenset[int]:
         """Like: test -e /proc/net/if_inet6."""
         return ip_versions()
@@ -52,7 +55,7 @@ class Host:
 
     def route_sources(self) -> Sequence[RouteSource]:
         """Like: ip route show default."""
-        return leaving.route_sources()
+        return self._route_sources.get()
 
     def uplink_mtu(self) -> int:
         """Like: ip route show default; ip link show.
@@ -133,3 +136,7 @@ class Host:
     def opaque_rules(self) -> Sequence[str]:
         """Like: ip rule show."""
         return opaque_rules()
+
+    def close(self) -> None:
+        """Close the descriptor that is kept between calls."""
+        self._route_sources.close()
