@@ -206,5 +206,5 @@ class Orphan:
     name: str
     # Whether the record exists, and this is a second object with its mark.
     is_copy: bool = False
-    # Whether packets of endpoints pass the object. It is not removed then.
+    # Whether a sandbox that lives needs the object. Repairs and starts do not remove it then.
     in_use: bool = False

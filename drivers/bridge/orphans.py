@@ -12,16 +12,19 @@ def find_orphans(links: Sequence[Link], instance: str, known: Collection[str]) -
     """Yield the links whose records are not known, and those that have a copy of a mark.
 
     Of several links of one kind with one mark, the daemon works with one, which has the alternative
-    name. Another one is in use if it is a bridge with ports, or one end of a pair.
+    name. A link is in use if it is a bridge with ports or one end of a pair: the other end is in a
+    sandbox that lives. The shaper of such an end is in use with it.
     """
     bridges = {link.master for link in links}
+    paired = {link.mark for link in links if link.peer}
     for link in links:
         of_instance, record = read_mark(link.mark)
         if of_instance != instance:
             continue
         own = choose(links, Identity(link.kind, link.name, link.mark, link.mac))
+        in_use = bool(link.peer) or link.index in bridges
         if record not in known:
-            yield Orphan(record, f"interface {link.name}")
+            in_use = in_use or link.mark in paired
+            yield Orphan(record, f"interface {link.name}", in_use=in_use)
         elif own is not None and own.index != link.index:
-            in_use = bool(link.peer) or link.index in bridges
             yield Orphan(record, f"interface {link.name}", is_copy=True, in_use=in_use)

@@ -243,7 +243,9 @@ class KernelChecks:
                 yield Problem(
                     orphan.name,
                     f"It carries the mark of {orphan.id[:12]}, which is not on record.",
-                    removal,
+                    None if orphan.in_use else removal,
+                    "A container may need it, so it is not removed: restore a backup that has the"
+                    " record, or delete it (ip link delete) and connect the container again.",
                 )
 
     def _moved(self, endpoint: Endpoint, before: str) -> Problem:

@@ -154,7 +154,9 @@ class _DriverComparison:
             why = "which another interface has, too" if orphan.is_copy else "which is not on record"
             self._find(
                 f"{orphan.name} carries the mark of {orphan.id[:12]}, {why}.",
-                "Delete it (ip link delete)." if orphan.in_use else "The next start removes it.",
+                "If nothing needs it, delete it (ip link delete)."
+                if orphan.in_use
+                else "The next start removes it.",
             )
         for difference in self._ask(Driver.audit, self._expected(networks)):
             self._find(difference, "The next start repairs it.")

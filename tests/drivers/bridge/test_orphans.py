@@ -54,7 +54,7 @@ def test_orphans_are_links_of_this_instance_without_a_known_record(
     kernel.add_link("br-other", mark="mynet:other instance:lan")
     kernel.add_link("tun7", mark="another program's")
     assert driver.orphans(CALL, {network.id, endpoint.id}) == []
-    orphan = Orphan(endpoint.id, f"interface {endpoint.host_interface}")
+    orphan = Orphan(endpoint.id, f"interface {endpoint.host_interface}", in_use=True)
     assert driver.orphans(CALL, {network.id}) == [orphan]
     for _ in range(2):
         driver.discard(CALL, orphan)

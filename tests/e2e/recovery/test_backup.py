@@ -12,6 +12,7 @@ from mynet.v1 import ipam_pb2
 from tests.e2e.support.daemon import STATE, Daemon, connect
 from tests.e2e.support.namespace import talk
 from tests.e2e.support.testbed import Sandbox, Testbed
+from tests.e2e.support.unrecorded import delete_unrecorded, unrecorded
 
 CALLERS = 8
 POOL = "10.64.0.0/16"
@@ -93,6 +94,8 @@ def test_what_was_acknowledged_before_a_backup_is_back_after_it(empty_testbed: T
         assert again.problems(endpoint) == []
     assert talk(one, two, "10.88.0.3") == "10.88.0.2"
     assert "late" not in restored
+    assert "eth0" in late.links()
+    delete_unrecorded(again)
     assert list(late.links()) == ["lo"]
     # The backup may have caught endpoints of the callers, whose interfaces they have since removed.
     for container in restored.keys() - {"one", "two"}:
@@ -100,6 +103,39 @@ def test_what_was_acknowledged_before_a_backup_is_back_after_it(empty_testbed: T
     again.stop()
     (old,) = (empty_testbed.root / "var/lib").glob("mynet.before-restore-*")
     assert (old / "mynet.db").exists()
+
+
+def test_what_a_backup_does_not_know_is_kept_until_it_is_deleted(empty_testbed: Testbed) -> None:
+    one, two = Sandbox(empty_testbed, "one"), Sandbox(empty_testbed, "two")
+    daemon = Daemon(empty_testbed)
+    mynetctl(empty_testbed, "backup", FILE)
+    daemon.create("blue")
+    endpoint = daemon.connect("one", options={"bandwidth_egress": "100Mbit"})
+    daemon.connect("two")
+    daemon.stop()
+    links = empty_testbed.links().keys()
+    empty_testbed.run("mynetd", "restore", FILE, "--move-aside")
+
+    daemon = Daemon(empty_testbed)
+    assert endpoint.host_interface in unrecorded(daemon)
+    assert empty_testbed.links().keys() == links
+    assert not one.pings("10.88.0.3", within=0.5)
+    daemon.stop()
+    state = empty_testbed.root / "var/lib"
+    (newer,) = state.glob("mynet.before-restore-*")
+    (state / "mynet").rename(state / "older")
+    newer.rename(state / "mynet")
+    daemon = Daemon(empty_testbed)
+    assert daemon.problems(endpoint) == []
+    assert talk(one, two, "10.88.0.3") == "10.88.0.2"
+    daemon.stop()
+
+    (state / "mynet").rename(newer)
+    (state / "older").rename(state / "mynet")
+    daemon = Daemon(empty_testbed)
+    delete_unrecorded(daemon)
+    assert empty_testbed.links().keys() == {"lo", "uplink"}
+    daemon.stop()
 
 
 @pytest.fixture

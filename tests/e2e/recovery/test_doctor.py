@@ -11,6 +11,7 @@ from mynet.v1.network_pb2 import Network
 from tests.e2e.support.daemon import STATE, Daemon
 from tests.e2e.support.namespace import talk
 from tests.e2e.support.testbed import Sandbox, Testbed
+from tests.e2e.support.unrecorded import delete_unrecorded
 from tests.ipam.support.databases import noise
 from tests.support.matrix import matrix
 
@@ -111,15 +112,15 @@ def test_a_link_without_a_record_is_removed_and_foreign_links_are_not(
     daemon: Daemon, blue: Network
 ) -> None:
     instance = daemon.testbed.run("cat", "/var/lib/mynet/mynet.json").split('"instance": "')[1][:16]
-    for name, alias in (("veth-lost", f"mynet:{instance}:lost"), ("veth-mine", "not mynet's")):
-        daemon.testbed.run("ip", "link", "add", name, "type", "veth", "peer", f"{name}p")
+    for name, alias in (("br-lost", f"mynet:{instance}:lost"), ("br-mine", "not mynet's")):
+        daemon.testbed.run("ip", "link", "add", name, "type", "bridge")
         daemon.testbed.run("ip", "link", "set", name, "alias", alias)
-    assert [subject for subject, _, _ in doctor(daemon)] == ["interface veth-lost"]
+    assert [subject for subject, _, _ in doctor(daemon)] == ["interface br-lost"]
     doctor(daemon, repair=True)
     links = daemon.testbed.run("ip", "-brief", "link")
-    assert "veth-lost" not in links
-    assert "veth-mine" in links
-    daemon.testbed.run("ip", "link", "del", "veth-mine")
+    assert "br-lost" not in links
+    assert "br-mine" in links
+    daemon.testbed.run("ip", "link", "del", "br-mine")
 
 
 @pytest.fixture
@@ -165,7 +166,7 @@ def test_addresses_that_the_backend_lost_are_taken_from_the_daemon_s_records(
 
 
 @by_damage
-def test_what_the_daemon_s_records_lost_is_removed_from_kernel_and_backend(
+def test_what_the_daemon_s_records_lost_is_removed_from_the_backend_and_found_in_the_kernel(
     killed: Testbed, eighths: int, by: str
 ) -> None:
     damage(killed.root / STATE / "mynet.db-wal", eighths, by)
@@ -182,9 +183,13 @@ def test_when_both_databases_lost_commits_they_are_made_consistent(
 
 
 def require_consistent(testbed: Testbed) -> None:
-    """Start, and require that the log names the loss, and that records and kernel agree."""
+    """Start, and require that the log names the loss, and that records and kernel agree.
+
+    What a sandbox may need is kept until it is deleted.
+    """
     again = Daemon(testbed)
     assert "has lost its newest commits" in again.log.read_text()
+    delete_unrecorded(again)
     assert doctor(again) == []
     records = {f"endpoint:{endpoint.id}" for endpoint in again.endpoints()}
     records |= {f"network:{network.id}" for network in again.networks()}

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from tests.e2e.support.namespace import PATIENCE, Namespace
 
-_UNDER_WAY, _LAST = 16, b"last"
+_UNDER_WAY, _FIRST, _LAST = 16, b"first", b"last"
 
 
 class Conversation:
@@ -70,14 +70,16 @@ def conversation(client: Namespace, server: Namespace, address: str) -> Iterator
 class Datagrams:
     """Numbered datagrams that a server echoes. Sixteen are under way at any time.
 
-    The machine itself loses none of so few, however busy it is.
+    The machine itself loses none of so few, however busy it is. They begin when one has come back:
+    of several at once that begin a flow, the kernel may drop some.
     """
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._connection.settimeout(0.1)
-        self._sent = 0
         self._back: set[bytes] = set()
+        self._await(_FIRST)
+        self._sent = 0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -89,12 +91,16 @@ class Datagrams:
     def lost(self) -> int:
         """Stop sending; return how many of the datagrams did not come back."""
         self.stop()
+        self._await(_LAST)  # it comes after all others
+        return self._sent - len(self._back - {_FIRST, _LAST})
+
+    def _await(self, word: bytes) -> None:
+        """Send a datagram until it comes back."""
         end = time.monotonic() + PATIENCE
-        while _LAST not in self._back and time.monotonic() < end:  # it comes after all others
-            self._connection.send(_LAST)
+        while word not in self._back:
+            assert time.monotonic() < end, "no datagram comes back"
+            self._connection.send(word)
             self._receive()
-        assert _LAST in self._back, "no datagram comes back"
-        return self._sent - len(self._back - {_LAST})
 
     def _run(self) -> None:
         while not self._end.is_set():
