@@ -4,14 +4,15 @@ from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.testbed import Testbed
 
 
-def test_without_networks_the_daemon_adds_one_table_to_the_host_and_nothing_else(
+def test_without_networks_the_daemon_adds_two_tables_to_the_host_and_nothing_else(
     empty_testbed: Testbed,
 ) -> None:
     before = empty_testbed.state()
     Daemon(empty_testbed)
     assert empty_testbed.forwarding() == ("0", "0")
     empty_testbed.spoilt = True
-    empty_testbed.run("nft", "delete", "table", "inet", "mynet")
+    for family in ("inet", "bridge"):
+        empty_testbed.run("nft", "delete", "table", family, "mynet")
     assert empty_testbed.state() == before
 
 

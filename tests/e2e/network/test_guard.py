@@ -209,6 +209,7 @@ def test_a_pair_that_is_made_again_gets_its_elements_again(daemon: Daemon, one: 
     before = daemon.testbed.firewall()
     daemon.testbed.run("ip", "link", "del", endpoint.host_interface)
     eventually(lambda: endpoint.host_interface in daemon.testbed.links())
+    eventually(lambda: "10.88.0.2/24" in one.addresses("eth0"))
     talk(daemon.testbed, one, "10.88.0.2")
     assert daemon.testbed.links()[endpoint.host_interface]["ifindex"] != index
     after = daemon.testbed.firewall()

@@ -121,9 +121,11 @@ def test_many_endpoints_with_many_ports_leave_nothing(
         udp = {number for protocol, number in ports if protocol == PROTOCOL_UDP}
         assert len(set(ports)) == count * PORTS
         assert sockets(daemon) == len(ports)
-        # Twelve single ports, and four of a range that changes numbers. One for the other range.
+        # Twelve single ports, and four of a range that changes numbers, there and back. One for the
+        # other range.
         assert elements(testbed) == {
             **{f"pub{version}": 16 * count for version in (4, 6)},
+            **{f"pubsrc{version}": 16 * count for version in (4, 6)},
             **{f"pubr_tcp{version}": count for version in (4, 6)},
         }
         with testbed.outside.inside(lambda: socket.socket(type=socket.SOCK_DGRAM)) as sock:
