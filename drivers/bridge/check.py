@@ -143,7 +143,12 @@ def _inner(veth: Veth, seen: Snapshot) -> Iterator[str]:
     if veth.sandbox is None or not veth.manages_inner:
         return
     if not seen.sandbox_there:
-        yield f"The sandbox is not at {veth.sandbox.path} any more."
+        yield (
+            f"The sandbox is out of reach: it lives, but {veth.sandbox.path} does not lead to it"
+            " any more. Connect the container again with a path that leads to it, or disconnect it."
+            if seen.sandbox_lives
+            else f"The sandbox is not at {veth.sandbox.path} any more."
+        )
         return
     link = seen.inner
     if link is None:

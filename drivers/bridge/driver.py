@@ -1,6 +1,7 @@
 """The verbs of the bridge driver: each computes what the kernel should have and applies it."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from mynet.drivers import api
@@ -141,6 +142,8 @@ class BridgeDriver(api.Driver):
         """Return a sentence for each difference between the kernel and the endpoint."""
         veth = self._specs.veth(endpoint)
         seen = self._kernel.links.inspect(veth)
+        if not seen.sandbox_there:
+            seen = replace(seen, sandbox_lives=bool(self._kernel.links.living([veth])))
         rules = rules_of_endpoint(self._specs, endpoint, attachment_of(seen))
         problems = differences(veth, seen)
         problems += endpoint_rule_differences(self._kernel, endpoint.network, rules)

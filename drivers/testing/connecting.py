@@ -84,6 +84,32 @@ def connect_refuses_a_sandbox_that_is_gone(bench: Bench) -> None:
     twice(bench.driver.disconnect, endpoint)
 
 
+def living_names_only_connected_endpoints(bench: Bench) -> None:
+    """Ask about an endpoint before connect, and after disconnect; nothing is changed meanwhile."""
+    endpoint = bench.endpoint(bench.network())
+    missing = set(bench.driver.living(SampleCall(), [endpoint]))
+    require(not missing, f"living returned {missing} before connect")
+    bench.create(endpoint.network)
+    bench.connect(endpoint)
+    others = set(bench.driver.living(SampleCall(), [endpoint])) - {endpoint.id}
+    require(not others, f"living returned {others}, which were not given")
+    require_whole(bench, endpoint)
+    bench.driver.disconnect(SampleCall(), endpoint)
+    left = set(bench.driver.living(SampleCall(), [endpoint]))
+    require(not left, f"living returned {left} after disconnect")
+
+
+def endpoint_notes_are_sentences(bench: Bench) -> None:
+    """Ask about an endpoint before and after connect; nothing is changed."""
+    endpoint = bench.endpoint(bench.network())
+    before = list(bench.driver.endpoint_notes(SampleCall(), endpoint))
+    bench.create(endpoint.network)
+    bench.connect(endpoint)
+    for note in (*before, *bench.driver.endpoint_notes(SampleCall(), endpoint)):
+        require(note.strip(), f"endpoint_notes returned {note!r}, which is not a sentence")
+    require_whole(bench, endpoint)
+
+
 def connect_without_the_network_raises_only_driver_errors(bench: Bench) -> None:
     """Connect before create, and disconnect whatever connect made."""
     endpoint = bench.endpoint(bench.network())

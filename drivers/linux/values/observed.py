@@ -102,6 +102,8 @@ class Snapshot:
     address_routes: frozenset[AddressRoute] = frozenset()
     # False if the sandbox's path leads nowhere, or to another namespace.
     sandbox_there: bool = True
+    # Whether the sandbox lives although its path does not lead to it.
+    sandbox_lives: bool = False
     # The MAC addresses that another program has fixed for neighbours of the bridge.
     neighbours: Mapping[IPAddress, str] = field(default_factory=dict)
     # The current sysctls of the inner end, "" for those that the kernel does not have.

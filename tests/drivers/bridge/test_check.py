@@ -170,6 +170,16 @@ def test_a_flag_that_the_kernel_does_not_have_is_not_compared() -> None:
             ["The sandbox is not at /run/netns/shop any more."],
         ),
         (
+            replace(WHOLE, sandbox_there=False, sandbox_lives=True, inner=None),
+            [
+                (
+                    "The sandbox is out of reach: it lives, but /run/netns/shop does not lead to it"
+                    " any more. Connect the container again with a path that leads to it, or"
+                    " disconnect it."
+                )
+            ],
+        ),
+        (
             replace(WHOLE, inner=replace(INNER, name="lan9")),
             ["eth0 in the sandbox is named lan9."],
         ),

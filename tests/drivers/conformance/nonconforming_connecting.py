@@ -1,6 +1,6 @@
 """Drivers that each violate a claim about connect, disconnect or check."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from mynet.drivers.api import Call, Endpoint, Network
@@ -100,6 +100,18 @@ class CannotCheckWithoutTheSandbox(ConformingDriver):
         if endpoint.sandbox and endpoint.sandbox.path.startswith("/proc/0/"):
             raise SandboxNotFound("there is no process 0")
         return super().check(call, endpoint)
+
+
+@violates("living names only connected endpoints")
+class FindsAllAlive(ConformingDriver):
+    def living(self, call: Call, endpoints: Sequence[Endpoint]) -> Collection[str]:
+        return {endpoint.id for endpoint in endpoints}
+
+
+@violates("endpoint notes are sentences")
+class NotesNothing(ConformingDriver):
+    def endpoint_notes(self, call: Call, endpoint: Endpoint) -> Sequence[str]:
+        return [" "]
 
 
 @violates("connect without the network raises only driver errors")

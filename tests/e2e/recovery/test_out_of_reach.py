@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -15,7 +16,7 @@ from mynet.v1.network_pb2 import (
 )
 from tests.e2e.support.daemon import Daemon, eventually
 from tests.e2e.support.echo import conversation
-from tests.e2e.support.namespace import Namespace, talk
+from tests.e2e.support.namespace import PATIENCE, Namespace, talk
 from tests.e2e.support.published_ports import WEB
 from tests.e2e.support.testbed import OUTSIDE, Sandbox, Testbed
 
@@ -113,7 +114,24 @@ def _socket(path: str) -> Callable[[], None]:
     return sock.close
 
 
-KEEPERS = {"a descriptor": _descriptor, "a socket": _socket}
+def _mount(path: str) -> Callable[[], None]:
+    """Mount the namespace in a mount namespace of its own, where mynetd does not see it."""
+    script = 'mount --make-rprivate / && mount --bind "$1" /proc/version && echo ready && exec cat'
+    holder = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", script, "sh", path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout
+    assert holder.stdout.readline() == b"ready\n"
+
+    def end() -> None:
+        holder.communicate(timeout=PATIENCE)
+
+    return end
+
+
+KEEPERS = {"a descriptor": _descriptor, "a socket": _socket, "a mount": _mount}
 
 
 @pytest.mark.parametrize("keeper", KEEPERS)
@@ -128,6 +146,10 @@ def test_an_endpoint_whose_sandbox_lives_without_a_path_is_kept(
         close = KEEPERS[keeper](box.path)
         testbed.run("ip", "netns", "del", "one")
         assert ["out of reach" in finding for finding in findings(daemon)] == [True]
+        check = testbed.attempt("mynetctl", "endpoint", "check", endpoint.id)
+        assert check.returncode == 1
+        assert "The sandbox is out of reach: it lives" in check.stdout
+        assert "or disconnect it." in check.stdout
         assert ["disconnect it" in finding for finding in findings(daemon, repair=True)] == [True]
         damage_and_heal_outside(daemon, endpoint)
         daemon = restart(daemon)
