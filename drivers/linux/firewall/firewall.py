@@ -82,7 +82,7 @@ class Firewall(Comparisons):
         with self._lock:
             before = self._endpoints.get(rules.endpoint_id)
             had, wanted = (list(self._endpoints.elements(each)) for each in (before, rules))
-            lost = list(self._tables.missing(element for element in wanted if element in had))
+            lost = self._tables.missing(element for element in wanted if element in had)
             if before == rules and not lost:
                 return
             # The kernel keeps the limit of an element that exists.

@@ -44,38 +44,36 @@ def commit(nl: Netlink, removed: Iterable[Element], added: Iterable[Element]) ->
     return True
 
 
-def missing_elements(nl: Netlink, elements: Iterable[Element]) -> Iterator[Element]:
-    """Yield the elements that the kernel lacks, or that lead elsewhere.
-
-    Like: ``nft get element``.
-    """
-    for element in elements:
-        if not all(_has(nl, element, key) for key in keys(element)):
-            yield element
-
-
-def _has(nl: Netlink, element: Element, key: Key) -> bool:
-    """Return whether the kernel has the key, and leads it where it should.
+def missing_elements(nl: Netlink, elements: Iterable[Element]) -> Sequence[Element]:
+    """Return the elements that the kernel lacks, or that lead elsewhere.
 
     If one interval ends where the next begins, the kernel does not find the end. It finds the
     beginning then, which ends the interval before it as well.
+    Like: ``nft get element``.
     """
-    if _get(nl, element, key) == key:
-        return True
-    beginning = replace(key, ends_interval=False)
-    return key.ends_interval and _get(nl, element, beginning).value == key.value
+    wanted = [(element, key) for element in elements for key in keys(element)]
+    lost = [
+        asked for asked, found in zip(wanted, _get(nl, wanted), strict=True) if found != asked[1]
+    ]
+    ends = [(element, key) for element, key in lost if key.ends_interval]
+    beginnings = [(element, replace(key, ends_interval=False)) for element, key in ends]
+    begun = zip(ends, _get(nl, beginnings), strict=True)
+    joined = [(element, key) for (element, key), there in begun if there.value == key.value]
+    return list(dict.fromkeys(element for element, key in lost if (element, key) not in joined))
 
 
-def _get(nl: Netlink, element: Element, key: Key) -> Key:
-    """Return the key that the kernel has in the place of a key, an empty one if it has none."""
-    reply = nl.get(
+def _get(nl: Netlink, wanted: Iterable[tuple[Element, Key]]) -> Sequence[Key]:
+    """Return what the kernel has in the place of each key, an empty one if it has none."""
+    requests = (
         _request(
             nftables.get_element(_TABLES[element.family], element.set, key),
             f"look into the firewall's set {element.set}",
             _GONE,
         )
+        for element, key in wanted
     )
-    return Key(b"") if reply is None else nftables.read_element(reply)
+    replies = nl.get_each(*requests)
+    return [Key(b"") if reply is None else nftables.read_element(reply) for reply in replies]
 
 
 def _batch(nl: Netlink, requests: Sequence[Request]) -> tuple[int, ...]:

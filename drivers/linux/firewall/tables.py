@@ -1,7 +1,7 @@
 """The tables of mynet in the kernel: loaded as a whole, and changed by the element."""
 
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from mynet.drivers.linux.firewall.elements import Element
 from mynet.drivers.linux.firewall.fingerprint import fingerprint, generation, missing_tables
@@ -44,8 +44,8 @@ class Tables:
         """
         return commit(self._opened(), dict.fromkeys(removed), dict.fromkeys(added))
 
-    def missing(self, elements: Iterable[Element]) -> Iterator[Element]:
-        """Yield the elements that the kernel lacks, or that lead elsewhere."""
+    def missing(self, elements: Iterable[Element]) -> Sequence[Element]:
+        """Return the elements that the kernel lacks, or that lead elsewhere."""
         return missing_elements(self._opened(), elements)
 
     def is_intact(self) -> bool:

@@ -10,8 +10,9 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Self
 
 from mynet.drivers.linux import netns
@@ -29,6 +30,7 @@ _MAC = slice(18, 24)  # of a struct ifreq with a hardware address, after the add
 _NAME_BYTES = 15  # of a link: IFNAMSIZ without the final zero
 _BUFFER = 1 << 16  # bytes; the kernel fills at most half of it with one reply
 _ATTEMPTS = 10  # at a list that other programs keep changing
+_AT_ONCE = 32  # objects to ask for in one datagram; a reply may take a page of the buffer
 _REFUSAL = 1 << 11  # bytes that a refusal takes in the buffer of its socket
 
 
@@ -168,10 +170,22 @@ class Netlink:
 
     def get(self, request: Request) -> bytes | None:
         """Return the message of one object, None where the request forgives the errno."""
-        first = self._send((request,), 0)
-        reply = next(reply for reply in self._replies() if reply.header.sequence == first)
-        _raise_refusal(request, reply)
-        return None if reply.errno else reply.message
+        return self.get_each(request)[0]
+
+    def get_each(self, *requests: Request) -> Sequence[bytes | None]:
+        """Return the message of each object, None where its request forgives the errno.
+
+        Many requests share a datagram, as long as the socket has room for all replies.
+        """
+        messages: list[bytes | None] = []
+        for start in range(0, len(requests), _AT_ONCE):
+            some = requests[start : start + _AT_ONCE]
+            first = self._send(some, 0)
+            awaited = (reply for reply in self._replies() if reply.header.sequence >= first)
+            for request, reply in zip(some, list(islice(awaited, len(some))), strict=True):
+                _raise_refusal(request, reply)
+                messages.append(None if reply.errno else reply.message)
+        return messages
 
     def get_acknowledged(self, request: Request) -> bytes | None:
         """Return the message of one object, None if there is none.

@@ -187,3 +187,20 @@ def test_a_socket_stays_in_the_namespace_where_it_was_opened(
             here.ask(bridge("here"))
     assert box.names() == {"lo", "there"}
     assert host.names() == {"lo", "here"}
+
+
+def test_many_objects_are_asked_for_at_once_and_each_has_its_reply(host: Namespace) -> None:
+    names = [f"b{number}" for number in range(100)]
+    with Netlink() as nl:
+        nl.ask(*map(bridge, names[::2]))
+        requests = [Request(link_requests.get_link(name=name), "get", name, GONE) for name in names]
+        replies = nl.get_each(*requests)
+        found = [reply and route_replies.read_link(reply).name for reply in replies]
+        assert found == [name if int(name[1:]) % 2 == 0 else None for name in names]
+        assert nl.get_each() == []
+        strict = Request(link_requests.get_link(name="none"), "look up none", "none")
+        with pytest.raises(KernelError, match="look up none"):
+            nl.get_each(requests[0], strict, requests[2])
+        again = nl.get(requests[4])  # replies of the refused datagram are not taken for others
+    assert again is not None
+    assert route_replies.read_link(again).name == "b4"
