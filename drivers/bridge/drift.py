@@ -10,6 +10,7 @@ from mynet.drivers.bridge.endpoint_rules import (
     rules_of_endpoints,
     surveyed_attachment,
 )
+from mynet.drivers.bridge.replies import leftovers, misled, uplinks_for
 from mynet.drivers.linux.interface import Kernel
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.endpoint_rules import EndpointRules
@@ -26,18 +27,22 @@ def drifted(kernel: Kernel, spec: specs.Specs, networks: Sequence[Network]) -> S
     """
     seen, forwarded = kernel.links.survey(), kernel.host.forwarded_versions()
     sources = kernel.host.route_sources()
+    uplinks = uplinks_for(kernel.host, networks)
     bridges = [(network, spec.bridge(network)) for network in networks]
     ours = [network for network, bridge in bridges if not seen.is_taken(bridge.identity)]
     unserved = kernel.firewall.drifted(
-        [specs.rules_of(network, sources) for network in ours],
+        [specs.rules_of(network, sources, uplinks) for network in ours],
         [rules for network in ours for rules in rules_of_endpoints(spec, network, seen)],
     )
+
+    misled_bridges = misled(kernel.host, ours)
 
     def ids() -> Iterator[str]:
         for network, bridge in bridges:
             if (
                 any(bridge_differences(bridge, seen.bridge(bridge)))
                 or bridge.name in unserved
+                or bridge.name in misled_bridges
                 or not spec.forwarded_versions(network) <= forwarded
             ):
                 yield network.id
@@ -78,11 +83,12 @@ def endpoint_rule_differences(
 
 
 def table_differences(kernel: Kernel, spec: specs.Specs, expected: ExpectedState) -> Sequence[str]:
-    """Return the differences between the firewall's tables and all records.
+    """Return the differences between all records and the tables of the firewall, and replies.
 
     What an unfinished endpoint may send is not on record yet.
     """
     sources = kernel.host.route_sources()
+    uplinks = uplinks_for(kernel.host, [*expected.unfinished, *expected.networks])
     recorded = {network.id: network for network in (*expected.unfinished, *expected.networks)}
     seen = kernel.links.survey()
     unfinished = [endpoint for network in expected.unfinished for endpoint in network.endpoints]
@@ -91,14 +97,14 @@ def table_differences(kernel: Kernel, spec: specs.Specs, expected: ExpectedState
         endpoint.id: surveyed_attachment(spec, endpoint, seen)
         for endpoint in (*finished, *unfinished)
     }
-    return kernel.firewall.unexpected(
+    of_tables = kernel.firewall.unexpected(
         spec.instance,
         [
-            specs.rules_of(network, sources)
+            specs.rules_of(network, sources, uplinks)
             for network in expected.networks
             if not kernel.links.is_taken(spec.bridge(network))
         ],
-        [specs.rules_of(network, sources) for network in recorded.values()],
+        [specs.rules_of(network, sources, uplinks) for network in recorded.values()],
         [
             possible_rules_of(spec, endpoint, places[endpoint.id])
             for endpoint in (*finished, *unfinished)
@@ -110,3 +116,4 @@ def table_differences(kernel: Kernel, spec: specs.Specs, expected: ExpectedState
             if endpoint.mac_address and places[endpoint.id] is None
         ],
     )
+    return [*of_tables, *leftovers(kernel.host, list(recorded.values()))]

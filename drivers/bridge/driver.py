@@ -32,6 +32,14 @@ from mynet.drivers.bridge.options import OPTIONS, contradictions, require_sound
 from mynet.drivers.bridge.orphans import find_orphans
 from mynet.drivers.bridge.path_conditions import path_conditions
 from mynet.drivers.bridge.probes import probe
+from mynet.drivers.bridge.replies import (
+    filtered_requests,
+    lead_replies,
+    misled,
+    release_others,
+    uplinks_for,
+    wants_uplinks,
+)
 from mynet.drivers.errors import CapabilityUnsupported, DriverError
 from mynet.drivers.linux.interface import Kernel, Watch
 from mynet.drivers.linux.links.alias import read_mark
@@ -85,6 +93,7 @@ class BridgeDriver(api.Driver):
         require_own_addresses(network, self._kernel)
         self._kernel.links.set_altnames(self._instance)
         self._kernel.links.ensure_bridge(self._specs.bridge(network))
+        lead_replies(self._kernel, network)
         self._kernel.firewall.add(self._instance, self._rules_of(network))
         self._forward(network)
         if api.IPV6 in self._specs.forwarded_versions(network):
@@ -100,6 +109,8 @@ class BridgeDriver(api.Driver):
         link = self._kernel.links.inspect_bridge(bridge).link
         if link is None or link.is_of(bridge.identity):
             self._kernel.firewall.remove(specs.rules_of(network))
+            if wants_uplinks(network):
+                self._kernel.host.release_replies({network.interface})
         self._kernel.links.delete_bridge(bridge)
 
     def connect(self, call: api.Call, endpoint: api.Endpoint) -> None:
@@ -175,6 +186,7 @@ class BridgeDriver(api.Driver):
             problems += rule_differences(
                 self._kernel, self._rules_of(network), self._specs.forwarded_versions(network)
             )
+            problems += misled(self._kernel.host, [network]).get(network.interface, ())
         return problems
 
     def watch(self, call: api.Call, alarm: Callable[[Collection[str]], None]) -> None:
@@ -197,12 +209,14 @@ class BridgeDriver(api.Driver):
     ) -> Mapping[str, Sequence[api.Condition]]:
         """Return what other programs of this host do to these networks; the host is read once."""
         host = self._kernel.firewall.inspect_surroundings()
+        of_replies = filtered_requests(networks, self._kernel.host)
         of_paths = path_conditions(self._kernel.host, self._specs, networks)
         return {
             network.id: [
                 *conditions_of(network, host),
                 *lost_addresses(network, self._kernel.host),
                 *of_paths.get(network.id, ()),
+                *of_replies.get(network.id, ()),
             ]
             for network in networks
         }
@@ -248,14 +262,16 @@ class BridgeDriver(api.Driver):
             if not self._kernel.links.is_taken(self._specs.bridge(network))
         ]
         sources = self._kernel.host.route_sources()
+        uplinks = uplinks_for(self._kernel.host, ours)
         seen = self._kernel.links.survey()
         self._kernel.firewall.load(
             self._instance,
-            [specs.rules_of(network, sources) for network in ours],
+            [specs.rules_of(network, sources, uplinks) for network in ours],
             [rules for network in ours for rules in rules_of_endpoints(self._specs, network, seen)],
         )
         if any(api.IPV6 in self._specs.forwarded_versions(network) for network in ours):
             self._kernel.host.accept_router_advertisements()
+        release_others(self._kernel.host, ours)
         failures = {network.id: error for network in networks if (error := self._restore(network))}
         if failures:
             raise DriverError(
@@ -271,7 +287,8 @@ class BridgeDriver(api.Driver):
         self._kernel.close()
 
     def _rules_of(self, network: api.Network) -> NetworkRules:
-        return specs.rules_of(network, self._kernel.host.route_sources())
+        host = self._kernel.host
+        return specs.rules_of(network, host.route_sources(), uplinks_for(host, [network]))
 
     def _restore(self, network: api.Network) -> DriverError | None:
         """Make or repair the network's bridge; return the error if that fails."""
@@ -279,6 +296,7 @@ class BridgeDriver(api.Driver):
         try:
             if any(bridge_differences(bridge, self._kernel.links.inspect_bridge(bridge))):
                 self._kernel.links.ensure_bridge(bridge)
+            lead_replies(self._kernel, network)
             self._forward(network)
             if any(
                 forward.opens_loopback

@@ -6,6 +6,7 @@
     gateway_mode_ipv4   nat      how IPv4 packets leave and enter the network
     gateway_mode_ipv6   nat      how IPv6 packets leave and enter the network
     host_ipv4 ...                see leaving_options.py
+    reply_by_ingress             see reply_options.py
     spoof_check ...              see guard_options.py
 """
 
@@ -16,6 +17,7 @@ from enum import Enum
 from mynet.drivers.api import IPV4, IPV6, Network, NetworkRequest, Option, changeable
 from mynet.drivers.bridge.guard_options import GUARD_OPTIONS, true_or_false
 from mynet.drivers.bridge.leaving_options import HOST_ADDRESS_OPTIONS, without_masquerading
+from mynet.drivers.bridge.reply_options import REPLY_OPTION, without_uplinks
 from mynet.drivers.errors import InvalidOptions
 
 ICC = "icc"
@@ -86,6 +88,7 @@ OPTIONS = (
         for version, key in MODES.items()
     ),
     *HOST_ADDRESS_OPTIONS,
+    REPLY_OPTION,
     *GUARD_OPTIONS,
 )
 
@@ -105,7 +108,10 @@ def contradictions(asked: NetworkRequest) -> Mapping[str, str]:
     }
     violations |= {
         f"options[{key}]": violation
-        for key, violation in without_masquerading(asked.options, masqueraded)
+        for key, violation in (
+            *without_masquerading(asked.options, masqueraded),
+            *without_uplinks(asked.options, internal=asked.internal),
+        )
     }
     if asked.masquerade and all(
         options.mode(version) is GatewayMode.ROUTED for version in versions

@@ -1,6 +1,6 @@
 """What the kernel should have for networks and endpoints: links and rules of the firewall."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_interface
 
@@ -10,9 +10,11 @@ from mynet.drivers.bridge.endpoint_options import manages_inside, sysctls
 from mynet.drivers.bridge.guard_options import GuardOptions
 from mynet.drivers.bridge.leaving_options import host_addresses
 from mynet.drivers.bridge.options import MODES, GatewayMode, Options
+from mynet.drivers.bridge.replies import wants_uplinks
 from mynet.drivers.linux.links.alias import mark_of
 from mynet.drivers.linux.links.mac import mac_from
 from mynet.drivers.linux.values.desired import Bridge, NetworkRules, RouteSource, Shaper, Veth
+from mynet.drivers.linux.values.replies import Uplink
 
 # Prefixes of equal length leave equal room for the id.
 PORT_PREFIX, SHAPER_PREFIX = "veth", "ifb-"
@@ -104,11 +106,13 @@ def _host_address(gateway: IPAddress, subnet: IPNetwork) -> IPInterface:
     return ip_interface((gateway, _LINK_LOCAL if is_link_local else gateway.max_prefixlen))
 
 
-def rules_of(network: Network, sources: Iterable[RouteSource] = ()) -> NetworkRules:
+def rules_of(
+    network: Network, sources: Iterable[RouteSource] = (), uplinks: Sequence[Uplink] = ()
+) -> NetworkRules:
     """Return the rules of a network for the firewall.
 
     ``sources`` are what the host's default routes ask for. A network that leaves by an address of
-    its own does not follow them.
+    its own does not follow them. ``uplinks`` are the devices that replies may be led back to.
     """
     options = Options.parse(network.options)
     routed = {version for version in MODES if options.mode(version) is GatewayMode.ROUTED}
@@ -130,4 +134,5 @@ def rules_of(network: Network, sources: Iterable[RouteSource] = ()) -> NetworkRu
         route_sources=tuple(
             source for source in sources if source.address.version in versions - addresses.keys()
         ),
+        uplinks=tuple(uplinks) if wants_uplinks(network) else (),
     )

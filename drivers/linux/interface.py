@@ -20,6 +20,7 @@ from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
 from mynet.drivers.linux.values.paths import Obstacle, Path
 from mynet.drivers.linux.values.ports import Binding, Forward, Program, Reservation
+from mynet.drivers.linux.values.replies import Uplink
 
 
 class Sandboxes(Protocol):
@@ -230,6 +231,30 @@ class Host(Protocol):
 
     def accept_router_advertisements(self) -> None:
         """Make uplinks that need router advertisements accept them although the host forwards."""
+
+    def uplinks(self) -> Sequence[Uplink]:
+        """Return the devices of default routes in any table, with their numbers in marks.
+
+        An uplink keeps the number that replies are led by, also when the daemon starts again.
+        """
+
+    def lead_replies(self, bridge: str) -> None:
+        """Lead packets from a bridge that have an uplink's number back to that uplink."""
+
+    def release_replies(self, bridges: Collection[str]) -> None:
+        """Route packets from bridges as others; those that are not led are success.
+
+        With the last bridge that is led, the uplinks' tables are removed too.
+        """
+
+    def led_bridges(self) -> frozenset[str]:
+        """Return the names of bridges whose packets are led back to uplinks."""
+
+    def reply_differences(self, bridges: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Return what is not as :meth:`lead_replies` makes it, in sentences by bridge."""
+
+    def filtered_uplinks(self) -> Sequence[str]:
+        """Return the uplinks where strict rp_filter drops IPv4 packets from far away."""
 
     def next_hops(self) -> Mapping[int, IPAddress]:
         """Return the next hop of the host's default route by IP version, if it has one."""

@@ -1,6 +1,6 @@
 """The host of the kernel in memory, as :class:`~mynet.drivers.linux.interface.Host`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mynet.drivers.api import IPV4, IPV6, IPAddress, IPNetwork
@@ -11,6 +11,7 @@ from mynet.drivers.linux.fake.link_table import LinkTable
 from mynet.drivers.linux.fake.sandboxes import HOST
 from mynet.drivers.linux.values.desired import RouteSource
 from mynet.drivers.linux.values.paths import Obstacle, Path
+from mynet.drivers.linux.values.replies import Uplink
 
 
 class FakeHost(Subject, protocol=interface.Host):
@@ -34,6 +35,11 @@ class FakeHost(Subject, protocol=interface.Host):
         self.addresses: set[IPAddress] = set()
         # What its default routes ask for.
         self.sources: list[RouteSource] = []
+        # The uplinks, and those with strict rp_filter that another uplink's route is better than.
+        self.default_uplinks: list[Uplink] = []
+        self.strict_uplinks: list[str] = []
+        # The bridges whose replies are led back to uplinks.
+        self.led: set[str] = set()
         # The IP versions that it forwards.
         self.forwarding: set[int] = set()
         # Problem and command of what another program has put in the way, by bridge.
@@ -74,6 +80,34 @@ class FakeHost(Subject, protocol=interface.Host):
         """Make all uplinks accept router advertisements."""
         firewall = self._firewall
         firewall.surroundings = replace(firewall.surroundings, ra_ignored=())
+
+    def uplinks(self) -> Sequence[Uplink]:
+        """Return what a test set."""
+        return list(self.default_uplinks)
+
+    def lead_replies(self, bridge: str) -> None:
+        """Remember the bridge."""
+        self.led.add(bridge)
+
+    def release_replies(self, bridges: Collection[str]) -> None:
+        """Forget the bridges."""
+        self.led -= set(bridges)
+
+    def led_bridges(self) -> frozenset[str]:
+        """Return the bridges that are remembered."""
+        return frozenset(self.led)
+
+    def reply_differences(self, bridges: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Return a sentence for each bridge that is not remembered."""
+        return {
+            bridge: [f"The host lacks the policy rule that leads replies from {bridge}."]
+            for bridge in bridges
+            if bridge not in self.led
+        }
+
+    def filtered_uplinks(self) -> Sequence[str]:
+        """Return what a test set."""
+        return list(self.strict_uplinks)
 
     def next_hops(self) -> Mapping[int, IPAddress]:
         """Return nothing: it has no default route."""

@@ -40,6 +40,17 @@ def elements(rules: NetworkRules) -> Iterator[Element]:
         leaving = (rules.bridge, source.device)
         yield Element(f"src{source.address.version}", leaving, source.address)
 
+    yield from _replies(rules)
+
+
+def _replies(rules: NetworkRules) -> Iterator[Element]:
+    """Yield the elements by which replies leave by the uplink that their request came in by."""
+    if rules.uplinks:
+        yield Element("br_replies", rules.bridge)
+    for uplink in rules.uplinks:
+        for bit in uplink.bits:
+            yield Element(f"came_by{bit}", (uplink.device, rules.bridge))
+
 
 def endpoint_elements(rules: EndpointRules) -> Iterator[Element]:
     """Yield the elements of an endpoint, in both tables."""

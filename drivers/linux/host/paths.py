@@ -15,7 +15,12 @@ from typing import Final
 from mynet.drivers.api import IPV4, IPV6, IPAddress
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.links.lookup import list_addresses
-from mynet.drivers.linux.netlink import path_requests, pyroute2_requests, route_replies
+from mynet.drivers.linux.netlink import (
+    path_requests,
+    pyroute2_requests,
+    reply_requests,
+    route_replies,
+)
 from mynet.drivers.linux.netlink import rtnetlink as rt
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.netlink.path_requests import Winner
@@ -50,6 +55,16 @@ def obstacles(paths: Sequence[Path]) -> Sequence[Obstacle]:
         return [Obstacle(path, *words) for path, words in found if words]
 
 
+def route_device(nl: Netlink, source: IPAddress) -> int:
+    """Return the index of the device by which packets from ``source`` go far away, 0 without one.
+
+    Like: ``ip route get ADDRESS from SOURCE``.
+    """
+    message = path_requests.get_winner(_FAR_AWAY[source.version], source)
+    reply = nl.get(Request(message, f"look up a route from {source}", "routes", _REFUSED))
+    return path_requests.read_winner(reply).device if reply else 0
+
+
 def opaque_rules() -> Sequence[str]:
     """Return the policy rules that a lookup does not exercise, such as ``fwmark (IPv4, 100)``."""
     with Netlink() as nl:
@@ -57,7 +72,7 @@ def opaque_rules() -> Sequence[str]:
             f"{' and '.join(rule.selectors)} (IPv{version}, preference {rule.preference})"
             for version in (IPV4, IPV6)
             for rule in _list_rules(nl, version)
-            if rule.selectors
+            if rule.selectors and rule.protocol != reply_requests.PROTOCOL
         ]
 
 
@@ -99,6 +114,7 @@ class _Lookups:
             rule
             for rule in self._rules
             if rule.preference
+            and rule.protocol != reply_requests.PROTOCOL
             and (rule.action != _TO_TABLE or rule.table not in (*_STANDARD, _DEFAULT_TABLE))
         ]
 

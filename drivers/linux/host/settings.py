@@ -3,13 +3,14 @@
 import errno
 import logging
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6, IPAddress, IPNetwork
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.host import leaving
 from mynet.drivers.linux.host.paths import obstacles, opaque_rules
+from mynet.drivers.linux.host.replies import Replies
 from mynet.drivers.linux.host.router_advertisements import IPV6_FORWARDING, ignoring_settings
 from mynet.drivers.linux.kernel_errors import refused
 from mynet.drivers.linux.links.lookup import default_routes, link_at, list_addresses
@@ -17,6 +18,7 @@ from mynet.drivers.linux.netlink import pyroute2_requests, route_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import DEFAULT_MTU, RouteSource
 from mynet.drivers.linux.values.paths import Obstacle, Path
+from mynet.drivers.linux.values.replies import Uplink
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class Host:
 
     def __init__(self) -> None:
         self._route_sources = leaving.RouteSources()
+        self._replies = Replies()
 
     def ip_versions(self) -> frozenset[int]:
         """Like: test -e /proc/net/if_inet6."""
@@ -118,6 +121,30 @@ class Host:
                 "set %s=2: the host forwards and still has its routes from router advertisements",
                 sysctl.name_of(setting),
             )
+
+    def uplinks(self) -> Sequence[Uplink]:
+        """Like: ip route show table all default."""
+        return self._replies.uplinks()
+
+    def lead_replies(self, bridge: str) -> None:
+        """Like: ip rule add iif BRIDGE fwmark MARK/MASK lookup TABLE."""
+        self._replies.lead(bridge)
+
+    def release_replies(self, bridges: Collection[str]) -> None:
+        """Like: ip rule delete iif BRIDGE."""
+        self._replies.release(bridges)
+
+    def led_bridges(self) -> frozenset[str]:
+        """Like: ip rule show."""
+        return self._replies.led()
+
+    def reply_differences(self, bridges: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Like: ip rule show; ip route show table all."""
+        return self._replies.differences(bridges)
+
+    def filtered_uplinks(self) -> Sequence[str]:
+        """Like: sysctl net.ipv4.conf.UPLINK.rp_filter."""
+        return self._replies.filtered()
 
     def next_hops(self) -> Mapping[int, IPAddress]:
         """Like: ip route show default."""

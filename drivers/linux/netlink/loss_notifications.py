@@ -13,6 +13,9 @@ from mynet.drivers.linux.netlink import rtnetlink as rt
 from mynet.drivers.linux.netlink.notifications import Destination, destination
 
 RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE = 3, 7, 11
+RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE = 8, 19
+
+_RTM_NEWRULE: Final = 32
 
 # The link that stands for all links, of a setting of the whole host.
 ALL_LINKS: Final = -1
@@ -46,10 +49,13 @@ LOSSES: Final = (
     (_RETURN, 0, 0, 0),
 )
 
-# The same for the routes to everything, of all tables: new ones and deleted ones.
+# The same for new and deleted routes to everything, of all tables, and for deleted policy rules for
+# every destination, which begin alike.
 DEFAULT_ROUTES: Final = (
     (_LOAD_BYTE, 0, 0, nlmsg.HEADER_BYTES + 1),  # rtm_dst_len
-    (_IF_EQUAL, 0, 1, 0),
+    (_IF_EQUAL, 0, 3, 0),
+    (_LOAD_HALF, 0, 0, _TYPE_OFFSET),
+    (_IF_EQUAL, 1, 0, socket.htons(_RTM_NEWRULE)),
     (_RETURN, 0, 0, 0xFFFFFFFF),
     (_RETURN, 0, 0, 0),
 )

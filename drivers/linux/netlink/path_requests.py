@@ -16,7 +16,7 @@ from mynet.drivers.linux.values.paths import Rule
 _RTM_GETRULE: Final = 34
 _RTM_F_LOOKUP_TABLE, _RTM_F_FIB_MATCH = 0x1000, 0x2000
 _RTA_SRC, _RTA_IIF, _RTA_TABLE = 2, 3, 15
-_FRA_PRIORITY, _FRA_TABLE = 6, 15
+_FRA_PRIORITY, _FRA_TABLE, _FRA_PROTOCOL = 6, 15, 21
 _SELECTORS: Final = {10: "fwmark", 20: "uidrange", 22: "ipproto", 23: "sport", 24: "dport"}
 _VERSIONS: Final = {family: version for version, family in nlmsg.ADDRESS_FAMILIES.items()}
 _ANY: Final = {4: "0.0.0.0/0", 6: "::/0"}
@@ -81,4 +81,5 @@ def read_rule(data: bytes) -> Rule:
         table=nla.read_number(payloads.get(_FRA_TABLE)) or table,
         action=action,
         selectors=tuple(name for kind, name in _SELECTORS.items() if kind in payloads),
+        protocol=int.from_bytes(payloads.get(_FRA_PROTOCOL, b"")),
     )

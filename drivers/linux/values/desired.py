@@ -10,6 +10,7 @@ from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6, IPAddress, IPInterface, IPNetwork, Sandbox
 from mynet.drivers.linux.values.bridge_port import BridgePort, guarded_port
+from mynet.drivers.linux.values.replies import Uplink
 
 BRIDGE_PORTS: Final = 1023  # BR_MAX_PORTS without the port number 0
 DEFAULT_MTU: Final = 1500  # bytes
@@ -218,3 +219,5 @@ class NetworkRules:
     host_addresses: Sequence[IPAddress] = ()
     # The addresses that masqueraded packets get by the uplink's default route instead.
     route_sources: Sequence[RouteSource] = ()
+    # The uplinks that replies of published ports leave by if their request came in by them.
+    uplinks: Sequence[Uplink] = ()

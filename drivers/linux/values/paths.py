@@ -42,3 +42,5 @@ class Rule:
     action: int
     # What a lookup by addresses and devices does not match: "fwmark", "uidrange", "ports".
     selectors: Sequence[str] = ()
+    # The number of the program that added it: RTPROT_*.
+    protocol: int = 0

@@ -69,9 +69,11 @@ class NotificationReader:
             *(losses.RTNLGRP_NEIGH, losses.RTNLGRP_IPV4_ROUTE, losses.RTNLGRP_IPV6_ROUTE),
         )
         self._losses.filter(losses.LOSSES)
-        # A default route may ask for another source address.
+        # A default route may ask for another source address, and policy rules lead replies.
         self._uplinks = nl.Subscription(
-            socket.NETLINK_ROUTE, losses.RTNLGRP_IPV4_ROUTE, losses.RTNLGRP_IPV6_ROUTE
+            socket.NETLINK_ROUTE,
+            *(losses.RTNLGRP_IPV4_ROUTE, losses.RTNLGRP_IPV6_ROUTE),
+            *(losses.RTNLGRP_IPV4_RULE, losses.RTNLGRP_IPV6_RULE),
         )
         self._uplinks.filter(losses.DEFAULT_ROUTES)
         with suppress(PermissionError):  # then damage inside sandboxes is not noticed

@@ -20,6 +20,7 @@ from mynet.drivers.linux.values.bridge_port import PORT_GROUP
 from mynet.drivers.linux.values.desired import NetworkRules, RouteSource
 from mynet.drivers.linux.values.endpoint_rules import AddressRange, Attachment, EndpointRules, Guard
 from mynet.drivers.linux.values.ports import Forward
+from mynet.drivers.linux.values.replies import Uplink
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RULES = Path(ruleset.__code__.co_filename).with_name("ruleset.nft")
@@ -56,6 +57,7 @@ LEAVING = NetworkRules(
     "br-leaving",
     host_addresses=[ip_address("192.0.2.1")],
     route_sources=[RouteSource("up0", ip_address("2001:db8::7"))],
+    uplinks=[Uplink("up0", 1), Uplink("up1", 6)],
 )
 APART = NetworkRules("br-apart", icc=False, routed=(4, 6))
 INNER = rules_of("br-inner", internal=True)
@@ -181,7 +183,11 @@ PORTS = {
             """
             add element inet mynet br_all { "br-leaving" }
             add element inet mynet br_icc { "br-leaving" . "br-leaving" }
+            add element inet mynet br_replies { "br-leaving" }
             add element inet mynet br_self { "br-leaving" . "br-leaving" }
+            add element inet mynet came_by1 { "up0" . "br-leaving" }
+            add element inet mynet came_by2 { "up1" . "br-leaving" }
+            add element inet mynet came_by4 { "up1" . "br-leaving" }
             add element inet mynet host4 { "br-leaving" : 192.0.2.1 }
             add element inet mynet src6 { "br-leaving" . "up0" : 2001:db8::7 }
             """,
@@ -322,6 +328,7 @@ def test_the_rules_declare_exactly_the_sets_that_are_filled() -> None:
         routed=(4, 6),
         host_addresses=addresses,
         route_sources=[RouteSource("uplink", address) for address in addresses],
+        uplinks=[Uplink("uplink", 15)],
     )
     forwards = [
         forward(host, first, target, first, protocol=protocol, count=count)
