@@ -228,6 +228,20 @@ def test_the_monitor_does_not_report_the_daemons_own_changes(
     assert reports.marks() <= {veth.mark}
 
 
+@pytest.mark.parametrize("version", ["-4", "-6"])
+def test_the_monitor_reports_a_policy_rule_that_is_gone(
+    host: Namespace, kernel: LinuxKernel, version: str
+) -> None:
+    rule = ("pref", "1010", "fwmark", "1", "lookup", "7")
+    reports = Reports()
+    watch = kernel.monitor.watch(reports.all.append)
+    host.run("ip", version, "rule", "add", *rule)
+    assert reports.marks() == set()
+    host.run("ip", version, "rule", "delete", *rule)
+    assert reports.marks({"*"}) == {"*"}
+    watch.close()
+
+
 def test_the_monitor_does_not_report_what_other_programs_do_to_their_own(
     watched: Callable[[], Reports], host: Namespace, box: Namespace
 ) -> None:
