@@ -12,7 +12,7 @@ from mynet.drivers.bridge.endpoint_rules import (
 )
 from mynet.drivers.bridge.replies import leftovers, misled, uplinks_for
 from mynet.drivers.linux.interface import Kernel
-from mynet.drivers.linux.values.desired import NetworkRules
+from mynet.drivers.linux.values.desired import Bridge, NetworkRules
 from mynet.drivers.linux.values.endpoint_rules import EndpointRules
 
 _SETTINGS = {IPV4: "net.ipv4.ip_forward", IPV6: "net.ipv6.conf.all.forwarding"}
@@ -21,7 +21,8 @@ _SETTINGS = {IPV4: "net.ipv4.ip_forward", IPV6: "net.ipv6.conf.all.forwarding"}
 def drifted(kernel: Kernel, spec: specs.Specs, networks: Sequence[Network]) -> Sequence[str]:
     """Return the ids of networks and endpoints that differ from what they should be.
 
-    It asks the kernel three questions for all of them, and does not look into sandboxes. If a
+    It asks the kernel three questions for all of them, and does not look into sandboxes. A bridge
+    that differs is looked at again, because the kernel adds routes after an address. If a
     bridge's name belongs to another device, mynet must not filter that device's packets, so its
     rules are not compared.
     """
@@ -37,10 +38,15 @@ def drifted(kernel: Kernel, spec: specs.Specs, networks: Sequence[Network]) -> S
 
     misled_bridges = misled(kernel.host, ours)
 
+    def differs(bridge: Bridge) -> bool:
+        return any(bridge_differences(bridge, seen.bridge(bridge))) and any(
+            bridge_differences(bridge, kernel.links.inspect_bridge(bridge))
+        )
+
     def ids() -> Iterator[str]:
         for network, bridge in bridges:
             if (
-                any(bridge_differences(bridge, seen.bridge(bridge)))
+                differs(bridge)
                 or bridge.name in unserved
                 or bridge.name in misled_bridges
                 or not spec.forwarded_versions(network) <= forwarded
