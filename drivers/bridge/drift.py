@@ -117,9 +117,10 @@ def table_differences(kernel: Kernel, spec: specs.Specs, expected: ExpectedState
         ],
         [place for endpoint in unfinished if (place := places[endpoint.id])],
         [
-            endpoint.mac_address
+            address
             for endpoint in (*finished, *unfinished)
             if endpoint.mac_address and places[endpoint.id] is None
+            for address in (endpoint.mac_address, *(str(each.ip) for each in endpoint.addresses))
         ],
     )
     return [*of_tables, *leftovers(kernel.host, list(recorded.values()))]

@@ -183,7 +183,7 @@ class Firewall(Protocol):
 
         This works in a process that has not loaded the tables. They must have what ``rules`` say,
         and may have what ``possible`` and ``endpoints`` say and anything about the ports and
-        bridges in ``unfinished`` and the MAC addresses ``detached``, but nothing else.
+        bridges in ``unfinished`` and the MAC and IP addresses ``detached``, but nothing else.
         :meth:`missing_forwards` compares where ports lead, and :meth:`missing_guard` what endpoints
         may send.
         """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.firewall.elements import text
-from mynet.drivers.linux.firewall.guard import GUARD_SETS
+from mynet.drivers.linux.firewall.guard import BRIDGE_SETS, GUARD_SETS
 from mynet.drivers.linux.firewall.nft import run_nft
 from mynet.drivers.linux.firewall.port_elements import SOURCES
 from mynet.drivers.linux.firewall.ruleset import TABLES, all_elements, elements, filled
@@ -23,7 +23,7 @@ from mynet.drivers.linux.values.endpoint_rules import Attachment, EndpointRules
 _SETS = re.compile(r"\n\t(set|map) (\S+) \{\n(.*?)\n\t\}", re.DOTALL)
 _ELEMENTS = re.compile(r"\n\t\telements = \{ (.*?) \}", re.DOTALL)
 _BETWEEN = re.compile(r",\s+")
-_BY_INDEX = re.compile(r"\t(typeof iif|type iface_index)\b")
+_BY_INDEX = re.compile(r"\t(typeof [io]if|type iface_index)\b")
 _LINK = re.compile(r'"([^"]+)"')
 
 
@@ -48,7 +48,7 @@ def differences(
     """Yield a sentence for each difference of the tables.
 
     They must have the elements of ``rules``, and may have those of ``possible`` and ``endpoints``
-    and any of the ports in ``unfinished`` and of the MAC addresses ``detached``, but no others.
+    and any of the ports in ``unfinished`` and of the addresses ``detached``, but no others.
     What an endpoint lacks is not compared, and not where a published port leads and what leaves by
     it.
     """
@@ -93,21 +93,28 @@ def describe_surplus(
     """Yield a sentence for each element that nothing on record asks for, and for each port.
 
     An element is the name of its set ("map pub4") and its words. An element of the guard begins
-    with the index of a port, and one of ``conntrack_limits`` with that of a bridge. Those of
-    ``unfinished`` are left out, and those of the MAC addresses ``detached``, whose port is gone.
+    with the index of a port, and one of ``BRIDGE_SETS`` with that of a bridge. Those of
+    ``unfinished`` are left out, and those of the addresses ``detached``, whose port is gone, and
+    of the bridge that they were on.
     """
+    surplus = list(surplus)
     ports = {str(place.port) for place in unfinished}
     bridges = {str(place.bridge) for place in unfinished}
     of_ports: dict[str, list[str]] = {}
 
-    def is_detached(words: str) -> bool:
-        return any(mac in words for mac in detached)
+    known = frozenset(detached)
 
+    def is_detached(words: str) -> bool:
+        return not known.isdisjoint(words.split())
+
+    bridges |= {
+        _first(words) for name, words in surplus if _is_of_bridge(name) and is_detached(words)
+    }
     for name, words in surplus:
-        index = words.partition(" . ")[0]
+        index = _first(words)
         if name.removeprefix("set ") in GUARD_SETS:
             of_ports.setdefault(index, []).append(words)
-        elif name != "set conntrack_limits" or (index not in bridges and not is_detached(words)):
+        elif not _is_of_bridge(name) or index not in bridges:
             yield f"The firewall has {words} in the {name}, which nothing on record asks for."
     for index, of_port in of_ports.items():
         if index not in ports and not any(map(is_detached, of_port)):
@@ -115,6 +122,14 @@ def describe_surplus(
                 f"The firewall has {len(of_port)} elements for the link with index {index} in the"
                 " table bridge mynet, which nothing on record asks for."
             )
+
+
+def _is_of_bridge(name: str) -> bool:
+    return name.removeprefix("set ") in BRIDGE_SETS
+
+
+def _first(words: str) -> str:
+    return words.partition(" . ")[0]
 
 
 def _list() -> Listing:

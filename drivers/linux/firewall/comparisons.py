@@ -122,8 +122,8 @@ class Comparisons:
         """Return a sentence for each difference from the tables that a start would load.
 
         The tables must have the elements of ``rules``, and may have those of ``possible`` and
-        ``endpoints`` and any for the ports in ``unfinished`` and the MAC addresses ``detached``,
-        but no others.
+        ``endpoints`` and any for the ports in ``unfinished`` and the MAC and IP addresses
+        ``detached``, but no others.
         Like: ``nft -s list table inet mynet; nft -s list table bridge mynet``, there and here.
         """
         return list(differences(instance, rules, possible, endpoints, unfinished, detached))

@@ -6,9 +6,10 @@ that the sandbox has on other networks, as sources of IP packets alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from mynet.drivers.linux.firewall.elements import Element
-from mynet.drivers.linux.firewall.guard import sandbox_elements
+from mynet.drivers.linux.firewall.guard import SHARED, sandbox_elements
 from mynet.drivers.linux.firewall.ruleset import endpoint_elements
 from mynet.drivers.linux.values.endpoint_rules import EndpointRules
 
@@ -44,6 +45,17 @@ class Endpoints:
             if not of_sandbox:
                 del self._by_sandbox[rules.guard.sandbox]
         return rules
+
+    def shared(self, rules: EndpointRules) -> set[Element]:
+        """Return the elements of an endpoint that others on its bridge have, too."""
+        mine = {element for element in endpoint_elements(rules) if element.set == SHARED}
+        return mine and {
+            element
+            for other in self._by_id.values()
+            if other.endpoint_id != rules.endpoint_id
+            for element in endpoint_elements(replace(other, forwards=()))
+            if element in mine
+        }
 
     def all(self) -> Sequence[EndpointRules]:
         """Return all endpoints."""

@@ -87,7 +87,8 @@ class Firewall(Comparisons):
                 return
             # The kernel keeps the limit of an element that exists.
             replaced = [element for element in lost if element.limit]
-            if not self._tables.change([*_without(had, wanted), *replaced], wanted):
+            removed = _without(had, {*wanted, *self._endpoints.shared(before)})
+            if not self._tables.change([*removed, *replaced], wanted):
                 self._load_again(instance, rules)
             self._endpoints.put(rules)
         intact = {
@@ -119,11 +120,11 @@ class Firewall(Comparisons):
         """
         before = self._endpoints.pop(rules.endpoint_id)
         if before:
-            return self._endpoints.elements(before)
+            return _without(self._endpoints.elements(before), self._endpoints.shared(before))
         guarded = list(guard_elements(rules.guard) if rules.guard else ())
         groups = chain.from_iterable(groups for _, groups in by_forward(rules.forwards))
         return [
-            *_without(guarded, self._tables.missing(guarded)),
+            *_without(guarded, {*self._tables.missing(guarded), *self._endpoints.shared(rules)}),
             *chain.from_iterable(
                 group for group in groups if not any(self._tables.missing(group[:1]))
             ),

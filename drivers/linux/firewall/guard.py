@@ -1,4 +1,4 @@
-"""The elements that say what an endpoint may send: see ``guard.nft``."""
+"""The elements that say what an endpoint may send, and get: see ``guard.nft``."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -17,10 +17,18 @@ GUARD_SETS: Final = frozenset(
 )
 
 
+# The sets of endpoints whose keys begin with the index of a bridge.
+BRIDGE_SETS: Final = frozenset({"conntrack_limits", "members4", "members6", "open_bridges"})
+
+# The set that several endpoints of a bridge have the same element in.
+SHARED: Final = "open_bridges"
+
+
 def guard_elements(guard: Guard) -> Iterator[Element]:
     """Yield the elements of an endpoint that is attached."""
+    bridge = LinkIndex(guard.attachment.bridge)
+    yield from _members(guard)
     if guard.conntrack_limit:
-        bridge = LinkIndex(guard.attachment.bridge)
         yield Element("conntrack_limits", (bridge, Mac(guard.mac)), limit=guard.conntrack_limit)
     if guard.spoof_check:
         yield from _own(guard)
@@ -37,6 +45,16 @@ def sandbox_elements(guard: Guard, other: Guard) -> Iterator[Element]:
     for address in other.addresses:
         if not address.is_link_local:
             yield _in_guard(f"sandbox_ip{address.version}", (port, mac, address))
+
+
+def _members(guard: Guard) -> Iterator[Element]:
+    """Yield the elements by which the host finds the endpoint at its addresses."""
+    bridge = LinkIndex(guard.attachment.bridge)
+    for address in guard.addresses:
+        if not address.is_link_local:
+            yield Element(f"members{address.version}", (bridge, address))
+    if guard.allowed or not guard.spoof_check:
+        yield Element(SHARED, bridge)
 
 
 def _own(guard: Guard) -> Iterator[Element]:

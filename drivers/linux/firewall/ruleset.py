@@ -98,7 +98,7 @@ def filled(instance: str, contents: Iterable[Element]) -> str:
     It adds a table before it deletes it, because there may be none to delete.
     """
     sets: dict[tuple[str, str], list[str]] = {}
-    for element in contents:
+    for element in dict.fromkeys(contents):
         sets.setdefault((element.family, element.set), []).append(text(element))
     comment = f'comment "managed by mynet, instance {plain(instance)}"'
     heads = "".join(f"add {table}\ndelete {table}\n{table} {{ {comment}; }}\n" for table in TABLES)

@@ -179,6 +179,7 @@ def test_a_renamed_bridge_keeps_the_limit(daemon: Daemon, one: Sandbox) -> None:
         "flush set bridge mynet own_ip4",
         "flush set bridge mynet own_mac",
         "flush set inet mynet conntrack_limits",
+        "flush set inet mynet members4",
     ],
 )
 def test_what_another_program_damages_is_healed(daemon: Daemon, one: Sandbox, damage: str) -> None:

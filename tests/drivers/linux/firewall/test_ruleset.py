@@ -238,6 +238,8 @@ GUARDS = {
         add element bridge mynet own_ip6 { 7 . 02:00:00:00:00:02 . fd00:1::2, 7 . 02:00:00:00:00:02 . fe80::2ff:fe00:2 }
         add element bridge mynet own_mac { 7 . 02:00:00:00:00:02 }
         add element inet mynet conntrack_limits { 3 . 02:00:00:00:00:02 ct count over 4096 }
+        add element inet mynet members4 { 3 . 10.1.0.2 }
+        add element inet mynet members6 { 3 . fd00:1::2 }
         """,  # noqa: E501 - lines of the ruleset
     ),
     "IPv4 alone, without a limit": (
@@ -245,6 +247,7 @@ GUARDS = {
         """
         add element bridge mynet own_ip4 { 7 . 02:00:00:00:00:02 . 10.1.0.2 }
         add element bridge mynet own_mac { 7 . 02:00:00:00:00:02 }
+        add element inet mynet members4 { 3 . 10.1.0.2 }
         """,
     ),
     "allowed addresses": (
@@ -256,6 +259,7 @@ GUARDS = {
         add element bridge mynet nd_own_mac { 7 . 0x020000000002 }
         add element bridge mynet own_mac { 7 . 02:00:00:00:00:02 }
         add element inet mynet conntrack_limits { 3 . 02:00:00:00:00:02 ct count over 10 }
+        add element inet mynet open_bridges { 3 }
         """,  # noqa: E501 - lines of the ruleset
     ),
     "without spoof_check": (
@@ -263,6 +267,9 @@ GUARDS = {
         """
         add element bridge mynet unguarded { 7 }
         add element inet mynet conntrack_limits { 3 . 02:00:00:00:00:02 ct count over 4096 }
+        add element inet mynet members4 { 3 . 10.1.0.2 }
+        add element inet mynet members6 { 3 . fd00:1::2 }
+        add element inet mynet open_bridges { 3 }
         """,
     ),
 }
