@@ -69,6 +69,7 @@ def guard_of(spec: Specs, endpoint: Endpoint, attachment: Attachment) -> Guard:
             addresses for cidr in options.allowed for addresses in _ranges(cidr, of_host)
         ),
         spoof_check=options.spoof_check,
+        subnets=tuple(subnet.cidr for subnet in endpoint.network.subnets),
         conntrack_limit=options.conntrack_limit,
         sandbox=endpoint.sandbox.cookie if endpoint.sandbox else 0,
     )

@@ -12,6 +12,7 @@ GUARD_SETS: Final = frozenset(
     {
         "own_mac",
         *(f"{kind}_ip{version}" for kind in ("own", "allowed") for version in (IPV4, IPV6)),
+        *(f"network_ip{version}" for version in (IPV4, IPV6)),
         *("nd_own_mac", "nd_own_ip", "nd_allowed_ip", "sandbox_ip4", "sandbox_ip6", "unguarded"),
     }
 )
@@ -32,15 +33,13 @@ def guard_elements(guard: Guard) -> Iterator[Element]:
         yield Element("conntrack_limits", (bridge, Mac(guard.mac)), limit=guard.conntrack_limit)
     if guard.spoof_check:
         yield from _own(guard)
-        yield from _allowed(guard)
     else:
-        yield _in_guard("unguarded", LinkIndex(guard.attachment.port))
+        yield from _unguarded(guard)
+    yield from _allowed(guard)
 
 
 def sandbox_elements(guard: Guard, other: Guard) -> Iterator[Element]:
     """Yield the elements of an endpoint for the addresses of another in the same sandbox."""
-    if not guard.spoof_check:
-        return
     port, mac = LinkIndex(guard.attachment.port), Mac(guard.mac)
     for address in other.addresses:
         if not address.is_link_local:
@@ -67,6 +66,14 @@ def _own(guard: Guard) -> Iterator[Element]:
             yield _in_guard("nd_own_ip", (port, Bits(address.packed)))
     if any(address.version == IPV6 for address in (*guard.addresses, *_firsts(guard))):
         yield _in_guard("nd_own_mac", (port, Bits(bytes.fromhex(guard.mac.replace(":", "")))))
+
+
+def _unguarded(guard: Guard) -> Iterator[Element]:
+    """Yield the elements of an endpoint that may send from any address of its network."""
+    port = LinkIndex(guard.attachment.port)
+    yield _in_guard("unguarded", port)
+    for subnet in guard.subnets:
+        yield _in_guard(f"network_ip{subnet.version}", (port, subnet))
 
 
 def _allowed(guard: Guard) -> Iterator[Element]:

@@ -32,6 +32,7 @@ def elements(rules: NetworkRules) -> Iterator[Element]:
         yield Element(f"br_routed{version}", rules.bridge)
     for subnet in rules.subnets:
         yield Element(f"subnets{subnet.version}", subnet)
+        yield Element(f"all_subnets{subnet.version}", subnet, family="bridge")
     for subnet in rules.masquerade:
         yield Element(f"masq{subnet.version}", subnet)
     for address in rules.host_addresses:

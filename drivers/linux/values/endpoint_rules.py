@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mynet.drivers.api import IPAddress
+from mynet.drivers.api import IPAddress, IPNetwork
 from mynet.drivers.linux.values.ports import Forward
 
 
@@ -43,6 +43,8 @@ class Guard:
     allowed: Sequence[AddressRange] = ()
     # Whether it may send from these addresses only.
     spoof_check: bool = True
+    # The subnets of its network, from which it may send without spoof_check.
+    subnets: Sequence[IPNetwork] = ()
     # The most connections that the kernel tracks for it, or 0 for any number.
     conntrack_limit: int = 0
     # The cookie of its sandbox, or 0 without one. Each endpoint of a sandbox may send IP packets

@@ -1,7 +1,7 @@
 """What an endpoint may send, as the driver computes it."""
 
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from mynet.drivers.bridge.endpoint_rules import guard_of
 from mynet.drivers.bridge.specs import Specs
@@ -19,10 +19,13 @@ def guard(**options: str) -> Guard:
 
 
 def test_an_endpoint_has_its_addresses_and_the_link_local_one() -> None:
-    made = guard()
     own = ("198.18.1.2", "fd6d:796e:6574:1::2", "fe80::5eff:fe00:5301")
-    assert made == Guard(
-        PLACE, "02:00:5e:00:53:01", tuple(map(ip_address, own)), conntrack_limit=4096
+    assert guard() == Guard(
+        PLACE,
+        "02:00:5e:00:53:01",
+        tuple(map(ip_address, own)),
+        conntrack_limit=4096,
+        subnets=tuple(map(ip_network, ("198.18.1.0/24", "fd6d:796e:6574:1::/64"))),
     )
 
 

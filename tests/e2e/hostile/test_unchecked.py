@@ -3,10 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.packet import Packet, Raw
 
 from mynet.v1.network_pb2 import PortMapping, UpdateEndpointRequest
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.hostile import floods, spoofing
+from tests.e2e.support.hostile.envelopes import ENVELOPES
+from tests.e2e.support.hostile.scene import Attack, Party, Scene
 from tests.e2e.support.hostile.tenants import Tenants
 
 MOST_LEARNED = 4096
@@ -32,6 +37,8 @@ def truthful(tenants: Tenants) -> None:
 
 # What the kernel itself drops: sources that are no single station, and frames to reserved groups.
 HARMLESS = ("MAC address of a group", "MAC address of everybody", "01:80:c2:00:00:0")
+# What is refused all the same. The host would remove both tags.
+NEVER_PASSES = ("another network", "in two tags")
 RESERVED = {"a frame of LLDP", "a frame of LACP", "a frame of EAPOL"}
 
 
@@ -41,7 +48,7 @@ def test_the_check_alone_stops_most_attacks(tenants: Tenants) -> None:
         attack.name: attack
         for attack in tenants.campaign()
         if attack.name.endswith("01:80:c2:00:00:00")
-        or not any(words in attack.name for words in HARMLESS)
+        or not any(words in attack.name for words in (*HARMLESS, *NEVER_PASSES))
     }
     arrived = tenants.launch(attacks.values())
     assert attacks.keys() - arrived.keys() <= RESERVED
@@ -67,6 +74,28 @@ def test_loopback_sources_reach_no_socket_of_the_host(tenants: Tenants) -> None:
     arrived = tenants.launch(spoofing.loopback(tenants.scene))
     assert not any("a socket of the host" in places for places in arrived.values())
     assert not any("the outside" in places for places in arrived.values())
+
+
+def test_no_packet_leaves_with_an_address_of_another_network(tenants: Tenants) -> None:
+    """In whatever envelope, and to whichever place."""
+    attacks = [
+        Attack(mark.decode(), bytes(wrap(mac, tenants.scene.gateway.mac, packet)), mark)
+        for wrap in ENVELOPES.values()
+        for mac in (tenants.scene.me.mac, tenants.scene.neighbour.mac, tenants.scene.stranger.mac)
+        for target in (tenants.scene.gateway, tenants.scene.outside)
+        for mark, packet in _as_stranger(tenants.scene, target)
+    ]
+    arrived = tenants.launch(attacks)
+    assert {place for places in arrived.values() for place in places} <= {"the bridge"}
+
+
+def _as_stranger(scene: Scene, target: Party) -> Iterator[tuple[bytes, Packet]]:
+    for header in (
+        IP(src=scene.stranger.ip4, dst=target.ip4),
+        IPv6(src=scene.stranger.ip6, dst=target.ip6),
+    ):
+        mark = spoofing.token()
+        yield mark, header / UDP(sport=spoofing.PORT, dport=spoofing.PORT) / Raw(mark)
 
 
 def test_the_bridge_learns_a_limited_number_of_mac_addresses(tenants: Tenants) -> None:

@@ -111,6 +111,25 @@ def test_a_sandbox_on_two_networks_sends_from_its_addresses_by_both(
     assert not {"sandbox_ip4", "sandbox_ip6"} & daemon.testbed.firewall().keys()
 
 
+def test_a_sandbox_on_two_networks_answers_by_its_best_route_without_the_check(
+    daemon: Daemon, one: Sandbox, two: Sandbox
+) -> None:
+    """Not with the addresses of others, and with what it is allowed to."""
+    daemon.create("red", "10.77.0.0/24", "fd77::/64")
+    mine = daemon.connect("one", network="red")
+    others = daemon.connect("two", network="red")
+    daemon.connect("one", options={"spoof_check": "false"})
+    for address in mine.addresses:
+        assert sends_as(daemon, one, address.partition("/")[0])
+    for address in others.addresses:
+        assert not sends_as(daemon, one, address.partition("/")[0])
+        assert not sends_as(daemon, one, address.partition("/")[0], mac=FOREIGN_MAC)
+    allowed = ",".join(address.partition("/")[0] for address in others.addresses)
+    update_endpoint(daemon, options={"allowed_addresses": allowed})
+    for address in others.addresses:
+        assert sends_as(daemon, one, address.partition("/")[0])
+
+
 def arriving(client: Namespace, server: Namespace, address: str, expected: int = MANY) -> int:
     """Return how many of many new flows of UDP arrive: those expected are waited for."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET

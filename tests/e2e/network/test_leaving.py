@@ -32,6 +32,8 @@ def test_after_delete_nothing_of_the_network_is_left(daemon: Daemon, one: Sandbo
     ipv4 = {"prefix": {"addr": "10.88.0.0", "len": 24}}
     ipv6 = {"prefix": {"addr": "fd88::", "len": 64}}
     assert daemon.testbed.firewall() == {
+        "all_subnets4": [ipv4],
+        "all_subnets6": [ipv6],
         "br_all": [network.interface],
         "br_icc": [{"concat": [network.interface, network.interface]}],
         "br_self": [{"concat": [network.interface, network.interface]}],

@@ -35,7 +35,10 @@ ALLOWED = tuple(
         ("fd09:1::7", "fd09:1::7"),
     )
 )
-DUAL = Guard(Attachment(7, 3), "02:00:00:00:00:02", ADDRESSES, conntrack_limit=4096)
+SUBNETS = (ip_network("10.1.0.0/24"), ip_network("fd00:1::/64"))
+DUAL = Guard(
+    Attachment(7, 3), "02:00:00:00:00:02", ADDRESSES, conntrack_limit=4096, subnets=SUBNETS
+)
 
 
 def rules_of(bridge: str, *subnets: str, internal: bool = False) -> NetworkRules:
@@ -152,6 +155,8 @@ PORTS = {
         (
             [WEB],
             """
+            add element bridge mynet all_subnets4 { 10.1.0.0/24 }
+            add element bridge mynet all_subnets6 { fd00:1::/64 }
             add element inet mynet br_all { "br-web" }
             add element inet mynet br_icc { "br-web" . "br-web" }
             add element inet mynet br_self { "br-web" . "br-web" }
@@ -204,6 +209,8 @@ PORTS = {
         (
             [WEB, DB, INNER],
             """
+            add element bridge mynet all_subnets4 { 10.1.0.0/24, 10.2.0.0/24 }
+            add element bridge mynet all_subnets6 { fd00:1::/64 }
             add element inet mynet br_all { "br-web", "br-db", "br-inner" }
             add element inet mynet br_icc { "br-web" . "br-web", "br-db" . "br-db", "br-inner" . "br-inner" }
             add element inet mynet br_internal { "br-inner" }
@@ -265,12 +272,17 @@ GUARDS = {
     "without spoof_check": (
         replace(DUAL, spoof_check=False, allowed=ALLOWED),
         """
+        add element bridge mynet allowed_ip4 { 7 . 02:00:00:00:00:02 . 10.9.0.0-10.9.0.255, 7 . 02:00:00:00:00:02 . 10.9.1.7 }
+        add element bridge mynet allowed_ip6 { 7 . 02:00:00:00:00:02 . fd09::-fd09::ffff, 7 . 02:00:00:00:00:02 . fd09:1::7 }
+        add element bridge mynet nd_allowed_ip { 7 . 0xfd090000000000000000000000000000-0xfd09000000000000000000000000ffff, 7 . 0xfd090001000000000000000000000007 }
+        add element bridge mynet network_ip4 { 7 . 10.1.0.0/24 }
+        add element bridge mynet network_ip6 { 7 . fd00:1::/64 }
         add element bridge mynet unguarded { 7 }
         add element inet mynet conntrack_limits { 3 . 02:00:00:00:00:02 ct count over 4096 }
         add element inet mynet members4 { 3 . 10.1.0.2 }
         add element inet mynet members6 { 3 . fd00:1::2 }
         add element inet mynet open_bridges { 3 }
-        """,
+        """,  # noqa: E501 - lines of the ruleset
     ),
 }
 
