@@ -16,7 +16,7 @@ from tests.e2e.support.testbed import Sandbox, Testbed
 
 # Other load passes, and hosts differ by a tenth from when they are made: many short measurements
 # on several hosts, each beside its counterpart, are worth more than a few long ones.
-HOSTS, ROUNDS = 4, 5
+HOSTS, ROUNDS = 3, 4
 SAMPLES = 100
 STANDING, NEW = (0, 1000, 4096, 16384), 200
 # The kernel counts once in a tick of its timer, which comes 100 to 1000 times a second.

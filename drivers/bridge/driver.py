@@ -91,7 +91,8 @@ class BridgeDriver(api.Driver):
                 resource=f"network {network.name}",
             )
         require_own_addresses(network, self._kernel)
-        self._kernel.links.set_altnames(self._instance)
+        if self._kernel.firewall.known(network.interface):  # its bridge may have another name now
+            self._kernel.links.set_altnames(self._instance)
         self._kernel.links.ensure_bridge(self._specs.bridge(network))
         lead_replies(self._kernel, network)
         self._kernel.firewall.add(self._instance, self._rules_of(network))

@@ -22,6 +22,8 @@ class Tables:
     def __init__(self) -> None:
         # The fingerprint after the last load(), None before the first.
         self._loaded: bytes | None = None
+        # The number of transactions with which they were last found as they were loaded.
+        self._intact_at = -1
         self._socket: Netlink | None = None
         # The netlink ports by which the kernel names this object when it notifies other programs.
         self.own_netlink_ports: set[int] = set()
@@ -34,7 +36,7 @@ class Tables:
     def load(self, ruleset: str) -> None:
         """Replace the tables in one transaction. Like: ``nft -f -``."""
         run_nft("load", ["-f", "-"], ruleset)
-        self._loaded = fingerprint(self._opened())
+        self._loaded, self._intact_at = fingerprint(self._opened()), -1
 
     def change(self, removed: Iterable[Element], added: Iterable[Element]) -> bool:
         """Remove and add elements in one transaction.
@@ -50,7 +52,14 @@ class Tables:
 
     def is_intact(self) -> bool:
         """Return whether tables, chains and rules are as they were loaded, if they ever were."""
-        return self._loaded is None or b"" != self._loaded == fingerprint(self._opened())
+        if self._loaded is None:
+            return True
+        now = self.generation()
+        if now != self._intact_at:
+            if not self._loaded or self._loaded != fingerprint(self._opened()):
+                return False
+            self._intact_at = now
+        return True
 
     def missing_tables(self) -> Sequence[TableName]:
         """Return those of the tables that do not exist."""

@@ -58,7 +58,8 @@ def settled_routes(
     late = {route for route in address_routes(addresses, subnets) if _may_be_late(route)}
     routes = frozenset[AddressRoute]()
     for pause in _PAUSES:
-        time.sleep(pause)
+        if pause:
+            time.sleep(pause)
         routes = list_routes(nl, index).get(index, frozenset())
         if late <= routes:
             return routes

@@ -251,3 +251,12 @@ def test_disconnecting_one_endpoint_keeps_the_other(
     driver.disconnect(CALL, endpoint)
     assert driver.check(CALL, second) == []
     assert driver.check(CALL, endpoint)
+
+
+def test_only_a_network_that_was_there_before_is_looked_for_among_all_links(
+    kernel: FakeKernel, driver: BridgeDriver, network: Network
+) -> None:
+    driver.create(CALL, network)
+    assert kernel.control.calls["links.set_altnames"] == 0
+    driver.create(CALL, network)  # repairs it
+    assert kernel.control.calls["links.set_altnames"] == 1
