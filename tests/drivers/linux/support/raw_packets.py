@@ -45,6 +45,20 @@ def send_segment(
     _send(sender, packet(source[0], to[0], _TCP, segment), to[0])
 
 
+def send_icmp_error(
+    sender: Namespace, source: str, to: str, kind: tuple[int, int], about: bytes, mtu: int = 0
+) -> None:
+    """Send an ICMP error, of a type and a code, about a packet. ``mtu`` is in bytes."""
+    body = struct.pack("!BBHI", *kind, 0, mtu) + about[:512]
+    if ip_address(to).version == 4:
+        checksum, protocol = _sum(body), socket.IPPROTO_ICMP
+    else:
+        protocol = socket.IPPROTO_ICMPV6
+        checksum = _sum(_pseudo(source, to, protocol, len(body)) + body)
+    error = body[:2] + struct.pack("!H", checksum) + body[4:]
+    _send(sender, packet(source, to, protocol, error), to)
+
+
 def packet(source: str, to: str, protocol: int, payload: bytes) -> bytes:
     """Return an IP packet."""
     if ip_address(to).version == 4:
