@@ -45,6 +45,7 @@ from mynet.drivers.linux.interface import Kernel, Watch
 from mynet.drivers.linux.links.alias import read_mark
 from mynet.drivers.linux.values.desired import BRIDGE_PORTS, NetworkRules
 from mynet.drivers.linux.values.endpoint_rules import Attachment
+from mynet.drivers.linux.values.observed import Survey
 
 _MARGIN = 0.5  # seconds before a deadline, in which the answer is packed
 MAX_SUBNETS = 64  # of one network: all of them enter the firewall in one transaction
@@ -273,7 +274,9 @@ class BridgeDriver(api.Driver):
         if any(api.IPV6 in self._specs.forwarded_versions(network) for network in ours):
             self._kernel.host.accept_router_advertisements()
         release_others(self._kernel.host, ours)
-        failures = {network.id: error for network in networks if (error := self._restore(network))}
+        failures = {
+            network.id: error for network in networks if (error := self._restore(network, seen))
+        }
         if failures:
             raise DriverError(
                 f"{len(failures)} of {len(networks)} networks could not be restored: "
@@ -291,11 +294,11 @@ class BridgeDriver(api.Driver):
         host = self._kernel.host
         return specs.rules_of(network, host.route_sources(), uplinks_for(host, [network]))
 
-    def _restore(self, network: api.Network) -> DriverError | None:
+    def _restore(self, network: api.Network, seen: Survey) -> DriverError | None:
         """Make or repair the network's bridge; return the error if that fails."""
         bridge = self._specs.bridge(network)
         try:
-            if any(bridge_differences(bridge, self._kernel.links.inspect_bridge(bridge))):
+            if any(bridge_differences(bridge, seen.bridge(bridge))):
                 self._kernel.links.ensure_bridge(bridge)
             lead_replies(self._kernel, network)
             self._forward(network)
