@@ -57,6 +57,9 @@ def test_a_call_past_its_deadline_leaves_nothing(
     hang = getattr(world, plugin).trouble.hang(step)
     refused = refusal(getattr(world.net, verb), request_of(verb), timeout=0.1)
     assert refused.code == "DEADLINE_EXCEEDED"
+    # The client gives up first; without this wait, the verb could still end in time for the server.
+    # On a slow machine the call may never reach the plugin.
+    eventually(getattr(world, plugin).trouble.is_abandoned, seconds=5)
     hang.end()
     assert eventually(lambda: world.state() == before)
 

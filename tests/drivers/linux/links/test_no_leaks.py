@@ -64,7 +64,7 @@ def test_two_hundred_endpoints_leave_no_thread_descriptor_or_link(
             driver.disconnect(CALL, own)
 
     at_once(come_and_go)
-    assert descriptors(driver) == before
+    assert descriptors(driver) <= before  # those of earlier tests may be closed meanwhile
     assert box.names() == {"lo"}
     assert host.names() == {"lo", network.interface}
 
@@ -104,7 +104,7 @@ def test_after_an_error_no_descriptor_is_open_and_the_thread_is_back(
         driver.connect(CALL, wrong)
     driver.disconnect(CALL, wrong)
     at_once(fail)
-    assert descriptors(driver) == before
+    assert descriptors(driver) <= before  # those of earlier tests may be closed meanwhile
 
 
 @pytest.mark.parametrize("step", ["_make", "_finish_outer", "inner_end.finish_inner"])
@@ -120,7 +120,7 @@ def test_an_exception_in_the_sandbox_brings_the_thread_back(
         with pytest.raises(ZeroDivisionError):
             driver.connect(CALL, endpoint)
     assert here() == home
-    assert descriptors(driver) == before
+    assert descriptors(driver) <= before  # those of earlier tests may be closed meanwhile
 
 
 def test_the_driver_keeps_no_ended_sandbox_alive(

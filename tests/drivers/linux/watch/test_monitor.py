@@ -318,7 +318,9 @@ def test_close_ends_the_thread_and_closes_its_descriptors(kernel: LinuxKernel) -
     before = threading.active_count(), open_descriptors()
     for _ in range(5):
         kernel.monitor.watch(lambda _: None).close()
-    assert (threading.active_count(), open_descriptors()) == before
+    # Threads and descriptors of earlier tests may end meanwhile.
+    assert threading.active_count() <= before[0]
+    assert open_descriptors() <= before[1]
 
 
 def test_the_monitor_goes_on_after_a_notice_that_raised(
