@@ -97,7 +97,10 @@ class Subscription:
                 socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol
             )
             self._socket.bind((0, 0))
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+            try:
+                self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+            except PermissionError:  # in a user namespace: the kernel gives what anyone may have
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             for group in groups:
                 self._socket.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, group)
 
