@@ -162,16 +162,7 @@ class KernelChecks:
                 place = replace(endpoint.place, sandbox=replace(sandbox, path=path))
                 endpoint = replace(endpoint, place=place)
                 yield self._moved(endpoint, sandbox.path)
-        if unreserved := self.attachments.ports.missing(network, endpoint):
-            yield Problem(
-                endpoint.display_name,
-                " ".join(unreserved),
-                Repair(
-                    "reserves the ports again, unless another program has them",
-                    "The ports are reserved again.",
-                    lambda _: self.attachments.reacquire_ports(network, endpoint),
-                ),
-            )
+        yield from self._unreserved(network, endpoint)
         differences = self._differences(call, network, endpoint, observed)
         if endpoint.failure and not differences:
             differences = ["It is on record as failed, and nothing of it is missing any more."]
@@ -188,6 +179,19 @@ class KernelChecks:
                 if endpoint.place.sandbox
                 else None,
                 "Disconnect it and connect it again: its interface belongs to its caller.",
+            )
+
+    def _unreserved(self, network: Network, endpoint: Endpoint) -> Iterator[Problem]:
+        """Yield that reservations of published ports were lost."""
+        if unreserved := self.attachments.ports.missing(network, endpoint):
+            yield Problem(
+                endpoint.display_name,
+                " ".join(unreserved),
+                Repair(
+                    "reserves the ports again, unless another program has them",
+                    "The ports are reserved again.",
+                    lambda _: self.attachments.reacquire_ports(network, endpoint),
+                ),
             )
 
     def _out_of_reach(self, call: Call, network: Network, endpoint: Endpoint) -> Iterator[Problem]:

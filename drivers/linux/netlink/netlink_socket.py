@@ -49,6 +49,24 @@ class Request:
     acknowledged: bool = True
 
 
+def set_send_buffer(sock: socket.socket, size: int) -> None:
+    """Set how many bytes can wait to be sent; at most net.core.wmem_max in a user namespace."""
+    _set_buffer(sock, _SO_SNDBUFFORCE, socket.SO_SNDBUF, size)
+
+
+def set_receive_buffer(sock: socket.socket, size: int) -> None:
+    """Set how many bytes can wait to be read; at most net.core.rmem_max in a user namespace."""
+    _set_buffer(sock, _SO_RCVBUFFORCE, socket.SO_RCVBUF, size)
+
+
+def _set_buffer(sock: socket.socket, forced: int, limited: int, size: int) -> None:
+    """Set a buffer. Only the host's CAP_NET_ADMIN exceeds the host's limit: socket(7)."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, forced, size)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, limited, size)
+
+
 class Netlink:
     """A netlink socket of the namespace that its thread was in. For one thread at a time.
 
@@ -161,12 +179,9 @@ class Netlink:
     def reserve_buffers(self, *requests: Request) -> None:
         """Make the socket's buffers large enough to send so many requests and to hold refusals."""
         size = sum(len(request.message) for request in requests)
-        for option, wanted in (
-            (_SO_SNDBUFFORCE, size + _BUFFER),
-            (_SO_RCVBUFFORCE, len(requests) * _REFUSAL + _BUFFER),
-        ):
-            with refusals("reserve buffers for a large transaction", "netlink"):
-                self._socket.setsockopt(socket.SOL_SOCKET, option, wanted)
+        with refusals("reserve buffers for a large transaction", "netlink"):
+            set_send_buffer(self._socket, size + _BUFFER)
+            set_receive_buffer(self._socket, len(requests) * _REFUSAL + _BUFFER)
 
     def get(self, request: Request) -> bytes | None:
         """Return the message of one object, None where the request forgives the errno."""

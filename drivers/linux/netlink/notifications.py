@@ -15,6 +15,7 @@ from mynet.drivers.linux.kernel_errors import refusals
 from mynet.drivers.linux.netlink import attributes as nla
 from mynet.drivers.linux.netlink import header as nlmsg
 from mynet.drivers.linux.netlink import rtnetlink as rt
+from mynet.drivers.linux.netlink.netlink_socket import set_receive_buffer
 from mynet.drivers.linux.netlink.route_replies import read_bridge_port, read_port_of
 from mynet.drivers.linux.values.bridge_port import BridgePort
 
@@ -26,7 +27,7 @@ RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF = 24, 25
 NFNLGRP_NFTABLES: Final = 7
 
 _SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, _NETLINK_LISTEN_ALL_NSID = 270, 1, 8
-_SO_ATTACH_FILTER, _SO_RCVBUFFORCE = 26, 33
+_SO_ATTACH_FILTER = 26
 _SOCK_FILTER = struct.Struct("@HBBI")  # code, jumps if true and if not, operand
 _SOCK_FPROG = struct.Struct("@HP")  # the number of instructions, and where they are
 _RECEIVE_BUFFER: Final = 8 << 20  # bytes for notifications not read yet; used only when needed
@@ -97,10 +98,7 @@ class Subscription:
                 socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol
             )
             self._socket.bind((0, 0))
-            try:
-                self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
-            except PermissionError:  # in a user namespace: the kernel gives what anyone may have
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            set_receive_buffer(self._socket, _RECEIVE_BUFFER)
             for group in groups:
                 self._socket.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, group)
 

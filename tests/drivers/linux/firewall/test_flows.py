@@ -1,37 +1,19 @@
 """Which endpoints reach which, on a real kernel: by pings, TCP connections and datagrams."""
 
 import socket
-from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from tests.drivers.linux.support import multicast
 from tests.drivers.linux.support.topology import (
-    BRIDGE_SETTINGS,
     FAMILIES,
     NETWORKS,
     Topology,
     network_of,
 )
 
-# With br_netfilter, bridged frames pass the firewall's chains as well.
-FILTERED = Path("/proc/sys/net", BRIDGE_SETTINGS[0]).exists()
 VERSIONS = (4, 6)
-
-
-@pytest.fixture(
-    scope="module", params=["0", "1"] if FILTERED else [""], ids="br_netfilter={}".format
-)
-def topology(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Topology]:
-    made = Topology(tmp_path_factory.mktemp("topology"))
-    for setting in BRIDGE_SETTINGS if request.param else ():
-        made.namespaces["host"].set(setting, request.param)
-    yield made
-    made.close()
 
 
 by_family = pytest.mark.parametrize("version", VERSIONS, ids=["IPv4", "IPv6"])

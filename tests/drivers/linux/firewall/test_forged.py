@@ -7,10 +7,10 @@ from contextlib import ExitStack
 import pytest
 
 from mynet.drivers.api import PortMapping, PortProtocol
-from tests.drivers.linux.firewall.test_flows import FILTERED
 from tests.drivers.linux.support.raw_packets import datagram, send_datagram, send_frame
 from tests.drivers.linux.support.topology import (
     BRIDGE_SETTINGS,
+    FILTERED,
     HOST,
     NETWORKS,
     OUTSIDE,

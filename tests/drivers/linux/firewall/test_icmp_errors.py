@@ -2,14 +2,11 @@
 
 import socket
 import struct
-from collections.abc import Iterator
 
 import pytest
 
-from tests.drivers.linux.firewall.test_flows import FILTERED
 from tests.drivers.linux.support.raw_packets import datagram, packet, send_icmp_error
 from tests.drivers.linux.support.topology import (
-    BRIDGE_SETTINGS,
     HOST,
     NETWORKS,
     OUTSIDE,
@@ -25,19 +22,6 @@ TOO_BIG, UNREACHABLE = {4: (3, 4), 6: (2, 0)}, {4: (3, 3), 6: (1, 4)}
 SMALL = {4: 68, 6: 1280}  # bytes: the least MTU that the kernel takes
 ECHO_REPLY = {4: (socket.IPPROTO_ICMP, 0), 6: (socket.IPPROTO_ICMPV6, 129)}
 by_family = pytest.mark.parametrize("version", [4, 6], ids=["IPv4", "IPv6"])
-
-
-@pytest.fixture(
-    scope="module", params=["0", "1"] if FILTERED else [""], ids="br_netfilter={}".format
-)
-def topology(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Topology]:
-    made = Topology(tmp_path_factory.mktemp("topology"))
-    for setting in BRIDGE_SETTINGS if request.param else ():
-        made.namespaces["host"].set(setting, request.param)
-    yield made
-    made.close()
 
 
 def host_s_route(topology: Topology, to: str) -> str:

@@ -8,8 +8,14 @@ from ipaddress import ip_address
 import pytest
 
 from mynet.drivers.api import PortMapping, PortProtocol
-from tests.drivers.linux.firewall.test_flows import FILTERED
-from tests.drivers.linux.support.topology import BRIDGE_SETTINGS, FAMILIES, HOST, NETWORKS, Topology
+from tests.drivers.linux.support.topology import (
+    BRIDGE_SETTINGS,
+    FAMILIES,
+    FILTERED,
+    HOST,
+    NETWORKS,
+    Topology,
+)
 from tests.drivers.linux.support.wire import answer_to_init
 
 UDP, SCTP = PortProtocol.UDP, PortProtocol.SCTP

@@ -25,6 +25,8 @@ NETWORKS = {
 }
 BOXES = {"red1": 1, "red2": 2, "blue1": 1, "inner1": 1, "inner2": 2, "plain1": 1}
 BRIDGE_SETTINGS = ("bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables")
+# With br_netfilter, bridged frames pass the firewall's chains as well.
+FILTERED = Path("/proc/sys/net", BRIDGE_SETTINGS[0]).exists()
 
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
