@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from mynet.drivers.errors import KernelError
+from mynet.server.logs import explain_error
+
 SCRIPT = """
 import logging, sys, tempfile
 from pathlib import Path
@@ -119,3 +122,15 @@ def test_text_lines_are_plain() -> None:
     assert "trifles" in text
     [call] = [line for line in text.splitlines() if "code=OK" in line]
     assert "request_id=first" in call
+
+
+def test_only_the_traceback_of_an_error_that_explains_itself_is_left_out() -> None:
+    explained, fault = KernelError("not so"), ZeroDivisionError("c")
+    for information in (explained, (KernelError, explained, None)):
+        line = explain_error(None, "error", {"event": "call", "exc_info": information})
+        assert line == {"event": "call", "error": "not so"}
+    assert "exc_info" in explain_error(None, "error", {"exc_info": fault})
+    try:
+        raise explained
+    except KernelError:
+        assert explain_error(None, "error", {"exc_info": True}) == {"error": "not so"}

@@ -1,9 +1,14 @@
 """Sysctls that are right already, read-only, or not there."""
 
+import errno
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from mynet.drivers.errors import DriverError
+from mynet.drivers.linux import sysctl
 
 SCRIPT = """
 import sys
@@ -56,3 +61,24 @@ def test_the_command_for_an_interface_sets_the_default() -> None:
 
 def test_a_sysctl_that_is_missing_says_so() -> None:
     assert "this kernel does not have the sysctl" in write("ipv4/no_such", "1")
+
+
+@pytest.mark.parametrize(
+    ("setting", "command"),
+    [
+        ("ipv4/ip_forward", "on the host: sysctl -w net.ipv4.ip_forward=7;"),
+        ("ipv4/conf/br-web/forwarding", "on the host: sysctl -w net.ipv4.ip_forward=7;"),
+        ("ipv4/conf/lo/arp_ignore", "it is made: sysctl -w net.ipv4.conf.default.arp_ignore=7;"),
+    ],
+)
+def test_the_remedy_names_the_sysctl_that_can_be_set_in_advance(
+    monkeypatch: pytest.MonkeyPatch, setting: str, command: str
+) -> None:
+    def read_only(*_: object) -> None:
+        raise OSError(errno.EROFS, "read-only")
+
+    monkeypatch.setattr(Path, "read_text", lambda _: "0")
+    monkeypatch.setattr(Path, "write_text", read_only)
+    with pytest.raises(DriverError) as caught:
+        sysctl.write(sysctl.NET / setting, "7")
+    assert command in str(caught.value)
