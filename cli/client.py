@@ -4,7 +4,7 @@ Requests and answers are dicts in the JSON form of the messages.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -17,6 +17,7 @@ DEFAULT_ADDRESS = "unix:///run/mynet/mynetd.sock"
 
 _MODULES = {"NetworkService": "mynet.v1.network_pb2", "IPAMService": "mynet.v1.ipam_pb2"}
 _PAGE_SIZE = 1000
+_PART = 1 << 18  # characters of a document in one message
 _CHANNEL_OPTIONS = (
     ("grpc.enable_http_proxy", 0),  # the proxy in http_proxy cannot reach the daemon
     ("grpc.max_receive_message_length", -1),  # a page of networks with many labels is long
@@ -62,13 +63,14 @@ class Session:
         except json_format.ParseError as error:  # such as an argument that is not UTF-8
             raise click.UsageError(str(error)) from error
         with grpc.insecure_channel(self.address, _CHANNEL_OPTIONS) as channel:
-            call = channel.unary_unary(
+            call = channel.stream_stream(  # a stream of one message is the same as one message
                 f"/mynet.v1.{service}/{name}",
                 request_serializer=type(message).SerializeToString,
                 response_deserializer=GetMessageClass(method.output_type).FromString,
             )
+            requests = _in_parts(message) if method.client_streaming else iter([message])
             try:
-                answer = call(message, timeout=self.timeout)
+                answer = _joined(call(requests, timeout=self.timeout))
             except grpc.RpcError as error:
                 raise from_rpc(error, self.address, self.timeout) from error
         fields = json_format.MessageToDict(
@@ -91,6 +93,23 @@ class Session:
             token = answer["next_page_token"]
             if not token:
                 return items
+
+
+def _in_parts(message: Any) -> Iterator[Any]:
+    """Yield a request with a document as requests with its parts."""
+    document = message.document
+    message.document = document[:_PART]
+    yield message
+    for begin in range(_PART, len(document), _PART):
+        yield type(message)(document=document[begin : begin + _PART])
+
+
+def _joined(answers: Iterator[Any]) -> Any:
+    """Return the answer of a call. If there are several, their documents are joined."""
+    answer = next(answers)
+    if rest := [each.document for each in answers]:
+        answer.document = "".join([answer.document, *rest])
+    return answer
 
 
 def _in_order(message: Message, descriptor: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@
     ├── AddressOwned         an endpoint's or a gateway's address is not released by hand
     ├── Busy                 another call is changing the object
     ├── Starting, ShuttingDown
+    ├── LimitExceeded        a request exceeds a limit of the daemon
     ├── CallerGone           the caller does not wait for the reply any more
     ├── PluginTimeout        a plugin did not answer in time
     ├── CannotStart          the daemon refuses to start
@@ -173,6 +174,17 @@ class ShuttingDown(MynetError):
     """The daemon takes no new calls."""
 
     retry_after = 2.0
+
+
+class LimitExceeded(MynetError):
+    """A request exceeds a limit of the daemon, which docs/mynetd.md documents."""
+
+    def __init__(self, limit: str, value: int, advice: str) -> None:
+        super().__init__(
+            f"the request exceeds the limit {limit} of this mynetd, {value}: {advice}",
+            resource=f"limit {limit}",
+            metadata={"limit": limit, "value": str(value)},
+        )
 
 
 class CallerGone(MynetError):

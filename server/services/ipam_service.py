@@ -1,6 +1,8 @@
 """The servicer of IPAMService: unpack, call the core, pack."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
 from mynet.server.calls.call import Call
@@ -62,11 +64,11 @@ class IPAMService:
         with collect_violations() as violations:
             page = paging.by_allocation(violations, request)
             subnet = violations.parse_any("subnet", request.subnet, fields.subnet_cidr)
-        rows = self.core.allocation_list.page(call, subnet, request.owner, page.after, page.limit)
-        return pb.ListAllocationsResponse(
-            allocations=[to_proto.allocation(allocation) for _, allocation in page.of(rows)],
-            next_page_token=page.next_token(rows),
+        allocations, token = page.fill(
+            partial(self.core.allocation_list.page, call, subnet, request.owner),
+            partial(map, to_proto.allocation),
         )
+        return pb.ListAllocationsResponse(allocations=allocations, next_page_token=token)
 
     def GetSubnet(self, request: pb.GetSubnetRequest, call: Call) -> pb.GetSubnetResponse:
         report = self.core.subnets.report(call, from_proto.cidr(request.subnet))
@@ -79,27 +81,28 @@ class IPAMService:
     def ListSubnets(self, request: pb.ListSubnetsRequest, call: Call) -> pb.ListSubnetsResponse:
         with collect_violations() as violations:
             page = paging.by_subnet(violations, request)
-        rows = self.core.subnets.reports(call, page.after, page.limit)
-        return pb.ListSubnetsResponse(
-            subnets=[to_proto.subnet(report) for _, report in page.of(rows)],
-            next_page_token=page.next_token(rows),
+        subnets, token = page.fill(
+            partial(self.core.subnets.reports, call), partial(map, to_proto.subnet)
         )
+        return pb.ListSubnetsResponse(subnets=subnets, next_page_token=token)
 
     def ExportSubnets(
         self, request: pb.ExportSubnetsRequest, call: Call
-    ) -> pb.ExportSubnetsResponse:
+    ) -> Iterator[pb.ExportSubnetsResponse]:
         with collect_violations() as violations:
             subnet_formats.check_format(violations, request.format)
             subnet = violations.parse_any("subnet", request.subnet, fields.subnet_cidr)
         dumps = self.core.import_export.export(call, subnet)
-        return pb.ExportSubnetsResponse(document=subnet_formats.write(request.format, dumps))
+        document = subnet_formats.write(request.format, dumps)
+        return map(to_proto.export_part, subnet_formats.parts(document))
 
     def ImportSubnets(
-        self, request: pb.ImportSubnetsRequest, call: Call
+        self, requests: Iterator[pb.ImportSubnetsRequest], call: Call
     ) -> pb.ImportSubnetsResponse:
+        request, document = from_proto.document(requests)
         with collect_violations() as violations:
             backend = violations.parse("backend", request.backend, fields.text) or DEFAULT_BACKEND
-            dumps = subnet_formats.read(violations, request.format, request.document, backend)
+            dumps = subnet_formats.read(violations, request.format, document, backend)
         transfer = self.core.import_export
         act = transfer.check if request.validate_only else transfer.load
         act(call, dumps, backend)

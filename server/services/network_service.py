@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from mynet.server.calls.call import Call
 from mynet.server.core import Core
@@ -47,11 +48,10 @@ class NetworkService:
         with collect_violations() as violations:
             page = paging.by_creation(violations, request)
             labels = violations.texts("labels", request.labels)
-        rows = self.core.networks.page(labels, page.after, page.limit)
-        return pb.ListNetworksResponse(
-            networks=self._networks([report for _, report in page.of(rows)], call),
-            next_page_token=page.next_token(rows),
+        networks, token = page.fill(
+            partial(self.core.networks.page, labels), lambda reports: self._networks(reports, call)
         )
+        return pb.ListNetworksResponse(networks=networks, next_page_token=token)
 
     def UpdateNetwork(
         self, request: pb.UpdateNetworkRequest, call: Call
@@ -97,11 +97,10 @@ class NetworkService:
             page = paging.by_creation(violations, request)
             labels = violations.texts("labels", request.labels)
         selector = EndpointSelector(network=request.network, container_id=request.container_id)
-        rows = self.core.endpoints.page(selector, labels, page.after, page.limit)
-        return pb.ListEndpointsResponse(
-            endpoints=[to_proto.endpoint(endpoint) for _, endpoint in page.of(rows)],
-            next_page_token=page.next_token(rows),
+        endpoints, token = page.fill(
+            partial(self.core.endpoints.page, selector, labels), partial(map, to_proto.endpoint)
         )
+        return pb.ListEndpointsResponse(endpoints=endpoints, next_page_token=token)
 
     def CheckEndpoint(
         self, request: pb.CheckEndpointRequest, call: Call

@@ -3,9 +3,11 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from typing import Generic, TypeAlias, TypeVar
+
+from google.protobuf.message import Message
 
 from mynet.ipam.api import IPNetwork
 from mynet.server.model.subnets import AllocationKey
@@ -14,10 +16,13 @@ from mynet.server.services.from_proto.violations import Violations
 from mynet.v1 import ipam_pb2, network_pb2
 
 DEFAULT_SIZE, LARGEST_SIZE = 100, 1000
+LARGEST_BYTES = 2 << 20  # of the messages of a page; a page has one message at least
+_BATCH = 100  # items that are read at once
 _LAST_PLACE = 2**63 - 1  # the largest number that SQLite has
 
 K = TypeVar("K")
 V = TypeVar("V")
+M = TypeVar("M", bound=Message)
 
 
 PageMessage: TypeAlias = (
@@ -32,7 +37,8 @@ PageMessage: TypeAlias = (
 class Page(Generic[K]):
     """A requested page of a list whose items are ordered by a key.
 
-    The core returns one item more than the page has. If it returns that many, there is a next page.
+    A page ends early where its messages become too large for clients, which refuse an answer of
+    more than 4 MiB by default.
     """
 
     # The largest number of items on the page.
@@ -42,21 +48,36 @@ class Page(Generic[K]):
     # Returns what a token has of a key.
     parts: Callable[[K], Sequence[object]]
 
-    @property
-    def limit(self) -> int:
-        """The number of items to request from the core."""
-        return self.size + 1
+    def fill(
+        self,
+        fetch: Callable[[K, int], Sequence[tuple[K, V]]],
+        pack: Callable[[Sequence[V]], Iterable[M]],
+    ) -> tuple[Sequence[M], str]:
+        """Return the messages of this page, and the token of the next page or "".
 
-    def of(self, rows: Sequence[tuple[K, V]]) -> Sequence[tuple[K, V]]:
-        """Return the items of this page."""
-        return rows[: self.size]
+        ``fetch`` returns up to that many items after a key. It is called with small numbers, so
+        that a page of large items is not read as a whole. ``pack`` returns an item's messages.
+        """
+        messages: list[M] = []
+        after, size = self.after, 0
+        while True:
+            wanted = min(self.size - len(messages), _BATCH)
+            rows = fetch(after, wanted + 1)  # one more, which shows whether there is a next page
+            keys = [key for key, _ in rows[:wanted]]
+            for key, message in zip(keys, pack([item for _, item in rows[:wanted]]), strict=True):
+                size += message.ByteSize()
+                if messages and size > LARGEST_BYTES:
+                    return messages, self._token(after)
+                messages.append(message)
+                after = key
+            if len(rows) <= wanted:
+                return messages, ""
+            if len(messages) == self.size:
+                return messages, self._token(after)
 
-    def next_token(self, rows: Sequence[tuple[K, V]]) -> str:
-        """Return the token of the next page, or "" if this is the last page."""
-        if len(rows) <= self.size:
-            return ""
-        key = [str(part) for part in self.parts(rows[self.size - 1][0])]
-        plain = json.dumps(key, separators=(",", ":"))
+    def _token(self, key: K) -> str:
+        parts = [str(part) for part in self.parts(key)]
+        plain = json.dumps(parts, separators=(",", ":"))
         return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
 

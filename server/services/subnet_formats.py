@@ -6,7 +6,7 @@ in all formats, so ``mynet.server.addressing.import_export`` finds them.
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cattrs
@@ -27,6 +27,7 @@ _SHORTEST_PREFIX = 8  # of a bitmap, which then has 16 MiB
 _NO_BITMAP = "does not fit this format, which has IPv4 subnets with a prefix length of 8 or more"
 # Addresses in a bitmap. In the other formats, a text of the largest size has fewer.
 _MOST = 1 << 20
+_PART = 1 << 18  # characters, which have 4 bytes at most
 _BITS = re.compile(r"[01]*")
 _LINE_BREAK = "\r\n"  # host-local writes it on every system
 _BYTE_ORDER_MARK = "\ufeff"
@@ -59,6 +60,12 @@ def write(number: int, dumps: Sequence[SubnetDump]) -> str:
     """Return subnets as a document. Raises InvalidArgument if the format cannot represent them."""
     with collect_violations() as violations:
         return _FORMATS[number][1](violations, dumps)
+
+
+def parts(document: str) -> Iterator[str]:
+    """Yield a document in parts of at most 1 MiB."""
+    for begin in range(0, len(document), _PART):
+        yield document[begin : begin + _PART]
 
 
 def _read_mynet(violations: Violations, text: str, backend: str) -> Sequence[SubnetDump]:

@@ -1,5 +1,6 @@
 """Requests of IPAMService into values of the core. Each raises InvalidArgument."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from mynet.drivers.api import IPV6
@@ -21,6 +22,14 @@ def cidr(value: str) -> api.IPNetwork:
     subnet = violations.parse("subnet", value, fields.subnet_cidr)
     violations.refuse()
     return subnet  # type: ignore[return-value]  # None was refused above
+
+
+def document(
+    requests: Iterator[ipam_pb2.ImportSubnetsRequest],
+) -> tuple[ipam_pb2.ImportSubnetsRequest, str]:
+    """Return the first request of an import, and the document of all its requests."""
+    first = next(requests, ipam_pb2.ImportSubnetsRequest())
+    return first, "".join([first.document, *(request.document for request in requests)])
 
 
 def new_subnet(request: ipam_pb2.CreateSubnetRequest) -> tuple[SubnetSpec, str]:

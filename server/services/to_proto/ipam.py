@@ -64,6 +64,11 @@ def imported(dump: SubnetDump) -> ipam_pb2.ImportedSubnet:
     return ipam_pb2.ImportedSubnet(subnet=str(dump.cidr), allocations=len(dump.held))
 
 
+def export_part(text: str) -> ipam_pb2.ExportSubnetsResponse:
+    """Return the message of a part of a document."""
+    return ipam_pb2.ExportSubnetsResponse(document=text)
+
+
 def backend(listing: CatalogEntry[BackendPlugin]) -> ipam_pb2.Backend:
     """Return the message of an IPAM backend, loaded or refused."""
     state = "LOADED" if listing.plugin else "FAILED"

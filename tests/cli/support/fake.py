@@ -92,7 +92,10 @@ class FakeDaemon(grpc.GenericRpcHandler):
         method = _METHODS[name]
         verb = name.rpartition("/")[2]
 
-        def behave(request: Any, context: grpc.ServicerContext) -> Any:
+        def behave(requests: Iterator[Any], context: grpc.ServicerContext) -> Any:
+            request = next(requests)
+            for part in requests:
+                request.document += part.document
             answer = GetMessageClass(method.output_type)()
             try:
                 json_format.ParseDict(dict(self._answer(verb, request)), answer)
@@ -100,7 +103,7 @@ class FakeDaemon(grpc.GenericRpcHandler):
                 context.abort_with_status(rpc_status.to_status(refusal.status()))
             return answer
 
-        return grpc.unary_unary_rpc_method_handler(
+        return grpc.stream_unary_rpc_method_handler(
             behave,
             request_deserializer=GetMessageClass(method.input_type).FromString,
             response_serializer=GetMessageClass(method.output_type).SerializeToString,

@@ -168,8 +168,8 @@ def test_many_callers_at_one_container_do_not_block_others(world: World) -> None
     crowd = [world.net.Connect.future(connect()) for _ in range(200)]
     hang.await_victim()
     assert eventually(lambda: sum(call.done() for call in crowd) >= 100)
-    world.net.CreateNetwork(create("api", "10.2.0.0/24"), timeout=2)
-    world.net.Connect(connect("c2", network="api"), timeout=2)
+    world.net.CreateNetwork(create("api", "10.2.0.0/24"), timeout=60)
+    world.net.Connect(connect("c2", network="api"), timeout=60)
     hang.end()
     answers = {call.result().endpoint.id for call in crowd if not call.exception()}
     assert len(answers) == 1

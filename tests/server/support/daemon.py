@@ -21,8 +21,9 @@ from mynet.server.plugins.catalog import Catalog, CatalogEntry, Plugin
 from mynet.server.plugins.executor import PluginExecutor
 from mynet.server.state.directory import StateDir
 from mynet.server.store import Store
-from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
+from mynet.v1 import ipam_pb2, network_pb2, network_pb2_grpc
 from tests.server.support import requests, servers
+from tests.server.support.ipam_client import IpamClient
 
 INSTANCE = "0011223344556677"
 SECONDS = 10.0  # what a call may take, unless a test gives its own
@@ -54,7 +55,7 @@ class Daemon:
         self._server.begin(self.core, seconds)
         self.server, self.channel = self._server.server, self._server.channel
         self.net = network_pb2_grpc.NetworkServiceStub(self.channel)
-        self.ipam = ipam_pb2_grpc.IPAMServiceStub(self.channel)
+        self.ipam = IpamClient(self.channel)
         if serving:
             self.server.serve()
 
@@ -148,10 +149,10 @@ class Daemon:
     @contextlib.contextmanager
     def patience(self, seconds: float) -> Iterator[None]:
         """Limit the time of calls."""
-        gate = self.server._interceptor
-        before, gate._seconds = gate._seconds, seconds
+        front = self.server.front
+        before, front.seconds = front.seconds, seconds
         yield
-        gate._seconds = before
+        front.seconds = before
 
     def queue(self, kind: str) -> int:
         """Return how many calls hold or want the lock of that kind that is wanted most."""

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import cast
 
 import grpc
-from grpc_health.v1 import health_pb2
 
 from mynet.server.core import Core
-from mynet.server.services.interceptor import Phase
+from mynet.server.services.front.calls import Phase
 from mynet.server.services.server import Server
 
 _OPTIONS = [("grpc.max_receive_message_length", -1)]  # exports are large
@@ -43,14 +42,14 @@ class TestServer:
     def begin(self, core: Core, seconds: float) -> None:
         """Put a core behind the server, which answers STARTING from now on."""
         self._core.core = core
-        self.server._interceptor._seconds = seconds
-        self.server._interceptor.enter(Phase.STARTING)
-        self.server._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self.server.front.seconds = seconds
+        self.server.front.enter(Phase.STARTING)
+        self.server.standard.set_health(serving=False)
 
     def end(self) -> bool:
         """Wait until no call is inside; return whether the server can be used again."""
-        was_stopped = self.server._interceptor._phase is Phase.STOPPING
-        drained = self.server._interceptor.drain(1)
+        was_stopped = self.server.front.phase is Phase.STOPPING
+        drained = self.server.front.drain(1)
         self._core.core = None
         return drained and not was_stopped
 

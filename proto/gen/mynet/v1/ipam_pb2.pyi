@@ -982,13 +982,13 @@ Global___ExportSubnetsRequest: _TypeAlias = ExportSubnetsRequest  # noqa: Y015
 
 @_typing.final
 class ExportSubnetsResponse(_message.Message):
-    """Response of ExportSubnets."""
+    """Response of ExportSubnets: a part of the document."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DOCUMENT_FIELD_NUMBER: _builtins.int
     document: _builtins.str
-    """The document. It is JSON in all formats."""
+    """The next characters of the document. The whole document is JSON in all formats."""
     def __init__(
         self,
         *,
@@ -1004,7 +1004,7 @@ Global___ExportSubnetsResponse: _TypeAlias = ExportSubnetsResponse  # noqa: Y015
 
 @_typing.final
 class ImportSubnetsRequest(_message.Message):
-    """Request of ImportSubnets."""
+    """Request of ImportSubnets: a document, or a part of one."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1015,7 +1015,7 @@ class ImportSubnetsRequest(_message.Message):
     format: Global___SubnetFormat.ValueType
     """The format of the document. Required."""
     document: _builtins.str
-    """The document. Required."""
+    """The document, or its next characters. Required."""
     validate_only: _builtins.bool
     """Whether the document is only checked, and nothing is changed."""
     backend: _builtins.str

@@ -85,12 +85,12 @@ class IPAMServiceStub:
                 request_serializer=mynet_dot_v1_dot_ipam__pb2.ListSubnetsRequest.SerializeToString,
                 response_deserializer=mynet_dot_v1_dot_ipam__pb2.ListSubnetsResponse.FromString,
                 _registered_method=True)
-        self.ExportSubnets = channel.unary_unary(
+        self.ExportSubnets = channel.unary_stream(
                 '/mynet.v1.IPAMService/ExportSubnets',
                 request_serializer=mynet_dot_v1_dot_ipam__pb2.ExportSubnetsRequest.SerializeToString,
                 response_deserializer=mynet_dot_v1_dot_ipam__pb2.ExportSubnetsResponse.FromString,
                 _registered_method=True)
-        self.ImportSubnets = channel.unary_unary(
+        self.ImportSubnets = channel.stream_unary(
                 '/mynet.v1.IPAMService/ImportSubnets',
                 request_serializer=mynet_dot_v1_dot_ipam__pb2.ImportSubnetsRequest.SerializeToString,
                 response_deserializer=mynet_dot_v1_dot_ipam__pb2.ImportSubnetsResponse.FromString,
@@ -211,7 +211,8 @@ class IPAMServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExportSubnets(self, request, context):
-        """Returns subnets and their allocations as a document in one of several formats.
+        """Returns subnets and their allocations as a document in one of several formats. The document is
+        sent in parts of at most 1 MiB, one in each response.
 
         Errors: SUBNET_NOT_FOUND.
         """
@@ -219,9 +220,10 @@ class IPAMServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ImportSubnets(self, request, context):
+    def ImportSubnets(self, request_iterator, context):
         """Creates the subnets and allocations of a document, all or none. The daemon checks the whole
-        document before it changes anything, and reports every fault.
+        document before it changes anything, and reports every fault. A document may be sent in parts,
+        one in each request. All fields but the document are those of the first request.
 
         Returns the subnets of the document. Idempotent: what exists already is left as it is.
 
@@ -291,12 +293,12 @@ def add_IPAMServiceServicer_to_server(servicer, server):
                     request_deserializer=mynet_dot_v1_dot_ipam__pb2.ListSubnetsRequest.FromString,
                     response_serializer=mynet_dot_v1_dot_ipam__pb2.ListSubnetsResponse.SerializeToString,
             ),
-            'ExportSubnets': grpc.unary_unary_rpc_method_handler(
+            'ExportSubnets': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportSubnets,
                     request_deserializer=mynet_dot_v1_dot_ipam__pb2.ExportSubnetsRequest.FromString,
                     response_serializer=mynet_dot_v1_dot_ipam__pb2.ExportSubnetsResponse.SerializeToString,
             ),
-            'ImportSubnets': grpc.unary_unary_rpc_method_handler(
+            'ImportSubnets': grpc.stream_unary_rpc_method_handler(
                     servicer.ImportSubnets,
                     request_deserializer=mynet_dot_v1_dot_ipam__pb2.ImportSubnetsRequest.FromString,
                     response_serializer=mynet_dot_v1_dot_ipam__pb2.ImportSubnetsResponse.SerializeToString,
@@ -599,7 +601,7 @@ class IPAMService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
+        return grpc.experimental.unary_stream(
             request,
             target,
             '/mynet.v1.IPAMService/ExportSubnets',
@@ -616,7 +618,7 @@ class IPAMService:
             _registered_method=True)
 
     @staticmethod
-    def ImportSubnets(request,
+    def ImportSubnets(request_iterator,
             target,
             options=(),
             channel_credentials=None,
@@ -626,8 +628,8 @@ class IPAMService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
+        return grpc.experimental.stream_unary(
+            request_iterator,
             target,
             '/mynet.v1.IPAMService/ImportSubnets',
             mynet_dot_v1_dot_ipam__pb2.ImportSubnetsRequest.SerializeToString,

@@ -107,14 +107,16 @@ class IPAMServiceStub:
     """
     ListSubnets: _grpc.UnaryUnaryMultiCallable[_ipam_pb2.ListSubnetsRequest, _ipam_pb2.ListSubnetsResponse]
     """Lists the subnets: IPv4 before IPv6, ordered by address."""
-    ExportSubnets: _grpc.UnaryUnaryMultiCallable[_ipam_pb2.ExportSubnetsRequest, _ipam_pb2.ExportSubnetsResponse]
-    """Returns subnets and their allocations as a document in one of several formats.
+    ExportSubnets: _grpc.UnaryStreamMultiCallable[_ipam_pb2.ExportSubnetsRequest, _ipam_pb2.ExportSubnetsResponse]
+    """Returns subnets and their allocations as a document in one of several formats. The document is
+    sent in parts of at most 1 MiB, one in each response.
 
     Errors: SUBNET_NOT_FOUND.
     """
-    ImportSubnets: _grpc.UnaryUnaryMultiCallable[_ipam_pb2.ImportSubnetsRequest, _ipam_pb2.ImportSubnetsResponse]
+    ImportSubnets: _grpc.StreamUnaryMultiCallable[_ipam_pb2.ImportSubnetsRequest, _ipam_pb2.ImportSubnetsResponse]
     """Creates the subnets and allocations of a document, all or none. The daemon checks the whole
-    document before it changes anything, and reports every fault.
+    document before it changes anything, and reports every fault. A document may be sent in parts,
+    one in each request. All fields but the document are those of the first request.
 
     Returns the subnets of the document. Idempotent: what exists already is left as it is.
 
@@ -190,14 +192,16 @@ class IPAMServiceAsyncStub(IPAMServiceStub):
     """
     ListSubnets: _aio.UnaryUnaryMultiCallable[_ipam_pb2.ListSubnetsRequest, _ipam_pb2.ListSubnetsResponse]  # type: ignore[assignment]
     """Lists the subnets: IPv4 before IPv6, ordered by address."""
-    ExportSubnets: _aio.UnaryUnaryMultiCallable[_ipam_pb2.ExportSubnetsRequest, _ipam_pb2.ExportSubnetsResponse]  # type: ignore[assignment]
-    """Returns subnets and their allocations as a document in one of several formats.
+    ExportSubnets: _aio.UnaryStreamMultiCallable[_ipam_pb2.ExportSubnetsRequest, _ipam_pb2.ExportSubnetsResponse]  # type: ignore[assignment]
+    """Returns subnets and their allocations as a document in one of several formats. The document is
+    sent in parts of at most 1 MiB, one in each response.
 
     Errors: SUBNET_NOT_FOUND.
     """
-    ImportSubnets: _aio.UnaryUnaryMultiCallable[_ipam_pb2.ImportSubnetsRequest, _ipam_pb2.ImportSubnetsResponse]  # type: ignore[assignment]
+    ImportSubnets: _aio.StreamUnaryMultiCallable[_ipam_pb2.ImportSubnetsRequest, _ipam_pb2.ImportSubnetsResponse]  # type: ignore[assignment]
     """Creates the subnets and allocations of a document, all or none. The daemon checks the whole
-    document before it changes anything, and reports every fault.
+    document before it changes anything, and reports every fault. A document may be sent in parts,
+    one in each request. All fields but the document are those of the first request.
 
     Returns the subnets of the document. Idempotent: what exists already is left as it is.
 
@@ -336,8 +340,9 @@ class IPAMServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _ipam_pb2.ExportSubnetsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_ipam_pb2.ExportSubnetsResponse, _abc.Awaitable[_ipam_pb2.ExportSubnetsResponse]]:
-        """Returns subnets and their allocations as a document in one of several formats.
+    ) -> _typing.Union[_abc.Iterator[_ipam_pb2.ExportSubnetsResponse], _abc.AsyncIterator[_ipam_pb2.ExportSubnetsResponse]]:
+        """Returns subnets and their allocations as a document in one of several formats. The document is
+        sent in parts of at most 1 MiB, one in each response.
 
         Errors: SUBNET_NOT_FOUND.
         """
@@ -345,11 +350,12 @@ class IPAMServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ImportSubnets(
         self,
-        request: _ipam_pb2.ImportSubnetsRequest,
+        request_iterator: _MaybeAsyncIterator[_ipam_pb2.ImportSubnetsRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_ipam_pb2.ImportSubnetsResponse, _abc.Awaitable[_ipam_pb2.ImportSubnetsResponse]]:
         """Creates the subnets and allocations of a document, all or none. The daemon checks the whole
-        document before it changes anything, and reports every fault.
+        document before it changes anything, and reports every fault. A document may be sent in parts,
+        one in each request. All fields but the document are those of the first request.
 
         Returns the subnets of the document. Idempotent: what exists already is left as it is.
 

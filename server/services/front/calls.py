@@ -1,0 +1,237 @@
+"""The way of a call: read its request, run its method, send its answer.
+
+It refuses calls while the daemon starts or stops, gives each call a request id and a deadline,
+turns errors into statuses, and logs one line for each call. It reads the request by itself, where
+gRPC would read it before the method is known: so it counts the calls that wait for their callers.
+"""
+
+import contextlib
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from enum import Enum
+from functools import partial
+from typing import Any, TypeAlias
+
+import grpc
+import structlog
+from google.protobuf.message import Message
+from google.rpc import code_pb2, status_pb2
+from grpc_status import rpc_status
+
+from mynet.server.calls.call import Call
+from mynet.server.errors import (
+    InvalidArgument,
+    LimitExceeded,
+    ShuttingDown,
+    Starting,
+    Violation,
+)
+from mynet.server.services.front.limits import BytesInFlight, Limits, WaitingCalls
+from mynet.server.services.front.methods import Method
+from mynet.server.services.status import to_status
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_REQUEST_ID = "x-request-id"
+_REQUEST_ID_FORM = re.compile(r"[\w.:-]{1,64}")
+
+_READING_SECONDS = 1.0  # what a caller has left to send its request when the daemon stops
+
+# The class is generic for type checkers alone, so the name is quoted.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+
+class Phase(Enum):
+    """The phase of the daemon's life."""
+
+    STARTING = 1
+    SERVING = 2
+    STOPPING = 3
+
+
+class Front:
+    """Answers the calls of mynet's services while the daemon serves."""
+
+    def __init__(self, seconds: float, limits: Limits) -> None:
+        """Make a front for calls that take ``seconds`` at most."""
+        self.seconds = seconds
+        self.limits = limits
+        self.waiting = WaitingCalls(limits.waiting_calls)
+        self.bytes_in_flight = BytesInFlight(limits.bytes_in_flight)
+        # Guards `_phase` and `_active`, the number of calls in progress. Notified when a call ends.
+        self._changed = threading.Condition()
+        self._phase = Phase.STARTING
+        self._active = 0
+
+    @property
+    def phase(self) -> Phase:
+        """The phase of the daemon's life."""
+        return self._phase
+
+    def enter(self, phase: Phase) -> None:
+        """Enter a phase: calls are accepted while the phase is SERVING."""
+        with self._changed:
+            self._phase = phase
+
+    def drain(self, seconds: float) -> bool:
+        """Refuse new calls and wait for those in progress; return whether all ended in time.
+
+        After a second, the calls that still wait for their callers are cancelled.
+        """
+        self.enter(Phase.STOPPING)
+        with self._changed:
+            patience = min(seconds, _READING_SECONDS)
+            if self._changed.wait_for(lambda: not self._active, timeout=patience):
+                return True
+        self.waiting.cancel_all()
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._active, timeout=seconds - patience)
+
+    def handler(self, method: Method) -> Handler:
+        """Return the handler of a method for gRPC.
+
+        For gRPC, every request is a stream. On the wire, a stream of one message is the same as one
+        message.
+        """
+        if method.streams_answer:
+            return grpc.stream_stream_rpc_method_handler(partial(self._stream, method))
+        return grpc.stream_unary_rpc_method_handler(partial(self._answer, method))
+
+    def read(self, bodies: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+        """Return the next message of a caller. Raises LimitExceeded, and StopIteration at the end.
+
+        grpc's error for a caller that has gone away passes through, and gRPC ends the call.
+        """
+        with self.waiting.entry(context):
+            body = next(bodies)
+        if len(body) > self.limits.request_bytes:
+            most = self.limits.request_bytes
+            raise LimitExceeded("request_bytes", most, f"a message of it has {len(body)} bytes")
+        return body
+
+    def _answer(
+        self, method: Method, bodies: Iterator[bytes], context: grpc.ServicerContext
+    ) -> bytes:
+        """Answer a call with one message."""
+        with self._run(method, bodies, context) as (request, call):
+            with self._counted():
+                answer: bytes = method.behaviour(request, call).SerializeToString()
+            self.bytes_in_flight.answer(context, len(answer))
+        return answer
+
+    def _stream(
+        self, method: Method, bodies: Iterator[bytes], context: grpc.ServicerContext
+    ) -> Iterator[bytes]:
+        """Answer a call with several messages. gRPC takes the next one when it has sent one."""
+        with self._run(method, bodies, context) as (request, call):
+            with self._counted():
+                parts = [part.SerializeToString() for part in method.behaviour(request, call)]
+            self.bytes_in_flight.answer(context, sum(map(len, parts)))
+            with self.waiting.entry(context):
+                while parts:
+                    yield parts.pop(0)
+
+    @contextlib.contextmanager
+    def _run(
+        self, method: Method, bodies: Iterator[bytes], context: grpc.ServicerContext
+    ) -> Iterator[tuple[Message | Iterator[Message], Call]]:
+        """Read a request for a block that answers it. An error of either ends the call."""
+        request_id = _request_id(context)
+        context.send_initial_metadata(((_REQUEST_ID, request_id),))
+        error: Exception | None = None
+        started = time.monotonic()
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id, method=method.name),
+            self.bytes_in_flight.request() as count,
+        ):
+            try:
+                self._require_serving()
+                requests = self._requests(method, bodies, context, count)
+                request = requests if method.streams_request else _only(requests)
+                started = time.monotonic()
+                yield request, self._call(context, request_id)
+            except grpc.RpcError:  # the caller has gone away, and gRPC has ended the call
+                raise
+            except Exception as failure:  # noqa: BLE001 - every error becomes a status
+                error = failure
+            status = to_status(error) if error else status_pb2.Status()
+            _log_call(status, error, time.monotonic() - started)
+        if status.code != code_pb2.OK:
+            context.abort_with_status(rpc_status.to_status(status))
+
+    def _requests(
+        self,
+        method: Method,
+        bodies: Iterator[bytes],
+        context: grpc.ServicerContext,
+        count: Callable[[int], None],
+    ) -> Iterator[Message]:
+        """Yield the messages of a request. Raises LimitExceeded and InvalidArgument."""
+        total = 0
+        with contextlib.suppress(StopIteration):
+            while True:
+                body = self.read(bodies, context)
+                total += len(body)
+                if total > self.limits.document_bytes:
+                    most = self.limits.document_bytes
+                    raise LimitExceeded("document_bytes", most, "send it in parts")
+                count(len(body))
+                yield method.parse(body)
+
+    def _require_serving(self) -> None:
+        """Raise Starting or ShuttingDown unless calls are accepted."""
+        if self._phase is Phase.STARTING:
+            raise Starting("mynetd is starting; call again in a moment")
+        if self._phase is Phase.STOPPING:
+            raise ShuttingDown("mynetd is stopping; call again when it runs again")
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count a call while it is in progress. Raises Starting and ShuttingDown."""
+        with self._changed:
+            self._require_serving()
+            self._active += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._active -= 1
+                self._changed.notify_all()
+
+    def _call(self, context: grpc.ServicerContext, request_id: str) -> Call:
+        remaining = context.time_remaining()
+        seconds = self.seconds if remaining is None else min(remaining, self.seconds)
+        return Call(
+            deadline=time.monotonic() + seconds,
+            request_id=request_id,
+            principal=context.peer(),
+            is_active=context.is_active,
+        )
+
+
+def _only(requests: Iterator[Message]) -> Message:
+    """Return the first message of a request. Raises InvalidArgument if there is none."""
+    for request in requests:
+        return request
+    raise InvalidArgument([Violation("request", "is missing; the call ended without a message")])
+
+
+def _request_id(context: grpc.ServicerContext) -> str:
+    """Return the id that the caller gave its request, or a new one."""
+    given = dict(context.invocation_metadata()).get(_REQUEST_ID, "")
+    is_usable = isinstance(given, str) and _REQUEST_ID_FORM.fullmatch(given)
+    return str(given) if is_usable else secrets.token_hex(8)
+
+
+def _log_call(status: status_pb2.Status, error: Exception | None, seconds: float) -> None:
+    """Log one line for a call, with the traceback of an internal error."""
+    line = {"code": code_pb2.Code.Name(status.code), "ms": round(seconds * 1000, 1)}
+    if error is None:
+        log.info("call", **line)
+    elif status.code == code_pb2.INTERNAL:
+        log.error("call", **line, error=str(error), exc_info=error)
+    else:
+        log.info("call", **line, error=str(error))

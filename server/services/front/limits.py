@@ -1,0 +1,187 @@
+"""The limits of what callers may occupy, and what waits for its caller.
+
+A call waits for its caller while the daemon reads its request, and while the daemon sends a part of
+a streamed answer. A caller may make the daemon wait for ever. So each limit here is one of a
+*queue*: when it is full, the call that has waited longest gives up its place. A caller that behaves
+waits for a few milliseconds, and is never the oldest.
+"""
+
+import contextlib
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from mynet.server.errors import LimitExceeded
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_SMALL = 64 << 10  # bytes; smaller messages are not counted, as their number is limited already
+_LOG_SECONDS = 10.0  # from one log line about cancelled calls to the next
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What all callers together may occupy. docs/mynetd.md documents each limit."""
+
+    # Open connections of one listener.
+    connections: int = 1000
+    # Calls in progress of one connection. Further calls wait in the client.
+    streams: int = 100
+    # Calls that wait for their callers, each of which occupies a thread.
+    waiting_calls: int = 128
+    # Bytes of one request message.
+    request_bytes: int = 4 << 20
+    # Bytes of all messages of one request.
+    document_bytes: int = 64 << 20
+    # Bytes of the requests that are being read or worked on, and of the answers not read yet.
+    bytes_in_flight: int = 256 << 20
+    # Seconds after which a connection without calls is closed.
+    idle_seconds: float = 60.0
+    # Seconds after which a connection is closed, and seconds that its calls then have left.
+    age_seconds: float = 3600.0
+    age_grace_seconds: float = 60.0
+
+
+class Cancellable(Protocol):
+    """The part of grpc.ServicerContext that this module uses."""
+
+    def cancel(self) -> object:
+        """Cancel the call."""
+
+    def add_callback(self, callback: Callable[[], None], /) -> bool:
+        """Call a function when the call has ended; return False if the call has ended already."""
+
+
+class WaitingCalls:
+    """The calls that wait for their callers, the oldest first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        # Guards `_waiting`, `_cancelled` and `_logged`.
+        self._guard = threading.Lock()
+        self._waiting: dict[int, Cancellable] = {}
+        self._numbers = itertools.count()
+        self._cancelled = 0
+        self._logged = -_LOG_SECONDS
+
+    @contextlib.contextmanager
+    def entry(self, context: Cancellable) -> Iterator[None]:
+        """Count a call while it waits. Cancel the oldest call if too many calls wait."""
+        number = next(self._numbers)
+        with self._guard:
+            self._waiting[number] = context
+            oldest = self._pop_oldest() if len(self._waiting) > self._most else None
+        if oldest:
+            oldest.cancel()
+            self._log()
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._waiting.pop(number, None)
+
+    def cancel_all(self) -> None:
+        """Cancel all calls that wait for their callers."""
+        with self._guard:
+            waiting = [*self._waiting.values()]
+        for context in waiting:
+            context.cancel()
+
+    def _pop_oldest(self) -> Cancellable:
+        self._cancelled += 1
+        return self._waiting.pop(next(iter(self._waiting)))
+
+    def _log(self) -> None:
+        """Log how many calls were cancelled since the last line, at most once in a while."""
+        with self._guard:
+            now = time.monotonic()
+            if now - self._logged < _LOG_SECONDS:
+                return
+            cancelled, self._cancelled, self._logged = self._cancelled, 0, now
+        log.warning(
+            "cancelled the calls that waited longest for their callers",
+            calls=cancelled,
+            limit="waiting_calls",
+            value=self._most,
+        )
+
+
+class BytesInFlight:
+    """The bytes of requests in work, and of answers that their callers have not read."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        # Guards `_total` and `_unread`.
+        self._guard = threading.Lock()
+        self._total = 0
+        self._unread: dict[int, tuple[Cancellable, int]] = {}
+        self._numbers = itertools.count()
+
+    @property
+    def total(self) -> int:
+        """The number of bytes in flight."""
+        return self._total
+
+    @contextlib.contextmanager
+    def request(self) -> Iterator[Callable[[int], None]]:
+        """Yield a function that counts bytes of a request, until the block ends.
+
+        It raises LimitExceeded if there is no room for them.
+        """
+        counted = 0
+
+        def count(size: int) -> None:
+            nonlocal counted
+            if size >= _SMALL:
+                self._take(size)
+                counted += size
+
+        try:
+            yield count
+        finally:
+            if counted:
+                with self._guard:
+                    self._total -= counted
+
+    def answer(self, context: Cancellable, size: int) -> None:
+        """Count an answer until its caller has read it or the call has ended otherwise.
+
+        Raises LimitExceeded if there is no room for the answer.
+        """
+        if size < _SMALL:
+            return
+        self._take(size)
+        number = next(self._numbers)
+        with self._guard:
+            self._unread[number] = (context, size)
+        if not context.add_callback(lambda: self._forget(number)):
+            self._forget(number)
+
+    def _forget(self, number: int) -> None:
+        with self._guard:
+            if entry := self._unread.pop(number, None):
+                self._total -= entry[1]
+
+    def _take(self, size: int) -> None:
+        """Count bytes, and cancel the calls with the oldest unread answers to make room.
+
+        The bytes of a cancelled call do not count any more. gRPC frees them in a moment.
+        """
+        cancelled: list[Cancellable] = []
+        with self._guard:
+            while self._total + size > self._most and self._unread:
+                context, freed = self._unread.pop(next(iter(self._unread)))
+                self._total -= freed
+                cancelled.append(context)
+            fits = self._total + size <= self._most
+            if fits:
+                self._total += size
+        for context in cancelled:
+            context.cancel()
+        if not fits:
+            raise LimitExceeded("bytes_in_flight", self._most, "call again in a moment")
