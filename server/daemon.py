@@ -10,6 +10,7 @@ from contextlib import ExitStack
 import structlog
 
 from mynet.drivers.linux.kernel import LinuxKernel
+from mynet.server import memory
 from mynet.server.config import Settings
 from mynet.server.core import assemble
 from mynet.server.errors import CannotStart
@@ -32,6 +33,7 @@ def run(settings: Settings) -> None:
 
     Raises CannotStart, StoreDamaged and StoreUnavailable.
     """
+    memory.return_large_blocks()
     wait_for_stop = _stop_signals()
     _raise_descriptor_limit()
     with ExitStack() as open_things:

@@ -1,12 +1,15 @@
 """The servicer of IPAMService: unpack, call the core, pack."""
 
+import contextlib
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
 from mynet.server.calls.call import Call
 from mynet.server.core import Core
+from mynet.server.errors import Busy
 from mynet.server.services import paging, subnet_formats
 from mynet.server.services.from_proto import fields
 from mynet.server.services.from_proto import ipam as from_proto
@@ -20,6 +23,22 @@ class IPAMService:
     """The RPCs of IPAMService, which ipam.proto documents."""
 
     core: Core
+    # Held while a document is read or written, which takes several times its size in memory.
+    turn: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextlib.contextmanager
+    def _document_turn(self, call: Call) -> Iterator[None]:
+        """Wait until no other call works on a document. Raises Busy at the call's deadline."""
+        if not self.turn.acquire(timeout=call.remaining()):
+            raise Busy(
+                "another call imports or exports subnets, and has not ended yet; call again in a"
+                " moment",
+                resource="import and export",
+            )
+        try:
+            yield
+        finally:
+            self.turn.release()
 
     def CreateSubnet(self, request: pb.CreateSubnetRequest, call: Call) -> pb.CreateSubnetResponse:
         spec, backend = from_proto.new_subnet(request)
@@ -92,20 +111,23 @@ class IPAMService:
         with collect_violations() as violations:
             subnet_formats.check_format(violations, request.format)
             subnet = violations.parse_any("subnet", request.subnet, fields.subnet_cidr)
-        dumps = self.core.import_export.export(call, subnet)
-        document = subnet_formats.write(request.format, dumps)
+        with self._document_turn(call):
+            dumps = self.core.import_export.export(call, subnet)
+            document = subnet_formats.write(request.format, dumps)
         return map(to_proto.export_part, subnet_formats.parts(document))
 
     def ImportSubnets(
         self, requests: Iterator[pb.ImportSubnetsRequest], call: Call
     ) -> pb.ImportSubnetsResponse:
         request, document = from_proto.document(requests)
-        with collect_violations() as violations:
-            backend = violations.parse("backend", request.backend, fields.text) or DEFAULT_BACKEND
-            dumps = subnet_formats.read(violations, request.format, document, backend)
-        transfer = self.core.import_export
-        act = transfer.check if request.validate_only else transfer.load
-        act(call, dumps, backend)
+        with self._document_turn(call):
+            with collect_violations() as violations:
+                backend = violations.parse("backend", request.backend, fields.text)
+                backend = backend or DEFAULT_BACKEND
+                dumps = subnet_formats.read(violations, request.format, document, backend)
+            transfer = self.core.import_export
+            act = transfer.check if request.validate_only else transfer.load
+            act(call, dumps, backend)
         return pb.ImportSubnetsResponse(subnets=map(to_proto.imported, dumps))
 
     def ListBackends(self, _: pb.ListBackendsRequest, call: Call) -> pb.ListBackendsResponse:

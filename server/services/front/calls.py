@@ -23,6 +23,7 @@ from grpc_status import rpc_status
 
 from mynet.server.calls.call import Call
 from mynet.server.errors import (
+    CallerGone,
     InvalidArgument,
     LimitExceeded,
     ShuttingDown,
@@ -170,16 +171,17 @@ class Front:
         count: Callable[[int], None],
     ) -> Iterator[Message]:
         """Yield the messages of a request. Raises LimitExceeded and InvalidArgument."""
-        total = 0
+        total, most = 0, self.limits.document_bytes
         with contextlib.suppress(StopIteration):
             while True:
                 body = self.read(bodies, context)
                 total += len(body)
-                if total > self.limits.document_bytes:
-                    most = self.limits.document_bytes
-                    raise LimitExceeded("document_bytes", most, "send it in parts")
+                if total > most:
+                    raise LimitExceeded("document_bytes", most, "send less in one request")
                 count(len(body))
                 yield method.parse(body)
+        if not context.is_active():
+            raise CallerGone("the caller has gone away, or took too long to send its request")
 
     def _require_serving(self) -> None:
         """Raise Starting or ShuttingDown unless calls are accepted."""

@@ -16,11 +16,13 @@ from typing import Protocol
 
 import structlog
 
+from mynet.server import memory
 from mynet.server.errors import LimitExceeded
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _SMALL = 64 << 10  # bytes; smaller messages are not counted, as their number is limited already
+_MUCH = 4 << 20  # bytes
 _LOG_SECONDS = 10.0  # from one log line about cancelled calls to the next
 
 
@@ -39,7 +41,7 @@ class Limits:
     # Bytes of all messages of one request.
     document_bytes: int = 64 << 20
     # Bytes of the requests that are being read or worked on, and of the answers not read yet.
-    bytes_in_flight: int = 256 << 20
+    bytes_in_flight: int = 128 << 20
     # Seconds after which a connection without calls is closed.
     idle_seconds: float = 60.0
     # Seconds after which a connection is closed, and seconds that its calls then have left.
@@ -116,9 +118,10 @@ class BytesInFlight:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        # Guards `_total` and `_unread`.
+        # Guards `_total`, its largest value since it was last 0, and `_unread`.
         self._guard = threading.Lock()
         self._total = 0
+        self._peak = 0
         self._unread: dict[int, tuple[Cancellable, int]] = {}
         self._numbers = itertools.count()
 
@@ -146,7 +149,7 @@ class BytesInFlight:
         finally:
             if counted:
                 with self._guard:
-                    self._total -= counted
+                    self._subtract(counted)
 
     def answer(self, context: Cancellable, size: int) -> None:
         """Count an answer until its caller has read it or the call has ended otherwise.
@@ -165,7 +168,15 @@ class BytesInFlight:
     def _forget(self, number: int) -> None:
         with self._guard:
             if entry := self._unread.pop(number, None):
-                self._total -= entry[1]
+                self._subtract(entry[1])
+
+    def _subtract(self, size: int) -> None:
+        """Subtract bytes. Return memory to the kernel after the last of many bytes."""
+        self._total -= size
+        if not self._total:
+            if self._peak > _MUCH:
+                memory.trim()
+            self._peak = 0
 
     def _take(self, size: int) -> None:
         """Count bytes, and cancel the calls with the oldest unread answers to make room.
@@ -181,6 +192,7 @@ class BytesInFlight:
             fits = self._total + size <= self._most
             if fits:
                 self._total += size
+                self._peak = max(self._peak, self._total)
         for context in cancelled:
             context.cancel()
         if not fits:
