@@ -3,7 +3,6 @@
 import os
 import resource
 import signal
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -28,8 +27,11 @@ _FEWEST_DESCRIPTORS = 64  # with fewer, calls fail or no connection is accepted
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-def run(settings: Settings) -> None:
-    """Run until SIGTERM, SIGINT or SIGHUP.
+def run(settings: Settings) -> bool:
+    """Run until SIGTERM, SIGINT or SIGHUP; return whether all work has ended.
+
+    If not, a plugin hangs, and its thread would keep the process alive for ever. The work under way
+    is an intent on record, which the next start finishes or rolls back.
 
     Raises CannotStart, StoreDamaged and StoreUnavailable.
     """
@@ -63,9 +65,11 @@ def run(settings: Settings) -> None:
         drained = server.stop(settings.shutdown_grace)
         closed = [catalog.close(1.0 if drained else 0) for catalog in (drivers, backends)]
         closed += [healer.ended(1.0 if drained else 0) for healer in watching]
-        if not (drained and all(closed)):
-            _leave_at_once()
+    if not (drained and all(closed)):
+        log.warning("ended with work under way; the next start finishes it or rolls it back")
+        return False
     log.info("stopped")
+    return True
 
 
 def _raise_descriptor_limit() -> None:
@@ -95,13 +99,3 @@ def _stop_signals() -> Callable[[], object]:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)  # without a handler, the signal ends the process
     return lambda: os.read(read_end, 1)
-
-
-def _leave_at_once() -> None:
-    """End the process although a plugin hangs, as its thread would keep it alive for ever.
-
-    The work under way is an intent on record, which the next start finishes or rolls back.
-    """
-    log.warning("ended with work under way; the next start finishes it or rolls it back")
-    sys.stderr.flush()
-    os._exit(0)

@@ -1,6 +1,7 @@
 """The command ``mynetd``."""
 
 import errno
+import os
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from mynet.ipam.errors import IpamError
 from mynet.server import config
 from mynet.server.config import Settings
 from mynet.server.errors import NO_THREAD, CannotStart, is_without_thread
-from mynet.server.logs import Format, configure
+from mynet.server.logs import Format, configured
 from mynet.server.offline.commands import fsck, restore
 
 
@@ -132,19 +133,22 @@ def main(
         retention=default_retention,
         heal=not no_heal,
     )
-    configure(log_format, log_level)
-    from mynet.server import daemon  # noqa: PLC0415 - --help need not wait for grpc
+    with configured(log_format, log_level):
+        from mynet.server import daemon  # noqa: PLC0415 - --help need not wait for grpc
 
-    try:
-        daemon.run(settings)
-    except (CannotStart, IpamError, DriverError) as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(_why_not(error)) from error
-    except RuntimeError as error:
-        if not is_without_thread(error):
-            raise
-        raise click.ClickException(f"mynetd cannot run: {NO_THREAD}, and start it again") from error
+        try:
+            has_ended = daemon.run(settings)
+        except (CannotStart, IpamError, DriverError) as error:
+            raise click.ClickException(str(error)) from error
+        except OSError as error:
+            raise click.ClickException(_why_not(error)) from error
+        except RuntimeError as error:
+            if not is_without_thread(error):
+                raise
+            text = f"mynetd cannot run: {NO_THREAD}, and start it again"
+            raise click.ClickException(text) from error
+    if not has_ended:
+        os._exit(0)
 
 
 def _why_not(error: OSError) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mynet.server.errors import CannotRestore, CannotStart
-from mynet.server.logs import configure
+from mynet.server.logs import silence
 
 _state_dir = click.option(
     "--state-dir",
@@ -75,7 +75,7 @@ def fsck(*, state_dir: Path, books: bool) -> None:
     from mynet.server.state.lock_file import lock_unchanged  # noqa: PLC0415 - as in main
 
     patience: float = click.get_current_context().find_root().params["plugin_timeout"]
-    configure("text", "critical")  # the remarks have the errors of plugins
+    silence()  # the remarks have the errors of plugins
     kernel = Comparison()
     try:
         if not state_dir.is_dir():

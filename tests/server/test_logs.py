@@ -1,6 +1,7 @@
 """The daemon's log, in a process of its own, as logging is global to a process."""
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -9,38 +10,37 @@ from typing import Any
 import pytest
 
 from mynet.drivers.errors import KernelError
-from mynet.server.logs import explain_error
+from mynet.server.logs import with_error
 
 SCRIPT = """
 import logging, sys, tempfile
 from pathlib import Path
 from mynet.drivers.errors import KernelError
-from mynet.server.logs import configure
+from mynet.server.logs import configured
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import create
 from tests.server.support.world import World
-
-configure(sys.argv[1], sys.argv[2])
-world = World(Path(tempfile.mkdtemp()))
-make = world.driver.create
 
 def talkative(call, network):
     logging.getLogger("plugin").info("making %s", network.name)
     logging.getLogger("plugin").debug("trifles")
     make(call, network)
 
-world.driver.create = talkative
-world.net.CreateNetwork(create("web"), metadata=[("x-request-id", "first")])
-refusal(world.net.CreateNetwork, create("no\\nname"))
-world.driver.trouble.fail("create", KernelError("a\\nb"))
-world.net.CreateNetwork.future(
-    create("api", "10.2.0.0/24"), metadata=[("x-request-id", "third")]
-).exception()
-world.driver.trouble.fail("create", ZeroDivisionError("c"))
-world.net.CreateNetwork.future(
-    create("new", "10.3.0.0/24"), metadata=[("x-request-id", "fourth")]
-).exception()
-world.close()
+with configured(sys.argv[1], sys.argv[2]):
+    world = World(Path(tempfile.mkdtemp()))
+    make = world.driver.create
+    world.driver.create = talkative
+    world.net.CreateNetwork(create("web"), metadata=[("x-request-id", "first")])
+    refusal(world.net.CreateNetwork, create("no\\nname"))
+    world.driver.trouble.fail("create", KernelError("a\\nb"))
+    world.net.CreateNetwork.future(
+        create("api", "10.2.0.0/24"), metadata=[("x-request-id", "third")]
+    ).exception()
+    world.driver.trouble.fail("create", ZeroDivisionError("c"))
+    world.net.CreateNetwork.future(
+        create("new", "10.3.0.0/24"), metadata=[("x-request-id", "fourth")]
+    ).exception()
+    world.close()
 """
 
 
@@ -127,10 +127,11 @@ def test_text_lines_are_plain() -> None:
 def test_only_the_traceback_of_an_error_that_explains_itself_is_left_out() -> None:
     explained, fault = KernelError("not so"), ZeroDivisionError("c")
     for information in (explained, (KernelError, explained, None)):
-        line = explain_error(None, "error", {"event": "call", "exc_info": information})
+        line = with_error({"event": "call", "exc_info": information}, logging.INFO)
         assert line == {"event": "call", "error": "not so"}
-    assert "exc_info" in explain_error(None, "error", {"exc_info": fault})
+    assert "ZeroDivisionError: c" in with_error({"exc_info": fault}, logging.INFO)["exception"]
+    assert "KernelError: not so" in with_error({"exc_info": explained}, logging.DEBUG)["exception"]
     try:
         raise explained
     except KernelError:
-        assert explain_error(None, "error", {"exc_info": True}) == {"error": "not so"}
+        assert with_error({"exc_info": True}, logging.INFO) == {"error": "not so"}
