@@ -8,9 +8,9 @@ import grpc
 import pytest
 
 from mynet.v1 import ipam_pb2, network_pb2
-from tests.e2e.support import hostile
+from tests.e2e.support import http2
 from tests.e2e.support.daemon import EXECUTED, SOCKET, Daemon, create, eventually
-from tests.e2e.support.hostile import STREAMS, HostileClient, message
+from tests.e2e.support.http2 import STREAMS, HostileClient, message
 from tests.e2e.support.namespace import PATIENCE
 from tests.e2e.support.testbed import Testbed
 
@@ -34,7 +34,7 @@ def assert_served(daemon: Daemon) -> None:
     """Assert that a client with a connection of its own is served."""
     with grpc.insecure_channel(f"unix:{daemon.testbed.root / SOCKET}") as channel:
         list_networks = channel.unary_unary(
-            hostile.LIST,
+            http2.LIST,
             request_serializer=network_pb2.ListNetworksRequest.SerializeToString,
             response_deserializer=network_pb2.ListNetworksResponse.FromString,
         )
@@ -44,12 +44,12 @@ def assert_served(daemon: Daemon) -> None:
 
 @pytest.mark.parametrize(
     "method",
-    [hostile.LIST, f"{HEALTH}Check", f"{HEALTH}Watch", REFLECTION, f"{hostile.IPAM}ImportSubnets"],
+    [http2.LIST, f"{HEALTH}Check", f"{HEALTH}Watch", REFLECTION, f"{http2.IPAM}ImportSubnets"],
 )
 def test_calls_without_a_request_stop_no_other_call(
     daemon: Daemon, path: Path, method: str
 ) -> None:
-    with hostile.clients(path, 5) as clients:
+    with http2.clients(path, 5) as clients:
         for client in clients:
             for _ in range(STREAMS):
                 client.open(method)
@@ -59,7 +59,7 @@ def test_calls_without_a_request_stop_no_other_call(
 
 
 def test_silent_watches_and_reflections_stop_no_other_call(daemon: Daemon, path: Path) -> None:
-    with hostile.clients(path, 4) as clients:
+    with http2.clients(path, 4) as clients:
         for client in clients:
             for _ in range(STREAMS // 2):
                 client.call(f"{HEALTH}Watch")
@@ -68,7 +68,7 @@ def test_silent_watches_and_reflections_stop_no_other_call(daemon: Daemon, path:
 
 
 def test_requests_that_arrive_in_part_stop_no_other_call(daemon: Daemon, path: Path) -> None:
-    with hostile.clients(path, 3) as clients:
+    with http2.clients(path, 3) as clients:
         for client in clients:
             for _ in range(STREAMS):
                 client.send(client.open(), message(b"\x00" * 1_000_000)[:300])
@@ -87,9 +87,9 @@ def test_streams_that_are_reset_at_once_stop_no_other_call(daemon: Daemon, path:
 
 
 def test_headers_without_an_end_are_refused(daemon: Daemon, path: Path) -> None:
-    with hostile.clients(path, 1) as [client]:
+    with http2.clients(path, 1) as [client]:
         for _ in range(STREAMS):
-            client.open(hostile.LIST, *((f"x-{number}", "y" * 4000) for number in range(16)))
+            client.open(http2.LIST, *((f"x-{number}", "y" * 4000) for number in range(16)))
         assert_served(daemon)
 
 
@@ -97,7 +97,7 @@ def test_headers_without_an_end_are_refused(daemon: Daemon, path: Path) -> None:
 def test_a_path_that_is_no_method_stops_no_other_call(
     daemon: Daemon, path: Path, text: str
 ) -> None:
-    with hostile.clients(path, 1) as [client]:
+    with http2.clients(path, 1) as [client]:
         client.open(text)
         assert_served(daemon)
 
@@ -105,9 +105,9 @@ def test_a_path_that_is_no_method_stops_no_other_call(
 def test_a_compressed_bomb_is_refused(daemon: Daemon, path: Path) -> None:
     bomb = message(gzip.compress(b"\x00" * (100 << 20)), compressed=True)
     before = memory(daemon)
-    with hostile.clients(path, 1) as [client]:
+    with http2.clients(path, 1) as [client]:
         for _ in range(STREAMS):
-            client.send(client.open(hostile.LIST, ("grpc-encoding", "gzip")), bomb)
+            client.send(client.open(http2.LIST, ("grpc-encoding", "gzip")), bomb)
         assert_served(daemon)
     eventually(lambda: memory(daemon) < 1.3 * before)
 
@@ -126,9 +126,9 @@ def test_answers_that_are_not_read_occupy_little_memory(daemon: Daemon, path: Pa
     )
     request = ipam_pb2.ExportSubnetsRequest(format=ipam_pb2.SUBNET_FORMAT_TUTORIAL)
     before = memory(daemon)
-    with hostile.clients(path, 24, window=0) as clients:
+    with http2.clients(path, 24, window=0) as clients:
         for client in clients:
-            client.call(f"{hostile.IPAM}ExportSubnets", request.SerializeToString())
+            client.call(f"{http2.IPAM}ExportSubnets", request.SerializeToString())
         assert_served(daemon)
     eventually(lambda: memory(daemon) < 1.3 * before)
 
@@ -152,7 +152,7 @@ def test_a_page_is_small_enough_for_a_client_with_the_limits_of_grpc(daemon: Dae
 
 def test_idle_connections_leave_descriptors_to_the_daemon(empty_testbed: Testbed) -> None:
     daemon = Daemon(empty_testbed, program=("prlimit", "--nofile=128:128", *EXECUTED))
-    idle = [hostile.connected(empty_testbed.root / SOCKET) for _ in range(200)]
+    idle = [http2.connected(empty_testbed.root / SOCKET) for _ in range(200)]
     daemon.create("during")
     daemon.delete("during")
     for connection in idle:
