@@ -18,7 +18,8 @@ from mynet.server.plugins.loading import load_plugins
 from mynet.server.reconcile.healer import healers
 from mynet.server.services.server import Server
 from mynet.server.state.directory import lock_state_dir
-from mynet.server.state.namespace import lock_namespace, require_no_foreign_devices
+from mynet.server.state.namespace import require_no_foreign_devices
+from mynet.server.state.namespace_lock import lock_namespace
 from mynet.server.state.origin import record_origin
 from mynet.server.store import Store
 

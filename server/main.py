@@ -15,6 +15,8 @@ from mynet.server.errors import NO_THREAD, CannotStart, is_without_thread
 from mynet.server.logs import Format, configured
 from mynet.server.offline.commands import fsck, restore
 
+_UMASK = 0o077  # files are the daemon's own; what others may use gets its mode explicitly
+
 
 def _load(context: click.Context, _: click.Parameter, value: Path | None) -> None:
     """Read the config file as defaults. Flags and environment variables override it."""
@@ -123,6 +125,7 @@ def main(
 
     The commands are for use while mynetd is not running.
     """
+    os.umask(_UMASK)
     if context.invoked_subcommand:
         return
     config.check_listen(listen, insecure=insecure)

@@ -1,11 +1,13 @@
 """The gRPC server: mynet's two services, health and reflection, on one or more addresses."""
 
+import contextlib
 import resource
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
+import structlog
 
 from mynet.server.core import Core
 from mynet.server.errors import CannotStart
@@ -17,10 +19,13 @@ from mynet.server.services.front.standard import StandardServices
 from mynet.server.services.ipam_service import IPAMService
 from mynet.server.services.network_service import NetworkService
 
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
 # Calls at work at once. They are more than one plugin's callers (executor.CALLERS), so that calls
 # of other plugins are served while one hangs.
 WORKERS = 128
 _UNIX = "unix://"
+_ANY_IPV4 = "0.0.0.0"  # noqa: S104 - compared with what the operator named
 # gRPC refuses a message of more bytes by itself, in words of its own. So this limit is larger than
 # that of the front, which names the limit.
 _OVER = 2
@@ -86,12 +91,23 @@ class Server:
                 with sockets.prepared(path):
                     self._server.add_insecure_port(f"unix:{path}")
             else:
-                self._server.add_insecure_port(address)
+                self._listen_on_tcp(address)
         except (RuntimeError, OSError) as error:
             raise CannotStart(
                 f"cannot listen on {address}: {error}; stop what listens there, or choose another"
                 " address with --listen"
             ) from error
+
+    def _listen_on_tcp(self, address: str) -> None:
+        """Listen without encryption. Raises RuntimeError."""
+        log.warning(
+            "serves TCP without encryption and authentication: every program that reaches the"
+            " address can change this host's networks",
+            address=address,
+        )
+        host, _, port = address.rpartition(":")
+        with sockets.ipv4_alone(int(port)) if host == _ANY_IPV4 else contextlib.nullcontext():
+            self._server.add_insecure_port(address)
 
 
 def _options(limits: Limits) -> Sequence[tuple[str, int]]:

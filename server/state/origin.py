@@ -12,7 +12,7 @@ from mynet.drivers.errors import DriverError
 from mynet.drivers.linux.netns import cookie_of
 from mynet.server.host import boot_id
 from mynet.server.state import lock_file
-from mynet.server.state.namespace import namespace_holder
+from mynet.server.state.namespace_lock import namespace_holder
 
 
 def record_origin(state_dir: Path) -> None:

@@ -1,4 +1,8 @@
-"""The unix sockets that gRPC listens on: gRPC would replace the socket of another server."""
+"""What gRPC does not do by itself when it listens.
+
+It would replace the unix socket of another server, take the mode of the socket from the umask, and
+listen on IPv6, too, where an address of IPv4 is named.
+"""
 
 import contextlib
 import os
@@ -8,6 +12,7 @@ from pathlib import Path
 
 from mynet.server.errors import CannotStart
 
+_FOLDER_MODE = 0o755  # callers that are not root find the socket in it, and cannot replace it
 _UMASK = 0o117  # the mode of a socket is 0660: its owner and its group may call
 
 
@@ -25,9 +30,32 @@ def prepared(path: Path) -> Iterator[None]:
         os.umask(before)
 
 
+@contextlib.contextmanager
+def ipv4_alone(port: int) -> Iterator[None]:
+    """Make gRPC listen on 0.0.0.0 alone in the block. By itself it prefers [::], for both families.
+
+    It falls back to IPv4 where another socket has the port of IPv6.
+    """
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError):  # no IPv6, or another program has the port
+            taken = held.enter_context(socket.socket(socket.AF_INET6, socket.SOCK_STREAM))
+            taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            taken.bind(("::", port))
+        yield
+
+
+def _make_folder(path: Path) -> None:
+    """Create a folder and its parents with mode 0755, whatever the umask. Raises OSError."""
+    if path.is_dir():
+        return
+    _make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    path.chmod(_FOLDER_MODE)
+
+
 def _clear(path: Path) -> None:
     """Delete a socket on which no server listens any more. Raises CannotStart if one does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     if not path.is_socket():
         if path.exists():
             raise CannotStart(

@@ -1,5 +1,6 @@
 """Where the daemon listens: sockets and their modes, and whom it does not push aside."""
 
+import errno
 import os
 import socket
 import stat
@@ -88,6 +89,33 @@ def test_a_tcp_port_that_is_taken_is_not_shared(listen: Callable[..., Server]) -
     listen(address)
     with pytest.raises(CannotStart, match=address):
         listen(address)
+
+
+def test_an_address_of_ipv4_is_not_served_on_ipv6(listen: Callable[..., Server]) -> None:
+    port = free_port()
+    listen(f"0.0.0.0:{port}")
+    assert answers(f"127.0.0.1:{port}")
+    with socket.socket(socket.AF_INET6) as caller:
+        assert caller.connect_ex(("::1", port)) == errno.ECONNREFUSED
+
+
+def test_an_address_of_ipv6_is_served(listen: Callable[..., Server]) -> None:
+    port = free_port()
+    listen(f"[::1]:{port}")
+    assert answers(f"[::1]:{port}")
+
+
+@pytest.mark.parametrize("umask", [0, 0o777])
+def test_modes_do_not_depend_on_the_umask(
+    folder: Path, listen: Callable[..., Server], umask: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        listen(f"unix://{folder}/a/b/d.sock")
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((folder / name).stat().st_mode) for name in ("a", "a/b", "a/b/d.sock")]
+    assert modes == [0o755, 0o755, 0o660]
 
 
 def test_a_path_too_long_for_a_socket_is_refused(

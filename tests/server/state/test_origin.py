@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mynet.server.errors import CannotStart
-from mynet.server.state import namespace, origin
+from mynet.server.state import namespace_lock, origin
 from mynet.server.state.directory import lock_state_dir
-from mynet.server.state.namespace import lock_namespace
+from mynet.server.state.namespace_lock import lock_namespace
 from mynet.server.state.origin import record_origin, why_elsewhere
 
 NO_START = "no start of mynetd has been completed in this directory"
@@ -19,7 +19,7 @@ NO_START = "no start of mynetd has been completed in this directory"
 @pytest.fixture(autouse=True)
 def _namespace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Use another socket name than the daemon's, so that a running daemon is not in the way."""
-    monkeypatch.setattr(namespace, "NAMESPACE_SOCKET", f"\0mynet-test{tmp_path}")
+    monkeypatch.setattr(namespace_lock, "PREFIX", f"mynet-test{tmp_path}")
 
 
 @pytest.fixture
