@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from mynet.cli.visible import visible
+
 _HINT = "start it (mynetd), or give its address with --address"
 _HINTS = {"Permission denied": "only root and the group of its socket may use it: try sudo"}
 
@@ -36,8 +38,8 @@ class Unreachable(Failed):
 
 
 def one_line(text: str) -> str:
-    """Return a text on one line. Texts from plugins and the kernel may have several."""
-    return " ".join(text.split())
+    """Return a text on one line, and visible. Plugins and the kernel write several lines."""
+    return visible(" ".join(text.split()))
 
 
 def complain(text: str) -> None:

@@ -36,10 +36,9 @@ def doctor(session: Session, *, repair: bool, probe: bool) -> None:
     else:
         for finding in answer["findings"]:
             state = "repaired" if finding["repaired"] else "found"
-            click.echo(f"{state}: {finding['object']}: {finding['problem']} {finding['remedy']}")
-            render.lines(render.indented(finding["commands"]))
-        for each in answer["probes"]:
-            click.echo(_probe_line(each))
+            said = f"{state}: {finding['object']}: {finding['problem']} {finding['remedy']}"
+            render.lines([said, *render.indented(finding["commands"])])
+        render.lines(map(_probe_line, answer["probes"]))
         render.lines(f"not looked at: {words}" for words in answer["unexamined"])
         render.lines(f"note: {words}" for words in answer["notes"])
         render.lines(_summary(answer))

@@ -12,6 +12,7 @@ from mynet.cli.client import Session
 from mynet.cli.commands.completion import subnet_cidrs
 from mynet.cli.options import backend_option, command
 from mynet.cli.output import render
+from mynet.cli.visible import visible_json
 
 _HOST_LOCAL = "host-local"
 _FORMATS = {
@@ -93,7 +94,7 @@ def export_subnets(session: Session, *, subnet: str, form: str, target: Path) ->
     request = {"format": _FORMATS[form], "subnet": subnet}
     document = session.call("IPAMService.ExportSubnets", request)["document"]
     if str(target) == "-":
-        click.echo(document)
+        click.echo(visible_json(document))
     elif form == _HOST_LOCAL:
         files.write_folder(target, json.loads(document)["files"])
     else:

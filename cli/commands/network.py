@@ -22,6 +22,7 @@ from mynet.cli.options import (
 )
 from mynet.cli.output import render
 from mynet.cli.subnet_options import subnet_options, subnet_specs
+from mynet.cli.visible import visible_lines
 
 _HEADERS = ("NETWORK ID", "NAME", "DRIVER", "SUBNETS", "ENDPOINTS", "STATE")
 
@@ -119,7 +120,8 @@ def create(
         click.echo(created["id"])
         for condition in created["conditions"]:
             words = f"mynetctl: warning: {condition['problem']} {condition['remedy']}"
-            click.echo("\n".join((words, *render.indented(condition["commands"]))), err=True)
+            text = "\n".join((words, *render.indented(condition["commands"])))
+            click.echo(visible_lines(text), err=True)
 
 
 @command("ls", network)

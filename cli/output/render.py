@@ -9,6 +9,8 @@ from unicodedata import category, east_asian_width
 
 import click
 
+from mynet.cli.visible import visible, visible_json, visible_lines
+
 _GAP = 3
 _SHORT_ID = 12
 _WIDEST_NAME = 32  # columns of a terminal
@@ -36,13 +38,13 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[
 
 def document(data: object) -> None:
     """Print JSON. Without Unicode, other characters than ASCII become JSON escapes."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=not is_unicode()))
+    click.echo(visible_json(json.dumps(data, indent=2, ensure_ascii=not is_unicode())))
 
 
 def lines(texts: Iterable[str]) -> None:
     """Print each text on a line, with its colours only if they are wanted."""
     for text in texts:
-        click.echo(text, color=colours())
+        click.echo(visible_lines(text), color=colours())
 
 
 def indented(commands: Iterable[str]) -> Iterable[str]:
@@ -87,8 +89,7 @@ def state(value: str) -> str:
 
 def cell(value: object) -> str:
     """Return a value as a cell's text. Escape sequences in names are made visible."""
-    text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(value))
-    return text or _NOTHING
+    return visible(str(value)) or _NOTHING
 
 
 def _width(text: str) -> int:
