@@ -48,8 +48,17 @@ class Session:
     def call(self, verb: str, request: Message) -> dict[str, Any]:
         """Call ``Service.Verb`` and return the answer, with empty fields.
 
-        Raises Failed or Unreachable.
+        The documents of several answers are joined. Raises Failed or Unreachable.
         """
+        answers = self.stream(verb, request)
+        answer = next(answers)
+        documents = [each.document for each in answers]
+        if documents:
+            answer.document = "".join([answer.document, *documents])
+        return fields_of(answer)
+
+    def stream(self, verb: str, request: Message) -> Iterator[Any]:
+        """Call ``Service.Verb`` and yield its answers as messages. Raises Failed or Unreachable."""
         prepare()
         import grpc
         from google.protobuf import json_format
@@ -70,15 +79,9 @@ class Session:
             )
             requests = _in_parts(message) if method.client_streaming else iter([message])
             try:
-                answer = _joined(call(requests, timeout=self.timeout))
+                yield from call(requests, timeout=self.timeout)
             except grpc.RpcError as error:
                 raise from_rpc(error, self.address, self.timeout) from error
-        fields = json_format.MessageToDict(
-            answer,
-            preserving_proto_field_name=True,
-            always_print_fields_with_no_presence=True,
-        )
-        return _in_order(fields, answer.DESCRIPTOR)
 
     def pages(self, verb: str, request: Message, field: str) -> list[dict[str, Any]]:
         """Call a list verb for all its pages, and return the items.
@@ -104,12 +107,16 @@ def _in_parts(message: Any) -> Iterator[Any]:
         yield type(message)(document=document[begin : begin + _PART])
 
 
-def _joined(answers: Iterator[Any]) -> Any:
-    """Return the answer of a call. If there are several, their documents are joined."""
-    answer = next(answers)
-    if rest := [each.document for each in answers]:
-        answer.document = "".join([answer.document, *rest])
-    return answer
+def fields_of(message: Any) -> dict[str, Any]:
+    """Return a message as a dict, with its empty fields, in the order of the .proto files."""
+    from google.protobuf import json_format
+
+    fields = json_format.MessageToDict(
+        message,
+        preserving_proto_field_name=True,
+        always_print_fields_with_no_presence=True,
+    )
+    return _in_order(fields, message.DESCRIPTOR)
 
 
 def _in_order(message: Message, descriptor: Any) -> dict[str, Any]:

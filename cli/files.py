@@ -1,9 +1,11 @@
 """Reading and writing the files of ``mynetctl ipam import`` and ``export``."""
 
 import contextlib
+import errno
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,6 +60,24 @@ def write(path: Path, text: str) -> None:
             scratch.replace(target)
         finally:
             scratch.unlink(missing_ok=True)
+
+
+def create(path: Path, parts: Iterable[bytes]) -> None:
+    """Create a file with mode 0600, and fsync it. It gets its name when all is written.
+
+    Raises Failed, also if the path exists, and what ``parts`` raises.
+    """
+    with _translated(path, "write"):
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        folder = path.absolute().parent
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{path.name}.") as file:
+            for part in parts:
+                file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+            # Unlike a rename, this fails if another program has created the file meanwhile.
+            path.hardlink_to(file.name)
 
 
 def write_folder(path: Path, files: Mapping[str, str]) -> None:

@@ -41,6 +41,8 @@ class Settings:
     cooldown: float
     retention: float
     heal: bool = True
+    # Where callers may have backups written, if anywhere.
+    backup_dir: Path | None = None
 
     def defaults(self, instance: str) -> Defaults:
         """Return the defaults of subnets for the daemon with this state."""

@@ -1,6 +1,7 @@
 """Assembles the core, which the gRPC services call and which does not know gRPC."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from mynet.drivers.api import Driver
 from mynet.ipam.api import Backend
@@ -57,6 +58,7 @@ def assemble(
     backends: Catalog[Backend],
     host: Host,
     defaults: Defaults,
+    backup_dir: Path | None = None,
 ) -> Core:
     """Return a core over a state directory and its store, the plugins, and the host's kernel."""
     locks = KeyedLocks()
@@ -94,7 +96,7 @@ def assemble(
         allocation_list=AllocationList(store, backends),
         import_export=ImportExport(store, backends, locks, registry),
         doctor=doctor,
-        backups=Backups(state),
+        backups=Backups(state, backup_dir),
         drivers=drivers,
         backends=backends,
     )

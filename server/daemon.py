@@ -17,6 +17,7 @@ from mynet.server.plugins.catalog import BACKENDS, DRIVERS
 from mynet.server.plugins.loading import load_plugins
 from mynet.server.reconcile.healer import healers
 from mynet.server.services.server import Server
+from mynet.server.state.backup import delete_unfinished
 from mynet.server.state.directory import lock_state_dir
 from mynet.server.state.namespace import require_no_foreign_devices
 from mynet.server.state.namespace_lock import lock_namespace
@@ -42,6 +43,7 @@ def run(settings: Settings) -> bool:
     with ExitStack() as open_things:
         state = open_things.enter_context(lock_state_dir(settings.state_dir))
         open_things.enter_context(lock_namespace())
+        delete_unfinished(state.path)
         kernel = LinuxKernel()
         require_no_foreign_devices(kernel, state.instance)
         store = Store(state.path / "mynet.db")
@@ -50,7 +52,7 @@ def run(settings: Settings) -> bool:
         backends = load_plugins(BACKENDS, state.instance, state.path / "ipam")
         state.complete()
         defaults = settings.defaults(state.instance)
-        core = assemble(state, store, drivers, backends, kernel, defaults)
+        core = assemble(state, store, drivers, backends, kernel, defaults, settings.backup_dir)
         server = Server(core, settings.listen, settings.plugin_timeout)
         core.doctor.recover()
         record_origin(state.path)

@@ -93,6 +93,12 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
     help="How long a released address is kept for its sticky key, by default of subnets.",
 )
 @click.option(
+    "--backup-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIRECTORY",
+    help="Directory in which callers may have backups written. [default: none, callers get them]",
+)
+@click.option(
     "--no-heal",
     is_flag=True,
     help="Do not repair at once what other programs damage; mynetctl doctor still does.",
@@ -113,6 +119,7 @@ def main(
     default_address_pool: tuple[str, ...],
     default_cooldown: float,
     default_retention: float,
+    backup_dir: Path | None,
     no_heal: bool,
     log_format: Format,
     log_level: str,
@@ -135,6 +142,7 @@ def main(
         cooldown=default_cooldown,
         retention=default_retention,
         heal=not no_heal,
+        backup_dir=backup_dir,
     )
     with configured(log_format, log_level):
         from mynet.server import daemon  # noqa: PLC0415 - --help need not wait for grpc

@@ -1,10 +1,12 @@
 """``mynetctl backup``."""
 
+import itertools
 from pathlib import Path
 
 import click
 
-from mynet.cli.client import Session
+from mynet.cli import files
+from mynet.cli.client import Session, fields_of
 from mynet.cli.options import command
 from mynet.cli.output import render
 
@@ -14,14 +16,19 @@ from mynet.cli.output import render
 def backup(session: Session, *, file: Path) -> None:
     """Back up all state of mynetd to FILE.
 
-    mynetd creates FILE on its host. FILE must not exist yet. Calls continue during the backup. To
-    restore it, stop mynetd and run `mynetd restore FILE`.
+    FILE is created here, where mynetctl runs, and must not exist yet. Calls continue during the
+    backup. To restore it, stop mynetd and run `mynetd restore FILE`.
 
     \b
     Examples:
       mynetctl backup /srv/mynet.backup
       mynetctl backup /srv/mynet-$(date +%F).backup
     """
-    result = session.call("NetworkService.Backup", {"path": str(file.absolute())})
+    answers = session.stream("NetworkService.Backup", {})
+    first = next(answers)
+    parts = [first.data]
+    first.ClearField("data")
+    result = {name: value for name, value in fields_of(first).items() if name != "data"}
+    files.create(file, itertools.chain(parts, (answer.data for answer in answers)))
     text = f"{file}: {result['size_bytes']} bytes, revision {result['revision']}"
     render.show(session.output, result, [text])

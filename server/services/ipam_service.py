@@ -11,6 +11,7 @@ from mynet.server.calls.call import Call
 from mynet.server.core import Core
 from mynet.server.errors import Busy
 from mynet.server.services import paging, subnet_formats
+from mynet.server.services.answers import Answers
 from mynet.server.services.from_proto import fields
 from mynet.server.services.from_proto import ipam as from_proto
 from mynet.server.services.from_proto.violations import collect_violations
@@ -105,16 +106,15 @@ class IPAMService:
         )
         return pb.ListSubnetsResponse(subnets=subnets, next_page_token=token)
 
-    def ExportSubnets(
-        self, request: pb.ExportSubnetsRequest, call: Call
-    ) -> Iterator[pb.ExportSubnetsResponse]:
+    def ExportSubnets(self, request: pb.ExportSubnetsRequest, call: Call) -> Answers:
         with collect_violations() as violations:
             subnet_formats.check_format(violations, request.format)
             subnet = violations.parse_any("subnet", request.subnet, fields.subnet_cidr)
         with self._document_turn(call):
             dumps = self.core.import_export.export(call, subnet)
             document = subnet_formats.write(request.format, dumps)
-        return map(to_proto.export_part, subnet_formats.parts(document))
+        parts = map(to_proto.export_part, subnet_formats.parts(document))
+        return Answers(parts, len(document))
 
     def ImportSubnets(
         self, requests: Iterator[pb.ImportSubnetsRequest], call: Call

@@ -10,6 +10,7 @@ from mynet.server.model.endpoints import EndpointSelector
 from mynet.server.model.networks import NetworkReport
 from mynet.server.reconcile.findings import Examination
 from mynet.server.services import paging
+from mynet.server.services.answers import Answers
 from mynet.server.services.from_proto import network as from_proto
 from mynet.server.services.from_proto.violations import collect_violations
 from mynet.server.services.to_proto import network as to_proto
@@ -124,6 +125,9 @@ class NetworkService:
             notes=examination.notes,
         )
 
-    def Backup(self, request: pb.BackupRequest, call: Call) -> pb.BackupResponse:
-        backup = self.core.backups.make(call, from_proto.backup_path(request.path))
-        return pb.BackupResponse(size_bytes=backup.size_bytes, revision=backup.revision)
+    def Backup(self, request: pb.BackupRequest, call: Call) -> Answers:
+        if name := from_proto.backup_name(request.path):
+            backup = self.core.backups.make_named(call, name)
+            return Answers(iter([to_proto.backup_part(backup)]))
+        backup, file = self.core.backups.open(call)
+        return Answers(to_proto.backup_parts(backup, file))

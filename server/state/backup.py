@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 import structlog
 
@@ -28,6 +29,7 @@ from mynet.server.state.directory import StateDir, fsync_directory
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+PREFIX = ".mynet-backup-"  # of the folder in which a backup is written
 _RECORDS = "mynet.db"
 _BESIDE = ("-wal", "-shm", "-journal")  # files of an open database, which its copy includes
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
@@ -47,6 +49,36 @@ class Backups:
     """Makes backups of the state directory of this daemon."""
 
     state: StateDir
+    # The folder in which callers may have files written, if the operator has named one.
+    folder: Path | None = None
+
+    def make_named(self, call: Call, name: str) -> Backup:
+        """Write a backup to a new file in the folder, as :meth:`make` does.
+
+        Raises InvalidArgument also if the operator has named no folder.
+        """
+        if self.folder is None:
+            raise InvalidArgument(
+                [
+                    Violation(
+                        "path",
+                        f"{name} would be a file on mynetd's host, and mynetd has no --backup-dir;"
+                        " leave the path out, and take the backup from the responses",
+                    )
+                ]
+            )
+        return self.make(call, self.folder / name)
+
+    def open(self, call: Call) -> tuple[Backup, BinaryIO]:
+        """Return a backup in an open file that has no name. The caller closes the file.
+
+        Raises StoreUnavailable if the disk is full or fails, StoreDamaged and CallerGone.
+        """
+        folder = self.state.path
+        with _refusals(folder), TemporaryDirectory(prefix=PREFIX, dir=folder) as work:
+            backup = self._write(call, Path(work))
+            require_caller(call)
+            return backup, (Path(work) / "backup").open("rb")
 
     def make(self, call: Call, path: Path) -> Backup:
         """Write a backup to a new file, with mode 0600, and fsync it.
@@ -56,7 +88,7 @@ class Backups:
         there is no file.
         """
         self._require_new_path(path)
-        with _refusals(path), TemporaryDirectory(prefix=".mynet-backup-", dir=path.parent) as work:
+        with _refusals(path), TemporaryDirectory(prefix=PREFIX, dir=path.parent) as work:
             backup = self._write(call, Path(work))
             require_caller(call)
             # Unlike a rename, this fails if another program has created the file meanwhile.
@@ -102,6 +134,12 @@ class Backups:
             raise _refused_path(path, "exists, and a backup never replaces a file; name another")
         if path.parent.resolve().is_relative_to(self.state.path.resolve()):
             raise _refused_path(path, "is in the state directory itself; name a file elsewhere")
+
+
+def delete_unfinished(folder: Path) -> None:
+    """Delete what a daemon that was killed during a backup has left in a folder."""
+    for left in folder.glob(f"{PREFIX}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _names(folder: Path) -> Iterator[str]:

@@ -77,7 +77,7 @@ EXAMPLES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         {},
         {"drivers": [{"name": "bridge", "distribution": "mynetd", "state": "DRIVER_STATE_LOADED"}]},
     ),
-    "NetworkService/Backup": ({"path": "/run/mynet.backup"}, {}),
+    "NetworkService/Backup": ({}, {}),
     "IPAMService/CreateSubnet": (
         {"subnet": {"cidr": "10.7.0.0/24", "range": "10.7.0.128/25", "cooldown": "5s"}},
         {"subnet": {"cidr": "10.7.0.0/24", "range": "10.7.0.128/25", "cooldown": "5s"}},

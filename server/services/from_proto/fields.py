@@ -2,7 +2,6 @@
 
 import re
 from ipaddress import IPv6Address, ip_address, ip_interface, ip_network
-from pathlib import Path
 
 from mynet.drivers.api import IPV4, IPInterface
 from mynet.ipam.api import IPAddress, IPNetwork, Span
@@ -34,13 +33,14 @@ def network_name(value: str) -> str:
     return value
 
 
-def file_path(value: str) -> Path:
-    """Parse the path of a file on this host."""
-    if not value.isprintable() or not value.startswith("/") or not Path(value).name:
+def file_name(value: str) -> str:
+    """Parse the name of a file in a folder of the daemon's, or ""."""
+    if len(value) > MAX_TEXT or not value.isprintable() or "/" in value or value.startswith("."):
         raise ValueError(
-            f"{quoted(value)} is not an absolute path of a file, such as /srv/mynet.backup"
+            f"{quoted(value)} is not the name of a file, such as mynet.backup: it has no / and"
+            " does not begin with a dot"
         )
-    return Path(value)
+    return value
 
 
 def text(value: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeAlias
 
 from mynet.drivers.api import IPV6, Driver, NetworkRequest
@@ -170,13 +169,12 @@ def network_selector(value: str) -> str:
     return value
 
 
-def backup_path(value: str) -> Path:
-    """Return the path of the backup to write."""
+def backup_name(value: str) -> str:
+    """Return the name of the file for a backup, or "" if the caller takes the backup itself."""
     violations = Violations()
-    path = violations.parse("path", value, fields.file_path)
+    name = violations.parse("path", value, fields.file_name)
     violations.refuse()
-    assert path is not None  # noqa: S101 - it was refused otherwise
-    return path
+    return name or ""
 
 
 def _require(violations: Violations, field: str, value: str) -> None:

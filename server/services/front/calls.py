@@ -119,7 +119,7 @@ class Front:
         """Answer a call with one message."""
         with self._run(method, bodies, context) as (request, call):
             with self._counted():
-                answer: bytes = method.behaviour(request, call).SerializeToString()
+                answer = method.answer(request, call).SerializeToString()
             self.bytes_in_flight.answer(context, len(answer))
         return answer
 
@@ -129,11 +129,11 @@ class Front:
         """Answer a call with several messages. gRPC takes the next one when it has sent one."""
         with self._run(method, bodies, context) as (request, call):
             with self._counted():
-                parts = [part.SerializeToString() for part in method.behaviour(request, call)]
-            self.bytes_in_flight.answer(context, sum(map(len, parts)))
+                answers = method.answers(request, call)
+            self.bytes_in_flight.answer(context, answers.size)
             with self.waiting.entry(context):
-                while parts:
-                    yield parts.pop(0)
+                for message in answers.messages:
+                    yield message.SerializeToString()
 
     @contextlib.contextmanager
     def _run(

@@ -8,7 +8,9 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 
+from mynet.server.calls.call import Call
 from mynet.server.errors import InvalidArgument, Violation
+from mynet.server.services.answers import Answers
 from mynet.v1 import ipam_pb2, network_pb2
 
 SERVICES: Sequence[ServiceDescriptor] = tuple(
@@ -29,13 +31,23 @@ class Method:
     # Whether the caller sends several messages, and whether it gets several.
     streams_request: bool
     streams_answer: bool
-    # Takes a request, or an iterator of requests, and a Call. Returns an answer, or an iterator.
+    # Takes a request, or an iterator of requests, and a Call. Returns an answer, or Answers.
     behaviour: Callable[[Any, Any], Any]
 
     @property
     def name(self) -> str:
         """The name in log lines, such as NetworkService/Connect."""
         return self.path.rpartition(".")[2]
+
+    def answer(self, request: object, call: Call) -> Message:
+        """Return the answer to a request, or to an iterator of requests."""
+        answer: Message = self.behaviour(request, call)
+        return answer
+
+    def answers(self, request: object, call: Call) -> Answers:
+        """Return the answer of a method that streams its answer."""
+        answers: Answers = self.behaviour(request, call)
+        return answers
 
     def parse(self, body: bytes) -> Message:
         """Return the request of a message's bytes. Raises InvalidArgument."""

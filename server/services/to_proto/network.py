@@ -1,9 +1,9 @@
 """Networks, endpoints, findings and drivers into messages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -15,7 +15,10 @@ from mynet.server.model.networks import NetworkReport
 from mynet.server.model.subnets import Rules
 from mynet.server.plugins.catalog import CatalogEntry, P
 from mynet.server.reconcile.findings import Finding
+from mynet.server.state.backup import Backup
 from mynet.v1 import ipam_pb2, network_pb2
+
+_PART = 256 << 10  # bytes
 
 
 def network(report: NetworkReport, conditions: Sequence[Condition]) -> network_pb2.Network:
@@ -91,6 +94,18 @@ def port(value: PortMapping) -> network_pb2.PortMapping:
         container_port=value.container_port,
         count=value.count,
     )
+
+
+def backup_part(made: Backup, data: bytes = b"") -> network_pb2.BackupResponse:
+    """Return the message of a backup, or of a part of one."""
+    return network_pb2.BackupResponse(size_bytes=made.size_bytes, revision=made.revision, data=data)
+
+
+def backup_parts(made: Backup, file: BinaryIO) -> Iterator[network_pb2.BackupResponse]:
+    """Yield the messages of a backup, and close its file."""
+    with file:
+        while data := file.read(_PART):
+            yield backup_part(made, data)
 
 
 def finding(value: Finding) -> network_pb2.Finding:

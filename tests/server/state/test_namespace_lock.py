@@ -1,18 +1,19 @@
 """The lock of a network namespace: one daemon holds it, and a second is refused."""
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from mynet.server.errors import CannotStart
 from mynet.server.state import namespace_lock
 from mynet.server.state.namespace_lock import lock_namespace, namespace_holder
+from tests.server.support.polling import eventually
 
 # Another user listens on the name that earlier versions had, and on one of the form of today's.
 SQUATTER = """
@@ -34,9 +35,9 @@ sys.stdin.read()
 
 
 @pytest.fixture(autouse=True)
-def prefix(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+def prefix(monkeypatch: pytest.MonkeyPatch) -> str:
     """Use other names than the daemon's, so that a running daemon is not in the way."""
-    own = f"mynet-test{tmp_path}"
+    own = f"mynet-test-{secrets.token_hex(8)}"
     monkeypatch.setattr(namespace_lock, "PREFIX", own)
     return own
 
@@ -106,12 +107,11 @@ def test_of_daemons_that_start_at_once_one_at_most_holds_the_lock() -> None:
             except CannotStart:
                 held.append(False)
 
-        threads = [threading.Thread(target=start, args=(gate, end, held)) for _ in range(3)]
+        threads = [threading.Thread(target=start, args=(gate, end, held)) for _ in "abc"]
         for thread in threads:
             thread.start()
         gate.wait()
-        while len(held) < len(threads):
-            threading.Event().wait(0.01)
+        assert eventually(lambda held=held: len(held) == len("abc"))  # type: ignore[misc]
         end.set()
         for thread in threads:
             thread.join()

@@ -1,5 +1,6 @@
 """The state origin: the boot and the network namespace of the last complete start."""
 
+import secrets
 import shutil
 import subprocess
 import sys
@@ -17,9 +18,9 @@ NO_START = "no start of mynetd has been completed in this directory"
 
 
 @pytest.fixture(autouse=True)
-def _namespace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _namespace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use another socket name than the daemon's, so that a running daemon is not in the way."""
-    monkeypatch.setattr(namespace_lock, "PREFIX", f"mynet-test{tmp_path}")
+    monkeypatch.setattr(namespace_lock, "PREFIX", f"mynet-test-{secrets.token_hex(8)}")
 
 
 @pytest.fixture

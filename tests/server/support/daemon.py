@@ -45,12 +45,13 @@ class Daemon:
         seconds: float = SECONDS,
         serving: bool = True,
         defaults: Defaults = DEFAULTS,
+        backup_dir: Path | None = None,
     ) -> None:
         self.drivers, self.backends = drivers, backends
         self._is_closed = False
         state = StateDir(folder, INSTANCE)
         self.store = Store(folder / "mynet.db")
-        self.core = assemble(state, self.store, drivers, backends, host, defaults)
+        self.core = assemble(state, self.store, drivers, backends, host, defaults, backup_dir)
         self._server = servers.take()
         self._server.begin(self.core, seconds)
         self.server, self.channel = self._server.server, self._server.channel

@@ -25,7 +25,12 @@ class Stack(Daemon):
     ``folder`` is a state directory, which is in order when the daemon is closed.
     """
 
-    def __init__(self, folder: Path, versions: frozenset[int] = frozenset({4, 6})) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        versions: frozenset[int] = frozenset({4, 6}),
+        backup_dir: Path | None = None,
+    ) -> None:
         self.folder = folder
         bitmap_dir = folder / "ipam" / "bitmap"
         bitmap_dir.mkdir(parents=True, exist_ok=True)
@@ -38,6 +43,7 @@ class Stack(Daemon):
             self.kernel,
             Catalog(catalog.DRIVERS, [list_driver(self.driver())]),
             Catalog(catalog.BACKENDS, [list_backend(self.bitmap)]),
+            backup_dir=backup_dir,
         )
         self.sandboxes = [self.kernel.add_sandbox(f"/run/netns/{name}") for name in ("c1", "c2")]
 

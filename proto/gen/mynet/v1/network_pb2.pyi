@@ -1784,8 +1784,8 @@ class BackupRequest(_message.Message):
 
     PATH_FIELD_NUMBER: _builtins.int
     path: _builtins.str
-    """The file to create: an absolute path on the daemon's host, in an existing directory. Its mode
-    is 0600. Required.
+    """The file to create, with mode 0600: a name without "/", in the folder of mynetd's option
+    --backup-dir. Default: no file, and the responses have the backup.
     """
     def __init__(
         self,
@@ -1808,19 +1808,23 @@ class BackupResponse(_message.Message):
 
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
     size_bytes: _builtins.int
-    """The size of the file in bytes."""
+    """The size of the whole backup in bytes."""
     revision: _builtins.int
     """The revision of the last change of networks, endpoints and subnets in the backup."""
+    data: _builtins.bytes
+    """The next bytes of the backup. Empty if the backup is in a file."""
     def __init__(
         self,
         *,
         size_bytes: _builtins.int = ...,
         revision: _builtins.int = ...,
+        data: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "revision", b"revision", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -100,7 +100,7 @@ class NetworkServiceStub:
                 request_serializer=mynet_dot_v1_dot_network__pb2.DoctorRequest.SerializeToString,
                 response_deserializer=mynet_dot_v1_dot_network__pb2.DoctorResponse.FromString,
                 _registered_method=True)
-        self.Backup = channel.unary_unary(
+        self.Backup = channel.unary_stream(
                 '/mynet.v1.NetworkService/Backup',
                 request_serializer=mynet_dot_v1_dot_network__pb2.BackupRequest.SerializeToString,
                 response_deserializer=mynet_dot_v1_dot_network__pb2.BackupResponse.FromString,
@@ -257,12 +257,12 @@ class NetworkServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Backup(self, request, context):
-        """Writes a backup of the daemon's state, as it was at one moment, to a file on the daemon's host.
-        Other calls are served meanwhile. Every change that was acknowledged before this call is in the
-        backup. `mynetd restore` restores it.
+        """Makes a backup of the daemon's state, as it was at one moment. Other calls are served meanwhile.
+        Every change that was acknowledged before this call is in the backup. `mynetd restore` restores
+        it.
 
-        Returns the size of the file. Not idempotent: a backup never replaces a file. After an error
-        there is no file.
+        Returns the backup in parts, one in each response, or writes it to a file in the folder that
+        the daemon's operator has named. A file is never replaced. After an error there is no file.
 
         Errors: INVALID_ARGUMENT if the file exists or cannot be created, STORE_UNAVAILABLE if the disk
         is full or fails.
@@ -339,7 +339,7 @@ def add_NetworkServiceServicer_to_server(servicer, server):
                     request_deserializer=mynet_dot_v1_dot_network__pb2.DoctorRequest.FromString,
                     response_serializer=mynet_dot_v1_dot_network__pb2.DoctorResponse.SerializeToString,
             ),
-            'Backup': grpc.unary_unary_rpc_method_handler(
+            'Backup': grpc.unary_stream_rpc_method_handler(
                     servicer.Backup,
                     request_deserializer=mynet_dot_v1_dot_network__pb2.BackupRequest.FromString,
                     response_serializer=mynet_dot_v1_dot_network__pb2.BackupResponse.SerializeToString,
@@ -718,7 +718,7 @@ class NetworkService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
+        return grpc.experimental.unary_stream(
             request,
             target,
             '/mynet.v1.NetworkService/Backup',

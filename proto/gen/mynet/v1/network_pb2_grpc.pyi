@@ -138,13 +138,13 @@ class NetworkServiceStub:
 
     Returns the differences. Idempotent.
     """
-    Backup: _grpc.UnaryUnaryMultiCallable[_network_pb2.BackupRequest, _network_pb2.BackupResponse]
-    """Writes a backup of the daemon's state, as it was at one moment, to a file on the daemon's host.
-    Other calls are served meanwhile. Every change that was acknowledged before this call is in the
-    backup. `mynetd restore` restores it.
+    Backup: _grpc.UnaryStreamMultiCallable[_network_pb2.BackupRequest, _network_pb2.BackupResponse]
+    """Makes a backup of the daemon's state, as it was at one moment. Other calls are served meanwhile.
+    Every change that was acknowledged before this call is in the backup. `mynetd restore` restores
+    it.
 
-    Returns the size of the file. Not idempotent: a backup never replaces a file. After an error
-    there is no file.
+    Returns the backup in parts, one in each response, or writes it to a file in the folder that
+    the daemon's operator has named. A file is never replaced. After an error there is no file.
 
     Errors: INVALID_ARGUMENT if the file exists or cannot be created, STORE_UNAVAILABLE if the disk
     is full or fails.
@@ -246,13 +246,13 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
 
     Returns the differences. Idempotent.
     """
-    Backup: _aio.UnaryUnaryMultiCallable[_network_pb2.BackupRequest, _network_pb2.BackupResponse]  # type: ignore[assignment]
-    """Writes a backup of the daemon's state, as it was at one moment, to a file on the daemon's host.
-    Other calls are served meanwhile. Every change that was acknowledged before this call is in the
-    backup. `mynetd restore` restores it.
+    Backup: _aio.UnaryStreamMultiCallable[_network_pb2.BackupRequest, _network_pb2.BackupResponse]  # type: ignore[assignment]
+    """Makes a backup of the daemon's state, as it was at one moment. Other calls are served meanwhile.
+    Every change that was acknowledged before this call is in the backup. `mynetd restore` restores
+    it.
 
-    Returns the size of the file. Not idempotent: a backup never replaces a file. After an error
-    there is no file.
+    Returns the backup in parts, one in each response, or writes it to a file in the folder that
+    the daemon's operator has named. A file is never replaced. After an error there is no file.
 
     Errors: INVALID_ARGUMENT if the file exists or cannot be created, STORE_UNAVAILABLE if the disk
     is full or fails.
@@ -435,13 +435,13 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _network_pb2.BackupRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_network_pb2.BackupResponse, _abc.Awaitable[_network_pb2.BackupResponse]]:
-        """Writes a backup of the daemon's state, as it was at one moment, to a file on the daemon's host.
-        Other calls are served meanwhile. Every change that was acknowledged before this call is in the
-        backup. `mynetd restore` restores it.
+    ) -> _typing.Union[_abc.Iterator[_network_pb2.BackupResponse], _abc.AsyncIterator[_network_pb2.BackupResponse]]:
+        """Makes a backup of the daemon's state, as it was at one moment. Other calls are served meanwhile.
+        Every change that was acknowledged before this call is in the backup. `mynetd restore` restores
+        it.
 
-        Returns the size of the file. Not idempotent: a backup never replaces a file. After an error
-        there is no file.
+        Returns the backup in parts, one in each response, or writes it to a file in the folder that
+        the daemon's operator has named. A file is never replaced. After an error there is no file.
 
         Errors: INVALID_ARGUMENT if the file exists or cannot be created, STORE_UNAVAILABLE if the disk
         is full or fails.
