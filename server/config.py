@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 
+from mynet.server.model.callers import Listener, Role, parse_listener
 from mynet.server.model.special_purpose import why_unusable_by_networks
 from mynet.server.model.subnets import LONGEST, AddressPool, Defaults
 
 DEFAULT_LISTEN = "unix:///run/mynet/mynetd.sock"
-_LAST_PORT = 65535
 DEFAULT_STATE_DIR = Path("/var/lib/mynet")
 
 # 16,384 networks of 254 addresses, in a part of 10/8 that few use. The others come after it, where
@@ -33,7 +33,7 @@ _MACHINE_ID_FORM = re.compile(r"[0-9a-f]{32}")
 class Settings:
     """All settings. Times are in seconds."""
 
-    listen: tuple[str, ...]
+    listen: tuple[Listener, ...]
     state_dir: Path
     plugin_timeout: float
     shutdown_grace: float
@@ -140,28 +140,24 @@ def _expected_type(option: click.Parameter, value: object) -> str:
     return "" if isinstance(value, str) else "a text"
 
 
-def check_listen(addresses: tuple[str, ...], *, insecure: bool) -> None:
-    """Raise click.BadParameter for a malformed address, and for TCP without ``insecure``."""
-    for address in addresses:
-        if address.startswith("unix://"):
-            if not address.startswith("unix:///"):
-                raise click.BadParameter(f"{address}: write it as unix:///run/mynet/mynetd.sock")
-            continue
-        host, _, port = address.rpartition(":")
-        if (
-            not host
-            or "/" in host
-            or not port.isascii()
-            or not port.isdecimal()
-            or not 0 < int(port[:6]) <= _LAST_PORT
-        ):
-            raise click.BadParameter(f"{address} is neither unix:///PATH nor HOST:PORT")
-        if not insecure:
-            raise click.BadParameter(
-                f"{address}: every program that reaches a TCP address can change this host's"
-                " networks; add --insecure to accept that"
-            )
+def listeners(addresses: Mapping[Role, Sequence[str]], *, insecure: bool) -> tuple[Listener, ...]:
+    """Return the listeners of each role.
 
-
-def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and 0 < int(text[:6]) <= _LAST_PORT
+    Raises click.BadParameter for a malformed address, and for TCP without ``insecure``.
+    """
+    found: list[Listener] = []
+    for role, texts in addresses.items():
+        for text in texts:
+            try:
+                listener = parse_listener(text, role)
+            except ValueError as error:
+                raise click.BadParameter(str(error)) from error
+            if listener.path is None and not insecure:
+                raise click.BadParameter(
+                    f"{text}: every program that reaches a TCP address can call it, without a"
+                    f" password and in the role {role.name.lower()}; add --insecure to accept that"
+                )
+            if any(other.address == listener.address for other in found):
+                raise click.BadParameter(f"{listener.address} is named twice")
+            found.append(listener)
+    return tuple(found)

@@ -57,10 +57,11 @@ def run(settings: Settings) -> bool:
         core.doctor.recover()
         record_origin(state.path)
         server.serve()
+        addresses = [listener.address for listener in settings.listen]
         watching = healers(core.doctor, drivers) if settings.heal else ()
         for healer in watching:
             healer.start()
-        log.info("serving", listen=settings.listen, instance=state.instance, pid=os.getpid())
+        log.info("serving", listen=addresses, instance=state.instance, pid=os.getpid())
         wait_for_stop()
         log.info("stopping")
         for healer in watching:

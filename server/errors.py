@@ -18,6 +18,7 @@
     ├── AddressOwned         an endpoint's or a gateway's address is not released by hand
     ├── Busy                 another call is changing the object
     ├── Starting, ShuttingDown
+    ├── RoleMissing          the role of the caller does not allow the call
     ├── LimitExceeded        a request exceeds a limit of the daemon
     ├── CallerGone           the caller does not wait for the reply any more
     ├── PluginTimeout        a plugin did not answer in time
@@ -174,6 +175,10 @@ class ShuttingDown(MynetError):
     """The daemon takes no new calls."""
 
     retry_after = 2.0
+
+
+class RoleMissing(MynetError):
+    """The role of the caller does not allow the call."""
 
 
 class LimitExceeded(MynetError):

@@ -13,6 +13,7 @@ from mynet.server import config
 from mynet.server.config import Settings
 from mynet.server.errors import NO_THREAD, CannotStart, is_without_thread
 from mynet.server.logs import Format, configured
+from mynet.server.model.callers import Role
 from mynet.server.offline.commands import fsck, restore
 
 _UMASK = 0o077  # files are the daemon's own; what others may use gets its mode explicitly
@@ -47,7 +48,20 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
     multiple=True,
     metavar="ADDRESS",
     default=(config.DEFAULT_LISTEN,),
-    help="Where to serve: unix:///PATH, or HOST:PORT together with --insecure. May be repeated.",
+    help="Where to serve callers who may do everything: unix:///PATH[,group=NAME][,mode=0660], or"
+    " HOST:PORT together with --insecure. May be repeated.",
+)
+@click.option(
+    "--listen-operator",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Like --listen, for callers who connect containers and allocate addresses.",
+)
+@click.option(
+    "--listen-reader",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Like --listen, for callers who only list and look.",
 )
 @click.option("--insecure", is_flag=True, help="Serve TCP without encryption and authentication.")
 @click.option(
@@ -112,6 +126,8 @@ def main(
     context: click.Context,
     *,
     listen: tuple[str, ...],
+    listen_operator: tuple[str, ...],
+    listen_reader: tuple[str, ...],
     insecure: bool,
     state_dir: Path,
     plugin_timeout: float,
@@ -135,9 +151,10 @@ def main(
     os.umask(_UMASK)
     if context.invoked_subcommand:
         return
-    config.check_listen(listen, insecure=insecure)
+    addresses = {Role.ADMIN: listen, Role.OPERATOR: listen_operator, Role.READER: listen_reader}
+    listeners = config.listeners(addresses, insecure=insecure)
     settings = Settings(
-        *(listen, state_dir, plugin_timeout, shutdown_grace),
+        *(listeners, state_dir, plugin_timeout, shutdown_grace),
         pools=config.parse_pools(default_address_pool),
         cooldown=default_cooldown,
         retention=default_retention,

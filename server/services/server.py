@@ -4,13 +4,13 @@ import contextlib
 import resource
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import grpc
 import structlog
 
 from mynet.server.core import Core
 from mynet.server.errors import CannotStart
+from mynet.server.model.callers import Listener
 from mynet.server.services.front import sockets
 from mynet.server.services.front.calls import Front, Handler, Phase
 from mynet.server.services.front.limits import Limits
@@ -24,7 +24,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 # Calls at work at once. They are more than one plugin's callers (executor.CALLERS), so that calls
 # of other plugins are served while one hangs.
 WORKERS = 128
-_UNIX = "unix://"
 _ANY_IPV4 = "0.0.0.0"  # noqa: S104 - compared with what the operator named
 # gRPC refuses a message of more bytes by itself, in words of its own. So this limit is larger than
 # that of the front, which names the limit.
@@ -46,7 +45,11 @@ class Server:
     """Listens, and answers STARTING until :meth:`serve` is called."""
 
     def __init__(
-        self, core: Core, addresses: Sequence[str], seconds: float, limits: Limits | None = None
+        self,
+        core: Core,
+        listeners: Sequence[Listener],
+        seconds: float,
+        limits: Limits | None = None,
     ) -> None:
         """Listen on all addresses. Raises CannotStart.
 
@@ -56,21 +59,24 @@ class Server:
         self.front = Front(seconds, limits)
         names = tuple(service.full_name for service in SERVICES)
         self.standard = StandardServices(self.front, names)
-        self._server = grpc.server(
-            # A call that waits for its caller occupies a thread, too.
-            ThreadPoolExecutor(WORKERS + limits.waiting_calls, thread_name_prefix="call"),
-            options=_options(limits),
-        )
+        # A call that waits for its caller occupies a thread, too.
+        threads = ThreadPoolExecutor(WORKERS + limits.waiting_calls, thread_name_prefix="call")
         servicers = {"NetworkService": NetworkService(core), "IPAMService": IPAMService(core)}
-        handlers = {
-            method.path: self.front.handler(method)
+        methods = [
+            method
             for service in SERVICES
             for method in methods_of(service, servicers[service.name])
-        }
-        self._server.add_generic_rpc_handlers([_Services(handlers | self.standard.handlers())])
-        for address in addresses:
-            self._listen(address)
-        self._server.start()
+        ]
+        # A server for each listener, as a call does not tell which listener it came by.
+        self._servers = [grpc.server(threads, options=_options(limits)) for _ in listeners]
+        for server, listener in zip(self._servers, listeners, strict=True):
+            handlers = {
+                method.path: self.front.handler(method, listener.role) for method in methods
+            }
+            server.add_generic_rpc_handlers([_Services(handlers | self.standard.handlers())])
+            _listen(server, listener)
+        for server in self._servers:
+            server.start()
 
     def serve(self) -> None:
         """Accept calls from now on."""
@@ -81,33 +87,38 @@ class Server:
         """Refuse new calls and wait for those in progress; return whether all ended in time."""
         self.standard.set_health(serving=False)
         drained = self.front.drain(grace)
-        self._server.stop(grace=0.2 if drained else 0).wait(2)
+        stopped = [server.stop(grace=0.2 if drained else 0) for server in self._servers]
+        for event in stopped:
+            event.wait(2)
         return drained
 
-    def _listen(self, address: str) -> None:
-        try:
-            if address.startswith(_UNIX):
-                path = Path(address.removeprefix(_UNIX))
-                with sockets.prepared(path):
-                    self._server.add_insecure_port(f"unix:{path}")
-            else:
-                self._listen_on_tcp(address)
-        except (RuntimeError, OSError) as error:
-            raise CannotStart(
-                f"cannot listen on {address}: {error}; stop what listens there, or choose another"
-                " address with --listen"
-            ) from error
 
-    def _listen_on_tcp(self, address: str) -> None:
-        """Listen without encryption. Raises RuntimeError."""
-        log.warning(
-            "serves TCP without encryption and authentication: every program that reaches the"
-            " address can change this host's networks",
-            address=address,
-        )
-        host, _, port = address.rpartition(":")
-        with sockets.ipv4_alone(int(port)) if host == _ANY_IPV4 else contextlib.nullcontext():
-            self._server.add_insecure_port(address)
+def _listen(server: grpc.Server, listener: Listener) -> None:
+    """Make a server listen. Raises CannotStart."""
+    try:
+        if listener.path is None:
+            _listen_on_tcp(server, listener)
+        else:
+            with sockets.prepared(listener.path, listener.group, listener.mode):
+                server.add_insecure_port(f"unix:{listener.path}")
+    except (RuntimeError, OSError) as error:
+        raise CannotStart(
+            f"cannot listen on {listener.address}: {error}; stop what listens there, or choose"
+            " another address with --listen"
+        ) from error
+
+
+def _listen_on_tcp(server: grpc.Server, listener: Listener) -> None:
+    """Listen without encryption. Raises RuntimeError."""
+    log.warning(
+        "serves TCP without encryption and authentication: every program that reaches the address"
+        " can call this daemon",
+        address=listener.address,
+        role=listener.role.name.lower(),
+    )
+    host, _, port = listener.address.rpartition(":")
+    with sockets.ipv4_alone(int(port)) if host == _ANY_IPV4 else contextlib.nullcontext():
+        server.add_insecure_port(listener.address)
 
 
 def _options(limits: Limits) -> Sequence[tuple[str, int]]:

@@ -48,6 +48,7 @@ TABLE: dict[type[Exception], Row] = {
     drivers.InterfaceExists: (_CODES.FAILED_PRECONDITION, "INTERFACE_EXISTS"),
     ipam.AddressOutOfRange: (_CODES.OUT_OF_RANGE, "ADDRESS_OUT_OF_RANGE"),
     ipam.SubnetExhausted: (_CODES.RESOURCE_EXHAUSTED, "SUBNET_EXHAUSTED"),
+    errors.RoleMissing: (_CODES.PERMISSION_DENIED, "ROLE_MISSING"),
     errors.LimitExceeded: (_CODES.RESOURCE_EXHAUSTED, "LIMIT_EXCEEDED"),
     errors.PoolsExhausted: (_CODES.RESOURCE_EXHAUSTED, "POOLS_EXHAUSTED"),
     drivers.PortsExhausted: (_CODES.RESOURCE_EXHAUSTED, "PORTS_EXHAUSTED"),

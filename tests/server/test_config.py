@@ -1,5 +1,6 @@
 """The daemon's settings: flag before environment before file, and refused values."""
 
+import contextlib
 from collections.abc import Callable
 from importlib.metadata import version
 from ipaddress import ip_network
@@ -12,10 +13,11 @@ from mynet.ipam.errors import StoreDamaged
 from mynet.server import daemon, main
 from mynet.server.config import Settings
 from mynet.server.errors import CannotStart
+from mynet.server.model.callers import Listener, Role
 from mynet.server.model.subnets import AddressPool
 
 DEFAULTS = Settings(
-    *(("unix:///run/mynet/mynetd.sock",), Path("/var/lib/mynet"), 30, 10),
+    *((Listener("unix:///run/mynet/mynetd.sock"),), Path("/var/lib/mynet"), 30, 10),
     pools=(),
     cooldown=30,
     retention=86400,
@@ -27,14 +29,24 @@ Run = Callable[..., Result]
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """The settings that the daemon was started with; it is not started."""
     found: list[Settings] = []
-    monkeypatch.setattr(daemon, "run", found.append)
+
+    def run(settings: Settings) -> bool:
+        found.append(settings)
+        return True
+
+    monkeypatch.setattr(daemon, "run", run)
     return found
 
 
 @pytest.fixture
 def logs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
-    monkeypatch.setattr(main, "configure", lambda *settings: found.append(settings))
+
+    def configured(*settings: str) -> contextlib.AbstractContextManager[None]:
+        found.append(settings)  # type: ignore[arg-type]
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(main, "configured", configured)
     return found
 
 
@@ -60,8 +72,11 @@ def test_without_settings_the_defaults_hold(
 
 EVERY = """
 listen = ["unix:///a.sock", "127.0.0.1:1"]
+listen_operator = ["unix:///o.sock,mode=0600"]
+listen_reader = ["unix:///r.sock,group=7"]
 insecure = true
 state_dir = "/a"
+backup_dir = "/b"
 plugin_timeout = 1.5
 shutdown_grace = 0
 default_address_pool = ["base=10.64.0.0/10,size=26", "size=80,base=fd00::/48"]
@@ -75,7 +90,17 @@ POOLS = (
     AddressPool(ip_network("10.64.0.0/10"), 26),
     AddressPool(ip_network("fd00::/48"), 80),
 )
-ALL_SET = Settings(("unix:///a.sock", "127.0.0.1:1"), Path("/a"), 1.5, 0, POOLS, 0, 0.5, heal=False)
+ALL_SET = Settings(
+    (
+        Listener("unix:///a.sock"),
+        Listener("127.0.0.1:1"),
+        Listener("unix:///o.sock", Role.OPERATOR, mode=0o600),
+        Listener("unix:///r.sock", Role.READER, group=7),
+    ),
+    *(Path("/a"), 1.5, 0, POOLS, 0, 0.5),
+    heal=False,
+    backup_dir=Path("/b"),
+)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +141,9 @@ def test_every_setting_is_a_variable(
 ) -> None:
     result = run(
         LISTEN="unix:///a.sock 127.0.0.1:1",
+        LISTEN_OPERATOR="unix:///o.sock,mode=0600",
+        LISTEN_READER="unix:///r.sock,group=7",
+        BACKUP_DIR="/b",
         INSECURE="1",
         STATE_DIR="/a",
         PLUGIN_TIMEOUT="1.5",
@@ -134,9 +162,20 @@ def test_every_setting_is_a_variable(
 def test_every_setting_is_a_flag(
     run: Run, started: list[Settings], logs: list[tuple[str, str]]
 ) -> None:
-    listen = ("--listen", "unix:///a.sock", "--listen", "127.0.0.1:1", "--insecure")
+    listen = ["--listen", "unix:///a.sock", "--listen", "127.0.0.1:1", "--insecure"]
+    listen += ["--listen-operator", "unix:///o.sock,mode=0600"]
+    listen += ["--listen-reader", "unix:///r.sock,group=7"]
     times = ("--plugin-timeout", "1.5", "--shutdown-grace", "0")
-    others = ("--state-dir", "/a", "--log-format", "json", "--log-level", "debug")
+    others = (
+        "--state-dir",
+        "/a",
+        "--backup-dir",
+        "/b",
+        "--log-format",
+        "json",
+        "--log-level",
+        "debug",
+    )
     pools = ("base=10.64.0.0/10,size=26", "size=80,base=fd00::/48")
     addressing = [f"--default-address-pool={pool}" for pool in pools]
     addressing += ["--default-cooldown=0", "--default-retention=0.5", "--no-heal"]
@@ -158,7 +197,7 @@ def test_the_listen_addresses_of_a_flag_replace_those_of_the_file(
 ) -> None:
     file = 'listen = ["unix:///file.sock"]'
     assert run("--listen", "unix:///flag.sock", file=file).exit_code == 0
-    assert started[0].listen == ("unix:///flag.sock",)
+    assert started[0].listen == (Listener("unix:///flag.sock"),)
 
 
 def test_the_file_may_be_named_by_a_variable(
@@ -173,7 +212,7 @@ def test_the_file_may_be_named_by_a_variable(
     ("file", "named"),
     [
         ('colour = "red"', "unknown keys colour"),
-        ('state-dir = "/a"', "known are default_address_pool, default_cooldown"),
+        ('state-dir = "/a"', "known are backup_dir, default_address_pool, default_cooldown"),
         ('config = "/a"', "unknown keys config"),
         ("version = true", "unknown keys version"),
         ("help = true", "unknown keys help"),
@@ -221,6 +260,10 @@ def test_a_missing_file_is_refused(run: Run, started: list[Settings], path: str,
         ("localhost:", "neither"),
         ("localhost:http", "neither"),
         ("", "neither"),
+        ("unix:///a.sock,mode=0999", "0999 is not a mode"),
+        ("unix:///a.sock,mode=01777", "is not a mode"),
+        ("unix:///a.sock,group=no-such-group", "no group no-such-group"),
+        ("unix:///a.sock,owner=me", "only group=NAME and mode=0660"),
     ],
 )
 def test_an_invalid_address_is_refused(
@@ -239,7 +282,7 @@ def test_tcp_is_refused_without_insecure(run: Run, started: list[Settings], addr
     assert "--insecure" in result.output
     assert started == []
     assert run("--insecure", "--listen", address).exit_code == 0
-    assert started[0].listen == (address,)
+    assert started[0].listen == (Listener(address),)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +320,7 @@ def test_a_daemon_that_refuses_to_start_exits_with_1_and_the_reason(
 def test_every_option_is_documented(run: Run) -> None:
     page = (Path(__file__).parents[2] / "docs" / "mynetd.md").read_text()
     options = [option for each in main.main.params for option in each.opts]
-    assert len(options) == 13
+    assert len(options) == 16
     assert [option for option in options if f"`{option}" not in page] == []
     assert all(option in run("--help").output for option in options)
 

@@ -30,8 +30,10 @@ from mynet.server.errors import (
     Starting,
     Violation,
 )
+from mynet.server.model.callers import Role
 from mynet.server.services.front.limits import BytesInFlight, Limits, WaitingCalls
 from mynet.server.services.front.methods import Method
+from mynet.server.services.front.roles import require_role
 from mynet.server.services.status import to_status
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -91,15 +93,15 @@ class Front:
         with self._changed:
             return self._changed.wait_for(lambda: not self._active, timeout=seconds - patience)
 
-    def handler(self, method: Method) -> Handler:
-        """Return the handler of a method for gRPC.
+    def handler(self, method: Method, role: Role) -> Handler:
+        """Return the handler of a method for gRPC, for callers of a role.
 
         For gRPC, every request is a stream. On the wire, a stream of one message is the same as one
         message.
         """
         if method.streams_answer:
-            return grpc.stream_stream_rpc_method_handler(partial(self._stream, method))
-        return grpc.stream_unary_rpc_method_handler(partial(self._answer, method))
+            return grpc.stream_stream_rpc_method_handler(partial(self._stream, method, role))
+        return grpc.stream_unary_rpc_method_handler(partial(self._answer, method, role))
 
     def read(self, bodies: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         """Return the next message of a caller. Raises LimitExceeded, and StopIteration at the end.
@@ -114,20 +116,20 @@ class Front:
         return body
 
     def _answer(
-        self, method: Method, bodies: Iterator[bytes], context: grpc.ServicerContext
+        self, method: Method, role: Role, bodies: Iterator[bytes], context: grpc.ServicerContext
     ) -> bytes:
         """Answer a call with one message."""
-        with self._run(method, bodies, context) as (request, call):
+        with self._run(method, role, bodies, context) as (request, call):
             with self._counted():
                 answer = method.answer(request, call).SerializeToString()
             self.bytes_in_flight.answer(context, len(answer))
         return answer
 
     def _stream(
-        self, method: Method, bodies: Iterator[bytes], context: grpc.ServicerContext
+        self, method: Method, role: Role, bodies: Iterator[bytes], context: grpc.ServicerContext
     ) -> Iterator[bytes]:
         """Answer a call with several messages. gRPC takes the next one when it has sent one."""
-        with self._run(method, bodies, context) as (request, call):
+        with self._run(method, role, bodies, context) as (request, call):
             with self._counted():
                 answers = method.answers(request, call)
             self.bytes_in_flight.answer(context, answers.size)
@@ -137,7 +139,7 @@ class Front:
 
     @contextlib.contextmanager
     def _run(
-        self, method: Method, bodies: Iterator[bytes], context: grpc.ServicerContext
+        self, method: Method, role: Role, bodies: Iterator[bytes], context: grpc.ServicerContext
     ) -> Iterator[tuple[Message | Iterator[Message], Call]]:
         """Read a request for a block that answers it. An error of either ends the call."""
         request_id = _request_id(context)
@@ -149,6 +151,7 @@ class Front:
             self.bytes_in_flight.request() as count,
         ):
             try:
+                require_role(method.path, role)  # before the request is read
                 self._require_serving()
                 requests = self._requests(method, bodies, context, count)
                 request = requests if method.streams_request else _only(requests)

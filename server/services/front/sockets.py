@@ -13,14 +13,15 @@ from pathlib import Path
 from mynet.server.errors import CannotStart
 
 _FOLDER_MODE = 0o755  # callers that are not root find the socket in it, and cannot replace it
-_UMASK = 0o117  # the mode of a socket is 0660: its owner and its group may call
+_UMASK = 0o177  # until a socket has its group and its mode, only its owner may call
 
 
 @contextlib.contextmanager
-def prepared(path: Path) -> Iterator[None]:
-    """Make a path free for a socket, and limit the mode of a socket that the block creates.
+def prepared(path: Path, group: int, mode: int) -> Iterator[None]:
+    """Make a path free for a socket, and give the socket of the block its group and mode.
 
-    Raises CannotStart if a server listens on the path, or if no socket can be created there.
+    Raises CannotStart if a server listens on the path, or if no socket can be created there, and
+    OSError.
     """
     _clear(path)
     before = os.umask(_UMASK)  # of the process; no other thread makes files now
@@ -28,6 +29,8 @@ def prepared(path: Path) -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+    os.chown(path, -1, group)
+    path.chmod(mode)
 
 
 @contextlib.contextmanager

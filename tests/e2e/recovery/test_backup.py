@@ -178,11 +178,11 @@ def test_restore_and_fsck_are_refused_under_a_running_daemon(daemon: Daemon) -> 
 def test_a_backup_to_a_full_disk_is_refused_and_leaves_no_file(daemon: Daemon) -> None:
     testbed = daemon.testbed
     testbed.run("mkdir", "-p", "/run/small")
-    testbed.run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "/run/small")
+    testbed.run("mount", "-t", "tmpfs", "-o", "nr_inodes=2", "tmpfs", "/run/small")
     daemon.create("blue")
     done = testbed.attempt("mynetctl", "backup", "/run/small/mynet.backup")
     assert done.returncode == 1
-    assert done.stderr.startswith("mynetctl: STORE_UNAVAILABLE: ")
+    assert done.stderr.startswith("mynetctl: IO_ERROR: /run/small/mynet.backup cannot be written")
     assert testbed.run("ls", "-A", "/run/small") == ""
     testbed.run("umount", "/run/small")
 

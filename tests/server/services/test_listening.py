@@ -13,6 +13,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from mynet.server.errors import CannotStart
+from mynet.server.model.callers import Listener, Role, parse_listener
 from mynet.server.services.server import Server
 from tests.server.support.world import World
 
@@ -22,7 +23,7 @@ def listen(still_world: World) -> Iterator[Callable[..., Server]]:
     made: list[Server] = []
 
     def listen(*addresses: object) -> Server:
-        made.append(Server(still_world.core, [str(address) for address in addresses], 5))
+        made.append(Server(still_world.core, [Listener(str(address)) for address in addresses], 5))
         return made[-1]
 
     yield listen
@@ -116,6 +117,22 @@ def test_modes_do_not_depend_on_the_umask(
         os.umask(before)
     modes = [stat.S_IMODE((folder / name).stat().st_mode) for name in ("a", "a/b", "a/b/d.sock")]
     assert modes == [0o755, 0o755, 0o660]
+
+
+def test_a_socket_gets_the_group_and_the_mode_of_its_listener(
+    still_world: World, folder: Path
+) -> None:
+    listeners = [
+        parse_listener(f"unix://{folder}/{name}.sock,{options}", Role.READER)
+        for name, options in (("a", f"group={os.getgid()},mode=0600"), ("b", "mode=0666"))
+    ]
+    server = Server(still_world.core, listeners, 5)
+    found = [(folder / f"{name}.sock").stat() for name in "ab"]
+    server.stop(0)
+    assert [(stat.S_IMODE(each.st_mode), each.st_gid) for each in found] == [
+        (0o600, os.getgid()),
+        (0o666, os.getgid()),
+    ]
 
 
 def test_a_path_too_long_for_a_socket_is_refused(

@@ -11,6 +11,7 @@ from typing import cast
 import grpc
 
 from mynet.server.core import Core
+from mynet.server.model.callers import Listener
 from mynet.server.services.front.calls import Phase
 from mynet.server.services.server import Server
 
@@ -36,7 +37,7 @@ class TestServer:
         self._folder = tempfile.TemporaryDirectory(prefix="mynet-")
         self._core = _ExchangeableCore()
         address = f"unix://{Path(self._folder.name)}/d.sock"
-        self.server = Server(cast("Core", self._core), [address], seconds=0)
+        self.server = Server(cast("Core", self._core), [Listener(address)], seconds=0)
         self.channel = grpc.insecure_channel(address, options=_OPTIONS)
 
     def begin(self, core: Core, seconds: float) -> None:

@@ -1,0 +1,86 @@
+"""The roles of callers, and the listeners that give them."""
+
+import grp
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+_UNIX = "unix://"
+_LAST_PORT = 65535
+_MODES = 0o777
+SOCKET_MODE = 0o660  # by default: the socket's owner and its group may call
+
+
+class Role(IntEnum):
+    """What a caller may do. Each role includes those before it."""
+
+    # List and look.
+    READER = 1
+    # Connect, disconnect and update endpoints; allocate and release addresses.
+    OPERATOR = 2
+    # Everything.
+    ADMIN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An address to listen on, and the role of its callers."""
+
+    # unix:///PATH or HOST:PORT.
+    address: str
+    role: Role = Role.ADMIN
+    # Of a socket: its group, or -1 for that of the process.
+    group: int = -1
+    mode: int = SOCKET_MODE
+
+    @property
+    def path(self) -> Path | None:
+        """The path of the socket, or None for TCP."""
+        is_unix = self.address.startswith(_UNIX)
+        return Path(self.address.removeprefix(_UNIX)) if is_unix else None
+
+
+def parse_listener(text: str, role: Role) -> Listener:
+    """Return a listener, such as ``unix:///run/reader.sock,group=monitor,mode=0660``.
+
+    Raises ValueError with a reason for people.
+    """
+    address, *options = text.split(",")
+    if not address.startswith(_UNIX):
+        host, _, port = text.rpartition(":")
+        if not host or "/" in host or not _is_port(port):
+            raise ValueError(f"{text} is neither unix:///PATH nor HOST:PORT")
+        return Listener(text, role)
+    if not address.startswith("unix:///"):
+        raise ValueError(f"{text}: write it as unix:///run/mynet/mynetd.sock")
+    group, mode = -1, SOCKET_MODE
+    for option in options:
+        key, _, value = option.partition("=")
+        if key == "group":
+            group = _group(text, value)
+        elif key == "mode":
+            mode = _mode(text, value)
+        else:
+            raise ValueError(f"{text}: after the path, only group=NAME and mode=0660 are known")
+    return Listener(address, role, group, mode)
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and 0 < int(text[:6]) <= _LAST_PORT
+
+
+def _group(text: str, name: str) -> int:
+    try:
+        return int(name) if name.isdecimal() else grp.getgrnam(name).gr_gid
+    except KeyError as error:
+        raise ValueError(f"{text}: this host has no group {name}") from error
+
+
+def _mode(text: str, value: str) -> int:
+    try:
+        mode = int(value, 8)
+    except ValueError:
+        mode = -1
+    if not 0 <= mode <= _MODES:
+        raise ValueError(f"{text}: {value} is not a mode, such as 0660")
+    return mode

@@ -1,0 +1,48 @@
+"""The role that each method requires. A test fails if a method of the API has none."""
+
+from mynet.server.errors import RoleMissing
+from mynet.server.model.callers import Role
+
+_NETWORKS, _IPAM = "/mynet.v1.NetworkService/", "/mynet.v1.IPAMService/"
+
+REQUIRED = {
+    f"{_NETWORKS}CreateNetwork": Role.ADMIN,
+    f"{_NETWORKS}GetNetwork": Role.READER,
+    f"{_NETWORKS}ListNetworks": Role.READER,
+    f"{_NETWORKS}UpdateNetwork": Role.ADMIN,
+    f"{_NETWORKS}DeleteNetwork": Role.ADMIN,
+    f"{_NETWORKS}Connect": Role.OPERATOR,
+    f"{_NETWORKS}UpdateEndpoint": Role.OPERATOR,
+    f"{_NETWORKS}Disconnect": Role.OPERATOR,
+    f"{_NETWORKS}GetEndpoint": Role.READER,
+    f"{_NETWORKS}ListEndpoints": Role.READER,
+    f"{_NETWORKS}CheckEndpoint": Role.READER,
+    f"{_NETWORKS}ListDrivers": Role.READER,
+    f"{_NETWORKS}Doctor": Role.ADMIN,  # it repairs, and a probe sends packets
+    f"{_NETWORKS}Backup": Role.ADMIN,
+    f"{_IPAM}CreateSubnet": Role.ADMIN,
+    f"{_IPAM}DeleteSubnet": Role.ADMIN,
+    f"{_IPAM}AllocateAddress": Role.OPERATOR,
+    f"{_IPAM}BatchAllocateAddresses": Role.OPERATOR,
+    f"{_IPAM}ReleaseAddress": Role.OPERATOR,
+    f"{_IPAM}ReleaseOwner": Role.OPERATOR,
+    f"{_IPAM}ListAllocations": Role.READER,
+    f"{_IPAM}GetSubnet": Role.READER,
+    f"{_IPAM}GetSubnetMap": Role.READER,
+    f"{_IPAM}ListSubnets": Role.READER,
+    f"{_IPAM}ExportSubnets": Role.READER,
+    f"{_IPAM}ImportSubnets": Role.ADMIN,
+    f"{_IPAM}ListBackends": Role.READER,
+}
+
+
+def require_role(path: str, role: Role) -> None:
+    """Raise RoleMissing if callers of a role may not call a method."""
+    required = REQUIRED[path]
+    if role < required:
+        raise RoleMissing(
+            f"{path.rpartition('.')[2]} needs the role {required.name.lower()}, and callers of this"
+            f" address have the role {role.name.lower()}; call an address that gives that role",
+            resource=f"role {required.name.lower()}",
+            metadata={"role": role.name.lower(), "required": required.name.lower()},
+        )
