@@ -16,6 +16,7 @@ from mynet.server.logs import Format, configured
 from mynet.server.model.callers import Role
 from mynet.server.offline.commands import fsck, restore
 
+_CHECK = "mynet.check_config"  # a key of click's context; no key of the config file
 _UMASK = 0o077  # files are the daemon's own; what others may use gets its mode explicitly
 
 
@@ -30,6 +31,10 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
         context.default_map = config.read_file(value, known)
 
 
+def _remember(context: click.Context, _: click.Parameter, value: object) -> None:
+    context.meta[_CHECK] = value
+
+
 @click.group(
     invoke_without_command=True,
     context_settings={"auto_envvar_prefix": "MYNET", "show_default": True},
@@ -42,6 +47,13 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
     expose_value=False,
     callback=_load,
     help="A TOML file with any of these options, such as state_dir = '/srv/mynet'.",
+)
+@click.option(
+    "--check-config",
+    is_flag=True,
+    expose_value=False,
+    callback=_remember,
+    help="Check the options, the environment and the config file, and do not start.",
 )
 @click.option(
     "--listen",
@@ -161,6 +173,9 @@ def main(
         heal=not no_heal,
         backup_dir=backup_dir,
     )
+    if context.meta[_CHECK]:
+        click.echo("The configuration is valid.")
+        return
     with configured(log_format, log_level):
         from mynet.server import daemon  # noqa: PLC0415 - --help need not wait for grpc
 

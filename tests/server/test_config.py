@@ -183,6 +183,23 @@ def test_every_setting_is_a_flag(
     assert (started, logs) == ([ALL_SET], [("json", "debug")])
 
 
+@pytest.mark.parametrize(
+    ("file", "status", "said"),
+    [
+        ('state_dir = "/a"', 0, "The configuration is valid."),
+        ('listen_reader = ["unix:///r.sock,mode=9"]', 2, "9 is not a mode"),
+        ("check_config = true", 2, "unknown keys check_config"),
+    ],
+)
+def test_a_configuration_is_checked_without_a_start(
+    run: Run, started: list[Settings], file: str, status: int, said: str
+) -> None:
+    result = run("--check-config", file=file)
+    assert result.exit_code == status
+    assert said in result.output
+    assert started == []
+
+
 def test_a_flag_overrides_a_variable_and_that_the_file(run: Run, started: list[Settings]) -> None:
     file = 'state_dir = "/file"\nplugin_timeout = 1\nshutdown_grace = 1'
     flags = ("--state-dir", "/flag")
@@ -320,7 +337,7 @@ def test_a_daemon_that_refuses_to_start_exits_with_1_and_the_reason(
 def test_every_option_is_documented(run: Run) -> None:
     page = (Path(__file__).parents[2] / "docs" / "mynetd.md").read_text()
     options = [option for each in main.main.params for option in each.opts]
-    assert len(options) == 16
+    assert len(options) == 17
     assert [option for option in options if f"`{option}" not in page] == []
     assert all(option in run("--help").output for option in options)
 
