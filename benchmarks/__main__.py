@@ -12,6 +12,7 @@ import click
 
 from benchmarks import (  # noqa: F401 - importing registers them
     connect,
+    front,
     guard,
     history,
     ipam_grpc,

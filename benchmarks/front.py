@@ -1,0 +1,98 @@
+"""What the front of the daemon costs, beside a server of grpcio that does nothing else."""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import grpc
+
+from benchmarks.ipam_grpc import daemon
+from benchmarks.measure import Line, benchmark, latencies_at_once, quantile
+from mynet.v1 import network_pb2
+from tests.e2e.support import http2
+
+CALLS, ROUNDS = 1600, 5
+HALF_OPEN = 500
+_PATH = "/mynet.v1.NetworkService/ListNetworks"
+
+
+@benchmark("server")
+def server(folder: Path) -> Iterator[Line]:
+    """Call ListNetworks of no networks, in turn on mynetd and on a bare grpcio server."""
+    reference = folder / "reference.sock"
+    with daemon(folder) as address, _bare_server(reference):
+        socket = Path(address.removeprefix("unix://"))
+        servers = {"mynetd": socket, "bare grpcio": reference}
+        for callers in (1, 16, 64):
+            found: dict[str, list[Sequence[float]]] = {name: [] for name in servers}
+            for _ in range(ROUNDS):
+                for name, path in servers.items():
+                    found[name].append(_latencies(path, callers))
+            for name, runs in found.items():
+                yield from _lines(f"{name}, {callers} at once", runs)
+        runs = []
+        for _ in range(ROUNDS):
+            with http2.clients(socket, HALF_OPEN // http2.STREAMS) as clients:
+                for client in clients:
+                    for _ in range(http2.STREAMS):
+                        client.open()
+                runs.append(_latencies(socket, 1))
+        yield from _lines(f"mynetd, 1 beside {HALF_OPEN} calls without a request", runs)
+
+
+def _lines(what: str, runs: Sequence[Sequence[float]]) -> Iterator[Line]:
+    for share in (0.5, 0.99):
+        value = median(quantile(run, share) for run in runs) * 1e3
+        yield Line(f"ListNetworks on {what}, p{share * 100:g}", value, "ms")
+
+
+def _latencies(path: Path, callers: int) -> Sequence[float]:
+    """Return the latencies of callers, each of which has a connection of its own."""
+    request = network_pb2.ListNetworksRequest(page_size=1).SerializeToString()
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    with contextlib.ExitStack() as stack:
+        calls = []
+        for _ in range(callers):
+            channel = stack.enter_context(grpc.insecure_channel(f"unix://{path}", options))
+            call: Any = channel.unary_unary(_PATH)
+            call(request)
+            calls.append(call)
+        share = CALLS // callers
+        return latencies_at_once(lambda n: calls[n // share](request), CALLS, callers)
+
+
+@contextlib.contextmanager
+def _bare_server(path: Path) -> Iterator[None]:
+    """Run a synchronous server of grpcio in a process of its own during the block."""
+    command = [sys.executable, "-m", "benchmarks.front", str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout  # noqa: S101 - for the type checker
+            process.stdout.readline()
+            yield
+        finally:
+            process.terminate()
+
+
+def _serve(path: str) -> None:
+    """Answer every call with an empty message, until the process is ended."""
+
+    class Handler(grpc.GenericRpcHandler):
+        def service(self, _: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
+            return grpc.unary_unary_rpc_method_handler(lambda *_: b"")
+
+    bare = grpc.server(ThreadPoolExecutor(128), handlers=[Handler()])
+    bare.add_insecure_port(f"unix:{path}")
+    bare.start()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    bare.wait_for_termination()
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])
