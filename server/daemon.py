@@ -24,6 +24,7 @@ from mynet.server.state.namespace_lock import lock_namespace
 from mynet.server.state.origin import record_origin
 from mynet.server.store import Store
 
+_left_open: list[ExitStack] = []
 _FEWEST_DESCRIPTORS = 64  # with fewer, calls fail or no connection is accepted
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -69,9 +70,11 @@ def run(settings: Settings) -> bool:
         drained = server.stop(settings.shutdown_grace)
         closed = [catalog.close(1.0 if drained else 0) for catalog in (drivers, backends)]
         closed += [healer.ended(1.0 if drained else 0) for healer in watching]
-    if not (drained and all(closed)):
-        log.warning("ended with work under way; the next start finishes it or rolls it back")
-        return False
+        if not (drained and all(closed)):
+            # What that work uses stays open, and locked, until the process ends.
+            _left_open.append(open_things.pop_all())
+            log.warning("ended with work under way; the next start finishes it or rolls it back")
+            return False
     log.info("stopped")
     return True
 

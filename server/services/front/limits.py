@@ -32,8 +32,10 @@ class Limits:
 
     # Open connections of one listener.
     connections: int = 1000
-    # Calls in progress of one connection. Further calls wait in the client.
-    streams: int = 100
+    # Calls in progress of one connection. Further calls wait in the client. A client that is at the
+    # limit may have a call refused under load, as gRPC counts calls that have just ended, too. So
+    # the limit is higher than what clients need.
+    streams: int = 1000
     # Calls that wait for their callers, each of which occupies a thread.
     waiting_calls: int = 128
     # Bytes of one request message.

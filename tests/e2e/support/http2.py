@@ -16,7 +16,7 @@ from tests.e2e.support.namespace import PATIENCE
 
 NETWORKS, IPAM = "/mynet.v1.NetworkService/", "/mynet.v1.IPAMService/"
 LIST = f"{NETWORKS}ListNetworks"
-STREAMS = 100  # of one connection, at most
+STREAMS = 100  # of one connection
 
 
 def message(body: bytes = b"", *, compressed: bool = False) -> bytes:

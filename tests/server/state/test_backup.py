@@ -66,7 +66,7 @@ def back_up(stack: Stack, path: Path) -> network_pb2.BackupResponse:
 
 def refused(stack: Stack, name: str) -> Refusal:
     request = network_pb2.BackupRequest(path=name)
-    return refusal(lambda *given, **options: list(stack.net.Backup(*given, **options)), request)
+    return refusal(stack.net.Backup, request)
 
 
 def restored(path: Path, folder: Path) -> Path:

@@ -1,6 +1,6 @@
 """Refused calls: their status unpacked, and the claim that they changed nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -54,6 +54,8 @@ def refusal(method: Callable[..., Any], request: object, *, timeout: float = 20.
     """Make a call that must be refused, and return how it was refused."""
     try:
         answer = method(request, timeout=timeout)
+        if isinstance(answer, Iterator):  # of a method that streams its answer
+            answer = [*answer]
     except grpc.RpcError as error:
         return unpacked(error)
     raise AssertionError(f"not refused: {answer}")
