@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mynet.server.services import paging
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.server.support.world import World
 
@@ -148,3 +149,20 @@ def test_a_page_has_100_items_by_default_and_1000_at_most(world: World) -> None:
     pages = Pages(world, *LISTS["allocations"])
     assert [len(page) for page in pages.every(1001)] == [1000, 2]
     assert len(pages.page()[0]) == 100
+
+
+def test_a_page_ends_before_its_messages_become_too_large(world: World) -> None:
+    labels = {str(number): "x" * 4096 for number in range(64)}
+    for number in range(10):
+        world.network(f"n{number}", f"10.{number}.0.0/24", labels=labels)
+    pages, token = [], ""
+    while True:
+        request = network_pb2.ListNetworksRequest(page_token=token)
+        answer = world.net.ListNetworks(request)
+        assert answer.ByteSize() <= paging.LARGEST_BYTES + 1000
+        pages.append([network.name for network in answer.networks])
+        token = answer.next_page_token
+        if not token:
+            break
+    assert len(pages) == 2
+    assert [*pages[0], *pages[1]] == [f"n{number}" for number in range(10)]
