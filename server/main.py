@@ -176,20 +176,20 @@ def main(
     if context.meta[_CHECK]:
         click.echo("The configuration is valid.")
         return
-    with configured(log_format, log_level):
-        from mynet.server import daemon  # noqa: PLC0415 - --help need not wait for grpc
+    try:
+        with configured(log_format, log_level):
+            from mynet.server import daemon  # noqa: PLC0415 - --help need not wait for grpc
 
-        try:
             has_ended = daemon.run(settings)
-        except (CannotStart, IpamError, DriverError) as error:
-            raise click.ClickException(str(error)) from error
-        except OSError as error:
-            raise click.ClickException(_why_not(error)) from error
-        except RuntimeError as error:
-            if not is_without_thread(error):
-                raise
-            text = f"mynetd cannot run: {NO_THREAD}, and start it again"
-            raise click.ClickException(text) from error
+    except (CannotStart, IpamError, DriverError) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(_why_not(error)) from error
+    except RuntimeError as error:
+        if not is_without_thread(error):
+            raise
+        text = f"mynetd cannot run: {NO_THREAD}, and start it again"
+        raise click.ClickException(text) from error
     if not has_ended:
         os._exit(0)
 
