@@ -14,7 +14,7 @@ from mynet.cli.commands.completion import completion
 from mynet.cli.commands.connect import connect, disconnect
 from mynet.cli.commands.doctor import doctor
 from mynet.cli.commands.endpoint import endpoint
-from mynet.cli.commands.ipam import ipam
+from mynet.cli.commands.ipam.group import ipam
 from mynet.cli.commands.network import network
 from mynet.cli.commands.plugins import driver
 from mynet.cli.commands.run import run

@@ -6,32 +6,33 @@ from functools import partial
 
 from mynet.drivers import api
 from mynet.drivers.bridge import specs
-from mynet.drivers.bridge.bandwidth import bandwidth_contradictions
-from mynet.drivers.bridge.check import bridge_differences, differences
-from mynet.drivers.bridge.conditions import conditions_of
-from mynet.drivers.bridge.drift import (
+from mynet.drivers.bridge.checks.drift import (
     drifted,
     endpoint_rule_differences,
     rule_differences,
     table_differences,
 )
-from mynet.drivers.bridge.endpoint_options import (
-    ENDPOINT_OPTIONS,
-    address_versions,
-    manages_inside,
-    require_usable,
-)
+from mynet.drivers.bridge.checks.links import bridge_differences, differences
+from mynet.drivers.bridge.checks.orphans import find_orphans
+from mynet.drivers.bridge.checks.probes import probe
+from mynet.drivers.bridge.conditions.firewalls import firewall_conditions
+from mynet.drivers.bridge.conditions.host import host_conditions
+from mynet.drivers.bridge.conditions.paths import path_conditions
 from mynet.drivers.bridge.endpoint_rules import (
     attachment_of,
     forwards_of,
     rules_of_endpoint,
     rules_of_endpoints,
 )
-from mynet.drivers.bridge.leaving import lost_addresses, require_own_addresses
-from mynet.drivers.bridge.options import OPTIONS, contradictions, require_sound
-from mynet.drivers.bridge.orphans import find_orphans
-from mynet.drivers.bridge.path_conditions import path_conditions
-from mynet.drivers.bridge.probes import probe
+from mynet.drivers.bridge.host_addresses import lost_addresses, require_own_addresses
+from mynet.drivers.bridge.options.bandwidth import bandwidth_contradictions
+from mynet.drivers.bridge.options.endpoints import (
+    ENDPOINT_OPTIONS,
+    address_versions,
+    manages_inside,
+    require_usable,
+)
+from mynet.drivers.bridge.options.networks import OPTIONS, contradictions, require_sound
 from mynet.drivers.bridge.replies import (
     filtered_requests,
     lead_replies,
@@ -215,7 +216,8 @@ class BridgeDriver(api.Driver):
         of_paths = path_conditions(self._kernel.host, self._specs, networks)
         return {
             network.id: [
-                *conditions_of(network, host),
+                *host_conditions(network, host),
+                *firewall_conditions(network, host),
                 *lost_addresses(network, self._kernel.host),
                 *of_paths.get(network.id, ()),
                 *of_replies.get(network.id, ()),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from ipaddress import ip_interface
 
 from mynet.drivers.api import Endpoint, IPAddress, IPNetwork, Network
-from mynet.drivers.bridge.guard_options import GuardOptions
+from mynet.drivers.bridge.options.guard import GuardOptions
 from mynet.drivers.bridge.specs import Specs
 from mynet.drivers.linux.links.mac import with_link_local
 from mynet.drivers.linux.values.endpoint_rules import (

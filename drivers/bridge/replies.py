@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from shlex import join
 
 from mynet.drivers.api import IPV4, Condition, Network
-from mynet.drivers.bridge.reply_options import REPLY_BY_INGRESS, replies_by_ingress
+from mynet.drivers.bridge.options.replies import REPLY_BY_INGRESS, replies_by_ingress
 from mynet.drivers.linux.interface import Host, Kernel
 from mynet.drivers.linux.values.replies import Uplink
 

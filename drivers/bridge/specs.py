@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from ipaddress import ip_interface
 
 from mynet.drivers.api import IPV4, IPV6, Endpoint, IPAddress, IPInterface, IPNetwork, Network
-from mynet.drivers.bridge.bandwidth import EGRESS, INGRESS, limit
-from mynet.drivers.bridge.endpoint_options import manages_inside, sysctls
-from mynet.drivers.bridge.guard_options import GuardOptions
-from mynet.drivers.bridge.leaving_options import host_addresses
-from mynet.drivers.bridge.options import MODES, GatewayMode, Options
+from mynet.drivers.bridge.options.bandwidth import EGRESS, INGRESS, limit
+from mynet.drivers.bridge.options.endpoints import manages_inside
+from mynet.drivers.bridge.options.guard import GuardOptions
+from mynet.drivers.bridge.options.host_addresses import host_addresses
+from mynet.drivers.bridge.options.networks import MODES, GatewayMode, Options
+from mynet.drivers.bridge.options.sysctls import sysctls
 from mynet.drivers.bridge.replies import wants_uplinks
 from mynet.drivers.linux.links.alias import mark_of
 from mynet.drivers.linux.links.mac import mac_from

@@ -7,7 +7,7 @@ import pytest
 
 from mynet.drivers.api import ExpectedState, Network, NetworkRequest
 from mynet.drivers.bridge.driver import BridgeDriver
-from mynet.drivers.bridge.options import contradictions
+from mynet.drivers.bridge.options.networks import contradictions
 from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.drivers.linux.values.replies import Uplink
 from mynet.drivers.testing import SampleCall, sample_network

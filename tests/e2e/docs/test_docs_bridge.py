@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from mynet.drivers.bridge.bandwidth import BANDWIDTH_OPTIONS
-from mynet.drivers.bridge.endpoint_options import SYSCTLS
-from mynet.drivers.bridge.options import OPTIONS
+from mynet.drivers.bridge.options.bandwidth import BANDWIDTH_OPTIONS
+from mynet.drivers.bridge.options.networks import OPTIONS
+from mynet.drivers.bridge.options.sysctls import SYSCTLS
 from tests.e2e.support.doc_examples import type_out
 from tests.e2e.support.testbed import Testbed
 from tests.project.docs.markdown import Page, rows, spans

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS
-from mynet.drivers.bridge.options import OPTIONS
+from mynet.drivers.bridge.options.endpoints import ENDPOINT_OPTIONS
+from mynet.drivers.bridge.options.networks import OPTIONS
 from mynet.server.plugins.options import option_violations
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from mynet.drivers.api import Endpoint
 from mynet.drivers.bridge.driver import BridgeDriver
-from mynet.drivers.bridge.endpoint_options import DISABLE_IPV6, SYSCTLS
+from mynet.drivers.bridge.options.sysctls import DISABLE_IPV6, SYSCTLS
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.links import inner_end

@@ -1,21 +1,25 @@
-"""Conditions: which firewalls and settings cause them, what fails, and the commands."""
+"""Conditions by other firewalls: which cause them, what fails, and the commands."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from ipaddress import ip_address
 
 import pytest
 
-from mynet.drivers.api import Condition, Network
+from mynet.drivers.api import Network
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.fake.kernel import FakeKernel
-from mynet.drivers.linux.values.host_firewalls import FORWARD, Chain, Surroundings
-from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network, sample_ports
+from mynet.drivers.linux.values.host_firewalls import FORWARD, Chain
+from mynet.drivers.testing import SampleCall
+from tests.drivers.bridge.support.surroundings import (
+    APART,
+    BLUE,
+    INTERNAL,
+    ONLY_IPV4,
+    ONLY_IPV6,
+    around,
+    conditions,
+)
 
-BLUE = replace(sample_network(), name="blue", interface="br-blue")
-IPV4, IPV6 = (replace(BLUE, subnets=(subnet,)) for subnet in BLUE.subnets)
-INTERNAL = replace(BLUE, internal=True)
-APART = replace(BLUE, options={"icc": "false"})
 ROUTED = replace(BLUE, options={"gateway_mode_ipv4": "routed"})
 
 WALL4 = Chain("ip", "filter", "FORWARD", FORWARD, drops=True)
@@ -30,14 +34,6 @@ BOTH = frozenset({4, 6})
 
 OUT, IN = "endpoints reach nothing outside", "nothing outside reaches published ports"
 BETWEEN = "endpoints do not reach each other, as frames on bridges pass there too"
-
-
-def conditions(driver: BridgeDriver, network: Network) -> Sequence[Condition]:
-    return driver.conditions(SampleCall(), [network])[network.id]
-
-
-def around(kernel: FakeKernel, *chains: Chain, **others: object) -> None:
-    kernel.firewall.surroundings = replace(Surroundings(chains), **others)  # type: ignore[arg-type]
 
 
 def test_a_host_without_other_firewalls_has_no_conditions(
@@ -56,9 +52,9 @@ def test_a_host_without_other_firewalls_has_no_conditions(
         (WALL4, BLUE, (4,), [OUT, IN, BETWEEN]),
         (WALL6, BLUE, (4,), [OUT, IN]),
         (INET, BLUE, (6,), [OUT, IN, BETWEEN]),
-        (WALL4, IPV6, (4, 6), None),
-        (WALL6, IPV4, (4, 6), None),
-        (INET, IPV4, (6,), [OUT, IN]),
+        (WALL4, ONLY_IPV6, (4, 6), None),
+        (WALL6, ONLY_IPV4, (4, 6), None),
+        (INET, ONLY_IPV4, (6,), [OUT, IN]),
         (WALL4, INTERNAL, (), None),
         (WALL4, INTERNAL, (4,), [BETWEEN]),
         (WALL4, APART, (4,), [OUT, IN]),
@@ -247,60 +243,6 @@ def test_an_interface_that_firewalld_trusts_has_no_condition(
     assert len(conditions(driver, replace(BLUE, interface="br-red"))) == 1
 
 
-def test_an_uplink_that_ignores_advertisements_affects_networks_with_ipv6(
-    kernel: FakeKernel, driver: BridgeDriver
-) -> None:
-    around(kernel, ra_ignored=("eth0", "eth0.7"))
-    first, second = conditions(driver, BLUE)
-    assert list(first.commands) == ["sysctl -w net.ipv6.conf.eth0.accept_ra=2"]
-    assert list(second.commands) == ["sysctl -w net.ipv6.conf.eth0/7.accept_ra=2"]
-    for network in (IPV4, INTERNAL):
-        assert conditions(driver, network) == []
-
-
-@pytest.mark.parametrize(
-    ("bridged", "settings"),
-    [
-        ((), None),
-        ((4,), ["bridge-nf-call-iptables"]),
-        ((6,), ["bridge-nf-call-ip6tables"]),
-        ((4, 6), ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"]),
-    ],
-)
-def test_unreachable_ports_of_isolated_endpoints_are_reported(
-    kernel: FakeKernel,
-    driver: BridgeDriver,
-    bridged: Sequence[int],
-    settings: Sequence[str] | None,
-) -> None:
-    around(kernel, bridged=frozenset(bridged))
-    driver.create(SampleCall(), APART)
-    assert conditions(driver, APART) == []
-    driver.connect(SampleCall(), replace(sample_endpoint(APART), ports=sample_ports()))
-    commands = [
-        command for condition in conditions(driver, APART) for command in condition.commands
-    ]
-    assert commands == [f"sysctl -w net.bridge.{setting}=0" for setting in settings or ()]
-    assert conditions(driver, BLUE) == []
-    elsewhere = replace(APART, subnets=sample_network(2).subnets)
-    assert conditions(driver, elsewhere) == []
-
-
-@pytest.mark.parametrize(
-    ("target", "inside"),
-    [
-        ("198.18.0.255", False),
-        ("198.18.1.0", True),
-        ("198.18.1.255", True),
-        ("198.18.2.0", False),
-        ("fd6d:796e:6574:1::7", False),
-    ],
-)
-def test_targets_of_ports_are_found_by_subnet(target: str, *, inside: bool) -> None:
-    around = Surroundings(targets=frozenset({ip_address(target)}))
-    assert around.leads_into(BLUE.subnets[0].cidr) is inside
-
-
 def test_the_host_is_inspected_once_for_many_networks(
     kernel: FakeKernel, driver: BridgeDriver
 ) -> None:
@@ -309,39 +251,3 @@ def test_the_host_is_inspected_once_for_many_networks(
     by_network = driver.conditions(SampleCall(), networks)
     assert by_network.keys() == {network.id for network in networks}
     assert kernel.control.calls["firewall.inspect_surroundings"] == 1
-
-
-def test_a_kernel_without_ipv6_is_a_condition_of_networks_with_ipv6_subnets(
-    kernel: FakeKernel, driver: BridgeDriver
-) -> None:
-    around(kernel, versions=frozenset({4}))
-    (condition,) = conditions(driver, BLUE)
-    assert "has no IPv6" in condition.problem
-    assert str(BLUE.subnets[1].cidr) in condition.problem
-    assert conditions(driver, IPV4) == []
-
-
-def test_read_only_sysctls_are_a_condition(kernel: FakeKernel, driver: BridgeDriver) -> None:
-    around(kernel, sets_sysctls=False)
-    (condition,) = conditions(driver, BLUE)
-    assert "may not write to /proc/sys" in condition.problem
-    assert "docs/mynetd.md" in condition.remedy
-
-
-@pytest.mark.parametrize(("used", "count"), [(0, 0), (94, 0), (95, 1), (100, 1)])
-def test_a_full_connection_table_is_a_condition(
-    kernel: FakeKernel, driver: BridgeDriver, used: int, count: int
-) -> None:
-    around(kernel, connections=used, most_connections=100)
-    found = conditions(driver, BLUE)
-    assert len(found) == count
-    for condition in found:
-        assert f"tracks {used} connections of at most 100" in condition.problem
-        assert list(condition.commands) == ["sysctl -w net.netfilter.nf_conntrack_max=200"]
-
-
-def test_without_connection_tracking_no_table_is_full(
-    kernel: FakeKernel, driver: BridgeDriver
-) -> None:
-    around(kernel)
-    assert conditions(driver, BLUE) == []

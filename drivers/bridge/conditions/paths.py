@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Network
 
 from mynet.drivers.api import Condition, IPAddress, IPNetwork, Network, Subnet
-from mynet.drivers.bridge.options import GatewayMode, Options
+from mynet.drivers.bridge.options.networks import GatewayMode, Options
 from mynet.drivers.bridge.specs import Specs
 from mynet.drivers.linux.interface import Host
 from mynet.drivers.linux.values.paths import Path

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from mynet.drivers.api import Option, changeable
-from mynet.drivers.bridge.guard_options import true_or_false
+from mynet.drivers.bridge.options.values import true_or_false
 
 REPLY_BY_INGRESS: Final = "reply_by_ingress"
 

@@ -15,11 +15,12 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, 
 from typing import Final
 
 from mynet.drivers.api import Endpoint, IPNetwork, Option, changeable
+from mynet.drivers.bridge.options.values import true_or_false, whole_number
 
 SPOOF_CHECK, ALLOWED, CONNTRACK_LIMIT = "spoof_check", "allowed_addresses", "conntrack_limit"
 
 _DEFAULT_LIMIT: Final = 4096  # entries
-_MOST_LIMIT: Final = 2**24  # entries; more than any kernel's table has by default
+_LIMITS: Final = range(2**24 + 1)  # entries; more than any kernel's table has by default
 _MOST_ALLOWED: Final = 64  # CIDRs
 
 # No host accepts these as the source of a packet (RFC 6890), except as the kernel's own.
@@ -57,11 +58,6 @@ class GuardOptions:
         )
 
 
-def true_or_false(value: str) -> str | None:
-    """Return what is wrong with the value of an option that is true or false, or None."""
-    return None if value in {"true", "false"} else "must be true or false"
-
-
 def _allowed_fault(value: str) -> str | None:
     words = _split(value)
     if len(words) > _MOST_ALLOWED:
@@ -93,13 +89,6 @@ def _is_within(cidr: IPNetwork, other: IPNetwork) -> bool:
     )
 
 
-def _limit_fault(value: str) -> str | None:
-    is_number = value.isascii() and value.isdecimal() and len(value) <= len(str(_MOST_LIMIT))
-    if is_number and int(value) <= _MOST_LIMIT and value == str(int(value)):
-        return None
-    return f"must be a whole number from 0 to {_MOST_LIMIT}; 0 is no limit"
-
-
 def _split(value: str) -> list[str]:
     return [word.strip() for word in value.split(",")] if value.strip() else []
 
@@ -127,9 +116,9 @@ GUARD_OPTIONS = (
     ),
     Option(
         CONNTRACK_LIMIT,
-        f"0 to {_MOST_LIMIT} (default {_DEFAULT_LIMIT}): how many entries of the host's connection"
-        " tracking a sandbox may have; 0 is no limit",
-        _limit_fault,
+        f"{_LIMITS[0]} to {_LIMITS[-1]} (default {_DEFAULT_LIMIT}): how many entries of the host's"
+        " connection tracking a sandbox may have; 0 is no limit",
+        whole_number(_LIMITS, "; 0 is no limit"),
         changeable,
     ),
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from shlex import join
 
 from mynet.drivers.api import Condition, IPAddress, Network
-from mynet.drivers.bridge.leaving_options import HOST_ADDRESSES, host_addresses
+from mynet.drivers.bridge.options.host_addresses import HOST_ADDRESSES, host_addresses
 from mynet.drivers.errors import InvalidOptions
 from mynet.drivers.linux.interface import Host, Kernel
 

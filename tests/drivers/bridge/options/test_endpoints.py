@@ -6,7 +6,8 @@ import pytest
 
 from mynet.drivers.api import Endpoint
 from mynet.drivers.bridge.driver import BridgeDriver
-from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS, SYSCTLS, sysctls
+from mynet.drivers.bridge.options.endpoints import ENDPOINT_OPTIONS
+from mynet.drivers.bridge.options.sysctls import SYSCTLS, sysctls
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.drivers.testing import SampleCall

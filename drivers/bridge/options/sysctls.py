@@ -1,10 +1,7 @@
-"""The options of an endpoint: its bandwidth, what it may send, and sysctls of its interface.
+"""Options of an endpoint that are sysctls of its interface in the sandbox.
 
 ::
 
-    bandwidth_egress=10Mbit             see bandwidth.py
-    manage_inside=false                 the sandbox's inside is its owner's after Connect
-    spoof_check=false                   see guard_options.py
     net.ipv4.conf.IFNAME.rp_filter=2    the name of a sysctl, IFNAME for the interface's name
 
 Docker writes sysctls the same way. Only sysctls are options that affect this interface alone and
@@ -13,15 +10,11 @@ https://docs.kernel.org/networking/ip-sysctl.html
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
-from mynet.drivers.api import IPV4, IPV6, Endpoint, IPInterface, Option
-from mynet.drivers.bridge.bandwidth import BANDWIDTH_OPTIONS
-from mynet.drivers.bridge.guard_options import GUARD_OPTIONS, true_or_false
-from mynet.drivers.errors import CapabilityUnsupported
-from mynet.drivers.linux.links.mac import has_ipv6, mac_from
+from mynet.drivers.api import IPInterface, Option
+from mynet.drivers.bridge.options.values import whole_number
+from mynet.drivers.linux.links.mac import has_ipv6
 
-MANAGE_INSIDE = "manage_inside"
 IFNAME = "IFNAME"  # the placeholder for the interface's name
 ACCEPT_RA = "net.ipv6.conf.IFNAME.accept_ra"
 DISABLE_IPV6 = "net.ipv6.conf.IFNAME.disable_ipv6"
@@ -85,28 +78,9 @@ SYSCTLS: Mapping[str, tuple[range, str]] = {
     for name, setting in settings.items()
 }
 
-
-def _fault(values: range, value: str) -> str | None:
-    """Return what is wrong with a value, or None if it is written as the kernel writes it."""
-    is_number = value.isascii() and value.isdecimal() and len(value) <= len(str(values[-1]))
-    if is_number and int(value) in values and value == str(int(value)):
-        return None
-    return f"must be a whole number from {values[0]} to {values[-1]}"
-
-
-ENDPOINT_OPTIONS = (
-    Option(
-        MANAGE_INSIDE,
-        "true (the default) or false: whether mynet checks and repairs the interface in the sandbox"
-        " after Connect",
-        true_or_false,
-    ),
-    *BANDWIDTH_OPTIONS,
-    *GUARD_OPTIONS,
-    *(
-        Option(name, f"{values[0]} to {values[-1]}: {decides}", partial(_fault, values))
-        for name, (values, decides) in SYSCTLS.items()
-    ),
+SYSCTL_OPTIONS = tuple(
+    Option(name, f"{values[0]} to {values[-1]}: {decides}", whole_number(values))
+    for name, (values, decides) in SYSCTLS.items()
 )
 
 
@@ -117,35 +91,10 @@ def sysctls(options: Mapping[str, str], addresses: Sequence[IPInterface]) -> Map
     Router advertisements are ignored unless the endpoint's options accept them. Addresses and
     routes come from mynet, so that another sandbox cannot become the router.
     """
-    asked = _asked(options)
+    asked = asked_sysctls(options)
     return {DISABLE_IPV6: "0", ACCEPT_RA: "0", **asked} if has_ipv6(addresses) else asked
 
 
-def manages_inside(endpoint: Endpoint) -> bool:
-    """Return whether the inner end is the daemon's, and can be reached."""
-    return endpoint.reachable and endpoint.options.get(MANAGE_INSIDE) != "false"
-
-
-def address_versions(options: Mapping[str, str]) -> frozenset[int]:
-    """Return the IP versions that an endpoint with these options gets addresses of."""
-    return frozenset({IPV4} if options.get(DISABLE_IPV6) == "1" else {IPV4, IPV6})
-
-
-def require_usable(endpoint: Endpoint) -> None:
-    """Raise CapabilityUnsupported for sysctls without a sandbox, and the bridge's MAC address."""
-    if endpoint.mac_address == mac_from(endpoint.network.id):
-        raise CapabilityUnsupported(
-            f"{endpoint.mac_address} is the MAC address of {endpoint.network.interface}, the bridge"
-            f" of network {endpoint.network.name}: give another, or none to have one derived",
-            resource=f"interface {endpoint.interface}",
-        )
-    if endpoint.sandbox is None and (asked := _asked(endpoint.options)):
-        raise CapabilityUnsupported(
-            f"{', '.join(asked)} cannot be set without a sandbox, because the caller moves"
-            f" {endpoint.interface}: name the sandbox, or set them there yourself",
-            resource=f"interface {endpoint.interface}",
-        )
-
-
-def _asked(options: Mapping[str, str]) -> Mapping[str, str]:
+def asked_sysctls(options: Mapping[str, str]) -> Mapping[str, str]:
+    """Return those of an endpoint's options that are sysctls."""
     return {key: value for key, value in options.items() if key in SYSCTLS}

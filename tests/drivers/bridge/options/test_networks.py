@@ -3,7 +3,7 @@
 import pytest
 
 from mynet.drivers.api import NetworkRequest
-from mynet.drivers.bridge.options import OPTIONS, GatewayMode, Options, contradictions
+from mynet.drivers.bridge.options.networks import OPTIONS, GatewayMode, Options, contradictions
 
 CHECKS = {option.name: option.check for option in OPTIONS}
 IPV4, IPV6 = "gateway_mode_ipv4", "gateway_mode_ipv6"

@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_interface
 import pytest
 
 from mynet.drivers.api import Sandbox
-from mynet.drivers.bridge.check import differences
+from mynet.drivers.bridge.checks.links import differences
 from mynet.drivers.linux.links.mac import link_local
 from mynet.drivers.linux.values.address_routes import address_routes
 from mynet.drivers.linux.values.bridge_port import DEFAULT_PORT, PORT_GROUP

@@ -5,9 +5,9 @@
     icc                 true     endpoints of the network reach each other
     gateway_mode_ipv4   nat      how IPv4 packets leave and enter the network
     gateway_mode_ipv6   nat      how IPv6 packets leave and enter the network
-    host_ipv4 ...                see leaving_options.py
-    reply_by_ingress             see reply_options.py
-    spoof_check ...              see guard_options.py
+    host_ipv4 ...                see host_addresses.py
+    reply_by_ingress             see replies.py
+    spoof_check ...              see guard.py
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from mynet.drivers.api import IPV4, IPV6, Network, NetworkRequest, Option, changeable
-from mynet.drivers.bridge.guard_options import GUARD_OPTIONS, true_or_false
-from mynet.drivers.bridge.leaving_options import HOST_ADDRESS_OPTIONS, without_masquerading
-from mynet.drivers.bridge.reply_options import REPLY_OPTION, without_uplinks
+from mynet.drivers.bridge.options.guard import GUARD_OPTIONS
+from mynet.drivers.bridge.options.host_addresses import HOST_ADDRESS_OPTIONS, without_masquerading
+from mynet.drivers.bridge.options.replies import REPLY_OPTION, without_uplinks
+from mynet.drivers.bridge.options.values import true_or_false
 from mynet.drivers.errors import InvalidOptions
 
 ICC = "icc"

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from mynet.drivers.api import Endpoint, IPAddress, Network, Probe, ProbeState
-from mynet.drivers.bridge.options import GatewayMode, Options
+from mynet.drivers.bridge.options.networks import GatewayMode, Options
 from mynet.drivers.linux.interface import Kernel
 from mynet.drivers.linux.values.echo import EchoRequest
 

@@ -5,9 +5,9 @@ from ipaddress import ip_network
 
 import pytest
 
-from mynet.drivers.bridge.endpoint_options import ENDPOINT_OPTIONS
-from mynet.drivers.bridge.guard_options import GUARD_OPTIONS, GuardOptions
-from mynet.drivers.bridge.options import OPTIONS
+from mynet.drivers.bridge.options.endpoints import ENDPOINT_OPTIONS
+from mynet.drivers.bridge.options.guard import GUARD_OPTIONS, GuardOptions
+from mynet.drivers.bridge.options.networks import OPTIONS
 from mynet.drivers.testing import sample_endpoint, sample_network
 
 CHECKS = {option.name: option.check for option in GUARD_OPTIONS}

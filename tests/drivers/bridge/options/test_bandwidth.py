@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from mynet.drivers.api import Endpoint
-from mynet.drivers.bridge.bandwidth import (
+from mynet.drivers.bridge.driver import BridgeDriver
+from mynet.drivers.bridge.options.bandwidth import (
     BANDWIDTH_OPTIONS,
     EGRESS,
     INGRESS,
     bandwidth_contradictions,
     limit,
 )
-from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.drivers.linux.links.mac import mac_from
 from mynet.drivers.linux.values.desired import Rate, Shaper

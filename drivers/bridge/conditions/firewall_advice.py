@@ -11,7 +11,7 @@ from shlex import join
 from typing import Final
 
 from mynet.drivers.api import Network
-from mynet.drivers.bridge.options import GatewayMode, Options
+from mynet.drivers.bridge.options.networks import GatewayMode, Options
 from mynet.drivers.linux.values.host_firewalls import FIREWALLD, UFW_CHAINS, Chain, Surroundings
 
 DOCKERS: Final = "DOCKER-USER"  # the chain that Docker reserves for users

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mynet.drivers.bridge.driver import BridgeDriver
-from mynet.drivers.bridge.leaving_options import HOST_ADDRESS_OPTIONS, without_masquerading
+from mynet.drivers.bridge.options.host_addresses import HOST_ADDRESS_OPTIONS, without_masquerading
 from mynet.drivers.errors import InvalidOptions
 from mynet.drivers.testing import SampleCall, sample_network
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from mynet.drivers.api import IPV4, IPV6, ExpectedState, Network
 from mynet.drivers.bridge import specs
-from mynet.drivers.bridge.check import bridge_differences, outer_differences
+from mynet.drivers.bridge.checks.links import bridge_differences, outer_differences
 from mynet.drivers.bridge.endpoint_rules import (
     possible_rules_of,
     rules_of_endpoints,

@@ -1,0 +1,1 @@
+"""``mynetctl ipam``: subnets, addresses, import and export."""

@@ -1,0 +1,1 @@
+"""Comparisons of the kernel with what it should have, and packets that test its networks."""

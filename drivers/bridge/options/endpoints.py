@@ -1,0 +1,59 @@
+"""The options of an endpoint: its bandwidth, what it may send, and sysctls of its interface.
+
+::
+
+    bandwidth_egress=10Mbit             see bandwidth.py
+    manage_inside=false                 the sandbox's inside is its owner's after Connect
+    spoof_check=false                   see guard.py
+    net.ipv4.conf.IFNAME.rp_filter=2    see sysctls.py
+"""
+
+from collections.abc import Mapping
+
+from mynet.drivers.api import IPV4, IPV6, Endpoint, Option
+from mynet.drivers.bridge.options.bandwidth import BANDWIDTH_OPTIONS
+from mynet.drivers.bridge.options.guard import GUARD_OPTIONS
+from mynet.drivers.bridge.options.sysctls import DISABLE_IPV6, SYSCTL_OPTIONS, asked_sysctls
+from mynet.drivers.bridge.options.values import true_or_false
+from mynet.drivers.errors import CapabilityUnsupported
+from mynet.drivers.linux.links.mac import mac_from
+
+MANAGE_INSIDE = "manage_inside"
+
+ENDPOINT_OPTIONS = (
+    Option(
+        MANAGE_INSIDE,
+        "true (the default) or false: whether mynet checks and repairs the interface in the sandbox"
+        " after Connect",
+        true_or_false,
+    ),
+    *BANDWIDTH_OPTIONS,
+    *GUARD_OPTIONS,
+    *SYSCTL_OPTIONS,
+)
+
+
+def manages_inside(endpoint: Endpoint) -> bool:
+    """Return whether the inner end is the daemon's, and can be reached."""
+    return endpoint.reachable and endpoint.options.get(MANAGE_INSIDE) != "false"
+
+
+def address_versions(options: Mapping[str, str]) -> frozenset[int]:
+    """Return the IP versions that an endpoint with these options gets addresses of."""
+    return frozenset({IPV4} if options.get(DISABLE_IPV6) == "1" else {IPV4, IPV6})
+
+
+def require_usable(endpoint: Endpoint) -> None:
+    """Raise CapabilityUnsupported for sysctls without a sandbox, and the bridge's MAC address."""
+    if endpoint.mac_address == mac_from(endpoint.network.id):
+        raise CapabilityUnsupported(
+            f"{endpoint.mac_address} is the MAC address of {endpoint.network.interface}, the bridge"
+            f" of network {endpoint.network.name}: give another, or none to have one derived",
+            resource=f"interface {endpoint.interface}",
+        )
+    if endpoint.sandbox is None and (asked := asked_sysctls(endpoint.options)):
+        raise CapabilityUnsupported(
+            f"{', '.join(asked)} cannot be set without a sandbox, because the caller moves"
+            f" {endpoint.interface}: name the sandbox, or set them there yourself",
+            resource=f"interface {endpoint.interface}",
+        )
