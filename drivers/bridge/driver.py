@@ -5,26 +5,17 @@ from dataclasses import replace
 from functools import partial
 
 from mynet.drivers import api
-from mynet.drivers.bridge import specs
-from mynet.drivers.bridge.checks.drift import (
-    drifted,
-    endpoint_rule_differences,
-    rule_differences,
-    table_differences,
-)
+from mynet.drivers.bridge.checks.drift import drifted, table_differences
 from mynet.drivers.bridge.checks.links import bridge_differences, differences
-from mynet.drivers.bridge.checks.orphans import find_orphans
+from mynet.drivers.bridge.checks.orphans import find_orphans, is_link_of
 from mynet.drivers.bridge.checks.probes import probe
+from mynet.drivers.bridge.checks.rules import endpoint_rule_differences, rule_differences
 from mynet.drivers.bridge.conditions.firewalls import firewall_conditions
 from mynet.drivers.bridge.conditions.host import host_conditions
 from mynet.drivers.bridge.conditions.paths import path_conditions
-from mynet.drivers.bridge.endpoint_rules import (
-    attachment_of,
-    forwards_of,
-    rules_of_endpoint,
-    rules_of_endpoints,
-)
+from mynet.drivers.bridge.endpoint_rules import attachment_of, rules_of_endpoint
 from mynet.drivers.bridge.host_addresses import lost_addresses, require_own_addresses
+from mynet.drivers.bridge.network_rules import rules_of, rules_of_networks
 from mynet.drivers.bridge.options.bandwidth import bandwidth_contradictions
 from mynet.drivers.bridge.options.endpoints import (
     ENDPOINT_OPTIONS,
@@ -33,23 +24,15 @@ from mynet.drivers.bridge.options.endpoints import (
     require_usable,
 )
 from mynet.drivers.bridge.options.networks import OPTIONS, contradictions, require_sound
-from mynet.drivers.bridge.replies import (
-    filtered_requests,
-    lead_replies,
-    misled,
-    release_others,
-    uplinks_for,
-    wants_uplinks,
-)
-from mynet.drivers.errors import CapabilityUnsupported, DriverError
+from mynet.drivers.bridge.replies import filtered_requests, lead_replies, misled, wants_uplinks
+from mynet.drivers.bridge.restore import restore
+from mynet.drivers.bridge.specs import PORT_PREFIX, Specs
 from mynet.drivers.linux.interface import Kernel, Watch
 from mynet.drivers.linux.links.alias import read_mark
-from mynet.drivers.linux.values.desired import BRIDGE_PORTS, NetworkRules
+from mynet.drivers.linux.values.desired import BRIDGE_PORTS
 from mynet.drivers.linux.values.endpoint_rules import Attachment
-from mynet.drivers.linux.values.observed import Survey
 
 _MARGIN = 0.5  # seconds before a deadline, in which the answer is packed
-MAX_SUBNETS = 64  # of one network: all of them enter the firewall in one transaction
 
 
 class BridgeDriver(api.Driver):
@@ -60,7 +43,7 @@ class BridgeDriver(api.Driver):
 
     def __init__(self, context: api.DriverContext, kernel: Kernel) -> None:
         self._instance = context.instance
-        self._specs = specs.Specs(context.instance, kernel.host.ip_versions())
+        self._specs = Specs(context.instance, kernel.host.ip_versions())
         self._kernel = kernel
         self._watches: list[Watch] = []
 
@@ -73,7 +56,7 @@ class BridgeDriver(api.Driver):
             options=OPTIONS,
             endpoint_options=ENDPOINT_OPTIONS,
             device_prefix="br-",
-            port_prefix=specs.PORT_PREFIX,
+            port_prefix=PORT_PREFIX,
             contradictions=contradictions,
             endpoint_contradictions=bandwidth_contradictions,
             address_versions=address_versions,
@@ -86,20 +69,16 @@ class BridgeDriver(api.Driver):
         Raises InvalidOptions, CapabilityUnsupported for too many subnets, and InterfaceExists.
         """
         require_sound(network)
-        if len(network.subnets) > MAX_SUBNETS:
-            raise CapabilityUnsupported(
-                f"network {network.name} has {len(network.subnets)} subnets, and the bridge driver"
-                f" takes at most {MAX_SUBNETS}; use fewer and larger ones, or a second network",
-                resource=f"network {network.name}",
-            )
         require_own_addresses(network, self._kernel)
         if self._kernel.firewall.known(network.interface):  # its bridge may have another name now
             self._kernel.links.set_altnames(self._instance)
         self._kernel.links.ensure_bridge(self._specs.bridge(network))
         lead_replies(self._kernel, network)
-        self._kernel.firewall.add(self._instance, self._rules_of(network))
-        self._forward(network)
-        if api.IPV6 in self._specs.forwarded_versions(network):
+        (rules,) = rules_of_networks([network], self._kernel.host)
+        self._kernel.firewall.add(self._instance, rules)
+        forwarded = self._specs.forwarded_versions(network)
+        self._kernel.host.enable_forwarding(forwarded)
+        if api.IPV6 in forwarded:
             self._kernel.host.accept_router_advertisements()
 
     def delete(self, call: api.Call, network: api.Network) -> None:
@@ -111,7 +90,7 @@ class BridgeDriver(api.Driver):
         bridge = self._specs.bridge(network)
         link = self._kernel.links.inspect_bridge(bridge).link
         if link is None or link.is_of(bridge.identity):
-            self._kernel.firewall.remove(specs.rules_of(network))
+            self._kernel.firewall.remove(rules_of(network))
             if wants_uplinks(network):
                 self._kernel.host.release_replies({network.interface})
         self._kernel.links.delete_bridge(bridge)
@@ -186,9 +165,9 @@ class BridgeDriver(api.Driver):
         seen = self._kernel.links.inspect_bridge(bridge)
         problems = list(bridge_differences(bridge, seen))
         if not self._kernel.links.is_taken(bridge):  # other devices are not filtered
-            problems += rule_differences(
-                self._kernel, self._rules_of(network), self._specs.forwarded_versions(network)
-            )
+            (rules,) = rules_of_networks([network], self._kernel.host)
+            forwarded = self._specs.forwarded_versions(network)
+            problems += rule_differences(self._kernel, rules, forwarded)
             problems += misled(self._kernel.host, [network]).get(network.interface, ())
         return problems
 
@@ -212,8 +191,8 @@ class BridgeDriver(api.Driver):
     ) -> Mapping[str, Sequence[api.Condition]]:
         """Return what other programs of this host do to these networks; the host is read once."""
         host = self._kernel.firewall.inspect_surroundings()
-        of_replies = filtered_requests(networks, self._kernel.host)
         of_paths = path_conditions(self._kernel.host, self._specs, networks)
+        of_replies = filtered_requests(networks, self._kernel.host)
         return {
             network.id: [
                 *host_conditions(network, host),
@@ -244,8 +223,7 @@ class BridgeDriver(api.Driver):
     def discard(self, call: api.Call, orphan: api.Orphan) -> None:
         """Delete the link with the orphan's id and name."""
         for link in self._kernel.links.list_marked():
-            found = api.Orphan(read_mark(link.mark)[1], f"interface {link.name}")
-            if (found.id, found.name) == (orphan.id, orphan.name):
+            if is_link_of(orphan, link):
                 self._kernel.links.delete(link)
 
     def audit(self, call: api.Call, expected: api.ExpectedState) -> Sequence[str]:
@@ -253,70 +231,11 @@ class BridgeDriver(api.Driver):
         return table_differences(self._kernel, self._specs, expected)
 
     def restore(self, call: api.Call, networks: Sequence[api.Network]) -> None:
-        """Load the whole firewall, and make or repair every bridge.
-
-        Raises DriverError after all networks were tried, if any failed; its metadata has a message
-        by the id of each of them. If another device has taken a bridge's name, the firewall gets no
-        rules for it, because mynet must not filter that device's packets.
-        """
-        self._kernel.links.set_altnames(self._instance)
-        ours = [
-            network
-            for network in networks
-            if not self._kernel.links.is_taken(self._specs.bridge(network))
-        ]
-        sources = self._kernel.host.route_sources()
-        uplinks = uplinks_for(self._kernel.host, ours)
-        seen = self._kernel.links.survey()
-        self._kernel.firewall.load(
-            self._instance,
-            [specs.rules_of(network, sources, uplinks) for network in ours],
-            [rules for network in ours for rules in rules_of_endpoints(self._specs, network, seen)],
-        )
-        if any(api.IPV6 in self._specs.forwarded_versions(network) for network in ours):
-            self._kernel.host.accept_router_advertisements()
-        release_others(self._kernel.host, ours)
-        failures = {
-            network.id: error for network in networks if (error := self._restore(network, seen))
-        }
-        if failures:
-            raise DriverError(
-                f"{len(failures)} of {len(networks)} networks could not be restored: "
-                + "; ".join(f"{name}: {error}" for name, error in failures.items()),
-                metadata={name: str(error) for name, error in failures.items()},
-            ) from ExceptionGroup("networks not restored", list(failures.values()))
+        """Load the whole firewall, and make or repair every bridge; raises DriverError."""
+        restore(self._kernel, self._specs, networks)
 
     def close(self) -> None:
         """Stop watching, and release what the kernel object keeps."""
         while self._watches:
             self._watches.pop().close()
         self._kernel.close()
-
-    def _rules_of(self, network: api.Network) -> NetworkRules:
-        host = self._kernel.host
-        return specs.rules_of(network, host.route_sources(), uplinks_for(host, [network]))
-
-    def _restore(self, network: api.Network, seen: Survey) -> DriverError | None:
-        """Make or repair the network's bridge; return the error if that fails."""
-        bridge = self._specs.bridge(network)
-        try:
-            if any(bridge_differences(bridge, seen.bridge(bridge))):
-                self._kernel.links.ensure_bridge(bridge)
-            lead_replies(self._kernel, network)
-            self._forward(network)
-            if any(
-                forward.opens_loopback
-                for endpoint in network.endpoints
-                for forward in forwards_of(endpoint)
-            ):
-                self._kernel.links.open_loopback(network.interface)
-        except DriverError as error:
-            return error
-        return None
-
-    def _forward(self, network: api.Network) -> None:
-        """Enable the host's forwarding of the IP versions that leave the network."""
-        if versions := self._specs.forwarded_versions(network):
-            self._kernel.host.enable_forwarding(
-                ipv4=api.IPV4 in versions, ipv6=api.IPV6 in versions
-            )

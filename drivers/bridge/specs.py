@@ -1,6 +1,5 @@
-"""What the kernel should have for networks and endpoints: links and rules of the firewall."""
+"""The links that the kernel should have for networks and endpoints."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_interface
 
@@ -8,14 +7,11 @@ from mynet.drivers.api import IPV4, IPV6, Endpoint, IPAddress, IPInterface, IPNe
 from mynet.drivers.bridge.options.bandwidth import EGRESS, INGRESS, limit
 from mynet.drivers.bridge.options.endpoints import manages_inside
 from mynet.drivers.bridge.options.guard import GuardOptions
-from mynet.drivers.bridge.options.host_addresses import host_addresses
-from mynet.drivers.bridge.options.networks import MODES, GatewayMode, Options
+from mynet.drivers.bridge.options.networks import GatewayMode, Options
 from mynet.drivers.bridge.options.sysctls import sysctls
-from mynet.drivers.bridge.replies import wants_uplinks
 from mynet.drivers.linux.links.alias import mark_of
 from mynet.drivers.linux.links.mac import mac_from
-from mynet.drivers.linux.values.desired import Bridge, NetworkRules, RouteSource, Shaper, Veth
-from mynet.drivers.linux.values.replies import Uplink
+from mynet.drivers.linux.values.desired import Bridge, Shaper, Veth
 
 # Prefixes of equal length leave equal room for the id.
 PORT_PREFIX, SHAPER_PREFIX = "veth", "ifb-"
@@ -105,35 +101,3 @@ def _host_address(gateway: IPAddress, subnet: IPNetwork) -> IPInterface:
         return ip_interface((gateway, subnet.prefixlen))
     is_link_local = gateway.version == IPV6 and gateway.is_link_local
     return ip_interface((gateway, _LINK_LOCAL if is_link_local else gateway.max_prefixlen))
-
-
-def rules_of(
-    network: Network, sources: Iterable[RouteSource] = (), uplinks: Sequence[Uplink] = ()
-) -> NetworkRules:
-    """Return the rules of a network for the firewall.
-
-    ``sources`` are what the host's default routes ask for. A network that leaves by an address of
-    its own does not follow them. ``uplinks`` are the devices that replies may be led back to.
-    """
-    options = Options.parse(network.options)
-    routed = {version for version in MODES if options.mode(version) is GatewayMode.ROUTED}
-    masqueraded = tuple(
-        subnet.cidr
-        for subnet in network.subnets
-        if network.masquerade and not network.internal and subnet.cidr.version not in routed
-    )
-    versions = {cidr.version for cidr in masqueraded}
-    addresses = host_addresses(network.options)
-    return NetworkRules(
-        bridge=network.interface,
-        internal=network.internal,
-        masquerade=masqueraded,
-        icc=options.icc,
-        routed=tuple(sorted(routed)),
-        subnets=tuple(subnet.cidr for subnet in network.subnets),
-        host_addresses=tuple(addresses.values()),
-        route_sources=tuple(
-            source for source in sources if source.address.version in versions - addresses.keys()
-        ),
-        uplinks=tuple(uplinks) if wants_uplinks(network) else (),
-    )

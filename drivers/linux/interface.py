@@ -226,8 +226,8 @@ class Host(Protocol):
     def forwarded_versions(self) -> frozenset[int]:
         """Return the IP versions that the host forwards."""
 
-    def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
-        """Turn on forwarding of the IP versions asked for; it is never turned off again."""
+    def enable_forwarding(self, versions: Collection[int]) -> None:
+        """Turn on forwarding of these IP versions; it is never turned off again."""
 
     def accept_router_advertisements(self) -> None:
         """Make uplinks that need router advertisements accept them although the host forwards."""

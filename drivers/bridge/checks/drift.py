@@ -2,23 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 
-from mynet.drivers.api import IPV4, IPV6, ExpectedState, Network
-from mynet.drivers.bridge import specs
+from mynet.drivers.api import ExpectedState, Network
 from mynet.drivers.bridge.checks.links import bridge_differences, outer_differences
 from mynet.drivers.bridge.endpoint_rules import (
     possible_rules_of,
     rules_of_endpoints,
     surveyed_attachment,
 )
-from mynet.drivers.bridge.replies import leftovers, misled, uplinks_for
+from mynet.drivers.bridge.network_rules import rules_of_networks
+from mynet.drivers.bridge.replies import leftovers, misled
+from mynet.drivers.bridge.specs import Specs
 from mynet.drivers.linux.interface import Kernel
-from mynet.drivers.linux.values.desired import Bridge, NetworkRules
-from mynet.drivers.linux.values.endpoint_rules import EndpointRules
-
-_SETTINGS = {IPV4: "net.ipv4.ip_forward", IPV6: "net.ipv6.conf.all.forwarding"}
+from mynet.drivers.linux.values.desired import Bridge
 
 
-def drifted(kernel: Kernel, spec: specs.Specs, networks: Sequence[Network]) -> Sequence[str]:
+def drifted(kernel: Kernel, spec: Specs, networks: Sequence[Network]) -> Sequence[str]:
     """Return the ids of networks and endpoints that differ from what they should be.
 
     It asks the kernel three questions for all of them, and does not look into sandboxes. A bridge
@@ -27,12 +25,10 @@ def drifted(kernel: Kernel, spec: specs.Specs, networks: Sequence[Network]) -> S
     rules are not compared.
     """
     seen, forwarded = kernel.links.survey(), kernel.host.forwarded_versions()
-    sources = kernel.host.route_sources()
-    uplinks = uplinks_for(kernel.host, networks)
     bridges = [(network, spec.bridge(network)) for network in networks]
     ours = [network for network, bridge in bridges if not seen.is_taken(bridge.identity)]
     unserved = kernel.firewall.drifted(
-        [specs.rules_of(network, sources, uplinks) for network in ours],
+        rules_of_networks(ours, kernel.host),
         [rules for network in ours for rules in rules_of_endpoints(spec, network, seen)],
     )
 
@@ -60,42 +56,15 @@ def drifted(kernel: Kernel, spec: specs.Specs, networks: Sequence[Network]) -> S
     return list(ids())
 
 
-def rule_differences(kernel: Kernel, rules: NetworkRules, forwarded: frozenset[int]) -> list[str]:
-    """Return what a network needs of the firewall, and of the host's forwarding, and lacks."""
-    differences = []
-    if not kernel.firewall.is_intact():
-        differences.append("The firewall's rules are not as they were loaded.")
-    differences += [f"The firewall lacks {element}." for element in kernel.firewall.missing(rules)]
-    differences += [
-        f"The firewall still has {element}." for element in kernel.firewall.outdated(rules)
-    ]
-    differences += [
-        f"The host does not forward IPv{version} ({_SETTINGS[version]} is 0)."
-        for version in sorted(forwarded - kernel.host.forwarded_versions())
-    ]
-    return differences
-
-
-def endpoint_rule_differences(
-    kernel: Kernel, network: Network, rules: EndpointRules
-) -> Iterator[str]:
-    """Yield what an endpoint needs of the firewall, and of its bridge for the firewall's sake."""
-    for element in kernel.firewall.missing_guard(rules):
-        yield f"The firewall lacks {element}."
-    for forward in kernel.firewall.missing_forwards(rules):
-        yield f"The firewall does not lead {forward}."
-    if rules.opens_loopback and not kernel.links.is_loopback_open(network.interface):
-        yield f"{network.interface} drops packets from 127.0.0.1 (route_localnet is 0)."
-
-
-def table_differences(kernel: Kernel, spec: specs.Specs, expected: ExpectedState) -> Sequence[str]:
+def table_differences(kernel: Kernel, spec: Specs, expected: ExpectedState) -> Sequence[str]:
     """Return the differences between all records and the tables of the firewall, and replies.
 
     What an unfinished endpoint may send is not on record yet.
     """
-    sources = kernel.host.route_sources()
-    uplinks = uplinks_for(kernel.host, [*expected.unfinished, *expected.networks])
     recorded = {network.id: network for network in (*expected.unfinished, *expected.networks)}
+    rules = dict(
+        zip(recorded, rules_of_networks(list(recorded.values()), kernel.host), strict=True)
+    )
     seen = kernel.links.survey()
     unfinished = [endpoint for network in expected.unfinished for endpoint in network.endpoints]
     finished = [endpoint for network in expected.networks for endpoint in network.endpoints]
@@ -106,11 +75,11 @@ def table_differences(kernel: Kernel, spec: specs.Specs, expected: ExpectedState
     of_tables = kernel.firewall.unexpected(
         spec.instance,
         [
-            specs.rules_of(network, sources, uplinks)
+            rules[network.id]
             for network in expected.networks
-            if not kernel.links.is_taken(spec.bridge(network))
+            if not seen.is_taken(spec.bridge(network).identity)
         ],
-        [specs.rules_of(network, sources, uplinks) for network in recorded.values()],
+        list(rules.values()),
         [
             possible_rules_of(spec, endpoint, places[endpoint.id])
             for endpoint in (*finished, *unfinished)

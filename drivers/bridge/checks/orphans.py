@@ -25,6 +25,15 @@ def find_orphans(links: Sequence[Link], instance: str, known: Collection[str]) -
         in_use = bool(link.peer) or link.index in bridges
         if record not in known:
             in_use = in_use or link.mark in paired
-            yield Orphan(record, f"interface {link.name}", in_use=in_use)
+            yield Orphan(record, _name(link), in_use=in_use)
         elif own is not None and own.index != link.index:
-            yield Orphan(record, f"interface {link.name}", is_copy=True, in_use=in_use)
+            yield Orphan(record, _name(link), is_copy=True, in_use=in_use)
+
+
+def is_link_of(orphan: Orphan, link: Link) -> bool:
+    """Return whether a link is the one that was reported as this orphan."""
+    return (read_mark(link.mark)[1], _name(link)) == (orphan.id, orphan.name)
+
+
+def _name(link: Link) -> str:
+    return f"interface {link.name}"

@@ -19,7 +19,9 @@ from mynet.drivers.bridge.options.guard import GUARD_OPTIONS
 from mynet.drivers.bridge.options.host_addresses import HOST_ADDRESS_OPTIONS, without_masquerading
 from mynet.drivers.bridge.options.replies import REPLY_OPTION, without_uplinks
 from mynet.drivers.bridge.options.values import true_or_false
-from mynet.drivers.errors import InvalidOptions
+from mynet.drivers.errors import CapabilityUnsupported, InvalidOptions
+
+MAX_SUBNETS = 64  # of one network: all of them enter the firewall in one transaction
 
 ICC = "icc"
 MODES = {IPV4: "gateway_mode_ipv4", IPV6: "gateway_mode_ipv6"}
@@ -137,7 +139,16 @@ def _against_internal(options: Options, *, internal: bool) -> Iterator[tuple[str
 
 
 def require_sound(network: Network) -> None:
-    """Raise InvalidOptions if the driver would ignore or misread an option of the network."""
+    """Raise InvalidOptions if the driver would ignore or misread an option of the network.
+
+    Raises CapabilityUnsupported if the network has too many subnets.
+    """
+    if len(network.subnets) > MAX_SUBNETS:
+        raise CapabilityUnsupported(
+            f"network {network.name} has {len(network.subnets)} subnets, and the bridge driver"
+            f" takes at most {MAX_SUBNETS}; use fewer and larger ones, or a second network",
+            resource=f"network {network.name}",
+        )
     known = {option.name: option for option in OPTIONS}
     checked = {
         key: "the bridge driver has no such option" if key not in known else known[key].check(value)

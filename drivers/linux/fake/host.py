@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from mynet.drivers.api import IPV4, IPV6, IPAddress, IPNetwork
+from mynet.drivers.api import IPAddress, IPNetwork
 from mynet.drivers.linux import interface
 from mynet.drivers.linux.fake.control import Control, Subject
 from mynet.drivers.linux.fake.firewall import FakeFirewall
@@ -72,9 +72,9 @@ class FakeHost(Subject, protocol=interface.Host):
         """Return the IP versions that the host forwards."""
         return frozenset(self.forwarding)
 
-    def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
-        """Turn on forwarding of the IP versions asked for."""
-        self.forwarding |= {version for version, on in ((IPV4, ipv4), (IPV6, ipv6)) if on}
+    def enable_forwarding(self, versions: Collection[int]) -> None:
+        """Turn on forwarding of these IP versions."""
+        self.forwarding |= set(versions)
 
     def accept_router_advertisements(self) -> None:
         """Make all uplinks accept router advertisements."""

@@ -96,11 +96,10 @@ class Host:
             version for version, setting in _FORWARDING.items() if sysctl.is_on(setting)
         )
 
-    def enable_forwarding(self, *, ipv4: bool, ipv6: bool) -> None:
+    def enable_forwarding(self, versions: Collection[int]) -> None:
         """Like: sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1."""
-        for version, wanted in ((IPV4, ipv4), (IPV6, ipv6)):
-            setting = _FORWARDING[version]
-            if not wanted or sysctl.read(setting) != "0":
+        for version, setting in _FORWARDING.items():
+            if version not in versions or sysctl.read(setting) != "0":
                 continue
             if version == IPV6:
                 self.accept_router_advertisements()

@@ -6,7 +6,8 @@ from ipaddress import ip_interface
 import pytest
 
 from mynet.drivers.api import Endpoint, Network, NetworkUpdate
-from mynet.drivers.bridge.driver import MAX_SUBNETS, BridgeDriver
+from mynet.drivers.bridge.driver import BridgeDriver
+from mynet.drivers.bridge.options.networks import MAX_SUBNETS
 from mynet.drivers.errors import CapabilityUnsupported, InterfaceExists, InvalidOptions, KernelError
 from mynet.drivers.linux.fake.kernel import FakeKernel
 from mynet.drivers.linux.links.mac import mac_from

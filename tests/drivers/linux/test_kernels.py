@@ -252,9 +252,9 @@ def test_the_table_has_the_networks_that_were_added(testbed: KernelTestbed) -> N
 
 def test_enable_forwarding_never_turns_forwarding_off(testbed: KernelTestbed) -> None:
     assert testbed.forwarding() == set()
-    testbed.kernel.host.enable_forwarding(ipv4=True, ipv6=False)
+    testbed.kernel.host.enable_forwarding({4})
     assert testbed.forwarding() == {4}
-    testbed.kernel.host.enable_forwarding(ipv4=False, ipv6=True)
+    testbed.kernel.host.enable_forwarding({6})
     assert testbed.forwarding() == {4, 6}
 
 

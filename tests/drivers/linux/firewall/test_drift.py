@@ -76,9 +76,9 @@ def test_a_survey_has_all_links_and_their_addresses(testbed: KernelTestbed) -> N
 
 def test_forwarded_ip_versions_are_reported(testbed: KernelTestbed) -> None:
     assert testbed.kernel.host.forwarded_versions() == frozenset()
-    testbed.kernel.host.enable_forwarding(ipv4=False, ipv6=True)
+    testbed.kernel.host.enable_forwarding({6})
     assert testbed.kernel.host.forwarded_versions() == {6}
-    testbed.kernel.host.enable_forwarding(ipv4=True, ipv6=False)
+    testbed.kernel.host.enable_forwarding({4})
     assert testbed.kernel.host.forwarded_versions() == {4, 6}
 
 

@@ -22,25 +22,24 @@ TURNED_ON = "turned on IP forwarding on this host ({}): a network needs it"
 
 
 @pytest.mark.parametrize(
-    ("ipv4", "ipv6", "named"),
+    ("versions", "named"),
     [
-        (True, False, ["net.ipv4.ip_forward"]),
-        (False, True, ["net.ipv6.conf.all.forwarding"]),
-        (True, True, ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"]),
-        (False, False, []),
+        ({4}, ["net.ipv4.ip_forward"]),
+        ({6}, ["net.ipv6.conf.all.forwarding"]),
+        ({4, 6}, ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"]),
+        (set(), []),
     ],
 )
 def test_forwarding_that_is_off_is_turned_on_and_logged(
     host: Namespace,
     kernel: LinuxKernel,
     caplog: pytest.LogCaptureFixture,
-    *,
-    ipv4: bool,
-    ipv6: bool,
+    versions: set[int],
     named: list[str],
 ) -> None:
-    kernel.host.enable_forwarding(ipv4=ipv4, ipv6=ipv6)
-    assert (host.setting(IPV4), host.setting(IPV6)) == (str(int(ipv4)), str(int(ipv6)))
+    kernel.host.enable_forwarding(versions)
+    assert host.setting(IPV4) == str(int(4 in versions))
+    assert host.setting(IPV6) == str(int(6 in versions))
     assert caplog.messages == [TURNED_ON.format(name) for name in named]
     assert {record.levelname for record in caplog.records} <= {"WARNING"}
 
@@ -50,8 +49,8 @@ def test_forwarding_that_is_on_is_not_logged(
 ) -> None:
     host.set(IPV4, "1")
     host.set(IPV6, "1")
-    kernel.host.enable_forwarding(ipv4=True, ipv6=True)
-    kernel.host.enable_forwarding(ipv4=False, ipv6=False)
+    kernel.host.enable_forwarding({4, 6})
+    kernel.host.enable_forwarding(())
     assert (host.setting(IPV4), host.setting(IPV6)) == ("1", "1")
     assert not caplog.messages
 
@@ -80,7 +79,7 @@ def test_a_host_accepts_router_advertisements_after_it_forwards(
     _advertise(router)
     _await_route(host)
     before = host.run("ip", "-6", "route", "show", "default")
-    kernel.host.enable_forwarding(ipv4=False, ipv6=True)
+    kernel.host.enable_forwarding({6})
     kept = host.run("ip", "-6", "route", "show", "default")
     assert kept.split("expires")[0] == before.split("expires")[0] != ""
     assert host.setting(f"ipv6/conf/{uplink}/accept_ra") == "2"
@@ -128,14 +127,14 @@ def test_only_an_uplink_that_accepts_advertisements_continues_to(
 ) -> None:
     host.run("ip", "-6", "route", "add", "2001:db8:7::/64", "via", "2001:db8::1", "proto", "ra")
     host.set("ipv6/conf/up0/accept_ra", before)
-    kernel.host.enable_forwarding(ipv4=True, ipv6=True)
+    kernel.host.enable_forwarding({4, 6})
     assert host.setting("ipv6/conf/up0/accept_ra") == {"0": "0", "1": "2", "2": "2"}[before]
 
 
 def test_a_link_without_routes_from_advertisements_is_not_changed(
     host: Namespace, outside: Namespace, kernel: LinuxKernel
 ) -> None:
-    kernel.host.enable_forwarding(ipv4=True, ipv6=True)
+    kernel.host.enable_forwarding({4, 6})
     assert host.setting("ipv6/conf/up0/accept_ra") == "1"
 
 
@@ -143,7 +142,7 @@ def test_forwarding_ipv4_alone_changes_no_setting_of_ipv6(
     host: Namespace, outside: Namespace, kernel: LinuxKernel
 ) -> None:
     host.run("ip", "-6", "route", "add", "2001:db8:7::/64", "via", "2001:db8::1", "proto", "ra")
-    kernel.host.enable_forwarding(ipv4=True, ipv6=False)
+    kernel.host.enable_forwarding({4})
     assert host.setting("ipv6/conf/up0/accept_ra") == "1"
 
 
@@ -152,7 +151,7 @@ def test_a_missing_setting_is_a_kernel_error(
 ) -> None:
     monkeypatch.setitem(settings._FORWARDING, 6, sysctl.NET / "ipv7/forwarding")
     with pytest.raises(KernelError, match=r"read net\.ipv7\.forwarding") as caught:
-        kernel.host.enable_forwarding(ipv4=False, ipv6=True)
+        kernel.host.enable_forwarding({6})
     assert caught.value.metadata["errno"] == "ENOENT"
 
 

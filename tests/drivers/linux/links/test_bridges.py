@@ -6,7 +6,8 @@ from ipaddress import IPv4Network
 import pytest
 
 from mynet.drivers.api import Endpoint, Network, Subnet
-from mynet.drivers.bridge.driver import MAX_SUBNETS, BridgeDriver
+from mynet.drivers.bridge.driver import BridgeDriver
+from mynet.drivers.bridge.options.networks import MAX_SUBNETS
 from mynet.drivers.errors import InterfaceExists, KernelError
 from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
 from tests.drivers.linux.support.namespaces import Namespace

@@ -78,7 +78,7 @@ def veth(box: Namespace) -> Veth:
 def watched(kernel: LinuxKernel, veth: Veth) -> Iterator[Callable[[], Reports]]:
     """Create a network and an endpoint; the returned function starts a watch."""
     kernel.firewall.load("i", [RULES], [PORTS])
-    kernel.host.enable_forwarding(ipv4=True, ipv6=True)
+    kernel.host.enable_forwarding({4, 6})
     kernel.links.ensure_bridge(BRIDGE)
     kernel.links.attach(veth)
     watches = []
@@ -222,7 +222,7 @@ def test_the_monitor_does_not_report_the_daemons_own_changes(
         kernel.firewall.add_endpoint("i", PORTS)
         kernel.firewall.add_endpoint("i", more)
         kernel.firewall.remove_endpoint(more)
-        kernel.host.enable_forwarding(ipv4=True, ipv6=True)
+        kernel.host.enable_forwarding({4, 6})
     assert reports.marks() == set()
     kernel.links.detach([veth])
     assert reports.marks() <= {veth.mark}
