@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from mynet.server.errors import CallerGone
+from mynet.server.model.callers import DAEMON, Caller
 
 ROLLBACK_SECONDS = 30.0  # for the rollback of a failed call, whatever time the call itself had left
 
@@ -28,7 +29,7 @@ class Call:
     # In seconds of time.monotonic().
     deadline: float
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
-    principal: str = "mynetd"
+    caller: Caller = DAEMON
     # Returns whether the caller still waits.
     is_active: Callable[[], bool] = _always
     # Whether the call rolls another one back.
@@ -40,6 +41,11 @@ class Call:
     def internal(cls, seconds: float, unresponsive: UnresponsivePlugins | None = None) -> "Call":
         """Return a call of the daemon's own with that much time."""
         return cls(time.monotonic() + seconds, unresponsive=unresponsive)
+
+    @property
+    def principal(self) -> str:
+        """The name of the caller."""
+        return self.caller.name
 
     def alive(self) -> bool:
         """Return whether the caller still waits."""

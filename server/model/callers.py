@@ -1,4 +1,4 @@
-"""The roles of callers, and the listeners that give them."""
+"""Callers and their roles, and the listeners that give them roles."""
 
 import grp
 from dataclasses import dataclass
@@ -38,6 +38,35 @@ class Listener:
         """The path of the socket, or None for TCP."""
         is_unix = self.address.startswith(_UNIX)
         return Path(self.address.removeprefix(_UNIX)) if is_unix else None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The caller of one call, as far as the daemon knows."""
+
+    # What the caller may do.
+    role: Role
+    # The address of the listener.
+    listener: str
+    # The caller's address in gRPC's words, such as ipv4:192.0.2.7:4211. It is the same for all
+    # callers of a unix socket.
+    peer: str
+    # The name that the caller has proved, or "" where the listener asks for no proof.
+    principal: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of the caller, which plugins see."""
+        return self.principal or self.peer
+
+    @property
+    def key(self) -> str:
+        """What all calls of one caller have in common: limits and queues count by it."""
+        return self.principal or f"{self.listener} {self.peer}"
+
+
+# The daemon itself, when it starts, repairs and recovers.
+DAEMON = Caller(Role.ADMIN, "", "mynetd", "mynetd")
 
 
 def parse_listener(text: str, role: Role) -> Listener:

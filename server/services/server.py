@@ -70,9 +70,7 @@ class Server:
         # A server for each listener, as a call does not tell which listener it came by.
         self._servers = [grpc.server(threads, options=_options(limits)) for _ in listeners]
         for server, listener in zip(self._servers, listeners, strict=True):
-            handlers = {
-                method.path: self.front.handler(method, listener.role) for method in methods
-            }
+            handlers = {method.path: self.front.handler(method, listener) for method in methods}
             server.add_generic_rpc_handlers([_Services(handlers | self.standard.handlers())])
             _listen(server, listener)
         for server in self._servers:

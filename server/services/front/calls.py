@@ -30,7 +30,7 @@ from mynet.server.errors import (
     Starting,
     Violation,
 )
-from mynet.server.model.callers import Role
+from mynet.server.model.callers import Caller, Listener
 from mynet.server.services.front.limits import BytesInFlight, Limits, WaitingCalls
 from mynet.server.services.front.methods import Method
 from mynet.server.services.front.roles import require_role
@@ -93,15 +93,15 @@ class Front:
         with self._changed:
             return self._changed.wait_for(lambda: not self._active, timeout=seconds - patience)
 
-    def handler(self, method: Method, role: Role) -> Handler:
-        """Return the handler of a method for gRPC, for callers of a role.
+    def handler(self, method: Method, listener: Listener) -> Handler:
+        """Return the handler of a method for gRPC, for callers of a listener.
 
         For gRPC, every request is a stream. On the wire, a stream of one message is the same as one
         message.
         """
         if method.streams_answer:
-            return grpc.stream_stream_rpc_method_handler(partial(self._stream, method, role))
-        return grpc.stream_unary_rpc_method_handler(partial(self._answer, method, role))
+            return grpc.stream_stream_rpc_method_handler(partial(self._stream, method, listener))
+        return grpc.stream_unary_rpc_method_handler(partial(self._answer, method, listener))
 
     def read(self, bodies: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         """Return the next message of a caller. Raises LimitExceeded, and StopIteration at the end.
@@ -116,20 +116,28 @@ class Front:
         return body
 
     def _answer(
-        self, method: Method, role: Role, bodies: Iterator[bytes], context: grpc.ServicerContext
+        self,
+        method: Method,
+        listener: Listener,
+        bodies: Iterator[bytes],
+        context: grpc.ServicerContext,
     ) -> bytes:
         """Answer a call with one message."""
-        with self._run(method, role, bodies, context) as (request, call):
+        with self._run(method, listener, bodies, context) as (request, call):
             with self._counted():
                 answer = method.answer(request, call).SerializeToString()
             self.bytes_in_flight.answer(context, len(answer))
         return answer
 
     def _stream(
-        self, method: Method, role: Role, bodies: Iterator[bytes], context: grpc.ServicerContext
+        self,
+        method: Method,
+        listener: Listener,
+        bodies: Iterator[bytes],
+        context: grpc.ServicerContext,
     ) -> Iterator[bytes]:
         """Answer a call with several messages. gRPC takes the next one when it has sent one."""
-        with self._run(method, role, bodies, context) as (request, call):
+        with self._run(method, listener, bodies, context) as (request, call):
             with self._counted():
                 answers = method.answers(request, call)
             self.bytes_in_flight.answer(context, answers.size)
@@ -139,10 +147,15 @@ class Front:
 
     @contextlib.contextmanager
     def _run(
-        self, method: Method, role: Role, bodies: Iterator[bytes], context: grpc.ServicerContext
+        self,
+        method: Method,
+        listener: Listener,
+        bodies: Iterator[bytes],
+        context: grpc.ServicerContext,
     ) -> Iterator[tuple[Message | Iterator[Message], Call]]:
         """Read a request for a block that answers it. An error of either ends the call."""
         request_id = _request_id(context)
+        caller = Caller(listener.role, listener.address, context.peer())
         context.send_initial_metadata(((_REQUEST_ID, request_id),))
         error: Exception | None = None
         started = time.monotonic()
@@ -151,12 +164,12 @@ class Front:
             self.bytes_in_flight.request() as count,
         ):
             try:
-                require_role(method.path, role)  # before the request is read
+                require_role(method.path, caller.role)  # before the request is read
                 self._require_serving()
                 requests = self._requests(method, bodies, context, count)
                 request = requests if method.streams_request else _only(requests)
                 started = time.monotonic()
-                yield request, self._call(context, request_id)
+                yield request, self._call(context, request_id, caller)
             except grpc.RpcError:  # the caller has gone away, and gRPC has ended the call
                 raise
             except Exception as failure:  # noqa: BLE001 - every error becomes a status
@@ -206,13 +219,13 @@ class Front:
                 self._active -= 1
                 self._changed.notify_all()
 
-    def _call(self, context: grpc.ServicerContext, request_id: str) -> Call:
+    def _call(self, context: grpc.ServicerContext, request_id: str, caller: Caller) -> Call:
         remaining = context.time_remaining()
         seconds = self.seconds if remaining is None else min(remaining, self.seconds)
         return Call(
             deadline=time.monotonic() + seconds,
             request_id=request_id,
-            principal=context.peer(),
+            caller=caller,
             is_active=context.is_active,
         )
 
