@@ -4,13 +4,14 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
 import click
 
 from mynet.server.model.callers import Listener, Role, parse_listener
+from mynet.server.model.limits import Limits
 from mynet.server.model.special_purpose import why_unusable_by_networks
 from mynet.server.model.subnets import LONGEST, AddressPool, Defaults
 
@@ -43,6 +44,7 @@ class Settings:
     heal: bool = True
     # Where callers may have backups written, if anywhere.
     backup_dir: Path | None = None
+    limits: Limits = field(default_factory=Limits)
 
     def defaults(self, instance: str) -> Defaults:
         """Return the defaults of subnets for the daemon with this state."""
@@ -134,6 +136,9 @@ def _expected_type(option: click.Parameter, value: object) -> str:
         return "" if fits else "a list of texts"
     if isinstance(option, click.Option) and option.is_flag:
         return "" if isinstance(value, bool) else "true or false"
+    if isinstance(option.type, click.IntRange):
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        return "" if is_whole else "a whole number"
     if isinstance(option.type, click.FloatRange):
         fits = isinstance(value, int | float) and not isinstance(value, bool)
         return "" if fits else "a number"

@@ -54,7 +54,7 @@ def run(settings: Settings) -> bool:
         state.complete()
         defaults = settings.defaults(state.instance)
         core = assemble(state, store, drivers, backends, kernel, defaults, settings.backup_dir)
-        server = Server(core, settings.listen, settings.plugin_timeout)
+        server = Server(core, settings.listen, settings.plugin_timeout, settings.limits)
         core.doctor.recover()
         record_origin(state.path)
         server.serve()

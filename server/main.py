@@ -12,8 +12,10 @@ from mynet.ipam.errors import IpamError
 from mynet.server import config
 from mynet.server.config import Settings
 from mynet.server.errors import NO_THREAD, CannotStart, is_without_thread
+from mynet.server.limit_options import limit_options
 from mynet.server.logs import Format, configured
 from mynet.server.model.callers import Role
+from mynet.server.model.limits import Limits
 from mynet.server.offline.commands import fsck, restore
 
 _CHECK = "mynet.check_config"  # a key of click's context; no key of the config file
@@ -129,6 +131,7 @@ def _remember(context: click.Context, _: click.Parameter, value: object) -> None
     is_flag=True,
     help="Do not repair at once what other programs damage; mynetctl doctor still does.",
 )
+@limit_options
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text")
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"
@@ -151,6 +154,7 @@ def main(
     no_heal: bool,
     log_format: Format,
     log_level: str,
+    limits: Limits,
 ) -> None:
     """Run mynetd, the container-network daemon, until SIGTERM or SIGINT.
 
@@ -172,6 +176,7 @@ def main(
         retention=default_retention,
         heal=not no_heal,
         backup_dir=backup_dir,
+        limits=limits,
     )
     if context.meta[_CHECK]:
         click.echo("The configuration is valid.")

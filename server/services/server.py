@@ -11,9 +11,9 @@ import structlog
 from mynet.server.core import Core
 from mynet.server.errors import CannotStart
 from mynet.server.model.callers import Listener
+from mynet.server.model.limits import Limits
 from mynet.server.services.front import sockets
 from mynet.server.services.front.calls import Front, Handler, Phase
-from mynet.server.services.front.limits import Limits
 from mynet.server.services.front.methods import SERVICES, methods_of
 from mynet.server.services.front.standard import StandardServices
 from mynet.server.services.ipam_service import IPAMService
@@ -60,7 +60,7 @@ class Server:
         names = tuple(service.full_name for service in SERVICES)
         self.standard = StandardServices(self.front, names)
         # A call that waits for its caller occupies a thread, too.
-        threads = ThreadPoolExecutor(WORKERS + limits.waiting_calls, thread_name_prefix="call")
+        threads = ThreadPoolExecutor(WORKERS + limits.max_waiting_calls, thread_name_prefix="call")
         servicers = {"NetworkService": NetworkService(core), "IPAMService": IPAMService(core)}
         methods = [
             method
@@ -123,14 +123,14 @@ def _options(limits: Limits) -> Sequence[tuple[str, int]]:
     """Return gRPC's options for the limits. Source: grpc/impl/channel_arg_names.h."""
     # A connection costs a file descriptor. The daemon needs others, for published ports above all.
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    connections = max(_FEWEST_CONNECTIONS, min(limits.connections, descriptors // 4))
+    connections = max(_FEWEST_CONNECTIONS, min(limits.max_connections, descriptors // 4))
     return (
         # Otherwise a second server could listen on the same TCP port.
         ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", _OVER * limits.request_bytes),
+        ("grpc.max_receive_message_length", _OVER * limits.max_request_bytes),
         ("grpc.max_allowed_incoming_connections", connections),
-        ("grpc.max_concurrent_streams", limits.streams),
-        ("grpc.max_connection_idle_ms", round(limits.idle_seconds * 1000)),
-        ("grpc.max_connection_age_ms", round(limits.age_seconds * 1000)),
-        ("grpc.max_connection_age_grace_ms", round(limits.age_grace_seconds * 1000)),
+        ("grpc.max_concurrent_streams", limits.max_concurrent_streams),
+        ("grpc.max_connection_idle_ms", round(limits.max_connection_idle * 1000)),
+        ("grpc.max_connection_age_ms", round(limits.max_connection_age * 1000)),
+        ("grpc.max_connection_age_grace_ms", round(limits.max_connection_age_grace * 1000)),
     )

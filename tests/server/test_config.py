@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import Field, fields, replace
 from importlib.metadata import version
 from ipaddress import ip_network
 from pathlib import Path
@@ -14,6 +15,7 @@ from mynet.server import daemon, main
 from mynet.server.config import Settings
 from mynet.server.errors import CannotStart
 from mynet.server.model.callers import Listener, Role
+from mynet.server.model.limits import Limits
 from mynet.server.model.subnets import AddressPool
 
 DEFAULTS = Settings(
@@ -112,6 +114,8 @@ ALL_SET = Settings(
         ("plugin_timeout = [3]", "plugin_timeout is a number, not [3]"),
         ("plugin_timeout = true", "plugin_timeout is a number, not True"),
         ('plugin_timeout = "3"', "plugin_timeout is a number, not '3'"),
+        ("max_connections = 1.5", "max_connections is a whole number, not 1.5"),
+        ("max_connections = true", "max_connections is a whole number, not True"),
         ("insecure = 1", "insecure is true or false, not 1"),
         ("listen = []", "listen is a list of texts, not []"),
         ('listen = "unix:///a.sock"', "listen is a list of texts, not 'unix:///a.sock'"),
@@ -181,6 +185,17 @@ def test_every_setting_is_a_flag(
     addressing += ["--default-cooldown=0", "--default-retention=0.5", "--no-heal"]
     assert run(*listen, *times, *others, *addressing).exit_code == 0
     assert (started, logs) == ([ALL_SET], [("json", "debug")])
+
+
+@pytest.mark.parametrize("limit", fields(Limits), ids=lambda limit: limit.name)
+def test_every_limit_is_an_option(run: Run, started: list[Settings], limit: "Field[float]") -> None:
+    value = int(limit.default) // 2  # type: ignore[arg-type]
+    flag = f"--{limit.name.replace('_', '-')}={value}"
+    assert run(flag).exit_code == 0
+    assert run(file=f"{limit.name} = {value}").exit_code == 0
+    assert run(**{limit.name.upper(): str(value)}).exit_code == 0
+    wanted = replace(DEFAULTS, limits=replace(Limits(), **{limit.name: value}))
+    assert started == [wanted] * 3
 
 
 @pytest.mark.parametrize(
@@ -309,6 +324,8 @@ def test_tcp_is_refused_without_insecure(run: Run, started: list[Settings], addr
         *(("--default-cooldown", "-1"), ("--default-retention", "-0.1")),
         *(("--default-cooldown", "soon"), ("--default-cooldown", "nan")),
         *(("--default-retention", "inf"), ("--default-retention", "1e9")),
+        *(("--max-connections", "0"), ("--max-request-bytes", "1")),
+        *(("--max-connection-idle", "nan"), ("--max-connection-age", "1e9")),
         *(("--plugin-timeout", "nan"), ("--shutdown-grace", "inf")),
     ],
 )
@@ -337,7 +354,7 @@ def test_a_daemon_that_refuses_to_start_exits_with_1_and_the_reason(
 def test_every_option_is_documented(run: Run) -> None:
     page = (Path(__file__).parents[2] / "docs" / "mynetd.md").read_text()
     options = [option for each in main.main.params for option in each.opts]
-    assert len(options) == 17
+    assert len(options) == 26
     assert [option for option in options if f"`{option}" not in page] == []
     assert all(option in run("--help").output for option in options)
 

@@ -31,7 +31,8 @@ from mynet.server.errors import (
     Violation,
 )
 from mynet.server.model.callers import Caller, Listener
-from mynet.server.services.front.limits import BytesInFlight, Limits, WaitingCalls
+from mynet.server.model.limits import Limits
+from mynet.server.services.front.limits import BytesInFlight, WaitingCalls
 from mynet.server.services.front.methods import Method
 from mynet.server.services.front.roles import require_role
 from mynet.server.services.status import to_status
@@ -62,8 +63,8 @@ class Front:
         """Make a front for calls that take ``seconds`` at most."""
         self.seconds = seconds
         self.limits = limits
-        self.waiting = WaitingCalls(limits.waiting_calls)
-        self.bytes_in_flight = BytesInFlight(limits.bytes_in_flight)
+        self.waiting = WaitingCalls(limits.max_waiting_calls)
+        self.bytes_in_flight = BytesInFlight(limits.max_bytes_in_flight)
         # Guards `_phase` and `_active`, the number of calls in progress. Notified when a call ends.
         self._changed = threading.Condition()
         self._phase = Phase.STARTING
@@ -110,9 +111,9 @@ class Front:
         """
         with self.waiting.entry(context):
             body = next(bodies)
-        if len(body) > self.limits.request_bytes:
-            most = self.limits.request_bytes
-            raise LimitExceeded("request_bytes", most, f"a message of it has {len(body)} bytes")
+        if len(body) > self.limits.max_request_bytes:
+            most = self.limits.max_request_bytes
+            raise LimitExceeded("max_request_bytes", most, f"a message of it has {len(body)} bytes")
         return body
 
     def _answer(
@@ -187,13 +188,13 @@ class Front:
         count: Callable[[int], None],
     ) -> Iterator[Message]:
         """Yield the messages of a request. Raises LimitExceeded and InvalidArgument."""
-        total, most = 0, self.limits.document_bytes
+        total, most = 0, self.limits.max_document_bytes
         with contextlib.suppress(StopIteration):
             while True:
                 body = self.read(bodies, context)
                 total += len(body)
                 if total > most:
-                    raise LimitExceeded("document_bytes", most, "send less in one request")
+                    raise LimitExceeded("max_document_bytes", most, "send less in one request")
                 count(len(body))
                 yield method.parse(body)
         if not context.is_active():

@@ -11,7 +11,6 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -24,31 +23,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 _SMALL = 64 << 10  # bytes; smaller messages are not counted, as their number is limited already
 _MUCH = 4 << 20  # bytes
 _LOG_SECONDS = 10.0  # from one log line about cancelled calls to the next
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What all callers together may occupy. docs/mynetd.md documents each limit."""
-
-    # Open connections of one listener.
-    connections: int = 1000
-    # Calls in progress of one connection. Further calls wait in the client. A client that is at the
-    # limit may have a call refused under load, as gRPC counts calls that have just ended, too. So
-    # the limit is higher than what clients need.
-    streams: int = 1000
-    # Calls that wait for their callers, each of which occupies a thread.
-    waiting_calls: int = 128
-    # Bytes of one request message.
-    request_bytes: int = 4 << 20
-    # Bytes of all messages of one request.
-    document_bytes: int = 64 << 20
-    # Bytes of the requests that are being read or worked on, and of the answers not read yet.
-    bytes_in_flight: int = 128 << 20
-    # Seconds after which a connection without calls is closed.
-    idle_seconds: float = 60.0
-    # Seconds after which a connection is closed, and seconds that its calls then have left.
-    age_seconds: float = 3600.0
-    age_grace_seconds: float = 60.0
 
 
 class Cancellable(Protocol):
@@ -110,7 +84,7 @@ class WaitingCalls:
         log.warning(
             "cancelled the calls that waited longest for their callers",
             calls=cancelled,
-            limit="waiting_calls",
+            limit="max_waiting_calls",
             value=self._most,
         )
 
@@ -198,4 +172,4 @@ class BytesInFlight:
         for context in cancelled:
             context.cancel()
         if not fits:
-            raise LimitExceeded("bytes_in_flight", self._most, "call again in a moment")
+            raise LimitExceeded("max_bytes_in_flight", self._most, "call again in a moment")

@@ -138,7 +138,7 @@ CORE: dict[type[Exception], tuple[str, Arrange]] = {
     errors.SubnetOverlap: ("10.1.0.0/24", to_create("b", "10.0.0.0/8")),
     errors.SubnetExists: ("10.1.0.0/24", to_create_subnet("10.1.0.0/24")),
     errors.SubnetInUse: ("10.9.0.0/24", to_delete_a_subnet_in_use),
-    errors.LimitExceeded: ("limit request_bytes", to_create("b", driver="x" * (4 << 20))),
+    errors.LimitExceeded: ("limit max_request_bytes", to_create("b", driver="x" * (4 << 20))),
     errors.PoolsExhausted: ("IPv4", to_create_subnet("0.0.0.0/8")),
     errors.AddressOwned: ("10.1.0.1", to("ReleaseAddress", **TEN, address="10.1.0.1")),
     errors.Busy: ("network web", to_connect_to_what_is_half_gone),

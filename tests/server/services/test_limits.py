@@ -10,8 +10,9 @@ import structlog.testing
 
 from mynet.server.errors import LimitExceeded
 from mynet.server.model.callers import Listener
+from mynet.server.model.limits import Limits
 from mynet.server.services.front import limits
-from mynet.server.services.front.limits import BytesInFlight, Limits, WaitingCalls
+from mynet.server.services.front.limits import BytesInFlight, WaitingCalls
 from mynet.server.services.server import Server
 from mynet.v1 import ipam_pb2, ipam_pb2_grpc, network_pb2, network_pb2_grpc
 from tests.server.support.ipam_client import in_parts
@@ -69,8 +70,8 @@ def test_cancelled_calls_are_logged_together(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(limits, "_LOG_SECONDS", 0)
         entries.enter_context(waiting.entry(FakeCall()))
     assert [(line["calls"], line["limit"]) for line in logs] == [
-        (1, "waiting_calls"),
-        (5, "waiting_calls"),
+        (1, "max_waiting_calls"),
+        (5, "max_waiting_calls"),
     ]
 
 
@@ -83,7 +84,7 @@ def test_the_oldest_unread_answers_make_room() -> None:
         count(2 * LARGE)
         assert [call.is_cancelled for call in calls] == [True, True, False, False]
         assert flying.total == 3 * LARGE
-        with pytest.raises(LimitExceeded, match="bytes_in_flight"):
+        with pytest.raises(LimitExceeded, match="max_bytes_in_flight"):
             count(2 * LARGE)
         assert calls[2].is_cancelled
     for call in calls:
@@ -115,7 +116,7 @@ def test_small_messages_are_not_counted() -> None:
 def channel(still_world: World, folder: object) -> Iterator[grpc.Channel]:
     """A channel to a server with small limits."""
     address = f"unix://{folder}/d.sock"
-    small = Limits(request_bytes=LARGE, document_bytes=2 * LARGE, waiting_calls=4)
+    small = Limits(max_request_bytes=LARGE, max_document_bytes=2 * LARGE, max_waiting_calls=4)
     server = Server(still_world.core, [Listener(address)], 5, small)
     server.serve()
     with grpc.insecure_channel(address) as channel:
@@ -128,7 +129,7 @@ def test_a_request_that_is_too_large_is_refused_with_the_limit(channel: grpc.Cha
     request = network_pb2.GetNetworkRequest(network="x" * LARGE)
     refused = refusal(stub.GetNetwork, request)
     assert refused.short == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
-    assert refused.metadata == {"limit": "request_bytes", "value": str(LARGE)}
+    assert refused.metadata == {"limit": "max_request_bytes", "value": str(LARGE)}
 
 
 def test_a_document_that_is_too_large_is_refused_with_the_limit(channel: grpc.Channel) -> None:
@@ -136,7 +137,7 @@ def test_a_document_that_is_too_large_is_refused_with_the_limit(channel: grpc.Ch
     request = ipam_pb2.ImportSubnetsRequest(document="x" * (2 * LARGE), format=1)  # type: ignore[arg-type]
     refused = refusal(lambda _, **options: stub.ImportSubnets(in_parts(request), **options), None)
     assert refused.short == ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED")
-    assert refused.metadata == {"limit": "document_bytes", "value": str(2 * LARGE)}
+    assert refused.metadata == {"limit": "max_document_bytes", "value": str(2 * LARGE)}
 
 
 def test_calls_without_a_request_are_cancelled_and_others_are_served(

@@ -1,0 +1,49 @@
+"""The options of mynetd for the limits of what callers may occupy."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import click
+
+from mynet.server.config import Seconds
+from mynet.server.model.limits import Limits
+
+F = TypeVar("F", bound=Callable[..., object])
+
+_DEFAULTS = Limits()
+_COUNT = click.IntRange(min=1, max=100_000)
+_BYTES = click.IntRange(min=64 << 10, max=1 << 30)  # gRPC has 31 bits for twice a message's bytes
+_SECONDS = Seconds(min=1, max=20 * 86400)  # gRPC has 31 bits for milliseconds
+
+_OPTIONS: tuple[tuple[str, click.ParamType[Any], str, str], ...] = (
+    ("max_connections", _COUNT, "N", "Connections that an address may have open."),
+    ("max_concurrent_streams", _COUNT, "N", "Calls at the same time on one connection."),
+    ("max_waiting_calls", _COUNT, "N", "Calls that may wait for their callers to send or read."),
+    ("max_request_bytes", _BYTES, "BYTES", "Largest message of a request."),
+    ("max_document_bytes", _BYTES, "BYTES", "Largest document of an import."),
+    ("max_bytes_in_flight", _BYTES, "BYTES", "All requests in work and answers not read yet."),
+    ("max_connection_idle", _SECONDS, "SECONDS", "When a connection without calls is closed."),
+    ("max_connection_age", _SECONDS, "SECONDS", "When a connection is closed and made again."),
+    (
+        *("max_connection_age_grace", _SECONDS, "SECONDS"),
+        "How long the calls of a connection of that age may take to end.",
+    ),
+)
+
+
+def limit_options(command: F) -> F:
+    """Add the options to a command, which gets their values as its argument ``limits``."""
+
+    @wraps(command)
+    def with_limits(*arguments: object, **values: Any) -> object:  # noqa: ANN401 - a decorator
+        limits = Limits(**{name: values.pop(name) for name, *_ in _OPTIONS})
+        return command(*arguments, **values, limits=limits)
+
+    wrapper: Any = with_limits
+    for name, kind, metavar, text in reversed(_OPTIONS):
+        flag, default = f"--{name.replace('_', '-')}", getattr(_DEFAULTS, name)
+        wrapper = click.option(flag, type=kind, metavar=metavar, default=default, help=text)(
+            wrapper
+        )
+    return cast("F", wrapper)
