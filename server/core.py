@@ -24,9 +24,12 @@ from mynet.server.network.selectors import EndpointFinder
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.reconcile.conditions import Conditions
 from mynet.server.reconcile.doctor import Doctor
+from mynet.server.reconcile.driver_reports import DriverReports
+from mynet.server.reconcile.endpoint_checks import EndpointChecks
 from mynet.server.reconcile.ipam_checks import IpamChecks
-from mynet.server.reconcile.kernel_checks import KernelChecks
-from mynet.server.reconcile.looks import Looks
+from mynet.server.reconcile.network_checks import NetworkChecks
+from mynet.server.reconcile.recovery import Recovery
+from mynet.server.reconcile.sandboxes import Sandboxes
 from mynet.server.state.backup import Backups
 from mynet.server.state.directory import StateDir
 from mynet.server.store import Store
@@ -73,17 +76,20 @@ def assemble(
     networks = Networks(store, drivers, backends, leases, endpoints, locks, planner, registry)
     network_updates = NetworkUpdates(store, drivers, locks)
     ipam_checks = IpamChecks(store, backends, registry, locks)
-    kernel_checks = KernelChecks(store, drivers, networks, attachments, leases, host)
     conditions = Conditions(drivers)
+    network_checks = NetworkChecks(drivers, networks)
     doctor = Doctor(
-        store,
-        drivers,
-        ipam_checks,
-        kernel_checks,
-        network_updates,
-        conditions,
-        Looks(drivers),
-        locks,
+        store=store,
+        drivers=drivers,
+        ipam_checks=ipam_checks,
+        network_checks=network_checks,
+        endpoint_checks=EndpointChecks(store, drivers, attachments, leases),
+        sandboxes=Sandboxes(store, drivers, host),
+        attachments=attachments,
+        recovery=Recovery(drivers, network_checks, attachments, network_updates),
+        conditions=conditions,
+        reports=DriverReports(store, drivers),
+        locks=locks,
     )
     return Core(
         networks=networks,

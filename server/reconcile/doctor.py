@@ -7,24 +7,26 @@ under its lock, so that a call that is under way is not taken for an interrupted
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import structlog
 
 from mynet.drivers.api import Driver, Probe
-from mynet.drivers.errors import DriverError
 from mynet.server.calls.call import Call, UnresponsivePlugins
 from mynet.server.calls.locks import KeyedLocks
-from mynet.server.model.endpoints import Endpoint, with_endpoints
+from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import Network, NetworkState
-from mynet.server.network.network_updates import NetworkUpdates
-from mynet.server.plugins.catalog import Catalog, Plugin
+from mynet.server.network.attachments import Attachments
+from mynet.server.plugins.catalog import Catalog
 from mynet.server.reconcile.conditions import Conditions
+from mynet.server.reconcile.driver_reports import DriverReports
+from mynet.server.reconcile.endpoint_checks import EndpointChecks
 from mynet.server.reconcile.findings import Examination, Finding
 from mynet.server.reconcile.ipam_checks import IpamChecks
-from mynet.server.reconcile.kernel_checks import GONE_RESULT, KernelChecks, Observed
-from mynet.server.reconcile.looks import Looks
+from mynet.server.reconcile.network_checks import NetworkChecks
+from mynet.server.reconcile.recovery import Recovery
+from mynet.server.reconcile.sandboxes import Observed, Sandboxes
 from mynet.server.reconcile.snapshot import Snapshot
 from mynet.server.store import Store
 
@@ -41,10 +43,13 @@ class Doctor:
     store: Store
     drivers: Catalog[Driver]
     ipam_checks: IpamChecks
-    kernel_checks: KernelChecks
-    updates: NetworkUpdates
+    network_checks: NetworkChecks
+    endpoint_checks: EndpointChecks
+    sandboxes: Sandboxes
+    attachments: Attachments
+    recovery: Recovery
     conditions: Conditions
-    looks: Looks
+    reports: DriverReports
     locks: KeyedLocks
 
     def examine(self, examination: Examination) -> None:
@@ -54,11 +59,11 @@ class Doctor:
             self.examine_network(network, examination)
         self._examine_endpoints(examination, snapshot, self._observe(examination, snapshot))
         self._examine_conditions(examination, snapshot)
-        self.looks.add_notes(examination, snapshot)
+        self.reports.add_notes(examination, snapshot)
 
     def probe(self, call: Call, examination: Examination) -> Sequence[Probe]:
         """Send packets between endpoints, gateways and the next hop; return what became of them."""
-        return list(self.looks.probe(call, examination, Snapshot(self.store)))
+        return list(self.reports.probe(call, examination, Snapshot(self.store)))
 
     def recover(self) -> Sequence[Finding]:
         """Repair everything at a start, when the kernel may have nothing of any network.
@@ -71,13 +76,11 @@ class Doctor:
             lambda: Call.internal(_RECOVERY_TIMEOUT, unresponsive), repair=True
         )
         snapshot = self._examine_records(examination)
-        self._reserve_ports(snapshot)
-        for driver in self.drivers.usable():
-            with examination.step(f"driver {driver.name}") as call:
-                self._restore(call, examination, snapshot, driver)
-        self._complete_updates(examination, snapshot)
+        self.recovery.reserve_ports(snapshot)
+        self.recovery.restore(examination, snapshot)
+        self.recovery.complete_updates(examination, snapshot)
         observed = self._observe(examination, snapshot)
-        self._remove_gone(examination, snapshot, observed)
+        self.recovery.remove_gone(examination, snapshot, observed)
         self._examine_endpoints(examination, snapshot, observed)
         self._examine_conditions(examination, snapshot)
         repaired = sum(finding.repaired for finding in examination.findings)
@@ -89,7 +92,7 @@ class Doctor:
         with examination.step(f"network {network.name}") as call, self._locked(call, network):
             now = self.store.networks.current(network)
             if now and now.state is NetworkState.READY:
-                examination.extend(self.kernel_checks.of_network(call, now))
+                examination.extend(self.network_checks.problems(call, now))
 
     def examine_endpoint(
         self, network: Network, endpoint: Endpoint, observed: Observed, examination: Examination
@@ -99,7 +102,7 @@ class Doctor:
             now = self.store.networks.current(network)
             unchanged = self.store.endpoints.current(endpoint) == endpoint
             if now and unchanged and endpoint.is_ready_on(now):
-                examination.extend(self.kernel_checks.of_endpoint(call, now, endpoint, observed))
+                examination.extend(self.endpoint_checks.problems(call, now, endpoint, observed))
 
     def note_gone(self, endpoint: Endpoint, reason: str, examination: Examination) -> None:
         """Record that an endpoint's sandbox is gone, unless the endpoint has changed since.
@@ -108,7 +111,7 @@ class Doctor:
         """
         with examination.step(endpoint.display_name) as call, self._locked_endpoint(call, endpoint):
             if self.store.endpoints.current(endpoint) == endpoint:
-                self.kernel_checks.attachments.fail(endpoint, reason)
+                self.attachments.fail(endpoint, reason)
 
     def _examine_records(self, examination: Examination) -> Snapshot:
         """Tear down what interrupted calls left, and compare the records with the backends.
@@ -134,7 +137,7 @@ class Doctor:
                     now = self.store.networks.current(network)
                     half = self.store.endpoints.current(endpoint)
                     if now and half and not half.is_ready_on(now):
-                        examination.add(self.kernel_checks.interrupted_endpoint(now, half))
+                        examination.add(self.endpoint_checks.interrupted(now, half))
         for network in snapshot.networks:
             if network.state is not NetworkState.READY:
                 with (
@@ -143,81 +146,11 @@ class Doctor:
                 ):
                     now = self.store.networks.current(network)
                     if now and now.state is not NetworkState.READY:
-                        examination.add(self.kernel_checks.interrupted_network(now))
-
-    def _reserve_ports(self, snapshot: Snapshot) -> None:
-        """Reserve all published ports first, so that no other program can bind one meanwhile.
-
-        A port that cannot be reserved is found when its endpoint is examined.
-        """
-        for network in snapshot.ready_networks:
-            for endpoint in snapshot.ready_endpoints.get(network.id, ()):
-                with suppress(DriverError):
-                    self.kernel_checks.attachments.reacquire_ports(network, endpoint)
-
-    def _restore(
-        self, call: Call, examination: Examination, snapshot: Snapshot, driver: Plugin[Driver]
-    ) -> None:
-        """Restore all networks of a driver in one call, and record what was missing of them."""
-        networks = snapshot.ready_networks_of(driver.name)
-        problems = [
-            problem
-            for network in networks
-            for problem in self.kernel_checks.of_network(call, network)
-        ]
-        arguments = [
-            with_endpoints(network, snapshot.ready_endpoints.get(network.id, ()))
-            for network in networks
-        ]
-        try:
-            driver.run(call, Driver.restore, arguments)
-        except DriverError:
-            examination.extend(problems)  # one by one, so that one failure leaves the others
-            raise
-        for problem in problems:
-            left = problem.repair.look(call) if problem.repair and problem.repair.look else ()
-            found = problem.not_repaired(" ".join(left)) if left else problem.repaired()
-            examination.record(found)
-
-    def _complete_updates(self, examination: Examination, snapshot: Snapshot) -> None:
-        """Apply the record of each network to its endpoints without a sandbox.
-
-        Their callers have moved the interfaces, so these endpoints are not repaired. But an
-        UpdateNetwork may have been cut off between the kernel and the record.
-        """
-        for network in snapshot.ready_networks:
-            endpoints = snapshot.ready_endpoints.get(network.id, ())
-            if loose := [endpoint for endpoint in endpoints if not endpoint.place.sandbox]:
-                with examination.step(f"network {network.name}") as call:
-                    self.updates.settle(call, network, loose)
+                        examination.add(self.network_checks.interrupted(now))
 
     def _observe(self, examination: Examination, snapshot: Snapshot) -> Observed:
         addresses = self.ipam_checks.addresses(examination)
-        return self.kernel_checks.observe(examination.call(), snapshot.endpoints, addresses)
-
-    def _remove_gone(
-        self, examination: Examination, snapshot: Snapshot, observed: Observed
-    ) -> None:
-        """Remove the endpoints whose sandboxes are gone, with one call a driver: a boot ends all.
-
-        No locks are taken, because the daemon does not serve yet. If the call fails, the endpoints
-        are removed one by one later.
-        """
-        for driver in self.drivers.usable():
-            gone = [
-                (network, endpoint)
-                for network in snapshot.ready_networks_of(driver.name)
-                for endpoint in snapshot.ready_endpoints.get(network.id, ())
-                if observed.why_gone(endpoint)
-            ]
-            if gone:
-                with examination.step(f"driver {driver.name}") as call:
-                    self.kernel_checks.attachments.tear_down(call, *gone)
-                    for _, endpoint in gone:
-                        reason = observed.why_gone(endpoint)
-                        examination.record(
-                            Finding(endpoint.display_name, reason, GONE_RESULT, repaired=True)
-                        )
+        return self.sandboxes.observe(examination.call(), snapshot.endpoints, addresses)
 
     def _examine_endpoints(
         self, examination: Examination, snapshot: Snapshot, observed: Observed
@@ -227,7 +160,7 @@ class Doctor:
         ids |= {endpoint.id for endpoint in snapshot.endpoints}
         for driver in self.drivers.usable():
             with examination.step(f"driver {driver.name}") as call:
-                examination.extend(self.kernel_checks.orphans(call, driver, ids))
+                examination.extend(self.reports.orphans(call, driver, ids))
         for network, endpoint in snapshot.placed:
             self.examine_endpoint(network, endpoint, observed, examination)
 

@@ -41,6 +41,16 @@ class Repair:
     look: Callable[[Call], Sequence[str]] | None = None
 
 
+def removal(run: Callable[[Call], object]) -> Repair:
+    """Return the repair that removes an object."""
+    return Repair("removes it", "It is removed.", run)
+
+
+def restoration(run: Callable[[Call], object], look: Callable[[Call], Sequence[str]]) -> Repair:
+    """Return the repair that makes an object what it should be."""
+    return Repair("repairs it", "It is repaired.", run, look)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A difference before it is known whether it can be repaired."""

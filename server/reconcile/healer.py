@@ -17,7 +17,7 @@ import structlog
 
 from mynet.drivers.api import WATCH, Driver
 from mynet.server.calls.call import Call
-from mynet.server.model.endpoints import EndpointState, with_endpoints
+from mynet.server.model.endpoints import EndpointState
 from mynet.server.model.networks import NetworkState
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.reconcile.doctor import Doctor
@@ -175,10 +175,7 @@ def survey(call: Call, driver: Plugin[Driver], snapshot: Snapshot) -> Collection
 
     Surveys of one driver never overlap, so a hung driver blocks one thread at most.
     """
-    networks = [
-        with_endpoints(network, snapshot.ready_endpoints.get(network.id, ()))
-        for network in snapshot.ready_networks_of(driver.name)
-    ]
+    networks = snapshot.for_driver(driver.name)
     return driver.run(call, Driver.survey, networks, subject="a survey")
 
 
@@ -196,7 +193,7 @@ def examiners(
         for endpoint in map(doctor.store.endpoints.get, ids)
         if endpoint and endpoint.state is EndpointState.READY and endpoint.place.sandbox
     ]
-    observed = doctor.kernel_checks.observe(Call.internal(_TIMEOUT), endpoints, {})
+    observed = doctor.sandboxes.observe(Call.internal(_TIMEOUT), endpoints, {})
     gone = {endpoint.id: why for endpoint in endpoints if (why := observed.why_gone(endpoint))}
     living = [endpoint for endpoint in endpoints if endpoint.id not in gone]
     network_ids = dict.fromkeys([*ids, *(endpoint.network_id for endpoint in living)])

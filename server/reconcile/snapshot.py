@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from mynet.server.model.endpoints import Endpoint
+from mynet.drivers import api as drivers
+from mynet.server.model.endpoints import Endpoint, with_endpoints
 from mynet.server.model.networks import Network, NetworkState
 from mynet.server.store import Store
 
@@ -30,6 +31,13 @@ class Snapshot:
     def ready_networks_of(self, driver: str) -> Sequence[Network]:
         """Return the networks of a driver in state READY."""
         return [network for network in self.ready_networks if network.spec.driver == driver]
+
+    def for_driver(self, driver: str) -> Sequence[drivers.Network]:
+        """Return these networks as their driver gets them, together with their endpoints."""
+        return [
+            with_endpoints(network, self.ready_endpoints.get(network.id, ()))
+            for network in self.ready_networks_of(driver)
+        ]
 
     @cached_property
     def placed(self) -> Sequence[tuple[Network, Endpoint]]:
