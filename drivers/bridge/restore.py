@@ -23,6 +23,7 @@ def restore(kernel: Kernel, spec: Specs, networks: Sequence[Network]) -> None:
     kernel.links.set_altnames(spec.instance)
     seen = kernel.links.survey()
     ours = [network for network in networks if not seen.is_taken(spec.bridge(network).identity)]
+    kernel.firewall.keep_for_host(kernel.ports.used())
     kernel.firewall.load(
         spec.instance,
         rules_of_networks(ours, kernel.host),

@@ -19,7 +19,7 @@ from mynet.drivers.linux.values.endpoint_rules import Attachment, EndpointRules,
 from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
 from mynet.drivers.linux.values.paths import Obstacle, Path
-from mynet.drivers.linux.values.ports import Binding, Forward, Program, Reservation
+from mynet.drivers.linux.values.ports import Binding, Forward, Program, Reservation, UsedPort
 from mynet.drivers.linux.values.replies import Uplink
 
 
@@ -140,6 +140,13 @@ class Firewall(Protocol):
         Those that are missing are success.
         """
 
+    def keep_for_host(self, ports: frozenset[UsedPort]) -> None:
+        """Keep the ports that programs of the host use from being the source of endpoints' packets.
+
+        UDP flows that leave by one of these ports are forgotten once the port was given twice. They
+        go on by another. Ports that were given before and are missing now are no longer kept.
+        """
+
     def missing_forwards(self, rules: EndpointRules) -> Sequence[Forward]:
         """Return those of an endpoint's ports that the table does not forward to it."""
 
@@ -200,6 +207,12 @@ class Ports(Protocol):
 
     def program_at(self, binding: Binding) -> Program | None:
         """Return the program that has a port, None if that cannot be seen."""
+
+    def used(self) -> frozenset[UsedPort]:
+        """Return the ports at which programs of the host receive packets from outside.
+
+        Ports that are reserved for endpoints may be among them.
+        """
 
     def choosable_ports(self) -> Sequence[range]:
         """Return the ports that the kernel itself chooses from, without reserved ones."""

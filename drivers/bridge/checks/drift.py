@@ -19,11 +19,12 @@ from mynet.drivers.linux.values.desired import Bridge
 def drifted(kernel: Kernel, spec: Specs, networks: Sequence[Network]) -> Sequence[str]:
     """Return the ids of networks and endpoints that differ from what they should be.
 
-    It asks the kernel three questions for all of them, and does not look into sandboxes. A bridge
+    It asks the kernel a few questions for all of them, and does not look into sandboxes. A bridge
     that differs is looked at again, because the kernel adds routes after an address. If a
     bridge's name belongs to another device, mynet must not filter that device's packets, so its
     rules are not compared.
     """
+    kernel.firewall.keep_for_host(kernel.ports.used())
     seen, forwarded = kernel.links.survey(), kernel.host.forwarded_versions()
     bridges = [(network, spec.bridge(network)) for network in networks]
     ours = [network for network, bridge in bridges if not seen.is_taken(bridge.identity)]

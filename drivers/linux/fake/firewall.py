@@ -19,7 +19,7 @@ from mynet.drivers.linux.firewall.ruleset import (
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.endpoint_rules import Attachment, EndpointRules
 from mynet.drivers.linux.values.host_firewalls import Surroundings
-from mynet.drivers.linux.values.ports import Forward
+from mynet.drivers.linux.values.ports import Forward, UsedPort
 
 
 class FakeFirewall(Subject, protocol=interface.Firewall):
@@ -34,6 +34,8 @@ class FakeFirewall(Subject, protocol=interface.Firewall):
         self.surroundings = Surroundings()
         self._networks: dict[str, NetworkRules] = {}
         self._endpoints: dict[str, EndpointRules] = {}
+        # The ports that are kept for the host's programs.
+        self.kept: frozenset[UsedPort] = frozenset()
         self._is_loaded = self._is_flushed = False
 
     @property
@@ -85,6 +87,10 @@ class FakeFirewall(Subject, protocol=interface.Firewall):
     def remove_endpoint(self, rules: EndpointRules) -> None:
         """Delete an endpoint's rules."""
         self._endpoints.pop(rules.endpoint_id, None)
+
+    def keep_for_host(self, ports: frozenset[UsedPort]) -> None:
+        """Remember the ports."""
+        self.kept = ports
 
     def missing_forwards(self, rules: EndpointRules) -> Sequence[Forward]:
         """Return those of an endpoint's ports that the table does not forward to it."""

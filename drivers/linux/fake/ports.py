@@ -7,7 +7,7 @@ from itertools import chain
 
 from mynet.drivers.linux import interface
 from mynet.drivers.linux.fake.control import Control, Subject
-from mynet.drivers.linux.values.ports import Binding, Program, Reservation
+from mynet.drivers.linux.values.ports import Binding, Program, Reservation, UsedPort
 
 MYNETD = Program(1, "mynetd")
 NGINX = Program(4711, "nginx")
@@ -20,6 +20,8 @@ class FakePorts(Subject, protocol=interface.Ports):
         super().__init__(control)
         # The ports that the kernel chooses from.
         self.choosable = [range(32768, 61000)]
+        # The ports at which programs receive.
+        self.receiving: set[UsedPort] = set()
         self._programs: defaultdict[int, dict[Binding, Program]] = defaultdict(dict)  # by port
 
     def reserve(self, binding: Binding) -> Reservation | None:
@@ -29,6 +31,10 @@ class FakePorts(Subject, protocol=interface.Ports):
     def program_at(self, binding: Binding) -> Program | None:
         """Return the program that has a port."""
         return self._program_at(binding)
+
+    def used(self) -> frozenset[UsedPort]:
+        """Return what ``receiving`` has."""
+        return frozenset(self.receiving)
 
     def choosable_ports(self) -> Sequence[range]:
         """Return what ``choosable`` has."""

@@ -14,7 +14,7 @@ from mynet.drivers.linux import netns
 from mynet.drivers.linux.firewall.elements import text
 from mynet.drivers.linux.firewall.guard import BRIDGE_SETS, GUARD_SETS
 from mynet.drivers.linux.firewall.nft import run_nft
-from mynet.drivers.linux.firewall.port_elements import SOURCES
+from mynet.drivers.linux.firewall.port_elements import PROGRAMS, SOURCES
 from mynet.drivers.linux.firewall.ruleset import TABLES, all_elements, elements, filled
 from mynet.drivers.linux.firewall.tables import Tables
 from mynet.drivers.linux.values.desired import NetworkRules
@@ -49,8 +49,8 @@ def differences(
 
     They must have the elements of ``rules``, and may have those of ``possible`` and ``endpoints``
     and any of the ports in ``unfinished`` and of the addresses ``detached``, but no others.
-    What an endpoint lacks is not compared, and not where a published port leads and what leaves by
-    it.
+    What an endpoint lacks is not compared, nor where a published port leads and what leaves by it,
+    nor which ports programs of the host use.
     """
     tables = Tables()
     try:
@@ -79,7 +79,7 @@ def differences(
     surplus = [
         (name, words[key])
         for name, words in actual.elements.items()
-        if not name.startswith((f"map {SOURCES}", f"set {SOURCES}"))
+        if not _set_of(name).startswith(SOURCES) and _set_of(name) not in PROGRAMS
         for key in words.keys() - expected.elements.get(name, {}).keys()
     ]
     yield from describe_surplus(surplus, unfinished, detached)
@@ -112,7 +112,7 @@ def describe_surplus(
     }
     for name, words in surplus:
         index = _first(words)
-        if name.removeprefix("set ") in GUARD_SETS:
+        if _set_of(name) in GUARD_SETS:
             of_ports.setdefault(index, []).append(words)
         elif not _is_of_bridge(name) or index not in bridges:
             yield f"The firewall has {words} in the {name}, which nothing on record asks for."
@@ -125,7 +125,12 @@ def describe_surplus(
 
 
 def _is_of_bridge(name: str) -> bool:
-    return name.removeprefix("set ") in BRIDGE_SETS
+    return _set_of(name) in BRIDGE_SETS
+
+
+def _set_of(name: str) -> str:
+    """Return "pub4" of "map pub4"."""
+    return name.rpartition(" ")[2]
 
 
 def _first(words: str) -> str:

@@ -137,6 +137,10 @@ class Comparisons:
             forwards = [port for rules in self._endpoints.all() for port in rules.forwards]
         return inspect_surroundings(TABLES, frozenset(forward.target for forward in forwards))
 
+    def _is_verified(self) -> bool:
+        """Return whether no program has changed a table since :meth:`drifted` found nothing."""
+        return self._verified[0] == self._tables.generation()
+
     def _lacks(self, rules: EndpointRules) -> bool:
         with self._lock:
             return any(self._tables.missing(self._endpoints.elements(rules)))

@@ -7,7 +7,7 @@ port is published and when it is unpublished, and the next packet begins a new o
 """
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from mynet.drivers.api import IPAddress, IPNetwork, PortProtocol
 from mynet.drivers.linux.links.lookup import list_addresses
@@ -15,7 +15,7 @@ from mynet.drivers.linux.netlink import conntrack, route_replies
 from mynet.drivers.linux.netlink.conntrack import Flow, Place
 from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.values.ports import Forward
+from mynet.drivers.linux.values.ports import Forward, UsedPort
 
 _GONE = frozenset({errno.ENOENT})
 # A kernel without nf_conntrack_netlink lists no flows. They end by themselves then.
@@ -64,6 +64,30 @@ def forget_leaving(subnets: Iterable[IPNetwork]) -> None:
         for version, sources in by_version.items():
             request = Request(conntrack.get_udp_flows(version), "list flows of UDP", "flows of UDP")
             for flow in map(conntrack.read_flow, nl.dump(request)):
+                if flow.is_source_translated and any(flow.source in subnet for subnet in sources):
+                    _delete(nl, flow)
+
+
+def forget_leaving_by(ports: Collection[UsedPort], subnets: Iterable[IPNetwork]) -> None:
+    """Delete the UDP flows from subnets that leave with any of the host's ports.
+
+    A sandbox that goes on sending gets another port.
+    Like: ``conntrack -D -p udp --reply-port-dst PORT``.
+    """
+    numbers: dict[int, set[int]] = {}
+    for port in ports:
+        if port.protocol is PortProtocol.UDP:
+            numbers.setdefault(port.version, set()).add(port.number)
+    sources = list(subnets)
+    for version, wanted in numbers.items():
+        request = Request(
+            conntrack.get_udp_flows(version), "list flows of UDP", "flows of UDP", _NOT_LISTED
+        )
+        with Netlink(NETLINK_NETFILTER) as nl:
+            for reply in nl.dump(request):
+                if conntrack.read_port(reply, Place.SEEN_SOURCE) not in wanted:
+                    continue
+                flow = conntrack.read_flow(reply)
                 if flow.is_source_translated and any(flow.source in subnet for subnet in sources):
                     _delete(nl, flow)
 

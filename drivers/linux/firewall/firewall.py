@@ -9,7 +9,7 @@ from mynet.drivers.linux.firewall.comparisons import Comparisons
 from mynet.drivers.linux.firewall.elements import Element, plain
 from mynet.drivers.linux.firewall.endpoints import Endpoints
 from mynet.drivers.linux.firewall.guard import guard_elements
-from mynet.drivers.linux.firewall.port_elements import by_forward
+from mynet.drivers.linux.firewall.port_elements import by_forward, used_elements
 from mynet.drivers.linux.firewall.ruleset import (
     TABLE_NAMES,
     elements,
@@ -18,6 +18,7 @@ from mynet.drivers.linux.firewall.ruleset import (
 from mynet.drivers.linux.group_commit import GroupCommit
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.endpoint_rules import EndpointRules
+from mynet.drivers.linux.values.ports import UsedPort
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,9 @@ class Firewall(Comparisons):
         super().__init__()
         # The netlink ports by which the kernel names us when it notifies other programs.
         self.own_netlink_ports: Container[int] = self._tables.own_netlink_ports
+        # The ports that are kept for programs of the host, and those of them since the last time.
+        self._kept: frozenset[UsedPort] = frozenset()
+        self._began: frozenset[UsedPort] = frozenset()
         # Endpoints that are removed at the same time share a transaction.
         self._removals = GroupCommit(self._remove_endpoints, self._lock)
 
@@ -130,6 +134,35 @@ class Firewall(Comparisons):
             ),
         ]
 
+    def keep_for_host(self, ports: frozenset[UsedPort]) -> None:
+        """Keep the ports that programs of the host use from being the source of endpoints' packets.
+
+        A published port is kept for its endpoint already, and the socket that reserves it is no
+        program's. A program that runs for a moment does not end the flows by its port.
+        Like: ``nft add element inet mynet programs4 ...; conntrack -D -p udp --reply-port-dst
+        PORT``.
+        """
+        with self._lock:
+            kept = ports - self._endpoints.published_ports()
+            before, self._kept = self._kept, kept
+            began, self._began = self._began & kept, kept - before
+            if self._tables.is_loaded and (kept != before or not self._is_verified()):
+                self._change_kept(before - kept, kept)
+            subnets = [subnet for rules in self._rules.values() for subnet in rules.masquerade]
+        conntrack.forget_leaving_by(began, subnets)
+
+    def _change_kept(self, removed: Iterable[UsedPort], added: Iterable[UsedPort]) -> None:
+        """Bring the tables to other ports of the host's programs. Holds ``_lock``.
+
+        They are no part of what :meth:`drifted` compares, so what it has verified stays so.
+        """
+        networks, endpoints = self._verified[1:]
+        was_verified = self._is_verified()
+        before = self._tables.generation()
+        self._tables.change(used_elements(removed), used_elements(added))
+        if was_verified and self._tables.generation() == before + 1:
+            self._verified = (before + 1, networks, endpoints)
+
     def close(self) -> None:
         """Close the descriptor that the tables are changed with."""
         with self._lock:
@@ -143,7 +176,7 @@ class Firewall(Comparisons):
     def _load(self, instance: str, *more: EndpointRules) -> None:
         """Load the tables with all networks and endpoints, and with ``more``. Holds ``_lock``."""
         known = {rules.endpoint_id: rules for rules in (*self._endpoints.all(), *more)}
-        self._tables.load(ruleset(instance, self._rules.values(), known.values()))
+        self._tables.load(ruleset(instance, self._rules.values(), known.values(), self._kept))
 
 
 def _without(some: Iterable[Element], others: Iterable[Element]) -> list[Element]:

@@ -22,7 +22,7 @@ GUARD_SETS: Final = frozenset(
 BRIDGE_SETS: Final = frozenset({"conntrack_limits", "members4", "members6", "open_bridges"})
 
 # The set that several endpoints of a bridge have the same element in.
-SHARED: Final = "open_bridges"
+OPEN_BRIDGES: Final = "open_bridges"
 
 
 def guard_elements(guard: Guard) -> Iterator[Element]:
@@ -53,7 +53,7 @@ def _members(guard: Guard) -> Iterator[Element]:
         if not address.is_link_local:
             yield Element(f"members{address.version}", (bridge, address))
     if guard.allowed or not guard.spoof_check:
-        yield Element(SHARED, bridge)
+        yield Element(OPEN_BRIDGES, bridge)
 
 
 def _own(guard: Guard) -> Iterator[Element]:

@@ -9,15 +9,27 @@ from itertools import chain
 from typing import Final
 
 from mynet.drivers.linux.firewall.elements import Element
-from mynet.drivers.linux.values.ports import Forward
+from mynet.drivers.linux.values.ports import Forward, UsedPort
 
-# The beginning of the names of the maps by which packets leave. Their keys have the endpoint's
-# address.
-SOURCES: Final = "pubsrc"
+# The beginnings of the names of the sets and maps by which packets leave. Their keys have the
+# endpoint's address.
+SOURCES: Final = ("pubsrc", "leaves")
+
+# The sets that have the ports of the host's own programs.
+PROGRAMS: Final = frozenset({"programs4", "programs6"})
+
+# The sets that have a port once, although several endpoints publish it at different addresses.
+HELD: Final = frozenset({"held4", "held6"})
 
 # A published port or range in the firewall. The first element leads to the endpoint, and only one
 # endpoint can have it. The others go with it.
 Group = Sequence[Element]
+
+
+def used_elements(ports: Iterable[UsedPort]) -> Iterator[Element]:
+    """Yield the elements of ports that programs of the host use."""
+    for port in ports:
+        yield Element(f"programs{port.version}", (port.protocol, port.number))
 
 
 def published(forwards: Iterable[Forward]) -> Iterator[Element]:
@@ -58,8 +70,12 @@ def _range(forward: Forward, taken: set[int]) -> Iterator[Element]:
             yield Element(f"pubsrcr{version}", source)
     else:
         yield Element(f"pubipr{version}", (forward.host, protocol, ports), forward.target)
+        # Ranges at different addresses may overlap, and those of a set must not.
+        for port in ports if forward.is_source else ():
+            yield Element(f"held{version}", (protocol, port))
         if leaves:
             yield Element(f"pubsrcipr{version}", source, forward.host)
+            yield Element(f"pubsrcr{version}", source)
 
 
 def _single(forward: Forward, number: int, taken: set[int]) -> Iterator[Element]:
@@ -71,7 +87,6 @@ def _single(forward: Forward, number: int, taken: set[int]) -> Iterator[Element]
     taken.update([target_port] if leaves else ())
     if forward.host is None:
         yield Element(f"pub{version}", (protocol, port), (forward.target, target_port))
-        yield Element(f"held{version}", (protocol, port))
         if leaves:
             yield Element(f"pubsrc{version}", source, port)
     else:
@@ -79,3 +94,7 @@ def _single(forward: Forward, number: int, taken: set[int]) -> Iterator[Element]
         yield Element(f"pubip{version}", host, (forward.target, target_port))
         if leaves:
             yield Element(f"pubsrcip{version}", source, (forward.host, port))
+    if forward.is_source:
+        yield Element(f"held{version}", (protocol, port))
+    if leaves:
+        yield Element(f"leaves{version}", (forward.target, protocol, port))

@@ -7,10 +7,11 @@ from typing import Final
 
 from mynet.drivers.linux.firewall.elements import Element, plain, text
 from mynet.drivers.linux.firewall.guard import guard_elements, sandbox_elements
-from mynet.drivers.linux.firewall.port_elements import published
+from mynet.drivers.linux.firewall.port_elements import published, used_elements
 from mynet.drivers.linux.netlink.nftables import TableName
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.endpoint_rules import EndpointRules, Guard
+from mynet.drivers.linux.values.ports import UsedPort
 
 # The rules of packets that the host forwards or receives, and those of frames from endpoints.
 INET, BRIDGE = TableName("inet", "mynet"), TableName("bridge", "mynet")
@@ -67,10 +68,13 @@ def surplus(before: NetworkRules, after: NetworkRules) -> Iterator[Element]:
 
 
 def ruleset(
-    instance: str, rules: Iterable[NetworkRules], endpoints: Iterable[EndpointRules] = ()
+    instance: str,
+    rules: Iterable[NetworkRules],
+    endpoints: Iterable[EndpointRules] = (),
+    used: Iterable[UsedPort] = (),
 ) -> str:
     """Return the text of the transaction that replaces both tables, for ``nft -f FILE``."""
-    return filled(instance, all_elements(rules, endpoints))
+    return filled(instance, chain(all_elements(rules, endpoints), used_elements(used)))
 
 
 def all_elements(

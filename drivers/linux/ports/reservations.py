@@ -17,7 +17,8 @@ from mynet.drivers.api import IPV4, IPV6, PortProtocol
 from mynet.drivers.errors import CapabilityUnsupported, DriverError, PortsExhausted
 from mynet.drivers.linux.kernel_errors import refused
 from mynet.drivers.linux.ports.owners import owners, sockets_at
-from mynet.drivers.linux.values.ports import Binding, Program, Reservation
+from mynet.drivers.linux.ports.used import used_ports
+from mynet.drivers.linux.values.ports import Binding, Program, Reservation, UsedPort
 
 _SETTINGS = Path("/proc/sys/net/ipv4")  # of the namespace of the thread that opens it
 _KINDS = {
@@ -64,6 +65,10 @@ class Ports:
         find a TCP socket that is bound and neither listens nor is connected, as the daemon's own.
         """
         return next(owners(frozenset(sockets_at(binding))), None)
+
+    def used(self) -> frozenset[UsedPort]:
+        """Like: ss -Hlntu."""
+        return used_ports()
 
     def choosable_ports(self) -> Sequence[range]:
         """Like: sysctl net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports."""

@@ -70,6 +70,16 @@ class Binding:
         return f"{self.protocol.name} port {where}"
 
 
+@dataclass(frozen=True, slots=True)
+class UsedPort:
+    """A port at which a program of the host receives."""
+
+    protocol: PortProtocol
+    number: int
+    # The IP version; a socket of both versions uses two ports.
+    version: int
+
+
 class Reservation(Protocol):
     """A port of the host that no other program can take until it is released."""
 

@@ -50,7 +50,7 @@ def test_a_chain_that_drops_is_named_and_the_commands_open_it(
         shut = version in versions
         between = not (shut and version in frames)
         assert blue.open_ways(version) == {"out": not shut, "in": not shut, "between": between}
-    rules = blue.testbed.run("nft", "list", "ruleset")
+    rules = blue.testbed.ruleset()
     told = blue.conditions()
     findings = blue.findings()
     assert [(finding.object, finding.repaired) for finding in findings] == [
@@ -63,7 +63,7 @@ def test_a_chain_that_drops_is_named_and_the_commands_open_it(
     assert all(
         ("do not reach each other" in condition.problem) == bool(frames) for condition in told
     )
-    assert blue.testbed.run("nft", "list", "ruleset") == rules
+    assert blue.testbed.ruleset() == rules
     blue.run_remedies()
     blue.require_cured()
 

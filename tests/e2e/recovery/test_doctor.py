@@ -99,13 +99,13 @@ def test_each_damage_is_named_and_repaired(
     port = network_pb2.PortMapping(container_port=80, host_port=8080)
     veth = daemon.connect("one", ports=[port]).host_interface
     assert doctor(daemon) == []
-    rules = daemon.testbed.run("nft", "list", "ruleset")
+    rules = daemon.testbed.ruleset()
     daemon.testbed.run(*damage.replace("{veth}", veth).split())
     found = [problem for _, problem, _ in doctor(daemon)]
     assert found == [problem.replace("{veth}", veth) for problem in problems]
     assert all(repaired for _, _, repaired in doctor(daemon, repair=True))
     assert doctor(daemon) == []
-    assert daemon.testbed.run("nft", "list", "ruleset") == rules
+    assert daemon.testbed.ruleset() == rules
 
 
 def test_a_link_without_a_record_is_removed_and_foreign_links_are_not(

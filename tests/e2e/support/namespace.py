@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -18,6 +19,10 @@ T = TypeVar("T")
 
 BIN = Path(sys.executable).parent
 PATIENCE = 60.0  # seconds for what has to come about, however busy the machine is
+
+# The sets that have the ports of the host's programs.
+PROGRAMS = ("programs4", "programs6")
+_ELEMENTS_OF_PROGRAMS = re.compile(r"(set programs[46] \{\n[^\n]*)\n\t\telements = \{[^}]*\}")
 
 _CLONE_NEWNET = 0x40000000
 _PAYLOAD = bytes(range(256)) * 32  # several packets, and still less than a socket takes at once
@@ -84,12 +89,22 @@ class Namespace:
         """Return the elements of the firewall's sets and maps that have some. Like: ``nft -j``."""
         listed = self.json("nft", "-j", "list", "ruleset")["nftables"]
         sets = [entry[kind] for entry in listed for kind in ("set", "map") if kind in entry]
-        return {item["name"]: item["elem"] for item in sets if item.get("elem")}
+        return {
+            item["name"]: item["elem"]
+            for item in sets
+            if item.get("elem") and not item["name"].startswith(PROGRAMS)
+        }
+
+    def ruleset(self) -> str:
+        """Return all rules and elements, without the ports of programs, which come and go.
+
+        Like: ``nft -s list ruleset``.
+        """
+        return _ELEMENTS_OF_PROGRAMS.sub(r"\1", self.run("nft", "-s", "list", "ruleset"))
 
     def state(self) -> Mapping[str, object]:
         """Return this network's links, addresses, routes, routing rules and firewall."""
-        firewall = self.run("nft", "-s", "list", "ruleset")
-        return {**self.inside(network_state), "firewall": firewall}
+        return {**self.inside(network_state), "firewall": self.ruleset()}
 
     def pings(self, address: str, *, within: float = PATIENCE / 2) -> bool:
         """Return whether one packet, sent now, comes back within so many seconds."""

@@ -13,13 +13,13 @@ from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.drivers.linux.firewall.elements import Bits, Element, LinkIndex, Mac, Span, Value, keys
 from mynet.drivers.linux.firewall.guard import guard_elements, sandbox_elements
-from mynet.drivers.linux.firewall.port_elements import published
+from mynet.drivers.linux.firewall.port_elements import published, used_elements
 from mynet.drivers.linux.firewall.ruleset import elements, ruleset
 from mynet.drivers.linux.netlink.nftables import Key
 from mynet.drivers.linux.values.bridge_port import PORT_GROUP
 from mynet.drivers.linux.values.desired import NetworkRules, RouteSource
 from mynet.drivers.linux.values.endpoint_rules import AddressRange, Attachment, EndpointRules, Guard
-from mynet.drivers.linux.values.ports import Forward
+from mynet.drivers.linux.values.ports import Forward, UsedPort
 from mynet.drivers.linux.values.replies import Uplink
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -72,6 +72,8 @@ PORTS = {
         """
         add element inet mynet held4 { tcp . 8080 }
         add element inet mynet held6 { tcp . 8080 }
+        add element inet mynet leaves4 { 10.1.0.2 . tcp . 8080 }
+        add element inet mynet leaves6 { fd00:1::2 . tcp . 8080 }
         add element inet mynet pub4 { tcp . 8080 : 10.1.0.2 . 80 }
         add element inet mynet pub6 { tcp . 8080 : fd00:1::2 . 80 }
         add element inet mynet pubsrc4 { 10.1.0.2 . tcp . 80 : 8080 }
@@ -85,7 +87,8 @@ PORTS = {
             forward("192.0.2.7", 8082, "10.3.0.2", 80),
         ],
         """
-        add element inet mynet held4 { tcp . 8080, tcp . 8081 }
+        add element inet mynet held4 { tcp . 8080, tcp . 8081, tcp . 8082 }
+        add element inet mynet leaves4 { 10.3.0.2 . tcp . 8080 }
         add element inet mynet pub4 { tcp . 8080 : 10.3.0.2 . 80, tcp . 8081 : 10.3.0.2 . 80 }
         add element inet mynet pubip4 { 192.0.2.7 . tcp . 8082 : 10.3.0.2 . 80 }
         add element inet mynet pubsrc4 { 10.3.0.2 . tcp . 80 : 8080 }
@@ -117,19 +120,23 @@ PORTS = {
             forward("2001:db8::1", 9000, "fd00:1::2", 9000, count=2, protocol=SCTP),
         ],
         """
+        add element inet mynet held6 { sctp . 9000, sctp . 9001 }
         add element inet mynet pubipr4 { 127.0.0.1 . tcp . 9000-9100 : 10.1.0.2 }
         add element inet mynet pubipr6 { 2001:db8::1 . sctp . 9000-9001 : fd00:1::2 }
         add element inet mynet pubsrcipr6 { fd00:1::2 . sctp . 9000-9001 : 2001:db8::1 }
+        add element inet mynet pubsrcr6 { fd00:1::2 . sctp . 9000-9001 }
         """,
     ),
     "ranges that share numbers": (
         [
-            forward("192.0.2.7", 9000, "10.3.0.2", 9000, count=11, protocol=UDP),
-            forward("192.0.2.8", 9005, "10.3.0.2", 9005, count=11, protocol=UDP),
+            forward("192.0.2.7", 9000, "10.3.0.2", 9000, count=3, protocol=UDP),
+            forward("192.0.2.8", 9002, "10.3.0.2", 9002, count=2, protocol=UDP),
         ],
         """
-        add element inet mynet pubipr4 { 192.0.2.7 . udp . 9000-9010 : 10.3.0.2, 192.0.2.8 . udp . 9005-9015 : 10.3.0.2 }
-        add element inet mynet pubsrcipr4 { 10.3.0.2 . udp . 9000-9010 : 192.0.2.7 }
+        add element inet mynet held4 { udp . 9000, udp . 9001, udp . 9002, udp . 9003 }
+        add element inet mynet pubipr4 { 192.0.2.7 . udp . 9000-9002 : 10.3.0.2, 192.0.2.8 . udp . 9002-9003 : 10.3.0.2 }
+        add element inet mynet pubsrcipr4 { 10.3.0.2 . udp . 9000-9002 : 192.0.2.7 }
+        add element inet mynet pubsrcr4 { 10.3.0.2 . udp . 9000-9002 }
         """,  # noqa: E501 - a line of the ruleset
     ),
     "a range with other numbers": (
@@ -138,7 +145,8 @@ PORTS = {
             forward("192.0.2.7", 65534, "10.1.0.2", 1, count=2),
         ],
         """
-        add element inet mynet held4 { tcp . 9000, tcp . 9001 }
+        add element inet mynet held4 { tcp . 9000, tcp . 9001, tcp . 65534, tcp . 65535 }
+        add element inet mynet leaves4 { 10.1.0.2 . tcp . 9000, 10.1.0.2 . tcp . 9001, 10.1.0.2 . tcp . 65534, 10.1.0.2 . tcp . 65535 }
         add element inet mynet pub4 { tcp . 9000 : 10.1.0.2 . 7000, tcp . 9001 : 10.1.0.2 . 7001 }
         add element inet mynet pubip4 { 192.0.2.7 . tcp . 65534 : 10.1.0.2 . 1, 192.0.2.7 . tcp . 65535 : 10.1.0.2 . 2 }
         add element inet mynet pubsrc4 { 10.1.0.2 . tcp . 7000 : 9000, 10.1.0.2 . tcp . 7001 : 9001 }
@@ -366,6 +374,7 @@ def test_the_rules_declare_exactly_the_sets_that_are_filled() -> None:
         published(forwards),
         *map(guard_elements, guards),
         sandbox_elements(DUAL, DUAL),
+        used_elements(UsedPort(UDP, 500, version) for version in (4, 6)),
     )
     declared = [
         (family, name)

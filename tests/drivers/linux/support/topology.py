@@ -61,6 +61,20 @@ class Topology:
         )
         self.driver.connect(SampleCall(), self.endpoints[name])
 
+    def networks(self) -> list[Network]:
+        """Return all networks with their endpoints, as a start of the daemon knows them."""
+        return [
+            replace(
+                network,
+                endpoints=[
+                    endpoint
+                    for box, endpoint in self.endpoints.items()
+                    if network_of(box).id == network.id
+                ],
+            )
+            for network in NETWORKS.values()
+        ]
+
     def publish(self, name: str, *ports: PortMapping) -> None:
         """Publish ports of the host for a box, and no others."""
         self.endpoints[name] = replace(self.endpoints[name], ports=ports)
