@@ -19,10 +19,8 @@ driver must have. :func:`mynet.drivers.testing.check_driver` tests all of this.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
+from mynet.drivers.context import Call, DriverContext
 from mynet.drivers.description import (
     API_VERSION,
     PORTS,
@@ -81,37 +79,6 @@ __all__ = [
     "Subnet",
     "changeable",
 ]
-
-
-class Call(Protocol):
-    """The request that a verb runs for."""
-
-    @property
-    def request_id(self) -> str:
-        """The id that connects everything that is logged for one request."""
-
-    @property
-    def deadline(self) -> float:
-        """When the caller stops waiting, in seconds of :func:`time.monotonic`."""
-
-    @property
-    def principal(self) -> str:
-        """The peer that made the request."""
-
-    def alive(self) -> bool:
-        """Return whether the caller still waits. The daemon undoes what is made after that."""
-
-
-@dataclass(frozen=True, slots=True)
-class DriverContext:
-    """What the daemon gives a driver when it makes it."""
-
-    # The id of the daemon's state. A driver puts it into the mark of everything that it makes in
-    # the kernel, as the bridge driver's alias mynet:<instance>:<id>, and never touches an object
-    # with another mark.
-    instance: str
-    # An existing directory for this driver alone.
-    state_dir: Path
 
 
 class Driver(ABC):

@@ -9,11 +9,13 @@ from mynet.server.addressing.allocation_list import AllocationList
 from mynet.server.addressing.allocations import Allocations
 from mynet.server.addressing.import_export import ImportExport
 from mynet.server.addressing.leases import Leases
+from mynet.server.addressing.releases import Releases
 from mynet.server.addressing.subnets import SubnetRegistry
 from mynet.server.calls.locks import KeyedLocks
 from mynet.server.host import Host
 from mynet.server.model.subnets import Defaults
 from mynet.server.network.attachments import Attachments
+from mynet.server.network.connector import Connector
 from mynet.server.network.endpoint_updates import EndpointUpdates
 from mynet.server.network.endpoints import Endpoints
 from mynet.server.network.network_updates import NetworkUpdates
@@ -42,10 +44,12 @@ class Core:
     networks: Networks
     conditions: Conditions
     network_updates: NetworkUpdates
+    connector: Connector
     endpoints: Endpoints
     endpoint_updates: EndpointUpdates
     subnets: SubnetRegistry
     allocations: Allocations
+    releases: Releases
     allocation_list: AllocationList
     import_export: ImportExport
     doctor: Doctor
@@ -72,7 +76,8 @@ def assemble(
     leases = Leases(backends, registry, locks)
     ports = PortAllocator(store, host)
     attachments = Attachments(store, drivers, leases, ports)
-    endpoints = Endpoints(store, drivers, leases, locks, host, planner, attachments, finder)
+    endpoints = Endpoints(store, locks, attachments, finder)
+    connector = Connector(store, drivers, leases, locks, host, planner, attachments, finder)
     networks = Networks(store, drivers, backends, leases, endpoints, locks, planner, registry)
     network_updates = NetworkUpdates(store, drivers, locks)
     ipam_checks = IpamChecks(store, backends, registry, locks)
@@ -95,10 +100,12 @@ def assemble(
         networks=networks,
         conditions=conditions,
         network_updates=network_updates,
+        connector=connector,
         endpoints=endpoints,
         endpoint_updates=EndpointUpdates(store, drivers, locks, ports, attachments, finder),
         subnets=registry,
         allocations=Allocations(store, backends, locks, registry),
+        releases=Releases(store, backends, locks, registry),
         allocation_list=AllocationList(store, backends),
         import_export=ImportExport(store, backends, locks, registry),
         doctor=doctor,

@@ -114,6 +114,11 @@ class Attachments:
         for _, endpoint in attached:
             self.ports.release(endpoint.id)
 
+    def roll_back(self, call: Call, network: Network, endpoint: Endpoint, error: Exception) -> None:
+        """Tear down an endpoint that an error has kept from being connected or disconnected."""
+        with rollback(error, f"remove endpoint {endpoint.id}"):
+            self.tear_down(call.for_rollback(), (network, endpoint))
+
     def _remember(self, endpoint: Endpoint, failure: str) -> Endpoint:
         if endpoint.failure == failure:
             return endpoint

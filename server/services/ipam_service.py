@@ -67,7 +67,7 @@ class IPAMService:
         self, request: pb.ReleaseAddressRequest, call: Call
     ) -> pb.ReleaseAddressResponse:
         subnet, address, owner = from_proto.release(request)
-        released = self.core.allocations.release(
+        released = self.core.releases.release(
             call, subnet, address, owner, allow_missing=request.allow_missing
         )
         return pb.ReleaseAddressResponse(
@@ -75,7 +75,7 @@ class IPAMService:
         )
 
     def ReleaseOwner(self, request: pb.ReleaseOwnerRequest, call: Call) -> pb.ReleaseOwnerResponse:
-        released = self.core.allocations.release_owner(call, from_proto.owner(request))
+        released = self.core.releases.release_owner(call, from_proto.owner(request))
         return pb.ReleaseOwnerResponse(allocations=map(to_proto.allocation, released))
 
     def ListAllocations(

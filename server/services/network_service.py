@@ -72,7 +72,7 @@ class NetworkService:
 
     def Connect(self, request: pb.ConnectRequest, call: Call) -> pb.ConnectResponse:
         spec, sandbox = from_proto.endpoint(request)
-        endpoint = self.core.endpoints.connect(call, request.network, spec, sandbox)
+        endpoint = self.core.connector.connect(call, request.network, spec, sandbox)
         return pb.ConnectResponse(endpoint=to_proto.endpoint(endpoint))
 
     def UpdateEndpoint(

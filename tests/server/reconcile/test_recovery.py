@@ -7,7 +7,6 @@ import pytest
 from mynet.drivers.errors import DriverError, KernelError
 from mynet.ipam.testing import SampleCall
 from mynet.server.calls.call import Call
-from mynet.server.network import endpoints
 from mynet.server.reconcile import doctor, sandboxes
 from mynet.server.reconcile.findings import Examination
 from mynet.v1 import network_pb2
@@ -147,8 +146,7 @@ def test_endpoints_of_an_earlier_boot_are_removed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.connect("loose")
-    for module in (sandboxes, endpoints):
-        monkeypatch.setattr(module, "boot_id", lambda: "another boot")
+    monkeypatch.setattr(sandboxes, "boot_id", lambda: "another boot")
     found = world.core.doctor.recover()
     assert {each.problem for each in found} == {"It is of an earlier boot of this host."}
     assert world.endpoints() == []

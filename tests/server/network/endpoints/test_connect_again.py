@@ -150,7 +150,7 @@ def test_a_namespace_of_before_the_last_boot_is_gone(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = world.connect("c1", netns_name="c1")
-    monkeypatch.setattr("mynet.server.network.endpoints.boot_id", lambda: "another boot")
+    monkeypatch.setattr("mynet.server.network.connector.boot_id", lambda: "another boot")
     monkeypatch.setattr("mynet.server.network.planning.boot_id", lambda: "another boot")
     moved = world.connect("c1", netns_name="c1")
     assert moved.id == first.id
