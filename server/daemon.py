@@ -1,8 +1,10 @@
 """The daemon's life: claim, open, recover, serve, drain, leave."""
 
+import faulthandler
 import os
 import resource
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -16,6 +18,7 @@ from mynet.server.errors import CannotStart
 from mynet.server.plugins.catalog import BACKENDS, DRIVERS
 from mynet.server.plugins.loading import load_plugins
 from mynet.server.reconcile.healer import healers
+from mynet.server.service_manager import service_manager
 from mynet.server.services.server import Server
 from mynet.server.state.backup import delete_unfinished
 from mynet.server.state.directory import lock_state_dir
@@ -23,8 +26,10 @@ from mynet.server.state.namespace import require_no_foreign_devices
 from mynet.server.state.namespace_lock import lock_namespace
 from mynet.server.state.origin import record_origin
 from mynet.server.store import Store
+from mynet.server.watchdog import Watchdog
 
 _left_open: list[ExitStack] = []
+_OPENING_SECONDS = 120.0  # for the databases, which are checked, and for the plugins
 _FEWEST_DESCRIPTORS = 64  # with fewer, calls fail or no connection is accepted
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -39,7 +44,11 @@ def run(settings: Settings) -> bool:
     Raises CannotStart, StoreDamaged and StoreUnavailable.
     """
     memory.return_large_blocks()
+    # If a service manager aborts a daemon that hangs, the log has where each thread was.
+    faulthandler.enable(sys.__stderr__ or sys.stderr)
     wait_for_stop = _stop_signals()
+    manager = service_manager(os.environ)
+    manager.starting("Opening the state directory", _OPENING_SECONDS)
     _raise_descriptor_limit()
     with ExitStack() as open_things:
         state = open_things.enter_context(lock_state_dir(settings.state_dir))
@@ -55,16 +64,21 @@ def run(settings: Settings) -> bool:
         defaults = settings.defaults(state.instance)
         core = assemble(state, store, drivers, backends, kernel, defaults, settings.backup_dir)
         server = Server(core, settings.listen, settings.plugin_timeout, settings.limits)
-        core.doctor.recover()
+        core.doctor.recover(manager.steps("Restoring networks and endpoints"))
         record_origin(state.path)
         server.serve()
         addresses = [listener.address for listener in settings.listen]
+        watchdog = Watchdog(manager, {"store": store.await_writer, **server.checks()})
         watching = healers(core.doctor, drivers) if settings.heal else ()
         for healer in watching:
             healer.start()
         log.info("serving", listen=addresses, instance=state.instance, pid=os.getpid())
+        manager.ready(f"Serving at {', '.join(addresses)}")
+        watchdog.start()
         wait_for_stop()
         log.info("stopping")
+        manager.stopping("Waiting for calls in progress")
+        watchdog.stop()
         for healer in watching:
             healer.stop()
         drained = server.stop(settings.shutdown_grace)

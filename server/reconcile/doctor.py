@@ -6,7 +6,7 @@ subnets is compared with the backends, and the kernel with the records. Each obj
 under its lock, so that a call that is under way is not taken for an interrupted one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -65,16 +65,19 @@ class Doctor:
         """Send packets between endpoints, gateways and the next hop; return what became of them."""
         return list(self.reports.probe(call, examination, Snapshot(self.store)))
 
-    def recover(self) -> Sequence[Finding]:
+    def recover(self, on_step: Callable[[float], object] = lambda _: None) -> Sequence[Finding]:
         """Repair everything at a start, when the kernel may have nothing of any network.
 
         A repair that fails is logged and does not prevent the start. A plugin that does not answer
-        in time is not asked again.
+        in time is not asked again. ``on_step`` gets the seconds that the next step may take.
         """
         unresponsive = UnresponsivePlugins()
-        examination = Examination(
-            lambda: Call.internal(_RECOVERY_TIMEOUT, unresponsive), repair=True
-        )
+
+        def next_call() -> Call:
+            on_step(_RECOVERY_TIMEOUT)
+            return Call.internal(_RECOVERY_TIMEOUT, unresponsive)
+
+        examination = Examination(next_call, repair=True)
         snapshot = self._examine_records(examination)
         self.recovery.reserve_ports(snapshot)
         self.recovery.restore(examination, snapshot)

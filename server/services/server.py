@@ -2,8 +2,9 @@
 
 import contextlib
 import resource
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import grpc
 import structlog
@@ -15,6 +16,7 @@ from mynet.server.model.limits import Limits
 from mynet.server.services.front import sockets
 from mynet.server.services.front.calls import Front, Handler, Phase
 from mynet.server.services.front.methods import SERVICES, methods_of
+from mynet.server.services.front.self_call import call_health
 from mynet.server.services.front.standard import StandardServices
 from mynet.server.services.ipam_service import IPAMService
 from mynet.server.services.network_service import NetworkService
@@ -68,6 +70,7 @@ class Server:
             for method in methods_of(service, servicers[service.name])
         ]
         # A server for each listener, as a call does not tell which listener it came by.
+        self._listeners = listeners
         self._servers = [grpc.server(threads, options=_options(limits)) for _ in listeners]
         for server, listener in zip(self._servers, listeners, strict=True):
             handlers = {method.path: self.front.handler(method, listener) for method in methods}
@@ -80,6 +83,13 @@ class Server:
         """Accept calls from now on."""
         self.front.enter(Phase.SERVING)
         self.standard.set_health(serving=True)
+
+    def checks(self) -> Mapping[str, Callable[[], object]]:
+        """Return for each listener a function that returns or raises when the listener answers."""
+        return {
+            f"listener {listener.address}": partial(call_health, listener)
+            for listener in self._listeners
+        }
 
     def stop(self, grace: float) -> bool:
         """Refuse new calls and wait for those in progress; return whether all ended in time."""

@@ -99,6 +99,10 @@ class Store:
         self.networks = NetworkRecords(self._database)
         self.endpoints = EndpointRecords(self._database)
 
+    def await_writer(self) -> None:
+        """Wait until the writes that others have begun are on the disk, or are refused."""
+        self._database.write(lambda _connection, _revision: None)
+
     def close(self) -> None:
         """Commit the writes under way, and close the file."""
         self._database.close()
