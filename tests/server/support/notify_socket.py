@@ -30,7 +30,7 @@ class NotifySocket:
     def drain(self) -> list[dict[str, str]]:
         """Return the messages that have come."""
         messages: list[dict[str, str]] = []
-        self._socket.setblocking(False)
+        self._socket.settimeout(0)
         with contextlib.suppress(BlockingIOError):
             while True:
                 messages.append(self.next())
