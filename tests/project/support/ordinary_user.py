@@ -24,12 +24,14 @@ def main(folder: Path, command: list[str]) -> None:
         os.setgroups([])
         os.setgid(_USER)
         os.setuid(_USER)
-    os.execvpe(command[0], command, {**os.environ, "HOME": "/nonexistent"})
+    environment = {**os.environ, "HOME": "/nonexistent"}
+    os.execvpe(command[0], command, environment)  # noqa: S606 - it becomes the command
 
 
 def _has_other_users() -> bool:
     """Return whether the user exists in this user namespace. Source: user_namespaces(7)."""
-    ranges = [map(int, line.split()) for line in Path("/proc/self/uid_map").open()]
+    lines = Path("/proc/self/uid_map").read_text().splitlines()
+    ranges = [map(int, line.split()) for line in lines]
     return any(first <= _USER < first + count for first, _, count in ranges)
 
 
