@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -12,8 +11,10 @@ import click
 
 from mynet.server.model.callers import Listener, Role, parse_listener
 from mynet.server.model.limits import Limits
+from mynet.server.model.roles import Roles
 from mynet.server.model.special_purpose import why_unusable_by_networks
 from mynet.server.model.subnets import LONGEST, AddressPool, Defaults
+from mynet.server.tls import TlsFiles
 
 DEFAULT_LISTEN = "unix:///run/mynet/mynetd.sock"
 DEFAULT_STATE_DIR = Path("/var/lib/mynet")
@@ -45,6 +46,12 @@ class Settings:
     # Where callers may have backups written, if anywhere.
     backup_dir: Path | None = None
     limits: Limits = field(default_factory=Limits)
+    # What listeners on TCP use, unless they are insecure.
+    tls: TlsFiles | None = None
+    # What the principals of TLS may do.
+    roles: Roles = field(default_factory=Roles)
+    # Where roles are read again. It is no setting itself.
+    config_file: Path | None = field(default=None, compare=False)
 
     def defaults(self, instance: str) -> Defaults:
         """Return the defaults of subnets for the daemon with this state."""
@@ -107,62 +114,52 @@ def parse_pools(given: Sequence[str]) -> tuple[AddressPool, ...]:
     return tuple(pools)
 
 
-def read_file(path: Path, known: Mapping[str, click.Parameter]) -> dict[str, object]:
-    """Read a TOML config file. Raises click.BadParameter.
-
-    An unknown key is refused, and so is a value of another type than the option's, which click
-    would convert.
-    """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise click.BadParameter(f"{path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise click.BadParameter(f"{path} cannot be read as TOML: {error}") from error
-    if unknown := sorted(values.keys() - known.keys()):
-        raise click.BadParameter(
-            f"{path} has unknown keys {', '.join(unknown)}; known are {', '.join(sorted(known))}"
-        )
-    for key, value in values.items():
-        if expected := _expected_type(known[key], value):
-            raise click.BadParameter(f"{path}: {key} is {expected}, not {value!r}")
-    return values
-
-
-def _expected_type(option: click.Parameter, value: object) -> str:
-    """Return which type an option's value must have, or "" where it has that type."""
-    if option.multiple:
-        fits = isinstance(value, list) and value and all(isinstance(item, str) for item in value)
-        return "" if fits else "a list of texts"
-    if isinstance(option, click.Option) and option.is_flag:
-        return "" if isinstance(value, bool) else "true or false"
-    if isinstance(option.type, click.IntRange):
-        is_whole = isinstance(value, int) and not isinstance(value, bool)
-        return "" if is_whole else "a whole number"
-    if isinstance(option.type, click.FloatRange):
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
-        return "" if fits else "a number"
-    return "" if isinstance(value, str) else "a text"
-
-
-def listeners(addresses: Mapping[Role, Sequence[str]], *, insecure: bool) -> tuple[Listener, ...]:
+def listeners(
+    addresses: Mapping[Role, Sequence[str]], *, insecure: bool, tls: bool
+) -> tuple[Listener, ...]:
     """Return the listeners of each role.
 
-    Raises click.BadParameter for a malformed address, and for TCP without ``insecure``.
+    Raises click.BadParameter for a malformed address, and for TCP that is neither ``insecure`` nor
+    ``tls``.
     """
+    if insecure and tls:
+        raise click.BadParameter("--insecure and --tls-cert exclude each other; leave one of them")
     found: list[Listener] = []
     for role, texts in addresses.items():
         for text in texts:
             try:
-                listener = parse_listener(text, role)
+                listener = parse_listener(text, role, tls=tls)
             except ValueError as error:
                 raise click.BadParameter(str(error)) from error
-            if listener.path is None and not insecure:
+            if listener.path is None and not insecure and not tls:
                 raise click.BadParameter(
                     f"{text}: every program that reaches a TCP address can call it, without a"
-                    f" password and in the role {role.name.lower()}; add --insecure to accept that"
+                    f" password and in the role {role.name.lower()}; name the files of TLS with"
+                    " --tls-cert, --tls-key and --tls-client-ca, or add --insecure to accept that"
                 )
             if any(other.address == listener.address for other in found):
                 raise click.BadParameter(f"{listener.address} is named twice")
             found.append(listener)
     return tuple(found)
+
+
+def tls_files(
+    certificate: Path | None, key: Path | None, client_ca: Path | None
+) -> TlsFiles | None:
+    """Return the files of TLS, or None where none is named.
+
+    Raises click.BadParameter where one is missing or cannot be used. Without an authority for the
+    certificates of callers, every program that reaches the address could call.
+    """
+    paths = {"--tls-cert": certificate, "--tls-key": key, "--tls-client-ca": client_ca}
+    if not any(paths.values()):
+        return None
+    if not (certificate and key and client_ca):
+        missing = " and ".join(option for option, path in paths.items() if path is None)
+        raise click.BadParameter(f"TLS also needs {missing}; callers prove their names with it")
+    files = TlsFiles(certificate, key, client_ca)
+    try:
+        files.read()
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    return files

@@ -63,7 +63,10 @@ def run(settings: Settings) -> bool:
         state.complete()
         defaults = settings.defaults(state.instance)
         core = assemble(state, store, drivers, backends, kernel, defaults, settings.backup_dir)
-        server = Server(core, settings.listen, settings.plugin_timeout, settings.limits)
+        server = Server(
+            core, settings.listen, settings.plugin_timeout, settings.limits, settings.tls
+        )
+        server.front.roles = settings.roles
         core.doctor.recover(manager.steps("Restoring networks and endpoints"))
         record_origin(state.path)
         server.serve()

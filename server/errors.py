@@ -19,6 +19,7 @@
     ├── Busy                 another call is changing the object
     ├── Starting, ShuttingDown
     ├── RoleMissing          the role of the caller does not allow the call
+    ├── TlsTooOld            the caller's connection has a version of TLS before 1.3
     ├── LimitExceeded        a request exceeds a limit of the daemon
     ├── CallerGone           the caller does not wait for the reply any more
     ├── PluginTimeout        a plugin did not answer in time
@@ -179,6 +180,10 @@ class ShuttingDown(MynetError):
 
 class RoleMissing(MynetError):
     """The role of the caller does not allow the call."""
+
+
+class TlsTooOld(MynetError):
+    """The connection of the caller has a version of TLS before 1.3."""
 
 
 class LimitExceeded(MynetError):

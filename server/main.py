@@ -9,7 +9,7 @@ import click
 from mynet.drivers.errors import DriverError
 from mynet.drivers.linux.kernel_errors import remedy_of
 from mynet.ipam.errors import IpamError
-from mynet.server import config
+from mynet.server import config, config_file
 from mynet.server.config import Settings
 from mynet.server.errors import NO_THREAD, CannotStart, is_without_thread
 from mynet.server.limit_options import limit_options
@@ -18,7 +18,9 @@ from mynet.server.model.callers import Role
 from mynet.server.model.limits import Limits
 from mynet.server.offline.commands import fsck, restore
 
-_CHECK = "mynet.check_config"  # a key of click's context; no key of the config file
+# Keys of click's context. The config file has other keys.
+_CHECK, _FILE = "mynet.check_config", "mynet.config_file"
+_FILE_PATH = click.Path(dir_okay=False, path_type=Path)
 _UMASK = 0o077  # files are the daemon's own; what others may use gets its mode explicitly
 
 
@@ -30,7 +32,8 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
             for option in context.command.params
             if option.name and option.expose_value
         }
-        context.default_map = config.read_file(value, known)
+        context.default_map = config_file.read_options(value, known)
+        context.meta[_FILE] = value
 
 
 def _remember(context: click.Context, _: click.Parameter, value: object) -> None:
@@ -63,7 +66,7 @@ def _remember(context: click.Context, _: click.Parameter, value: object) -> None
     metavar="ADDRESS",
     default=(config.DEFAULT_LISTEN,),
     help="Where to serve callers who may do everything: unix:///PATH[,group=NAME][,mode=0660], or"
-    " HOST:PORT together with --insecure. May be repeated.",
+    " HOST:PORT with TLS or --insecure. May be repeated.",
 )
 @click.option(
     "--listen-operator",
@@ -76,6 +79,19 @@ def _remember(context: click.Context, _: click.Parameter, value: object) -> None
     multiple=True,
     metavar="ADDRESS",
     help="Like --listen, for callers who only list and look.",
+)
+@click.option(
+    "--tls-cert",
+    type=_FILE_PATH,
+    metavar="FILE",
+    help="Serve TCP with TLS 1.3, with this certificate in PEM.",
+)
+@click.option("--tls-key", type=_FILE_PATH, metavar="FILE", help="The key of the certificate.")
+@click.option(
+    "--tls-client-ca",
+    type=_FILE_PATH,
+    metavar="FILE",
+    help="The authorities that sign the certificates of callers. [roles] gives them roles.",
 )
 @click.option("--insecure", is_flag=True, help="Serve TCP without encryption and authentication.")
 @click.option(
@@ -143,6 +159,9 @@ def main(
     listen: tuple[str, ...],
     listen_operator: tuple[str, ...],
     listen_reader: tuple[str, ...],
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_client_ca: Path | None,
     insecure: bool,
     state_dir: Path,
     plugin_timeout: float,
@@ -168,7 +187,9 @@ def main(
     if context.invoked_subcommand:
         return
     addresses = {Role.ADMIN: listen, Role.OPERATOR: listen_operator, Role.READER: listen_reader}
-    listeners = config.listeners(addresses, insecure=insecure)
+    tls = config.tls_files(tls_cert, tls_key, tls_client_ca)
+    listeners = config.listeners(addresses, insecure=insecure, tls=tls is not None)
+    file = context.meta.get(_FILE)
     settings = Settings(
         *(listeners, state_dir, plugin_timeout, shutdown_grace),
         pools=config.parse_pools(default_address_pool),
@@ -177,6 +198,9 @@ def main(
         heal=not no_heal,
         backup_dir=backup_dir,
         limits=limits,
+        tls=tls,
+        roles=config_file.read_roles(file),
+        config_file=file,
     )
     if context.meta[_CHECK]:
         click.echo("The configuration is valid.")

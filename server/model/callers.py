@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
+from mynet.server.model.scopes import EVERYTHING, Scope
+
 _UNIX = "unix://"
 _LAST_PORT = 65535
 _MODES = 0o777
@@ -14,6 +16,8 @@ SOCKET_MODE = 0o660  # by default: the socket's owner and its group may call
 class Role(IntEnum):
     """What a caller may do. Each role includes those before it."""
 
+    # Nothing: the principal has no role.
+    NONE = 0
     # List and look.
     READER = 1
     # Connect, disconnect and update endpoints; allocate and release addresses.
@@ -32,6 +36,9 @@ class Listener:
     # Of a socket: its group, or -1 for that of the process.
     group: int = -1
     mode: int = SOCKET_MODE
+    # Whether callers prove their names with TLS. The role of the listener is then the highest that
+    # they can have.
+    tls: bool = False
 
     @property
     def path(self) -> Path | None:
@@ -53,6 +60,8 @@ class Caller:
     peer: str
     # The name that the caller has proved, or "" where the listener asks for no proof.
     principal: str = ""
+    # The networks that the caller may see and change.
+    scope: Scope = EVERYTHING
 
     @property
     def name(self) -> str:
@@ -69,8 +78,10 @@ class Caller:
 DAEMON = Caller(Role.ADMIN, "", "mynetd", "mynetd")
 
 
-def parse_listener(text: str, role: Role) -> Listener:
+def parse_listener(text: str, role: Role, *, tls: bool = False) -> Listener:
     """Return a listener, such as ``unix:///run/reader.sock,group=monitor,mode=0660``.
+
+    With ``tls``, callers of a TCP address prove their names.
 
     Raises ValueError with a reason for people.
     """
@@ -79,7 +90,7 @@ def parse_listener(text: str, role: Role) -> Listener:
         host, _, port = text.rpartition(":")
         if not host or "/" in host or not _is_port(port):
             raise ValueError(f"{text} is neither unix:///PATH nor HOST:PORT")
-        return Listener(text, role)
+        return Listener(text, role, tls=tls)
     if not address.startswith("unix:///"):
         raise ValueError(f"{text}: write it as unix:///run/mynet/mynetd.sock")
     group, mode = -1, SOCKET_MODE

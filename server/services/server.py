@@ -15,11 +15,13 @@ from mynet.server.model.callers import Listener
 from mynet.server.model.limits import Limits
 from mynet.server.services.front import sockets
 from mynet.server.services.front.calls import Front, Handler, Phase
+from mynet.server.services.front.certificates import Certificates
 from mynet.server.services.front.methods import SERVICES, methods_of
 from mynet.server.services.front.self_call import call_health
 from mynet.server.services.front.standard import StandardServices
 from mynet.server.services.ipam_service import IPAMService
 from mynet.server.services.network_service import NetworkService
+from mynet.server.tls import TlsFiles
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -52,10 +54,12 @@ class Server:
         listeners: Sequence[Listener],
         seconds: float,
         limits: Limits | None = None,
+        tls: TlsFiles | None = None,
     ) -> None:
         """Listen on all addresses. Raises CannotStart.
 
-        A call takes ``seconds`` at most, also if its client gave a later deadline.
+        A call takes ``seconds`` at most, also if its client gave a later deadline. Listeners with
+        TLS need its files.
         """
         limits = limits or Limits()
         self.front = Front(seconds, limits)
@@ -75,7 +79,7 @@ class Server:
         for server, listener in zip(self._servers, listeners, strict=True):
             handlers = {method.path: self.front.handler(method, listener) for method in methods}
             server.add_generic_rpc_handlers([_Services(handlers | self.standard.handlers())])
-            _listen(server, listener)
+            _listen(server, listener, tls)
         for server in self._servers:
             server.start()
 
@@ -101,31 +105,34 @@ class Server:
         return drained
 
 
-def _listen(server: grpc.Server, listener: Listener) -> None:
+def _listen(server: grpc.Server, listener: Listener, tls: TlsFiles | None) -> None:
     """Make a server listen. Raises CannotStart."""
     try:
         if listener.path is None:
-            _listen_on_tcp(server, listener)
+            _listen_on_tcp(server, listener, tls if listener.tls else None)
         else:
             with sockets.prepared(listener.path, listener.group, listener.mode):
                 server.add_insecure_port(f"unix:{listener.path}")
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, ValueError) as error:
         raise CannotStart(
             f"cannot listen on {listener.address}: {error}; stop what listens there, or choose"
             " another address with --listen"
         ) from error
 
 
-def _listen_on_tcp(server: grpc.Server, listener: Listener) -> None:
-    """Listen without encryption. Raises RuntimeError."""
-    log.warning(
-        "serves TCP without encryption and authentication: every program that reaches the address"
-        " can call this daemon",
-        address=listener.address,
-        role=listener.role.name.lower(),
-    )
+def _listen_on_tcp(server: grpc.Server, listener: Listener, tls: TlsFiles | None) -> None:
+    """Listen with TLS, or without encryption. Raises RuntimeError, and ValueError for the files."""
     host, _, port = listener.address.rpartition(":")
     with sockets.ipv4_alone(int(port)) if host == _ANY_IPV4 else contextlib.nullcontext():
+        if tls:
+            server.add_secure_port(listener.address, Certificates(tls).credentials)
+            return
+        log.warning(
+            "serves TCP without encryption and authentication: every program that reaches the"
+            " address can call this daemon",
+            address=listener.address,
+            role=listener.role.name.lower(),
+        )
         server.add_insecure_port(listener.address)
 
 

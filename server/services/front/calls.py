@@ -32,6 +32,8 @@ from mynet.server.errors import (
 )
 from mynet.server.model.callers import Caller, Listener
 from mynet.server.model.limits import Limits
+from mynet.server.model.roles import Roles
+from mynet.server.services.front.callers import identify
 from mynet.server.services.front.limits import BytesInFlight, WaitingCalls
 from mynet.server.services.front.methods import Method
 from mynet.server.services.front.roles import require_role
@@ -63,6 +65,8 @@ class Front:
         """Make a front for calls that take ``seconds`` at most."""
         self.seconds = seconds
         self.limits = limits
+        # What the principals of TLS listeners may do. It is replaced when the configuration is.
+        self.roles = Roles()
         self.waiting = WaitingCalls(limits.max_waiting_calls)
         self.bytes_in_flight = BytesInFlight(limits.max_bytes_in_flight)
         # Guards `_phase` and `_active`, the number of calls in progress. Notified when a call ends.
@@ -156,7 +160,6 @@ class Front:
     ) -> Iterator[tuple[Message | Iterator[Message], Call]]:
         """Read a request for a block that answers it. An error of either ends the call."""
         request_id = _request_id(context)
-        caller = Caller(listener.role, listener.address, context.peer())
         context.send_initial_metadata(((_REQUEST_ID, request_id),))
         error: Exception | None = None
         started = time.monotonic()
@@ -165,7 +168,8 @@ class Front:
             self.bytes_in_flight.request() as count,
         ):
             try:
-                require_role(method.path, caller.role)  # before the request is read
+                caller = identify(listener, context, self.roles)
+                require_role(method.path, caller, listener)  # before the request is read
                 self._require_serving()
                 requests = self._requests(method, bodies, context, count)
                 request = requests if method.streams_request else _only(requests)

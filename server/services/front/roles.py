@@ -1,7 +1,7 @@
 """The role that each method requires. A test fails if a method of the API has none."""
 
-from mynet.server.errors import RoleMissing
-from mynet.server.model.callers import Role
+from mynet.server.errors import RoleMissing, quoted
+from mynet.server.model.callers import Caller, Listener, Role
 
 _NETWORKS, _IPAM = "/mynet.v1.NetworkService/", "/mynet.v1.IPAMService/"
 
@@ -36,13 +36,28 @@ REQUIRED = {
 }
 
 
-def require_role(path: str, role: Role) -> None:
-    """Raise RoleMissing if callers of a role may not call a method."""
+def require_role(path: str, caller: Caller, listener: Listener) -> None:
+    """Raise RoleMissing if a caller of a listener may not call a method."""
     required = REQUIRED[path]
-    if role < required:
+    if caller.role < required:
         raise RoleMissing(
-            f"{path.rpartition('.')[2]} needs the role {required.name.lower()}, and callers of this"
-            f" address have the role {role.name.lower()}; call an address that gives that role",
+            f"{path.rpartition('.')[2]} needs the role {required.name.lower()}, and"
+            f" {_why_not(caller, listener, required)}",
             resource=f"role {required.name.lower()}",
-            metadata={"role": role.name.lower(), "required": required.name.lower()},
+            metadata={"role": caller.role.name.lower(), "required": required.name.lower()},
         )
+
+
+def _why_not(caller: Caller, listener: Listener, required: Role) -> str:
+    """Return why a caller has another role, and what to do."""
+    if listener.role < required:
+        return (
+            f"callers of this address have the role {listener.role.name.lower()} at most; call an"
+            " address that gives that role"
+        )
+    if not caller.principal:
+        return "the caller's certificate has no name; issue one with a DNS name or a URI"
+    return (
+        f"{quoted(caller.principal)} has the role {caller.role.name.lower()}; give it that role in"
+        " [roles] of mynetd's configuration"
+    )

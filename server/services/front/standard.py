@@ -16,6 +16,8 @@ from google.rpc import error_details_pb2  # noqa: F401
 from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from mynet.server.errors import TlsTooOld
+from mynet.server.services.front.callers import require_new_tls
 from mynet.server.services.front.calls import Front, Handler
 from mynet.server.services.front.reflection import symbols
 
@@ -72,7 +74,11 @@ class StandardServices:
 
 
 def _parsed(kind: type[M], bodies: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[M]:
-    """Yield the messages of a request. A message of another kind ends the call."""
+    """Yield the messages of a request. A message of another kind ends the call, and old TLS."""
+    try:
+        require_new_tls(context)
+    except TlsTooOld as error:
+        context.abort(grpc.StatusCode.UNAUTHENTICATED, str(error))
     for body in bodies:
         try:
             yield kind.FromString(body)

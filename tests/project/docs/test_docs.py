@@ -85,7 +85,7 @@ def test_config_files_in_the_documentation_have_valid_keys(
     blocks = pages["docs/mynetd.md"].blocks("toml")
     assert blocks != []
     for block in blocks:
-        assert tomllib.loads(block).keys() <= {option.name for option in mynetd.params}
+        assert tomllib.loads(block).keys() <= {*(option.name for option in mynetd.params), "roles"}
 
 
 def test_the_documentation_has_the_capabilities_that_mynetd_needs(
