@@ -15,7 +15,7 @@ from mynet.v1.network_pb2 import PortMapping, UpdateEndpointRequest
 from tests.e2e.support.daemon import STATE, Daemon
 from tests.e2e.support.testbed import Sandbox, Testbed
 
-STATES = sorted((Path(__file__).parents[1] / "states").glob("*.tar.gz"))
+STATES = sorted(Path(__file__).parent.glob("*.tar.gz"))
 ANSWERS = {"network ls": "networks", "endpoint ls": "endpoints", "ipam ls": "allocations"}
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 

@@ -137,7 +137,7 @@ def test_a_subnet_that_would_take_other_networks_from_the_host_is_no_networks(
 
 
 def test_the_page_on_ipam_lists_every_block() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "ipam.md").read_text()
+    page = (Path(__file__).parents[4] / "docs" / "ipam.md").read_text()
     listed = {
         (row[0], row[1], row[2])
         for row in re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", page, re.MULTILINE)

@@ -1,42 +1,24 @@
 """The healer over the real driver, and a kernel in memory that sends notifications."""
 
-import itertools
-import threading
 import time
-from collections.abc import Callable, Collection, Iterator, MutableMapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-import structlog
 
-from mynet.drivers.api import Network
 from mynet.drivers.errors import KernelError
 from mynet.server.calls.call import Call
 from mynet.server.reconcile import healer as healer_module
-from mynet.server.reconcile import repair_queue
 from mynet.server.reconcile.findings import Examination
-from mynet.server.reconcile.healer import Healer, examiners, healers
+from mynet.server.reconcile.healer import examiners, healers
 from mynet.v1 import network_pb2
-from tests.server.support.faulty.fakes import FakeDriver
+from tests.server.reconcile.healing.logged import Log, said
 from tests.server.support.polling import eventually
 from tests.server.support.stack import Stack
-from tests.server.support.world import World
 
 LOOPBACK = "br-web drops packets from 127.0.0.1 (route_localnet is 0)."
-
-Log = list[MutableMapping[str, Any]]
-
-
-@pytest.fixture(autouse=True)
-def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
-    """What is logged. Surveys are as rare as if they never were, and no object waits long."""
-    monkeypatch.setattr(healer_module, "SURVEY_INTERVAL", 3600.0)
-    monkeypatch.setattr(repair_queue, "FIRST_RETRY", 0.05)
-    with structlog.testing.capture_logs() as captured:
-        yield captured
+PORT = network_pb2.PortMapping(container_port=80)
 
 
 @pytest.fixture
@@ -57,12 +39,6 @@ def stack(folder: Path) -> Iterator[Stack]:
 
 def surveyed(stack: Stack) -> int:
     return stack.kernel.control.calls["firewall.drifted"]
-
-
-def said(log: Log, event: str) -> list[tuple[str, str]]:
-    """Return the subject and the problem of each log line of an event."""
-    lines = [line for line in log if line["event"] == event]
-    return [(str(line.get("subject", "")).split(" of ")[-1], line["problem"]) for line in lines]
 
 
 def in_order(stack: Stack) -> bool:
@@ -172,9 +148,6 @@ def test_an_endpoint_whose_sandbox_is_gone_waits_for_its_caller(stack: Stack, lo
     assert stack.connect("c1", netns_name="c1", ports=[PORT]).id == before[0].id
 
 
-PORT = network_pb2.PortMapping(container_port=80)
-
-
 def test_an_endpoint_without_a_sandbox_is_not_repaired(stack: Stack, log: Log) -> None:
     stack.kernel.delete_link(host_end(stack, "c2"))
     stack.kernel.lose_notifications()
@@ -250,148 +223,6 @@ def test_an_object_that_is_being_created_or_deleted_is_not_examined(stack: Stack
         stack.kernel.control.calls["links.inspect"],
         stack.kernel.control.calls["links.inspect_bridge"],
     ) == before
-
-
-@pytest.fixture
-def begin(world: World) -> Iterator[Callable[[FakeDriver], Healer]]:
-    """Return a function that starts a healer of a driver."""
-    made: list[Healer] = []
-
-    def make(driver: FakeDriver) -> Healer:
-        made.append(Healer(world.core.doctor, world.drivers.get(driver.info.name)))
-        made[-1].start()
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.stop()
-        assert each.ended(5)
-
-
-def test_a_driver_that_cannot_notice_damage_has_no_healer(world: World) -> None:
-    assert healers(world.core.doctor, world.drivers) == []
-
-
-def test_a_hung_driver_delays_neither_other_drivers_nor_the_stop(
-    world: World, begin: Callable[[FakeDriver], Healer], log: Log
-) -> None:
-    ids = [world.network("web", "10.1.0.0/24").id]
-    ids.append(world.network("api", "10.2.0.0/24", driver="other").id)
-    one, other = begin(world.driver), begin(world.other)
-    hang = world.driver.trouble.hang("check_network")
-    world.driver.networks.clear()
-    world.other.networks.clear()
-    one.alarm(ids[:1])
-    hang.await_victim()
-    other.alarm(ids[1:])
-    assert eventually(lambda: world.other.networks)
-    one.stop()
-    assert not one.ended(0)
-    hang.end()
-    assert one.ended(5)
-    assert said(log, "not healed") == []
-
-
-def test_a_stopped_healer_begins_nothing_more_and_logs_no_error(
-    world: World, begin: Callable[[FakeDriver], Healer], log: Log
-) -> None:
-    networks = [world.network(f"n{number}", f"10.{number}.0.0/24").id for number in (1, 2)]
-    one = begin(world.driver)
-    hang = world.driver.trouble.hang("check_network")
-    world.driver.networks.clear()
-    one.alarm(networks)
-    hang.await_victim()
-    one.stop()
-    world.driver.trouble.fail("create", KernelError("the end is near"))
-    hang.end()
-    assert one.ended(5)
-    assert world.driver.networks == {}
-    assert said(log, "not healed") == []
-
-
-def test_a_driver_whose_watch_fails_is_surveyed(
-    world: World,
-    begin: Callable[[FakeDriver], Healer],
-    log: Log,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    world.network("web", "10.1.0.0/24")
-
-    def broken(*_: object) -> None:
-        raise ValueError("no")
-
-    surveys: list[int] = []
-
-    def survey(_: object, networks: Sequence[Network]) -> Collection[str]:
-        surveys.append(len(networks))
-        return ()
-
-    monkeypatch.setattr(world.driver, "watch", broken)
-    monkeypatch.setattr(world.driver, "survey", survey)
-    begin(world.driver)
-    assert eventually(lambda: surveys == [1])
-    assert [line["driver"] for line in log if line["event"] == "damage is not noticed at once"]
-
-
-def test_alarms_cause_no_survey_during_the_pause_after_the_last(
-    world: World, begin: Callable[[FakeDriver], Healer], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(healer_module, "_SURVEY_PAUSE", 3600.0)
-    surveys: list[int] = []
-
-    def survey(_: object, networks: Sequence[Network]) -> Collection[str]:
-        surveys.append(len(networks))
-        return ()
-
-    monkeypatch.setattr(world.driver, "survey", survey)
-    network = world.network("web", "10.1.0.0/24")
-    healer = begin(world.driver)
-    assert eventually(lambda: healer._pause_until > 0)
-    world.driver.networks.clear()
-    healer.alarm(())
-    healer.alarm([network.id])  # repaired after the survey, if one had been made
-    assert eventually(lambda: world.driver.networks)
-    assert surveys == [1]
-
-
-def test_a_hung_survey_blocks_one_thread_of_its_driver(
-    world: World,
-    begin: Callable[[FakeDriver], Healer],
-    log: Log,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(healer_module, "_TIMEOUT", 0.05)
-    monkeypatch.setattr(healer_module, "_SURVEY_PAUSE", 0.05)
-    end, surveys = threading.Event(), itertools.count()
-
-    def survey(*_: object) -> Collection[str]:
-        next(surveys)
-        end.wait(10)
-        return ()
-
-    monkeypatch.setattr(world.driver, "survey", survey)
-    healer = begin(world.driver)
-    for number in range(4):
-        assert eventually(lambda: healer._survey_at > 0), number
-        healer.alarm(())
-        assert eventually(lambda: healer._survey_at > 0), number
-    assert next(surveys) == 1
-    assert said(log, "not healed")[0][1].startswith("bridge was not surveyed")
-    end.set()
-
-
-def test_a_network_that_is_being_created_is_left_to_its_call(
-    world: World, begin: Callable[[FakeDriver], Healer]
-) -> None:
-    hang = world.driver.trouble.hang("create")
-    with ThreadPoolExecutor(1) as pool:
-        making = pool.submit(world.network, "web", "10.1.0.0/24")
-        hang.await_victim()
-        (network,) = world.store.networks.all()
-        assert list(examiners(world.core.doctor, [network.id])) == []
-        begin(world.driver).alarm([network.id])
-        hang.end()
-        assert making.result().name == "web"
 
 
 def test_an_endpoint_that_moved_since_it_was_suspected_is_not_removed(stack: Stack) -> None:
