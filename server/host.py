@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from mynet.drivers.api import IPNetwork
-from mynet.drivers.linux.interface import Ports, Sandboxes
+from mynet.drivers.linux.interface.ports import Ports
+from mynet.drivers.linux.interface.sandboxes import Sandboxes
 
 _RESOLV_CONF = Path("/etc/resolv.conf")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -43,7 +44,7 @@ class Routes(Protocol):
 
 
 class Host(Protocol):
-    """What the core asks of :class:`mynet.drivers.linux.interface.Kernel`."""
+    """What the core asks of :class:`mynet.drivers.linux.interface.kernel.Kernel`."""
 
     @property
     def sandboxes(self) -> Sandboxes:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from mynet.drivers import api
 from mynet.drivers.bridge.checks.drift import drifted, table_differences
@@ -27,10 +28,13 @@ from mynet.drivers.bridge.options.networks import OPTIONS, contradictions, requi
 from mynet.drivers.bridge.replies import filtered_requests, lead_replies, misled, wants_uplinks
 from mynet.drivers.bridge.restore import restore
 from mynet.drivers.bridge.specs import PORT_PREFIX, Specs
-from mynet.drivers.linux.interface import Kernel, Watch
+from mynet.drivers.linux.interface.kernel import Kernel
 from mynet.drivers.linux.links.alias import read_mark
 from mynet.drivers.linux.values.desired import BRIDGE_PORTS
 from mynet.drivers.linux.values.endpoint_rules import Attachment
+
+if TYPE_CHECKING:
+    from mynet.drivers.linux.interface.monitor import Watch
 
 _MARGIN = 0.5  # seconds before a deadline, in which the answer is packed
 

@@ -6,7 +6,8 @@ from shlex import join
 from mynet.drivers.api import Condition, IPAddress, Network
 from mynet.drivers.bridge.options.host_addresses import HOST_ADDRESSES, host_addresses
 from mynet.drivers.errors import InvalidOptions
-from mynet.drivers.linux.interface import Host, Kernel
+from mynet.drivers.linux.interface.host import Host
+from mynet.drivers.linux.interface.kernel import Kernel
 
 
 def require_own_addresses(network: Network, kernel: Kernel) -> None:

@@ -6,7 +6,7 @@ from mynet.drivers.api import Network
 from mynet.drivers.bridge.options.host_addresses import host_addresses
 from mynet.drivers.bridge.options.networks import MODES, GatewayMode, Options
 from mynet.drivers.bridge.replies import uplinks_for, wants_uplinks
-from mynet.drivers.linux.interface import Host
+from mynet.drivers.linux.interface.host import Host
 from mynet.drivers.linux.values.desired import NetworkRules, RouteSource
 from mynet.drivers.linux.values.replies import Uplink
 

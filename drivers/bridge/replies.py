@@ -5,7 +5,8 @@ from shlex import join
 
 from mynet.drivers.api import IPV4, Condition, Network
 from mynet.drivers.bridge.options.replies import REPLY_BY_INGRESS, replies_by_ingress
-from mynet.drivers.linux.interface import Host, Kernel
+from mynet.drivers.linux.interface.host import Host
+from mynet.drivers.linux.interface.kernel import Kernel
 from mynet.drivers.linux.values.replies import Uplink
 
 

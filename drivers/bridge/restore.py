@@ -9,7 +9,7 @@ from mynet.drivers.bridge.network_rules import rules_of_networks
 from mynet.drivers.bridge.replies import lead_replies, release_others
 from mynet.drivers.bridge.specs import Specs
 from mynet.drivers.errors import DriverError
-from mynet.drivers.linux.interface import Kernel
+from mynet.drivers.linux.interface.kernel import Kernel
 from mynet.drivers.linux.values.observed import Survey
 
 

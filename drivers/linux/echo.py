@@ -19,7 +19,7 @@ from mynet.drivers.api import IPV4, IPAddress
 from mynet.drivers.errors import DriverError
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.links.lookup import default_routes
-from mynet.drivers.linux.netlink import neighbour_requests
+from mynet.drivers.linux.netlink.addresses import neighbour_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.echo import EchoRequest
 
@@ -34,7 +34,7 @@ _UNKNOWN_NEIGHBOUR: Final = frozenset({errno.ENOENT, errno.ENODEV})
 
 
 class Probes:
-    """Implements :class:`~mynet.drivers.linux.interface.Probes` with raw sockets."""
+    """Implements :class:`~mynet.drivers.linux.interface.probes.Probes` with raw sockets."""
 
     def echo(self, requests: Sequence[EchoRequest], deadline: float) -> Sequence[str | None]:
         """Like: ip netns exec NAME ping -c 1 -I DEVICE ADDRESS, for many at once."""

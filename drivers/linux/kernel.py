@@ -1,4 +1,4 @@
-"""The real kernel: :class:`~mynet.drivers.linux.interface.Kernel` over netlink."""
+"""The real kernel: :class:`~mynet.drivers.linux.interface.kernel.Kernel` over netlink."""
 
 from mynet.drivers.linux.echo import Probes
 from mynet.drivers.linux.firewall.firewall import Firewall

@@ -11,15 +11,15 @@ from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import PrivilegeMissing, SandboxNotFound
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.kernel_errors import refusals
-from mynet.drivers.linux.netlink.link_requests import get_link
+from mynet.drivers.linux.netlink.links.link_replies import read_link
+from mynet.drivers.linux.netlink.links.link_requests import get_link
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.netlink.route_replies import read_link
 
 _ESCAPE = re.compile(rb"\\([0-7]{3})")  # how mountinfo writes a space: \040
 
 
 class Sandboxes:
-    """Implements :class:`~mynet.drivers.linux.interface.Sandboxes`."""
+    """Implements :class:`~mynet.drivers.linux.interface.sandboxes.Sandboxes`."""
 
     def identify(self, path: str) -> Sandbox:
         """Like: lsns -t net PATH.

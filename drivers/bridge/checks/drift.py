@@ -12,7 +12,7 @@ from mynet.drivers.bridge.endpoint_rules import (
 from mynet.drivers.bridge.network_rules import rules_of_networks
 from mynet.drivers.bridge.replies import leftovers, misled
 from mynet.drivers.bridge.specs import Specs
-from mynet.drivers.linux.interface import Kernel
+from mynet.drivers.linux.interface.kernel import Kernel
 from mynet.drivers.linux.values.desired import Bridge
 
 

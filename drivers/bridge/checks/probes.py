@@ -7,7 +7,7 @@ from typing import Final
 
 from mynet.drivers.api import Endpoint, IPAddress, Network, Probe, ProbeState
 from mynet.drivers.bridge.options.networks import GatewayMode, Options
-from mynet.drivers.linux.interface import Kernel
+from mynet.drivers.linux.interface.kernel import Kernel
 from mynet.drivers.linux.values.echo import EchoRequest
 
 _ENDPOINTS: Final = 2  # of each network that packets are sent from

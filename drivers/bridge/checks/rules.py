@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mynet.drivers.api import IPV4, IPV6, Network
-from mynet.drivers.linux.interface import Kernel
+from mynet.drivers.linux.interface.kernel import Kernel
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.endpoint_rules import EndpointRules
 

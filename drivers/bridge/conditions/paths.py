@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 from mynet.drivers.api import Condition, IPAddress, IPNetwork, Network, Subnet
 from mynet.drivers.bridge.options.networks import GatewayMode, Options
 from mynet.drivers.bridge.specs import Specs
-from mynet.drivers.linux.interface import Host
+from mynet.drivers.linux.interface.host import Host
 from mynet.drivers.linux.values.paths import Path
 
 _REMEDY = "If no other program needs it as it is, run as root:"

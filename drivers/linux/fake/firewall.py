@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from mynet.drivers.linux import interface
 from mynet.drivers.linux.fake.control import Control, Subject
 from mynet.drivers.linux.firewall.audit import describe_surplus
 from mynet.drivers.linux.firewall.elements import Element, text
@@ -16,14 +15,15 @@ from mynet.drivers.linux.firewall.ruleset import (
     endpoint_elements,
     surplus,
 )
+from mynet.drivers.linux.interface.firewall import Firewall
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.endpoint_rules import Attachment, EndpointRules
 from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.ports import Forward, UsedPort
 
 
-class FakeFirewall(Subject, protocol=interface.Firewall):
-    """Implements :class:`~mynet.drivers.linux.interface.Firewall` in memory.
+class FakeFirewall(Subject, protocol=Firewall):
+    """Implements :class:`~mynet.drivers.linux.interface.firewall.Firewall` in memory.
 
     A change of tables that were flushed brings back all of them, as the real ones are loaded again.
     """

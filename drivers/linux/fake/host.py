@@ -1,20 +1,20 @@
-"""The host of the kernel in memory, as :class:`~mynet.drivers.linux.interface.Host`."""
+"""The host of the kernel in memory, as :class:`~mynet.drivers.linux.interface.host.Host`."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mynet.drivers.api import IPAddress, IPNetwork
-from mynet.drivers.linux import interface
 from mynet.drivers.linux.fake.control import Control, Subject
 from mynet.drivers.linux.fake.firewall import FakeFirewall
 from mynet.drivers.linux.fake.link_table import LinkTable
 from mynet.drivers.linux.fake.sandboxes import HOST
+from mynet.drivers.linux.interface.host import Host
 from mynet.drivers.linux.values.desired import RouteSource
 from mynet.drivers.linux.values.paths import Obstacle, Path
 from mynet.drivers.linux.values.replies import Uplink
 
 
-class FakeHost(Subject, protocol=interface.Host):
+class FakeHost(Subject, protocol=Host):
     """Its only routes are those of its addresses."""
 
     def __init__(

@@ -18,7 +18,7 @@ from mynet.drivers.linux.values.observed import Link
 
 
 class FakeKernel:
-    """Implements :class:`~mynet.drivers.linux.interface.Kernel` in memory.
+    """Implements :class:`~mynet.drivers.linux.interface.kernel.Kernel` in memory.
 
     Its own methods are what other programs and tests do to it. ``control`` makes it fail.
     """

@@ -1,14 +1,14 @@
-"""The links of the kernel in memory, as :class:`~mynet.drivers.linux.interface.Links`."""
+"""The links of the kernel in memory, as :class:`~mynet.drivers.linux.interface.links.Links`."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from mynet.drivers.errors import KernelError, SandboxNotFound
-from mynet.drivers.linux import interface
 from mynet.drivers.linux.fake import veths
 from mynet.drivers.linux.fake.control import Control, Subject
 from mynet.drivers.linux.fake.link_table import LinkTable, with_marks
 from mynet.drivers.linux.fake.sandboxes import HOST, SandboxTable
+from mynet.drivers.linux.interface.links import Links
 from mynet.drivers.linux.links.alias import read_mark
 from mynet.drivers.linux.links.mac import with_link_local
 from mynet.drivers.linux.values.address_routes import address_routes
@@ -18,7 +18,7 @@ from mynet.drivers.linux.values.endpoint_rules import Attachment, admit_nothing
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link, Snapshot, Survey
 
 
-class FakeLinks(Subject, protocol=interface.Links):
+class FakeLinks(Subject, protocol=Links):
     """Its methods do to a table what those of the real kernel do by netlink."""
 
     def __init__(self, control: Control, table: LinkTable, sandboxes: SandboxTable) -> None:

@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from mynet.drivers.linux import interface
 from mynet.drivers.linux.fake.control import Control, Subject
+from mynet.drivers.linux.interface.monitor import Monitor, Watch
 
 
-class FakeMonitor(Subject, protocol=interface.Monitor):
-    """Implements :class:`~mynet.drivers.linux.interface.Monitor` without a thread."""
+class FakeMonitor(Subject, protocol=Monitor):
+    """Implements :class:`~mynet.drivers.linux.interface.monitor.Monitor` without a thread."""
 
     def __init__(self, control: Control) -> None:
         super().__init__(control)
         self._notices: list[Callable[[frozenset[str]], None]] = []
 
-    def watch(self, notice: Callable[[frozenset[str]], None]) -> interface.Watch:
+    def watch(self, notice: Callable[[frozenset[str]], None]) -> Watch:
         """Call ``notice`` from now on."""
         self._notices.append(notice)
         watch = ExitStack()

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import chain
 
-from mynet.drivers.linux import interface
 from mynet.drivers.linux.fake.control import Control, Subject
+from mynet.drivers.linux.interface.ports import Ports
 from mynet.drivers.linux.values.ports import Binding, Program, Reservation, UsedPort
 
 MYNETD = Program(1, "mynetd")
 NGINX = Program(4711, "nginx")
 
 
-class FakePorts(Subject, protocol=interface.Ports):
-    """Implements :class:`~mynet.drivers.linux.interface.Ports` in memory."""
+class FakePorts(Subject, protocol=Ports):
+    """Implements :class:`~mynet.drivers.linux.interface.ports.Ports` in memory."""
 
     def __init__(self, control: Control) -> None:
         super().__init__(control)

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 from mynet.drivers.errors import SandboxNotFound
-from mynet.drivers.linux import interface
 from mynet.drivers.linux.fake.control import Control, Subject
 from mynet.drivers.linux.fake.link_table import LinkTable
 from mynet.drivers.linux.fake.sandboxes import SandboxTable
+from mynet.drivers.linux.interface.probes import Probes
 from mynet.drivers.linux.values.echo import EchoRequest
 
 
-class FakeProbes(Subject, protocol=interface.Probes):
-    """Implements :class:`~mynet.drivers.linux.interface.Probes` in memory."""
+class FakeProbes(Subject, protocol=Probes):
+    """Implements :class:`~mynet.drivers.linux.interface.probes.Probes` in memory."""
 
     def __init__(self, control: Control, table: LinkTable, sandboxes: SandboxTable) -> None:
         super().__init__(control)

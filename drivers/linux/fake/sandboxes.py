@@ -5,8 +5,8 @@ from itertools import count
 
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import SandboxNotFound
-from mynet.drivers.linux import interface
 from mynet.drivers.linux.fake.control import Control, Subject
+from mynet.drivers.linux.interface.sandboxes import Sandboxes
 
 HOST = 0  # the cookie that stands for the host's own namespace
 
@@ -32,8 +32,8 @@ class SandboxTable:
         return sandbox.cookie
 
 
-class FakeSandboxes(Subject, protocol=interface.Sandboxes):
-    """Implements :class:`~mynet.drivers.linux.interface.Sandboxes` in memory.
+class FakeSandboxes(Subject, protocol=Sandboxes):
+    """Implements :class:`~mynet.drivers.linux.interface.sandboxes.Sandboxes` in memory.
 
     ``names_in`` yields the names of the links in the namespace with a cookie.
     """

@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterable
 
 from mynet.drivers.api import IPAddress, IPNetwork, PortProtocol
 from mynet.drivers.linux.links.lookup import list_addresses
-from mynet.drivers.linux.netlink import conntrack, route_replies
-from mynet.drivers.linux.netlink.conntrack import Flow, Place
+from mynet.drivers.linux.netlink.addresses import address_replies
 from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
+from mynet.drivers.linux.netlink.netfilter import conntrack
+from mynet.drivers.linux.netlink.netfilter.conntrack import Flow, Place
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.ports import Forward, UsedPort
 
@@ -150,4 +151,4 @@ def _addresses() -> frozenset[IPAddress]:
     """Return the host's own addresses. Like: ``ip addr``."""
     with Netlink() as nl:
         replies = list_addresses(nl)
-    return frozenset(route_replies.read_address(reply)[1].ip for reply in replies)
+    return frozenset(address_replies.read_address(reply)[1].ip for reply in replies)

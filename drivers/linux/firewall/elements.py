@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from mynet.drivers.api import IPAddress, IPNetwork, PortProtocol
 from mynet.drivers.errors import CapabilityUnsupported
-from mynet.drivers.linux.netlink.nftables import Key
+from mynet.drivers.linux.netlink.netfilter.nftables import Key
 
 IFNAME_BYTES: Final = 16
 

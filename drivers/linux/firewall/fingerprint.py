@@ -12,10 +12,10 @@ fingerprint of the tables that this daemon has loaded, which ``audit`` does not 
 import errno
 
 from mynet.drivers.linux.firewall.ruleset import TABLE_NAMES, TABLES
-from mynet.drivers.linux.netlink import nftables
 from mynet.drivers.linux.netlink.header import NETFILTER_HEADER_BYTES
+from mynet.drivers.linux.netlink.netfilter import nftables
+from mynet.drivers.linux.netlink.netfilter.nftables import TableName
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.netlink.nftables import TableName
 
 _GONE = frozenset({errno.ENOENT})
 

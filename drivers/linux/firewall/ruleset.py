@@ -8,7 +8,7 @@ from typing import Final
 from mynet.drivers.linux.firewall.elements import Element, plain, text
 from mynet.drivers.linux.firewall.guard import guard_elements, sandbox_elements
 from mynet.drivers.linux.firewall.port_elements import published, used_elements
-from mynet.drivers.linux.netlink.nftables import TableName
+from mynet.drivers.linux.netlink.netfilter.nftables import TableName
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.endpoint_rules import EndpointRules, Guard
 from mynet.drivers.linux.values.ports import UsedPort

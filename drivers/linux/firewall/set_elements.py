@@ -10,9 +10,9 @@ from typing import Final
 
 from mynet.drivers.linux.firewall.elements import Element, keys
 from mynet.drivers.linux.firewall.ruleset import BRIDGE, INET, TABLE_NAMES
-from mynet.drivers.linux.netlink import nftables
+from mynet.drivers.linux.netlink.netfilter import nftables
+from mynet.drivers.linux.netlink.netfilter.nftables import Key
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.netlink.nftables import Key
 
 _MANY: Final = 128  # requests that any socket has room for
 _TABLES: Final = {table.family: table for table in (INET, BRIDGE)}

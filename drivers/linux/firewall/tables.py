@@ -8,8 +8,8 @@ from mynet.drivers.linux.firewall.fingerprint import fingerprint, generation, mi
 from mynet.drivers.linux.firewall.nft import run_nft
 from mynet.drivers.linux.firewall.set_elements import commit, missing_elements
 from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
+from mynet.drivers.linux.netlink.netfilter.nftables import TableName
 from mynet.drivers.linux.netlink.netlink_socket import Netlink
-from mynet.drivers.linux.netlink.nftables import TableName
 
 
 class Tables:

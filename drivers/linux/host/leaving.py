@@ -11,10 +11,12 @@ from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6, IPAddress
 from mynet.drivers.linux.links.lookup import default_routes, link_at, list_addresses
-from mynet.drivers.linux.netlink import loss_notifications as losses
-from mynet.drivers.linux.netlink import pyroute2_requests, route_replies
+from mynet.drivers.linux.netlink import pyroute2_requests
+from mynet.drivers.linux.netlink.addresses import address_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.netlink.notifications import Subscription
+from mynet.drivers.linux.netlink.notifications import losses
+from mynet.drivers.linux.netlink.notifications.subscription import Subscription
+from mynet.drivers.linux.netlink.routes import route_replies
 from mynet.drivers.linux.values.desired import RouteSource
 from mynet.drivers.linux.values.observed import Route
 
@@ -97,7 +99,7 @@ def _masquerading_source(nl: Netlink, route: Route) -> IPAddress | None:
     """
     if not isinstance(route.source, IPv4Address):
         return None
-    found = [route_replies.read_address(reply)[1] for reply in list_addresses(nl, route.device)]
+    found = [address_replies.read_address(reply)[1] for reply in list_addresses(nl, route.device)]
     addresses = [address for address in found if address.version == IPV4]
     near = [address for address in addresses if route.gateway in address.network]
     return next((address.ip for address in near or addresses), None)

@@ -15,15 +15,12 @@ from typing import Final
 from mynet.drivers.api import IPV4, IPV6, IPAddress
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.links.lookup import list_addresses
-from mynet.drivers.linux.netlink import (
-    path_requests,
-    pyroute2_requests,
-    reply_requests,
-    route_replies,
-)
+from mynet.drivers.linux.netlink import pyroute2_requests
 from mynet.drivers.linux.netlink import rtnetlink as rt
+from mynet.drivers.linux.netlink.addresses import address_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.netlink.path_requests import Winner
+from mynet.drivers.linux.netlink.routes import path_requests, reply_requests
+from mynet.drivers.linux.netlink.routes.path_requests import Winner
 from mynet.drivers.linux.values.paths import Obstacle, Path, Rule
 
 _REFUSED: Final = frozenset(
@@ -190,7 +187,7 @@ class _Lookups:
     def _explain_local(self, path: Path, winner: Winner) -> tuple[str, str] | None:
         """Return the obstacle of an endpoint's address that the host has on another device."""
         for reply in list_addresses(self.nl):
-            index, address = route_replies.read_address(reply)
+            index, address = address_replies.read_address(reply)
             if address.ip == path.address:
                 name = self.nl.name(index)
                 words = f"The host itself has the address {path.address}, on {name}."

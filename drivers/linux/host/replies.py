@@ -14,8 +14,9 @@ from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.host.paths import route_device
 from mynet.drivers.linux.host.uplinks import Routing
 from mynet.drivers.linux.links.lookup import list_addresses
-from mynet.drivers.linux.netlink import reply_requests, route_replies
+from mynet.drivers.linux.netlink.addresses import address_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.netlink.routes import reply_requests
 from mynet.drivers.linux.values.replies import ReplyRule, Uplink, UplinkRoute
 
 _EXISTS: Final = frozenset({errno.EEXIST})
@@ -117,6 +118,6 @@ def _is_filtered(nl: Netlink, index: int) -> bool:
     ]
     if max(map(int, values)) != _STRICT:
         return False
-    found = (route_replies.read_address(reply)[1] for reply in list_addresses(nl, index))
+    found = (address_replies.read_address(reply)[1] for reply in list_addresses(nl, index))
     own = next((address.ip for address in found if address.version == IPV4), None)
     return own is not None and route_device(nl, own) != index

@@ -12,8 +12,9 @@ from typing import Final
 from mynet.drivers.api import IPV6
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.links.lookup import link_at
-from mynet.drivers.linux.netlink import pyroute2_requests, route_replies, rtnetlink
+from mynet.drivers.linux.netlink import pyroute2_requests, rtnetlink
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.netlink.routes import route_replies
 
 IPV6_FORWARDING: Final = sysctl.NET / "ipv6/conf/all/forwarding"
 

@@ -14,8 +14,10 @@ from mynet.drivers.linux.host.replies import Replies
 from mynet.drivers.linux.host.router_advertisements import IPV6_FORWARDING, ignoring_settings
 from mynet.drivers.linux.kernel_errors import refused
 from mynet.drivers.linux.links.lookup import default_routes, link_at, list_addresses
-from mynet.drivers.linux.netlink import pyroute2_requests, route_replies
+from mynet.drivers.linux.netlink import pyroute2_requests
+from mynet.drivers.linux.netlink.addresses import address_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.netlink.routes import route_replies
 from mynet.drivers.linux.values.desired import DEFAULT_MTU, RouteSource
 from mynet.drivers.linux.values.paths import Obstacle, Path
 from mynet.drivers.linux.values.replies import Uplink
@@ -42,7 +44,7 @@ def ip_versions() -> frozenset[int]:
 
 
 class Host:
-    """Implements :class:`~mynet.drivers.linux.interface.Host` by netlink and sysctls."""
+    """Implements :class:`~mynet.drivers.linux.interface.host.Host` by netlink and sysctls."""
 
     def __init__(self) -> None:
         self._route_sources = leaving.RouteSources()
@@ -80,7 +82,7 @@ class Host:
             subnets = {
                 subnet
                 for reply in list_addresses(nl)
-                for subnet in route_replies.subnets_of_address(reply)
+                for subnet in address_replies.subnets_of_address(reply)
             }
             for version in (IPV4, IPV6):
                 message = pyroute2_requests.get_routes(version)

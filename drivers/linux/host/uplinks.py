@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6
-from mynet.drivers.linux.netlink import reply_requests
 from mynet.drivers.linux.netlink import rtnetlink as rt
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.netlink.path_requests import get_rules
+from mynet.drivers.linux.netlink.routes import reply_requests
+from mynet.drivers.linux.netlink.routes.path_requests import get_rules
 from mynet.drivers.linux.values.replies import MOST_UPLINKS, ReplyRule, Uplink, UplinkRoute
 
 _VERSIONS: Final = (IPV4, IPV6)

@@ -11,10 +11,10 @@ from mynet.drivers.linux.host.router_advertisements import ra_ignored
 from mynet.drivers.linux.host.settings import ip_versions
 from mynet.drivers.linux.host_firewalls import ufw_firewalld
 from mynet.drivers.linux.host_firewalls.iptables_legacy import legacy_chains
-from mynet.drivers.linux.netlink import nftables
 from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
+from mynet.drivers.linux.netlink.netfilter import nftables
+from mynet.drivers.linux.netlink.netfilter.nftables import TableName
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.netlink.nftables import TableName
 from mynet.drivers.linux.values.host_firewalls import FIREWALLD, UFW_CHAINS, Chain, Surroundings
 
 _BRIDGED: Final = {

@@ -7,8 +7,10 @@ from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6, IPInterface, IPNetwork
 from mynet.drivers.linux.links.lookup import list_addresses
-from mynet.drivers.linux.netlink import route_replies, route_requests, rtnetlink
+from mynet.drivers.linux.netlink import rtnetlink
+from mynet.drivers.linux.netlink.addresses import address_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.netlink.routes import route_requests
 from mynet.drivers.linux.values.address_routes import AddressRoute, RouteKind, address_routes
 
 _NO_TABLE: Final = frozenset({errno.ENOENT})  # the kernel creates a table with its first route
@@ -65,7 +67,7 @@ def settled_routes(
             return routes
     new = {
         address.ip
-        for address, age in map(route_replies.read_address_age, list_addresses(nl, index))
+        for address, age in map(address_replies.read_address_age, list_addresses(nl, index))
         if age < _NEW
     }
     return routes | {route for route in late if route.destination.network_address in new}

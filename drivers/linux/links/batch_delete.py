@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 
 from mynet.drivers.linux.links.lookup import GONE
-from mynet.drivers.linux.netlink import link_requests
+from mynet.drivers.linux.netlink.links import link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.observed import Link
 

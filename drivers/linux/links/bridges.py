@@ -1,7 +1,6 @@
 """Bridges of the host, and what every link of the daemon gets."""
 
 import errno
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,26 +12,21 @@ from mynet.drivers.linux.links.address_routes import (
     settled_routes,
 )
 from mynet.drivers.linux.links.alias import renamed, taken
+from mynet.drivers.linux.links.configuration import add_addresses, set_mac_and_mtu, set_up
 from mynet.drivers.linux.links.lookup import EXISTS, addresses_of, delete_link, find_link
 from mynet.drivers.linux.links.mac import with_link_local
 from mynet.drivers.linux.links.own_links import find_own, list_own, mark, restore_name
 from mynet.drivers.linux.links.settings import apply_settings, route_localnet
-from mynet.drivers.linux.netlink import (
-    address_requests,
-    fdb_requests,
-    link_requests,
-)
+from mynet.drivers.linux.netlink.links import fdb_requests, link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import BRIDGE_GROUP, Bridge
 from mynet.drivers.linux.values.observed import BridgeSnapshot, Link
 
-# A kernel without IPv6 generates no addresses, and refuses the setting.
-_NO_IPV6: Final = frozenset({errno.EAFNOSUPPORT})
 _NO_ENTRY: Final = frozenset({errno.ENOENT, errno.ENODEV})
 
 
 class Bridges:
-    """The part of :class:`~mynet.drivers.linux.interface.Links` about bridges."""
+    """The part of :class:`~mynet.drivers.linux.interface.links.Links` about bridges."""
 
     def ensure_bridge(self, bridge: Bridge) -> None:
         """Like: ip link add NAME group N type bridge.
@@ -142,46 +136,3 @@ def _receives(nl: Netlink, link: Link) -> bool:
     message = fdb_requests.get_local(link.index, link.mac)
     reply = nl.get(Request(message, doing, resource, _NO_ENTRY))
     return reply is not None and fdb_requests.read_local(reply) is not None
-
-
-def set_up(name: str, index: int) -> tuple[Request, ...]:
-    """Set a link up without an address from the kernel, and let it resolve addresses.
-
-    Like: ``ip link set dev NAME up arp on multicast on``.
-    """
-    resource = f"interface {name}"
-    return (
-        Request(
-            link_requests.generate_no_address(index),
-            f"keep {name} from generating addresses",
-            resource,
-            _NO_IPV6,
-        ),
-        Request(link_requests.open_link(index), f"set {name} up", resource),
-    )
-
-
-def set_mac_and_mtu(link: Link, mac: str, mtu: int) -> Iterator[Request]:
-    """Yield the request that changes a link's MAC address and MTU, if it has others.
-
-    The kernel forgets neighbours and entries of bridges with each MAC address that is set, even the
-    same, and packets get lost meanwhile. Like: ``ip link set dev NAME address MAC mtu N``.
-    """
-    if (link.mac, link.mtu) != (mac, mtu):
-        yield Request(
-            link_requests.set_mac_and_mtu(link.index, mac, mtu),
-            f"set {link.name} to MAC address {mac} and MTU {mtu}",
-            f"interface {link.name}",
-        )
-
-
-def add_addresses(
-    name: str, index: int, addresses: Sequence[IPInterface], mac: str
-) -> Iterator[Request]:
-    """Yield requests that add addresses, and the link-local one where it is needed.
-
-    Like: ``ip addr replace ADDRESS dev NAME nodad``.
-    """
-    for address in with_link_local(addresses, mac):
-        message = address_requests.add_address(index, address)
-        yield Request(message, f"add address {address} to {name}", f"interface {name}")

@@ -7,7 +7,6 @@ from typing import Final
 from mynet.drivers.api import IPInterface
 from mynet.drivers.linux.links.address_routes import list_routes
 from mynet.drivers.linux.links.alias import read_mark
-from mynet.drivers.linux.links.bridge_port import static_macs
 from mynet.drivers.linux.links.bridges import Bridges
 from mynet.drivers.linux.links.lookup import (
     EXISTS,
@@ -18,8 +17,10 @@ from mynet.drivers.linux.links.lookup import (
     list_addresses,
     list_links,
 )
-from mynet.drivers.linux.links.veths import Veths
-from mynet.drivers.linux.netlink import link_requests, route_replies
+from mynet.drivers.linux.links.veths.bridge_port import static_macs
+from mynet.drivers.linux.links.veths.veths import Veths
+from mynet.drivers.linux.netlink.addresses import address_replies
+from mynet.drivers.linux.netlink.links import link_replies, link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Identity
 from mynet.drivers.linux.values.observed import Link, Survey
@@ -28,7 +29,7 @@ _AT_ONCE: Final = 100  # requests in a datagram
 
 
 class Links(Bridges, Veths):
-    """Implements :class:`~mynet.drivers.linux.interface.Links` over netlink."""
+    """Implements :class:`~mynet.drivers.linux.interface.links.Links` over netlink."""
 
     def has_device(self, name: str) -> bool:
         """Like: ip link show NAME."""
@@ -38,7 +39,7 @@ class Links(Bridges, Veths):
     def list_marked(self) -> Sequence[Link]:
         """Like: ip -d link."""
         with Netlink() as nl:
-            links = map(route_replies.read_link, list_links(nl))
+            links = map(link_replies.read_link, list_links(nl))
             return [link for link in links if read_mark(link.mark) != ("", "")]
 
     def foreign_devices(self, instance: str) -> Sequence[str]:
@@ -61,7 +62,7 @@ class Links(Bridges, Veths):
             routes = list_routes(nl)
             neighbours = fixed_neighbours(nl)
         return Survey(
-            map(route_replies.read_link, links),
+            map(link_replies.read_link, links),
             _by_link(addresses),
             macs,
             routes,
@@ -91,6 +92,6 @@ class Links(Bridges, Veths):
 def _by_link(replies: Iterable[bytes]) -> dict[int, frozenset[IPInterface]]:
     """Return addresses by the indexes of their links."""
     addresses: dict[int, set[IPInterface]] = {}
-    for index, address in map(route_replies.read_address, replies):
+    for index, address in map(address_replies.read_address, replies):
         addresses.setdefault(index, set()).add(address)
     return {index: frozenset(of_link) for index, of_link in addresses.items()}

@@ -5,14 +5,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from mynet.drivers.api import IPAddress, IPInterface
-from mynet.drivers.linux.netlink import (
-    neighbour_requests,
-    pyroute2_requests,
-    route_replies,
-    rtnetlink,
-)
-from mynet.drivers.linux.netlink.link_requests import get_link
+from mynet.drivers.linux.netlink import pyroute2_requests, rtnetlink
+from mynet.drivers.linux.netlink.addresses import address_replies, neighbour_requests
+from mynet.drivers.linux.netlink.links import link_replies
+from mynet.drivers.linux.netlink.links.link_requests import get_link
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.netlink.routes import route_replies
 from mynet.drivers.linux.values.observed import Link, Route
 
 GONE: Final = frozenset({errno.ENODEV})
@@ -31,13 +29,13 @@ def find_link(nl: Netlink, name: str = "", *, altname: str = "") -> Link | None:
     words = name or altname
     message = get_link(name=name, altname=altname)
     reply = nl.get(Request(message, f"look up {words}", f"interface {words}", GONE))
-    return route_replies.read_link(reply) if reply else None
+    return link_replies.read_link(reply) if reply else None
 
 
 def link_at(nl: Netlink, index: int) -> Link | None:
     """Return the link with an index, None if there is none."""
     reply = nl.get(Request(get_link(index=index), "look up a link", "interface", GONE))
-    return route_replies.read_link(reply) if reply else None
+    return link_replies.read_link(reply) if reply else None
 
 
 def delete_link(nl: Netlink, link: Link) -> None:
@@ -60,7 +58,7 @@ def list_addresses(nl: Netlink, index: int = 0) -> list[bytes]:
 def addresses_of(nl: Netlink, index: int) -> frozenset[IPInterface]:
     """Return a link's addresses. Like: ``ip addr show``."""
     replies = list_addresses(nl, index)
-    return frozenset(route_replies.read_address(reply)[1] for reply in replies)
+    return frozenset(address_replies.read_address(reply)[1] for reply in replies)
 
 
 def fixed_neighbours(nl: Netlink) -> dict[int, dict[IPAddress, str]]:

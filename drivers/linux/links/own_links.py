@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mynet.drivers.linux.links.lookup import GONE, find_link, list_links
-from mynet.drivers.linux.netlink import link_requests, route_replies
+from mynet.drivers.linux.netlink.links import link_replies, link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Identity
 from mynet.drivers.linux.values.observed import Link
@@ -34,7 +34,7 @@ def find_own(nl: Netlink, identity: Identity) -> Link | None:
 
 def list_own(nl: Netlink, identity: Identity) -> list[Link]:
     """Return all links with an identity: more than one if another program has copied the alias."""
-    links = map(route_replies.read_link, list_links(nl))
+    links = map(link_replies.read_link, list_links(nl))
     return [link for link in links if link.is_of(identity)]
 
 
@@ -46,7 +46,7 @@ def find_port(nl: Netlink, identity: Identity, bridge: Identity) -> Link | None:
     if (master := find_own(nl, bridge)) is None:
         return None
     request = Request(link_requests.get_ports(master.index), "list ports", f"interface {bridge}")
-    links = map(route_replies.read_link, nl.dump(request))
+    links = map(link_replies.read_link, nl.dump(request))
     return next((link for link in links if link.is_of(identity)), None)
 
 

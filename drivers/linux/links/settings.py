@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mynet.drivers.linux import sysctl
-from mynet.drivers.linux.netlink import link_requests
+from mynet.drivers.linux.netlink.links import link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.bridge_settings import settings_of
 from mynet.drivers.linux.values.desired import Bridge

@@ -6,10 +6,7 @@ belongs to the namespace where it was made, wherever its thread goes afterwards.
 """
 
 import errno
-import fcntl
-import os
 import socket
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,16 +15,10 @@ from typing import Self
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.kernel_errors import refusals, refused
 from mynet.drivers.linux.netlink import header as nlmsg
-from mynet.drivers.linux.netlink import replies
+from mynet.drivers.linux.netlink import interface_ioctls, replies
+from mynet.drivers.linux.netlink.socket_buffers import set_receive_buffer, set_send_buffer
 
 _SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK, _NETLINK_GET_STRICT_CHK = 270, 10, 11, 12
-_SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
-_SIOCGIFNAME, _SIOCGIFINDEX, _SIOCGIFHWADDR = 0x8910, 0x8933, 0x8927
-_IFREQ = struct.Struct("@16s24x")  # struct ifreq: a name, and a union with the value
-_INT = struct.Struct("@i")
-_UNION = 16  # offset of the union in a struct ifreq
-_MAC = slice(18, 24)  # of a struct ifreq with a hardware address, after the address family
-_NAME_BYTES = 15  # of a link: IFNAMSIZ without the final zero
 _BUFFER = 1 << 16  # bytes; the kernel fills at most half of it with one reply
 _ATTEMPTS = 10  # at a list that other programs keep changing
 _AT_ONCE = 32  # objects to ask for in one datagram; a reply may take a page of the buffer
@@ -47,24 +38,6 @@ class Request:
     forgive: frozenset[int] = frozenset()
     # Whether the kernel replies on success; it always replies on refusal.
     acknowledged: bool = True
-
-
-def set_send_buffer(sock: socket.socket, size: int) -> None:
-    """Set how many bytes can wait to be sent; at most net.core.wmem_max in a user namespace."""
-    _set_buffer(sock, _SO_SNDBUFFORCE, socket.SO_SNDBUF, size)
-
-
-def set_receive_buffer(sock: socket.socket, size: int) -> None:
-    """Set how many bytes can wait to be read; at most net.core.rmem_max in a user namespace."""
-    _set_buffer(sock, _SO_RCVBUFFORCE, socket.SO_RCVBUF, size)
-
-
-def _set_buffer(sock: socket.socket, forced: int, limited: int, size: int) -> None:
-    """Set a buffer. Only the host's CAP_NET_ADMIN exceeds the host's limit: socket(7)."""
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, forced, size)
-    except PermissionError:
-        sock.setsockopt(socket.SOL_SOCKET, limited, size)
 
 
 class Netlink:
@@ -114,42 +87,15 @@ class Netlink:
 
     def index(self, name: str) -> int:
         """Return the index of a link, 0 if there is none. Like: ``ip link show NAME``."""
-        answer = self._ioctl_by_name(_SIOCGIFINDEX, name)
-        index: int = _INT.unpack_from(answer, _UNION)[0] if answer else 0
-        return index
+        return interface_ioctls.index_of(self._socket, name)
 
     def mac(self, name: str) -> str:
         """Return the MAC address of a link, "" if there is none. Like: ``ip link show NAME``."""
-        answer = self._ioctl_by_name(_SIOCGIFHWADDR, name)
-        return answer[_MAC].hex(":") if answer else ""
+        return interface_ioctls.mac_of(self._socket, name)
 
     def name(self, index: int) -> str:
         """Return the name of the link with an index, "" if there is none. Like: ``ip link``."""
-        request = bytearray(_IFREQ.size)
-        _INT.pack_into(request, _UNION, index)
-        answer = self._ioctl(_SIOCGIFNAME, bytes(request), "a link")
-        return os.fsdecode(answer[:_UNION].rstrip(b"\0")) if answer else ""
-
-    def _ioctl_by_name(self, command: int, name: str) -> bytes | None:
-        """Ask about a link by name. A name that is too long would be cut to another link's."""
-        encoded = os.fsencode(name)
-        if len(encoded) > _NAME_BYTES:
-            return None
-        return self._ioctl(command, _IFREQ.pack(encoded), name)
-
-    def _ioctl(self, command: int, request: bytes, link: str) -> bytes | None:
-        """Return the struct ifreq that the kernel answers with, None if there is no such link.
-
-        An ioctl costs 2 us where a message costs 300. Source: netdevice(7).
-        """
-        try:
-            return fcntl.ioctl(self._socket, command, request)
-        except OSError as error:
-            if error.errno == errno.ENODEV:
-                return None
-            raise refused(
-                error.errno or errno.EIO, f"look up {link}", f"interface {link}"
-            ) from error
+        return interface_ioctls.name_of(self._socket, index)
 
     def ask(self, *requests: Request) -> tuple[int, ...]:
         """Send the requests in one datagram; return the errno of each, 0 for success.

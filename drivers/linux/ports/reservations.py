@@ -32,7 +32,7 @@ _DUAL = frozenset({4, 6})
 
 
 class Ports:
-    """Implements :class:`~mynet.drivers.linux.interface.Ports` with sockets."""
+    """Implements :class:`~mynet.drivers.linux.interface.ports.Ports` with sockets."""
 
     def reserve(self, binding: Binding) -> Reservation | None:
         """Reserve a port with a socket that is bound and never listens.

@@ -8,10 +8,11 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 
 from mynet.drivers.linux.links.alias import read_mark
-from mynet.drivers.linux.netlink import loss_notifications as losses
-from mynet.drivers.linux.netlink import notifications as nl
 from mynet.drivers.linux.netlink.header import read_header
-from mynet.drivers.linux.netlink.nftables import TableName, is_of_table
+from mynet.drivers.linux.netlink.netfilter.nftables import TableName, is_of_table
+from mynet.drivers.linux.netlink.notifications import changes as nl
+from mynet.drivers.linux.netlink.notifications import losses
+from mynet.drivers.linux.netlink.notifications.subscription import OWN_NAMESPACE, Notification
 from mynet.drivers.linux.values.bridge_port import PORT_GROUP, BridgePort
 
 ANYTHING: Final = frozenset[str]()
@@ -34,7 +35,7 @@ class NotificationFilter:
     @property
     def other_ends(self) -> list[tuple[int, int]]:
         """The links in other namespaces that are watched, by namespace and index."""
-        return [link for link in self._marks if link[0] != nl.OWN_NAMESPACE]
+        return [link for link in self._marks if link[0] != OWN_NAMESPACE]
 
     def add_other_end(self, namespace: int, message: bytes) -> None:
         """Remember the name of a link in another namespace."""
@@ -46,11 +47,11 @@ class NotificationFilter:
         for message in messages:
             if change := nl.read_link_change(message):
                 if self._remember(change):
-                    self._names[nl.OWN_NAMESPACE, change.index] = change.name
+                    self._names[OWN_NAMESPACE, change.index] = change.name
             elif address := nl.read_address_change(message):
                 self._subnets[address.subnet] = address.index
 
-    def find_damage(self, notifications: Sequence[nl.Notification]) -> frozenset[str] | None:
+    def find_damage(self, notifications: Sequence[Notification]) -> frozenset[str] | None:
         """Return the marks of links that may be damaged; ANYTHING, or None if there is nothing."""
         links: dict[tuple[int, int], nl.LinkChange] = {}
         ports: dict[tuple[int, int], BridgePort] = {}
@@ -62,7 +63,7 @@ class NotificationFilter:
             elif change := nl.read_link_change(message):
                 links[namespace, change.index] = change
                 ports[namespace, change.index] = change.port
-            elif namespace != nl.OWN_NAMESPACE:
+            elif namespace != OWN_NAMESPACE:
                 continue
             elif port_change := nl.read_port_change(message):
                 ports[namespace, port_change[0]] = port_change[1]
@@ -72,17 +73,17 @@ class NotificationFilter:
         marks |= {self._marks[link] for link, port in known.items() if self._ports[link] != port}
         self._ports |= known
         for (namespace, _), change in links.items():
-            mark = self._remember(change) if namespace == nl.OWN_NAMESPACE else ""
+            mark = self._remember(change) if namespace == OWN_NAMESPACE else ""
             if mark and _is_damaged(change):
                 marks.add(mark)
         marks |= self._renamed(links)
         # A link that is new in these notifications may have lost routes in them too.
         marks |= self._marks_of(deprived)
-        if (nl.OWN_NAMESPACE, losses.ALL_LINKS) in deprived:
+        if (OWN_NAMESPACE, losses.ALL_LINKS) in deprived:
             return ANYTHING
         return frozenset(marks) or None
 
-    def _without_entry(self, notifications: Sequence[nl.Notification]) -> set[str]:
+    def _without_entry(self, notifications: Sequence[Notification]) -> set[str]:
         """Return the marks of known links that lost an entry of a forwarding database.
 
         A new bridge loses its own entry, and gets it again, when the daemon sets its MAC address.
@@ -98,10 +99,10 @@ class NotificationFilter:
     def _note_address(self, namespace: int, address: nl.AddressChange) -> set[tuple[int, int]]:
         """Remember the subnet of a new address; return the link that lost an address, if any."""
         if address.is_gone:
-            if namespace == nl.OWN_NAMESPACE:
+            if namespace == OWN_NAMESPACE:
                 self._subnets.pop(address.subnet, None)
             return {(namespace, address.index)}
-        if namespace == nl.OWN_NAMESPACE:
+        if namespace == OWN_NAMESPACE:
             self._subnets[address.subnet] = address.index
         return set()
 
@@ -117,7 +118,7 @@ class NotificationFilter:
             return self._subnets.get(replaced)
         # A fixed neighbour may be any endpoint of its bridge.
         neighbour = losses.read_fixed_neighbour(message)
-        if neighbour is not None and (nl.OWN_NAMESPACE, neighbour) in self._marks:
+        if neighbour is not None and (OWN_NAMESPACE, neighbour) in self._marks:
             return losses.ALL_LINKS
         return losses.read_forwarding_off(message)
 
@@ -132,11 +133,11 @@ class NotificationFilter:
         """Remember the mark of a link and of its other end; return "" if mynet did not mark it."""
         if read_mark(change.alias) == ("", ""):
             return ""
-        self._marks[nl.OWN_NAMESPACE, change.index] = change.alias
+        self._marks[OWN_NAMESPACE, change.index] = change.alias
         if change.is_gone:
-            self._ports.pop((nl.OWN_NAMESPACE, change.index), None)
+            self._ports.pop((OWN_NAMESPACE, change.index), None)
         elif change.is_up:
-            self._ports[nl.OWN_NAMESPACE, change.index] = change.port
+            self._ports[OWN_NAMESPACE, change.index] = change.port
         if change.peer_namespace is not None:
             self._marks[change.peer_namespace, change.peer] = change.alias
         return change.alias

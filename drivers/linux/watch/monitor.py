@@ -18,11 +18,12 @@ from typing import Final
 
 from mynet.drivers.linux.firewall.ruleset import TABLES
 from mynet.drivers.linux.links.lookup import list_addresses, list_links
-from mynet.drivers.linux.netlink import link_requests
-from mynet.drivers.linux.netlink import loss_notifications as losses
-from mynet.drivers.linux.netlink import notifications as nl
 from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
+from mynet.drivers.linux.netlink.links import link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.netlink.notifications import changes as nl
+from mynet.drivers.linux.netlink.notifications import losses
+from mynet.drivers.linux.netlink.notifications.subscription import Subscription
 from mynet.drivers.linux.watch.filter import ANYTHING, NotificationFilter, is_changed_by_others
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ WINDOW: Final = 0.05  # seconds from the first notification to when all are read
 
 
 class Monitor:
-    """Implements :class:`~mynet.drivers.linux.interface.Monitor` with a thread for each watch.
+    """Implements the protocol of the same name with a thread for each watch.
 
     ``own_ports`` are the netlink ports of the sockets that change the firewall's table for the
     daemon.
@@ -58,19 +59,19 @@ class NotificationReader:
         self._notice = notice
         self._own_ports = own_ports
         self._filter = NotificationFilter()
-        self._links = nl.Subscription(
+        self._links = Subscription(
             socket.NETLINK_ROUTE,
             *(nl.RTNLGRP_LINK, nl.RTNLGRP_IPV4_IFADDR, nl.RTNLGRP_IPV6_IFADDR),
             *(nl.RTNLGRP_IPV4_NETCONF, nl.RTNLGRP_IPV6_NETCONF),
         )
-        self._firewall = nl.Subscription(NETLINK_NETFILTER, nl.NFNLGRP_NFTABLES)
-        self._losses = nl.Subscription(
+        self._firewall = Subscription(NETLINK_NETFILTER, nl.NFNLGRP_NFTABLES)
+        self._losses = Subscription(
             socket.NETLINK_ROUTE,
             *(losses.RTNLGRP_NEIGH, losses.RTNLGRP_IPV4_ROUTE, losses.RTNLGRP_IPV6_ROUTE),
         )
         self._losses.filter(losses.LOSSES)
         # A default route may ask for another source address, and policy rules lead replies.
-        self._uplinks = nl.Subscription(
+        self._uplinks = Subscription(
             socket.NETLINK_ROUTE,
             *(losses.RTNLGRP_IPV4_ROUTE, losses.RTNLGRP_IPV6_ROUTE),
             *(losses.RTNLGRP_IPV4_RULE, losses.RTNLGRP_IPV6_RULE),

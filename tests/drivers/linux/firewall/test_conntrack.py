@@ -9,7 +9,7 @@ import pytest
 
 from mynet.drivers.api import PortMapping, PortProtocol
 from mynet.drivers.linux.firewall.conntrack import is_of
-from mynet.drivers.linux.netlink.conntrack import Flow
+from mynet.drivers.linux.netlink.netfilter.conntrack import Flow
 from mynet.drivers.linux.values.ports import Forward
 from tests.drivers.linux.firewall.test_port_flows import asker
 from tests.drivers.linux.support.topology import FAMILIES, HOST, Topology

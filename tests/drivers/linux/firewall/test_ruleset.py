@@ -15,7 +15,7 @@ from mynet.drivers.linux.firewall.elements import Bits, Element, LinkIndex, Mac,
 from mynet.drivers.linux.firewall.guard import guard_elements, sandbox_elements
 from mynet.drivers.linux.firewall.port_elements import published, used_elements
 from mynet.drivers.linux.firewall.ruleset import elements, ruleset
-from mynet.drivers.linux.netlink.nftables import Key
+from mynet.drivers.linux.netlink.netfilter.nftables import Key
 from mynet.drivers.linux.values.bridge_port import PORT_GROUP
 from mynet.drivers.linux.values.desired import NetworkRules, RouteSource
 from mynet.drivers.linux.values.endpoint_rules import AddressRange, Attachment, EndpointRules, Guard

@@ -10,7 +10,7 @@ from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.bridge.options.sysctls import DISABLE_IPV6, SYSCTLS
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux import sysctl
-from mynet.drivers.linux.links import inner_end
+from mynet.drivers.linux.links.veths import inner_end
 from mynet.drivers.testing import SampleCall
 from tests.drivers.linux.support.namespaces import Namespace
 

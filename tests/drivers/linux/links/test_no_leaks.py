@@ -12,7 +12,7 @@ from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.errors import DriverError
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.drivers.linux.links import veths
+from mynet.drivers.linux.links.veths import veths
 from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
 from tests.drivers.linux.support.namespaces import Namespace, open_descriptors
 
@@ -107,7 +107,7 @@ def test_after_an_error_no_descriptor_is_open_and_the_thread_is_back(
     assert descriptors(driver) <= before  # those of earlier tests may be closed meanwhile
 
 
-@pytest.mark.parametrize("step", ["_make", "_finish_outer", "inner_end.finish_inner"])
+@pytest.mark.parametrize("step", ["_make", "finish_outer", "inner_end.finish_inner"])
 def test_an_exception_in_the_sandbox_brings_the_thread_back(
     driver: BridgeDriver, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from mynet.drivers.api import Endpoint, Sandbox
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.errors import InterfaceExists, KernelError, SandboxNotFound
-from mynet.drivers.linux.netlink import link_requests
+from mynet.drivers.linux.netlink.links import link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.testing import SampleCall, sample_network
 from tests.drivers.linux.support.namespaces import Namespace

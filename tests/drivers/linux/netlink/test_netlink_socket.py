@@ -7,9 +7,11 @@ import socket
 import pytest
 
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.links.bridges import set_mac_and_mtu
+from mynet.drivers.linux.links.configuration import set_mac_and_mtu
 from mynet.drivers.linux.links.lookup import GONE, find_link
-from mynet.drivers.linux.netlink import link_requests, pyroute2_requests, route_replies
+from mynet.drivers.linux.netlink import pyroute2_requests
+from mynet.drivers.linux.netlink.addresses import address_replies
+from mynet.drivers.linux.netlink.links import link_replies, link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Bridge
 from tests.drivers.linux.support.namespaces import Namespace
@@ -130,7 +132,7 @@ def test_dump_reads_a_list_again_that_changed_meanwhile(host: Namespace) -> None
         put_in(nl, watched)
         listed = nl.dump(Request(pyroute2_requests.get_addresses(), "list addresses", "addresses"))
     assert len(watched.sent) == 2
-    addresses = [str(route_replies.read_address(data)[1]) for data in listed]
+    addresses = [str(address_replies.read_address(data)[1]) for data in listed]
     assert "192.0.2.1/32" in addresses
     assert len(addresses) == len(set(addresses)) == 1000 + 1 + 2  # and those of lo
 
@@ -195,7 +197,7 @@ def test_many_objects_are_asked_for_at_once_and_each_has_its_reply(host: Namespa
         nl.ask(*map(bridge, names[::2]))
         requests = [Request(link_requests.get_link(name=name), "get", name, GONE) for name in names]
         replies = nl.get_each(*requests)
-        found = [reply and route_replies.read_link(reply).name for reply in replies]
+        found = [reply and link_replies.read_link(reply).name for reply in replies]
         assert found == [name if int(name[1:]) % 2 == 0 else None for name in names]
         assert nl.get_each() == []
         strict = Request(link_requests.get_link(name="none"), "look up none", "none")
@@ -203,4 +205,4 @@ def test_many_objects_are_asked_for_at_once_and_each_has_its_reply(host: Namespa
             nl.get_each(requests[0], strict, requests[2])
         again = nl.get(requests[4])  # replies of the refused datagram are not taken for others
     assert again is not None
-    assert route_replies.read_link(again).name == "b4"
+    assert link_replies.read_link(again).name == "b4"

@@ -7,7 +7,7 @@ import pytest
 
 SUBSCRIBE = """
 import socket
-from mynet.drivers.linux.netlink.notifications import Subscription
+from mynet.drivers.linux.netlink.notifications.subscription import Subscription
 Subscription(socket.NETLINK_ROUTE, 1).close()
 """
 RESERVE = """

@@ -9,9 +9,9 @@ from typing import Protocol
 from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.fake.kernel import FakeKernel
-from mynet.drivers.linux.interface import Kernel
+from mynet.drivers.linux.interface.kernel import Kernel
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.drivers.linux.netlink import link_requests
+from mynet.drivers.linux.netlink.links import link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Bridge, Veth
 from tests.drivers.linux.support.namespaces import Namespace

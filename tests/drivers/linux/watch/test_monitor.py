@@ -11,7 +11,7 @@ import pytest
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.links.mac import mac_from
-from mynet.drivers.linux.netlink import notifications
+from mynet.drivers.linux.netlink.notifications import subscription
 from mynet.drivers.linux.values.desired import Bridge, NetworkRules, Veth
 from mynet.drivers.linux.values.endpoint_rules import EndpointRules
 from mynet.drivers.linux.values.ports import Forward
@@ -273,7 +273,7 @@ def test_the_monitor_does_not_report_what_other_programs_do_to_their_own(
 def test_the_monitor_reports_anything_when_notifications_were_lost(
     watched: Callable[[], Reports], host: Namespace, monkeypatch: pytest.MonkeyPatch, storm: str
 ) -> None:
-    monkeypatch.setattr(notifications, "_RECEIVE_BUFFER", 4096)
+    monkeypatch.setattr(subscription, "_RECEIVE_BUFFER", 4096)
     reports = watched()
     if storm == "nft":
         ports = ", ".join(map(str, range(1, 20000)))
@@ -292,7 +292,7 @@ def test_after_a_loss_the_monitor_lists_the_links_again(
     host: Namespace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(notifications, "_RECEIVE_BUFFER", 4096)
+    monkeypatch.setattr(subscription, "_RECEIVE_BUFFER", 4096)
     window = monitor.WINDOW
     monkeypatch.setattr(monitor, "WINDOW", 0.5)  # seconds, longer than the commands take
     reports = watched()

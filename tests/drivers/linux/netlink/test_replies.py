@@ -9,8 +9,11 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from mynet.drivers.linux.netlink import link_requests, pyroute2_requests, route_replies, rtnetlink
+from mynet.drivers.linux.netlink import pyroute2_requests, rtnetlink
+from mynet.drivers.linux.netlink.addresses import address_replies
+from mynet.drivers.linux.netlink.links import link_replies, link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.netlink.routes import route_replies
 from tests.drivers.linux.support.namespaces import Namespace, decoded
 
 SCENE = """
@@ -54,7 +57,7 @@ def dumped(message: bytes) -> Sequence[bytes]:
 def test_a_link_is_read_as_pyroute2_reads_it() -> None:
     links = {}
     for data in dumped(link_requests.get_link()):
-        link, other = route_replies.read_link(data), decoded(ifinfmsg, data)
+        link, other = link_replies.read_link(data), decoded(ifinfmsg, data)
         info = other.get_attr("IFLA_LINKINFO")
         assert link.index == other["index"]
         assert link.name == other.get_attr("IFLA_IFNAME")
@@ -84,7 +87,7 @@ def _is_port_with(info: Any, attribute: str) -> bool:
 def test_an_address_is_read_as_pyroute2_reads_it() -> None:
     addresses = set()
     for data in dumped(pyroute2_requests.get_addresses()):
-        (index, address), other = route_replies.read_address(data), decoded(ifaddrmsg, data)
+        (index, address), other = address_replies.read_address(data), decoded(ifaddrmsg, data)
         near = other.get_attr("IFA_LOCAL") or other.get_attr("IFA_ADDRESS")
         assert index == other["index"]
         assert address == ip_interface(f"{near}/{other['prefixlen']}")

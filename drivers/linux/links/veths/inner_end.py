@@ -11,13 +11,14 @@ from mynet.drivers.errors import KernelError
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.links.address_routes import restore_routes, settled_routes
 from mynet.drivers.linux.links.alias import renamed
-from mynet.drivers.linux.links.bridges import add_addresses, set_mac_and_mtu, set_up
+from mynet.drivers.linux.links.configuration import add_addresses, set_mac_and_mtu, set_up
 from mynet.drivers.linux.links.lookup import EXISTS, addresses_of, default_routes, link_at
 from mynet.drivers.linux.links.mac import with_link_local
 from mynet.drivers.linux.links.own_links import restore_name
 from mynet.drivers.linux.links.settings import read_settings, write_settings
-from mynet.drivers.linux.netlink import address_requests, link_requests, route_replies
+from mynet.drivers.linux.netlink.links import link_replies, link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.netlink.routes import route_requests
 from mynet.drivers.linux.values.desired import Veth, is_on_link, priority
 from mynet.drivers.linux.values.observed import Link, Snapshot
 
@@ -64,7 +65,7 @@ def find_inner(host: Netlink, place: InnerNamespace, outer: Link) -> Link | None
             link_requests.get_namespace_number(place.fd), "look up a namespace", "sandbox"
         )
         reply = host.get(request)
-        number = route_replies.read_namespace_number(reply) if reply else None
+        number = link_replies.read_namespace_number(reply) if reply else None
         if number is None or number != outer.peer_namespace:
             return None
     return link_at(place.nl, outer.peer)
@@ -147,7 +148,7 @@ def _requests(veth: Veth, index: int) -> Iterator[Request]:
     yield from add_addresses(veth.interface, index, veth.addresses, veth.mac)
     for gateway in veth.gateways:
         yield Request(
-            address_requests.add_default_route(
+            route_requests.add_default_route(
                 index, gateway, veth.metric, onlink=not is_on_link(gateway, veth.addresses)
             ),
             f"add a default route via {gateway} to {veth.interface}",

@@ -8,18 +8,25 @@ is asked that is known already.
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from mynet.drivers.errors import InterfaceExists, KernelError, SandboxNotFound
+from mynet.drivers.errors import InterfaceExists, SandboxNotFound
 from mynet.drivers.linux.group_commit import GroupCommit
-from mynet.drivers.linux.links import inner_end
 from mynet.drivers.linux.links.alias import renamed, taken
 from mynet.drivers.linux.links.batch_delete import delete_links
-from mynet.drivers.linux.links.bridge_port import change_port, inspect_port, new_port
-from mynet.drivers.linux.links.bridges import set_mac_and_mtu, set_up
-from mynet.drivers.linux.links.gratuitous_arp import Announcer, corrections
-from mynet.drivers.linux.links.lookup import EXISTS, find_link, fixed_among, link_at
-from mynet.drivers.linux.links.own_links import find_own, find_port, mark, restore_name
-from mynet.drivers.linux.links.shaping import inspect_limits, limit
-from mynet.drivers.linux.netlink import link_requests
+from mynet.drivers.linux.links.lookup import EXISTS, find_link
+from mynet.drivers.linux.links.own_links import find_own, find_port, restore_name
+from mynet.drivers.linux.links.veths import inner_end
+from mynet.drivers.linux.links.veths.bridge_port import change_port
+from mynet.drivers.linux.links.veths.gratuitous_arp import Announcer, corrections
+from mynet.drivers.linux.links.veths.outer_end import (
+    change_outer,
+    find_bridge,
+    find_outer,
+    finish_outer,
+    inspect_outer,
+    require_bridge,
+)
+from mynet.drivers.linux.links.veths.shaping import limit
+from mynet.drivers.linux.netlink.links import link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Veth
 from mynet.drivers.linux.values.endpoint_rules import Attachment, admit_nothing
@@ -27,7 +34,7 @@ from mynet.drivers.linux.values.observed import Link, Snapshot
 
 
 class Veths:
-    """The part of :class:`~mynet.drivers.linux.interface.Links` about endpoints."""
+    """The part of :class:`~mynet.drivers.linux.interface.links.Links` about endpoints."""
 
     def __init__(self) -> None:
         self._deletions = GroupCommit(delete_links)
@@ -41,7 +48,7 @@ class Veths:
         comes up last, so that nothing of what it sends then is lost.
         """
         with Netlink() as host:
-            master = _require_bridge(host, veth)
+            master = require_bridge(host, veth)
             outer = find_own(host, veth.identity)
             if outer is not None and not veth.manages_inner:
                 self._change(host, veth, master, outer)
@@ -80,7 +87,7 @@ class Veths:
     def _change(self, host: Netlink, veth: Veth, master: int, outer: Link) -> None:
         """Change the outer end to what it should be. Raises ``InterfaceExists`` for its name."""
         name = restore_name(host, outer, veth.name)
-        host.ask(*_change_outer(veth, outer, master))
+        host.ask(*change_outer(veth, outer, master))
         self._finish(host, veth, master, outer.index, outer)
         if name != veth.name:
             raise renamed(name, veth.name)
@@ -98,7 +105,7 @@ class Veths:
             if comes_up:
                 self._announcer.announce(veth)
             host.ask(*corrections(veth, master))
-        host.ask(*limit(host, veth, index), *_finish_outer(veth, index, before))
+        host.ask(*limit(host, veth, index), *finish_outer(veth, index, before))
 
     def detach(self, endpoints: Iterable[Veth]) -> None:
         """Like: ip link delete NAME, for many at once."""
@@ -109,7 +116,7 @@ class Veths:
     def attachments(self, endpoints: Iterable[Veth]) -> Sequence[Attachment | None]:
         """Like: ip link show NAME, for many at once."""
         with Netlink() as nl:
-            links = [_find_outer(nl, veth) for veth in endpoints]
+            links = [find_outer(nl, veth) for veth in endpoints]
         return [
             Attachment(link.index, link.master) if link and link.master else None for link in links
         ]
@@ -117,11 +124,11 @@ class Veths:
     def adjust(self, endpoints: Iterable[Veth]) -> None:
         """Like: ip link set dev NAME type bridge_slave isolated on ..., for many at once."""
         with Netlink() as nl:
-            outer_ends = [(veth, link) for veth in endpoints if (link := _find_outer(nl, veth))]
+            outer_ends = [(veth, link) for veth in endpoints if (link := find_outer(nl, veth))]
             requests = [
                 request
                 for veth, link in outer_ends
-                if link.master and link.master == _find_bridge(nl, veth)
+                if link.master and link.master == find_bridge(nl, veth)
                 for request in change_port(veth, link.index)
             ]
             if requests:
@@ -130,11 +137,11 @@ class Veths:
     def inspect(self, veth: Veth) -> Snapshot:
         """Like: ip addr; ip route."""
         with Netlink() as host:
-            outer = _find_outer(host, veth)
+            outer = find_outer(host, veth)
             if outer is None:
                 outside = Snapshot(find_link(host, veth.name))
             else:
-                outside = _inspect_outer(host, veth, outer)
+                outside = inspect_outer(host, veth, outer)
             if not veth.manages_inner:
                 return outside
             try:
@@ -148,25 +155,12 @@ class Veths:
             return {
                 veth.mark
                 for veth in endpoints
-                if (outer := _find_outer(nl, veth)) and inner_end.lives(nl, outer)
+                if (outer := find_outer(nl, veth)) and inner_end.lives(nl, outer)
             }
 
     def close(self) -> None:
         """Close the descriptor that addresses are announced with."""
         self._announcer.close()
-
-
-def _inspect_outer(host: Netlink, veth: Veth, outer: Link) -> Snapshot:
-    """Return a snapshot with what exists of the outer end."""
-    if not outer.master:
-        return inspect_limits(host, veth, Snapshot(outer))
-    outside = Snapshot(
-        outer,
-        host.name(outer.master),
-        in_bridge=outer.master == _find_bridge(host, veth),
-        neighbours=fixed_among(host, outer.master, (address.ip for address in veth.addresses)),
-    )
-    return inspect_port(host, veth, inspect_limits(host, veth, outside))
 
 
 def _make(host: Netlink, veth: Veth, master: int, place: inner_end.InnerNamespace) -> bool:
@@ -185,69 +179,9 @@ def _taken(host: Netlink, veth: Veth, place: inner_end.InnerNamespace) -> Interf
     return taken(veth.name) if host.index(veth.name) else taken(veth.interface, place.words)
 
 
-def _require_bridge(host: Netlink, veth: Veth) -> int:
-    """Return the index of the endpoint's bridge, which gets its name back if it was renamed.
-
-    Raises :exc:`KernelError` if there is none, and :exc:`InterfaceExists` if its name is taken.
-    """
-    if index := _find_bridge(host, veth):
-        if index != host.index(veth.bridge):
-            bridge = link_at(host, index)
-            now = restore_name(host, bridge, veth.bridge) if bridge else veth.bridge
-            if now != veth.bridge:
-                raise renamed(now, veth.bridge)
-        return index
-    if host.index(veth.bridge):
-        raise taken(veth.bridge)
-    raise KernelError(
-        f"cannot connect {veth.name}: there is no {veth.bridge} on this host any more;"
-        " make the network again (allow_existing), or restart mynetd, to have it made"
-        " anew",
-        resource=f"interface {veth.bridge}",
-        metadata={"errno": "ENODEV", "object": f"interface {veth.bridge}"},
-    )
-
-
-def _find_bridge(host: Netlink, veth: Veth) -> int:
-    """Return the index of the endpoint's bridge, 0 if there is none.
-
-    A bridge with its name and its MAC address is found by two ioctls, which take 4 us.
-    """
-    index = host.index(veth.bridge)
-    if index and host.mac(veth.bridge) == veth.bridge_mac:
-        return index
-    bridge = find_own(host, veth.bridge_identity)
-    return bridge.index if bridge else 0
-
-
-def _change_outer(veth: Veth, outer: Link, master: int) -> tuple[Request, ...]:
-    """Return requests that set on the outer end what it was created with."""
-    enslave = link_requests.set_master(outer.index, master)
-    return (
-        *set_mac_and_mtu(outer, veth.outer_mac, veth.mtu),
-        Request(enslave, f"put {veth.name} into {veth.bridge}", f"interface {veth.name}"),
-        *change_port(veth, outer.index),
-    )
-
-
-def _finish_outer(veth: Veth, index: int, before: Link | None) -> tuple[Request, ...]:
-    """Return the requests that complete the outer end.
-
-    They have what the kernel does not accept in the message that creates a link: the marks, and
-    how the bridge treats the port, which must be set before the end is up and any frame can pass.
-    """
-    requests = [*mark(index, veth.identity, before), *new_port(veth, index)]
-    return (*requests, *set_up(veth.name, index))
-
-
-def _find_outer(nl: Netlink, veth: Veth) -> Link | None:
-    """Return the outer end, complete or not, None if there is none."""
-    return find_own(nl, veth.identity) or find_port(nl, veth.identity, veth.bridge_identity)
-
-
 def _links_of(nl: Netlink, veth: Veth) -> Iterator[Link]:
     """Yield the links of the host that are the endpoint's, complete or not."""
-    if outer := _find_outer(nl, veth):
+    if outer := find_outer(nl, veth):
         yield outer
     if veth.shaper and (shaper := find_own(nl, veth.shaper.identity)):
         yield shaper

@@ -10,7 +10,7 @@ from typing import Final
 from mynet.drivers.linux.netlink import attributes as nla
 from mynet.drivers.linux.netlink import header as nlmsg
 from mynet.drivers.linux.netlink import rtnetlink as rt
-from mynet.drivers.linux.netlink.notifications import Destination, destination
+from mynet.drivers.linux.netlink.notifications.changes import Destination, destination
 
 RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE = 3, 7, 11
 RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE = 8, 19

@@ -18,7 +18,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from mynet.drivers.api import IPAddress
 from mynet.drivers.linux.kernel_errors import refusals
-from mynet.drivers.linux.netlink.address_requests import change_neighbour
+from mynet.drivers.linux.netlink.addresses.neighbour_requests import change_neighbour
 from mynet.drivers.linux.netlink.netlink_socket import Request
 from mynet.drivers.linux.values.desired import Veth
 

@@ -1,4 +1,4 @@
-"""Requests to rtnetlink about the routes of a link's addresses, and their replies.
+"""Requests to rtnetlink about the routes over a link, and replies about those of its addresses.
 
 Sources: rtnetlink(7), linux/rtnetlink.h.
 """
@@ -6,14 +6,16 @@ Sources: rtnetlink(7), linux/rtnetlink.h.
 from ipaddress import ip_network
 from typing import Final
 
-from mynet.drivers.api import IPV4, IPV6
+from mynet.drivers.api import IPV4, IPV6, IPAddress
 from mynet.drivers.linux.netlink import attributes as nla
 from mynet.drivers.linux.netlink import header as nlmsg
 from mynet.drivers.linux.netlink import rtnetlink as rt
 from mynet.drivers.linux.values.address_routes import AddressRoute, RouteKind
+from mynet.drivers.linux.values.desired import priority
 
 _NLM_F_APPEND: Final = 0x800
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_HOST = 0, 253, 254
+_RTNH_F_ONLINK: Final = 0x04
 _IPV6_METRIC: Final = 256  # of the kernel's own routes
 _TYPES: Final = {
     RouteKind.SUBNET: rt.RTN_UNICAST,
@@ -27,6 +29,21 @@ _TABLES: Final = {
     RouteKind.MULTICAST: rt.RT_TABLE_LOCAL,
 }
 _SCOPES: Final = {RouteKind.SUBNET: _SCOPE_LINK, RouteKind.LOCAL: _SCOPE_HOST}
+
+
+def add_default_route(index: int, gateway: IPAddress, metric: int, *, onlink: bool) -> bytes:
+    """Like: ip route add default via GATEWAY dev NAME metric N [onlink].
+
+    The kernel refuses a gateway that is in no subnet of the link, unless it is declared on-link.
+    """
+    flags = _RTNH_F_ONLINK if onlink else 0
+    body = rt.RTMSG.pack(
+        *(nlmsg.ADDRESS_FAMILIES[gateway.version], 0, 0, 0),
+        *(rt.RT_TABLE_MAIN, rt.RTPROT_STATIC, _SCOPE_UNIVERSE, rt.RTN_UNICAST, flags),
+    )
+    body += nla.attribute(rt.RTA_GATEWAY, gateway.packed) + nla.number_attribute(rt.RTA_OIF, index)
+    body += nla.number_attribute(rt.RTA_PRIORITY, priority(gateway, metric))
+    return nlmsg.pack_message(rt.RTM_NEWROUTE, body, nlmsg.NLM_F_CREATE | nlmsg.NLM_F_EXCL)
 
 
 def add_address_route(index: int, route: AddressRoute) -> bytes:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from mynet.drivers.linux.links.lookup import GONE
-from mynet.drivers.linux.netlink import fdb_requests, link_requests
+from mynet.drivers.linux.netlink.links import fdb_requests, link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.bridge_port import DEFAULT_PORT
 from mynet.drivers.linux.values.desired import Veth

@@ -11,7 +11,7 @@ from typing import Final
 from mynet.drivers.linux.netlink import attributes as nla
 from mynet.drivers.linux.netlink import header as nlmsg
 from mynet.drivers.linux.netlink import rtnetlink as rt
-from mynet.drivers.linux.netlink.link_settings import bridge_option
+from mynet.drivers.linux.netlink.links.link_settings import bridge_option
 from mynet.drivers.linux.values.bridge_port import FDB_MAX_LEARNED, PORT_GROUP, BridgePort
 from mynet.drivers.linux.values.desired import BRIDGE_GROUP, Bridge, Veth
 

@@ -1,4 +1,4 @@
-"""Requests to rtnetlink about neighbours whose MAC address another program has fixed.
+"""Requests to rtnetlink about neighbours, and their replies.
 
 Sources: rtnetlink(7), linux/neighbour.h.
 """
@@ -12,9 +12,18 @@ from mynet.drivers.linux.netlink import header as nlmsg
 from mynet.drivers.linux.netlink import rtnetlink as rt
 
 _NDA_DST, _NDA_LLADDR = 1, 2
+_NUD_STALE: Final = 0x04
 _UNRESOLVED: Final = 0x01 | 0x20  # NUD_INCOMPLETE, NUD_FAILED
 # The states of an entry that the kernel never verifies.
 _FIXED: Final = rt.NUD_NOARP | rt.NUD_PERMANENT
+
+
+def change_neighbour(index: int, address: IPAddress, mac: str) -> bytes:
+    """Like: ip neigh change ADDRESS lladdr MAC dev NAME nud stale."""
+    body = rt.NDMSG.pack(nlmsg.ADDRESS_FAMILIES[address.version], index, _NUD_STALE, 0, 0)
+    body += nla.attribute(_NDA_DST, address.packed)
+    body += nla.attribute(_NDA_LLADDR, bytes.fromhex(mac.replace(":", "")))
+    return nlmsg.pack_message(rt.RTM_NEWNEIGH, body, nlmsg.NLM_F_REPLACE)
 
 
 def get_neighbour(index: int, address: IPAddress) -> bytes:

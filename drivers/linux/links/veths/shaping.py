@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Final
 
 from mynet.drivers.linux.links.alias import taken
-from mynet.drivers.linux.links.bridges import set_up
+from mynet.drivers.linux.links.configuration import set_up
 from mynet.drivers.linux.links.lookup import EXISTS
 from mynet.drivers.linux.links.own_links import find_own, mark, restore_name
-from mynet.drivers.linux.netlink import link_requests, tc
+from mynet.drivers.linux.netlink.links import link_requests, tc
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Rate, Shaper, Veth
 from mynet.drivers.linux.values.observed import Snapshot

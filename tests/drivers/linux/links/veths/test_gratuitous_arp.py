@@ -8,7 +8,7 @@ import pytest
 
 from mynet.drivers.api import Endpoint
 from mynet.drivers.bridge.driver import BridgeDriver
-from mynet.drivers.linux.links.gratuitous_arp import announcement
+from mynet.drivers.linux.links.veths.gratuitous_arp import announcement
 from mynet.drivers.testing import SampleCall, sample_endpoint
 from tests.drivers.linux.support.namespaces import Namespace, open_descriptors
 
@@ -81,7 +81,7 @@ def test_a_second_connect_announces_nothing(
 ) -> None:
     driver.connect(CALL, endpoint)
     monkeypatch.setattr(
-        "mynet.drivers.linux.links.gratuitous_arp.announcement",
+        "mynet.drivers.linux.links.veths.gratuitous_arp.announcement",
         lambda *_: pytest.fail("it was announced"),
     )
     driver.connect(CALL, endpoint)

@@ -9,8 +9,8 @@ from mynet.drivers.api import Endpoint
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.links.lookup import EXISTS
-from mynet.drivers.linux.netlink import tc
-from mynet.drivers.linux.netlink.link_requests import new_ifb
+from mynet.drivers.linux.netlink.links import tc
+from mynet.drivers.linux.netlink.links.link_requests import new_ifb
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Rate
 from mynet.drivers.testing import SampleCall

@@ -1,0 +1,1 @@
+"""Messages about links: their settings, ports of bridges, forwarding databases, queues."""

@@ -1,0 +1,1 @@
+"""Messages of nftables and of connection tracking."""

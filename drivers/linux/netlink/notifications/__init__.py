@@ -1,0 +1,1 @@
+"""Notifications of the kernel: the socket that receives them, and reading them."""

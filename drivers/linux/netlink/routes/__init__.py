@@ -1,0 +1,1 @@
+"""Messages about routes and policy rules."""
