@@ -189,12 +189,13 @@ class TlsTooOld(MynetError):
 class LimitExceeded(MynetError):
     """A request exceeds a limit of the daemon, which docs/mynetd.md documents."""
 
-    def __init__(self, limit: str, value: int, advice: str) -> None:
+    def __init__(self, limit: str, value: object, advice: str, *, retry_after: float = 0.0) -> None:
         super().__init__(
             f"the request exceeds the limit {limit} of this mynetd, {value}: {advice}",
             resource=f"limit {limit}",
             metadata={"limit": limit, "value": str(value)},
         )
+        self.retry_after = retry_after
 
 
 class CallerGone(MynetError):

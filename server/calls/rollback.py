@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import structlog
 
-from mynet.server.errors import PluginTimeout
+from mynet.server.errors import Busy, PluginTimeout
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -41,6 +41,14 @@ def best_effort(what: str) -> Iterator[None]:
 def is_under_way(error: Exception) -> bool:
     """Return whether the error is of a plugin's verb that still runs."""
     return isinstance(error, PluginTimeout) and error.pending is not None
+
+
+def never_began(error: Exception) -> bool:
+    """Return whether the error is of a plugin's verb that never began, so it has left nothing.
+
+    Where a plugin hangs or has too many callers, a rollback by the same plugin would wait for it.
+    """
+    return isinstance(error, Busy) or (isinstance(error, PluginTimeout) and error.pending is None)
 
 
 def on_completion(error: Exception, function: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from mynet.server.model.scopes import EVERYTHING, Scope
 
 _UNIX = "unix://"
+_IP = ("ipv4:", "ipv6:")  # beginnings of gRPC's words for a peer
 _LAST_PORT = 65535
 _MODES = 0o777
 SOCKET_MODE = 0o660  # by default: the socket's owner and its group may call
@@ -71,7 +72,11 @@ class Caller:
     @property
     def key(self) -> str:
         """What all calls of one caller have in common: limits and queues count by it."""
-        return self.principal or f"{self.listener} {self.peer}"
+        if self.principal:
+            return self.principal
+        # A program that opens several TCP connections is one caller, whatever its ports.
+        host = self.peer.rpartition(":")[0] if self.peer.startswith(_IP) else self.peer
+        return f"{self.listener} {host}"
 
 
 # The daemon itself, when it starts, repairs and recovers.

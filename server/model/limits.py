@@ -18,6 +18,11 @@ class Limits:
     max_concurrent_streams: int = 1000
     # Calls that wait for their callers, each of which occupies a thread.
     max_waiting_calls: int = 128
+    # Calls that are worked on, each of which occupies a thread. They are more than the callers of
+    # one plugin (executor.CALLERS), so that calls of other plugins are served while one hangs.
+    max_running_calls: int = 128
+    # Calls that wait until fewer calls are worked on, each of which occupies a thread.
+    max_queued_calls: int = 128
     # Bytes of one request message.
     max_request_bytes: int = 4 << 20
     # Bytes of all messages of one request.
@@ -29,3 +34,6 @@ class Limits:
     # After this time a connection is closed, and its calls then have the grace to end.
     max_connection_age: float = 3600.0
     max_connection_age_grace: float = 60.0
+    # Calls a second of one caller, or 0 for any number, and calls that it may make at once.
+    rate_limit: float = 0.0
+    rate_burst: int = 100

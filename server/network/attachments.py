@@ -14,7 +14,7 @@ from mynet.drivers.linux.links.mac import mac_from
 from mynet.ipam.errors import IpamError
 from mynet.server.addressing.leases import Leases
 from mynet.server.calls.call import Call, require_caller
-from mynet.server.calls.rollback import rollback
+from mynet.server.calls.rollback import never_began, rollback
 from mynet.server.errors import PluginTimeout
 from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import Network
@@ -102,13 +102,17 @@ class Attachments:
         self._run(call, Driver.update_endpoint, network, endpoint)
 
     def tear_down(self, call: Call, *attached: tuple[Network, Endpoint]) -> None:
-        """Remove all that is left of endpoints, as their records name it.
+        """Remove all that is left of endpoints, as their records name it."""
+        for network, endpoint in attached:
+            self.detach(call, network, endpoint)
+        self.forget(call, *attached)
+
+    def forget(self, call: Call, *attached: tuple[Network, Endpoint]) -> None:
+        """Give back the addresses, records and ports of endpoints that are not in the kernel.
 
         An address is released only when the link that had it is gone, and a port only when it is on
         no record. Many endpoints take one commit of each file, as one endpoint does.
         """
-        for network, endpoint in attached:
-            self.detach(call, network, endpoint)
         self.leases.give_back(call, attached)
         self.store.endpoints.remove(*(endpoint for _, endpoint in attached))
         for _, endpoint in attached:
@@ -116,8 +120,9 @@ class Attachments:
 
     def roll_back(self, call: Call, network: Network, endpoint: Endpoint, error: Exception) -> None:
         """Tear down an endpoint that an error has kept from being connected or disconnected."""
+        remove = self.forget if never_began(error) else self.tear_down
         with rollback(error, f"remove endpoint {endpoint.id}"):
-            self.tear_down(call.for_rollback(), (network, endpoint))
+            remove(call.for_rollback(), (network, endpoint))
 
     def _remember(self, endpoint: Endpoint, failure: str) -> Endpoint:
         if endpoint.failure == failure:

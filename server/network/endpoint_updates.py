@@ -15,7 +15,7 @@ from mynet.drivers.api import PORTS, Driver, DriverInfo, PortMapping
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.server.calls.call import Call, require_caller
 from mynet.server.calls.locks import KeyedLocks
-from mynet.server.calls.rollback import is_under_way, on_completion, rollback
+from mynet.server.calls.rollback import is_under_way, never_began, on_completion, rollback
 from mynet.server.errors import Busy, InvalidArgument, Violation
 from mynet.server.model.changes import EndpointChange, Published
 from mynet.server.model.endpoints import Endpoint, EndpointSelector, EndpointState
@@ -94,7 +94,7 @@ class EndpointUpdates:
             if recorded := self.store.endpoints.get(endpoint.id):
                 network = self.store.networks.find(recorded.network_id)
                 held.callback(self.ports.settle, network, recorded)
-                if recorded.state is EndpointState.READY:
+                if recorded.state is EndpointState.READY and not never_began(error):
                     self.attachments.update(rollback_call, network, recorded)
 
 

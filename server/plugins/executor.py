@@ -2,7 +2,8 @@
 
 A caller waits for a verb until its deadline and then gets PLUGIN_TIMEOUT. The thread stays with the
 plugin. Two verbs never run at the same time for one object, even where the caller of the first has
-got its error long ago. :func:`within` is for what plugins do before and after they have a pool.
+got its error long ago. Callers get the threads in turn, so that no caller waits for all verbs of
+another one. :func:`within` is for what plugins do before and after they have a pool.
 """
 
 import contextlib
@@ -10,11 +11,14 @@ import contextvars
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
 
 import structlog
 
 from mynet.server.calls.call import Call
+from mynet.server.calls.fair_queue import FairQueue
 from mynet.server.errors import (
     NO_THREAD,
     Busy,
@@ -22,6 +26,7 @@ from mynet.server.errors import (
     ShuttingDown,
     is_without_thread,
 )
+from mynet.server.model.callers import DAEMON
 
 T = TypeVar("T")
 
@@ -32,6 +37,20 @@ CALLERS = 96  # callers that run or wait: fewer than the daemon's threads, so th
 PATIENCE: Final = 30.0  # seconds for a plugin, unless the caller sets another limit
 
 
+@dataclass(eq=False, slots=True)
+class _Verb(Generic[T]):
+    """A verb that runs, or waits for a thread."""
+
+    # The key of its caller in the queue.
+    caller: str
+    # The object that it works on, or "".
+    subject: str
+    function: Callable[[], T]
+    # Whether the caller is one of at most CALLERS. The executor's lock guards it.
+    is_counted: bool
+    future: Future[T] = field(default_factory=Future)
+
+
 class PluginExecutor:
     """The threads of one plugin. ``contract`` is the base of the contract's errors."""
 
@@ -39,13 +58,15 @@ class PluginExecutor:
         self._plugin = plugin
         self._contract = contract
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix=plugin.replace(" ", "-"))
-        self._callers = threading.BoundedSemaphore(CALLERS)
-        # Guards `_running`, the objects for which a verb runs at this moment.
+        # Guards `_objects`, for which verbs run or wait; `_queue`, the verbs that wait for a
+        # thread; and `_callers`, the number of callers that wait for a verb.
         self._guard = threading.Lock()
-        self._running: set[str] = set()
+        self._objects: set[str] = set()
+        self._queue: FairQueue[_Verb[Any]] = FairQueue()
+        self._callers = 0
 
-    def run(self, call: Call, verb: str, subject: str, function: Callable[[], T]) -> T:
-        """Run one verb for one object and return its result.
+    def run(self, call: Call, name: str, subject: str, function: Callable[[], T]) -> T:
+        """Run a verb, of this name, for one object and return its result.
 
         ``subject`` names the object; "" stands for none. Raises the errors of the contract;
         PluginTimeout at the call's deadline; Busy where another verb still runs for the object or
@@ -53,29 +74,15 @@ class PluginExecutor:
         becomes the contract's base error.
         """
         if call.unresponsive and self._plugin in call.unresponsive:
-            raise self._no_answer(verb)
-        with self._admitted(call):
-            future = self._submit(subject, function)
-            return self._result(call, verb, subject, future)
-
-    @contextlib.contextmanager
-    def _admitted(self, call: Call) -> Iterator[None]:
-        """Count a caller while it waits. A rollback has its thread already and is not counted.
-
-        Raises Busy where too many wait.
-        """
-        if call.is_rollback:
-            yield
-            return
-        if not self._callers.acquire(blocking=False):
-            raise Busy(
-                f"{self._plugin} has {CALLERS} callers waiting already; call again in a moment",
-                resource=self._plugin,
-            )
-        try:
-            yield
-        finally:
-            self._callers.release()
+            raise self._no_answer(name)
+        # A rollback has its thread already, and is not counted.
+        caller = DAEMON.key if call.is_rollback else call.caller.key
+        # The thread's log lines have the request id from the caller's context.
+        work = partial(contextvars.copy_context().run, function)
+        verb = _Verb(caller, subject, work, is_counted=not call.is_rollback)
+        with self._queued(verb):
+            self._start(verb)
+            return self._result(call, name, verb)
 
     def close(self, seconds: float) -> bool:
         """Take no more verbs, wait for those that run, and return whether they ended in time."""
@@ -84,70 +91,107 @@ class PluginExecutor:
         ended.join(seconds)
         return not ended.is_alive()
 
-    def _submit(self, subject: str, function: Callable[[], T]) -> Future[T]:
+    @contextlib.contextmanager
+    def _queued(self, verb: _Verb[Any]) -> Iterator[None]:
+        """Put a verb into the queue, and count its caller until the block ends.
+
+        Raises Busy where another verb works on the object. Where too many callers wait, the last
+        verb of the caller with the most waiting verbs is refused, or else this one.
+        """
+        refused = None
         with self._guard:
-            if subject in self._running:
+            if verb.subject in self._objects:
                 raise Busy(
-                    f"{self._plugin} still works on {subject} for an earlier call;"
+                    f"{self._plugin} still works on {verb.subject} for an earlier call;"
                     " call again in a moment",
-                    resource=subject,
+                    resource=verb.subject,
                 )
-            if subject:
-                self._running.add(subject)
-        # The thread's log lines have the request id from the caller's context.
-        context, right = contextvars.copy_context(), threading.Lock()
+            if verb.is_counted and self._callers >= CALLERS:
+                refused = self._queue.make_room(verb.caller)
+                if refused is None:
+                    raise self._too_many()
+                self._uncount(refused)
+                self._objects.discard(refused.subject)
+            self._callers += verb.is_counted
+            if verb.subject:
+                self._objects.add(verb.subject)
+            self._queue.put(verb.caller, verb)
+        if refused:
+            refused.future.set_exception(self._too_many())
         try:
-            return self._executor.submit(context.run, self._work, subject, function, right)
+            yield
+        finally:
+            with self._guard:
+                self._uncount(verb)
+
+    def _uncount(self, verb: _Verb[Any]) -> None:
+        self._callers -= verb.is_counted
+        verb.is_counted = False
+
+    def _start(self, verb: _Verb[Any]) -> None:
+        """Ask a thread to take a verb from the queue. Raises Busy and ShuttingDown."""
+        try:
+            self._executor.submit(self._work)
         except RuntimeError as error:
-            # The verb is in the queue already where no thread was started for it.
-            if right.acquire(blocking=False):
-                self._forget(subject)
+            if not self._withdraw(verb):
+                return  # another thread has taken the verb
             if is_without_thread(error):
                 raise Busy(
-                    f"{self._plugin}: {NO_THREAD}, and call again", resource=subject
+                    f"{self._plugin}: {NO_THREAD}, and call again", resource=verb.subject
                 ) from error
             raise ShuttingDown("mynetd is stopping; call again when it is back") from error
 
-    def _work(self, subject: str, function: Callable[[], T], right: threading.Lock) -> T:
-        """Run a verb in its thread, and free its object before its caller gets the result.
+    def _work(self) -> None:
+        """Run the next verb, and free its object before its caller gets the result.
 
-        The thread needs the right to run it, which a caller that gave up takes away.
+        There is none where its caller has given up.
         """
-        if not right.acquire(blocking=False):
-            raise ShuttingDown("the caller gave up before the verb began")
-        try:
-            return function()
-        finally:
-            self._forget(subject)
-
-    def _forget(self, subject: str) -> None:
         with self._guard:
-            self._running.discard(subject)
+            verb = self._queue.pop()
+        if verb is None:
+            return
+        try:
+            outcome = partial(verb.future.set_result, verb.function())
+        except BaseException as error:  # noqa: BLE001 - a plugin may break in any way
+            outcome = partial(verb.future.set_exception, error)
+        with self._guard:
+            self._objects.discard(verb.subject)
+        outcome()
 
-    def _result(self, call: Call, verb: str, subject: str, future: Future[T]) -> T:
-        ended, _ = wait([future], timeout=call.remaining())
+    def _withdraw(self, verb: _Verb[Any]) -> bool:
+        """Take a verb out of the queue; return whether it was there, and now never begins."""
+        with self._guard:
+            if is_withdrawn := self._queue.remove(verb.caller, verb):
+                self._objects.discard(verb.subject)
+            return is_withdrawn
+
+    def _result(self, call: Call, name: str, verb: _Verb[T]) -> T:
+        ended, _ = wait([verb.future], timeout=call.remaining())
         if not ended:
-            pending: Future[Any] | None = future
-            if future.cancel():  # it never began, so nothing else forgets it
-                pending = None
-                self._forget(subject)
+            pending = None if self._withdraw(verb) else verb.future
             if call.unresponsive is not None:
                 call.unresponsive.add(self._plugin)
-            raise self._no_answer(verb, pending)
+            raise self._no_answer(name, pending)
         try:
-            return future.result()
-        except self._contract:
+            return verb.future.result()
+        except (self._contract, Busy):
             raise
         except BaseException as error:  # a plugin may break in any way
-            log.exception("plugin broke its contract", plugin=self._plugin, verb=verb)
+            log.exception("plugin broke its contract", plugin=self._plugin, verb=name)
             raise self._contract(
-                f"{self._plugin} broke in {verb}: {type(error).__name__}: {error}. This is a fault"
+                f"{self._plugin} broke in {name}: {type(error).__name__}: {error}. This is a fault"
                 " of the plugin; the daemon's log has the traceback"
             ) from error
 
-    def _no_answer(self, verb: str, pending: Future[Any] | None = None) -> PluginTimeout:
+    def _too_many(self) -> Busy:
+        return Busy(
+            f"{self._plugin} has {CALLERS} callers waiting already; call again in a moment",
+            resource=self._plugin,
+        )
+
+    def _no_answer(self, name: str, pending: Future[Any] | None = None) -> PluginTimeout:
         return PluginTimeout(
-            f"{self._plugin} did not answer {verb} in time; look for what it waits for in the"
+            f"{self._plugin} did not answer {name} in time; look for what it waits for in the"
             " daemon's log, then call again",
             pending,
             resource=self._plugin,

@@ -25,9 +25,6 @@ from mynet.server.tls import TlsFiles
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-# Calls at work at once. They are more than one plugin's callers (executor.CALLERS), so that calls
-# of other plugins are served while one hangs.
-WORKERS = 128
 _ANY_IPV4 = "0.0.0.0"  # noqa: S104 - compared with what the operator named
 # gRPC refuses a message of more bytes by itself, in words of its own. So this limit is larger than
 # that of the front, which names the limit.
@@ -65,8 +62,9 @@ class Server:
         self.front = Front(seconds, limits)
         names = tuple(service.full_name for service in SERVICES)
         self.standard = StandardServices(self.front, names)
-        # A call that waits for its caller occupies a thread, too.
-        threads = ThreadPoolExecutor(WORKERS + limits.max_waiting_calls, thread_name_prefix="call")
+        # Each call occupies a thread, also while it waits. So no call waits for a thread.
+        most = limits.max_running_calls + limits.max_queued_calls + limits.max_waiting_calls
+        threads = ThreadPoolExecutor(most, thread_name_prefix="call")
         servicers = {"NetworkService": NetworkService(core), "IPAMService": IPAMService(core)}
         methods = [
             method

@@ -8,8 +8,8 @@ gRPC would read it before the method is known: so it counts the calls that wait 
 import contextlib
 import re
 import secrets
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from enum import Enum
 from functools import partial
@@ -36,7 +36,9 @@ from mynet.server.model.roles import Roles
 from mynet.server.services.front.callers import identify
 from mynet.server.services.front.limits import BytesInFlight, WaitingCalls
 from mynet.server.services.front.methods import Method
+from mynet.server.services.front.rates import Rates
 from mynet.server.services.front.roles import require_role
+from mynet.server.services.front.turns import Turns
 from mynet.server.services.status import to_status
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -69,10 +71,9 @@ class Front:
         self.roles = Roles()
         self.waiting = WaitingCalls(limits.max_waiting_calls)
         self.bytes_in_flight = BytesInFlight(limits.max_bytes_in_flight)
-        # Guards `_phase` and `_active`, the number of calls in progress. Notified when a call ends.
-        self._changed = threading.Condition()
+        self.turns = Turns(limits.max_running_calls, limits.max_queued_calls)
+        self.rates = Rates(limits.rate_limit, limits.rate_burst)
         self._phase = Phase.STARTING
-        self._active = 0
 
     @property
     def phase(self) -> Phase:
@@ -81,8 +82,7 @@ class Front:
 
     def enter(self, phase: Phase) -> None:
         """Enter a phase: calls are accepted while the phase is SERVING."""
-        with self._changed:
-            self._phase = phase
+        self._phase = phase
 
     def drain(self, seconds: float) -> bool:
         """Refuse new calls and wait for those in progress; return whether all ended in time.
@@ -90,13 +90,11 @@ class Front:
         After a second, the calls that still wait for their callers are cancelled.
         """
         self.enter(Phase.STOPPING)
-        with self._changed:
-            patience = min(seconds, _READING_SECONDS)
-            if self._changed.wait_for(lambda: not self._active, timeout=patience):
-                return True
+        patience = min(seconds, _READING_SECONDS)
+        if self.turns.wait_until_idle(patience):
+            return True
         self.waiting.cancel_all()
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._active, timeout=seconds - patience)
+        return self.turns.wait_until_idle(seconds - patience)
 
     def handler(self, method: Method, listener: Listener) -> Handler:
         """Return the handler of a method for gRPC, for callers of a listener.
@@ -129,7 +127,7 @@ class Front:
     ) -> bytes:
         """Answer a call with one message."""
         with self._run(method, listener, bodies, context) as (request, call):
-            with self._counted():
+            with self._turn(call):
                 answer = method.answer(request, call).SerializeToString()
             self.bytes_in_flight.answer(context, len(answer))
         return answer
@@ -143,7 +141,7 @@ class Front:
     ) -> Iterator[bytes]:
         """Answer a call with several messages. gRPC takes the next one when it has sent one."""
         with self._run(method, listener, bodies, context) as (request, call):
-            with self._counted():
+            with self._turn(call):
                 answers = method.answers(request, call)
             self.bytes_in_flight.answer(context, answers.size)
             with self.waiting.entry(context):
@@ -169,10 +167,11 @@ class Front:
         ):
             try:
                 caller = identify(listener, context, self.roles)
+                self.rates.take(caller)
                 require_role(method.path, caller, listener)  # before the request is read
                 self._require_serving()
                 requests = self._requests(method, bodies, context, count)
-                request = requests if method.streams_request else _only(requests)
+                request = _all(requests) if method.streams_request else _only(requests)
                 started = time.monotonic()
                 yield request, self._call(context, request_id, caller)
             except grpc.RpcError:  # the caller has gone away, and gRPC has ended the call
@@ -212,17 +211,18 @@ class Front:
             raise ShuttingDown("mynetd is stopping; call again when it runs again")
 
     @contextlib.contextmanager
-    def _counted(self) -> Iterator[None]:
-        """Count a call while it is in progress. Raises Starting and ShuttingDown."""
-        with self._changed:
+    def _turn(self, call: Call) -> Iterator[None]:
+        """Wait for the turn of a call.
+
+        Raises LimitExceeded, Starting, ShuttingDown, and CallerGone.
+
+        The phase is checked within the turn, as `drain` waits for those that have one.
+        """
+        with self.turns.turn(call):
             self._require_serving()
-            self._active += 1
-        try:
+            if not call.alive():
+                raise CallerGone("the caller has gone away before its call began")
             yield
-        finally:
-            with self._changed:
-                self._active -= 1
-                self._changed.notify_all()
 
     def _call(self, context: grpc.ServicerContext, request_id: str, caller: Caller) -> Call:
         remaining = context.time_remaining()
@@ -240,6 +240,15 @@ def _only(requests: Iterator[Message]) -> Message:
     for request in requests:
         return request
     raise InvalidArgument([Violation("request", "is missing; the call ended without a message")])
+
+
+def _all(requests: Iterator[Message]) -> Iterator[Message]:
+    """Read all messages of a request; return an iterator that frees each one.
+
+    So a call that has its turn does not wait for its caller.
+    """
+    messages = deque(requests)
+    return (messages.popleft() for _ in range(len(messages)))
 
 
 def _request_id(context: grpc.ServicerContext) -> str:

@@ -172,4 +172,6 @@ class BytesInFlight:
         for context in cancelled:
             context.cancel()
         if not fits:
-            raise LimitExceeded("max_bytes_in_flight", self._most, "call again in a moment")
+            raise LimitExceeded(
+                "max_bytes_in_flight", self._most, "call again in a moment", retry_after=1.0
+            )

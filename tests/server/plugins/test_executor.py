@@ -3,12 +3,15 @@
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import structlog
 
 from mynet.server.calls.call import Call
 from mynet.server.errors import Busy, PluginTimeout, ShuttingDown
+from mynet.server.model.callers import Caller, Role
 from mynet.server.plugins import executor as pools
 from mynet.server.plugins.executor import PluginExecutor
 from tests.server.support.polling import eventually
@@ -104,7 +107,7 @@ def test_two_verbs_never_run_for_one_object(pool: PluginExecutor, ended: threadi
     assert pool.run(call(), "connect", "endpoint 2", lambda: 2) == 2
     assert pool.run(call(), "check", "", lambda: 0) == 0
     ended.set()
-    assert eventually(lambda: pool._running == set())
+    assert eventually(lambda: pool._objects == set())
     assert pool.run(call(), "disconnect", "endpoint 1", lambda: 1) == 1
 
 
@@ -148,13 +151,70 @@ def test_a_caller_beyond_the_limit_is_busy(
     ]
     for caller in callers:
         caller.start()
-    assert eventually(lambda: pool._callers._value == 0)
+    assert eventually(lambda: pool._callers == 2)
     with pytest.raises(Busy, match="has 2 callers waiting"):
         pool.run(call(), "check", "", lambda: None)
     ended.set()
     for caller in callers:
         caller.join()
     assert pool.run(call(), "check", "", lambda: 7) == 7
+
+
+def test_callers_get_the_threads_in_turn(
+    make: Callable[..., PluginExecutor], monkeypatch: pytest.MonkeyPatch, ended: threading.Event
+) -> None:
+    """Where too many callers wait, the one with the most waiting verbs has its last one refused."""
+    monkeypatch.setattr(pools, "THREADS", 1)
+    monkeypatch.setattr(pools, "CALLERS", 4)
+    pool, order, refused = make(), list[str](), list[str]()
+
+    def work(name: str, verb: str) -> None:
+        caller = replace(call(), caller=Caller(Role.ADMIN, "a.sock", name))
+
+        def run() -> None:
+            order.append(verb)
+            ended.wait(10)
+
+        try:
+            pool.run(caller, "check", verb, run)
+        except Busy:
+            refused.append(verb)
+
+    threads = []
+    for verb in ("a0", "a1", "a2", "a3", "b0"):
+        threads.append(threading.Thread(target=work, args=(verb[0], verb)))
+        threads[-1].start()
+        assert eventually(partial(pool._objects.__contains__, verb))
+        assert eventually(lambda: order == ["a0"])
+    assert eventually(lambda: refused == ["a3"])
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert order == ["a0", "a1", "b0", "a2"]
+
+
+def test_a_rollback_is_neither_counted_nor_refused(
+    make: Callable[..., PluginExecutor], monkeypatch: pytest.MonkeyPatch, ended: threading.Event
+) -> None:
+    monkeypatch.setattr(pools, "THREADS", 1)
+    monkeypatch.setattr(pools, "CALLERS", 1)
+    pool = make()
+    hung = threading.Thread(target=pool.run, args=(call(), "check", "", lambda: ended.wait(10)))
+    hung.start()
+    assert eventually(lambda: pool._callers == 1)
+    rolls = [
+        threading.Thread(target=pool.run, args=(call().for_rollback(), "delete", "", lambda: None))
+        for _ in range(3)
+    ]
+    for thread in rolls:
+        thread.start()
+    assert eventually(lambda: len(pool._queue) == 3)
+    with pytest.raises(Busy):
+        pool.run(call(), "check", "", lambda: None)
+    assert len(pool._queue) == 3
+    ended.set()
+    for thread in (hung, *rolls):
+        thread.join()
 
 
 def test_a_verb_sees_the_context_of_its_caller(pool: PluginExecutor) -> None:
