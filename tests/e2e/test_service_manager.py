@@ -49,8 +49,7 @@ def test_ready_comes_after_recovery(empty_testbed: Testbed, told: NotifySocket) 
 def test_the_watchdog_is_told_while_the_daemon_runs(
     empty_testbed: Testbed, told: NotifySocket
 ) -> None:
-    environ = {"NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": "300000"}
-    daemon = Daemon(empty_testbed, **environ)
+    daemon = Daemon(empty_testbed, NOTIFY_SOCKET="/run/notify", WATCHDOG_USEC="300000")
     told.wait_for(lambda message: "WATCHDOG" in message)
     daemon.signal(signal.SIGSTOP)
     eventually(lambda: "\nState:\tT" in Path(f"/proc/{daemon.pid}/status").read_text())

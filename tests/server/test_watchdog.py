@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -143,7 +144,8 @@ def test_callers_that_fill_the_limits_do_not_make_the_daemon_look_dead(
         yield from ()
 
     for channel in channels:
-        channel.stream_unary("/mynet.v1.NetworkService/ListNetworks").future(no_request())
+        call: Any = channel.stream_unary("/mynet.v1.NetworkService/ListNetworks")
+        call.future(no_request())
     for _ in range(5):
         with contextlib.suppress(grpc.RpcError):  # refused at once, which is an answer
             check()
