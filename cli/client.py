@@ -4,16 +4,17 @@ Requests and answers are dicts in the JSON form of the messages.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
 import click
 
+from mynet.cli import files
 from mynet.cli.errors import from_rpc
-
-DEFAULT_ADDRESS = "unix:///run/mynet/mynetd.sock"
+from mynet.cli.target import Target
 
 _MODULES = {"NetworkService": "mynet.v1.network_pb2", "IPAMService": "mynet.v1.ipam_pb2"}
 _PAGE_SIZE = 1000
@@ -34,16 +35,21 @@ def prepare() -> None:
         import_module(module)
 
 
-@dataclass(slots=True)
+@dataclass
 class Session:
     """The global options of one run of mynetctl."""
 
-    # Where the daemon listens.
-    address: str = DEFAULT_ADDRESS
+    # Returns the daemon to call. Raises click.UsageError and Failed.
+    choose: Callable[[], Target] = Target
     # How long to wait for an answer, in seconds.
     timeout: float = 60.0
     # The output format.
     output: str = "table"
+
+    @cached_property
+    def target(self) -> Target:
+        """The daemon to call. Raises click.UsageError and Failed."""
+        return self.choose()
 
     def call(self, verb: str, request: Message) -> dict[str, Any]:
         """Call ``Service.Verb`` and return the answer, with empty fields.
@@ -71,7 +77,7 @@ class Session:
             message = json_format.ParseDict(dict(request), GetMessageClass(method.input_type)())
         except json_format.ParseError as error:  # such as an argument that is not UTF-8
             raise click.UsageError(str(error)) from error
-        with grpc.insecure_channel(self.address, _CHANNEL_OPTIONS) as channel:
+        with _channel(self.target) as channel:
             call = channel.stream_stream(  # a stream of one message is the same as one message
                 f"/mynet.v1.{service}/{name}",
                 request_serializer=type(message).SerializeToString,
@@ -81,7 +87,9 @@ class Session:
             try:
                 yield from call(requests, timeout=self.timeout)
             except grpc.RpcError as error:
-                raise from_rpc(error, self.address, self.timeout) from error
+                raise from_rpc(
+                    error, self.target.address, self.timeout, has_tls=self.target.tls is not None
+                ) from error
 
     def pages(self, verb: str, request: Message, field: str) -> list[dict[str, Any]]:
         """Call a list verb for all its pages, and return the items.
@@ -96,6 +104,17 @@ class Session:
             token = answer["next_page_token"]
             if not token:
                 return items
+
+
+def _channel(target: Target) -> Any:
+    """Return a channel to a daemon. Raises Failed if a certificate cannot be read."""
+    import grpc
+
+    if target.tls is None:
+        return grpc.insecure_channel(target.address, _CHANNEL_OPTIONS)
+    paths = (target.tls.ca, target.tls.key, target.tls.cert)
+    credentials = grpc.ssl_channel_credentials(*map(files.read_bytes, paths))
+    return grpc.secure_channel(target.address, credentials, _CHANNEL_OPTIONS)
 
 
 def _in_parts(message: Any) -> Iterator[Any]:

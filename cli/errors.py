@@ -15,6 +15,10 @@ import click
 from mynet.cli.visible import visible
 
 _HINT = "start it (mynetd), or give its address with --address"
+_TLS_HINT = (
+    "see that it serves TLS there, and that each side has a valid certificate of an authority that"
+    " the other side trusts"
+)
 _HINTS = {"Permission denied": "only root and the group of its socket may use it: try sudo"}
 
 
@@ -47,7 +51,7 @@ def complain(text: str) -> None:
     click.echo(f"mynetctl: {one_line(text)}", err=True)
 
 
-def from_rpc(error: Any, address: str, timeout: float) -> Failed:
+def from_rpc(error: Any, address: str, timeout: float, *, has_tls: bool = False) -> Failed:
     """Return the error that the user sees for an RpcError. That is the call object as well."""
     from grpc_status import rpc_status
 
@@ -58,7 +62,7 @@ def from_rpc(error: Any, address: str, timeout: float) -> Failed:
         return Failed(reason or code, "; ".join(violations) or status.message)
     if code == "UNAVAILABLE":
         cause = text.rpartition(": ")[2].rstrip("]")
-        hint = _HINTS.get(cause, _HINT)
+        hint = _HINTS.get(cause, _TLS_HINT if has_tls else _HINT)
         return Unreachable("UNREACHABLE", f"no mynetd answers at {address} ({cause}); {hint}")
     if code == "DEADLINE_EXCEEDED":
         return Unreachable(

@@ -1,4 +1,4 @@
-"""Reading and writing the files of ``mynetctl ipam import`` and ``export``."""
+"""Reading and writing the files that users name, and mynetctl's own."""
 
 import contextlib
 import errno
@@ -13,6 +13,7 @@ from mynet.cli.errors import Failed
 
 LARGEST = 60 << 20  # bytes; the daemon's limit for a request is a little higher
 _STDIN = 0
+_PRIVATE = 0o600
 _WITH_MARK = "utf-8-sig"  # Windows puts a byte order mark before the text
 
 
@@ -21,6 +22,12 @@ def read(path: Path) -> str:
     stdin = str(path) == "-"
     with _translated(path, "read"):
         return _read(path, open(_STDIN, "rb", closefd=False) if stdin else path.open("rb"))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a small file. Raises Failed."""
+    with _translated(path, "read"):
+        return path.read_bytes()
 
 
 def read_folder(path: Path) -> Mapping[str, str]:
@@ -78,6 +85,22 @@ def create(path: Path, parts: Iterable[bytes]) -> None:
             os.fsync(file.fileno())
             # Unlike a rename, this fails if another program has created the file meanwhile.
             path.hardlink_to(file.name)
+
+
+def replace_private(path: Path, text: str) -> None:
+    """Replace a file that only its owner may read, and create its folder. Raises Failed."""
+    with _translated(path, "write"):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        scratch = path.with_name(f".{path.name}.{os.getpid()}")
+        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(descriptor)
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
 
 
 def write_folder(path: Path, files: Mapping[str, str]) -> None:

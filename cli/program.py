@@ -3,15 +3,17 @@
 import io
 import os
 import sys
+from functools import partial
 from typing import Any, NoReturn
 
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from mynet.cli.client import DEFAULT_ADDRESS, Session
+from mynet.cli.client import Session
 from mynet.cli.commands.backup import backup
 from mynet.cli.commands.completion import completion
 from mynet.cli.commands.connect import connect, disconnect
+from mynet.cli.commands.context import context
 from mynet.cli.commands.doctor import doctor
 from mynet.cli.commands.endpoint import endpoint
 from mynet.cli.commands.ipam.group import ipam
@@ -21,8 +23,8 @@ from mynet.cli.commands.run import run
 from mynet.cli.commands.topology import topology
 from mynet.cli.commands.version import version
 from mynet.cli.errors import Failed, complain
+from mynet.cli.target_options import chosen_target, target_options
 
-_LONGEST_PATH = 107  # bytes of a socket's path; unix(7)
 _STDOUT = 1
 
 
@@ -64,31 +66,9 @@ def _with_help_hint(error: click.UsageError) -> str:
     return f"{text}{stop} See: {error.ctx.command_path} --help"
 
 
-def _address(address: str) -> str:
-    if address.startswith("unix:///"):
-        if len(address.removeprefix("unix://").encode(errors="replace")) > _LONGEST_PATH:
-            raise click.BadParameter(
-                f"the path is too long: the path of a socket has at most {_LONGEST_PATH} bytes"
-            )
-        return address
-    host, _, port = address.rpartition(":")
-    if not host or "/" in host or not (port.isascii() and port.isdecimal()):
-        raise click.BadParameter(f"{address!r} is neither unix:///PATH nor HOST:PORT")
-    return address
-
-
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mynetd", message="%(prog)s %(version)s")
-@click.option(
-    "--address",
-    envvar="MYNET_ADDRESS",
-    default=DEFAULT_ADDRESS,
-    show_default=True,
-    show_envvar=True,
-    metavar="ADDRESS",
-    type=_address,
-    help="Where mynetd listens: unix:///PATH or HOST:PORT.",
-)
+@target_options
 @click.option(
     "--output",
     envvar="MYNET_OUTPUT",
@@ -107,7 +87,7 @@ def _address(address: str) -> str:
     help="How long to wait for an answer.",
 )
 @click.pass_context
-def mynetctl(context: click.Context, address: str, output: str, timeout: float) -> None:
+def mynetctl(root: click.Context, /, output: str, timeout: float, **_: object) -> None:
     """Manage networks, endpoints and addresses of mynetd.
 
     \b
@@ -124,11 +104,11 @@ def mynetctl(context: click.Context, address: str, output: str, timeout: float) 
       2  wrong usage
       3  the daemon did not answer
     """
-    context.obj = Session(address, timeout, output)
+    root.obj = Session(partial(chosen_target, root), timeout, output)
 
 
 _NETWORKING = (network, connect, disconnect, endpoint, run, topology, ipam)
-_ADMINISTRATION = (driver, doctor, backup, completion, version)
+_ADMINISTRATION = (driver, doctor, backup, context, completion, version)
 for _command in (*_NETWORKING, *_ADMINISTRATION):
     mynetctl.add_command(_command)
 for _command in (connect, disconnect):  # `docker network` has them there

@@ -1,12 +1,14 @@
 """``mynetctl completion``, and the completion of names by asking the daemon."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import click
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
-from mynet.cli.client import DEFAULT_ADDRESS, Session
+from mynet.cli.client import Session
+from mynet.cli.target_options import chosen_target
 
 Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -20,9 +22,9 @@ def _completer(verb: str, field: str, key: str) -> Completer:
     def complete(
         context: click.Context, _: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        address = context.find_root().params.get("address") or DEFAULT_ADDRESS
+        choose = partial(chosen_target, context.find_root())
         try:
-            items = Session(address, timeout=_TIMEOUT).pages(verb, {}, field)
+            items = Session(choose, timeout=_TIMEOUT).pages(verb, {}, field)
         except click.ClickException:
             return []
         names = dict.fromkeys(item[key] for item in items)

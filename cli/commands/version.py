@@ -42,4 +42,4 @@ def _daemon_version(session: Session) -> dict[str, str]:
     drivers = session.call("NetworkService.ListDrivers", {})["drivers"]
     backends = session.call("IPAMService.ListBackends", {})["backends"]
     versions = {plugin["distribution"]: plugin["version"] for plugin in (*drivers, *backends)}
-    return {"version": versions.get(_DISTRIBUTION, ""), "address": session.address}
+    return {"version": versions.get(_DISTRIBUTION, ""), "address": session.target.address}

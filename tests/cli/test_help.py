@@ -15,6 +15,7 @@ API = """
     ipam backend ls
     driver ls
     doctor, backup
+    context add, ls, use, show, rm
     connect, disconnect, run, topology, version, completion
 """
 

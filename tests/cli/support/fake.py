@@ -64,7 +64,8 @@ class FakeDaemon(grpc.GenericRpcHandler):
     answer is an empty message.
     """
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, socket: Path, tls: grpc.ServerCredentials | None = None) -> None:
+        """Serve. With TLS, the TCP port is ``tls_port``."""
         self.socket = socket
         self.address = f"unix://{socket}"
         self.asked: list[tuple[str, JSON]] = []
@@ -72,6 +73,7 @@ class FakeDaemon(grpc.GenericRpcHandler):
         self._server = grpc.server(ThreadPoolExecutor(8), handlers=[self])
         self._server.add_insecure_port(f"unix:{socket}")
         self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self.tls_port = self._server.add_secure_port("127.0.0.1:0", tls) if tls else 0
         self._server.start()
 
     def answer(self, verb: str, *answers: Answer) -> None:

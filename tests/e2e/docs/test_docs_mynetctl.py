@@ -45,6 +45,10 @@ SCENES = {
     ),
     "driver ls": (),
     "backup": (BLUE,),
+    "context add": (BLUE,),
+    "context use": (),
+    "context show": (),
+    "context rm": (),
     "version": (),
     "doctor": (BLUE, ONE, "ip link delete br-blue", "ip -n one link delete eth0"),
 }

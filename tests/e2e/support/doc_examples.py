@@ -41,5 +41,6 @@ def type_commands(page: Page, testbed: Testbed) -> None:
     """Run every command of a page, or of a part of one, on a testbed with a daemon."""
     for command, shown in page.transcript():
         script = f"cd /run\nexec 2>&1\n{command}"
-        done = testbed.attempt("sh", "-c", script, PYTHONIOENCODING="utf-8")
+        environ = {"PYTHONIOENCODING": "utf-8", "XDG_CONFIG_HOME": "/run/config"}
+        done = testbed.attempt("sh", "-c", script, **environ)
         assert re.fullmatch(_pattern(shown), _lasting(done.stdout)), f"{command}\n{done.stdout}"

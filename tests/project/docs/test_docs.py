@@ -141,7 +141,7 @@ def test_every_section_is_about_an_existing_command(pages: dict[str, Page]) -> N
 
 def test_the_documentation_has_the_variables_of_mynetctl(pages: dict[str, Page]) -> None:
     known = {option.envvar for command in COMMANDS.values() for option in options(command).values()}
-    said = set(re.findall(r"MYNET_[A-Z_]+", pages["docs/mynetctl.md"].text))
+    said = set(re.findall(r"MYNET(?:CTL)?_[A-Z_]+", pages["docs/mynetctl.md"].text))
     assert said == known - {None}
 
 
@@ -176,7 +176,7 @@ def test_docker_s_options_are_translated_into_valid_ones(pages: dict[str, Page])
         called(line.replace(" ...", " blue web"))
     known = {
         flag
-        for path in ("mynetctl network create", "mynetctl connect")
+        for path in ("mynetctl", "mynetctl network create", "mynetctl connect")
         for flag in options(COMMANDS[path])
     }
     same = [span for cell, ours in rows(text).items() if "the same" in ours for span in spans(cell)]
