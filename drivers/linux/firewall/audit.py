@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.firewall.elements import text
 from mynet.drivers.linux.firewall.guard import BRIDGE_SETS, GUARD_SETS
+from mynet.drivers.linux.firewall.listing import list_tables
 from mynet.drivers.linux.firewall.nft import run_nft
 from mynet.drivers.linux.firewall.port_elements import PROGRAMS, SOURCES
-from mynet.drivers.linux.firewall.ruleset import TABLES, all_elements, elements, filled
+from mynet.drivers.linux.firewall.ruleset import all_elements, elements, replaced
 from mynet.drivers.linux.firewall.tables import Tables
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.endpoint_rules import Attachment, EndpointRules
@@ -71,7 +72,7 @@ def differences(
         if not element.set.startswith(SOURCES)
     ]
     with netns.temporary():
-        run_nft("load", ["-f", "-"], filled(instance, allowed))
+        run_nft("load", ["-f", "-"], replaced(instance, allowed))
         expected = _list()
     actual = _list()
     if actual.rules != expected.rules:
@@ -138,10 +139,7 @@ def _first(words: str) -> str:
 
 
 def _list() -> Listing:
-    """Like: nft --stateless list table inet mynet; nft --stateless list table bridge mynet."""
-    listing = "".join(
-        run_nft("list", ["--stateless", "list", *str(table).split()]) for table in TABLES
-    )
+    listing = list_tables()
     return Listing(
         _ELEMENTS.sub("", listing),
         {f"{kind} {name}": _elements(body) for kind, name, body in _SETS.findall(listing)},

@@ -12,8 +12,8 @@ from mynet.drivers.linux.firewall.guard import guard_elements
 from mynet.drivers.linux.firewall.port_elements import by_forward, used_elements
 from mynet.drivers.linux.firewall.ruleset import (
     TABLE_NAMES,
+    all_elements,
     elements,
-    ruleset,
 )
 from mynet.drivers.linux.group_commit import GroupCommit
 from mynet.drivers.linux.values.desired import NetworkRules
@@ -42,9 +42,9 @@ class Firewall(Comparisons):
     def load(
         self, instance: str, rules: Iterable[NetworkRules], endpoints: Iterable[EndpointRules] = ()
     ) -> None:
-        """Replace both tables in one transaction, so that there is no moment without rules.
+        """Bring both tables to these rules and no others in one transaction.
 
-        Like: ``nft -f -``.
+        There is no moment without rules. Like: ``nft -f -``.
         """
         with self._lock:
             self._rules = {network.bridge: network for network in rules}
@@ -176,7 +176,8 @@ class Firewall(Comparisons):
     def _load(self, instance: str, *more: EndpointRules) -> None:
         """Load the tables with all networks and endpoints, and with ``more``. Holds ``_lock``."""
         known = {rules.endpoint_id: rules for rules in (*self._endpoints.all(), *more)}
-        self._tables.load(ruleset(instance, self._rules.values(), known.values(), self._kept))
+        contents = all_elements(self._rules.values(), known.values(), self._kept)
+        self._tables.load(instance, list(contents))
 
 
 def _without(some: Iterable[Element], others: Iterable[Element]) -> list[Element]:

@@ -1,5 +1,6 @@
 """The firewall as text: the rules in ``ruleset.nft`` and ``guard.nft``, and all elements."""
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, permutations
 from pathlib import Path
@@ -19,6 +20,7 @@ TABLES: Final = (INET, BRIDGE)
 TABLE_NAMES: Final = f"tables {INET.family} {INET.name} and {BRIDGE.family} {BRIDGE.name}"
 
 _RULES = {INET: "ruleset.nft", BRIDGE: "guard.nft"}
+_SETS = re.compile(r"^  (set|map) (\w+)", re.MULTILINE)
 
 
 def elements(rules: NetworkRules) -> Iterator[Element]:
@@ -67,20 +69,12 @@ def surplus(before: NetworkRules, after: NetworkRules) -> Iterator[Element]:
     return (element for element in elements(before) if element not in kept)
 
 
-def ruleset(
-    instance: str,
+def all_elements(
     rules: Iterable[NetworkRules],
     endpoints: Iterable[EndpointRules] = (),
     used: Iterable[UsedPort] = (),
-) -> str:
-    """Return the text of the transaction that replaces both tables, for ``nft -f FILE``."""
-    return filled(instance, chain(all_elements(rules, endpoints), used_elements(used)))
-
-
-def all_elements(
-    rules: Iterable[NetworkRules], endpoints: Iterable[EndpointRules]
 ) -> Iterator[Element]:
-    """Return the elements of networks and endpoints."""
+    """Return the elements of networks and endpoints, and of ports that the host's programs use."""
     by_sandbox: dict[int, list[Guard]] = {}
     known = list(endpoints)
     for guard in (endpoint.guard for endpoint in known if endpoint.guard):
@@ -94,22 +88,43 @@ def all_elements(
             for guards in by_sandbox.values()
             for guard, other in permutations(guards, 2)
         ),
+        used_elements(used),
     )
 
 
-def filled(instance: str, contents: Iterable[Element]) -> str:
+def replaced(instance: str, contents: Iterable[Element]) -> str:
     """Return the text of the transaction that replaces both tables by ones with these elements.
 
     It adds a table before it deletes it, because there may be none to delete.
     """
+    comment = f'comment "managed by mynet, instance {plain(instance)}"'
+    heads = "".join(f"add {table}\ndelete {table}\n{table} {{ {comment}; }}\n" for table in TABLES)
+    return heads + "".join(map(_rules, TABLES)) + _filling(contents)
+
+
+def refilled(contents: Iterable[Element]) -> str:
+    """Return the text of the transaction that leaves the rules, and puts these elements into sets.
+
+    A table that is replaced has no chains for a moment, and a packet of a standing flow may be
+    dropped in it.
+    """
+    emptying = (
+        f"flush {kind} {table.family} {table.name} {name}\n"
+        for table in TABLES
+        for kind, name in _SETS.findall(_rules(table))
+    )
+    return "".join(emptying) + _filling(contents)
+
+
+def _rules(table: TableName) -> str:
+    return Path(__file__).with_name(_RULES[table]).read_text()
+
+
+def _filling(contents: Iterable[Element]) -> str:
     sets: dict[tuple[str, str], list[str]] = {}
     for element in dict.fromkeys(contents):
         sets.setdefault((element.family, element.set), []).append(text(element))
-    comment = f'comment "managed by mynet, instance {plain(instance)}"'
-    heads = "".join(f"add {table}\ndelete {table}\n{table} {{ {comment}; }}\n" for table in TABLES)
-    rules_text = "".join(Path(__file__).with_name(name).read_text() for name in _RULES.values())
-    filling = (
+    return "".join(
         f"add element {family} {INET.name} {name} {{ {', '.join(texts)} }}\n"
         for (family, name), texts in sorted(sets.items())
     )
-    return heads + rules_text + "".join(filling)

@@ -1,11 +1,13 @@
 """The tables of mynet in the kernel: loaded as a whole, and changed by the element."""
 
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from mynet.drivers.linux.firewall.elements import Element
 from mynet.drivers.linux.firewall.fingerprint import fingerprint, generation, missing_tables
+from mynet.drivers.linux.firewall.listing import has_own_rules
 from mynet.drivers.linux.firewall.nft import run_nft
+from mynet.drivers.linux.firewall.ruleset import refilled, replaced
 from mynet.drivers.linux.firewall.set_elements import commit, missing_elements
 from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
 from mynet.drivers.linux.netlink.netfilter.nftables import TableName
@@ -33,9 +35,17 @@ class Tables:
         """Whether :meth:`load` was ever called."""
         return self._loaded is not None
 
-    def load(self, ruleset: str) -> None:
-        """Replace the tables in one transaction. Like: ``nft -f -``."""
-        run_nft("load", ["-f", "-"], ruleset)
+    def load(self, instance: str, contents: Collection[Element]) -> None:
+        """Bring the tables to these elements and no others in one transaction. Like: ``nft -f -``.
+
+        Tables of another version, or that another program has changed, are replaced.
+        """
+        is_there = not self.missing_tables()
+        if is_there and has_own_rules(instance):
+            transaction = refilled(contents)
+        else:
+            transaction = replaced(instance, contents)
+        run_nft("load", ["-f", "-"], transaction)
         self._loaded, self._intact_at = fingerprint(self._opened()), -1
 
     def change(self, removed: Iterable[Element], added: Iterable[Element]) -> bool:

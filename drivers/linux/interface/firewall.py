@@ -15,7 +15,7 @@ class Firewall(Protocol):
     def load(
         self, instance: str, rules: Iterable[NetworkRules], endpoints: Iterable[EndpointRules] = ()
     ) -> None:
-        """Replace both tables, in one transaction."""
+        """Bring both tables to these rules and no others, in one transaction."""
 
     def add(self, instance: str, rules: NetworkRules) -> None:
         """Add a network's rules, and delete those that it had and has no longer."""

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from itertools import chain
@@ -14,7 +15,7 @@ from mynet.drivers.errors import CapabilityUnsupported
 from mynet.drivers.linux.firewall.elements import Bits, Element, LinkIndex, Mac, Span, Value, keys
 from mynet.drivers.linux.firewall.guard import guard_elements, sandbox_elements
 from mynet.drivers.linux.firewall.port_elements import published, used_elements
-from mynet.drivers.linux.firewall.ruleset import elements, ruleset
+from mynet.drivers.linux.firewall.ruleset import all_elements, elements, refilled, replaced
 from mynet.drivers.linux.netlink.netfilter.nftables import Key
 from mynet.drivers.linux.values.bridge_port import PORT_GROUP
 from mynet.drivers.linux.values.desired import NetworkRules, RouteSource
@@ -23,7 +24,7 @@ from mynet.drivers.linux.values.ports import Forward, UsedPort
 from mynet.drivers.linux.values.replies import Uplink
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-RULES = Path(ruleset.__code__.co_filename).with_name("ruleset.nft")
+RULES = Path(replaced.__code__.co_filename).with_name("ruleset.nft")
 GUARD = RULES.with_name("guard.nft")
 ADDRESSES = tuple(map(ip_address, ("10.1.0.2", "fd00:1::2", "fe80::2ff:fe00:2")))
 ALLOWED = tuple(
@@ -328,6 +329,12 @@ def test_the_guard_judges_the_link_group_of_the_ports() -> None:
     assert int(group, 16) == PORT_GROUP
 
 
+def ruleset(
+    instance: str, rules: Sequence[NetworkRules], endpoints: Sequence[EndpointRules] = ()
+) -> str:
+    return replaced(instance, all_elements(rules, endpoints))
+
+
 def added(text: str) -> list[str]:
     """Return the lines after the rules."""
     return text.partition(RULES.read_text() + GUARD.read_text())[2].splitlines()
@@ -345,6 +352,13 @@ def test_the_text_is_one_transaction_that_replaces_the_tables() -> None:
         for number, (name, (guard, _)) in enumerate(GUARDS.items())
     ]
     assert ruleset("7f3a", [WEB, DB, APART, INNER, LEAVING], endpoints) == golden.read_text()
+
+
+def test_tables_that_are_current_get_other_elements_and_keep_their_rules() -> None:
+    lines = refilled(elements(WEB)).splitlines()
+    emptied = [line for line in lines if line.startswith("flush ")]
+    assert [*emptied, *added(ruleset("7f3a", [WEB]))] == lines
+    assert {"flush map inet mynet pub4", "flush set bridge mynet own_mac"} <= set(emptied)
 
 
 def test_the_rules_declare_exactly_the_sets_that_are_filled() -> None:
