@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mynet.server.errors import CannotRestore, CannotStart
-from mynet.server.logs import silence
+from mynet.server.logs.program_log import silence
 
 _state_dir = click.option(
     "--state-dir",

@@ -2,7 +2,7 @@
 
 Every line of a request carries its ``request_id``, including the lines that a plugin logs with the
 standard library's ``logging`` while it works on the request. No thread waits for the reader of the
-log: see :mod:`mynet.server.log_queue`.
+log: see :mod:`mynet.server.logs.line_queue`.
 
 A traceback is for an error that mynet did not expect. The errors of the core and of the contracts
 explain themselves, such as what the kernel of a host refuses. Their lines have the message alone,
@@ -14,7 +14,6 @@ import json
 import logging
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -23,7 +22,8 @@ import structlog
 from mynet.drivers.errors import DriverError
 from mynet.ipam.errors import IpamError
 from mynet.server.errors import MynetError
-from mynet.server.log_queue import LogQueue, LogStream
+from mynet.server.logs.clock import utc_now
+from mynet.server.logs.line_queue import LineQueue, LogStream
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict
@@ -45,7 +45,7 @@ def configured(log_format: Format, level: str) -> Iterator[None]:
     # grpc's own log would be written by its threads, which have to wait for the reader.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     render = _as_json if log_format == "json" else _as_text(colors=sys.stderr.isatty())
-    queue = LogQueue(os.dup(sys.stderr.fileno()), lambda count: render(_dropped(count)))
+    queue = LineQueue(os.dup(sys.stderr.fileno()), lambda count: render(_dropped(count)))
     least = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[_Line(least, render)],
@@ -76,7 +76,7 @@ def _drop(*_: object) -> str:
 class _Logger:
     """The logger of a module, behind structlog's. Its methods take rendered lines."""
 
-    def __init__(self, name: str, queue: LogQueue) -> None:
+    def __init__(self, name: str, queue: LineQueue) -> None:
         self.name = name
         self.debug = self.info = self.warning = self.error = self.exception = queue.put
 
@@ -95,7 +95,7 @@ class _Line:
         level = "error" if method == "exception" else method
         if _LEVELS[level] < self._least:
             raise structlog.DropEvent
-        event["level"], event["logger"], event["timestamp"] = level, logger.name, _now()
+        event["level"], event["logger"], event["timestamp"] = level, logger.name, utc_now()
         event = {**structlog.contextvars.get_contextvars(), **event}
         if "exc_info" in event:
             event = with_error(event, self._least)
@@ -105,7 +105,7 @@ class _Line:
 class _Handler(logging.Handler):
     """Writes the records of the standard library's logging."""
 
-    def __init__(self, queue: LogQueue, render: Render, least: int) -> None:
+    def __init__(self, queue: LineQueue, render: Render, least: int) -> None:
         super().__init__()
         self._queue = queue
         self._least = least
@@ -119,7 +119,7 @@ class _Handler(logging.Handler):
                 "event": record.getMessage(),
                 "level": record.levelname.lower(),
                 "logger": record.name,
-                "timestamp": _now(),
+                "timestamp": utc_now(),
             }
             if record.exc_info:
                 event["exc_info"] = record.exc_info
@@ -163,11 +163,5 @@ def _dropped(count: int) -> "EventDict":
         "lines": count,
         "level": "warning",
         "logger": __name__,
-        "timestamp": _now(),
+        "timestamp": utc_now(),
     }
-
-
-def _now() -> str:
-    """Return the time in ISO 8601, in UTC with microseconds."""
-    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{nanoseconds // 1000:06}Z"

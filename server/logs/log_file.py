@@ -1,4 +1,4 @@
-"""Writing to standard error, whatever it is, without waiting for its reader."""
+"""Writing to a file, whatever it is, without waiting for its reader."""
 
 import contextlib
 import os
@@ -27,12 +27,9 @@ class LogFile:
         except BlockingIOError:
             return 0
 
-    def write(self, data: memoryview) -> None:
-        """Write all bytes, and wait for the reader of the file. Raises OSError."""
-        while data:
-            data = data[self.try_write(data) :]
-            if data:
-                select.select([], [self._fd], [])
+    def wait(self, seconds: float) -> None:
+        """Wait until the file takes something, for a limited time."""
+        _is_ready(self._fd, seconds)
 
     def close(self) -> None:
         """Close the file descriptor."""
@@ -44,7 +41,7 @@ def _without_waiting(fd: int) -> tuple[int, Callable[[int, memoryview], int]]:
 
     O_NONBLOCK belongs to the open file, which other programs share. So a pipe or a terminal is
     opened again, and a socket is written to with a flag. What cannot be opened again is written to
-    when select(2) says so: a write of PIPE_BUF bytes is then not kept waiting.
+    when poll(2) says so: a write of PIPE_BUF bytes is then not kept waiting.
     """
     mode = os.fstat(fd).st_mode
     if stat.S_ISREG(mode):
@@ -73,5 +70,11 @@ def _borrowed(fd: int) -> Iterator[socket.socket]:
 
 
 def _write_if_ready(fd: int, data: memoryview) -> int:
-    _, ready, _ = select.select([], [fd], [], 0)
-    return os.write(fd, data[: select.PIPE_BUF]) if ready else 0
+    return os.write(fd, data[: select.PIPE_BUF]) if _is_ready(fd, 0) else 0
+
+
+def _is_ready(fd: int, seconds: float) -> bool:
+    """Return whether a file takes something within some seconds."""
+    poll = select.poll()  # select(2) knows descriptors up to 1023 only
+    poll.register(fd, select.POLLOUT)
+    return bool(poll.poll(seconds * 1000))

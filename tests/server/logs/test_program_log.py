@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from mynet.drivers.errors import KernelError
-from mynet.server.logs import with_error
+from mynet.server.logs.program_log import with_error
 
 SCRIPT = """
 import logging, sys, tempfile
 from pathlib import Path
 from mynet.drivers.errors import KernelError
-from mynet.server.logs import configured
+from mynet.server.logs.program_log import configured
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import create
 from tests.server.support.world import World
@@ -45,7 +45,7 @@ with configured(sys.argv[1], sys.argv[2]):
 
 
 def run(log_format: str, level: str) -> str:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, log_format, level],
         cwd=root,

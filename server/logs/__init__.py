@@ -1,0 +1,1 @@
+"""Lines that the daemon writes: its log, and the audit log."""
