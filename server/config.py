@@ -45,6 +45,8 @@ class Settings:
     heal: bool = True
     # Where callers may have backups written, if anywhere.
     backup_dir: Path | None = None
+    # The path of the audit log, "-" for standard output, "" for none.
+    audit_log: str = ""
     limits: Limits = field(default_factory=Limits)
     # What listeners on TCP use, unless they are insecure.
     tls: TlsFiles | None = None

@@ -1,5 +1,6 @@
 """Assembles the core, which the gRPC services call and which does not know gRPC."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from mynet.server.network.port_allocator import PortAllocator
 from mynet.server.network.selectors import EndpointFinder
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.reconcile.conditions import Conditions
+from mynet.server.reconcile.daemon_checks import DaemonCheck
 from mynet.server.reconcile.doctor import Doctor
 from mynet.server.reconcile.driver_reports import DriverReports
 from mynet.server.reconcile.endpoint_checks import EndpointChecks
@@ -66,8 +68,12 @@ def assemble(
     host: Host,
     defaults: Defaults,
     backup_dir: Path | None = None,
+    daemon_checks: Sequence[DaemonCheck] = (),
 ) -> Core:
-    """Return a core over a state directory and its store, the plugins, and the host's kernel."""
+    """Return a core over a state directory and its store, the plugins, and the host's kernel.
+
+    ``daemon_checks`` are what the doctor asks about the daemon itself.
+    """
     locks = KeyedLocks()
     finder = EndpointFinder(store)
     planner = Planner(store, drivers, host)
@@ -94,6 +100,7 @@ def assemble(
         recovery=Recovery(drivers, network_checks, attachments, network_updates),
         conditions=conditions,
         reports=DriverReports(store, drivers),
+        daemon_checks=daemon_checks,
         locks=locks,
     )
     return Core(

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 import structlog
 
@@ -15,9 +16,12 @@ from mynet.server import memory
 from mynet.server.config import Settings
 from mynet.server.core import assemble
 from mynet.server.errors import CannotStart
+from mynet.server.logs.audit_file import AuditFile
 from mynet.server.plugins.catalog import BACKENDS, DRIVERS
 from mynet.server.plugins.loading import load_plugins
+from mynet.server.reconcile.daemon_checks import audit_problems
 from mynet.server.reconcile.healer import healers
+from mynet.server.reload import reload
 from mynet.server.service_manager import service_manager
 from mynet.server.services.server import Server
 from mynet.server.state.backup import delete_unfinished
@@ -36,7 +40,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 def run(settings: Settings) -> bool:
-    """Run until SIGTERM, SIGINT or SIGHUP; return whether all work has ended.
+    """Run until SIGTERM or SIGINT; return whether all work has ended. Reload at SIGHUP.
 
     If not, a plugin hangs, and its thread would keep the process alive for ever. The work under way
     is an intent on record, which the next start finishes or rolls back.
@@ -46,13 +50,14 @@ def run(settings: Settings) -> bool:
     memory.return_large_blocks()
     # If a service manager aborts a daemon that hangs, the log has where each thread was.
     faulthandler.enable(sys.__stderr__ or sys.stderr)
-    wait_for_stop = _stop_signals()
+    next_signal = _signals()
     manager = service_manager(os.environ)
     manager.starting("Opening the state directory", _OPENING_SECONDS)
     _raise_descriptor_limit()
     with ExitStack() as open_things:
         state = open_things.enter_context(lock_state_dir(settings.state_dir))
         open_things.enter_context(lock_namespace())
+        audit = _open_audit_log(settings, open_things)
         delete_unfinished(state.path)
         kernel = LinuxKernel()
         require_no_foreign_devices(kernel, state.instance)
@@ -62,9 +67,13 @@ def run(settings: Settings) -> bool:
         backends = load_plugins(BACKENDS, state.instance, state.path / "ipam")
         state.complete()
         defaults = settings.defaults(state.instance)
-        core = assemble(state, store, drivers, backends, kernel, defaults, settings.backup_dir)
+        reloads = {"audit log": audit.reopen} if audit else {}
+        checks = [partial(audit_problems, audit)] if audit else []
+        core = assemble(
+            state, store, drivers, backends, kernel, defaults, settings.backup_dir, checks
+        )
         server = Server(
-            core, settings.listen, settings.plugin_timeout, settings.limits, settings.tls
+            core, settings.listen, settings.plugin_timeout, settings.limits, settings.tls, audit
         )
         server.front.roles = settings.roles
         core.doctor.recover(manager.steps("Restoring networks and endpoints"))
@@ -76,9 +85,11 @@ def run(settings: Settings) -> bool:
         for healer in watching:
             healer.start()
         log.info("serving", listen=addresses, instance=state.instance, pid=os.getpid())
-        manager.ready(f"Serving at {', '.join(addresses)}")
+        manager.ready(status := f"Serving at {', '.join(addresses)}")
         watchdog.start()
-        wait_for_stop()
+        while next_signal() == signal.SIGHUP:
+            with manager.reloading(status):
+                reload(reloads)
         log.info("stopping")
         manager.stopping("Waiting for calls in progress")
         watchdog.stop()
@@ -96,6 +107,15 @@ def run(settings: Settings) -> bool:
     return True
 
 
+def _open_audit_log(settings: Settings, open_things: ExitStack) -> AuditFile | None:
+    """Open the audit log, if there is one. Raises CannotStart."""
+    if not settings.audit_log:
+        return None
+    audit = AuditFile(settings.audit_log)
+    open_things.callback(audit.close)
+    return audit
+
+
 def _raise_descriptor_limit() -> None:
     """Raise the limit of file descriptors to its maximum, as a published port costs one.
 
@@ -111,8 +131,8 @@ def _raise_descriptor_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _stop_signals() -> Callable[[], object]:
-    """Return a function that waits for a signal to stop, and returns at once after one.
+def _signals() -> Callable[[], int]:
+    """Return a function that waits for a signal, and returns its number, at once after one.
 
     Python runs a signal handler in the main thread, and not while that is going to sleep. So a
     signal that sets an Event can be lost. The byte that it writes into a pipe cannot.
@@ -122,4 +142,4 @@ def _stop_signals() -> Callable[[], object]:
     signal.set_wakeup_fd(write_end)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)  # without a handler, the signal ends the process
-    return lambda: os.read(read_end, 1)
+    return lambda: os.read(read_end, 1)[0]

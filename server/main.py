@@ -13,7 +13,7 @@ from mynet.server import config, config_file
 from mynet.server.config import Settings
 from mynet.server.errors import NO_THREAD, CannotStart, is_without_thread
 from mynet.server.limit_options import limit_options
-from mynet.server.logs import Format, configured
+from mynet.server.logs.program_log import Format, configured
 from mynet.server.model.callers import Role
 from mynet.server.model.limits import Limits
 from mynet.server.offline.commands import fsck, restore
@@ -148,6 +148,14 @@ def _remember(context: click.Context, _: click.Parameter, value: object) -> None
     help="Do not repair at once what other programs damage; mynetctl doctor still does.",
 )
 @limit_options
+@click.option(
+    "--audit-log",
+    default="",
+    metavar="FILE",
+    show_default=False,
+    help="File for a line about each call that changes something; - is standard output."
+    "  [default: none]",
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text")
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"
@@ -171,6 +179,7 @@ def main(
     default_retention: float,
     backup_dir: Path | None,
     no_heal: bool,
+    audit_log: str,
     log_format: Format,
     log_level: str,
     limits: Limits,
@@ -197,6 +206,7 @@ def main(
         retention=default_retention,
         heal=not no_heal,
         backup_dir=backup_dir,
+        audit_log=audit_log,
         limits=limits,
         tls=tls,
         roles=config_file.read_roles(file),

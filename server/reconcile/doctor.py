@@ -20,6 +20,7 @@ from mynet.server.model.networks import Network, NetworkState
 from mynet.server.network.attachments import Attachments
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.reconcile.conditions import Conditions
+from mynet.server.reconcile.daemon_checks import DaemonCheck
 from mynet.server.reconcile.driver_reports import DriverReports
 from mynet.server.reconcile.endpoint_checks import EndpointChecks
 from mynet.server.reconcile.findings import Examination, Finding
@@ -50,6 +51,7 @@ class Doctor:
     recovery: Recovery
     conditions: Conditions
     reports: DriverReports
+    daemon_checks: Sequence[DaemonCheck]
     locks: KeyedLocks
 
     def examine(self, examination: Examination) -> None:
@@ -60,6 +62,8 @@ class Doctor:
         self._examine_endpoints(examination, snapshot, self._observe(examination, snapshot))
         self._examine_conditions(examination, snapshot)
         self.reports.add_notes(examination, snapshot)
+        for check in self.daemon_checks:
+            examination.extend(check())
 
     def probe(self, call: Call, examination: Examination) -> Sequence[Probe]:
         """Send packets between endpoints, gateways and the next hop; return what became of them."""

@@ -14,6 +14,7 @@ from mynet.server.errors import CannotStart
 from mynet.server.model.callers import Listener
 from mynet.server.model.limits import Limits
 from mynet.server.services.front import sockets
+from mynet.server.services.front.audit import Audit, LineWriter
 from mynet.server.services.front.calls import Front, Handler, Phase
 from mynet.server.services.front.certificates import Certificates
 from mynet.server.services.front.methods import SERVICES, methods_of
@@ -52,6 +53,7 @@ class Server:
         seconds: float,
         limits: Limits | None = None,
         tls: TlsFiles | None = None,
+        audit: LineWriter | None = None,
     ) -> None:
         """Listen on all addresses. Raises CannotStart.
 
@@ -59,7 +61,7 @@ class Server:
         TLS need its files.
         """
         limits = limits or Limits()
-        self.front = Front(seconds, limits)
+        self.front = Front(seconds, limits, Audit(audit) if audit else None)
         names = tuple(service.full_name for service in SERVICES)
         self.standard = StandardServices(self.front, names)
         # Each call occupies a thread, also while it waits. So no call waits for a thread.

@@ -244,7 +244,7 @@ def test_the_file_may_be_named_by_a_variable(
     ("file", "named"),
     [
         ('colour = "red"', "unknown keys colour"),
-        ('state-dir = "/a"', "known are backup_dir, default_address_pool, default_cooldown"),
+        ('state-dir = "/a"', "known are audit_log, backup_dir, default_address_pool"),
         ('config = "/a"', "unknown keys config"),
         ("version = true", "unknown keys version"),
         ("help = true", "unknown keys help"),

@@ -33,6 +33,7 @@ from mynet.server.errors import (
 from mynet.server.model.callers import Caller, Listener
 from mynet.server.model.limits import Limits
 from mynet.server.model.roles import Roles
+from mynet.server.services.front.audit import Audit, AuditEntry
 from mynet.server.services.front.callers import identify
 from mynet.server.services.front.limits import BytesInFlight, WaitingCalls
 from mynet.server.services.front.methods import Method
@@ -63,12 +64,13 @@ class Phase(Enum):
 class Front:
     """Answers the calls of mynet's services while the daemon serves."""
 
-    def __init__(self, seconds: float, limits: Limits) -> None:
+    def __init__(self, seconds: float, limits: Limits, audit: Audit | None = None) -> None:
         """Make a front for calls that take ``seconds`` at most."""
         self.seconds = seconds
         self.limits = limits
         # What the principals of TLS listeners may do. It is replaced when the configuration is.
         self.roles = Roles()
+        self.audit = audit
         self.waiting = WaitingCalls(limits.max_waiting_calls)
         self.bytes_in_flight = BytesInFlight(limits.max_bytes_in_flight)
         self.turns = Turns(limits.max_running_calls, limits.max_queued_calls)
@@ -126,9 +128,10 @@ class Front:
         context: grpc.ServicerContext,
     ) -> bytes:
         """Answer a call with one message."""
-        with self._run(method, listener, bodies, context) as (request, call):
+        with self._run(method, listener, bodies, context) as (request, call, entry):
             with self._turn(call):
-                answer = method.answer(request, call).SerializeToString()
+                entry.answer = method.answer(request, call)
+                answer = entry.answer.SerializeToString()
             self.bytes_in_flight.answer(context, len(answer))
         return answer
 
@@ -140,7 +143,7 @@ class Front:
         context: grpc.ServicerContext,
     ) -> Iterator[bytes]:
         """Answer a call with several messages. gRPC takes the next one when it has sent one."""
-        with self._run(method, listener, bodies, context) as (request, call):
+        with self._run(method, listener, bodies, context) as (request, call, _):
             with self._turn(call):
                 answers = method.answers(request, call)
             self.bytes_in_flight.answer(context, answers.size)
@@ -155,29 +158,35 @@ class Front:
         listener: Listener,
         bodies: Iterator[bytes],
         context: grpc.ServicerContext,
-    ) -> Iterator[tuple[Message | Iterator[Message], Call]]:
+    ) -> Iterator[tuple[Message | Iterator[Message], Call, AuditEntry]]:
         """Read a request for a block that answers it. An error of either ends the call."""
         request_id = _request_id(context)
         context.send_initial_metadata(((_REQUEST_ID, request_id),))
         error: Exception | None = None
+        caller = Caller(listener.role, listener.address, context.peer())
+        entry = AuditEntry(method, caller, request_id)
         started = time.monotonic()
         with (
             structlog.contextvars.bound_contextvars(request_id=request_id, method=method.name),
             self.bytes_in_flight.request() as count,
         ):
             try:
-                caller = identify(listener, context, self.roles)
+                entry.caller = caller = identify(listener, context, self.roles)
                 self.rates.take(caller)
                 require_role(method.path, caller, listener)  # before the request is read
                 self._require_serving()
-                requests = self._requests(method, bodies, context, count)
+                requests = self._requests(method, bodies, context, count, entry)
                 request = _all(requests) if method.streams_request else _only(requests)
                 started = time.monotonic()
-                yield request, self._call(context, request_id, caller)
+                yield request, self._call(context, request_id, caller), entry
             except grpc.RpcError:  # the caller has gone away, and gRPC has ended the call
+                raise
+            except GeneratorExit as end:  # the caller does not take the rest of the answer
+                self._record(entry, end, started)
                 raise
             except Exception as failure:  # noqa: BLE001 - every error becomes a status
                 error = failure
+            self._record(entry, error, started)
             status = to_status(error) if error else status_pb2.Status()
             _log_call(status, error, time.monotonic() - started)
         if status.code != code_pb2.OK:
@@ -189,6 +198,7 @@ class Front:
         bodies: Iterator[bytes],
         context: grpc.ServicerContext,
         count: Callable[[int], None],
+        entry: AuditEntry,
     ) -> Iterator[Message]:
         """Yield the messages of a request. Raises LimitExceeded and InvalidArgument."""
         total, most = 0, self.limits.max_document_bytes
@@ -199,9 +209,16 @@ class Front:
                 if total > most:
                     raise LimitExceeded("max_document_bytes", most, "send less in one request")
                 count(len(body))
-                yield method.parse(body)
+                message = method.parse(body)
+                entry.request = entry.request or message
+                yield message
         if not context.is_active():
             raise CallerGone("the caller has gone away, or took too long to send its request")
+
+    def _record(self, entry: AuditEntry, error: BaseException | None, started: float) -> None:
+        """Write the line of a call for the audit log, if there is one."""
+        if self.audit:
+            self.audit.record(entry, error, time.monotonic() - started)
 
     def _require_serving(self) -> None:
         """Raise Starting or ShuttingDown unless calls are accepted."""

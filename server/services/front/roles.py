@@ -36,6 +36,11 @@ REQUIRED = {
 }
 
 
+def may_change(path: str) -> bool:
+    """Return whether a method may change something: each that needs more than the role reader."""
+    return REQUIRED[path] > Role.READER
+
+
 def require_role(path: str, caller: Caller, listener: Listener) -> None:
     """Raise RoleMissing if a caller of a listener may not call a method."""
     required = REQUIRED[path]

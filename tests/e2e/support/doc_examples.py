@@ -9,7 +9,8 @@ from tests.project.docs.markdown import Page
 # What varies: ids, MAC addresses and what follows from them, numbers of devices and processes,
 # times, counters, versions, and seconds that run down.
 VARYING = re.compile(
-    r'(?<="id": ")[0-9a-f]+(?=")|(?<="instance": ")[0-9a-f]+(?=")'
+    r'(?<="time": ")[^"]+(?=")|(?<="request_id": ")[^"]+(?=")|(?<="ms": )[\d.]+'
+    r'|(?<="id": ")[0-9a-f]+(?=")|(?<="instance": ")[0-9a-f]+(?=")'
     r'|(?<="create_time": ")[^"]+(?=")|(?<="revision": ")\d+(?=")'
     r"|\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b|\bveth[0-9a-f]{11}\b"
     r"|\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b|\bfe80::[0-9a-f:]+|(?<=@if)\d+ +"
