@@ -14,6 +14,7 @@ from typing import Final, Literal
 from mynet.drivers.api import IPAddress, IPNetwork, PortProtocol
 from mynet.drivers.errors import CapabilityUnsupported
 from mynet.drivers.linux.netlink.netfilter.nftables import Key
+from mynet.drivers.linux.netlink.netfilter.set_limits import Limit
 
 IFNAME_BYTES: Final = 16
 
@@ -40,6 +41,22 @@ class LinkIndex:
     def __str__(self) -> str:
         """Return the index as text for nft(8)."""
         return str(self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Priority:
+    """The index of a link as the priority of a packet, which nft(8) writes as a class of tc(8)."""
+
+    number: int
+
+    @property
+    def packed(self) -> bytes:
+        """The priority as the kernel has it."""
+        return self.number.to_bytes(_INDEX_BYTES, sys.byteorder)
+
+    def __str__(self) -> str:
+        """Return the priority as text for nft(8)."""
+        return f"{self.number >> 16:x}:{self.number & 0xFFFF:x}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +99,7 @@ class Span:
 
 
 # The name of a device, an address, a protocol, a port, and the above.
-Single = str | IPAddress | PortProtocol | int | LinkIndex | Mac | Bits
+Single = str | IPAddress | PortProtocol | int | LinkIndex | Priority | Mac | Bits
 # What stands for many values: a subnet, a range of ports, and the above.
 Interval = IPNetwork | range | Span
 Part = Single | Interval
@@ -103,15 +120,15 @@ class Element:
     data: Value | None = None
     # The family of the table.
     family: Family = "inet"
-    # The number of connections above which the element matches, in a set that counts them.
-    limit: int = 0
+    # Above which the element matches, in a set that counts connections or measures their rate.
+    limit: Limit | None = None
 
 
 def text(element: Element) -> str:
     """Return an element as text for nft(8)."""
     key = _words(element.value)
     if element.limit:
-        return f"{key} ct count over {element.limit}"
+        return f"{key} {element.limit}"
     return key if element.data is None else f"{key} : {_words(element.data)}"
 
 

@@ -4,7 +4,21 @@ from collections.abc import Iterator
 from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6, IPAddress
-from mynet.drivers.linux.firewall.elements import Bits, Element, LinkIndex, Mac, Span, Value
+from mynet.drivers.linux.firewall.elements import (
+    Bits,
+    Element,
+    LinkIndex,
+    Mac,
+    Priority,
+    Span,
+    Value,
+)
+from mynet.drivers.linux.netlink.netfilter.set_limits import (
+    MINUTE,
+    SECOND,
+    ConnectionLimit,
+    RateLimit,
+)
 from mynet.drivers.linux.values.endpoint_rules import Guard
 
 # The sets of the table that judges frames. The keys of each begin with the index of a port.
@@ -14,12 +28,15 @@ GUARD_SETS: Final = frozenset(
         *(f"{kind}_ip{version}" for kind in ("own", "allowed") for version in (IPV4, IPV6)),
         *(f"network_ip{version}" for version in (IPV4, IPV6)),
         *("nd_own_mac", "nd_own_ip", "nd_allowed_ip", "sandbox_ip4", "sandbox_ip6", "unguarded"),
+        "ports",
     }
 )
 
 
 # The sets of endpoints whose keys begin with the index of a bridge.
-BRIDGE_SETS: Final = frozenset({"conntrack_limits", "members4", "members6", "open_bridges"})
+BRIDGE_SETS: Final = frozenset(
+    {"conntrack_limits", "too_fast", "fast", "members4", "members6", "open_bridges"}
+)
 
 # The set that several endpoints of a bridge have the same element in.
 OPEN_BRIDGES: Final = "open_bridges"
@@ -27,10 +44,9 @@ OPEN_BRIDGES: Final = "open_bridges"
 
 def guard_elements(guard: Guard) -> Iterator[Element]:
     """Yield the elements of an endpoint that is attached."""
-    bridge = LinkIndex(guard.attachment.bridge)
     yield from _members(guard)
     if guard.conntrack_limit:
-        yield Element("conntrack_limits", (bridge, Mac(guard.mac)), limit=guard.conntrack_limit)
+        yield from _budget(guard)
     if guard.spoof_check:
         yield from _own(guard)
     else:
@@ -54,6 +70,22 @@ def _members(guard: Guard) -> Iterator[Element]:
             yield Element(f"members{address.version}", (bridge, address))
     if guard.allowed or not guard.spoof_check:
         yield Element(OPEN_BRIDGES, bridge)
+
+
+def _budget(guard: Guard) -> Iterator[Element]:
+    """Yield the elements that limit the connections of an endpoint, whatever MAC address it sends.
+
+    The kernel remembers a TCP connection that has ended for two minutes, unless the host is set up
+    otherwise. At the rate of ``fast`` these become as many as may be open, and as many again after
+    a pause. The kernel forgets those that are opened faster in seconds, and ``too_fast`` keeps them
+    few.
+    """
+    port, most = Priority(guard.attachment.port), guard.conntrack_limit
+    place = (LinkIndex(guard.attachment.bridge), port)
+    yield _in_guard("ports", LinkIndex(guard.attachment.port), port)
+    yield Element("conntrack_limits", place, limit=ConnectionLimit(most))
+    yield Element("too_fast", place, limit=RateLimit(max(most // 4, 1), SECOND, most))
+    yield Element("fast", place, limit=RateLimit(max(most // 2, 1), MINUTE, most))
 
 
 def _own(guard: Guard) -> Iterator[Element]:
@@ -91,5 +123,5 @@ def _firsts(guard: Guard) -> Iterator[IPAddress]:
     return (addresses.first for addresses in guard.allowed)
 
 
-def _in_guard(name: str, value: Value) -> Element:
-    return Element(name, value, family="bridge")
+def _in_guard(name: str, value: Value, data: Value | None = None) -> Element:
+    return Element(name, value, data, family="bridge")

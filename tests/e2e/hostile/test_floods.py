@@ -1,5 +1,7 @@
 """A tenant sends as much as it can: the tables of the host keep their room for the others."""
 
+from time import monotonic
+
 import pytest
 
 from tests.e2e.support.hostile import floods
@@ -35,3 +37,17 @@ def test_own_connections_stay_within_the_limit(tenants: Tenants, version: int) -
         tenants.wire.send(floods.own_connections(tenants.scene, 10 * LIMIT, version))
         tenants.require_undisturbed()
         assert tenants.connections() - before < LIMIT + ROOM
+
+
+@pytest.mark.parametrize("version", [4, 6], ids="IPv{}".format)
+def test_connections_that_have_ended_are_few_too(tenants: Tenants, version: int) -> None:
+    """The tenant may open a quarter of its limit in a second, and all of it after a pause."""
+    gateway = tenants.scene.gateway
+    address = gateway.ip4 if version == 4 else gateway.ip6
+    with tenants.options(conntrack_limit=str(LIMIT)), tenants.host.listen(address) as listener:
+        before, started = tenants.connections(), monotonic()
+        port = listener.getsockname()[1]
+        tenants.wire.send(floods.ended_connections(tenants.scene, 20 * LIMIT, version, port))
+        tenants.require_undisturbed()
+        opened = LIMIT + LIMIT / 4 * (monotonic() - started)
+        assert tenants.connections() - before < opened + ROOM

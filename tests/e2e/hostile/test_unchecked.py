@@ -110,3 +110,20 @@ def test_forged_handshakes_leave_no_connections(tenants: Tenants) -> None:
     tenants.wire.send(floods.handshakes(tenants.scene, 500))
     tenants.require_undisturbed()
     assert tenants.connections() - before < 200
+
+
+@pytest.mark.parametrize("whose", ["its own", "a neighbour's"])
+def test_a_limit_of_connections_is_of_all_mac_addresses(tenants: Tenants, whose: str) -> None:
+    """And a neighbour's limit is not used up by frames from its MAC address."""
+    limit, scene = 200, tenants.scene
+    own = [f"02:ee:00:00:00:{place:02x}" for place in range(100)]
+    macs = own if whose == "its own" else [scene.neighbour.mac]
+    with (
+        tenants.options(conntrack_limit=str(limit)),
+        tenants.options("good", conntrack_limit=str(limit)),
+    ):
+        before = tenants.connections()
+        flood = floods.own_connections(scene, 10 * limit, 4)
+        tenants.wire.send(floods.from_mac_addresses(flood, macs))
+        tenants.require_undisturbed()
+        assert tenants.connections() - before < limit + 100

@@ -198,6 +198,8 @@ def test_a_renamed_bridge_keeps_the_limit(daemon: Daemon, one: Sandbox) -> None:
         "flush set bridge mynet own_ip4",
         "flush set bridge mynet own_mac",
         "flush set inet mynet conntrack_limits",
+        "flush set inet mynet too_fast",
+        "flush map bridge mynet ports",
         "flush set inet mynet members4",
     ],
 )
@@ -218,6 +220,7 @@ def test_disconnect_leaves_no_elements(daemon: Daemon, one: Sandbox, two: Sandbo
     added = daemon.testbed.firewall().keys() - before.keys()
     assert added >= {"own_mac", "own_ip4", "own_ip6", "nd_own_ip", "nd_own_mac", "unguarded"}
     assert added >= {"allowed_ip4", "allowed_ip6", "nd_allowed_ip", "conntrack_limits"}
+    assert added >= {"ports", "too_fast", "fast"}
     daemon.disconnect("one")
     daemon.disconnect("two")
     assert daemon.testbed.firewall() == before

@@ -10,6 +10,7 @@ from typing import Final
 
 from mynet.drivers.linux.netlink import attributes as nla
 from mynet.drivers.linux.netlink import header as nlmsg
+from mynet.drivers.linux.netlink.netfilter.set_limits import Limit, read_limit
 from mynet.drivers.linux.values.host_firewalls import Chain
 
 _SUBSYSTEM: Final = 10  # NFNL_SUBSYS_NFTABLES
@@ -20,8 +21,7 @@ _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
 _NFTA_TABLE: Final = 1  # the name of the table, in messages about tables, chains, rules and sets
 _NFTA_SET, _NFTA_SET_ELEMENTS, _NFTA_LIST_ELEM = 2, 3, 1
 _NFTA_KEY, _NFTA_DATA, _NFTA_FLAGS, _NFTA_KEY_END, _NFTA_DATA_VALUE = 1, 2, 3, 10, 1
-_NFTA_EXPRESSION, _NFTA_EXPRESSION_NAME, _NFTA_EXPRESSION_DATA = 7, 1, 2
-_NFTA_CONNLIMIT_COUNT, _NFTA_CONNLIMIT_FLAGS, _NFT_CONNLIMIT_INV = 1, 2, 1
+_NFTA_EXPRESSION: Final = 7
 _INTERVAL_END: Final = (1).to_bytes(4)
 _NFTA_CHAIN_NAME, _NFTA_CHAIN_HOOK, _NFTA_CHAIN_POLICY, _NFTA_CHAIN_USE = 3, 4, 5, 6
 _NFTA_HOOK_NUMBER, _NFTA_GEN_ID = 1, 1
@@ -45,8 +45,8 @@ class Key:
     end: bytes = b""
     # Whether the key ends an interval of one part.
     ends_interval: bool = False
-    # The number of connections above which the key matches, in a set that counts them.
-    limit: int = 0
+    # Above which the key matches, in a set that counts connections or measures their rate.
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def end_batch() -> bytes:
 def add_element(table: TableName, name: str, key: Key) -> bytes:
     """Like: nft add element FAMILY TABLE NAME { KEY }."""
     more = nla.nested(_NFTA_DATA, nla.attribute(_NFTA_DATA_VALUE, key.data)) if key.data else b""
-    more += _connection_limit(key.limit) if key.limit else b""
+    more += nla.nested(_NFTA_EXPRESSION, key.limit.packed) if key.limit else b""
     return _pack(_NEWSETELEM, table, _element(name, key, more), flags=nlmsg.NLM_F_CREATE)
 
 
@@ -101,9 +101,7 @@ def read_element(reply: bytes) -> Key:
         data,
         end,
         nla.find(element, _NFTA_FLAGS) == _INTERVAL_END,
-        int.from_bytes(
-            nla.find(element, _NFTA_EXPRESSION, _NFTA_EXPRESSION_DATA, _NFTA_CONNLIMIT_COUNT)
-        ),
+        read_limit(nla.find(element, _NFTA_EXPRESSION)),
     )
 
 
@@ -178,19 +176,6 @@ def _element(name: str, key: Key, more: bytes = b"") -> bytes:
         element += nla.attribute(_NFTA_FLAGS, _INTERVAL_END)
     return nla.text_attribute(_NFTA_SET, name) + nla.nested(
         _NFTA_SET_ELEMENTS, nla.nested(_NFTA_LIST_ELEM, element + more)
-    )
-
-
-def _connection_limit(most: int) -> bytes:
-    """Pack the expression of an element. Like: ct count over N."""
-    return nla.nested(
-        _NFTA_EXPRESSION,
-        nla.text_attribute(_NFTA_EXPRESSION_NAME, "connlimit"),
-        nla.nested(
-            _NFTA_EXPRESSION_DATA,
-            nla.attribute(_NFTA_CONNLIMIT_COUNT, most.to_bytes(4)),
-            nla.attribute(_NFTA_CONNLIMIT_FLAGS, _NFT_CONNLIMIT_INV.to_bytes(4)),
-        ),
     )
 
 

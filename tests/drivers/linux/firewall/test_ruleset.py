@@ -253,9 +253,12 @@ GUARDS = {
         add element bridge mynet own_ip4 { 7 . 02:00:00:00:00:02 . 10.1.0.2 }
         add element bridge mynet own_ip6 { 7 . 02:00:00:00:00:02 . fd00:1::2, 7 . 02:00:00:00:00:02 . fe80::2ff:fe00:2 }
         add element bridge mynet own_mac { 7 . 02:00:00:00:00:02 }
-        add element inet mynet conntrack_limits { 3 . 02:00:00:00:00:02 ct count over 4096 }
+        add element bridge mynet ports { 7 : 0:7 }
+        add element inet mynet conntrack_limits { 3 . 0:7 ct count over 4096 }
+        add element inet mynet fast { 3 . 0:7 limit rate over 2048/minute burst 4096 packets }
         add element inet mynet members4 { 3 . 10.1.0.2 }
         add element inet mynet members6 { 3 . fd00:1::2 }
+        add element inet mynet too_fast { 3 . 0:7 limit rate over 1024/second burst 4096 packets }
         """,  # noqa: E501 - lines of the ruleset
     ),
     "IPv4 alone, without a limit": (
@@ -274,8 +277,11 @@ GUARDS = {
         add element bridge mynet nd_allowed_ip { 7 . 0xfd090000000000000000000000000000-0xfd09000000000000000000000000ffff, 7 . 0xfd090001000000000000000000000007 }
         add element bridge mynet nd_own_mac { 7 . 0x020000000002 }
         add element bridge mynet own_mac { 7 . 02:00:00:00:00:02 }
-        add element inet mynet conntrack_limits { 3 . 02:00:00:00:00:02 ct count over 10 }
+        add element bridge mynet ports { 7 : 0:7 }
+        add element inet mynet conntrack_limits { 3 . 0:7 ct count over 10 }
+        add element inet mynet fast { 3 . 0:7 limit rate over 5/minute burst 10 packets }
         add element inet mynet open_bridges { 3 }
+        add element inet mynet too_fast { 3 . 0:7 limit rate over 2/second burst 10 packets }
         """,  # noqa: E501 - lines of the ruleset
     ),
     "without spoof_check": (
@@ -286,11 +292,14 @@ GUARDS = {
         add element bridge mynet nd_allowed_ip { 7 . 0xfd090000000000000000000000000000-0xfd09000000000000000000000000ffff, 7 . 0xfd090001000000000000000000000007 }
         add element bridge mynet network_ip4 { 7 . 10.1.0.0/24 }
         add element bridge mynet network_ip6 { 7 . fd00:1::/64 }
+        add element bridge mynet ports { 7 : 0:7 }
         add element bridge mynet unguarded { 7 }
-        add element inet mynet conntrack_limits { 3 . 02:00:00:00:00:02 ct count over 4096 }
+        add element inet mynet conntrack_limits { 3 . 0:7 ct count over 4096 }
+        add element inet mynet fast { 3 . 0:7 limit rate over 2048/minute burst 4096 packets }
         add element inet mynet members4 { 3 . 10.1.0.2 }
         add element inet mynet members6 { 3 . fd00:1::2 }
         add element inet mynet open_bridges { 3 }
+        add element inet mynet too_fast { 3 . 0:7 limit rate over 1024/second burst 4096 packets }
         """,  # noqa: E501 - lines of the ruleset
     ),
 }

@@ -5,6 +5,7 @@ from pyroute2.netlink.nfnetlink.nftsocket import nft_set_elem_list_msg
 
 from mynet.drivers.linux.netlink.netfilter import nftables
 from mynet.drivers.linux.netlink.netfilter.nftables import Key, TableName
+from mynet.drivers.linux.netlink.netfilter.set_limits import SECOND, ConnectionLimit, RateLimit
 from tests.drivers.linux.support.namespaces import decoded
 from tests.drivers.linux.support.pyroute2_messages import attributes
 
@@ -40,7 +41,7 @@ CREATE, EXCLUSIVE, REPLACE = 0x400, 0x200, 0x100
             },
         ),
         (
-            nftables.add_element(TABLE, "pub4", Key(b"1234", limit=4096)),
+            nftables.add_element(TABLE, "pub4", Key(b"1234", limit=ConnectionLimit(4096))),
             *(12, CREATE),
             {
                 "NFTA_SET_ELEM_KEY": {"NFTA_DATA_VALUE": b"1234"},
@@ -49,6 +50,22 @@ CREATE, EXCLUSIVE, REPLACE = 0x400, 0x200, 0x100
                     "NFTA_EXPR_DATA": {
                         "NFTA_CONNLIMIT_COUNT": 4096,
                         "NFTA_CONNLIMIT_FLAGS": frozenset({"NFT_LIMIT_F_INV"}),
+                    },
+                },
+            },
+        ),
+        (
+            nftables.add_element(TABLE, "pub4", Key(b"1234", limit=RateLimit(1024, SECOND, 4096))),
+            *(12, CREATE),
+            {
+                "NFTA_SET_ELEM_KEY": {"NFTA_DATA_VALUE": b"1234"},
+                "NFTA_SET_ELEM_EXPR": {
+                    "NFTA_EXPR_NAME": "limit",
+                    "NFTA_EXPR_DATA": {
+                        "NFTA_LIMIT_RATE": 1024,
+                        "NFTA_LIMIT_UNIT": 1,
+                        "NFTA_LIMIT_BURST": 4096,
+                        "NFTA_LIMIT_FLAGS": 1,  # NFT_LIMIT_F_INV
                     },
                 },
             },
