@@ -68,6 +68,8 @@ def _summary(answer: dict[str, Any]) -> Iterator[str]:
     found, left = len(answer["findings"]), _left(answer)
     if found:
         yield f"{found} found, {found - left} repaired, {left} left."
+    if omitted := answer["omitted_findings"]:
+        yield f"{omitted} more are not listed; repair these, and look again."
     if probes := answer["probes"]:
         states = [probe["state"] for probe in probes]
         answered = states.count("PROBE_STATE_ANSWERED")

@@ -11,7 +11,7 @@ from mynet.server.calls.call import Call
 from mynet.server.core import Core
 from mynet.server.errors import Busy
 from mynet.server.services import paging, subnet_formats
-from mynet.server.services.answers import Answers
+from mynet.server.services.answers import Answers, fitting
 from mynet.server.services.from_proto import fields
 from mynet.server.services.from_proto import ipam as from_proto
 from mynet.server.services.from_proto.violations import collect_violations
@@ -76,7 +76,8 @@ class IPAMService:
 
     def ReleaseOwner(self, request: pb.ReleaseOwnerRequest, call: Call) -> pb.ReleaseOwnerResponse:
         released = self.core.releases.release_owner(call, from_proto.owner(request))
-        return pb.ReleaseOwnerResponse(allocations=map(to_proto.allocation, released))
+        allocations, omitted = fitting(map(to_proto.allocation, released))
+        return pb.ReleaseOwnerResponse(allocations=allocations, omitted_allocations=omitted)
 
     def ListAllocations(
         self, request: pb.ListAllocationsRequest, call: Call
@@ -128,7 +129,8 @@ class IPAMService:
             transfer = self.core.import_export
             act = transfer.check if request.validate_only else transfer.load
             act(call, dumps, backend)
-        return pb.ImportSubnetsResponse(subnets=map(to_proto.imported, dumps))
+        subnets, omitted = fitting(map(to_proto.imported, dumps))
+        return pb.ImportSubnetsResponse(subnets=subnets, omitted_subnets=omitted)
 
     def ListBackends(self, _: pb.ListBackendsRequest, call: Call) -> pb.ListBackendsResponse:
         return pb.ListBackendsResponse(backends=map(to_proto.backend, self.core.backends))

@@ -10,7 +10,7 @@ from mynet.server.model.endpoints import EndpointSelector
 from mynet.server.model.networks import NetworkReport
 from mynet.server.reconcile.findings import Examination
 from mynet.server.services import paging
-from mynet.server.services.answers import Answers
+from mynet.server.services.answers import Answers, fitting, fitting_texts
 from mynet.server.services.from_proto import network as from_proto
 from mynet.server.services.from_proto.violations import collect_violations
 from mynet.server.services.to_proto import network as to_proto
@@ -85,7 +85,8 @@ class NetworkService:
     def Disconnect(self, request: pb.DisconnectRequest, call: Call) -> pb.DisconnectResponse:
         selector = from_proto.selector(request, container_alone=True)
         gone = self.core.endpoints.disconnect(call, selector, allow_missing=request.allow_missing)
-        return pb.DisconnectResponse(endpoints=[to_proto.endpoint(endpoint) for endpoint in gone])
+        endpoints, omitted = fitting(map(to_proto.endpoint, gone))
+        return pb.DisconnectResponse(endpoints=endpoints, omitted_endpoints=omitted)
 
     def GetEndpoint(self, request: pb.GetEndpointRequest, call: Call) -> pb.GetEndpointResponse:
         endpoint = self.core.endpoints.finder.one(from_proto.selector(request))
@@ -118,11 +119,13 @@ class NetworkService:
         examination = Examination(lambda: call, repair=request.repair)
         self.core.doctor.examine(examination)
         probes = self.core.doctor.probe(call, examination) if request.probe else ()
+        findings, omitted = fitting(map(to_proto.finding, examination.findings))
         return pb.DoctorResponse(
-            findings=map(to_proto.finding, examination.findings),
-            unexamined=examination.unexamined,
+            findings=findings,
+            omitted_findings=omitted,
+            unexamined=fitting_texts(examination.unexamined),
             probes=map(to_proto.probe, probes),
-            notes=examination.notes,
+            notes=fitting_texts(examination.notes),
         )
 
     def Backup(self, request: pb.BackupRequest, call: Call) -> Answers:

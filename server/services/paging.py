@@ -11,12 +11,12 @@ from google.protobuf.message import Message
 
 from mynet.ipam.api import IPNetwork
 from mynet.server.model.subnets import AllocationKey
+from mynet.server.services.answers import LARGEST_BYTES
 from mynet.server.services.from_proto import fields
 from mynet.server.services.from_proto.violations import Violations
 from mynet.v1 import ipam_pb2, network_pb2
 
 DEFAULT_SIZE, LARGEST_SIZE = 100, 1000
-LARGEST_BYTES = 2 << 20  # of the messages of a page; a page has one message at least
 _BATCH = 100  # items that are read at once
 _LAST_PLACE = 2**63 - 1  # the largest number that SQLite has
 
@@ -37,8 +37,7 @@ PageMessage: TypeAlias = (
 class Page(Generic[K]):
     """A requested page of a list whose items are ordered by a key.
 
-    A page ends early where its messages become too large for clients, which refuse an answer of
-    more than 4 MiB by default.
+    A page ends early where its messages become too large for clients. It has one message at least.
     """
 
     # The largest number of items on the page.

@@ -8,6 +8,7 @@ from mynet.ipam import api
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
 from mynet.server.model.special_purpose import why_special, why_unusable
 from mynet.server.model.subnets import SubnetSpec
+from mynet.server.services.answers import LARGEST_BYTES
 from mynet.server.services.from_proto import fields, subnets
 from mynet.server.services.from_proto.violations import Violations
 from mynet.v1 import ipam_pb2
@@ -82,12 +83,26 @@ def batch(request: ipam_pb2.BatchAllocateAddressesRequest) -> api.BatchRequest:
     wanted = request.count or len(request.owners)
     if not 0 < wanted <= fields.MAX_BATCH:
         violations.add("count", f"{wanted} is not from 1 to {fields.MAX_BATCH}; make several calls")
+    _check_answer(violations, request, wanted)
     if prefix:  # the last name is the longest
         violations.parse("owner_prefix", f"{prefix}{wanted}", fields.owner)
     violations.refuse()
     named = [owner or "" for owner in owners]
     counted = [f"{prefix}{number}" if prefix else "" for number in range(1, wanted + 1)]
     return api.BatchRequest(_bare(subnet), named or counted, labels)
+
+
+def _check_answer(
+    violations: Violations, request: ipam_pb2.BatchAllocateAddressesRequest, wanted: int
+) -> None:
+    """Add a violation if the answer of a batch is too large. It repeats the labels."""
+    size = wanted * sum(len(f"{key}{value}".encode()) + 6 for key, value in request.labels.items())
+    if size > LARGEST_BYTES:
+        violations.add(
+            "labels",
+            f"would have {size} bytes for {wanted} addresses, and all of them may have"
+            f" {LARGEST_BYTES}; shorten the labels, or make several calls",
+        )
 
 
 def release(request: ipam_pb2.ReleaseAddressRequest) -> tuple[api.IPNetwork, api.IPAddress, str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mynet.server.services import paging
+from mynet.server.services.answers import LARGEST_BYTES
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.server.support.world import World
 
@@ -159,7 +159,7 @@ def test_a_page_ends_before_its_messages_become_too_large(world: World) -> None:
     while True:
         request = network_pb2.ListNetworksRequest(page_token=token)
         answer = world.net.ListNetworks(request)
-        assert answer.ByteSize() <= paging.LARGEST_BYTES + 1000
+        assert answer.ByteSize() <= LARGEST_BYTES + 1000
         pages.append([network.name for network in answer.networks])
         token = answer.next_page_token
         if not token:

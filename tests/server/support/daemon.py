@@ -55,6 +55,7 @@ class Daemon:
         self._server = servers.take()
         self._server.begin(self.core, seconds)
         self.server, self.channel = self._server.server, self._server.channel
+        self.address = self._server.address
         self.net = network_pb2_grpc.NetworkServiceStub(self.channel)
         self.ipam = IpamClient(self.channel)
         if serving:

@@ -36,9 +36,9 @@ class TestServer:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="mynet-")
         self._core = _ExchangeableCore()
-        address = f"unix://{Path(self._folder.name)}/d.sock"
-        self.server = Server(cast("Core", self._core), [Listener(address)], seconds=0)
-        self.channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self.address = f"unix://{Path(self._folder.name)}/d.sock"
+        self.server = Server(cast("Core", self._core), [Listener(self.address)], seconds=0)
+        self.channel = grpc.insecure_channel(self.address, options=_OPTIONS)
 
     def begin(self, core: Core, seconds: float) -> None:
         """Put a core behind the server, which answers STARTING from now on."""

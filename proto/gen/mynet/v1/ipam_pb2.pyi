@@ -549,7 +549,9 @@ class BatchAllocateAddressesRequest(_message.Message):
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Labels to store with each allocation."""
+        """Labels to store with each allocation. With those of all addresses together, the response may
+        have up to 2 MiB.
+        """
 
     def __init__(
         self,
@@ -681,18 +683,22 @@ class ReleaseOwnerResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ALLOCATIONS_FIELD_NUMBER: _builtins.int
+    OMITTED_ALLOCATIONS_FIELD_NUMBER: _builtins.int
+    omitted_allocations: _builtins.int
+    """The number of allocations that were released, too, and have no room in the response."""
     @_builtins.property
     def allocations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Allocation]:
-        """The allocations as they were."""
+        """The allocations as they were, as many as an answer of 2 MiB has room for."""
 
     def __init__(
         self,
         *,
         allocations: _abc.Iterable[Global___Allocation] | None = ...,
+        omitted_allocations: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations", "omitted_allocations", b"omitted_allocations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1043,18 +1049,24 @@ class ImportSubnetsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SUBNETS_FIELD_NUMBER: _builtins.int
+    OMITTED_SUBNETS_FIELD_NUMBER: _builtins.int
+    omitted_subnets: _builtins.int
+    """The number of subnets that were imported, too, and have no room in the response."""
     @_builtins.property
     def subnets(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportedSubnet]:
-        """The subnets, in the order of the document. With validate_only, those that would be imported."""
+        """The subnets, in the order of the document, as many as an answer of 2 MiB has room for. With
+        validate_only, those that would be imported.
+        """
 
     def __init__(
         self,
         *,
         subnets: _abc.Iterable[Global___ImportedSubnet] | None = ...,
+        omitted_subnets: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["subnets", b"subnets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["omitted_subnets", b"omitted_subnets", "subnets", b"subnets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

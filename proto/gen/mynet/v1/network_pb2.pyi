@@ -1122,18 +1122,22 @@ class DisconnectResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ENDPOINTS_FIELD_NUMBER: _builtins.int
+    OMITTED_ENDPOINTS_FIELD_NUMBER: _builtins.int
+    omitted_endpoints: _builtins.int
+    """The number of endpoints that were disconnected, too, and have no room in the response."""
     @_builtins.property
     def endpoints(self) -> _containers.RepeatedCompositeFieldContainer[Global___Endpoint]:
-        """The endpoints as they were."""
+        """The endpoints as they were, as many as an answer of 2 MiB has room for."""
 
     def __init__(
         self,
         *,
         endpoints: _abc.Iterable[Global___Endpoint] | None = ...,
+        omitted_endpoints: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoints", b"endpoints"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoints", b"endpoints", "omitted_endpoints", b"omitted_endpoints"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1543,9 +1547,14 @@ class DoctorResponse(_message.Message):
     UNEXAMINED_FIELD_NUMBER: _builtins.int
     PROBES_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    OMITTED_FINDINGS_FIELD_NUMBER: _builtins.int
+    omitted_findings: _builtins.int
+    """The number of differences that have no room in the response."""
     @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
-        """The differences, in the order in which they were found and repaired. Empty if there is none."""
+        """The differences, in the order in which they were found and repaired, as many as an answer of
+        2 MiB has room for. Empty if there is none.
+        """
 
     @_builtins.property
     def unexamined(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -1566,10 +1575,11 @@ class DoctorResponse(_message.Message):
         unexamined: _abc.Iterable[_builtins.str] | None = ...,
         probes: _abc.Iterable[Global___Probe] | None = ...,
         notes: _abc.Iterable[_builtins.str] | None = ...,
+        omitted_findings: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "notes", b"notes", "probes", b"probes", "unexamined", b"unexamined"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "notes", b"notes", "omitted_findings", b"omitted_findings", "probes", b"probes", "unexamined", b"unexamined"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
