@@ -35,7 +35,8 @@ def rules_of_endpoint(
     guard = None
     if attachment and endpoint.mac_address:
         guard = guard_of(spec, endpoint, attachment)
-    return EndpointRules(endpoint.id, forwards_of(endpoint), guard)
+    addresses = tuple(address.ip for address in endpoint.addresses)
+    return EndpointRules(endpoint.id, forwards_of(endpoint), guard, addresses)
 
 
 def rules_of_endpoints(spec: Specs, network: Network, seen: Survey) -> Sequence[EndpointRules]:

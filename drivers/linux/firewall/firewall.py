@@ -8,6 +8,7 @@ from mynet.drivers.linux.firewall import conntrack
 from mynet.drivers.linux.firewall.comparisons import Comparisons
 from mynet.drivers.linux.firewall.elements import Element, plain
 from mynet.drivers.linux.firewall.endpoints import Endpoints
+from mynet.drivers.linux.firewall.gone_flows import GoneFlows
 from mynet.drivers.linux.firewall.guard import guard_elements
 from mynet.drivers.linux.firewall.port_elements import by_forward, used_elements
 from mynet.drivers.linux.firewall.ruleset import (
@@ -36,6 +37,8 @@ class Firewall(Comparisons):
         # The ports that are kept for programs of the host, and those of them since the last time.
         self._kept: frozenset[UsedPort] = frozenset()
         self._began: frozenset[UsedPort] = frozenset()
+        # The flows of endpoints that were removed.
+        self._gone_flows = GoneFlows()
         # Endpoints that are removed at the same time share a transaction.
         self._removals = GroupCommit(self._remove_endpoints, self._lock)
 
@@ -83,6 +86,7 @@ class Firewall(Comparisons):
         Like: ``nft add element bridge mynet own_mac ...; nft add element inet mynet pub4 ...;
         conntrack -D -p udp --orig-port-dst PORT``.
         """
+        self._gone_flows.settle(rules.addresses)
         with self._lock:
             before = self._endpoints.get(rules.endpoint_id)
             had, wanted = (list(self._endpoints.elements(each)) for each in (before, rules))
@@ -106,11 +110,13 @@ class Firewall(Comparisons):
     def remove_endpoint(self, rules: EndpointRules) -> None:
         """Close an endpoint and lead its ports nowhere, then forget the flows to them.
 
+        All other flows of its addresses are forgotten soon, and before another endpoint has them.
         Like: ``nft delete element bridge mynet own_mac ...; nft delete element inet mynet pub4 ...;
         conntrack -D -p udp --orig-port-dst PORT``.
         """
         self._removals.submit([rules])
         conntrack.forget(rules.forwards)
+        self._gone_flows.add(rules.addresses)
 
     def _remove_endpoints(self, endpoints: Sequence[EndpointRules]) -> None:
         """Remove endpoints in one transaction. Holds ``_lock``."""
@@ -164,7 +170,8 @@ class Firewall(Comparisons):
             self._verified = (before + 1, networks, endpoints)
 
     def close(self) -> None:
-        """Close the descriptor that the tables are changed with."""
+        """Delete flows that are left to delete, and close the descriptor of the tables."""
+        self._gone_flows.close()
         with self._lock:
             self._tables.close()
 

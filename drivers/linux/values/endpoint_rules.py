@@ -62,6 +62,8 @@ class EndpointRules:
     forwards: Sequence[Forward] = ()
     # What it may send. While it is not attached there is nothing to guard.
     guard: Guard | None = None
+    # Its addresses, whose flows end with it.
+    addresses: Sequence[IPAddress] = ()
 
     @property
     def opens_loopback(self) -> bool:
