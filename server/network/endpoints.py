@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
+from mynet.drivers.errors import DriverError
 from mynet.server import errors
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
@@ -16,6 +17,7 @@ from mynet.server.network.attachments import Attachments
 from mynet.server.network.selectors import EndpointFinder
 from mynet.server.store import Store
 
+_IN_PROGRESS = "Another call is changing it, so it was not compared with the kernel."
 _AT_ONCE = 16  # endpoints that one call removes at a time: fewer than a plugin has threads
 
 
@@ -74,14 +76,33 @@ class Endpoints:
     ) -> tuple[Endpoint, Sequence[str], Sequence[str]]:
         """Return an endpoint, how the kernel differs from it, and what of it is not compared.
 
-        The last two are sentences.
+        The last two are sentences. An endpoint that another call is connecting or removing is not
+        compared: its record names what is not there yet, or not any more.
 
         Raises EndpointNotFound, NetworkNotFound, Ambiguous, and what the driver raises.
         """
         endpoint = self.finder.one(selector)
         network = self.store.networks.find(endpoint.network_id)
-        differences = self.attachments.differences(call, network, endpoint)
-        return endpoint, differences, self.attachments.notes(call, network, endpoint)
+        in_progress = endpoint, (), (_IN_PROGRESS,)
+        if not endpoint.is_ready_on(network):
+            return in_progress
+        try:
+            differences = self.attachments.differences(call, network, endpoint)
+            notes = self.attachments.notes(call, network, endpoint)
+        except DriverError:
+            if self._is_as_before(network, endpoint):
+                raise
+            return in_progress
+        return (
+            (endpoint, differences, notes) if self._is_as_before(network, endpoint) else in_progress
+        )
+
+    def _is_as_before(self, network: Network, endpoint: Endpoint) -> bool:
+        """Return whether no call has begun to change or remove an endpoint or its network."""
+        now = self.store.networks.current(network)
+        return bool(
+            now and endpoint.is_ready_on(now) and self.store.endpoints.current(endpoint) == endpoint
+        )
 
     def page(
         self, selector: EndpointSelector, labels: Mapping[str, str], after: int, limit: int

@@ -98,3 +98,8 @@ def sysctls(options: Mapping[str, str], addresses: Sequence[IPInterface]) -> Map
 def asked_sysctls(options: Mapping[str, str]) -> Mapping[str, str]:
     """Return those of an endpoint's options that are sysctls."""
     return {key: value for key, value in options.items() if key in SYSCTLS}
+
+
+def is_of_ipv6(sysctl: str) -> bool:
+    """Return whether a sysctl exists only on interfaces with IPv6."""
+    return sysctl.startswith("net.ipv6.")

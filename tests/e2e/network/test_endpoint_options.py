@@ -58,6 +58,23 @@ def test_without_a_sandbox_a_sysctl_is_refused_and_leaves_nothing(
     assert daemon.everything() == before
 
 
+@pytest.mark.parametrize(
+    "sysctl",
+    [HOP_LIMIT, "net.ipv6.neigh.IFNAME.gc_stale_time", "net.ipv6.conf.IFNAME.disable_ipv6"],
+)
+def test_sysctls_of_ipv6_are_refused_where_the_kernel_has_none_for_the_mtu(
+    daemon: Daemon, one: Sandbox, sysctl: str
+) -> None:
+    daemon.create("blue", "10.88.0.0/24", mtu=1279)
+    before, inside = daemon.everything(), one.state()
+    refused = refusal(daemon.net.Connect, connect("one", options={sysctl: "1"}))
+    assert (refused.code, refused.reason) == ("UNIMPLEMENTED", "CAPABILITY_UNSUPPORTED")
+    assert "MTU of 1279" in refused.message
+    assert (daemon.everything(), one.state()) == (before, inside)
+    daemon.connect("one", options={RP_FILTER: "2"})
+    assert one.run("sysctl", "-n", "net.ipv4.conf.eth0.rp_filter") == "2\n"
+
+
 def test_a_start_sets_again_what_was_changed_meanwhile(empty_testbed: Testbed) -> None:
     box = Sandbox(empty_testbed, "one")
     daemon = Daemon(empty_testbed)

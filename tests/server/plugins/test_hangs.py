@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mynet.drivers.errors import KernelError
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.server.support.polling import eventually
 from tests.server.support.refusals import Refusal, refusal
@@ -37,6 +38,43 @@ def test_a_network_whose_driver_hangs_is_rolled_back_when_it_returns(
     assert "driver bridge did not answer create" in refused.message
     hang.end()
     assert eventually(lambda: world.state() == before)
+
+
+IN_PROGRESS = "Another call is changing it, so it was not compared with the kernel."
+
+
+def test_an_endpoint_without_addresses_yet_is_not_compared(world: World) -> None:
+    world.driver.problems = ("It has no MAC address.",)
+    hang = world.backend.trouble.hang("allocate")
+    connecting = world.net.Connect.future(connect("c1"))
+    hang.await_victim()
+    answer = world.net.CheckEndpoint(
+        network_pb2.CheckEndpointRequest(network="web", container_id="c1")
+    )
+    assert answer.endpoint.state == network_pb2.ENDPOINT_STATE_CONNECTING
+    assert answer.problems == []
+    assert answer.notes == [IN_PROGRESS]
+    hang.end()
+    connecting.exception()  # the machine may have been too slow for its deadline
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_an_endpoint_that_is_removed_during_its_check_is_not_compared(
+    world: World, *, fails: bool
+) -> None:
+    endpoint = world.connect("c1")
+    world.driver.problems = ("Its interface is gone.",)
+    if fails:
+        world.driver.trouble.fail("check", KernelError("No such device"))
+    hang = world.driver.trouble.hang("check")
+    request = network_pb2.CheckEndpointRequest(endpoint=endpoint.id)
+    checking = world.net.CheckEndpoint.future(request, timeout=60)
+    hang.await_victim()
+    world.store.endpoints.remove(*world.store.endpoints.of_container("c1"))
+    hang.end()
+    answer = checking.result()
+    assert answer.problems == []
+    assert answer.notes == [IN_PROGRESS]
 
 
 @LATE
