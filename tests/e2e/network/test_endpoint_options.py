@@ -1,6 +1,7 @@
 """Options of endpoints take effect in the sandbox: sysctls and bandwidth limits."""
 
 import json
+import time
 
 import pytest
 
@@ -94,10 +95,27 @@ LIMITS = {"bandwidth_ingress": "20Mbit", "bandwidth_egress": "40Mbit"}
 
 
 def speed(client: Namespace, address: str, *options: str) -> float:
-    """Send over TCP for two seconds to an iperf3 server; return the Mbit/s that arrived."""
+    """Send over TCP for two seconds to an iperf3 server; return the Mbit/s that arrived.
+
+    A server that has just served another client is busy for a moment, and its clients end with
+    success and an error in their report.
+    """
     command = ("iperf3", "--json", "--time", "2", "--client", address, *options)
-    found = json.loads(client.run(*command))
-    return float(found["end"]["sum_received"]["bits_per_second"]) / 1e6
+    while "is busy" in (report := json.loads(client.run(*command))).get("error", ""):
+        time.sleep(0.1)
+    assert "error" not in report, report["error"]
+    return float(report["end"]["sum_received"]["bits_per_second"]) / 1e6
+
+
+def require_speed(limit: int, client: Namespace, address: str, *options: str) -> None:
+    """Require that a limit is reached, and never exceeded. A busy machine may take some tries."""
+
+    def is_reached() -> bool:
+        measured = speed(client, address, *options)
+        assert measured < 1.15 * limit
+        return measured > 0.8 * limit
+
+    eventually(is_reached)
 
 
 def serve(daemon: Daemon, box: Sandbox) -> None:
@@ -116,7 +134,7 @@ def test_bandwidth_is_what_was_asked_for_in_each_direction(
     serve(daemon, one)
     limit, options = (20, ()) if way == "in" else (40, ("--reverse",))
     for client in (two, daemon.testbed):  # from the same bridge, and through the host
-        assert 0.8 * limit < speed(client, address, *options) < 1.15 * limit
+        require_speed(limit, client, address, *options)
 
 
 def test_a_sandbox_cannot_take_its_limits_off(
