@@ -69,7 +69,14 @@ def test_as_json_it_is_the_answer_of_the_api(ctl: Ctl, daemon: FakeDaemon) -> No
         "unexamined": [],
         "probes": [],
         "notes": [],
+        "omitted_findings": 0,
     }
+
+
+def test_findings_that_the_answer_has_no_room_for_are_counted(ctl: Ctl, daemon: FakeDaemon) -> None:
+    daemon.answer("Doctor", {"findings": [BRIDGE], "omitted_findings": 7})
+    last = ctl("doctor").out.splitlines()[-2:]
+    assert "7 more are not listed; repair these, and look again." in last
 
 
 def test_commands_are_printed_below_the_finding(ctl: Ctl, daemon: FakeDaemon) -> None:

@@ -119,7 +119,7 @@ def test_release_of_an_owner_that_has_nothing_is_success(ctl: Ctl) -> None:
 def test_release_of_an_owner_as_json_is_the_answer_of_the_api(ctl: Ctl, daemon: FakeDaemon) -> None:
     daemon.answer("ReleaseOwner", {"allocations": [HELD]})
     done = ctl("ipam", "release", "--owner", "vm-7", "--output", "json")
-    assert json.loads(done.out) == {"allocations": [{**HELD, **EMPTY}]}
+    assert json.loads(done.out) == {"allocations": [{**HELD, **EMPTY}], "omitted_allocations": 0}
 
 
 @pytest.mark.parametrize("arguments", ["", "10.9.0.0/24", "10.9.0.0/24 --owner vm-7"])
