@@ -25,7 +25,12 @@ from mynet.drivers.bridge.options.endpoints import (
     require_usable,
 )
 from mynet.drivers.bridge.options.networks import OPTIONS, contradictions, require_sound
-from mynet.drivers.bridge.replies import filtered_requests, lead_replies, misled, wants_uplinks
+from mynet.drivers.bridge.replies import (
+    filtered_requests,
+    lead_replies,
+    reply_differences,
+    wants_uplinks,
+)
 from mynet.drivers.bridge.restore import restore
 from mynet.drivers.bridge.specs import PORT_PREFIX, Specs
 from mynet.drivers.linux.interface.kernel import Kernel
@@ -172,7 +177,7 @@ class BridgeDriver(api.Driver):
             (rules,) = rules_of_networks([network], self._kernel.host)
             forwarded = self._specs.forwarded_versions(network)
             problems += rule_differences(self._kernel, rules, forwarded)
-            problems += misled(self._kernel.host, [network]).get(network.interface, ())
+            problems += reply_differences(self._kernel.host, [network]).get(network.interface, ())
         return problems
 
     def watch(self, call: api.Call, alarm: Callable[[Collection[str]], None]) -> None:

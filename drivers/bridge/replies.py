@@ -35,21 +35,25 @@ def lead_replies(kernel: Kernel, network: Network) -> None:
 
 def release_others(host: Host, networks: Sequence[Network]) -> None:
     """Release what leads replies of other networks than these, such as deleted ones."""
-    wanted = {network.interface for network in networks if wants_uplinks(network)}
-    host.release_replies(host.led_bridges() - wanted)
+    host.release_replies(_others(host, networks))
 
 
-def misled(host: Host, networks: Sequence[Network]) -> Mapping[str, Sequence[str]]:
+def reply_differences(host: Host, networks: Sequence[Network]) -> Mapping[str, Sequence[str]]:
     """Return what is missing to lead replies of networks, in sentences by bridge."""
     bridges = [network.interface for network in networks if wants_uplinks(network)]
     return host.reply_differences(bridges) if bridges else {}
 
 
-def leftovers(host: Host, networks: Sequence[Network]) -> Iterator[str]:
+def leftover_reply_rules(host: Host, networks: Sequence[Network]) -> Iterator[str]:
     """Yield a sentence for each bridge whose replies are led although no network wants it."""
-    wanted = {network.interface for network in networks if wants_uplinks(network)}
-    for bridge in sorted(host.led_bridges() - wanted):
+    for bridge in sorted(_others(host, networks)):
         yield f"Policy rules still lead replies from {bridge} to uplinks."
+
+
+def _others(host: Host, networks: Sequence[Network]) -> frozenset[str]:
+    """Return the bridges whose replies are led although none of the networks wants it."""
+    wanted = {network.interface for network in networks if wants_uplinks(network)}
+    return host.led_bridges() - wanted
 
 
 def filtered_requests(networks: Sequence[Network], host: Host) -> Mapping[str, Sequence[Condition]]:

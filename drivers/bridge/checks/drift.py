@@ -10,7 +10,7 @@ from mynet.drivers.bridge.endpoint_rules import (
     surveyed_attachment,
 )
 from mynet.drivers.bridge.network_rules import rules_of_networks
-from mynet.drivers.bridge.replies import leftovers, misled
+from mynet.drivers.bridge.replies import leftover_reply_rules, reply_differences
 from mynet.drivers.bridge.specs import Specs
 from mynet.drivers.linux.interface.kernel import Kernel
 from mynet.drivers.linux.values.desired import Bridge
@@ -28,12 +28,12 @@ def drifted(kernel: Kernel, spec: Specs, networks: Sequence[Network]) -> Sequenc
     seen, forwarded = kernel.links.survey(), kernel.host.forwarded_versions()
     bridges = [(network, spec.bridge(network)) for network in networks]
     ours = [network for network, bridge in bridges if not seen.is_taken(bridge.identity)]
-    unserved = kernel.firewall.drifted(
+    wrong_rules = kernel.firewall.drifted(
         rules_of_networks(ours, kernel.host),
         [rules for network in ours for rules in rules_of_endpoints(spec, network, seen)],
     )
 
-    misled_bridges = misled(kernel.host, ours)
+    wrong_replies = reply_differences(kernel.host, ours)
 
     def differs(bridge: Bridge) -> bool:
         return any(bridge_differences(bridge, seen.bridge(bridge))) and any(
@@ -44,14 +44,14 @@ def drifted(kernel: Kernel, spec: Specs, networks: Sequence[Network]) -> Sequenc
         for network, bridge in bridges:
             if (
                 differs(bridge)
-                or bridge.name in unserved
-                or bridge.name in misled_bridges
+                or bridge.name in wrong_rules
+                or bridge.name in wrong_replies
                 or not spec.forwarded_versions(network) <= forwarded
             ):
                 yield network.id
             for endpoint in network.endpoints:
                 veth = spec.veth(endpoint)
-                if endpoint.id in unserved or any(outer_differences(veth, seen.outer(veth))):
+                if endpoint.id in wrong_rules or any(outer_differences(veth, seen.outer(veth))):
                     yield endpoint.id
 
     return list(ids())
@@ -93,4 +93,4 @@ def table_differences(kernel: Kernel, spec: Specs, expected: ExpectedState) -> S
             for address in (endpoint.mac_address, *(str(each.ip) for each in endpoint.addresses))
         ],
     )
-    return [*of_tables, *leftovers(kernel.host, list(recorded.values()))]
+    return [*of_tables, *leftover_reply_rules(kernel.host, list(recorded.values()))]
