@@ -19,6 +19,7 @@
     ├── Busy                 another call is changing the object
     ├── Starting, ShuttingDown
     ├── RoleMissing          the role of the caller does not allow the call
+    ├── OutOfScope           the call concerns other networks than those of the principal
     ├── TlsTooOld            the caller's connection has a version of TLS before 1.3
     ├── LimitExceeded        a request exceeds a limit of the daemon
     ├── CallerGone           the caller does not wait for the reply any more
@@ -180,6 +181,10 @@ class ShuttingDown(MynetError):
 
 class RoleMissing(MynetError):
     """The role of the caller does not allow the call."""
+
+
+class OutOfScope(MynetError):
+    """The principal is bound to networks, and the call concerns others or the whole host."""
 
 
 class TlsTooOld(MynetError):

@@ -8,6 +8,7 @@ from mynet.server.calls.call import Call
 from mynet.server.model.subnets import AllocationKey
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
+from mynet.server.store.visible import Visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,30 @@ class AllocationList:
         listed: list[tuple[AllocationKey, Allocation]] = []
         for backend in self._backends_to_list(cidr, behind):
             after = behind.in_backend if behind and behind.backend == backend.name else None
-            rest = limit - len(listed)
-            query = AllocationQuery(subnet=cidr, owner=owner, after=after, limit=rest)
-            listed += [
-                (AllocationKey(backend.name, allocation.subnet, allocation.address), allocation)
-                for allocation in backend.run(call, Backend.allocations, query)
-            ]
-            if len(listed) >= limit:
-                break
+            for part in self._parts(call, backend, cidr):
+                if after and part and _order(part) < _order(after[0]):
+                    continue
+                rest = limit - len(listed)
+                query = AllocationQuery(subnet=part, owner=owner, after=after, limit=rest)
+                listed += [
+                    (AllocationKey(backend.name, allocation.subnet, allocation.address), allocation)
+                    for allocation in backend.run(call, Backend.allocations, query)
+                ]
+                if len(listed) >= limit:
+                    return listed
         return listed
+
+    def _parts(
+        self, call: Call, backend: Plugin[Backend], cidr: IPNetwork | None
+    ) -> Sequence[IPNetwork | None]:
+        """Return the subnets to ask a backend for, in order; None stands for all of them."""
+        if call.caller.scope.is_everything:
+            return [cidr]
+        return [
+            subnet.cidr
+            for subnet in Visible(self.store, call.caller.scope).subnets()
+            if subnet.backend == backend.name and cidr in (None, subnet.cidr)
+        ]
 
     def _backends_to_list(
         self, cidr: IPNetwork | None, behind: AllocationKey | None
@@ -49,3 +65,8 @@ class AllocationList:
             subnet = self.store.subnets.get(cidr)
             backends = [self.backends.get(subnet.backend)] if subnet else []
         return [backend for backend in backends if behind is None or backend.name >= behind.backend]
+
+
+def _order(cidr: IPNetwork) -> tuple[int, int]:
+    """Return the place of a subnet in lists: IPv4 first, then by address."""
+    return cidr.version, int(cidr.network_address)

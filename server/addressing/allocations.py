@@ -22,6 +22,7 @@ from mynet.server.calls.rollback import after_late_verb, rollback
 from mynet.server.model.subnets import RegisteredSubnet, SubnetCandidates, SubnetSpec
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
+from mynet.server.store.visible import Visible
 
 DEFAULT_BACKEND = "bitmap"
 
@@ -53,6 +54,7 @@ class Allocations:
 
     def _allocate(self, call: Call, verb: Verb[A, T], request: A) -> T:
         cidr = request.subnet.cidr
+        Visible(self.store, call.caller.scope).require_subnet(cidr)
         with self.locks.shared(call, "subnet", str(cidr)):
             if subnet := self.store.subnets.get(cidr):
                 try:

@@ -25,7 +25,8 @@ from mynet.server.model.special_purpose import why_unusable
 from mynet.server.model.subnet_room import has_room
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
-from mynet.server.store.subnets import overlap
+from mynet.server.store.subnet_errors import overlap
+from mynet.server.store.visible import Visible
 
 _PAGE = 10_000
 
@@ -41,7 +42,8 @@ class ImportExport:
 
     def export(self, call: Call, cidr: ipam.IPNetwork | None) -> Sequence[model.SubnetDump]:
         """Return a subnet, or all subnets, with their allocations. Raises SubnetNotFound."""
-        subnets = [self.store.subnets.find(cidr)] if cidr else self.store.subnets.all()
+        visible = Visible(self.store, call.caller.scope)
+        subnets = [visible.subnet(cidr)] if cidr else visible.subnets()
         return [self._dump(call, subnet) for subnet in subnets]
 
     def check(self, call: Call, dumps: Sequence[model.SubnetDump], backend: str) -> None:

@@ -5,7 +5,7 @@ A subnet that an allocation has added vanishes with its last allocation.
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mynet.ipam import api as ipam
 from mynet.ipam.errors import AddressOutOfRange, AllocationNotFound
@@ -19,6 +19,7 @@ from mynet.server.model.endpoints import ENDPOINT_OWNER, is_own
 from mynet.server.model.subnets import RegisteredSubnet
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
+from mynet.server.store.visible import Visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ class Releases:
         return released
 
     def release_owner(self, call: Call, owner: str) -> Sequence[ipam.Allocation]:
-        """Release all addresses of an owner, in all subnets, and return them."""
+        """Release all addresses of an owner, in all subnets of the caller, and return them."""
+        if not call.caller.scope.is_everything:
+            return self._release_each(call, owner)
         return [
             allocation
             for backend in self.backends.usable()
@@ -66,7 +69,7 @@ class Releases:
         self, call: Call, cidr: ipam.IPNetwork, address: ipam.IPAddress, owner: str
     ) -> ipam.Allocation:
         with self.locks.shared(call, "subnet", str(cidr)):
-            subnet = self.store.subnets.find(cidr)
+            subnet = Visible(self.store, call.caller.scope).subnet(cidr)
             backend = self.backends.get(subnet.backend)
             if address not in cidr:
                 raise AddressOutOfRange(
@@ -77,6 +80,20 @@ class Releases:
             _refuse_own(address, holder)
             request = ipam.ReleaseRequest(self.registry.complete(subnet), address, owner=holder)
             return backend.run(call, ipam.Backend.release, request)
+
+    def _release_each(self, call: Call, owner: str) -> Sequence[ipam.Allocation]:
+        """Release an owner's addresses one by one, in the subnets that the caller may see."""
+        released: list[ipam.Allocation] = []
+        for subnet in Visible(self.store, call.caller.scope).subnets():
+            backend = self.backends.get(subnet.backend)
+            query = ipam.AllocationQuery(subnet=subnet.cidr, owner=owner)
+            while held := backend.run(call, ipam.Backend.allocations, query):
+                for allocation in held:
+                    address = allocation.address
+                    gone = self.release(call, subnet.cidr, address, owner, allow_missing=True)
+                    released += [gone] if gone else []
+                query = replace(query, after=(subnet.cidr, held[-1].address))
+        return released
 
     def _release_all(
         self, call: Call, backend: Plugin[ipam.Backend], owner: str

@@ -22,6 +22,7 @@ from mynet.server.model import subnets as model
 from mynet.server.model.subnet_room import chosen_from
 from mynet.server.plugins.catalog import Catalog, Plugin
 from mynet.server.store import Store
+from mynet.server.store.visible import Visible
 
 MAX_PARTS = 4096  # of a map: what an answer can hold, and a person take in
 
@@ -105,7 +106,7 @@ class SubnetRegistry:
 
     def report(self, call: Call, cidr: ipam.IPNetwork) -> model.SubnetReport:
         """Return the user of a subnet and how full it is. Raises SubnetNotFound."""
-        return self._report(call, self.store.subnets.find(cidr))
+        return self._report(call, Visible(self.store, call.caller.scope).subnet(cidr))
 
     def reports(
         self, call: Call, behind: ipam.IPNetwork | None, limit: int
@@ -114,9 +115,12 @@ class SubnetRegistry:
 
         A subnet that is being added or dropped is left out, as its backend has not opened it.
         """
+        visible = Visible(self.store, call.caller.scope)
         reports: list[tuple[ipam.IPNetwork, model.SubnetReport]] = []
         while page := self.store.subnets.page(behind, limit - len(reports)):
             for subnet in page:
+                if not visible.has_network(subnet.network_id):
+                    continue
                 with contextlib.suppress(NotOpen):
                     reports.append((subnet.cidr, self._report(call, subnet)))
             behind = page[-1].cidr

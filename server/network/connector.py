@@ -49,7 +49,7 @@ class Connector:
         CapabilityUnsupported, PortInUse, PortsExhausted, CallerGone, and what backend and driver
         raise.
         """
-        network_id = self.store.networks.find(selector).id
+        network_id = self.store.networks.find(selector, call.caller.scope).id
         identify = self.host.sandboxes.identify
         place = Place(identify(sandbox.path), sandbox.pid) if sandbox else Place()
         with ExitStack() as held:

@@ -46,9 +46,9 @@ class EndpointUpdates:
         Raises EndpointNotFound, Ambiguous, Busy, InvalidArgument, CapabilityUnsupported,
         PortInUse, PortsExhausted, CallerGone, and what the driver raises.
         """
-        selected = self.finder.one(selector)
+        selected = self.finder.one(selector, call.caller.scope)
         with self.locks.endpoint(call, selected):
-            endpoint = self.finder.one(EndpointSelector(endpoint=selected.id))
+            endpoint = self.finder.one(EndpointSelector(endpoint=selected.id), call.caller.scope)
             if endpoint.state is not EndpointState.READY:
                 raise _not_ready(endpoint)
             network = self.store.networks.find(endpoint.network_id)

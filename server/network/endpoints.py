@@ -16,6 +16,7 @@ from mynet.server.model.networks import Network
 from mynet.server.network.attachments import Attachments
 from mynet.server.network.selectors import EndpointFinder
 from mynet.server.store import Store
+from mynet.server.store.visible import Visible
 
 _IN_PROGRESS = "Another call is changing it, so it was not compared with the kernel."
 _AT_ONCE = 16  # endpoints that one call removes at a time: fewer than a plugin has threads
@@ -39,7 +40,7 @@ class Endpoints:
         backend and driver raise.
         """
         try:
-            selected = self.finder.several(selector)
+            selected = self.finder.several(selector, call.caller.scope)
         except (errors.EndpointNotFound, errors.NetworkNotFound):
             if allow_missing:
                 return []
@@ -81,7 +82,7 @@ class Endpoints:
 
         Raises EndpointNotFound, NetworkNotFound, Ambiguous, and what the driver raises.
         """
-        endpoint = self.finder.one(selector)
+        endpoint = self.finder.one(selector, call.caller.scope)
         network = self.store.networks.find(endpoint.network_id)
         in_progress = endpoint, (), (_IN_PROGRESS,)
         if not endpoint.is_ready_on(network):
@@ -105,16 +106,23 @@ class Endpoints:
         )
 
     def page(
-        self, selector: EndpointSelector, labels: Mapping[str, str], after: int, limit: int
+        self,
+        call: Call,
+        selector: EndpointSelector,
+        labels: Mapping[str, str],
+        after: int,
+        limit: int,
     ) -> Sequence[tuple[int, Endpoint]]:
         """Return endpoints of a network and a container with all labels, each with its page key."""
-        network_id = self.store.networks.find(selector.network).id if selector.network else ""
+        visible = Visible(self.store, call.caller.scope)
+        network_id = visible.network(selector.network).id if selector.network else ""
 
         def wanted(endpoint: Endpoint) -> bool:
             return (
                 endpoint.network_id.startswith(network_id)
                 and selector.container_id in ("", endpoint.spec.container_id)
                 and labels.items() <= endpoint.spec.labels.items()
+                and visible.has_network(endpoint.network_id)
             )
 
         return self.store.endpoints.page(after, limit, wanted)

@@ -19,6 +19,7 @@ from mynet.server.errors import InvalidArgument, Violation
 from mynet.server.model.changes import NetworkChange
 from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import MAX_LABELS, Network, NetworkReport, NetworkState
+from mynet.server.network.scope_rules import require_in_scope
 from mynet.server.network.selectors import require_ready
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.plugins.options import fixed_options, network_violations
@@ -36,14 +37,15 @@ class NetworkUpdates:
     def update(self, call: Call, selector: str, change: NetworkChange) -> NetworkReport:
         """Change a network and return it; a failure leaves it as it was. The call is idempotent.
 
-        Raises NetworkNotFound, Ambiguous, Busy, InvalidArgument, CapabilityUnsupported,
+        Raises NetworkNotFound, Ambiguous, OutOfScope, Busy, InvalidArgument, CapabilityUnsupported,
         CallerGone, and what the driver raises.
         """
-        network_id = self.store.networks.find(selector).id
+        network_id = self.store.networks.find(selector, call.caller.scope).id
         with self.locks.exclusive(call, "network", network_id):
             network = self.store.networks.find(network_id)
             require_ready(network)
             changed = self._checked(network, change)
+            require_in_scope(call.caller, changed.name, changed.spec.labels)
             # The driver gets options even where they did not change, as another program may have
             # damaged what it made of them.
             if change.options:

@@ -36,6 +36,7 @@ from mynet.server.model.networks import (
 from mynet.server.model.subnets import SubnetCandidates, SubnetSpec
 from mynet.server.network.endpoints import Endpoints
 from mynet.server.network.planning import Planner
+from mynet.server.network.scope_rules import require_in_scope, require_no_adoption
 from mynet.server.network.selectors import require_ready
 from mynet.server.plugins.catalog import Catalog
 from mynet.server.store import Store
@@ -61,6 +62,8 @@ class Networks:
         PoolsExhausted, Busy, CallerGone, and what backend and driver raise. With ``allow_existing``
         a network of that name and spec is repaired and returned instead.
         """
+        require_in_scope(call.caller, spec.name, spec.labels)
+        require_no_adoption(self.store, call.caller, spec)
         self.backends.get(spec.ipam)
         network = self.planner.network(spec)
         subnets = spec.subnets or self.registry.unnamed(network.mtu)
@@ -76,18 +79,22 @@ class Networks:
                 return NetworkReport(self._make(call, network), 0)
         return self._existing(call, spec, existing)
 
-    def get(self, selector: str) -> NetworkReport:
+    def get(self, call: Call, selector: str) -> NetworkReport:
         """Return a network by id, name or id prefix. Raises NetworkNotFound and Ambiguous."""
-        network = self.store.networks.find(selector)
+        network = self.store.networks.find(selector, call.caller.scope)
         return NetworkReport(network, len(self.store.endpoints.of_network(network.id)))
 
     def page(
-        self, labels: Mapping[str, str], after: int, limit: int
+        self, call: Call, labels: Mapping[str, str], after: int, limit: int
     ) -> Sequence[tuple[int, NetworkReport]]:
         """Return networks that have all these labels, the oldest first, each with its page key."""
-        page = self.store.networks.page(
-            after, limit, lambda network: labels.items() <= network.spec.labels.items()
-        )
+        scope = call.caller.scope
+
+        def wanted(network: Network) -> bool:
+            own = network.spec.labels
+            return labels.items() <= own.items() and scope.has(network.name, own)
+
+        page = self.store.networks.page(after, limit, wanted)
         counts = self.store.endpoints.counts()
         return [(seq, NetworkReport(network, counts.get(network.id, 0))) for seq, network in page]
 
@@ -98,7 +105,7 @@ class Networks:
         Busy, and what backend and driver raise.
         """
         try:
-            selected = self.store.networks.find(selector)
+            selected = self.store.networks.find(selector, call.caller.scope)
         except NetworkNotFound:
             if allow_missing:
                 return
@@ -196,7 +203,7 @@ class Networks:
         """Return the network that has the name, repaired. Raises NetworkExists for another spec."""
         with self.locks.exclusive(call, "network", taken.holder):
             try:
-                report = self.get(taken.holder)
+                report = self.get(call, taken.holder)
             except NetworkNotFound as error:
                 raise Busy(
                     f"network {spec.name} was deleted meanwhile; call again",

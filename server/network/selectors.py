@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from mynet.server.errors import Ambiguous, Busy, EndpointNotFound, quoted
 from mynet.server.model.endpoints import Endpoint, EndpointSelector, EndpointSpec
 from mynet.server.model.networks import Network, NetworkState
+from mynet.server.model.scopes import Scope
 from mynet.server.store import Store
+from mynet.server.store.visible import Visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +17,12 @@ class EndpointFinder:
 
     store: Store
 
-    def one(self, selector: EndpointSelector) -> Endpoint:
-        """Return the selected endpoint. Raises EndpointNotFound, NetworkNotFound and Ambiguous."""
-        endpoints = self._matching(selector)
+    def one(self, selector: EndpointSelector, scope: Scope) -> Endpoint:
+        """Return the selected endpoint. Raises EndpointNotFound, NetworkNotFound and Ambiguous.
+
+        Endpoints on networks outside the scope count as missing.
+        """
+        endpoints = self._matching(selector, scope)
         if len(endpoints) > 1:
             interfaces = ", ".join(endpoint.interface for endpoint in endpoints)
             raise Ambiguous(
@@ -27,14 +32,14 @@ class EndpointFinder:
             )
         return endpoints[0]
 
-    def several(self, selector: EndpointSelector) -> Sequence[Endpoint]:
+    def several(self, selector: EndpointSelector, scope: Scope) -> Sequence[Endpoint]:
         """Return the selected endpoints: one, or all of a container that is named alone.
 
         Raises EndpointNotFound, NetworkNotFound and Ambiguous.
         """
         if selector.endpoint or selector.network:
-            return [self.one(selector)]
-        return self._matching(selector)
+            return [self.one(selector, scope)]
+        return self._matching(selector, scope)
 
     def same_key(self, network: Network, spec: EndpointSpec) -> Endpoint | None:
         """Return the existing endpoint that a Connect refers to, or None.
@@ -50,18 +55,20 @@ class EndpointFinder:
         of_container.sort(key=lambda endpoint: bool(endpoint.spec.interface))
         return of_container[0] if of_container else None
 
-    def _matching(self, selector: EndpointSelector) -> Sequence[Endpoint]:
+    def _matching(self, selector: EndpointSelector, scope: Scope) -> Sequence[Endpoint]:
+        visible = Visible(self.store, scope)
         if selector.endpoint:
             endpoints = self.store.endpoints.by_id_prefix(selector.endpoint)
         else:
             endpoints = self.store.endpoints.of_container(selector.container_id)
         if selector.network:
-            network = self.store.networks.find(selector.network)
+            network = visible.network(selector.network)
             endpoints = [endpoint for endpoint in endpoints if endpoint.network_id == network.id]
         if selector.interface:
             endpoints = [
                 endpoint for endpoint in endpoints if endpoint.interface == selector.interface
             ]
+        endpoints = [endpoint for endpoint in endpoints if visible.has_network(endpoint.network_id)]
         if not endpoints:
             raise EndpointNotFound(
                 f"there is no {_shown(selector)}; ListEndpoints (mynetctl endpoint ls) shows all"

@@ -42,7 +42,7 @@ class NetworkService:
         return pb.CreateNetworkResponse(network=self._network(report, call))
 
     def GetNetwork(self, request: pb.GetNetworkRequest, call: Call) -> pb.GetNetworkResponse:
-        report = self.core.networks.get(from_proto.network_selector(request.network))
+        report = self.core.networks.get(call, from_proto.network_selector(request.network))
         return pb.GetNetworkResponse(network=self._network(report, call))
 
     def ListNetworks(self, request: pb.ListNetworksRequest, call: Call) -> pb.ListNetworksResponse:
@@ -50,7 +50,8 @@ class NetworkService:
             page = paging.by_creation(violations, request)
             labels = violations.texts("labels", request.labels)
         networks, token = page.fill(
-            partial(self.core.networks.page, labels), lambda reports: self._networks(reports, call)
+            partial(self.core.networks.page, call, labels),
+            lambda reports: self._networks(reports, call),
         )
         return pb.ListNetworksResponse(networks=networks, next_page_token=token)
 
@@ -89,7 +90,7 @@ class NetworkService:
         return pb.DisconnectResponse(endpoints=endpoints, omitted_endpoints=omitted)
 
     def GetEndpoint(self, request: pb.GetEndpointRequest, call: Call) -> pb.GetEndpointResponse:
-        endpoint = self.core.endpoints.finder.one(from_proto.selector(request))
+        endpoint = self.core.endpoints.finder.one(from_proto.selector(request), call.caller.scope)
         return pb.GetEndpointResponse(endpoint=to_proto.endpoint(endpoint))
 
     def ListEndpoints(
@@ -100,7 +101,8 @@ class NetworkService:
             labels = violations.texts("labels", request.labels)
         selector = EndpointSelector(network=request.network, container_id=request.container_id)
         endpoints, token = page.fill(
-            partial(self.core.endpoints.page, selector, labels), partial(map, to_proto.endpoint)
+            partial(self.core.endpoints.page, call, selector, labels),
+            partial(map, to_proto.endpoint),
         )
         return pb.ListEndpointsResponse(endpoints=endpoints, next_page_token=token)
 

@@ -49,6 +49,7 @@ TABLE: dict[type[Exception], Row] = {
     ipam.AddressOutOfRange: (_CODES.OUT_OF_RANGE, "ADDRESS_OUT_OF_RANGE"),
     ipam.SubnetExhausted: (_CODES.RESOURCE_EXHAUSTED, "SUBNET_EXHAUSTED"),
     errors.RoleMissing: (_CODES.PERMISSION_DENIED, "ROLE_MISSING"),
+    errors.OutOfScope: (_CODES.PERMISSION_DENIED, "OUT_OF_SCOPE"),
     errors.TlsTooOld: (_CODES.UNAUTHENTICATED, "TLS_TOO_OLD"),
     errors.LimitExceeded: (_CODES.RESOURCE_EXHAUSTED, "LIMIT_EXCEEDED"),
     errors.PoolsExhausted: (_CODES.RESOURCE_EXHAUSTED, "POOLS_EXHAUSTED"),

@@ -9,6 +9,7 @@ from mynet.drivers.errors import InterfaceExists
 from mynet.ipam.sqlite.database import Database
 from mynet.server.errors import Ambiguous, NetworkExists, NetworkNotFound, SubnetOverlap, quoted
 from mynet.server.model.networks import Network, Subnet
+from mynet.server.model.scopes import EVERYTHING, Scope
 from mynet.server.model.subnets import NewSubnet, SubnetCandidates, SubnetSpec
 from mynet.server.store import codec, subnets
 from mynet.server.store.records import Documents
@@ -65,16 +66,19 @@ class NetworkRecords(Documents[Network]):
         with self._database.read() as connection:
             return _with_interface(connection, name) is not None
 
-    def find(self, selector: str) -> Network:
+    def find(self, selector: str, scope: Scope = EVERYTHING) -> Network:
         """Return the network with that id, else with that name, else with an id that begins so.
 
-        Raises NetworkNotFound, and Ambiguous where several ids begin so.
+        Raises NetworkNotFound, and Ambiguous where several ids begin so. Networks outside the scope
+        count as missing.
         """
         with self._database.read() as connection:
             rows = (
-                self._matching(connection, "id = ?", selector)
-                or self._matching(connection, "name = ?", selector)
-                or self._matching(connection, "id >= ? AND id < ? || 'g'", selector, selector)
+                self._in_scope(scope, connection, "id = ?", selector)
+                or self._in_scope(scope, connection, "name = ?", selector)
+                or self._in_scope(
+                    scope, connection, "id >= ? AND id < ? || 'g'", selector, selector
+                )
             )
         if len(rows) > 1:
             raise Ambiguous(
@@ -85,6 +89,13 @@ class NetworkRecords(Documents[Network]):
         if not rows or not selector:
             raise network_not_found(selector)
         return rows[0]
+
+    def _in_scope(
+        self, scope: Scope, connection: sqlite3.Connection, condition: str, *values: object
+    ) -> Sequence[Network]:
+        """Return the networks in a scope that match a condition."""
+        networks = self._matching(connection, condition, *values)
+        return [network for network in networks if scope.has(network.name, network.spec.labels)]
 
 
 def _write(connection: sqlite3.Connection, revision: int, network: Network) -> Network:

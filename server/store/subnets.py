@@ -9,11 +9,12 @@ from ipaddress import ip_network
 
 from mynet.ipam.api import IPNetwork
 from mynet.ipam.sqlite.database import Database
-from mynet.server.errors import SubnetExists, SubnetNotFound, SubnetOverlap
+from mynet.server.errors import SubnetExists
 from mynet.server.model import subnets as model
 from mynet.server.model.subnets import Imported, NewSubnet
 from mynet.server.store import codec
 from mynet.server.store.subnet_chooser import choose
+from mynet.server.store.subnet_errors import overlap, subnet_not_found, user_of
 
 _COLUMNS = """
     subnets.cidr, subnets.backend, coalesce(subnets.network_rules, subnets.rules), subnets.kept,
@@ -60,10 +61,10 @@ def register(
         if other.cidr != entry.cidr:
             raise overlap(entry.cidr, other)
         raise SubnetExists(
-            f"subnet {other.cidr} is registered already, of {_user(other)}; use it as it is, or"
+            f"subnet {other.cidr} is registered already, of {user_of(other)}; use it as it is, or"
             " delete it first",
             resource=f"subnet {other.cidr}",
-            holder=_user(other),
+            holder=user_of(other),
         )
     key = SubnetKey.of(entry.cidr)
     connection.execute(
@@ -95,18 +96,6 @@ def claim(connection: sqlite3.Connection, revision: int, now: datetime, entry: N
         raise overlap(entry.cidr, other)
 
 
-def overlap(cidr: IPNetwork, other: model.RegisteredSubnet) -> SubnetOverlap:
-    """Return the error for a subnet that shares addresses with a registered one."""
-    user = _user(other)
-    return SubnetOverlap(
-        f"{cidr} shares addresses with {other.cidr} of {user}; choose another subnet, or free that"
-        " one first",
-        resource=f"subnet {other.cidr}",
-        holder=user,
-        metadata={"subnet": str(other.cidr), "network": other.network},
-    )
-
-
 def _keep(
     connection: sqlite3.Connection, revision: int, cidrs: Sequence[IPNetwork], *, kept: bool
 ) -> None:
@@ -114,10 +103,6 @@ def _keep(
         "UPDATE subnets SET kept = ?, revision = ? WHERE cidr = ?",
         [(kept, revision, str(cidr)) for cidr in cidrs],
     )
-
-
-def _user(subnet: model.RegisteredSubnet) -> str:
-    return f"network {subnet.network}" if subnet.network else f"backend {subnet.backend}"
 
 
 @lru_cache(maxsize=1024)  # they are read with each allocation, and seldom change
@@ -224,10 +209,7 @@ class SubnetRecords:
         """Return a subnet. Raises SubnetNotFound."""
         if subnet := self.get(cidr):
             return subnet
-        raise SubnetNotFound(
-            f"there is no subnet {cidr}; ListSubnets (mynetctl ipam subnet ls) shows all subnets",
-            resource=f"subnet {cidr}",
-        )
+        raise subnet_not_found(cidr)
 
     def all(self) -> Sequence[model.RegisteredSubnet]:
         """Return every subnet, IPv4 first, by address."""

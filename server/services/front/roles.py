@@ -1,6 +1,6 @@
 """The role that each method requires. A test fails if a method of the API has none."""
 
-from mynet.server.errors import RoleMissing, quoted
+from mynet.server.errors import OutOfScope, RoleMissing, quoted
 from mynet.server.model.callers import Caller, Listener, Role
 
 _NETWORKS, _IPAM = "/mynet.v1.NetworkService/", "/mynet.v1.IPAMService/"
@@ -36,13 +36,24 @@ REQUIRED = {
 }
 
 
+# These concern the whole host, or subnets without a network. A principal that is bound to networks
+# may not call them, whatever its role.
+WHOLE_HOST = {
+    f"{_NETWORKS}Doctor",
+    f"{_NETWORKS}Backup",
+    f"{_IPAM}CreateSubnet",
+    f"{_IPAM}DeleteSubnet",
+    f"{_IPAM}ImportSubnets",
+}
+
+
 def may_change(path: str) -> bool:
     """Return whether a method may change something: each that needs more than the role reader."""
     return REQUIRED[path] > Role.READER
 
 
 def require_role(path: str, caller: Caller, listener: Listener) -> None:
-    """Raise RoleMissing if a caller of a listener may not call a method."""
+    """Raise RoleMissing or OutOfScope if a caller of a listener may not call a method."""
     required = REQUIRED[path]
     if caller.role < required:
         raise RoleMissing(
@@ -50,6 +61,13 @@ def require_role(path: str, caller: Caller, listener: Listener) -> None:
             f" {_why_not(caller, listener, required)}",
             resource=f"role {required.name.lower()}",
             metadata={"role": caller.role.name.lower(), "required": required.name.lower()},
+        )
+    if path in WHOLE_HOST and not caller.scope.is_everything:
+        raise OutOfScope(
+            f"{path.rpartition('.')[2]} concerns more than networks, and {quoted(caller.principal)}"
+            f" is bound to networks {caller.scope}; call with a principal that [roles] does not"
+            " bind to networks",
+            metadata={"networks": str(caller.scope)},
         )
 
 

@@ -192,9 +192,9 @@ def test_a_starting_or_stopping_daemon_refuses_calls(make_world: Callable[..., W
 def test_each_error_is_tested_here() -> None:
     """Only CALLER_GONE is missing, because a caller that has gone away gets no response.
 
-    ROLE_MISSING is in test_roles.py, TLS_TOO_OLD in test_tls.py.
+    ROLE_MISSING is in test_roles.py, OUT_OF_SCOPE in test_scopes.py, TLS_TOO_OLD in test_tls.py.
     """
     below = {errors.PluginTimeout, errors.Starting, errors.ShuttingDown}
-    elsewhere = {errors.RoleMissing, errors.TlsTooOld}
+    elsewhere = {errors.RoleMissing, errors.OutOfScope, errors.TlsTooOld}
     reached = elsewhere | CORE.keys() | below | classes(drivers) | classes(ipam)
     assert PROMISED.keys() - reached == {errors.CallerGone}

@@ -26,6 +26,7 @@ PROMISED: dict[type[Exception], tuple[str, str, set[str]]] = {
     errors.SubnetExists: ("ALREADY_EXISTS", "SUBNET_EXISTS", RESOURCE),
     errors.SubnetInUse: ("FAILED_PRECONDITION", "SUBNET_IN_USE", PRECONDITION),
     errors.RoleMissing: ("PERMISSION_DENIED", "ROLE_MISSING", NOTHING),
+    errors.OutOfScope: ("PERMISSION_DENIED", "OUT_OF_SCOPE", NOTHING),
     errors.TlsTooOld: ("UNAUTHENTICATED", "TLS_TOO_OLD", NOTHING),
     errors.LimitExceeded: ("RESOURCE_EXHAUSTED", "LIMIT_EXCEEDED", QUOTA),
     errors.PoolsExhausted: ("RESOURCE_EXHAUSTED", "POOLS_EXHAUSTED", QUOTA),

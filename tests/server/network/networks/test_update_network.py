@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from mynet.drivers.errors import KernelError
+from mynet.server.calls.call import Call
 from mynet.v1 import network_pb2
 from tests.server.support import requests
 from tests.server.support.refusals import refusal
@@ -85,7 +86,7 @@ def test_the_driver_is_told_the_network_and_what_is_on_it(
     assert changed.endpoint_count == 2
     assert world.driver.networks[web.id].options == options
     assert [each.network.options for each in world.driver.endpoints.values()] == [options] * 2
-    assert world.core.networks.get("web").network.spec.options == options
+    assert world.core.networks.get(Call.internal(5), "web").network.spec.options == options
 
 
 def test_a_second_update_repairs_what_another_program_damaged(
