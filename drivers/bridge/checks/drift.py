@@ -14,6 +14,7 @@ from mynet.drivers.bridge.replies import leftover_reply_rules, reply_differences
 from mynet.drivers.bridge.specs import Specs
 from mynet.drivers.linux.interface.kernel import Kernel
 from mynet.drivers.linux.values.desired import Bridge
+from mynet.drivers.linux.values.expected_tables import ExpectedTables
 
 
 def drifted(kernel: Kernel, spec: Specs, networks: Sequence[Network]) -> Sequence[str]:
@@ -73,24 +74,25 @@ def table_differences(kernel: Kernel, spec: Specs, expected: ExpectedState) -> S
         endpoint.id: surveyed_attachment(spec, endpoint, seen)
         for endpoint in (*finished, *unfinished)
     }
-    of_tables = kernel.firewall.unexpected(
-        spec.instance,
-        [
+    tables = ExpectedTables(
+        instance=spec.instance,
+        networks=[
             rules[network.id]
             for network in expected.networks
             if not seen.is_taken(spec.bridge(network).identity)
         ],
-        list(rules.values()),
-        [
+        possible=list(rules.values()),
+        endpoints=[
             possible_rules_of(spec, endpoint, places[endpoint.id])
             for endpoint in (*finished, *unfinished)
         ],
-        [place for endpoint in unfinished if (place := places[endpoint.id])],
-        [
+        unfinished=[place for endpoint in unfinished if (place := places[endpoint.id])],
+        detached=[
             address
             for endpoint in (*finished, *unfinished)
             if endpoint.mac_address and places[endpoint.id] is None
             for address in (endpoint.mac_address, *(str(each.ip) for each in endpoint.addresses))
         ],
     )
-    return [*of_tables, *leftover_reply_rules(kernel.host, list(recorded.values()))]
+    replies = leftover_reply_rules(kernel.host, list(recorded.values()))
+    return [*kernel.firewall.unexpected(tables), *replies]

@@ -1,6 +1,6 @@
 """The firewall of the kernel in memory: what its sets hold, until a test flushes it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -17,7 +17,8 @@ from mynet.drivers.linux.firewall.ruleset import (
 )
 from mynet.drivers.linux.interface.firewall import Firewall
 from mynet.drivers.linux.values.desired import NetworkRules
-from mynet.drivers.linux.values.endpoint_rules import Attachment, EndpointRules
+from mynet.drivers.linux.values.endpoint_rules import EndpointRules
+from mynet.drivers.linux.values.expected_tables import ExpectedTables
 from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.ports import Forward, UsedPort
 
@@ -138,20 +139,13 @@ class FakeFirewall(Subject, protocol=Firewall):
             ]
         )
 
-    def unexpected(
-        self,
-        instance: str,
-        rules: Sequence[NetworkRules],
-        possible: Sequence[NetworkRules],
-        endpoints: Iterable[EndpointRules],
-        unfinished: Collection[Attachment] = (),
-        detached: Collection[str] = (),
-    ) -> Sequence[str]:
+    def unexpected(self, expected: ExpectedTables) -> Sequence[str]:
         """Return how the tables differ from what a start would load."""
         if not self._is_loaded or self._is_flushed:
             return [f"The firewall's {table} is not there." for table in TABLES]
         present = _elements(self._networks.values(), self._endpoints.values())
-        allowed = {(element.set, element.value) for element in _elements(possible, endpoints)}
+        possible = _elements(expected.possible, expected.endpoints)
+        allowed = {(element.set, element.value) for element in possible}
         surplus = [
             (f"{'map' if element.data else 'set'} {element.set}", text(element))
             for element in present
@@ -160,10 +154,10 @@ class FakeFirewall(Subject, protocol=Firewall):
         return [
             *(
                 f"The firewall lacks {_words(element)}."
-                for element in _elements(rules)
+                for element in _elements(expected.networks)
                 if element not in present
             ),
-            *describe_surplus(surplus, unfinished, detached),
+            *describe_surplus(surplus, expected.unfinished, expected.detached),
         ]
 
     def inspect_surroundings(self) -> Surroundings:

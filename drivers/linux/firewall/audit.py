@@ -7,7 +7,7 @@ have equal listings. The audit takes 30 ms with 10 networks and 0.9 s with 2,000
 
 import re
 import socket
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mynet.drivers.linux import netns
@@ -18,8 +18,8 @@ from mynet.drivers.linux.firewall.nft import run_nft
 from mynet.drivers.linux.firewall.port_elements import PROGRAMS, SOURCES
 from mynet.drivers.linux.firewall.ruleset import all_elements, elements, replaced
 from mynet.drivers.linux.firewall.tables import Tables
-from mynet.drivers.linux.values.desired import NetworkRules
-from mynet.drivers.linux.values.endpoint_rules import Attachment, EndpointRules
+from mynet.drivers.linux.values.endpoint_rules import Attachment
+from mynet.drivers.linux.values.expected_tables import ExpectedTables
 
 _SETS = re.compile(r"\n\t(set|map) (\S+) \{\n(.*?)\n\t\}", re.DOTALL)
 _ELEMENTS = re.compile(r"\n\t\telements = \{ (.*?) \}", re.DOTALL)
@@ -38,18 +38,9 @@ class Listing:
     elements: Mapping[str, Mapping[str, str]]
 
 
-def differences(
-    instance: str,
-    rules: Sequence[NetworkRules],
-    possible: Sequence[NetworkRules],
-    endpoints: Iterable[EndpointRules],
-    unfinished: Collection[Attachment],
-    detached: Collection[str],
-) -> Iterator[str]:
+def differences(recorded: ExpectedTables) -> Iterator[str]:
     """Yield a sentence for each difference of the tables.
 
-    They must have the elements of ``rules``, and may have those of ``possible`` and ``endpoints``
-    and any of the ports in ``unfinished`` and of the addresses ``detached``, but no others.
     What an endpoint lacks is not compared, nor where a published port leads and what leaves by it,
     nor which ports programs of the host use.
     """
@@ -58,7 +49,7 @@ def differences(
         gone = [f"The firewall's {table} is not there." for table in tables.missing_tables()]
         missing = [
             f"The firewall lacks {text(element)} in the set {element.set}."
-            for network in rules
+            for network in recorded.networks
             for element in tables.missing(elements(network))
         ]
     finally:
@@ -68,11 +59,11 @@ def differences(
         return
     allowed = [
         element
-        for element in all_elements(possible, endpoints)
+        for element in all_elements(recorded.possible, recorded.endpoints)
         if not element.set.startswith(SOURCES)
     ]
     with netns.temporary():
-        run_nft("load", ["-f", "-"], replaced(instance, allowed))
+        run_nft("load", ["-f", "-"], replaced(recorded.instance, allowed))
         expected = _list()
     actual = _list()
     if actual.rules != expected.rules:
@@ -83,7 +74,7 @@ def differences(
         if not _set_of(name).startswith(SOURCES) and _set_of(name) not in PROGRAMS
         for key in words.keys() - expected.elements.get(name, {}).keys()
     ]
-    yield from describe_surplus(surplus, unfinished, detached)
+    yield from describe_surplus(surplus, recorded.unfinished, recorded.detached)
 
 
 def describe_surplus(
@@ -135,7 +126,7 @@ def _set_of(name: str) -> str:
 
 
 def _first(words: str) -> str:
-    return words.partition(" . ")[0]
+    return words.partition(" : ")[0].partition(" . ")[0]
 
 
 def _list() -> Listing:

@@ -1,7 +1,7 @@
 """Comparing the firewall's tables with what they should have. Nothing here changes them."""
 
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -13,7 +13,8 @@ from mynet.drivers.linux.firewall.ruleset import TABLES, elements, surplus
 from mynet.drivers.linux.firewall.tables import Tables
 from mynet.drivers.linux.host_firewalls.inspect import inspect_surroundings
 from mynet.drivers.linux.values.desired import NetworkRules
-from mynet.drivers.linux.values.endpoint_rules import Attachment, EndpointRules
+from mynet.drivers.linux.values.endpoint_rules import EndpointRules
+from mynet.drivers.linux.values.expected_tables import ExpectedTables
 from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.ports import Forward
 
@@ -110,23 +111,12 @@ class Comparisons:
             self._verified = now
         return frozenset(names)
 
-    def unexpected(
-        self,
-        instance: str,
-        rules: Sequence[NetworkRules],
-        possible: Sequence[NetworkRules],
-        endpoints: Iterable[EndpointRules],
-        unfinished: Collection[Attachment] = (),
-        detached: Collection[str] = (),
-    ) -> Sequence[str]:
+    def unexpected(self, expected: ExpectedTables) -> Sequence[str]:
         """Return a sentence for each difference from the tables that a start would load.
 
-        The tables must have the elements of ``rules``, and may have those of ``possible`` and
-        ``endpoints`` and any for the ports in ``unfinished`` and the MAC and IP addresses
-        ``detached``, but no others.
         Like: ``nft -s list table inet mynet; nft -s list table bridge mynet``, there and here.
         """
-        return list(differences(instance, rules, possible, endpoints, unfinished, detached))
+        return list(differences(expected))
 
     def inspect_surroundings(self) -> Surroundings:
         """Return what else on this host decides about the daemon's packets.

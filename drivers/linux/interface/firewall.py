@@ -1,10 +1,11 @@
 """The tables of mynet, and the other firewalls of the host."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from mynet.drivers.linux.values.desired import NetworkRules
-from mynet.drivers.linux.values.endpoint_rules import Attachment, EndpointRules
+from mynet.drivers.linux.values.endpoint_rules import EndpointRules
+from mynet.drivers.linux.values.expected_tables import ExpectedTables
 from mynet.drivers.linux.values.host_firewalls import Surroundings
 from mynet.drivers.linux.values.ports import Forward, UsedPort
 
@@ -73,20 +74,10 @@ class Firewall(Protocol):
         nothing.
         """
 
-    def unexpected(
-        self,
-        instance: str,
-        rules: Sequence[NetworkRules],
-        possible: Sequence[NetworkRules],
-        endpoints: Iterable[EndpointRules],
-        unfinished: Collection[Attachment] = (),
-        detached: Collection[str] = (),
-    ) -> Sequence[str]:
+    def unexpected(self, expected: ExpectedTables) -> Sequence[str]:
         """Return how the tables differ from what a start would load, a sentence each.
 
-        This works in a process that has not loaded the tables. They must have what ``rules`` say,
-        and may have what ``possible`` and ``endpoints`` say and anything about the ports and
-        bridges in ``unfinished`` and the MAC and IP addresses ``detached``, but nothing else.
+        This works in a process that has not loaded the tables.
         :meth:`missing_forwards` compares where ports lead, and :meth:`missing_guard` what endpoints
         may send.
         """

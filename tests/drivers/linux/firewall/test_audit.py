@@ -1,6 +1,7 @@
 """The ruleset audit by a kernel object that has not loaded the table, on both kernels."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.endpoint_rules import EndpointRules
+from mynet.drivers.linux.values.expected_tables import ExpectedTables
 from mynet.drivers.linux.values.ports import Forward
 from tests.drivers.linux.firewall.test_drift import OTHERS, PORTS, SHOP, WEB
 from tests.drivers.linux.support.kernels import KernelTestbed
@@ -42,7 +44,8 @@ def audited(
     possible: Sequence[NetworkRules] = (),
 ) -> list[str]:
     recorded = {network.bridge: network for network in (*rules, *possible)}
-    return sorted(testbed.kernel.firewall.unexpected("i", rules, list(recorded.values()), forwards))
+    expected = ExpectedTables("i", rules, list(recorded.values()), forwards)
+    return sorted(testbed.kernel.firewall.unexpected(expected))
 
 
 @pytest.fixture
@@ -150,8 +153,8 @@ def test_each_damage_is_reported(
     kernel.firewall.load("i", NETWORKS, [PORTS, OTHERS, EVERYTHING])
     host.run("nft", damage)
     other = LinuxKernel()  # which has loaded nothing
-    found = other.firewall.unexpected("i", NETWORKS, NETWORKS, [PORTS, OTHERS, EVERYTHING])
-    assert list(found) == said
+    expected = ExpectedTables("i", NETWORKS, NETWORKS, [PORTS, OTHERS, EVERYTHING])
+    assert list(other.firewall.unexpected(expected)) == said
 
 
 def test_an_audit_changes_nothing_and_returns_to_its_namespace(
@@ -160,9 +163,11 @@ def test_an_audit_changes_nothing_and_returns_to_its_namespace(
     kernel.firewall.load("i", NETWORKS, [PORTS])
     before = host.run("nft", "-a", "list", "ruleset")
     home = Path("/proc/thread-self/ns/net").readlink()
-    assert kernel.firewall.unexpected("i", [], NETWORKS, [PORTS]) == []
+    expected = ExpectedTables("i", [], NETWORKS, [PORTS])
+    assert kernel.firewall.unexpected(expected) == []
+    twice = replace(expected, endpoints=[PORTS, EndpointRules("x", _shifted(PORTS))])
     with pytest.raises(KernelError, match="refused to load"):  # the same ports twice
-        kernel.firewall.unexpected("i", [], NETWORKS, [PORTS, EndpointRules("x", _shifted(PORTS))])
+        kernel.firewall.unexpected(twice)
     assert Path("/proc/thread-self/ns/net").readlink() == home
     assert host.run("nft", "-a", "list", "ruleset") == before
 
