@@ -40,10 +40,21 @@ def rules_of(
         masquerade=masqueraded,
         icc=options.icc,
         routed=tuple(sorted(routed)),
+        without_host=_without_host(network, options) if network.internal else (),
         subnets=tuple(subnet.cidr for subnet in network.subnets),
         host_addresses=tuple(addresses.values()),
         route_sources=tuple(
             source for source in sources if source.address.version in versions - addresses.keys()
         ),
         uplinks=tuple(uplinks) if wants_uplinks(network) else (),
+    )
+
+
+def _without_host(network: Network, options: Options) -> tuple[int, ...]:
+    """Return the IP versions in which the host has no address on a network."""
+    versions = {subnet.cidr.version for subnet in network.subnets if subnet.gateway}
+    return tuple(
+        version
+        for version in sorted(MODES)
+        if version not in versions or options.mode(version) is GatewayMode.ISOLATED
     )

@@ -23,7 +23,8 @@ def test_a_network_is_a_bridge_with_its_gateways_behind_the_firewall(stack: Stac
 def test_an_internal_network_is_not_masqueraded(stack: Stack) -> None:
     network = stack.network(internal=True)
     (subnet,) = network.subnets
-    rules = NetworkRules("br-web", internal=True, subnets=(ip_network(subnet.cidr),))
+    subnets = (ip_network(subnet.cidr),)
+    rules = NetworkRules("br-web", internal=True, without_host=(6,), subnets=subnets)
     assert stack.kernel.firewall.networks == {"br-web": rules}
     assert stack.kernel.host.forwarding == frozenset()
 

@@ -33,6 +33,8 @@ def elements(rules: NetworkRules) -> Iterator[Element]:
         yield Element("br_internal", rules.bridge)
     for version in rules.routed:
         yield Element(f"br_routed{version}", rules.bridge)
+    for version in rules.without_host:
+        yield Element(f"br_hostless{version}", rules.bridge)
     for subnet in rules.subnets:
         yield Element(f"subnets{subnet.version}", subnet)
         yield Element(f"all_subnets{subnet.version}", subnet, family="bridge")

@@ -213,6 +213,8 @@ class NetworkRules:
     icc: bool = True
     # The IP versions by which the world outside may reach the endpoints' own addresses.
     routed: Sequence[int] = ()
+    # The IP versions in which the host has no address on the network, of an internal network.
+    without_host: Sequence[int] = ()
     # All subnets of the network. Packets from its bridge with other sources are forged.
     subnets: Sequence[IPNetwork] = ()
     # The host's addresses that masqueraded packets get, at most one for each IP version.

@@ -62,7 +62,7 @@ def test_a_network_is_a_bridge_with_its_mark_and_addresses(
         ),
         (
             {"internal": True, "options": {"icc": "false", "gateway_mode_ipv4": "isolated"}},
-            NetworkRules("br-check1", internal=True, icc=False),
+            NetworkRules("br-check1", internal=True, icc=False, without_host=(4,)),
             set(),
         ),
     ],

@@ -1,10 +1,14 @@
 """Which sandbox reaches which: every kind of network, by IPv4 and IPv6."""
 
+import socket
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from tests.e2e.support.daemon import Daemon
+from tests.e2e.support.namespace import PATIENCE, Namespace
 from tests.e2e.support.topology import KINDS, SANDBOXES, Topology
 
 # Rows connect to columns. "=": the column sees the row's own address. "H": it sees the host's.
@@ -80,6 +84,51 @@ def test_the_gateway_does_not_lead_round_to_a_neighbour(
     topology.require_reached(caller, ["gateway", callee], version, expected)
     for near, way in ways.items():
         topology.namespaces[near].run("ip", "route", "del", *way)
+
+
+@pytest.mark.parametrize("to", ["255.255.255.255", "239.9.9.9", "ff02::1", "ff02::99"])
+def test_where_the_host_has_no_address_it_hears_what_is_sent_to_all_of_no_sandbox(
+    topology: Topology, to: str
+) -> None:
+    """The others of the network do."""
+    spaces = topology.namespaces
+    with ExitStack() as stack:
+        host = stack.enter_context(_receiver(spaces["host"], to, "br-sealed", "br-inner"))
+        port = host.getsockname()[1]
+        others = {
+            name: stack.enter_context(_receiver(spaces[f"{name}2"], to, "eth0", port=port))
+            for name in ("sealed", "inner")
+        }
+        for name, other in others.items():
+            sender = stack.enter_context(_receiver(spaces[f"{name}1"], to, "eth0"))
+            sender.sendto(name.encode(), _place(spaces[f"{name}1"], to, port))
+            assert other.recv(100) == name.encode()
+        assert host.recv(100) == b"inner"
+
+
+def _place(sender: Namespace, to: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+    if ":" not in to:
+        return to, port
+    return to, port, 0, sender.inside(lambda: socket.if_nametoindex("eth0"))
+
+
+def _receiver(where: Namespace, to: str, *devices: str, port: int = 0) -> socket.socket:
+    """Return a socket for what is sent to all, and to a group by any of some devices."""
+    indexes = where.inside(lambda: [socket.if_nametoindex(name) for name in devices])
+    family = socket.AF_INET6 if ":" in to else socket.AF_INET
+    made = where.inside(lambda: socket.socket(family, socket.SOCK_DGRAM))
+    made.settimeout(PATIENCE)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    made.bind(("", port))
+    group = socket.inet_pton(family, to)
+    for index in indexes:
+        if family == socket.AF_INET6:
+            membership = group + index.to_bytes(4, sys.byteorder)
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, membership)
+        elif to != "255.255.255.255":
+            membership = group + bytes(4) + index.to_bytes(4, sys.byteorder)
+            made.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+    return made
 
 
 @pytest.mark.parametrize("name", KINDS)

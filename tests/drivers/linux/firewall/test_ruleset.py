@@ -64,7 +64,7 @@ LEAVING = NetworkRules(
     uplinks=[Uplink("up0", 1), Uplink("up1", 6)],
 )
 APART = NetworkRules("br-apart", icc=False, routed=(4, 6))
-INNER = rules_of("br-inner", internal=True)
+INNER = replace(rules_of("br-inner", internal=True), without_host=(4, 6))
 HOST_7 = (7).to_bytes(4, sys.byteorder).hex()
 UDP, SCTP = PortProtocol.UDP, PortProtocol.SCTP
 PORTS = {
@@ -210,6 +210,8 @@ PORTS = {
             [INNER],
             """
             add element inet mynet br_all { "br-inner" }
+            add element inet mynet br_hostless4 { "br-inner" }
+            add element inet mynet br_hostless6 { "br-inner" }
             add element inet mynet br_icc { "br-inner" . "br-inner" }
             add element inet mynet br_internal { "br-inner" }
             add element inet mynet br_self { "br-inner" . "br-inner" }
@@ -221,6 +223,8 @@ PORTS = {
             add element bridge mynet all_subnets4 { 10.1.0.0/24, 10.2.0.0/24 }
             add element bridge mynet all_subnets6 { fd00:1::/64 }
             add element inet mynet br_all { "br-web", "br-db", "br-inner" }
+            add element inet mynet br_hostless4 { "br-inner" }
+            add element inet mynet br_hostless6 { "br-inner" }
             add element inet mynet br_icc { "br-web" . "br-web", "br-db" . "br-db", "br-inner" . "br-inner" }
             add element inet mynet br_internal { "br-inner" }
             add element inet mynet br_self { "br-web" . "br-web", "br-db" . "br-db", "br-inner" . "br-inner" }
@@ -376,6 +380,7 @@ def test_the_rules_declare_exactly_the_sets_that_are_filled() -> None:
     everything = replace(
         inside,
         routed=(4, 6),
+        without_host=(4, 6),
         host_addresses=addresses,
         route_sources=[RouteSource("uplink", address) for address in addresses],
         uplinks=[Uplink("uplink", 15)],
