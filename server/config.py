@@ -11,7 +11,6 @@ import click
 
 from mynet.server.model.callers import Listener, Role, parse_listener
 from mynet.server.model.limits import Limits
-from mynet.server.model.roles import Roles
 from mynet.server.model.special_purpose import why_unusable_by_networks
 from mynet.server.model.subnets import LONGEST, AddressPool, Defaults
 from mynet.server.tls import TlsFiles
@@ -50,9 +49,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     # What listeners on TCP use, unless they are insecure.
     tls: TlsFiles | None = None
-    # What the principals of TLS may do.
-    roles: Roles = field(default_factory=Roles)
-    # Where roles are read again. It is no setting itself.
+    # Where the daemon reads the roles of principals.
     config_file: Path | None = field(default=None, compare=False)
 
     def defaults(self, instance: str) -> Defaults:

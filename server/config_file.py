@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mynet.server.errors import CannotStart
 from mynet.server.model.roles import Roles, parse_roles
 
 _ROLES = "roles"
@@ -29,13 +30,15 @@ def read_options(path: Path, known: Mapping[str, click.Parameter]) -> dict[str, 
 
 
 def read_roles(path: Path | None) -> Roles:
-    """Return the roles of a file, none without a file. Raises click.BadParameter."""
+    """Return the roles of a file, none without a file. Raises CannotStart."""
     if path is None:
         return Roles()
     try:
         return parse_roles(_load(path).get(_ROLES, {}))
+    except click.BadParameter as error:
+        raise CannotStart(error.message) from error
     except ValueError as error:
-        raise click.BadParameter(f"{path}: {error}") from error
+        raise CannotStart(f"{path}: {error}") from error
 
 
 def _load(path: Path) -> dict[str, object]:

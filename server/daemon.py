@@ -5,23 +5,27 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 
 import structlog
 
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.server import memory
+from mynet.server import config_file, memory
 from mynet.server.config import Settings
 from mynet.server.core import assemble
 from mynet.server.errors import CannotStart
 from mynet.server.logs.audit_file import AuditFile
 from mynet.server.plugins.catalog import BACKENDS, DRIVERS
 from mynet.server.plugins.loading import load_plugins
-from mynet.server.reconcile.daemon_checks import audit_problems
+from mynet.server.reconcile.daemon_checks import (
+    DaemonCheck,
+    audit_problems,
+    insecure_problems,
+)
 from mynet.server.reconcile.healer import healers
-from mynet.server.reload import reload
+from mynet.server.reload import Reloads, reload
 from mynet.server.service_manager import service_manager
 from mynet.server.services.server import Server
 from mynet.server.state.backup import delete_unfinished
@@ -67,15 +71,15 @@ def run(settings: Settings) -> bool:
         backends = load_plugins(BACKENDS, state.instance, state.path / "ipam")
         state.complete()
         defaults = settings.defaults(state.instance)
-        reloads = {"audit log": audit.reopen} if audit else {}
-        checks = [partial(audit_problems, audit)] if audit else []
+        checks = _checks(settings, audit)
         core = assemble(
             state, store, drivers, backends, kernel, defaults, settings.backup_dir, checks
         )
         server = Server(
             core, settings.listen, settings.plugin_timeout, settings.limits, settings.tls, audit
         )
-        server.front.roles = settings.roles
+        reloads = _reloads(settings, audit, server)
+        reloads["roles"]()
         core.doctor.recover(manager.steps("Restoring networks and endpoints"))
         record_origin(state.path)
         server.serve()
@@ -105,6 +109,21 @@ def run(settings: Settings) -> bool:
             return False
     log.info("stopped")
     return True
+
+
+def _checks(settings: Settings, audit: AuditFile | None) -> Sequence[DaemonCheck]:
+    """Return what the doctor checks of the daemon itself."""
+    insecure = partial(insecure_problems, settings.listen)
+    return [insecure, partial(audit_problems, audit)] if audit else [insecure]
+
+
+def _reloads(settings: Settings, audit: AuditFile | None, server: Server) -> Reloads:
+    """Return what SIGHUP makes the daemon open or read again."""
+
+    def read_roles() -> None:
+        server.front.roles = config_file.read_roles(settings.config_file)
+
+    return {"roles": read_roles, **({"audit log": audit.reopen} if audit else {})}
 
 
 def _open_audit_log(settings: Settings, open_things: ExitStack) -> AuditFile | None:

@@ -209,7 +209,6 @@ def main(
         audit_log=audit_log,
         limits=limits,
         tls=tls,
-        roles=config_file.read_roles(file),
         config_file=file,
     )
     if context.meta[_CHECK]:

@@ -57,14 +57,14 @@ def require_role(path: str, caller: Caller, listener: Listener) -> None:
     required = REQUIRED[path]
     if caller.role < required:
         raise RoleMissing(
-            f"{path.rpartition('.')[2]} needs the role {required.name.lower()}, and"
+            f"{path.rpartition('/')[2]} needs the role {required.name.lower()}, and"
             f" {_why_not(caller, listener, required)}",
             resource=f"role {required.name.lower()}",
             metadata={"role": caller.role.name.lower(), "required": required.name.lower()},
         )
     if path in WHOLE_HOST and not caller.scope.is_everything:
         raise OutOfScope(
-            f"{path.rpartition('.')[2]} concerns more than networks, and {quoted(caller.principal)}"
+            f"{path.rpartition('/')[2]} concerns more than networks, and {quoted(caller.principal)}"
             f" is bound to networks {caller.scope}; call with a principal that [roles] does not"
             " bind to networks",
             metadata={"networks": str(caller.scope)},

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mynet.server import config_file, main
+from mynet.server.errors import CannotStart
 from mynet.server.model.callers import Role
 from mynet.server.model.roles import Grant
 from mynet.server.model.scopes import Scope
@@ -134,6 +135,15 @@ def test_all_faults_of_a_file_are_said_at_once(roles_file: Callable[[str], Path]
         "roles.'d': the role is one of reader, operator, admin, not 5",
     ):
         assert words in said(result)
+
+
+def test_roles_that_cannot_be_read_again_are_refused(roles_file: Callable[[str], Path]) -> None:
+    for text, words in (("roles = 3", "roles is a table"), ("[", "cannot be read as TOML")):
+        with pytest.raises(CannotStart, match=words):
+            config_file.read_roles(roles_file(text))
+    with pytest.raises(CannotStart, match="cannot be read: No such file"):
+        config_file.read_roles(Path("/none/mynet.toml"))
+    assert config_file.read_roles(None).grants == {}
 
 
 def test_roles_that_are_no_table_are_refused(roles_file: Callable[[str], Path]) -> None:
