@@ -99,8 +99,16 @@ def describe_surplus(
     def is_detached(words: str) -> bool:
         return not known.isdisjoint(words.split())
 
+    # A limit of connections has the index of the bridge and that of the port.
+    detached_ports = {
+        _first(words)
+        for name, words in surplus
+        if _set_of(name) in GUARD_SETS and is_detached(words)
+    }
     bridges |= {
-        _first(words) for name, words in surplus if _is_of_bridge(name) and is_detached(words)
+        _first(words)
+        for name, words in surplus
+        if _is_of_bridge(name) and (is_detached(words) or _port_of_limit(words) in detached_ports)
     }
     for name, words in surplus:
         index = _first(words)
@@ -127,6 +135,16 @@ def _set_of(name: str) -> str:
 
 def _first(words: str) -> str:
     return words.partition(" : ")[0].partition(" . ")[0]
+
+
+def _port_of_limit(words: str) -> str:
+    """Return "31" of "1 . 0:1f ct count over 4096": nft(8) writes a priority in hexadecimal."""
+    part = words.partition(" . ")[2].partition(" ")[0]
+    major, is_priority, minor = part.partition(":")
+    try:
+        return str(int(major, 16) << 16 | int(minor, 16)) if is_priority else ""
+    except ValueError:  # an address of IPv6
+        return ""
 
 
 def _list() -> Listing:
