@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
@@ -114,16 +114,23 @@ def parse_pools(given: Sequence[str]) -> tuple[AddressPool, ...]:
 
 
 def listeners(
-    addresses: Mapping[Role, Sequence[str]], *, insecure: bool, tls: bool
+    addresses: Mapping[Role, Sequence[str]],
+    *,
+    insecure: bool,
+    tls: bool,
+    inherited: Sequence[Listener] = (),
+    credentials: bool = False,
 ) -> tuple[Listener, ...]:
-    """Return the listeners of each role.
+    """Return the listeners of each role, and those that are ``inherited``.
+
+    With ``credentials``, the daemon asks for those of callers.
 
     Raises click.BadParameter for a malformed address, and for TCP that is neither ``insecure`` nor
     ``tls``.
     """
     if insecure and tls:
         raise click.BadParameter("--insecure and --tls-cert exclude each other; leave one of them")
-    found: list[Listener] = []
+    found = [*inherited]
     for role, texts in addresses.items():
         for text in texts:
             try:
@@ -138,7 +145,7 @@ def listeners(
                 )
             if any(other.address == listener.address for other in found):
                 raise click.BadParameter(f"{listener.address} is named twice")
-            found.append(listener)
+            found.append(replace(listener, credentials=credentials))
     return tuple(found)
 
 

@@ -76,7 +76,9 @@ def run(settings: Settings) -> bool:
             state, store, drivers, backends, kernel, defaults, settings.backup_dir, checks
         )
         server = Server(
-            core, settings.listen, settings.plugin_timeout, settings.limits, settings.tls, audit
+            *(core, settings.listen, settings.plugin_timeout, settings.limits, settings.tls),
+            audit=audit,
+            private=state.path / "listen",
         )
         reloads = _reloads(settings, audit, server)
         reloads["roles"]()

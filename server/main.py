@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from mynet.drivers.errors import DriverError
 from mynet.drivers.linux.kernel_errors import remedy_of
@@ -14,9 +15,10 @@ from mynet.server.config import Settings
 from mynet.server.errors import NO_THREAD, CannotStart, is_without_thread
 from mynet.server.limit_options import limit_options
 from mynet.server.logs.program_log import Format, configured
-from mynet.server.model.callers import Role
+from mynet.server.model.callers import Listener, Role
 from mynet.server.model.limits import Limits
 from mynet.server.offline.commands import fsck, restore
+from mynet.server.proxy.activation import inherited_listeners
 
 # Keys of click's context. The config file has other keys.
 _CHECK, _FILE = "mynet.check_config", "mynet.config_file"
@@ -95,6 +97,11 @@ def _remember(context: click.Context, _: click.Parameter, value: object) -> None
 )
 @click.option("--insecure", is_flag=True, help="Serve TCP without encryption and authentication.")
 @click.option(
+    "--peer-credentials",
+    is_flag=True,
+    help="Ask the kernel which user calls on a unix socket, for limits and the audit log.",
+)
+@click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
     default=config.DEFAULT_STATE_DIR,
@@ -171,6 +178,7 @@ def main(
     tls_key: Path | None,
     tls_client_ca: Path | None,
     insecure: bool,
+    peer_credentials: bool,
     state_dir: Path,
     plugin_timeout: float,
     shutdown_grace: float,
@@ -195,9 +203,18 @@ def main(
     os.umask(_UMASK)
     if context.invoked_subcommand:
         return
+    inherited = _inherited_listeners()
+    if inherited and context.get_parameter_source("listen") is ParameterSource.DEFAULT:
+        listen = ()
     addresses = {Role.ADMIN: listen, Role.OPERATOR: listen_operator, Role.READER: listen_reader}
     tls = config.tls_files(tls_cert, tls_key, tls_client_ca)
-    listeners = config.listeners(addresses, insecure=insecure, tls=tls is not None)
+    listeners = config.listeners(
+        addresses,
+        insecure=insecure,
+        tls=tls is not None,
+        inherited=inherited,
+        credentials=peer_credentials,
+    )
     file = context.meta.get(_FILE)
     settings = Settings(
         *(listeners, state_dir, plugin_timeout, shutdown_grace),
@@ -230,6 +247,14 @@ def main(
         raise click.ClickException(text) from error
     if not has_ended:
         os._exit(0)
+
+
+def _inherited_listeners() -> tuple[Listener, ...]:
+    """Return the sockets that a service manager passes. Raises click.ClickException."""
+    try:
+        return inherited_listeners(os.environ)
+    except CannotStart as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _why_not(error: OSError) -> str:

@@ -28,6 +28,16 @@ class Role(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials:
+    """The process that has connected to a unix socket, as the kernel noted it then."""
+
+    uid: int
+    gid: int
+    # 0 if the process is in a pid namespace that the daemon does not see.
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
 class Listener:
     """An address to listen on, and the role of its callers."""
 
@@ -40,6 +50,16 @@ class Listener:
     # Whether callers prove their names with TLS. The role of the listener is then the highest that
     # they can have.
     tls: bool = False
+    # The descriptor of a socket that a service manager has passed, or -1. It is open already, and
+    # stays when the daemon ends.
+    inherited: int = -1
+    # Whether the daemon asks the kernel for the credentials of callers.
+    credentials: bool = False
+
+    @property
+    def is_proxied(self) -> bool:
+        """Whether the daemon accepts the connections by itself, in front of gRPC."""
+        return self.inherited >= 0 or (self.credentials and self.path is not None)
 
     @property
     def path(self) -> Path | None:
@@ -63,6 +83,8 @@ class Caller:
     principal: str = ""
     # The networks that the caller may see and change.
     scope: Scope = EVERYTHING
+    # The caller's process, where the listener asks the kernel for it.
+    credentials: Credentials | None = None
 
     @property
     def name(self) -> str:

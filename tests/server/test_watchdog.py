@@ -14,7 +14,7 @@ import structlog.testing
 from mynet.server.model.callers import Listener
 from mynet.server.model.limits import Limits
 from mynet.server.service_manager import ServiceManager
-from mynet.server.services.front.self_call import call_health
+from mynet.server.services.listening.self_call import call_health
 from mynet.server.services.server import Server
 from mynet.server.watchdog import Watchdog
 from tests.server.support.notify_socket import NotifySocket

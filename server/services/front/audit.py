@@ -9,7 +9,7 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -39,8 +39,9 @@ REQUEST_FIELDS = _names(
 # What was made, changed or removed: names, ids and addresses.
 ANSWER_FIELDS = _names(
     "address addresses allocation allocations cidr container_id container_port count endpoint"
-    " endpoints findings host_ip host_port id interface name network network_id object owner ports"
-    " protocol repaired subnet subnets"
+    " endpoints findings host_ip host_port id interface name network network_id object"
+    " omitted_allocations omitted_endpoints omitted_findings omitted_subnets owner ports protocol"
+    " repaired subnet subnets"
 )
 _LONGEST_TEXT = 256  # characters
 _LONGEST_LIST = 256  # items
@@ -93,6 +94,8 @@ class Audit:
             "listener": caller.listener,
             "peer": caller.peer,
         }
+        if caller.credentials:
+            line |= asdict(caller.credentials)
         if entry.request is not None:
             line["request"] = dict(_recorded(entry.request, REQUEST_FIELDS))
         if entry.answer is not None:

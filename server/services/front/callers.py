@@ -6,9 +6,10 @@ from typing import TypeAlias, cast
 
 import grpc
 
-from mynet.server.errors import TlsTooOld
+from mynet.server.errors import CallerGone, TlsTooOld
 from mynet.server.model.callers import Caller, Listener, Role
 from mynet.server.model.roles import Roles
+from mynet.server.proxy.peers import Peers
 
 Attributes: TypeAlias = Mapping[str, Sequence[bytes]]  # what gRPC knows of a connection
 
@@ -18,12 +19,16 @@ _ALTERNATIVE_NAMES = ("peer_uri", "peer_dns", "peer_email")
 _COMMON_NAME = "x509_common_name"
 
 
-def identify(listener: Listener, context: grpc.ServicerContext, roles: Roles) -> Caller:
-    """Return the caller of a call that has come by a listener. Raises TlsTooOld.
+def identify(
+    listener: Listener, context: grpc.ServicerContext, roles: Roles, peers: Peers
+) -> Caller:
+    """Return the caller of a call that has come by a listener. Raises TlsTooOld and CallerGone.
 
     Callers of a listener without TLS have the role of the listener. Others have the role of their
     principal in [roles]: the first name of their certificate that is there.
     """
+    if listener.is_proxied:
+        return _proxied(listener, context.peer(), peers)
     if not listener.tls:
         return Caller(listener.role, listener.address, context.peer())
     attributes = _attributes(context)
@@ -34,6 +39,15 @@ def identify(listener: Listener, context: grpc.ServicerContext, roles: Roles) ->
         role = min(listener.role, grant.role)
         return Caller(role, listener.address, context.peer(), principal, grant.scope)
     return Caller(Role.NONE, listener.address, context.peer(), next(iter(names), ""))
+
+
+def _proxied(listener: Listener, peer: str, peers: Peers) -> Caller:
+    """Return a caller with its credentials. Raises CallerGone if its connection is closed."""
+    credentials = peers.find(peer)
+    if credentials is None:
+        raise CallerGone("the caller has closed its connection, so its user is unknown")
+    user = f"unix:uid={credentials.uid}"
+    return Caller(listener.role, listener.address, user, credentials=credentials)
 
 
 def require_new_tls(context: grpc.ServicerContext) -> None:

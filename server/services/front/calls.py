@@ -33,6 +33,7 @@ from mynet.server.errors import (
 from mynet.server.model.callers import Caller, Listener
 from mynet.server.model.limits import Limits
 from mynet.server.model.roles import Roles
+from mynet.server.proxy.peers import Peers
 from mynet.server.services.front.audit import Audit, AuditEntry
 from mynet.server.services.front.callers import identify
 from mynet.server.services.front.limits import BytesInFlight, WaitingCalls
@@ -70,6 +71,8 @@ class Front:
         self.limits = limits
         # What the principals of TLS listeners may do. It is replaced when the configuration is.
         self.roles = Roles()
+        # The users of connections that the proxy has accepted.
+        self.peers = Peers()
         self.audit = audit
         self.waiting = WaitingCalls(limits.max_waiting_calls)
         self.bytes_in_flight = BytesInFlight(limits.max_bytes_in_flight)
@@ -171,7 +174,7 @@ class Front:
             self.bytes_in_flight.request() as count,
         ):
             try:
-                entry.caller = caller = identify(listener, context, self.roles)
+                entry.caller = caller = identify(listener, context, self.roles, self.peers)
                 self.rates.take(caller)
                 require_role(method.path, caller, listener)  # before the request is read
                 self._require_serving()

@@ -1,4 +1,4 @@
-"""packaging/mynetd.service, the unit that docs/mynetd.md shows."""
+"""packaging/mynetd.service and mynetd.socket, the units that docs/mynetd.md shows."""
 
 import re
 import shutil
@@ -7,15 +7,29 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 
-def test_the_documentation_shows_the_unit_that_is_shipped(root: Path) -> None:
+from mynet.server.config import DEFAULT_LISTEN
+from mynet.server.model.callers import SOCKET_MODE, Role
+
+
+@pytest.mark.parametrize("unit", ["mynetd.service", "mynetd.socket"])
+def test_the_documentation_shows_the_unit_that_is_shipped(root: Path, unit: str) -> None:
     shown = re.search(
-        r"^```ini\n# /etc/systemd/system/mynetd\.service\n(.*?)^```",
+        rf"^```ini\n# /etc/systemd/system/{re.escape(unit)}\n(.*?)^```",
         (root / "docs" / "mynetd.md").read_text(),
         re.DOTALL | re.MULTILINE,
     )
     assert shown
-    assert shown[1] == (root / "packaging" / "mynetd.service").read_text()
+    assert shown[1] == (root / "packaging" / unit).read_text()
+
+
+def test_the_socket_is_the_default_one_with_the_default_mode(root: Path) -> None:
+    unit = (root / "packaging" / "mynetd.socket").read_text()
+    settings = dict(re.findall(r"^(\w+)=(.*)$", unit, re.MULTILINE))
+    assert f"unix://{settings['ListenStream']}" == DEFAULT_LISTEN
+    assert int(settings["SocketMode"], 8) == SOCKET_MODE
+    assert Role[settings["FileDescriptorName"].upper()] is Role.ADMIN
 
 
 def test_the_unit_starts_a_command_with_options_that_it_has(

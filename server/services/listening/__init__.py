@@ -1,0 +1,1 @@
+"""Where gRPC listens, and how the daemon calls itself there."""
