@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 
+from benchmarks import tls
 from benchmarks.ipam_grpc import daemon
 from benchmarks.measure import Line, benchmark, latencies_at_once, quantile
 from mynet.v1 import network_pb2
@@ -43,6 +44,8 @@ def server(folder: Path) -> Iterator[Line]:
                         client.open()
                 runs.append(_latencies(socket, 1))
         yield from _lines(f"mynetd, 1 beside {HALF_OPEN} calls without a request", runs)
+    (folder / "tls").mkdir()
+    yield from tls.lines(folder / "tls")
 
 
 def _lines(what: str, runs: Sequence[Sequence[float]]) -> Iterator[Line]:
