@@ -33,7 +33,7 @@ def python(tmp_path: Path) -> Path:
     """A fake of the system's Python, and of the programs that set-up looks for."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    for name in ("python3", "ip", "nft", "ping", "iperf3"):
+    for name in ("python3", "ip", "nft", "ping", "iperf3", "openssl"):
         (programs / name).write_text(FAKE_PYTHON)
         (programs / name).chmod(0o755)
     return programs / "python3"
