@@ -56,7 +56,7 @@ def test_a_daemon_serves_on_every_address_it_was_given(empty_testbed: Testbed) -
         (["--config", "/run/none.toml"], "/run/none.toml cannot be read"),
         (
             ["--config", "/run/unknown.toml"],
-            "unknown keys color; known are backup_dir, default_address_pool",
+            "unknown keys color; known are audit_log, backup_dir, default_address_pool",
         ),
         (["--config", "/run/wrong.toml"], "/run/wrong.toml cannot be read"),
         (["--state-dir", "/run/unknown.toml"], "is a file"),

@@ -49,6 +49,12 @@ class Daemon:
         enter = ["nsenter", f"--net={inside.path}"] if inside else []
         self._process = testbed.start(*enter, *program, *options, output=self.log, **environ)
         self.pid = self._process.pid
+        self._await(socket)
+        testbed.settings = environ
+
+    def _await(self, socket: str) -> None:
+        """Open a channel, and wait until the daemon serves."""
+        testbed = self.testbed
         self.channel = grpc.insecure_channel(f"unix:{testbed.root / socket}", options=_EAGER)
         self.net = network_pb2_grpc.NetworkServiceStub(self.channel)
         self.ipam = ipam_pb2_grpc.IPAMServiceStub(self.channel)
@@ -58,7 +64,6 @@ class Daemon:
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )
         eventually(self._serves)
-        testbed.settings = environ
 
     def _serves(self) -> bool:
         assert self._process.poll() is None, f"mynetd ended:\n{self.log.read_text()}"

@@ -1,7 +1,6 @@
 """packaging/mynetd.service and mynetd.socket, the units that docs/mynetd.md shows."""
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -43,8 +42,6 @@ def test_the_unit_starts_a_command_with_options_that_it_has(
 
 
 def test_systemd_finds_no_fault_with_the_unit(root: Path, tmp_path: Path) -> None:
-    if not shutil.which("systemd-analyze"):
-        return  # The host has no systemd: the tests above are what can be known.
     unit = tmp_path / "mynetd.service"
     text = (root / "packaging" / "mynetd.service").read_text()
     unit.write_text(text.replace("/opt/mynet/bin/mynetd", sys.executable))  # it must exist
@@ -58,3 +55,16 @@ def test_systemd_finds_no_fault_with_the_unit(root: Path, tmp_path: Path) -> Non
     about_the_unit = [line for line in verified.stdout.splitlines() if "mynetd.service" in line]
     assert about_the_unit == []
     assert verified.returncode == 0, verified.stdout
+
+
+def test_the_exposure_of_the_unit_is_at_most_4_5(root: Path) -> None:
+    done = subprocess.run(
+        [
+            *("systemd-analyze", "security", "--offline=true", "--threshold=45", "--no-pager"),
+            root / "packaging" / "mynetd.service",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
