@@ -2,12 +2,11 @@
 
 import json
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.e2e.support.daemon import Daemon, eventually
+from tests.e2e.support.daemon import EXECUTED, Daemon, eventually
 from tests.e2e.support.namespace import BIN
 from tests.e2e.support.testbed import Testbed
 from tests.support.certificates import SERVER_NAMES, Authority, write
@@ -35,7 +34,7 @@ class Remote:
         self.renew()
         write(client, self.authority, self.authority.issue("", "ci.example.org"))
         self.configure(READER)
-        self.daemon = Daemon(testbed, "--config", "/run/mynet.toml")
+        self.daemon = Daemon(testbed, "--config", "/run/mynet.toml", program=EXECUTED)
 
     def configure(self, roles: str) -> None:
         (self.testbed.root / "run" / "mynet.toml").write_text(f"{CONFIG}{roles}\n")
@@ -65,10 +64,8 @@ class Remote:
 
 
 @pytest.fixture
-def remote(empty_testbed: Testbed) -> Iterator[Remote]:
-    made = Remote(empty_testbed)
-    yield made
-    made.daemon.stop()
+def remote(empty_testbed: Testbed) -> Remote:
+    return Remote(empty_testbed)
 
 
 def test_a_principal_has_its_role_until_the_configuration_is_read_again(remote: Remote) -> None:
@@ -115,6 +112,9 @@ def test_tls_on_0_0_0_0_listens_on_ipv4_alone(remote: Remote) -> None:
 def test_a_caller_without_tls_is_not_answered(remote: Remote) -> None:
     done = remote.testbed.attempt("mynetctl", "--address", f"localhost:{PORT}", "network", "ls")
     assert done.returncode == 3
+    remote.daemon.stop()
+    # gRPC itself logs nothing: its lines would be no JSON, and would block where no program reads.
+    assert remote.daemon.events()[-1]["event"] == "stopped"
 
 
 def findings(testbed: Testbed) -> list[dict[str, Any]]:
