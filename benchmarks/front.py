@@ -26,9 +26,17 @@ _PATH = "/mynet.v1.NetworkService/ListNetworks"
 def server(folder: Path) -> Iterator[Line]:
     """Call ListNetworks of no networks, in turn on mynetd and on a bare grpcio server."""
     reference = folder / "reference.sock"
-    with daemon(folder) as address, _bare_server(reference):
+    with (
+        daemon(folder) as address,
+        daemon(folder / "proxied", "--peer-credentials") as proxied,
+        _bare_server(reference),
+    ):
         socket = Path(address.removeprefix("unix://"))
-        servers = {"mynetd": socket, "bare grpcio": reference}
+        servers = {
+            "mynetd": socket,
+            "mynetd --peer-credentials": Path(proxied.removeprefix("unix://")),
+            "bare grpcio": reference,
+        }
         for callers in (1, 16, 64):
             found: dict[str, list[Sequence[float]]] = {name: [] for name in servers}
             for _ in range(ROUNDS):

@@ -40,13 +40,14 @@ def allocate(folder: Path) -> Iterator[Line]:
 
 
 @contextmanager
-def daemon(folder: Path) -> Iterator[str]:
+def daemon(folder: Path, *options: str) -> Iterator[str]:
     """Run a daemon in namespaces of its own during the block, and yield its address."""
+    folder.mkdir(exist_ok=True)
     socket, log = folder / "mynetd.sock", folder / "mynetd.log"
     mynetd = Path(sys.executable).with_name("mynetd")
     isolated = Path(__file__).parents[1] / ".ci" / "isolated"
-    options = [f"--listen=unix://{socket}", f"--state-dir={folder}/state"]
-    command = [str(isolated), str(mynetd), *options]
+    paths = [f"--listen=unix://{socket}", f"--state-dir={folder}/state"]
+    command = [str(isolated), str(mynetd), *paths, *options]
     with log.open("w") as output, subprocess.Popen(command, stderr=output) as process:
         try:
             with grpc.insecure_channel(f"unix://{socket}") as channel:

@@ -23,6 +23,7 @@ from tests.e2e.support.testbed import Testbed
 AUDIT = "/var/lib/audit.log"
 PROGRAMS = Path(__file__).parent / "programs"
 MANY = 1000
+OTHER = 12345  # a user
 
 
 @pytest.fixture
@@ -47,6 +48,23 @@ def assert_served(daemon: Daemon) -> None:
 def audited(testbed: Testbed) -> list[dict[str, Any]]:
     """Return the lines of the audit log."""
     return [json.loads(line) for line in (testbed.root / AUDIT[1:]).read_text().splitlines()]
+
+
+@contextlib.contextmanager
+def other_caller(
+    path: Path, uid: int, connections: int, *name: str
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run programs/other_caller.py during a block."""
+    command = [sys.executable, str(PROGRAMS / "other_caller.py"), str(path), str(uid)]
+    with subprocess.Popen([*command, str(connections), *name], stdin=subprocess.PIPE) as process:
+        yield process
+
+
+def another_user() -> int:
+    """Return another user, or this one in a user namespace that has no other."""
+    ranges = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    has_other = any(int(first) <= OTHER < int(first) + int(count) for first, _, count in ranges)
+    return OTHER if has_other else os.getuid()
 
 
 def sockets(daemon: Daemon) -> int:
@@ -92,11 +110,40 @@ def test_a_caller_cannot_take_the_name_of_another(
             pytest.raises(OSError, match="Address already in use"),
         ):
             forger.bind(f"\0{name}")
-    command = [sys.executable, str(PROGRAMS / "forging_caller.py"), names[0], str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as forger:
+    with other_caller(path, os.getuid(), 1, names[0]) as forger:
         eventually(lambda: len(audited(empty_testbed)) > 1)
         line = audited(empty_testbed)[1]
         assert (line["request"], line["pid"]) == ({"network": "forged"}, forger.pid)
+
+
+def test_a_user_with_many_connections_does_not_close_those_of_others(
+    empty_testbed: Testbed, path: Path
+) -> None:
+    options = ("--peer-credentials", "--audit-log", AUDIT, "--max-connections", "16")
+    daemon = Daemon(empty_testbed, *options, "--listen", f"unix:///{SOCKET},mode=0666")
+    user = another_user()
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(connected(path))  # of this user, and idle longest
+        (mine,) = stack.enter_context(clients(path, 1))
+        stack.enter_context(other_caller(path, user, 100))
+        eventually(lambda: "idle longest" in daemon.log.read_text())
+        eventually(lambda: audited(empty_testbed))
+        (line,) = audited(empty_testbed)
+        assert (line["uid"], line["peer"]) == (user, f"unix:uid={user}")
+        assert user == os.getuid() or not mine.is_closed()
+    assert_served(daemon)
+    daemon.stop()
+
+
+def test_a_daemon_starts_where_one_was_killed(empty_testbed: Testbed) -> None:
+    daemon = Daemon(empty_testbed, "--peer-credentials")
+    daemon.create("blue")
+    daemon.signal(signal.SIGKILL)
+    daemon.wait()
+    again = Daemon(empty_testbed, "--peer-credentials")
+    assert [network.name for network in again.networks()] == ["blue"]
+    again.stop()
 
 
 def test_idle_silent_and_unread_connections_cost_others_nothing(daemon: Daemon, path: Path) -> None:

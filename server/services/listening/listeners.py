@@ -116,23 +116,24 @@ class Listening:
         if self._private is None:
             raise ValueError("no folder is named for the sockets behind the proxy")
         self._folder = self._folder or InnerFolder(self._private)
-        proxy = Proxy(self._peers, most_connections(self._limits, descriptors=3))
         inner = self._folder.path(str(len(self._proxies)))
+        is_inherited = listener.inherited >= 0
+        outer = listener.inherited if is_inherited else self._own_socket(listener, path)
         server.add_insecure_port(f"unix:{inner}")
-        if listener.inherited >= 0:
-            outer = socket.socket(fileno=listener.inherited)
-        else:
-            outer = self._own_socket(listener, path)
-        proxy.add(Outer(outer, inner, is_inherited=listener.inherited >= 0))
+        proxy = Proxy(self._peers, most_connections(self._limits, descriptors=3))
+        proxy.add(Outer(socket.socket(fileno=outer), inner, is_inherited=is_inherited))
         self._proxies.append(proxy)
 
-    def _own_socket(self, listener: Listener, path: Path) -> socket.socket:
-        outer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with sockets.prepared(path, listener.group, listener.mode):
+    def _own_socket(self, listener: Listener, path: Path) -> int:
+        """Return the descriptor of a new socket that listens. Raises CannotStart and OSError."""
+        with (
+            sockets.prepared(path, listener.group, listener.mode),
+            socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as outer,
+        ):
             outer.bind(str(path))
             outer.listen(_BACKLOG)
-        self._own_sockets.append(path)
-        return outer
+            self._own_sockets.append(path)
+            return outer.detach()
 
 
 def most_connections(limits: Limits, descriptors: int = 1) -> int:

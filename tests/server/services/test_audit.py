@@ -22,6 +22,7 @@ from mynet.v1 import ipam_pb2, network_pb2
 from tests.server.support.polling import eventually
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import LONG, allocate, connect, create
+from tests.server.support.tls import TlsServer
 from tests.server.support.world import World
 
 METHODS = {
@@ -232,6 +233,18 @@ def test_a_call_that_a_role_does_not_allow_has_a_line_and_reading_has_none(
     assert {(line["code"], line["reason"], line["role"]) for line in written} == {
         ("PERMISSION_DENIED", "ROLE_MISSING", "reader")
     }
+
+
+def test_a_principal_has_a_name_in_the_line(still_world: World, tmp_path: Path) -> None:
+    tls = TlsServer(still_world, tmp_path)
+    tls.give(ci=Role.READER)
+    lines = Lines()
+    tls.server.front.audit = Audit(lines)
+    assert refusal(tls.stub("ci.example.org").CreateNetwork, create("web")).reason == "ROLE_MISSING"
+    line = lines.pop()
+    assert (line["principal"], line["role"]) == ("ci.example.org", "reader")
+    assert line["peer"].startswith("ipv")
+    tls.close()
 
 
 def test_a_backup_that_its_caller_gives_up_has_a_line(
