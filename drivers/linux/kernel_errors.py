@@ -97,6 +97,16 @@ def refused(
     )
 
 
+def too_many(doing: str, resource: str, most: int) -> KernelError:
+    """Return the error for a list that is longer than what the daemon reads of it."""
+    return KernelError(
+        f"cannot {doing}: there are more than {most:,}, and mynetd reads no more of them; delete"
+        " those that are not needed",
+        resource=resource,
+        metadata={"errno": "E2BIG", "object": resource, "limit": str(most)},
+    )
+
+
 @contextmanager
 def refusals(doing: str, resource: str, *, capability: str = "CAP_NET_ADMIN") -> Iterator[None]:
     """Raise the error of :func:`refused` for an :exc:`OSError` of the block."""

@@ -11,9 +11,7 @@ from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import PrivilegeMissing, SandboxNotFound
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.kernel_errors import refusals
-from mynet.drivers.linux.netlink.links.link_replies import read_link
-from mynet.drivers.linux.netlink.links.link_requests import get_link
-from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.netlink.netlink_socket import Netlink
 
 _ESCAPE = re.compile(rb"\\([0-7]{3})")  # how mountinfo writes a space: \040
 
@@ -64,12 +62,10 @@ class Sandboxes:
                             paths.setdefault(cookie, path)
         return paths
 
-    def device_names(self, sandbox: Sandbox) -> frozenset[str]:
-        """Like: ip link."""
+    def free_name(self, sandbox: Sandbox, names: Iterable[str]) -> str:
+        """Like: ip link show dev NAME."""
         with netns.entered(sandbox), Netlink() as nl:
-            replies = nl.dump(Request(get_link(), "list interfaces", "interfaces"))
-        links = map(read_link, replies)
-        return frozenset(name for link in links for name in (link.name, *link.altnames))
+            return next(name for name in names if not nl.index(name))
 
 
 def _visible_namespaces() -> Iterator[str]:

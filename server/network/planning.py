@@ -7,7 +7,7 @@ instant leaves nothing whose name is not on record.
 import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, count
 
 from mynet.drivers.api import IPV6, Driver, Sandbox
 from mynet.server.host import Host, boot_id
@@ -100,12 +100,9 @@ class Planner:
         """Return the first name of eth0, eth1, ... that neither the sandbox nor a record has."""
         if sandbox is None:
             return "cif-" + endpoint_id[:11]
-        taken = self.host.sandboxes.device_names(sandbox) | {
-            endpoint.interface for endpoint in self.store.endpoints.of_sandbox(sandbox.cookie)
-        }
-        return next(
-            name for name in map("eth{}".format, range(len(taken) + 1)) if name not in taken
-        )
+        taken = {endpoint.interface for endpoint in self.store.endpoints.of_sandbox(sandbox.cookie)}
+        names = (name for name in map("eth{}".format, count()) if name not in taken)
+        return self.host.sandboxes.free_name(sandbox, names)
 
     def _next_metric(self, sandbox: Sandbox | None, gateway_priority: int) -> int:
         """Return a metric for the default routes; the kernel prefers the lowest.

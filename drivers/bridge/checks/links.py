@@ -157,6 +157,9 @@ def _inner(veth: Veth, seen: Snapshot) -> Iterator[str]:
     if link.name != veth.interface:
         yield f"{veth.interface} in the sandbox is named {link.name}."
     yield from _link(link, veth.mac, veth.mtu)
+    if seen.unread:
+        yield f"Addresses and routes of {veth.interface} were not compared: {seen.unread}."
+        return
     addresses = with_link_local(veth.addresses, veth.mac)
     yield from _addresses(veth.interface, addresses, seen.addresses)
     own = [address for address in addresses if address in seen.addresses]

@@ -60,6 +60,7 @@ class FakeSandboxes(Subject, protocol=Sandboxes):
         cookies = {sandbox.cookie for sandbox in sandboxes}
         return {cookie: path for path, cookie in self._table.paths.items() if cookie in cookies}
 
-    def device_names(self, sandbox: Sandbox) -> frozenset[str]:
-        """Return the names of all links in the sandbox."""
-        return frozenset({"lo", *self._names_in(self._table.enter(sandbox))})
+    def free_name(self, sandbox: Sandbox, names: Iterable[str]) -> str:
+        """Return the first name that no link in the sandbox has."""
+        taken = {"lo", *self._names_in(self._table.enter(sandbox))}
+        return next(name for name in names if name not in taken)

@@ -18,8 +18,8 @@ class Sandboxes(Protocol):
     def locate(self, sandboxes: Iterable[Sandbox]) -> Mapping[int, str]:
         """Return a path to each namespace that still exists, by its cookie."""
 
-    def device_names(self, sandbox: Sandbox) -> frozenset[str]:
-        """Return the names of all links in the sandbox, with the alternative ones.
+    def free_name(self, sandbox: Sandbox, names: Iterable[str]) -> str:
+        """Return the first name that no link in the sandbox has, alternative names included.
 
-        Raises ``SandboxNotFound``.
+        Links are not listed: a sandbox may have any number. Raises ``SandboxNotFound``.
         """

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6, IPInterface, IPNetwork
-from mynet.drivers.linux.links.lookup import list_addresses
+from mynet.drivers.linux.links.lookup import MOST, list_addresses
 from mynet.drivers.linux.netlink import rtnetlink
 from mynet.drivers.linux.netlink.addresses import address_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
@@ -78,12 +78,16 @@ def _may_be_late(route: AddressRoute) -> bool:
 
 
 def list_routes(nl: Netlink, index: int = 0) -> dict[int, frozenset[AddressRoute]]:
-    """Return the routes of a link's addresses, or those of all links, by the link's index."""
+    """Return the routes of a link's addresses, or those of all links, by the link's index.
+
+    Raises :exc:`KernelError` if the link has more than MOST in a table.
+    """
     routes: dict[int, set[AddressRoute]] = {}
     for version in (IPV4, IPV6):
         for table in (rtnetlink.RT_TABLE_MAIN, rtnetlink.RT_TABLE_LOCAL):
             message = route_requests.get_kernel_routes(version, table, index)
-            for reply in nl.dump(Request(message, "list routes", "routes", _NO_TABLE)):
+            request = Request(message, "list the routes of addresses", "routes", _NO_TABLE)
+            for reply in nl.dump(request, MOST if index else None):
                 if found := route_requests.read_address_route(reply):
                     device, route = found
                     routes.setdefault(device, set()).add(route)

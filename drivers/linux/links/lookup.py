@@ -16,6 +16,9 @@ from mynet.drivers.linux.values.observed import Link, Route
 GONE: Final = frozenset({errno.ENODEV})
 EXISTS: Final = frozenset({errno.EEXIST})
 
+# Addresses or routes of one link that are read. The owner of a sandbox may add any number.
+MOST: Final = 1024
+
 _NO_NEIGHBOUR: Final = frozenset({errno.ENOENT, errno.ENODEV, errno.EAFNOSUPPORT})
 _NO_TABLE: Final = frozenset({errno.ENOENT})  # the kernel creates a table with its first route
 
@@ -50,9 +53,13 @@ def list_links(nl: Netlink) -> list[bytes]:
 
 
 def list_addresses(nl: Netlink, index: int = 0) -> list[bytes]:
-    """Return the replies about a link's addresses, or those of all links. Like: ``ip addr``."""
+    """Return the replies about a link's addresses, or those of all links. Like: ``ip addr``.
+
+    Raises :exc:`KernelError` if the link has more than MOST.
+    """
     message = pyroute2_requests.get_addresses(index)
-    return nl.dump(Request(message, "list addresses", "addresses"))
+    request = Request(message, "list the addresses of an interface", "addresses")
+    return nl.dump(request, MOST if index else None)
 
 
 def addresses_of(nl: Netlink, index: int) -> frozenset[IPInterface]:
@@ -91,7 +98,7 @@ def fixed_among(nl: Netlink, index: int, addresses: Iterable[IPAddress]) -> dict
 def default_routes(nl: Netlink, version: int) -> list[Route]:
     """Return the default routes of the main table, best first. Like: ``ip route show default``.
 
-    Others are not read, since a host with many networks has thousands.
+    The routes of other tables are not read, since a host with many networks has thousands.
     """
     message = pyroute2_requests.get_routes(version, table=rtnetlink.RT_TABLE_MAIN)
     replies = nl.dump(Request(message, f"list IPv{version} routes", "routes", _NO_TABLE))

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Self
 
 from mynet.drivers.linux import netns
-from mynet.drivers.linux.kernel_errors import refusals, refused
+from mynet.drivers.linux.kernel_errors import refusals, refused, too_many
 from mynet.drivers.linux.netlink import header as nlmsg
 from mynet.drivers.linux.netlink import interface_ioctls, replies
 from mynet.drivers.linux.netlink.socket_buffers import set_receive_buffer, set_send_buffer
@@ -164,15 +164,20 @@ class Netlink:
             message = reply.message
         return message
 
-    def dump(self, request: Request) -> list[bytes]:
-        """Return the messages of a list. A list that changed while it was read is read again."""
+    def dump(self, request: Request, most: int | None = None) -> list[bytes]:
+        """Return the messages of a list. A list that changed while it was read is read again.
+
+        Raises :exc:`KernelError` as soon as there are more than ``most``: a sandbox may have any
+        number of addresses and routes. The rest of the list stays unread, and the socket can only
+        be closed then.
+        """
         for _ in range(_ATTEMPTS):
-            is_consistent, messages = self._dump_once(request)
+            is_consistent, messages = self._dump_once(request, most)
             if is_consistent:
                 return messages
         raise refused(errno.EINTR, request.doing, request.resource, detail="it keeps changing")
 
-    def _dump_once(self, request: Request) -> tuple[bool, list[bytes]]:
+    def _dump_once(self, request: Request, most: int | None) -> tuple[bool, list[bytes]]:
         first = self._send((request,), nlmsg.NLM_F_DUMP)
         is_consistent, messages = True, []
         for reply in self._replies():
@@ -183,6 +188,8 @@ class Netlink:
             if reply.header.kind in (replies.NLMSG_DONE, replies.NLMSG_ERROR):
                 break
             messages.append(reply.message)
+            if most is not None and len(messages) > most:
+                raise too_many(request.doing, request.resource, most)
         return is_consistent, messages
 
     def _send(self, requests: tuple[Request, ...], flags: int, flagged: int = 0) -> int:

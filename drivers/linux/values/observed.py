@@ -95,7 +95,8 @@ class Snapshot:
     in_bridge: bool = False
     # The other end of the outer end, if it is in the sandbox.
     inner: Link | None = None
-    # The addresses and default routes of the inner end.
+    # The addresses and default routes of the inner end. Of routes that another program added, those
+    # that it need not have may be left out.
     addresses: frozenset[IPInterface] = frozenset()
     routes: frozenset[Route] = frozenset()
     # The routes that the kernel added for the addresses of the inner end.
@@ -106,6 +107,8 @@ class Snapshot:
     sandbox_lives: bool = False
     # The MAC addresses that another program has fixed for neighbours of the bridge.
     neighbours: Mapping[IPAddress, str] = field(default_factory=dict)
+    # Why the inner end was not looked at although it is in the sandbox, "" if it was.
+    unread: str = ""
     # The current sysctls of the inner end, "" for those that the kernel does not have.
     settings: Mapping[str, str] = field(default_factory=dict)
     # The MAC addresses that the bridge's forwarding database has for the outer end, as static and

@@ -112,7 +112,7 @@ def test_each_namespace_has_names_of_its_own(
     ready: KernelTestbed, box: Sandbox, veth: Veth
 ) -> None:
     ready.kernel.links.attach(replace(veth, interface="br-web"))
-    assert ready.kernel.sandboxes.device_names(box) == {"lo", "br-web"}
+    assert ready.kernel.sandboxes.free_name(box, ("lo", "br-web", "veth-shop")) == "veth-shop"
     asked = ("lo", "br-web", "veth-shop", "eth0", "br-we")
     assert [name for name in asked if ready.kernel.links.has_device(name)] == list(asked[:3])
 
@@ -170,7 +170,10 @@ def test_links_are_deleted_with_their_sandbox(
 def test_attach_refuses_another_sandbox_at_the_path(ready: KernelTestbed, veth: Veth) -> None:
     lost = Sandbox(ready.add_sandbox().path, 2**63)
     orphan = replace(veth, sandbox=lost)
-    for verb in (ready.kernel.links.attach, lambda _: ready.kernel.sandboxes.device_names(lost)):
+    for verb in (
+        ready.kernel.links.attach,
+        lambda _: ready.kernel.sandboxes.free_name(lost, ["eth0"]),
+    ):
         with pytest.raises(SandboxNotFound, match=lost.path):
             verb(orphan)
     assert set(ready.links()) == {"br-web"}
@@ -234,7 +237,7 @@ def test_a_bridge_that_only_has_the_name_is_not_joined(
             replace(veth, bridge_mark="mynet:i:another", bridge_mac=mac_from("another"))
         )
     assert set(ready.links()) == {"br-web"}
-    assert ready.kernel.sandboxes.device_names(box) == {"lo"}
+    assert ready.kernel.sandboxes.free_name(box, ("lo", veth.interface)) == veth.interface
 
 
 SETTINGS = {"net.ipv4.conf.IFNAME.rp_filter": "2", "net.ipv6.neigh.IFNAME.mcast_solicit": "7"}

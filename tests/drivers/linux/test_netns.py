@@ -94,18 +94,19 @@ def test_entering_refuses_another_namespace_at_the_path(
     old = new_namespace()
     stale = Sandbox(new_namespace().path, old.sandbox.cookie)
     with pytest.raises(SandboxNotFound, match="another network namespace"):
-        kernel.sandboxes.device_names(stale)
+        kernel.sandboxes.free_name(stale, ["eth0"])
 
 
-def test_device_names_are_those_of_the_given_namespace(
+def test_a_free_name_is_one_in_the_given_namespace(
     host: Namespace, new_sandbox: Callable[[], Namespace], kernel: LinuxKernel
 ) -> None:
     box = new_sandbox()
     host.run("ip", "link", "add", "here", "type", "bridge")
     box.run("ip", "link", "add", "there", "type", "bridge")
+    box.run("ip", "link", "property", "add", "dev", "there", "altname", "also")
     assert kernel.links.has_device("here")
     assert not kernel.links.has_device("there")
-    assert kernel.sandboxes.device_names(box.sandbox) == {"lo", "there"}
+    assert kernel.sandboxes.free_name(box.sandbox, ("lo", "there", "also", "here")) == "here"
 
 
 def test_a_thread_returns_and_moves_no_other_thread(

@@ -29,7 +29,7 @@ CHANGES = {
     "firewall.remove_endpoint",
 }
 IN_SANDBOX = {
-    *("identify", "exists", "device_names", "attach inside", "inspect inside"),
+    *("identify", "exists", "free_name", "attach inside", "inspect inside"),
     "attach inside anew",
 }
 

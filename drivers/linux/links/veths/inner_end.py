@@ -6,22 +6,24 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mynet.drivers.api import IPV4, IPV6, Sandbox
+from mynet.drivers.api import Sandbox
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux import netns
 from mynet.drivers.linux.links.address_routes import restore_routes, settled_routes
 from mynet.drivers.linux.links.alias import renamed
 from mynet.drivers.linux.links.configuration import add_addresses, set_mac_and_mtu, set_up
-from mynet.drivers.linux.links.lookup import EXISTS, addresses_of, default_routes, link_at
+from mynet.drivers.linux.links.lookup import EXISTS, MOST, addresses_of, link_at
 from mynet.drivers.linux.links.mac import with_link_local
 from mynet.drivers.linux.links.own_links import restore_name
 from mynet.drivers.linux.links.settings import read_settings, write_settings
 from mynet.drivers.linux.netlink.links import link_replies, link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.netlink.routes import route_requests
+from mynet.drivers.linux.netlink.routes import route_replies, route_requests
+from mynet.drivers.linux.netlink.rtnetlink import RTPROT_STATIC
 from mynet.drivers.linux.values.desired import Veth, is_on_link, priority
-from mynet.drivers.linux.values.observed import Link, Snapshot
+from mynet.drivers.linux.values.observed import Link, Route, Snapshot
 
+_NO_TABLE: Final = frozenset({errno.ENOENT})  # the kernel creates a table with its first route
 _LOOPBACK: Final = 1  # the index of lo in every namespace
 # The kernel's answers for a namespace, or a link in it, that has ended.
 _ENDED: Final = frozenset({errno.EINVAL, errno.ENODEV, errno.ENOENT})
@@ -159,9 +161,9 @@ def _requests(veth: Veth, index: int) -> Iterator[Request]:
 
 def _require_routes(nl: Netlink, veth: Veth, index: int) -> None:
     """Raise :exc:`KernelError` if a default route that exists is not the endpoint's own."""
+    routes = _default_routes(nl, veth, index)
     for gateway in veth.gateways:
         metric = priority(gateway, veth.metric)
-        routes = default_routes(nl, gateway.version)
         if not any(route.leads_over(gateway, index, metric) for route in routes):
             raise KernelError(
                 f"the sandbox has another default route with metric {metric}, and two networks of"
@@ -172,11 +174,37 @@ def _require_routes(nl: Netlink, veth: Veth, index: int) -> None:
             )
 
 
+def _default_routes(nl: Netlink, veth: Veth, index: int) -> frozenset[Route]:
+    """Return the default routes over the inner end, at least those that it should have.
+
+    The routes with the protocol number of the daemon's are read first, and others only if one is
+    missing: the sandbox of a router has hundreds of thousands. Raises :exc:`KernelError` if more
+    than MOST must be read. Like: ``ip route show default dev NAME proto static``.
+    """
+    routes: set[Route] = set()
+    for gateway in veth.gateways:
+        metric = priority(gateway, veth.metric)
+        doing = f"list the IPv{gateway.version} routes over an interface"
+        for protocol in (RTPROT_STATIC, 0):
+            message = route_requests.get_default_routes(gateway.version, index, protocol)
+            replies = nl.dump(Request(message, doing, "routes", _NO_TABLE), MOST)
+            found = map(route_replies.read_route, filter(route_replies.is_default, replies))
+            routes |= {route for route in found if route.device == index}
+            if any(route.leads_over(gateway, index, metric) for route in routes):
+                break
+    return frozenset(routes)
+
+
 def inspect_inner(host: Netlink, veth: Veth, outer: Link | None, outside: Snapshot) -> Snapshot:
     """Return a snapshot with what exists of the inner end, the other end of ``outer``."""
     with open_inner_namespace(veth.sandbox) as place:
         inner = find_inner(host, place, outer) if outer else None
-        return _inspect(place, inner, veth, outside) if inner else outside
+        if inner is None:
+            return outside
+        try:
+            return _inspect(place, inner, veth, outside)
+        except KernelError as error:
+            return replace(outside, inner=inner, unread=str(error))
 
 
 def _inspect(place: InnerNamespace, inner: Link, veth: Veth, outside: Snapshot) -> Snapshot:
@@ -186,12 +214,11 @@ def _inspect(place: InnerNamespace, inner: Link, veth: Veth, outside: Snapshot) 
     addresses = addresses_of(nl, inner.index)
     wanted = with_link_local(veth.addresses, veth.mac) if veth.sandbox else ()
     own = [address for address in wanted if address in addresses]
-    routes = (*default_routes(nl, IPV4), *default_routes(nl, IPV6))
     return replace(
         outside,
         inner=inner,
         addresses=addresses,
         address_routes=settled_routes(nl, inner.index, own),
-        routes=frozenset(route for route in routes if route.device == inner.index),
+        routes=_default_routes(nl, veth, inner.index),
         settings=settings,
     )

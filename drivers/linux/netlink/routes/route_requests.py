@@ -46,6 +46,14 @@ def add_default_route(index: int, gateway: IPAddress, metric: int, *, onlink: bo
     return nlmsg.pack_message(rt.RTM_NEWROUTE, body, nlmsg.NLM_F_CREATE | nlmsg.NLM_F_EXCL)
 
 
+def get_default_routes(version: int, index: int, protocol: int = 0) -> bytes:
+    """Like: ip route show table main dev NAME proto PROTOCOL; 0 stands for any protocol.
+
+    The kernel does not select routes by their destination, so the replies have others too.
+    """
+    return _get_routes(version, rt.RT_TABLE_MAIN, protocol, index)
+
+
 def add_address_route(index: int, route: AddressRoute) -> bytes:
     """Like: ip route append TYPE SUBNET dev NAME table TABLE proto kernel src ADDRESS.
 
@@ -68,7 +76,11 @@ def add_address_route(index: int, route: AddressRoute) -> bytes:
 
 def get_kernel_routes(version: int, table: int, index: int = 0) -> bytes:
     """Like: ip route show table TABLE proto kernel dev NAME; without an index, of all links."""
-    body = rt.RTMSG.pack(nlmsg.ADDRESS_FAMILIES[version], 0, 0, 0, table, rt.RTPROT_KERNEL, 0, 0, 0)
+    return _get_routes(version, table, rt.RTPROT_KERNEL, index)
+
+
+def _get_routes(version: int, table: int, protocol: int, index: int) -> bytes:
+    body = rt.RTMSG.pack(nlmsg.ADDRESS_FAMILIES[version], 0, 0, 0, table, protocol, 0, 0, 0)
     if index:
         body += nla.number_attribute(rt.RTA_OIF, index)
     return nlmsg.pack_message(rt.RTM_GETROUTE, body)

@@ -128,7 +128,7 @@ def test_the_driver_keeps_no_ended_sandbox_alive(
 ) -> None:
     driver.connect(CALL, endpoint)
     assert endpoint.sandbox
-    assert kernel.sandboxes.device_names(endpoint.sandbox) == {"lo", "check1"}
+    assert kernel.sandboxes.free_name(endpoint.sandbox, ("lo", "check1", "eth0")) == "eth0"
     box.close()
     assert not kernel.sandboxes.exists(endpoint.sandbox)
     driver.disconnect(CALL, endpoint)

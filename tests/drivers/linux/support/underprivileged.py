@@ -36,7 +36,7 @@ def calls(sandbox: Sandbox) -> dict[str, Callable[[], object]]:
     return {
         "identify": lambda: kernel.sandboxes.identify(sandbox.path),
         "exists": lambda: kernel.sandboxes.exists(sandbox),
-        "device_names": lambda: kernel.sandboxes.device_names(sandbox),
+        "free_name": lambda: kernel.sandboxes.free_name(sandbox, ["eth0"]),
         "has_device": lambda: kernel.links.has_device("lo"),
         "uplink_mtu": kernel.host.uplink_mtu,
         "ensure_bridge": lambda: kernel.links.ensure_bridge(driver._specs.bridge(second)),

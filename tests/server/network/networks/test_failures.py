@@ -32,7 +32,7 @@ CREATE = [
 ]
 CONNECT = [
     case("finding the sandbox", kernel("sandboxes.identify")),
-    case("choosing the device", kernel("sandboxes.device_names")),
+    case("choosing the device", kernel("sandboxes.free_name")),
     case("looking for a port", kernel("ports.choosable_ports")),
     case("holding a port", kernel("ports.reserve")),
     case("recording the intent", store(0)),

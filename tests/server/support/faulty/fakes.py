@@ -102,9 +102,9 @@ class FakeHost:
     def foreign_devices(self, instance: str) -> Sequence[str]:
         return []
 
-    def device_names(self, sandbox: Sandbox) -> frozenset[str]:
+    def free_name(self, sandbox: Sandbox, names: Iterable[str]) -> str:
         with self._guard:
-            return frozenset(self._devices.get(sandbox.cookie, {}))
+            return next(name for name in names if name not in self._devices.get(sandbox.cookie, {}))
 
     def has_device(self, name: str) -> bool:
         return name in self.devices()[HERE]
