@@ -15,7 +15,7 @@ from tests.drivers.linux.support.namespaces import Namespace
 
 CALL = SampleCall()
 MANY, TOO_MANY = 10_000, 3_000
-# How much more a look at a crowded sandbox may cost. To read all of it cost 20 to 300 times as much.
+# How much more a look at a crowded sandbox may cost. Reading all of it cost 20 to 300 times more.
 MARGIN = 20
 
 
