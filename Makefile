@@ -1,6 +1,6 @@
 # The project's commands. Each one first calls .ci/setup.
 
-.PHONY: help demo test test-all test-matrix coverage run check bench proto man lock clean
+.PHONY: help demo test test-all test-matrix coverage run check bench proto man lock dist clean
 .DEFAULT_GOAL := help
 
 # PYTHON=python3.13 chooses that version. It gets its own venv, .venv-3.13.
@@ -59,6 +59,10 @@ man: ## Generate docs/man from the commands and options
 lock: ## Pin the newest releases that pyproject.toml allows in constraints.txt
 	@.ci/setup dev
 	.ci/lock
+
+dist: ## Build a release into dist/: sdist, wheel, requirements.txt with hashes, SBOM
+	@.ci/setup dev
+	.ci/dist
 
 clean: ## Remove the venvs, caches and built files
 	rm -rf .venv* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

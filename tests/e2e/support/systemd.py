@@ -71,7 +71,7 @@ class Systemd:
         self.log = testbed.root / "run" / "mynetd.log"
         self._units = units = testbed.root / _UNITS
         (units / "mynetd.service.d").mkdir(parents=True)
-        for unit in PACKAGING.iterdir():
+        for unit in PACKAGING.glob("mynetd.*"):
             (units / unit.name).write_text(unit.read_text())
         (units / "test.target").write_text(_TARGET)
         (units / "mynetd.service.d" / "test.conf").write_text(_DROP_IN + drop_in)
