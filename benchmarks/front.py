@@ -1,8 +1,10 @@
 """What the front of the daemon costs, beside a server of grpcio that does nothing else."""
 
 import contextlib
+import itertools
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,10 +17,11 @@ from benchmarks import tls
 from benchmarks.ipam_grpc import daemon
 from benchmarks.measure import Line, benchmark, latencies_at_once, quantile
 from mynet.v1 import network_pb2
-from tests.e2e.support import http2
+from tests.e2e.support.attacks import ATTACKS
 
 CALLS, ROUNDS = 1600, 5
-HALF_OPEN = 500
+PAIRS = 5
+STEPS_A_SECOND = 10  # of an attack, so that it does not take a core from the others
 _PATH = "/mynet.v1.NetworkService/ListNetworks"
 
 
@@ -44,16 +47,36 @@ def server(folder: Path) -> Iterator[Line]:
                     found[name].append(_latencies(path, callers))
             for name, runs in found.items():
                 yield from _lines(f"{name}, {callers} at once", runs)
-        runs = []
-        for _ in range(ROUNDS):
-            with http2.clients(socket, HALF_OPEN // http2.STREAMS) as clients:
-                for client in clients:
-                    for _ in range(http2.STREAMS):
-                        client.open()
-                runs.append(_latencies(socket, 1))
-        yield from _lines(f"mynetd, 1 beside {HALF_OPEN} calls without a request", runs)
+        for name in ATTACKS:
+            yield from _beside(name, socket)
     (folder / "tls").mkdir()
     yield from tls.lines(folder / "tls")
+
+
+def _beside(name: str, path: Path) -> Iterator[Line]:
+    """Compare a caller beside an attack with the same caller alone, in pairs of runs."""
+    pairs = []
+    for _ in range(PAIRS):
+        alone = _latencies(path, 1)
+        with _attack(name, path):
+            pairs.append((quantile(alone, 0.99), quantile(_latencies(path, 1), 0.99)))
+    ratio = median(beside / alone for alone, beside in pairs)
+    what = f"ListNetworks beside {name.replace('_', ' ')}"
+    yield Line(f"{what}, p99", median(beside for _, beside in pairs) * 1e3, "ms")
+    yield Line(f"{what}, p99 over that of the caller alone", ratio, "")
+
+
+@contextlib.contextmanager
+def _attack(name: str, path: Path) -> Iterator[None]:
+    """Run an attack in a process of its own during the block, from after its first steps."""
+    command = [sys.executable, "-m", "benchmarks.front", str(path), name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout  # noqa: S101 - for the type checker
+            process.stdout.readline()
+            yield
+        finally:
+            process.kill()
 
 
 def _lines(what: str, runs: Sequence[Sequence[float]]) -> Iterator[Line]:
@@ -105,5 +128,19 @@ def _serve(path: str) -> None:
     bare.wait_for_termination()
 
 
+def _attack_until_killed(path: str, name: str) -> None:
+    steps = ATTACKS[name](Path(path))
+    for _ in itertools.islice(steps, 10):
+        pass
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    for _ in steps:
+        time.sleep(1 / STEPS_A_SECOND)
+
+
 if __name__ == "__main__":
-    _serve(sys.argv[1])
+    path, *attack = sys.argv[1:]
+    if attack:
+        _attack_until_killed(path, *attack)
+    else:
+        _serve(path)

@@ -9,13 +9,17 @@ import contextlib
 import ctypes
 
 _M_MMAP_THRESHOLD = -3  # <malloc.h>
+_M_ARENA_MAX = -8
+_ARENAS = 2  # pools that threads share; by default each core has eight, and each keeps some memory
 _THRESHOLD = 128 << 10  # bytes: glibc's own value at the start
 
 
 def return_large_blocks() -> None:
     """Make the allocator give every large block back to the kernel. Source: mallopt(3)."""
     with contextlib.suppress(AttributeError, OSError):  # another C library
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _THRESHOLD)
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_THRESHOLD, _THRESHOLD)
+        library.mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def trim() -> None:

@@ -22,7 +22,7 @@ class Limits:
     # one plugin (executor.CALLERS), so that calls of other plugins are served while one hangs.
     max_running_calls: int = 128
     # Calls that wait until fewer calls are worked on, each of which occupies a thread.
-    max_queued_calls: int = 128
+    max_queued_calls: int = 32
     # Bytes of one request message.
     max_request_bytes: int = 4 << 20
     # Bytes of all messages of one request.

@@ -22,6 +22,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _SMALL = 64 << 10  # bytes; smaller messages are not counted, as their number is limited already
 _MUCH = 4 << 20  # bytes
+# Seconds that a call may wait even if too many wait. A burst of thousands of calls keeps the
+# threads of others from running for a part of it.
+_MOMENT = 0.05
 _LOG_SECONDS = 10.0  # from one log line about cancelled calls to the next
 
 
@@ -40,43 +43,60 @@ class WaitingCalls:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        # Guards `_waiting`, `_cancelled` and `_logged`.
-        self._guard = threading.Lock()
-        self._waiting: dict[int, Cancellable] = {}
+        # Guards `_waiting`, the calls with the times since when they wait; `_cancelled`; `_logged`.
+        # Notified when a call waits no more.
+        self._left = threading.Condition()
+        # Held by the call that waits for room, so that one thread wakes up for each room.
+        self._turnstile = threading.Lock()
+        self._waiting: dict[int, tuple[Cancellable, float]] = {}
         self._numbers = itertools.count()
         self._cancelled = 0
         self._logged = -_LOG_SECONDS
 
     @contextlib.contextmanager
     def entry(self, context: Cancellable) -> Iterator[None]:
-        """Count a call while it waits. Cancel the oldest call if too many calls wait."""
+        """Count a call while it waits. Cancel the oldest call if too many calls wait.
+
+        If even the oldest one has just begun to wait, its request may be on the way to its thread.
+        So it has a moment left, for which this call waits.
+        """
         number = next(self._numbers)
-        with self._guard:
-            self._waiting[number] = context
-            oldest = self._pop_oldest() if len(self._waiting) > self._most else None
+        with self._turnstile, self._left:
+            oldest = self._make_room()
+            self._waiting[number] = (context, time.monotonic())
         if oldest:
             oldest.cancel()
             self._log()
         try:
             yield
         finally:
-            with self._guard:
+            with self._left:
                 self._waiting.pop(number, None)
+                self._left.notify()
+
+    def _make_room(self) -> Cancellable | None:
+        """Wait for room; return the oldest call if it has to make the room."""
+        while len(self._waiting) >= self._most:
+            first = next(iter(self._waiting))
+            oldest, since = self._waiting[first]
+            left = since + _MOMENT - time.monotonic()
+            if left <= 0:
+                del self._waiting[first]
+                self._cancelled += 1
+                return oldest
+            self._left.wait(left)
+        return None
 
     def cancel_all(self) -> None:
         """Cancel all calls that wait for their callers."""
-        with self._guard:
+        with self._left:
             waiting = [*self._waiting.values()]
-        for context in waiting:
+        for context, _ in waiting:
             context.cancel()
-
-    def _pop_oldest(self) -> Cancellable:
-        self._cancelled += 1
-        return self._waiting.pop(next(iter(self._waiting)))
 
     def _log(self) -> None:
         """Log how many calls were cancelled since the last line, at most once in a while."""
-        with self._guard:
+        with self._left:
             now = time.monotonic()
             if now - self._logged < _LOG_SECONDS:
                 return

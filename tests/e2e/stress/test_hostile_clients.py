@@ -1,21 +1,27 @@
 """Clients that hold what they never use: everybody else is served as if they were not there."""
 
-import gzip
+import contextlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.e2e.support import http2
+from tests.e2e.support.attacks import ATTACKS, REFLECTION
 from tests.e2e.support.daemon import EXECUTED, SOCKET, Daemon, create, eventually
-from tests.e2e.support.http2 import STREAMS, HostileClient, message
+from tests.e2e.support.http2 import STREAMS
 from tests.e2e.support.namespace import PATIENCE
 from tests.e2e.support.testbed import Testbed
 
-REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 HEALTH = "/grpc.health.v1.Health/"
+
+# By how much the memory may grow. The calls that wait in gRPC for a thread are objects of Python,
+# whose allocator keeps what they have occupied for the next ones.
+GROWTH = {"ten_thousand_streams": 3}
 
 
 @pytest.fixture
@@ -25,9 +31,9 @@ def path(daemon: Daemon) -> Path:
 
 @pytest.fixture(autouse=True)
 def _others_are_served(daemon: Daemon) -> Iterator[None]:
-    """After the test, the daemon serves a new client, and nothing is left over."""
+    """After the test, the daemon serves a new client."""
     yield
-    assert_served(daemon)
+    eventually(lambda: is_served(daemon))
 
 
 def assert_served(daemon: Daemon) -> None:
@@ -40,6 +46,15 @@ def assert_served(daemon: Daemon) -> None:
         )
         list_networks(network_pb2.ListNetworksRequest(), timeout=PATIENCE)
     assert daemon.health() == "SERVING"
+
+
+def is_served(daemon: Daemon) -> bool:
+    """Return whether a client with a connection of its own is served."""
+    try:
+        assert_served(daemon)
+    except grpc.RpcError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(
@@ -58,39 +73,30 @@ def test_calls_without_a_request_stop_no_other_call(
     daemon.delete("during")
 
 
-def test_silent_watches_and_reflections_stop_no_other_call(daemon: Daemon, path: Path) -> None:
-    with http2.clients(path, 4) as clients:
-        for client in clients:
-            for _ in range(STREAMS // 2):
-                client.call(f"{HEALTH}Watch")
-                client.send(client.open(REFLECTION), message(b"\x3a\x00"))
-        assert_served(daemon)
+@pytest.fixture
+def large_export(daemon: Daemon) -> Iterator[None]:
+    """A subnet whose export in the form of the tutorial has 8 MiB."""
+    subnet = ipam_pb2.Subnet(cidr="11.0.0.0/9")
+    daemon.ipam.CreateSubnet(ipam_pb2.CreateSubnetRequest(subnet=subnet))
+    yield
+    daemon.ipam.DeleteSubnet(ipam_pb2.DeleteSubnetRequest(subnet=subnet.cidr))
 
 
-def test_requests_that_arrive_in_part_stop_no_other_call(daemon: Daemon, path: Path) -> None:
-    with http2.clients(path, 3) as clients:
-        for client in clients:
-            for _ in range(STREAMS):
-                client.send(client.open(), message(b"\x00" * 1_000_000)[:300])
-        assert_served(daemon)
-
-
-def test_streams_that_are_reset_at_once_stop_no_other_call(daemon: Daemon, path: Path) -> None:
-    client = HostileClient(path)
-    for _ in range(10_000):
-        client.reset(client.open())
-        if client.is_closed():
-            client.close()
-            client = HostileClient(path)
-    assert_served(daemon)
-    client.close()
-
-
-def test_headers_without_an_end_are_refused(daemon: Daemon, path: Path) -> None:
-    with http2.clients(path, 1) as [client]:
-        for _ in range(STREAMS):
-            client.open(http2.LIST, *((f"x-{number}", "y" * 4000) for number in range(16)))
-        assert_served(daemon)
+@pytest.mark.usefixtures("large_export")
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_attack_stops_no_other_call_and_leaves_little_memory_occupied(
+    daemon: Daemon, path: Path, attack: str
+) -> None:
+    before = memory(daemon)
+    with contextlib.closing(ATTACKS[attack](path)) as steps:
+        for _ in range(3):
+            for _ in itertools.islice(steps, 10):
+                pass
+            # A burst may cost another client a call. It costs that client no second one.
+            eventually(lambda: is_served(daemon))
+        daemon.create("during")
+    daemon.delete("during")
+    eventually(lambda: memory(daemon) < GROWTH.get(attack, 1.3) * before)
 
 
 @pytest.mark.parametrize("text", ["/\xff\xfe", "", "/", "x" * 4000, "/mynet.v1.NetworkService/"])
@@ -100,16 +106,6 @@ def test_a_path_that_is_no_method_stops_no_other_call(
     with http2.clients(path, 1) as [client]:
         client.open(text)
         assert_served(daemon)
-
-
-def test_a_compressed_bomb_is_refused(daemon: Daemon, path: Path) -> None:
-    bomb = message(gzip.compress(b"\x00" * (100 << 20)), compressed=True)
-    before = memory(daemon)
-    with http2.clients(path, 1) as [client]:
-        for _ in range(STREAMS):
-            client.send(client.open(http2.LIST, ("grpc-encoding", "gzip")), bomb)
-        assert_served(daemon)
-    eventually(lambda: memory(daemon) < 1.3 * before)
 
 
 def memory(daemon: Daemon) -> int:
@@ -130,19 +126,6 @@ def memory(daemon: Daemon) -> int:
     raise AssertionError("no VmRSS")
 
 
-def test_answers_that_are_not_read_occupy_little_memory(daemon: Daemon, path: Path) -> None:
-    daemon.ipam.CreateSubnet(
-        ipam_pb2.CreateSubnetRequest(subnet=ipam_pb2.Subnet(cidr="11.0.0.0/8"))
-    )
-    request = ipam_pb2.ExportSubnetsRequest(format=ipam_pb2.SUBNET_FORMAT_TUTORIAL)
-    before = memory(daemon)
-    with http2.clients(path, 24, window=0) as clients:
-        for client in clients:
-            client.call(f"{http2.IPAM}ExportSubnets", request.SerializeToString())
-        assert_served(daemon)
-    eventually(lambda: memory(daemon) < 1.3 * before)
-
-
 def test_a_page_is_small_enough_for_a_client_with_the_limits_of_grpc(daemon: Daemon) -> None:
     labels = {f"{number}": "x" * 4096 for number in range(64)}
     for number in range(40):
@@ -160,6 +143,33 @@ def test_a_page_is_small_enough_for_a_client_with_the_limits_of_grpc(daemon: Dae
         daemon.delete(name)
 
 
+def test_a_call_that_is_not_allowed_is_refused_before_its_request_is_sent(
+    empty_testbed: Testbed,
+) -> None:
+    daemon = Daemon(empty_testbed, "--listen-reader", "unix:///run/mynet/reader.sock")
+    with http2.clients(empty_testbed.root / "run/mynet/reader.sock", 1) as [client]:
+        stream = client.open(f"{http2.NETWORKS}CreateNetwork")
+        client.send(stream, http2.message(bytes(3 << 20))[:1000])
+        assert client.trailers(stream)["grpc-status"] == "7"  # PERMISSION_DENIED
+    daemon.stop()
+
+
+def test_connections_beyond_the_limit_do_not_disturb_the_others(empty_testbed: Testbed) -> None:
+    """They are closed. A caller that is connected, and the other addresses, are served."""
+    daemon = Daemon(
+        empty_testbed, "--listen-reader=unix:///run/mynet/r.sock", "--max-connections=50"
+    )
+    idle = [http2.connected(empty_testbed.root / SOCKET) for _ in range(200)]
+    daemon.create("during")
+    with grpc.insecure_channel(f"unix:{empty_testbed.root}/run/mynet/r.sock") as channel:
+        call: Any = channel.unary_unary(http2.LIST)
+        assert call(b"", timeout=PATIENCE)
+    for connection in idle:
+        connection.close()
+    eventually(lambda: is_served(daemon))
+    daemon.stop()
+
+
 def test_idle_connections_leave_descriptors_to_the_daemon(empty_testbed: Testbed) -> None:
     daemon = Daemon(empty_testbed, program=("prlimit", "--nofile=128:128", *EXECUTED))
     idle = [http2.connected(empty_testbed.root / SOCKET) for _ in range(200)]
@@ -167,5 +177,5 @@ def test_idle_connections_leave_descriptors_to_the_daemon(empty_testbed: Testbed
     daemon.delete("during")
     for connection in idle:
         connection.close()
-    assert_served(daemon)
+    eventually(lambda: is_served(daemon))
     daemon.stop()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.events import StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
@@ -54,7 +55,7 @@ class HostileClient:
         self._flush()
         return stream
 
-    def call(self, method: str, body: bytes = b"") -> int:
+    def call(self, method: str = LIST, body: bytes = b"") -> int:
         """Make a whole call without reading its answer, and return its stream."""
         stream = self.open(method)
         self._h2.send_data(stream, message(body), end_stream=True)
@@ -71,6 +72,22 @@ class HostileClient:
         """Reset a stream."""
         self._h2.reset_stream(stream)
         self._flush()
+
+    def trailers(self, stream: int) -> dict[str, str]:
+        """Read until the server ends a stream; return the headers that came last."""
+        end = time.monotonic() + PATIENCE
+        found: dict[str, str] = {}
+        self._socket.settimeout(PATIENCE)
+        while time.monotonic() < end:
+            for event in self._h2.receive_data(self._socket.recv(1 << 16)):
+                if getattr(event, "stream_id", None) != stream:
+                    continue
+                if headers := getattr(event, "headers", None):
+                    found = {name.decode(): value.decode() for name, value in headers}
+                if isinstance(event, StreamEnded | StreamReset):
+                    return found
+            self._flush()
+        raise AssertionError("the server did not end the stream")
 
     def is_closed(self) -> bool:
         """Read what has arrived; return whether the server has closed the connection."""

@@ -52,6 +52,26 @@ def test_the_call_that_waits_longest_gives_up_its_place() -> None:
     assert [call.is_cancelled for call in calls] == [True, True, False, False]
 
 
+def test_a_call_that_has_just_begun_to_wait_is_not_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "_MOMENT", 60)
+    waiting, first, end = WaitingCalls(1), FakeCall(), threading.Event()
+
+    def wait() -> None:
+        with waiting.entry(FakeCall()):
+            end.wait(60)
+
+    later = threading.Thread(target=wait)
+    with waiting.entry(first):
+        later.start()
+        later.join(0.1)
+        assert not first.is_cancelled
+    end.set()
+    later.join()
+    assert not first.is_cancelled
+
+
 def test_a_call_that_waits_no_more_has_no_place() -> None:
     waiting = WaitingCalls(2)
     calls = [FakeCall() for _ in range(9)]
