@@ -92,25 +92,39 @@ def ula_pools(instance: str) -> tuple[AddressPool, ...]:
 
 
 def parse_pools(given: Sequence[str]) -> tuple[AddressPool, ...]:
-    """Parse default pools, each as base=10.64.0.0/10,size=24. Raises click.BadParameter."""
+    """Parse default pools, each as base=10.64.0.0/10,size=24.
+
+    Raises click.BadParameter with all faults.
+    """
     pools: list[AddressPool] = []
+    faults: list[str] = []
     for text in given:
         try:
-            fields = dict(part.split("=", 1) for part in text.split(","))
-            pool = AddressPool(ip_network(fields.pop("base")), int(fields.pop("size")))
-        except (ValueError, KeyError) as error:
-            raise click.BadParameter(f"{text!r}: write base=10.64.0.0/10,size=24") from error
-        if fields or not pool.base.prefixlen <= pool.prefixlen <= pool.base.max_prefixlen:
-            raise click.BadParameter(
-                f"{text!r}: size is a prefix length from {pool.base.prefixlen} to"
-                f" {pool.base.max_prefixlen}, and base and size are the only keys"
-            )
-        if reason := why_unusable_by_networks(pool.base):
-            raise click.BadParameter(f"{text!r} cannot be used by networks: {reason}")
-        if other := next((other for other in pools if other.base.overlaps(pool.base)), None):
-            raise click.BadParameter(f"{text!r}: shares addresses with {other.base}")
-        pools.append(pool)
+            pools.append(_parse_pool(text, pools))
+        except ValueError as error:
+            faults.append(f"{text!r}{error}")
+    if faults:
+        raise click.BadParameter("; ".join(faults))
     return tuple(pools)
+
+
+def _parse_pool(text: str, others: Sequence[AddressPool]) -> AddressPool:
+    """Parse a default pool. Raises ValueError."""
+    try:
+        fields = dict(part.split("=", 1) for part in text.split(","))
+        pool = AddressPool(ip_network(fields.pop("base")), int(fields.pop("size")))
+    except (ValueError, KeyError) as error:
+        raise ValueError(": write base=10.64.0.0/10,size=24") from error
+    if fields or not pool.base.prefixlen <= pool.prefixlen <= pool.base.max_prefixlen:
+        raise ValueError(
+            f": size is a prefix length from {pool.base.prefixlen} to"
+            f" {pool.base.max_prefixlen}, and base and size are the only keys"
+        )
+    if reason := why_unusable_by_networks(pool.base):
+        raise ValueError(f" cannot be used by networks: {reason}")
+    if other := next((other for other in others if other.base.overlaps(pool.base)), None):
+        raise ValueError(f": shares addresses with {other.base}")
+    return pool
 
 
 def listeners(
@@ -131,22 +145,38 @@ def listeners(
     if insecure and tls:
         raise click.BadParameter("--insecure and --tls-cert exclude each other; leave one of them")
     found = [*inherited]
+    faults: list[str] = []
     for role, texts in addresses.items():
         for text in texts:
             try:
                 listener = parse_listener(text, role, tls=tls)
             except ValueError as error:
-                raise click.BadParameter(str(error)) from error
+                faults.append(str(error))
+                continue
             if listener.path is None and not insecure and not tls:
-                raise click.BadParameter(
+                faults.append(
                     f"{text}: every program that reaches a TCP address can call it, without a"
                     f" password and in the role {role.name.lower()}; name the files of TLS with"
                     " --tls-cert, --tls-key and --tls-client-ca, or add --insecure to accept that"
                 )
             if any(other.address == listener.address for other in found):
-                raise click.BadParameter(f"{listener.address} is named twice")
+                faults.append(f"{listener.address} is named twice")
             found.append(replace(listener, credentials=credentials))
+    if faults:
+        raise click.BadParameter("; ".join(faults))
     return tuple(found)
+
+
+def require_addresses(texts: Sequence[str]) -> None:
+    """Raise click.BadParameter with all faults if addresses to listen on are malformed."""
+    faults: list[str] = []
+    for text in texts:
+        try:
+            parse_listener(text, Role.READER)
+        except ValueError as error:
+            faults.append(str(error))
+    if faults:
+        raise click.BadParameter("; ".join(faults))
 
 
 def tls_files(

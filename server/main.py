@@ -17,7 +17,9 @@ from mynet.server.limit_options import limit_options
 from mynet.server.logs.program_log import Format, configured
 from mynet.server.model.callers import Listener, Role
 from mynet.server.model.limits import Limits
+from mynet.server.model.subnets import AddressPool
 from mynet.server.offline.commands import fsck, restore
+from mynet.server.option_faults import Options
 from mynet.server.proxy.activation import inherited_listeners
 
 # Keys of click's context. The config file has other keys.
@@ -42,7 +44,22 @@ def _remember(context: click.Context, _: click.Parameter, value: object) -> None
     context.meta[_CHECK] = value
 
 
+def _check_addresses(
+    _context: click.Context, _: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return addresses to listen on as they are. Raises click.BadParameter with all faults."""
+    config.require_addresses(value)
+    return value
+
+
+def _parse_pools(
+    _context: click.Context, _: click.Parameter, value: tuple[str, ...]
+) -> tuple[AddressPool, ...]:
+    return config.parse_pools(value)
+
+
 @click.group(
+    cls=Options,
     invoke_without_command=True,
     context_settings={"auto_envvar_prefix": "MYNET", "show_default": True},
 )
@@ -65,6 +82,7 @@ def _remember(context: click.Context, _: click.Parameter, value: object) -> None
 @click.option(
     "--listen",
     multiple=True,
+    callback=_check_addresses,
     metavar="ADDRESS",
     default=(config.DEFAULT_LISTEN,),
     help="Where to serve callers who may do everything: unix:///PATH[,group=NAME][,mode=0660], or"
@@ -73,12 +91,14 @@ def _remember(context: click.Context, _: click.Parameter, value: object) -> None
 @click.option(
     "--listen-operator",
     multiple=True,
+    callback=_check_addresses,
     metavar="ADDRESS",
     help="Like --listen, for callers who connect containers and allocate addresses.",
 )
 @click.option(
     "--listen-reader",
     multiple=True,
+    callback=_check_addresses,
     metavar="ADDRESS",
     help="Like --listen, for callers who only list and look.",
 )
@@ -124,6 +144,7 @@ def _remember(context: click.Context, _: click.Parameter, value: object) -> None
 @click.option(
     "--default-address-pool",
     multiple=True,
+    callback=_parse_pools,
     metavar="base=CIDR,size=N",
     help="Pool for subnets without a CIDR: those of prefix length N within CIDR. May be repeated."
     "  [default: base=10.192.0.0/10,size=24 and a ULA /48 of this host, size=64; where the host"
@@ -182,7 +203,7 @@ def main(
     state_dir: Path,
     plugin_timeout: float,
     shutdown_grace: float,
-    default_address_pool: tuple[str, ...],
+    default_address_pool: tuple[AddressPool, ...],
     default_cooldown: float,
     default_retention: float,
     backup_dir: Path | None,
@@ -218,7 +239,7 @@ def main(
     file = context.meta.get(_FILE)
     settings = Settings(
         *(listeners, state_dir, plugin_timeout, shutdown_grace),
-        pools=config.parse_pools(default_address_pool),
+        pools=default_address_pool,
         cooldown=default_cooldown,
         retention=default_retention,
         heal=not no_heal,

@@ -145,6 +145,28 @@ def test_a_configuration_is_checked_without_a_start(
     assert started == []
 
 
+def test_all_invalid_options_are_reported_at_once(run: Run, started: list[Settings]) -> None:
+    file = """
+        listen = ["nowhere", "unix:///a.sock,mode=9"]
+        default_address_pool = ["x", "base=127.0.0.0/8,size=24"]
+        log_level = "loud"
+    """
+    done = run("--check-config", "--shutdown-grace", "-1", file=file, PLUGIN_TIMEOUT="0")
+    assert done.exit_code == 2
+    lines = done.output.splitlines()
+    assert lines[-6] == "Error: 5 options are invalid."
+    for option, *words in (
+        ("--listen", "nowhere is neither", "9 is not a mode"),
+        ("--default-address-pool", "'x': write base=", "127.0.0.0/8"),
+        ("--log-level", "'loud' is not one of"),
+        ("--shutdown-grace", "-1.0 is not in the range"),
+        ("--plugin-timeout", "0.0 is not in the range"),
+    ):
+        (line,) = [line for line in lines if f"'{option}'" in line]
+        assert all(word in line for word in words)
+    assert started == []
+
+
 def test_a_flag_overrides_a_variable_and_that_the_file(run: Run, started: list[Settings]) -> None:
     file = 'state_dir = "/file"\nplugin_timeout = 1\nshutdown_grace = 1'
     flags = ("--state-dir", "/flag")
