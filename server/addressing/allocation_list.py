@@ -31,8 +31,6 @@ class AllocationList:
         for backend in self._backends_to_list(cidr, behind):
             after = behind.in_backend if behind and behind.backend == backend.name else None
             for part in self._parts(call, backend, cidr):
-                if after and part and _order(part) < _order(after[0]):
-                    continue
                 rest = limit - len(listed)
                 query = AllocationQuery(subnet=part, owner=owner, after=after, limit=rest)
                 listed += [
@@ -65,8 +63,3 @@ class AllocationList:
             subnet = self.store.subnets.get(cidr)
             backends = [self.backends.get(subnet.backend)] if subnet else []
         return [backend for backend in backends if behind is None or backend.name >= behind.backend]
-
-
-def _order(cidr: IPNetwork) -> tuple[int, int]:
-    """Return the place of a subnet in lists: IPv4 first, then by address."""
-    return cidr.version, int(cidr.network_address)
