@@ -84,7 +84,7 @@ def delete_each(
     def delete(name: str) -> str:
         session.call(verb, {field: name, **flags})
         if session.output != "json":
-            click.echo(name)
+            render.lines([name])
         return name
 
     removed, status = for_each(names, delete)

@@ -117,7 +117,7 @@ def create(
     if session.output == "json":
         render.document(created)
     else:
-        click.echo(created["id"])
+        render.lines([created["id"]])
         for condition in created["conditions"]:
             words = f"mynetctl: warning: {condition['problem']} {condition['remedy']}"
             text = "\n".join((words, *render.indented(condition["commands"])))
