@@ -6,8 +6,8 @@ from itertools import chain
 
 from mynet.drivers.linux.fake.control import Control, Subject
 from mynet.drivers.linux.firewall.audit import describe_surplus
-from mynet.drivers.linux.firewall.elements import Element, text
-from mynet.drivers.linux.firewall.port_elements import SOURCES
+from mynet.drivers.linux.firewall.elements.element import Element, text
+from mynet.drivers.linux.firewall.elements.ports import SOURCES
 from mynet.drivers.linux.firewall.ruleset import (
     TABLES,
     all_elements,

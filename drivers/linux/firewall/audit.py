@@ -11,13 +11,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mynet.drivers.linux import netns
-from mynet.drivers.linux.firewall.elements import text
-from mynet.drivers.linux.firewall.guard import BRIDGE_SETS, GUARD_SETS
-from mynet.drivers.linux.firewall.listing import list_tables
-from mynet.drivers.linux.firewall.nft import run_nft
-from mynet.drivers.linux.firewall.port_elements import PROGRAMS, SOURCES
+from mynet.drivers.linux.firewall.elements.element import text
+from mynet.drivers.linux.firewall.elements.guard import BRIDGE_SETS, GUARD_SETS
+from mynet.drivers.linux.firewall.elements.ports import PROGRAMS, SOURCES
 from mynet.drivers.linux.firewall.ruleset import all_elements, elements, replaced
-from mynet.drivers.linux.firewall.tables import Tables
+from mynet.drivers.linux.firewall.tables.listing import list_tables
+from mynet.drivers.linux.firewall.tables.nft import run_nft
+from mynet.drivers.linux.firewall.tables.tables import Tables
 from mynet.drivers.linux.values.endpoint_rules import Attachment
 from mynet.drivers.linux.values.expected_tables import ExpectedTables
 

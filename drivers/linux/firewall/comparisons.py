@@ -6,11 +6,11 @@ from dataclasses import replace
 from itertools import chain
 
 from mynet.drivers.linux.firewall.audit import differences
-from mynet.drivers.linux.firewall.elements import Element, text
+from mynet.drivers.linux.firewall.elements.element import Element, text
+from mynet.drivers.linux.firewall.elements.ports import by_forward
 from mynet.drivers.linux.firewall.endpoints import Endpoints
-from mynet.drivers.linux.firewall.port_elements import by_forward
 from mynet.drivers.linux.firewall.ruleset import TABLES, elements, surplus
-from mynet.drivers.linux.firewall.tables import Tables
+from mynet.drivers.linux.firewall.tables.tables import Tables
 from mynet.drivers.linux.host_firewalls.inspect import inspect_surroundings
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.endpoint_rules import EndpointRules

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from mynet.drivers.linux.firewall.elements import Element
-from mynet.drivers.linux.firewall.guard import OPEN_BRIDGES, sandbox_elements
-from mynet.drivers.linux.firewall.port_elements import HELD
+from mynet.drivers.linux.firewall.elements.element import Element
+from mynet.drivers.linux.firewall.elements.guard import OPEN_BRIDGES, sandbox_elements
+from mynet.drivers.linux.firewall.elements.ports import HELD
 from mynet.drivers.linux.firewall.ruleset import endpoint_elements
 from mynet.drivers.linux.values.endpoint_rules import EndpointRules
 from mynet.drivers.linux.values.ports import UsedPort

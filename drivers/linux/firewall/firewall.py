@@ -4,13 +4,13 @@ import logging
 from collections.abc import Container, Iterable, Sequence
 from itertools import chain
 
-from mynet.drivers.linux.firewall import conntrack
 from mynet.drivers.linux.firewall.comparisons import Comparisons
-from mynet.drivers.linux.firewall.elements import Element, plain
+from mynet.drivers.linux.firewall.elements.element import Element, plain
+from mynet.drivers.linux.firewall.elements.guard import guard_elements
+from mynet.drivers.linux.firewall.elements.ports import by_forward, used_elements
 from mynet.drivers.linux.firewall.endpoints import Endpoints
-from mynet.drivers.linux.firewall.gone_flows import GoneFlows
-from mynet.drivers.linux.firewall.guard import guard_elements
-from mynet.drivers.linux.firewall.port_elements import by_forward, used_elements
+from mynet.drivers.linux.firewall.flows import conntrack
+from mynet.drivers.linux.firewall.flows.gone_flows import GoneFlows
 from mynet.drivers.linux.firewall.ruleset import (
     TABLE_NAMES,
     all_elements,

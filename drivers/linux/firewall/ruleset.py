@@ -6,9 +6,9 @@ from itertools import chain, permutations
 from pathlib import Path
 from typing import Final
 
-from mynet.drivers.linux.firewall.elements import Element, plain, text
-from mynet.drivers.linux.firewall.guard import guard_elements, sandbox_elements
-from mynet.drivers.linux.firewall.port_elements import published, used_elements
+from mynet.drivers.linux.firewall.elements.element import Element, plain, text
+from mynet.drivers.linux.firewall.elements.guard import guard_elements, sandbox_elements
+from mynet.drivers.linux.firewall.elements.ports import published, used_elements
 from mynet.drivers.linux.netlink.netfilter.nftables import TableName
 from mynet.drivers.linux.values.desired import NetworkRules
 from mynet.drivers.linux.values.endpoint_rules import EndpointRules, Guard

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mynet.drivers.linux import sysctl
-from mynet.drivers.linux.firewall import tables
+from mynet.drivers.linux.firewall.tables import tables
 from mynet.drivers.linux.netlink.netlink_socket import Netlink
 from mynet.ipam.sqlite.writer import Writer
 from mynet.server.main import main

@@ -210,7 +210,7 @@ def test_networks_of_a_failed_load_are_loaded_later(
     host.run("nft", "flush", "ruleset")
     with monkeypatch.context() as patch:
         patch.setattr(
-            "mynet.drivers.linux.firewall.nft.shutil.which", lambda *_, **__: "/bin/false"
+            "mynet.drivers.linux.firewall.tables.nft.shutil.which", lambda *_, **__: "/bin/false"
         )
         with pytest.raises(KernelError, match="refused to load tables inet mynet and bridge mynet"):
             firewall.load(INSTANCE, [BYSTANDER])

@@ -11,9 +11,9 @@ import pytest
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.firewall import conntrack
 from mynet.drivers.linux.firewall.firewall import Firewall
-from mynet.drivers.linux.firewall.set_elements import commit
+from mynet.drivers.linux.firewall.flows import conntrack
+from mynet.drivers.linux.firewall.tables.set_elements import commit
 from mynet.drivers.linux.values.endpoint_rules import EndpointRules
 from mynet.drivers.linux.values.ports import Forward
 from tests.drivers.linux.firewall.test_ruleset import PORTS, WEB, forward
@@ -265,7 +265,7 @@ def test_many_endpoints_are_unpublished_in_one_transaction(
     for forwards in many_endpoints():
         firewall.add_endpoint(INSTANCE, forwards)
     commits = Mock(wraps=commit)
-    monkeypatch.setattr("mynet.drivers.linux.firewall.tables.commit", commits)
+    monkeypatch.setattr("mynet.drivers.linux.firewall.tables.tables.commit", commits)
     assert unpublish_together(firewall, many_endpoints()) == []
     assert commits.call_count == 1
     assert host.table() == before
@@ -280,7 +280,7 @@ def test_each_of_many_endpoints_is_told_that_unpublishing_failed(
 ) -> None:
     refusals = Mock(side_effect=KernelError("no"))
     with monkeypatch.context() as patch:
-        patch.setattr("mynet.drivers.linux.firewall.tables.commit", refusals)
+        patch.setattr("mynet.drivers.linux.firewall.tables.tables.commit", refusals)
         assert len(unpublish_together(firewall, many_endpoints())) == 16
     assert refusals.call_count == 1
     assert unpublish_together(firewall, many_endpoints()) == []

@@ -12,9 +12,17 @@ import pytest
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import CapabilityUnsupported
-from mynet.drivers.linux.firewall.elements import Bits, Element, LinkIndex, Mac, Span, Value, keys
-from mynet.drivers.linux.firewall.guard import guard_elements, sandbox_elements
-from mynet.drivers.linux.firewall.port_elements import published, used_elements
+from mynet.drivers.linux.firewall.elements.element import (
+    Bits,
+    Element,
+    LinkIndex,
+    Mac,
+    Span,
+    Value,
+    keys,
+)
+from mynet.drivers.linux.firewall.elements.guard import guard_elements, sandbox_elements
+from mynet.drivers.linux.firewall.elements.ports import published, used_elements
 from mynet.drivers.linux.firewall.ruleset import all_elements, elements, refilled, replaced
 from mynet.drivers.linux.netlink.netfilter.nftables import Key
 from mynet.drivers.linux.values.bridge_port import PORT_GROUP

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mynet.drivers.errors import CapabilityUnsupported, KernelError, PrivilegeMissing
-from mynet.drivers.linux.firewall import nft as running
 from mynet.drivers.linux.firewall.firewall import Firewall
+from mynet.drivers.linux.firewall.tables import nft as running
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 import weakref
 from collections.abc import Collection, Iterable, Sequence
 
-from mynet.drivers.linux.firewall.elements import Element
-from mynet.drivers.linux.firewall.fingerprint import fingerprint, generation, missing_tables
-from mynet.drivers.linux.firewall.listing import has_own_rules
-from mynet.drivers.linux.firewall.nft import run_nft
+from mynet.drivers.linux.firewall.elements.element import Element
 from mynet.drivers.linux.firewall.ruleset import refilled, replaced
-from mynet.drivers.linux.firewall.set_elements import commit, missing_elements
+from mynet.drivers.linux.firewall.tables.fingerprint import fingerprint, generation, missing_tables
+from mynet.drivers.linux.firewall.tables.listing import has_own_rules
+from mynet.drivers.linux.firewall.tables.nft import run_nft
+from mynet.drivers.linux.firewall.tables.set_elements import commit, missing_elements
 from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
 from mynet.drivers.linux.netlink.netfilter.nftables import TableName
 from mynet.drivers.linux.netlink.netlink_socket import Netlink

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6, IPAddress
-from mynet.drivers.linux.firewall.elements import (
+from mynet.drivers.linux.firewall.elements.element import (
     Bits,
     Element,
     LinkIndex,

@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from mynet.drivers.api import PortProtocol
-from mynet.drivers.linux.firewall import fingerprint, tables
+from mynet.drivers.linux.firewall.tables import fingerprint, tables
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.netlink.netlink_socket import Netlink
 from mynet.drivers.linux.values.desired import NetworkRules

@@ -8,7 +8,7 @@ import pytest
 
 from mynet.drivers.api import PortProtocol
 from mynet.drivers.errors import KernelError
-from mynet.drivers.linux.firewall import conntrack
+from mynet.drivers.linux.firewall.flows import conntrack
 from mynet.drivers.linux.netlink.netlink_socket import Netlink
 from mynet.drivers.linux.values.ports import Forward
 from tests.drivers.linux.support.scripted import ERROR, Scripted, errno_of, put_in

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mynet.drivers.linux.firewall import fingerprint, tables
+from mynet.drivers.linux.firewall.tables import fingerprint, tables
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.netlink.netlink_socket import Netlink
 from tests.drivers.linux.support.namespaces import Namespace

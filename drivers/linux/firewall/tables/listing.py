@@ -2,8 +2,8 @@
 
 from mynet.drivers.errors import PrivilegeMissing
 from mynet.drivers.linux import netns
-from mynet.drivers.linux.firewall.nft import run_nft
 from mynet.drivers.linux.firewall.ruleset import TABLES, replaced
+from mynet.drivers.linux.firewall.tables.nft import run_nft
 
 
 def list_tables(*options: str) -> str:

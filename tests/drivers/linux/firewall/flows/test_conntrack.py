@@ -8,10 +8,10 @@ from ipaddress import IPv4Address, ip_address
 import pytest
 
 from mynet.drivers.api import PortMapping, PortProtocol
-from mynet.drivers.linux.firewall.conntrack import is_of
+from mynet.drivers.linux.firewall.flows.conntrack import is_of
 from mynet.drivers.linux.netlink.netfilter.conntrack import Flow
 from mynet.drivers.linux.values.ports import Forward
-from tests.drivers.linux.firewall.test_port_flows import asker
+from tests.drivers.linux.firewall.packets.test_port_flows import asker
 from tests.drivers.linux.support.topology import FAMILIES, HOST, Topology
 
 LOCAL = frozenset({ip_address("192.0.2.1"), ip_address("127.0.0.1")})

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from mynet.drivers.linux.firewall.elements import Element, keys
+from mynet.drivers.linux.firewall.elements.element import Element, keys
 from mynet.drivers.linux.firewall.ruleset import BRIDGE, INET, TABLE_NAMES
 from mynet.drivers.linux.netlink.netfilter import nftables
 from mynet.drivers.linux.netlink.netfilter.nftables import Key

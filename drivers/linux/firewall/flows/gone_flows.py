@@ -13,7 +13,7 @@ from collections.abc import Collection
 from typing import Final
 
 from mynet.drivers.api import IPAddress
-from mynet.drivers.linux.firewall import conntrack
+from mynet.drivers.linux.firewall.flows import conntrack
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 
-from mynet.drivers.linux.firewall.elements import Element
+from mynet.drivers.linux.firewall.elements.element import Element
 from mynet.drivers.linux.values.ports import Forward, UsedPort
 
 # The beginnings of the names of the sets and maps by which packets leave. Their keys have the

@@ -1,0 +1,1 @@
+"""The flows that the kernel tracks, and those of them that are deleted."""

@@ -1,0 +1,1 @@
+"""The tables in the kernel: loaded, listed, compared, and changed by the element."""
