@@ -13,18 +13,14 @@ import click
 from benchmarks import (  # noqa: F401 - importing registers them
     connect,
     front,
-    guard,
     history,
-    ipam_grpc,
-    ipam_peers,
-    ipam_store,
-    port_clash,
     recovery,
     report,
     scale,
-    traffic,
 )
+from benchmarks.ipam import grpc, peers, store  # noqa: F401 - likewise
 from benchmarks.measure import BENCHMARKS, Line
+from benchmarks.packets import guard, port_clash, traffic  # noqa: F401 - likewise
 
 ROOT = Path(__file__).parents[1]
 SHOWN_RUNS = 5

@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 
 from benchmarks import tls
-from benchmarks.ipam_grpc import daemon
+from benchmarks.ipam.grpc import daemon
 from benchmarks.measure import Line, benchmark, latencies_at_once, quantile
 from mynet.v1 import network_pb2
 from tests.e2e.support.attacks import ATTACKS

@@ -23,7 +23,7 @@ from mynet.cli.commands.run import run
 from mynet.cli.commands.topology import topology
 from mynet.cli.commands.version import version
 from mynet.cli.errors import Failed, complain
-from mynet.cli.target_options import chosen_target, target_options
+from mynet.cli.options.target import chosen_target, target_options
 
 _STDOUT = 1
 

@@ -7,7 +7,7 @@ import click
 
 from mynet.cli import files
 from mynet.cli.client import Session, fields_of
-from mynet.cli.options import command
+from mynet.cli.options.shared import command
 from mynet.cli.output import render
 
 

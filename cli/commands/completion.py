@@ -8,7 +8,7 @@ import click
 from click.shell_completion import BashComplete, CompletionItem, FishComplete, ZshComplete
 
 from mynet.cli.client import Session
-from mynet.cli.target_options import chosen_target
+from mynet.cli.options.target import chosen_target
 
 Completer: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 

@@ -7,8 +7,8 @@ import click
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import container_names, endpoint_ids, network_names
 from mynet.cli.commands.endpoint import HEADERS, row
-from mynet.cli.endpoint_options import connect_request, endpoint_options
-from mynet.cli.options import command
+from mynet.cli.options.endpoint import connect_request, endpoint_options
+from mynet.cli.options.shared import command
 from mynet.cli.output import render
 
 

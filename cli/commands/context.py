@@ -12,10 +12,10 @@ from mynet.cli import contexts
 from mynet.cli.client import Session
 from mynet.cli.contexts import DEFAULT, Contexts
 from mynet.cli.errors import Failed, complain
-from mynet.cli.options import command
+from mynet.cli.options.shared import command
+from mynet.cli.options.target import chosen_context, tls_options
 from mynet.cli.output import render
 from mynet.cli.target import make_target, parse_address
-from mynet.cli.target_options import chosen_context, tls_options
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,62}")
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from mynet.cli.client import Session
-from mynet.cli.options import command
+from mynet.cli.options.shared import command
 from mynet.cli.output import render
 
 

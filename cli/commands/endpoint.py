@@ -7,7 +7,7 @@ import click
 
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import container_names, endpoint_ids, network_names
-from mynet.cli.options import (
+from mynet.cli.options.shared import (
     command,
     filter_option,
     for_each,

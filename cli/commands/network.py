@@ -7,7 +7,7 @@ import click
 
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import network_names
-from mynet.cli.options import (
+from mynet.cli.options.shared import (
     command,
     delete_each,
     filter_option,
@@ -20,8 +20,8 @@ from mynet.cli.options import (
     quiet_option,
     special_purpose_option,
 )
+from mynet.cli.options.subnet import subnet_options, subnet_specs
 from mynet.cli.output import render
-from mynet.cli.subnet_options import subnet_options, subnet_specs
 from mynet.cli.visible import visible_lines
 
 _HEADERS = ("NETWORK ID", "NAME", "DRIVER", "SUBNETS", "ENDPOINTS", "STATE")

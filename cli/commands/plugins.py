@@ -6,7 +6,7 @@ import click
 
 from mynet.cli.client import Session
 from mynet.cli.errors import one_line
-from mynet.cli.options import command
+from mynet.cli.options.shared import command
 from mynet.cli.output import render
 
 

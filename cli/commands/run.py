@@ -10,9 +10,9 @@ import click
 
 from mynet.cli.client import Session, prepare
 from mynet.cli.commands.completion import network_names
-from mynet.cli.endpoint_options import connect_request, endpoint_options
 from mynet.cli.errors import Failed, complain
 from mynet.cli.netns_process import Sandbox
+from mynet.cli.options.endpoint import connect_request, endpoint_options
 
 _CLEANUP_TIMEOUT = 5.0  # seconds, because the daemon may be what failed
 

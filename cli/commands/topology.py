@@ -9,7 +9,7 @@ import click
 from mynet.cli import port_syntax
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import network_names
-from mynet.cli.options import command, for_each
+from mynet.cli.options.shared import command, for_each
 from mynet.cli.output import graph, render
 
 Network = dict[str, Any]  # the message in JSON form, with the additional field "endpoints"

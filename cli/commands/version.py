@@ -1,7 +1,7 @@
 """``mynetctl version``."""
 
 from mynet.cli.client import Session
-from mynet.cli.options import command
+from mynet.cli.options.shared import command
 from mynet.cli.output import render
 
 _DISTRIBUTION = "mynetd"  # it contains the client, the daemon and the built-in plugins

@@ -9,7 +9,7 @@ from mynet.cli.commands.completion import subnet_cidrs
 from mynet.cli.commands.ipam.subnets import draw_map, subnet
 from mynet.cli.commands.ipam.transfer import export_subnets, import_subnets
 from mynet.cli.commands.plugins import show_plugins
-from mynet.cli.options import command, label_option
+from mynet.cli.options.shared import command, label_option
 from mynet.cli.output import render
 
 

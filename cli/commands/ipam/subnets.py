@@ -7,7 +7,7 @@ import click
 
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import subnet_cidrs
-from mynet.cli.options import (
+from mynet.cli.options.shared import (
     Decorator,
     backend_option,
     command,

@@ -10,7 +10,7 @@ import click
 from mynet.cli import files
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import subnet_cidrs
-from mynet.cli.options import backend_option, command
+from mynet.cli.options.shared import backend_option, command
 from mynet.cli.output import render
 from mynet.cli.visible import visible_json
 

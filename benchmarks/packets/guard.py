@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.measure import Line, benchmark
-from benchmarks.traffic import iperf
+from benchmarks.packets.traffic import iperf
 from mynet.v1.network_pb2 import UpdateEndpointRequest
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.hostile import floods

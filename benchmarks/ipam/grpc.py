@@ -45,7 +45,7 @@ def daemon(folder: Path, *options: str) -> Iterator[str]:
     folder.mkdir(exist_ok=True)
     socket, log = folder / "mynetd.sock", folder / "mynetd.log"
     mynetd = Path(sys.executable).with_name("mynetd")
-    isolated = Path(__file__).parents[1] / ".ci" / "isolated"
+    isolated = Path(__file__).parents[2] / ".ci" / "isolated"
     paths = [f"--listen=unix://{socket}", f"--state-dir={folder}/state"]
     command = [str(isolated), str(mynetd), *paths, *options]
     with log.open("w") as output, subprocess.Popen(command, stderr=output) as process:

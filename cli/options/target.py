@@ -6,7 +6,7 @@ import click
 from click.core import ParameterSource
 
 from mynet.cli import contexts
-from mynet.cli.options import Decorator, together
+from mynet.cli.options.shared import Decorator, together
 from mynet.cli.target import DEFAULT_ADDRESS, Target, make_target, parse_address
 
 _TLS = {

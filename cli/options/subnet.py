@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from mynet.cli.options import reserved_option, together
+from mynet.cli.options.shared import reserved_option, together
 
 # A decorator that adds the options for the subnets of a network to a command.
 subnet_options = together(

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from mynet.cli.options import label_option, opt_option, together
+from mynet.cli.options.shared import label_option, opt_option, together
 from mynet.cli.port_syntax import publish_option
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks of addresses: mynet's IPAM, and that of other programs."""

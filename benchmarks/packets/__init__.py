@@ -1,0 +1,1 @@
+"""Benchmarks of what packets pass: ports, bridges, and the rules that hold a sandbox."""
