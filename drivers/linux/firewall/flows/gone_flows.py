@@ -48,12 +48,12 @@ class GoneFlows:
             self._delete()
 
     def close(self) -> None:
-        """Delete the flows of the addresses that are left."""
+        """Delete the flows of the addresses that are left, and return when no thread does it."""
         with self._guard:
-            timer, self._timer = self._timer, None
+            timer = self._timer
         if timer:
             timer.cancel()
-            self._sweep()
+        self._sweep()
 
     def _sweep(self) -> None:
         with self._guard:

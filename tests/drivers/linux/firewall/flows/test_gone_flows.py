@@ -1,6 +1,8 @@
 """An endpoint with the address of another that is gone gets none of its packets."""
 
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -9,6 +11,7 @@ from ipaddress import ip_address
 import pytest
 
 from mynet.drivers.api import PortMapping
+from mynet.drivers.linux.firewall.flows.gone_flows import GoneFlows
 from mynet.drivers.testing import SampleCall
 from tests.drivers.linux.support.namespaces import Namespace
 from tests.drivers.linux.support.topology import HOST, OUTSIDE, Topology
@@ -81,3 +84,20 @@ def test_flows_end_soon_after_their_endpoint(topology: Topology, version: int) -
         assert tracked(topology, version) == []
         peer.sendto(b"answer", source)
         assert neighbour.recv(100) == b"answer"
+
+
+def test_nothing_is_being_deleted_any_more_after_a_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, done = threading.Event(), threading.Event()
+
+    def delete(_: object) -> None:
+        begun.set()
+        time.sleep(0.3)
+        done.set()
+
+    monkeypatch.setattr("mynet.drivers.linux.firewall.flows.gone_flows.DELAY", 0)
+    monkeypatch.setattr("mynet.drivers.linux.firewall.flows.conntrack.forget_addresses", delete)
+    flows = GoneFlows()
+    flows.add([ip_address("10.1.0.2")])
+    assert begun.wait(60)
+    flows.close()
+    assert done.is_set()
