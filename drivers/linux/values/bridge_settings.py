@@ -12,6 +12,7 @@ from mynet.drivers.linux.values.desired import Bridge
 
 STP: Final = "stp_state"
 VLAN_FILTERING: Final = "vlan_filtering"
+MCAST_SNOOPING: Final = "mcast_snooping"
 
 FORWARDING: Final = {
     IPV4: "net.ipv4.conf.IFNAME.forwarding",
@@ -44,6 +45,9 @@ def settings_of(bridge: Bridge) -> Iterator[Setting]:
     """Yield the settings of a bridge."""
     yield Setting(STP, 0, frozenset({0}), "keeps new ports closed for 30 seconds")
     yield Setting(VLAN_FILTERING, 0, frozenset({0}), "filters frames by VLAN")
+    # A sandbox that sends queries would decide which multicasts its neighbours get. While none
+    # does, a bridge passes all to all, and snooping only keeps a table that a sandbox can fill.
+    yield Setting(MCAST_SNOOPING, 0, frozenset({0}), "withholds multicasts once one port queries")
     # 8 refuses all ARP requests, and 4 to 7 are reserved.
     yield Setting(ARP_IGNORE, 0, frozenset(range(4)), "answers no ARP requests")
     for version in sorted(bridge.forwards):

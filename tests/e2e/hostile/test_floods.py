@@ -4,7 +4,7 @@ from time import monotonic
 
 import pytest
 
-from tests.e2e.support.hostile import floods
+from tests.e2e.support.hostile import floods, multicast
 from tests.e2e.support.hostile.tenants import Tenants
 from tests.support.matrix import matrix
 
@@ -28,6 +28,16 @@ def test_forged_handshakes_leave_no_connections(tenants: Tenants, number: int) -
     tenants.wire.send(floods.handshakes(tenants.scene, number))
     tenants.require_undisturbed()
     assert tenants.connections() - before < ROOM
+
+
+@pytest.mark.parametrize("version", [4, 6], ids="IPv{}".format)
+def test_reports_of_multicast_groups_leave_nothing_in_the_bridge(
+    tenants: Tenants, version: int
+) -> None:
+    """A table would be full at 4,096 groups."""
+    tenants.wire.send(multicast.reports(tenants.scene, 100, version))
+    tenants.require_undisturbed()
+    assert tenants.host.run("bridge", "mdb", "show", "dev", "br-target") == ""
 
 
 @pytest.mark.parametrize("version", [4, 6], ids="IPv{}".format)

@@ -1,5 +1,6 @@
 """What holds for an endpoint with spoof_check=false, too."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ from scapy.packet import Packet, Raw
 
 from mynet.v1.network_pb2 import PortMapping, UpdateEndpointRequest
 from tests.e2e.support.daemon import Daemon
-from tests.e2e.support.hostile import floods, spoofing
+from tests.e2e.support.hostile import floods, multicast, spoofing
 from tests.e2e.support.hostile.envelopes import ENVELOPES
 from tests.e2e.support.hostile.scene import Attack, Party, Scene
 from tests.e2e.support.hostile.tenants import Tenants
@@ -103,6 +104,19 @@ def test_the_bridge_learns_a_limited_number_of_mac_addresses(tenants: Tenants) -
     tenants.wire.send(floods.mac_addresses(tenants.scene, 2 * MOST_LEARNED))
     assert tenants.entries() - before <= MOST_LEARNED
     tenants.require_undisturbed()
+
+
+@pytest.mark.parametrize("version", [4, 6], ids="IPv{}".format)
+def test_queries_for_multicast_groups_keep_no_multicast_from_neighbours(
+    tenants: Tenants, version: int
+) -> None:
+    """The tenant joins a group and asks who else wants it, and bridges believe it after 0.1 s."""
+    scene = tenants.scene
+    tenants.wire.send([multicast.query(scene, version), *multicast.reports(scene, 1, version)])
+    for _ in range(3):
+        arrived = tenants.launch([multicast.datagram(scene, version)])
+        assert "good" in arrived.get(f"IPv{version}", set())
+        time.sleep(0.1)
 
 
 def test_forged_handshakes_leave_no_connections(tenants: Tenants) -> None:

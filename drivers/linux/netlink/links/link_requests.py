@@ -13,6 +13,7 @@ from mynet.drivers.linux.netlink import header as nlmsg
 from mynet.drivers.linux.netlink import rtnetlink as rt
 from mynet.drivers.linux.netlink.links.link_settings import bridge_option
 from mynet.drivers.linux.values.bridge_port import FDB_MAX_LEARNED, PORT_GROUP, BridgePort
+from mynet.drivers.linux.values.bridge_settings import MCAST_SNOOPING
 from mynet.drivers.linux.values.desired import BRIDGE_GROUP, Bridge, Veth
 
 _IFLA_INET6_ADDR_GEN_MODE, _IN6_ADDR_GEN_MODE_NONE = 8, 1
@@ -53,7 +54,7 @@ def new_veth(veth: Veth, master: int, netns: int | None) -> bytes:
 
 
 def new_bridge(bridge: Bridge) -> bytes:
-    """Like: ip link add NAME address MAC group G type bridge fdb_max_learned N.
+    """Like: ip link add NAME address MAC group G type bridge fdb_max_learned N mcast_snooping 0.
 
     Linux before 6.7 ignores the limit.
     """
@@ -65,7 +66,7 @@ def new_bridge(bridge: Bridge) -> bytes:
         nla.nested(
             rt.IFLA_LINKINFO,
             nla.text_attribute(rt.IFLA_INFO_KIND, "bridge"),
-            nla.nested(rt.IFLA_INFO_DATA, limit),
+            nla.nested(rt.IFLA_INFO_DATA, limit, bridge_option(MCAST_SNOOPING, 0)),
         ),
         flags=_NEW,
     )

@@ -20,8 +20,8 @@ _INT = struct.Struct("@i")
 # The places in the arrays. IPV4_DEVCONF_* count from 1, and DEVCONF_* from 0.
 _IPV4_PLACES: Final = {names.FORWARDING[IPV4]: 0, names.ARP_IGNORE: 18}
 _IPV6_PLACES: Final = {names.FORWARDING[IPV6]: 0, names.ACCEPT_RA: 3, names.DISABLE_IPV6: 26}
-# A number of 32 bits, and one of 8 bits.
-_STP_STATE, _VLAN_FILTERING = 5, 7
+_STP_STATE: Final = 5  # a number of 32 bits
+_FLAGS: Final = {names.VLAN_FILTERING: 7, names.MCAST_SNOOPING: 23}  # numbers of 8 bits
 
 
 def read_bridge_settings(payloads: Mapping[int, bytes]) -> dict[str, int]:
@@ -35,14 +35,14 @@ def read_bridge_settings(payloads: Mapping[int, bytes]) -> dict[str, int]:
         **_numbers(ipv4, _IPV4_PLACES),
         **_numbers(ipv6, _IPV6_PLACES),
         names.STP: nla.read_number(of_bridge.get(_STP_STATE)),
-        names.VLAN_FILTERING: int(any(of_bridge.get(_VLAN_FILTERING, b""))),
+        **{name: int(any(of_bridge.get(place, b""))) for name, place in _FLAGS.items()},
     }
 
 
 def bridge_option(name: str, value: int) -> bytes:
     """Pack the attribute for an option of a bridge."""
-    if name == names.VLAN_FILTERING:
-        return nla.attribute(_VLAN_FILTERING, bytes([value]))
+    if name in _FLAGS:
+        return nla.attribute(_FLAGS[name], bytes([value]))
     return nla.number_attribute(_STP_STATE, value)
 
 

@@ -54,6 +54,9 @@ OF_NETWORKS = {
     "ip link set BR type bridge stp_state 1": (
         "BR keeps new ports closed for 30 seconds (stp_state is 1)."
     ),
+    "ip link set BR type bridge mcast_snooping 1": (
+        "BR withholds multicasts once one port queries (mcast_snooping is 1)."
+    ),
     "bridge fdb del ETHER dev BR self": (
         "BR passes no frames to ETHER, its own MAC address, up to the host."
     ),

@@ -63,7 +63,10 @@ def veth_info(peer: dict[str, object]) -> dict[str, object]:
                 "IFLA_LINKINFO": {
                     "IFLA_INFO_KIND": "bridge",
                     # IFLA_BR_FDB_MAX_LEARNED, which this pyroute2 does not know
-                    "IFLA_INFO_DATA": {"UNKNOWN": {"header": {"length": 8, "type": 49}}},
+                    "IFLA_INFO_DATA": {
+                        "UNKNOWN": {"header": {"length": 8, "type": 49}},
+                        "IFLA_BR_MCAST_SNOOPING": 0,
+                    },
                 },
             },
         ),
