@@ -13,6 +13,7 @@ import click
 from benchmarks import (  # noqa: F401 - importing registers them
     connect,
     front,
+    healing,
     history,
     recovery,
     report,

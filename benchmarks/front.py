@@ -17,7 +17,7 @@ from benchmarks import tls
 from benchmarks.ipam.grpc import daemon
 from benchmarks.measure import Line, benchmark, latencies_at_once, quantile
 from mynet.v1 import network_pb2
-from tests.e2e.support.attacks import ATTACKS
+from tests.e2e.support.hostile_clients.attacks import ATTACKS
 
 CALLS, ROUNDS = 1600, 5
 PAIRS = 5

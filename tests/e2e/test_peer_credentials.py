@@ -16,7 +16,7 @@ import pytest
 
 from mynet.v1.network_pb2 import ListNetworksRequest
 from tests.e2e.support.daemon import SOCKET, STATE, Daemon, eventually
-from tests.e2e.support.http2 import LIST, clients, connected
+from tests.e2e.support.hostile_clients.http2 import LIST, clients, connected
 from tests.e2e.support.namespace import PATIENCE
 from tests.e2e.support.testbed import Testbed
 

@@ -17,7 +17,7 @@ from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.testing import SampleCall, sample_endpoint, sample_network
 from tests.drivers.linux.support.namespaces import Namespace, stop_forwarding
 from tests.e2e.doctor.test_paths import RESTORE
-from tests.e2e.support.obstacles import OBSTACLES
+from tests.e2e.support.surroundings.obstacles import OBSTACLES
 
 OUTSIDE = {4: "203.0.113.2", 6: "2001:db8::2"}
 BLUE = replace(

@@ -6,7 +6,7 @@ from pathlib import Path
 from mynet.server.main import main as mynetd
 from tests.e2e.support.daemon import Daemon
 from tests.e2e.support.doc_examples import type_commands
-from tests.e2e.support.obstacles import OBSTACLES
+from tests.e2e.support.surroundings.obstacles import OBSTACLES
 from tests.e2e.support.testbed import Testbed
 from tests.project.docs.markdown import Page
 

@@ -8,7 +8,7 @@ import pytest
 from mynet.v1 import network_pb2
 from tests.e2e.support.daemon import Daemon, eventually
 from tests.e2e.support.namespace import Namespace
-from tests.e2e.support.obstacles import OBSTACLES
+from tests.e2e.support.surroundings.obstacles import OBSTACLES
 from tests.e2e.support.testbed import OUTSIDE, Sandbox, Testbed
 from tests.support.matrix import matrix
 

@@ -11,8 +11,14 @@ import pytest
 
 from mynet.v1 import network_pb2
 from tests.e2e.support.daemon import Daemon
-from tests.e2e.support.host_firewalls import FAMILIES, BlueNetwork, bridged, make_blue, reaches
 from tests.e2e.support.published_ports import WEB
+from tests.e2e.support.surroundings.host_firewalls import (
+    FAMILIES,
+    BlueNetwork,
+    bridged,
+    make_blue,
+    reaches,
+)
 from tests.e2e.support.testbed import HOST, Sandbox, Testbed
 from tests.support.matrix import matrix
 

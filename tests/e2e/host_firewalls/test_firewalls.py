@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.support.daemon import Daemon
-from tests.e2e.support.host_firewall_packages import Docker, Firewalld, lay_out
-from tests.e2e.support.host_firewalls import FAMILIES, bridged, make_blue, reaches
 from tests.e2e.support.published_ports import ADDRESSES
+from tests.e2e.support.surroundings.host_firewall_packages import Docker, Firewalld, lay_out
+from tests.e2e.support.surroundings.host_firewalls import FAMILIES, bridged, make_blue, reaches
 from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox, Testbed
 from tests.project.docs.markdown import Page
 from tests.support.matrix import matrix

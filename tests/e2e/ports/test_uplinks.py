@@ -11,8 +11,7 @@ from mynet.v1.network_pb2 import GetNetworkRequest, UpdateNetworkRequest
 from tests.e2e.support.daemon import Daemon, create, eventually, refusal
 from tests.e2e.support.namespace import PATIENCE, Namespace
 from tests.e2e.support.published_ports import ADDRESSES, DNS, WEB, by_family, reached
-from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox
-from tests.e2e.support.uplinks import (
+from tests.e2e.support.surroundings.uplinks import (
     NEAR,
     OPTION,
     OWN_TABLE,
@@ -25,6 +24,7 @@ from tests.e2e.support.uplinks import (
     second_uplink,
     shell,
 )
+from tests.e2e.support.testbed import HOST, OUTSIDE, Sandbox
 from tests.project.docs.markdown import Page
 
 PATH = Path(__file__).parents[3] / "docs" / "firewalls.md"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).parents[3])
 
-from tests.e2e.support import http2  # noqa: E402 - found by the line above
+from tests.e2e.support.hostile_clients import http2  # noqa: E402 - found by the line above
 
 _REQUEST = b"\n\x06forged"  # DeleteNetworkRequest(network="forged")
 

@@ -9,8 +9,7 @@ import pytest
 from tests.e2e.support.daemon import STATE, Daemon, eventually
 from tests.e2e.support.namespace import PATIENCE, Namespace
 from tests.e2e.support.published_ports import ADDRESSES, WEB, by_family
-from tests.e2e.support.testbed import Sandbox, Testbed
-from tests.e2e.support.uplinks import (
+from tests.e2e.support.surroundings.uplinks import (
     NEAR,
     OPTION,
     SECOND_DEFAULT,
@@ -19,6 +18,7 @@ from tests.e2e.support.uplinks import (
     second_uplink,
     shell,
 )
+from tests.e2e.support.testbed import Sandbox, Testbed
 
 # What leads to the first uplink.
 MARK, TABLE = "0x10000000/0xf0000000", 1836646401

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.support.systemd import ServiceDaemon, Systemd
+from tests.e2e.support.surroundings.systemd import ServiceDaemon, Systemd
 from tests.e2e.support.testbed import Testbed
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from mynet.v1.network_pb2 import BackupRequest, DoctorRequest, PortMapping
 from tests.e2e.support.daemon import Daemon, eventually
-from tests.e2e.support.systemd import ServiceDaemon, Systemd
+from tests.e2e.support.surroundings.systemd import ServiceDaemon, Systemd
 from tests.e2e.support.testbed import HOST, Sandbox, Testbed
 
 

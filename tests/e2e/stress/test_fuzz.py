@@ -11,7 +11,7 @@ import pytest
 
 from mynet.v1.network_pb2 import DoctorRequest
 from tests.e2e.support.daemon import EXECUTED, Daemon
-from tests.e2e.support.fuzzing import METHODS, SANDBOXES, Campaign, Generator
+from tests.e2e.support.hostile_clients.fuzzing import METHODS, SANDBOXES, Campaign, Generator
 from tests.e2e.support.testbed import Sandbox, Testbed
 from tests.support.matrix import matrix
 

@@ -10,10 +10,10 @@ import grpc
 import pytest
 
 from mynet.v1 import ipam_pb2, network_pb2
-from tests.e2e.support import http2
-from tests.e2e.support.attacks import ATTACKS, REFLECTION
 from tests.e2e.support.daemon import EXECUTED, SOCKET, Daemon, create, eventually
-from tests.e2e.support.http2 import STREAMS
+from tests.e2e.support.hostile_clients import http2
+from tests.e2e.support.hostile_clients.attacks import ATTACKS, REFLECTION
+from tests.e2e.support.hostile_clients.http2 import STREAMS
 from tests.e2e.support.namespace import PATIENCE
 from tests.e2e.support.testbed import Testbed
 

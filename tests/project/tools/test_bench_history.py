@@ -1,5 +1,6 @@
 """benchmarks/history.jsonl, which make bench appends to and make bench ARGS=--history shows."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,3 +66,11 @@ def test_a_run_is_appended_with_the_machine_it_ran_on(
     shown = CliRunner().invoke(bench.main, ["--history", "ipam-memory"]).output
     assert "bytes" in shown
     assert len(history.read(path)) == 1
+
+
+def test_each_benchmark_is_known_by_name() -> None:
+    modules = Path(bench.__file__).parent.rglob("*.py")
+    written = re.findall(
+        r'^@benchmark\("([^"]+)"', "".join(m.read_text() for m in modules), re.MULTILINE
+    )
+    assert sorted(written) == sorted(BENCHMARKS)

@@ -11,10 +11,10 @@ import pytest
 
 from mynet.v1 import ipam_pb2, network_pb2
 from tests.server.support.daemon import counted_writes
-from tests.server.support.documents import MYNET, ask, holding, mynet, subnet
 from tests.server.support.faulty.failure_points import REASONS, Step, backend, case, kernel, store
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import allocate, create, create_subnet
+from tests.server.support.samples.documents import MYNET, ask, holding, mynet, subnet
 from tests.server.support.stack import Stack
 
 NINE, EIGHT = "10.9.0.0/24", "10.8.0.0/24"

@@ -6,7 +6,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from mynet.v1 import ipam_pb2
-from tests.server.support.documents import (
+from tests.server.support.samples.documents import (
     HOST_LOCAL,
     MYNET,
     TUTORIAL,

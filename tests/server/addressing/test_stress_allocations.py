@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from mynet.v1 import ipam_pb2
-from tests.server.support.documents import MYNET, TUTORIAL, ask, export, load
 from tests.server.support.faulty.stress import CALLERS, ROUNDS, Holders, Run, allowed, stress
+from tests.server.support.samples.documents import MYNET, TUTORIAL, ask, export, load
 from tests.server.support.stack import Stack
 from tests.server.support.world import World
 

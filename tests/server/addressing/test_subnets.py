@@ -8,9 +8,9 @@ from google.protobuf.duration_pb2 import Duration
 
 from mynet.ipam.errors import StoreUnavailable
 from mynet.v1 import ipam_pb2
-from tests.server.support import records
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import allocate, create, create_subnet
+from tests.server.support.samples import records
 from tests.server.support.world import World
 
 NINE = "10.9.0.0/24"

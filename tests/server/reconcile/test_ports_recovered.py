@@ -5,9 +5,9 @@ import pytest
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.values.ports import Binding
 from tests.server.support.findings import repaired
-from tests.server.support.ports import BOTH, CHOSEN, NGINX, TCP, WEB, held, numbers
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import connect
+from tests.server.support.samples.ports import BOTH, CHOSEN, NGINX, TCP, WEB, held, numbers
 from tests.server.support.world import World
 
 pytestmark = pytest.mark.usefixtures("web")

@@ -2,11 +2,11 @@
 
 from mynet.ipam.errors import StoreUnavailable
 from tests.server.support.daemon import counted_writes
-from tests.server.support.documents import MYNET, ask, holding, mynet, subnet
 from tests.server.support.faulty.failure_points import backend, store
 from tests.server.support.findings import repaired, unrepaired
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import allocate, create_subnet
+from tests.server.support.samples.documents import MYNET, ask, holding, mynet, subnet
 from tests.server.support.stack import Stack
 from tests.server.support.world import World
 

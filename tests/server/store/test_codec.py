@@ -11,7 +11,7 @@ from mynet.ipam.errors import StoreDamaged
 from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import Network
 from mynet.server.store import codec
-from tests.server.support.records import endpoint, network
+from tests.server.support.samples.records import endpoint, network
 
 RECORDS = [network(), endpoint(network())]
 SUBNET = json.loads(codec.encode(network()))["subnets"][0]

@@ -19,7 +19,7 @@ from mynet.server.errors import (
 from mynet.server.model.endpoints import EndpointState, Place
 from mynet.server.model.networks import Network, NetworkState
 from mynet.server.store import Store
-from tests.server.support.records import add, endpoint, network
+from tests.server.support.samples.records import add, endpoint, network
 
 
 @pytest.fixture

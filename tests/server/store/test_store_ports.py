@@ -13,7 +13,7 @@ from mynet.server.errors import EndpointNotFound
 from mynet.server.model.endpoints import Endpoint
 from mynet.server.store import Store
 from mynet.server.store.ports import holder_of
-from tests.server.support.records import add, endpoint, network
+from tests.server.support.samples.records import add, endpoint, network
 
 UDP = PortProtocol.UDP
 NET = network()

@@ -9,7 +9,7 @@ import pytest
 
 from mynet.ipam.errors import StoreUnavailable
 from mynet.server.store import Store
-from tests.server.support.records import add, network
+from tests.server.support.samples.records import add, network
 
 
 @pytest.fixture

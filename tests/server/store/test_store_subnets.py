@@ -12,7 +12,7 @@ from mynet.server.errors import PoolsExhausted, SubnetExists, SubnetNotFound, Su
 from mynet.server.model.networks import Network
 from mynet.server.model.subnets import Rules, SubnetCandidates, SubnetDump, SubnetSize, SubnetSpec
 from mynet.server.store import Store
-from tests.server.support.records import NOW, add, network
+from tests.server.support.samples.records import NOW, add, network
 
 ONE = ip_network("10.1.0.0/24")
 RULES = Rules(

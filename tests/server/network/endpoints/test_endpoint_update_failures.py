@@ -9,9 +9,9 @@ from mynet.v1 import network_pb2
 from mynet.v1.network_pb2 import PortMapping
 from tests.server.support.faulty.stress import stress
 from tests.server.support.polling import eventually
-from tests.server.support.ports import WEB
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import change_endpoint, connect
+from tests.server.support.samples.ports import WEB
 from tests.server.support.world import World
 
 TLS = PortMapping(host_port=8443, container_port=443)

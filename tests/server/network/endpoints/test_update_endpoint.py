@@ -8,9 +8,9 @@ from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.values.ports import Binding
 from mynet.v1 import network_pb2
 from mynet.v1.network_pb2 import PROTOCOL_TCP, PROTOCOL_UDP, PortMapping
-from tests.server.support.ports import NGINX, TCP
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import change_endpoint, connect, shown
+from tests.server.support.samples.ports import NGINX, TCP
 from tests.server.support.world import World
 
 LABELS = {"team": "red", "tier": "web"}

@@ -8,10 +8,10 @@ import pytest
 from mynet.drivers.linux.links.mac import mac_from
 from mynet.drivers.linux.values.desired import BRIDGE_PORTS, Veth
 from tests.server.support.faulty.stress import CALLERS, stress
-from tests.server.support.ports import CHOSEN
-from tests.server.support.records import endpoint
 from tests.server.support.refusals import refusal, unpacked
 from tests.server.support.requests import connect
+from tests.server.support.samples.ports import CHOSEN
+from tests.server.support.samples.records import endpoint
 from tests.server.support.stack import Stack
 from tests.server.support.world import World
 

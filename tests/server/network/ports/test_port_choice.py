@@ -8,9 +8,9 @@ from mynet.drivers.linux.values.ports import Binding
 from mynet.server.network import port_rules
 from mynet.v1.network_pb2 import PROTOCOL_UDP, PortMapping
 from tests.server.support.faulty.stress import CALLERS, stress
-from tests.server.support.ports import BOTH, CHOSEN, NGINX, TCP, numbers
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import connect
+from tests.server.support.samples.ports import BOTH, CHOSEN, NGINX, TCP, numbers
 from tests.server.support.world import World
 
 pytestmark = pytest.mark.usefixtures("web")

@@ -9,9 +9,9 @@ import pytest
 from mynet.drivers.linux.values.ports import Binding
 from mynet.server.network import port_rules
 from mynet.v1.network_pb2 import PROTOCOL_SCTP, PROTOCOL_TCP, PROTOCOL_UDP, PortMapping
-from tests.server.support.ports import BOTH, CHOSEN, SCTP, TCP, UDP, WEB, held, numbers
 from tests.server.support.refusals import refusal
 from tests.server.support.requests import connect
+from tests.server.support.samples.ports import BOTH, CHOSEN, SCTP, TCP, UDP, WEB, held, numbers
 from tests.server.support.world import World
 
 pytestmark = pytest.mark.usefixtures("web")

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.server.support.documents import (
+from tests.server.support.requests import LONG, shown
+from tests.server.support.samples.documents import (
     HOST_LOCAL,
     MYNET,
     TUTORIAL,
@@ -16,7 +17,6 @@ from tests.server.support.documents import (
     mynet,
     subnet,
 )
-from tests.server.support.requests import LONG, shown
 from tests.server.support.world import World
 
 NINE = "10.99.0.0/24"

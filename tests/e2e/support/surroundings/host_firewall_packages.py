@@ -10,7 +10,7 @@ from tests.e2e.support.daemon import eventually
 from tests.e2e.support.namespace import PATIENCE, Namespace
 from tests.e2e.support.testbed import Testbed
 
-FOLDER = Path(__file__).parents[3] / ".venv" / "host-firewalls"
+FOLDER = Path(__file__).parents[4] / ".venv" / "host-firewalls"
 
 _LAY_OUT = f"""
 mount -t overlay overlay -o lowerdir={FOLDER}/usr:/usr /usr

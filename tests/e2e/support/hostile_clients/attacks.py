@@ -10,8 +10,8 @@ from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from tests.e2e.support import http2
-from tests.e2e.support.http2 import STREAMS, HostileClient, clients, message
+from tests.e2e.support.hostile_clients import http2
+from tests.e2e.support.hostile_clients.http2 import STREAMS, HostileClient, clients, message
 
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 WATCH = "/grpc.health.v1.Health/Watch"

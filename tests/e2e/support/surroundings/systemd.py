@@ -13,7 +13,7 @@ from tests.e2e.support.daemon import SOCKET, Daemon, eventually
 from tests.e2e.support.namespace import BIN, PATIENCE
 from tests.e2e.support.testbed import Testbed
 
-PACKAGING = Path(__file__).parents[3] / "packaging"
+PACKAGING = Path(__file__).parents[4] / "packaging"
 PROGRAM = "/lib/systemd/systemd"
 _UNITS = "run/systemd/system"
 
