@@ -127,6 +127,7 @@ def test_many_endpoints_with_many_ports_leave_nothing(
             **{f"pub{version}": 16 * count for version in (4, 6)},
             **{f"pubsrc{version}": 16 * count for version in (4, 6)},
             **{f"pubr_tcp{version}": count for version in (4, 6)},
+            "ports": count,  # of bridges, in the table of family bridge
         }
         with testbed.outside.inside(lambda: socket.socket(type=socket.SOCK_DGRAM)) as sock:
             for number in udp:
