@@ -25,13 +25,13 @@ from mynet.server.network.planning import Planner
 from mynet.server.network.port_allocator import PortAllocator
 from mynet.server.network.selectors import EndpointFinder
 from mynet.server.plugins.catalog import Catalog
+from mynet.server.reconcile.checks.daemon import DaemonCheck
+from mynet.server.reconcile.checks.endpoint import EndpointChecks
+from mynet.server.reconcile.checks.ipam import IpamChecks
+from mynet.server.reconcile.checks.network import NetworkChecks
 from mynet.server.reconcile.conditions import Conditions
-from mynet.server.reconcile.daemon_checks import DaemonCheck
 from mynet.server.reconcile.doctor import Doctor
 from mynet.server.reconcile.driver_reports import DriverReports
-from mynet.server.reconcile.endpoint_checks import EndpointChecks
-from mynet.server.reconcile.ipam_checks import IpamChecks
-from mynet.server.reconcile.network_checks import NetworkChecks
 from mynet.server.reconcile.recovery import Recovery
 from mynet.server.reconcile.sandboxes import Sandboxes
 from mynet.server.state.backup import Backups

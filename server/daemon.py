@@ -12,14 +12,15 @@ from functools import partial
 import structlog
 
 from mynet.drivers.linux.kernel import LinuxKernel
-from mynet.server import config_file, memory
-from mynet.server.config import Settings
+from mynet.server import memory
+from mynet.server.config import config_file
+from mynet.server.config.settings import Settings
 from mynet.server.core import assemble
 from mynet.server.errors import CannotStart
 from mynet.server.logs.audit_file import AuditFile
 from mynet.server.plugins.catalog import BACKENDS, DRIVERS
 from mynet.server.plugins.loading import load_plugins
-from mynet.server.reconcile.daemon_checks import (
+from mynet.server.reconcile.checks.daemon import (
     DaemonCheck,
     audit_problems,
     insecure_problems,

@@ -10,16 +10,25 @@ from click.core import ParameterSource
 from mynet.drivers.errors import DriverError
 from mynet.drivers.linux.kernel_errors import remedy_of
 from mynet.ipam.errors import IpamError
-from mynet.server import config, config_file
-from mynet.server.config import Settings
+from mynet.server.config import config_file
+from mynet.server.config.limit_options import limit_options
+from mynet.server.config.option_faults import Options
+from mynet.server.config.settings import (
+    DEFAULT_LISTEN,
+    DEFAULT_STATE_DIR,
+    Seconds,
+    Settings,
+    listeners,
+    parse_pools,
+    require_addresses,
+    tls_files,
+)
 from mynet.server.errors import NO_THREAD, CannotStart, is_without_thread
-from mynet.server.limit_options import limit_options
 from mynet.server.logs.program_log import Format, configured
 from mynet.server.model.callers import Listener, Role
 from mynet.server.model.limits import Limits
 from mynet.server.model.subnets import AddressPool
 from mynet.server.offline.commands import fsck, restore
-from mynet.server.option_faults import Options
 from mynet.server.proxy.activation import inherited_listeners
 
 # Keys of click's context. The config file has other keys.
@@ -48,14 +57,14 @@ def _check_addresses(
     _context: click.Context, _: click.Parameter, value: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Return addresses to listen on as they are. Raises click.BadParameter with all faults."""
-    config.require_addresses(value)
+    require_addresses(value)
     return value
 
 
 def _parse_pools(
     _context: click.Context, _: click.Parameter, value: tuple[str, ...]
 ) -> tuple[AddressPool, ...]:
-    return config.parse_pools(value)
+    return parse_pools(value)
 
 
 @click.group(
@@ -84,7 +93,7 @@ def _parse_pools(
     multiple=True,
     callback=_check_addresses,
     metavar="ADDRESS",
-    default=(config.DEFAULT_LISTEN,),
+    default=(DEFAULT_LISTEN,),
     help="Where to serve callers who may do everything: unix:///PATH[,group=NAME][,mode=0660], or"
     " HOST:PORT with TLS or --insecure. May be repeated.",
 )
@@ -124,19 +133,19 @@ def _parse_pools(
 @click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    default=config.DEFAULT_STATE_DIR,
+    default=DEFAULT_STATE_DIR,
     help="Directory for the records of networks, endpoints and addresses. One daemon a directory.",
 )
 @click.option(
     "--plugin-timeout",
-    type=config.Seconds(min=0.1),
+    type=Seconds(min=0.1),
     metavar="SECONDS",
     default=30.0,
     help="How long a call waits for a driver or an IPAM backend.",
 )
 @click.option(
     "--shutdown-grace",
-    type=config.Seconds(min=0),
+    type=Seconds(min=0),
     metavar="SECONDS",
     default=10.0,
     help="How long calls under way may take to end after SIGTERM.",
@@ -152,14 +161,14 @@ def _parse_pools(
 )
 @click.option(
     "--default-cooldown",
-    type=config.Seconds(min=0),
+    type=Seconds(min=0),
     metavar="SECONDS",
     default=30.0,
     help="How long a released address is not allocated again, by default of subnets.",
 )
 @click.option(
     "--default-retention",
-    type=config.Seconds(min=0),
+    type=Seconds(min=0),
     metavar="SECONDS",
     default=86400.0,
     help="How long a released address is kept for its sticky key, by default of subnets.",
@@ -228,8 +237,8 @@ def main(
     if inherited and context.get_parameter_source("listen") is ParameterSource.DEFAULT:
         listen = ()
     addresses = {Role.ADMIN: listen, Role.OPERATOR: listen_operator, Role.READER: listen_reader}
-    tls = config.tls_files(tls_cert, tls_key, tls_client_ca)
-    listeners = config.listeners(
+    tls = tls_files(tls_cert, tls_key, tls_client_ca)
+    listening = listeners(
         addresses,
         insecure=insecure,
         tls=tls is not None,
@@ -238,7 +247,7 @@ def main(
     )
     file = context.meta.get(_FILE)
     settings = Settings(
-        *(listeners, state_dir, plugin_timeout, shutdown_grace),
+        *(listening, state_dir, plugin_timeout, shutdown_grace),
         pools=default_address_pool,
         cooldown=default_cooldown,
         retention=default_retention,

@@ -19,7 +19,7 @@ from mynet.ipam.api import (
 from mynet.ipam.bitmap import BitmapBackend
 from mynet.ipam.bitmap.bits import PAGE_BITS, SparseBits
 from mynet.ipam.testing import SampleCall
-from mynet.server.config import DEFAULT_POOLS
+from mynet.server.config.settings import DEFAULT_POOLS
 from mynet.server.model.subnets import SubnetCandidates, SubnetSize, SubnetSpec
 from mynet.server.store import Store
 

@@ -19,13 +19,13 @@ from mynet.server.model.endpoints import Endpoint
 from mynet.server.model.networks import Network, NetworkState
 from mynet.server.network.attachments import Attachments
 from mynet.server.plugins.catalog import Catalog
+from mynet.server.reconcile.checks.daemon import DaemonCheck
+from mynet.server.reconcile.checks.endpoint import EndpointChecks
+from mynet.server.reconcile.checks.ipam import IpamChecks
+from mynet.server.reconcile.checks.network import NetworkChecks
 from mynet.server.reconcile.conditions import Conditions
-from mynet.server.reconcile.daemon_checks import DaemonCheck
 from mynet.server.reconcile.driver_reports import DriverReports
-from mynet.server.reconcile.endpoint_checks import EndpointChecks
 from mynet.server.reconcile.findings import Examination, Finding
-from mynet.server.reconcile.ipam_checks import IpamChecks
-from mynet.server.reconcile.network_checks import NetworkChecks
 from mynet.server.reconcile.recovery import Recovery
 from mynet.server.reconcile.sandboxes import Observed, Sandboxes
 from mynet.server.reconcile.snapshot import Snapshot

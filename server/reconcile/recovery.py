@@ -9,9 +9,9 @@ from mynet.server.calls.call import Call
 from mynet.server.network.attachments import Attachments
 from mynet.server.network.network_updates import NetworkUpdates
 from mynet.server.plugins.catalog import Catalog, Plugin
-from mynet.server.reconcile.endpoint_checks import GONE_RESULT
+from mynet.server.reconcile.checks.endpoint import GONE_RESULT
+from mynet.server.reconcile.checks.network import NetworkChecks
 from mynet.server.reconcile.findings import Examination, Finding
-from mynet.server.reconcile.network_checks import NetworkChecks
 from mynet.server.reconcile.sandboxes import Observed
 from mynet.server.reconcile.snapshot import Snapshot
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mynet.server.config import DEFAULT_LISTEN
+from mynet.server.config.settings import DEFAULT_LISTEN
 from mynet.server.model.callers import SOCKET_MODE, Role
 
 

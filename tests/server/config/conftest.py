@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mynet.server import daemon, main
-from mynet.server.config import Settings
+from mynet.server.config.settings import Settings
 from tests.server.config.running import Run
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from mynet.server import config_file, main
+from mynet.server import main
+from mynet.server.config import config_file
 from mynet.server.errors import CannotStart
 from mynet.server.model.callers import Role
 from mynet.server.model.roles import Grant

@@ -4,7 +4,7 @@ import pytest
 
 from mynet.ipam.errors import StoreDamaged
 from mynet.server import daemon
-from mynet.server.config import Settings
+from mynet.server.config.settings import Settings
 from mynet.server.errors import CannotStart
 from mynet.server.model.callers import Listener
 from tests.server.config.running import Run

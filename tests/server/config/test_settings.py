@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mynet.server import main
-from mynet.server.config import Settings
+from mynet.server.config.settings import Settings
 from mynet.server.model.callers import Listener, Role
 from mynet.server.model.limits import Limits
 from mynet.server.model.subnets import AddressPool

@@ -13,7 +13,7 @@ from mynet.server.errors import CannotStart
 from mynet.server.logs import line_queue
 from mynet.server.logs.audit_file import AuditFile
 from mynet.server.logs.log_file import LogFile
-from mynet.server.reconcile.daemon_checks import audit_problems
+from mynet.server.reconcile.checks.daemon import audit_problems
 from mynet.server.reload import reload
 from tests.server.support.polling import eventually
 

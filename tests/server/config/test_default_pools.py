@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 import pytest
 
-from mynet.server import config
-from mynet.server.config import DEFAULT_POOLS, Settings, parse_pools, ula_pools
+from mynet.server.config import settings
+from mynet.server.config.settings import DEFAULT_POOLS, Settings, parse_pools, ula_pools
 from mynet.server.model.subnets import AddressPool
 
 PRIVATE = {"10.192.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"}  # RFC 1918, 6598
@@ -18,11 +18,11 @@ MACHINE = "0123456789abcdef0123456789abcdef"
 def machine_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file with the machine's id, which is not there yet."""
     path = tmp_path / "machine-id"
-    monkeypatch.setattr(config, "_MACHINE_ID", path)
+    monkeypatch.setattr(settings, "_MACHINE_ID", path)
     return path
 
 
-def settings(*pools: AddressPool) -> Settings:
+def with_pools(*pools: AddressPool) -> Settings:
     return Settings((), Path("/a"), 1, 1, pools=pools, cooldown=7, retention=8)
 
 
@@ -69,7 +69,7 @@ def test_pools_that_share_addresses_are_refused(other: str) -> None:
 
 
 def test_the_default_pools_are_private_ranges_of_each_family(machine_id: Path) -> None:
-    defaults = settings().defaults("instance")
+    defaults = with_pools().defaults("instance")
     assert defaults.pools == (*DEFAULT_POOLS, *ula_pools("instance"))
     assert (defaults.cooldown, defaults.retention) == (7, 8)
     assert {str(pool.base) for pool in DEFAULT_POOLS} == PRIVATE
@@ -78,7 +78,7 @@ def test_the_default_pools_are_private_ranges_of_each_family(machine_id: Path) -
 
 def test_configured_pools_replace_the_defaults(machine_id: Path) -> None:
     pool = AddressPool(ip_network("10.0.0.0/16"), 26)
-    assert settings(pool).defaults("instance").pools == (pool,)
+    assert with_pools(pool).defaults("instance").pools == (pool,)
 
 
 def test_the_pool_of_a_machine_is_the_same_at_every_start(machine_id: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from mynet.server.config import Seconds
+from mynet.server.config.settings import Seconds
 from mynet.server.model.limits import Limits
 
 F = TypeVar("F", bound=Callable[..., object])
