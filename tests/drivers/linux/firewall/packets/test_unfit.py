@@ -1,5 +1,6 @@
 """TCP packets that fit no connection, and connections whose tracking the kernel has lost."""
 
+import errno
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -122,6 +123,69 @@ def test_a_connection_goes_on_when_its_tracking_is_lost(
 
 
 @by_family
+@by_kind
+@pytest.mark.parametrize("first", ["client", "server"])
+def test_either_end_may_send_first_when_the_tracking_is_lost(
+    topology: Topology, version: int, kind: str, first: str
+) -> None:
+    """A packet from outside in a connection that the host forwards would seem to be the host's."""
+    client, server, to, port = kinds(topology, version)[kind]
+    with connection(topology, client, server, to, port, version) as made:
+        ends = [made.client, made.server]
+        sender, other = ends if first == "client" else ends[::-1]
+        forget_all_flows(topology.namespaces["host"])
+        sender.sendall(b"first")
+        assert topology.namespaces["outside"].pings(HOST[version])  # the host has had the segment
+        other.sendall(b"then")
+        assert sender.recv(100) == b"then"
+        assert other.recv(100) == b"first"
+
+
+@by_family
+def test_two_ends_that_open_a_connection_at_once_have_it(topology: Topology, version: int) -> None:
+    """Both send a SYN, as two hosts behind NAT do (RFC 5382, REQ-2)."""
+    outside, port = topology.namespaces["outside"], 7007
+    chain = "{ type filter hook input priority 0; tcp dport 7008 drop; }"
+    outside.run("nft", f"table inet late {{ chain input {chain}; }}")
+    with ExitStack() as stack:
+        near, far = (
+            stack.enter_context(topology.listening(name, version, socket.SOCK_STREAM, number))
+            for name, number in (("red1", port), ("outside", port + 1))
+        )
+        near.settimeout(0)
+        assert (
+            near.connect_ex((topology.address("outside", version), port + 1)) == errno.EINPROGRESS
+        )
+        outside.run("nft", "delete", "table", "inet", "late")
+        far.connect((HOST[version], port))
+        near.settimeout(30)
+        far.sendall(b"word")
+        assert near.recv(100) == b"word"
+
+
+@by_family
+def test_a_sandbox_leaves_by_a_port_that_has_just_refused_its_peer(
+    topology: Topology, version: int
+) -> None:
+    """The peer comes too early, as one of two hosts behind NAT does, and tries again."""
+    port = 7010
+    with ExitStack() as stack:
+        far = stack.enter_context(topology.listening("outside", version, socket.SOCK_STREAM))
+        with pytest.raises(ConnectionRefusedError):
+            far.connect((HOST[version], port))
+        address = far.getsockname()[1]
+        far.close()
+        server = topology.listening("outside", version, socket.SOCK_STREAM, address)
+        listener = stack.enter_context(server)
+        listener.listen()
+        near = stack.enter_context(topology.listening("red1", version, socket.SOCK_STREAM, port))
+        near.connect((topology.address("outside", version), address))
+        made, seen = listener.accept()
+        made.close()
+        assert seen[:2] == (HOST[version], port)
+
+
+@by_family
 @pytest.mark.parametrize("kind", ["the host's", "to the host"])
 def test_the_hosts_own_connection_goes_on_where_the_kernel_takes_up_none(
     topology: Topology, version: int, kind: str
@@ -147,6 +211,21 @@ def test_a_closed_port_of_the_host_refuses_at_once(topology: Topology, version: 
             sock.settimeout(30)
             with pytest.raises(ConnectionRefusedError):
                 sock.connect((HOST[version], port))
+
+
+@by_family
+def test_a_port_of_a_program_of_the_host_refuses_what_it_does_not_know(
+    topology: Topology, version: int
+) -> None:
+    """A client learns at once that the program has lost its connection, but still listens."""
+    host = topology.namespaces["host"]
+    with connection(topology, "outside", "host", (HOST[version], 0), 0, version) as made:
+        made.server.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, 1)
+        made.server.close()  # in silence
+        forget_all_flows(host)
+        made.client.sendall(b"word")
+        with pytest.raises(ConnectionResetError):
+            made.client.recv(1)
 
 
 @by_family
