@@ -1,16 +1,14 @@
 """The way of a call: read its request, run its method, send its answer.
 
 It refuses calls while the daemon starts or stops, gives each call a request id and a deadline,
-turns errors into statuses, and logs one line for each call. It reads the request by itself, where
-gRPC would read it before the method is known: so it counts the calls that wait for their callers.
+turns errors into statuses, and logs one line for each call.
 """
 
 import contextlib
 import re
 import secrets
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import Enum
 from functools import partial
 from typing import Any, TypeAlias
@@ -24,11 +22,8 @@ from grpc_status import rpc_status
 from mynet.server.calls.call import Call
 from mynet.server.errors import (
     CallerGone,
-    InvalidArgument,
-    LimitExceeded,
     ShuttingDown,
     Starting,
-    Violation,
 )
 from mynet.server.model.callers import Caller, Listener
 from mynet.server.model.limits import Limits
@@ -39,6 +34,7 @@ from mynet.server.services.front.callers import identify
 from mynet.server.services.front.limits import BytesInFlight, WaitingCalls
 from mynet.server.services.front.methods import Method
 from mynet.server.services.front.rates import Rates
+from mynet.server.services.front.requests import Requests
 from mynet.server.services.front.roles import require_role
 from mynet.server.services.front.turns import Turns
 from mynet.server.services.status import to_status
@@ -75,6 +71,7 @@ class Front:
         self.peers = Peers()
         self.audit = audit
         self.waiting = WaitingCalls(limits.max_waiting_calls)
+        self._requests = Requests(limits, self.waiting)
         self.bytes_in_flight = BytesInFlight(limits.max_bytes_in_flight)
         self.turns = Turns(limits.max_running_calls, limits.max_queued_calls)
         self.rates = Rates(limits.rate_limit, limits.rate_burst)
@@ -110,18 +107,6 @@ class Front:
         if method.streams_answer:
             return grpc.stream_stream_rpc_method_handler(partial(self._stream, method, listener))
         return grpc.stream_unary_rpc_method_handler(partial(self._answer, method, listener))
-
-    def read(self, bodies: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
-        """Return the next message of a caller. Raises LimitExceeded, and StopIteration at the end.
-
-        grpc's error for a caller that has gone away passes through, and gRPC ends the call.
-        """
-        with self.waiting.entry(context):
-            body = next(bodies)
-        if len(body) > self.limits.max_request_bytes:
-            most = self.limits.max_request_bytes
-            raise LimitExceeded("max_request_bytes", most, f"a message of it has {len(body)} bytes")
-        return body
 
     def _answer(
         self,
@@ -178,8 +163,7 @@ class Front:
                 self.rates.take(caller)
                 require_role(method.path, caller, listener)  # before the request is read
                 self._require_serving()
-                requests = self._requests(method, bodies, context, count, entry)
-                request = _all(requests) if method.streams_request else _only(requests)
+                request = self._requests.read(method, bodies, context, count, entry)
                 started = time.monotonic()
                 yield request, self._call(context, request_id, caller), entry
             except grpc.RpcError:  # the caller has gone away, and gRPC has ended the call
@@ -194,29 +178,6 @@ class Front:
             _log_call(status, error, time.monotonic() - started)
         if status.code != code_pb2.OK:
             context.abort_with_status(rpc_status.to_status(status))
-
-    def _requests(
-        self,
-        method: Method,
-        bodies: Iterator[bytes],
-        context: grpc.ServicerContext,
-        count: Callable[[int], None],
-        entry: AuditEntry,
-    ) -> Iterator[Message]:
-        """Yield the messages of a request. Raises LimitExceeded and InvalidArgument."""
-        total, most = 0, self.limits.max_document_bytes
-        with contextlib.suppress(StopIteration):
-            while True:
-                body = self.read(bodies, context)
-                total += len(body)
-                if total > most:
-                    raise LimitExceeded("max_document_bytes", most, "send less in one request")
-                count(len(body))
-                message = method.parse(body)
-                entry.request = entry.request or message
-                yield message
-        if not context.is_active():
-            raise CallerGone("the caller has gone away, or took too long to send its request")
 
     def _record(self, entry: AuditEntry, error: BaseException | None, started: float) -> None:
         """Write the line of a call for the audit log, if there is one."""
@@ -253,22 +214,6 @@ class Front:
             caller=caller,
             is_active=context.is_active,
         )
-
-
-def _only(requests: Iterator[Message]) -> Message:
-    """Return the first message of a request. Raises InvalidArgument if there is none."""
-    for request in requests:
-        return request
-    raise InvalidArgument([Violation("request", "is missing; the call ended without a message")])
-
-
-def _all(requests: Iterator[Message]) -> Iterator[Message]:
-    """Read all messages of a request; return an iterator that frees each one.
-
-    So a call that has its turn does not wait for its caller.
-    """
-    messages = deque(requests)
-    return (messages.popleft() for _ in range(len(messages)))
 
 
 def _request_id(context: grpc.ServicerContext) -> str:
