@@ -122,7 +122,7 @@ def _parse_pools(
     "--tls-client-ca",
     type=_FILE_PATH,
     metavar="FILE",
-    help="The authorities that sign the certificates of callers. [roles] gives them roles.",
+    help="The certificate authorities (CA) of callers. [roles] gives them roles.",
 )
 @click.option("--insecure", is_flag=True, help="Serve TCP without encryption and authentication.")
 @click.option(

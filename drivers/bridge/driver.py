@@ -222,7 +222,7 @@ class BridgeDriver(api.Driver):
         return [
             f"The routing policy rule by {rule} was not compared: packets that it selects may take"
             " another way."
-            for rule in (self._kernel.host.opaque_rules() if networks else ())
+            for rule in (self._kernel.host.unchecked_rules() if networks else ())
         ]
 
     def orphans(self, call: api.Call, known: Collection[str]) -> Sequence[api.Orphan]:

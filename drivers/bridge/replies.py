@@ -53,7 +53,7 @@ def leftover_reply_rules(host: Host, networks: Sequence[Network]) -> Iterator[st
 def _others(host: Host, networks: Sequence[Network]) -> frozenset[str]:
     """Return the bridges whose replies are led although none of the networks wants it."""
     wanted = {network.interface for network in networks if wants_uplinks(network)}
-    return host.led_bridges() - wanted
+    return host.reply_bridges() - wanted
 
 
 def filtered_requests(networks: Sequence[Network], host: Host) -> Mapping[str, Sequence[Condition]]:

@@ -93,7 +93,7 @@ class FakeHost(Subject, protocol=Host):
         """Forget the bridges."""
         self.led -= set(bridges)
 
-    def led_bridges(self) -> frozenset[str]:
+    def reply_bridges(self) -> frozenset[str]:
         """Return the bridges that are remembered."""
         return frozenset(self.led)
 
@@ -121,6 +121,6 @@ class FakeHost(Subject, protocol=Host):
             if path.bridge in self.in_the_way
         ]
 
-    def opaque_rules(self) -> Sequence[str]:
+    def unchecked_rules(self) -> Sequence[str]:
         """Return nothing: it has no policy rules."""
         return ()

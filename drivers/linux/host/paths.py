@@ -62,7 +62,7 @@ def route_device(nl: Netlink, source: IPAddress) -> int:
     return path_requests.read_winner(reply).device if reply else 0
 
 
-def opaque_rules() -> Sequence[str]:
+def unchecked_rules() -> Sequence[str]:
     """Return the policy rules that a lookup does not exercise, such as ``fwmark (IPv4, 100)``."""
     with Netlink() as nl:
         return [

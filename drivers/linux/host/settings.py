@@ -9,7 +9,7 @@ from typing import Final
 from mynet.drivers.api import IPV4, IPV6, IPAddress, IPNetwork
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.host import leaving
-from mynet.drivers.linux.host.paths import obstacles, opaque_rules
+from mynet.drivers.linux.host.paths import obstacles, unchecked_rules
 from mynet.drivers.linux.host.replies import Replies
 from mynet.drivers.linux.host.router_advertisements import IPV6_FORWARDING, ignoring_settings
 from mynet.drivers.linux.kernel_errors import refused
@@ -135,7 +135,7 @@ class Host:
         """Like: ip rule delete iif BRIDGE."""
         self._replies.release(bridges)
 
-    def led_bridges(self) -> frozenset[str]:
+    def reply_bridges(self) -> frozenset[str]:
         """Like: ip rule show."""
         return self._replies.led()
 
@@ -161,9 +161,9 @@ class Host:
         """Like: ip route get fibmatch ADDRESS from NEXTHOP iif UPLINK, for each path."""
         return obstacles(paths)
 
-    def opaque_rules(self) -> Sequence[str]:
+    def unchecked_rules(self) -> Sequence[str]:
         """Like: ip rule show."""
-        return opaque_rules()
+        return unchecked_rules()
 
     def close(self) -> None:
         """Close the descriptor that is kept between calls."""

@@ -51,7 +51,7 @@ class Host(Protocol):
         With the last bridge that is led, the uplinks' tables are removed too.
         """
 
-    def led_bridges(self) -> frozenset[str]:
+    def reply_bridges(self) -> frozenset[str]:
         """Return the names of bridges whose packets are led back to uplinks."""
 
     def reply_differences(self, bridges: Collection[str]) -> Mapping[str, Sequence[str]]:
@@ -69,5 +69,5 @@ class Host(Protocol):
         The cost is one or two lookups a path, however many routes the host has.
         """
 
-    def opaque_rules(self) -> Sequence[str]:
+    def unchecked_rules(self) -> Sequence[str]:
         """Return the policy rules that :meth:`obstacles` does not exercise, for people."""

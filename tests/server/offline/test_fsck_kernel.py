@@ -252,7 +252,7 @@ INSPECTING = {  # the verbs of the kernel that change nothing
     "firewall.unexpected",
     "host.forwarded_versions",
     "host.ip_versions",
-    "host.led_bridges",
+    "host.reply_bridges",
     "host.route_sources",
     "links.inspect",
     "links.inspect_bridge",
