@@ -174,3 +174,16 @@ def test_connect_refuses_a_sandbox_that_was_replaced(
         driver.connect(CALL, replace(endpoint, sandbox=lost))
     assert host.link(endpoint.host_interface) is None
     assert driver.check(CALL, replace(endpoint, sandbox=lost))
+
+
+@pytest.mark.parametrize("end", ["host", "box"])
+def test_a_repair_keeps_what_an_interface_knows_of_its_neighbours(
+    host: Namespace, box: Namespace, driver: BridgeDriver, endpoint: Endpoint, end: str
+) -> None:
+    driver.connect(CALL, endpoint)
+    where, name = (host, "br-check1") if end == "host" else (box, "check1")
+    lasting = ["198.18.1.77", "lladdr", "02:00:00:00:00:77", "dev", name, "nud", "permanent"]
+    where.run("ip", "neigh", "add", *lasting)
+    driver.create(CALL, endpoint.network)
+    driver.connect(CALL, endpoint)
+    assert "02:00:00:00:00:77" in where.run("ip", "neigh", "show", "198.18.1.77")
