@@ -29,6 +29,15 @@ def _plain_logs() -> None:
     )
 
 
+@pytest.fixture(autouse=True)
+def _same_umask() -> Iterator[None]:
+    """Give the process its umask back, which the command mynetd sets for the daemon's files."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_nameservers() -> Iterator[None]:
     """Hide the nameservers of this machine from the tests."""

@@ -18,6 +18,7 @@ _HELD = Path("/run")  # an ordinary user's commands need nothing in it
 
 def main(folder: Path, command: list[str]) -> None:
     """Become the user and run the command. Does not return."""
+    os.umask(0o022)  # the folders that are made here are for everybody
     if _has_other_users():
         _open_ways([folder, Path(sys.prefix), Path(sys.base_prefix)])
         os.chdir(folder)
