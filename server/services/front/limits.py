@@ -3,7 +3,8 @@
 A call waits for its caller while the daemon reads its request, and while the daemon sends a part of
 a streamed answer. A caller may make the daemon wait for ever. So each limit here is one of a
 *queue*: when it is full, the call that has waited longest gives up its place. A caller that behaves
-waits for a few milliseconds, and is never the oldest.
+waits for a few milliseconds, and is never the oldest. Of the calls that wait, it is the oldest one
+of the connection with the most of them, so a burst on one connection costs the others no call.
 """
 
 import contextlib
@@ -31,6 +32,9 @@ _LOG_SECONDS = 10.0  # from one log line about cancelled calls to the next
 class Cancellable(Protocol):
     """The part of grpc.ServicerContext that this module uses."""
 
+    def peer(self) -> str:
+        """Return the address of the connection's other end."""
+
     def cancel(self) -> object:
         """Cancel the call."""
 
@@ -39,31 +43,38 @@ class Cancellable(Protocol):
 
 
 class WaitingCalls:
-    """The calls that wait for their callers, the oldest first."""
+    """The calls that wait for their callers, by connection, the oldest first.
+
+    gRPC tells connections apart by their peers. All connections of a unix socket have the same
+    peer, except those that come through the proxy.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        # Guards `_waiting`, the calls with the times since when they wait; `_cancelled`; `_logged`.
-        # Notified when a call waits no more.
+        # Guards `_waiting`, the calls of each peer that has some, with the times since when they
+        # wait; `_size`, the number of all calls; `_cancelled`; `_logged`. Notified when a call
+        # waits no more.
         self._left = threading.Condition()
         # Held by the call that waits for room, so that one thread wakes up for each room.
         self._turnstile = threading.Lock()
-        self._waiting: dict[int, tuple[Cancellable, float]] = {}
+        self._waiting: dict[str, dict[int, tuple[Cancellable, float]]] = {}
+        self._size = 0
         self._numbers = itertools.count()
         self._cancelled = 0
         self._logged = -_LOG_SECONDS
 
     @contextlib.contextmanager
     def entry(self, context: Cancellable) -> Iterator[None]:
-        """Count a call while it waits. Cancel the oldest call if too many calls wait.
+        """Count a call while it waits. If too many wait, cancel one of the largest connection.
 
-        If even the oldest one has just begun to wait, its request may be on the way to its thread.
-        So it has a moment left, for which this call waits.
+        If even the oldest one of it has just begun to wait, its request may be on the way to its
+        thread. So it has a moment left, for which this call waits.
         """
-        number = next(self._numbers)
+        number, peer = next(self._numbers), context.peer()
         with self._turnstile, self._left:
-            oldest = self._make_room()
-            self._waiting[number] = (context, time.monotonic())
+            oldest = self._make_room(peer)
+            self._waiting.setdefault(peer, {})[number] = (context, time.monotonic())
+            self._size += 1
         if oldest:
             oldest.cancel()
             self._log()
@@ -71,26 +82,47 @@ class WaitingCalls:
             yield
         finally:
             with self._left:
-                self._waiting.pop(number, None)
+                self._remove(peer, number)
                 self._left.notify()
 
-    def _make_room(self) -> Cancellable | None:
-        """Wait for room; return the oldest call if it has to make the room."""
-        while len(self._waiting) >= self._most:
-            first = next(iter(self._waiting))
-            oldest, since = self._waiting[first]
+    def _make_room(self, peer: str) -> Cancellable | None:
+        """Wait for room for a call of a peer; return the call that has to make it, if any."""
+        while self._size >= self._most:
+            largest = self._largest(peer)
+            number, (oldest, since) = next(iter(self._waiting[largest].items()))
             left = since + _MOMENT - time.monotonic()
             if left <= 0:
-                del self._waiting[first]
+                self._remove(largest, number)
                 self._cancelled += 1
                 return oldest
             self._left.wait(left)
         return None
 
+    def _largest(self, peer: str) -> str:
+        """Return the peer with the most calls when one more of ``peer`` is counted.
+
+        Of several, it is the one whose oldest call has waited longest.
+        """
+
+        def rank(other: str) -> tuple[int, float]:
+            calls = self._waiting[other]
+            _, since = next(iter(calls.values()))
+            return len(calls) + (other == peer), -since
+
+        return max(self._waiting, key=rank)
+
+    def _remove(self, peer: str, number: int) -> None:
+        """Remove a call, unless it has been removed."""
+        calls = self._waiting.get(peer, {})
+        if calls.pop(number, None):
+            self._size -= 1
+            if not calls:
+                del self._waiting[peer]
+
     def cancel_all(self) -> None:
         """Cancel all calls that wait for their callers."""
         with self._left:
-            waiting = [*self._waiting.values()]
+            waiting = [call for calls in self._waiting.values() for call in calls.values()]
         for context, _ in waiting:
             context.cancel()
 

@@ -99,6 +99,27 @@ def test_an_attack_stops_no_other_call_and_leaves_little_memory_occupied(
     eventually(lambda: memory(daemon) < GROWTH.get(attack, 1.3) * before)
 
 
+@pytest.fixture
+def daemon_of_users(empty_testbed: Testbed) -> Iterator[Daemon]:
+    """A daemon that tells the connections of its socket apart."""
+    daemon = Daemon(empty_testbed, "--peer-credentials")
+    yield daemon
+    daemon.stop()
+
+
+@pytest.mark.parametrize("attack", ["half_open_calls", "silent_streams"])
+def test_calls_of_other_connections_cancel_no_call_that_waits(
+    daemon_of_users: Daemon, attack: str
+) -> None:
+    path = daemon_of_users.testbed.root / SOCKET
+    with http2.clients(path, 1) as [slow], contextlib.closing(ATTACKS[attack](path)) as steps:
+        stream = slow.open()
+        for _ in itertools.islice(steps, 10):
+            assert_served(daemon_of_users)
+        slow.send(stream, http2.message())
+        assert slow.trailers(stream)["grpc-status"] == "0"
+
+
 @pytest.mark.parametrize("text", ["/\xff\xfe", "", "/", "x" * 4000, "/mynet.v1.NetworkService/"])
 def test_a_path_that_is_no_method_stops_no_other_call(
     daemon: Daemon, path: Path, text: str

@@ -26,10 +26,14 @@ LARGE = 1 << 20
 class FakeCall:
     """A call as gRPC's context has it."""
 
-    def __init__(self, *, ended: bool = False) -> None:
+    def __init__(self, peer: str = "unix:", *, ended: bool = False) -> None:
         self.is_cancelled = False
+        self._peer = peer
         self._ended = ended
         self.callbacks: list[Callable[[], None]] = []
+
+    def peer(self) -> str:
+        return self._peer
 
     def cancel(self) -> None:
         self.is_cancelled = True
@@ -46,6 +50,34 @@ class FakeCall:
 def test_the_call_that_waits_longest_gives_up_its_place() -> None:
     waiting = WaitingCalls(2)
     calls = [FakeCall() for _ in range(4)]
+    with contextlib.ExitStack() as entries:
+        for call in calls:
+            entries.enter_context(waiting.entry(call))
+    assert [call.is_cancelled for call in calls] == [True, True, False, False]
+
+
+def test_the_connection_with_the_most_calls_makes_the_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "_MOMENT", 0)
+    waiting, alone = WaitingCalls(4), FakeCall("ipv4:192.0.2.1:1000")
+    burst = [FakeCall("ipv4:192.0.2.2:1000") for _ in range(20)]
+    with contextlib.ExitStack() as entries:
+        for call in (alone, *burst):
+            entries.enter_context(waiting.entry(call))
+        later = FakeCall("ipv4:192.0.2.3:1000")
+        entries.enter_context(waiting.entry(later))
+        assert [call.is_cancelled for call in burst] == [True] * 18 + [False] * 2
+    assert not alone.is_cancelled
+    assert not later.is_cancelled
+
+
+def test_of_connections_with_as_many_calls_the_oldest_makes_the_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "_MOMENT", 0)
+    waiting = WaitingCalls(2)
+    calls = [FakeCall(f"ipv4:192.0.2.1:{port}") for port in range(4)]
     with contextlib.ExitStack() as entries:
         for call in calls:
             entries.enter_context(waiting.entry(call))
