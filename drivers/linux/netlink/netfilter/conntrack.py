@@ -3,6 +3,7 @@
 Source: linux/netfilter/nfnetlink_conntrack.h.
 """
 
+import socket
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import ip_address
@@ -20,8 +21,10 @@ _TUPLE_IP, _TUPLE_PROTOCOL = 1, 2
 # Of the attributes in _TUPLE_IP, by IP version.
 _SOURCE, _DESTINATION = {IPV4: 1, IPV6: 3}, {IPV4: 2, IPV6: 4}
 _NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
-_BY_SOURCE, _BY_NUMBER, _BY_SOURCE_PORT, _BY_DESTINATION_PORT = 1 << 0, 1 << 3, 1 << 4, 1 << 5
+_BY_NUMBER, _BY_SOURCE_PORT, _BY_DESTINATION_PORT = 1 << 3, 1 << 4, 1 << 5
 _UDP: Final = 17
+# The request for all flows of both IP versions. Like: conntrack -L.
+GET_FLOWS: Final = nlmsg.pack_netfilter(_GET, family=socket.AF_UNSPEC)
 _VERSIONS: Final = {family: version for version, family in nlmsg.ADDRESS_FAMILIES.items()}
 
 
@@ -69,29 +72,6 @@ def get_udp_flows(version: int, place: Place | None = None, port: int = 0) -> by
     flag = {_SOURCE_PORT: _BY_SOURCE_PORT, _DESTINATION_PORT: _BY_DESTINATION_PORT}[kind]
     protocol = number + nla.attribute(kind, port.to_bytes(2))
     return _get_flows(version, which, _BY_NUMBER | flag, protocol)
-
-
-def get_flows_of(address: IPAddress) -> tuple[bytes, bytes]:
-    """Return the requests for the flows that an address has opened, and for those it has answered.
-
-    Like: conntrack -L --orig-src ADDRESS; conntrack -L --reply-src ADDRESS.
-    """
-    source = nla.attribute(_SOURCE[address.version], address.packed)
-    opened, answered = (
-        nlmsg.pack_netfilter(
-            _GET,
-            nla.nested(which, nla.nested(_TUPLE_IP, source))
-            + nla.nested(_FILTER, nla.number_attribute(which, _BY_SOURCE)),
-            family=nlmsg.ADDRESS_FAMILIES[address.version],
-        )
-        for which in (_TUPLE_ORIGINAL, _TUPLE_REPLY)
-    )
-    return opened, answered
-
-
-def get_flows(version: int) -> bytes:
-    """Return the request for all flows of an IP version. Like: conntrack -L."""
-    return nlmsg.pack_netfilter(_GET, family=nlmsg.ADDRESS_FAMILIES[version])
 
 
 def _get_flows(version: int, which: int, flags: int, protocol: bytes) -> bytes:
