@@ -5,35 +5,23 @@ import os
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
 from mynet.drivers.errors import DriverError
 from mynet.drivers.linux.kernel_errors import remedy_of
 from mynet.ipam.errors import IpamError
 from mynet.server.config import config_file
 from mynet.server.config.limit_options import limit_options
+from mynet.server.config.listening_options import ListeningOptions, listening_options
 from mynet.server.config.option_faults import Options
-from mynet.server.config.settings import (
-    DEFAULT_LISTEN,
-    DEFAULT_STATE_DIR,
-    Seconds,
-    Settings,
-    listeners,
-    parse_pools,
-    require_addresses,
-    tls_files,
-)
+from mynet.server.config.settings import DEFAULT_STATE_DIR, Seconds, Settings, parse_pools
 from mynet.server.errors import NO_THREAD, CannotStart, is_without_thread
 from mynet.server.logs.program_log import Format, configured
-from mynet.server.model.callers import Listener, Role
 from mynet.server.model.limits import Limits
 from mynet.server.model.subnets import AddressPool
 from mynet.server.offline.commands import fsck, restore
-from mynet.server.proxy.activation import inherited_listeners
 
 # Keys of click's context. The config file has other keys.
 _CHECK, _FILE = "mynet.check_config", "mynet.config_file"
-_FILE_PATH = click.Path(dir_okay=False, path_type=Path)
 _UMASK = 0o077  # files are the daemon's own; what others may use gets its mode explicitly
 
 
@@ -51,14 +39,6 @@ def _load(context: click.Context, _: click.Parameter, value: Path | None) -> Non
 
 def _remember(context: click.Context, _: click.Parameter, value: object) -> None:
     context.meta[_CHECK] = value
-
-
-def _check_addresses(
-    _context: click.Context, _: click.Parameter, value: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Return addresses to listen on as they are. Raises click.BadParameter with all faults."""
-    require_addresses(value)
-    return value
 
 
 def _parse_pools(
@@ -88,48 +68,7 @@ def _parse_pools(
     callback=_remember,
     help="Check the options, the environment and the config file, and do not start.",
 )
-@click.option(
-    "--listen",
-    multiple=True,
-    callback=_check_addresses,
-    metavar="ADDRESS",
-    default=(DEFAULT_LISTEN,),
-    help="Where to serve callers who may do everything: unix:///PATH[,group=NAME][,mode=0660], or"
-    " HOST:PORT with TLS or --insecure. May be repeated.",
-)
-@click.option(
-    "--listen-operator",
-    multiple=True,
-    callback=_check_addresses,
-    metavar="ADDRESS",
-    help="Like --listen, for callers who connect containers and allocate addresses.",
-)
-@click.option(
-    "--listen-reader",
-    multiple=True,
-    callback=_check_addresses,
-    metavar="ADDRESS",
-    help="Like --listen, for callers who only list and look.",
-)
-@click.option(
-    "--tls-cert",
-    type=_FILE_PATH,
-    metavar="FILE",
-    help="Serve TCP with TLS 1.3, with this certificate in PEM.",
-)
-@click.option("--tls-key", type=_FILE_PATH, metavar="FILE", help="The key of the certificate.")
-@click.option(
-    "--tls-client-ca",
-    type=_FILE_PATH,
-    metavar="FILE",
-    help="The certificate authorities (CA) of callers. [roles] gives them roles.",
-)
-@click.option("--insecure", is_flag=True, help="Serve TCP without encryption and authentication.")
-@click.option(
-    "--peer-credentials",
-    is_flag=True,
-    help="Ask the kernel which user calls on a unix socket, for limits and the audit log.",
-)
+@listening_options
 @click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -201,14 +140,7 @@ def _parse_pools(
 def main(
     context: click.Context,
     *,
-    listen: tuple[str, ...],
-    listen_operator: tuple[str, ...],
-    listen_reader: tuple[str, ...],
-    tls_cert: Path | None,
-    tls_key: Path | None,
-    tls_client_ca: Path | None,
-    insecure: bool,
-    peer_credentials: bool,
+    listening: ListeningOptions,
     state_dir: Path,
     plugin_timeout: float,
     shutdown_grace: float,
@@ -233,21 +165,8 @@ def main(
     os.umask(_UMASK)
     if context.invoked_subcommand:
         return
-    inherited = _inherited_listeners()
-    if inherited and context.get_parameter_source("listen") is ParameterSource.DEFAULT:
-        listen = ()
-    addresses = {Role.ADMIN: listen, Role.OPERATOR: listen_operator, Role.READER: listen_reader}
-    tls = tls_files(tls_cert, tls_key, tls_client_ca)
-    listening = listeners(
-        addresses,
-        insecure=insecure,
-        tls=tls is not None,
-        inherited=inherited,
-        credentials=peer_credentials,
-    )
-    file = context.meta.get(_FILE)
     settings = Settings(
-        *(listening, state_dir, plugin_timeout, shutdown_grace),
+        *(listening.listeners(), state_dir, plugin_timeout, shutdown_grace),
         pools=default_address_pool,
         cooldown=default_cooldown,
         retention=default_retention,
@@ -255,8 +174,8 @@ def main(
         backup_dir=backup_dir,
         audit_log=audit_log,
         limits=limits,
-        tls=tls,
-        config_file=file,
+        tls=listening.tls(),
+        config_file=context.meta.get(_FILE),
     )
     if context.meta[_CHECK]:
         click.echo("The configuration is valid.")
@@ -277,14 +196,6 @@ def main(
         raise click.ClickException(text) from error
     if not has_ended:
         os._exit(0)
-
-
-def _inherited_listeners() -> tuple[Listener, ...]:
-    """Return the sockets that a service manager passes. Raises click.ClickException."""
-    try:
-        return inherited_listeners(os.environ)
-    except CannotStart as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _why_not(error: OSError) -> str:
