@@ -16,8 +16,8 @@ from mynet.drivers.linux.firewall.flows import conntrack
 from mynet.drivers.linux.firewall.tables.set_elements import commit
 from mynet.drivers.linux.values.endpoint_rules import EndpointRules
 from mynet.drivers.linux.values.ports import Forward
-from tests.drivers.linux.firewall.test_ruleset import PORTS, WEB, forward
 from tests.drivers.linux.support.namespaces import Namespace, playing_host
+from tests.drivers.linux.support.rulesets import PORTS, WEB, forward
 
 INSTANCE = "7f3a"
 PUB4 = "inet mynet pub4"
