@@ -1,6 +1,7 @@
 """Daemons for tests: one for each test, or one for a module whose tests change nothing."""
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,18 @@ def _plain_logs() -> None:
             structlog.processors.KeyValueRenderer(key_order=["event"]),
         ]
     )
+
+
+@pytest.fixture
+def same_logging() -> Iterator[None]:
+    """Leave logging, which is global to a process, as it was."""
+    root, before = logging.getLogger(), structlog.get_config()
+    handlers, level, disabled = root.handlers, root.level, logging.root.manager.disable
+    yield
+    structlog.configure(**before)
+    root.handlers = handlers
+    root.setLevel(level)
+    logging.disable(disabled)
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,17 +9,7 @@ import structlog
 
 from mynet.server.logs.program_log import Format, configured, silence
 
-
-@pytest.fixture(autouse=True)
-def _same_logging() -> Iterator[None]:
-    """Leave logging, which is global to a process, as it was."""
-    root, before = logging.getLogger(), structlog.get_config()
-    handlers, level, disabled = root.handlers, root.level, logging.root.manager.disable
-    yield
-    structlog.configure(**before)
-    root.handlers = handlers
-    root.setLevel(level)
-    logging.disable(disabled)
+pytestmark = pytest.mark.usefixtures("same_logging")
 
 
 def log_all(log_format: Format, level: str) -> None:

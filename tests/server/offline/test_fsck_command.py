@@ -1,11 +1,8 @@
 """The command mynetd fsck: its output and exit status."""
 
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from click.testing import CliRunner, Result
 
 from mynet.server.main import main
@@ -13,16 +10,7 @@ from mynet.server.state.directory import lock_state_dir
 from tests.server.support.faulty.damage import change
 from tests.server.support.stack import BITMAP_DB
 
-
-@pytest.fixture(autouse=True)
-def _logs() -> Iterator[None]:
-    """Restore the logging of this process, which the command changes."""
-    root, before = logging.getLogger(), structlog.get_config()
-    handlers, level = root.handlers, root.level
-    yield
-    structlog.configure(**before)
-    root.handlers = handlers
-    root.setLevel(level)
+pytestmark = pytest.mark.usefixtures("same_logging")
 
 
 def fsck(*arguments: object) -> Result:

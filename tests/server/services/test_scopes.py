@@ -58,46 +58,46 @@ HIDDEN_NETWORK, HIDDEN_ENDPOINT = "NETWORK_NOT_FOUND", "ENDPOINT_NOT_FOUND"
 HIDDEN_SUBNET, REFUSED = "SUBNET_NOT_FOUND", "OUT_OF_SCOPE"
 LABELS = {"labels": {"a": "b"}}
 CASES = [
-    Case("CreateNetwork", network("ci-2", team="ci"), network("db2", team="db"), REFUSED),
+    Case("CreateNetwork", network("ci-2", team="ci"), network("db2", team="sql"), REFUSED),
     # The subnet is registered without a network.
     Case("CreateNetwork", network("ci-2", team="ci"), network("ci-2", ALONE, team="ci"), REFUSED),
-    Case("GetNetwork", {"network": "ci-1"}, {"network": "db"}, HIDDEN_NETWORK),
-    Case("ListNetworks", {}, {"labels": {"team": "db"}}),
+    Case("GetNetwork", {"network": "ci-1"}, {"network": "sql"}, HIDDEN_NETWORK),
+    Case("ListNetworks", {}, {"labels": {"team": "sql"}}),
     Case(
         "UpdateNetwork",
         {"network": "ci-1", "labels": {"a": "b"}},
-        {"network": "db", "labels": {"team": "ci"}},
+        {"network": "sql", "labels": {"team": "ci"}},
         HIDDEN_NETWORK,
     ),
     Case(
         "DeleteNetwork",
         {"network": "ci-1", "force": True},
-        {"network": "db", "force": True},
+        {"network": "sql", "force": True},
         HIDDEN_NETWORK,
     ),
     Case(
         "DeleteNetwork",
         {"network": "ci-1", "force": True},
-        {"network": "db", "allow_missing": True},
+        {"network": "sql", "allow_missing": True},
     ),
     Case(
         "Connect",
         {"network": "ci-1", "container_id": "c2"},
-        {"network": "db", "container_id": "c2"},
+        {"network": "sql", "container_id": "c2"},
         HIDDEN_NETWORK,
     ),
     Case(
         "UpdateEndpoint",
         {**endpoint("ci-1"), **LABELS},
-        {**endpoint("db"), **LABELS},
+        {**endpoint("sql"), **LABELS},
         HIDDEN_NETWORK,
     ),
-    Case("Disconnect", endpoint("ci-1"), endpoint("db"), HIDDEN_NETWORK),
+    Case("Disconnect", endpoint("ci-1"), endpoint("sql"), HIDDEN_NETWORK),
     Case("Disconnect", {"container_id": "c1"}, {"container_id": "c9"}, HIDDEN_ENDPOINT),
-    Case("GetEndpoint", endpoint("ci-1"), endpoint("db"), HIDDEN_NETWORK),
+    Case("GetEndpoint", endpoint("ci-1"), endpoint("sql"), HIDDEN_NETWORK),
     Case("ListEndpoints", {}, {"container_id": "c9"}),
-    Case("ListEndpoints", {"network": "ci-1"}, {"network": "db"}, HIDDEN_NETWORK),
-    Case("CheckEndpoint", endpoint("ci-1"), endpoint("db"), HIDDEN_NETWORK),
+    Case("ListEndpoints", {"network": "ci-1"}, {"network": "sql"}, HIDDEN_NETWORK),
+    Case("CheckEndpoint", endpoint("ci-1"), endpoint("sql"), HIDDEN_NETWORK),
     Case("Doctor", {}, {}, REFUSED),
     Case("Backup", {}, {}, REFUSED),
     Case("CreateSubnet", {}, {"subnet": {"cidr": "10.8.0.0/24"}}, REFUSED),
@@ -161,10 +161,10 @@ class Bound:
 def shared(world: World) -> World:
     """A daemon with a network for the caller, one for others, and a subnet without a network."""
     world.network("ci-1", MINE, labels={"team": "ci"})
-    world.network("db", THEIRS, labels={"team": "db"})
-    for name in ("ci-1", "db"):
+    world.network("sql", THEIRS, labels={"team": "sql"})  # no id begins with this name
+    for name in ("ci-1", "sql"):
         world.connect("c1", network=name)
-    world.connect("c9", network="db")
+    world.connect("c9", network="sql")
     for subnet, owner in ((MINE, "vm"), (THEIRS, "vm"), (THEIRS, "theirs"), (ALONE, "vm")):
         world.allocate(subnet, owner=owner, address=address(subnet, 7 + (owner != "vm"))["address"])
     return world
@@ -204,18 +204,18 @@ def test_a_bound_principal_uses_its_own_and_sees_nothing_else(
     shared: World, bound: Bound, scope: Scope
 ) -> None:
     bound.bind(scope)
-    theirs = [network for network in shared.store.networks.all() if network.name == "db"]
+    theirs = [network for network in shared.store.networks.all() if network.name == "sql"]
     for case in (*CASES, *(Case(verb, {}, {}) for verb in FREE)):
         if case.verb in WHOLE_HOST or case.verb in ("DeleteNetwork", "Disconnect", "ReleaseOwner"):
             continue
         answer = bound.call(case.verb, {**case.inside, **_again(case.verb)})
         assert answer != "{}" or case.verb in ("ReleaseAddress", "ListAllocations")
-        for hidden in ('"db"', "10.2.0", ALONE, theirs[0].id, "theirs"):
+        for hidden in ('"sql"', "10.2.0", ALONE, theirs[0].id, "theirs"):
             assert hidden not in answer
     assert '"c1"' in bound.call("Disconnect", {"container_id": "c1"})
     assert "10.1.0.7" not in bound.call("ListAllocations", {})
     bound.call("DeleteNetwork", {"network": "ci-1", "force": True})
-    assert [network for network in shared.store.networks.all() if network.name == "db"] == theirs
+    assert [network for network in shared.store.networks.all() if network.name == "sql"] == theirs
     assert [each.spec.container_id for each in shared.store.endpoints.all()] == ["c1", "c9"]
 
 
@@ -268,7 +268,7 @@ def _page() -> Any:
 def test_a_network_cannot_be_moved_out_of_the_scope(shared: World, bound: Bound) -> None:
     bound.bind(SCOPES["by label"])
     before = shared.state()
-    for fields in ({"labels": {"team": "db"}}, {"remove_labels": ["team"]}):
+    for fields in ({"labels": {"team": "sql"}}, {"remove_labels": ["team"]}):
         refusal = bound.refused("UpdateNetwork", {"network": "ci-1", **fields})
         assert refusal.reason == REFUSED
         assert "with team=ci" in refusal.message
@@ -287,9 +287,9 @@ def test_the_beginning_of_an_id_selects_among_own_networks(
 
 def test_a_scope_ends_when_roles_says_so(bound: Bound) -> None:
     bound.bind(SCOPES["by name"])
-    assert bound.refused("GetNetwork", {"network": "db"}).reason == HIDDEN_NETWORK
+    assert bound.refused("GetNetwork", {"network": "sql"}).reason == HIDDEN_NETWORK
     bound.bind(EVERYTHING)
-    assert THEIRS in bound.call("GetNetwork", {"network": "db"})
+    assert THEIRS in bound.call("GetNetwork", {"network": "sql"})
 
 
 @pytest.mark.parametrize(
