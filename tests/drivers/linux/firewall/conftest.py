@@ -18,3 +18,11 @@ def topology(
         made.namespaces["host"].set(setting, request.param)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def unfiltered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
+    """A topology without br_netfilter, for a file whose tests change it."""
+    made = Topology(tmp_path_factory.mktemp("topology"))
+    yield made
+    made.close()

@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from mynet.drivers.api import DriverContext, Endpoint, Network, PortMapping
 from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.kernel import LinuxKernel
@@ -29,6 +31,7 @@ BRIDGE_SETTINGS = ("bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6t
 FILTERED = Path("/proc/sys/net", BRIDGE_SETTINGS[0]).exists()
 
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+by_family = pytest.mark.parametrize("version", FAMILIES, ids="IPv{}".format)
 
 
 class Topology:
@@ -87,6 +90,11 @@ class Topology:
         with self.namespaces["host"].entered():
             self.driver.update_endpoint(SampleCall(), self.endpoints[name])
             self.driver.connect(SampleCall(), self.endpoints[name])
+
+    def unpublish_all(self) -> None:
+        """Reset the boxes that may have published ports."""
+        for name in ("red1", "red2", "blue1"):
+            self.reset(name)
 
     def disconnect(self, name: str) -> None:
         """Disconnect a box."""

@@ -8,6 +8,7 @@ from tests.server.support.requests import LONG, shown
 from tests.server.support.samples.documents import (
     HOST_LOCAL,
     MYNET,
+    NINE,
     TUTORIAL,
     ask,
     faults,
@@ -18,9 +19,6 @@ from tests.server.support.samples.documents import (
     subnet,
 )
 from tests.server.support.world import World
-
-NINE = "10.99.0.0/24"
-KINDS = pytest.mark.parametrize("kind", [MYNET, TUTORIAL, HOST_LOCAL])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from mynet.v1 import ipam_pb2
 from tests.server.support.daemon import Daemon
 from tests.server.support.refusals import Refusal, refusal
@@ -11,6 +13,8 @@ from tests.server.support.world import World
 MYNET = ipam_pb2.SUBNET_FORMAT_MYNET
 TUTORIAL = ipam_pb2.SUBNET_FORMAT_TUTORIAL
 HOST_LOCAL = ipam_pb2.SUBNET_FORMAT_HOST_LOCAL
+KINDS = pytest.mark.parametrize("kind", [MYNET, TUTORIAL, HOST_LOCAL])
+NINE = "10.99.0.0/24"
 
 
 def ask(kind: int, document: object, **fields: Any) -> ipam_pb2.ImportSubnetsRequest:

@@ -12,7 +12,7 @@ from mynet.drivers.linux.firewall.flows.conntrack import is_of
 from mynet.drivers.linux.netlink.netfilter.conntrack import Flow
 from mynet.drivers.linux.values.ports import Forward
 from tests.drivers.linux.firewall.packets.test_port_flows import asker
-from tests.drivers.linux.support.topology import FAMILIES, HOST, Topology
+from tests.drivers.linux.support.topology import FAMILIES, HOST, Topology, by_family
 
 LOCAL = frozenset({ip_address("192.0.2.1"), ip_address("127.0.0.1")})
 PORT = Forward(PortProtocol.UDP, None, 53, ip_address("10.1.0.2"), 5353, count=2)
@@ -71,19 +71,11 @@ def test_flows_of_a_port_are_recognised(seen: Flow, port: Forward, *, expected: 
     assert is_of(seen, port, LOCAL) is expected
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
-    made = Topology(tmp_path_factory.mktemp("topology"))
-    yield made
-    made.close()
-
-
 @pytest.fixture
-def topology(shared: Topology) -> Iterator[Topology]:
+def topology(unfiltered: Topology) -> Iterator[Topology]:
     """The shared topology, in which no port is published before and after a test."""
-    yield shared
-    for name in ("red1", "red2", "blue1"):
-        shared.reset(name)
+    yield unfiltered
+    unfiltered.unpublish_all()
 
 
 def flows(topology: Topology, port: int) -> int:
@@ -94,7 +86,6 @@ def flows(topology: Topology, port: int) -> int:
     return sum(" udp " in line and f" dport={port} " in line for line in listed)
 
 
-by_family = pytest.mark.parametrize("version", [4, 6], ids=["IPv4", "IPv6"])
 shapes = pytest.mark.parametrize("count", [1, 9], ids=["one port", "a range"])
 
 

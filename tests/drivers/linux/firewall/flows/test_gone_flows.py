@@ -14,9 +14,7 @@ from mynet.drivers.api import PortMapping
 from mynet.drivers.linux.firewall.flows.gone_flows import GoneFlows
 from mynet.drivers.testing import SampleCall
 from tests.drivers.linux.support.namespaces import Namespace
-from tests.drivers.linux.support.topology import HOST, OUTSIDE, Topology
-
-by_family = pytest.mark.parametrize("version", [4, 6], ids=["IPv4", "IPv6"])
+from tests.drivers.linux.support.topology import HOST, OUTSIDE, Topology, by_family
 
 
 @pytest.fixture

@@ -6,17 +6,9 @@ from contextlib import ExitStack
 import pytest
 
 from tests.drivers.linux.support import multicast
-from tests.drivers.linux.support.topology import (
-    FAMILIES,
-    NETWORKS,
-    Topology,
-    network_of,
-)
+from tests.drivers.linux.support.topology import FAMILIES, NETWORKS, Topology, by_family, network_of
 
 VERSIONS = (4, 6)
-
-
-by_family = pytest.mark.parametrize("version", VERSIONS, ids=["IPv4", "IPv6"])
 
 
 def gateway_of(box: str, version: int) -> str:

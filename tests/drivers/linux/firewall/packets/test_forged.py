@@ -15,6 +15,7 @@ from tests.drivers.linux.support.topology import (
     NETWORKS,
     OUTSIDE,
     Topology,
+    by_family,
 )
 
 BOTH = (4, 6)
@@ -23,7 +24,6 @@ GATEWAY: dict[str, dict[int, str]] = {
     name: {subnet.cidr.version: str(subnet.gateway) for subnet in network.subnets}
     for name, network in NETWORKS.items()
 }
-by_family = pytest.mark.parametrize("version", BOTH, ids=["IPv4", "IPv6"])
 
 
 @pytest.fixture(

@@ -6,12 +6,7 @@ import struct
 import pytest
 
 from tests.drivers.linux.support.raw_packets import datagram, packet, send_icmp_error
-from tests.drivers.linux.support.topology import (
-    HOST,
-    NETWORKS,
-    OUTSIDE,
-    Topology,
-)
+from tests.drivers.linux.support.topology import HOST, NETWORKS, OUTSIDE, Topology, by_family
 
 GATEWAY: dict[str, dict[int, str]] = {
     name: {subnet.cidr.version: str(subnet.gateway) for subnet in network.subnets}
@@ -21,7 +16,6 @@ GATEWAY: dict[str, dict[int, str]] = {
 TOO_BIG, UNREACHABLE = {4: (3, 4), 6: (2, 0)}, {4: (3, 3), 6: (1, 4)}
 SMALL = {4: 68, 6: 1280}  # bytes: the least MTU that the kernel takes
 ECHO_REPLY = {4: (socket.IPPROTO_ICMP, 0), 6: (socket.IPPROTO_ICMPV6, 129)}
-by_family = pytest.mark.parametrize("version", [4, 6], ids=["IPv4", "IPv6"])
 
 
 def host_s_route(topology: Topology, to: str) -> str:

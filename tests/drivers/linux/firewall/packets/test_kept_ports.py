@@ -17,28 +17,26 @@ from mynet.drivers.bridge.driver import BridgeDriver
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.testing import SampleCall
 from tests.drivers.linux.support.namespaces import forget_all_flows
-from tests.drivers.linux.support.topology import FAMILIES, HOST, NETWORKS, OUTSIDE, Topology
+from tests.drivers.linux.support.topology import (
+    FAMILIES,
+    HOST,
+    NETWORKS,
+    OUTSIDE,
+    Topology,
+    by_family,
+)
 
 UDP = PortProtocol.UDP
 KINDS = {"UDP": socket.SOCK_DGRAM, "TCP": socket.SOCK_STREAM}
 PORT = 51820
-by_family = pytest.mark.parametrize("version", [4, 6], ids=["IPv4", "IPv6"])
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
-    made = Topology(tmp_path_factory.mktemp("topology"))
-    yield made
-    made.close()
 
 
 @pytest.fixture
-def topology(shared: Topology) -> Iterator[Topology]:
-    forget_all_flows(shared.namespaces["host"])
-    survey(shared)
-    yield shared
-    for name in ("red1", "red2", "blue1"):
-        shared.reset(name)
+def topology(unfiltered: Topology) -> Iterator[Topology]:
+    forget_all_flows(unfiltered.namespaces["host"])
+    survey(unfiltered)
+    yield unfiltered
+    unfiltered.unpublish_all()
 
 
 def survey(topology: Topology) -> None:

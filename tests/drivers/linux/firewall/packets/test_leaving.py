@@ -9,26 +9,17 @@ import pytest
 
 from mynet.drivers.api import PortMapping, PortProtocol
 from tests.drivers.linux.support.namespaces import forget_all_flows
-from tests.drivers.linux.support.topology import HOST, OUTSIDE, Topology
+from tests.drivers.linux.support.topology import HOST, OUTSIDE, Topology, by_family
 
 UDP = PortProtocol.UDP
-by_family = pytest.mark.parametrize("version", [4, 6], ids=["IPv4", "IPv6"])
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
-    made = Topology(tmp_path_factory.mktemp("topology"))
-    yield made
-    made.close()
 
 
 @pytest.fixture
-def topology(shared: Topology) -> Iterator[Topology]:
+def topology(unfiltered: Topology) -> Iterator[Topology]:
     """The shared topology; a flow of an earlier test would lend its source port to a new one."""
-    forget_all_flows(shared.namespaces["host"])
-    yield shared
-    for name in ("red1", "red2", "blue1"):
-        shared.reset(name)
+    forget_all_flows(unfiltered.namespaces["host"])
+    yield unfiltered
+    unfiltered.unpublish_all()
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Published ports on a real kernel: which clients reach them, and what address is seen."""
 
 import socket
-from collections.abc import Iterator
 from contextlib import ExitStack
 from ipaddress import ip_address
 
@@ -9,12 +8,11 @@ import pytest
 
 from mynet.drivers.api import PortMapping, PortProtocol
 from tests.drivers.linux.support.topology import (
-    BRIDGE_SETTINGS,
     FAMILIES,
-    FILTERED,
     HOST,
     NETWORKS,
     Topology,
+    by_family,
 )
 from tests.drivers.linux.support.wire import answer_to_init
 
@@ -44,22 +42,11 @@ GATEWAY: dict[str, dict[int, str]] = {
 }
 
 
-@pytest.fixture(
-    scope="module", params=["0", "1"] if FILTERED else [""], ids="br_netfilter={}".format
-)
-def topology(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Topology]:
-    """A topology in which the box red1 has published ports."""
-    made = Topology(tmp_path_factory.mktemp("topology"))
-    for setting in BRIDGE_SETTINGS if request.param else ():
-        made.namespaces["host"].set(setting, request.param)
-    made.publish("red1", *PORTS)
-    yield made
-    made.close()
-
-
-by_family = pytest.mark.parametrize("version", BOTH, ids=["IPv4", "IPv6"])
+@pytest.fixture(scope="module")
+def topology(topology: Topology) -> Topology:
+    """The topology, with published ports of the box red1."""
+    topology.publish("red1", *PORTS)
+    return topology
 
 
 def caller(

@@ -11,9 +11,8 @@ import pytest
 from mynet.drivers.api import PortMapping
 from tests.drivers.linux.support.namespaces import forget_all_flows
 from tests.drivers.linux.support.raw_packets import send_segment
-from tests.drivers.linux.support.topology import FAMILIES, HOST, Topology
+from tests.drivers.linux.support.topology import FAMILIES, HOST, Topology, by_family
 
-by_family = pytest.mark.parametrize("version", [4, 6], ids=["IPv4", "IPv6"])
 FAR = 0x50000000  # how far a segment is outside the window
 
 # To read the numbers of the next byte that a socket sends and receives, as CRIU does: tcp(7).
@@ -22,13 +21,11 @@ _RECEIVES, _SENDS, _OFF = 1, 2, -1
 
 
 @pytest.fixture(scope="module")
-def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
-    made = Topology(tmp_path_factory.mktemp("topology"))
+def topology(unfiltered: Topology) -> Topology:
     # A bad segment counts as one of a known connection only while the kernel checks windows.
-    made.namespaces["host"].set("netfilter/nf_conntrack_tcp_be_liberal", "0")
-    made.publish("red1", PortMapping(80, host_port=8080))
-    yield made
-    made.close()
+    unfiltered.namespaces["host"].set("netfilter/nf_conntrack_tcp_be_liberal", "0")
+    unfiltered.publish("red1", PortMapping(80, host_port=8080))
+    return unfiltered
 
 
 @dataclass

@@ -3,28 +3,24 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
 from mynet.drivers.api import PortMapping, PortProtocol
 from mynet.drivers.testing import SampleCall
-from tests.drivers.linux.support.topology import FAMILIES, HOST, OUTSIDE, Topology
+from tests.drivers.linux.support.topology import FAMILIES, HOST, OUTSIDE, Topology, by_family
 
 STARTS = 40
 PORT = 5353
 PATIENCE = 60.0  # seconds
 _SO_RCVBUFFORCE = 33
-by_family = pytest.mark.parametrize("version", [4, 6], ids=["IPv4", "IPv6"])
 
 
 @pytest.fixture(scope="module")
-def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
-    made = Topology(tmp_path_factory.mktemp("topology"))
-    made.publish("red1", PortMapping(PORT, PortProtocol.UDP, PORT))
-    yield made
-    made.close()
+def topology(unfiltered: Topology) -> Topology:
+    unfiltered.publish("red1", PortMapping(PORT, PortProtocol.UDP, PORT))
+    return unfiltered
 
 
 def start(topology: Topology) -> None:
