@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -15,7 +16,7 @@ from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.server import memory
 from mynet.server.config import config_file
 from mynet.server.config.settings import Settings
-from mynet.server.core import assemble
+from mynet.server.core import Core, assemble
 from mynet.server.errors import CannotStart
 from mynet.server.logs.audit_file import AuditFile
 from mynet.server.plugins.catalog import BACKENDS, DRIVERS
@@ -27,10 +28,10 @@ from mynet.server.reconcile.checks.daemon import (
 )
 from mynet.server.reconcile.healer import healers
 from mynet.server.reload import Reloads, reload
-from mynet.server.service_manager import service_manager
+from mynet.server.service_manager import ServiceManager, service_manager
 from mynet.server.services.server import Server
 from mynet.server.state.backup import delete_unfinished
-from mynet.server.state.directory import lock_state_dir
+from mynet.server.state.directory import StateDir, lock_state_dir
 from mynet.server.state.namespace import require_no_foreign_devices
 from mynet.server.state.namespace_lock import lock_namespace
 from mynet.server.state.origin import record_origin
@@ -42,6 +43,17 @@ _OPENING_SECONDS = 120.0  # for the databases, which are checked, and for the pl
 _FEWEST_DESCRIPTORS = 64  # with fewer, calls fail or no connection is accepted
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Daemon:
+    """What a daemon works with."""
+
+    core: Core
+    server: Server
+    store: Store
+    state: StateDir
+    reloads: Reloads
 
 
 def run(settings: Settings) -> bool:
@@ -60,58 +72,70 @@ def run(settings: Settings) -> bool:
     manager.starting("Opening the state directory", _OPENING_SECONDS)
     _raise_descriptor_limit()
     with ExitStack() as open_things:
-        state = open_things.enter_context(lock_state_dir(settings.state_dir))
-        open_things.enter_context(lock_namespace())
-        audit = _open_audit_log(settings, open_things)
-        delete_unfinished(state.path)
-        kernel = LinuxKernel()
-        require_no_foreign_devices(kernel, state.instance)
-        store = Store(state.path / "mynet.db")
-        open_things.callback(store.close)
-        drivers = load_plugins(DRIVERS, state.instance, state.path / "drivers")
-        backends = load_plugins(BACKENDS, state.instance, state.path / "ipam")
-        state.complete()
-        defaults = settings.defaults(state.instance)
-        checks = _checks(settings, audit)
-        core = assemble(
-            state, store, drivers, backends, kernel, defaults, settings.backup_dir, checks
-        )
-        server = Server(
-            *(core, settings.listen, settings.plugin_timeout, settings.limits, settings.tls),
-            audit=audit,
-            private=state.path / "listen",
-        )
-        reloads = _reloads(settings, audit, server)
-        reloads["roles"]()
-        core.doctor.recover(manager.steps("Restoring networks and endpoints"))
-        record_origin(state.path)
-        server.serve()
-        addresses = [listener.address for listener in settings.listen]
-        watchdog = Watchdog(manager, {"store": store.await_writer, **server.checks()})
-        watching = healers(core.doctor, drivers) if settings.heal else ()
-        for healer in watching:
-            healer.start()
-        log.info("serving", listen=addresses, instance=state.instance, pid=os.getpid())
-        manager.ready(status := f"Serving at {', '.join(addresses)}")
-        watchdog.start()
-        while next_signal() == signal.SIGHUP:
-            with manager.reloading(status):
-                reload(reloads)
-        log.info("stopping")
-        manager.stopping("Waiting for calls in progress")
-        watchdog.stop()
-        for healer in watching:
-            healer.stop()
-        drained = server.stop(settings.shutdown_grace)
-        closed = [catalog.close(1.0 if drained else 0) for catalog in (drivers, backends)]
-        closed += [healer.ended(1.0 if drained else 0) for healer in watching]
-        if not (drained and all(closed)):
+        daemon = _open(settings, open_things)
+        daemon.reloads["roles"]()
+        daemon.core.doctor.recover(manager.steps("Restoring networks and endpoints"))
+        record_origin(daemon.state.path)
+        if not _serve(daemon, settings, manager, next_signal):
             # What that work uses stays open, and locked, until the process ends.
             _left_open.append(open_things.pop_all())
             log.warning("ended with work under way; the next start finishes it or rolls it back")
             return False
     log.info("stopped")
     return True
+
+
+def _open(settings: Settings, open_things: ExitStack) -> _Daemon:
+    """Claim the state directory and the network namespace, load the plugins, and listen."""
+    state = open_things.enter_context(lock_state_dir(settings.state_dir))
+    open_things.enter_context(lock_namespace())
+    audit = _open_audit_log(settings, open_things)
+    delete_unfinished(state.path)
+    kernel = LinuxKernel()
+    require_no_foreign_devices(kernel, state.instance)
+    store = Store(state.path / "mynet.db")
+    open_things.callback(store.close)
+    drivers = load_plugins(DRIVERS, state.instance, state.path / "drivers")
+    backends = load_plugins(BACKENDS, state.instance, state.path / "ipam")
+    state.complete()
+    defaults = settings.defaults(state.instance)
+    checks = _checks(settings, audit)
+    core = assemble(state, store, drivers, backends, kernel, defaults, settings.backup_dir, checks)
+    server = Server(
+        *(core, settings.listen, settings.plugin_timeout, settings.limits, settings.tls),
+        audit=audit,
+        private=state.path / "listen",
+    )
+    return _Daemon(core, server, store, state, _reloads(settings, audit, server))
+
+
+def _serve(
+    daemon: _Daemon, settings: Settings, manager: ServiceManager, next_signal: Callable[[], int]
+) -> bool:
+    """Serve until a signal ends the daemon; return whether all work has ended."""
+    core, server = daemon.core, daemon.server
+    server.serve()
+    addresses = [listener.address for listener in settings.listen]
+    watchdog = Watchdog(manager, {"store": daemon.store.await_writer, **server.checks()})
+    watching = healers(core.doctor, core.drivers) if settings.heal else ()
+    for healer in watching:
+        healer.start()
+    log.info("serving", listen=addresses, instance=daemon.state.instance, pid=os.getpid())
+    manager.ready(status := f"Serving at {', '.join(addresses)}")
+    watchdog.start()
+    while next_signal() == signal.SIGHUP:
+        with manager.reloading(status):
+            reload(daemon.reloads)
+    log.info("stopping")
+    manager.stopping("Waiting for calls in progress")
+    watchdog.stop()
+    for healer in watching:
+        healer.stop()
+    drained = server.stop(settings.shutdown_grace)
+    patience = 1.0 if drained else 0
+    closed = [catalog.close(patience) for catalog in (core.drivers, core.backends)]
+    closed += [healer.ended(patience) for healer in watching]
+    return drained and all(closed)
 
 
 def _checks(settings: Settings, audit: AuditFile | None) -> Sequence[DaemonCheck]:

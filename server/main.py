@@ -165,8 +165,9 @@ def main(
     os.umask(_UMASK)
     if context.invoked_subcommand:
         return
+    listeners, tls = listening.parse()
     settings = Settings(
-        *(listening.listeners(), state_dir, plugin_timeout, shutdown_grace),
+        *(listeners, state_dir, plugin_timeout, shutdown_grace),
         pools=default_address_pool,
         cooldown=default_cooldown,
         retention=default_retention,
@@ -174,7 +175,7 @@ def main(
         backup_dir=backup_dir,
         audit_log=audit_log,
         limits=limits,
-        tls=listening.tls(),
+        tls=tls,
         config_file=context.meta.get(_FILE),
     )
     if context.meta[_CHECK]:

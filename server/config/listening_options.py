@@ -33,34 +33,33 @@ class ListeningOptions:
     tls_client_ca: Path | None
     insecure: bool
     peer_credentials: bool
-    # Whether nobody has given --listen.
+    # Whether the operator has left --listen as it is by default.
     is_default: bool
 
-    def tls(self) -> TlsFiles | None:
-        """Return the files of TLS. Raises click.UsageError if one is missing."""
-        return tls_files(self.tls_cert, self.tls_key, self.tls_client_ca)
-
-    def listeners(self) -> tuple[Listener, ...]:
-        """Return the listeners, with those that a service manager passes.
+    def parse(self) -> tuple[tuple[Listener, ...], TlsFiles | None]:
+        """Return the listeners, with those that a service manager passes, and the files of TLS.
 
         The sockets of a service manager replace the default of --listen. Raises
-        click.ClickException if options contradict each other, or for a socket that cannot be used.
+        click.ClickException if options contradict each other, for a file that TLS cannot use, and
+        for a socket that cannot be used.
         """
         try:
             inherited = inherited_listeners(os.environ)
         except CannotStart as error:
             raise click.ClickException(str(error)) from error
-        return listeners(
+        tls = tls_files(self.tls_cert, self.tls_key, self.tls_client_ca)
+        found = listeners(
             {
                 Role.ADMIN: () if inherited and self.is_default else self.listen,
                 Role.OPERATOR: self.listen_operator,
                 Role.READER: self.listen_reader,
             },
             insecure=self.insecure,
-            tls=self.tls() is not None,
+            tls=tls is not None,
             inherited=inherited,
             credentials=self.peer_credentials,
         )
+        return found, tls
 
 
 def _check_addresses(

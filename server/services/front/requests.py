@@ -37,31 +37,23 @@ class Requests:
 
         ``count`` is told the size of each message, and ``entry`` gets the first one.
         """
-        messages = self._messages(method, bodies, context, count, entry)
-        return _all(messages) if method.streams_request else _only(messages)
 
-    def _messages(
-        self,
-        method: Method,
-        bodies: Iterator[bytes],
-        context: grpc.ServicerContext,
-        count: Callable[[int], None],
-        entry: AuditEntry,
-    ) -> Iterator[Message]:
-        """Yield the messages of a request. Raises LimitExceeded and InvalidArgument."""
-        total, most = 0, self._limits.max_document_bytes
-        with contextlib.suppress(StopIteration):
-            while True:
-                body = self._next(bodies, context)
-                total += len(body)
-                if total > most:
-                    raise LimitExceeded("max_document_bytes", most, "send less in one request")
-                count(len(body))
-                message = method.parse(body)
-                entry.request = entry.request or message
-                yield message
-        if not context.is_active():
-            raise CallerGone("the caller has gone away, or took too long to send its request")
+        def messages() -> Iterator[Message]:
+            total, most = 0, self._limits.max_document_bytes
+            with contextlib.suppress(StopIteration):
+                while True:
+                    body = self._next(bodies, context)
+                    total += len(body)
+                    if total > most:
+                        raise LimitExceeded("max_document_bytes", most, "send less in one request")
+                    count(len(body))
+                    message = method.parse(body)
+                    entry.request = entry.request or message
+                    yield message
+            if not context.is_active():
+                raise CallerGone("the caller has gone away, or took too long to send its request")
+
+        return _all(messages()) if method.streams_request else _only(messages())
 
     def _next(self, bodies: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         """Return the next message of a caller. Raises LimitExceeded, and StopIteration at the end.

@@ -2,9 +2,9 @@
 
 A connection of TCP stays in the kernel's table for up to five days, and a flow of UDP as long as
 one of its ends sends. The next endpoint with the address would get what the peers of the one before
-send, and could send in its connections. To search the table takes some milliseconds for each
-address, or once for many, so a thread does it shortly after a Disconnect. A Connect that wants such
-an address before does it at once.
+send, and could send in its connections. To search the kernel's table takes some milliseconds, for
+one address or for many. So a thread searches it shortly after a Disconnect, for all addresses that
+have become free. A Connect that wants such an address before does it at once.
 """
 
 import logging
