@@ -91,8 +91,9 @@ class Daemon:
         self.channel.close()
 
     def events(self) -> list[dict[str, Any]]:
-        """Return the lines of its log, which must be JSON."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        """Return the whole lines of its log, which must be JSON. The last one may be half written."""
+        whole, _, _ = self.log.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
     def create(self, name: str = "blue", *cidrs: str, **fields: Any) -> network_pb2.Network:
         """Create a network, by default on 10.88.0.0/24 and fd88::/64."""
