@@ -91,7 +91,7 @@ class Daemon:
         self.channel.close()
 
     def events(self) -> list[dict[str, Any]]:
-        """Return the whole lines of its log, which must be JSON. The last one may be half written."""
+        """Return the whole lines of its log, which must be JSON. The last one may be in work."""
         whole, _, _ = self.log.read_text().rpartition("\n")
         return [json.loads(line) for line in whole.splitlines()]
 
