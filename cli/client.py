@@ -3,6 +3,7 @@
 Requests and answers are dicts in the JSON form of the messages.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ def prepare() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     for module in ("grpc", "google.protobuf.json_format", *_MODULES.values()):
         import_module(module)
+    gc.freeze()  # Python would search all that is imported for garbage once more when it ends
 
 
 @dataclass

@@ -3,8 +3,7 @@
 import contextlib
 import errno
 import os
-import shutil
-import tempfile
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -63,7 +62,7 @@ def write(path: Path, text: str) -> None:
         try:
             scratch.write_text(text, encoding="utf-8")
             if target.exists():
-                shutil.copymode(target, scratch)
+                scratch.chmod(stat.S_IMODE(target.stat().st_mode))
             scratch.replace(target)
         finally:
             scratch.unlink(missing_ok=True)
@@ -74,6 +73,8 @@ def create(path: Path, parts: Iterable[bytes]) -> None:
 
     Raises Failed, also if the path exists, and what ``parts`` raises.
     """
+    import tempfile  # it imports compression and random numbers, which most commands do not use
+
     with _translated(path, "write"):
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))

@@ -3,6 +3,7 @@
 It imports all other modules late, so that Ctrl-C prints no traceback even during the imports.
 """
 
+import gc
 import sys
 from typing import NoReturn
 
@@ -11,6 +12,7 @@ _INTERRUPTED = 130  # shells report 128 plus the number of the signal
 
 def main() -> NoReturn:
     """Run the command that the arguments name, and exit."""
+    gc.disable()  # a call ends before there is garbage that is worth a search
     try:
         from mynet.cli.program import mynetctl
 

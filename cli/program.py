@@ -10,22 +10,26 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from mynet.cli.client import Session
-from mynet.cli.commands.backup import backup
-from mynet.cli.commands.completion import completion
-from mynet.cli.commands.connect import connect, disconnect
-from mynet.cli.commands.context import context
-from mynet.cli.commands.doctor import doctor
-from mynet.cli.commands.endpoint import endpoint
-from mynet.cli.commands.ipam.group import ipam
-from mynet.cli.commands.network import network
-from mynet.cli.commands.plugins import driver
-from mynet.cli.commands.run import run
-from mynet.cli.commands.topology import topology
-from mynet.cli.commands.version import version
 from mynet.cli.errors import Failed, complain
+from mynet.cli.late_commands import LateCommands
 from mynet.cli.options.target import chosen_target, target_options
 
 _STDOUT = 1
+_COMMANDS = LateCommands(
+    network="network",
+    connect="connect",
+    disconnect="connect",
+    endpoint="endpoint",
+    run="run",
+    topology="topology",
+    ipam="ipam.group",
+    driver="plugins",
+    doctor="doctor",
+    backup="backup",
+    context="context",
+    completion="completion",
+    version="version",
+)
 
 
 class Program(click.Group):
@@ -66,7 +70,9 @@ def _with_help_hint(error: click.UsageError) -> str:
     return f"{text}{stop} See: {error.ctx.command_path} --help"
 
 
-@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Program, commands=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="mynetd", message="%(prog)s %(version)s")
 @target_options
 @click.option(
@@ -105,11 +111,3 @@ def mynetctl(root: click.Context, /, output: str, timeout: float, **_: object) -
       3  the daemon did not answer
     """
     root.obj = Session(partial(chosen_target, root), timeout, output)
-
-
-_NETWORKING = (network, connect, disconnect, endpoint, run, topology, ipam)
-_ADMINISTRATION = (driver, doctor, backup, context, completion, version)
-for _command in (*_NETWORKING, *_ADMINISTRATION):
-    mynetctl.add_command(_command)
-for _command in (connect, disconnect):  # `docker network` has them there
-    network.add_command(_command)

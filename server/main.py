@@ -9,6 +9,7 @@ import click
 from mynet.drivers.errors import DriverError
 from mynet.drivers.linux.kernel_errors import remedy_of
 from mynet.ipam.errors import IpamError
+from mynet.server import memory
 from mynet.server.config import config_file
 from mynet.server.config.limit_options import limit_options
 from mynet.server.config.listening_options import ListeningOptions, listening_options
@@ -183,7 +184,8 @@ def main(
         return
     try:
         with configured(log_format, log_level):
-            from mynet.server import daemon  # noqa: PLC0415 - --help need not wait for grpc
+            with memory.permanent():
+                from mynet.server import daemon  # noqa: PLC0415 - --help need not wait for grpc
 
             has_ended = daemon.run(settings)
     except (CannotStart, IpamError, DriverError) as error:

@@ -7,6 +7,7 @@ import click
 
 from mynet.cli.client import Session
 from mynet.cli.commands.completion import network_names
+from mynet.cli.late_commands import LateCommands
 from mynet.cli.options.shared import (
     command,
     delete_each,
@@ -27,7 +28,8 @@ from mynet.cli.visible import visible_lines
 _HEADERS = ("NETWORK ID", "NAME", "DRIVER", "SUBNETS", "ENDPOINTS", "STATE")
 
 
-@click.group()
+# `docker network` has connect and disconnect, too.
+@click.group(commands=LateCommands(connect="connect", disconnect="connect"))
 def network() -> None:
     """Create, list, change and remove networks.
 

@@ -29,6 +29,14 @@ from mynet.cli.main import main
 main()
 """
 
+# Prints the modules that a command has imported.
+LISTED_IMPORTS = """
+import atexit, sys
+atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+from mynet.cli.main import main
+main()
+"""
+
 
 @pytest.mark.parametrize(
     "arguments", ["--help", "--version", "network create --help", "run --help", "network create"]
@@ -41,6 +49,24 @@ def test_commands_that_do_not_call_the_daemon_do_not_import_grpc(
     assert "mynet.cli.program" in loaded
     heavy = {name for name in loaded if name.split(".")[0] in {"grpc", "google", "ctypes"}}
     assert heavy == set()
+
+
+def test_a_call_imports_only_what_its_own_command_needs(daemon: FakeDaemon) -> None:
+    daemon.answer("ListNetworks", {"networks": [{"id": BLUE_ID}]})
+    done = subprocess.run(
+        [sys.executable, "-c", LISTED_IMPORTS, "network", "ls", "-q"],
+        env={"MYNET_ADDRESS": daemon.address},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "4aa980159bc1\n"
+    loaded = set(done.stderr.split())
+    own = {name for name in loaded if name.startswith(("mynet.cli.commands.", "mynet.v1."))}
+    needed = {"mynet.cli.commands.network", "mynet.cli.commands.completion"}
+    assert own == {*needed, "mynet.v1.network_pb2", "mynet.v1.ipam_pb2"}
+    unused = {"tempfile", "shutil", "importlib.metadata", "grpc_status", "google.rpc", "cattrs"}
+    assert loaded & {*unused, "mynet.server", "mynet.drivers", "mynet.ipam", "structlog"} == set()
 
 
 def test_a_web_proxy_is_not_used(daemon: FakeDaemon) -> None:

@@ -11,12 +11,11 @@ from typing import Final
 
 from mynet.drivers.api import IPV4, IPV6, IPAddress
 from mynet.drivers.linux.links.lookup import default_routes, link_at, list_addresses
-from mynet.drivers.linux.netlink import pyroute2_requests
 from mynet.drivers.linux.netlink.addresses import address_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.netlink.notifications import losses
 from mynet.drivers.linux.netlink.notifications.subscription import Subscription
-from mynet.drivers.linux.netlink.routes import route_replies
+from mynet.drivers.linux.netlink.routes import path_requests, route_replies
 from mynet.drivers.linux.values.desired import RouteSource
 from mynet.drivers.linux.values.observed import Route
 
@@ -26,7 +25,7 @@ _REMEMBERED: Final = 1.0  # seconds
 
 def is_own(address: IPAddress) -> bool:
     """Return whether the host has an address now. Like: ``ip route get ADDRESS``."""
-    message = pyroute2_requests.get_route_to(address)
+    message = path_requests.get_route_to(address)
     with Netlink() as nl:
         reply = nl.get(Request(message, f"look up {address}", f"address {address}", _NO_ROUTE))
     return reply is not None and route_replies.is_local(reply)

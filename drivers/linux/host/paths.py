@@ -15,11 +15,10 @@ from typing import Final
 from mynet.drivers.api import IPV4, IPV6, IPAddress
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.links.lookup import list_addresses
-from mynet.drivers.linux.netlink import pyroute2_requests
 from mynet.drivers.linux.netlink import rtnetlink as rt
 from mynet.drivers.linux.netlink.addresses import address_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.netlink.routes import path_requests, reply_requests
+from mynet.drivers.linux.netlink.routes import path_requests, reply_requests, route_requests
 from mynet.drivers.linux.netlink.routes.path_requests import Winner
 from mynet.drivers.linux.values.paths import Obstacle, Path, Rule
 
@@ -198,7 +197,7 @@ class _Lookups:
 
     def _forbidding_route(self, path: Path) -> Winner | None:
         """Return the most specific route of the table main that forbids packets to an address."""
-        message = pyroute2_requests.get_routes(self.version, table=rt.RT_TABLE_MAIN)
+        message = route_requests.get_routes(self.version, table=rt.RT_TABLE_MAIN)
         replies = self.nl.dump(Request(message, f"list IPv{self.version} routes", "routes"))
         routes = map(path_requests.read_winner, replies)
         forbidding = [

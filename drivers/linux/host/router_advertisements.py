@@ -12,9 +12,9 @@ from typing import Final
 from mynet.drivers.api import IPV6
 from mynet.drivers.linux import sysctl
 from mynet.drivers.linux.links.lookup import link_at
-from mynet.drivers.linux.netlink import pyroute2_requests, rtnetlink
+from mynet.drivers.linux.netlink import rtnetlink
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.netlink.routes import route_replies
+from mynet.drivers.linux.netlink.routes import route_replies, route_requests
 
 IPV6_FORWARDING: Final = sysctl.NET / "ipv6/conf/all/forwarding"
 
@@ -45,7 +45,7 @@ def _advertised() -> Sequence[str]:
     The kernel selects the routes, since a host with many networks has thousands of others.
     Like: ``ip -6 route show proto ra``.
     """
-    message = pyroute2_requests.get_routes(IPV6, protocol=rtnetlink.RTPROT_RA)
+    message = route_requests.get_routes(IPV6, protocol=rtnetlink.RTPROT_RA)
     with Netlink() as nl:
         replies = nl.dump(Request(message, "list routes from advertisements", "routes"))
         indexes = {route_replies.read_route(reply).device for reply in replies} - {0}

@@ -14,10 +14,9 @@ from mynet.drivers.linux.host.replies import Replies
 from mynet.drivers.linux.host.router_advertisements import IPV6_FORWARDING, ignoring_settings
 from mynet.drivers.linux.kernel_errors import refused
 from mynet.drivers.linux.links.lookup import default_routes, link_at, list_addresses
-from mynet.drivers.linux.netlink import pyroute2_requests
 from mynet.drivers.linux.netlink.addresses import address_replies
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.netlink.routes import route_replies
+from mynet.drivers.linux.netlink.routes import route_replies, route_requests
 from mynet.drivers.linux.values.desired import DEFAULT_MTU, RouteSource
 from mynet.drivers.linux.values.paths import Obstacle, Path
 from mynet.drivers.linux.values.replies import Uplink
@@ -85,7 +84,7 @@ class Host:
                 for subnet in address_replies.subnets_of_address(reply)
             }
             for version in (IPV4, IPV6):
-                message = pyroute2_requests.get_routes(version)
+                message = route_requests.get_routes(version)
                 routes = nl.dump(Request(message, f"list IPv{version} routes", "routes"))
                 subnets |= {
                     subnet for reply in routes for subnet in route_replies.subnets_of_route(reply)

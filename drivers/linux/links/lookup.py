@@ -5,12 +5,16 @@ from collections.abc import Iterable
 from typing import Final
 
 from mynet.drivers.api import IPAddress, IPInterface
-from mynet.drivers.linux.netlink import pyroute2_requests, rtnetlink
-from mynet.drivers.linux.netlink.addresses import address_replies, neighbour_requests
-from mynet.drivers.linux.netlink.links import link_replies
+from mynet.drivers.linux.netlink import rtnetlink
+from mynet.drivers.linux.netlink.addresses import (
+    address_replies,
+    address_requests,
+    neighbour_requests,
+)
+from mynet.drivers.linux.netlink.links import link_replies, link_requests
 from mynet.drivers.linux.netlink.links.link_requests import get_link
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.netlink.routes import route_replies
+from mynet.drivers.linux.netlink.routes import route_replies, route_requests
 from mynet.drivers.linux.values.observed import Link, Route
 
 GONE: Final = frozenset({errno.ENODEV})
@@ -43,7 +47,7 @@ def link_at(nl: Netlink, index: int) -> Link | None:
 
 def delete_link(nl: Netlink, link: Link) -> None:
     """Delete a link, if it still exists. Like: ``ip link delete dev NAME``."""
-    message = pyroute2_requests.delete_link(link.index)
+    message = link_requests.delete_link(link.index)
     nl.ask(Request(message, f"delete {link.name}", f"interface {link.name}", GONE))
 
 
@@ -57,7 +61,7 @@ def list_addresses(nl: Netlink, index: int = 0) -> list[bytes]:
 
     Raises :exc:`KernelError` if the link has more than MOST.
     """
-    message = pyroute2_requests.get_addresses(index)
+    message = address_requests.get_addresses(index)
     request = Request(message, "list the addresses of an interface", "addresses")
     return nl.dump(request, MOST if index else None)
 
@@ -100,7 +104,7 @@ def default_routes(nl: Netlink, version: int) -> list[Route]:
 
     The routes of other tables are not read, since a host with many networks has thousands.
     """
-    message = pyroute2_requests.get_routes(version, table=rtnetlink.RT_TABLE_MAIN)
+    message = route_requests.get_routes(version, table=rtnetlink.RT_TABLE_MAIN)
     replies = nl.dump(Request(message, f"list IPv{version} routes", "routes", _NO_TABLE))
     defaults = map(route_replies.read_route, filter(route_replies.is_default, replies))
     return sorted(defaults, key=lambda route: route.metric)

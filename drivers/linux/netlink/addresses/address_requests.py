@@ -1,9 +1,10 @@
-"""Requests to rtnetlink about addresses, packed by hand for Connect.
+"""Requests to rtnetlink about addresses.
 
 Sources: rtnetlink(7), linux/if_addr.h.
 """
 
 from ipaddress import IPv4Interface
+from socket import AF_UNSPEC
 from typing import Final
 
 from mynet.drivers.api import IPInterface
@@ -29,3 +30,8 @@ def add_address(index: int, address: IPInterface) -> bytes:
     if isinstance(address, IPv4Interface) and length < _POINT_TO_POINT:
         body += nla.attribute(rt.IFA_BROADCAST, address.network.broadcast_address.packed)
     return nlmsg.pack_message(rt.RTM_NEWADDR, body, nlmsg.NLM_F_CREATE | nlmsg.NLM_F_REPLACE)
+
+
+def get_addresses(index: int = 0) -> bytes:
+    """Like: ip addr show dev NAME; without an index, ip addr show."""
+    return nlmsg.pack_message(rt.RTM_GETADDR, rt.IFADDRMSG.pack(AF_UNSPEC, 0, 0, 0, index))

@@ -155,6 +155,11 @@ def set_down_in_group(index: int, group: int) -> bytes:
     return _link(rt.RTM_SETLINK, nla.number_attribute(rt.IFLA_GROUP, group), index=index, up=False)
 
 
+def delete_link(index: int) -> bytes:
+    """Like: ip link delete dev NAME."""
+    return _link(rt.RTM_DELLINK, index=index)
+
+
 def delete_group(group: int) -> bytes:
     """Like: ip link delete group N."""
     return _link(rt.RTM_DELLINK, nla.number_attribute(rt.IFLA_GROUP, group))

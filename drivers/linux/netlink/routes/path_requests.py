@@ -35,6 +35,13 @@ class Winner:
     metric: int
 
 
+def get_route_to(address: IPAddress) -> bytes:
+    """Like: ip route get ADDRESS."""
+    family, bits = nlmsg.ADDRESS_FAMILIES[address.version], address.max_prefixlen
+    body = rt.RTMSG.pack(family, bits, 0, 0, 0, 0, 0, 0, 0)
+    return nlmsg.pack_message(rt.RTM_GETROUTE, body + nla.attribute(rt.RTA_DST, address.packed))
+
+
 def get_winner(destination: IPAddress, source: IPAddress | None = None, index: int = 0) -> bytes:
     """Like: ip route get fibmatch DESTINATION from SOURCE iif DEVICE; without both, the host's."""
     family = nlmsg.ADDRESS_FAMILIES[destination.version]

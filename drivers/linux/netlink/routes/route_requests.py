@@ -51,7 +51,7 @@ def get_default_routes(version: int, index: int, protocol: int = 0) -> bytes:
 
     The kernel does not select routes by their destination, so the replies have others too.
     """
-    return _get_routes(version, rt.RT_TABLE_MAIN, protocol, index)
+    return get_routes(version, table=rt.RT_TABLE_MAIN, protocol=protocol, index=index)
 
 
 def add_address_route(index: int, route: AddressRoute) -> bytes:
@@ -76,10 +76,11 @@ def add_address_route(index: int, route: AddressRoute) -> bytes:
 
 def get_kernel_routes(version: int, table: int, index: int = 0) -> bytes:
     """Like: ip route show table TABLE proto kernel dev NAME; without an index, of all links."""
-    return _get_routes(version, table, rt.RTPROT_KERNEL, index)
+    return get_routes(version, table=table, protocol=rt.RTPROT_KERNEL, index=index)
 
 
-def _get_routes(version: int, table: int, protocol: int, index: int) -> bytes:
+def get_routes(version: int, *, table: int = 0, protocol: int = 0, index: int = 0) -> bytes:
+    """Like: ip route show table TABLE proto PROTOCOL dev NAME; 0 stands for all of them."""
     body = rt.RTMSG.pack(nlmsg.ADDRESS_FAMILIES[version], 0, 0, 0, table, protocol, 0, 0, 0)
     if index:
         body += nla.number_attribute(rt.RTA_OIF, index)

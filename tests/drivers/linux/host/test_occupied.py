@@ -9,8 +9,8 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from mynet.drivers.linux.kernel import LinuxKernel
 from mynet.drivers.linux.links.mac import mac_from
-from mynet.drivers.linux.netlink import pyroute2_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
+from mynet.drivers.linux.netlink.routes import route_requests
 from mynet.drivers.linux.values.desired import Bridge
 from tests.drivers.linux.support.kernels import KernelTestbed
 from tests.drivers.linux.support.namespaces import Namespace, decoded
@@ -166,6 +166,6 @@ def test_ten_thousand_routes_are_read_quickly(host: Namespace, kernel: LinuxKern
     took = time.process_time() - started
     started = time.process_time()
     with Netlink() as nl:
-        for data in nl.dump(Request(pyroute2_requests.get_routes(4), "list IPv4 routes", "routes")):
+        for data in nl.dump(Request(route_requests.get_routes(4), "list IPv4 routes", "routes")):
             decoded(rtmsg, data).get_attr("RTA_DST")
     assert took < time.process_time() - started

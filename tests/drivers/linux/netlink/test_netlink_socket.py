@@ -9,8 +9,7 @@ import pytest
 from mynet.drivers.errors import KernelError
 from mynet.drivers.linux.links.configuration import set_mac_and_mtu
 from mynet.drivers.linux.links.lookup import GONE, find_link
-from mynet.drivers.linux.netlink import pyroute2_requests
-from mynet.drivers.linux.netlink.addresses import address_replies
+from mynet.drivers.linux.netlink.addresses import address_replies, address_requests
 from mynet.drivers.linux.netlink.links import link_replies, link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
 from mynet.drivers.linux.values.desired import Bridge
@@ -34,9 +33,7 @@ def bridge(name: str, *, forgive: frozenset[int] = frozenset()) -> Request:
 
 
 def deletion(index: int, *, forgive: frozenset[int] = frozenset()) -> Request:
-    return Request(
-        pyroute2_requests.delete_link(index), f"delete {index}", f"link {index}", forgive
-    )
+    return Request(link_requests.delete_link(index), f"delete {index}", f"link {index}", forgive)
 
 
 def test_the_kernel_acts_on_requests_of_one_datagram_in_order(host: Namespace) -> None:
@@ -130,7 +127,7 @@ def test_dump_reads_a_list_again_that_changed_meanwhile(host: Namespace) -> None
     with Netlink() as nl:
         watched = Watched(nl._socket, change)
         put_in(nl, watched)
-        listed = nl.dump(Request(pyroute2_requests.get_addresses(), "list addresses", "addresses"))
+        listed = nl.dump(Request(address_requests.get_addresses(), "list addresses", "addresses"))
     assert len(watched.sent) == 2
     addresses = [str(address_replies.read_address(data)[1]) for data in listed]
     assert "192.0.2.1/32" in addresses

@@ -9,11 +9,11 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from mynet.drivers.linux.netlink import pyroute2_requests, rtnetlink
-from mynet.drivers.linux.netlink.addresses import address_replies
+from mynet.drivers.linux.netlink import rtnetlink
+from mynet.drivers.linux.netlink.addresses import address_replies, address_requests
 from mynet.drivers.linux.netlink.links import link_replies, link_requests
 from mynet.drivers.linux.netlink.netlink_socket import Netlink, Request
-from mynet.drivers.linux.netlink.routes import route_replies
+from mynet.drivers.linux.netlink.routes import route_replies, route_requests
 from tests.drivers.linux.support.namespaces import Namespace, decoded
 
 SCENE = """
@@ -86,7 +86,7 @@ def _is_port_with(info: Any, attribute: str) -> bool:
 
 def test_an_address_is_read_as_pyroute2_reads_it() -> None:
     addresses = set()
-    for data in dumped(pyroute2_requests.get_addresses()):
+    for data in dumped(address_requests.get_addresses()):
         (index, address), other = address_replies.read_address(data), decoded(ifaddrmsg, data)
         near = other.get_attr("IFA_LOCAL") or other.get_attr("IFA_ADDRESS")
         assert index == other["index"]
@@ -97,7 +97,7 @@ def test_an_address_is_read_as_pyroute2_reads_it() -> None:
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_a_route_is_read_as_pyroute2_reads_it(version: int) -> None:
-    for data in dumped(pyroute2_requests.get_routes(version)):
+    for data in dumped(route_requests.get_routes(version)):
         route, other = route_replies.read_route(data), decoded(rtmsg, data)
         hops = other.get_attr("RTA_MULTIPATH") or ()
         first = hops[0] if hops else other
@@ -109,7 +109,7 @@ def test_a_route_is_read_as_pyroute2_reads_it(version: int) -> None:
         assert route.protocol == other["proto"]
     defaults = {
         (str(route.gateway), route.metric)
-        for data in dumped(pyroute2_requests.get_routes(version, table=rtnetlink.RT_TABLE_MAIN))
+        for data in dumped(route_requests.get_routes(version, table=rtnetlink.RT_TABLE_MAIN))
         if route_replies.is_default(data) and (route := route_replies.read_route(data))
     }
     assert defaults == (

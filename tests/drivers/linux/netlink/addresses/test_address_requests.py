@@ -38,6 +38,15 @@ def test_pyroute2_decodes_a_new_address_as_meant(
     assert attributes(address) == both | expected
 
 
+@pytest.mark.parametrize("index", [0, 3])
+def test_pyroute2_decodes_a_list_of_addresses_as_meant(index: int) -> None:
+    message = decoded(ifaddrmsg, address_requests.get_addresses(index))
+    fields = {"family": 0, "prefixlen": 0, "flags": 0, "scope": 0, "index": index}
+    assert (message["header"]["type"], message["header"]["flags"]) == (22, 0)
+    assert {name: message[name] for name in fields} == fields
+    assert attributes(message) == {}
+
+
 @pytest.mark.parametrize(("address", "family"), [("10.1.0.2", 2), ("fd00::2", 10)])
 def test_pyroute2_decodes_a_changed_neighbour_as_meant(address: str, family: int) -> None:
     message = neighbour_requests.change_neighbour(3, ip_address(address), MAC)

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
-from mynet.drivers.linux.netlink import pyroute2_requests
 from mynet.drivers.linux.netlink.links import link_requests
 from mynet.drivers.linux.values.desired import BRIDGE_GROUP, Bridge, Veth
 from tests.drivers.linux.support.namespaces import decoded
@@ -138,7 +137,7 @@ def veth_info(peer: dict[str, object]) -> dict[str, object]:
             {"IFLA_PROP_LIST": {"IFLA_ALT_IFNAME": "mynet-e1"}},
         ),
         (link_requests.delete_group(4711), DELLINK, 0, {"index": 0}, {"IFLA_GROUP": 4711}),
-        (pyroute2_requests.delete_link(3), DELLINK, 0, {"index": 3}, {}),
+        (link_requests.delete_link(3), DELLINK, 0, {"index": 3}, {}),
         (
             link_requests.get_link(name="veth1"),
             *(GETLINK, 0, {"index": 0}),
