@@ -3,6 +3,7 @@
 from mynet.drivers.linux.echo import Probes
 from mynet.drivers.linux.firewall.firewall import Firewall
 from mynet.drivers.linux.host.settings import Host
+from mynet.drivers.linux.links.carriers import Carriers
 from mynet.drivers.linux.links.links import Links
 from mynet.drivers.linux.ports.reservations import Ports
 from mynet.drivers.linux.sandboxes import Sandboxes
@@ -19,13 +20,14 @@ class LinuxKernel:
     """
 
     def __init__(self) -> None:
+        carriers = Carriers()
         self.sandboxes = Sandboxes()
-        self.links = Links()
+        self.links = Links(carriers)
         self.firewall = Firewall()
         self.ports = Ports()
         self.host = Host()
         self.probes = Probes()
-        self.monitor = Monitor(self.firewall.own_netlink_ports)
+        self.monitor = Monitor(self.firewall.own_netlink_ports, carriers)
 
     def close(self) -> None:
         """Close the descriptors that are kept between calls, except those of reserved ports."""

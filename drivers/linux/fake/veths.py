@@ -132,8 +132,7 @@ def _clash(route: Route, other: Route) -> bool:
 def detach(links: LinkTable, veth: Veth) -> None:
     """Delete the links of the endpoint that exist and are the daemon's own."""
     for wanted in (veth, veth.shaper):
-        entry = links.find_own(wanted.identity) if wanted else None
-        if entry is not None:
+        while wanted and (entry := links.find_own(wanted.identity)):
             links.delete(entry.link)
 
 

@@ -56,13 +56,16 @@ class Links(Bridges, Veths):
     def survey(self) -> Survey:
         """Like: ip -d addr; bridge fdb; ip route; ip neigh."""
         with Netlink() as nl:
-            links = list_links(nl)
+            links = list(map(link_replies.read_link, list_links(nl)))
             addresses = list_addresses(nl)
             macs = static_macs(nl)
             routes = list_routes(nl)
             neighbours = fixed_neighbours(nl)
+        self._carriers.correct(
+            {link.index: link.mark for link in links if read_mark(link.mark) != ("", "")}
+        )
         return Survey(
-            map(link_replies.read_link, links),
+            links,
             _by_link(addresses),
             macs,
             routes,

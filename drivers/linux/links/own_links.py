@@ -32,10 +32,13 @@ def find_own(nl: Netlink, identity: Identity) -> Link | None:
     return link if link is not None and link.is_of(identity) else None
 
 
-def list_own(nl: Netlink, identity: Identity) -> list[Link]:
-    """Return all links with an identity: more than one if another program has copied the alias."""
+def list_own(nl: Netlink, *identities: Identity) -> list[Link]:
+    """Return all links with one of the identities.
+
+    There is more than one with an identity if another program has copied the alias.
+    """
     links = map(link_replies.read_link, list_links(nl))
-    return [link for link in links if link.is_of(identity)]
+    return [link for link in links if any(map(link.is_of, identities))]
 
 
 def find_port(nl: Netlink, identity: Identity, bridge: Identity) -> Link | None:

@@ -4,10 +4,11 @@ The kernel notifies of a link's state in many messages, and those of the daemon'
 states that look like damage. Of a link with several notifications in a row, the last counts.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from mynet.drivers.linux.links.alias import read_mark
+from mynet.drivers.linux.links.carriers import Carriers
 from mynet.drivers.linux.netlink.header import read_header
 from mynet.drivers.linux.netlink.netfilter.nftables import TableName, is_of_table
 from mynet.drivers.linux.netlink.notifications import changes as nl
@@ -21,7 +22,8 @@ ANYTHING: Final = frozenset[str]()
 class NotificationFilter:
     """Keeps the marks of links, by their notifications. For one thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, carriers: Carriers) -> None:
+        self._carriers = carriers
         # The marks of links by namespace and index. The other ends of marked links are in it too,
         # as they have no mark of their own. Deleted links stay until their numbers are used again.
         self._marks: dict[tuple[int, int], str] = {}
@@ -43,13 +45,16 @@ class NotificationFilter:
             self._names[namespace, change.index] = change.name
 
     def add(self, messages: Iterable[bytes]) -> None:
-        """Remember the links and the addresses of this namespace that are in a list."""
+        """Remember the links and the addresses of this namespace, of which this is the list."""
+        marks: dict[int, str] = {}
         for message in messages:
             if change := nl.read_link_change(message):
-                if self._remember(change):
+                if mark := self._remember(change):
                     self._names[OWN_NAMESPACE, change.index] = change.name
+                    marks[change.index] = mark
             elif address := nl.read_address_change(message):
                 self._subnets[address.subnet] = address.index
+        self._carriers.begin(marks)
 
     def find_damage(self, notifications: Sequence[Notification]) -> frozenset[str] | None:
         """Return the marks of links that may be damaged; ANYTHING, or None if there is nothing."""
@@ -72,16 +77,22 @@ class NotificationFilter:
         known = {link: port for link, port in ports.items() if link in self._ports}
         marks |= {self._marks[link] for link, port in known.items() if self._ports[link] != port}
         self._ports |= known
-        for (namespace, _), change in links.items():
-            mark = self._remember(change) if namespace == OWN_NAMESPACE else ""
-            if mark and _is_damaged(change):
-                marks.add(mark)
+        marks.update(self._damaged(links))
         marks |= self._renamed(links)
         # A link that is new in these notifications may have lost routes in them too.
         marks |= self._marks_of(deprived)
         if (OWN_NAMESPACE, losses.ALL_LINKS) in deprived:
             return ANYTHING
         return frozenset(marks) or None
+
+    def _damaged(self, links: Mapping[tuple[int, int], nl.LinkChange]) -> Iterator[str]:
+        """Remember the links of this namespace; yield the marks of those that are damaged."""
+        for (namespace, index), change in links.items():
+            if namespace == OWN_NAMESPACE:
+                mark = self._remember(change)
+                self._carriers.note(index, "" if change.is_gone else mark)
+                if mark and _is_damaged(change):
+                    yield mark
 
     def _without_entry(self, notifications: Sequence[Notification]) -> set[str]:
         """Return the marks of known links that lost an entry of a forwarding database.

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Final
 
 from mynet.drivers.linux.firewall.ruleset import TABLES
+from mynet.drivers.linux.links.carriers import Carriers
 from mynet.drivers.linux.links.lookup import list_addresses, list_links
 from mynet.drivers.linux.netlink.header import NETLINK_NETFILTER
 from mynet.drivers.linux.netlink.links import link_requests
@@ -38,15 +39,16 @@ class Monitor:
     """Implements the protocol of the same name with a thread for each watch.
 
     ``own_ports`` are the netlink ports of the sockets that change the firewall's table for the
-    daemon.
+    daemon, and ``carriers`` learns which links carry a mark.
     """
 
-    def __init__(self, own_ports: Container[int]) -> None:
+    def __init__(self, own_ports: Container[int], carriers: Carriers) -> None:
         self._own_ports = own_ports
+        self._carriers = carriers
 
     def watch(self, notice: Callable[[frozenset[str]], None]) -> "NotificationReader":
         """Like: ip monitor link address netconf; bridge monitor fdb; nft monitor."""
-        return NotificationReader(notice, self._own_ports)
+        return NotificationReader(notice, self._own_ports, self._carriers)
 
 
 class NotificationReader:
@@ -55,10 +57,16 @@ class NotificationReader:
     It reads the notifications of the namespace that its creator's thread is in.
     """
 
-    def __init__(self, notice: Callable[[frozenset[str]], None], own_ports: Container[int]) -> None:
+    def __init__(
+        self,
+        notice: Callable[[frozenset[str]], None],
+        own_ports: Container[int],
+        carriers: Carriers,
+    ) -> None:
         self._notice = notice
         self._own_ports = own_ports
-        self._filter = NotificationFilter()
+        self._carriers = carriers
+        self._filter = NotificationFilter(carriers)
         self._links = Subscription(
             socket.NETLINK_ROUTE,
             *(nl.RTNLGRP_LINK, nl.RTNLGRP_IPV4_IFADDR, nl.RTNLGRP_IPV6_IFADDR),
@@ -88,6 +96,7 @@ class NotificationReader:
         """End the thread and close the sockets; ``notice`` is not called after the return."""
         os.close(self._ending)
         self._thread.join()
+        self._carriers.forget()
         os.close(self._end)
         self._links.close()
         self._losses.close()

@@ -12,8 +12,9 @@ from mynet.drivers.errors import InterfaceExists, SandboxNotFound
 from mynet.drivers.linux.group_commit import GroupCommit
 from mynet.drivers.linux.links.alias import renamed, taken
 from mynet.drivers.linux.links.batch_delete import delete_links
+from mynet.drivers.linux.links.carriers import Carriers
 from mynet.drivers.linux.links.lookup import EXISTS, find_link
-from mynet.drivers.linux.links.own_links import find_own, find_port, restore_name
+from mynet.drivers.linux.links.own_links import find_own, find_port, list_own, restore_name
 from mynet.drivers.linux.links.veths import inner_end
 from mynet.drivers.linux.links.veths.bridge_port import change_port
 from mynet.drivers.linux.links.veths.gratuitous_arp import Announcer, corrections
@@ -36,7 +37,8 @@ from mynet.drivers.linux.values.observed import Link, Snapshot
 class Veths:
     """The part of :class:`~mynet.drivers.linux.interface.links.Links` about endpoints."""
 
-    def __init__(self) -> None:
+    def __init__(self, carriers: Carriers) -> None:
+        self._carriers = carriers
         self._deletions = GroupCommit(delete_links)
         self._announcer = Announcer()
 
@@ -108,10 +110,22 @@ class Veths:
         host.ask(*limit(host, veth, index), *finish_outer(veth, index, before))
 
     def detach(self, endpoints: Iterable[Veth]) -> None:
-        """Like: ip link delete NAME, for many at once."""
+        """Like: ip link delete NAME, for many at once.
+
+        All links are listed only for a mark that more links carry than were looked up.
+        """
         with Netlink() as nl:
-            links = [link for veth in endpoints for link in _links_of(nl, veth)]
+            links = [link for veth in endpoints for link in self._links_of(nl, veth)]
         self._deletions.submit(links)
+
+    def _links_of(self, nl: Netlink, veth: Veth) -> Sequence[Link]:
+        """Return the links of the host that are the endpoint's, complete or not."""
+        links = list(_look_up(nl, veth))
+        count = self._carriers.count(veth.mark)
+        marked = [link for link in links if link.mark == veth.mark]
+        if len(marked) == len(links) and count is not None and count <= len(marked):
+            return links
+        return list_own(nl, veth.identity, *([veth.shaper.identity] if veth.shaper else ()))
 
     def attachments(self, endpoints: Iterable[Veth]) -> Sequence[Attachment | None]:
         """Like: ip link show NAME, for many at once."""
@@ -179,8 +193,8 @@ def _taken(host: Netlink, veth: Veth, place: inner_end.InnerNamespace) -> Interf
     return taken(veth.name) if host.index(veth.name) else taken(veth.interface, place.words)
 
 
-def _links_of(nl: Netlink, veth: Veth) -> Iterator[Link]:
-    """Yield the links of the host that are the endpoint's, complete or not."""
+def _look_up(nl: Netlink, veth: Veth) -> Iterator[Link]:
+    """Yield the outer end and the shaper that the daemon works with."""
     if outer := find_outer(nl, veth):
         yield outer
     if veth.shaper and (shaper := find_own(nl, veth.shaper.identity)):

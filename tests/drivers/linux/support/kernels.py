@@ -37,7 +37,9 @@ class KernelTestbed(Protocol):
     def kernel(self) -> Kernel: ...
     def add_sandbox(self) -> Sandbox: ...
     def end_sandbox(self, sandbox: Sandbox) -> None: ...
-    def add_link(self, name: str, sandbox: Sandbox | None = None, *, mark: str = "") -> None: ...
+    def add_link(
+        self, name: str, sandbox: Sandbox | None = None, *, mark: str = "", kind: str = "bridge"
+    ) -> None: ...
     def delete_link(self, name: str, sandbox: Sandbox | None = None) -> None: ...
     def links(self, sandbox: Sandbox | None = None) -> dict[str, SeenLink]: ...
     def begin_bridge(self, bridge: Bridge) -> None: ...
@@ -61,8 +63,10 @@ class FakeTestbed:
     def end_sandbox(self, sandbox: Sandbox) -> None:
         self.kernel.delete_sandbox(sandbox.path)
 
-    def add_link(self, name: str, sandbox: Sandbox | None = None, *, mark: str = "") -> None:
-        self.kernel.add_link(name, kind="bridge", mark=mark, sandbox=sandbox)
+    def add_link(
+        self, name: str, sandbox: Sandbox | None = None, *, mark: str = "", kind: str = "bridge"
+    ) -> None:
+        self.kernel.add_link(name, kind=kind, mark=mark, sandbox=sandbox)
 
     def delete_link(self, name: str, sandbox: Sandbox | None = None) -> None:
         self.kernel.delete_link(name, sandbox=sandbox)
@@ -132,9 +136,11 @@ class LinuxTestbed:
     def _namespace(self, sandbox: Sandbox | None) -> Namespace:
         return self._boxes[sandbox.cookie] if sandbox else self._host
 
-    def add_link(self, name: str, sandbox: Sandbox | None = None, *, mark: str = "") -> None:
+    def add_link(
+        self, name: str, sandbox: Sandbox | None = None, *, mark: str = "", kind: str = "bridge"
+    ) -> None:
         namespace = self._namespace(sandbox)
-        namespace.run("ip", "link", "add", name, "type", "bridge")
+        namespace.run("ip", "link", "add", name, "type", kind)
         namespace.run("ip", "link", "set", name, "alias", mark)
 
     def delete_link(self, name: str, sandbox: Sandbox | None = None) -> None:
