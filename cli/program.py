@@ -19,6 +19,7 @@ _COMMANDS = LateCommands(
     network="network",
     connect="connect",
     disconnect="connect",
+    batch="batch",
     endpoint="endpoint",
     run="run",
     topology="topology",

@@ -13,6 +13,7 @@ from mynet.server.addressing.leases import Leases
 from mynet.server.addressing.releases import Releases
 from mynet.server.addressing.subnets import SubnetRegistry
 from mynet.server.calls.locks import KeyedLocks
+from mynet.server.calls.parallel import Parallel
 from mynet.server.host import Host
 from mynet.server.model.subnets import Defaults
 from mynet.server.network.attachments import Attachments
@@ -58,6 +59,7 @@ class Core:
     backups: Backups
     drivers: Catalog[Driver]
     backends: Catalog[Backend]
+    parallel: Parallel
 
 
 def assemble(
@@ -82,7 +84,8 @@ def assemble(
     leases = Leases(backends, registry, locks)
     ports = PortAllocator(store, host)
     attachments = Attachments(store, drivers, leases, ports)
-    endpoints = Endpoints(store, locks, attachments, finder)
+    parallel = Parallel()
+    endpoints = Endpoints(store, locks, attachments, finder, parallel)
     connector = Connector(store, drivers, leases, locks, host, planner, attachments, finder)
     networks = Networks(store, drivers, backends, leases, endpoints, locks, planner, registry)
     network_updates = NetworkUpdates(store, drivers, locks)
@@ -119,4 +122,5 @@ def assemble(
         backups=Backups(state, backup_dir),
         drivers=drivers,
         backends=backends,
+        parallel=parallel,
     )

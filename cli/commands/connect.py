@@ -22,6 +22,11 @@ def _not_empty(value: str) -> str:
     return value
 
 
+def request_to_connect(network: str, container: str, **fields: Any) -> dict[str, Any]:
+    """Return the request of a call of ``connect``."""
+    return connect_request(network, container, fields)
+
+
 @command("connect")
 @click.argument("network", shell_complete=network_names)
 @click.argument("container")
@@ -57,9 +62,17 @@ def connect(session: Session, *, network: str, container: str, **fields: Any) ->
       mynetctl connect --pid 4711 --ip 10.1.0.7 blue web
       mynetctl connect --netns two --publish 8080:80 --publish 53/udp blue two
     """
-    request = connect_request(network, container, fields)
+    request = request_to_connect(network, container, **fields)
     endpoint = session.call("NetworkService.Connect", request)["endpoint"]
     render.show(session.output, endpoint, render.table(HEADERS, [row(endpoint)]))
+
+
+def request_to_disconnect(container: str, whole: str, **request: Any) -> dict[str, Any]:
+    """Return the request of a call of ``disconnect``. Raises click.UsageError."""
+    ways = [bool(container), bool(request["endpoint"]), bool(whole)]
+    if sum(ways) != 1 or bool(request["network"]) != bool(container):
+        raise click.UsageError("give NETWORK and CONTAINER, or --endpoint, or --all")
+    return {**request, "container_id": container or whole}
 
 
 @command("disconnect")
@@ -87,7 +100,7 @@ def connect(session: Session, *, network: str, container: str, **fields: Any) ->
     help="All endpoints of a container.",
 )
 @click.option("--allow-missing", is_flag=True, help="Succeed if the container is not connected.")
-def disconnect(session: Session, *, container: str, whole: str, **request: Any) -> None:
+def disconnect(session: Session, **values: Any) -> None:
     """Disconnect a container from a network.
 
     This works even if the container, its namespace or the bridge is gone.
@@ -98,10 +111,7 @@ def disconnect(session: Session, *, container: str, whole: str, **request: Any) 
       mynetctl disconnect --all one
       mynetctl disconnect --endpoint 3f0c
     """
-    ways = [bool(container), bool(request["endpoint"]), bool(whole)]
-    if sum(ways) != 1 or bool(request["network"]) != bool(container):
-        raise click.UsageError("give NETWORK and CONTAINER, or --endpoint, or --all")
-    request["container_id"] = container or whole
+    request = request_to_disconnect(**values)
     endpoints = session.call("NetworkService.Disconnect", request)["endpoints"]
     ids = (endpoint["id"] for endpoint in endpoints)
     render.show(session.output, {"endpoints": endpoints}, ids)

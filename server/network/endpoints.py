@@ -1,8 +1,6 @@
 """Endpoints: Disconnect, checking them, and listing them."""
 
-import contextvars
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -10,6 +8,7 @@ from mynet.drivers.errors import DriverError
 from mynet.server import errors
 from mynet.server.calls.call import Call
 from mynet.server.calls.locks import KeyedLocks
+from mynet.server.calls.parallel import Parallel
 from mynet.server.calls.rollback import after_late_verb
 from mynet.server.model.endpoints import Endpoint, EndpointSelector, EndpointState
 from mynet.server.model.networks import Network
@@ -19,7 +18,6 @@ from mynet.server.store import Store
 from mynet.server.store.visible import Visible
 
 _IN_PROGRESS = "Another call is changing it, so it was not compared with the kernel."
-_AT_ONCE = 16  # endpoints that one call removes at a time: fewer than a plugin has threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +28,7 @@ class Endpoints:
     locks: KeyedLocks
     attachments: Attachments
     finder: EndpointFinder
+    parallel: Parallel
 
     def disconnect(
         self, call: Call, selector: EndpointSelector, *, allow_missing: bool
@@ -48,17 +47,9 @@ class Endpoints:
         return self.remove_all(call, selected)
 
     def remove_all(self, call: Call, endpoints: Sequence[Endpoint]) -> Sequence[Endpoint]:
-        """Remove endpoints, several at a time: the kernel deletes many links at the cost of one.
-
-        The first is removed in the caller's thread, so an ordinary Disconnect needs no other.
-        """
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            tasks = [
-                pool.submit(contextvars.copy_context().run, self.remove, call, endpoint.id)
-                for endpoint in endpoints[1:]
-            ]
-            removed = [self.remove(call, endpoint.id) for endpoint in endpoints[:1]]
-        removed += [task.result() for task in tasks]
+        """Remove endpoints, several at a time: the kernel deletes many links at the cost of one."""
+        parts = [partial(self.remove, call, endpoint.id) for endpoint in endpoints]
+        removed = [outcome.result() for outcome in self.parallel.run(parts)]
         return [endpoint for endpoint in removed if endpoint]
 
     def remove(self, call: Call, endpoint_id: str) -> Endpoint | None:

@@ -6,10 +6,10 @@ from functools import partial
 
 from mynet.server.calls.call import Call
 from mynet.server.core import Core
-from mynet.server.model.endpoints import EndpointSelector
+from mynet.server.model.endpoints import Endpoint, EndpointSelector
 from mynet.server.model.networks import NetworkReport
 from mynet.server.reconcile.findings import Examination
-from mynet.server.services import paging
+from mynet.server.services import batches, paging
 from mynet.server.services.answers import Answers, fitting, fitting_texts
 from mynet.server.services.from_proto import network as from_proto
 from mynet.server.services.from_proto.violations import collect_violations
@@ -33,6 +33,14 @@ class NetworkService:
         return [
             to_proto.network(report, conditions.get(report.network.id, ())) for report in reports
         ]
+
+    def _connect(self, request: pb.ConnectRequest, call: Call) -> Endpoint:
+        spec, sandbox = from_proto.endpoint(request)
+        return self.core.connector.connect(call, request.network, spec, sandbox)
+
+    def _disconnect(self, request: pb.DisconnectRequest, call: Call) -> Sequence[Endpoint]:
+        selector = from_proto.selector(request, container_alone=True)
+        return self.core.endpoints.disconnect(call, selector, allow_missing=request.allow_missing)
 
     def CreateNetwork(
         self, request: pb.CreateNetworkRequest, call: Call
@@ -72,9 +80,20 @@ class NetworkService:
         return pb.DeleteNetworkResponse()
 
     def Connect(self, request: pb.ConnectRequest, call: Call) -> pb.ConnectResponse:
-        spec, sandbox = from_proto.endpoint(request)
-        endpoint = self.core.connector.connect(call, request.network, spec, sandbox)
-        return pb.ConnectResponse(endpoint=to_proto.endpoint(endpoint))
+        return pb.ConnectResponse(endpoint=to_proto.endpoint(self._connect(request, call)))
+
+    def BatchConnect(self, request: pb.BatchConnectRequest, call: Call) -> pb.BatchConnectResponse:
+        from_proto.require_batch(request.requests, from_proto.endpoint_key)
+        endpoints = batches.Endpoints()
+        outcomes = [
+            pb.ConnectOutcome(failure=batches.failure(place, error))
+            if (error := made.exception())
+            else pb.ConnectOutcome(endpoint=endpoints.pack(made.result()))
+            for place, made in enumerate(
+                batches.run(self.core.parallel, call, self._connect, request.requests)
+            )
+        ]
+        return pb.BatchConnectResponse(outcomes=outcomes, shortened_endpoints=endpoints.shortened)
 
     def UpdateEndpoint(
         self, request: pb.UpdateEndpointRequest, call: Call
@@ -84,10 +103,26 @@ class NetworkService:
         return pb.UpdateEndpointResponse(endpoint=to_proto.endpoint(endpoint))
 
     def Disconnect(self, request: pb.DisconnectRequest, call: Call) -> pb.DisconnectResponse:
-        selector = from_proto.selector(request, container_alone=True)
-        gone = self.core.endpoints.disconnect(call, selector, allow_missing=request.allow_missing)
+        gone = self._disconnect(request, call)
         endpoints, omitted = fitting(map(to_proto.endpoint, gone))
         return pb.DisconnectResponse(endpoints=endpoints, omitted_endpoints=omitted)
+
+    def BatchDisconnect(
+        self, request: pb.BatchDisconnectRequest, call: Call
+    ) -> pb.BatchDisconnectResponse:
+        from_proto.require_batch(request.requests, from_proto.selector_key)
+        endpoints = batches.Endpoints()
+        outcomes = [
+            pb.DisconnectOutcome(failure=batches.failure(place, error))
+            if (error := gone.exception())
+            else pb.DisconnectOutcome(endpoints=map(endpoints.pack, gone.result()))
+            for place, gone in enumerate(
+                batches.run(self.core.parallel, call, self._disconnect, request.requests)
+            )
+        ]
+        return pb.BatchDisconnectResponse(
+            outcomes=outcomes, shortened_endpoints=endpoints.shortened
+        )
 
     def GetEndpoint(self, request: pb.GetEndpointRequest, call: Call) -> pb.GetEndpointResponse:
         endpoint = self.core.endpoints.finder.one(from_proto.selector(request), call.caller.scope)

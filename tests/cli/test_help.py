@@ -10,6 +10,7 @@ from tests.cli.support.lines import called, walk
 API = """
     network create, ls, inspect, update, rm, connect, disconnect
     endpoint ls, inspect, update, check
+    batch connect, disconnect
     ipam allocate, release, ls, map, import, export
     ipam subnet create, ls, inspect, rm
     ipam backend ls

@@ -44,6 +44,29 @@ EXAMPLES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         {"network": "blue", "container_id": "comer", "addresses": ["10.88.0.99"]},
         {"endpoint": {"addresses": ["10.88.0.99/24"], "gateways": ["10.88.0.1"]}},
     ),
+    "NetworkService/BatchConnect": (
+        {
+            "requests": [
+                {"network": "blue", "container_id": "comer", "interface": "eth1"},
+                {"network": "none", "container_id": "comer"},
+            ]
+        },
+        {
+            "outcomes": [
+                {"endpoint": {"container_id": "comer", "interface": "eth1"}},
+                {"failure": {"code": "NOT_FOUND", "reason": "NETWORK_NOT_FOUND"}},
+            ]
+        },
+    ),
+    "NetworkService/BatchDisconnect": (
+        {"requests": [{"container_id": "leaver"}, {"endpoint": "0g"}]},
+        {
+            "outcomes": [
+                {"endpoints": [{"container_id": "leaver"}]},
+                {"failure": {"reason": "ENDPOINT_NOT_FOUND"}},
+            ]
+        },
+    ),
     "NetworkService/UpdateEndpoint": (
         {
             "network": "blue",

@@ -1,8 +1,8 @@
 """Requests of NetworkService into values of the core. Each raises InvalidArgument."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from mynet.drivers.api import IPV6, Driver, NetworkRequest
 from mynet.server.addressing.allocations import DEFAULT_BACKEND
@@ -25,7 +25,9 @@ from mynet.server.services.from_proto.violations import Violations
 from mynet.v1 import network_pb2
 
 DEFAULT_DRIVER = "bridge"
+MAX_BATCH = 256  # requests
 
+R = TypeVar("R")
 
 SelectorMessage: TypeAlias = (
     network_pb2.UpdateEndpointRequest
@@ -136,6 +138,33 @@ def endpoint(request: network_pb2.ConnectRequest) -> tuple[EndpointSpec, Sandbox
     sandbox = _sandbox(violations, request)
     violations.refuse()
     return spec, sandbox
+
+
+def require_batch(requests: Sequence[R], key: Callable[[R], Hashable]) -> None:
+    """Raise InvalidArgument unless a batch has a number of requests that is allowed, each once."""
+    violations = Violations()
+    if not 0 < len(requests) <= MAX_BATCH:
+        violations.add(
+            "requests",
+            f"has {len(requests)} entries, not 1 to {MAX_BATCH}; make several calls",
+        )
+    places: dict[Hashable, int] = {}
+    for place, request in enumerate(requests):
+        if (first := places.setdefault(key(request), place)) != place:
+            violations.add(
+                f"requests[{place}]", f"is about the same as requests[{first}]; give one of them"
+            )
+    violations.refuse()
+
+
+def endpoint_key(request: network_pb2.ConnectRequest) -> Hashable:
+    """Return what identifies the endpoint of a request."""
+    return request.network, request.container_id, request.interface
+
+
+def selector_key(request: network_pb2.DisconnectRequest) -> Hashable:
+    """Return what selects the endpoints of a request."""
+    return request.endpoint, request.network, request.container_id, request.interface
 
 
 def selector(request: SelectorMessage, *, container_alone: bool = False) -> EndpointSelector:

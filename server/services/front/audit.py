@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
@@ -34,7 +34,7 @@ REQUEST_FIELDS = _names(
     " gateway_priority host_ip host_port interface internal ipam mac_address masquerade mtu name"
     " nanos netns_name netns_path network owner owner_prefix owners path pid ports probe protocol"
     " range remove_labels remove_options remove_ports repair replace_labels replace_ports reserved"
-    " retention seconds sticky_key subnet subnets validate_only"
+    " requests retention seconds sticky_key subnet subnets validate_only"
 )
 # What was made, changed or removed: names, ids and addresses.
 ANSWER_FIELDS = _names(
@@ -70,6 +70,18 @@ class AuditEntry:
     answer: Message | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a line is about: a call, or one of the requests of a batch."""
+
+    request: Message | None
+    answer: Message | None
+    code: str
+    reason: str
+    # Of the request in its batch, from 0.
+    place: int | None = None
+
+
 class Audit:
     """Writes the lines."""
 
@@ -80,14 +92,17 @@ class Audit:
         """Write the line of a call that ends, unless its method cannot change anything."""
         if not may_change(entry.method.path):
             return
-        code, reason = _outcome(error)
+        for part in _parts(entry, error):
+            self._write(entry, part, seconds)
+
+    def _write(self, entry: AuditEntry, part: "_Part", seconds: float) -> None:
         caller = entry.caller
         line: dict[str, object] = {
             "time": utc_now(),
             "request_id": entry.request_id,
             "method": entry.method.name,
-            "code": code,
-            "reason": reason,
+            "code": part.code,
+            "reason": part.reason,
             "ms": round(seconds * 1000, 1),
             "principal": caller.principal,
             "role": caller.role.name.lower(),
@@ -96,11 +111,25 @@ class Audit:
         }
         if caller.credentials:
             line |= asdict(caller.credentials)
-        if entry.request is not None:
-            line["request"] = dict(_recorded(entry.request, REQUEST_FIELDS))
-        if entry.answer is not None:
-            line["answer"] = dict(_recorded(entry.answer, ANSWER_FIELDS))
+        if part.place is not None:
+            line["place"] = part.place
+        if part.request is not None:
+            line["request"] = dict(_recorded(part.request, REQUEST_FIELDS))
+        if part.answer is not None:
+            line["answer"] = dict(_recorded(part.answer, ANSWER_FIELDS))
         self._file.put(json.dumps(line))
+
+
+def _parts(entry: AuditEntry, error: BaseException | None) -> Iterator[_Part]:
+    """Yield a call, or each request of a batch that was carried out."""
+    if not entry.method.is_batch or entry.answer is None:
+        yield _Part(entry.request, entry.answer, *_outcome(error))
+        return
+    batch: Any = entry.request
+    answer: Any = entry.answer
+    for place, (request, outcome) in enumerate(zip(batch.requests, answer.outcomes, strict=True)):
+        failure = outcome.failure
+        yield _Part(request, outcome, failure.code or _OK[0], failure.reason, place)
 
 
 def _outcome(error: BaseException | None) -> tuple[str, str]:

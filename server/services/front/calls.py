@@ -164,6 +164,7 @@ class Front:
                 require_role(method.path, caller, listener)  # before the request is read
                 self._require_serving()
                 request = self._requests.read(method, bodies, context, count, entry)
+                self.rates.charge(caller, method.further_requests(request))
                 started = time.monotonic()
                 yield request, self._call(context, request_id, caller), entry
             except grpc.RpcError:  # the caller has gone away, and gRPC has ended the call

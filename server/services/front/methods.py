@@ -31,6 +31,8 @@ class Method:
     # Whether the caller sends several messages, and whether it gets several.
     streams_request: bool
     streams_answer: bool
+    # Whether a request has several, each with an outcome of its own.
+    is_batch: bool
     # Takes a request, or an iterator of requests, and a Call. Returns an answer, or Answers.
     behaviour: Callable[[Any, Any], Any]
 
@@ -48,6 +50,10 @@ class Method:
         """Return the answer of a method that streams its answer."""
         answers: Answers = self.behaviour(request, call)
         return answers
+
+    def further_requests(self, request: Any) -> int:  # noqa: ANN401 - a message, or an iterator
+        """Return how many requests a message of a batch has, but for the first."""
+        return max(0, len(request.requests) - 1) if self.is_batch else 0
 
     def parse(self, body: bytes) -> Message:
         """Return the request of a message's bytes. Raises InvalidArgument."""
@@ -72,5 +78,6 @@ def _method(descriptor: MethodDescriptor, behaviour: Callable[[Any, Any], Any]) 
         message_factory.GetMessageClass(descriptor.input_type),
         descriptor.client_streaming,
         descriptor.server_streaming,
+        "requests" in descriptor.input_type.fields_by_name,
         behaviour,
     )

@@ -45,3 +45,12 @@ class Rates:
         raise LimitExceeded(
             "rate_limit", f"{self._rate:g} calls a second", "call less often", retry_after=wait
         )
+
+    def charge(self, caller: Caller, tokens: int) -> None:
+        """Take more tokens for a call that has begun. The caller's next call waits for them."""
+        if not self._rate or not tokens:
+            return
+        now = time.monotonic()
+        with self._guard:
+            full = max(now, self._full.get(caller.key, now))
+            self._full[caller.key] = full + tokens * self._interval

@@ -34,7 +34,7 @@ COMMANDS = (
 COMPUTED = {"cidr": "10.88.0.0/24", "reserved": "10.88.0.8/29", "range": "10.88.0.0/25"}
 # Commands that print nothing of an answer, run a program, or read a file first.
 OTHERS = {
-    *("completion", "run", "ipam import", "backup"),
+    *("completion", "run", "ipam import", "backup", "batch connect", "batch disconnect"),
     *("context add", "context ls", "context use", "context show", "context rm"),
 }
 

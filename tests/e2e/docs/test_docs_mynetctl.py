@@ -18,6 +18,10 @@ INTRODUCTION = PAGE.text.partition("\n## ")[0]
 BLUE = "mynetctl network create --subnet 10.88.0.0/24 --subnet fd88::/64 blue"
 RED = "mynetctl network create --internal --subnet 10.3.0.0/24 -o icc=false --label team=red red"
 ONE, TWO = (f"mynetctl connect --netns {name} blue {name}" for name in ("one", "two"))
+LINES = (
+    r"blue one --netns one --ip 10.88.0.11 --publish 8080:80\n"
+    r"blue two --netns two --ip 10.88.0.12\nnone three\n"
+)
 PUBLISHED = f"{TWO} --publish 8080:80"
 ALLOCATE = "mynetctl ipam allocate 10.9.0.0/24"
 SCENES = {
@@ -25,6 +29,10 @@ SCENES = {
     "For all commands": (BLUE,),
     "network ls": (BLUE, RED, ONE, TWO),
     "network rm": (BLUE, RED, TWO),
+    "batch connect": (
+        "mynetctl network create --subnet 10.88.0.0/24 blue",
+        f"printf '{LINES}' >/run/containers",
+    ),
     "endpoint ls": (BLUE, ONE, PUBLISHED),
     "endpoint update": (BLUE, PUBLISHED),
     "endpoint check": (BLUE, TWO, "ip -n two address delete 10.88.0.2/24 dev eth0"),

@@ -20,7 +20,10 @@ LARGEST = {f"{number}": "ü" * 4096 for number in range(64)}  # labels of half a
 # How each method that returns several things keeps to the limit.
 PAGED = {"ListNetworks", "ListEndpoints", "ListSubnets", "ListAllocations"}
 STREAMED = {"ExportSubnets", "Backup"}
-CUT = {"Disconnect", "ReleaseOwner", "ImportSubnets", "Doctor"}
+CUT = {
+    *("Disconnect", "BatchConnect", "BatchDisconnect"),
+    *("ReleaseOwner", "ImportSubnets", "Doctor"),
+}
 BOUNDED = {
     "BatchAllocateAddresses",  # labels and number of a request are limited together
     "GetSubnetMap",  # up to 4096 parts
@@ -63,6 +66,19 @@ def test_a_container_on_many_networks_is_disconnected_by_one_call(
     answer = net.Disconnect(network_pb2.DisconnectRequest(container_id="c1"))
     assert 1 <= len(answer.endpoints) < 12
     assert len(answer.endpoints) + answer.omitted_endpoints == 12
+    assert world.endpoints() == []
+
+
+def test_a_batch_with_the_largest_labels_has_an_answer(
+    world: World, net: network_pb2_grpc.NetworkServiceStub
+) -> None:
+    world.network()
+    parts = [requests.connect(f"c{number}", labels=LARGEST) for number in range(7)]
+    made = net.BatchConnect(network_pb2.BatchConnectRequest(requests=parts))
+    assert made.shortened_endpoints == 4
+    selectors = [network_pb2.DisconnectRequest(container_id=f"c{number}") for number in range(7)]
+    gone = net.BatchDisconnect(network_pb2.BatchDisconnectRequest(requests=selectors))
+    assert gone.shortened_endpoints == 4
     assert world.endpoints() == []
 
 

@@ -84,7 +84,8 @@ def test_an_answer_is_recorded_by_names_ids_and_addresses(path: str) -> None:
     """The other fields repeat the request, or describe what is there."""
     answer = message_factory.GetMessageClass(METHODS[path].output_type)
     kinds = {field.name for field in answer.DESCRIPTOR.fields}
-    described = {"conditions", "unexamined", "probes", "notes", "size_bytes", "revision", "data"}
+    described = {"outcomes", "shortened_endpoints"}  # of a batch, whose requests have the lines
+    described |= {"conditions", "unexamined", "probes", "notes", "size_bytes", "revision", "data"}
     assert kinds - ANSWER_FIELDS - described == set()
 
 
@@ -145,6 +146,38 @@ def test_a_line_says_who_did_what_on_what(world: World, lines: Lines) -> None:
     assert lines.pop()["answer"]["endpoints"][0]["id"] == endpoint.id
     world.delete("web")
     assert lines.pop()["request"] == {"network": "web"}
+
+
+def test_each_request_of_a_batch_has_a_line(world: World, lines: Lines) -> None:
+    world.network()
+    lines.pop()
+    batch = network_pb2.BatchConnectRequest(
+        requests=[connect("c1", labels={"password": SECRET}), connect("c2", network="none")]
+    )
+    endpoint = world.net.BatchConnect(batch).outcomes[0].endpoint
+    made, refused = map(json.loads, lines.texts)
+    assert made["request_id"] == refused["request_id"]
+    assert made["method"] == "NetworkService/BatchConnect"
+    assert (made["place"], made["code"], made["reason"]) == (0, "OK", "")
+    assert made["request"] == {"network": "web", "container_id": "c1", "labels": ["password"]}
+    assert made["answer"]["endpoint"]["id"] == endpoint.id
+    assert (refused["place"], refused["code"]) == (1, "NOT_FOUND")
+    assert refused["reason"] == "NETWORK_NOT_FOUND"
+    assert refused["request"] == {"network": "none", "container_id": "c2"}
+    assert SECRET not in "".join(lines.texts)
+
+    lines.texts.clear()
+    selectors = [network_pb2.DisconnectRequest(endpoint=endpoint.id)]
+    world.net.BatchDisconnect(network_pb2.BatchDisconnectRequest(requests=selectors))
+    assert lines.pop()["answer"]["endpoints"][0]["id"] == endpoint.id
+
+
+def test_a_batch_that_is_refused_as_a_whole_has_one_line(world: World, lines: Lines) -> None:
+    batch = network_pb2.BatchConnectRequest(requests=[connect("c1"), connect("c1")])
+    refusal(world.net.BatchConnect, batch)
+    line = lines.pop()
+    assert (line["code"], "place" in line, "answer" in line) == ("INVALID_ARGUMENT", False, False)
+    assert [part["container_id"] for part in line["request"]["requests"]] == ["c1", "c1"]
 
 
 def test_addresses_have_their_subnets_and_owners(world: World, lines: Lines) -> None:

@@ -21,7 +21,9 @@ SERVICES = [
     *network_pb2.DESCRIPTOR.services_by_name.values(),
     *ipam_pb2.DESCRIPTOR.services_by_name.values(),
 ]
-VERBS = {method.name: method.input_type for service in SERVICES for method in service.methods}
+INPUTS = {method.name: method.input_type for service in SERVICES for method in service.methods}
+BATCHES = {verb: kind for verb, kind in INPUTS.items() if "requests" in kind.fields_by_name}
+VERBS = {verb: kind for verb, kind in INPUTS.items() if verb not in BATCHES}
 
 
 def text_fields(kind: Descriptor, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -97,6 +99,19 @@ def test_long_texts_in_every_field_make_a_small_error(furnished_world: World, ve
     texts = tuple(f"{number}{'ü' * 2000}\n" for number in range(30))
     before = furnished_world.state()
     check(ask(furnished_world, verb, *text_fields(VERBS[verb]), texts=texts))
+    assert furnished_world.state() == before
+
+
+@pytest.mark.parametrize("verb", BATCHES)
+def test_long_texts_in_a_batch_make_small_failures(furnished_world: World, verb: str) -> None:
+    texts = tuple(f"{number}{'ü' * 2000}\n" for number in range(30))
+    request: Any = getattr(network_pb2, f"{verb}Request")()
+    for number, path in enumerate(text_fields(VERBS[verb.removeprefix("Batch")])):
+        put(request.requests.add(container_id=f"c{number}"), path, *texts)
+    before = furnished_world.state()
+    answer = getattr(furnished_world.net, verb)(request)
+    assert all(outcome.failure.reason for outcome in answer.outcomes)
+    assert all(outcome.ByteSize() < DETAILS for outcome in answer.outcomes)
     assert furnished_world.state() == before
 
 

@@ -257,6 +257,30 @@ def test_a_refused_call_can_be_made_after_the_time_that_its_error_gives(clock: C
     made.take(caller)
 
 
+def test_a_batch_counts_as_many_calls_as_it_has_requests(world: World, folder: Path) -> None:
+    limits = Limits(rate_limit=0.01, rate_burst=8)
+    world.network("web", "10.0.0.0/16")
+    for channels in serve(world, folder, limits):
+        stub = network_pb2_grpc.NetworkServiceStub(channels[0])
+        batch = [requests.connect(f"c{number}") for number in range(6)]
+        stub.BatchConnect(network_pb2.BatchConnectRequest(requests=batch))
+        for _ in range(2):
+            stub.ListNetworks(network_pb2.ListNetworksRequest())
+        refused = refusal(stub.ListNetworks, network_pb2.ListNetworksRequest())
+        assert refused.metadata["limit"] == "rate_limit"
+
+
+def test_a_charge_beyond_the_burst_delays_the_next_call(clock: Clock) -> None:
+    made, caller = Rates(2, 10), Caller(Role.READER, "a.sock", "a")
+    made.take(caller)
+    made.charge(caller, 29)
+    assert allowed(made, "a") == 0
+    clock.now += 10
+    assert allowed(made, "a") == 0
+    clock.now += 0.5
+    assert allowed(made, "a") == 1
+
+
 def test_full_buckets_are_forgotten(clock: Clock) -> None:
     made = Rates(1, 1)
     for number in range(3000):

@@ -1,5 +1,6 @@
 """Principals that [roles] binds to networks: what each method does about the networks of others."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,18 @@ CASES = [
         HIDDEN_NETWORK,
     ),
     Case(
+        "BatchConnect",
+        {"requests": [{"network": "ci-1", "container_id": "c2"}]},
+        {"requests": [{"network": "sql", "container_id": "c2"}]},
+        HIDDEN_NETWORK,
+    ),
+    Case(
+        "BatchDisconnect",
+        {"requests": [endpoint("ci-1")]},
+        {"requests": [endpoint("sql")]},
+        HIDDEN_NETWORK,
+    ),
+    Case(
         "UpdateEndpoint",
         {**endpoint("ci-1"), **LABELS},
         {**endpoint("sql"), **LABELS},
@@ -124,6 +137,7 @@ CASES = [
     Case("ExportSubnets", {"format": 1}, {"format": 1, "subnet": THEIRS}, HIDDEN_SUBNET),
 ]
 FREE = {"ListDrivers", "ListBackends"}  # they are about no network
+REMOVING = {"DeleteNetwork", "Disconnect", "BatchDisconnect", "ReleaseOwner"}
 WHOLE_HOST = {case.verb for case in CASES if not case.inside and case.reason == REFUSED}
 
 
@@ -188,7 +202,10 @@ def test_a_bound_principal_does_not_reach_what_others_have(
     for scope in SCOPES.values():
         bound.bind(scope)
         before = shared.state()
-        if case.reason:
+        if "requests" in case.outside:
+            (outcome,) = json.loads(bound.call(case.verb, case.outside))["outcomes"]
+            assert outcome["failure"]["reason"] == case.reason
+        elif case.reason:
             refusal = bound.refused(case.verb, case.outside)
             assert refusal.reason == case.reason
             if case.reason == REFUSED:
@@ -206,7 +223,7 @@ def test_a_bound_principal_uses_its_own_and_sees_nothing_else(
     bound.bind(scope)
     theirs = [network for network in shared.store.networks.all() if network.name == "sql"]
     for case in (*CASES, *(Case(verb, {}, {}) for verb in FREE)):
-        if case.verb in WHOLE_HOST or case.verb in ("DeleteNetwork", "Disconnect", "ReleaseOwner"):
+        if case.verb in WHOLE_HOST | REMOVING:
             continue
         answer = bound.call(case.verb, {**case.inside, **_again(case.verb)})
         assert answer != "{}" or case.verb in ("ReleaseAddress", "ListAllocations")

@@ -65,6 +65,11 @@ class NetworkServiceStub:
                 request_serializer=mynet_dot_v1_dot_network__pb2.ConnectRequest.SerializeToString,
                 response_deserializer=mynet_dot_v1_dot_network__pb2.ConnectResponse.FromString,
                 _registered_method=True)
+        self.BatchConnect = channel.unary_unary(
+                '/mynet.v1.NetworkService/BatchConnect',
+                request_serializer=mynet_dot_v1_dot_network__pb2.BatchConnectRequest.SerializeToString,
+                response_deserializer=mynet_dot_v1_dot_network__pb2.BatchConnectResponse.FromString,
+                _registered_method=True)
         self.UpdateEndpoint = channel.unary_unary(
                 '/mynet.v1.NetworkService/UpdateEndpoint',
                 request_serializer=mynet_dot_v1_dot_network__pb2.UpdateEndpointRequest.SerializeToString,
@@ -74,6 +79,11 @@ class NetworkServiceStub:
                 '/mynet.v1.NetworkService/Disconnect',
                 request_serializer=mynet_dot_v1_dot_network__pb2.DisconnectRequest.SerializeToString,
                 response_deserializer=mynet_dot_v1_dot_network__pb2.DisconnectResponse.FromString,
+                _registered_method=True)
+        self.BatchDisconnect = channel.unary_unary(
+                '/mynet.v1.NetworkService/BatchDisconnect',
+                request_serializer=mynet_dot_v1_dot_network__pb2.BatchDisconnectRequest.SerializeToString,
+                response_deserializer=mynet_dot_v1_dot_network__pb2.BatchDisconnectResponse.FromString,
                 _registered_method=True)
         self.GetEndpoint = channel.unary_unary(
                 '/mynet.v1.NetworkService/GetEndpoint',
@@ -182,6 +192,18 @@ class NetworkServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchConnect(self, request, context):
+        """Attaches up to 256 sandboxes, each as Connect does. A request that fails does not stop the
+        others, so an RPC that succeeds may have requests that failed.
+
+        Returns an outcome for each request. Idempotent as Connect is: the same batch again connects
+        what is missing. If the caller goes away, requests that have not begun are not carried out. A
+        request that has not ended in nine tenths of the time until the deadline fails.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UpdateEndpoint(self, request, context):
         """Changes the published ports and labels of an endpoint while it is in use. All changes are made
         at once. Connections through ports that stay are not disturbed. Ports and labels that the
@@ -205,6 +227,17 @@ class NetworkServiceServicer:
         Returns the endpoints as they were. Idempotent with allow_missing.
 
         Errors: ENDPOINT_NOT_FOUND, NETWORK_NOT_FOUND, AMBIGUOUS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchDisconnect(self, request, context):
+        """Carries out up to 256 requests, each as Disconnect does. A request that fails does not stop the
+        others, so an RPC that succeeds may have requests that failed.
+
+        Returns an outcome for each request. If the caller goes away, requests that have not begun are
+        not carried out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -304,6 +337,11 @@ def add_NetworkServiceServicer_to_server(servicer, server):
                     request_deserializer=mynet_dot_v1_dot_network__pb2.ConnectRequest.FromString,
                     response_serializer=mynet_dot_v1_dot_network__pb2.ConnectResponse.SerializeToString,
             ),
+            'BatchConnect': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchConnect,
+                    request_deserializer=mynet_dot_v1_dot_network__pb2.BatchConnectRequest.FromString,
+                    response_serializer=mynet_dot_v1_dot_network__pb2.BatchConnectResponse.SerializeToString,
+            ),
             'UpdateEndpoint': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateEndpoint,
                     request_deserializer=mynet_dot_v1_dot_network__pb2.UpdateEndpointRequest.FromString,
@@ -313,6 +351,11 @@ def add_NetworkServiceServicer_to_server(servicer, server):
                     servicer.Disconnect,
                     request_deserializer=mynet_dot_v1_dot_network__pb2.DisconnectRequest.FromString,
                     response_serializer=mynet_dot_v1_dot_network__pb2.DisconnectResponse.SerializeToString,
+            ),
+            'BatchDisconnect': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchDisconnect,
+                    request_deserializer=mynet_dot_v1_dot_network__pb2.BatchDisconnectRequest.FromString,
+                    response_serializer=mynet_dot_v1_dot_network__pb2.BatchDisconnectResponse.SerializeToString,
             ),
             'GetEndpoint': grpc.unary_unary_rpc_method_handler(
                     servicer.GetEndpoint,
@@ -519,6 +562,33 @@ class NetworkService:
             _registered_method=True)
 
     @staticmethod
+    def BatchConnect(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mynet.v1.NetworkService/BatchConnect',
+            mynet_dot_v1_dot_network__pb2.BatchConnectRequest.SerializeToString,
+            mynet_dot_v1_dot_network__pb2.BatchConnectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def UpdateEndpoint(request,
             target,
             options=(),
@@ -562,6 +632,33 @@ class NetworkService:
             '/mynet.v1.NetworkService/Disconnect',
             mynet_dot_v1_dot_network__pb2.DisconnectRequest.SerializeToString,
             mynet_dot_v1_dot_network__pb2.DisconnectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchDisconnect(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mynet.v1.NetworkService/BatchDisconnect',
+            mynet_dot_v1_dot_network__pb2.BatchDisconnectRequest.SerializeToString,
+            mynet_dot_v1_dot_network__pb2.BatchDisconnectResponse.FromString,
             options,
             channel_credentials,
             insecure,

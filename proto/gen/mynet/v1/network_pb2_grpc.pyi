@@ -93,6 +93,14 @@ class NetworkServiceStub:
     ADDRESS_IN_USE, ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED, PORT_IN_USE,
     PORTS_EXHAUSTED.
     """
+    BatchConnect: _grpc.UnaryUnaryMultiCallable[_network_pb2.BatchConnectRequest, _network_pb2.BatchConnectResponse]
+    """Attaches up to 256 sandboxes, each as Connect does. A request that fails does not stop the
+    others, so an RPC that succeeds may have requests that failed.
+
+    Returns an outcome for each request. Idempotent as Connect is: the same batch again connects
+    what is missing. If the caller goes away, requests that have not begun are not carried out. A
+    request that has not ended in nine tenths of the time until the deadline fails.
+    """
     UpdateEndpoint: _grpc.UnaryUnaryMultiCallable[_network_pb2.UpdateEndpointRequest, _network_pb2.UpdateEndpointResponse]
     """Changes the published ports and labels of an endpoint while it is in use. All changes are made
     at once. Connections through ports that stay are not disturbed. Ports and labels that the
@@ -112,6 +120,13 @@ class NetworkServiceStub:
     Returns the endpoints as they were. Idempotent with allow_missing.
 
     Errors: ENDPOINT_NOT_FOUND, NETWORK_NOT_FOUND, AMBIGUOUS.
+    """
+    BatchDisconnect: _grpc.UnaryUnaryMultiCallable[_network_pb2.BatchDisconnectRequest, _network_pb2.BatchDisconnectResponse]
+    """Carries out up to 256 requests, each as Disconnect does. A request that fails does not stop the
+    others, so an RPC that succeeds may have requests that failed.
+
+    Returns an outcome for each request. If the caller goes away, requests that have not begun are
+    not carried out.
     """
     GetEndpoint: _grpc.UnaryUnaryMultiCallable[_network_pb2.GetEndpointRequest, _network_pb2.GetEndpointResponse]
     """Returns an endpoint.
@@ -201,6 +216,14 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     ADDRESS_IN_USE, ADDRESS_RESERVED, ADDRESS_OUT_OF_RANGE, SUBNET_EXHAUSTED, PORT_IN_USE,
     PORTS_EXHAUSTED.
     """
+    BatchConnect: _aio.UnaryUnaryMultiCallable[_network_pb2.BatchConnectRequest, _network_pb2.BatchConnectResponse]  # type: ignore[assignment]
+    """Attaches up to 256 sandboxes, each as Connect does. A request that fails does not stop the
+    others, so an RPC that succeeds may have requests that failed.
+
+    Returns an outcome for each request. Idempotent as Connect is: the same batch again connects
+    what is missing. If the caller goes away, requests that have not begun are not carried out. A
+    request that has not ended in nine tenths of the time until the deadline fails.
+    """
     UpdateEndpoint: _aio.UnaryUnaryMultiCallable[_network_pb2.UpdateEndpointRequest, _network_pb2.UpdateEndpointResponse]  # type: ignore[assignment]
     """Changes the published ports and labels of an endpoint while it is in use. All changes are made
     at once. Connections through ports that stay are not disturbed. Ports and labels that the
@@ -220,6 +243,13 @@ class NetworkServiceAsyncStub(NetworkServiceStub):
     Returns the endpoints as they were. Idempotent with allow_missing.
 
     Errors: ENDPOINT_NOT_FOUND, NETWORK_NOT_FOUND, AMBIGUOUS.
+    """
+    BatchDisconnect: _aio.UnaryUnaryMultiCallable[_network_pb2.BatchDisconnectRequest, _network_pb2.BatchDisconnectResponse]  # type: ignore[assignment]
+    """Carries out up to 256 requests, each as Disconnect does. A request that fails does not stop the
+    others, so an RPC that succeeds may have requests that failed.
+
+    Returns an outcome for each request. If the caller goes away, requests that have not begun are
+    not carried out.
     """
     GetEndpoint: _aio.UnaryUnaryMultiCallable[_network_pb2.GetEndpointRequest, _network_pb2.GetEndpointResponse]  # type: ignore[assignment]
     """Returns an endpoint.
@@ -344,6 +374,20 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def BatchConnect(
+        self,
+        request: _network_pb2.BatchConnectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_network_pb2.BatchConnectResponse, _abc.Awaitable[_network_pb2.BatchConnectResponse]]:
+        """Attaches up to 256 sandboxes, each as Connect does. A request that fails does not stop the
+        others, so an RPC that succeeds may have requests that failed.
+
+        Returns an outcome for each request. Idempotent as Connect is: the same batch again connects
+        what is missing. If the caller goes away, requests that have not begun are not carried out. A
+        request that has not ended in nine tenths of the time until the deadline fails.
+        """
+
+    @_abc_1.abstractmethod
     def UpdateEndpoint(
         self,
         request: _network_pb2.UpdateEndpointRequest,
@@ -373,6 +417,19 @@ class NetworkServiceServicer(metaclass=_abc_1.ABCMeta):
         Returns the endpoints as they were. Idempotent with allow_missing.
 
         Errors: ENDPOINT_NOT_FOUND, NETWORK_NOT_FOUND, AMBIGUOUS.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchDisconnect(
+        self,
+        request: _network_pb2.BatchDisconnectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_network_pb2.BatchDisconnectResponse, _abc.Awaitable[_network_pb2.BatchDisconnectResponse]]:
+        """Carries out up to 256 requests, each as Disconnect does. A request that fails does not stop the
+        others, so an RPC that succeeds may have requests that failed.
+
+        Returns an outcome for each request. If the caller goes away, requests that have not begun are
+        not carried out.
         """
 
     @_abc_1.abstractmethod

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.commands.test_ports import mapping
+from tests.cli.commands.endpoints.test_ports import mapping
 from tests.cli.conftest import Ctl
 from tests.cli.support.fake import FakeDaemon
 from tests.cli.support.samples import ONE, ONE_ID
