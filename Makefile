@@ -1,6 +1,6 @@
 # The project's commands. Each one first calls .ci/setup.
 
-.PHONY: help demo test test-all test-matrix coverage run check bench proto man lock dist clean
+.PHONY: help demo test test-all test-matrix coverage run check bench profile proto man lock dist clean
 .DEFAULT_GOAL := help
 
 # PYTHON=python3.13 chooses that version. It gets its own venv, .venv-3.13.
@@ -47,6 +47,10 @@ check: ## Lint, format, types, import directions, the API's rules
 bench: ## Measure, beside what others take; ARGS=ipam-durable measures one, ARGS=--history nothing
 	@.ci/setup bench
 	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+profile: ## Show where the CPU time of the daemon goes; ARGS="--callers 16 --ports 20"
+	@.ci/setup bench
+	$(VENV)/bin/python -m benchmarks.profiling $(ARGS)
 
 proto: ## Generate proto/gen from the .proto files
 	@.ci/setup dev

@@ -42,7 +42,7 @@ def main(names: tuple[str, ...], output: Path, *, past: bool) -> None:
         click.echo(f"\n{name}: {(BENCHMARKS[name].__doc__ or '').strip()}")
         results[name] = []
         # On the project's disk, because a commit on a tmpfs costs nothing.
-        with tempfile.TemporaryDirectory(dir=_scratch()) as folder:
+        with tempfile.TemporaryDirectory(dir=scratch()) as folder:
             for line in BENCHMARKS[name](Path(folder)):
                 results[name].append(line)
                 goal = f"   ({line.goal})" if line.goal else ""
@@ -53,7 +53,8 @@ def main(names: tuple[str, ...], output: Path, *, past: bool) -> None:
         click.echo(f"written: {path}")
 
 
-def _scratch() -> Path:
+def scratch() -> Path:
+    """Return a folder on the project's disk for temporary files, and make it."""
     scratch = ROOT / "build"
     scratch.mkdir(exist_ok=True)
     return scratch

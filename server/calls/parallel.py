@@ -14,7 +14,6 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 
 THREADS: Final = 32  # of all calls together, besides each call's own
-AT_ONCE: Final = 16  # parts of one call at a time: fewer than a plugin has threads
 
 
 class Parallel:
@@ -27,8 +26,11 @@ class Parallel:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="part")
 
-    def run(self, parts: Sequence[Callable[[], T]]) -> Sequence[Future[T]]:
-        """Run all parts, also where one fails, and return their outcomes in order."""
+    def run(self, parts: Sequence[Callable[[], T]], at_once: int) -> Sequence[Future[T]]:
+        """Run all parts, ``at_once`` at a time, and return their outcomes in order.
+
+        A part that fails does not stop the others.
+        """
         outcomes: list[Future[T]] = [Future() for _ in parts]
         waiting = deque(zip(parts, outcomes, strict=True))
 
@@ -37,7 +39,7 @@ class Parallel:
                 while True:
                     _finish(*waiting.popleft())
 
-        for _ in range(min(len(parts), AT_ONCE) - 1):
+        for _ in range(min(len(parts), at_once) - 1):
             with contextlib.suppress(RuntimeError):  # the host has no thread left
                 self._pool.submit(contextvars.copy_context().run, work)
         work()

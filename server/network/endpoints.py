@@ -17,6 +17,8 @@ from mynet.server.network.selectors import EndpointFinder
 from mynet.server.store import Store
 from mynet.server.store.visible import Visible
 
+# Endpoints that are removed at a time: they wait for the kernel, and it deletes them together.
+REMOVED_AT_ONCE = 16
 _IN_PROGRESS = "Another call is changing it, so it was not compared with the kernel."
 
 
@@ -49,7 +51,7 @@ class Endpoints:
     def remove_all(self, call: Call, endpoints: Sequence[Endpoint]) -> Sequence[Endpoint]:
         """Remove endpoints, several at a time: the kernel deletes many links at the cost of one."""
         parts = [partial(self.remove, call, endpoint.id) for endpoint in endpoints]
-        removed = [outcome.result() for outcome in self.parallel.run(parts)]
+        removed = [outcome.result() for outcome in self.parallel.run(parts, REMOVED_AT_ONCE)]
         return [endpoint for endpoint in removed if endpoint]
 
     def remove(self, call: Call, endpoint_id: str) -> Endpoint | None:

@@ -20,15 +20,22 @@ from mynet.v1 import network_pb2 as pb
 R = TypeVar("R", bound=Message)
 T = TypeVar("T")
 
+# Connects that are worked on at a time: they wait for the disk. More of them only wait for Python's
+# interpreter lock: with 16, a batch took 40 % longer.
+CONNECTS_AT_ONCE = 4
 _SHARE_OF_TIME = 0.9  # for the requests, of what the call has left
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 def run(
-    parallel: Parallel, call: Call, function: Callable[[R, Call], T], requests: Iterable[R]
+    parallel: Parallel,
+    call: Call,
+    function: Callable[[R, Call], T],
+    requests: Iterable[R],
+    at_once: int,
 ) -> Sequence[Future[T]]:
-    """Call a function for each request; return the outcomes in the order of the requests.
+    """Call a function for each request, ``at_once`` at a time; return the outcomes in order.
 
     A request that has not begun when the caller goes away fails with CallerGone. The requests have
     less time than the call, so that a request that takes too long does not cost the other outcomes.
@@ -39,7 +46,7 @@ def run(
         require_caller(call)
         return function(request, part)
 
-    return parallel.run([partial(answer, request) for request in requests])
+    return parallel.run([partial(answer, request) for request in requests], at_once)
 
 
 class Endpoints:

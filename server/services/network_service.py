@@ -8,6 +8,7 @@ from mynet.server.calls.call import Call
 from mynet.server.core import Core
 from mynet.server.model.endpoints import Endpoint, EndpointSelector
 from mynet.server.model.networks import NetworkReport
+from mynet.server.network.endpoints import REMOVED_AT_ONCE
 from mynet.server.reconcile.findings import Examination
 from mynet.server.services import batches, paging
 from mynet.server.services.answers import Answers, fitting, fitting_texts
@@ -90,7 +91,13 @@ class NetworkService:
             if (error := made.exception())
             else pb.ConnectOutcome(endpoint=endpoints.pack(made.result()))
             for place, made in enumerate(
-                batches.run(self.core.parallel, call, self._connect, request.requests)
+                batches.run(
+                    self.core.parallel,
+                    call,
+                    self._connect,
+                    request.requests,
+                    batches.CONNECTS_AT_ONCE,
+                )
             )
         ]
         return pb.BatchConnectResponse(outcomes=outcomes, shortened_endpoints=endpoints.shortened)
@@ -117,7 +124,9 @@ class NetworkService:
             if (error := gone.exception())
             else pb.DisconnectOutcome(endpoints=map(endpoints.pack, gone.result()))
             for place, gone in enumerate(
-                batches.run(self.core.parallel, call, self._disconnect, request.requests)
+                batches.run(
+                    self.core.parallel, call, self._disconnect, request.requests, REMOVED_AT_ONCE
+                )
             )
         ]
         return pb.BatchDisconnectResponse(

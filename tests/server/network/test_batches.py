@@ -10,8 +10,9 @@ import pytest
 from mynet.drivers.errors import KernelError
 from mynet.ipam.errors import StoreUnavailable
 from mynet.server.calls.call import Call
-from mynet.server.calls.parallel import AT_ONCE, THREADS, Parallel
+from mynet.server.calls.parallel import THREADS, Parallel
 from mynet.server.services import batches
+from mynet.server.services.batches import CONNECTS_AT_ONCE as AT_ONCE
 from mynet.server.services.from_proto.network import MAX_BATCH
 from mynet.v1 import network_pb2 as pb
 from tests.server.support.polling import eventually
@@ -135,7 +136,7 @@ def test_a_failure_says_when_to_try_again(world: World) -> None:
 
 def test_requests_end_before_the_deadline_of_their_batch_so_that_it_has_an_answer() -> None:
     call = Call.internal(100)
-    (outcome,) = batches.run(Parallel(), call, lambda _, part: part, [pb.ConnectRequest()])
+    (outcome,) = batches.run(Parallel(), call, lambda _, part: part, [pb.ConnectRequest()], 1)
     assert 80 < outcome.result().remaining() < 95
 
 
